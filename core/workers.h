@@ -1,0 +1,28 @@
+/* core/workers.h - a fixed set of threads that work through numbered tasks.
+ *
+ * Tasks are cut by the work, never by the number of threads, and write disjoint outputs, so results do not
+ * depend on how many threads there are. Thread rule: run() from one thread at a time, not from a task. */
+#ifndef PARL_CORE_WORKERS_H
+#define PARL_CORE_WORKERS_H
+#include <stddef.h>
+
+#include "core/status.h"
+
+typedef struct parl_workers parl_workers;
+
+/* One task; `worker` < n_threads names scratch that only this thread uses now. */
+typedef parl_status (*parl_task)(void *context, size_t task, size_t worker);
+
+/* n_threads >= 1; the caller is one of them (1 starts no thread). Fails: ENOMEM, EIO if a thread cannot start. */
+parl_status parl_workers_create(size_t n_threads, parl_workers **out);
+void parl_workers_destroy(parl_workers *workers);
+size_t parl_workers_get_count(const parl_workers *workers);
+
+/* Runs tasks 0..n_tasks-1, taken in order, and waits. After a failure no further task starts. Allocates nothing.
+ * Fails: with status and error text of the failed task of lowest number. */
+parl_status parl_workers_run(parl_workers *workers, size_t n_tasks, parl_task task, void *context);
+
+/* Processors this process may run on, at least 1. */
+size_t parl_workers_count_processors(void);
+
+#endif

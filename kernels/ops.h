@@ -1,0 +1,247 @@
+/* kernels/ops.h - the op table: what a backend must provide.
+ *
+ * Every op takes one struct of views and extents, never allocates, runs on the calling thread, and gives each
+ * output element the same bits whatever the other rows of the call are (batch-invariant). Tensors are dense f32,
+ * row-major, the last axis contiguous; ld_x is the distance between rows in floats. Gradients of weights
+ * and of inputs marked += accumulate. Thread rule: reentrant.
+ * Reading order: PARL_OP_LIST, the args structs, parl_backend. */
+#ifndef PARL_KERNELS_OPS_H
+#define PARL_KERNELS_OPS_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+
+/* X(name, relative tolerance against ref in f32, source) */
+#define PARL_OP_LIST(X)                                                          \
+  X(linear_pack, 0.0, "ours: layout only")                                       \
+  X(linear_fwd, 1e-5, "y = x W^T (+ residual)")                                  \
+  X(linear_bwd_input, 1e-5, "dx = dy W")                                         \
+  X(linear_bwd_weight, 1e-5, "dW += dy^T x")                                     \
+  X(rmsnorm_fwd, 1e-5, "Zhang & Sennrich 2019")                                  \
+  X(rmsnorm_bwd, 1e-5, "Zhang & Sennrich 2019")                                  \
+  X(rope, 1e-5, "Su et al. 2021, interleaved pairs (k25 5.1)")                   \
+  X(attention_fwd, 1e-5, "Vaswani et al. 2017; grouped keys, Ainslie et al. 2023") \
+  X(attention_bwd, 1e-5, "Dao et al. 2022, recomputation from the log-sum-exp")  \
+  X(attention_decode, 1e-5, "one query row against a cache")                     \
+  X(swiglu_fwd, 1e-5, "Shazeer 2020")                                            \
+  X(swiglu_bwd, 1e-5, "Shazeer 2020")                                            \
+  X(embedding_fwd, 0.0, "row lookup")                                            \
+  X(embedding_bwd, 1e-6, "row scatter-add, in row order")                        \
+  X(policy_fwd, 1e-5, "log-softmax over the allowed tokens")                     \
+  X(policy_bwd, 1e-5, "d logits = dlogp (onehot - p) - dH p (log p + H)")        \
+  X(adamw, 1e-6, "Loshchilov & Hutter 2019")                                     \
+  X(add, 1e-6, "y += a x")                                                       \
+  X(sum_squares, 1e-6, "sum of squares in double, fixed order")
+
+/* Packs W [N,K] (row-major) for linear_fwd into packed [linear_pack_floats(N,K)]. */
+typedef struct parl_linear_pack_args {
+  size_t N, K;
+  const float *w; /* [N,K] */
+  float *packed;
+} parl_linear_pack_args;
+
+typedef struct parl_linear_fwd_args {
+  size_t M, N, K;
+  const float *x; /* [M,K] */
+  size_t ld_x;
+  const float *packed;   /* from linear_pack of the same backend */
+  const float *residual; /* [M,N] with ld_y, or NULL; may alias y */
+  float *y;              /* [M,N] = x W^T + residual */
+  size_t ld_y;
+} parl_linear_fwd_args;
+
+typedef struct parl_linear_bwd_input_args {
+  size_t M, N, K;
+  const float *dy; /* [M,N] */
+  size_t ld_dy;
+  const float *w; /* [N,K], not packed */
+  float *dx;      /* [M,K] = or += */
+  size_t ld_dx;
+  bool accumulate;
+} parl_linear_bwd_input_args;
+
+typedef struct parl_linear_bwd_weight_args {
+  size_t M, N, K;
+  const float *dy; /* [M,N] */
+  size_t ld_dy;
+  const float *x; /* [M,K] */
+  size_t ld_x;
+  float *dw; /* [N,K] += */
+} parl_linear_bwd_weight_args;
+
+/* y = x * inv_rms * weight, inv_rms = 1 / sqrt(mean(x^2) + eps) */
+typedef struct parl_rmsnorm_fwd_args {
+  size_t rows, C;
+  const float *x; /* [rows,C] */
+  size_t ld_x;
+  const float *weight; /* [C] */
+  float eps;
+  float *y; /* [rows,C] */
+  size_t ld_y;
+  float *inv_rms; /* [rows], or NULL */
+} parl_rmsnorm_fwd_args;
+
+typedef struct parl_rmsnorm_bwd_args {
+  size_t rows, C;
+  const float *x; /* [rows,C] */
+  size_t ld_x;
+  const float *weight;  /* [C] */
+  const float *inv_rms; /* [rows] */
+  const float *dy;      /* [rows,C] */
+  size_t ld_dy;
+  float *dx; /* [rows,C] += */
+  size_t ld_dx;
+  float *dweight; /* [C] += */
+} parl_rmsnorm_bwd_args;
+
+/* Rotates pairs (2i, 2i+1) of each head in place by the angle of the row's position; inverse is the gradient. */
+typedef struct parl_rope_args {
+  size_t rows, heads, D; /* D even: width of the rotated part */
+  size_t ld_x;           /* floats between rows */
+  size_t head_stride;    /* floats between heads, >= D */
+  float *x;
+  const int32_t *positions; /* [rows] */
+  const float *cos_table;   /* [max positions, D/2] */
+  const float *sin_table;   /* [max positions, D/2] */
+  bool inverse;
+} parl_rope_args;
+
+/* Causal attention over packed sequences: row t of sequence s sees rows seq_start[s]..t. Head h reads group h / (H / H_kv). */
+typedef struct parl_attention_fwd_args {
+  size_t n_seqs;
+  const int32_t *seq_start; /* [n_seqs + 1], rows */
+  size_t H, H_kv, D, Dv;    /* D: width of q and k, Dv: of v and out */
+  float scale;
+  const float *q; /* [rows, H*D] */
+  size_t ld_q;
+  const float *k; /* [rows, H_kv*D] */
+  size_t ld_k;
+  const float *v; /* [rows, H_kv*Dv] */
+  size_t ld_v;
+  float *out; /* [rows, H*Dv] */
+  size_t ld_out;
+  float *lse;     /* [rows, H] log-sum-exp of the scaled scores */
+  float *scratch; /* [attention_scratch_floats(longest sequence, D, Dv)] */
+} parl_attention_fwd_args;
+
+typedef struct parl_attention_bwd_args {
+  parl_attention_fwd_args fwd; /* the same views, out and lse filled */
+  const float *dout;           /* [rows, H*Dv] */
+  size_t ld_dout;
+  float *dq; /* [rows, H*D] = */
+  size_t ld_dq;
+  float *dk; /* [rows, H_kv*D] = */
+  size_t ld_dk;
+  float *dv; /* [rows, H_kv*Dv] = */
+  size_t ld_dv;
+} parl_attention_bwd_args;
+
+/* Row r attends to positions 0..lengths[r]-1 of its own cache. */
+typedef struct parl_attention_decode_args {
+  size_t rows, H, H_kv, D, Dv;
+  float scale;
+  const float *q; /* [rows, H*D] */
+  size_t ld_q;
+  const float *const *k_cache; /* [rows] pointers to [max context, H_kv*D] */
+  const float *const *v_cache; /* [rows] pointers to [max context, H_kv*Dv] */
+  const int32_t *lengths;      /* [rows], >= 1 */
+  float *out;                  /* [rows, H*Dv] */
+  size_t ld_out;
+  float *scratch; /* [attention_scratch_floats(max context, D, Dv)] */
+} parl_attention_decode_args;
+
+/* out = silu(gate) * up; gate_up [rows, 2F] holds gate then up. */
+typedef struct parl_swiglu_fwd_args {
+  size_t rows, F;
+  const float *gate_up; /* [rows, 2F] */
+  float *out;           /* [rows, F] */
+} parl_swiglu_fwd_args;
+
+typedef struct parl_swiglu_bwd_args {
+  size_t rows, F;
+  const float *gate_up; /* [rows, 2F] */
+  const float *dout;    /* [rows, F] */
+  float *dgate_up;      /* [rows, 2F] = ; may alias gate_up */
+} parl_swiglu_bwd_args;
+
+typedef struct parl_embedding_fwd_args {
+  size_t rows, C;
+  const int32_t *tokens; /* [rows] */
+  const float *table;    /* [V,C] */
+  float *out;            /* [rows,C] */
+} parl_embedding_fwd_args;
+
+typedef struct parl_embedding_bwd_args {
+  size_t rows, C;
+  const int32_t *tokens; /* [rows] */
+  const float *dout;     /* [rows,C] */
+  float *dtable;         /* [V,C] += */
+} parl_embedding_bwd_args;
+
+/* Log-probability of target under softmax(logits * inv_temperature) restricted to the mask; entropy in nats. */
+typedef struct parl_policy_fwd_args {
+  size_t rows, V;
+  const float *logits; /* [rows,V] */
+  const uint64_t *mask; /* [rows, (V+63)/64] bits, bit set = allowed; NULL = all. At least one bit is set. */
+  const int32_t *target; /* [rows], allowed; NULL: logp is not written */
+  float inv_temperature;
+  float *probs;   /* [rows,V], 0 where not allowed; may alias logits */
+  float *logp;    /* [rows] */
+  float *entropy; /* [rows] */
+} parl_policy_fwd_args;
+
+typedef struct parl_policy_bwd_args {
+  size_t rows, V;
+  const float *probs;    /* [rows,V] from policy_fwd */
+  const int32_t *target; /* [rows] */
+  const float *entropy;  /* [rows] */
+  float inv_temperature;
+  const float *dlogp;    /* [rows] d loss / d logp */
+  const float *dentropy; /* [rows] d loss / d entropy, or NULL */
+  float *dlogits;        /* [rows,V] = ; may alias probs */
+} parl_policy_bwd_args;
+
+/* g = grad * grad_scale; m,v moments; p -= lr * (m_hat / (sqrt(v_hat) + eps) + weight_decay * p) */
+typedef struct parl_adamw_args {
+  size_t n;
+  float *params;      /* [n] */
+  const float *grads; /* [n] */
+  float *m, *v;       /* [n] */
+  float grad_scale, lr, beta1, beta2, eps, weight_decay;
+  float correction1, correction2; /* 1 - beta^t */
+} parl_adamw_args;
+
+typedef struct parl_add_args {
+  size_t n;
+  float a;
+  const float *x; /* [n] */
+  float *y;       /* [n] += a x */
+} parl_add_args;
+
+typedef struct parl_sum_squares_args {
+  size_t n;
+  const float *x; /* [n] */
+  double *out;    /* = sum x^2 */
+} parl_sum_squares_args;
+
+typedef struct parl_backend {
+  const char *name;        /* "ref", "cpu" */
+  const char *instructions; /* "double accumulation", "avx512", "avx2", "portable" */
+#define X(op, tolerance, source) void (*op)(const parl_##op##_args *args);
+  PARL_OP_LIST(X)
+#undef X
+  size_t (*linear_pack_floats)(size_t N, size_t K);
+  size_t (*attention_scratch_floats)(size_t longest, size_t D, size_t Dv);
+} parl_backend;
+
+/* The oracle. */
+const parl_backend *parl_backend_ref(void);
+/* The fast CPU backend. level: NULL or "auto" for the best this CPU has, or "avx512" | "avx2" | "portable".
+ * Fails: EINVAL for an unknown level or one the CPU has not. */
+parl_status parl_backend_cpu(const char *level, const parl_backend **out);
+/* By name: "cpu", "cpu:avx2", "ref", ... Fails: EINVAL naming what exists. */
+parl_status parl_backend_find(const char *name, const parl_backend **out);
+
+#endif
