@@ -1,0 +1,35 @@
+/* engine/decoder.h - next-token logits for many contexts of unequal length at once, with a KV cache.
+ *
+ * A slot is one live context. A step takes rows (slot, token): several rows of one slot in one step are
+ * consecutive positions (a prompt), rows of different slots are independent. The logits of a row depend
+ * on its slot's tokens only, bit for bit, never on what else is in the step.
+ * Thread rule: one thread per decoder; the model is shared read-only. */
+#ifndef PARL_ENGINE_DECODER_H
+#define PARL_ENGINE_DECODER_H
+#include "engine/model.h"
+
+typedef struct parl_decoder parl_decoder;
+
+typedef struct parl_decoder_row {
+  int32_t slot;
+  int32_t token;
+  bool want_logits;
+} parl_decoder_row;
+
+/* n_slots contexts of up to max_context tokens (<= the model's); max_rows rows a step. The model is borrowed and
+ * may change its weights between contexts. Fails: EINVAL, ENOMEM. */
+parl_status parl_decoder_create(const parl_model *model, size_t n_slots, size_t max_context,
+                                size_t max_rows, parl_decoder **out);
+void parl_decoder_destroy(parl_decoder *decoder);
+size_t parl_decoder_get_max_rows(const parl_decoder *decoder);
+/* Empties a slot. */
+void parl_decoder_reset(parl_decoder *decoder, int32_t slot);
+/* Tokens held by the slot. */
+size_t parl_decoder_get_length(const parl_decoder *decoder, int32_t slot);
+/* Appends every row's token; *logits = [number of rows with want_logits, V] in row order, owned by the decoder.
+ * Fails: EINVAL for a slot or token out of range or too many rows, ESTATE if a slot would overflow; nothing is
+ * appended then. Allocates nothing. */
+parl_status parl_decoder_step(parl_decoder *decoder, const parl_decoder_row *rows, size_t n_rows,
+                              float **logits);
+
+#endif
