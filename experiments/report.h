@@ -1,0 +1,13 @@
+/* experiments/report.h - the ablation report of a run folder: report.html (self-contained, opens offline), report.json, report.md.
+ *
+ * Reads the store, never the trainer. Thread rule: one thread per call. */
+#ifndef PARL_EXPERIMENTS_REPORT_H
+#define PARL_EXPERIMENTS_REPORT_H
+#include "core/store.h"
+#include "core/text.h"
+
+/* Builds all three from folder/store.db and writes them atomically into the folder. table (may be NULL) gets the plain-text table that
+ * the program prints. Fails: ESTORE, EIO, EFORMAT, ENOMEM. */
+parl_status parl_report_write(const char *folder, parl_text *table);
+
+#endif
