@@ -1,10 +1,10 @@
 /* kernels/ops.h - the op table: what a backend must provide.
  *
- * Every op takes one struct of views and extents, never allocates, runs on the calling thread, and gives each
- * output element the same bits whatever the other rows of the call are (batch-invariant). Tensors are dense f32,
- * row-major, the last axis contiguous; ld_x is the distance between rows in floats. Gradients of weights
- * and of inputs marked += accumulate. Thread rule: reentrant.
- * Reading order: PARL_OP_LIST, the args structs, parl_backend. */
+ * Every op takes one struct of views and extents, never allocates, runs on the calling thread, and
+ * gives each output element the same bits whatever the other rows of the call are
+ * (batch-invariant). Tensors are dense f32, row-major, the last axis contiguous; ld_x is the
+ * distance between rows in floats. Gradients of weights and of inputs marked += accumulate. Thread
+ * rule: reentrant. Reading order: PARL_OP_LIST, the args structs, parl_backend. */
 #ifndef PARL_KERNELS_OPS_H
 #define PARL_KERNELS_OPS_H
 #include <stdbool.h>
@@ -14,25 +14,25 @@
 #include "core/status.h"
 
 /* X(name, relative tolerance against ref in f32, source) */
-#define PARL_OP_LIST(X)                                                          \
-  X(linear_pack, 0.0, "ours: layout only")                                       \
-  X(linear_fwd, 1e-5, "y = x W^T (+ residual)")                                  \
-  X(linear_bwd_input, 1e-5, "dx = dy W")                                         \
-  X(linear_bwd_weight, 1e-5, "dW += dy^T x")                                     \
-  X(rmsnorm_fwd, 1e-5, "Zhang & Sennrich 2019")                                  \
-  X(rmsnorm_bwd, 1e-5, "Zhang & Sennrich 2019")                                  \
-  X(rope, 1e-5, "Su et al. 2021, interleaved pairs (k25 5.1)")                   \
+#define PARL_OP_LIST(X)                                                            \
+  X(linear_pack, 0.0, "ours: layout only")                                         \
+  X(linear_fwd, 1e-5, "y = x W^T (+ residual)")                                    \
+  X(linear_bwd_input, 1e-5, "dx = dy W")                                           \
+  X(linear_bwd_weight, 1e-5, "dW += dy^T x")                                       \
+  X(rmsnorm_fwd, 1e-5, "Zhang & Sennrich 2019")                                    \
+  X(rmsnorm_bwd, 1e-5, "Zhang & Sennrich 2019")                                    \
+  X(rope, 1e-5, "Su et al. 2021, interleaved pairs (k25 5.1)")                     \
   X(attention_fwd, 1e-5, "Vaswani et al. 2017; grouped keys, Ainslie et al. 2023") \
-  X(attention_bwd, 1e-5, "Dao et al. 2022, recomputation from the log-sum-exp")  \
-  X(attention_decode, 1e-5, "one query row against a cache")                     \
-  X(swiglu_fwd, 1e-5, "Shazeer 2020")                                            \
-  X(swiglu_bwd, 1e-5, "Shazeer 2020")                                            \
-  X(embedding_fwd, 0.0, "row lookup")                                            \
-  X(embedding_bwd, 1e-6, "row scatter-add, in row order")                        \
-  X(policy_fwd, 1e-5, "log-softmax over the allowed tokens")                     \
-  X(policy_bwd, 1e-5, "d logits = dlogp (onehot - p) - dH p (log p + H)")        \
-  X(adamw, 1e-6, "Loshchilov & Hutter 2019")                                     \
-  X(add, 1e-6, "y += a x")                                                       \
+  X(attention_bwd, 1e-5, "Dao et al. 2022, recomputation from the log-sum-exp")    \
+  X(attention_decode, 1e-5, "one query row against a cache")                       \
+  X(swiglu_fwd, 1e-5, "Shazeer 2020")                                              \
+  X(swiglu_bwd, 1e-5, "Shazeer 2020")                                              \
+  X(embedding_fwd, 0.0, "row lookup")                                              \
+  X(embedding_bwd, 1e-6, "row scatter-add, in row order")                          \
+  X(policy_fwd, 1e-5, "log-softmax over the allowed tokens")                       \
+  X(policy_bwd, 1e-5, "d logits = dlogp (onehot - p) - dH p (log p + H)")          \
+  X(adamw, 1e-6, "Loshchilov & Hutter 2019")                                       \
+  X(add, 1e-6, "y += a x")                                                         \
   X(sum_squares, 1e-6, "sum of squares in double, fixed order")
 
 /* Packs W [N,K] (row-major) for linear_fwd into packed [linear_pack_floats(N,K)]. */
@@ -96,7 +96,8 @@ typedef struct parl_rmsnorm_bwd_args {
   float *dweight; /* [C] += */
 } parl_rmsnorm_bwd_args;
 
-/* Rotates pairs (2i, 2i+1) of each head in place by the angle of the row's position; inverse is the gradient. */
+/* Rotates pairs (2i, 2i+1) of each head in place by the angle of the row's position; inverse is the
+ * gradient. */
 typedef struct parl_rope_args {
   size_t rows, heads, D; /* D even: width of the rotated part */
   size_t ld_x;           /* floats between rows */
@@ -108,7 +109,8 @@ typedef struct parl_rope_args {
   bool inverse;
 } parl_rope_args;
 
-/* Causal attention over packed sequences: row t of sequence s sees rows seq_start[s]..t. Head h reads group h / (H / H_kv). */
+/* Causal attention over packed sequences: row t of sequence s sees rows seq_start[s]..t. Head h
+ * reads group h / (H / H_kv). */
 typedef struct parl_attention_fwd_args {
   size_t n_seqs;
   const int32_t *seq_start; /* [n_seqs + 1], rows */
@@ -180,11 +182,13 @@ typedef struct parl_embedding_bwd_args {
   float *dtable;         /* [V,C] += */
 } parl_embedding_bwd_args;
 
-/* Log-probability of target under softmax(logits * inv_temperature) restricted to the mask; entropy in nats. */
+/* Log-probability of target under softmax(logits * inv_temperature) restricted to the mask; entropy
+ * in nats. */
 typedef struct parl_policy_fwd_args {
   size_t rows, V;
   const float *logits; /* [rows,V] */
-  const uint64_t *mask; /* [rows, (V+63)/64] bits, bit set = allowed; NULL = all. At least one bit is set. */
+  const uint64_t
+      *mask; /* [rows, (V+63)/64] bits, bit set = allowed; NULL = all. At least one bit is set. */
   const int32_t *target; /* [rows], allowed; NULL: logp is not written */
   float inv_temperature;
   float *probs;   /* [rows,V], 0 where not allowed; may alias logits */
@@ -227,7 +231,7 @@ typedef struct parl_sum_squares_args {
 } parl_sum_squares_args;
 
 typedef struct parl_backend {
-  const char *name;        /* "ref", "cpu" */
+  const char *name;         /* "ref", "cpu" */
   const char *instructions; /* "double accumulation", "avx512", "avx2", "portable" */
 #define X(op, tolerance, source) void (*op)(const parl_##op##_args *args);
   PARL_OP_LIST(X)
@@ -238,8 +242,8 @@ typedef struct parl_backend {
 
 /* The oracle. */
 const parl_backend *parl_backend_ref(void);
-/* The fast CPU backend. level: NULL or "auto" for the best this CPU has, or "avx512" | "avx2" | "portable".
- * Fails: EINVAL for an unknown level or one the CPU has not. */
+/* The fast CPU backend. level: NULL or "auto" for the best this CPU has, or "avx512" | "avx2" |
+ * "portable". Fails: EINVAL for an unknown level or one the CPU has not. */
 parl_status parl_backend_cpu(const char *level, const parl_backend **out);
 /* By name: "cpu", "cpu:avx2", "ref", ... Fails: EINVAL naming what exists. */
 parl_status parl_backend_find(const char *name, const parl_backend **out);

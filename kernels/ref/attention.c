@@ -1,0 +1,136 @@
+/* kernels/ref/attention.c - causal attention over packed sequences, its gradient, and decoding.
+ *
+ * q [rows, H, D] · k [rows, H_kv, D] · v [rows, H_kv, Dv] -> out [rows, H, Dv], lse [rows, H]
+ * Row t of a sequence sees the rows of its sequence up to t; head h reads group h / (H / H_kv).
+ *   s = scale q.k,  lse = log sum exp s,  p = exp(s - lse),  out = sum p v
+ *   dv += p dout,  dp = dout.v,  ds = p (dp - dout.out) scale,  dq += ds k,  dk += ds q */
+#include <math.h>
+
+#include "kernels/ref/ref_internal.h"
+
+/* Scratch holds one row of scores, or the gradient sums of one key, in double. */
+size_t parl_ref_attention_scratch_floats(size_t longest, size_t D, size_t Dv) {
+  return 2 * (longest + D + Dv + 1);
+}
+
+static double dot(const float *a, const float *b, size_t n) {
+  double sum = 0.0;
+  for (size_t i = 0; i < n; i++) sum += (double)a[i] * (double)b[i];
+  return sum;
+}
+
+/* Scratch as doubles; it may start at any float. */
+static double *as_doubles(float *scratch) {
+  return (double *)(((uintptr_t)scratch + sizeof(double) - 1) & ~(uintptr_t)(sizeof(double) - 1));
+}
+
+/* out[Dv] = softmax(scale q.k) v over `n` keys that lie ld_k (ld_v) apart; returns the lse. */
+static double attend(size_t n, size_t D, size_t Dv, double scale, const float *q, const float *k,
+                     size_t ld_k, const float *v, size_t ld_v, double *scores, float *out) {
+  double top = -INFINITY, sum = 0.0;
+  for (size_t t = 0; t < n; t++) {
+    scores[t] = scale * dot(q, k + t * ld_k, D);
+    top = fmax(top, scores[t]);
+  }
+  for (size_t t = 0; t < n; t++) {
+    scores[t] = exp(scores[t] - top);
+    sum += scores[t];
+  }
+  for (size_t d = 0; d < Dv; d++) {
+    double mean = 0.0;
+    for (size_t t = 0; t < n; t++) mean += scores[t] * (double)v[t * ld_v + d];
+    out[d] = (float)(mean / sum);
+  }
+  return top + log(sum);
+}
+
+void parl_ref_attention_fwd(const parl_attention_fwd_args *a) {
+  double *scores = as_doubles(a->scratch);
+  for (size_t s = 0; s < a->n_seqs; s++)
+    for (size_t h = 0; h < a->H; h++) {
+      const size_t group = h / (a->H / a->H_kv), start = (size_t)a->seq_start[s];
+      for (size_t row = start; row < (size_t)a->seq_start[s + 1]; row++) {
+        const double lse = attend(
+            row - start + 1, a->D, a->Dv, (double)a->scale, a->q + row * a->ld_q + h * a->D,
+            a->k + start * a->ld_k + group * a->D, a->ld_k, a->v + start * a->ld_v + group * a->Dv,
+            a->ld_v, scores, a->out + row * a->ld_out + h * a->Dv);
+        a->lse[row * a->H + h] = (float)lse;
+      }
+    }
+}
+
+/* p and ds of query row `row` of head h against key row `key`. */
+static void pair_gradient(const parl_attention_bwd_args *a, size_t row, size_t key, size_t h,
+                          double *p, double *ds) {
+  const parl_attention_fwd_args *f = &a->fwd;
+  const size_t group = h / (f->H / f->H_kv);
+  const float *dout = a->dout + row * a->ld_dout + h * f->Dv;
+  const double score = (double)f->scale * dot(f->q + row * f->ld_q + h * f->D,
+                                              f->k + key * f->ld_k + group * f->D, f->D);
+  *p = exp(score - (double)f->lse[row * f->H + h]);
+  const double delta = dot(dout, f->out + row * f->ld_out + h * f->Dv, f->Dv);
+  const double dp = dot(dout, f->v + key * f->ld_v + group * f->Dv, f->Dv);
+  *ds = *p * (dp - delta) * (double)f->scale;
+}
+
+static void store(float *to, const double *from, size_t n) {
+  for (size_t i = 0; i < n; i++) to[i] = (float)from[i];
+}
+
+static void clear(double *sums, size_t n) {
+  for (size_t i = 0; i < n; i++) sums[i] = 0.0;
+}
+
+/* dq of one query row: a sum over the keys it sees. */
+static void query_gradient(const parl_attention_bwd_args *a, size_t start, size_t row, size_t h) {
+  const parl_attention_fwd_args *f = &a->fwd;
+  const size_t group = h / (f->H / f->H_kv);
+  double *sums = as_doubles(f->scratch), p, ds;
+  clear(sums, f->D);
+  for (size_t key = start; key <= row; key++) {
+    pair_gradient(a, row, key, h, &p, &ds);
+    for (size_t d = 0; d < f->D; d++)
+      sums[d] += ds * (double)f->k[key * f->ld_k + group * f->D + d];
+  }
+  store(a->dq + row * a->ld_dq + h * f->D, sums, f->D);
+}
+
+/* dk and dv of one key row: a sum over the heads of its group and the queries that see it. */
+static void key_gradient(const parl_attention_bwd_args *a, size_t end, size_t key, size_t group) {
+  const parl_attention_fwd_args *f = &a->fwd;
+  const size_t heads = f->H / f->H_kv;
+  double *dk = as_doubles(f->scratch), *dv = dk + f->D, p, ds;
+  clear(dk, f->D + f->Dv);
+  for (size_t h = group * heads; h < (group + 1) * heads; h++)
+    for (size_t row = key; row < end; row++) {
+      pair_gradient(a, row, key, h, &p, &ds);
+      for (size_t d = 0; d < f->D; d++) dk[d] += ds * (double)f->q[row * f->ld_q + h * f->D + d];
+      for (size_t d = 0; d < f->Dv; d++)
+        dv[d] += p * (double)a->dout[row * a->ld_dout + h * f->Dv + d];
+    }
+  store(a->dk + key * a->ld_dk + group * f->D, dk, f->D);
+  store(a->dv + key * a->ld_dv + group * f->Dv, dv, f->Dv);
+}
+
+void parl_ref_attention_bwd(const parl_attention_bwd_args *a) {
+  const parl_attention_fwd_args *f = &a->fwd;
+  for (size_t s = 0; s < f->n_seqs; s++) {
+    const size_t start = (size_t)f->seq_start[s], end = (size_t)f->seq_start[s + 1];
+    for (size_t row = start; row < end; row++) {
+      for (size_t h = 0; h < f->H; h++) query_gradient(a, start, row, h);
+      for (size_t group = 0; group < f->H_kv; group++) key_gradient(a, end, row, group);
+    }
+  }
+}
+
+void parl_ref_attention_decode(const parl_attention_decode_args *a) {
+  double *scores = as_doubles(a->scratch);
+  for (size_t row = 0; row < a->rows; row++)
+    for (size_t h = 0; h < a->H; h++) {
+      const size_t group = h / (a->H / a->H_kv);
+      (void)attend((size_t)a->lengths[row], a->D, a->Dv, (double)a->scale,
+                   a->q + row * a->ld_q + h * a->D, a->k_cache[row] + group * a->D, a->H_kv * a->D,
+                   a->v_cache[row] + group * a->Dv, a->H_kv * a->Dv, scores,
+                   a->out + row * a->ld_out + h * a->Dv);
+    }
+}

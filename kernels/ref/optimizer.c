@@ -1,0 +1,30 @@
+/* kernels/ref/optimizer.c - flat vectors [n]: AdamW, y += a x, sum of squares. */
+#include <math.h>
+
+#include "kernels/ref/ref_internal.h"
+
+void parl_ref_adamw(const parl_adamw_args *a) {
+  const double beta1 = (double)a->beta1, beta2 = (double)a->beta2;
+  for (size_t i = 0; i < a->n; i++) {
+    const double g = (double)a->grads[i] * (double)a->grad_scale;
+    const double m = beta1 * (double)a->m[i] + (1.0 - beta1) * g;
+    const double v = beta2 * (double)a->v[i] + (1.0 - beta2) * g * g;
+    const double step =
+        m / (double)a->correction1 / (sqrt(v / (double)a->correction2) + (double)a->eps) +
+        (double)a->weight_decay * (double)a->params[i];
+    a->m[i] = (float)m;
+    a->v[i] = (float)v;
+    a->params[i] = (float)((double)a->params[i] - (double)a->lr * step);
+  }
+}
+
+void parl_ref_add(const parl_add_args *a) {
+  for (size_t i = 0; i < a->n; i++)
+    a->y[i] = (float)((double)a->y[i] + (double)a->a * (double)a->x[i]);
+}
+
+void parl_ref_sum_squares(const parl_sum_squares_args *a) {
+  double sum = 0.0;
+  for (size_t i = 0; i < a->n; i++) sum += (double)a->x[i] * (double)a->x[i];
+  *a->out = sum;
+}

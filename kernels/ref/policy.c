@@ -1,0 +1,49 @@
+/* kernels/ref/policy.c - masked log-softmax, entropy, and their gradient.
+ *
+ * logits [rows,V], mask bits [rows, ceil(V/64)] -> probs [rows,V], logp [rows], entropy [rows]
+ *   z = logits / T over the allowed tokens;  log p = z - log sum exp z;  H = -sum p log p
+ *   dlogits = ( dlogp (onehot(target) - p) - dH p (log p + H) ) / T */
+#include <math.h>
+
+#include "kernels/ref/ref_internal.h"
+
+static bool is_allowed(const uint64_t *mask, size_t v) {
+  return mask == NULL || (mask[v / 64] >> (v % 64) & 1u) != 0;
+}
+
+void parl_ref_policy_fwd(const parl_policy_fwd_args *a) {
+  const size_t words = (a->V + 63) / 64;
+  for (size_t row = 0; row < a->rows; row++) {
+    const float *logits = a->logits + row * a->V;
+    const uint64_t *mask = a->mask ? a->mask + row * words : NULL;
+    float *probs = a->probs + row * a->V;
+    const double scale = (double)a->inv_temperature;
+    double top = -INFINITY, sum = 0.0, weighted = 0.0;
+    for (size_t v = 0; v < a->V; v++)
+      if (is_allowed(mask, v)) top = fmax(top, scale * (double)logits[v]);
+    for (size_t v = 0; v < a->V; v++)
+      if (is_allowed(mask, v)) {
+        const double z = scale * (double)logits[v] - top;
+        sum += exp(z);
+        weighted += exp(z) * z;
+      }
+    if (a->target) a->logp[row] = (float)(scale * (double)logits[a->target[row]] - top - log(sum));
+    a->entropy[row] = (float)(log(sum) - weighted / sum);
+    for (size_t v = 0; v < a->V; v++)
+      probs[v] = is_allowed(mask, v) ? (float)(exp(scale * (double)logits[v] - top) / sum) : 0.0f;
+  }
+}
+
+void parl_ref_policy_bwd(const parl_policy_bwd_args *a) {
+  for (size_t row = 0; row < a->rows; row++) {
+    const float *probs = a->probs + row * a->V;
+    const double dlogp = (double)a->dlogp[row];
+    const double dentropy = a->dentropy ? (double)a->dentropy[row] : 0.0;
+    for (size_t v = 0; v < a->V; v++) {
+      const double p = (double)probs[v];
+      double d = dlogp * ((v == (size_t)a->target[row] ? 1.0 : 0.0) - p);
+      if (p > 0.0) d -= dentropy * p * (log(p) + (double)a->entropy[row]);
+      a->dlogits[row * a->V + v] = (float)(d * (double)a->inv_temperature);
+    }
+  }
+}
