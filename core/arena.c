@@ -21,7 +21,8 @@ static parl_arena_block *block_create(size_t capacity_bytes) {
   const size_t header_bytes = round_up(sizeof(parl_arena_block));
   parl_arena_block *b = aligned_alloc(ALIGNMENT, header_bytes + capacity_bytes);
   if (b == NULL) return NULL;
-  *b = (parl_arena_block){.capacity_bytes = capacity_bytes, .bytes = (unsigned char *)b + header_bytes};
+  *b = (parl_arena_block){.capacity_bytes = capacity_bytes,
+                          .bytes = (unsigned char *)b + header_bytes};
   return b;
 }
 
@@ -35,7 +36,8 @@ static parl_arena_block *find_room(parl_arena_block *b, size_t bytes) {
   return b;
 }
 
-parl_status parl_arena_take(parl_arena *arena, size_t n_elements, size_t element_bytes, void **out) {
+parl_status parl_arena_take(parl_arena *arena, size_t n_elements, size_t element_bytes,
+                            void **out) {
   size_t bytes;
   if (__builtin_mul_overflow(n_elements, element_bytes, &bytes) || bytes > SIZE_MAX / 2)
     return parl_fail(PARL_STATUS_ENOMEM, "arena: %zu elements of %zu bytes do not fit in memory",

@@ -23,11 +23,13 @@ typedef struct parl_arena_mark {
   size_t used_bytes;
 } parl_arena_mark;
 
-/* Makes an empty arena whose blocks hold at least `block_bytes` (0 means 64 KiB). Allocates nothing. */
+/* Makes an empty arena whose blocks hold at least `block_bytes` (0 means 64 KiB). Allocates
+ * nothing. */
 void parl_arena_init(parl_arena *arena, size_t block_bytes);
 
-/* Hands out n_elements * element_bytes bytes, aligned to 64, contents unspecified; owned by the arena.
- * Fails: ENOMEM on overflow of the product or when the system has no memory; *out is untouched. */
+/* Hands out n_elements * element_bytes bytes, aligned to 64, contents unspecified; owned by the
+ * arena. Fails: ENOMEM on overflow of the product or when the system has no memory; *out is
+ * untouched. */
 parl_status parl_arena_take(parl_arena *arena, size_t n_elements, size_t element_bytes, void **out);
 
 /* Remembers the present fill; rewind gives back everything taken since. Marks nest. */
@@ -41,7 +43,6 @@ void parl_arena_reset(parl_arena *arena);
 void parl_arena_deinit(parl_arena *arena);
 
 /* Typed take: float *x; PARL_TRY(PARL_ARENA_TAKE(arena, n, &x)); */
-#define PARL_ARENA_TAKE(arena, n, out) \
-  parl_arena_take((arena), (n), sizeof **(out), (void **)(out))
+#define PARL_ARENA_TAKE(arena, n, out) parl_arena_take((arena), (n), sizeof **(out), (void **)(out))
 
 #endif

@@ -2,12 +2,12 @@
  *
  * A section is written once as an X-macro:
  *
- *   #define PARL_TRAIN_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                       \
- *     INT(updates, 150, 0, 1000000, "updates", "optimizer steps of the orchestrator")              \
- *     REAL(lr, 1e-3, 0.0, 1.0, "1", "AdamW's learning rate")                                       \
- *     CHOICE(shape, linear, "constant|linear|cosine", "form of the schedule")
- *   PARL_CONFIG_STRUCT(parl_train_config, PARL_TRAIN_FIELDS);           // in the header
- *   PARL_CONFIG_SECTION(parl_train_section, "train", parl_train_config, PARL_TRAIN_FIELDS); // in one .c
+ *   #define PARL_TRAIN_FIELDS(INT, REAL, FLAG, TEXT, CHOICE) \
+ *     INT(updates, 150, 0, 1000000, "updates", "optimizer steps of the orchestrator") \
+ *     REAL(lr, 1e-3, 0.0, 1.0, "1", "AdamW's learning rate") \ CHOICE(shape, linear,
+ * "constant|linear|cosine", "form of the schedule") PARL_CONFIG_STRUCT(parl_train_config,
+ * PARL_TRAIN_FIELDS);           // in the header PARL_CONFIG_SECTION(parl_train_section, "train",
+ * parl_train_config, PARL_TRAIN_FIELDS); // in one .c
  *
  * Structs are plain data: copyable, no pointers. Thread rule: pure functions. */
 #ifndef PARL_CORE_CONFIG_H
@@ -23,7 +23,11 @@
 enum { PARL_CONFIG_TEXT_BYTES = 256 };
 
 typedef enum parl_field_type {
-  PARL_FIELD_INT, PARL_FIELD_REAL, PARL_FIELD_FLAG, PARL_FIELD_TEXT, PARL_FIELD_CHOICE
+  PARL_FIELD_INT,
+  PARL_FIELD_REAL,
+  PARL_FIELD_FLAG,
+  PARL_FIELD_TEXT,
+  PARL_FIELD_CHOICE
 } parl_field_type;
 
 typedef struct parl_field {
@@ -48,20 +52,22 @@ typedef struct parl_section {
 /* Fills `config` with the section's defaults. */
 void parl_config_set_defaults(const parl_section *section, void *config);
 
-/* Reads the members of a JSON object into `config`, over what is there. path names the object in errors.
- * Fails: EINVAL naming the field, the value and the valid range, or the nearest known key; `config` is
- * untouched then. INT refuses fractions; NaN and infinities are refused everywhere. */
+/* Reads the members of a JSON object into `config`, over what is there. path names the object in
+ * errors. Fails: EINVAL naming the field, the value and the valid range, or the nearest known key;
+ * `config` is untouched then. INT refuses fractions; NaN and infinities are refused everywhere. */
 parl_status parl_config_read(const parl_section *section, const parl_json *object, const char *path,
                              void *config);
 
 /* Writes every field as an object, in table order. */
 void parl_config_write(const parl_section *section, const void *config, parl_json_writer *w);
 
-/* Name of a CHOICE field's value, borrowed ("?" if out of range) via thread-free static tables: copied
- * into `out` [n bytes]. */
-void parl_config_choice_name(const parl_section *section, const char *field, int value, char *out, size_t n);
+/* Name of a CHOICE field's value, borrowed ("?" if out of range) via thread-free static tables:
+ * copied into `out` [n bytes]. */
+void parl_config_choice_name(const parl_section *section, const char *field, int value, char *out,
+                             size_t n);
 
-/* Help and docs: one line a field ("name  type  default  [range]  unit  doc"); markdown makes a table. */
+/* Help and docs: one line a field ("name  type  default  [range]  unit  doc"); markdown makes a
+ * table. */
 void parl_config_append_help(const parl_section *section, bool markdown, parl_text *out);
 
 /* The candidate nearest to `word` by edit distance if it is near enough to suggest, else NULL. */
@@ -72,27 +78,59 @@ const char *parl_nearest(const char *word, const char *const *candidates, size_t
 #define PARL_CONFIG_FLAG_(name, preset, doc) bool name;
 #define PARL_CONFIG_TEXT_(name, preset, doc) char name[PARL_CONFIG_TEXT_BYTES];
 #define PARL_CONFIG_CHOICE_(name, preset, choices, doc) int name;
-#define PARL_CONFIG_STRUCT(type, LIST)                                                       \
-  typedef struct type {                                                                      \
-    LIST(PARL_CONFIG_INT_, PARL_CONFIG_REAL_, PARL_CONFIG_FLAG_, PARL_CONFIG_TEXT_,          \
-         PARL_CONFIG_CHOICE_)                                                                \
+#define PARL_CONFIG_STRUCT(type, LIST)                                              \
+  typedef struct type {                                                             \
+    LIST(PARL_CONFIG_INT_, PARL_CONFIG_REAL_, PARL_CONFIG_FLAG_, PARL_CONFIG_TEXT_, \
+         PARL_CONFIG_CHOICE_)                                                       \
   } type
 
 #define PARL_ROW_INT_(n, preset_, low_, high_, unit_, doc_) \
-  {.name = #n, .type = PARL_FIELD_INT, .offset = offsetof(SECTION_TYPE_, n), .preset = (double)(preset_), .low = (double)(low_), .high = (double)(high_), .unit = unit_, .doc = doc_},
+  {.name = #n,                                              \
+   .type = PARL_FIELD_INT,                                  \
+   .offset = offsetof(SECTION_TYPE_, n),                    \
+   .preset = (double)(preset_),                             \
+   .low = (double)(low_),                                   \
+   .high = (double)(high_),                                 \
+   .unit = unit_,                                           \
+   .doc = doc_},
 #define PARL_ROW_REAL_(n, preset_, low_, high_, unit_, doc_) \
-  {.name = #n, .type = PARL_FIELD_REAL, .offset = offsetof(SECTION_TYPE_, n), .preset = (preset_), .low = (low_), .high = (high_), .unit = unit_, .doc = doc_},
+  {.name = #n,                                               \
+   .type = PARL_FIELD_REAL,                                  \
+   .offset = offsetof(SECTION_TYPE_, n),                     \
+   .preset = (preset_),                                      \
+   .low = (low_),                                            \
+   .high = (high_),                                          \
+   .unit = unit_,                                            \
+   .doc = doc_},
 #define PARL_ROW_FLAG_(n, preset_, doc_) \
-  {.name = #n, .type = PARL_FIELD_FLAG, .offset = offsetof(SECTION_TYPE_, n), .preset = (preset_), .high = 1, .unit = "", .doc = doc_},
+  {.name = #n,                           \
+   .type = PARL_FIELD_FLAG,              \
+   .offset = offsetof(SECTION_TYPE_, n), \
+   .preset = (preset_),                  \
+   .high = 1,                            \
+   .unit = "",                           \
+   .doc = doc_},
 #define PARL_ROW_TEXT_(n, preset_, doc_) \
-  {.name = #n, .type = PARL_FIELD_TEXT, .offset = offsetof(SECTION_TYPE_, n), .preset_text = preset_, .unit = "", .doc = doc_},
+  {.name = #n,                           \
+   .type = PARL_FIELD_TEXT,              \
+   .offset = offsetof(SECTION_TYPE_, n), \
+   .preset_text = preset_,               \
+   .unit = "",                           \
+   .doc = doc_},
 #define PARL_ROW_CHOICE_(n, preset_, choices_, doc_) \
-  {.name = #n, .type = PARL_FIELD_CHOICE, .offset = offsetof(SECTION_TYPE_, n), .preset_text = #preset_, .choices = choices_, .unit = "", .doc = doc_},
+  {.name = #n,                                       \
+   .type = PARL_FIELD_CHOICE,                        \
+   .offset = offsetof(SECTION_TYPE_, n),             \
+   .preset_text = #preset_,                          \
+   .choices = choices_,                              \
+   .unit = "",                                       \
+   .doc = doc_},
 /* Before use: #define SECTION_TYPE_ <struct>; after: #undef. */
-#define PARL_CONFIG_SECTION(variable, key, doc_, LIST)                                       \
-  static const parl_field variable##_fields[] = {LIST(PARL_ROW_INT_, PARL_ROW_REAL_,         \
-      PARL_ROW_FLAG_, PARL_ROW_TEXT_, PARL_ROW_CHOICE_)};                                    \
-  const parl_section variable = {key, doc_, variable##_fields,                               \
-      sizeof variable##_fields / sizeof variable##_fields[0], sizeof(SECTION_TYPE_)}
+#define PARL_CONFIG_SECTION(variable, key, doc_, LIST)                                        \
+  static const parl_field variable##_fields[] = {                                             \
+      LIST(PARL_ROW_INT_, PARL_ROW_REAL_, PARL_ROW_FLAG_, PARL_ROW_TEXT_, PARL_ROW_CHOICE_)}; \
+  const parl_section variable = {key, doc_, variable##_fields,                                \
+                                 sizeof variable##_fields / sizeof variable##_fields[0],      \
+                                 sizeof(SECTION_TYPE_)}
 
 #endif

@@ -1,4 +1,6 @@
-/* core/file.h - whole files: read with a limit, written so that a crash leaves the old or the new one. */
+/* core/file.h - whole files: read with a limit, written so that a crash leaves the old or the new.
+ *
+ * Thread rule: pure functions of the file system; two writers of one path leave one of the two. */
 #ifndef PARL_CORE_FILE_H
 #define PARL_CORE_FILE_H
 #include <stdbool.h>
@@ -6,15 +8,23 @@
 
 #include "core/status.h"
 
-/* Reads a regular file of at most max_bytes into malloc'd memory, NUL added. Fails: EIO, EFORMAT if larger, ENOMEM. */
+/* Reads a regular file of at most max_bytes into memory that the caller frees, a NUL added.
+ *   *n_out bytes without that NUL
+ * Fails: EIO naming the path and the system's reason, EFORMAT if larger, ENOMEM. */
 parl_status parl_file_read(const char *path, size_t max_bytes, char **out, size_t *n_out);
-/* Writes path.tmp.<pid>, syncs, renames, syncs the folder. On failure the old file is intact and no
- * temporary is left. Fails: EIO naming the path and the system's reason. */
+
+/* Writes path.tmp.<pid>.<k>, syncs, renames, syncs the folder. On failure the old file is intact
+ * and no temporary is left. Fails: EIO naming the path and the system's reason, also where the path
+ * is something else than a regular file; EINVAL if the path is longer than 4000 bytes. */
 parl_status parl_file_write(const char *path, const void *bytes, size_t n);
+
+/* Whether anything has this name. */
 bool parl_file_exists(const char *path);
-/* mkdir -p. Fails: EIO. */
+
+/* Makes a folder and those above it; one that exists is no failure. Fails: EIO, EINVAL. */
 parl_status parl_file_make_folder(const char *path);
-/* "dir/name" into out [n]; EINVAL if it does not fit. */
+
+/* "folder/name" into out [n]. Fails: EINVAL if it does not fit. */
 parl_status parl_file_join(char *out, size_t n, const char *folder, const char *name);
 
 #endif

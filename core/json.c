@@ -1,7 +1,6 @@
 /* core/json.c - the tree: reading members, setting paths, merging. */
 #include "core/json.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "core/json_internal.h"
@@ -92,16 +91,15 @@ const parl_json *parl_json_find(const parl_json *object, const char *key) {
   return parl_json_from_node(find_member(parl_json_to_const_node(object), key, strlen(key)));
 }
 
-/* Walks as far along the dotted path as nodes exist; *rest is the part that is left. */
+/* The deepest node along the dotted path that exists, the last key left out; *rest is what follows
+ * it on the path: one key if every object on the way is there. */
 static cJSON *walk(cJSON *root, const char *path, const char **rest) {
   cJSON *node = root;
-  while (*path != '\0') {
-    const size_t n = strcspn(path, ".");
-    cJSON *child = find_member(node, path, n);
+  for (const char *dot = strchr(path, '.'); dot != NULL; dot = strchr(path, '.')) {
+    cJSON *child = find_member(node, path, (size_t)(dot - path));
     if (child == NULL) break;
     node = child;
-    path += n;
-    if (*path == '.') path++;
+    path = dot + 1;
   }
   *rest = path;
   return node;
@@ -122,8 +120,8 @@ static bool is_path(const char *path) {
 const parl_json *parl_json_find_path(const parl_json *root, const char *path) {
   if (!is_path(path)) return NULL;
   const char *rest;
-  cJSON *node = walk((cJSON *)(uintptr_t)root, path, &rest);
-  return *rest == '\0' ? parl_json_from_node(node) : NULL;
+  const cJSON *parent = walk((cJSON *)(uintptr_t)root, path, &rest);
+  return parl_json_from_node(find_member(parent, rest, strlen(rest)));
 }
 
 /* Gives `item` the key [n]; on failure the item is deleted. */
@@ -166,10 +164,12 @@ static parl_status parse_value_text(const char *path, const char *text, cJSON **
 /* Wraps *item into objects for every segment of `path` but the first, then gives it the first as
  * its key: the tree is touched only when nothing can fail any more. Deletes *item on failure. */
 static parl_status wrap(const char *path, cJSON **item) {
-  const char *dot = strrchr(path, '.');
   const char *end = path + strlen(path);
-  while (dot != NULL) {
-    PARL_TRY(set_key(*item, dot + 1, (size_t)(end - dot - 1)));
+  for (;;) {
+    const char *key = end;
+    while (key > path && key[-1] != '.') key--;
+    PARL_TRY(set_key(*item, key, (size_t)(end - key)));
+    if (key == path) return PARL_STATUS_OK;
     cJSON *object = cJSON_CreateObject();
     if (object == NULL) {
       cJSON_Delete(*item);
@@ -177,12 +177,8 @@ static parl_status wrap(const char *path, cJSON **item) {
     }
     cJSON_AddItemToArray(object, *item);
     *item = object;
-    end = dot;
-    do dot--;
-    while (dot > path && *dot != '.');
-    if (dot <= path) dot = NULL;
+    end = key - 1;
   }
-  return set_key(*item, path, (size_t)(end - path));
 }
 
 parl_status parl_json_set_path(parl_json *root, const char *path, const char *value_text) {
@@ -192,22 +188,12 @@ parl_status parl_json_set_path(parl_json *root, const char *path, const char *va
                      path);
   const char *rest;
   cJSON *parent = walk(parl_json_to_node(root), path, &rest);
-  if (*rest == '\0') { /* the path exists: its parent takes the new value */
-    const char *last = strrchr(path, '.');
-    rest = last == NULL ? path : last + 1;
-    char parent_path[4096];
-    const size_t n = last == NULL ? 0 : (size_t)(last - path);
-    if (n >= sizeof parent_path)
-      return parl_fail(PARL_STATUS_EINVAL, "a path of %zu bytes is too long", n);
-    memcpy(parent_path, path, n);
-    parent_path[n] = '\0';
-    const char *none;
-    parent = walk(parl_json_to_node(root), parent_path, &none);
+  if (!cJSON_IsObject(parent)) {
+    const parl_json_type type = parl_json_get_type(parl_json_from_node(parent));
+    return parl_fail(PARL_STATUS_EINVAL, "%.*s is a %s and takes no member \"%s\"",
+                     (int)(rest > path ? rest - path - 1 : 0), path, parl_json_type_name(type),
+                     rest);
   }
-  if (!cJSON_IsObject(parent))
-    return parl_fail(PARL_STATUS_EINVAL, "%.*s: is a %s, so it has no member \"%s\"",
-                     (int)(rest - path), path, parl_json_type_name(parl_json_get_type(
-                         parl_json_from_node(parent))), rest);
   cJSON *item = NULL;
   PARL_TRY(parse_value_text(path, value_text, &item));
   PARL_TRY(wrap(rest, &item));

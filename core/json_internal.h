@@ -1,4 +1,5 @@
-/* core/json_internal.h - what the JSON files share: nodes are cJSON's, and text is checked UTF-8. */
+/* core/json_internal.h - what the JSON files share: nodes are cJSON's, and text is checked UTF-8.
+ */
 #ifndef PARL_CORE_JSON_INTERNAL_H
 #define PARL_CORE_JSON_INTERNAL_H
 #include <cJSON.h>
@@ -7,7 +8,7 @@
 #include "core/json.h"
 
 enum {
-  PARL_JSON_MAX_DEPTH = 256, /* objects and arrays inside each other */
+  PARL_JSON_MAX_DEPTH = 256,  /* objects and arrays inside each other */
   PARL_JSON_NUMBER_BYTES = 32 /* longest text parl_json_format_number makes, with its NUL */
 };
 

@@ -41,9 +41,8 @@ int parl_utf8_is_valid(const char *s, size_t n) {
 }
 
 void parl_json_format_number(double x, int digits, char out[PARL_JSON_NUMBER_BYTES]) {
-  if (x == 0.0) x = 0.0; /* one zero */
   if (x == trunc(x) && fabs(x) <= 0x1p53) {
-    snprintf(out, PARL_JSON_NUMBER_BYTES, "%.0f", fabs(x) > 0 ? x : 0.0);
+    snprintf(out, PARL_JSON_NUMBER_BYTES, "%.0f", x == 0.0 ? 0.0 : x); /* no -0 */
     return;
   }
   for (int p = digits; p <= 17; p++) {

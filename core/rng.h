@@ -1,8 +1,9 @@
 /* core/rng.h - random numbers without state: Philox4x32-10.
  *
  * A number is a pure function of (seed, stream, index), so it is the same on every machine and for
- * any number of threads or order of work. Name streams with parl_rng_stream; count indices yourself.
- * Thread rule: pure functions. Reading order: parl_rng, the distributions, parl_rng_cursor. */
+ * any number of threads or order of work. Name streams with parl_rng_stream; count indices
+ * yourself. Thread rule: pure functions. Reading order: parl_rng, the distributions,
+ * parl_rng_cursor. */
 #ifndef PARL_CORE_RNG_H
 #define PARL_CORE_RNG_H
 #include <stddef.h>
@@ -12,7 +13,8 @@
  * counter = (stream, index / 2), index % 2 selects the half of the block. */
 uint64_t parl_rng(uint64_t seed, uint64_t stream, uint64_t index);
 
-/* The raw block function, for tests against the published vectors. counter [4], key [2], out [4]. */
+/* The raw block function, for tests against the published vectors. counter [4], key [2], out [4].
+ */
 void parl_rng_philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
 /* A stream number mixed from a purpose and up to three coordinates (SplitMix64 finaliser). */

@@ -8,16 +8,16 @@
 #define PARL_CORE_STATUS_H
 
 /* One list makes the enum, the names and docs/errors.md. X(name, value, meaning). */
-#define PARL_STATUS_LIST(X)                                                                      \
-  X(OK, 0, "done")                                                                               \
+#define PARL_STATUS_LIST(X)                                                                        \
+  X(OK, 0, "done")                                                                                 \
   X(EINVAL, 1, "an argument or a field of a recipe is unknown, of the wrong type or out of range") \
-  X(ENOMEM, 2, "memory is exhausted")                                                            \
-  X(EIO, 3, "reading or writing a file failed (missing, full disk, permission)")                 \
-  X(EFORMAT, 4, "a file is truncated, foreign or of another schema version")                     \
-  X(ESCRIPT, 5, "a Lua script failed, or broke the environment contract")                        \
-  X(ELIMIT, 6, "a script ran out of its time, instructions or memory")                           \
-  X(ESTORE, 7, "the run database refused an operation")                                          \
-  X(ESTOPPED, 8, "stopped on request; the same command continues")                               \
+  X(ENOMEM, 2, "memory is exhausted")                                                              \
+  X(EIO, 3, "reading or writing a file failed (missing, full disk, permission)")                   \
+  X(EFORMAT, 4, "a file is truncated, foreign or of another schema version")                       \
+  X(ESCRIPT, 5, "a Lua script failed, or broke the environment contract")                          \
+  X(ELIMIT, 6, "a script ran out of its time, instructions or memory")                             \
+  X(ESTORE, 7, "the run database refused an operation")                                            \
+  X(ESTOPPED, 8, "stopped on request; the same command continues")                                 \
   X(ESTATE, 9, "the operation does not fit the object's present state")
 
 typedef enum parl_status {
@@ -31,8 +31,7 @@ const char *parl_status_name(parl_status s);
 const char *parl_status_meaning(parl_status s);
 
 /* Sets the calling thread's error text (printf format, cut at 4095 bytes) and returns `s`. */
-parl_status parl_fail(parl_status s, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+parl_status parl_fail(parl_status s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Puts "prefix: " in front of the present error text and returns `s` unchanged; a no-op for OK. */
 parl_status parl_fail_context(parl_status s, const char *format, ...)
@@ -45,23 +44,23 @@ const char *parl_error_text(void);
 _Noreturn void parl_abort(const char *file, int line, const char *condition);
 
 /* Forwards a failure. */
-#define PARL_TRY(call)                                \
-  do {                                                \
-    const parl_status try_status_ = (call);           \
+#define PARL_TRY(call)                                     \
+  do {                                                     \
+    const parl_status try_status_ = (call);                \
     if (try_status_ != PARL_STATUS_OK) return try_status_; \
   } while (0)
 
 /* The caller's mistake: EINVAL with the condition's text. Live in release builds. */
-#define PARL_REQUIRE(condition)                                                              \
-  do {                                                                                       \
-    if (!(condition))                                                                        \
+#define PARL_REQUIRE(condition)                                                             \
+  do {                                                                                      \
+    if (!(condition))                                                                       \
       return parl_fail(PARL_STATUS_EINVAL, "%s: requires %s (%s:%d)", __func__, #condition, \
-                       __FILE__, __LINE__);                                                  \
+                       __FILE__, __LINE__);                                                 \
   } while (0)
 
 /* Our bug: aborts. Live in release builds; the condition never contains work. */
-#define PARL_CHECK(condition)                                    \
-  do {                                                           \
+#define PARL_CHECK(condition)                                     \
+  do {                                                            \
     if (!(condition)) parl_abort(__FILE__, __LINE__, #condition); \
   } while (0)
 

@@ -9,7 +9,8 @@
 static int reserve(parl_text *t, size_t extra) {
   if (t->failed) return 0;
   size_t need;
-  if (__builtin_add_overflow(t->n, extra, &need) || __builtin_add_overflow(need, (size_t)1, &need)) {
+  if (__builtin_add_overflow(t->n, extra, &need) ||
+      __builtin_add_overflow(need, (size_t)1, &need)) {
     t->failed = 1;
     return 0;
   }
