@@ -2,14 +2,19 @@
  *
  * A section is written once as an X-macro:
  *
- *   #define PARL_TRAIN_FIELDS(INT, REAL, FLAG, TEXT, CHOICE) \
- *     INT(updates, 150, 0, 1000000, "updates", "optimizer steps of the orchestrator") \
- *     REAL(lr, 1e-3, 0.0, 1.0, "1", "AdamW's learning rate") \ CHOICE(shape, linear,
- * "constant|linear|cosine", "form of the schedule") PARL_CONFIG_STRUCT(parl_train_config,
- * PARL_TRAIN_FIELDS);           // in the header PARL_CONFIG_SECTION(parl_train_section, "train",
- * parl_train_config, PARL_TRAIN_FIELDS); // in one .c
+ *   #define PARL_TRAIN_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                   \
+ *     INT(updates, 150, 0, 1000000, "updates", "optimizer steps of the orchestrator")          \
+ *     REAL(lr, 1e-3, 0.0, 1.0, "1", "AdamW's learning rate")                                   \
+ *     CHOICE(shape, linear, "constant|linear|cosine", "form of the schedule")
+ *   PARL_CONFIG_STRUCT(parl_train_config, PARL_TRAIN_FIELDS);  // in the header
+ *   extern const parl_section parl_train_section;
  *
- * Structs are plain data: copyable, no pointers. Thread rule: pure functions. */
+ *   #define SECTION_TYPE_ parl_train_config  // in one .c
+ *   PARL_CONFIG_SECTION(parl_train_section, "train", "the optimizer", PARL_TRAIN_FIELDS);
+ *   #undef SECTION_TYPE_
+ *
+ * Structs are plain data: copyable, no pointers. Thread rule: pure functions.
+ * Reading order: parl_field, parl_section, set_defaults, read, write, the macros. */
 #ifndef PARL_CORE_CONFIG_H
 #define PARL_CORE_CONFIG_H
 #include <stdbool.h>
@@ -49,20 +54,21 @@ typedef struct parl_section {
   size_t bytes; /* sizeof of the struct */
 } parl_section;
 
-/* Fills `config` with the section's defaults. */
+/* Fills `config`, a struct of section->bytes bytes, with the section's defaults. */
 void parl_config_set_defaults(const parl_section *section, void *config);
 
-/* Reads the members of a JSON object into `config`, over what is there. path names the object in
- * errors. Fails: EINVAL naming the field, the value and the valid range, or the nearest known key;
- * `config` is untouched then. INT refuses fractions; NaN and infinities are refused everywhere. */
+/* Reads the members of a JSON object into `config`, over what is there. `path` names the object in
+ * errors ("train"). INT takes whole numbers up to 2^53; NaN and infinities are refused everywhere.
+ * Fails: EINVAL naming the field, the value and the valid range, or the nearest known key; `config`
+ * is untouched then. */
 parl_status parl_config_read(const parl_section *section, const parl_json *object, const char *path,
                              void *config);
 
-/* Writes every field as an object, in table order. */
+/* Writes every field as an object, in table order. What it wrote, parl_config_read reads back. */
 void parl_config_write(const parl_section *section, const void *config, parl_json_writer *w);
 
-/* Name of a CHOICE field's value, borrowed ("?" if out of range) via thread-free static tables:
- * copied into `out` [n bytes]. */
+/* Copies the name of a CHOICE field's value into out [n bytes]: "?" if the value is out of range or
+ * the section has no such field; cut to fit. */
 void parl_config_choice_name(const parl_section *section, const char *field, int value, char *out,
                              size_t n);
 
@@ -70,7 +76,9 @@ void parl_config_choice_name(const parl_section *section, const char *field, int
  * table. */
 void parl_config_append_help(const parl_section *section, bool markdown, parl_text *out);
 
-/* The candidate nearest to `word` by edit distance if it is near enough to suggest, else NULL. */
+/* The candidate nearest to `word` by edit distance (an exchange of neighbours counts one),
+ * borrowed, if it is near enough to suggest: a third of the word's letters, at least one; else
+ * NULL. Source: optimal string alignment, Damerau 1964. */
 const char *parl_nearest(const char *word, const char *const *candidates, size_t n);
 
 #define PARL_CONFIG_INT_(name, preset, low, high, unit, doc) int64_t name;
@@ -84,47 +92,19 @@ const char *parl_nearest(const char *word, const char *const *candidates, size_t
          PARL_CONFIG_CHOICE_)                                                       \
   } type
 
-#define PARL_ROW_INT_(n, preset_, low_, high_, unit_, doc_) \
-  {.name = #n,                                              \
-   .type = PARL_FIELD_INT,                                  \
-   .offset = offsetof(SECTION_TYPE_, n),                    \
-   .preset = (double)(preset_),                             \
-   .low = (double)(low_),                                   \
-   .high = (double)(high_),                                 \
-   .unit = unit_,                                           \
-   .doc = doc_},
-#define PARL_ROW_REAL_(n, preset_, low_, high_, unit_, doc_) \
-  {.name = #n,                                               \
-   .type = PARL_FIELD_REAL,                                  \
-   .offset = offsetof(SECTION_TYPE_, n),                     \
-   .preset = (preset_),                                      \
-   .low = (low_),                                            \
-   .high = (high_),                                          \
-   .unit = unit_,                                            \
-   .doc = doc_},
-#define PARL_ROW_FLAG_(n, preset_, doc_) \
-  {.name = #n,                           \
-   .type = PARL_FIELD_FLAG,              \
-   .offset = offsetof(SECTION_TYPE_, n), \
-   .preset = (preset_),                  \
-   .high = 1,                            \
-   .unit = "",                           \
-   .doc = doc_},
-#define PARL_ROW_TEXT_(n, preset_, doc_) \
-  {.name = #n,                           \
-   .type = PARL_FIELD_TEXT,              \
-   .offset = offsetof(SECTION_TYPE_, n), \
-   .preset_text = preset_,               \
-   .unit = "",                           \
-   .doc = doc_},
-#define PARL_ROW_CHOICE_(n, preset_, choices_, doc_) \
-  {.name = #n,                                       \
-   .type = PARL_FIELD_CHOICE,                        \
-   .offset = offsetof(SECTION_TYPE_, n),             \
-   .preset_text = #preset_,                          \
-   .choices = choices_,                              \
-   .unit = "",                                       \
-   .doc = doc_},
+#define PARL_ROW_(n, type, preset, low, high, text, choices, unit, doc) \
+  {#n, type, offsetof(SECTION_TYPE_, n), preset, low, high, text, choices, unit, doc},
+#define PARL_ROW_INT_(n, preset, low, high, unit, doc)                                            \
+  PARL_ROW_(n, PARL_FIELD_INT, (double)(preset), (double)(low), (double)(high), NULL, NULL, unit, \
+            doc)
+#define PARL_ROW_REAL_(n, preset, low, high, unit, doc) \
+  PARL_ROW_(n, PARL_FIELD_REAL, preset, low, high, NULL, NULL, unit, doc)
+#define PARL_ROW_FLAG_(n, preset, doc) \
+  PARL_ROW_(n, PARL_FIELD_FLAG, preset, 0.0, 1.0, NULL, NULL, "", doc)
+#define PARL_ROW_TEXT_(n, preset, doc) \
+  PARL_ROW_(n, PARL_FIELD_TEXT, 0.0, 0.0, 0.0, preset, NULL, "", doc)
+#define PARL_ROW_CHOICE_(n, preset, choices, doc) \
+  PARL_ROW_(n, PARL_FIELD_CHOICE, 0.0, 0.0, 0.0, #preset, choices, "", doc)
 /* Before use: #define SECTION_TYPE_ <struct>; after: #undef. */
 #define PARL_CONFIG_SECTION(variable, key, doc_, LIST)                                        \
   static const parl_field variable##_fields[] = {                                             \
