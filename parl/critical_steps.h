@@ -10,8 +10,8 @@
 
 /* One orchestrator turn: either direct tool calls, or the launch of a group. */
 typedef struct parl_stage {
-  int64_t main_steps;       /* S_main, steps >= 0: one per direct call; 1 for a launch, however wide */
-  size_t n_subs;            /* width: sub-agents launched in this stage */
+  int64_t main_steps; /* S_main, steps >= 0: one per direct call; 1 for a launch, however wide */
+  size_t n_subs;      /* width: sub-agents launched in this stage */
   const int64_t *sub_steps; /* [n_subs] S_sub,i, steps >= 0; borrowed */
 } parl_stage;
 

@@ -1,6 +1,7 @@
 /* parl/objective.h - the token-level clipped policy objective (k25 2.1) and its baselines.
  *
- * Per token i with ratio rho = exp(logp - logp_old) and advantage A, as a loss to minimise, over N tokens:
+ * Per token i with ratio rho = exp(logp - logp_old) and advantage A, as a loss to minimise, over N
+ * tokens:
  *   k25:       -( [alpha <= rho <= beta] rho A  -  tau (log rho)^2 ) / N
  *              outside [alpha, beta] the policy gradient is exactly zero, whatever the sign of A;
  *              tau_masked also drops the tau term there.
@@ -13,32 +14,41 @@
 #include "core/config.h"
 #include "core/status.h"
 
-#define PARL_OBJECTIVE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                       \
-  CHOICE(kind, k25, "k25|ppo|reinforce", "policy objective")                                       \
-  CHOICE(advantage, mean, "none|mean|mean_std|per_term|batch", "baseline and normalisation of the reward") \
-  REAL(alpha, 0.5, 0.0, 1.0, "ratio", "k25: below it a token's policy gradient is zero")           \
-  REAL(beta, 2.0, 1.0, 1000.0, "ratio", "k25: above it a token's policy gradient is zero")         \
-  REAL(tau, 1e-3, 0.0, 10.0, "1", "weight of the squared log-ratio")                               \
-  FLAG(tau_masked, 0, "drop the squared log-ratio outside [alpha, beta] too")                      \
-  REAL(epsilon, 0.2, 0.0, 1.0, "ratio", "ppo: half width of the clip")                             \
+#define PARL_OBJECTIVE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                     \
+  CHOICE(kind, k25, "k25|ppo|reinforce", "policy objective")                                     \
+  CHOICE(advantage, mean, "none|mean|mean_std|per_term|batch",                                   \
+         "baseline and normalisation of the reward")                                             \
+  REAL(alpha, 0.5, 0.0, 1.0, "ratio", "k25: below it a token's policy gradient is zero")         \
+  REAL(beta, 2.0, 1.0, 1000.0, "ratio", "k25: above it a token's policy gradient is zero")       \
+  REAL(tau, 1e-3, 0.0, 10.0, "1", "weight of the squared log-ratio")                             \
+  FLAG(tau_masked, 0, "drop the squared log-ratio outside [alpha, beta] too")                    \
+  REAL(epsilon, 0.2, 0.0, 1.0, "ratio", "ppo: half width of the clip")                           \
   REAL(entropy_bonus, 0.0, 0.0, 10.0, "1", "weight of the entropy")
 PARL_CONFIG_STRUCT(parl_objective_config, PARL_OBJECTIVE_FIELDS);
 extern const parl_section parl_objective_section;
-typedef enum parl_objective_kind { PARL_OBJECTIVE_K25, PARL_OBJECTIVE_PPO, PARL_OBJECTIVE_REINFORCE } parl_objective_kind;
+/* Order of the CHOICE list. */
+typedef enum parl_objective_kind {
+  PARL_OBJECTIVE_K25,
+  PARL_OBJECTIVE_PPO,
+  PARL_OBJECTIVE_REINFORCE
+} parl_objective_kind;
 
 /* Sums over the tokens of a call; add calls together, divide by n_tokens. */
 typedef struct parl_objective_sums {
   double n_tokens, loss;    /* loss is already divided by n_total */
   double masked;            /* tokens whose policy gradient was zeroed by the ratio */
-  double ratio, ratio_max;  /* sum; max */
+  double ratio, ratio_max;  /* sum; max. A ratio is counted as at most 1e30 */
   double abs_log_ratio, kl; /* sums of |log rho| and of rho - 1 - log rho (k3) */
   double entropy;           /* sum */
 } parl_objective_sums;
 
-/*   logp, logp_old, advantage, entropy [n] in · dlogp, dentropy [n] out · n_total: N of the whole batch, > 0
- * Adds into *sums. Fails: EINVAL if an input is not finite, naming the token; outputs untouched then. */
-parl_status parl_objective(const parl_objective_config *config, size_t n, const float *logp, const float *logp_old,
-                           const float *advantage, const float *entropy, double n_total, float *dlogp,
-                           float *dentropy, parl_objective_sums *sums);
+/*   logp, logp_old, advantage, entropy [n] in · dlogp, dentropy [n] out
+ *   n_total: N of the whole batch, finite and > 0
+ * Adds into *sums, which the caller zeroes first. Fails: EINVAL if the config is out of range, or
+ * an input or a gradient is not finite, naming the token; outputs untouched then. */
+parl_status parl_objective(const parl_objective_config *config, size_t n, const float *logp,
+                           const float *logp_old, const float *advantage, const float *entropy,
+                           double n_total, float *dlogp, float *dentropy,
+                           parl_objective_sums *sums);
 
 #endif

@@ -1,23 +1,30 @@
 /* parl/reward.h - r = lambda1 r_parallel + lambda2 r_finish + r_perf (k25 1.1).
  *
- * The paper gives no formula for r_parallel and r_finish; each definition here is named and stated. Each may also
- * be a Lua expression of the facts. Thread rule: a parl_reward is used by one thread at a time. */
+ * The paper gives no formula for r_parallel and r_finish; each definition here is named and
+ * stated. Each may also be a Lua expression of the facts.
+ * Thread rule: a parl_reward is used by one thread at a time. */
 #ifndef PARL_PARL_REWARD_H
 #define PARL_PARL_REWARD_H
 #include "core/config.h"
 #include "parl/facts.h"
 
-/* r_parallel: instantiation = min(assigned, cap) / cap; concurrency = (sub_steps / sub_max_steps) / cap_width;
- *   speed_up = 1 - critical / total; width = min(1, max_width / optimum_width); all 0 without assignments.
- * r_finish: returned = finished / assigned; useful = useful / assigned; 0 without assignments. */
-#define PARL_REWARD_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                          \
-  CHOICE(parallel, instantiation, "instantiation|concurrency|speed_up|width|lua",                  \
-         "definition of r_parallel")                                                               \
-  INT(parallel_cap, 12, 1, 10000, "sub-agents", "launches that earn the full instantiation reward") \
-  TEXT(parallel_lua, "", "Lua expression of the facts when parallel = \"lua\"")                    \
-  CHOICE(finish, returned, "returned|useful|lua", "definition of r_finish")                        \
-  TEXT(finish_lua, "", "Lua expression of the facts when finish = \"lua\"")                        \
-  TEXT(perf_lua, "", "Lua expression of the facts that replaces r_perf; empty: the environment's score")
+/* r_parallel: instantiation = min(assigned, parallel_cap) / parallel_cap
+ *             concurrency   = (sub_steps / sub_max_steps) / cap_width
+ *             speed_up      = 1 - critical_steps / total_steps
+ *             width         = min(1, max_width / optimum_width)
+ * r_finish:   returned      = finished / assigned
+ *             useful        = useful / assigned
+ * All are 0 without assignments, and where their denominator is 0. Source: ours. */
+#define PARL_REWARD_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                        \
+  CHOICE(parallel, instantiation, "instantiation|concurrency|speed_up|width|lua",                \
+         "definition of r_parallel")                                                             \
+  INT(parallel_cap, 12, 1, 10000, "sub-agents",                                                  \
+      "launches that earn the full instantiation reward")                                        \
+  TEXT(parallel_lua, "", "Lua expression of the facts when parallel = \"lua\"")                  \
+  CHOICE(finish, returned, "returned|useful|lua", "definition of r_finish")                      \
+  TEXT(finish_lua, "", "Lua expression of the facts when finish = \"lua\"")                      \
+  TEXT(perf_lua, "",                                                                             \
+       "Lua expression of the facts that replaces r_perf; empty: the environment's score")
 PARL_CONFIG_STRUCT(parl_reward_config, PARL_REWARD_FIELDS);
 extern const parl_section parl_reward_section;
 
@@ -26,11 +33,14 @@ typedef struct parl_reward_terms {
 } parl_reward_terms;
 
 typedef struct parl_reward parl_reward;
-/* Compiles Lua expressions if any. Fails: EINVAL, ESCRIPT, ENOMEM. */
+/* Compiles Lua expressions if any. Fails: EINVAL (a choice out of range, a "lua" without its
+ * expression), ESCRIPT, ENOMEM. */
 parl_status parl_reward_create(const parl_reward_config *config, parl_reward **out);
 void parl_reward_destroy(parl_reward *reward);
-/* Raw terms of an episode. Fails: ESCRIPT if an expression fails or is not finite. */
-parl_status parl_reward_get_terms(parl_reward *reward, const parl_facts *facts, parl_reward_terms *out);
+/* Raw terms of an episode. Fails: ESCRIPT if an expression fails or is not finite, EINVAL if a
+ * built-in term is not finite; *out is untouched then. */
+parl_status parl_reward_get_terms(parl_reward *reward, const parl_facts *facts,
+                                  parl_reward_terms *out);
 /* lambda1 * parallel + lambda2 * finish + perf. */
 double parl_reward_total(const parl_reward_terms *terms, double lambda1, double lambda2);
 

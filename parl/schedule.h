@@ -1,28 +1,33 @@
-/* parl/schedule.h - lambda(t): a weight as a function of the update number, and of metrics if it closes a loop.
+/* parl/schedule.h - lambda(t): a weight as a function of the update number.
  *
- * Clocked by updates only; evaluation never advances it. The closed-loop state is explicit, so that it can be
- * checkpointed. Thread rule: one thread per schedule. */
+ * Clocked by updates only; evaluation never advances it. A closed loop also looks at a metric; its
+ * state is explicit, so that it can be checkpointed. Thread rule: one thread per schedule. */
 #ifndef PARL_PARL_SCHEDULE_H
 #define PARL_PARL_SCHEDULE_H
 #include "core/config.h"
 #include "core/status.h"
 
-/* With u = min(1, t / (until * updates)):
- *   constant: start · linear: start + (stop-start) u · cosine: stop + (start-stop)(1+cos(pi u))/2
- *   exponential: start (max(stop,1e-4 start)/start)^u, then exactly stop at u = 1
- *   step: start before u = 1, stop from then on · cyclic: linear from start to stop over each period, again and again until
- *     u = 1, then stop · closed_loop: integral control, value += gain * (target - metric) clamped to [min(start,stop), max(start,stop)]
- *   lua: expression of t, updates, u and the metrics */
-#define PARL_SCHEDULE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                        \
-  CHOICE(shape, linear, "constant|linear|cosine|exponential|step|cyclic|closed_loop|lua",          \
-         "form of the schedule")                                                                   \
-  REAL(start, 0.1, 0.0, 1000.0, "1", "value at update 0")                                          \
-  REAL(stop, 0.0, 0.0, 1000.0, "1", "value once annealed")                                         \
-  REAL(until, 0.6, 0.001, 1.0, "of the updates", "when the anneal is over")                        \
-  INT(period, 50, 1, 1000000, "updates", "cycle length of cyclic")                                 \
-  TEXT(metric, "launch_rate", "metric that closed_loop holds at target")                           \
-  REAL(target, 0.5, -1e6, 1e6, "of the metric", "set point of closed_loop")                        \
-  REAL(gain, 0.01, -1e3, 1e3, "1", "integral gain of closed_loop, per update")                     \
+/* With u = min(1, t / (until * updates)), u = 0 at t = 0:
+ *   constant:    start
+ *   linear:      start + (stop - start) u
+ *   cosine:      stop + (start - stop)(1 + cos(pi u)) / 2
+ *   exponential: start (max(stop, 1e-4 start) / start)^u, then exactly stop at u = 1
+ *   step:        start before u = 1, stop from then on
+ *   cyclic:      linear from start to stop over each period, again and again until u = 1, then stop
+ *   closed_loop: integral control: value += gain * (target - metric), clamped to
+ *                [min(start, stop), max(start, stop)]; begins at start, moves from update 1 on;
+ *                a metric that is NaN (undefined in this update) leaves it where it is
+ *   lua:         expression of t, updates, u and the metrics */
+#define PARL_SCHEDULE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                      \
+  CHOICE(shape, linear, "constant|linear|cosine|exponential|step|cyclic|closed_loop|lua",        \
+         "form of the schedule")                                                                 \
+  REAL(start, 0.1, 0.0, 1000.0, "1", "value at update 0")                                        \
+  REAL(stop, 0.0, 0.0, 1000.0, "1", "value once annealed")                                       \
+  REAL(until, 0.6, 0.001, 1.0, "of the updates", "when the anneal is over")                      \
+  INT(period, 50, 1, 1000000, "updates", "cycle length of cyclic")                               \
+  TEXT(metric, "launch_rate", "metric that closed_loop holds at target")                         \
+  REAL(target, 0.5, -1e6, 1e6, "of the metric", "set point of closed_loop")                      \
+  REAL(gain, 0.01, -1e3, 1e3, "1", "integral gain of closed_loop, per update")                   \
   TEXT(lua, "", "Lua expression when shape = \"lua\"")
 PARL_CONFIG_STRUCT(parl_schedule_config, PARL_SCHEDULE_FIELDS);
 extern const parl_section parl_lambda1_section; /* key "lambda1", weight of r_parallel */
@@ -35,11 +40,18 @@ typedef struct parl_metric_view {
 } parl_metric_view;
 
 typedef struct parl_schedule parl_schedule;
-parl_status parl_schedule_create(const parl_schedule_config *config, int64_t n_updates, parl_schedule **out);
+/* n_updates >= 0 is the length of the training. Fails: EINVAL (out of range; closed_loop without a
+ * metric or with start = stop, lua without an expression, exponential from 0 to more), ESCRIPT,
+ * ENOMEM. */
+parl_status parl_schedule_create(const parl_schedule_config *config, int64_t n_updates,
+                                 parl_schedule **out);
 void parl_schedule_destroy(parl_schedule *schedule);
-/* Value for update t in [0, n_updates]. closed_loop moves its state, so call once per update, in order. A result that is
- * negative or not finite is refused. Fails: EINVAL (unknown metric, named with the nearest), ESCRIPT. */
-parl_status parl_schedule_next(parl_schedule *schedule, int64_t t, const parl_metric_view *metrics, double *out);
+/* Value for update t in [0, n_updates]. closed_loop moves its state, so call once per update, in
+ * order. metrics may be NULL: none. A result that is negative or not finite is refused. Fails:
+ * EINVAL (unknown metric, named with the nearest), ESCRIPT, ENOMEM; state and *out are untouched
+ * then. */
+parl_status parl_schedule_next(parl_schedule *schedule, int64_t t, const parl_metric_view *metrics,
+                               double *out);
 /* State for the checkpoint: the value closed_loop holds. */
 double parl_schedule_get_state(const parl_schedule *schedule);
 void parl_schedule_set_state(parl_schedule *schedule, double state);
