@@ -1,59 +1,206 @@
 # parl - see `make help`. BUILD=release|debug|asan|tsan builds in build/<BUILD>/.
 BUILD ?= release
 CC = gcc
+AR = ar
 OUT := build/$(BUILD)
-MAKEFLAGS += --no-builtin-rules
+PREFIX ?= /usr/local
+bindir ?= $(PREFIX)/bin
+datadir ?= $(PREFIX)/share
+parldir = $(datadir)/parl
+docdir = $(datadir)/doc/parl
+completiondir = $(datadir)/bash-completion/completions
+FUZZ_SECONDS ?= 60
+CLANG_FORMAT ?= clang-format
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables --no-print-directory
 .SUFFIXES:
+.DELETE_ON_ERROR:
 
+# ---------------------------------------------------------------------------------------- flags
 PKGS := lua5.4 sqlite3 gsl libcjson nettle
+PKG_MISSING := $(shell for p in $(PKGS); do pkg-config --exists $$p 2>/dev/null || echo $$p; done)
+PKG_CFLAGS := $(if $(PKG_MISSING),,$(shell pkg-config --cflags $(PKGS)))
+PKG_LIBS := $(if $(PKG_MISSING),,$(shell pkg-config --libs $(PKGS)))
+CMOCKA_LIBS := $(shell pkg-config --libs cmocka 2>/dev/null)
+MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
+
 WARN := -Wall -Wextra -Wshadow -Wundef -Wvla -Wdouble-promotion -Wstrict-prototypes \
         -Wmissing-prototypes -Wconversion
-ifdef CI
-WARN += -Werror
-endif
+WERROR := $(if $(CI),-Werror)
 OPT_release := -O2 -g
 OPT_debug := -O0 -g3
 OPT_asan := -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 OPT_tsan := -O1 -g -fsanitize=thread
+OPT_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 OPT := $(OPT_$(BUILD))
+ifeq ($(OPT),)
+$(error BUILD=$(BUILD) is not one of release, debug, asan, tsan, fuzz)
+endif
 # Results must not depend on the compiler's taste: no contraction but in the fast kernels, which ask for it.
-CFLAGS = -std=gnu17 $(OPT) $(WARN) -ffp-contract=off -pthread -I. $(PKG_CFLAGS) -MMD -MP
-PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
-PKG_LIBS = $(shell pkg-config --libs $(PKGS))
+CFLAGS = -std=gnu17 $(OPT) $(WARN) -ffp-contract=off -pthread -I. $(PKG_CFLAGS)
+LDFLAGS = $(OPT) -pthread
 LDLIBS = $(PKG_LIBS) -lm -lrt
 
-SRC := $(wildcard core/*.c kernels/*.c kernels/ref/*.c kernels/cpu/*.c engine/*.c lua/*.c parl/*.c experiments/*.c)
-CLI := $(wildcard cli/*.c)
-OBJ := $(SRC:%.c=$(OUT)/%.o)
-CLI_OBJ := $(CLI:%.c=$(OUT)/%.o)
-TESTS := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/test_*.c))
-
-.PHONY: all
-all: $(OUT)/parl ## build the program
-
-$(OUT)/libparl.a: $(OBJ)
-	@rm -f $@ && ar rcs $@ $^
-
-$(OUT)/parl: $(CLI_OBJ) $(OUT)/libparl.a
-	$(CC) $(OPT) -pthread -o $@ $(CLI_OBJ) $(OUT)/libparl.a $(LDLIBS)
-
 # One source, three instruction sets: the file's name carries its own flags.
+ifneq ($(filter x86_64% amd64%,$(MACHINE)),)
 FLAGS_avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
 FLAGS_avx2 := -mavx2 -mfma
+endif
+
+# --------------------------------------------------------------------------------------- sources
+SRC := $(wildcard core/*.c kernels/*.c kernels/ref/*.c kernels/cpu/*.c engine/*.c lua/*.c parl/*.c \
+         experiments/*.c)
+CLI := $(wildcard cli/*.c)
+OBJ := $(SRC:%.c=$(OUT)/%.o) $(OUT)/build_info.o
+CLI_OBJ := $(CLI:%.c=$(OUT)/%.o)
+TEST_SRC := $(wildcard tests/test_*.c)
+TESTS := $(TEST_SRC:%.c=$(OUT)/%)
+SUPPORT_OBJ := $(patsubst %.c,$(OUT)/%.o,$(filter-out $(TEST_SRC),$(wildcard tests/*.c)))
+CLI_TESTS := $(wildcard tests/cli/*.sh)
+FUZZ := $(patsubst %.c,$(OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
+# What runs more than one thread, by name.
+THREADED := workers log store decoder model optimizer rollout trainer evaluator episode determinism
+TSAN_TESTS := $(foreach t,$(TESTS),$(if $(strip $(foreach n,$(THREADED),$(findstring $(n),$(notdir $(t))))),$(t)))
+
+# ----------------------------------------------------------------------------------------- build
+.PHONY: all
+all: $(OUT)/parl $(if $(filter fuzz,$(BUILD)),$(FUZZ)) ## build the program: build/<BUILD>/parl
+	@printf 'built %s; optional: nvcc %s, NCCL %s, MPI %s (none is used yet: everything runs on the CPU)\n' '$<' \
+	  "$$(command -v nvcc >/dev/null && echo found || echo absent)" \
+	  "$$(printf '#include <nccl.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo found || echo absent)" \
+	  "$$(command -v mpicc >/dev/null && echo found || echo absent)"
+
+.PHONY: need-libraries need-cmocka
+need-libraries:
+	@$(if $(PKG_MISSING),echo "missing: $(strip $(PKG_MISSING)) (asked pkg-config); run \`make deps\`" >&2; exit 1,:)
+need-cmocka: need-libraries
+	@$(if $(CMOCKA_LIBS),:,echo "missing: cmocka (asked pkg-config); run \`make deps-test\`" >&2; exit 1)
+
+# A change of flags rebuilds; -Werror is left out, so CI=true and plain builds share objects.
+.PHONY: FORCE
+FORCE:
+$(OUT)/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(CC) $(CFLAGS) $(FLAGS_avx512)' >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+REVISION = $(shell git -c safe.directory='*' rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+DIRTY = $(shell git -c safe.directory='*' diff-index --quiet HEAD -- 2>/dev/null; test $$? = 1 && echo -dirty)
+COMPILER = $(subst ",,$(shell $(CC) --version 2>/dev/null | head -n 1))
+$(OUT)/build_info.c: FORCE
+	@mkdir -p $(@D)
+	@{ echo '/* Written by make. */'; echo '#include "core/build_info.h"'; \
+	   echo 'const char *parl_build_revision(void) { return "$(REVISION)$(DIRTY)"; }'; \
+	   echo 'const char *parl_build_compiler(void) { return "$(COMPILER)"; }'; \
+	   echo 'const char *parl_build_flags(void) { return "$(MACHINE) $(strip -std=gnu17 $(OPT) $(WARN) -ffp-contract=off)"; }'; \
+	   echo 'const char *parl_build_datadir(void) { return "$(parldir)"; }'; } >$@.new; \
+	 cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
 $(OUT)/kernels/cpu/%_avx512.o: EXTRA = $(FLAGS_avx512) -O3 -ffp-contract=fast
 $(OUT)/kernels/cpu/%_avx2.o: EXTRA = $(FLAGS_avx2) -O3 -ffp-contract=fast
 $(OUT)/kernels/cpu/%_portable.o: EXTRA = -O3
 
-$(OUT)/%.o: %.c
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(EXTRA) -c -o $@ $<
+$(OUT)/build_info.o: $(OUT)/build_info.c $(OUT)/flags | need-libraries
+	@$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(OUT)/tests/%: tests/%.c $(OUT)/libparl.a
+$(OUT)/%.o: %.c $(OUT)/flags | need-libraries
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MF $@.d -o $@ $< $(OUT)/libparl.a $(LDLIBS) $(shell pkg-config --libs cmocka)
+	$(CC) $(CFLAGS) $(WERROR) $(EXTRA) -MMD -MP -c -o $@ $<
 
-.PHONY: clean
+$(OUT)/libparl.a: $(OBJ)
+	@rm -f $@ && $(AR) rcs $@ $^
+
+$(OUT)/parl: $(CLI_OBJ) $(OUT)/libparl.a
+	@$(if $(CLI_OBJ),:,echo "cli/ has no source yet" >&2; exit 1)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(TESTS): $(OUT)/%: $(OUT)/%.o $(SUPPORT_OBJ) $(OUT)/libparl.a | need-cmocka
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(CMOCKA_LIBS)
+
+$(FUZZ): $(OUT)/%: $(OUT)/%.o $(OUT)/libparl.a
+	$(CC) $(subst fuzzer-no-link,fuzzer,$(LDFLAGS)) -o $@ $^ $(LDLIBS)
+
+# -------------------------------------------------------------------------------------- packages
+# $(call install,lists): nothing happens, and no network is needed, when all are there. "a|b" is the first that exists.
+define install
+@missing=; for choice in $$(sed 's/#.*//' $(1)); do \
+   have=; for p in $$(echo $$choice | tr '|' ' '); do \
+     case "$$(dpkg-query -W -f='$${Status}' $$p 2>/dev/null)" in *'ok installed') have=1;; esac; done; \
+   [ -n "$$have" ] || missing="$$missing $$choice"; \
+ done; [ -n "$$missing" ] || exit 0; \
+ command -v apt-get >/dev/null || { echo "no apt-get here; install by your own means:$$missing" >&2; exit 0; }; \
+ sudo=; [ "$$(id -u)" = 0 ] || sudo='sudo'; \
+ if [ -n "$$sudo" ] && ! command -v sudo >/dev/null; then echo "ask an administrator to install:$$missing" >&2; exit 1; fi; \
+ $$sudo apt-get -o DPkg::Lock::Timeout=600 update || exit 1; \
+ for choice in $$missing; do found=; \
+   for p in $$(echo $$choice | tr '|' ' '); do \
+     [ -n "$$found" ] || ! apt-cache show $$p >/dev/null 2>&1 || found=$$p; done; \
+   wanted="$$wanted $${found:-$$choice}"; \
+ done; \
+ $$sudo env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y --no-install-recommends $$wanted
+endef
+.PHONY: deps deps-test
+deps: ## install what building and running needs (Debian, Ubuntu; packages.txt)
+	$(call install,packages.txt)
+deps-test: ## install what the tests need in addition (packages-test.txt)
+	$(call install,packages.txt packages-test.txt)
+
+# ----------------------------------------------------------------------------------------- tests
+# A second make, since this one asked pkg-config before deps ran.
+.PHONY: test demo run-tests asan tsan fuzz run-fuzz mutants bench
+test: deps-test ## install what is missing, build, run every test
+	@$(MAKE) run-tests
+demo: deps ## install what is missing, build, train a small orchestrator
+	@$(MAKE) all
+	$(OUT)/parl train experiments/recipes/quickstart.lua
+
+RUNNER = PARL=$(CURDIR)/$(OUT)/parl tests/run --logs $(OUT)/logs
+run-tests: all $(TESTS)
+	@$(RUNNER) $(RUN_FLAGS) $(TESTS) $(CLI_TESTS)
+asan: ## run every test under the address, undefined-behaviour and leak sanitizers
+	@$(MAKE) BUILD=asan OUT=build/asan RUN_FLAGS='--sanitize --timeout 600' run-tests
+run-tsan: $(TSAN_TESTS)
+	@$(RUNNER) --sanitize --timeout 600 $(TSAN_TESTS)
+tsan: ## run the threaded tests under the thread sanitizer
+	@$(MAKE) BUILD=tsan OUT=build/tsan run-tsan
+fuzz: ## fuzz every target of tests/fuzz for FUZZ_SECONDS=60 each
+	@$(MAKE) BUILD=fuzz OUT=build/fuzz CC=clang run-fuzz
+run-fuzz: $(FUZZ)
+	@tests/run_fuzz --seconds $(FUZZ_SECONDS) --out $(OUT) $(FUZZ)
+mutants: ## plant known mistakes in the formulas; the tests must notice each
+	@sh tests/run_mutants.sh
+bench: all ## measure this machine's speed
+	$(OUT)/parl bench
+
+# ---------------------------------------------------------------------------------------- checks
+.PHONY: layers lint format docs
+layers: ## check the table of folders: who includes whom, who prints
+	@python3 tests/layers.py --self-test
+	@python3 tests/layers.py
+lint: ## check format, sizes and common mistakes
+	@CLANG_FORMAT=$(CLANG_FORMAT) python3 tests/lint.py
+format: ## format every C file in place
+	$(CLANG_FORMAT) -i $$(git ls-files '*.c' '*.h')
+docs: ## write the generated pages of docs/
+	@python3 docs/generate.py
+
+# --------------------------------------------------------------------------------------- install
+.PHONY: install uninstall clean help
+install: all ## install to PREFIX=/usr/local (DESTDIR is honoured)
+	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(parldir)/envs $(DESTDIR)$(parldir)/recipes $(DESTDIR)$(docdir)
+	install -m 755 $(OUT)/parl $(DESTDIR)$(bindir)/parl
+	set -e; for f in $(wildcard envs/*.lua); do install -m 644 $$f $(DESTDIR)$(parldir)/envs/; done
+	set -e; for f in $(wildcard experiments/recipes/*.lua); do install -m 644 $$f $(DESTDIR)$(parldir)/recipes/; done
+	set -e; for f in $(wildcard lua/*.lua lua/stubs/*.lua); do install -D -m 644 $$f $(DESTDIR)$(parldir)/lua/$${f##*/}; done
+	set -e; for f in README.md LICENSE $(wildcard docs/*.md); do install -m 644 $$f $(DESTDIR)$(docdir)/; done
+	@if $(OUT)/parl completion bash >$(OUT)/completion.bash 2>/dev/null; then \
+	  install -D -m 644 $(OUT)/completion.bash $(DESTDIR)$(completiondir)/parl; fi
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(bindir)/parl $(DESTDIR)$(completiondir)/parl
+	rm -rf $(DESTDIR)$(parldir) $(DESTDIR)$(docdir)
 clean: ## remove what was built
 	rm -rf build
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@echo "  BUILD=release|debug|asan|tsan, OUT=folder, CI=true makes warnings errors"
 
--include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TESTS:=.d)
+-include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TEST_SRC:%.c=$(OUT)/%.d) $(SUPPORT_OBJ:.o=.d) $(FUZZ:=.d)
+.PRECIOUS: $(OUT)/%.o
