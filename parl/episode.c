@@ -1,0 +1,439 @@
+/* parl/episode.c - one episode as a state machine; the shard supplies the tokens. */
+#include "parl/episode.h"
+
+#include <string.h>
+
+#include "core/rng.h"
+#include "parl/critical_steps.h"
+
+enum { PURPOSE_SAMPLE = 101, PURPOSE_RELIABLE = 102 };
+
+/* --- budget and score --- */
+
+static int64_t remaining(const parl_episode_env *ee, const parl_episode *ep) {
+  const bool total = ee->config->episode.budget_counts == PARL_BUDGET_TOTAL;
+  return ep->budget - (total ? ep->total : ep->critical);
+}
+
+static parl_status spend(parl_episode *ep, const parl_stage *stage) {
+  int64_t critical, total;
+  PARL_TRY(parl_critical_steps(stage, 1, &critical));
+  PARL_TRY(parl_total_steps(stage, 1, &total));
+  ep->critical += critical;
+  ep->total += total;
+  return PARL_STATUS_OK;
+}
+
+/* Asks for the present score; *changed when r_perf is not what it was. */
+static parl_status rescore(const parl_episode_env *ee, parl_episode *ep, bool *changed) {
+  double r_perf, success;
+  PARL_TRY(parl_env_score(ee->env, ep->world, &r_perf, &success, NULL));
+  *changed = r_perf != ep->r_perf;
+  if (*changed) ep->facts.last_gain_steps = (double)ep->critical;
+  ep->r_perf = r_perf;
+  ep->success = success;
+  return PARL_STATUS_OK;
+}
+
+static void end_main(parl_episode *ep, parl_end reason) {
+  ep->main->state = PARL_CONTEXT_DONE;
+  ep->facts.end = reason;
+  if (reason == PARL_END_CONTEXT) { /* a failure, not a truncation (k25 1.8) */
+    ep->r_perf = 0;
+    ep->success = 0;
+  }
+}
+
+/* --- contexts --- */
+
+static void overflow(parl_context *c) {
+  if (c->is_main)
+    end_main(c->episode, PARL_END_CONTEXT);
+  else
+    c->state = PARL_CONTEXT_DONE; /* unfinished */
+}
+
+/* Appends tokens nobody chose; false if the context is full. */
+static bool append(parl_context *c, const int32_t *tokens, size_t n) {
+  parl_sequence *s = c->sequence;
+  if (n > (size_t)(c->limit - s->n_tokens)) return false;
+  memcpy(s->tokens + s->n_tokens, tokens, n * sizeof *tokens);
+  s->n_tokens += (int32_t)n;
+  return true;
+}
+
+static void context_init(const parl_episode_env *ee, parl_context *c, parl_episode *ep,
+                         bool is_main, int ordinal, parl_agent agent, parl_sequence *recorded) {
+  const parl_grammar_def def = {.use_legal = ee->config->episode.legal,
+                                .may_launch = is_main,
+                                .max_direct = is_main ? (int)ee->config->episode.max_direct : 1};
+  c->state = PARL_CONTEXT_RUNNING;
+  c->episode = ep;
+  c->is_main = is_main;
+  c->ordinal = ordinal;
+  c->agent = agent;
+  c->n_fed = 0;
+  c->limit = is_main ? ee->spec->limits.context : ee->spec->limits.sub_context;
+  c->record = recorded != NULL && recorded->capacity > 0;
+  c->sequence = c->record ? recorded : &c->own;
+  c->sequence->n_tokens = 0;
+  c->sequence->n_choices = 0;
+  c->stream = parl_rng_stream(PURPOSE_SAMPLE, (uint64_t)ordinal, 0, 0);
+  c->steps = 0;
+  c->finished = false;
+  c->n_script = c->at_script = 0;
+  parl_grammar_init(&c->grammar, ee->env, ep->world, agent, is_main, &def);
+}
+
+/* Writes the expert's next turn into the context's script. */
+static parl_status next_script(const parl_episode_env *ee, parl_context *c) {
+  size_t n_calls, n_tokens;
+  PARL_TRY(parl_env_expert(ee->env, c->episode->world, c->agent, c->style, ee->calls,
+                           PARL_TURN_MAX_CALLS, &n_calls));
+  PARL_TRY(parl_fail_context(parl_grammar_write(&c->grammar, ee->calls, n_calls, c->script,
+                                                PARL_SCRIPT_MAX_TOKENS, &n_tokens),
+                             "%s: expert style \"%s\"", ee->spec->path, c->style));
+  c->n_script = (int32_t)n_tokens;
+  c->at_script = 0;
+  return PARL_STATUS_OK;
+}
+
+static parl_status get_mask(const parl_episode_env *ee, parl_context *c, size_t *n_allowed) {
+  if (ee->config->episode.mask) return parl_grammar_get_mask(&c->grammar, c->mask, n_allowed);
+  memset(c->mask, 0, sizeof c->mask[0] * (size_t)ee->n_words);
+  for (int t = PARL_TOKEN_PAD + 1; t < ee->spec->n_tokens; t++)
+    c->mask[t / 64] |= (uint64_t)1 << (t % 64);
+  *n_allowed = (size_t)ee->spec->n_tokens - 1;
+  return PARL_STATUS_OK;
+}
+
+static int32_t only_token(const uint64_t *mask) {
+  int32_t word = 0;
+  while (mask[word] == 0) word++;
+  return word * 64 + __builtin_ctzll(mask[word]);
+}
+
+/* --- turns --- */
+
+static parl_status start_next_turn(const parl_episode_env *ee, parl_context *c) {
+  parl_grammar_next_turn(&c->grammar);
+  c->state = PARL_CONTEXT_RUNNING;
+  if (c->is_main && c->episode->facts.turns >= ee->spec->limits.max_turns)
+    end_main(c->episode, PARL_END_TURNS);
+  return PARL_STATUS_OK;
+}
+
+static uint64_t hash_task(const parl_call *call) {
+  uint64_t h = (uint64_t)call->n_values;
+  for (int i = 0; i < call->n_values; i++)
+    h = parl_rng_stream(h, (uint64_t)call->values[i], call->slot[i], 0);
+  return h;
+}
+
+static void note_task(parl_episode *ep, const parl_call *call) {
+  const uint64_t h = hash_task(call);
+  for (size_t i = 0; i < ep->n_tasks; i++) {
+    if (ep->tasks[i] == h) {
+      ep->facts.duplicates++;
+      return;
+    }
+  }
+  if (ep->n_tasks < PARL_EPISODE_MAX_TASKS) ep->tasks[ep->n_tasks++] = h;
+}
+
+static parl_status launch(const parl_episode_env *ee, parl_context *c) {
+  parl_episode *ep = c->episode;
+  const int64_t left = remaining(ee, ep) - 1;
+  if (left < 0) {
+    end_main(ep, PARL_END_BUDGET);
+    return PARL_STATUS_OK;
+  }
+  const int n = c->grammar.n_calls;
+  ep->n_launches = (size_t)n;
+  ep->n_started = ep->n_done = 0;
+  memset(ep->launches, 0, sizeof ep->launches[0] * (size_t)n);
+  const bool total = ee->config->episode.budget_counts == PARL_BUDGET_TOTAL;
+  const int64_t share = total ? left / n : left; /* of what the budget leaves */
+  ep->sub_limit = ee->spec->limits.sub_steps < share ? ee->spec->limits.sub_steps : share;
+  ep->facts.launches++;
+  ep->facts.assigned += n;
+  if (n > ep->facts.max_width) ep->facts.max_width = n;
+  for (int i = 0; i < n; i++) note_task(ep, &c->grammar.calls[i]);
+  c->state = PARL_CONTEXT_WAIT;
+  return PARL_STATUS_OK;
+}
+
+/* One direct tool call; the observation is appended. */
+static parl_status run_tool(const parl_episode_env *ee, parl_context *c, const parl_call *call,
+                            bool *fits) {
+  size_t n;
+  PARL_TRY(parl_env_call(ee->env, c->episode->world, c->agent, call, ee->tokens,
+                         PARL_ENV_MAX_OBSERVATION, &n));
+  *fits = append(c, ee->tokens, n);
+  return PARL_STATUS_OK;
+}
+
+static parl_status execute_main(const parl_episode_env *ee, parl_context *c) {
+  parl_episode *ep = c->episode;
+  ep->facts.turns++;
+  if (c->grammar.calls[0].kind == PARL_CALL_ASSIGN) return launch(ee, c);
+  for (int i = 0; i < c->grammar.n_calls; i++) {
+    const parl_call *call = &c->grammar.calls[i];
+    if (call->kind == PARL_CALL_FINISH) {
+      end_main(ep, PARL_END_FINISH);
+      return PARL_STATUS_OK;
+    }
+    if (remaining(ee, ep) < 1) {
+      end_main(ep, PARL_END_BUDGET);
+      return PARL_STATUS_OK;
+    }
+    PARL_TRY(spend(ep, &(parl_stage){.main_steps = 1}));
+    if (call->kind == PARL_CALL_CREATE) {
+      ep->facts.created++;
+      continue;
+    }
+    bool fits, changed;
+    PARL_TRY(run_tool(ee, c, call, &fits));
+    PARL_TRY(rescore(ee, ep, &changed));
+    if (!fits) {
+      end_main(ep, PARL_END_CONTEXT);
+      return PARL_STATUS_OK;
+    }
+  }
+  return start_next_turn(ee, c);
+}
+
+static parl_status execute_sub(const parl_episode_env *ee, parl_context *c) {
+  const parl_call *call = &c->grammar.calls[0];
+  c->finished = call->kind == PARL_CALL_FINISH;
+  c->state = PARL_CONTEXT_DONE;
+  if (c->finished || c->steps >= c->step_limit) return PARL_STATUS_OK;
+  c->steps++;
+  bool fits;
+  PARL_TRY(run_tool(ee, c, call, &fits));
+  return fits ? start_next_turn(ee, c) : PARL_STATUS_OK;
+}
+
+/* A call that the grammar refuses (only with episode.mask off): a wasted step and an <invalid>. */
+static parl_status execute_malformed(const parl_episode_env *ee, parl_context *c) {
+  const int32_t invalid = PARL_TOKEN_INVALID;
+  c->grammar.n_calls = 0;
+  if (c->is_main) {
+    parl_episode *ep = c->episode;
+    ep->facts.turns++;
+    if (remaining(ee, ep) < 1) {
+      end_main(ep, PARL_END_BUDGET);
+      return PARL_STATUS_OK;
+    }
+    PARL_TRY(spend(ep, &(parl_stage){.main_steps = 1}));
+  } else if (c->steps++ >= c->step_limit) {
+    c->steps--;
+    c->state = PARL_CONTEXT_DONE;
+    return PARL_STATUS_OK;
+  }
+  if (!append(c, &invalid, 1)) {
+    overflow(c);
+    return PARL_STATUS_OK;
+  }
+  return start_next_turn(ee, c);
+}
+
+static parl_status take(const parl_episode_env *ee, parl_context *c, int32_t token, float logp,
+                        bool choice) {
+  parl_sequence *s = c->sequence;
+  if (choice && c->record) {
+    const size_t k = (size_t)s->n_choices++;
+    s->at[k] = s->n_tokens;
+    s->logp[k] = logp;
+    memcpy(s->masks + k * (size_t)ee->n_words, c->mask, sizeof c->mask[0] * (size_t)ee->n_words);
+  }
+  if (choice && c->is_main) c->episode->facts.tokens++;
+  s->tokens[s->n_tokens++] = token;
+  bool turn_done = false;
+  const parl_status status = parl_grammar_feed(&c->grammar, token, &turn_done);
+  if (status == PARL_STATUS_EINVAL && !ee->config->episode.mask) return execute_malformed(ee, c);
+  PARL_TRY(status);
+  if (!turn_done) return PARL_STATUS_OK;
+  return c->is_main ? execute_main(ee, c) : execute_sub(ee, c);
+}
+
+/* Runs a context until its policy must choose, its group is out, or it ends. */
+static parl_status advance(const parl_episode_env *ee, parl_context *c) {
+  while (c->state == PARL_CONTEXT_RUNNING) {
+    if (c->sequence->n_tokens >= c->limit) {
+      overflow(c);
+      break;
+    }
+    const bool scripted = c->style != NULL;
+    size_t n_allowed = 0;
+    if (scripted && c->at_script == c->n_script) PARL_TRY(next_script(ee, c));
+    if (!scripted || c->record) PARL_TRY(get_mask(ee, c, &n_allowed));
+    if (!scripted && n_allowed > 1) {
+      c->state = PARL_CONTEXT_CHOOSE;
+      break;
+    }
+    const int32_t token = scripted ? c->script[c->at_script++] : only_token(c->mask);
+    if (scripted && c->record) {
+      /* A demonstration may do what `legal` advises against. */
+      const uint64_t bit = (uint64_t)1 << (token % 64);
+      if ((c->mask[token / 64] & bit) == 0) n_allowed++;
+      c->mask[token / 64] |= bit;
+    }
+    PARL_TRY(take(ee, c, token, 0.0f, scripted && n_allowed > 1));
+  }
+  return PARL_STATUS_OK;
+}
+
+/* --- the shard's calls --- */
+
+static int64_t get_budget(const parl_run_config *config, const parl_env_optimum *optimum) {
+  if (config->episode.budget_steps > 0) return config->episode.budget_steps;
+  if (config->episode.budget_factor <= 0) return INT64_MAX;
+  const double steps = config->episode.budget_factor * (double)optimum->critical_steps;
+  return (int64_t)(steps + 1e-9);
+}
+
+parl_status parl_episode_start(const parl_episode_env *ee, parl_episode *ep, parl_context *main,
+                               const parl_job *job) {
+  ep->live = true;
+  ep->job = job;
+  ep->main = main;
+  ep->critical = ep->total = 0;
+  ep->n_assigned = 0;
+  ep->n_launches = ep->n_started = ep->n_done = 0;
+  ep->n_tasks = 0;
+  ep->facts = (parl_facts){.end = PARL_END_ERROR};
+  parl_agent agent;
+  PARL_TRY(parl_env_reset(ee->env, job->task_seed, job->episode_seed, &ep->world, &agent));
+  parl_env_optimum optimum;
+  PARL_TRY(parl_env_get_optimum(ee->env, ep->world, &optimum));
+  ep->budget = get_budget(ee->config, &optimum);
+  ep->facts.optimum_steps = (double)optimum.critical_steps;
+  ep->facts.serial_steps = (double)optimum.serial_steps;
+  ep->facts.budget_steps = ep->budget == INT64_MAX ? 0 : (double)ep->budget;
+  ep->facts.cap_width = ep->facts.optimum_width = ee->spec->limits.max_width;
+  ep->r_perf = 0;
+  bool changed;
+  PARL_TRY(rescore(ee, ep, &changed));
+  ep->facts.last_gain_steps = 0;
+  context_init(ee, main, ep, true, 0, agent, &job->out->main);
+  main->style = job->style;
+  main->temperature = job->temperature;
+  size_t n;
+  PARL_TRY(parl_env_prompt(ee->env, ep->world, ee->tokens, PARL_ENV_MAX_OBSERVATION, &n));
+  const int32_t bos = PARL_TOKEN_BOS;
+  if (!append(main, &bos, 1) || !append(main, ee->tokens, n)) {
+    end_main(ep, PARL_END_CONTEXT);
+    return PARL_STATUS_OK;
+  }
+  return advance(ee, main);
+}
+
+bool parl_episode_wants_sub(const parl_episode *ep) {
+  return ep->live && ep->main->state == PARL_CONTEXT_WAIT && ep->n_started < ep->n_launches;
+}
+
+parl_status parl_episode_start_sub(const parl_episode_env *ee, parl_episode *ep, parl_context *sub) {
+  const size_t index = ep->n_started++;
+  const parl_call *task = &ep->main->grammar.calls[index];
+  const int role = ep->main->grammar.created_role[task->agent_name] - 1;
+  const int ordinal = ++ep->n_assigned;
+  parl_agent agent;
+  size_t n;
+  PARL_TRY(parl_env_brief(ee->env, ep->world, task, role, ordinal, &agent, ee->tokens,
+                          PARL_ENV_MAX_OBSERVATION, &n));
+  parl_trajectory *out = ep->job->out;
+  const bool record = out->n_subs < out->max_subs;
+  context_init(ee, sub, ep, false, ordinal, agent, record ? &out->subs[out->n_subs++] : NULL);
+  sub->style = ee->scripted_subs ? ee->config->agents.style : NULL;
+  sub->temperature = ee->config->agents.temperature;
+  sub->step_limit = ep->sub_limit;
+  sub->sub_index = index;
+  ep->launches[index].started = true;
+  ep->launches[index].agent = agent;
+  const uint64_t stream = parl_rng_stream(PURPOSE_RELIABLE, (uint64_t)ordinal, 0, 0);
+  if (ee->scripted_subs &&
+      parl_rng_uniform(ep->job->episode_seed, stream, 0) >= ee->reliability) {
+    sub->steps = sub->step_limit; /* wastes its steps */
+    sub->state = PARL_CONTEXT_DONE;
+    return PARL_STATUS_OK;
+  }
+  const int32_t head = PARL_TOKEN_SUB;
+  if (!append(sub, &head, 1) || !append(sub, ee->tokens, n)) {
+    sub->state = PARL_CONTEXT_DONE;
+    return PARL_STATUS_OK;
+  }
+  return advance(ee, sub);
+}
+
+parl_status parl_episode_choose(const parl_episode_env *ee, parl_context *c, int32_t token,
+                                float logp) {
+  c->state = PARL_CONTEXT_RUNNING;
+  PARL_TRY(take(ee, c, token, logp, true));
+  return advance(ee, c);
+}
+
+/* Delivers one sub-agent's message; *fits is false when the orchestrator's context is full. */
+static parl_status deliver(const parl_episode_env *ee, parl_episode *ep, const parl_launch *l,
+                           bool *fits) {
+  size_t n;
+  bool changed;
+  PARL_TRY(parl_env_deliver(ee->env, ep->world, l->agent, l->finished, ee->tokens,
+                            PARL_ENV_MAX_OBSERVATION, &n));
+  PARL_TRY(rescore(ee, ep, &changed));
+  if (changed) ep->facts.useful++;
+  if (l->finished) ep->facts.finished++;
+  if (l->finished && l->steps == 0) ep->facts.empty_finishes++;
+  const int32_t head = l->finished ? PARL_TOKEN_FINISHED : PARL_TOKEN_UNFINISHED;
+  *fits = append(ep->main, &head, 1) && append(ep->main, ee->tokens, n);
+  return PARL_STATUS_OK;
+}
+
+/* The group is back: its cost, its messages in the order of assignment, the next turn. */
+static parl_status collect(const parl_episode_env *ee, parl_episode *ep) {
+  int64_t steps[PARL_EPISODE_MAX_WIDTH], longest = 0;
+  for (size_t i = 0; i < ep->n_launches; i++) {
+    steps[i] = ep->launches[i].steps;
+    ep->facts.sub_steps += (double)steps[i];
+    if (steps[i] > longest) longest = steps[i];
+  }
+  ep->facts.sub_max_steps += (double)longest;
+  PARL_TRY(spend(ep, &(parl_stage){1, ep->n_launches, steps}));
+  for (size_t i = 0; i < ep->n_launches; i++) {
+    bool fits;
+    PARL_TRY(deliver(ee, ep, &ep->launches[i], &fits));
+    if (!fits) {
+      end_main(ep, PARL_END_CONTEXT);
+      return PARL_STATUS_OK;
+    }
+  }
+  PARL_TRY(start_next_turn(ee, ep->main));
+  return advance(ee, ep->main);
+}
+
+parl_status parl_episode_end_sub(const parl_episode_env *ee, parl_context *sub) {
+  parl_episode *ep = sub->episode;
+  parl_launch *l = &ep->launches[sub->sub_index];
+  l->done = true;
+  l->finished = sub->finished;
+  l->steps = sub->steps;
+  sub->state = PARL_CONTEXT_FREE;
+  if (++ep->n_done < ep->n_launches) return PARL_STATUS_OK;
+  return collect(ee, ep);
+}
+
+parl_status parl_episode_end(const parl_episode_env *ee, parl_episode *ep) {
+  parl_trajectory *out = ep->job->out;
+  ep->facts.r_perf = ep->r_perf;
+  ep->facts.success = ep->success;
+  ep->facts.critical_steps = (double)ep->critical;
+  ep->facts.total_steps = (double)ep->total;
+  ep->facts.context = (double)ep->main->sequence->n_tokens;
+  out->facts = ep->facts;
+  out->failed = false;
+  PARL_TRY(parl_env_get_family(ee->env, ep->world, out->family, sizeof out->family));
+  ep->main->state = PARL_CONTEXT_FREE;
+  ep->live = false;
+  parl_env_release(ee->env, ep->world);
+  return PARL_STATUS_OK;
+}

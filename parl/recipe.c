@@ -1,0 +1,356 @@
+/* parl/recipe.c - loading, merging and naming runs. */
+#include "parl/recipe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/file.h"
+#include "lua/recipe.h"
+
+#define SECTION_TYPE_ parl_run_section_config
+PARL_CONFIG_SECTION(parl_run_section, "run", "where and how a run runs", PARL_RUN_FIELDS);
+#undef SECTION_TYPE_
+#define SECTION_TYPE_ parl_env_config
+PARL_CONFIG_SECTION(parl_env_section, "env", "the environment; its own parameters under env.params",
+                    PARL_ENV_FIELDS);
+#undef SECTION_TYPE_
+#define SECTION_TYPE_ parl_episode_config
+PARL_CONFIG_SECTION(parl_episode_section, "episode", "budget and action mask", PARL_EPISODE_FIELDS);
+#undef SECTION_TYPE_
+#define SECTION_TYPE_ parl_agents_config
+PARL_CONFIG_SECTION(parl_agents_section, "agents", "frozen sub-agents", PARL_AGENTS_FIELDS);
+#undef SECTION_TYPE_
+#define SECTION_TYPE_ parl_warm_config
+PARL_CONFIG_SECTION(parl_warm_section, "warm", "warm start by imitation", PARL_WARM_FIELDS);
+#undef SECTION_TYPE_
+#define SECTION_TYPE_ parl_train_config
+PARL_CONFIG_SECTION(parl_train_section, "train", "reinforcement learning", PARL_TRAIN_FIELDS);
+#undef SECTION_TYPE_
+#define SECTION_TYPE_ parl_eval_config
+PARL_CONFIG_SECTION(parl_eval_section, "eval", "evaluation on held-out tasks", PARL_EVAL_FIELDS);
+#undef SECTION_TYPE_
+
+const parl_recipe_section *parl_recipe_get_sections(size_t *n) {
+  static const parl_recipe_section sections[] = {
+      {&parl_run_section, offsetof(parl_run_config, run)},
+      {&parl_env_section, offsetof(parl_run_config, env)},
+      {&parl_episode_section, offsetof(parl_run_config, episode)},
+      {&parl_agents_section, offsetof(parl_run_config, agents)},
+      {&parl_model_section, offsetof(parl_run_config, model)},
+      {&parl_warm_section, offsetof(parl_run_config, warm)},
+      {&parl_train_section, offsetof(parl_run_config, train)},
+      {&parl_optimizer_section, offsetof(parl_run_config, optimizer)},
+      {&parl_objective_section, offsetof(parl_run_config, objective)},
+      {&parl_reward_section, offsetof(parl_run_config, reward)},
+      {&parl_lambda1_section, offsetof(parl_run_config, lambda1)},
+      {&parl_lambda2_section, offsetof(parl_run_config, lambda2)},
+      {&parl_eval_section, offsetof(parl_run_config, eval)},
+  };
+  *n = sizeof sections / sizeof sections[0];
+  return sections;
+}
+
+enum { MAX_ARMS = 256, PATH_BYTES = 1024, NAME_BYTES = 64 };
+
+struct parl_recipe {
+  char name[NAME_BYTES];
+  char path[PATH_BYTES];
+  char folder[PATH_BYTES];
+  char env_path[PATH_BYTES];
+  parl_json *tree;       /* base with overrides, arms taken out */
+  parl_json *env_params; /* or NULL */
+  size_t n_arms;
+  char (*arm_names)[NAME_BYTES]; /* [n_arms] */
+  parl_run_config *arms;         /* [n_arms] */
+};
+
+static const parl_recipe_section *find_section(const char *name) {
+  size_t n;
+  const parl_recipe_section *s = parl_recipe_get_sections(&n);
+  for (size_t i = 0; i < n; i++)
+    if (strcmp(s[i].section->name, name) == 0) return &s[i];
+  return NULL;
+}
+
+static parl_status refuse_section(const char *key, const char *path) {
+  enum { EXTRA = 3, MAX = 32 };
+  const char *names[MAX] = {"name", "summary", "arms"};
+  size_t n;
+  const parl_recipe_section *s = parl_recipe_get_sections(&n);
+  for (size_t i = 0; i < n; i++) names[EXTRA + i] = s[i].section->name;
+  const char *near = parl_nearest(key, names, EXTRA + n);
+  return parl_fail(PARL_STATUS_EINVAL, "%s: unknown section \"%s\"%s%s%s", path, key,
+                   near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
+/* A copy of the env section without its free-form member "params". */
+static parl_status read_env_section(const parl_json *object, parl_run_config *config) {
+  parl_json *copy = NULL;
+  PARL_TRY(parl_json_copy(object, &copy));
+  parl_json_remove(copy, "params");
+  const parl_status s = parl_config_read(&parl_env_section, copy, "env", &config->env);
+  parl_json_destroy(copy);
+  return s;
+}
+
+static parl_status check_across(const parl_run_config *c, const char *path) {
+  if (c->env.file[0] == '\0')
+    return parl_fail(PARL_STATUS_EINVAL, "%s: env.file is missing: name an environment script", path);
+  const int64_t batch = c->train.tasks * c->train.group;
+  if (batch > 1000000)
+    return parl_fail(PARL_STATUS_EINVAL, "%s: train.tasks * train.group = %lld episodes; at most 1000000",
+                     path, (long long)batch);
+  if (c->train.minibatches > batch)
+    return parl_fail(PARL_STATUS_EINVAL, "%s: train.minibatches = %lld, but an update has %lld episodes",
+                     path, (long long)c->train.minibatches, (long long)batch);
+  return PARL_STATUS_OK;
+}
+
+static parl_status read_sections(const parl_json *tree, const char *path, parl_run_config *config) {
+  size_t n;
+  const parl_recipe_section *sections = parl_recipe_get_sections(&n);
+  for (size_t i = 0; i < n; i++)
+    parl_config_set_defaults(sections[i].section, (char *)config + sections[i].offset);
+  for (const parl_json *c = parl_json_get_first(tree); c != NULL; c = parl_json_get_next(c)) {
+    const char *key = parl_json_get_key(c);
+    if (strcmp(key, "name") == 0 || strcmp(key, "summary") == 0) continue;
+    const parl_recipe_section *s = find_section(key);
+    if (s == NULL) return refuse_section(key, path);
+    if (parl_json_get_type(c) != PARL_JSON_OBJECT)
+      return parl_fail(PARL_STATUS_EINVAL, "%s: section \"%s\" is a %s; it must be a table", path, key,
+                       parl_json_type_name(parl_json_get_type(c)));
+    const parl_status status =
+        s->section == &parl_env_section
+            ? read_env_section(c, config)
+            : parl_config_read(s->section, c, key, (char *)config + s->offset);
+    PARL_TRY(parl_fail_context(status, "%s", path));
+  }
+  return check_across(config, path);
+}
+
+static parl_status read_name(const parl_json *node, const char *what, char out[NAME_BYTES]) {
+  const char *s = node ? parl_json_get_string(node) : NULL;
+  if (s == NULL || s[0] == '\0' || strlen(s) >= NAME_BYTES || strchr(s, '/') || s[0] == '.')
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "%s must be a text of 1 to %d bytes without '/' and a leading '.'", what,
+                     NAME_BYTES - 1);
+  memcpy(out, s, strlen(s) + 1);
+  return PARL_STATUS_OK;
+}
+
+static parl_status read_arm(parl_recipe *r, size_t i, const parl_json *arm) {
+  PARL_TRY(parl_fail_context(read_name(parl_json_find(arm, "name"), "arm's name", r->arm_names[i]),
+                             "%s: arm %zu", r->path, i + 1));
+  for (size_t j = 0; j < i; j++)
+    if (strcmp(r->arm_names[i], r->arm_names[j]) == 0)
+      return parl_fail(PARL_STATUS_EINVAL, "%s: two arms are named \"%s\"", r->path, r->arm_names[i]);
+  if (parl_json_find(arm, "run") || parl_json_find_path(arm, "env.params") ||
+      parl_json_find_path(arm, "env.file") || parl_json_find(arm, "eval"))
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "%s: arm \"%s\" overrides run, eval, env.file or env.params; these are the same "
+                     "for all arms, so that arms can be compared",
+                     r->path, r->arm_names[i]);
+  parl_json *merged = NULL;
+  PARL_TRY(parl_json_copy(r->tree, &merged));
+  parl_status s = parl_json_merge(merged, arm);
+  char where[PATH_BYTES + NAME_BYTES + 16];
+  snprintf(where, sizeof where, "%s: arm \"%s\"", r->path, r->arm_names[i]);
+  if (s == PARL_STATUS_OK) s = read_sections(merged, where, &r->arms[i]);
+  parl_json_destroy(merged);
+  return s;
+}
+
+static parl_status read_arms(parl_recipe *r, const parl_json *arms) {
+  const size_t n = arms ? parl_json_get_size(arms) : 0;
+  if (arms && (parl_json_get_type(arms) != PARL_JSON_ARRAY || n == 0 || n > MAX_ARMS))
+    return parl_fail(PARL_STATUS_EINVAL, "%s: arms must be a list of 1 to %d tables", r->path, MAX_ARMS);
+  r->n_arms = n ? n : 1;
+  r->arm_names = calloc(r->n_arms, sizeof *r->arm_names);
+  r->arms = calloc(r->n_arms, sizeof *r->arms);
+  if (r->arm_names == NULL || r->arms == NULL)
+    return parl_fail(PARL_STATUS_ENOMEM, "%s: no memory for %zu arms", r->path, r->n_arms);
+  if (n == 0) {
+    memcpy(r->arm_names[0], "trained", sizeof "trained");
+    return read_sections(r->tree, r->path, &r->arms[0]);
+  }
+  size_t i = 0;
+  for (const parl_json *a = parl_json_get_first(arms); a != NULL; a = parl_json_get_next(a)) {
+    if (parl_json_get_type(a) != PARL_JSON_OBJECT)
+      return parl_fail(PARL_STATUS_EINVAL, "%s: arm %zu is not a table", r->path, i + 1);
+    PARL_TRY(read_arm(r, i++, a));
+  }
+  return PARL_STATUS_OK;
+}
+
+static parl_status load_tree(const char *path, parl_json **out) {
+  const size_t n = strlen(path);
+  if (n > 4 && strcmp(path + n - 4, ".lua") == 0) return parl_recipe_load_lua(path, out);
+  char *bytes = NULL;
+  size_t size;
+  PARL_TRY(parl_file_read(path, (size_t)16 << 20, &bytes, &size));
+  const parl_status s = parl_json_parse(bytes, size, path, out);
+  free(bytes);
+  return s;
+}
+
+static parl_status apply_overrides(parl_json *tree, const char *const *overrides, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    const char *equals = strchr(overrides[i], '=');
+    char key[256];
+    if (equals == NULL || equals == overrides[i] || (size_t)(equals - overrides[i]) >= sizeof key)
+      return parl_fail(PARL_STATUS_EINVAL, "--set %s: expected section.field=value", overrides[i]);
+    memcpy(key, overrides[i], (size_t)(equals - overrides[i]));
+    key[equals - overrides[i]] = '\0';
+    if (strchr(key, '.') == NULL)
+      return parl_fail(PARL_STATUS_EINVAL, "--set %s: expected section.field=value", overrides[i]);
+    PARL_TRY(parl_fail_context(parl_json_set_path(tree, key, equals + 1), "--set %s", overrides[i]));
+  }
+  return PARL_STATUS_OK;
+}
+
+/* The environment as named, else beside the recipe or up to two folders above it, else in datadir. */
+static parl_status find_env(parl_recipe *r, const char *datadir) {
+  const char *file = r->arms[0].env.file;
+  const char *ups[] = {"", "../", "../../"};
+  snprintf(r->env_path, sizeof r->env_path, "%s", file);
+  if (file[0] == '/' || parl_file_exists(r->env_path)) return PARL_STATUS_OK;
+  const char *slash = strrchr(r->path, '/');
+  const int folder_bytes = slash ? (int)(slash - r->path) + 1 : 0;
+  for (size_t i = 0; i < sizeof ups / sizeof ups[0]; i++) {
+    snprintf(r->env_path, sizeof r->env_path, "%.*s%s%s", folder_bytes, r->path, ups[i], file);
+    if (parl_file_exists(r->env_path)) return PARL_STATUS_OK;
+  }
+  if (datadir != NULL) {
+    snprintf(r->env_path, sizeof r->env_path, "%s/%s", datadir, file);
+    if (parl_file_exists(r->env_path)) return PARL_STATUS_OK;
+  }
+  return parl_fail(PARL_STATUS_EIO,
+                   "%s: env.file = \"%s\" is neither in the working folder nor beside the recipe", r->path,
+                   file);
+}
+
+static parl_status set_names(parl_recipe *r) {
+  const parl_json *name = parl_json_find(r->tree, "name");
+  if (name != NULL) {
+    PARL_TRY(parl_fail_context(read_name(name, "name", r->name), "%s", r->path));
+  } else {
+    const char *slash = strrchr(r->path, '/');
+    const char *base = slash ? slash + 1 : r->path;
+    const char *dot = strrchr(base, '.');
+    snprintf(r->name, sizeof r->name, "%.*s", dot ? (int)(dot - base) : NAME_BYTES - 1, base);
+  }
+  const char *dir = r->arms[0].run.dir;
+  if (dir[0] != '\0')
+    snprintf(r->folder, sizeof r->folder, "%s", dir);
+  else
+    snprintf(r->folder, sizeof r->folder, "runs/%s", r->name);
+  return PARL_STATUS_OK;
+}
+
+static parl_status load(parl_recipe *r, const char *const *overrides, size_t n, const char *datadir) {
+  PARL_TRY(load_tree(r->path, &r->tree));
+  if (parl_json_get_type(r->tree) != PARL_JSON_OBJECT)
+    return parl_fail(PARL_STATUS_EINVAL, "%s: a recipe is a table", r->path);
+  PARL_TRY(apply_overrides(r->tree, overrides, n));
+  const parl_json *arms_node = parl_json_find(r->tree, "arms");
+  parl_json *arms = NULL;
+  if (arms_node != NULL) PARL_TRY(parl_json_copy(arms_node, &arms));
+  parl_json_remove(r->tree, "arms");
+  const parl_status s = read_arms(r, arms);
+  parl_json_destroy(arms);
+  PARL_TRY(s);
+  const parl_json *params = parl_json_find_path(r->tree, "env.params");
+  if (params != NULL) PARL_TRY(parl_json_copy(params, &r->env_params));
+  PARL_TRY(set_names(r));
+  return find_env(r, datadir);
+}
+
+parl_status parl_recipe_load(const char *path, const char *const *overrides, size_t n_overrides,
+                             const char *datadir, parl_recipe **out) {
+  PARL_REQUIRE(strlen(path) < PATH_BYTES);
+  parl_recipe *r = calloc(1, sizeof *r);
+  if (r == NULL) return parl_fail(PARL_STATUS_ENOMEM, "recipe: no memory");
+  memcpy(r->path, path, strlen(path) + 1);
+  const parl_status s = load(r, overrides, n_overrides, datadir);
+  if (s != PARL_STATUS_OK) {
+    parl_recipe_destroy(r);
+    return s;
+  }
+  *out = r;
+  return PARL_STATUS_OK;
+}
+
+void parl_recipe_destroy(parl_recipe *recipe) {
+  if (recipe == NULL) return;
+  parl_json_destroy(recipe->tree);
+  parl_json_destroy(recipe->env_params);
+  free(recipe->arm_names);
+  free(recipe->arms);
+  free(recipe);
+}
+
+const char *parl_recipe_get_name(const parl_recipe *recipe) {
+  return recipe->name;
+}
+const char *parl_recipe_get_path(const parl_recipe *recipe) {
+  return recipe->path;
+}
+size_t parl_recipe_get_n_arms(const parl_recipe *recipe) {
+  return recipe->n_arms;
+}
+const char *parl_recipe_get_arm_name(const parl_recipe *recipe, size_t arm) {
+  return recipe->arm_names[arm];
+}
+const parl_run_config *parl_recipe_get_arm(const parl_recipe *recipe, size_t arm) {
+  return &recipe->arms[arm];
+}
+const parl_json *parl_recipe_get_env_params(const parl_recipe *recipe) {
+  return recipe->env_params;
+}
+const char *parl_recipe_get_env_path(const parl_recipe *recipe) {
+  return recipe->env_path;
+}
+const char *parl_recipe_get_folder(const parl_recipe *recipe) {
+  return recipe->folder;
+}
+
+/* Sections the warm start depends on; the rest shapes only what comes after it. */
+static bool warm_depends_on(const parl_section *s) {
+  return s == &parl_env_section || s == &parl_episode_section || s == &parl_model_section ||
+         s == &parl_warm_section || s == &parl_agents_section;
+}
+
+parl_status parl_recipe_append_canonical(const parl_recipe *recipe, const parl_run_config *config,
+                                         const parl_env *env, bool warm_only, parl_text *out) {
+  parl_text raw = {0};
+  parl_json_writer w;
+  parl_json_writer_init(&w, &raw, false);
+  parl_json_begin_object(&w);
+  size_t n;
+  const parl_recipe_section *sections = parl_recipe_get_sections(&n);
+  for (size_t i = 0; i < n; i++) {
+    if (sections[i].section == &parl_run_section) continue;
+    if (warm_only && !warm_depends_on(sections[i].section)) continue;
+    parl_json_key(&w, sections[i].section->name);
+    parl_config_write(sections[i].section, (const char *)config + sections[i].offset, &w);
+  }
+  parl_json_key(&w, "params");
+  parl_json_raw(&w, parl_env_get_params(env));
+  parl_json_key(&w, "script");
+  parl_json_string(&w, parl_env_get_spec(env)->script_hash);
+  parl_json_key(&w, "backend");
+  parl_json_string(&w, config->run.backend);
+  parl_json_key(&w, "seed");
+  parl_json_integer(&w, config->run.seed);
+  parl_json_key(&w, "recipe");
+  parl_json_string(&w, recipe->name);
+  parl_json_end_object(&w);
+  parl_json *tree = NULL;
+  parl_status s = parl_text_status(&raw);
+  if (s == PARL_STATUS_OK) s = parl_json_parse(parl_text_get(&raw), raw.n, "canonical config", &tree);
+  if (s == PARL_STATUS_OK) parl_json_append_canonical(tree, out);
+  if (s == PARL_STATUS_OK) s = parl_text_status(out);
+  parl_json_destroy(tree);
+  parl_text_deinit(&raw);
+  return s;
+}

@@ -1,0 +1,68 @@
+/* parl/trajectory.c - one block of memory per kind of array. */
+#include "parl/trajectory.h"
+
+#include <stdlib.h>
+
+#include "core/arena.h"
+
+struct parl_trajectories {
+  size_t n;
+  parl_trajectory *items; /* [n] */
+  parl_arena arena;
+};
+
+static parl_status take_sequence(parl_arena *arena, int32_t capacity, int32_t n_words,
+                                 parl_sequence *out) {
+  *out = (parl_sequence){.capacity = capacity, .n_words = n_words};
+  if (capacity == 0) return PARL_STATUS_OK;
+  const size_t n = (size_t)capacity;
+  PARL_TRY(PARL_ARENA_TAKE(arena, n, &out->tokens));
+  PARL_TRY(PARL_ARENA_TAKE(arena, n, &out->at));
+  PARL_TRY(PARL_ARENA_TAKE(arena, n, &out->logp));
+  return PARL_ARENA_TAKE(arena, n * (size_t)n_words, &out->masks);
+}
+
+static parl_status fill(parl_trajectories *set, int32_t context, size_t max_subs,
+                        int32_t sub_context, int32_t n_words) {
+  for (size_t i = 0; i < set->n; i++) {
+    parl_trajectory *t = &set->items[i];
+    *t = (parl_trajectory){.max_subs = max_subs};
+    PARL_TRY(take_sequence(&set->arena, context, n_words, &t->main));
+    if (max_subs == 0) continue;
+    PARL_TRY(PARL_ARENA_TAKE(&set->arena, max_subs, &t->subs));
+    for (size_t s = 0; s < max_subs; s++)
+      PARL_TRY(take_sequence(&set->arena, sub_context, n_words, &t->subs[s]));
+  }
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_trajectories_create(size_t n, int32_t context, size_t max_subs,
+                                     int32_t sub_context, int32_t n_words,
+                                     parl_trajectories **out) {
+  parl_trajectories *set = calloc(1, sizeof *set);
+  if (set == NULL) return parl_fail(PARL_STATUS_ENOMEM, "trajectories: no memory");
+  parl_arena_init(&set->arena, (size_t)1 << 20);
+  set->n = n;
+  parl_status s = PARL_ARENA_TAKE(&set->arena, n, &set->items);
+  if (s == PARL_STATUS_OK) s = fill(set, context, max_subs, sub_context, n_words);
+  if (s != PARL_STATUS_OK) {
+    parl_trajectories_destroy(set);
+    return s;
+  }
+  *out = set;
+  return PARL_STATUS_OK;
+}
+
+void parl_trajectories_destroy(parl_trajectories *set) {
+  if (set == NULL) return;
+  parl_arena_deinit(&set->arena);
+  free(set);
+}
+
+size_t parl_trajectories_get_count(const parl_trajectories *set) {
+  return set->n;
+}
+
+parl_trajectory *parl_trajectories_get(parl_trajectories *set, size_t i) {
+  return &set->items[i];
+}
