@@ -1,8 +1,10 @@
 /* engine/checkpoint.h - a model and, if wanted, its optimizer and progress in one safetensors file.
  *
- * Tensors carry their Hugging Face names; optimizer moments are "optimizer.m.<name>" and "optimizer.v.<name>".
- * Metadata: "format" = "parl-1", "model" = the config as JSON, "vocab" = hash of the vocabulary, "progress" = JSON of
- * the caller (update number, schedule, rng). Thread rule: pure functions on their arguments. */
+ * Tensors carry their Hugging Face names; optimizer moments are "optimizer.m.<name>" and
+ * "optimizer.v.<name>". Metadata: "format" = "parl-1", "model" = the config as JSON, "vocab" = hash
+ * of the vocabulary, "progress" = JSON of the caller (update number, schedule, rng), and with an
+ * optimizer "optimizer_steps" = steps taken.
+ * Thread rule: pure functions on their arguments. */
 #ifndef PARL_ENGINE_CHECKPOINT_H
 #define PARL_ENGINE_CHECKPOINT_H
 #include "core/text.h"
@@ -16,9 +18,11 @@ typedef struct parl_checkpoint_meta {
 /* opt may be NULL. Writes atomically; sha256 [65] may be NULL. */
 parl_status parl_checkpoint_save(const char *path, parl_model *model, parl_optimizer *opt,
                                  const parl_checkpoint_meta *meta, char *sha256);
-/* Loads into an existing model of the same config; all tensors are checked (present, none extra, shape, dtype,
- * finite) before the first is copied. opt NULL: moments in the file are skipped; opt given: they must be there.
- * progress (may be NULL) receives the JSON. Fails: EIO, EFORMAT naming the tensor or field; no partial load. */
+/* Loads into an existing model of the same config (init_std and max_context may differ: they do not
+ * change what the weights mean). All tensors are checked (present, none extra, shape, dtype, finite)
+ * before the first is copied. opt NULL: moments in the file are skipped; opt given: they must be
+ * there. progress (may be NULL) is overwritten with the JSON.
+ * Fails: EIO, EFORMAT naming the tensor or field, ENOMEM; no partial load. */
 parl_status parl_checkpoint_load(const char *path, parl_model *model, parl_optimizer *opt,
                                  const char *vocab, parl_text *progress);
 

@@ -1,8 +1,8 @@
-/* engine/decoder.h - next-token logits for many contexts of unequal length at once, with a KV cache.
+/* engine/decoder.h - next-token logits for many contexts of unequal length at once; a KV cache.
  *
- * A slot is one live context. A step takes rows (slot, token): several rows of one slot in one step are
- * consecutive positions (a prompt), rows of different slots are independent. The logits of a row depend
- * on its slot's tokens only, bit for bit, never on what else is in the step.
+ * A slot is one live context. A step takes rows (slot, token): several rows of one slot in one step
+ * are consecutive positions (a prompt), rows of different slots are independent. The logits of a
+ * row depend on its slot's tokens only, bit for bit, never on what else is in the step.
  * Thread rule: one thread per decoder; the model is shared read-only. */
 #ifndef PARL_ENGINE_DECODER_H
 #define PARL_ENGINE_DECODER_H
@@ -16,8 +16,8 @@ typedef struct parl_decoder_row {
   bool want_logits;
 } parl_decoder_row;
 
-/* n_slots contexts of up to max_context tokens (<= the model's); max_rows rows a step. The model is borrowed and
- * may change its weights between contexts. Fails: EINVAL, ENOMEM. */
+/* n_slots contexts of up to max_context tokens (<= the model's); max_rows rows a step. The model is
+ * borrowed and may change its weights between contexts. Fails: EINVAL, ENOMEM. */
 parl_status parl_decoder_create(const parl_model *model, size_t n_slots, size_t max_context,
                                 size_t max_rows, parl_decoder **out);
 void parl_decoder_destroy(parl_decoder *decoder);
@@ -26,9 +26,9 @@ size_t parl_decoder_get_max_rows(const parl_decoder *decoder);
 void parl_decoder_reset(parl_decoder *decoder, int32_t slot);
 /* Tokens held by the slot. */
 size_t parl_decoder_get_length(const parl_decoder *decoder, int32_t slot);
-/* Appends every row's token; *logits = [number of rows with want_logits, V] in row order, owned by the decoder.
- * Fails: EINVAL for a slot or token out of range or too many rows, ESTATE if a slot would overflow; nothing is
- * appended then. Allocates nothing. */
+/* Appends every row's token; *logits = [number of rows with want_logits, V] in row order, owned by
+ * the decoder. Fails: EINVAL for a slot or token out of range or too many rows, ESTATE if a slot
+ * would overflow; nothing is appended then. Allocates nothing. */
 parl_status parl_decoder_step(parl_decoder *decoder, const parl_decoder_row *rows, size_t n_rows,
                               float **logits);
 

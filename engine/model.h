@@ -1,9 +1,9 @@
 /* engine/model.h - the policy network: a decoder-only transformer with a hand-written backward.
  *
- * A size is a config. Weights live in one flat f32 buffer, so that the optimizer, the checkpoint and gradients
- * of the same layout need no knowledge of the architecture; tensors carry the Hugging Face names.
- * The forward works on a slice: a few packed sequences with activations of their own (DESIGN 9), so threads run
- * whole slices side by side through single-threaded ops.
+ * A size is a config. Weights live in one flat f32 buffer, so that the optimizer, the checkpoint
+ * and gradients of the same layout need no knowledge of the architecture; tensors carry the Hugging
+ * Face names. The forward works on a slice: a few packed sequences with activations of their own
+ * (DESIGN 9), so threads run whole slices side by side through single-threaded ops.
  * Thread rule: a model is read-only while forwards run; one workspace per thread.
  * Reading order: the config, parl_model, parl_slice, forward, backward. */
 #ifndef PARL_ENGINE_MODEL_H
@@ -12,17 +12,18 @@
 #include "core/status.h"
 #include "kernels/ops.h"
 
-#define PARL_MODEL_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                          \
-  INT(n_layers, 2, 1, 128, "layers", "transformer blocks")                                        \
-  INT(d_model, 64, 8, 16384, "floats", "width of the residual stream")                            \
-  INT(n_heads, 4, 1, 256, "heads", "query heads")                                                 \
-  INT(n_kv_heads, 4, 1, 256, "heads", "key and value heads; divides n_heads")                     \
-  INT(head_dim, 16, 2, 512, "floats", "width of a head; even")                                    \
-  INT(d_ff, 128, 8, 65536, "floats", "inner width of SwiGLU")                                     \
-  INT(max_context, 512, 8, 1048576, "tokens", "longest sequence")                                 \
-  REAL(rope_theta, 10000.0, 1.0, 1e9, "1", "base of the rotary frequencies")                      \
-  REAL(norm_eps, 1e-5, 1e-12, 1e-2, "1", "epsilon of RMSNorm")                                    \
-  REAL(init_std, 0.02, 1e-6, 10.0, "1", "standard deviation of initial matrices; residual outputs " \
+#define PARL_MODEL_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                      \
+  INT(n_layers, 2, 1, 128, "layers", "transformer blocks")                    \
+  INT(d_model, 64, 8, 16384, "floats", "width of the residual stream")        \
+  INT(n_heads, 4, 1, 256, "heads", "query heads")                             \
+  INT(n_kv_heads, 4, 1, 256, "heads", "key and value heads; divides n_heads") \
+  INT(head_dim, 16, 2, 512, "floats", "width of a head; even")                \
+  INT(d_ff, 128, 8, 65536, "floats", "inner width of SwiGLU")                 \
+  INT(max_context, 512, 8, 1048576, "tokens", "longest sequence")             \
+  REAL(rope_theta, 10000.0, 1.0, 1e9, "1", "base of the rotary frequencies")  \
+  REAL(norm_eps, 1e-5, 1e-12, 1e-2, "1", "epsilon of RMSNorm")                \
+  REAL(init_std, 0.02, 1e-6, 10.0, "1",                                       \
+       "standard deviation of initial matrices; residual outputs "            \
        "are scaled by 1/sqrt(2 n_layers)")
 PARL_CONFIG_STRUCT(parl_model_config, PARL_MODEL_FIELDS);
 extern const parl_section parl_model_section;
@@ -50,14 +51,16 @@ const parl_model_config *parl_model_get_config(const parl_model *model);
 const parl_backend *parl_model_get_backend(const parl_model *model);
 size_t parl_model_get_vocab_size(const parl_model *model);
 size_t parl_model_get_n_params(const parl_model *model);
-float *parl_model_get_params(parl_model *model); /* borrowed [n_params]; call refresh after writing */
+/* Borrowed [n_params]; call refresh after writing. */
+float *parl_model_get_params(parl_model *model);
 const parl_model_tensor *parl_model_get_tensors(const parl_model *model, size_t *n_tensors);
 /* Repacks matrices for the backend; must follow every change of the parameters. */
 void parl_model_refresh(parl_model *model);
-/* Copies weights between models of equal config and refreshes. Fails: EINVAL if they differ. */
+/* Copies weights between models of equal config (init_std apart) and refreshes.
+ * Fails: EINVAL naming the field that differs. */
 parl_status parl_model_copy_weights(parl_model *to, const parl_model *from);
 
-/* Packed sequences; sequence s is rows seq_start[s] .. seq_start[s+1]-1, its positions start at 0. */
+/* Packed sequences; sequence s is rows seq_start[s] .. seq_start[s+1]-1, positions from 0. */
 typedef struct parl_slice {
   size_t n_seqs;
   const int32_t *seq_start; /* [n_seqs + 1] */
@@ -72,14 +75,14 @@ parl_status parl_workspace_create(const parl_model *model, size_t max_rows, size
                                   parl_workspace **out);
 void parl_workspace_destroy(parl_workspace *ws);
 
-/* Fills *logits = [n_outputs, V], owned by ws, valid until its next use. Keeps activations for backward.
- * Fails: EINVAL if a token, a length or the slice is out of range. */
+/* Fills *logits = [n_outputs, V], owned by ws, valid until its next use. Keeps activations for
+ * backward. Fails: EINVAL if a token, a length or the slice is out of range. */
 parl_status parl_model_forward(const parl_model *model, parl_workspace *ws, const parl_slice *slice,
                                float **logits);
 /* Adds the gradient of the last forward on ws into grads [n_params], given dlogits [n_outputs, V]
  * (may be the logits buffer). The slice must be the same. */
-parl_status parl_model_backward(const parl_model *model, parl_workspace *ws, const parl_slice *slice,
-                                const float *dlogits, float *grads);
+parl_status parl_model_backward(const parl_model *model, parl_workspace *ws,
+                                const parl_slice *slice, const float *dlogits, float *grads);
 
 /* Forward + backward FLOPs of one token at a given mean context, for benchmarks. */
 double parl_model_train_flops(const parl_model *model, double mean_context);

@@ -1,17 +1,17 @@
 /* engine/optimizer.h - AdamW over the flat parameters, with global-norm clipping.
- * Thread rule: one thread per optimizer; the step may spread over workers without changing a bit. */
+ * Thread rule: one thread per optimizer. */
 #ifndef PARL_ENGINE_OPTIMIZER_H
 #define PARL_ENGINE_OPTIMIZER_H
 #include "core/workers.h"
 #include "engine/model.h"
 
-#define PARL_OPTIMIZER_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                      \
-  REAL(lr, 1e-3, 0.0, 1.0, "1", "learning rate after the warm-up")                                \
-  INT(warmup, 10, 0, 1000000, "updates", "linear warm-up of the learning rate")                   \
-  REAL(beta1, 0.9, 0.0, 0.9999, "1", "decay of the first moment")                                 \
-  REAL(beta2, 0.99, 0.0, 0.999999, "1", "decay of the second moment")                             \
-  REAL(eps, 1e-8, 1e-12, 1e-2, "1", "added to the root of the second moment")                     \
-  REAL(weight_decay, 0.0, 0.0, 1.0, "1", "decoupled weight decay of matrices")                    \
+#define PARL_OPTIMIZER_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                    \
+  REAL(lr, 1e-3, 0.0, 1.0, "1", "learning rate after the warm-up")              \
+  INT(warmup, 10, 0, 1000000, "updates", "linear warm-up of the learning rate") \
+  REAL(beta1, 0.9, 0.0, 0.9999, "1", "decay of the first moment")               \
+  REAL(beta2, 0.99, 0.0, 0.999999, "1", "decay of the second moment")           \
+  REAL(eps, 1e-8, 1e-12, 1e-2, "1", "added to the root of the second moment")   \
+  REAL(weight_decay, 0.0, 0.0, 1.0, "1", "decoupled weight decay of matrices")  \
   REAL(clip, 1.0, 0.0, 1e6, "1", "global gradient norm above which gradients are scaled; 0: off")
 PARL_CONFIG_STRUCT(parl_optimizer_config, PARL_OPTIMIZER_FIELDS);
 extern const parl_section parl_optimizer_section;
@@ -27,11 +27,15 @@ typedef struct parl_optimizer_info {
 parl_status parl_optimizer_create(const parl_optimizer_config *config, const parl_model *model,
                                   parl_optimizer **out);
 void parl_optimizer_destroy(parl_optimizer *opt);
-/* One step on the model's parameters from grads [n_params]; refreshes the model. A gradient norm that is not
- * finite is refused: EINVAL, parameters and moments untouched. info may be NULL. */
+/* One step on the model's parameters from grads [n_params]; refreshes the model. Decay and moments
+ * go tensor by tensor; step t of the warm-up has lr t / warmup. info may be NULL.
+ * Fails: EINVAL if the gradient norm is not finite, naming the tensor, or after clipping is too
+ * large for the second moment (1.8e19); parameters and moments are untouched then.
+ * Source: Loshchilov & Hutter 2019, algorithm 2; clipping, Pascanu et al. 2013. */
 parl_status parl_optimizer_step(parl_optimizer *opt, parl_model *model, const float *grads,
                                 parl_optimizer_info *info);
-/* State for the checkpoint: moments [2 * n_params] (m then v) and the number of steps taken. Borrowed. */
+/* State for the checkpoint: moments [2 * n_params] (m then v) and the number of steps taken.
+ * Borrowed. */
 float *parl_optimizer_get_moments(parl_optimizer *opt);
 int64_t parl_optimizer_get_steps(const parl_optimizer *opt);
 void parl_optimizer_set_steps(parl_optimizer *opt, int64_t steps);

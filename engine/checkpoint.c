@@ -1,0 +1,252 @@
+/* engine/checkpoint.c - everything in the file is checked before the first weight is overwritten. */
+#include "engine/checkpoint.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/safetensors.h"
+#include "engine/model_internal.h"
+
+static const char FORMAT[] = "parl-1";
+static const char M_PREFIX[] = "optimizer.m.", V_PREFIX[] = "optimizer.v.";
+/* They do not change what the weights mean. */
+static const char *const IGNORED_FIELDS[] = {"init_std", "max_context", NULL};
+
+enum { NAME_BYTES = 128, STEPS_BYTES = 24 };
+
+/* One tensor of the file and its place in memory. */
+typedef struct entry {
+  char name[NAME_BYTES];
+  const parl_model_tensor *tensor;
+  float *data;    /* [tensor->n] */
+  bool is_square; /* second moments are not negative */
+} entry;
+
+typedef struct entries {
+  entry *items; /* owned */
+  size_t n;
+} entries;
+
+static void add_entries(entries *e, const char *prefix, parl_model *model, float *base,
+                        bool is_square) {
+  size_t n_tensors;
+  const parl_model_tensor *tensors = parl_model_get_tensors(model, &n_tensors);
+  for (size_t i = 0; i < n_tensors; i++) {
+    entry *item = &e->items[e->n++];
+    *item =
+        (entry){.tensor = &tensors[i], .data = base + tensors[i].offset, .is_square = is_square};
+    snprintf(item->name, sizeof item->name, "%s%s", prefix, tensors[i].name);
+  }
+}
+
+/* Weights, then, with an optimizer, first and second moments. */
+static parl_status list_entries(parl_model *model, parl_optimizer *opt, entries *e) {
+  size_t n_tensors;
+  parl_model_get_tensors(model, &n_tensors);
+  e->items = calloc(3 * n_tensors, sizeof *e->items);
+  if (e->items == NULL) return parl_fail(PARL_STATUS_ENOMEM, "checkpoint: no memory");
+  add_entries(e, "", model, parl_model_get_params(model), false);
+  if (opt == NULL) return PARL_STATUS_OK;
+  float *moments = parl_optimizer_get_moments(opt);
+  add_entries(e, M_PREFIX, model, moments, false);
+  add_entries(e, V_PREFIX, model, moments + parl_model_get_n_params(model), true);
+  return PARL_STATUS_OK;
+}
+
+/* The file may lie at any byte, so floats are copied out. */
+static parl_status check_values(parl_status failure, const entry *e, const void *data) {
+  for (size_t i = 0; i < e->tensor->n; i++) {
+    float x;
+    memcpy(&x, (const char *)data + i * sizeof x, sizeof x);
+    if (!isfinite(x) || (e->is_square && x < 0.0F))
+      return parl_fail(failure, "element %zu of tensor %s is %g", i, e->name, (double)x);
+  }
+  return PARL_STATUS_OK;
+}
+
+static parl_status write_entries(const char *path, const entries *e, const char *const *metadata,
+                                 size_t n_pairs, char *sha256) {
+  parl_tensor_info *infos = calloc(e->n, sizeof *infos);
+  if (infos == NULL) return parl_fail(PARL_STATUS_ENOMEM, "checkpoint: no memory");
+  for (size_t i = 0; i < e->n; i++) {
+    const parl_model_tensor *t = e->items[i].tensor;
+    infos[i] = (parl_tensor_info){.name = e->items[i].name,
+                                  .dtype = PARL_DTYPE_F32,
+                                  .n_dims = t->n_dims,
+                                  .shape = {(int64_t)t->shape[0], (int64_t)t->shape[1]},
+                                  .data = e->items[i].data,
+                                  .bytes = t->n * sizeof(float)};
+  }
+  const parl_status s = parl_safetensors_write(path, infos, e->n, metadata, n_pairs, sha256);
+  free(infos);
+  return s;
+}
+
+static parl_status save(const char *path, parl_model *model, parl_optimizer *opt,
+                        const parl_checkpoint_meta *meta, entries *e, parl_text *config,
+                        char *sha256) {
+  PARL_TRY(list_entries(model, opt, e));
+  for (size_t i = 0; i < e->n; i++)
+    PARL_TRY(check_values(PARL_STATUS_ESTATE, &e->items[i], e->items[i].data));
+  parl_json_writer w;
+  parl_json_writer_init(&w, config, false);
+  parl_config_write(&parl_model_section, parl_model_get_config(model), &w);
+  PARL_TRY(parl_text_status(config));
+  char steps[STEPS_BYTES] = "";
+  if (opt != NULL) snprintf(steps, sizeof steps, "%lld", (long long)parl_optimizer_get_steps(opt));
+  const char *const metadata[] = {"format",          FORMAT,
+                                  "model",           parl_text_get(config),
+                                  "vocab",           meta->vocab ? meta->vocab : "",
+                                  "progress",        meta->progress ? meta->progress : "",
+                                  "optimizer_steps", steps};
+  const size_t n_pairs = sizeof metadata / sizeof metadata[0] / 2;
+  return write_entries(path, e, metadata, opt != NULL ? n_pairs : n_pairs - 1, sha256);
+}
+
+parl_status parl_checkpoint_save(const char *path, parl_model *model, parl_optimizer *opt,
+                                 const parl_checkpoint_meta *meta, char *sha256) {
+  PARL_REQUIRE(path != NULL && model != NULL && meta != NULL);
+  entries e = {0};
+  parl_text config = {0};
+  const parl_status s = save(path, model, opt, meta, &e, &config, sha256);
+  free(e.items);
+  parl_text_deinit(&config);
+  return parl_fail_context(s, "saving the checkpoint %s", path);
+}
+
+static parl_status get_metadata(const parl_safetensors *file, const char *key, const char **out) {
+  const char *value = parl_safetensors_get_metadata(file, key);
+  if (value == NULL)
+    return parl_fail(PARL_STATUS_EFORMAT, "the file has no metadata \"%s\": not parl's", key);
+  *out = value;
+  return PARL_STATUS_OK;
+}
+
+static parl_status check_config(const parl_safetensors *file, const parl_model *model) {
+  const char *text = NULL;
+  PARL_TRY(get_metadata(file, "model", &text));
+  parl_json *json = NULL;
+  PARL_TRY(parl_json_parse(text, strlen(text), "metadata \"model\"", &json));
+  parl_model_config config;
+  parl_config_set_defaults(&parl_model_section, &config);
+  const parl_status s = parl_config_read(&parl_model_section, json, "model", &config);
+  parl_json_destroy(json);
+  if (s == PARL_STATUS_ENOMEM) return s;
+  if (s != PARL_STATUS_OK) return parl_fail(PARL_STATUS_EFORMAT, "%s", parl_error_text());
+  const char *field = parl_engine_find_difference(&parl_model_section, parl_model_get_config(model),
+                                                  &config, IGNORED_FIELDS);
+  if (field == NULL) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EFORMAT, "the file's model differs in %s: it is %s", field, text);
+}
+
+static parl_status check_metadata(const parl_safetensors *file, const parl_model *model,
+                                  const char *vocab) {
+  const char *format = NULL, *spoken = NULL;
+  PARL_TRY(get_metadata(file, "format", &format));
+  if (strcmp(format, FORMAT) != 0)
+    return parl_fail(PARL_STATUS_EFORMAT, "format \"%s\" is not \"%s\"", format, FORMAT);
+  PARL_TRY(get_metadata(file, "vocab", &spoken));
+  if (vocab != NULL && strcmp(vocab, spoken) != 0)
+    return parl_fail(PARL_STATUS_EFORMAT, "the file speaks vocabulary \"%s\", not \"%s\"", spoken,
+                     vocab);
+  return check_config(file, model);
+}
+
+static parl_status check_entry(const parl_safetensors *file, const entry *e) {
+  const parl_tensor_info *info = parl_safetensors_find(file, e->name);
+  const parl_model_tensor *t = e->tensor;
+  if (info == NULL) return parl_fail(PARL_STATUS_EFORMAT, "tensor %s is missing", e->name);
+  if (info->dtype != PARL_DTYPE_F32)
+    return parl_fail(PARL_STATUS_EFORMAT, "tensor %s is %s; F32 is wanted", e->name,
+                     parl_dtype_name(info->dtype));
+  if (info->n_dims != t->n_dims)
+    return parl_fail(PARL_STATUS_EFORMAT, "tensor %s has %d dimensions; %d are wanted", e->name,
+                     info->n_dims, t->n_dims);
+  for (int i = 0; i < t->n_dims; i++)
+    if (info->shape[i] != (int64_t)t->shape[i])
+      return parl_fail(PARL_STATUS_EFORMAT, "tensor %s has extent %lld in dimension %d, not %zu",
+                       e->name, (long long)info->shape[i], i, t->shape[i]);
+  return check_values(PARL_STATUS_EFORMAT, e, info->data);
+}
+
+static const char *skip_prefix(const char *name, const char *prefix) {
+  const size_t n = strlen(prefix);
+  return strncmp(name, prefix, n) == 0 ? name + n : name;
+}
+
+static bool is_known(const parl_model *model, const char *name) {
+  size_t n_tensors;
+  const parl_model_tensor *tensors = parl_model_get_tensors(model, &n_tensors);
+  const char *after_m = skip_prefix(name, M_PREFIX);
+  const char *base = after_m != name ? after_m : skip_prefix(name, V_PREFIX);
+  for (size_t i = 0; i < n_tensors; i++)
+    if (strcmp(tensors[i].name, base) == 0) return true;
+  return false;
+}
+
+static parl_status check_tensors(const parl_safetensors *file, const parl_model *model,
+                                 const entries *e) {
+  for (size_t i = 0; i < e->n; i++) PARL_TRY(check_entry(file, &e->items[i]));
+  for (size_t i = 0; i < parl_safetensors_get_count(file); i++) {
+    const char *name = parl_safetensors_get(file, i)->name;
+    if (!is_known(model, name))
+      return parl_fail(PARL_STATUS_EFORMAT, "tensor %s is not one of this model", name);
+  }
+  return PARL_STATUS_OK;
+}
+
+static parl_status read_steps(const parl_safetensors *file, int64_t *out) {
+  const char *text = NULL;
+  PARL_TRY(get_metadata(file, "optimizer_steps", &text));
+  char *end;
+  errno = 0;
+  const long long steps = strtoll(text, &end, 10);
+  if (end == text || *end != '\0' || errno != 0 || steps < 0)
+    return parl_fail(PARL_STATUS_EFORMAT, "optimizer_steps \"%s\" is not a count", text);
+  *out = steps;
+  return PARL_STATUS_OK;
+}
+
+/* All checks come first; what follows the last PARL_TRY cannot fail. */
+static parl_status load(const parl_safetensors *file, parl_model *model, parl_optimizer *opt,
+                        const char *vocab, entries *e, parl_text *progress) {
+  const char *text = NULL;
+  int64_t steps = 0;
+  PARL_TRY(check_metadata(file, model, vocab));
+  PARL_TRY(get_metadata(file, "progress", &text));
+  if (opt != NULL) PARL_TRY(read_steps(file, &steps));
+  PARL_TRY(list_entries(model, opt, e));
+  PARL_TRY(check_tensors(file, model, e));
+  parl_text_append(progress, text);
+  PARL_TRY(parl_text_status(progress));
+  for (size_t i = 0; i < e->n; i++) {
+    const entry *item = &e->items[i];
+    const void *data = parl_safetensors_find(file, item->name)->data;
+    memcpy(item->data, data, item->tensor->n * sizeof(float));
+  }
+  if (opt != NULL) parl_optimizer_set_steps(opt, steps);
+  parl_model_refresh(model);
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_checkpoint_load(const char *path, parl_model *model, parl_optimizer *opt,
+                                 const char *vocab, parl_text *progress) {
+  PARL_REQUIRE(path != NULL && model != NULL);
+  parl_safetensors *file = NULL;
+  PARL_TRY(parl_safetensors_open(path, &file));
+  entries e = {0};
+  parl_text read = {0};
+  const parl_status s = load(file, model, opt, vocab, &e, &read);
+  if (s == PARL_STATUS_OK && progress != NULL) {
+    const parl_text old = *progress;
+    *progress = read;
+    read = old;
+  }
+  free(e.items);
+  parl_text_deinit(&read);
+  parl_safetensors_close(file);
+  return parl_fail_context(s, "checkpoint %s", path);
+}

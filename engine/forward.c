@@ -1,0 +1,141 @@
+/* engine/forward.c - tokens to logits: the parts of a layer, and a slice through all of them. */
+#include "engine/model_internal.h"
+
+void parl_matrix_forward(const parl_model *m, const parl_matrix *w, size_t rows, const float *x,
+                         const float *residual, float *y) {
+  const parl_linear_fwd_args args = {.M = rows,
+                                     .N = w->N,
+                                     .K = w->K,
+                                     .x = x,
+                                     .ld_x = w->K,
+                                     .packed = w->packed,
+                                     .residual = residual,
+                                     .y = y,
+                                     .ld_y = w->N};
+  m->backend->linear_fwd(&args);
+}
+
+void parl_norm_forward(const parl_model *m, size_t offset, size_t rows, const float *x, float *y,
+                       float *inv_rms) {
+  const size_t C = m->dims.C;
+  const parl_rmsnorm_fwd_args args = {.rows = rows,
+                                      .C = C,
+                                      .x = x,
+                                      .ld_x = C,
+                                      .weight = m->params + offset,
+                                      .eps = (float)m->config.norm_eps,
+                                      .y = y,
+                                      .ld_y = C,
+                                      .inv_rms = inv_rms};
+  m->backend->rmsnorm_fwd(&args);
+}
+
+/* Queries and keys lie side by side and turn alike: one call over H + H_kv heads. */
+static void rotate(const parl_model *m, size_t rows, const int32_t *positions, float *qkv) {
+  const parl_model_dims *d = &m->dims;
+  const parl_rope_args args = {.rows = rows,
+                               .heads = d->H + d->H_kv,
+                               .D = d->D,
+                               .ld_x = d->qkv,
+                               .head_stride = d->D,
+                               .x = qkv,
+                               .positions = positions,
+                               .cos_table = m->cos_table,
+                               .sin_table = m->sin_table};
+  m->backend->rope(&args);
+}
+
+void parl_attention_project(const parl_model *m, const parl_layer *layer, size_t rows,
+                            const float *x, const int32_t *positions, parl_attention_state *s) {
+  parl_norm_forward(m, layer->input_norm, rows, x, s->h, s->inv_rms);
+  parl_matrix_forward(m, &layer->qkv, rows, s->h, NULL, s->qkv);
+  rotate(m, rows, positions, s->qkv);
+}
+
+void parl_attention_merge(const parl_model *m, const parl_layer *layer, size_t rows,
+                          const parl_attention_state *s, const float *x, float *out) {
+  parl_matrix_forward(m, &layer->o, rows, s->mixed, x, out);
+}
+
+void parl_ffn_forward(const parl_model *m, const parl_layer *layer, size_t rows, const float *x,
+                      parl_ffn_state *s, float *out) {
+  parl_norm_forward(m, layer->post_norm, rows, x, s->h, s->inv_rms);
+  parl_matrix_forward(m, &layer->gate_up, rows, s->h, NULL, s->gate_up);
+  const parl_swiglu_fwd_args swiglu = {
+      .rows = rows, .F = m->dims.F, .gate_up = s->gate_up, .out = s->act};
+  m->backend->swiglu_fwd(&swiglu);
+  parl_matrix_forward(m, &layer->down, rows, s->act, x, out);
+}
+
+parl_attention_fwd_args parl_attention_view(const parl_model *m, const parl_workspace *ws,
+                                            const parl_slice *slice,
+                                            const parl_attention_state *s) {
+  const parl_model_dims *d = &m->dims;
+  return (parl_attention_fwd_args){.n_seqs = slice->n_seqs,
+                                   .seq_start = slice->seq_start,
+                                   .H = d->H,
+                                   .H_kv = d->H_kv,
+                                   .D = d->D,
+                                   .Dv = d->D,
+                                   .scale = m->attention_scale,
+                                   .q = s->qkv,
+                                   .ld_q = d->qkv,
+                                   .k = s->qkv + d->q,
+                                   .ld_k = d->qkv,
+                                   .v = s->qkv + d->q + d->kv,
+                                   .ld_v = d->qkv,
+                                   .out = s->mixed,
+                                   .ld_out = d->q,
+                                   .lse = s->lse,
+                                   .scratch = ws->scratch};
+}
+
+static void fill_positions(const parl_slice *slice, int32_t *positions) {
+  for (size_t s = 0; s < slice->n_seqs; s++)
+    for (int32_t r = slice->seq_start[s]; r < slice->seq_start[s + 1]; r++)
+      positions[r] = r - slice->seq_start[s];
+}
+
+static void layer_forward(const parl_model *m, parl_workspace *ws, const parl_slice *slice,
+                          size_t i, float *out) {
+  const parl_layer *layer = &m->layers[i];
+  parl_layer_state *s = &ws->layers[i];
+  parl_attention_project(m, layer, ws->rows, s->x, ws->positions, &s->attention);
+  const parl_attention_fwd_args view = parl_attention_view(m, ws, slice, &s->attention);
+  m->backend->attention_fwd(&view);
+  parl_attention_merge(m, layer, ws->rows, &s->attention, s->x, s->mid);
+  parl_ffn_forward(m, layer, ws->rows, s->mid, &s->ffn, out);
+}
+
+/* Only the rows whose logits are wanted pass the final norm and the head. */
+static void head_forward(const parl_model *m, parl_workspace *ws, const parl_slice *slice) {
+  if (slice->n_outputs == 0) return;
+  const parl_embedding_fwd_args select = {.rows = slice->n_outputs,
+                                          .C = m->dims.C,
+                                          .tokens = slice->outputs,
+                                          .table = ws->x,
+                                          .out = ws->selected};
+  m->backend->embedding_fwd(&select);
+  parl_norm_forward(m, m->final_norm, slice->n_outputs, ws->selected, ws->final_h, ws->final_rms);
+  parl_matrix_forward(m, &m->head, slice->n_outputs, ws->final_h, NULL, ws->logits);
+}
+
+parl_status parl_model_forward(const parl_model *model, parl_workspace *ws, const parl_slice *slice,
+                               float **logits) {
+  PARL_TRY(parl_workspace_check(model, ws, slice));
+  const size_t L = model->dims.L;
+  ws->rows = (size_t)slice->seq_start[slice->n_seqs];
+  ws->n_outputs = slice->n_outputs;
+  fill_positions(slice, ws->positions);
+  const parl_embedding_fwd_args embed = {.rows = ws->rows,
+                                         .C = model->dims.C,
+                                         .tokens = slice->tokens,
+                                         .table = model->params + model->embedding,
+                                         .out = ws->layers[0].x};
+  model->backend->embedding_fwd(&embed);
+  for (size_t i = 0; i < L; i++)
+    layer_forward(model, ws, slice, i, i + 1 < L ? ws->layers[i + 1].x : ws->x);
+  head_forward(model, ws, slice);
+  *logits = ws->logits;
+  return PARL_STATUS_OK;
+}

@@ -1,0 +1,35 @@
+/* engine/train_step.h - the gradient of a batch, cut into slices and spread over threads.
+ *
+ * Slices are cut by the batch. Accumulator a of a fixed number A takes slices a, a+A, a+2A, ... in
+ * order through forward, loss and backward; then accumulators are summed in order. So the gradient
+ * has the same bits for any number of threads, and another A is another (equally good) rounding.
+ * Thread rule: one run at a time; the loss is called from the workers' threads, for different
+ * slices at once, so it writes only what belongs to its slice. */
+#ifndef PARL_ENGINE_TRAIN_STEP_H
+#define PARL_ENGINE_TRAIN_STEP_H
+#include "core/workers.h"
+#include "engine/model.h"
+
+typedef struct parl_train_step parl_train_step;
+
+/* Turns logits [n_outputs, V] of slice number slice_index into d loss / d logits, in place. Zeros
+ * add nothing. A failure stops the run. */
+typedef parl_status (*parl_loss)(void *context, size_t slice_index, const parl_slice *slice,
+                                 float *logits);
+
+/* model and workers are borrowed; n_accumulators >= 1 (8 serves up to 8 threads and costs 8
+ * gradients of memory). Room for slices of max_rows_per_slice rows and max_outputs_per_slice
+ * outputs, in one workspace per thread. Fails: EINVAL, ENOMEM. */
+parl_status parl_train_step_create(const parl_model *model, parl_workers *workers,
+                                   size_t n_accumulators, size_t max_rows_per_slice,
+                                   size_t max_outputs_per_slice, parl_train_step **out);
+void parl_train_step_destroy(parl_train_step *step);
+
+/* *grads = the sum over slices of their gradients [n_params], owned by the step until its next run.
+ * The model's weights may change between runs. Allocates nothing.
+ * Fails: EINVAL if a slice is out of range, or as the loss failed: the failed accumulator of lowest
+ * number speaks; *grads is untouched then. */
+parl_status parl_train_step_run(parl_train_step *step, const parl_slice *slices, size_t n_slices,
+                                parl_loss loss, void *context, float **grads);
+
+#endif
