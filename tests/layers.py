@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""Checks the house rules that an include line or a call can break: the table of folders in docs/architecture.md.
+
+layers.py              checks the checkout and prints each breach as file:line: what
+layers.py --self-test  plants one breach of each kind and demands that it is found
+"""
+import os
+import re
+import sys
+import tempfile
+
+# folder: (folders it may include, third-party headers that belong there and nowhere else)
+LAYERS = {
+    "core": ((), ("cjson/cJSON.h", "cJSON.h", "sqlite3.h", "nettle/")),
+    "kernels": (("core",), ("immintrin.h", "arm_neon.h", "cblas.h", "cuda", "cublas")),
+    "engine": (("core", "kernels"), ("nccl.h", "mpi.h")),
+    "lua": (("core",), ("lua.h", "lauxlib.h", "lualib.h")),
+    "envs": ((), ()),
+    "parl": (("core", "engine", "lua"), ()),
+    "experiments": (("core", "parl"), ("gsl/",)),
+    "cli": (("core", "kernels", "engine", "lua", "parl", "experiments"), ()),
+}
+# ref is the oracle of the others: it shares no code with them, nor they with it.
+SEALED = ("kernels/ref/", "kernels/cpu/", "kernels/cuda/")
+SYSTEM = set("""ctype.h errno.h fcntl.h fenv.h float.h inttypes.h iso646.h limits.h locale.h math.h pthread.h sched.h
+setjmp.h signal.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h string.h
+strings.h time.h unistd.h dirent.h getopt.h poll.h termios.h sys/file.h sys/ioctl.h sys/mman.h sys/resource.h
+sys/stat.h sys/syscall.h sys/time.h sys/types.h sys/utsname.h sys/wait.h sys/auxv.h sys/prctl.h asm/prctl.h
+cpuid.h""".split())
+# Library code never prints, exits, aborts or reads the environment: cli/ does.
+FORBIDDEN = re.compile(
+    r"(?<![\w.>])(printf|vprintf|puts|putchar|putc|perror|exit|_exit|_Exit|quick_exit|atexit|abort|assert|getenv"
+    r"|secure_getenv|setenv|putenv|system|popen|setlocale|isatty)\s*\(|\b(stdout|stderr|stdin|environ)\b")
+ALLOWED = {("core/status.c", "stderr"), ("core/status.c", "abort")}  # parl_abort: our bug, said before it ends
+INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^>"]+)[>"]')
+NOISE = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
+
+
+def without_noise(text):
+    """The text with comments and literals blanked out, lines kept."""
+    return NOISE.sub(lambda m: "\n" * m.group(0).count("\n") + " ", text)
+
+
+def third_party_home(header):
+    """The folder that owns a third-party header, or None."""
+    for folder, (_, headers) in LAYERS.items():
+        for owned in headers:
+            if header == owned or (owned.endswith("/") or owned in ("cuda", "cublas")) and header.startswith(owned):
+                return folder
+    return None
+
+
+def check_include(path, folder, kind, header):
+    if kind == "<":
+        home = third_party_home(header)
+        if home is None:
+            return None if header in SYSTEM else "<%s> is on no list: see SYSTEM and LAYERS in tests/layers.py" % header
+        return None if home == folder else "<%s> belongs in %s/ only" % (header, home)
+    target = header.split("/")[0]
+    if "/" not in header or target not in LAYERS:
+        return '"%s" is not spelled from the root' % header
+    if target == folder:
+        for sealed in SEALED:
+            if header.startswith(sealed) and not path.startswith(sealed) and path.startswith(SEALED):
+                return '%s shares nothing with %s' % (os.path.dirname(path), sealed)
+        return None
+    if target not in LAYERS[folder][0]:
+        return '%s/ may not include %s/ ("%s")' % (folder, target, header)
+    if header.endswith("_internal.h"):
+        return '"%s" is shared inside %s/ only' % (header, target)
+    return None
+
+
+def check_file(root, path):
+    folder = path.split("/")[0]
+    with open(os.path.join(root, path), encoding="utf-8") as file:
+        text = file.read()
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        match = INCLUDE.match(line)
+        if match:
+            why = check_include(path, folder, match.group(1), match.group(2))
+            if why:
+                found.append((path, number, why))
+    if folder != "cli":
+        for number, line in enumerate(without_noise(text).splitlines(), 1):
+            for match in FORBIDDEN.finditer(line):
+                word = match.group(1) or match.group(2)
+                if (path, word) not in ALLOWED and not line.lstrip().startswith("#"):
+                    found.append((path, number, "%s: only cli/ prints, exits or reads the environment" % word))
+    return found
+
+
+def check(root):
+    found, n_files = [], 0
+    for folder in LAYERS:
+        for where, _, names in sorted(os.walk(os.path.join(root, folder))):
+            for name in sorted(names):
+                path = os.path.relpath(os.path.join(where, name), root).replace(os.sep, "/")
+                if name.endswith((".c", ".h", ".cu")):
+                    n_files += 1
+                    if folder == "envs":
+                        found.append((path, 1, "envs/ holds Lua files only"))
+                    else:
+                        found += check_file(root, path)
+    return found, n_files
+
+
+PLANTED = {  # path: (text, what must be said)
+    "core/a.c": ('#include "parl/reward.h"\n', "core/ may not include parl/"),
+    "core/b.c": ("#include <lua.h>\n", "<lua.h> belongs in lua/ only"),
+    "core/c.c": ("#include <curl/curl.h>\n", "on no list"),
+    "core/d.c": ('#include "arena.h"\n', "not spelled from the root"),
+    "core/e.c": ("void f(void) {\n  printf(\"x\");\n}\n", "printf: only cli/"),
+    "core/f.c": ("void f(void) {\n  fprintf(stderr, \"x\");\n}\n", "stderr: only cli/"),
+    "core/g.c": ("void f(void) { exit(1); }\n", "exit: only cli/"),
+    "kernels/a.c": ('#include "engine/model.h"\n', "kernels/ may not include engine/"),
+    "kernels/ref/b.c": ('#include "kernels/cpu/x.h"\n', "shares nothing"),
+    "engine/a.c": ('#include "lua/env.h"\n', "engine/ may not include lua/"),
+    "engine/b.c": ('#include "core/json_internal.h"\n', "shared inside core/ only"),
+    "lua/a.c": ('#include "parl/facts.h"\n', "lua/ may not include parl/"),
+    "lua/b.c": ("const char *f(void) { return getenv(\"X\"); }\n", "getenv: only cli/"),
+    "parl/a.c": ('#include "kernels/ops.h"\n', "parl/ may not include kernels/"),
+    "parl/b.c": ("#include <gsl/gsl_cdf.h>\n", "<gsl/gsl_cdf.h> belongs in experiments/ only"),
+    "experiments/a.c": ('#include "engine/model.h"\n', "experiments/ may not include engine/"),
+    "envs/a.c": ("int x;\n", "Lua files only"),
+}
+INNOCENT = {
+    "core/status.c": "#include <stdio.h>\nvoid f(void) {\n  fprintf(stderr, \"x\");\n  abort();\n}\n",
+    "core/ok.c": "/* stderr, exit(1) */\n#include <nettle/sha2.h>\nconst char *f(void) { return \"printf(\"; } // abort()\n"
+                 "void g(struct s *s) { s->exit(1); lua_exit(2); snprintf(0, 0, \"%d\", 1); }\n",
+    "engine/ok.c": '#include "core/arena.h"\n#include "engine/x_internal.h"\n#include "kernels/ops.h"\n',
+    "cli/main.c": '#include <stdio.h>\n#include "experiments/report.h"\nint main(void) { printf("x"); exit(0); }\n',
+}
+
+
+def self_test():
+    with tempfile.TemporaryDirectory() as root:
+        for path, text in [(p, t) for p, (t, _) in PLANTED.items()] + list(INNOCENT.items()):
+            os.makedirs(os.path.join(root, os.path.dirname(path)), exist_ok=True)
+            with open(os.path.join(root, path), "w", encoding="utf-8") as file:
+                file.write(text)
+        found, _ = check(root)
+    said = {path: why for path, _, why in found}
+    wrong = ["missed: %s (%s)" % (p, why) for p, (_, why) in PLANTED.items() if why not in said.get(p, "")]
+    wrong += ["false alarm: %s: %s" % (p, said[p]) for p in INNOCENT if p in said]
+    for line in wrong:
+        print("layers self-test: " + line)
+    if not wrong:
+        print("layers self-test: %d planted breaches found, %d innocent files passed" % (len(PLANTED), len(INNOCENT)))
+    return 1 if wrong else 0
+
+
+def main():
+    if sys.argv[1:] == ["--self-test"]:
+        return self_test()
+    found, n_files = check(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    for path, number, why in found:
+        print("%s:%d: %s" % (path, number, why))
+    print("layers: %d files, %d breaches" % (n_files, len(found)))
+    return 1 if found or n_files == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
