@@ -1,12 +1,7 @@
-/* kernels/cpu/ops_portable.c - plain C; stands in with the oracle until the fast ops land. */
-#include "kernels/cpu/cpu_internal.h"
-
-const parl_backend *parl_backend_cpu_portable(void) {
-  return parl_backend_ref();
-}
-const parl_backend *parl_backend_cpu_avx2(void) {
-  return NULL;
-}
-const parl_backend *parl_backend_cpu_avx512(void) {
-  return NULL;
-}
+/* kernels/cpu/ops_portable.c - the fast backend for any machine: vectors of four. */
+#define VEC_BYTES 16
+#define TILE_ROWS 4
+#define LEVEL_TEXT "portable"
+#define BACKEND_NAME parl_backend_cpu_portable
+#define PEAK_NAME parl_fma_gflops_portable
+#include "kernels/cpu/ops_impl.h"

@@ -1,0 +1,185 @@
+/* kernels/cpu/gemm_impl.h - the one matrix product under linear and attention.
+ *
+ *   C[i,j] = init[i,j] + sum_k A(i,k) B[k,j],   A(i,k) = a[i * a_row + k * a_k]
+ *
+ * A tile of TILE_ROWS x PANEL sums stays in registers while k runs. Whatever the tile, an element
+ * starts from init (or 0) and takes one fused multiply-add per k in rising order; parking it in C
+ * between blocks of k is exact. So its bits do not depend on its row's neighbours.
+ * Included by ops_impl.h only. Reading order: gemm, tile, gemm_block, the two entry points. */
+
+enum {
+  PANEL = 2 * W,  /* columns of a tile */
+  K_BLOCK = 256,  /* a panel of B of this depth stays in the first-level cache */
+  ROW_BLOCK = 96, /* rows of A that stay in the second level, a multiple of 4, 6 and 8 */
+  WIDE = 4        /* vectors of a tile of few rows */
+};
+
+/* B's columns come in groups of PANEL that lie b_panel floats apart: PANEL when B is an ordinary
+ * matrix, K * PANEL when it was packed (ldb is PANEL then). */
+typedef struct gemm {
+  size_t M, N, K;
+  const float *a;
+  size_t a_row, a_k;
+  const float *b;
+  size_t ldb, b_panel;
+  const float *init; /* NULL for zero */
+  size_t ld_init;
+  float *c;
+  size_t ldc;
+} gemm;
+
+/* Rows i.. and columns j.. of C: `rows` x `vectors`, the last vector `last` lanes wide when
+ * `is_part`. rows, vectors, is_part and is_rows are constants after inlining. */
+INLINE void tile(const gemm *g, size_t i, size_t j, int rows, int vectors, bool is_part,
+                 size_t last, bool is_rows) {
+  const size_t a_row = is_rows ? g->a_row : 1, a_k = is_rows ? 1 : g->a_k;
+  const size_t ldb = g->ldb, b_panel = g->b_panel;
+  const float *a = g->a + i * a_row, *b = g->b + j / PANEL * b_panel;
+  vf sum[8][WIDE];
+  UNROLL for (int r = 0; r < rows; r++) {
+    UNROLL for (int v = 0; v < vectors; v++) {
+      const float *from = g->init + (i + (size_t)r) * g->ld_init + j + (size_t)(v * W);
+      if (g->init == NULL)
+        sum[r][v] = vf_set1(0.0f);
+      else
+        sum[r][v] = is_part && v == vectors - 1 ? vf_load_part(from, last) : vf_load(from);
+    }
+  }
+  for (size_t k = 0; k < g->K; k++) {
+    vf right[WIDE];
+    UNROLL for (int v = 0; v < vectors; v++) {
+      const float *from = b + (size_t)(v / 2) * b_panel + (size_t)(v % 2 * W);
+      right[v] = is_part && v == vectors - 1 ? vf_load_part(from, last) : vf_load(from);
+      HOLD(right[v]);
+    }
+    UNROLL for (int r = 0; r < rows; r++) {
+      const vf left = vf_set1(a[(size_t)r * a_row]);
+      UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = vf_fma(left, right[v], sum[r][v]);
+    }
+    a += a_k;
+    b += ldb;
+  }
+  UNROLL for (int r = 0; r < rows; r++) {
+    UNROLL for (int v = 0; v < vectors; v++) {
+      float *to = g->c + (i + (size_t)r) * g->ldc + j + (size_t)(v * W);
+      if (is_part && v == vectors - 1)
+        vf_store_part(to, sum[r][v], last);
+      else
+        vf_store(to, sum[r][v]);
+    }
+  }
+}
+
+/* A tile of up to PANEL columns, `width` of them real. */
+INLINE void tile_columns(const gemm *g, size_t i, size_t j, int rows, size_t width, bool is_rows) {
+  if (width >= PANEL)
+    tile(g, i, j, rows, 2, false, 0, is_rows);
+  else if (width > W)
+    tile(g, i, j, rows, 2, true, width - W, is_rows);
+  else if (width == W)
+    tile(g, i, j, rows, 1, false, 0, is_rows);
+  else
+    tile(g, i, j, rows, 1, true, width, is_rows);
+}
+
+/* Fewer rows than a full tile has, over all columns; the fewest take more columns at a time. */
+INLINE void last_rows(const gemm *g, size_t i, size_t rows, bool is_rows) {
+  size_t j = 0;
+  if (rows <= 3)
+    for (; j + WIDE * W <= g->N; j += WIDE * W) switch (rows) {
+        case 1:
+          tile(g, i, j, 1, WIDE, false, 0, is_rows);
+          break;
+        case 2:
+          tile(g, i, j, 2, WIDE, false, 0, is_rows);
+          break;
+        default:
+          tile(g, i, j, 3, WIDE, false, 0, is_rows);
+          break;
+      }
+  for (; j < g->N; j += PANEL) {
+    const size_t width = least(PANEL, g->N - j);
+    switch (rows) {
+      case 1:
+        tile_columns(g, i, j, 1, width, is_rows);
+        break;
+      case 2:
+        tile_columns(g, i, j, 2, width, is_rows);
+        break;
+      case 3:
+        tile_columns(g, i, j, 3, width, is_rows);
+        break;
+#if TILE_ROWS > 4
+      case 4:
+        tile_columns(g, i, j, 4, width, is_rows);
+        break;
+      case 5:
+        tile_columns(g, i, j, 5, width, is_rows);
+        break;
+#endif
+#if TILE_ROWS > 6
+      case 6:
+        tile_columns(g, i, j, 6, width, is_rows);
+        break;
+      case 7:
+        tile_columns(g, i, j, 7, width, is_rows);
+        break;
+#endif
+      default:
+        break;
+    }
+  }
+}
+
+/* One block of rows and of k: each panel of B serves all full tiles before the next is touched. */
+INLINE void gemm_block(const gemm *g, bool is_rows) {
+  const size_t full = g->M / TILE_ROWS * TILE_ROWS;
+  if (full > 0)
+    for (size_t j = 0; j < g->N; j += PANEL) {
+      const size_t width = least(PANEL, g->N - j);
+      for (size_t i = 0; i < full; i += TILE_ROWS) tile_columns(g, i, j, TILE_ROWS, width, is_rows);
+    }
+  if (full < g->M) last_rows(g, full, g->M - full, is_rows);
+}
+
+INLINE void gemm_all(const gemm *g, bool is_rows) {
+  size_t k = 0;
+  do {
+    const size_t depth = least(K_BLOCK, g->K - k);
+    for (size_t i = 0; i < g->M; i += ROW_BLOCK) {
+      gemm block = *g;
+      block.M = least(ROW_BLOCK, g->M - i);
+      block.K = depth;
+      block.a = g->a + i * g->a_row + k * g->a_k;
+      block.b = g->b + k * g->ldb;
+      block.c = g->c + i * g->ldc;
+      block.init = k > 0 ? block.c : g->init == NULL ? NULL : g->init + i * g->ld_init;
+      block.ld_init = k > 0 ? g->ldc : g->ld_init;
+      gemm_block(&block, is_rows);
+    }
+    k += depth;
+  } while (k < g->K);
+}
+
+/* A row-major: a_k is 1. */
+static void gemm_rows(const gemm *g) {
+  gemm_all(g, true);
+}
+/* A column-major: a_row is 1. */
+static void gemm_columns(const gemm *g) {
+  gemm_all(g, false);
+}
+
+/* to[c, r] = from[r, c]; r is padded with zeros to a multiple of `unit` (itself one of W). */
+static void transpose(const float *from, size_t rows, size_t columns, size_t ld_from, float *to,
+                      size_t ld_to, size_t unit) {
+  for (size_t r = 0; r < round_up(rows, unit); r += W)
+    for (size_t c = 0; c < columns; c += W) {
+      const size_t height = r < rows ? least(W, rows - r) : 0, width = least(W, columns - c);
+      vf v[W];
+      for (size_t i = 0; i < W; i++)
+        v[i] = i < height ? vf_load_n(from + (r + i) * ld_from + c, width) : vf_set1(0.0f);
+      vf_transpose(v);
+      for (size_t i = 0; i < width; i++) vf_store(to + (c + i) * ld_to + r, v[i]);
+    }
+}

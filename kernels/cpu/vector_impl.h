@@ -1,0 +1,226 @@
+/* kernels/cpu/vector_impl.h - one vector type of VEC_BYTES and what the ops do with it.
+ *
+ * Included by ops_impl.h only. The few operations that C has no operator for are given per
+ * instruction set; all else is written once with GCC's vector extensions. A product that must be
+ * fused is spelled vf_fma, so that every tile and tail rounds alike.
+ * Reading order: the types, the per-set part, exp and log, the shuffles. */
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#if VEC_BYTES > 16
+#include <immintrin.h>
+#endif
+
+#define INLINE static inline __attribute__((always_inline, unused))
+/* Keeps a value in its register: gcc folds a load into each of its uses, which doubles the loads. */
+#if VEC_BYTES > 16
+#define HOLD(v) __asm__("" : "+v"(v))
+#elif defined(__x86_64__)
+#define HOLD(v) __asm__("" : "+x"(v))
+#else
+#define HOLD(v) __asm__("" : "+m"(v))
+#endif
+#define UNROLL _Pragma("GCC unroll 32")
+
+typedef float vf __attribute__((vector_size(VEC_BYTES)));
+typedef int32_t vi __attribute__((vector_size(VEC_BYTES)));
+typedef float vf_half __attribute__((vector_size(VEC_BYTES / 2)));
+typedef double vd __attribute__((vector_size(VEC_BYTES)));
+
+enum { W = VEC_BYTES / (int)sizeof(float) };
+
+INLINE vf vf_load(const float *p) {
+  vf v;
+  memcpy(&v, p, sizeof v);
+  return v;
+}
+INLINE void vf_store(float *p, vf v) {
+  memcpy(p, &v, sizeof v);
+}
+
+#if VEC_BYTES == 64
+static const vi lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+INLINE vf vf_set1(float x) {
+  return _mm512_set1_ps(x);
+}
+INLINE vf vf_fma(vf a, vf b, vf c) {
+  return _mm512_fmadd_ps(a, b, c);
+}
+/* A NaN in b stays a NaN. */
+INLINE vf vf_max(vf a, vf b) {
+  return _mm512_max_ps(a, b);
+}
+INLINE vf vf_min(vf a, vf b) {
+  return _mm512_min_ps(a, b);
+}
+INLINE vf vf_sqrt(vf a) {
+  return _mm512_sqrt_ps(a);
+}
+/* The first n of W lanes; zeros, or nothing, in the others. */
+INLINE vf vf_load_part(const float *p, size_t n) {
+  return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1u), p);
+}
+INLINE void vf_store_part(float *p, vf v, size_t n) {
+  _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1u), v);
+}
+#elif VEC_BYTES == 32
+static const vi lanes = {0, 1, 2, 3, 4, 5, 6, 7};
+
+INLINE vf vf_set1(float x) {
+  return _mm256_set1_ps(x);
+}
+INLINE vf vf_fma(vf a, vf b, vf c) {
+  return _mm256_fmadd_ps(a, b, c);
+}
+INLINE vf vf_max(vf a, vf b) {
+  return _mm256_max_ps(a, b);
+}
+INLINE vf vf_min(vf a, vf b) {
+  return _mm256_min_ps(a, b);
+}
+INLINE vf vf_sqrt(vf a) {
+  return _mm256_sqrt_ps(a);
+}
+INLINE vf vf_load_part(const float *p, size_t n) {
+  return _mm256_maskload_ps(p, (__m256i)(lanes < (int32_t)n));
+}
+INLINE void vf_store_part(float *p, vf v, size_t n) {
+  _mm256_maskstore_ps(p, (__m256i)(lanes < (int32_t)n), v);
+}
+#else
+static const vi lanes = {0, 1, 2, 3};
+
+INLINE vf vf_set1(float x) {
+  return (vf){x, x, x, x};
+}
+INLINE vf vf_fma(vf a, vf b, vf c) {
+  return a * b + c;
+}
+INLINE vf vf_max(vf a, vf b) {
+  const vi m = a > b;
+  return (vf)((m & (vi)a) | (~m & (vi)b));
+}
+INLINE vf vf_min(vf a, vf b) {
+  const vi m = a < b;
+  return (vf)((m & (vi)a) | (~m & (vi)b));
+}
+INLINE vf vf_sqrt(vf a) {
+  return (vf){__builtin_sqrtf(a[0]), __builtin_sqrtf(a[1]), __builtin_sqrtf(a[2]),
+              __builtin_sqrtf(a[3])};
+}
+INLINE vf vf_load_part(const float *p, size_t n) {
+  vf v = {0};
+  for (size_t i = 0; i < n; i++) v[i] = p[i];
+  return v;
+}
+INLINE void vf_store_part(float *p, vf v, size_t n) {
+  for (size_t i = 0; i < n; i++) p[i] = v[i];
+}
+#endif
+
+/* n lanes, where n may be the whole vector. */
+INLINE vf vf_load_n(const float *p, size_t n) {
+  return n >= (size_t)W ? vf_load(p) : vf_load_part(p, n);
+}
+INLINE void vf_store_n(float *p, vf v, size_t n) {
+  if (n >= (size_t)W)
+    vf_store(p, v);
+  else
+    vf_store_part(p, v, n);
+}
+
+INLINE vf vf_select(vi mask, vf yes, vf no) {
+  return (vf)((mask & (vi)yes) | (~mask & (vi)no));
+}
+/* All ones in the first n lanes. */
+INLINE vi vi_first(size_t n) {
+  return lanes < (int32_t)(n < (size_t)W ? n : (size_t)W);
+}
+
+/* e^x with a relative error below 2e-7; below -87.3 it stays at the least normal number, above
+ * 88.3 at 2.4e38. A NaN stays a NaN. Source: the Cephes library's expf. */
+INLINE vf vf_exp(vf x) {
+  const vf magic = vf_set1(12582912.0f); /* 1.5 * 2^23: adding it rounds to an integer */
+  x = vf_min(vf_set1(88.3f), vf_max(vf_set1(-87.3f), x));
+  const vf t = vf_fma(x, vf_set1(1.44269504f), magic);
+  const vf n = t - magic;
+  vf r = vf_fma(n, vf_set1(-0.693359375f), x);
+  r = vf_fma(n, vf_set1(2.12194440e-4f), r);
+  vf p = vf_fma(vf_set1(1.9875691500e-4f), r, vf_set1(1.3981999507e-3f));
+  p = vf_fma(p, r, vf_set1(8.3334519073e-3f));
+  p = vf_fma(p, r, vf_set1(4.1665795894e-2f));
+  p = vf_fma(p, r, vf_set1(1.6666665459e-1f));
+  p = vf_fma(p, r, vf_set1(5.0000001201e-1f));
+  p = vf_fma(p, r * r, r + vf_set1(1.0f));
+  return (vf)((vi)p + ((vi)t << 23));
+}
+
+/* log x of a positive normal number, relative error below 2e-7. Source: Cephes, logf. */
+INLINE vf vf_log(vf x) {
+  const vi exponent = ((vi)x - 0x3f3504f3) >> 23; /* x = m 2^e with m in [sqrt 1/2, sqrt 2) */
+  const vf e = __builtin_convertvector(exponent, vf);
+  const vf m = (vf)((vi)x - (exponent << 23));
+  const vf f = m - vf_set1(1.0f), z = f * f;
+  vf y = vf_fma(vf_set1(7.0376836292e-2f), f, vf_set1(-1.1514610310e-1f));
+  y = vf_fma(y, f, vf_set1(1.1676998740e-1f));
+  y = vf_fma(y, f, vf_set1(-1.2420140846e-1f));
+  y = vf_fma(y, f, vf_set1(1.4249322787e-1f));
+  y = vf_fma(y, f, vf_set1(-1.6668057665e-1f));
+  y = vf_fma(y, f, vf_set1(2.0000714765e-1f));
+  y = vf_fma(y, f, vf_set1(-2.4999993993e-1f));
+  y = vf_fma(y, f, vf_set1(3.3333331174e-1f));
+  y = vf_fma(y * f, z, vf_set1(-2.12194440e-4f) * e);
+  y = vf_fma(vf_set1(-0.5f), z, y);
+  return vf_fma(vf_set1(0.693359375f), e, f + y);
+}
+
+/* One butterfly step at distance d: lanes without bit d keep `a`, the others take their partner
+ * from `b` (low), or the other way round (high). log2(W) steps transpose W vectors. */
+INLINE vf vf_low(vf a, vf b, int d) {
+  return __builtin_shuffle(a, b, (lanes & ~d) + (((lanes & d) != 0) & W));
+}
+INLINE vf vf_high(vf a, vf b, int d) {
+  return __builtin_shuffle(a, b, (lanes | d) + (((lanes & d) != 0) & W));
+}
+
+/* Sum and maximum of all lanes, in one fixed order. */
+INLINE float vf_sum(vf v) {
+  UNROLL for (int d = W / 2; d > 0; d /= 2) v += __builtin_shuffle(v, lanes ^ d);
+  return v[0];
+}
+INLINE float vf_top(vf v) {
+  UNROLL for (int d = W / 2; d > 0; d /= 2) v = vf_max(v, __builtin_shuffle(v, lanes ^ d));
+  return v[0];
+}
+
+/* Lane i of the result is the sum of the lanes of v[i]; v is used up. */
+INLINE vf vf_sums(vf v[W]) {
+  UNROLL for (int d = 1; d < W; d *= 2) {
+    UNROLL for (int i = 0; i < W; i += 2 * d) {
+      v[i] = vf_low(v[i], v[i + d], d) + vf_high(v[i], v[i + d], d);
+    }
+  }
+  return v[0];
+}
+
+/* Rows become columns. */
+INLINE void vf_transpose(vf v[W]) {
+  UNROLL for (int d = 1; d < W; d *= 2) {
+    UNROLL for (int i = 0; i < W; i++) {
+      if ((i & d) == 0) {
+        const vf low = vf_low(v[i], v[i + d], d), high = vf_high(v[i], v[i + d], d);
+        v[i] = low;
+        v[i + d] = high;
+      }
+    }
+  }
+}
+
+INLINE size_t least(size_t a, size_t b) {
+  return a < b ? a : b;
+}
+INLINE size_t round_up(size_t n, size_t unit) {
+  return (n + unit - 1) / unit * unit;
+}
