@@ -303,6 +303,9 @@ parl_status parl_episode_start(const parl_episode_env *ee, parl_episode *ep, par
   ep->n_launches = ep->n_started = ep->n_done = 0;
   ep->n_tasks = 0;
   ep->facts = (parl_facts){.end = PARL_END_ERROR};
+  job->out->task_seed = job->task_seed;
+  job->out->episode_seed = job->episode_seed;
+  job->out->n_subs = 0;
   parl_agent agent;
   PARL_TRY(parl_env_reset(ee->env, job->task_seed, job->episode_seed, &ep->world, &agent));
   parl_env_optimum optimum;

@@ -1,0 +1,30 @@
+/* parl/evaluator.h - plays a policy or a script on held-out tasks and stores every episode.
+ * Thread rule: one thread per call; it uses the workers. */
+#ifndef PARL_PARL_EVALUATOR_H
+#define PARL_PARL_EVALUATOR_H
+#include "core/store.h"
+#include "core/workers.h"
+#include "parl/host.h"
+#include "parl/rollout.h"
+
+typedef struct parl_evaluation_def {
+  const parl_host *host;
+  const parl_run_config *config;
+  const parl_model *policy;     /* NULL with a style */
+  const char *style;            /* scripted orchestrator, or NULL */
+  const parl_model *sub_policy; /* NULL: scripted sub-agents */
+  const char *label;            /* "trained", "untrained", "serial", ... */
+  int64_t update;               /* of the policy */
+  size_t n_tasks;
+  parl_workers *workers;
+} parl_evaluation_def;
+
+typedef struct parl_evaluation {
+  double r_perf, critical_steps, launch_rate; /* means over the sampled (or scripted) episodes */
+  int64_t n;
+} parl_evaluation;
+
+/* Sampled at temperature 1 and greedily (a script once). store may be NULL; else its episodes are written in one transaction. */
+parl_status parl_evaluate(const parl_evaluation_def *def, parl_store *store, int64_t run_id, parl_evaluation *out);
+
+#endif

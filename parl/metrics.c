@@ -1,0 +1,30 @@
+/* parl/metrics.c - the list as arrays. */
+#include "parl/metrics.h"
+
+const char *const parl_metric_keys[PARL_N_METRICS] = {
+#define X(field, group, unit, meaning) #group "/" #field,
+    PARL_METRIC_LIST(X)
+#undef X
+};
+
+const char *const parl_metric_names[PARL_N_METRICS] = {
+#define X(field, group, unit, meaning) #field,
+    PARL_METRIC_LIST(X)
+#undef X
+};
+
+const double *parl_metrics_get_values(const parl_metrics *m) {
+  return (const double *)(const void *)m; /* all members are doubles */
+}
+
+parl_metric_view parl_metrics_get_view(const parl_metrics *m) {
+  return (parl_metric_view){PARL_N_METRICS, parl_metric_names, parl_metrics_get_values(m)};
+}
+
+parl_status parl_metrics_put(parl_store *store, int64_t run_id, int64_t update,
+                             const parl_metrics *m) {
+  const double *values = parl_metrics_get_values(m);
+  for (int i = 0; i < PARL_N_METRICS; i++)
+    PARL_TRY(parl_store_put_metric(store, run_id, update, parl_metric_keys[i], values[i]));
+  return PARL_STATUS_OK;
+}

@@ -1,0 +1,324 @@
+/* parl/rollout.c - shards that pull episodes and decode all their contexts together. */
+#include "parl/rollout.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/arena.h"
+#include "core/rng.h"
+#include "engine/decoder.h"
+#include "engine/sampler.h"
+#include "parl/episode.h"
+
+enum { SUBS_PER_SLOT = 8, MAX_ROWS = 512 };
+
+/* A policy's contexts in a shard: a decoder and who waits for its logits. */
+typedef struct pool {
+  parl_decoder *decoder; /* NULL: this side is scripted */
+  size_t n;              /* contexts = decoder slots */
+  parl_context *contexts;
+  parl_decoder_row *rows;   /* [max rows] of the next step */
+  parl_context **choosers;  /* [max rows] contexts whose logits come back, in row order */
+} pool;
+
+typedef struct shard {
+  parl_env *env;
+  parl_episode_env ee;
+  parl_arena arena;
+  size_t n_episodes;
+  parl_episode *episodes;
+  pool mains, subs;
+  parl_rollout_counts counts;
+} shard;
+
+struct parl_rollout {
+  parl_run_config config;
+  const parl_model *policy, *sub_policy;
+  parl_workers *workers;
+  size_t n_shards;
+  shard *shards;
+  const parl_job *jobs;
+  size_t n_jobs;
+  atomic_size_t next_job;
+};
+
+static double now_s(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* --- building a shard --- */
+
+static parl_status pool_init(shard *sh, pool *p, const parl_model *model, size_t n, int limit) {
+  p->n = n;
+  PARL_TRY(PARL_ARENA_TAKE(&sh->arena, n, &p->contexts));
+  memset(p->contexts, 0, n * sizeof *p->contexts);
+  for (size_t i = 0; i < n; i++) {
+    parl_context *c = &p->contexts[i];
+    c->decoder_slot = (int32_t)i;
+    c->own.capacity = limit;
+    PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)limit, &c->own.tokens));
+  }
+  if (model == NULL) return PARL_STATUS_OK;
+  const int64_t longest = parl_model_get_config(model)->max_context;
+  if (limit > longest)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "model.max_context = %lld tokens, but %s lets a context grow to %d",
+                     (long long)longest, sh->ee.spec->path, limit);
+  PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)MAX_ROWS, &p->rows));
+  PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)MAX_ROWS, &p->choosers));
+  return parl_decoder_create(model, n, (size_t)limit, MAX_ROWS, &p->decoder);
+}
+
+static parl_status shard_init(shard *sh, const parl_rollout_def *def, const parl_run_config *config,
+                              size_t n_episodes) {
+  parl_arena_init(&sh->arena, (size_t)1 << 20);
+  const parl_env_options options = {
+      .memory_bytes = (size_t)(config->env.memory_mib * 1048576.0),
+      .callback_s = config->env.callback_s,
+      .instructions = config->env.instructions,
+  };
+  PARL_TRY(parl_env_create(def->env_path, def->env_params, &options, &sh->env));
+  const parl_env_spec *spec = parl_env_get_spec(sh->env);
+  if (spec->limits.max_width > PARL_EPISODE_MAX_WIDTH)
+    return parl_fail(PARL_STATUS_EINVAL, "%s: limits.max_width = %d; at most %d", spec->path,
+                     spec->limits.max_width, PARL_EPISODE_MAX_WIDTH);
+  sh->ee = (parl_episode_env){.env = sh->env,
+                              .spec = spec,
+                              .config = config,
+                              .scripted_subs = def->sub_policy == NULL,
+                              .reliability = def->reliability,
+                              .n_words = (spec->n_tokens + 63) / 64};
+  PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)PARL_TURN_MAX_CALLS, &sh->ee.calls));
+  PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)PARL_ENV_MAX_OBSERVATION, &sh->ee.tokens));
+  sh->n_episodes = n_episodes;
+  PARL_TRY(PARL_ARENA_TAKE(&sh->arena, n_episodes, &sh->episodes));
+  memset(sh->episodes, 0, n_episodes * sizeof *sh->episodes);
+  const size_t n_subs = sh->ee.scripted_subs ? 1 : n_episodes * SUBS_PER_SLOT;
+  PARL_TRY(pool_init(sh, &sh->mains, def->policy, n_episodes, spec->limits.context));
+  return pool_init(sh, &sh->subs, def->sub_policy, n_subs, spec->limits.sub_context);
+}
+
+static void shard_deinit(shard *sh) {
+  parl_decoder_destroy(sh->mains.decoder);
+  parl_decoder_destroy(sh->subs.decoder);
+  parl_env_destroy(sh->env);
+  parl_arena_deinit(&sh->arena);
+}
+
+parl_status parl_rollout_create(const parl_rollout_def *def, parl_rollout **out) {
+  PARL_REQUIRE(def->n_slots >= 1);
+  parl_rollout *r = calloc(1, sizeof *r);
+  if (r == NULL) return parl_fail(PARL_STATUS_ENOMEM, "rollout: no memory");
+  r->config = *def->config;
+  r->policy = def->policy;
+  r->sub_policy = def->sub_policy;
+  r->workers = def->workers;
+  const size_t n_workers = parl_workers_get_count(def->workers);
+  const size_t n_shards = n_workers < def->n_slots ? n_workers : def->n_slots;
+  r->shards = calloc(n_shards, sizeof *r->shards);
+  parl_status s = r->shards ? PARL_STATUS_OK : parl_fail(PARL_STATUS_ENOMEM, "rollout: no memory");
+  while (s == PARL_STATUS_OK && r->n_shards < n_shards)
+    s = shard_init(&r->shards[r->n_shards++], def, &r->config,
+                   (def->n_slots + n_shards - 1) / n_shards);
+  if (s != PARL_STATUS_OK) {
+    parl_rollout_destroy(r);
+    return s;
+  }
+  *out = r;
+  return PARL_STATUS_OK;
+}
+
+void parl_rollout_destroy(parl_rollout *rollout) {
+  if (rollout == NULL) return;
+  for (size_t i = 0; i < rollout->n_shards; i++) shard_deinit(&rollout->shards[i]);
+  free(rollout->shards);
+  free(rollout);
+}
+
+const parl_env *parl_rollout_get_env(const parl_rollout *rollout) {
+  return rollout->shards[0].env;
+}
+
+/* --- playing --- */
+
+/* Drops an episode whose script failed: its contexts are free again, its world is gone. */
+static void drop_episode(shard *sh, parl_episode *ep) {
+  for (size_t i = 0; i < sh->subs.n; i++)
+    if (sh->subs.contexts[i].episode == ep) sh->subs.contexts[i].state = PARL_CONTEXT_FREE;
+  ep->main->state = PARL_CONTEXT_FREE;
+  ep->job->out->facts = (parl_facts){.end = PARL_END_ERROR};
+  ep->job->out->failed = true;
+  ep->live = false;
+  if (ep->world >= 0) parl_env_release(sh->env, ep->world);
+}
+
+/* A script's failure stops the run with its place in the experiment, or drops the episode. */
+static parl_status judge(shard *sh, parl_episode *ep, parl_status s) {
+  if (s == PARL_STATUS_OK) return s;
+  const bool script = s == PARL_STATUS_ESCRIPT || s == PARL_STATUS_ELIMIT;
+  if (script && sh->ee.config->env.on_error == PARL_ON_ERROR_SKIP) {
+    drop_episode(sh, ep);
+    return PARL_STATUS_OK;
+  }
+  return parl_fail_context(s, "episode with task seed %llu, episode seed %llu, after %d turns and %lld steps",
+                           (unsigned long long)ep->job->task_seed,
+                           (unsigned long long)ep->job->episode_seed, (int)ep->facts.turns,
+                           (long long)ep->total);
+}
+
+static parl_context *find_free(pool *p) {
+  for (size_t i = 0; i < p->n; i++)
+    if (p->contexts[i].state == PARL_CONTEXT_FREE) return &p->contexts[i];
+  return NULL;
+}
+
+static void reset_slot(pool *p, const parl_context *c) {
+  if (p->decoder != NULL) parl_decoder_reset(p->decoder, c->decoder_slot);
+}
+
+/* Fills free slots with jobs. An episode's context has the episode's number. */
+static parl_status start_episodes(parl_rollout *r, shard *sh) {
+  for (size_t i = 0; i < sh->n_episodes; i++) {
+    parl_episode *ep = &sh->episodes[i];
+    if (ep->live) continue;
+    const size_t job = atomic_fetch_add(&r->next_job, 1);
+    if (job >= r->n_jobs) break;
+    ep->world = -1;
+    reset_slot(&sh->mains, &sh->mains.contexts[i]);
+    PARL_TRY(judge(sh, ep, parl_episode_start(&sh->ee, ep, &sh->mains.contexts[i], &r->jobs[job])));
+  }
+  return PARL_STATUS_OK;
+}
+
+/* Ends what is done and starts what waits, until only choices are left. */
+static parl_status settle(shard *sh, bool *progress) {
+  for (size_t i = 0; i < sh->subs.n; i++) {
+    parl_context *c = &sh->subs.contexts[i];
+    if (c->state != PARL_CONTEXT_DONE) continue;
+    *progress = true;
+    PARL_TRY(judge(sh, c->episode, parl_episode_end_sub(&sh->ee, c)));
+  }
+  for (size_t i = 0; i < sh->n_episodes; i++) {
+    parl_episode *ep = &sh->episodes[i];
+    while (parl_episode_wants_sub(ep)) {
+      parl_context *c = find_free(&sh->subs);
+      if (c == NULL) return PARL_STATUS_OK;
+      *progress = true;
+      reset_slot(&sh->subs, c);
+      c->episode = ep;
+      PARL_TRY(judge(sh, ep, parl_episode_start_sub(&sh->ee, ep, c)));
+      if (c->state != PARL_CONTEXT_DONE) continue;
+      PARL_TRY(judge(sh, ep, parl_episode_end_sub(&sh->ee, c)));
+    }
+    if (ep->live && ep->main->state == PARL_CONTEXT_DONE) {
+      *progress = true;
+      PARL_TRY(judge(sh, ep, parl_episode_end(&sh->ee, ep)));
+    }
+  }
+  return PARL_STATUS_OK;
+}
+
+/* Queues the tokens that the decoder has not seen of every context that must choose. */
+static size_t queue_rows(pool *p, size_t max_rows, size_t *n_choosers) {
+  size_t n = 0;
+  *n_choosers = 0;
+  for (size_t i = 0; i < p->n && n < max_rows; i++) {
+    parl_context *c = &p->contexts[i];
+    if (c->state != PARL_CONTEXT_CHOOSE) continue;
+    while (c->n_fed < c->sequence->n_tokens && n < max_rows) {
+      const int32_t token = c->sequence->tokens[c->n_fed++];
+      const bool last = c->n_fed == c->sequence->n_tokens;
+      p->rows[n++] = (parl_decoder_row){c->decoder_slot, token, last};
+      if (last) p->choosers[(*n_choosers)++] = c;
+    }
+  }
+  return n;
+}
+
+static parl_status choose(shard *sh, const parl_model *model, parl_context *c, float *logits) {
+  const parl_job *job = c->episode->job;
+  const double u = parl_rng_uniform(job->episode_seed, c->stream, (uint64_t)c->sequence->n_tokens);
+  const parl_sample sample =
+      parl_sampler_draw(parl_model_get_backend(model), logits, parl_model_get_vocab_size(model),
+                        c->mask, c->temperature, u);
+  sh->counts.sampled_tokens++;
+  return judge(sh, c->episode, parl_episode_choose(&sh->ee, c, sample.token, sample.logp));
+}
+
+/* One decoder step for a pool; *progress when there was something to decode. */
+static parl_status decode(shard *sh, pool *p, const parl_model *model, bool *progress) {
+  if (p->decoder == NULL) return PARL_STATUS_OK;
+  size_t n_choosers;
+  const size_t n_rows = queue_rows(p, parl_decoder_get_max_rows(p->decoder), &n_choosers);
+  if (n_rows == 0) return PARL_STATUS_OK;
+  *progress = true;
+  const double start = now_s();
+  float *logits;
+  PARL_TRY(parl_decoder_step(p->decoder, p->rows, n_rows, &logits));
+  sh->counts.decode_s += now_s() - start;
+  sh->counts.decoded_tokens += (int64_t)n_rows;
+  const size_t V = parl_model_get_vocab_size(model);
+  for (size_t i = 0; i < n_choosers; i++) {
+    /* An error in an earlier choice may have dropped this context's episode. */
+    if (p->choosers[i]->state != PARL_CONTEXT_CHOOSE) continue;
+    PARL_TRY(choose(sh, model, p->choosers[i], logits + i * V));
+  }
+  return PARL_STATUS_OK;
+}
+
+static parl_status play(parl_rollout *r, shard *sh) {
+  bool progress = true;
+  while (progress) {
+    progress = false;
+    PARL_TRY(start_episodes(r, sh));
+    PARL_TRY(settle(sh, &progress));
+    PARL_TRY(decode(sh, &sh->mains, r->policy, &progress));
+    PARL_TRY(decode(sh, &sh->subs, r->sub_policy, &progress));
+  }
+  for (size_t i = 0; i < sh->n_episodes; i++) PARL_CHECK(!sh->episodes[i].live);
+  return PARL_STATUS_OK;
+}
+
+static void clear_shard(shard *sh) {
+  for (size_t i = 0; i < sh->n_episodes; i++)
+    if (sh->episodes[i].live) drop_episode(sh, &sh->episodes[i]);
+}
+
+static parl_status run_shard(void *context, size_t task, size_t worker) {
+  (void)worker;
+  parl_rollout *r = context;
+  shard *sh = &r->shards[task];
+  sh->counts = (parl_rollout_counts){0};
+  const double start = now_s();
+  const parl_status s = play(r, sh);
+  sh->counts.script_s = now_s() - start - sh->counts.decode_s;
+  if (s != PARL_STATUS_OK) {
+    atomic_store(&r->next_job, r->n_jobs); /* other shards start nothing new */
+    clear_shard(sh);
+  }
+  return s;
+}
+
+parl_status parl_rollout_run(parl_rollout *rollout, const parl_job *jobs, size_t n_jobs,
+                             parl_rollout_counts *counts) {
+  for (size_t i = 0; i < n_jobs; i++)
+    PARL_REQUIRE(jobs[i].out != NULL && (jobs[i].style != NULL || rollout->policy != NULL));
+  rollout->jobs = jobs;
+  rollout->n_jobs = n_jobs;
+  atomic_store(&rollout->next_job, 0);
+  PARL_TRY(parl_workers_run(rollout->workers, rollout->n_shards, run_shard, rollout));
+  if (counts == NULL) return PARL_STATUS_OK;
+  *counts = (parl_rollout_counts){0};
+  for (size_t i = 0; i < rollout->n_shards; i++) {
+    const parl_rollout_counts *c = &rollout->shards[i].counts;
+    counts->decoded_tokens += c->decoded_tokens;
+    counts->sampled_tokens += c->sampled_tokens;
+    counts->decode_s += c->decode_s;
+    counts->script_s += c->script_s;
+  }
+  return PARL_STATUS_OK;
+}
