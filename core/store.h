@@ -1,9 +1,13 @@
-/* core/store.h - the run database: one SQLite file in WAL mode (rollback journal on network file
- * systems).
+/* core/store.h - the run database: one SQLite file, shared by any number of processes.
  *
- * Holds runs, metrics per update, episodes of evaluations, checkpoints. Every write happens inside
- * begin/commit (BEGIN IMMEDIATE, busy timeout 10 s). A NaN metric is stored as NULL.
- * Thread rule: one connection per thread; connections of several processes may share the file. */
+ * Holds runs, metrics per update, episodes of evaluations, checkpoints; docs/store.md lists the keys
+ * of metrics. Every write happens between begin and commit. The journal is a WAL, or a rollback
+ * journal where the file lies on a network file system, whose memory cannot be shared.
+ * What fails, for every call: EIO if the file cannot be opened, read or written (full disk, missing,
+ * permission), EFORMAT if it is damaged, ENOMEM, ESTORE if it stays locked for 10 s or refuses a
+ * row, ESTATE where begin and commit are not paired; the text names the path. After a failed write,
+ * rollback. Thread rule: one connection per thread.
+ * Reading order: the three structs, open, begin, put, visit. */
 #ifndef PARL_CORE_STORE_H
 #define PARL_CORE_STORE_H
 #include <stdint.h>
@@ -11,76 +15,111 @@
 #include "core/hash.h"
 #include "core/status.h"
 
-enum { PARL_STORE_SCHEMA = 1 };
+enum { PARL_STORE_SCHEMA = 1 }; /* of the tables; a file of another number is refused */
 
 typedef struct parl_store parl_store;
 
+/* A run: one arm of a recipe with one seed. Texts are borrowed and not NULL. */
 typedef struct parl_store_run {
-  char uid[PARL_HASH_HEX_BYTES]; /* hash of canonical config + seed */
-  const char *recipe, *arm;      /* names */
-  int64_t seed;
+  char uid[PARL_HASH_HEX_BYTES];  /* hash of canonical config + seed */
+  const char *recipe, *arm;       /* names */
+  int64_t seed;                   /* of every random number of the run */
   const char *config;             /* canonical JSON */
-  const char *status;             /* "running", "done", "failed", "stopped" */
+  const char *status;             /* "running", "done", "failed", "stopped"; at most 15 bytes */
   const char *host, *revision;    /* JSON about the machine and build; code revision */
   char hash[PARL_HASH_HEX_BYTES]; /* of metrics and weights when done, else "" */
 } parl_store_run;
 
-/* One evaluated episode. */
+/* One evaluated episode. (policy, decoding, update, family, task_seed, rollout) names it within its
+ * run. Texts are borrowed and not NULL. */
 typedef struct parl_store_episode {
-  const char *policy;   /* "trained", "untrained", "serial", "greedy_wide", "oracle", ... */
-  const char *decoding; /* "sampled", "greedy", "scripted" */
-  int64_t update;       /* of the policy */
-  int64_t task_seed, rollout;
-  const char *family; /* task kind, for mixtures; "" if none */
-  double r_perf, success;
-  int64_t critical_steps, total_steps, optimum_steps,
-      last_gain_steps; /* critical steps at the last change of r_perf */
-  int64_t launches, assigned, finished, max_width, n_tokens;
-  const char *end; /* "finish", "budget", "context", "error" */
+  const char *policy;         /* "trained", "untrained", "serial", "greedy_wide", "oracle", ... */
+  const char *decoding;       /* "sampled", "greedy", "scripted" */
+  int64_t update;             /* of the policy, in updates */
+  int64_t task_seed, rollout; /* which task, which attempt at it */
+  const char *family;         /* task kind, for mixtures; "" if none */
+  double r_perf, success;     /* NaN: not known */
+  int64_t critical_steps, total_steps, optimum_steps; /* steps */
+  int64_t last_gain_steps; /* critical steps at the last change of r_perf, steps */
+  int64_t launches, assigned, finished, max_width; /* counts of sub-agents and launches */
+  int64_t n_tokens;                                /* of the orchestrator, tokens */
+  const char *end;                                 /* "finish", "budget", "context", "error" */
 } parl_store_episode;
 
-/* Opens or creates. Fails: ESTORE; EFORMAT if the file is not ours or of another schema version
- * (nothing is changed). */
+/* Opens or creates; *out is owned by the caller.
+ * Fails: as above, and EFORMAT if the file is no run database or of another schema version; such a
+ * file is not changed. */
 parl_status parl_store_open(const char *path, parl_store **out);
-/* Read-only; fails if absent. */
+
+/* Opens for reading, also where the folder cannot be written. Fails: as parl_store_open, and EIO if
+ * the file does not exist. */
 parl_status parl_store_open_readonly(const char *path, parl_store **out);
+
+/* Rolls back what was not committed, closes, frees; NULL is allowed. */
 void parl_store_close(parl_store *store);
 
+/* Starts a transaction and waits up to 10 s for another writer's end.
+ * Fails: as above; ESTATE inside a transaction or if opened for reading. */
 parl_status parl_store_begin(parl_store *store);
-parl_status parl_store_commit(parl_store *store);
-void parl_store_rollback(parl_store *store); /* no-op outside a transaction */
 
-/* Inserts the run, or updates status/host/revision/hash of the one with this uid; returns its row
- * id. */
+/* Ends it. On failure nothing of the transaction remains. */
+parl_status parl_store_commit(parl_store *store);
+
+/* Undoes the transaction; a no-op outside one. Keeps the thread's error text. */
+void parl_store_rollback(parl_store *store);
+
+/* Inserts the run, or updates status, host, revision and hash of the one with this uid.
+ *   *run_id is the row's id, valid for this file. */
 parl_status parl_store_put_run(parl_store *store, const parl_store_run *run, int64_t *run_id);
-/* *found = 0 if absent. status [16], hash [65] are filled if found; either may be NULL. */
+
+/* Looks a run up by uid. *found is 0 or 1; run_id, status [16] and hash [65] are filled if found;
+ * each of these three may be NULL. */
 parl_status parl_store_find_run(parl_store *store, const char *uid, int *found, int64_t *run_id,
                                 char *status, char *hash);
+
+/* Puts a value, in the place of one of the same key and update if any. NaN is stored as NULL.
+ * Fails: as above; ESTORE if there is no such run. */
 parl_status parl_store_put_metric(parl_store *store, int64_t run_id, int64_t update,
                                   const char *key, double value);
+
+/* Puts an episode, in the place of one of the same name if any. Fails: like put_metric. */
 parl_status parl_store_put_episode(parl_store *store, int64_t run_id,
                                    const parl_store_episode *episode);
+
+/* Puts a checkpoint, in the place of one of the same update if any. Fails: like put_metric. */
 parl_status parl_store_put_checkpoint(parl_store *store, int64_t run_id, int64_t update,
                                       const char *path, const char *sha256);
-/* Deletes metrics and checkpoints with update > last, and all episodes with update > last (last =
- * -1: all). */
+
+/* Deletes the run's metrics, checkpoints and episodes with update > last (-1: all). */
 parl_status parl_store_delete_after(parl_store *store, int64_t run_id, int64_t last);
-/* Feeds every metric and episode row of the run but keys that begin with "time/" into h, in key
- * order. */
+
+/* Feeds every metric and episode of the run into h, in an order that does not depend on when they
+ * were put, but for keys that begin with "time/". */
 parl_status parl_store_hash_run(parl_store *store, int64_t run_id, parl_hash *h);
 
-/* Visits rows in a fixed order; a visitor that fails ends the visit with its status. Strings are
- * borrowed for the call. */
+/* Visitors of rows; strings and structs are borrowed for the call. A visitor that fails ends the
+ * visit, which returns its status. It may read the same store, and write to another. */
 typedef parl_status (*parl_store_run_visitor)(void *context, int64_t run_id,
                                               const parl_store_run *run);
 typedef parl_status (*parl_store_metric_visitor)(void *context, int64_t update, const char *key,
                                                  double value);
 typedef parl_status (*parl_store_episode_visitor)(void *context, const parl_store_episode *episode);
+typedef parl_status (*parl_store_checkpoint_visitor)(void *context, int64_t update,
+                                                     const char *path, const char *sha256);
+
+/* By recipe, arm, seed, uid. */
 parl_status parl_store_visit_runs(parl_store *store, parl_store_run_visitor visit, void *context);
-/* key NULL: all keys. */
+
+/* By key, update; key NULL: all keys. A NULL value is NaN. */
 parl_status parl_store_visit_metrics(parl_store *store, int64_t run_id, const char *key,
                                      parl_store_metric_visitor visit, void *context);
+
+/* By policy, decoding, update, family, task_seed, rollout. */
 parl_status parl_store_visit_episodes(parl_store *store, int64_t run_id,
                                       parl_store_episode_visitor visit, void *context);
+
+/* By update. */
+parl_status parl_store_visit_checkpoints(parl_store *store, int64_t run_id,
+                                         parl_store_checkpoint_visitor visit, void *context);
 
 #endif

@@ -1,0 +1,303 @@
+/* core/store.c - the connection: opening, schema, journal, transactions. */
+#include "core/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "core/store_internal.h"
+#include "core/text.h"
+
+enum { BUSY_MS = 10000, RETRY_MS = 10 };
+
+/* Tables are found by their primary keys alone, so a row put twice replaces itself and the order of
+ * the file does not depend on the order of the writes. */
+static const char schema_sql[] =
+    "CREATE TABLE run("
+    " id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, recipe TEXT NOT NULL, arm TEXT NOT NULL,"
+    " seed INTEGER NOT NULL, config TEXT NOT NULL, status TEXT NOT NULL, host TEXT NOT NULL,"
+    " revision TEXT NOT NULL, hash TEXT NOT NULL);"
+    "CREATE TABLE metric("
+    " run_id INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE, key TEXT NOT NULL,"
+    " at_update INTEGER NOT NULL, value REAL,"
+    " PRIMARY KEY(run_id, key, at_update)) WITHOUT ROWID;"
+    "CREATE TABLE episode("
+    " run_id INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE, policy TEXT NOT NULL,"
+    " decoding TEXT NOT NULL, at_update INTEGER NOT NULL, family TEXT NOT NULL,"
+    " task_seed INTEGER NOT NULL, rollout INTEGER NOT NULL, r_perf REAL, success REAL,"
+    " critical_steps INTEGER NOT NULL, total_steps INTEGER NOT NULL,"
+    " optimum_steps INTEGER NOT NULL, last_gain_steps INTEGER NOT NULL,"
+    " launches INTEGER NOT NULL, assigned INTEGER NOT NULL, finished INTEGER NOT NULL,"
+    " max_width INTEGER NOT NULL, n_tokens INTEGER NOT NULL, end TEXT NOT NULL,"
+    " PRIMARY KEY(run_id, policy, decoding, at_update, family, task_seed, rollout)) WITHOUT ROWID;"
+    "CREATE TABLE checkpoint("
+    " run_id INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE, at_update INTEGER NOT NULL,"
+    " path TEXT NOT NULL, sha256 TEXT NOT NULL,"
+    " PRIMARY KEY(run_id, at_update)) WITHOUT ROWID;";
+
+static parl_status map_code(int code) {
+  switch (code & 0xFF) {
+    case SQLITE_NOMEM:
+      return PARL_STATUS_ENOMEM;
+    case SQLITE_FULL:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+    case SQLITE_READONLY:
+      return PARL_STATUS_EIO;
+    case SQLITE_IOERR:
+      return code == SQLITE_IOERR_NOMEM ? PARL_STATUS_ENOMEM : PARL_STATUS_EIO;
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT:
+      return PARL_STATUS_EFORMAT;
+    default:
+      return PARL_STATUS_ESTORE;
+  }
+}
+
+parl_status parl_store_fail(const parl_store *store, int code, const char *verb) {
+  const int extended = store->db == NULL ? code : sqlite3_extended_errcode(store->db);
+  const bool same = (extended & 0xFF) == (code & 0xFF); /* else the text is of another call */
+  const int base = code & 0xFF;
+  const char *hint = "";
+  if (base == SQLITE_BUSY || base == SQLITE_LOCKED) hint = " for more than 10 s by another process";
+  if (base == SQLITE_FULL) hint = " (no space left on the disk?)";
+  return parl_fail(map_code(same ? extended : code), "%s: cannot %s: %s%s", store->path, verb,
+                   same && store->db != NULL ? sqlite3_errmsg(store->db) : sqlite3_errstr(code),
+                   hint);
+}
+
+parl_status parl_store_run_sql(parl_store *store, const char *sql, const char *verb) {
+  const int code = sqlite3_exec(store->db, sql, NULL, NULL, NULL);
+  return code == SQLITE_OK ? PARL_STATUS_OK : parl_store_fail(store, code, verb);
+}
+
+parl_status parl_store_read_integer(parl_store *store, const char *sql, int64_t *out) {
+  sqlite3_stmt *statement = NULL;
+  int code = sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL);
+  if (code != SQLITE_OK) return parl_store_fail(store, code, "read");
+  code = sqlite3_step(statement);
+  const int64_t value = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+  const parl_status s = code == SQLITE_ROW ? PARL_STATUS_OK : parl_store_fail(store, code, "read");
+  sqlite3_finalize(statement);
+  if (s == PARL_STATUS_OK) *out = value;
+  return s;
+}
+
+/* Reads who made the file inside one transaction, so that a creator's commit is seen whole. */
+static parl_status read_identity(parl_store *store, bool *is_new) {
+  int64_t application = 0, version = 0, n_objects = 0;
+  PARL_TRY(parl_store_read_integer(store, "PRAGMA application_id", &application));
+  PARL_TRY(parl_store_read_integer(store, "PRAGMA user_version", &version));
+  PARL_TRY(parl_store_read_integer(store, "SELECT count(*) FROM sqlite_master", &n_objects));
+  *is_new = application == 0 && version == 0 && n_objects == 0;
+  if (*is_new) return PARL_STATUS_OK;
+  if (application != PARL_STORE_APPLICATION)
+    return parl_fail(PARL_STATUS_EFORMAT, "%s: is a database, but not one of parl's runs",
+                     store->path);
+  if (version != PARL_STORE_SCHEMA)
+    return parl_fail(PARL_STATUS_EFORMAT,
+                     "%s: has schema version %lld; this program reads version %d", store->path,
+                     (long long)version, PARL_STORE_SCHEMA);
+  return PARL_STATUS_OK;
+}
+
+static parl_status check_identity(parl_store *store, bool *is_new) {
+  PARL_TRY(parl_store_run_sql(store, "BEGIN", "read"));
+  const parl_status s = read_identity(store, is_new);
+  parl_store_rollback(store);
+  return s;
+}
+
+bool parl_store_is_network(long f_type) {
+  static const unsigned long known[] = {
+      0x6969ul,     /* NFS */
+      0x0BD00BD0ul, /* Lustre */
+      0x47504653ul, /* GPFS */
+      0x517Bul,     /* SMB */
+      0xFF534D42ul, /* CIFS */
+      0xFE534D42ul, /* SMB2 */
+      0x00C36400ul, /* Ceph */
+      0x5346414Ful, /* AFS */
+      0x19830326ul, /* BeeGFS */
+      0x01021997ul, /* 9P */
+      0xAAD7AAEAul, /* PanFS */
+      0x7461636Ful, /* OCFS2 */
+      0x01161970ul, /* GFS2 */
+      0x65735546ul, /* FUSE: sshfs, GlusterFS and many more */
+  };
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+    if (known[i] == ((unsigned long)f_type & 0xFFFFFFFFul)) return true;
+  return false;
+}
+
+/* Where nothing can be learnt, the journal that works everywhere. */
+static bool is_on_network(const char *path) {
+  struct statfs fs;
+  return statfs(path, &fs) != 0 || parl_store_is_network((long)fs.f_type);
+}
+
+/* Two processes that change the journal at once answer each other "busy" without waiting. */
+static parl_status set_journal(parl_store *store, bool is_network) {
+  const char *sql = is_network ? "PRAGMA journal_mode=DELETE" : "PRAGMA journal_mode=WAL";
+  int code = SQLITE_BUSY;
+  for (int waited = 0; code == SQLITE_BUSY && waited <= BUSY_MS; waited += RETRY_MS) {
+    if (waited > 0) sqlite3_sleep(RETRY_MS);
+    code = sqlite3_exec(store->db, sql, NULL, NULL, NULL);
+  }
+  return code == SQLITE_OK ? PARL_STATUS_OK : parl_store_fail(store, code, "set the journal");
+}
+
+static parl_status create_tables(parl_store *store) {
+  char sql[128];
+  snprintf(sql, sizeof sql, "PRAGMA application_id=%d; PRAGMA user_version=%d",
+           PARL_STORE_APPLICATION, PARL_STORE_SCHEMA);
+  bool is_new = false; /* another process may have been faster */
+  PARL_TRY(read_identity(store, &is_new));
+  if (!is_new) return PARL_STATUS_OK;
+  PARL_TRY(parl_store_run_sql(store, schema_sql, "create the tables"));
+  return parl_store_run_sql(store, sql, "create the tables");
+}
+
+static parl_status set_up(parl_store *store, bool is_network) {
+  bool is_new = false;
+  PARL_TRY(check_identity(store, &is_new));
+  PARL_TRY(set_journal(store, is_network));
+  if (is_new) {
+    PARL_TRY(parl_store_begin(store));
+    const parl_status s = create_tables(store);
+    if (s != PARL_STATUS_OK) {
+      parl_store_rollback(store);
+      return s;
+    }
+    PARL_TRY(parl_store_commit(store));
+  }
+  return parl_store_run_sql(store,
+                            is_network ? "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON"
+                                       : "PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON",
+                            "open");
+}
+
+/* A connection to `name`, which is `path` or a URI of it; nothing has been read yet. */
+static parl_status connect_to(const char *name, const char *path, int flags, parl_store **out) {
+  parl_store *store = calloc(1, sizeof *store);
+  char *copy = strdup(path);
+  if (store == NULL || copy == NULL) {
+    free(store);
+    free(copy);
+    return parl_fail(PARL_STATUS_ENOMEM, "%s: no memory for a connection", path);
+  }
+  store->path = copy;
+  const int code = sqlite3_open_v2(name, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+  if (code != SQLITE_OK) {
+    const parl_status s = parl_store_fail(store, code, "open");
+    parl_store_close(store);
+    return s;
+  }
+  sqlite3_extended_result_codes(store->db, 1);
+  sqlite3_busy_timeout(store->db, BUSY_MS);
+  *out = store;
+  return PARL_STATUS_OK;
+}
+
+static parl_status open_writable(const char *path, const bool *is_network, parl_store **out) {
+  PARL_REQUIRE(path != NULL && path[0] != '\0');
+  parl_store *store = NULL;
+  PARL_TRY(connect_to(path, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &store));
+  const parl_status s = set_up(store, is_network ? *is_network : is_on_network(path));
+  if (s != PARL_STATUS_OK) {
+    parl_store_close(store);
+    return s;
+  }
+  *out = store;
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_store_open(const char *path, parl_store **out) {
+  return open_writable(path, NULL, out);
+}
+
+parl_status parl_store_open_journal(const char *path, bool is_network, parl_store **out) {
+  return open_writable(path, &is_network, out);
+}
+
+static parl_status open_and_check(const char *name, const char *path, int flags, parl_store **out) {
+  parl_store *store = NULL;
+  PARL_TRY(connect_to(name, path, SQLITE_OPEN_READONLY | flags, &store));
+  store->is_readonly = true;
+  bool is_new = false;
+  parl_status s = check_identity(store, &is_new);
+  if (s == PARL_STATUS_OK && is_new)
+    s = parl_fail(PARL_STATUS_EFORMAT, "%s: is empty, no run database", path);
+  if (s != PARL_STATUS_OK) {
+    parl_store_close(store);
+    return s;
+  }
+  *out = store;
+  return PARL_STATUS_OK;
+}
+
+/* Reading a WAL database needs a -shm file beside it. In a folder that nobody here can write there
+ * is none; if no -wal waits either, the file is whole and still, and may be read as such. */
+static parl_status open_still(const char *path, parl_store **out) {
+  parl_text uri = {0};
+  parl_text_append(&uri, "file:");
+  for (const char *c = path; *c != '\0'; c++)
+    parl_text_appendf(&uri, strchr("%?#", *c) ? "%%%02X" : "%c", (unsigned)(unsigned char)*c);
+  parl_text_append(&uri, "?immutable=1");
+  parl_status s = parl_text_status(&uri);
+  if (s == PARL_STATUS_OK) s = open_and_check(uri.bytes, path, SQLITE_OPEN_URI, out);
+  parl_text_deinit(&uri);
+  return s;
+}
+
+static bool has_wal(const char *path) {
+  parl_text wal = {0};
+  struct stat st;
+  parl_text_appendf(&wal, "%s-wal", path);
+  const bool has = wal.failed || stat(parl_text_get(&wal), &st) == 0;
+  parl_text_deinit(&wal);
+  return has;
+}
+
+parl_status parl_store_open_readonly(const char *path, parl_store **out) {
+  PARL_REQUIRE(path != NULL && path[0] != '\0');
+  struct stat st;
+  if (stat(path, &st) != 0)
+    return parl_fail(PARL_STATUS_EIO, "%s: cannot open: %s", path, strerror(errno));
+  const parl_status s = open_and_check(path, path, 0, out);
+  if (s != PARL_STATUS_EIO || has_wal(path)) return s;
+  return open_still(path, out);
+}
+
+void parl_store_close(parl_store *store) {
+  if (store == NULL) return;
+  for (size_t i = 0; i < PARL_STORE_N_STATEMENTS; i++) sqlite3_finalize(store->kept[i]);
+  const int code = sqlite3_close(store->db);
+  PARL_CHECK(code == SQLITE_OK);
+  free(store->path);
+  free(store);
+}
+
+parl_status parl_store_begin(parl_store *store) {
+  if (store->is_readonly)
+    return parl_fail(PARL_STATUS_ESTATE, "%s: was opened for reading", store->path);
+  if (!sqlite3_get_autocommit(store->db))
+    return parl_fail(PARL_STATUS_ESTATE, "%s: a transaction is open already", store->path);
+  return parl_store_run_sql(store, "BEGIN IMMEDIATE", "begin");
+}
+
+parl_status parl_store_commit(parl_store *store) {
+  if (sqlite3_get_autocommit(store->db))
+    return parl_fail(PARL_STATUS_ESTATE, "%s: no transaction is open", store->path);
+  const parl_status s = parl_store_run_sql(store, "COMMIT", "commit");
+  if (s != PARL_STATUS_OK) parl_store_rollback(store);
+  return s;
+}
+
+void parl_store_rollback(parl_store *store) {
+  if (!sqlite3_get_autocommit(store->db))
+    (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL); /* what fails is undone at close */
+}
