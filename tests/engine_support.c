@@ -1,0 +1,86 @@
+/* tests/engine_support.c */
+#include "tests/engine_support.h"
+
+#include <math.h>
+
+#include "core/rng.h"
+#include "tests/support.h"
+
+parl_model_config engine_config(int64_t n_kv_heads) {
+  parl_model_config c;
+  parl_config_set_defaults(&parl_model_section, &c);
+  c.n_layers = 2;
+  c.d_model = 20;
+  c.n_heads = 4;
+  c.n_kv_heads = n_kv_heads;
+  c.head_dim = 6;
+  c.d_ff = 28;
+  c.max_context = 128;
+  c.init_std = 0.3;
+  return c;
+}
+
+parl_model *engine_model(const parl_model_config *config, const parl_backend *backend,
+                         uint64_t seed) {
+  parl_model *m = NULL;
+  assert_ok(parl_model_create(config, ENGINE_VOCAB, backend, &m));
+  parl_model_init_weights(m, seed);
+  size_t n_tensors;
+  const parl_model_tensor *tensors = parl_model_get_tensors(m, &n_tensors);
+  for (size_t i = 0; i < n_tensors; i++)
+    for (size_t k = 0; tensors[i].n_dims == 1 && k < tensors[i].n; k++)
+      parl_model_get_params(m)[tensors[i].offset + k] += 0.3F * sinf((float)(i + 3 * k));
+  parl_model_refresh(m);
+  return m;
+}
+
+size_t engine_backends(const parl_backend *backends[ENGINE_MAX_BACKENDS]) {
+  static const char *const levels[] = {"portable", "avx2", "avx512"};
+  size_t n = 0;
+  backends[n++] = parl_backend_ref();
+  for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
+    if (parl_backend_cpu(levels[i], &backends[n]) == PARL_STATUS_OK) n++;
+  return n;
+}
+
+void engine_fill(engine_batch *b, const size_t *lengths, size_t n_seqs, size_t stride,
+                 uint64_t seed) {
+  b->rows = 0;
+  b->seq_start[0] = 0;
+  for (size_t s = 0; s < n_seqs; s++) {
+    b->rows += lengths[s];
+    b->seq_start[s + 1] = (int32_t)b->rows;
+  }
+  assert_true(b->rows <= ENGINE_MAX_ROWS);
+  size_t n_outputs = 0;
+  parl_rng_cursor rng = {seed, 1, 0};
+  for (size_t r = 0; r < b->rows; r++) {
+    b->tokens[r] = (int32_t)parl_rng_next_below(&rng, ENGINE_VOCAB);
+    if (r % stride == 0) b->outputs[n_outputs++] = (int32_t)r;
+  }
+  b->slice = (parl_slice){n_seqs, b->seq_start, b->tokens, n_outputs, b->outputs};
+}
+
+void engine_normal(float *x, size_t n, uint64_t seed) {
+  parl_rng_cursor rng = {seed, 2, 0};
+  for (size_t i = 0; i < n; i++) x[i] = (float)parl_rng_next_normal(&rng);
+}
+
+double engine_max_abs(const float *x, size_t n) {
+  double top = 0.0;
+  for (size_t i = 0; i < n; i++) {
+    if (!isfinite(x[i])) return INFINITY;
+    top = fmax(top, fabs((double)x[i]));
+  }
+  return top;
+}
+
+double engine_difference(const float *a, const float *b, size_t n) {
+  double top = 0.0;
+  for (size_t i = 0; i < n; i++) {
+    if (!isfinite(a[i]) || !isfinite(b[i])) return INFINITY;
+    top = fmax(top, fabs((double)a[i] - (double)b[i]));
+  }
+  const double scale = engine_max_abs(b, n);
+  return top <= 0.0 ? 0.0 : top / scale;
+}
