@@ -144,25 +144,26 @@ deps-test: ## install what the tests need in addition (packages-test.txt)
 	$(call install,packages.txt packages-test.txt)
 
 # ----------------------------------------------------------------------------------------- tests
-# A second make, since this one asked pkg-config before deps ran.
+# A second make, since this one asked pkg-config before deps ran; on all processors unless told otherwise.
+PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 .PHONY: test demo run-tests asan tsan fuzz run-fuzz mutants bench
 test: deps-test ## install what is missing, build, run every test
-	@$(MAKE) run-tests
+	@$(MAKE) $(PARALLEL) run-tests
 demo: deps ## install what is missing, build, train a small orchestrator
-	@$(MAKE) all
+	@$(MAKE) $(PARALLEL) all
 	$(OUT)/parl train experiments/recipes/quickstart.lua
 
 RUNNER = PARL=$(CURDIR)/$(OUT)/parl tests/run --logs $(OUT)/logs
 run-tests: all $(TESTS)
 	@$(RUNNER) $(RUN_FLAGS) $(TESTS) $(CLI_TESTS)
 asan: ## run every test under the address, undefined-behaviour and leak sanitizers
-	@$(MAKE) BUILD=asan OUT=build/asan RUN_FLAGS='--sanitize --timeout 600' run-tests
+	@$(MAKE) $(PARALLEL) BUILD=asan OUT=build/asan RUN_FLAGS='--sanitize --timeout 600' run-tests
 run-tsan: $(TSAN_TESTS)
 	@$(RUNNER) --sanitize --timeout 600 $(TSAN_TESTS)
 tsan: ## run the threaded tests under the thread sanitizer
-	@$(MAKE) BUILD=tsan OUT=build/tsan run-tsan
+	@$(MAKE) $(PARALLEL) BUILD=tsan OUT=build/tsan run-tsan
 fuzz: ## fuzz every target of tests/fuzz for FUZZ_SECONDS=60 each
-	@$(MAKE) BUILD=fuzz OUT=build/fuzz CC=clang run-fuzz
+	@$(MAKE) $(PARALLEL) BUILD=fuzz OUT=build/fuzz CC=clang run-fuzz
 run-fuzz: $(FUZZ)
 	@tests/run_fuzz --seconds $(FUZZ_SECONDS) --out $(OUT) $(FUZZ)
 mutants: ## plant known mistakes in the formulas; the tests must notice each
@@ -175,8 +176,8 @@ bench: all ## measure this machine's speed
 layers: ## check the table of folders: who includes whom, who prints
 	@python3 tests/layers.py --self-test
 	@python3 tests/layers.py
-lint: ## check format, sizes and common mistakes
-	@CLANG_FORMAT=$(CLANG_FORMAT) python3 tests/lint.py
+lint: $(OUT)/libparl.a ## check format, sizes and common mistakes
+	@CLANG_FORMAT=$(CLANG_FORMAT) PARL_LIBRARY=$< python3 tests/lint.py
 format: ## format every C file in place
 	$(CLANG_FORMAT) -i $$(git ls-files '*.c' '*.h')
 docs: ## write the generated pages of docs/
