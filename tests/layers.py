@@ -25,8 +25,8 @@ SEALED = ("kernels/ref/", "kernels/cpu/", "kernels/cuda/")
 SYSTEM = set("""ctype.h errno.h fcntl.h fenv.h float.h inttypes.h iso646.h limits.h locale.h math.h pthread.h sched.h
 setjmp.h signal.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h string.h
 strings.h time.h unistd.h dirent.h getopt.h poll.h termios.h sys/file.h sys/ioctl.h sys/mman.h sys/resource.h
-sys/stat.h sys/syscall.h sys/time.h sys/types.h sys/utsname.h sys/wait.h sys/auxv.h sys/prctl.h asm/prctl.h
-cpuid.h""".split())
+sys/stat.h sys/syscall.h sys/time.h sys/types.h sys/utsname.h sys/vfs.h sys/wait.h sys/auxv.h sys/prctl.h
+asm/prctl.h cpuid.h""".split())
 # Library code never prints, exits, aborts or reads the environment: cli/ does.
 FORBIDDEN = re.compile(
     r"(?<![\w.>])(printf|vprintf|puts|putchar|putc|perror|exit|_exit|_Exit|quick_exit|atexit|abort|assert|getenv"
@@ -127,7 +127,8 @@ PLANTED = {  # path: (text, what must be said)
 }
 INNOCENT = {
     "core/status.c": "#include <stdio.h>\nvoid f(void) {\n  fprintf(stderr, \"x\");\n  abort();\n}\n",
-    "core/ok.c": "/* stderr, exit(1) */\n#include <nettle/sha2.h>\nconst char *f(void) { return \"printf(\"; } // abort()\n"
+    "core/ok.c": "/* stderr, exit(1) */\n#include <nettle/sha2.h>\n"
+                 "const char *f(void) { return \"printf(\"; } // abort()\n"
                  "void g(struct s *s) { s->exit(1); lua_exit(2); snprintf(0, 0, \"%d\", 1); }\n",
     "engine/ok.c": '#include "core/arena.h"\n#include "engine/x_internal.h"\n#include "kernels/ops.h"\n',
     "cli/main.c": '#include <stdio.h>\n#include "experiments/report.h"\nint main(void) { printf("x"); exit(0); }\n',

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs the sh blocks of README.md and docs/*.md that follow a line `<!-- test -->`, each file's in one scratch folder with
-# parl on PATH. A block after `<!-- output -->` is what the last one must print, numbers and runs of blanks aside.
+# Runs the sh blocks of README.md and docs/*.md that follow a line `<!-- test -->`, each file's in one scratch folder
+# with parl on PATH. A block after `<!-- output -->` is what the last one must print, numbers and blanks aside.
 set -u
 mkdir -p "$SCRATCH/bin"
 ln -s "$PARL" "$SCRATCH/bin/parl"
