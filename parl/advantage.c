@@ -128,8 +128,8 @@ static parl_status init(batch *b) {
 static double get_advantage(const batch *b, const group *g, const parl_reward_terms *x,
                             double contributions[3]) {
   get_contributions(b, g, x, contributions);
-  const bool flat = b->mode != PARL_ADVANTAGE_NONE && b->mode != PARL_ADVANTAGE_PER_TERM &&
-                    g->of[TOTAL].flat;
+  const bool flat =
+      b->mode != PARL_ADVANTAGE_NONE && b->mode != PARL_ADVANTAGE_PER_TERM && g->of[TOTAL].flat;
   return flat ? 0 : contributions[PARALLEL] + contributions[FINISH] + contributions[PERF];
 }
 

@@ -16,7 +16,7 @@ typedef enum parl_end {
 #define X(name, text) PARL_END_##name,
   PARL_END_LIST(X)
 #undef X
-  PARL_N_ENDS
+      PARL_N_ENDS
 } parl_end;
 /* Borrowed text, "?" out of range. */
 const char *parl_end_text(parl_end end);

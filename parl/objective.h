@@ -14,15 +14,15 @@
 #include "core/config.h"
 #include "core/status.h"
 
-#define PARL_OBJECTIVE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                     \
-  CHOICE(kind, k25, "k25|ppo|reinforce", "policy objective")                                     \
-  CHOICE(advantage, mean, "none|mean|mean_std|per_term|batch",                                   \
-         "baseline and normalisation of the reward")                                             \
-  REAL(alpha, 0.5, 0.0, 1.0, "ratio", "k25: below it a token's policy gradient is zero")         \
-  REAL(beta, 2.0, 1.0, 1000.0, "ratio", "k25: above it a token's policy gradient is zero")       \
-  REAL(tau, 1e-3, 0.0, 10.0, "1", "weight of the squared log-ratio")                             \
-  FLAG(tau_masked, 0, "drop the squared log-ratio outside [alpha, beta] too")                    \
-  REAL(epsilon, 0.2, 0.0, 1.0, "ratio", "ppo: half width of the clip")                           \
+#define PARL_OBJECTIVE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                               \
+  CHOICE(kind, k25, "k25|ppo|reinforce", "policy objective")                               \
+  CHOICE(advantage, mean, "none|mean|mean_std|per_term|batch",                             \
+         "baseline and normalisation of the reward")                                       \
+  REAL(alpha, 0.5, 0.0, 1.0, "ratio", "k25: below it a token's policy gradient is zero")   \
+  REAL(beta, 2.0, 1.0, 1000.0, "ratio", "k25: above it a token's policy gradient is zero") \
+  REAL(tau, 1e-3, 0.0, 10.0, "1", "weight of the squared log-ratio")                       \
+  FLAG(tau_masked, 0, "drop the squared log-ratio outside [alpha, beta] too")              \
+  REAL(epsilon, 0.2, 0.0, 1.0, "ratio", "ppo: half width of the clip")                     \
   REAL(entropy_bonus, 0.0, 0.0, 10.0, "1", "weight of the entropy")
 PARL_CONFIG_STRUCT(parl_objective_config, PARL_OBJECTIVE_FIELDS);
 extern const parl_section parl_objective_section;

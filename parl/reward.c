@@ -12,8 +12,14 @@ PARL_CONFIG_SECTION(parl_reward_section, "reward", "r_parallel, r_finish and r_p
 #undef SECTION_TYPE_
 
 /* In the order of the CHOICE lists. */
-enum { PARALLEL_INSTANTIATION, PARALLEL_CONCURRENCY, PARALLEL_SPEED_UP, PARALLEL_WIDTH,
-       PARALLEL_LUA, N_PARALLEL };
+enum {
+  PARALLEL_INSTANTIATION,
+  PARALLEL_CONCURRENCY,
+  PARALLEL_SPEED_UP,
+  PARALLEL_WIDTH,
+  PARALLEL_LUA,
+  N_PARALLEL
+};
 enum { FINISH_RETURNED, FINISH_USEFUL, FINISH_LUA, N_FINISH };
 
 static const char *const fact_names[] = {
@@ -36,8 +42,7 @@ static parl_status compile(const char *field, const char *code, parl_expression 
 
 static parl_status compile_all(parl_reward *r) {
   const parl_reward_config *c = &r->config;
-  if (c->parallel == PARALLEL_LUA)
-    PARL_TRY(compile("parallel_lua", c->parallel_lua, &r->parallel));
+  if (c->parallel == PARALLEL_LUA) PARL_TRY(compile("parallel_lua", c->parallel_lua, &r->parallel));
   if (c->finish == FINISH_LUA) PARL_TRY(compile("finish_lua", c->finish_lua, &r->finish));
   if (c->perf_lua[0] != '\0') PARL_TRY(compile("perf_lua", c->perf_lua, &r->perf));
   return PARL_STATUS_OK;

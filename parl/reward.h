@@ -15,15 +15,15 @@
  * r_finish:   returned      = finished / assigned
  *             useful        = useful / assigned
  * All are 0 without assignments, and where their denominator is 0. Source: ours. */
-#define PARL_REWARD_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                        \
-  CHOICE(parallel, instantiation, "instantiation|concurrency|speed_up|width|lua",                \
-         "definition of r_parallel")                                                             \
-  INT(parallel_cap, 12, 1, 10000, "sub-agents",                                                  \
-      "launches that earn the full instantiation reward")                                        \
-  TEXT(parallel_lua, "", "Lua expression of the facts when parallel = \"lua\"")                  \
-  CHOICE(finish, returned, "returned|useful|lua", "definition of r_finish")                      \
-  TEXT(finish_lua, "", "Lua expression of the facts when finish = \"lua\"")                      \
-  TEXT(perf_lua, "",                                                                             \
+#define PARL_REWARD_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                         \
+  CHOICE(parallel, instantiation, "instantiation|concurrency|speed_up|width|lua", \
+         "definition of r_parallel")                                              \
+  INT(parallel_cap, 12, 1, 10000, "sub-agents",                                   \
+      "launches that earn the full instantiation reward")                         \
+  TEXT(parallel_lua, "", "Lua expression of the facts when parallel = \"lua\"")   \
+  CHOICE(finish, returned, "returned|useful|lua", "definition of r_finish")       \
+  TEXT(finish_lua, "", "Lua expression of the facts when finish = \"lua\"")       \
+  TEXT(perf_lua, "",                                                              \
        "Lua expression of the facts that replaces r_perf; empty: the environment's score")
 PARL_CONFIG_STRUCT(parl_reward_config, PARL_REWARD_FIELDS);
 extern const parl_section parl_reward_section;

@@ -21,10 +21,10 @@ enum { N_CLOCKS = 3 }; /* t, updates, u: what an expression sees before the metr
 struct parl_schedule {
   parl_schedule_config config;
   int64_t n_updates;
-  double state;            /* value of closed_loop */
-  parl_expression *lua;    /* owned; NULL unless shape = lua */
-  const char **names;      /* [capacity] owned array of borrowed names, for the expression */
-  double *values;          /* [capacity] owned */
+  double state;         /* value of closed_loop */
+  parl_expression *lua; /* owned; NULL unless shape = lua */
+  const char **names;   /* [capacity] owned array of borrowed names, for the expression */
+  double *values;       /* [capacity] owned */
   size_t capacity;
 };
 

@@ -1,0 +1,114 @@
+/* parl/evaluator.c - held-out tasks, one row an episode. */
+#include "parl/evaluator.h"
+
+#include <stdlib.h>
+
+#include "parl/seeds.h"
+
+typedef struct evaluation {
+  parl_rollout *rollout;
+  parl_trajectories *set;
+  parl_job *jobs; /* [n] */
+  size_t n;
+} evaluation;
+
+static void set_jobs(const parl_evaluation_def *def, evaluation *e, double temperature) {
+  const uint64_t seed = (uint64_t)def->config->eval.seed;
+  /* Worlds and their chance are the same for every arm and seed (common random numbers). */
+  for (size_t i = 0; i < e->n; i++)
+    e->jobs[i] = (parl_job){.task_seed = parl_seed(seed, PARL_PURPOSE_EVAL_TASK, 0, i),
+                            .episode_seed = parl_seed(seed, PARL_PURPOSE_EVAL_EPISODE, 0, i),
+                            .style = def->style,
+                            .temperature = temperature,
+                            .out = parl_trajectories_get(e->set, i)};
+}
+
+static parl_store_episode to_row(const parl_evaluation_def *def, const char *decoding,
+                                 const parl_trajectory *t) {
+  const parl_facts *f = &t->facts;
+  return (parl_store_episode){.policy = def->label,
+                              .decoding = decoding,
+                              .update = def->update,
+                              .task_seed = (int64_t)t->task_seed,
+                              .rollout = 0,
+                              .family = t->family,
+                              .r_perf = f->r_perf,
+                              .success = f->success,
+                              .critical_steps = (int64_t)f->critical_steps,
+                              .total_steps = (int64_t)f->total_steps,
+                              .optimum_steps = (int64_t)f->optimum_steps,
+                              .last_gain_steps = (int64_t)f->last_gain_steps,
+                              .launches = (int64_t)f->launches,
+                              .assigned = (int64_t)f->assigned,
+                              .finished = (int64_t)f->finished,
+                              .max_width = (int64_t)f->max_width,
+                              .n_tokens = (int64_t)f->tokens,
+                              .end = parl_end_text(f->end)};
+}
+
+static parl_status play(const parl_evaluation_def *def, evaluation *e, const char *decoding,
+                        double temperature, parl_store *store, int64_t run_id) {
+  set_jobs(def, e, temperature);
+  PARL_TRY(parl_rollout_run(e->rollout, e->jobs, e->n, NULL));
+  if (store == NULL) return PARL_STATUS_OK;
+  PARL_TRY(parl_store_begin(store));
+  parl_status s = PARL_STATUS_OK;
+  for (size_t i = 0; s == PARL_STATUS_OK && i < e->n; i++) {
+    const parl_store_episode row = to_row(def, decoding, e->jobs[i].out);
+    s = parl_store_put_episode(store, run_id, &row);
+  }
+  if (s == PARL_STATUS_OK) s = parl_store_commit(store);
+  if (s != PARL_STATUS_OK) parl_store_rollback(store);
+  return s;
+}
+
+static void summarize(const evaluation *e, parl_evaluation *out) {
+  *out = (parl_evaluation){.n = (int64_t)e->n};
+  for (size_t i = 0; i < e->n; i++) {
+    const parl_facts *f = &e->jobs[i].out->facts;
+    out->r_perf += f->r_perf / (double)e->n;
+    out->critical_steps += f->critical_steps / (double)e->n;
+    out->launch_rate += (double)(f->launches > 0) / (double)e->n;
+  }
+}
+
+static parl_status evaluate(const parl_evaluation_def *def, evaluation *e, parl_store *store,
+                            int64_t run_id, parl_evaluation *out) {
+  if (def->style != NULL) {
+    PARL_TRY(play(def, e, "scripted", 0, store, run_id));
+    summarize(e, out);
+    return PARL_STATUS_OK;
+  }
+  PARL_TRY(play(def, e, "sampled", 1.0, store, run_id));
+  summarize(e, out);
+  return play(def, e, "greedy", 0.0, store, run_id);
+}
+
+static parl_status create(const parl_evaluation_def *def, evaluation *e) {
+  e->n = def->n_tasks;
+  e->jobs = calloc(e->n, sizeof *e->jobs);
+  if (e->jobs == NULL) return parl_fail(PARL_STATUS_ENOMEM, "evaluation: no memory");
+  PARL_TRY(parl_trajectories_create(e->n, 0, 0, 0, 1, &e->set));
+  return parl_rollout_create(
+      &(parl_rollout_def){.env_path = parl_recipe_get_env_path(def->host->recipe),
+                          .env_params = parl_recipe_get_env_params(def->host->recipe),
+                          .config = def->config,
+                          .policy = def->style ? NULL : def->policy,
+                          .sub_policy = def->sub_policy,
+                          .reliability = def->config->agents.reliability,
+                          .n_slots = (size_t)def->config->train.slots,
+                          .workers = def->workers},
+      &e->rollout);
+}
+
+parl_status parl_evaluate(const parl_evaluation_def *def, parl_store *store, int64_t run_id,
+                          parl_evaluation *out) {
+  PARL_REQUIRE(def->n_tasks >= 1 && (def->policy != NULL || def->style != NULL));
+  evaluation e = {0};
+  parl_status s = create(def, &e);
+  if (s == PARL_STATUS_OK) s = evaluate(def, &e, store, run_id, out);
+  parl_rollout_destroy(e.rollout);
+  parl_trajectories_destroy(e.set);
+  free(e.jobs);
+  return s;
+}

@@ -1,0 +1,216 @@
+/* parl/update.c - one update: rollouts, reward terms, advantage, objective, metrics. */
+#include <math.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "parl/seeds.h"
+#include "parl/trainer_internal.h"
+
+static double now_s(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static parl_status allocate(parl_trainer *t, const parl_env_spec *spec) {
+  t->n = (size_t)(t->config->train.tasks * t->config->train.group);
+  t->jobs = calloc(t->n, sizeof *t->jobs);
+  t->terms = calloc(t->n, sizeof *t->terms);
+  t->kept = calloc(t->n, sizeof *t->kept);
+  t->advantage = calloc(t->n, sizeof *t->advantage);
+  if (!t->jobs || !t->terms || !t->kept || !t->advantage)
+    return parl_fail(PARL_STATUS_ENOMEM, "trainer: no memory for %zu episodes", t->n);
+  return parl_trajectories_create(t->n, spec->limits.context, 0, 0, (spec->n_tokens + 63) / 64,
+                                  &t->set);
+}
+
+parl_status parl_trainer_prepare(parl_trainer *t) {
+  const parl_run_config *c = t->config;
+  const parl_env_spec *spec = parl_env_get_spec(t->env);
+  PARL_TRY(allocate(t, spec));
+  PARL_TRY(parl_reward_create(&c->reward, &t->reward));
+  PARL_TRY(parl_schedule_create(&c->lambda1, c->train.updates, &t->lambda1));
+  PARL_TRY(parl_schedule_create(&c->lambda2, c->train.updates, &t->lambda2));
+  PARL_TRY(parl_rollout_create(
+      &(parl_rollout_def){.env_path = parl_recipe_get_env_path(t->host->recipe),
+                          .env_params = parl_recipe_get_env_params(t->host->recipe),
+                          .config = c,
+                          .policy = t->model,
+                          .sub_policy = t->sub_policy,
+                          .reliability = c->agents.reliability,
+                          .n_slots = (size_t)c->train.slots < t->n ? (size_t)c->train.slots : t->n,
+                          .workers = t->workers},
+      &t->rollout));
+  return parl_learner_create(
+      &(parl_learner_def){.model = t->model,
+                          .workers = t->workers,
+                          .optimizer = &c->optimizer,
+                          .objective = &c->objective,
+                          .accumulators = (size_t)c->train.accumulators,
+                          .slice_rows = (size_t)c->train.slice_rows,
+                          .max_sequences = t->n,
+                          .longest = (size_t)spec->limits.context,
+                          .n_words = (size_t)(spec->n_tokens + 63) / 64,
+                          .temperature = c->train.temperature},
+      &t->learner);
+}
+
+static parl_status roll_out(parl_trainer *t) {
+  const uint64_t seed = (uint64_t)t->config->run.seed, u = (uint64_t)t->update;
+  const size_t K = (size_t)t->config->train.group;
+  for (size_t i = 0; i < t->n; i++)
+    t->jobs[i] = (parl_job){.task_seed = parl_seed(seed, PARL_PURPOSE_TRAIN_TASK, u, i / K),
+                            .episode_seed = parl_seed(seed, PARL_PURPOSE_TRAIN_EPISODE, u, i),
+                            .temperature = t->config->train.temperature,
+                            .out = parl_trajectories_get(t->set, i)};
+  parl_rollout_counts counts;
+  const double start = now_s();
+  PARL_TRY(parl_rollout_run(t->rollout, t->jobs, t->n, &counts));
+  t->metrics.rollout_s = now_s() - start;
+  t->metrics.decode_s = counts.decode_s;
+  t->metrics.script_s = counts.script_s;
+  t->metrics.decode_tokens = (double)counts.decoded_tokens;
+  return PARL_STATUS_OK;
+}
+
+/* Raw terms of every episode; a group with a failed episode is dropped whole. */
+static parl_status get_terms(parl_trainer *t, size_t *n_groups) {
+  const size_t K = (size_t)t->config->train.group;
+  size_t n = 0, n_failed = 0;
+  for (size_t g = 0; g < t->n / K; g++) {
+    size_t failed = 0;
+    for (size_t k = 0; k < K; k++) failed += t->jobs[g * K + k].out->failed;
+    n_failed += failed;
+    if (failed > 0) continue;
+    for (size_t k = 0; k < K; k++, n++) {
+      t->kept[n] = g * K + k;
+      PARL_TRY(parl_reward_get_terms(t->reward, &t->jobs[g * K + k].out->facts, &t->terms[n]));
+    }
+  }
+  t->metrics.end_error = (double)n_failed / (double)t->n;
+  *n_groups = n / K;
+  return PARL_STATUS_OK;
+}
+
+static void measure_rewards(parl_trainer *t, size_t n) {
+  parl_metrics *m = &t->metrics;
+  for (size_t i = 0; i < n; i++) {
+    m->perf += t->terms[i].perf / (double)n;
+    m->parallel += t->terms[i].parallel / (double)n;
+    m->finish += t->terms[i].finish / (double)n;
+  }
+  m->weighted_parallel = m->lambda1 * m->parallel;
+  m->weighted_finish = m->lambda2 * m->finish;
+  m->total = m->weighted_parallel + m->weighted_finish + m->perf;
+}
+
+static void measure_end(parl_metrics *m, parl_end end, double share) {
+  switch (end) {
+    case PARL_END_FINISH: m->end_finish += share; break;
+    case PARL_END_BUDGET: m->end_budget += share; break;
+    case PARL_END_CONTEXT: m->end_context += share; break;
+    case PARL_END_TURNS: m->end_turns += share; break;
+    case PARL_END_ERROR: /* dropped groups are counted in get_terms */
+    case PARL_N_ENDS: break;
+  }
+}
+
+static void measure_episodes(parl_trainer *t, size_t n) {
+  parl_metrics *m = &t->metrics;
+  const double share = 1.0 / (double)n;
+  double assigned = 0, finished = 0, useful = 0, duplicates = 0;
+  for (size_t i = 0; i < n; i++) {
+    const parl_facts *f = &t->jobs[t->kept[i]].out->facts;
+    m->success += share * f->success;
+    m->critical_steps += share * f->critical_steps;
+    m->total_steps += share * f->total_steps;
+    m->optimum_steps += share * f->optimum_steps;
+    m->speed_up += share * (f->critical_steps > 0 ? f->total_steps / f->critical_steps : 1.0);
+    m->last_gain_steps += share * f->last_gain_steps;
+    m->launch_rate += share * (f->launches > 0 ? 1.0 : 0.0);
+    m->launches += share * f->launches;
+    m->max_width += share * f->max_width;
+    m->tokens += share * f->tokens;
+    m->context += share * f->context;
+    measure_end(m, f->end, share);
+    assigned += f->assigned;
+    finished += f->finished;
+    useful += f->useful;
+    duplicates += f->duplicates;
+  }
+  m->regret = m->critical_steps - m->optimum_steps;
+  m->assigned = share * assigned;
+  m->finish_rate = finished / assigned; /* NaN without assignments: undefined, stored as NULL */
+  m->useful_rate = useful / assigned;
+  m->duplicate_rate = duplicates / assigned;
+}
+
+static parl_status measure_advantage(parl_trainer *t, size_t n_groups) {
+  parl_metrics *m = &t->metrics;
+  const parl_advantage_mode mode = (parl_advantage_mode)t->config->objective.advantage;
+  const size_t K = (size_t)t->config->train.group;
+  parl_advantage_shares s;
+  PARL_TRY(parl_advantage(mode, t->terms, n_groups, K, m->lambda1, m->lambda2, t->advantage));
+  PARL_TRY(parl_advantage_get_shares(mode, t->terms, n_groups, K, m->lambda1, m->lambda2, &s));
+  m->share_parallel = s.parallel;
+  m->share_finish = s.finish;
+  m->share_perf = s.perf;
+  m->zero_spread_perf = s.zero_spread_perf;
+  m->zero_spread_total = s.zero_spread_total;
+  m->mean_abs = s.mean_abs;
+  m->mean_abs_shaped_only = s.mean_abs_shaped_only;
+  return PARL_STATUS_OK;
+}
+
+static void measure_step(parl_metrics *m, const parl_learner_info *info, bool first, double steps) {
+  const double tokens = info->sums.n_tokens;
+  if (tokens == 0) return;
+  m->loss = info->sums.loss;
+  m->masked += info->sums.masked / tokens / steps;
+  if (info->sums.ratio_max > m->ratio_max) m->ratio_max = info->sums.ratio_max;
+  m->kl += info->sums.kl / tokens / steps;
+  m->entropy += info->sums.entropy / tokens / steps;
+  if (first) m->logp_gap = info->logp_gap / tokens;
+  m->grad_norm += info->optimizer.grad_norm / steps;
+  m->lr = info->optimizer.lr;
+  m->clipped += (info->optimizer.clipped ? 1.0 : 0.0) / steps;
+  m->train_tokens += (double)info->n_rows;
+}
+
+static parl_status learn(parl_trainer *t, size_t n) {
+  const double start = now_s();
+  const size_t M = (size_t)t->config->train.minibatches;
+  parl_batch *batch = parl_learner_get_batch(t->learner);
+  for (size_t b = 0; b < M; b++) {
+    parl_batch_reset(batch);
+    /* Strided, so that a minibatch holds rollouts of every group. */
+    for (size_t i = b; i < n; i += M)
+      parl_batch_add(batch, &t->jobs[t->kept[i]].out->main, (float)t->advantage[i]);
+    parl_learner_info info;
+    PARL_TRY(parl_learner_step(t->learner, &info));
+    measure_step(&t->metrics, &info, b == 0, (double)M);
+  }
+  t->metrics.learn_s = now_s() - start;
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_trainer_update(parl_trainer *t) {
+  const parl_metric_view before =
+      t->update > 0 ? parl_metrics_get_view(&t->metrics) : (parl_metric_view){0};
+  double lambda1, lambda2;
+  PARL_TRY(parl_fail_context(parl_schedule_next(t->lambda1, t->update, &before, &lambda1), "lambda1"));
+  PARL_TRY(parl_fail_context(parl_schedule_next(t->lambda2, t->update, &before, &lambda2), "lambda2"));
+  t->metrics = (parl_metrics){.lambda1 = lambda1, .lambda2 = lambda2};
+  PARL_TRY(roll_out(t));
+  size_t n_groups;
+  PARL_TRY(get_terms(t, &n_groups));
+  if (n_groups > 0) {
+    const size_t n = n_groups * (size_t)t->config->train.group;
+    measure_rewards(t, n);
+    measure_episodes(t, n);
+    PARL_TRY(measure_advantage(t, n_groups));
+    PARL_TRY(learn(t, n));
+  }
+  t->update++;
+  return PARL_STATUS_OK;
+}

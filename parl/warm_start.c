@@ -1,0 +1,366 @@
+/* parl/warm_start.c - demonstrations, imitation, probe. */
+#include "parl/warm_start.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/file.h"
+#include "engine/checkpoint.h"
+#include "parl/learner.h"
+#include "parl/reward.h"
+#include "parl/rollout.h"
+#include "parl/seeds.h"
+
+enum { MAX_STYLES = PARL_ENV_MAX_STYLES, STYLE_BYTES = 64, PATH_BYTES = 1024 };
+
+/* --- the mixture of experts --- */
+
+typedef struct mixture {
+  size_t n;
+  char styles[MAX_STYLES][STYLE_BYTES];
+  double upto[MAX_STYLES]; /* cumulative shares; the last is 1 */
+} mixture;
+
+static bool has_style(const parl_env_spec *spec, const char *style) {
+  for (int i = 0; i < spec->n_styles; i++)
+    if (strcmp(spec->styles[i], style) == 0) return true;
+  return false;
+}
+
+/* "serial=0.8,narrow=0.2": shares are positive and are normalised by their sum. */
+static parl_status parse_mixture(const char *text, const parl_env_spec *spec, mixture *out) {
+  *out = (mixture){0};
+  double sum = 0;
+  for (const char *at = text; *at != '\0';) {
+    char style[STYLE_BYTES], tail;
+    double share;
+    char item[STYLE_BYTES * 2];
+    const size_t n = strcspn(at, ",");
+    if (n >= sizeof item || out->n == MAX_STYLES)
+      return parl_fail(PARL_STATUS_EINVAL, "warm.mix = \"%s\": at most %d styles", text, MAX_STYLES);
+    memcpy(item, at, n);
+    item[n] = '\0';
+    if (sscanf(item, " %63[a-z0-9_] = %lf %c", style, &share, &tail) != 2 || !(share > 0) ||
+        !(share <= 1e9))
+      return parl_fail(PARL_STATUS_EINVAL,
+                       "warm.mix = \"%s\": \"%s\" is not style=share with a positive share", text, item);
+    if (!has_style(spec, style)) {
+      const char *near = parl_nearest(style, spec->styles, (size_t)spec->n_styles);
+      return parl_fail(PARL_STATUS_EINVAL, "warm.mix: %s has no expert style \"%s\"%s%s%s", spec->name,
+                       style, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    }
+    memcpy(out->styles[out->n], style, sizeof style);
+    sum += share;
+    out->upto[out->n++] = sum;
+    at += n + (at[n] == ',');
+  }
+  if (out->n == 0) return parl_fail(PARL_STATUS_EINVAL, "warm.mix is empty");
+  for (size_t i = 0; i < out->n; i++) out->upto[i] /= sum;
+  out->upto[out->n - 1] = 1.0;
+  return PARL_STATUS_OK;
+}
+
+static const char *draw_style(const mixture *m, uint64_t seed, int64_t step, size_t i) {
+  const double u =
+      (double)parl_seed(seed, PARL_PURPOSE_DEMO_STYLE, (uint64_t)step, i) * 0x1p-53;
+  size_t k = 0;
+  while (u >= m->upto[k]) k++;
+  return m->styles[k];
+}
+
+/* --- imitation --- */
+
+typedef struct imitation {
+  const parl_host *host;
+  const parl_run_config *config;
+  parl_workers *workers;
+  mixture mix;
+  parl_rollout *rollout;
+  parl_trajectories *trajectories;
+  parl_job *jobs;
+  parl_learner *learner;
+} imitation;
+
+static parl_status imitation_init(imitation *im, const parl_run_config *config, parl_model *model) {
+  /* Demonstrations are whole: no budget cuts a serial one short. */
+  parl_run_config demo = *config;
+  demo.episode.budget_factor = 0;
+  demo.episode.budget_steps = 0;
+  const size_t n = (size_t)config->warm.episodes;
+  PARL_TRY(parl_rollout_create(
+      &(parl_rollout_def){.env_path = parl_recipe_get_env_path(im->host->recipe),
+                          .env_params = parl_recipe_get_env_params(im->host->recipe),
+                          .config = &demo,
+                          .reliability = 1.0,
+                          .n_slots = n < 64 ? n : 64,
+                          .workers = im->workers},
+      &im->rollout));
+  const parl_env_spec *spec = parl_env_get_spec(parl_rollout_get_env(im->rollout));
+  PARL_TRY(parse_mixture(config->warm.mix, spec, &im->mix));
+  const size_t max_subs = (size_t)spec->limits.max_width;
+  const int32_t n_words = (spec->n_tokens + 63) / 64;
+  PARL_TRY(parl_trajectories_create(n, spec->limits.context, max_subs, spec->limits.sub_context,
+                                    n_words, &im->trajectories));
+  im->jobs = calloc(n, sizeof *im->jobs);
+  if (im->jobs == NULL) return parl_fail(PARL_STATUS_ENOMEM, "warm start: no memory");
+  const int longest = spec->limits.context > spec->limits.sub_context ? spec->limits.context
+                                                                      : spec->limits.sub_context;
+  const parl_optimizer_config optimizer = {.lr = config->warm.lr,
+                                           .warmup = config->optimizer.warmup,
+                                           .beta1 = config->optimizer.beta1,
+                                           .beta2 = config->optimizer.beta2,
+                                           .eps = config->optimizer.eps,
+                                           .weight_decay = config->optimizer.weight_decay,
+                                           .clip = config->optimizer.clip};
+  return parl_learner_create(&(parl_learner_def){.model = model,
+                                                 .workers = im->workers,
+                                                 .optimizer = &optimizer,
+                                                 .accumulators = (size_t)config->train.accumulators,
+                                                 .slice_rows = (size_t)config->train.slice_rows,
+                                                 .max_sequences = n * (1 + max_subs),
+                                                 .longest = (size_t)longest,
+                                                 .n_words = (size_t)n_words,
+                                                 .temperature = 1.0},
+                             &im->learner);
+}
+
+static void imitation_deinit(imitation *im) {
+  parl_learner_destroy(im->learner);
+  parl_trajectories_destroy(im->trajectories);
+  parl_rollout_destroy(im->rollout);
+  free(im->jobs);
+}
+
+static parl_status imitation_step(imitation *im, int64_t step) {
+  const uint64_t seed = (uint64_t)im->config->run.seed;
+  const size_t n = (size_t)im->config->warm.episodes;
+  for (size_t i = 0; i < n; i++)
+    im->jobs[i] = (parl_job){
+        .task_seed = parl_seed(seed, PARL_PURPOSE_DEMO_TASK, (uint64_t)step, i),
+        .episode_seed = parl_seed(seed, PARL_PURPOSE_DEMO_EPISODE, (uint64_t)step, i),
+        .style = draw_style(&im->mix, seed, step, i),
+        .out = parl_trajectories_get(im->trajectories, i)};
+  PARL_TRY(parl_rollout_run(im->rollout, im->jobs, n, NULL));
+  parl_batch *batch = parl_learner_get_batch(im->learner);
+  parl_batch_reset(batch);
+  for (size_t i = 0; i < n; i++) {
+    const parl_trajectory *t = im->jobs[i].out;
+    if (t->failed) continue;
+    parl_batch_add(batch, &t->main, 1.0f);
+    for (size_t k = 0; k < t->n_subs; k++) parl_batch_add(batch, &t->subs[k], 1.0f);
+  }
+  parl_learner_info info;
+  PARL_TRY(parl_learner_step(im->learner, &info));
+  if (im->host->progress != NULL && info.sums.n_tokens > 0)
+    im->host->progress(im->host->context,
+                       &(parl_progress){.phase = "warm start",
+                                        .arm = "",
+                                        .seed = im->config->run.seed,
+                                        .done = step + 1,
+                                        .n = im->config->warm.steps,
+                                        .r_perf = NAN,
+                                        .critical_steps = NAN,
+                                        .launch_rate = NAN});
+  return PARL_STATUS_OK;
+}
+
+static parl_status imitate(const parl_host *host, const parl_run_config *config,
+                           parl_workers *workers, parl_model *model) {
+  imitation im = {.host = host, .config = config, .workers = workers};
+  parl_status s = imitation_init(&im, config, model);
+  for (int64_t step = 0; s == PARL_STATUS_OK && step < config->warm.steps; step++) {
+    s = parl_host_is_stopped(host)
+            ? parl_fail(PARL_STATUS_ESTOPPED, "stopped during the warm start of seed %lld",
+                        (long long)config->run.seed)
+            : imitation_step(&im, step);
+  }
+  imitation_deinit(&im);
+  return s;
+}
+
+/* --- the checkpoint --- */
+
+parl_status parl_warm_start_path(const parl_host *host, const parl_run_config *config,
+                                 const parl_env *env, char *out, size_t n) {
+  parl_text canonical = {0};
+  PARL_TRY(parl_recipe_append_canonical(host->recipe, config, env, true, &canonical));
+  char hash[PARL_HASH_HEX_BYTES];
+  parl_hash_bytes(parl_text_get(&canonical), canonical.n, hash);
+  parl_text_deinit(&canonical);
+  const int length =
+      snprintf(out, n, "%s/checkpoints/warm-%.8s-s%lld.safetensors",
+               parl_recipe_get_folder(host->recipe), hash, (long long)config->run.seed);
+  if (length < 0 || (size_t)length >= n)
+    return parl_fail(PARL_STATUS_EINVAL, "run.dir is too long: %s",
+                     parl_recipe_get_folder(host->recipe));
+  return PARL_STATUS_OK;
+}
+
+static parl_status open_env(const parl_host *host, const parl_run_config *config, parl_env **out) {
+  const parl_env_options options = {.memory_bytes = (size_t)(config->env.memory_mib * 1048576.0),
+                                    .callback_s = config->env.callback_s,
+                                    .instructions = config->env.instructions};
+  return parl_env_create(parl_recipe_get_env_path(host->recipe),
+                         parl_recipe_get_env_params(host->recipe), &options, out);
+}
+
+static parl_status create_model(const parl_run_config *config, const parl_env *env,
+                                parl_model **out) {
+  const parl_backend *backend;
+  PARL_TRY(parl_backend_find(config->run.backend, &backend));
+  return parl_model_create(&config->model, (size_t)parl_env_get_spec(env)->n_tokens, backend, out);
+}
+
+static parl_status get(const parl_host *host, const parl_run_config *config, parl_workers *workers,
+                       const parl_env *env, parl_model *model) {
+  char path[PATH_BYTES];
+  PARL_TRY(parl_warm_start_path(host, config, env, path, sizeof path));
+  const char *vocab = parl_env_get_spec(env)->vocab_hash;
+  if (parl_file_exists(path)) return parl_checkpoint_load(path, model, NULL, vocab, NULL);
+  parl_model_init_weights(model, parl_seed((uint64_t)config->run.seed, PARL_PURPOSE_INIT, 0, 0));
+  PARL_TRY(imitate(host, config, workers, model));
+  return parl_checkpoint_save(path, model, NULL, &(parl_checkpoint_meta){vocab, ""}, NULL);
+}
+
+parl_status parl_warm_start_get(const parl_host *host, const parl_run_config *config,
+                                parl_workers *workers, parl_model **out) {
+  parl_env *env = NULL;
+  parl_model *model = NULL;
+  PARL_TRY(open_env(host, config, &env));
+  parl_status s = create_model(config, env, &model);
+  if (s == PARL_STATUS_OK) s = get(host, config, workers, env, model);
+  parl_env_destroy(env);
+  if (s != PARL_STATUS_OK) {
+    parl_model_destroy(model);
+    return s;
+  }
+  *out = model;
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_sub_policy_get(const parl_host *host, const parl_run_config *config,
+                                const parl_env *env, parl_model *warm, parl_model **out,
+                                bool *owned) {
+  (void)host;
+  *owned = false;
+  if (config->agents.subs == PARL_SUBS_SCRIPTED) {
+    *out = NULL;
+    return PARL_STATUS_OK;
+  }
+  if (config->agents.checkpoint[0] == '\0') {
+    *out = warm;
+    return PARL_STATUS_OK;
+  }
+  parl_model *model = NULL;
+  PARL_TRY(create_model(config, env, &model));
+  const parl_status s = parl_checkpoint_load(config->agents.checkpoint, model, NULL,
+                                             parl_env_get_spec(env)->vocab_hash, NULL);
+  if (s != PARL_STATUS_OK) {
+    parl_model_destroy(model);
+    return parl_fail_context(s, "agents.checkpoint");
+  }
+  *out = model;
+  *owned = true;
+  return PARL_STATUS_OK;
+}
+
+/* --- the forecast --- */
+
+typedef struct probe_sums {
+  double launch, alone, width, r_perf, perf_launch, perf_alone, parallel, finish;
+  double assigned, finished, useful;
+} probe_sums;
+
+static parl_status add_probe(parl_reward *reward, const parl_trajectory *t, probe_sums *s,
+                             parl_forecast *f) {
+  parl_reward_terms terms;
+  PARL_TRY(parl_reward_get_terms(reward, &t->facts, &terms));
+  f->end[t->facts.end]++;
+  s->r_perf += terms.perf;
+  s->width += t->facts.max_width;
+  s->assigned += t->facts.assigned;
+  s->finished += t->facts.finished;
+  s->useful += t->facts.useful;
+  if (t->facts.launches > 0) {
+    s->launch++;
+    s->perf_launch += terms.perf;
+    s->parallel += terms.parallel;
+    s->finish += terms.finish;
+  } else {
+    s->alone++;
+    s->perf_alone += terms.perf;
+  }
+  return PARL_STATUS_OK;
+}
+
+static void finish_forecast(const probe_sums *s, parl_forecast *f) {
+  const double n = s->launch + s->alone;
+  f->n = (size_t)n;
+  f->launch_rate = s->launch / n; /* 0 / 0 is NaN: unknown */
+  f->max_width = s->width / n;
+  f->r_perf = s->r_perf / n;
+  f->r_perf_launch = s->perf_launch / s->launch;
+  f->r_perf_alone = s->perf_alone / s->alone;
+  f->gap = f->r_perf_alone - f->r_perf_launch;
+  f->r_parallel_launch = s->parallel / s->launch;
+  f->r_finish_launch = s->finish / s->launch;
+  f->lambda_star = f->gap / (f->r_parallel_launch + f->r_finish_launch);
+  f->sub_finish_rate = s->finished / s->assigned;
+  f->sub_useful_rate = s->useful / s->assigned;
+  for (int e = 0; e < PARL_N_ENDS; e++) f->end[e] /= n;
+}
+
+static parl_status probe(const parl_run_config *config, parl_rollout *rollout, parl_job *jobs,
+                         parl_trajectories *set, parl_reward *reward, parl_forecast *out) {
+  const size_t n = (size_t)config->warm.probe;
+  for (size_t i = 0; i < n; i++)
+    jobs[i] = (parl_job){
+        .task_seed = parl_seed((uint64_t)config->run.seed, PARL_PURPOSE_PROBE_TASK, 0, i),
+        .episode_seed = parl_seed((uint64_t)config->run.seed, PARL_PURPOSE_PROBE_EPISODE, 0, i),
+        .temperature = config->train.temperature,
+        .out = parl_trajectories_get(set, i)};
+  PARL_TRY(parl_rollout_run(rollout, jobs, n, NULL));
+  probe_sums sums = {0};
+  *out = (parl_forecast){0};
+  for (size_t i = 0; i < n; i++)
+    if (!jobs[i].out->failed) PARL_TRY(add_probe(reward, jobs[i].out, &sums, out));
+  finish_forecast(&sums, out);
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_forecast_make(const parl_host *host, const parl_run_config *config,
+                               const parl_model *warm, const parl_model *sub_policy,
+                               parl_workers *workers, parl_forecast *out) {
+  const size_t n = (size_t)config->warm.probe;
+  parl_rollout *rollout = NULL;
+  parl_trajectories *set = NULL;
+  parl_reward *reward = NULL;
+  parl_job *jobs = calloc(n + 1, sizeof *jobs);
+  parl_status s = jobs ? PARL_STATUS_OK : parl_fail(PARL_STATUS_ENOMEM, "forecast: no memory");
+  if (s == PARL_STATUS_OK)
+    s = parl_rollout_create(
+        &(parl_rollout_def){.env_path = parl_recipe_get_env_path(host->recipe),
+                            .env_params = parl_recipe_get_env_params(host->recipe),
+                            .config = config,
+                            .policy = warm,
+                            .sub_policy = sub_policy,
+                            .reliability = config->agents.reliability,
+                            .n_slots = (size_t)config->train.slots,
+                            .workers = workers},
+        &rollout);
+  if (s == PARL_STATUS_OK) s = parl_trajectories_create(n, 0, 0, 0, 1, &set);
+  if (s == PARL_STATUS_OK) s = parl_reward_create(&config->reward, &reward);
+  if (s == PARL_STATUS_OK) s = probe(config, rollout, jobs, set, reward, out);
+  parl_reward_destroy(reward);
+  parl_trajectories_destroy(set);
+  parl_rollout_destroy(rollout);
+  free(jobs);
+  return s;
+}
+
+int parl_forecast_says_launch(const parl_forecast *f, double lambda1, double lambda2) {
+  if (isnan(f->gap)) return -1;
+  return lambda1 * f->r_parallel_launch + lambda2 * f->r_finish_launch >= f->gap;
+}
