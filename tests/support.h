@@ -2,12 +2,12 @@
  * folders. */
 #ifndef PARL_TESTS_SUPPORT_H
 #define PARL_TESTS_SUPPORT_H
-/* clang-format off: cmocka.h needs the four before it */
-#include <cmocka.h>
+/* clang-format off */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <cmocka.h> /* needs the four before it */
 /* clang-format on */
 #include <dirent.h>
 #include <math.h>
@@ -76,7 +76,8 @@ static inline void parl_test_remove_folder(const char *path) {
   for (const struct dirent *e = readdir(folder); e != NULL; e = readdir(folder)) {
     if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
     char child[2 * PARL_TEST_PATH_BYTES];
-    snprintf(child, sizeof child, "%s/%s", path, e->d_name);
+    const int n = snprintf(child, sizeof child, "%s/%s", path, e->d_name);
+    assert_true(n > 0 && (size_t)n < sizeof child);
     if (remove(child) != 0) parl_test_remove_folder(child);
   }
   closedir(folder);
