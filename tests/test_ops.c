@@ -1,0 +1,624 @@
+/* tests/test_ops.c - parity: every op of every instruction set against the oracle.
+ *
+ * One table: op x level x shape x regime. A case runs three times with the same inputs: on the
+ * oracle, on the level, and for its bounds. An element may miss by
+ *   tolerance of the op * sensitivity of the case * bound of the element,
+ * where the bound is the sum of the absolute values that were added up (the oracle on absolute
+ * inputs gives it for linear ops, a formula for the others). Reading order: trial, one case per op,
+ * the table. */
+#include "tests/test_ops_trial.h"
+
+/* Packing has no layout of its own to compare: the unit rows must come back as columns of W. */
+static void case_linear_pack(trial *t) {
+  const size_t N = t->s.b, K = t->s.c;
+  const float *w = input(t, N, K, K);
+  buffer *unit = input_as(t, K, K, K, CENTRED);
+  for (size_t i = 0; i < K * K; i++) unit->x[i] = i / K == i % K ? 1.0f : 0.0f;
+  const parl_linear_fwd_args args = {.M = K,
+                                     .N = N,
+                                     .K = K,
+                                     .x = unit->x,
+                                     .ld_x = K,
+                                     .packed = packed_weight(t, w, N, K),
+                                     .y = output(t, "y", K, N, N),
+                                     .ld_y = N};
+  RUN(t, linear_fwd, true, &args);
+}
+
+static void case_linear_fwd(trial *t) {
+  const size_t M = t->s.a, N = t->s.b, K = t->s.c, ld_y = gap(t, N);
+  const float *w = input(t, N, K, K);
+  parl_linear_fwd_args args = {.M = M,
+                               .N = N,
+                               .K = K,
+                               .x = input(t, M, K, gap(t, K)),
+                               .ld_x = gap(t, K),
+                               .packed = packed_weight(t, w, N, K),
+                               .ld_y = ld_y};
+  args.y = output(t, "y", M, N, ld_y);
+  RUN(t, linear_fwd, true, &args);
+  args.residual = input(t, M, N, ld_y);
+  args.y = output(t, "y + residual", M, N, ld_y);
+  RUN(t, linear_fwd, true, &args);
+  args.residual = args.y = in_out(t, "y over residual", M, N, ld_y);
+  RUN(t, linear_fwd, true, &args);
+}
+
+static void case_linear_bwd_input(trial *t) {
+  const size_t M = t->s.a, N = t->s.b, K = t->s.c, ld_dy = gap(t, N), ld_dx = gap(t, K);
+  parl_linear_bwd_input_args args = {.M = M,
+                                     .N = N,
+                                     .K = K,
+                                     .dy = input(t, M, N, ld_dy),
+                                     .ld_dy = ld_dy,
+                                     .w = input(t, N, K, K),
+                                     .dx = output(t, "dx", M, K, ld_dx),
+                                     .ld_dx = ld_dx};
+  RUN(t, linear_bwd_input, true, &args);
+  args.accumulate = true;
+  args.dx = in_out(t, "dx +=", M, K, ld_dx);
+  RUN(t, linear_bwd_input, true, &args);
+}
+
+static void case_linear_bwd_weight(trial *t) {
+  const size_t M = t->s.a, N = t->s.b, K = t->s.c, ld_dy = gap(t, N), ld_x = gap(t, K);
+  const parl_linear_bwd_weight_args args = {.M = M,
+                                            .N = N,
+                                            .K = K,
+                                            .dy = input(t, M, N, ld_dy),
+                                            .ld_dy = ld_dy,
+                                            .x = input(t, M, K, ld_x),
+                                            .ld_x = ld_x,
+                                            .dw = in_out(t, "dw", N, K, K)};
+  RUN(t, linear_bwd_weight, true, &args);
+}
+
+static void case_rmsnorm_fwd(trial *t) {
+  const size_t rows = t->s.a, C = t->s.b, ld = gap(t, C);
+  const parl_rmsnorm_fwd_args args = {.rows = rows,
+                                      .C = C,
+                                      .x = input(t, rows, C, ld),
+                                      .ld_x = ld,
+                                      .weight = input(t, 1, C, C),
+                                      .eps = 1e-6f,
+                                      .y = output(t, "y", rows, C, ld),
+                                      .ld_y = ld,
+                                      .inv_rms = output(t, "inv_rms", 1, rows, rows)};
+  RUN(t, rmsnorm_fwd, true, &args); /* absolute inputs give absolute outputs */
+}
+
+static void case_rmsnorm_bwd(trial *t) {
+  const size_t rows = t->s.a, C = t->s.b, ld = gap(t, C);
+  buffer *inv_rms = input_as(t, 1, rows, rows, CONSTANT);
+  const parl_rmsnorm_bwd_args args = {.rows = rows,
+                                      .C = C,
+                                      .x = input(t, rows, C, ld),
+                                      .ld_x = ld,
+                                      .weight = input(t, 1, C, C),
+                                      .inv_rms = inv_rms->x,
+                                      .dy = input(t, rows, C, ld),
+                                      .ld_dy = ld,
+                                      .dx = in_out(t, "dx", rows, C, ld),
+                                      .ld_dx = ld,
+                                      .dweight = in_out(t, "dweight", 1, C, C)};
+  for (size_t r = 0; r < rows; r++) {
+    double sum = 0.0;
+    for (size_t c = 0; c < C; c++) sum += (double)args.x[r * ld + c] * (double)args.x[r * ld + c];
+    inv_rms->x[r] = (float)(1.0 / sqrt(sum / (double)C + 1e-6));
+  }
+  RUN(t, rmsnorm_bwd, false, &args);
+  if (t->now != FOR_BOUND) return;
+  float *dx = bound_of(t, 0), *dweight = bound_of(t, 1);
+  for (size_t r = 0; r < rows; r++) {
+    const float inv = inv_rms->x[r];
+    float dot = 0.0f;
+    for (size_t c = 0; c < C; c++) dot += args.weight[c] * args.dy[r * ld + c] * args.x[r * ld + c];
+    for (size_t c = 0; c < C; c++) {
+      const size_t i = r * ld + c;
+      dx[i] += inv * args.weight[c] * args.dy[i] + args.x[i] * inv * inv * inv * dot / (float)C;
+      dweight[c] += args.dy[i] * args.x[i] * inv;
+    }
+  }
+}
+
+static void case_rope(trial *t) {
+  enum { POSITIONS = 64 };
+  const size_t rows = t->s.a, D = 2 * ((t->s.b + 1) / 2), heads = 3, stride = D + 2;
+  const size_t ld = heads * stride;
+  parl_rope_args args = {.rows = rows,
+                         .heads = heads,
+                         .D = D,
+                         .ld_x = ld,
+                         .head_stride = stride,
+                         .positions = indices(t, rows, POSITIONS),
+                         .cos_table = input_as(t, POSITIONS, D / 2, D / 2, CENTRED)->x,
+                         .sin_table = input_as(t, POSITIONS, D / 2, D / 2, CENTRED)->x};
+  for (int i = 0; i < 2; i++) {
+    args.inverse = i == 1;
+    args.x = in_out(t, i ? "x inverse" : "x", rows, ld, ld);
+    const float *before = input(t, rows, ld, ld);
+    memcpy(args.x, before, rows * ld * sizeof(float));
+    RUN(t, rope, false, &args);
+    if (t->now != FOR_BOUND) continue;
+    float *bound = bound_of(t, (size_t)i);
+    for (size_t j = 0; j < rows * ld; j += 2) {
+      const size_t row = j / ld, d = j % ld % stride;
+      if (d >= D) continue;
+      const size_t at = (size_t)args.positions[row] * D / 2 + d / 2;
+      const float turn = args.cos_table[at] + args.sin_table[at];
+      bound[j] = bound[j + 1] = (before[j] + before[j + 1]) * turn;
+    }
+  }
+}
+
+/* a rows in three sequences; b picks the heads; c is the width of a head. */
+typedef struct heads {
+  size_t H, H_kv;
+} heads;
+static heads pick_heads(size_t b) {
+  return b == 1 ? (heads){1, 1} : b == 33 ? (heads){4, 4} : b == 48 ? (heads){4, 1} : (heads){6, 2};
+}
+
+/* Views of q, k, v with gaps; in the regime "offset" q stays centred, so that scores tell keys
+ * apart. The rounding of a score grows with the score: that is the sensitivity. */
+static parl_attention_fwd_args attention_views(trial *t) {
+  const heads h = pick_heads(t->s.b);
+  const size_t rows = t->s.a, D = t->s.c, Dv = D > 1 ? D - 1 : 1;
+  parl_attention_fwd_args f = {.n_seqs = 3, .H = h.H, .H_kv = h.H_kv, .D = D, .Dv = Dv};
+  f.scale = (float)(1.0 / sqrt((double)D));
+  int32_t *start = indices(t, 4, 1);
+  start[1] = (int32_t)(rows / 5), start[2] = start[1], start[3] = (int32_t)rows;
+  f.seq_start = start;
+  f.ld_q = gap(t, h.H * D), f.ld_k = gap(t, h.H_kv * D), f.ld_v = gap(t, h.H_kv * Dv);
+  f.ld_out = gap(t, h.H * Dv);
+  const regime query = t->how == OFFSET ? CENTRED : t->how;
+  f.q = input_as(t, rows, h.H * D, f.ld_q, query)->x;
+  f.k = input(t, rows, h.H_kv * D, f.ld_k);
+  f.v = input(t, rows, h.H_kv * Dv, f.ld_v);
+  const size_t longest = rows;
+  const size_t scratch = packer(t)->attention_scratch_floats(longest, D, Dv);
+  f.scratch = input_as(t, 1, scratch, scratch, CENTRED)->x;
+  for (size_t i = 0; i < scratch; i++) f.scratch[i] = guard_value();
+  t->sensitivity = t->how == OFFSET ? 1.0 + 100.0 * sqrt((double)D) / 16.0 : 1.0;
+  return f;
+}
+
+static void fill_rows(float *x, size_t rows, size_t columns, size_t ld, float value) {
+  for (size_t r = 0; r < rows; r++)
+    for (size_t c = 0; c < columns; c++) x[r * ld + c] = value;
+}
+
+static float largest(const float *x, size_t rows, size_t columns, size_t ld) {
+  float most = 0.0f;
+  for (size_t r = 0; r < rows; r++)
+    for (size_t c = 0; c < columns; c++) most = fmaxf(most, fabsf(x[r * ld + c]));
+  return most;
+}
+
+static void case_attention_fwd(trial *t) {
+  parl_attention_fwd_args f = attention_views(t);
+  const size_t rows = t->s.a;
+  f.out = output(t, "out", rows, f.H * f.Dv, f.ld_out);
+  f.lse = output(t, "lse", rows, f.H, f.H);
+  RUN(t, attention_fwd, false, &f);
+  if (t->now != FOR_BOUND) return;
+  fill_rows(bound_of(t, 0), rows, f.H * f.Dv, f.ld_out, largest(f.v, rows, f.H_kv * f.Dv, f.ld_v));
+  fill_rows(bound_of(t, 1), rows, f.H, f.H, 8.0f);
+}
+
+/* Bounds of dq, dk, dv: the oracle's formulas with absolute values and p <= 1. */
+static void attention_bounds(trial *t, const parl_attention_bwd_args *a) {
+  const parl_attention_fwd_args *f = &a->fwd;
+  float *dq = bound_of(t, 0), *dk = bound_of(t, 1), *dv = bound_of(t, 2);
+  const float most_d = largest(a->dout, t->s.a, f->H * f->Dv, a->ld_dout);
+  const float most_v = largest(f->v, t->s.a, f->H_kv * f->Dv, f->ld_v);
+  const float ds = f->scale * sqrtf((float)f->Dv) * most_d * most_v;
+  fill_rows(dq, t->s.a, f->H * f->D, a->ld_dq, ds * largest(f->k, t->s.a, f->H_kv * f->D, f->ld_k));
+  /* a key is seen by up to a rows with weights that average one over the keys */
+  const float queries = sqrtf((float)(t->s.a * f->H / f->H_kv));
+  fill_rows(dk, t->s.a, f->H_kv * f->D, a->ld_dk,
+            ds * queries * largest(f->q, t->s.a, f->H * f->D, f->ld_q));
+  fill_rows(dv, t->s.a, f->H_kv * f->Dv, a->ld_dv, queries * most_d);
+}
+
+static void case_attention_bwd(trial *t) {
+  parl_attention_bwd_args a = {.fwd = attention_views(t)};
+  parl_attention_fwd_args *f = &a.fwd;
+  const size_t rows = t->s.a;
+  f->out = input_as(t, rows, f->H * f->Dv, f->ld_out, CENTRED)->x;
+  f->lse = input_as(t, rows, f->H, f->H, CENTRED)->x;
+  parl_attention_fwd_args oracle = *f;
+  const size_t scratch = parl_backend_ref()->attention_scratch_floats(rows, f->D, f->Dv);
+  oracle.scratch = input_as(t, 1, scratch, scratch, CENTRED)->x;
+  parl_backend_ref()->attention_fwd(&oracle);
+  a.ld_dout = gap(t, f->H * f->Dv), a.ld_dq = gap(t, f->H * f->D);
+  a.ld_dk = gap(t, f->H_kv * f->D), a.ld_dv = gap(t, f->H_kv * f->Dv);
+  a.dout = input_as(t, rows, f->H * f->Dv, a.ld_dout, t->how == OFFSET ? CENTRED : t->how)->x;
+  a.dq = output(t, "dq", rows, f->H * f->D, a.ld_dq);
+  a.dk = output(t, "dk", rows, f->H_kv * f->D, a.ld_dk);
+  a.dv = output(t, "dv", rows, f->H_kv * f->Dv, a.ld_dv);
+  RUN(t, attention_bwd, false, &a);
+  if (t->now == FOR_BOUND) attention_bounds(t, &a);
+}
+
+static void case_attention_decode(trial *t) {
+  enum { ROWS = 5 };
+  const heads h = pick_heads(t->s.b);
+  const size_t context = t->s.a, D = t->s.c, Dv = D > 1 ? D - 1 : 1;
+  const float *k_cache[ROWS], *v_cache[ROWS];
+  int32_t *lengths = indices(t, ROWS, context);
+  const float *k = input(t, ROWS * context, h.H_kv * D, h.H_kv * D);
+  const float *v = input(t, ROWS * context, h.H_kv * Dv, h.H_kv * Dv);
+  for (size_t r = 0; r < ROWS; r++) {
+    lengths[r]++;
+    k_cache[r] = k + r * context * h.H_kv * D;
+    v_cache[r] = v + r * context * h.H_kv * Dv;
+  }
+  lengths[0] = (int32_t)context;
+  const size_t ld_q = gap(t, h.H * D), ld_out = gap(t, h.H * Dv);
+  const size_t scratch = packer(t)->attention_scratch_floats(context, D, Dv);
+  const parl_attention_decode_args args = {
+      .rows = ROWS,
+      .H = h.H,
+      .H_kv = h.H_kv,
+      .D = D,
+      .Dv = Dv,
+      .scale = (float)(1.0 / sqrt((double)D)),
+      .q = input_as(t, ROWS, h.H * D, ld_q, t->how == OFFSET ? CENTRED : t->how)->x,
+      .ld_q = ld_q,
+      .k_cache = k_cache,
+      .v_cache = v_cache,
+      .lengths = lengths,
+      .out = output(t, "out", ROWS, h.H * Dv, ld_out),
+      .ld_out = ld_out,
+      .scratch = input_as(t, 1, scratch, scratch, CENTRED)->x};
+  t->sensitivity = t->how == OFFSET ? 1.0 + 100.0 * sqrt((double)D) / 16.0 : 1.0;
+  RUN(t, attention_decode, false, &args);
+  if (t->now == FOR_BOUND)
+    fill_rows(bound_of(t, 0), ROWS, h.H * Dv, ld_out,
+              largest(v, ROWS * context, h.H_kv * Dv, h.H_kv * Dv));
+}
+
+static void case_swiglu_fwd(trial *t) {
+  const size_t rows = t->s.a, F = t->s.b;
+  const parl_swiglu_fwd_args args = {.rows = rows,
+                                     .F = F,
+                                     .gate_up = input(t, rows, 2 * F, 2 * F),
+                                     .out = output(t, "out", rows, F, F)};
+  RUN(t, swiglu_fwd, true, &args); /* |g| sigma(|g|) |u| */
+}
+
+static void case_swiglu_bwd(trial *t) {
+  const size_t rows = t->s.a, F = t->s.b;
+  parl_swiglu_bwd_args args = {.rows = rows,
+                               .F = F,
+                               .gate_up = input(t, rows, 2 * F, 2 * F),
+                               .dout = input(t, rows, F, F),
+                               .dgate_up = output(t, "dgate_up", rows, 2 * F, 2 * F)};
+  const float *gate_up = args.gate_up;
+  RUN(t, swiglu_bwd, false, &args);
+  args.dgate_up = in_out(t, "dgate_up in place", rows, 2 * F, 2 * F);
+  memcpy(args.dgate_up, gate_up, rows * 2 * F * sizeof(float));
+  args.gate_up = args.dgate_up;
+  RUN(t, swiglu_bwd, false, &args);
+  if (t->now != FOR_BOUND) return;
+  for (size_t which = 0; which < 2; which++) {
+    float *bound = bound_of(t, which);
+    for (size_t r = 0; r < rows; r++)
+      for (size_t f = 0; f < F; f++) {
+        const size_t i = r * 2 * F + f;
+        const float d = args.dout[r * F + f], g = gate_up[i], u = gate_up[i + F];
+        bound[i] = d * u * (1.0f + fminf(g, 2.0f));
+        bound[i + F] = d * g;
+      }
+  }
+}
+
+static void case_embedding_fwd(trial *t) {
+  enum { TOKENS = 50 };
+  const size_t rows = t->s.a, C = t->s.b;
+  const parl_embedding_fwd_args args = {.rows = rows,
+                                        .C = C,
+                                        .tokens = indices(t, rows, TOKENS),
+                                        .table = input(t, TOKENS, C, C),
+                                        .out = output(t, "out", rows, C, C)};
+  RUN(t, embedding_fwd, true, &args);
+}
+
+static void case_embedding_bwd(trial *t) {
+  enum { TOKENS = 50 };
+  const size_t rows = t->s.a, C = t->s.b;
+  const parl_embedding_bwd_args args = {.rows = rows,
+                                        .C = C,
+                                        .tokens = indices(t, rows, TOKENS),
+                                        .dout = input(t, rows, C, C),
+                                        .dtable = in_out(t, "dtable", TOKENS, C, C)};
+  RUN(t, embedding_bwd, true, &args);
+}
+
+/* Random masks; in the first row only the target is allowed. */
+static const uint64_t *masks(trial *t, size_t rows, size_t V, const int32_t *target) {
+  const size_t words = (V + 63) / 64;
+  uint64_t *mask =
+      (uint64_t *)(void *)input_as(t, 1, 2 * rows * words + 1, 2 * rows * words + 1, CENTRED)->x;
+  mask = (uint64_t *)(((uintptr_t)mask + 7) & ~(uintptr_t)7);
+  parl_rng_cursor cursor = {.seed = test_seed(), .stream = 5000 + t->stream};
+  for (size_t i = 0; i < rows * words; i++) mask[i] = i < words ? 0 : parl_rng_next(&cursor);
+  for (size_t r = 0; r < rows; r++)
+    mask[r * words + (size_t)target[r] / 64] |= (uint64_t)1 << (target[r] % 64);
+  return mask;
+}
+
+static void case_policy_fwd(trial *t) {
+  const size_t rows = t->s.a, V = t->s.b;
+  int32_t *target = indices(t, rows, V);
+  parl_policy_fwd_args args = {.rows = rows,
+                               .V = V,
+                               .logits = input(t, rows, V, V),
+                               .target = target,
+                               .inv_temperature = 1.25f};
+  for (size_t i = 0; i < 3; i++) {
+    if (i == 1) args.mask = masks(t, rows, V, target);
+    args.probs = in_out(t, i == 2 ? "probs over logits" : "probs", rows, V, V);
+    if (i == 2) {
+      memcpy(args.probs, args.logits, rows * V * sizeof(float));
+      args.logits = args.probs;
+    } else {
+      fill_rows(args.probs, rows, V, V, guard_value());
+    }
+    args.logp = output(t, "logp", 1, rows, rows);
+    args.entropy = output(t, "entropy", 1, rows, rows);
+    RUN(t, policy_fwd, false, &args);
+    if (t->now != FOR_BOUND) continue;
+    const float most = t->how == OFFSET ? 1250.0f : 8.0f;
+    t->sensitivity = 1.0 + (double)most / 16.0;
+    fill_rows(bound_of(t, 3 * i), rows, V, V, 1.0f);
+    fill_rows(bound_of(t, 3 * i + 1), 1, rows, rows, 8.0f);
+    fill_rows(bound_of(t, 3 * i + 2), 1, rows, rows, logf((float)V) + 1.0f);
+  }
+}
+
+static void case_policy_bwd(trial *t) {
+  const size_t rows = t->s.a, V = t->s.b;
+  const int32_t *target = indices(t, rows, V);
+  float *probs = input_as(t, rows, V, V, CENTRED)->x;
+  float *entropy = input_as(t, 1, rows, rows, CENTRED)->x;
+  float *logp = input_as(t, 1, rows, rows, CENTRED)->x;
+  const parl_policy_fwd_args forward = {.rows = rows,
+                                        .V = V,
+                                        .logits = probs,
+                                        .target = target,
+                                        .mask = masks(t, rows, V, target),
+                                        .inv_temperature = 0.8f,
+                                        .probs = probs,
+                                        .logp = logp,
+                                        .entropy = entropy};
+  parl_backend_ref()->policy_fwd(&forward);
+  parl_policy_bwd_args args = {.rows = rows,
+                               .V = V,
+                               .probs = probs,
+                               .target = target,
+                               .entropy = entropy,
+                               .inv_temperature = 0.8f,
+                               .dlogp = input(t, 1, rows, rows)};
+  for (size_t i = 0; i < 2; i++) {
+    if (i == 1) args.dentropy = input(t, 1, rows, rows);
+    args.dlogits = output(t, i ? "dlogits" : "dlogits without entropy", rows, V, V);
+    RUN(t, policy_bwd, false, &args);
+    if (t->now != FOR_BOUND) continue;
+    float *bound = bound_of(t, i);
+    for (size_t j = 0; j < rows * V; j++) {
+      const size_t r = j / V;
+      const float p = probs[j], hit = j % V == (size_t)target[r] ? 1.0f : 0.0f;
+      bound[j] = args.dlogp[r] * (hit + p);
+      if (i == 1 && p > 0.0f)
+        bound[j] += args.dentropy[r] * p * (1.0f + fabsf(logf(p)) + entropy[r]);
+    }
+  }
+}
+
+static void case_adamw(trial *t) {
+  const size_t n = t->s.a;
+  const parl_adamw_args args = {.n = n,
+                                .grads = input(t, 1, n, n),
+                                .params = in_out(t, "params", 1, n, n),
+                                .m = in_out(t, "m", 1, n, n),
+                                .v = in_out(t, "v", 1, n, n),
+                                .grad_scale = 0.7f,
+                                .lr = 1e-3f,
+                                .beta1 = 0.9f,
+                                .beta2 = 0.999f,
+                                .eps = 1e-8f,
+                                .weight_decay = 0.1f,
+                                .correction1 = 0.271f,
+                                .correction2 = 0.003f};
+  for (size_t i = 0; i < n; i++) args.v[i] = fabsf(args.v[i]);
+  RUN(t, adamw, true, &args);
+  if (t->now != FOR_BOUND) return;
+  for (size_t i = 0; i < n; i++) /* what was there plus the step */
+    bound_of(t, 0)[i] =
+        fabsf(args.params[i]) + 1e-3f * args.m[i] / 0.271f / sqrtf(args.v[i] / 0.003f) * 3.0f;
+}
+
+static void case_add(trial *t) {
+  const size_t n = t->s.a;
+  const parl_add_args args = {
+      .n = n, .a = 0.3f, .x = input(t, 1, n, n), .y = in_out(t, "y", 1, n, n)};
+  RUN(t, add, true, &args);
+}
+
+static void case_sum_squares(trial *t) {
+  const size_t n = t->s.a;
+  double sum = NAN;
+  const parl_sum_squares_args args = {.n = n, .x = input(t, 1, n, n), .out = &sum};
+  float *out = output(t, "sum", 1, 1, 1);
+  RUN(t, sum_squares, true, &args);
+  *out = (float)sum;
+}
+
+typedef struct row {
+  const char *op;
+  double tolerance;
+  void (*run)(trial *t);
+  char kind; /* m: three extents, r: rows and width, v: vector, a: attention */
+} row;
+
+static void run_trial(const row *table, const parl_backend *backend, shape s, regime how) {
+  trial t = {.backend = backend, .s = s, .how = how, .sensitivity = 1.0};
+  for (pass now = ON_REF; now <= FOR_BOUND; now++) {
+    t.now = now;
+    t.n_outputs = t.n_inputs = 0;
+    t.stream = 1;
+    table->run(&t);
+    for (size_t i = 0; i < t.n_inputs; i++) {
+      if (!buffer_is_intact(&t.inputs[i]))
+        fail_msg("%s on %s, shape %zu %zu %zu: wrote outside input or scratch %zu", table->op,
+                 backend->instructions, s.a, s.b, s.c, i);
+      buffer_destroy(&t.inputs[i]);
+    }
+  }
+  for (size_t i = 0; i < t.n_outputs; i++) {
+    compare(&t, table->op, table->tolerance, i);
+    if (!buffer_is_intact(&t.outputs[ON_REF][i]) || !buffer_is_intact(&t.outputs[ON_LEVEL][i]))
+      fail_msg("%s on %s, shape %zu %zu %zu: wrote outside %s", table->op, backend->instructions,
+               s.a, s.b, s.c, t.names[i]);
+    for (pass p = ON_REF; p <= FOR_BOUND; p++) buffer_destroy(&t.outputs[p][i]);
+  }
+}
+
+static const row rows[] = {
+#define ROW(op, kind) \
+  { #op, 0.0, case_##op, kind }
+    ROW(linear_pack, 'm'),
+    ROW(linear_fwd, 'm'),
+    ROW(linear_bwd_input, 'm'),
+    ROW(linear_bwd_weight, 'm'),
+    ROW(rmsnorm_fwd, 'r'),
+    ROW(rmsnorm_bwd, 'r'),
+    ROW(rope, 'r'),
+    ROW(attention_fwd, 'a'),
+    ROW(attention_bwd, 'a'),
+    ROW(attention_decode, 'a'),
+    ROW(swiglu_fwd, 'r'),
+    ROW(swiglu_bwd, 'r'),
+    ROW(embedding_fwd, 'r'),
+    ROW(embedding_bwd, 'r'),
+    ROW(policy_fwd, 'r'),
+    ROW(policy_bwd, 'r'),
+    ROW(adamw, 'v'),
+    ROW(add, 'v'),
+    ROW(sum_squares, 'v'),
+#undef ROW
+};
+
+typedef struct declared {
+  const char *op;
+  double tolerance;
+} declared;
+static const declared ops[] = {
+#define X(op, tolerance, source) {#op, tolerance},
+    PARL_OP_LIST(X)
+#undef X
+};
+enum { N_OPS = sizeof ops / sizeof *ops, N_EDGES = 4 };
+
+static const size_t edges[N_EDGES] = {1, 33, 48, 257};
+static const shape real_m[] = {{256, 64, 64}, {128, 384, 128}, {3, 100, 300}, {7, 512, 128}};
+static const shape real_r[] = {{32, 128, 1}, {5, 512, 1}, {512, 64, 1}};
+static const shape real_a[] = {{128, 48, 32}, {96, 257, 64}, {160, 33, 16}};
+
+#define RUN_ALL(list)                                           \
+  for (size_t i_ = 0; i_ < sizeof(list) / sizeof *(list); i_++) \
+    for (regime how = CENTRED; how < N_REGIMES; how++) run_trial(table, backend, (list)[i_], how)
+
+/* Every combination of edges centred; the other regimes where all extents are alike. */
+static void run_edges(const row *table, const parl_backend *backend) {
+  const bool three = table->kind == 'm' || table->kind == 'a', one = table->kind == 'v';
+  for (size_t a = 0; a < N_EDGES; a++)
+    for (size_t b = 0; b < (one ? 1 : N_EDGES); b++)
+      for (size_t c = 0; c < (three ? N_EDGES : 1); c++) {
+        const shape s = {edges[a], edges[b], edges[c]};
+        const bool largest_alike = a == N_EDGES - 1 && b == a && c == a;
+        /* the oracle is slow */
+        if (table->kind == 'a' && s.a * s.c > 20000) continue;
+        if (table->kind == 'm' && s.a * s.b * s.c > 600000 && !largest_alike) continue;
+        const bool alike = (one || a == b) && (!three || b == c);
+        for (regime how = CENTRED; how < N_REGIMES; how++)
+          if (how == CENTRED || (alike && !largest_alike) || !three)
+            run_trial(table, backend, s, how);
+      }
+}
+
+static void test_parity(void **state) {
+  const size_t which = (size_t)(uintptr_t)*state;
+  const parl_backend *backend = get_level(level_names[which % N_LEVELS]);
+  row found = {0};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    if (strcmp(rows[i].op, ops[which / N_LEVELS].op) == 0) found = rows[i];
+  if (found.op == NULL) fail_msg("no case for op %s", ops[which / N_LEVELS].op);
+  found.tolerance = ops[which / N_LEVELS].tolerance;
+  const row *table = &found;
+  run_edges(table, backend);
+  if (table->kind == 'm') RUN_ALL(real_m);
+  if (table->kind == 'r') RUN_ALL(real_r);
+  if (table->kind == 'a') RUN_ALL(real_a);
+}
+
+static void test_names(void **state) {
+  (void)state;
+  const parl_backend *backend = NULL, *other = NULL;
+  assert_int_equal(parl_backend_find("ref", &backend), PARL_STATUS_OK);
+  assert_ptr_equal(backend, parl_backend_ref());
+  assert_int_equal(parl_backend_find("cpu", &backend), PARL_STATUS_OK);
+  assert_int_equal(parl_backend_cpu("auto", &other), PARL_STATUS_OK);
+  assert_ptr_equal(backend, other);
+  assert_int_equal(parl_backend_find("cpu:portable", &other), PARL_STATUS_OK);
+  assert_string_equal(other->instructions, "portable");
+  other = NULL;
+  assert_int_equal(parl_backend_find("cpu:mmx", &other), PARL_STATUS_EINVAL);
+  assert_non_null(strstr(parl_error_text(), "avx2"));
+  assert_int_equal(parl_backend_find("gpu", &other), PARL_STATUS_EINVAL);
+  assert_non_null(strstr(parl_error_text(), "cpu:avx512"));
+  assert_null(other);
+}
+
+static void test_checks(void **state) {
+  (void)state;
+  float x[8] = {0}, y[8] = {0};
+  parl_linear_fwd_args linear = {
+      .M = 1, .N = 4, .K = 4, .x = x, .ld_x = 4, .packed = x, .y = y, .ld_y = 4};
+  assert_int_equal(parl_linear_fwd_check(&linear), PARL_STATUS_OK);
+  linear.ld_y = 3;
+  assert_int_equal(parl_linear_fwd_check(&linear), PARL_STATUS_EINVAL);
+  assert_non_null(strstr(parl_error_text(), "ld_y"));
+  const uint64_t mask = 2;
+  const int32_t target = 0;
+  parl_policy_fwd_args policy = {.rows = 1,
+                                 .V = 8,
+                                 .logits = x,
+                                 .mask = &mask,
+                                 .inv_temperature = 1.0f,
+                                 .probs = y,
+                                 .entropy = y,
+                                 .logp = x};
+  assert_int_equal(parl_policy_fwd_check(&policy), PARL_STATUS_OK);
+  policy.target = &target;
+  assert_int_equal(parl_policy_fwd_check(&policy), PARL_STATUS_EINVAL);
+  parl_swiglu_bwd_args swiglu = {.rows = 1, .F = 4, .gate_up = x, .dout = y, .dgate_up = x};
+  assert_int_equal(parl_swiglu_bwd_check(&swiglu), PARL_STATUS_OK);
+  swiglu.dout = x;
+  assert_int_equal(parl_swiglu_bwd_check(&swiglu), PARL_STATUS_EINVAL);
+}
+
+int main(void) {
+  static struct CMUnitTest tests[N_OPS * N_LEVELS + 2];
+  static char names[N_OPS * N_LEVELS][64];
+  for (size_t i = 0; i < N_OPS * N_LEVELS; i++) {
+    snprintf(names[i], sizeof names[i], "%s on cpu:%s", ops[i / N_LEVELS].op,
+             level_names[i % N_LEVELS]);
+    tests[i] = (struct CMUnitTest){names[i], test_parity, NULL, NULL, (void *)(uintptr_t)i};
+  }
+  tests[N_OPS * N_LEVELS] = (struct CMUnitTest)cmocka_unit_test(test_names);
+  tests[N_OPS * N_LEVELS + 1] = (struct CMUnitTest)cmocka_unit_test(test_checks);
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,107 @@
+/* tests/test_ops_support.h - what the tests of the ops share: guarded buffers, inputs, levels.
+ *
+ * A buffer lies between guard words of a NaN that no computation makes; so does every gap between
+ * its rows, and an output before it is written. Reading order: buffer, inputs, levels. */
+#ifndef PARL_TESTS_TEST_OPS_SUPPORT_H
+#define PARL_TESTS_TEST_OPS_SUPPORT_H
+#include "core/rng.h"
+#include "kernels/check.h"
+#include "kernels/ops.h"
+#include "tests/support.h"
+
+#define GUARD_BITS 0x7fa5a5a5u
+enum { GUARD = 64 }; /* floats before and behind a buffer */
+
+static inline float guard_value(void) {
+  const uint32_t bits = GUARD_BITS;
+  float x;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+static inline bool is_guard(float x) {
+  uint32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  return bits == GUARD_BITS;
+}
+
+/* A matrix [rows, columns] with ld floats between rows, owned, all guard words at first. */
+typedef struct buffer {
+  size_t rows, columns, ld;
+  float *x;     /* the first element */
+  float *block; /* what to free */
+  size_t n_block;
+} buffer;
+
+/* shift: floats by which the start misses the alignment of 64 bytes. */
+static inline buffer buffer_create(size_t rows, size_t columns, size_t ld, size_t shift) {
+  buffer b = {.rows = rows, .columns = columns, .ld = ld};
+  b.n_block = ((rows ? (rows - 1) * ld + columns : 0) + 2 * GUARD + shift + 15) / 16 * 16;
+  b.block = aligned_alloc(64, b.n_block * sizeof(float));
+  assert_non_null(b.block);
+  for (size_t i = 0; i < b.n_block; i++) b.block[i] = guard_value();
+  b.x = b.block + GUARD + shift;
+  return b;
+}
+
+static inline void buffer_destroy(buffer *b) {
+  free(b->block);
+  *b = (buffer){0};
+}
+
+/* True if nothing outside the elements was written. */
+static inline bool buffer_is_intact(const buffer *b) {
+  const size_t first = (size_t)(b->x - b->block);
+  for (size_t i = 0; i < b->n_block; i++) {
+    const size_t at = i - first;
+    const bool inside =
+        i >= first && b->rows > 0 && at / b->ld < b->rows && at % b->ld < b->columns;
+    if (!inside && !is_guard(b->block[i])) return false;
+  }
+  return true;
+}
+
+/* Fixed, or TEST_SEED from the environment; printed by every failure. */
+static inline uint64_t test_seed(void) {
+  const char *text = getenv("TEST_SEED");
+  return text ? strtoull(text, NULL, 0) : 20260101u;
+}
+
+typedef enum regime { CENTRED, OFFSET, TINY, CONSTANT, N_REGIMES } regime;
+static const char *const regime_names[] = {"centred", "offset 1000", "scale 1e-6", "constant"};
+
+static inline float draw(regime how, parl_rng_cursor *cursor) {
+  const double z = parl_rng_next_normal(cursor);
+  switch (how) {
+    case OFFSET:
+      return (float)(1000.0 + z);
+    case TINY:
+      return (float)(1e-6 * z);
+    case CONSTANT:
+      return 0.75f;
+    default:
+      return (float)z;
+  }
+}
+
+static inline void buffer_fill(buffer *b, regime how, uint64_t stream) {
+  parl_rng_cursor cursor = {.seed = test_seed(), .stream = stream};
+  for (size_t r = 0; r < b->rows; r++)
+    for (size_t c = 0; c < b->columns; c++) b->x[r * b->ld + c] = draw(how, &cursor);
+}
+
+/* The instruction sets to try; a missing one is skipped, a set that is the oracle itself fails. */
+static const char *const level_names[] = {"avx512", "avx2", "portable"};
+enum { N_LEVELS = 3 };
+
+static inline const parl_backend *get_level(const char *level) {
+  const parl_backend *backend = NULL;
+  if (parl_backend_cpu(level, &backend) != PARL_STATUS_OK) skip();
+  if (backend == parl_backend_ref() || strcmp(backend->name, "ref") == 0 ||
+      strcmp(backend->instructions, level) != 0)
+    fail_msg("backend cpu:%s is %s (%s): nothing to compare", level, backend->name,
+             backend->instructions);
+  return backend;
+}
+
+#endif
