@@ -190,10 +190,10 @@ static double loss(run *r, const float *c) {
 }
 
 /* Fourth-order central difference in parameter i. f32 activations carry noise of ~1e-7 of the loss,
- * so the step is wide (0.02 at weights of 0.3) and the order high. */
+ * so the step is wide (0.01 at weights of 0.3) and the order high: half or twice the step is worse. */
 static double difference_quotient(run *r, const float *c, size_t i) {
   float *p = parl_model_get_params(r->model) + i;
-  const float middle = *p, h = 0.02F;
+  const float middle = *p, h = 0.01F;
   double value[5] = {0};
   for (int k = -2; k <= 2; k++) {
     if (k == 0) continue;
@@ -210,11 +210,11 @@ static double check_tensor(run *r, const float *c, const parl_model_tensor *t) {
   assert_true(scale > 0.0 && isfinite(scale));
   double worst = 0.0;
   parl_rng_cursor rng = {3, t->offset, 0};
-  for (int k = 0; k < 20; k++) {
+  for (int k = 0; k < 50; k++) {
     const size_t i = (size_t)parl_rng_next_below(&rng, t->n);
     const double error = fabs(difference_quotient(r, c, t->offset + i) - (double)g[i]) / scale;
     worst = fmax(worst, error);
-    if (!(error <= 1e-3)) {
+    if (!(error <= 2e-4)) {
       print_error("%s[%zu]: %g, difference quotient %g\n", t->name, i, (double)g[i],
                   difference_quotient(r, c, t->offset + i));
       fail();

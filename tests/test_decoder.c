@@ -1,0 +1,219 @@
+/* tests/test_decoder.c - the cached decoder against the full forward, and against itself. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/rng.h"
+#include "engine/decoder.h"
+#include "tests/engine_support.h"
+#include "tests/support.h"
+
+/* Slot 2 is longer than the decoder's internal block of rows. */
+static const size_t LENGTHS[] = {17, 5, 101, 30};
+enum { N_SLOTS = 4, TOTAL = 153, MAX_ROWS = 160 };
+
+/* All logits of every slot's text: row order of the batch. */
+typedef struct texts {
+  engine_batch batch;
+  float full[TOTAL * ENGINE_VOCAB];    /* by the full forward */
+  float decoded[TOTAL * ENGINE_VOCAB]; /* by the decoder */
+} texts;
+
+static texts *texts_create(const parl_model *m) {
+  texts *t = calloc(1, sizeof *t);
+  parl_workspace *ws = NULL;
+  float *logits;
+  engine_fill(&t->batch, LENGTHS, N_SLOTS, 1, 21);
+  assert_ok(parl_workspace_create(m, TOTAL, TOTAL, &ws));
+  assert_ok(parl_model_forward(m, ws, &t->batch.slice, &logits));
+  memcpy(t->full, logits, sizeof t->full);
+  parl_workspace_destroy(ws);
+  return t;
+}
+
+/* Feeds `chunk[s]` next tokens of every slot s, in the slots' order, and stores their logits. */
+static void feed(parl_decoder *d, texts *t, const size_t chunk[N_SLOTS],
+                 const size_t order[N_SLOTS]) {
+  parl_decoder_row rows[MAX_ROWS];
+  size_t places[MAX_ROWS], n = 0;
+  for (size_t i = 0; i < N_SLOTS; i++) {
+    const size_t s = order[i];
+    const size_t start = (size_t)t->batch.seq_start[s] + parl_decoder_get_length(d, (int32_t)s);
+    for (size_t k = 0; k < chunk[s]; k++) {
+      places[n] = start + k;
+      rows[n++] = (parl_decoder_row){(int32_t)s, t->batch.tokens[start + k], true};
+    }
+  }
+  float *logits;
+  assert_ok(parl_decoder_step(d, rows, n, &logits));
+  for (size_t i = 0; i < n; i++)
+    memcpy(t->decoded + places[i] * ENGINE_VOCAB, logits + i * ENGINE_VOCAB,
+           ENGINE_VOCAB * sizeof *logits);
+}
+
+/* Random chunks in random slot order until every text is fed. */
+static void feed_randomly(parl_decoder *d, texts *t, uint64_t seed) {
+  parl_rng_cursor rng = {seed, 3, 0};
+  size_t left = TOTAL;
+  for (int32_t s = 0; s < N_SLOTS; s++) parl_decoder_reset(d, s);
+  while (left > 0) {
+    size_t chunk[N_SLOTS], order[N_SLOTS] = {0, 1, 2, 3};
+    for (size_t s = 0; s < N_SLOTS; s++) {
+      const size_t rest = LENGTHS[s] - parl_decoder_get_length(d, (int32_t)s);
+      const size_t most = parl_rng_next_below(&rng, 3) == 0 ? rest : (rest < 3 ? rest : 3);
+      chunk[s] = (size_t)parl_rng_next_below(&rng, most + 1);
+      left -= chunk[s];
+      const size_t j = (size_t)parl_rng_next_below(&rng, s + 1), swap = order[s];
+      order[s] = order[j];
+      order[j] = swap;
+    }
+    feed(d, t, chunk, order);
+  }
+}
+
+static void test_equals_full_forward(void **state) {
+  (void)state;
+  const parl_backend *backends[ENGINE_MAX_BACKENDS];
+  const size_t n = engine_backends(backends);
+  for (size_t b = 0; b < n; b++)
+    for (int64_t kv = 1; kv <= 4; kv *= 2) {
+      const parl_model_config config = engine_config(kv);
+      parl_model *m = engine_model(&config, backends[b], 5);
+      texts *t = texts_create(m);
+      parl_decoder *d = NULL;
+      assert_ok(parl_decoder_create(m, N_SLOTS, 128, MAX_ROWS, &d));
+      double worst = 0.0;
+      for (uint64_t seed = 0; seed < 6; seed++) {
+        feed_randomly(d, t, seed);
+        const double error = engine_difference(t->decoded, t->full, TOTAL * ENGINE_VOCAB);
+        assert_true(error <= 1e-5);
+        if (error > worst) worst = error;
+      }
+      print_message("  %s kv %d: %.1e\n", backends[b]->instructions, (int)kv, worst);
+      parl_decoder_destroy(d);
+      parl_model_destroy(m);
+      free(t);
+    }
+}
+
+/* The same bits alone and token by token, as in any company and chunking. */
+static void test_batch_does_not_matter(void **state) {
+  (void)state;
+  const parl_backend *backends[ENGINE_MAX_BACKENDS];
+  const size_t n = engine_backends(backends), order[N_SLOTS] = {0, 1, 2, 3};
+  for (size_t b = 0; b < n; b++) {
+    const parl_model_config config = engine_config(2);
+    parl_model *m = engine_model(&config, backends[b], 5);
+    texts *t = texts_create(m);
+    float *alone = malloc(sizeof t->decoded);
+    parl_decoder *d = NULL;
+    assert_ok(parl_decoder_create(m, N_SLOTS, 101, MAX_ROWS, &d));
+    for (size_t s = 0; s < N_SLOTS; s++)
+      for (size_t i = 0; i < LENGTHS[s]; i++) {
+        size_t chunk[N_SLOTS] = {0};
+        chunk[s] = 1;
+        feed(d, t, chunk, order);
+      }
+    memcpy(alone, t->decoded, sizeof t->decoded);
+    for (uint64_t seed = 0; seed < 6; seed++) {
+      feed_randomly(d, t, seed); /* reuses the slots */
+      assert_memory_equal(alone, t->decoded, sizeof t->decoded);
+    }
+    parl_decoder_destroy(d);
+    parl_model_destroy(m);
+    free(alone);
+    free(t);
+  }
+}
+
+typedef struct fixture {
+  parl_model *model;
+  parl_decoder *decoder; /* 2 slots of 4 tokens, 6 rows */
+} fixture;
+
+static fixture fixture_open(void) {
+  fixture f = {0};
+  const parl_model_config config = engine_config(2);
+  f.model = engine_model(&config, parl_backend_ref(), 5);
+  assert_ok(parl_decoder_create(f.model, 2, 4, 6, &f.decoder));
+  return f;
+}
+
+static void fixture_close(fixture *f) {
+  parl_decoder_destroy(f->decoder);
+  parl_model_destroy(f->model);
+}
+
+static void test_overflow_appends_nothing(void **state) {
+  (void)state;
+  fixture f = fixture_open();
+  float *logits = NULL;
+  const parl_decoder_row rows[] = {{0, 1, true}, {0, 2, true}, {1, 3, true},
+                                   {0, 4, true}, {0, 5, true}, {0, 6, true}};
+  assert_status(parl_decoder_step(f.decoder, rows, 6, &logits), PARL_STATUS_ESTATE);
+  assert_non_null(strstr(parl_error_text(), "slot 0 is full"));
+  assert_null(logits);
+  assert_int_equal(parl_decoder_get_length(f.decoder, 0), 0);
+  assert_int_equal(parl_decoder_get_length(f.decoder, 1), 0);
+  assert_ok(parl_decoder_step(f.decoder, rows, 5, &logits));
+  assert_int_equal(parl_decoder_get_length(f.decoder, 0), 4);
+  assert_status(parl_decoder_step(f.decoder, rows, 1, &logits), PARL_STATUS_ESTATE);
+  assert_ok(parl_decoder_step(f.decoder, rows + 2, 1, &logits));
+  assert_int_equal(parl_decoder_get_length(f.decoder, 1), 2);
+  parl_decoder_reset(f.decoder, 0);
+  assert_ok(parl_decoder_step(f.decoder, rows, 2, &logits));
+  fixture_close(&f);
+}
+
+static void test_bad_rows_are_refused(void **state) {
+  (void)state;
+  fixture f = fixture_open();
+  float *logits = NULL;
+  const parl_decoder_row bad[] = {
+      {2, 1, true}, {-1, 1, true}, {0, ENGINE_VOCAB, true}, {0, -1, true}};
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    const parl_decoder_row rows[] = {{0, 1, true}, bad[i]};
+    assert_status(parl_decoder_step(f.decoder, rows, 2, &logits), PARL_STATUS_EINVAL);
+    assert_int_equal(parl_decoder_get_length(f.decoder, 0), 0);
+  }
+  const parl_decoder_row many[7] = {{0, 1, true}};
+  assert_status(parl_decoder_step(f.decoder, many, 7, &logits), PARL_STATUS_EINVAL);
+  assert_int_equal(parl_decoder_get_max_rows(f.decoder), 6);
+  parl_decoder *none = NULL;
+  assert_status(parl_decoder_create(f.model, 2, 129, 6, &none), PARL_STATUS_EINVAL);
+  assert_status(parl_decoder_create(f.model, 0, 4, 6, &none), PARL_STATUS_EINVAL);
+  assert_status(parl_decoder_create(f.model, 2, 4, 0, &none), PARL_STATUS_EINVAL);
+  assert_null(none);
+  fixture_close(&f);
+}
+
+/* Logits come in row order, for the rows that want them only; none at all is fine. */
+static void test_wanted_rows(void **state) {
+  (void)state;
+  fixture f = fixture_open();
+  float all[4 * ENGINE_VOCAB], *logits;
+  parl_decoder_row rows[] = {{1, 1, true}, {0, 2, true}, {0, 3, true}, {1, 4, true}};
+  assert_ok(parl_decoder_step(f.decoder, rows, 4, &logits));
+  memcpy(all, logits, sizeof all);
+  parl_decoder_reset(f.decoder, 0);
+  parl_decoder_reset(f.decoder, 1);
+  rows[0].want_logits = rows[2].want_logits = false;
+  assert_ok(parl_decoder_step(f.decoder, rows, 4, &logits));
+  const size_t bytes = ENGINE_VOCAB * sizeof *all;
+  assert_memory_equal(logits, all + ENGINE_VOCAB, bytes);
+  assert_memory_equal(logits + ENGINE_VOCAB, all + 3 * ENGINE_VOCAB, bytes);
+  rows[0].want_logits = false;
+  assert_ok(parl_decoder_step(f.decoder, rows, 1, &logits));
+  assert_ok(parl_decoder_step(f.decoder, rows, 0, &logits));
+  fixture_close(&f);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_equals_full_forward),
+      cmocka_unit_test(test_batch_does_not_matter),
+      cmocka_unit_test(test_overflow_appends_nothing),
+      cmocka_unit_test(test_bad_rows_are_refused),
+      cmocka_unit_test(test_wanted_rows),
+  };
+  return cmocka_run_group_tests_name("decoder", tests, NULL, NULL);
+}

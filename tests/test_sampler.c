@@ -1,0 +1,142 @@
+/* tests/test_sampler.c - frequencies, masks, ties, and the log-probability that is reported. */
+#include <math.h>
+#include <string.h>
+
+#include "core/rng.h"
+#include "engine/sampler.h"
+#include "tests/engine_support.h"
+#include "tests/support.h"
+
+enum { V = 70, DRAWS = 40000 };
+
+/* Random logits and a mask of two words; token 0 and 69 are allowed, 63 and 64 are not. */
+static void fill(float logits[V], uint64_t mask[2], uint64_t seed) {
+  engine_normal(logits, V, seed);
+  mask[0] = (parl_rng(seed, 4, 0) | 1) & ~((uint64_t)1 << 63);
+  mask[1] = (parl_rng(seed, 4, 1) | (uint64_t)1 << 5) & 0x3e;
+}
+
+static bool is_allowed(const uint64_t *mask, size_t i) {
+  return mask == NULL || (mask[i / 64] >> (i % 64) & 1) != 0;
+}
+
+/* Probabilities and entropy in double. */
+static double softmax(const float *logits, const uint64_t *mask, double temperature,
+                      double probs[V]) {
+  double sum = 0.0, entropy = 0.0;
+  for (size_t i = 0; i < V; i++) {
+    probs[i] = is_allowed(mask, i) ? exp((double)logits[i] / temperature) : 0.0;
+    sum += probs[i];
+  }
+  for (size_t i = 0; i < V; i++) {
+    probs[i] /= sum;
+    if (probs[i] > 0.0) entropy -= probs[i] * log(probs[i]);
+  }
+  return entropy;
+}
+
+static parl_sample draw(const parl_backend *backend, const float *logits, const uint64_t *mask,
+                        double temperature, double uniform) {
+  float copy[V];
+  memcpy(copy, logits, sizeof copy);
+  return parl_sampler_draw(backend, copy, V, mask, temperature, uniform);
+}
+
+static void test_frequencies(void **state) {
+  (void)state;
+  const parl_backend *backends[ENGINE_MAX_BACKENDS];
+  const size_t n = engine_backends(backends);
+  static const double temperatures[] = {0.5, 1.0, 2.0};
+  for (size_t b = 0; b < n; b++)
+    for (size_t k = 0; k < 3; k++) {
+      float logits[V];
+      uint64_t mask[2];
+      double probs[V];
+      int counts[V] = {0};
+      fill(logits, mask, k);
+      const double entropy = softmax(logits, mask, temperatures[k], probs);
+      for (uint64_t i = 0; i < DRAWS; i++) {
+        const double u = parl_rng_uniform(99, 0, i);
+        const parl_sample s = draw(backends[b], logits, mask, temperatures[k], u);
+        assert_true(is_allowed(mask, (size_t)s.token));
+        assert_close(s.logp, log(probs[s.token]), 1e-5);
+        assert_close(s.entropy, entropy, 1e-5);
+        counts[s.token]++;
+      }
+      for (size_t i = 0; i < V; i++) { /* five standard deviations, over ~400 cells */
+        const double sd = sqrt(DRAWS * probs[i] * (1.0 - probs[i]));
+        assert_close(counts[i], DRAWS * probs[i], 5.0 * sd + 1e-9);
+      }
+    }
+}
+
+/* The draw is the inverse CDF itself, so even steps of `uniform` give exact shares. */
+static void test_inverse_cdf(void **state) {
+  (void)state;
+  const float logits[V] = {[3] = logf(1.0F), [5] = logf(2.0F), [69] = logf(5.0F)};
+  const uint64_t mask[2] = {1 << 3 | 1 << 5, 1 << 5};
+  int counts[V] = {0};
+  for (int i = 0; i < 800; i++)
+    counts[draw(parl_backend_ref(), logits, mask, 1.0, ((double)i + 0.5) / 800.0).token]++;
+  assert_int_equal(counts[3], 100);
+  assert_int_equal(counts[5], 200);
+  assert_int_equal(counts[69], 500);
+  assert_int_equal(draw(parl_backend_ref(), logits, mask, 1.0, 0.0).token, 3);
+  assert_int_equal(draw(parl_backend_ref(), logits, mask, 1.0, 1.0 - 0x1p-53).token, 69);
+}
+
+static void test_greedy(void **state) {
+  (void)state;
+  float logits[V] = {0};
+  uint64_t mask[2] = {~(uint64_t)0xff, 0x3f};
+  logits[2] = 9.0F; /* masked */
+  logits[20] = logits[65] = 1.5F;
+  double probs[V];
+  const double entropy = softmax(logits, mask, 1.0, probs);
+  const parl_sample s = draw(parl_backend_ref(), logits, mask, 0.0, 0.999);
+  assert_int_equal(s.token, 20);
+  assert_close(s.logp, log(probs[20]), 1e-6);
+  assert_close(s.entropy, entropy, 1e-5);
+  logits[65] = 1.6F;
+  assert_int_equal(draw(parl_backend_ref(), logits, mask, 0.0, 0.0).token, 65);
+  assert_int_equal(draw(parl_backend_ref(), logits, NULL, 0.0, 0.0).token, 2);
+}
+
+static void test_one_allowed_token(void **state) {
+  (void)state;
+  float logits[V];
+  engine_normal(logits, V, 1);
+  logits[66] = -80.0F;
+  const uint64_t mask[2] = {0, 1 << 2};
+  for (int i = 0; i < 10; i++) {
+    const parl_sample s = draw(parl_backend_ref(), logits, mask, i == 0 ? 0.0 : 1.0, i / 10.0);
+    assert_int_equal(s.token, 66);
+    assert_close(s.logp, 0.0, 1e-6);
+    assert_close(s.entropy, 0.0, 1e-6);
+  }
+}
+
+/* Broken logits must not leak a masked token, and must not look healthy. */
+static void test_nan(void **state) {
+  (void)state;
+  const parl_backend *backends[ENGINE_MAX_BACKENDS];
+  const size_t n = engine_backends(backends);
+  float logits[V];
+  for (size_t i = 0; i < V; i++) logits[i] = NAN;
+  const uint64_t mask[2] = {1 << 7 | 1 << 9, 0};
+  for (size_t b = 0; b < n; b++)
+    for (int t = 0; t < 2; t++) {
+      const parl_sample s = draw(backends[b], logits, mask, t, 0.5);
+      assert_true(s.token == 7 || s.token == 9);
+      assert_true(!isfinite(s.logp));
+    }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_frequencies), cmocka_unit_test(test_inverse_cdf),
+      cmocka_unit_test(test_greedy),      cmocka_unit_test(test_one_allowed_token),
+      cmocka_unit_test(test_nan),
+  };
+  return cmocka_run_group_tests_name("sampler", tests, NULL, NULL);
+}
