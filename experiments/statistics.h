@@ -9,21 +9,30 @@
 #include "core/status.h"
 
 typedef struct parl_summary {
-  double mean, iqm;    /* iqm: mean of the middle half (25 % trimmed mean) */
-  double lo, hi;       /* 95 % percentile bootstrap interval of the iqm; NaN with fewer than 2 seeds */
-  size_t n;            /* seeds */
+  double mean, iqm; /* iqm: mean of the middle half (25 % trimmed mean) */
+  double lo, hi;    /* 95 % percentile bootstrap interval; NaN with fewer than 2 seeds */
+  size_t n;         /* seeds */
 } parl_summary;
 
-enum { PARL_BOOTSTRAP_REPLICATES = 50000 };
+/* Replicates of what is printed as a number, and of a band that is only drawn. */
+enum { PARL_BOOTSTRAP_REPLICATES = 50000, PARL_BOOTSTRAP_BAND_REPLICATES = 2000 };
 
-/* scores [n_runs, n_strata] row-major: run = seed, stratum = task family. Runs are resampled with replacement inside each
- * stratum. seed keys the resampling. Fails: EINVAL if empty or a score is not finite; ENOMEM.
- * Source: Agarwal et al. 2021 (rliable). */
-parl_status parl_summarize(const double *scores, size_t n_runs, size_t n_strata, uint64_t seed, parl_summary *out);
-/* Mean of a - b over runs paired by seed, with its bootstrap interval; in out->mean, iqm, lo, hi. */
-parl_status parl_summarize_paired(const double *a, const double *b, size_t n, uint64_t seed, parl_summary *out);
-/* P(a > b) by Mann-Whitney U / (na nb), ties 1/2, with bootstrap interval resampling both arms. mean = iqm = estimate. */
-parl_status parl_probability_of_improvement(const double *a, size_t na, const double *b, size_t nb, uint64_t seed,
-                                            parl_summary *out);
+/* scores [n_runs, n_strata] row-major: run = seed, stratum = task family. Mean and iqm over all
+ * scores, [lo, hi] of the iqm. Runs are resampled with replacement inside each stratum. seed keys
+ * the resampling: the same seed, the same interval. Fails: EINVAL if empty or a score is not
+ * finite; ENOMEM; *out is untouched then. Source: Agarwal et al. 2021 (rliable). */
+parl_status parl_summarize(const double *scores, size_t n_runs, size_t n_strata, uint64_t seed,
+                           parl_summary *out);
+/* The same with n_replicates >= 1 of one's own. */
+parl_status parl_summarize_replicates(const double *scores, size_t n_runs, size_t n_strata,
+                                      uint64_t seed, size_t n_replicates, parl_summary *out);
+/* a - b over n runs paired by seed: mean and iqm of the differences, [lo, hi] of their mean.
+ * Otherwise as above. */
+parl_status parl_summarize_paired(const double *a, const double *b, size_t n, uint64_t seed,
+                                  parl_summary *out);
+/* P(a > b) by Mann-Whitney U / (na nb), ties 1/2, with the interval of resampling both arms; NaN
+ * if either has fewer than 2 seeds. mean = iqm = estimate, n = the smaller arm's seeds. */
+parl_status parl_probability_of_improvement(const double *a, size_t na, const double *b, size_t nb,
+                                            uint64_t seed, parl_summary *out);
 
 #endif

@@ -1,0 +1,142 @@
+/* experiments/statistics.c - one bootstrap over three statistics. */
+#include "experiments/statistics.h"
+
+#include <gsl/gsl_sort.h>
+#include <gsl/gsl_statistics_double.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/rng.h"
+
+enum { STREAM = 0x7374617473 }; /* "stats": its own stream of random numbers */
+
+/* A statistic of resampled data. scratch holds the sample and may be reordered. */
+typedef struct sample {
+  const double *a, *b; /* [n_a * n_strata] row-major, [n_b]; b NULL unless two arms */
+  size_t n_a, n_b, n_strata;
+  double *scratch; /* [n_a * n_strata + n_b] owned */
+} sample;
+typedef double (*statistic)(const sample *s);
+
+static double get_mean(const sample *s) {
+  return gsl_stats_mean(s->scratch, 1, s->n_a * s->n_strata);
+}
+
+static double get_iqm(const sample *s) {
+  const size_t n = s->n_a * s->n_strata;
+  gsl_sort(s->scratch, 1, n);
+  return gsl_stats_trmean_from_sorted_data(0.25, s->scratch, 1, n);
+}
+
+/* Mann-Whitney U / (na nb): how often a beats b, a tie being half a win. */
+static double get_improvement(const sample *s) {
+  const double *a = s->scratch, *b = s->scratch + s->n_a;
+  double wins = 0;
+  for (size_t i = 0; i < s->n_a; i++)
+    for (size_t j = 0; j < s->n_b; j++) wins += a[i] > b[j] ? 1 : a[i] == b[j] ? 0.5 : 0;
+  return wins / ((double)s->n_a * (double)s->n_b);
+}
+
+static void take_all(sample *s) {
+  const size_t n = s->n_a * s->n_strata;
+  memcpy(s->scratch, s->a, n * sizeof *s->a);
+  if (s->b != NULL) memcpy(s->scratch + n, s->b, s->n_b * sizeof *s->b);
+}
+
+/* Runs with replacement, inside each stratum on its own, and in each arm on its own. */
+static void resample(sample *s, parl_rng_cursor *rng) {
+  double *out = s->scratch;
+  for (size_t stratum = 0; stratum < s->n_strata; stratum++)
+    for (size_t i = 0; i < s->n_a; i++)
+      *out++ = s->a[parl_rng_next_below(rng, s->n_a) * s->n_strata + stratum];
+  if (s->b == NULL) return;
+  for (size_t i = 0; i < s->n_b; i++) *out++ = s->b[parl_rng_next_below(rng, s->n_b)];
+}
+
+static int is_flat(const sample *s) {
+  for (size_t i = 1; i < s->n_a * s->n_strata; i++)
+    if (s->a[i] != s->a[0]) return 0;
+  return s->b == NULL;
+}
+
+static parl_status get_interval(sample *s, statistic f, uint64_t seed, size_t n_replicates,
+                                double *lo, double *hi) {
+  double *values = calloc(n_replicates, sizeof *values);
+  if (values == NULL)
+    return parl_fail(PARL_STATUS_ENOMEM, "statistics: no memory for %zu replicates", n_replicates);
+  parl_rng_cursor rng = {.seed = seed, .stream = parl_rng_stream(STREAM, 0, 0, 0)};
+  for (size_t r = 0; r < n_replicates; r++) {
+    resample(s, &rng);
+    values[r] = f(s);
+  }
+  gsl_sort(values, 1, n_replicates);
+  *lo = gsl_stats_quantile_from_sorted_data(values, 1, n_replicates, 0.025);
+  *hi = gsl_stats_quantile_from_sorted_data(values, 1, n_replicates, 0.975);
+  free(values);
+  return PARL_STATUS_OK;
+}
+
+static parl_status check(const double *scores, size_t n, const char *what) {
+  if (n == 0 || scores == NULL)
+    return parl_fail(PARL_STATUS_EINVAL, "statistics: no score in %s", what);
+  for (size_t i = 0; i < n; i++)
+    if (!isfinite(scores[i]))
+      return parl_fail(PARL_STATUS_EINVAL, "statistics: score %zu of %s is %g; it must be finite",
+                       i, what, scores[i]);
+  return PARL_STATUS_OK;
+}
+
+/* Checks, takes the statistics of all data, then their interval where there are seeds enough. */
+static parl_status summarize(sample *s, statistic of_interval, uint64_t seed, size_t n_replicates,
+                             parl_summary *out) {
+  PARL_REQUIRE(s->n_strata >= 1 && n_replicates >= 1);
+  PARL_TRY(check(s->a, s->n_a * s->n_strata, "the first arm"));
+  if (s->b != NULL) PARL_TRY(check(s->b, s->n_b, "the second arm"));
+  s->scratch = calloc(s->n_a * s->n_strata + s->n_b, sizeof *s->scratch);
+  if (s->scratch == NULL) return parl_fail(PARL_STATUS_ENOMEM, "statistics: no memory");
+  const int two_arms = of_interval == get_improvement;
+  parl_summary r = {.lo = NAN, .hi = NAN, .n = two_arms && s->n_b < s->n_a ? s->n_b : s->n_a};
+  take_all(s);
+  r.mean = two_arms ? get_improvement(s) : get_mean(s);
+  r.iqm = two_arms ? r.mean : get_iqm(s);
+  parl_status status = PARL_STATUS_OK;
+  if (r.n >= 2 && is_flat(s))
+    r.lo = r.hi = of_interval == get_iqm ? r.iqm : r.mean;
+  else if (r.n >= 2)
+    status = get_interval(s, of_interval, seed, n_replicates, &r.lo, &r.hi);
+  free(s->scratch);
+  if (status == PARL_STATUS_OK) *out = r;
+  return status;
+}
+
+parl_status parl_summarize_replicates(const double *scores, size_t n_runs, size_t n_strata,
+                                      uint64_t seed, size_t n_replicates, parl_summary *out) {
+  sample s = {.a = scores, .n_a = n_runs, .n_strata = n_strata};
+  return summarize(&s, get_iqm, seed, n_replicates, out);
+}
+
+parl_status parl_summarize(const double *scores, size_t n_runs, size_t n_strata, uint64_t seed,
+                           parl_summary *out) {
+  return parl_summarize_replicates(scores, n_runs, n_strata, seed, PARL_BOOTSTRAP_REPLICATES, out);
+}
+
+parl_status parl_summarize_paired(const double *a, const double *b, size_t n, uint64_t seed,
+                                  parl_summary *out) {
+  PARL_TRY(check(a, n, "the first arm"));
+  PARL_TRY(check(b, n, "the second arm"));
+  double *difference = calloc(n, sizeof *difference);
+  if (difference == NULL) return parl_fail(PARL_STATUS_ENOMEM, "statistics: no memory");
+  for (size_t i = 0; i < n; i++) difference[i] = a[i] - b[i];
+  sample s = {.a = difference, .n_a = n, .n_strata = 1};
+  const parl_status status = summarize(&s, get_mean, seed, PARL_BOOTSTRAP_REPLICATES, out);
+  free(difference);
+  return status;
+}
+
+parl_status parl_probability_of_improvement(const double *a, size_t na, const double *b, size_t nb,
+                                            uint64_t seed, parl_summary *out) {
+  PARL_TRY(check(b, nb, "the second arm"));
+  sample s = {.a = a, .b = b, .n_a = na, .n_b = nb, .n_strata = 1};
+  return summarize(&s, get_improvement, seed, PARL_BOOTSTRAP_REPLICATES, out);
+}

@@ -1,0 +1,289 @@
+/* tests/test_objective.c - losses by hand, gradients against central differences, the mask. */
+#include <math.h>
+#include <string.h>
+
+#include "core/rng.h"
+#include "parl/objective.h"
+#include "tests/support.h"
+
+static parl_objective_config make_config(int kind) {
+  parl_objective_config c;
+  parl_config_set_defaults(&parl_objective_section, &c);
+  c.kind = kind;
+  return c;
+}
+
+typedef struct result {
+  parl_objective_sums sums;
+  float dlogp, dentropy;
+} result;
+
+/* One token of a batch of n_total. */
+static result get(const parl_objective_config *c, double logp, double logp_old, double advantage,
+                  double entropy, double n_total) {
+  const float p = (float)logp, q = (float)logp_old, a = (float)advantage, h = (float)entropy;
+  result r = {.dlogp = NAN, .dentropy = NAN};
+  assert_ok(parl_objective(c, 1, &p, &q, &a, &h, n_total, &r.dlogp, &r.dentropy, &r.sums));
+  return r;
+}
+
+static void test_defaults(void **state) {
+  (void)state;
+  const parl_objective_config c = make_config(PARL_OBJECTIVE_K25);
+  assert_int_equal(c.advantage, 1);
+  assert_close(c.alpha, 0.5, 0);
+  assert_close(c.beta, 2, 0);
+  assert_close(c.tau, 1e-3, 0);
+  assert_false(c.tau_masked);
+}
+
+/* rho = exp(.5) = 1.6487212707, A = 2, tau = .1, N = 4, H = .3 with bonus .2:
+ * loss = -(3.2974425414 - .1 * .25 + .06) / 4, dlogp = -(3.2974425414 - .2 * .5) / 4. */
+static void test_k25_by_hand(void **state) {
+  (void)state;
+  parl_objective_config c = make_config(PARL_OBJECTIVE_K25);
+  c.tau = 0.1;
+  c.entropy_bonus = 0.2;
+  const result r = get(&c, -1, -1.5, 2, 0.3, 4);
+  assert_close(r.sums.loss, -(3.2974425414 - 0.025 + 0.06) / 4, 1e-7);
+  assert_close((double)r.dlogp, -(3.2974425414 - 0.1) / 4, 1e-6);
+  assert_close((double)r.dentropy, -0.05, 1e-7);
+  assert_close(r.sums.n_tokens, 1, 0);
+  assert_close(r.sums.masked, 0, 0);
+  assert_close(r.sums.ratio, 1.6487212707, 1e-9);
+  assert_close(r.sums.ratio_max, 1.6487212707, 1e-9);
+  assert_close(r.sums.abs_log_ratio, 0.5, 1e-9);
+  assert_close(r.sums.kl, 0.1487212707, 1e-9);
+  assert_close(r.sums.entropy, 0.3, 1e-7);
+}
+
+/* rho = exp(1) is beyond beta = 2: only the penalty is left, .1 * 1, or nothing if it is masked. */
+static void test_k25_outside_by_hand(void **state) {
+  (void)state;
+  parl_objective_config c = make_config(PARL_OBJECTIVE_K25);
+  c.tau = 0.1;
+  result r = get(&c, -1, -2, 2, 0, 1);
+  assert_close(r.sums.loss, 0.1, 1e-9);
+  assert_close((double)r.dlogp, 0.2, 1e-7);
+  assert_close(r.sums.masked, 1, 0);
+  c.tau_masked = true;
+  r = get(&c, -1, -2, 2, 0, 1);
+  assert_close(r.sums.loss, 0, 0);
+  assert_close((double)r.dlogp, 0, 0);
+}
+
+/* epsilon .2, tau 0. A > 0: rho 1.65 earns 1.2 A, no slope; rho .61 earns .61 A. A < 0: the other
+ * way round, min(-.61, -.8) = -.8 and min(-1.65, -1.2) = -1.65. */
+static void test_ppo_by_hand(void **state) {
+  (void)state;
+  parl_objective_config c = make_config(PARL_OBJECTIVE_PPO);
+  c.tau = 0;
+  static const struct {
+    double log_ratio, advantage, gain, slope, masked;
+  } rows[] = {
+      {0.5, 1, 1.2, 0, 1},
+      {-0.5, 1, 0.6065306597, 0.6065306597, 0},
+      {0.5, -1, -1.6487212707, -1.6487212707, 0},
+      {-0.5, -1, -0.8, 0, 1},
+      {0, 3, 3, 3, 0},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    const result r = get(&c, -2 + rows[i].log_ratio, -2, rows[i].advantage, 0, 1);
+    assert_close(r.sums.loss, -rows[i].gain, 1e-8);
+    assert_close((double)r.dlogp, -rows[i].slope, 1e-6);
+    assert_close(r.sums.masked, rows[i].masked, 0);
+  }
+}
+
+/* logp -2, A 3, log ratio -.5, tau .1, N 2: loss = -(-6 - .025) / 2, dlogp = -(3 + .1) / 2. */
+static void test_reinforce_by_hand(void **state) {
+  (void)state;
+  parl_objective_config c = make_config(PARL_OBJECTIVE_REINFORCE);
+  c.tau = 0.1;
+  const result r = get(&c, -2, -1.5, 3, 0, 2);
+  assert_close(r.sums.loss, 3.0125, 1e-9);
+  assert_close((double)r.dlogp, -1.55, 1e-6);
+  assert_close(r.sums.masked, 0, 0);
+}
+
+/* On policy (rho = 1) all three objectives push a token by exactly its advantage. */
+static void test_on_policy_gradient_is_the_advantage(void **state) {
+  (void)state;
+  for (int kind = PARL_OBJECTIVE_K25; kind <= PARL_OBJECTIVE_REINFORCE; kind++)
+    for (double a = -2; a <= 2; a += 0.5) {
+      const parl_objective_config c = make_config(kind);
+      const result r = get(&c, -1.25, -1.25, a, 0, 8);
+      assert_close((double)r.dlogp, -a / 8, 0);
+      assert_close(r.sums.kl, 0, 0);
+    }
+}
+
+/* Exactly zero outside [alpha, beta], on both sides, for both signs of A; inside never. */
+static void test_mask_ignores_the_sign_of_the_advantage(void **state) {
+  (void)state;
+  parl_objective_config c = make_config(PARL_OBJECTIVE_K25);
+  c.tau = 0;
+  for (double log_ratio = -3; log_ratio <= 3; log_ratio += 0.0625)
+    for (int sign = -1; sign <= 1; sign += 2) {
+      const result r = get(&c, -4 + log_ratio, -4, sign, 0, 1);
+      const double ratio = exp(log_ratio);
+      if (ratio < c.alpha || ratio > c.beta) {
+        assert_close((double)r.dlogp, 0, 0);
+        assert_close(r.sums.masked, 1, 0);
+      } else {
+        assert_close((double)r.dlogp, -ratio * sign, 1e-6);
+        assert_close(r.sums.masked, 0, 0);
+      }
+    }
+}
+
+/* The interval is closed: alpha = beta = 1 keeps tokens that are exactly on policy. */
+static void test_interval_is_closed(void **state) {
+  (void)state;
+  parl_objective_config c = make_config(PARL_OBJECTIVE_K25);
+  c.alpha = c.beta = 1;
+  c.tau = 0;
+  assert_close((double)get(&c, -1, -1, 1, 0, 1).dlogp, -1, 0);
+  assert_close((double)get(&c, -1, -1.001, 1, 0, 1).dlogp, 0, 0);
+  assert_close((double)get(&c, -1, -0.999, 1, 0, 1).dlogp, 0, 0);
+}
+
+/* Edges where the loss has a corner or a step; central differences are taken between them. */
+static bool is_near_an_edge(const parl_objective_config *c, double log_ratio) {
+  const double edges[] = {log(c->alpha), log(c->beta), log(1 - c->epsilon), log(1 + c->epsilon)};
+  for (size_t i = 0; i < 4; i++)
+    if (fabs(log_ratio - edges[i]) < 0.03) return true;
+  return false;
+}
+
+static void test_gradient_is_the_central_difference_of_the_loss(void **state) {
+  (void)state;
+  const double h = 0x1p-7; /* exact in float beside logp in [-4, 0) */
+  size_t n_checked = 0;
+  for (uint64_t trial = 0; trial < 3000; trial++) {
+    parl_rng_cursor rng = {.seed = 17, .stream = trial};
+    parl_objective_config c = make_config((int)(trial % 3));
+    c.tau = 0.2 * parl_rng_next_uniform(&rng);
+    c.tau_masked = trial % 2;
+    c.entropy_bonus = parl_rng_next_uniform(&rng);
+    const double logp_old = -2 - floor(64 * parl_rng_next_uniform(&rng)) / 64;
+    const double log_ratio = floor(256 * (parl_rng_next_uniform(&rng) - 0.5)) / 128;
+    const double advantage = floor(64 * (parl_rng_next_uniform(&rng) - 0.5)) / 16;
+    if (is_near_an_edge(&c, log_ratio)) continue;
+    const double logp = logp_old + log_ratio;
+    const result here = get(&c, logp, logp_old, advantage, 0.5, 3);
+    const double up = get(&c, logp + h, logp_old, advantage, 0.5, 3).sums.loss;
+    const double down = get(&c, logp - h, logp_old, advantage, 0.5, 3).sums.loss;
+    assert_close((double)here.dlogp, (up - down) / (2 * h), 2e-4);
+    const double more = get(&c, logp, logp_old, advantage, 0.5 + h, 3).sums.loss;
+    const double less = get(&c, logp, logp_old, advantage, 0.5 - h, 3).sums.loss;
+    assert_close((double)here.dentropy, (more - less) / (2 * h), 1e-6);
+    n_checked++;
+  }
+  assert_true(n_checked > 1500);
+}
+
+/* tau alone pulls logp back to logp_old from either side, and harder from farther away. */
+static void test_tau_restores(void **state) {
+  (void)state;
+  parl_objective_config c = make_config(PARL_OBJECTIVE_K25);
+  c.tau = 0.1;
+  assert_true(get(&c, -1, -2, 0, 0, 1).dlogp > 0);
+  assert_true(get(&c, -2, -1, 0, 0, 1).dlogp < 0);
+  assert_true(get(&c, -1, -3, 0, 0, 1).dlogp > get(&c, -1, -2, 0, 0, 1).dlogp);
+}
+
+enum { N = 5 };
+static const float LOGP[N] = {-1, -2, -0.5f, -3, -1.5f}, OLD[N] = {-1.2f, -2, -2, -2.5f, -1};
+static const float ADVANTAGE[N] = {1, -1, 2, 0.5f, -2}, ENTROPY[N] = {0.1f, 0.2f, 0.3f, 0.4f, 0.5f};
+
+/* Two calls over halves of a batch add up to one call over the whole. */
+static void test_calls_add_up(void **state) {
+  (void)state;
+  const parl_objective_config c = make_config(PARL_OBJECTIVE_K25);
+  float whole[N], parts[N], d[N];
+  parl_objective_sums a = {0}, b = {0};
+  assert_ok(parl_objective(&c, N, LOGP, OLD, ADVANTAGE, ENTROPY, N, whole, d, &a));
+  assert_ok(parl_objective(&c, 2, LOGP, OLD, ADVANTAGE, ENTROPY, N, parts, d, &b));
+  assert_ok(parl_objective(&c, N - 2, LOGP + 2, OLD + 2, ADVANTAGE + 2, ENTROPY + 2, N, parts + 2,
+                           d + 2, &b));
+  assert_memory_equal(whole, parts, sizeof whole);
+  assert_memory_equal(&a, &b, sizeof a);
+  assert_close(a.n_tokens, N, 0);
+  assert_close(a.masked, 1, 0);
+  assert_close(a.ratio_max, exp(1.5), 1e-6);
+  assert_ok(parl_objective(&c, 0, NULL, NULL, NULL, NULL, N, NULL, NULL, &a));
+  assert_memory_equal(&a, &b, sizeof a);
+}
+
+static void refuse(const parl_objective_config *c, const float *logp, const float *advantage,
+                   double n_total, const char *word) {
+  float dlogp[N] = {9}, dentropy[N] = {9};
+  parl_objective_sums sums = {0};
+  const parl_objective_sums zero = {0};
+  assert_status(
+      parl_objective(c, N, logp, OLD, advantage, ENTROPY, n_total, dlogp, dentropy, &sums),
+      PARL_STATUS_EINVAL);
+  assert_non_null(strstr(parl_error_text(), word));
+  assert_close((double)dlogp[0], 9, 0);
+  assert_close((double)dentropy[0], 9, 0);
+  assert_memory_equal(&sums, &zero, sizeof sums);
+}
+
+static void test_refusals_leave_the_outputs(void **state) {
+  (void)state;
+  parl_objective_config c = make_config(PARL_OBJECTIVE_K25);
+  float bad[N];
+  memcpy(bad, LOGP, sizeof bad);
+  bad[3] = NAN;
+  refuse(&c, bad, ADVANTAGE, N, "token 3");
+  bad[3] = -INFINITY;
+  refuse(&c, bad, ADVANTAGE, N, "token 3");
+  memcpy(bad, ADVANTAGE, sizeof bad);
+  bad[4] = INFINITY;
+  refuse(&c, LOGP, bad, N, "token 4");
+  refuse(&c, LOGP, ADVANTAGE, 0, "n_total");
+  refuse(&c, LOGP, ADVANTAGE, NAN, "n_total");
+  c.alpha = 1.5;
+  refuse(&c, LOGP, ADVANTAGE, N, "alpha");
+  c = make_config(PARL_OBJECTIVE_K25);
+  c.beta = 0.9;
+  refuse(&c, LOGP, ADVANTAGE, N, "beta");
+  c = make_config(PARL_OBJECTIVE_K25);
+  c.tau = NAN;
+  refuse(&c, LOGP, ADVANTAGE, N, "tau");
+  c = make_config(PARL_OBJECTIVE_REINFORCE + 1);
+  refuse(&c, LOGP, ADVANTAGE, N, "kind");
+}
+
+/* A ratio beyond every float: masked by k25, and no statistic becomes infinite. */
+static void test_huge_ratios(void **state) {
+  (void)state;
+  const parl_objective_config c = make_config(PARL_OBJECTIVE_K25);
+  const result r = get(&c, -1, -1000, 1, 0, 1);
+  assert_close(r.sums.masked, 1, 0);
+  assert_true(isfinite(r.sums.ratio) && isfinite(r.sums.kl) && isfinite(r.sums.loss));
+  assert_close((double)r.dlogp, 2e-3 * 999, 1e-3);
+  const result lost = get(&c, -1000, -1, 1, 0, 1);
+  assert_close(lost.sums.ratio, 0, 1e-300);
+  assert_close(lost.sums.masked, 1, 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_defaults),
+      cmocka_unit_test(test_k25_by_hand),
+      cmocka_unit_test(test_k25_outside_by_hand),
+      cmocka_unit_test(test_ppo_by_hand),
+      cmocka_unit_test(test_reinforce_by_hand),
+      cmocka_unit_test(test_on_policy_gradient_is_the_advantage),
+      cmocka_unit_test(test_mask_ignores_the_sign_of_the_advantage),
+      cmocka_unit_test(test_interval_is_closed),
+      cmocka_unit_test(test_gradient_is_the_central_difference_of_the_loss),
+      cmocka_unit_test(test_tau_restores),
+      cmocka_unit_test(test_calls_add_up),
+      cmocka_unit_test(test_refusals_leave_the_outputs),
+      cmocka_unit_test(test_huge_ratios),
+  };
+  return cmocka_run_group_tests_name("objective", tests, NULL, NULL);
+}

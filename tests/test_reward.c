@@ -1,0 +1,245 @@
+/* tests/test_reward.c - each named definition by hand, its bounds, Lua terms, refusals. */
+#include <math.h>
+#include <string.h>
+
+#include "core/json.h"
+#include "core/rng.h"
+#include "parl/reward.h"
+#include "tests/support.h"
+
+enum { INSTANTIATION, CONCURRENCY, SPEED_UP, WIDTH, PARALLEL_LUA };
+enum { RETURNED, USEFUL, FINISH_LUA };
+
+static parl_reward_config make_config(int parallel, int finish) {
+  parl_reward_config c;
+  parl_config_set_defaults(&parl_reward_section, &c);
+  c.parallel = parallel;
+  c.finish = finish;
+  return c;
+}
+
+static parl_reward_terms get_terms(const parl_reward_config *c, const parl_facts *f) {
+  parl_reward *reward = NULL;
+  parl_reward_terms t = {NAN, NAN, NAN};
+  assert_ok(parl_reward_create(c, &reward));
+  assert_ok(parl_reward_get_terms(reward, f, &t));
+  parl_reward_destroy(reward);
+  return t;
+}
+
+/* 9 sub-agents in two groups (6 and 3 wide) of 16 slots; 30 sub-agent steps, the longest 4 and 2;
+ * 4 turns of one step: critical 4 + 6 = 10, total 4 + 30 = 34. */
+static parl_facts make_facts(void) {
+  return (parl_facts){.r_perf = 0.75,
+                      .critical_steps = 10,
+                      .total_steps = 34,
+                      .optimum_steps = 8,
+                      .optimum_width = 8,
+                      .turns = 4,
+                      .launches = 2,
+                      .assigned = 9,
+                      .finished = 6,
+                      .useful = 3,
+                      .max_width = 6,
+                      .cap_width = 16,
+                      .sub_steps = 30,
+                      .sub_max_steps = 6};
+}
+
+static void test_defaults(void **state) {
+  (void)state;
+  parl_reward_config c;
+  parl_config_set_defaults(&parl_reward_section, &c);
+  assert_int_equal(c.parallel, INSTANTIATION);
+  assert_int_equal(c.finish, RETURNED);
+  assert_int_equal(c.parallel_cap, 12);
+  assert_string_equal(c.perf_lua, "");
+}
+
+static void test_worked_by_hand(void **state) {
+  (void)state;
+  const parl_facts f = make_facts();
+  parl_reward_config c = make_config(INSTANTIATION, RETURNED);
+  parl_reward_terms t = get_terms(&c, &f);
+  assert_close(t.parallel, 9.0 / 12, 1e-15);
+  assert_close(t.finish, 6.0 / 9, 1e-15);
+  assert_close(t.perf, 0.75, 0);
+  c = make_config(CONCURRENCY, USEFUL);
+  t = get_terms(&c, &f);
+  assert_close(t.parallel, 30.0 / 6 / 16, 1e-15);
+  assert_close(t.finish, 3.0 / 9, 1e-15);
+  c = make_config(SPEED_UP, RETURNED);
+  assert_close(get_terms(&c, &f).parallel, 24.0 / 34, 1e-15);
+  c = make_config(WIDTH, RETURNED);
+  assert_close(get_terms(&c, &f).parallel, 6.0 / 8, 1e-15);
+}
+
+static void test_total_by_hand(void **state) {
+  (void)state;
+  const parl_reward_terms t = {.parallel = 0.5, .finish = 0.25, .perf = 0.75};
+  assert_close(parl_reward_total(&t, 0.3, 0.1), 0.15 + 0.025 + 0.75, 1e-15);
+  assert_close(parl_reward_total(&t, 0, 0), 0.75, 0);
+}
+
+static void test_saturation(void **state) {
+  (void)state;
+  parl_facts f = make_facts();
+  f.assigned = 40;
+  f.finished = 40;
+  f.max_width = 20;
+  parl_reward_config c = make_config(INSTANTIATION, RETURNED);
+  assert_close(get_terms(&c, &f).parallel, 1, 0);
+  c = make_config(WIDTH, RETURNED);
+  assert_close(get_terms(&c, &f).parallel, 1, 0);
+}
+
+/* Shaped terms of an episode that launches nothing are 0 even where a formula would divide. */
+static void test_no_assignment_earns_nothing(void **state) {
+  (void)state;
+  const parl_facts alone = {.r_perf = 0.5, .critical_steps = 9, .total_steps = 9, .cap_width = 16};
+  parl_facts odd = make_facts();
+  odd.assigned = 0;
+  for (int parallel = INSTANTIATION; parallel <= WIDTH; parallel++)
+    for (int finish = RETURNED; finish <= USEFUL; finish++) {
+      const parl_reward_config c = make_config(parallel, finish);
+      const parl_reward_terms t = get_terms(&c, &alone), u = get_terms(&c, &odd);
+      assert_close(t.parallel, 0, 0);
+      assert_close(t.finish, 0, 0);
+      assert_close(t.perf, 0.5, 0);
+      assert_close(u.parallel, 0, 0);
+      assert_close(u.finish, 0, 0);
+    }
+}
+
+static void test_empty_denominators(void **state) {
+  (void)state;
+  const parl_facts idle = {.assigned = 2, .finished = 2};
+  for (int parallel = CONCURRENCY; parallel <= WIDTH; parallel++) {
+    const parl_reward_config c = make_config(parallel, RETURNED);
+    assert_close(get_terms(&c, &idle).parallel, 0, 0);
+  }
+}
+
+/* Whatever an episode does, every built-in term lies in [0, 1]. */
+static void test_terms_are_in_the_unit_interval(void **state) {
+  (void)state;
+  for (uint64_t trial = 0; trial < 200; trial++) {
+    parl_rng_cursor rng = {.seed = 5, .stream = trial};
+    parl_facts f = {.cap_width = 16, .optimum_width = 4};
+    f.assigned = (double)parl_rng_next_below(&rng, 30);
+    f.finished = floor(f.assigned * parl_rng_next_uniform(&rng));
+    f.useful = floor(f.finished * parl_rng_next_uniform(&rng));
+    f.max_width = fmin(f.assigned, 1 + (double)parl_rng_next_below(&rng, 16));
+    f.sub_max_steps = (double)parl_rng_next_below(&rng, 9);
+    f.sub_steps = f.sub_max_steps * fmax(1, f.max_width * parl_rng_next_uniform(&rng));
+    const double turns = (double)parl_rng_next_below(&rng, 9);
+    f.critical_steps = turns + f.sub_max_steps;
+    f.total_steps = turns + f.sub_steps;
+    for (int parallel = INSTANTIATION; parallel <= WIDTH; parallel++) {
+      const parl_reward_config c = make_config(parallel, (int)(trial % 2));
+      const parl_reward_terms t = get_terms(&c, &f);
+      assert_true(t.parallel >= 0 && t.parallel <= 1);
+      assert_true(t.finish >= 0 && t.finish <= 1);
+    }
+  }
+}
+
+static void test_lua_terms(void **state) {
+  (void)state;
+  const parl_facts f = make_facts();
+  parl_reward_config c = make_config(PARALLEL_LUA, FINISH_LUA);
+  strcpy(c.parallel_lua, "max_width / cap_width");
+  strcpy(c.finish_lua, "useful / finished");
+  strcpy(c.perf_lua, "r_perf * (1 - 0.2 * critical_steps / 20)");
+  const parl_reward_terms t = get_terms(&c, &f);
+  assert_close(t.parallel, 6.0 / 16, 1e-15);
+  assert_close(t.finish, 0.5, 1e-15);
+  assert_close(t.perf, 0.75 * 0.9, 1e-15);
+}
+
+static void test_lua_refusals(void **state) {
+  (void)state;
+  const parl_facts f = make_facts();
+  parl_reward *reward = NULL;
+  parl_reward_config c = make_config(PARALLEL_LUA, RETURNED);
+  assert_status(parl_reward_create(&c, &reward), PARL_STATUS_EINVAL);
+  assert_non_null(strstr(parl_error_text(), "parallel_lua"));
+  strcpy(c.parallel_lua, "1 +");
+  assert_status(parl_reward_create(&c, &reward), PARL_STATUS_ESCRIPT);
+  assert_non_null(strstr(parl_error_text(), "parallel_lua"));
+  c = make_config(INSTANTIATION, FINISH_LUA);
+  assert_status(parl_reward_create(&c, &reward), PARL_STATUS_EINVAL);
+  assert_null(reward);
+  strcpy(c.finish_lua, "0 / 0");
+  parl_reward_terms t = {1, 2, 3};
+  assert_ok(parl_reward_create(&c, &reward));
+  assert_status(parl_reward_get_terms(reward, &f, &t), PARL_STATUS_ESCRIPT);
+  assert_non_null(strstr(parl_error_text(), "finish_lua"));
+  assert_close(t.perf, 3, 0);
+  parl_reward_destroy(reward);
+}
+
+static void test_facts_that_are_not_finite_are_refused(void **state) {
+  (void)state;
+  parl_facts f = make_facts();
+  parl_reward *reward = NULL;
+  parl_reward_terms t = {1, 2, 3};
+  const parl_reward_config c = make_config(CONCURRENCY, RETURNED);
+  assert_ok(parl_reward_create(&c, &reward));
+  f.r_perf = NAN;
+  assert_status(parl_reward_get_terms(reward, &f, &t), PARL_STATUS_EINVAL);
+  f = make_facts();
+  f.finished = INFINITY;
+  assert_status(parl_reward_get_terms(reward, &f, &t), PARL_STATUS_EINVAL);
+  f = make_facts();
+  f.cap_width = NAN;
+  assert_status(parl_reward_get_terms(reward, &f, &t), PARL_STATUS_EINVAL);
+  assert_close(t.parallel, 1, 0);
+  parl_reward_destroy(reward);
+  parl_reward_destroy(NULL);
+}
+
+static void test_choices_out_of_range_are_refused(void **state) {
+  (void)state;
+  parl_reward *reward = NULL;
+  parl_reward_config c = make_config(PARALLEL_LUA + 1, RETURNED);
+  assert_status(parl_reward_create(&c, &reward), PARL_STATUS_EINVAL);
+  c = make_config(INSTANTIATION, -1);
+  assert_status(parl_reward_create(&c, &reward), PARL_STATUS_EINVAL);
+  c = make_config(INSTANTIATION, RETURNED);
+  c.parallel_cap = 0;
+  assert_status(parl_reward_create(&c, &reward), PARL_STATUS_EINVAL);
+  assert_null(reward);
+}
+
+/* The numbers of the CHOICE lists are the enums above. */
+static void test_section_reads_names(void **state) {
+  (void)state;
+  static const char text[] = "{\"parallel\":\"width\",\"finish\":\"useful\",\"parallel_cap\":3}";
+  parl_json *json = NULL;
+  parl_reward_config c = make_config(0, 0);
+  assert_ok(parl_json_parse(text, sizeof text - 1, "test", &json));
+  assert_ok(parl_config_read(&parl_reward_section, json, "reward", &c));
+  parl_json_destroy(json);
+  assert_int_equal(c.parallel, WIDTH);
+  assert_int_equal(c.finish, USEFUL);
+  assert_int_equal(c.parallel_cap, 3);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_defaults),
+      cmocka_unit_test(test_worked_by_hand),
+      cmocka_unit_test(test_total_by_hand),
+      cmocka_unit_test(test_saturation),
+      cmocka_unit_test(test_no_assignment_earns_nothing),
+      cmocka_unit_test(test_empty_denominators),
+      cmocka_unit_test(test_terms_are_in_the_unit_interval),
+      cmocka_unit_test(test_lua_terms),
+      cmocka_unit_test(test_lua_refusals),
+      cmocka_unit_test(test_facts_that_are_not_finite_are_refused),
+      cmocka_unit_test(test_choices_out_of_range_are_refused),
+      cmocka_unit_test(test_section_reads_names),
+  };
+  return cmocka_run_group_tests_name("reward", tests, NULL, NULL);
+}

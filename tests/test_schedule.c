@@ -1,0 +1,281 @@
+/* tests/test_schedule.c - each shape by hand, end points, monotony, the closed loop, its state. */
+#include <math.h>
+#include <string.h>
+
+#include "parl/schedule.h"
+#include "tests/support.h"
+
+enum { CONSTANT, LINEAR, COSINE, EXPONENTIAL, STEP, CYCLIC, CLOSED_LOOP, LUA };
+
+static parl_schedule_config make_config(int shape, double start, double stop) {
+  parl_schedule_config c;
+  parl_config_set_defaults(&parl_lambda1_section, &c);
+  c.shape = shape;
+  c.start = start;
+  c.stop = stop;
+  return c;
+}
+
+/* One value of an open-loop schedule. */
+static double get_value(const parl_schedule_config *c, int64_t n_updates, int64_t t) {
+  parl_schedule *s = NULL;
+  double out = NAN;
+  assert_ok(parl_schedule_create(c, n_updates, &s));
+  assert_ok(parl_schedule_next(s, t, NULL, &out));
+  parl_schedule_destroy(s);
+  return out;
+}
+
+/* The default is k25 1.1's only published number: 0.1 to 0, ours over 60 % of the updates. */
+static void test_default_by_hand(void **state) {
+  (void)state;
+  parl_schedule_config c;
+  parl_config_set_defaults(&parl_lambda1_section, &c);
+  assert_close(get_value(&c, 100, 0), 0.1, 0);
+  assert_close(get_value(&c, 100, 15), 0.075, 1e-15);
+  assert_close(get_value(&c, 100, 30), 0.05, 1e-15);
+  assert_close(get_value(&c, 100, 60), 0, 0);
+  assert_close(get_value(&c, 100, 100), 0, 0);
+}
+
+/* 0.8 to 0.2 over 40 of 80 updates; the quarter, the middle, three quarters. */
+static void test_shapes_by_hand(void **state) {
+  (void)state;
+  static const struct {
+    int shape;
+    double at[5]; /* t = 0, 10, 20, 30, 40 */
+  } rows[] = {
+      {CONSTANT, {0.8, 0.8, 0.8, 0.8, 0.8}},
+      {LINEAR, {0.8, 0.65, 0.5, 0.35, 0.2}},
+      {COSINE, {0.8, 0.7121320343559643, 0.5, 0.2878679656440357, 0.2}},
+      {EXPONENTIAL, {0.8, 0.5656854249492381, 0.4, 0.2828427124746190, 0.2}},
+      {STEP, {0.8, 0.8, 0.8, 0.8, 0.2}},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    parl_schedule_config c = make_config(rows[i].shape, 0.8, 0.2);
+    c.until = 0.5;
+    for (int k = 0; k < 5; k++) assert_close(get_value(&c, 80, 10 * k), rows[i].at[k], 1e-14);
+    const double last = rows[i].shape == CONSTANT ? 0.8 : 0.2;
+    for (int64_t t = 40; t <= 80; t++) assert_close(get_value(&c, 80, t), last, 0);
+  }
+}
+
+/* Period 4 of 0.8 to 0.4: a saw tooth until u = 1, then stop. */
+static void test_cyclic_by_hand(void **state) {
+  (void)state;
+  static const double at[] = {0.8, 0.7, 0.6, 0.5, 0.8, 0.7, 0.6, 0.5, 0.8, 0.7, 0.4, 0.4};
+  parl_schedule_config c = make_config(CYCLIC, 0.8, 0.4);
+  c.period = 4;
+  c.until = 0.5;
+  for (int64_t t = 0; t < 12; t++) assert_close(get_value(&c, 20, t), at[t], 1e-15);
+}
+
+/* To 0 an exponential falls by 1e4, then is exactly 0. */
+static void test_exponential_to_zero(void **state) {
+  (void)state;
+  const parl_schedule_config c = make_config(EXPONENTIAL, 0.1, 0),
+                             flat = make_config(EXPONENTIAL, 0, 0);
+  assert_close(get_value(&c, 100, 0), 0.1, 0);
+  assert_close(get_value(&c, 100, 30), 0.1 * 1e-2, 1e-15);
+  assert_true(get_value(&c, 100, 59) > 1e-5);
+  assert_close(get_value(&c, 100, 60), 0, 0);
+  assert_close(get_value(&flat, 100, 30), 0, 0);
+}
+
+static void test_annealing_is_monotone_and_ends_at_stop(void **state) {
+  (void)state;
+  static const int shapes[] = {LINEAR, COSINE, EXPONENTIAL, STEP};
+  static const double ends[][2] = {{0.3, 0}, {0.3, 0.1}, {0.1, 0.3}, {0.1, 0.1}};
+  for (size_t i = 0; i < 4; i++)
+    for (size_t e = 0; e < 4; e++)
+      for (int64_t n = 1; n <= 37; n += 12) {
+        const parl_schedule_config c = make_config(shapes[i], ends[e][0], ends[e][1]);
+        const double low = fmin(c.start, c.stop), high = fmax(c.start, c.stop);
+        double before = c.start;
+        assert_close(get_value(&c, n, 0), c.start, 0);
+        for (int64_t t = 0; t <= n; t++) {
+          const double now = get_value(&c, n, t);
+          assert_true(now >= low - 1e-15 && now <= high + 1e-15);
+          assert_true(c.stop >= c.start ? now >= before - 1e-15 : now <= before + 1e-15);
+          before = now;
+        }
+        assert_close(before, c.stop, 0);
+      }
+}
+
+/* Only t matters: neither the number of calls nor their order moves an open-loop schedule. */
+static void test_clock_is_the_update_number(void **state) {
+  (void)state;
+  for (int shape = CONSTANT; shape <= CYCLIC; shape++) {
+    const parl_schedule_config c = make_config(shape, 0.3, 0.1);
+    parl_schedule *s = NULL;
+    double first = 0, again = 0;
+    assert_ok(parl_schedule_create(&c, 50, &s));
+    assert_ok(parl_schedule_next(s, 7, NULL, &first));
+    for (int64_t t = 50; t >= 0; t--) assert_ok(parl_schedule_next(s, t, NULL, &again));
+    for (int i = 0; i < 20; i++) assert_ok(parl_schedule_next(s, 7, NULL, &again));
+    assert_close(again, first, 0);
+    parl_schedule_destroy(s);
+  }
+}
+
+static const char *const NAMES[] = {"r_perf", "launch_rate"};
+
+static double step_loop(parl_schedule *s, int64_t t, double launch_rate) {
+  const double values[] = {0.5, launch_rate};
+  const parl_metric_view m = {2, NAMES, values};
+  double out = NAN;
+  assert_ok(parl_schedule_next(s, t, &m, &out));
+  return out;
+}
+
+/* gain 0.1, target 0.5: 0.2 + 0.1 (0.5 - 0) = 0.25, + 0.1 (0.5 - 0.8) = 0.22, unchanged on NaN,
+ * then clamped to [0, 0.3] on either side. */
+static void test_closed_loop_by_hand(void **state) {
+  (void)state;
+  parl_schedule_config c = make_config(CLOSED_LOOP, 0.3, 0);
+  c.gain = 0.1;
+  parl_schedule *s = NULL;
+  double out = NAN;
+  assert_ok(parl_schedule_create(&c, 100, &s));
+  assert_close(parl_schedule_get_state(s), 0.3, 0);
+  parl_schedule_set_state(s, 0.2);
+  assert_ok(parl_schedule_next(s, 0, NULL, &out));
+  assert_close(out, 0.2, 0);
+  assert_close(step_loop(s, 1, 0), 0.25, 1e-15);
+  assert_close(step_loop(s, 2, 0.8), 0.22, 1e-15);
+  assert_close(step_loop(s, 3, NAN), 0.22, 1e-15);
+  for (int64_t t = 4; t < 8; t++) out = step_loop(s, t, 0);
+  assert_close(out, 0.3, 0);
+  for (int64_t t = 8; t < 20; t++) out = step_loop(s, t, 1);
+  assert_close(out, 0, 0);
+  assert_close(parl_schedule_get_state(s), 0, 0);
+  parl_schedule_destroy(s);
+}
+
+/* A loop stopped after update 9 and restored goes on to the same values as one that was not. */
+static void test_state_restores(void **state) {
+  (void)state;
+  const parl_schedule_config c = make_config(CLOSED_LOOP, 0.3, 0);
+  parl_schedule *whole = NULL, *first = NULL, *second = NULL;
+  assert_ok(parl_schedule_create(&c, 40, &whole));
+  assert_ok(parl_schedule_create(&c, 40, &first));
+  assert_ok(parl_schedule_create(&c, 40, &second));
+  double expected[40];
+  for (int64_t t = 0; t < 40; t++) expected[t] = step_loop(whole, t, 0.5 + 0.5 * sin((double)t));
+  for (int64_t t = 0; t < 10; t++) step_loop(first, t, 0.5 + 0.5 * sin((double)t));
+  parl_schedule_set_state(second, parl_schedule_get_state(first));
+  for (int64_t t = 10; t < 40; t++)
+    assert_close(step_loop(second, t, 0.5 + 0.5 * sin((double)t)), expected[t], 0);
+  parl_schedule_destroy(whole);
+  parl_schedule_destroy(first);
+  parl_schedule_destroy(second);
+}
+
+static void test_closed_loop_names_the_nearest_metric(void **state) {
+  (void)state;
+  parl_schedule_config c = make_config(CLOSED_LOOP, 0.3, 0);
+  strcpy(c.metric, "launch_rat");
+  const double values[] = {0.5, INFINITY};
+  const parl_metric_view m = {2, NAMES, values};
+  parl_schedule *s = NULL;
+  double out = 7;
+  assert_ok(parl_schedule_create(&c, 10, &s));
+  assert_status(parl_schedule_next(s, 1, &m, &out), PARL_STATUS_EINVAL);
+  assert_non_null(strstr(parl_error_text(), "\"launch_rate\""));
+  assert_status(parl_schedule_next(s, 1, NULL, &out), PARL_STATUS_EINVAL);
+  parl_schedule_destroy(s);
+  strcpy(c.metric, "launch_rate");
+  assert_ok(parl_schedule_create(&c, 10, &s));
+  assert_status(parl_schedule_next(s, 1, &m, &out), PARL_STATUS_EINVAL);
+  assert_close(parl_schedule_get_state(s), 0.3, 0);
+  assert_close(out, 7, 0);
+  parl_schedule_destroy(s);
+}
+
+static void test_lua_shape(void **state) {
+  (void)state;
+  parl_schedule_config c = make_config(LUA, 0.1, 0);
+  strcpy(c.lua, "0.3 * (1 - u) + t / updates + launch_rate");
+  const double values[] = {0.5, 2};
+  const parl_metric_view m = {2, NAMES, values};
+  parl_schedule *s = NULL;
+  double out = NAN;
+  assert_ok(parl_schedule_create(&c, 100, &s));
+  assert_ok(parl_schedule_next(s, 30, &m, &out));
+  assert_close(out, 0.3 * 0.5 + 0.3 + 2, 1e-15);
+  parl_schedule_destroy(s);
+  strcpy(c.lua, "-u");
+  assert_ok(parl_schedule_create(&c, 100, &s));
+  assert_status(parl_schedule_next(s, 30, &m, &out), PARL_STATUS_ESCRIPT);
+  parl_schedule_destroy(s);
+  strcpy(c.lua, "1 / 0");
+  assert_ok(parl_schedule_create(&c, 100, &s));
+  assert_status(parl_schedule_next(s, 30, &m, &out), PARL_STATUS_ESCRIPT);
+  parl_schedule_destroy(s);
+}
+
+static void refuse(const parl_schedule_config *c, const char *word) {
+  parl_schedule *s = NULL;
+  assert_status(parl_schedule_create(c, 10, &s), PARL_STATUS_EINVAL);
+  assert_null(s);
+  assert_non_null(strstr(parl_error_text(), word));
+}
+
+static void test_refusals(void **state) {
+  (void)state;
+  parl_schedule_config c = make_config(LUA, 0.1, 0);
+  refuse(&c, "lua");
+  c = make_config(EXPONENTIAL, 0, 0.1);
+  refuse(&c, "exponential");
+  c = make_config(CLOSED_LOOP, 0.1, 0.1);
+  refuse(&c, "closed_loop");
+  c = make_config(CLOSED_LOOP, 0.1, 0);
+  c.metric[0] = '\0';
+  refuse(&c, "metric");
+  c = make_config(LINEAR, NAN, 0);
+  refuse(&c, "start");
+  c = make_config(LINEAR, 0.1, -1);
+  refuse(&c, "stop");
+  c = make_config(LINEAR, 0.1, 0);
+  c.until = 0;
+  refuse(&c, "until");
+  c = make_config(LUA + 1, 0.1, 0);
+  refuse(&c, "shape");
+  c = make_config(CLOSED_LOOP, 0.1, 0);
+  c.target = NAN;
+  refuse(&c, "target");
+}
+
+static void test_updates_out_of_range(void **state) {
+  (void)state;
+  const parl_schedule_config c = make_config(LINEAR, 0.1, 0);
+  parl_schedule *s = NULL;
+  double out = 7;
+  assert_status(parl_schedule_create(&c, -1, &s), PARL_STATUS_EINVAL);
+  assert_ok(parl_schedule_create(&c, 10, &s));
+  assert_status(parl_schedule_next(s, -1, NULL, &out), PARL_STATUS_EINVAL);
+  assert_status(parl_schedule_next(s, 11, NULL, &out), PARL_STATUS_EINVAL);
+  assert_close(out, 7, 0);
+  parl_schedule_destroy(s);
+  assert_close(get_value(&c, 0, 0), 0.1, 0);
+  parl_schedule_destroy(NULL);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_default_by_hand),
+      cmocka_unit_test(test_shapes_by_hand),
+      cmocka_unit_test(test_cyclic_by_hand),
+      cmocka_unit_test(test_exponential_to_zero),
+      cmocka_unit_test(test_annealing_is_monotone_and_ends_at_stop),
+      cmocka_unit_test(test_clock_is_the_update_number),
+      cmocka_unit_test(test_closed_loop_by_hand),
+      cmocka_unit_test(test_state_restores),
+      cmocka_unit_test(test_closed_loop_names_the_nearest_metric),
+      cmocka_unit_test(test_lua_shape),
+      cmocka_unit_test(test_refusals),
+      cmocka_unit_test(test_updates_out_of_range),
+  };
+  return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);
+}
