@@ -75,6 +75,13 @@ need-libraries:
 need-cmocka: need-libraries
 	@$(if $(CMOCKA_LIBS),:,echo "missing: cmocka (asked pkg-config); run \`make deps-test\`" >&2; exit 1)
 
+# Commands are shown in short: "cc core/arena.c". V=1 shows them whole.
+ifdef V
+say =
+else
+say = @printf '%-4s %s\n' $(1) $(2);
+endif
+
 # A change of flags rebuilds; -Werror is left out, so CI=true and plain builds share objects.
 .PHONY: FORCE
 FORCE:
@@ -103,20 +110,20 @@ $(OUT)/build_info.o: $(OUT)/build_info.c $(OUT)/flags | need-libraries
 
 $(OUT)/%.o: %.c $(OUT)/flags | need-libraries
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(WERROR) $(EXTRA) -MMD -MP -c -o $@ $<
+	$(call say,cc,$<) $(CC) $(CFLAGS) $(WERROR) $(EXTRA) -MMD -MP -c -o $@ $<
 
 $(OUT)/libparl.a: $(OBJ)
 	@rm -f $@ && $(AR) rcs $@ $^
 
 $(OUT)/parl: $(CLI_OBJ) $(OUT)/libparl.a
 	@$(if $(CLI_OBJ),:,echo "cli/ has no source yet" >&2; exit 1)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(TESTS): $(OUT)/%: $(OUT)/%.o $(SUPPORT_OBJ) $(OUT)/libparl.a | need-cmocka
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(CMOCKA_LIBS)
+	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(CMOCKA_LIBS)
 
 $(FUZZ): $(OUT)/%: $(OUT)/%.o $(OUT)/libparl.a
-	$(CC) $(subst fuzzer-no-link,fuzzer,$(LDFLAGS)) -o $@ $^ $(LDLIBS)
+	$(call say,ld,$@) $(CC) $(subst fuzzer-no-link,fuzzer,$(LDFLAGS)) -o $@ $^ $(LDLIBS)
 
 # -------------------------------------------------------------------------------------- packages
 # $(call install,lists): nothing happens, and no network is needed, when all are there. "a|b" is the first that exists.
@@ -201,7 +208,7 @@ clean: ## remove what was built
 	rm -rf build
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
-	@echo "  BUILD=release|debug|asan|tsan, OUT=folder, CI=true makes warnings errors"
+	@echo "  BUILD=release|debug|asan|tsan, OUT=folder, CI=true makes warnings errors, V=1 shows commands"
 
 -include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TEST_SRC:%.c=$(OUT)/%.d) $(SUPPORT_OBJ:.o=.d) $(FUZZ:=.d)
 .PRECIOUS: $(OUT)/%.o
