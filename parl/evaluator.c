@@ -62,26 +62,40 @@ static parl_status play(const parl_evaluation_def *def, evaluation *e, const cha
   return s;
 }
 
-static void summarize(const evaluation *e, parl_evaluation *out) {
-  *out = (parl_evaluation){.n = (int64_t)e->n};
+static parl_evaluation_means summarize(const evaluation *e) {
+  parl_evaluation_means m = {0};
+  const double share = 1.0 / (double)e->n;
+  double assigned = 0, finished = 0;
   for (size_t i = 0; i < e->n; i++) {
     const parl_facts *f = &e->jobs[i].out->facts;
-    out->r_perf += f->r_perf / (double)e->n;
-    out->critical_steps += f->critical_steps / (double)e->n;
-    out->launch_rate += (double)(f->launches > 0) / (double)e->n;
+    m.r_perf += share * f->r_perf;
+    m.success += share * f->success;
+    m.critical_steps += share * f->critical_steps;
+    m.total_steps += share * f->total_steps;
+    m.optimum_steps += share * f->optimum_steps;
+    m.last_gain_steps += share * f->last_gain_steps;
+    m.launch_rate += share * (f->launches > 0 ? 1.0 : 0.0);
+    assigned += f->assigned;
+    finished += f->finished;
   }
+  m.assigned = share * assigned;
+  m.finish_rate = finished / assigned;
+  return m;
 }
 
 static parl_status evaluate(const parl_evaluation_def *def, evaluation *e, parl_store *store,
                             int64_t run_id, parl_evaluation *out) {
+  out->n = (int64_t)e->n;
   if (def->style != NULL) {
     PARL_TRY(play(def, e, "scripted", 0, store, run_id));
-    summarize(e, out);
+    out->sampled = out->greedy = summarize(e);
     return PARL_STATUS_OK;
   }
   PARL_TRY(play(def, e, "sampled", 1.0, store, run_id));
-  summarize(e, out);
-  return play(def, e, "greedy", 0.0, store, run_id);
+  out->sampled = summarize(e);
+  PARL_TRY(play(def, e, "greedy", 0.0, store, run_id));
+  out->greedy = summarize(e);
+  return PARL_STATUS_OK;
 }
 
 static parl_status create(const parl_evaluation_def *def, evaluation *e) {

@@ -314,14 +314,17 @@ const char *parl_recipe_get_folder(const parl_recipe *recipe) {
   return recipe->folder;
 }
 
-/* Sections the warm start depends on; the rest shapes only what comes after it. */
-static bool warm_depends_on(const parl_section *s) {
-  return s == &parl_env_section || s == &parl_episode_section || s == &parl_model_section ||
-         s == &parl_warm_section || s == &parl_agents_section;
+static bool in_scope(const parl_section *s, parl_scope scope) {
+  if (s == &parl_run_section) return false;
+  if (scope == PARL_SCOPE_RUN) return true;
+  if (s == &parl_env_section || s == &parl_episode_section || s == &parl_model_section ||
+      s == &parl_warm_section)
+    return true;
+  return scope == PARL_SCOPE_BASELINE && (s == &parl_agents_section || s == &parl_eval_section);
 }
 
 parl_status parl_recipe_append_canonical(const parl_recipe *recipe, const parl_run_config *config,
-                                         const parl_env *env, bool warm_only, parl_text *out) {
+                                         const parl_env *env, parl_scope scope, parl_text *out) {
   parl_text raw = {0};
   parl_json_writer w;
   parl_json_writer_init(&w, &raw, false);
@@ -329,8 +332,7 @@ parl_status parl_recipe_append_canonical(const parl_recipe *recipe, const parl_r
   size_t n;
   const parl_recipe_section *sections = parl_recipe_get_sections(&n);
   for (size_t i = 0; i < n; i++) {
-    if (sections[i].section == &parl_run_section) continue;
-    if (warm_only && !warm_depends_on(sections[i].section)) continue;
+    if (!in_scope(sections[i].section, scope)) continue;
     parl_json_key(&w, sections[i].section->name);
     parl_config_write(sections[i].section, (const char *)config + sections[i].offset, &w);
   }

@@ -123,9 +123,17 @@ const char *parl_recipe_get_env_path(const parl_recipe *recipe);
 /* Folder of the runs: run.dir or runs/<name>. */
 const char *parl_recipe_get_folder(const parl_recipe *recipe);
 
-/* Canonical JSON of a run: all sections but what cannot change a result (run.dir, threads, n_seeds, checkpoint_every), the seed, the
- * environment's resolved parameters and script hash. `warm_only` leaves out what the warm start does not depend on. */
-parl_status parl_recipe_append_canonical(const parl_recipe *recipe, const parl_run_config *config, const parl_env *env,
-                                         bool warm_only, parl_text *out);
+/* What a canonical configuration identifies. */
+typedef enum parl_scope {
+  PARL_SCOPE_WARM,     /* the warm start: env, episode, model, warm */
+  PARL_SCOPE_BASELINE, /* an untrained or scripted policy: these and agents, eval */
+  PARL_SCOPE_RUN       /* a run: every section but run */
+} parl_scope;
+
+/* Canonical JSON of the sections in scope, the seed, the backend, the environment's resolved
+ * parameters and script hash; run.dir, threads and the like cannot change a result and are left out.
+ * Fails: ENOMEM. */
+parl_status parl_recipe_append_canonical(const parl_recipe *recipe, const parl_run_config *config,
+                                         const parl_env *env, parl_scope scope, parl_text *out);
 
 #endif

@@ -16,9 +16,9 @@
 /* --- identity --- */
 
 static parl_status get_uid(const parl_host *host, const parl_run_config *config,
-                           const parl_env *env, const char *arm, bool warm_only,
+                           const parl_env *env, const char *arm, parl_scope scope,
                            parl_text *canonical, char uid[PARL_HASH_HEX_BYTES]) {
-  PARL_TRY(parl_recipe_append_canonical(host->recipe, config, env, warm_only, canonical));
+  PARL_TRY(parl_recipe_append_canonical(host->recipe, config, env, scope, canonical));
   parl_hash h;
   parl_hash_init(&h);
   parl_hash_update(&h, parl_text_get(canonical), canonical->n);
@@ -295,9 +295,9 @@ static parl_status evaluate_final(parl_trainer *t) {
                          t->store, t->run_id, &e));
   PARL_TRY(parl_store_begin(t->store));
   parl_status s =
-      parl_store_put_metric(t->store, t->run_id, t->update, "final/launch_rate", e.launch_rate);
+      parl_store_put_metric(t->store, t->run_id, t->update, "final/launch_rate", e.sampled.launch_rate);
   if (s == PARL_STATUS_OK)
-    s = parl_store_put_metric(t->store, t->run_id, t->update, "final/r_perf", e.r_perf);
+    s = parl_store_put_metric(t->store, t->run_id, t->update, "final/r_perf", e.sampled.r_perf);
   if (s == PARL_STATUS_OK) s = parl_store_commit(t->store);
   if (s != PARL_STATUS_OK) parl_store_rollback(t->store);
   return s;
@@ -336,7 +336,7 @@ static parl_status run(parl_trainer *t, const char *canonical) {
   return put_run(t, canonical, "done", t->result->hash);
 }
 
-static parl_status open_run(parl_trainer *t, parl_text *canonical, bool warm_only) {
+static parl_status open_run(parl_trainer *t, parl_text *canonical, parl_scope scope) {
   const parl_run_config *c = t->config;
   const char *folder = parl_recipe_get_folder(t->host->recipe);
   const parl_env_options options = {.memory_bytes = (size_t)(c->env.memory_mib * 1048576.0),
@@ -344,7 +344,7 @@ static parl_status open_run(parl_trainer *t, parl_text *canonical, bool warm_onl
                                     .instructions = c->env.instructions};
   PARL_TRY(parl_env_create(parl_recipe_get_env_path(t->host->recipe),
                            parl_recipe_get_env_params(t->host->recipe), &options, &t->env));
-  PARL_TRY(get_uid(t->host, c, t->env, t->arm, warm_only, canonical, t->uid));
+  PARL_TRY(get_uid(t->host, c, t->env, t->arm, scope, canonical, t->uid));
   char path[1024];
   PARL_TRY(parl_file_join(path, sizeof path, folder, "checkpoints"));
   PARL_TRY(parl_file_make_folder(path));
@@ -398,7 +398,7 @@ parl_status parl_train(const parl_host *host, const parl_run_config *config, con
   *out = (parl_train_result){0};
   parl_trainer t = {.host = host, .config = config, .arm = arm, .workers = workers, .result = out};
   parl_text canonical = {0};
-  parl_status s = open_run(&t, &canonical, false);
+  parl_status s = open_run(&t, &canonical, PARL_SCOPE_RUN);
   memcpy(out->uid, t.uid, sizeof out->uid);
   if (s == PARL_STATUS_OK) s = is_done(&t, &out->was_done);
   if (s == PARL_STATUS_OK && !out->was_done) {
@@ -443,7 +443,7 @@ static parl_status baseline(const parl_host *host, const parl_run_config *config
       .host = host, .config = config, .arm = arm, .workers = workers, .result = &result};
   parl_text canonical = {0};
   bool done = false;
-  parl_status s = open_run(&t, &canonical, true);
+  parl_status s = open_run(&t, &canonical, PARL_SCOPE_BASELINE);
   if (s == PARL_STATUS_OK) s = is_done(&t, &done);
   if (s == PARL_STATUS_OK && !done) {
     s = play_baseline(&t, parl_text_get(&canonical), style);

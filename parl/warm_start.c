@@ -13,7 +13,14 @@
 #include "parl/rollout.h"
 #include "parl/seeds.h"
 
-enum { MAX_STYLES = PARL_ENV_MAX_STYLES, STYLE_BYTES = 64, PATH_BYTES = 1024 };
+/* The warm start has an optimizer of its own, so that arms that differ in theirs share it. */
+enum {
+  MAX_STYLES = PARL_ENV_MAX_STYLES,
+  STYLE_BYTES = 64,
+  PATH_BYTES = 1024,
+  WARM_ACCUMULATORS = 4,
+  WARM_SLICE_ROWS = 512
+};
 
 /* --- the mixture of experts --- */
 
@@ -107,18 +114,13 @@ static parl_status imitation_init(imitation *im, const parl_run_config *config, 
   if (im->jobs == NULL) return parl_fail(PARL_STATUS_ENOMEM, "warm start: no memory");
   const int longest = spec->limits.context > spec->limits.sub_context ? spec->limits.context
                                                                       : spec->limits.sub_context;
-  const parl_optimizer_config optimizer = {.lr = config->warm.lr,
-                                           .warmup = config->optimizer.warmup,
-                                           .beta1 = config->optimizer.beta1,
-                                           .beta2 = config->optimizer.beta2,
-                                           .eps = config->optimizer.eps,
-                                           .weight_decay = config->optimizer.weight_decay,
-                                           .clip = config->optimizer.clip};
+  const parl_optimizer_config optimizer = {
+      .lr = config->warm.lr, .warmup = 10, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .clip = 1.0};
   return parl_learner_create(&(parl_learner_def){.model = model,
                                                  .workers = im->workers,
                                                  .optimizer = &optimizer,
-                                                 .accumulators = (size_t)config->train.accumulators,
-                                                 .slice_rows = (size_t)config->train.slice_rows,
+                                                 .accumulators = WARM_ACCUMULATORS,
+                                                 .slice_rows = WARM_SLICE_ROWS,
                                                  .max_sequences = n * (1 + max_subs),
                                                  .longest = (size_t)longest,
                                                  .n_words = (size_t)n_words,
@@ -185,7 +187,7 @@ static parl_status imitate(const parl_host *host, const parl_run_config *config,
 parl_status parl_warm_start_path(const parl_host *host, const parl_run_config *config,
                                  const parl_env *env, char *out, size_t n) {
   parl_text canonical = {0};
-  PARL_TRY(parl_recipe_append_canonical(host->recipe, config, env, true, &canonical));
+  PARL_TRY(parl_recipe_append_canonical(host->recipe, config, env, PARL_SCOPE_WARM, &canonical));
   char hash[PARL_HASH_HEX_BYTES];
   parl_hash_bytes(parl_text_get(&canonical), canonical.n, hash);
   parl_text_deinit(&canonical);

@@ -1,0 +1,141 @@
+/* cli/cmd_eval.c - parl eval RECIPE. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "core/file.h"
+#include "core/json.h"
+#include "engine/checkpoint.h"
+#include "parl/evaluator.h"
+#include "parl/warm_start.h"
+
+typedef struct eval_state {
+  parl_recipe *recipe;
+  parl_run_config config;
+  parl_host host;
+  parl_workers *workers;
+  parl_env *env;
+  parl_model *warm, *policy, *sub_policy;
+  bool owns_sub_policy;
+} eval_state;
+
+static parl_status load_policy(const cli_args *args, eval_state *e) {
+  const bool needs_warm = args->style == NULL || e->config.agents.subs == PARL_SUBS_POLICY;
+  if (needs_warm) {
+    char folder[1024];
+    PARL_TRY(parl_file_join(folder, sizeof folder, parl_recipe_get_folder(e->recipe), "checkpoints"));
+    PARL_TRY(parl_file_make_folder(folder));
+    PARL_TRY(parl_warm_start_get(&e->host, &e->config, e->workers, &e->warm));
+  }
+  PARL_TRY(parl_sub_policy_get(&e->host, &e->config, e->env, e->warm, &e->sub_policy,
+                               &e->owns_sub_policy));
+  if (args->style != NULL) return PARL_STATUS_OK;
+  PARL_TRY(parl_model_create(&e->config.model, parl_model_get_vocab_size(e->warm),
+                             parl_model_get_backend(e->warm), &e->policy));
+  if (args->checkpoint == NULL) return parl_model_copy_weights(e->policy, e->warm);
+  return parl_checkpoint_load(args->checkpoint, e->policy, NULL,
+                              parl_env_get_spec(e->env)->vocab_hash, NULL);
+}
+
+static parl_status open_eval(const cli_args *args, eval_state *e) {
+  e->config = *parl_recipe_get_arm(e->recipe, 0);
+  e->host = (parl_host){.recipe = e->recipe, .stop = cli_catch_signals()};
+  const int64_t asked = e->config.run.threads;
+  PARL_TRY(parl_workers_create(asked > 0 ? (size_t)asked : parl_workers_count_processors(),
+                               &e->workers));
+  PARL_TRY(parl_env_create(parl_recipe_get_env_path(e->recipe),
+                           parl_recipe_get_env_params(e->recipe), &(parl_env_options){0}, &e->env));
+  return load_policy(args, e);
+}
+
+static void close_eval(eval_state *e) {
+  if (e->owns_sub_policy) parl_model_destroy(e->sub_policy);
+  parl_model_destroy(e->policy);
+  parl_model_destroy(e->warm);
+  parl_env_destroy(e->env);
+  parl_workers_destroy(e->workers);
+  parl_recipe_destroy(e->recipe);
+}
+
+static const struct {
+  const char *name;
+  size_t offset;
+} rows[] = {
+#define ROW(field) {#field, offsetof(parl_evaluation_means, field)}
+    ROW(r_perf),        ROW(success),         ROW(critical_steps), ROW(total_steps),
+    ROW(optimum_steps), ROW(last_gain_steps), ROW(launch_rate),    ROW(assigned),
+    ROW(finish_rate)
+#undef ROW
+};
+enum { N_ROWS = sizeof rows / sizeof rows[0] };
+
+static double get_row(const parl_evaluation_means *m, size_t i) {
+  return *(const double *)(const void *)((const char *)m + rows[i].offset);
+}
+
+static void write_means(parl_json_writer *w, const char *key, const parl_evaluation_means *m) {
+  parl_json_key(w, key);
+  parl_json_begin_object(w);
+  for (size_t i = 0; i < N_ROWS; i++) {
+    parl_json_key(w, rows[i].name);
+    parl_json_number(w, get_row(m, i));
+  }
+  parl_json_end_object(w);
+}
+
+static void print_evaluation(const cli_args *args, const parl_evaluation *e) {
+  if (!args->json) {
+    printf("%-16s %10s %10s   (%lld held-out tasks)\n", "mean of", args->style ? "scripted" : "sampled",
+           "greedy", (long long)e->n);
+    for (size_t i = 0; i < N_ROWS; i++)
+      printf("%-16s %10.4f %10.4f\n", rows[i].name, get_row(&e->sampled, i), get_row(&e->greedy, i));
+    return;
+  }
+  parl_text text = {0};
+  parl_json_writer w;
+  parl_json_writer_init(&w, &text, false);
+  parl_json_begin_object(&w);
+  parl_json_key(&w, "tasks");
+  parl_json_integer(&w, e->n);
+  write_means(&w, "sampled", &e->sampled);
+  write_means(&w, "greedy", &e->greedy);
+  parl_json_end_object(&w);
+  puts(parl_text_get(&text));
+  parl_text_deinit(&text);
+}
+
+int cmd_eval(const cli_args *args) {
+  if (!cli_need_operands(args, 1)) return CLI_USAGE;
+  if (args->style && args->checkpoint)
+    return cli_usage("--style and --checkpoint exclude each other");
+  eval_state e = {0};
+  parl_status s = parl_recipe_load(args->operands[0], args->sets, args->n_sets, cli_get_datadir(),
+                                   &e.recipe);
+  if (s != PARL_STATUS_OK) return cli_fail(s);
+  long tasks = (long)parl_recipe_get_arm(e.recipe, 0)->eval.tasks;
+  if (args->tasks) {
+    char *end;
+    tasks = strtol(args->tasks, &end, 10);
+    if (*end != '\0' || end == args->tasks || tasks < 1 || tasks > 1000000) {
+      parl_recipe_destroy(e.recipe);
+      return cli_usage("--tasks %s: a whole number from 1 to 1000000", args->tasks);
+    }
+  }
+  parl_evaluation result = {0};
+  s = open_eval(args, &e);
+  if (s == PARL_STATUS_OK)
+    s = parl_evaluate(&(parl_evaluation_def){.host = &e.host,
+                                             .config = &e.config,
+                                             .policy = e.policy,
+                                             .style = args->style,
+                                             .sub_policy = e.sub_policy,
+                                             .label = "eval",
+                                             .n_tasks = (size_t)tasks,
+                                             .workers = e.workers},
+                      NULL, 0, &result);
+  if (s == PARL_STATUS_OK) print_evaluation(args, &result);
+  close_eval(&e);
+  return s == PARL_STATUS_OK ? CLI_DONE : cli_fail(s);
+}

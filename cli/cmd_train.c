@@ -1,0 +1,128 @@
+/* cli/cmd_train.c - parl train RECIPE. */
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "cli/cli.h"
+#include "core/json.h"
+#include "experiments/experiment.h"
+#include "experiments/report.h"
+
+/* Progress of all runs as one line. Units: warm-start steps and updates. */
+typedef struct meter {
+  pthread_mutex_t mutex;
+  bool interactive;
+  double start_s, last_print_s;
+  int64_t done, total;
+} meter;
+
+static double now_s(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int64_t count_units(const parl_recipe *recipe) {
+  int64_t total = 0;
+  for (size_t a = 0; a < parl_recipe_get_n_arms(recipe); a++) {
+    const parl_run_config *c = parl_recipe_get_arm(recipe, a);
+    total += c->run.n_seeds * (c->train.updates + (a == 0 ? c->warm.steps : 0));
+  }
+  return total;
+}
+
+static void print_meter(meter *m, const parl_progress *p, double now) {
+  const double share = m->total > 0 ? (double)m->done / (double)m->total : 1.0;
+  const double eta = share > 0 ? (now - m->start_s) * (1 - share) / share : 0;
+  char run[96] = "", numbers[96] = "";
+  snprintf(run, sizeof run, "%s%s seed %lld %lld/%lld", p->arm, p->arm[0] ? "" : p->phase,
+           (long long)p->seed, (long long)p->done, (long long)p->n);
+  if (!isnan(p->r_perf))
+    snprintf(numbers, sizeof numbers, "  r_perf %.3f  critical %.1f  launch %.0f%%", p->r_perf,
+             p->critical_steps, 100 * p->launch_rate);
+  fprintf(stderr, "%s%3.0f%%  %d:%02d left  %s%s%s", m->interactive ? "\r\033[K" : "",
+          100 * (share < 1 ? share : 1), (int)eta / 60, (int)eta % 60, run, numbers,
+          m->interactive ? "" : "\n");
+  fflush(stderr);
+}
+
+static void on_progress(void *context, const parl_progress *p) {
+  meter *m = context;
+  pthread_mutex_lock(&m->mutex);
+  m->done++;
+  const double now = now_s();
+  if (now - m->last_print_s >= (m->interactive ? 0.25 : 5.0)) {
+    m->last_print_s = now;
+    print_meter(m, p, now);
+  }
+  pthread_mutex_unlock(&m->mutex);
+}
+
+static void print_json(const parl_experiment_result *r, const char *folder) {
+  parl_text text = {0};
+  parl_json_writer w;
+  parl_json_writer_init(&w, &text, false);
+  parl_json_begin_object(&w);
+  parl_json_key(&w, "uid");
+  parl_json_string(&w, r->uid);
+  parl_json_key(&w, "hash");
+  parl_json_string(&w, r->hash);
+  parl_json_key(&w, "updates");
+  parl_json_integer(&w, r->updates);
+  parl_json_key(&w, "train_tokens_per_s");
+  parl_json_number(&w, r->train_tokens_per_s);
+  parl_json_key(&w, "decode_tokens_per_s");
+  parl_json_number(&w, r->decode_tokens_per_s);
+  parl_json_key(&w, "wall_s");
+  parl_json_number(&w, r->wall_s);
+  parl_json_key(&w, "runs");
+  parl_json_integer(&w, (int64_t)r->n_runs);
+  parl_json_key(&w, "run");
+  parl_json_string(&w, folder);
+  parl_json_end_object(&w);
+  puts(parl_text_get(&text));
+  parl_text_deinit(&text);
+}
+
+static parl_status train(const cli_args *args, const parl_recipe *recipe, meter *m) {
+  parl_log log;
+  parl_log_init(&log, args->quiet ? NULL : cli_log_sink, NULL, PARL_LOG_INFO);
+  const parl_host host = {.recipe = recipe,
+                          .log = &log,
+                          .stop = cli_catch_signals(),
+                          .progress = args->quiet ? NULL : on_progress,
+                          .context = m};
+  parl_experiment_result result;
+  parl_status s = parl_experiment_run(&host, &result);
+  if (m->interactive && !args->quiet) fprintf(stderr, "\r\033[K");
+  parl_text table = {0};
+  const char *folder = parl_recipe_get_folder(recipe);
+  if (s == PARL_STATUS_OK) s = parl_report_write(folder, &table);
+  if (s == PARL_STATUS_OK && args->json) print_json(&result, folder);
+  if (s == PARL_STATUS_OK && !args->json) {
+    fputs(parl_text_get(&table), stdout);
+    printf("\nhash %.16s  %zu runs (%zu were done before)  %.0f s  train %.0f tokens/s  decode %.0f tokens/s\n",
+           result.hash, result.n_runs, result.n_done_before, result.wall_s,
+           result.train_tokens_per_s, result.decode_tokens_per_s);
+    printf("report: %s/report.html\n", folder);
+  }
+  parl_text_deinit(&table);
+  parl_log_deinit(&log);
+  return s;
+}
+
+int cmd_train(const cli_args *args) {
+  if (!cli_need_operands(args, 1)) return CLI_USAGE;
+  parl_recipe *recipe;
+  parl_status s =
+      parl_recipe_load(args->operands[0], args->sets, args->n_sets, cli_get_datadir(), &recipe);
+  if (s != PARL_STATUS_OK) return cli_fail(s);
+  meter m = {.mutex = PTHREAD_MUTEX_INITIALIZER,
+             .interactive = cli_is_interactive(),
+             .start_s = now_s(),
+             .total = count_units(recipe)};
+  s = train(args, recipe, &m);
+  parl_recipe_destroy(recipe);
+  return s == PARL_STATUS_OK ? CLI_DONE : cli_fail(s);
+}
