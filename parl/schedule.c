@@ -31,7 +31,7 @@ struct parl_schedule {
 static parl_status check(const parl_schedule_config *c) {
   PARL_REQUIRE(c->shape >= 0 && c->shape < N_SHAPES);
   PARL_REQUIRE(isfinite(c->start) && c->start >= 0 && isfinite(c->stop) && c->stop >= 0);
-  PARL_REQUIRE(c->until > 0 && c->until <= 1);
+  PARL_REQUIRE(c->over > 0 && c->over <= 1);
   PARL_REQUIRE(c->period >= 1);
   if (c->shape == EXPONENTIAL && c->start == 0 && c->stop > 0)
     return parl_fail(PARL_STATUS_EINVAL,
@@ -79,7 +79,7 @@ void parl_schedule_destroy(parl_schedule *schedule) {
 /* Share of the anneal that is over. */
 static double get_progress(const parl_schedule *s, int64_t t) {
   if (t == 0) return 0;
-  const double u = (double)t / (s->config.until * (double)s->n_updates);
+  const double u = (double)t / (s->config.over * (double)s->n_updates);
   return u < 1 ? u : 1;
 }
 

@@ -7,7 +7,7 @@
 #include "core/config.h"
 #include "core/status.h"
 
-/* With u = min(1, t / (until * updates)), u = 0 at t = 0:
+/* With u = min(1, t / (over * updates)), u = 0 at t = 0:
  *   constant:    start
  *   linear:      start + (stop - start) u
  *   cosine:      stop + (start - stop)(1 + cos(pi u)) / 2
@@ -23,7 +23,7 @@
          "form of the schedule")                                                          \
   REAL(start, 0.1, 0.0, 1000.0, "1", "value at update 0")                                 \
   REAL(stop, 0.0, 0.0, 1000.0, "1", "value once annealed")                                \
-  REAL(until, 0.6, 0.001, 1.0, "of the updates", "when the anneal is over")               \
+  REAL(over,  0.6, 0.001, 1.0, "of the updates", "share of the updates that the anneal takes")               \
   INT(period, 50, 1, 1000000, "updates", "cycle length of cyclic")                        \
   TEXT(metric, "launch_rate", "metric that closed_loop holds at target")                  \
   REAL(target, 0.5, -1e6, 1e6, "of the metric", "set point of closed_loop")               \

@@ -53,7 +53,7 @@ static void test_shapes_by_hand(void **state) {
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     parl_schedule_config c = make_config(rows[i].shape, 0.8, 0.2);
-    c.until = 0.5;
+    c.over = 0.5;
     for (int k = 0; k < 5; k++) assert_close(get_value(&c, 80, 10 * k), rows[i].at[k], 1e-14);
     const double last = rows[i].shape == CONSTANT ? 0.8 : 0.2;
     for (int64_t t = 40; t <= 80; t++) assert_close(get_value(&c, 80, t), last, 0);
@@ -66,7 +66,7 @@ static void test_cyclic_by_hand(void **state) {
   static const double at[] = {0.8, 0.7, 0.6, 0.5, 0.8, 0.7, 0.6, 0.5, 0.8, 0.7, 0.4, 0.4};
   parl_schedule_config c = make_config(CYCLIC, 0.8, 0.4);
   c.period = 4;
-  c.until = 0.5;
+  c.over = 0.5;
   for (int64_t t = 0; t < 12; t++) assert_close(get_value(&c, 20, t), at[t], 1e-15);
 }
 
@@ -238,8 +238,8 @@ static void test_refusals(void **state) {
   c = make_config(LINEAR, 0.1, -1);
   refuse(&c, "stop");
   c = make_config(LINEAR, 0.1, 0);
-  c.until = 0;
-  refuse(&c, "until");
+  c.over = 0;
+  refuse(&c, "over");
   c = make_config(LUA + 1, 0.1, 0);
   refuse(&c, "shape");
   c = make_config(CLOSED_LOOP, 0.1, 0);

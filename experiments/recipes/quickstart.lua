@@ -18,8 +18,8 @@ return {
   arms = {
     {
       name = "annealed",
-      lambda1 = { shape = "linear", start = 0.3, stop = 0.0, ["until"] = 0.6 },
-      lambda2 = { shape = "linear", start = 0.3, stop = 0.0, ["until"] = 0.6 },
+      lambda1 = { shape = "linear", start = 0.3, stop = 0.0, over = 0.6 },
+      lambda2 = { shape = "linear", start = 0.3, stop = 0.0, over = 0.6 },
     },
     {
       name = "no_shaping",
