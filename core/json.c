@@ -235,3 +235,7 @@ void parl_json_remove(parl_json *object, const char *key) {
   cJSON *member = find_member(node, key, strlen(key));
   if (member != NULL) cJSON_Delete(cJSON_DetachItemViaPointer(node, member));
 }
+
+const char *parl_json_library_version(void) {
+  return cJSON_Version();
+}

@@ -116,4 +116,7 @@ void parl_json_null(parl_json_writer *w);
 /* Inserts text that is one JSON value already; not checked. */
 void parl_json_raw(parl_json_writer *w, const char *json);
 
+/* Version of the library inside, borrowed. */
+const char *parl_json_library_version(void);
+
 #endif

@@ -28,11 +28,17 @@ typedef struct parl_rng_cursor {
   uint64_t seed, stream, index;
 } parl_rng_cursor;
 
+/* 64 random bits; one draw. */
 uint64_t parl_rng_next(parl_rng_cursor *cursor);
+
+/* Uniform in [0, 1), 53 bits; one draw. */
 double parl_rng_next_uniform(parl_rng_cursor *cursor);
-/* Uniform integer in [0, n), n >= 1, without modulo bias (Lemire 2019). */
+
+/* Uniform integer in [0, n), n >= 1, without modulo bias; one draw, seldom more.
+ * Source: Lemire 2019, algorithm 5. */
 uint64_t parl_rng_next_below(parl_rng_cursor *cursor, uint64_t n);
-/* Standard normal (Box-Muller; two draws). */
+
+/* Standard normal; two draws. Source: Box & Muller 1958, the cosine half. */
 double parl_rng_next_normal(parl_rng_cursor *cursor);
 
 #endif

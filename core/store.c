@@ -301,3 +301,7 @@ void parl_store_rollback(parl_store *store) {
   if (!sqlite3_get_autocommit(store->db))
     (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL); /* what fails is undone at close */
 }
+
+const char *parl_store_sqlite_version(void) {
+  return sqlite3_libversion();
+}

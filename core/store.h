@@ -122,4 +122,7 @@ parl_status parl_store_visit_episodes(parl_store *store, int64_t run_id,
 parl_status parl_store_visit_checkpoints(parl_store *store, int64_t run_id,
                                          parl_store_checkpoint_visitor visit, void *context);
 
+/* Version of the library inside, borrowed. */
+const char *parl_store_sqlite_version(void);
+
 #endif

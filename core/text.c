@@ -2,18 +2,19 @@
 #include "core/text.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Room for `extra` more bytes and the NUL; sticky on failure. */
 static int reserve(parl_text *t, size_t extra) {
   if (t->failed) return 0;
-  size_t need;
-  if (__builtin_add_overflow(t->n, extra, &need) ||
-      __builtin_add_overflow(need, (size_t)1, &need)) {
+  if (extra >= SIZE_MAX / 4 || t->n >= SIZE_MAX / 4) { /* nor may doubling overflow */
     t->failed = 1;
     return 0;
   }
+  const size_t need = t->n + extra + 1;
   if (need <= t->capacity) return 1;
   size_t capacity = t->capacity ? t->capacity : 128;
   while (capacity < need) capacity *= 2;
@@ -43,6 +44,7 @@ void parl_text_appendf(parl_text *t, const char *format, ...) {
   va_start(args, format);
   const int n = vsnprintf(NULL, 0, format, args);
   va_end(args);
+  if (n < 0) t->failed = 1; /* more than INT_MAX bytes */
   if (n < 0 || !reserve(t, (size_t)n)) return;
   va_start(args, format);
   vsnprintf(t->bytes + t->n, (size_t)n + 1, format, args);
