@@ -3,6 +3,7 @@
 
 #include <gsl/gsl_sort.h>
 #include <gsl/gsl_statistics_double.h>
+#include <gsl/gsl_version.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,4 +140,8 @@ parl_status parl_probability_of_improvement(const double *a, size_t na, const do
   PARL_TRY(check(b, nb, "the second arm"));
   sample s = {.a = a, .b = b, .n_a = na, .n_b = nb, .n_strata = 1};
   return summarize(&s, get_improvement, seed, PARL_BOOTSTRAP_REPLICATES, out);
+}
+
+const char *parl_statistics_gsl_version(void) {
+  return gsl_version;
 }

@@ -35,4 +35,7 @@ parl_status parl_summarize_paired(const double *a, const double *b, size_t n, ui
 parl_status parl_probability_of_improvement(const double *a, size_t na, const double *b, size_t nb,
                                             uint64_t seed, parl_summary *out);
 
+/* Version of the library inside, borrowed. */
+const char *parl_statistics_gsl_version(void);
+
 #endif

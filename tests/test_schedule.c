@@ -205,6 +205,9 @@ static void test_lua_shape(void **state) {
   assert_ok(parl_schedule_next(s, 30, &m, &out));
   assert_close(out, 0.3 * 0.5 + 0.3 + 2, 1e-15);
   parl_schedule_destroy(s);
+  strcpy(c.lua, "u");
+  assert_close(get_value(&c, 100, 60), 1, 0);
+  assert_close(get_value(&c, 100, 90), 1, 0);
   strcpy(c.lua, "-u");
   assert_ok(parl_schedule_create(&c, 100, &s));
   assert_status(parl_schedule_next(s, 30, &m, &out), PARL_STATUS_ESCRIPT);
