@@ -226,7 +226,7 @@ static parl_status read_members(const parl_section *section, const parl_json *ob
 parl_status parl_config_read(const parl_section *section, const parl_json *object, const char *path,
                              void *config) {
   if (parl_json_get_type(object) != PARL_JSON_OBJECT)
-    return parl_fail(PARL_STATUS_EINVAL, "%s: an object of fields is due, not a %s", path,
+    return parl_fail(PARL_STATUS_EINVAL, "%s: an object of fields is due, not the type %s", path,
                      parl_json_type_name(parl_json_get_type(object)));
   PARL_TRY(read_members(section, object, path, NULL));
   return read_members(section, object, path, config);

@@ -190,7 +190,7 @@ parl_status parl_json_set_path(parl_json *root, const char *path, const char *va
   cJSON *parent = walk(parl_json_to_node(root), path, &rest);
   if (!cJSON_IsObject(parent)) {
     const parl_json_type type = parl_json_get_type(parl_json_from_node(parent));
-    return parl_fail(PARL_STATUS_EINVAL, "%.*s is a %s and takes no member \"%s\"",
+    return parl_fail(PARL_STATUS_EINVAL, "\"%.*s\" is of type %s and takes no member \"%s\"",
                      (int)(rest > path ? rest - path - 1 : 0), path, parl_json_type_name(type),
                      rest);
   }
