@@ -18,16 +18,16 @@
  *                [min(start, stop), max(start, stop)]; begins at start, moves from update 1 on;
  *                a metric that is NaN (undefined in this update) leaves it where it is
  *   lua:         expression of t, updates, u and the metrics */
-#define PARL_SCHEDULE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                               \
-  CHOICE(shape, linear, "constant|linear|cosine|exponential|step|cyclic|closed_loop|lua", \
-         "form of the schedule")                                                          \
-  REAL(start, 0.1, 0.0, 1000.0, "1", "value at update 0")                                 \
-  REAL(stop, 0.0, 0.0, 1000.0, "1", "value once annealed")                                \
-  REAL(over,  0.6, 0.001, 1.0, "of the updates", "share of the updates that the anneal takes")               \
-  INT(period, 50, 1, 1000000, "updates", "cycle length of cyclic")                        \
-  TEXT(metric, "launch_rate", "metric that closed_loop holds at target")                  \
-  REAL(target, 0.5, -1e6, 1e6, "of the metric", "set point of closed_loop")               \
-  REAL(gain, 0.01, -1e3, 1e3, "1", "integral gain of closed_loop, per update")            \
+#define PARL_SCHEDULE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                  \
+  CHOICE(shape, linear, "constant|linear|cosine|exponential|step|cyclic|closed_loop|lua",    \
+         "form of the schedule")                                                             \
+  REAL(start, 0.1, 0.0, 1000.0, "1", "value at update 0")                                    \
+  REAL(stop, 0.0, 0.0, 1000.0, "1", "value once annealed")                                   \
+  REAL(over, 0.6, 0.001, 1.0, "of the updates", "how much of the training the anneal takes") \
+  INT(period, 50, 1, 1000000, "updates", "cycle length of cyclic")                           \
+  TEXT(metric, "launch_rate", "metric that closed_loop holds at target")                     \
+  REAL(target, 0.5, -1e6, 1e6, "of the metric", "set point of closed_loop")                  \
+  REAL(gain, 0.01, -1e3, 1e3, "1", "integral gain of closed_loop, per update")               \
   TEXT(lua, "", "Lua expression when shape = \"lua\"")
 PARL_CONFIG_STRUCT(parl_schedule_config, PARL_SCHEDULE_FIELDS);
 extern const parl_section parl_lambda1_section; /* key "lambda1", weight of r_parallel */
