@@ -136,15 +136,20 @@ static void add_sums(parl_objective_sums *to, const parl_objective_sums *from) {
   to->entropy += from->entropy;
 }
 
-parl_status parl_learner_step(parl_learner *learner, parl_learner_info *info) {
+parl_status parl_learner_gradient(parl_learner *learner, parl_learner_info *info, float **grads) {
   const parl_batch *b = learner->batch;
   *info = (parl_learner_info){.n_rows = b->n_rows};
-  if (b->n_outputs == 0) return PARL_STATUS_OK;
-  float *grads;
-  PARL_TRY(parl_train_step_run(learner->step, b->slices, b->n_slices, slice_loss, learner, &grads));
+  PARL_TRY(parl_train_step_run(learner->step, b->slices, b->n_slices, slice_loss, learner, grads));
   for (size_t i = 0; i < b->n_slices; i++) {
     add_sums(&info->sums, &learner->sums[i]);
     info->logp_gap += learner->gaps[i];
   }
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_learner_step(parl_learner *learner, parl_learner_info *info) {
+  float *grads;
+  PARL_TRY(parl_learner_gradient(learner, info, &grads));
+  if (learner->batch->n_outputs == 0) return PARL_STATUS_OK;
   return parl_optimizer_step(learner->optimizer, learner->model, grads, &info->optimizer);
 }

@@ -32,6 +32,9 @@ void parl_learner_destroy(parl_learner *learner);
 /* The batch to fill: reset, add, then step. Borrowed. */
 parl_batch *parl_learner_get_batch(parl_learner *learner);
 parl_optimizer *parl_learner_get_optimizer(parl_learner *learner);
+/* Loss and gradient of the batch without a step: *grads [n_params], borrowed, valid until the next call. Fails: EINVAL if
+ * a log-probability or gradient is not finite. */
+parl_status parl_learner_gradient(parl_learner *learner, parl_learner_info *info, float **grads);
 /* One step on the batch; without a single choice in it nothing happens and info is zero. Fails: EINVAL if a loss or
  * gradient is not finite; the weights are untouched then. */
 parl_status parl_learner_step(parl_learner *learner, parl_learner_info *info);

@@ -1,0 +1,56 @@
+/* tests/rollout_support.h - a recipe, a model and a rollout on tests/envs/count.lua, for tests of parl/. */
+#ifndef PARL_TESTS_ROLLOUT_SUPPORT_H
+#define PARL_TESTS_ROLLOUT_SUPPORT_H
+#include "core/workers.h"
+#include "parl/rollout.h"
+#include "parl/seeds.h"
+#include "tests/support.h"
+
+#define COUNT_ENV "tests/envs/count.lua"
+
+static inline parl_run_config count_config(void) {
+  parl_run_config c;
+  size_t n;
+  const parl_recipe_section *s = parl_recipe_get_sections(&n);
+  for (size_t i = 0; i < n; i++)
+    parl_config_set_defaults(s[i].section, (char *)&c + s[i].offset);
+  c.model = (parl_model_config){.n_layers = 2,
+                                .d_model = 16,
+                                .n_heads = 2,
+                                .n_kv_heads = 1,
+                                .head_dim = 8,
+                                .d_ff = 24,
+                                .max_context = 128,
+                                .rope_theta = 10000,
+                                .norm_eps = 1e-5,
+                                .init_std = 0.3};
+  c.episode.budget_factor = 0;
+  return c;
+}
+
+/* A model for the vocabulary of an environment, with random weights. */
+static inline parl_model *count_model(const parl_run_config *c, int n_tokens, const char *backend,
+                                      uint64_t seed) {
+  const parl_backend *b;
+  parl_model *m = NULL;
+  assert_ok(parl_backend_find(backend, &b));
+  assert_ok(parl_model_create(&c->model, (size_t)n_tokens, b, &m));
+  parl_model_init_weights(m, seed);
+  return m;
+}
+
+static inline int count_n_tokens(void) {
+  parl_env *env = NULL;
+  assert_ok(parl_env_create(COUNT_ENV, NULL, &(parl_env_options){0}, &env));
+  const int n = parl_env_get_spec(env)->n_tokens;
+  parl_env_destroy(env);
+  return n;
+}
+
+static inline parl_json *count_params(const char *text) {
+  parl_json *params = NULL;
+  assert_ok(parl_json_parse(text, strlen(text), "params", &params));
+  return params;
+}
+
+#endif

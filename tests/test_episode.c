@@ -1,0 +1,244 @@
+/* tests/test_episode.c - episodes worked by hand: steps, budget, facts, isolation of results from slots. */
+#include "tests/rollout_support.h"
+
+typedef struct fixture {
+  parl_run_config config;
+  parl_workers *workers;
+  parl_trajectories *set;
+  parl_rollout *rollout;
+} fixture;
+
+static void open_fixture(fixture *f, size_t n, const char *params, const parl_model *policy,
+                         const parl_model *subs, size_t threads, size_t slots) {
+  parl_json *json = params ? count_params(params) : NULL;
+  assert_ok(parl_workers_create(threads, &f->workers));
+  assert_ok(parl_trajectories_create(n, 96, 8, 48, 1, &f->set));
+  assert_ok(parl_rollout_create(&(parl_rollout_def){.env_path = COUNT_ENV,
+                                                    .env_params = json,
+                                                    .config = &f->config,
+                                                    .policy = policy,
+                                                    .sub_policy = subs,
+                                                    .reliability = f->config.agents.reliability,
+                                                    .n_slots = slots,
+                                                    .workers = f->workers},
+                                &f->rollout));
+  parl_json_destroy(json);
+}
+
+static void close_fixture(fixture *f) {
+  parl_rollout_destroy(f->rollout);
+  parl_trajectories_destroy(f->set);
+  parl_workers_destroy(f->workers);
+}
+
+static const parl_facts *play(fixture *f, const char *style) {
+  const parl_job job = {1, 2, style, 0, parl_trajectories_get(f->set, 0)};
+  assert_ok(parl_rollout_run(f->rollout, &job, 1, NULL));
+  assert_false(job.out->failed);
+  return &job.out->facts;
+}
+
+/* create (1) + launch (1 + max(1,3,2) = 4) + work (1) + work (1) = 7 critical; total 1 + 1+6 + 2 = 10.
+ * Numbers 1, 3, 2 of 4 are done by the group, 4 is not finished by two calls: r_perf 3/4. */
+static void test_hand_worked_episode(void **state) {
+  (void)state;
+  fixture f = {.config = count_config()};
+  open_fixture(&f, 1, NULL, NULL, NULL, 1, 1);
+  const parl_facts *facts = play(&f, "hand");
+  assert_int_equal(facts->end, PARL_END_FINISH);
+  assert_close(facts->critical_steps, 7, 0);
+  assert_close(facts->total_steps, 10, 0);
+  assert_close(facts->r_perf, 0.75, 1e-12);
+  assert_close(facts->success, 0, 0);
+  assert_close(facts->assigned, 3, 0);
+  assert_close(facts->finished, 3, 0);
+  assert_close(facts->useful, 3, 0);
+  assert_close(facts->launches, 1, 0);
+  assert_close(facts->max_width, 3, 0);
+  assert_close(facts->created, 1, 0);
+  assert_close(facts->sub_steps, 6, 0);
+  assert_close(facts->sub_max_steps, 3, 0);
+  assert_close(facts->last_gain_steps, 5, 0); /* when the group came back */
+  assert_close(facts->turns, 5, 0);
+  assert_close(facts->optimum_steps, 6, 0); /* min(10, 2 + 4) */
+  close_fixture(&f);
+}
+
+static void test_serial_and_wide(void **state) {
+  (void)state;
+  fixture f = {.config = count_config()};
+  open_fixture(&f, 1, NULL, NULL, NULL, 1, 1);
+  const parl_facts serial = *play(&f, "serial");
+  assert_close(serial.critical_steps, 10, 0);
+  assert_close(serial.total_steps, 10, 0);
+  assert_close(serial.r_perf, 1, 0);
+  const parl_facts wide = *play(&f, "wide");
+  assert_close(wide.critical_steps, 6, 0); /* the optimum */
+  assert_close(wide.total_steps, 12, 0);
+  assert_close(wide.success, 1, 0);
+  close_fixture(&f);
+}
+
+/* Budget 3: create 1, launch 1, so one step is left for each sub-agent: only number 1 gets done, and the next
+ * step is refused. */
+static void test_budget_bounds_a_group(void **state) {
+  (void)state;
+  fixture f = {.config = count_config()};
+  f.config.episode.budget_steps = 3;
+  open_fixture(&f, 1, NULL, NULL, NULL, 1, 1);
+  const parl_facts *facts = play(&f, "hand");
+  assert_int_equal(facts->end, PARL_END_BUDGET);
+  assert_close(facts->critical_steps, 3, 0);
+  assert_close(facts->total_steps, 5, 0);
+  assert_close(facts->r_perf, 0.25, 1e-12);
+  assert_close(facts->finished, 1, 0);
+  assert_close(facts->useful, 1, 0);
+  close_fixture(&f);
+}
+
+/* The same budget in total steps: 1 + 1 leave 1 step, a third of which is none for each of three. */
+static void test_total_budget_is_shared(void **state) {
+  (void)state;
+  fixture f = {.config = count_config()};
+  f.config.episode.budget_steps = 3;
+  f.config.episode.budget_counts = PARL_BUDGET_TOTAL;
+  open_fixture(&f, 1, NULL, NULL, NULL, 1, 1);
+  const parl_facts *facts = play(&f, "hand");
+  assert_close(facts->total_steps, 3, 0); /* create, launch, one call of work(4) */
+  assert_close(facts->finished, 0, 0);
+  assert_close(facts->r_perf, 0, 0);
+  close_fixture(&f);
+}
+
+static void test_unreliable_sub_agents_waste_their_steps(void **state) {
+  (void)state;
+  fixture f = {.config = count_config()};
+  f.config.agents.reliability = 0;
+  open_fixture(&f, 1, NULL, NULL, NULL, 1, 1);
+  const parl_facts *facts = play(&f, "hand");
+  assert_close(facts->finished, 0, 0);
+  assert_close(facts->critical_steps, 1 + 1 + 8 + 2, 0); /* sub_steps = 8 */
+  assert_close(facts->r_perf, 0, 0);
+  close_fixture(&f);
+}
+
+static void test_recorded_sequences(void **state) {
+  (void)state;
+  fixture f = {.config = count_config()};
+  open_fixture(&f, 1, NULL, NULL, NULL, 1, 1);
+  play(&f, "hand");
+  const parl_trajectory *t = parl_trajectories_get(f.set, 0);
+  assert_int_equal(t->n_subs, 3);
+  assert_int_equal(t->main.tokens[0], PARL_TOKEN_BOS);
+  assert_int_equal(t->subs[1].tokens[0], PARL_TOKEN_SUB);
+  const parl_sequence *s = &t->main;
+  assert_true(s->n_choices > 0);
+  for (int k = 0; k < s->n_choices; k++) {
+    const int32_t token = s->tokens[s->at[k]];
+    assert_true(s->at[k] >= 1 && s->at[k] < s->n_tokens);
+    assert_true(s->masks[k] >> token & 1); /* the vocabulary has fewer than 64 tokens */
+    assert_true(__builtin_popcountll(s->masks[k]) > 1);
+    assert_true(k == 0 || s->at[k] > s->at[k - 1]);
+  }
+  close_fixture(&f);
+}
+
+enum { MANY = 40 };
+
+/* All facts, tokens and log-probabilities of MANY sampled episodes as one number. */
+static uint64_t play_many(size_t threads, size_t slots, uint64_t seed) {
+  fixture f = {.config = count_config()};
+  f.config.episode.budget_factor = 3.0;
+  const int n_tokens = count_n_tokens();
+  parl_model *policy = count_model(&f.config, n_tokens, "cpu", seed);
+  parl_model *subs = count_model(&f.config, n_tokens, "cpu", seed + 1);
+  open_fixture(&f, MANY, NULL, policy, subs, threads, slots);
+  parl_job jobs[MANY];
+  for (size_t i = 0; i < MANY; i++)
+    jobs[i] = (parl_job){i, 100 + i, NULL, 1.0, parl_trajectories_get(f.set, i)};
+  assert_ok(parl_rollout_run(f.rollout, jobs, MANY, NULL));
+  uint64_t hash = 0;
+  for (size_t i = 0; i < MANY; i++) {
+    const parl_trajectory *t = jobs[i].out;
+    uint32_t bits;
+    hash = parl_rng_stream(hash, (uint64_t)t->facts.total_steps, (uint64_t)t->facts.end,
+                           (uint64_t)t->facts.assigned);
+    for (int k = 0; k < t->main.n_tokens; k++)
+      hash = parl_rng_stream(hash, (uint64_t)t->main.tokens[k], 0, 0);
+    for (int k = 0; k < t->main.n_choices; k++) {
+      memcpy(&bits, &t->main.logp[k], sizeof bits);
+      hash = parl_rng_stream(hash, bits, 0, 0);
+    }
+  }
+  close_fixture(&f);
+  parl_model_destroy(policy);
+  parl_model_destroy(subs);
+  return hash;
+}
+
+static void test_outcome_depends_on_neither_threads_nor_slots(void **state) {
+  (void)state;
+  const uint64_t expected = play_many(1, MANY, 5);
+  assert_true(play_many(1, 3, 5) == expected);
+  assert_true(play_many(2, MANY, 5) == expected);
+  assert_true(play_many(3, 7, 5) == expected);
+  assert_true(play_many(8, 16, 5) == expected);
+  assert_true(play_many(1, MANY, 6) != expected);
+}
+
+static void test_a_failing_script_stops_or_is_skipped(void **state) {
+  (void)state;
+  fixture f = {.config = count_config()};
+  open_fixture(&f, 2, "{\"fail_at\":4}", NULL, NULL, 1, 2);
+  const parl_job jobs[] = {{1, 2, "hand", 0, parl_trajectories_get(f.set, 0)},
+                           {3, 4, "hand", 0, parl_trajectories_get(f.set, 1)}};
+  assert_fails(parl_rollout_run(f.rollout, jobs, 2, NULL), PARL_STATUS_ESCRIPT, "work refused on purpose");
+  assert_contains(parl_error_text(), "count.lua:");
+  assert_contains(parl_error_text(), "task seed");
+  assert_status(parl_rollout_run(f.rollout, jobs, 2, NULL), PARL_STATUS_ESCRIPT); /* usable again */
+  close_fixture(&f);
+  f.config.env.on_error = PARL_ON_ERROR_SKIP;
+  open_fixture(&f, 2, "{\"fail_at\":4}", NULL, NULL, 1, 2);
+  const parl_job more[] = {{1, 2, "hand", 0, parl_trajectories_get(f.set, 0)}};
+  assert_ok(parl_rollout_run(f.rollout, more, 1, NULL));
+  assert_true(more[0].out->failed);
+  close_fixture(&f);
+}
+
+/* Without the grammar's mask a random policy writes malformed calls: each costs a step, none ends the run. */
+static void test_malformed_calls_cost_steps(void **state) {
+  (void)state;
+  fixture f = {.config = count_config()};
+  f.config.episode.mask = false;
+  f.config.episode.budget_steps = 6;
+  parl_model *policy = count_model(&f.config, count_n_tokens(), "cpu", 3);
+  open_fixture(&f, 8, NULL, policy, policy, 1, 4);
+  parl_job jobs[8];
+  for (size_t i = 0; i < 8; i++)
+    jobs[i] = (parl_job){i, i, NULL, 1.0, parl_trajectories_get(f.set, i)};
+  assert_ok(parl_rollout_run(f.rollout, jobs, 8, NULL));
+  int invalid = 0;
+  for (size_t i = 0; i < 8; i++) {
+    const parl_sequence *s = &jobs[i].out->main;
+    assert_true(jobs[i].out->facts.critical_steps <= 6);
+    for (int k = 0; k < s->n_tokens; k++) invalid += s->tokens[k] == PARL_TOKEN_INVALID;
+  }
+  assert_true(invalid > 0);
+  close_fixture(&f);
+  parl_model_destroy(policy);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_hand_worked_episode),
+      cmocka_unit_test(test_serial_and_wide),
+      cmocka_unit_test(test_budget_bounds_a_group),
+      cmocka_unit_test(test_total_budget_is_shared),
+      cmocka_unit_test(test_unreliable_sub_agents_waste_their_steps),
+      cmocka_unit_test(test_recorded_sequences),
+      cmocka_unit_test(test_outcome_depends_on_neither_threads_nor_slots),
+      cmocka_unit_test(test_a_failing_script_stops_or_is_skipped),
+      cmocka_unit_test(test_malformed_calls_cost_steps),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,191 @@
+/* tests/test_experiment.c - whole recipes: the same bits for any number of threads and across a stop, learning,
+ * refusal of bad recipes, nothing overwritten. */
+#include "core/store.h"
+#include "experiments/experiment.h"
+#include "parl/metrics.h"
+#include "tests/rollout_support.h"
+
+static const char recipe_text[] =
+    "return { name = 'tiny', run = { n_seeds = 2, checkpoint_every = 3 },\n"
+    "  env = { file = '" COUNT_ENV "', params = { n = 4 } },\n"
+    "  episode = { budget_factor = 1.4 },\n"
+    "  model = { n_layers = 1, d_model = 16, n_heads = 2, n_kv_heads = 2, head_dim = 8, d_ff = 32,\n"
+    "            max_context = 128 },\n"
+    "  warm = { steps = 12, episodes = 8, mix = 'serial=0.7,wide=0.3', probe = 32 },\n"
+    "  train = { updates = 8, tasks = 3, group = 4, slots = 6 },\n"
+    "  eval = { tasks = 20, baselines = 'serial,wide' },\n"
+    "  arms = { { name = 'annealed', lambda1 = { start = 0.3 }, lambda2 = { start = 0.3 } },\n"
+    "           { name = 'none', lambda1 = { start = 0.0 }, lambda2 = { start = 0.0 } } } }\n";
+
+typedef struct place {
+  char folder[PARL_TEST_PATH_BYTES], recipe[PARL_TEST_PATH_BYTES + 32];
+} place;
+
+static void open_place(place *p) {
+  parl_test_temp_folder(p->folder);
+  snprintf(p->recipe, sizeof p->recipe, "%s/tiny.lua", p->folder);
+  FILE *f = fopen(p->recipe, "w");
+  assert_non_null(f);
+  assert_true(fputs(recipe_text, f) >= 0);
+  assert_int_equal(fclose(f), 0);
+}
+
+/* Runs the recipe in <place>/<name> with overrides; stop_after < 0: to its end. */
+typedef struct stopper {
+  volatile sig_atomic_t stop;
+  int updates_left;
+} stopper;
+
+static void count_down(void *context, const parl_progress *p) {
+  stopper *s = context;
+  if (strcmp(p->phase, "train") == 0 && --s->updates_left == 0) s->stop = 1;
+}
+
+static parl_status run_recipe(const place *p, const char *name, const char *threads, const char *extra,
+                              int stop_after, parl_experiment_result *out) {
+  char dir[2 * PARL_TEST_PATH_BYTES], run_threads[64];
+  snprintf(dir, sizeof dir, "run.dir=%s/%s", p->folder, name);
+  snprintf(run_threads, sizeof run_threads, "run.threads=%s", threads);
+  const char *overrides[] = {dir, run_threads, extra};
+  parl_recipe *recipe = NULL;
+  PARL_TRY(parl_recipe_load(p->recipe, overrides, extra ? 3 : 2, NULL, &recipe));
+  stopper s = {.updates_left = stop_after};
+  const parl_host host = {
+      .recipe = recipe, .stop = &s.stop, .progress = count_down, .context = &s};
+  const parl_status status = parl_experiment_run(&host, out);
+  parl_recipe_destroy(recipe);
+  return status;
+}
+
+static void test_same_bits(void **state) {
+  (void)state;
+  place p;
+  open_place(&p);
+  parl_experiment_result a, b;
+  assert_ok(run_recipe(&p, "one", "1", NULL, -1, &a));
+  assert_int_equal(a.n_runs, 4);
+  assert_int_equal(a.updates, 4 * 8);
+  assert_ok(run_recipe(&p, "two", "2", NULL, -1, &b));
+  assert_string_equal(a.hash, b.hash);
+  assert_ok(run_recipe(&p, "eight", "8", NULL, -1, &b)); /* more threads than runs: threads inside a run */
+  assert_string_equal(a.hash, b.hash);
+  assert_string_equal(a.uid, b.uid);
+  assert_ok(run_recipe(&p, "seed", "2", "run.seed=7", -1, &b));
+  assert_string_not_equal(a.hash, b.hash);
+  parl_test_remove_folder(p.folder);
+}
+
+static void test_stop_and_continue(void **state) {
+  (void)state;
+  place p;
+  open_place(&p);
+  parl_experiment_result whole, part;
+  assert_ok(run_recipe(&p, "whole", "2", NULL, -1, &whole));
+  for (int stop_after = 1; stop_after <= 21; stop_after += 5) {
+    char name[32];
+    snprintf(name, sizeof name, "part%d", stop_after);
+    assert_status(run_recipe(&p, name, "2", NULL, stop_after, &part), PARL_STATUS_ESTOPPED);
+    assert_ok(run_recipe(&p, name, "1", NULL, -1, &part));
+    assert_string_equal(whole.hash, part.hash);
+  }
+  /* A finished experiment is left alone. */
+  assert_ok(run_recipe(&p, "whole", "2", NULL, -1, &part));
+  assert_int_equal(part.updates, 0);
+  assert_int_equal(part.n_done_before, 4);
+  assert_string_equal(whole.hash, part.hash);
+  parl_test_remove_folder(p.folder);
+}
+
+static void test_another_configuration_is_not_mixed_in(void **state) {
+  (void)state;
+  place p;
+  open_place(&p);
+  parl_experiment_result r;
+  assert_ok(run_recipe(&p, "x", "2", "train.updates=2", -1, &r));
+  assert_fails(run_recipe(&p, "x", "2", "train.updates=3", -1, &r), PARL_STATUS_EINVAL, "run.dir");
+  assert_ok(run_recipe(&p, "x", "2", "train.updates=2", -1, &r));
+  assert_int_equal(r.n_done_before, 4);
+  parl_test_remove_folder(p.folder);
+}
+
+typedef struct found {
+  double lambda_first, lambda_last, gap_max;
+  int n;
+} found;
+
+static parl_status look(void *context, int64_t update, const char *key, double value) {
+  found *f = context;
+  if (strcmp(key, "lambda/lambda1") == 0) {
+    if (update == 0) f->lambda_first = value;
+    f->lambda_last = value;
+    f->n++;
+  }
+  if (strcmp(key, "objective/logp_gap") == 0 && value > f->gap_max) f->gap_max = value;
+  return PARL_STATUS_OK;
+}
+
+static parl_status find_arm(void *context, int64_t run_id, const parl_store_run *run) {
+  if (strcmp(run->arm, "annealed") == 0) *(int64_t *)context = run_id;
+  return PARL_STATUS_OK;
+}
+
+/* Lambda starts where it was told and is 0 at the end; decoder and trainer agree on log-probabilities. */
+static void test_stored_metrics(void **state) {
+  (void)state;
+  place p;
+  open_place(&p);
+  parl_experiment_result r;
+  assert_ok(run_recipe(&p, "x", "2", NULL, -1, &r));
+  char path[2 * PARL_TEST_PATH_BYTES];
+  snprintf(path, sizeof path, "%s/x/store.db", p.folder);
+  parl_store *store = NULL;
+  assert_ok(parl_store_open_readonly(path, &store));
+  int64_t run_id = -1;
+  assert_ok(parl_store_visit_runs(store, find_arm, &run_id));
+  found f = {0};
+  assert_ok(parl_store_visit_metrics(store, run_id, NULL, look, &f));
+  parl_store_close(store);
+  assert_int_equal(f.n, 8);
+  assert_close(f.lambda_first, 0.3, 1e-12);
+  assert_close(f.lambda_last, 0, 0);
+  assert_true(f.gap_max < 1e-4);
+  parl_test_remove_folder(p.folder);
+}
+
+static void refuse(const place *p, const char *override, const char *part) {
+  parl_recipe *recipe = NULL;
+  assert_fails(parl_recipe_load(p->recipe, &override, 1, NULL, &recipe), PARL_STATUS_EINVAL, part);
+  assert_null(recipe);
+}
+
+static void test_bad_recipes(void **state) {
+  (void)state;
+  place p;
+  open_place(&p);
+  refuse(&p, "train.updatez=3", "updates");
+  refuse(&p, "trian.updates=3", "train");
+  refuse(&p, "train.updates=-1", "-1");
+  refuse(&p, "train.updates=many", "train.updates");
+  refuse(&p, "optimizer.lr=nan", "lr");
+  refuse(&p, "updates=3", "section.field");
+  refuse(&p, "train.minibatches=999", "minibatches");
+  parl_experiment_result r;
+  assert_fails(run_recipe(&p, "x", "1", "env.params.m=3", -1, &r), PARL_STATUS_EINVAL, "m");
+  assert_fails(run_recipe(&p, "x", "1", "warm.mix=seriel=1", -1, &r), PARL_STATUS_EINVAL, "serial");
+  assert_fails(run_recipe(&p, "x", "1", "model.max_context=20", -1, &r), PARL_STATUS_EINVAL,
+               "max_context");
+  assert_fails(run_recipe(&p, "x", "1", "env.file=nowhere.lua", -1, &r), PARL_STATUS_EIO,
+               "nowhere.lua");
+  parl_test_remove_folder(p.folder);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_same_bits),
+      cmocka_unit_test(test_stop_and_continue),
+      cmocka_unit_test(test_another_configuration_is_not_mixed_in),
+      cmocka_unit_test(test_stored_metrics),
+      cmocka_unit_test(test_bad_recipes),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

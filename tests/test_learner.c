@@ -1,0 +1,214 @@
+/* tests/test_learner.c - packing of sequences, and the gradient of the whole objective against differences. */
+#include "parl/learner.h"
+#include "tests/rollout_support.h"
+
+enum { V = 20, N_SEQS = 5, LONGEST = 9 };
+
+typedef struct sequences {
+  parl_trajectories *set;
+  parl_sequence *s[N_SEQS];
+} sequences;
+
+/* Sequences of unequal length whose choices are every third token, with masks of a few allowed tokens. */
+static void make_sequences(sequences *q) {
+  assert_ok(parl_trajectories_create(N_SEQS, LONGEST, 0, 0, 1, &q->set));
+  parl_rng_cursor rng = {7, 0, 0};
+  for (int i = 0; i < N_SEQS; i++) {
+    parl_sequence *s = q->s[i] = &parl_trajectories_get(q->set, (size_t)i)->main;
+    s->n_tokens = LONGEST - i;
+    for (int t = 0; t < s->n_tokens; t++) s->tokens[t] = (int32_t)parl_rng_next_below(&rng, V);
+    s->n_choices = 0;
+    for (int t = 1 + i % 2; t < s->n_tokens; t += 3) {
+      const uint64_t mask = (parl_rng_next(&rng) & ((1u << V) - 1)) | 1u << s->tokens[t];
+      s->at[s->n_choices] = t;
+      s->masks[s->n_choices] = mask;
+      s->logp[s->n_choices++] = (float)(-0.5 - 2.0 * parl_rng_next_uniform(&rng));
+    }
+  }
+}
+
+static void test_packing(void **state) {
+  (void)state;
+  sequences q;
+  make_sequences(&q);
+  parl_batch *b = NULL;
+  assert_ok(parl_batch_create(N_SEQS, LONGEST, 16, 1, &b));
+  for (int i = 0; i < N_SEQS; i++) parl_batch_add(b, q.s[i], (float)i);
+  size_t rows = 0, outputs = 0, seqs = 0;
+  for (size_t k = 0; k < b->n_slices; k++) {
+    const parl_slice *s = &b->slices[k];
+    assert_int_equal(b->first_output[k], outputs);
+    assert_true((size_t)s->seq_start[s->n_seqs] <= 16);
+    for (size_t i = 0; i < s->n_seqs; i++, seqs++) {
+      const int32_t n = s->seq_start[i + 1] - s->seq_start[i];
+      const parl_sequence *from = q.s[seqs];
+      assert_int_equal(n, from->at[from->n_choices - 1]);
+      assert_memory_equal(s->tokens + s->seq_start[i], from->tokens, (size_t)n * sizeof(int32_t));
+    }
+    rows += (size_t)s->seq_start[s->n_seqs];
+    outputs += s->n_outputs;
+  }
+  assert_int_equal(seqs, N_SEQS);
+  assert_int_equal(rows, b->n_rows);
+  assert_int_equal(outputs, b->n_outputs);
+  assert_true(b->n_slices >= 2);
+  /* The first choice of the last sequence: predicted by the row before it, its own target and weight. */
+  const parl_slice *last = &b->slices[b->n_slices - 1];
+  const parl_sequence *from = q.s[N_SEQS - 1];
+  const size_t o = b->n_outputs - (size_t)from->n_choices;
+  assert_int_equal(b->outputs[o], last->seq_start[last->n_seqs - 1] + from->at[0] - 1);
+  assert_int_equal(b->targets[o], from->tokens[from->at[0]]);
+  assert_close((double)b->weight[o], N_SEQS - 1, 0);
+  parl_batch_destroy(b);
+  parl_trajectories_destroy(q.set);
+}
+
+typedef struct gradient_case {
+  const char *backend;
+  int kind;
+  bool imitate, masked;
+  double temperature, entropy_bonus;
+} gradient_case;
+
+static parl_learner *make_learner(const gradient_case *c, parl_model *model, parl_workers *workers,
+                                  const sequences *q) {
+  const parl_optimizer_config optimizer = {
+      .lr = 1e-3, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .clip = 1.0};
+  const parl_objective_config objective = {.kind = c->kind,
+                                           .advantage = 1,
+                                           .alpha = 0.2,
+                                           .beta = 4.0,
+                                           .tau = 0.05,
+                                           .tau_masked = c->masked,
+                                           .epsilon = 0.2,
+                                           .entropy_bonus = c->entropy_bonus};
+  parl_learner *learner = NULL;
+  assert_ok(parl_learner_create(&(parl_learner_def){.model = model,
+                                                    .workers = workers,
+                                                    .optimizer = &optimizer,
+                                                    .objective = c->imitate ? NULL : &objective,
+                                                    .accumulators = 2,
+                                                    .slice_rows = 12,
+                                                    .max_sequences = N_SEQS,
+                                                    .longest = LONGEST,
+                                                    .n_words = 1,
+                                                    .temperature = c->temperature},
+                                &learner));
+  for (int i = 0; i < N_SEQS; i++)
+    parl_batch_add(parl_learner_get_batch(learner), q->s[i], (float)(i - 2) * 0.7f);
+  return learner;
+}
+
+static double loss_at(parl_learner *learner, parl_model *model, const float *base,
+                      const float *direction, double step) {
+  float *p = parl_model_get_params(model), *grads;
+  const size_t n = parl_model_get_n_params(model);
+  for (size_t i = 0; i < n; i++) p[i] = (float)((double)base[i] + step * (double)direction[i]);
+  parl_model_refresh(model);
+  parl_learner_info info;
+  assert_ok(parl_learner_gradient(learner, &info, &grads));
+  return info.sums.loss;
+}
+
+/* Derivative along a random direction of each tensor, by central differences of two widths (Richardson). */
+static void check_gradient(const gradient_case *c) {
+  parl_run_config config = count_config();
+  parl_model *model = count_model(&config, V, c->backend, 11);
+  const size_t n = parl_model_get_n_params(model);
+  parl_workers *workers = NULL;
+  assert_ok(parl_workers_create(1, &workers));
+  sequences q;
+  make_sequences(&q);
+  parl_learner *learner = make_learner(c, model, workers, &q);
+  float *base = malloc(n * sizeof *base), *g = malloc(n * sizeof *g);
+  float *direction = malloc(n * sizeof *direction), *grads;
+  assert_true(base && g && direction);
+  memcpy(base, parl_model_get_params(model), n * sizeof *base);
+  parl_learner_info info;
+  assert_ok(parl_learner_gradient(learner, &info, &grads));
+  memcpy(g, grads, n * sizeof *g);
+  assert_true(c->imitate || info.sums.masked > 0); /* some tokens are outside [alpha, beta] */
+  size_t n_tensors;
+  const parl_model_tensor *tensors = parl_model_get_tensors(model, &n_tensors);
+  double norm = 0;
+  for (size_t i = 0; i < n; i++) norm += (double)g[i] * (double)g[i];
+  norm = sqrt(norm);
+  assert_true(norm > 1e-3);
+  for (size_t t = 0; t < n_tensors; t++) {
+    parl_rng_cursor rng = {13, t, 0};
+    memset(direction, 0, n * sizeof *direction);
+    double analytic = 0, length = 0;
+    for (size_t i = tensors[t].offset; i < tensors[t].offset + tensors[t].n; i++) {
+      direction[i] = (float)parl_rng_next_normal(&rng);
+      length += (double)direction[i] * (double)direction[i];
+    }
+    for (size_t i = 0; i < n; i++) {
+      direction[i] = (float)((double)direction[i] / sqrt(length));
+      analytic += (double)direction[i] * (double)g[i];
+    }
+    const double h = 4e-3;
+    const double wide = loss_at(learner, model, base, direction, h) -
+                        loss_at(learner, model, base, direction, -h);
+    const double narrow = loss_at(learner, model, base, direction, h / 2) -
+                          loss_at(learner, model, base, direction, -h / 2);
+    const double numeric = (4 * narrow / h - wide / (2 * h)) / 3;
+    if (!(fabs(numeric - analytic) <= 2e-3 * norm))
+      print_error("%s kind %d: %s: numeric %g analytic %g\n", c->backend, c->kind, tensors[t].name,
+                  numeric, analytic);
+    assert_close(numeric, analytic, 2e-3 * norm);
+  }
+  free(base);
+  free(g);
+  free(direction);
+  parl_learner_destroy(learner);
+  parl_trajectories_destroy(q.set);
+  parl_workers_destroy(workers);
+  parl_model_destroy(model);
+}
+
+static void test_gradient_of_the_objective(void **state) {
+  (void)state;
+  const gradient_case cases[] = {
+      {"ref", PARL_OBJECTIVE_K25, false, false, 1.0, 0.0},
+      {"ref", PARL_OBJECTIVE_K25, false, true, 0.7, 0.02},
+      {"cpu", PARL_OBJECTIVE_K25, false, false, 1.3, 0.01},
+      {"cpu", PARL_OBJECTIVE_PPO, false, false, 1.0, 0.0},
+      {"cpu", PARL_OBJECTIVE_K25, true, false, 1.0, 0.0},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) check_gradient(&cases[i]);
+}
+
+/* Imitation of one batch drives its loss towards that of knowing it by heart. */
+static void test_overfits_one_batch(void **state) {
+  (void)state;
+  parl_run_config config = count_config();
+  config.model.init_std = 0.05;
+  parl_model *model = count_model(&config, V, "cpu", 3);
+  parl_workers *workers = NULL;
+  assert_ok(parl_workers_create(2, &workers));
+  sequences q;
+  make_sequences(&q);
+  const gradient_case c = {"cpu", 0, true, false, 1.0, 0.0};
+  parl_learner *learner = make_learner(&c, model, workers, &q);
+  parl_learner_info info;
+  double first = 0;
+  for (int i = 0; i < 600; i++) {
+    assert_ok(parl_learner_step(learner, &info));
+    if (i == 0) first = info.sums.loss;
+  }
+  assert_true(first > 1.0);
+  assert_true(info.sums.loss < 0.05);
+  parl_learner_destroy(learner);
+  parl_trajectories_destroy(q.set);
+  parl_workers_destroy(workers);
+  parl_model_destroy(model);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_packing),
+      cmocka_unit_test(test_gradient_of_the_objective),
+      cmocka_unit_test(test_overfits_one_batch),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
