@@ -160,7 +160,7 @@ demo: deps ## install what is missing, build, train a small orchestrator
 	@$(MAKE) $(PARALLEL) all
 	$(OUT)/parl train experiments/recipes/quickstart.lua
 
-RUNNER = PARL=$(CURDIR)/$(OUT)/parl tests/run --logs $(OUT)/logs
+RUNNER = PARL_BUILD=$(BUILD) PARL=$(CURDIR)/$(OUT)/parl tests/run --logs $(OUT)/logs
 run-tests: all $(TESTS)
 	@$(RUNNER) $(RUN_FLAGS) $(TESTS) $(CLI_TESTS)
 asan: ## run every test under the address, undefined-behaviour and leak sanitizers
