@@ -1,8 +1,9 @@
-/* core/safetensors.h - tensors in a file: Hugging Face safetensors, checked on read, atomic on write.
+/* core/safetensors.h - tensors in a file: Hugging Face's format, checked on read, atomic on write.
  *
  * Opening maps the file and checks everything before anything is handed out: header size (at most
- * 100 MB), JSON, dtypes, shapes, offsets in range, without overlap or gap. Values are not looked at:
- * NaN is data. While a reader is open nobody may shorten the file; ours are replaced, not rewritten.
+ * 100 MB), JSON, dtypes, shapes, offsets in range, without overlap or gap. Values are not looked
+ * at: NaN is data. While a reader is open nobody may shorten the file; ours are replaced, never
+ * written over.
  * Thread rule: a reader may be shared once opened. Reading order: open, find, write.
  * Source: github.com/huggingface/safetensors, README "Format". */
 #ifndef PARL_CORE_SAFETENSORS_H
@@ -14,7 +15,7 @@
 
 enum { PARL_TENSOR_MAX_DIMS = 8 };
 
-/* X(name, bytes per element); the names are the format's. Other dtypes of the format are refused. */
+/* X(name, bytes per element); the names are the format's. Its other dtypes are refused. */
 #define PARL_DTYPE_LIST(X) X(F32, 4) X(BF16, 2) X(F16, 2) X(F64, 8) X(I32, 4) X(I64, 8) X(U8, 1)
 
 typedef enum parl_dtype {

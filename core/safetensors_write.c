@@ -1,4 +1,4 @@
-/* core/safetensors_write.c - the writer: the header is checked and made first, then all is streamed. */
+/* core/safetensors_write.c - the writer: the header is checked and made, then all is streamed. */
 #include <stdlib.h>
 #include <string.h>
 

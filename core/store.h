@@ -1,12 +1,12 @@
 /* core/store.h - the run database: one SQLite file, shared by any number of processes.
  *
- * Holds runs, metrics per update, episodes of evaluations, checkpoints; docs/store.md lists the keys
- * of metrics. Every write happens between begin and commit. The journal is a WAL, or a rollback
- * journal where the file lies on a network file system, whose memory cannot be shared.
- * What fails, for every call: EIO if the file cannot be opened, read or written (full disk, missing,
- * permission), EFORMAT if it is damaged, ENOMEM, ESTORE if it stays locked for 10 s or refuses a
- * row, ESTATE where begin and commit are not paired; the text names the path. After a failed write,
- * rollback. Thread rule: one connection per thread.
+ * Holds runs, metrics per update, episodes of evaluations, checkpoints; docs/store.md lists the
+ * keys of metrics. Every write happens between begin and commit. The journal is a WAL, or a
+ * rollback journal where the file lies on a network file system, whose memory cannot be shared.
+ * What fails, for every call: EIO if the file cannot be opened, read or written (full disk,
+ * missing, permission), EFORMAT if it is damaged, ENOMEM, ESTORE if it stays locked for 10 s or
+ * refuses a row, ESTATE where begin and commit are not paired; the text names the path. After a
+ * failed write, rollback. Thread rule: one connection per thread.
  * Reading order: the three structs, open, begin, put, visit. */
 #ifndef PARL_CORE_STORE_H
 #define PARL_CORE_STORE_H

@@ -56,7 +56,7 @@ static inline void parl_test_check_close(double got, double due, double abs_boun
   } while (0)
 /* `text` contains `part`. */
 #define assert_contains(text, part) parl_test_check_text((text), (part), __FILE__, __LINE__)
-/* assert_close(got, due, abs) or (got, due, abs, rel): |got - due| <= abs + rel * |due|; NaN fails. */
+/* assert_close(got, due, abs) or (got, due, abs, rel): |got - due| <= abs + rel * |due|. */
 #define assert_close(got, due, ...) PARL_TEST_CLOSE_(got, due, __VA_ARGS__, 0.0, 0.0)
 #define PARL_TEST_CLOSE_(got, due, abs, rel, ...) \
   parl_test_check_close((got), (due), (abs), (rel), __FILE__, __LINE__)
