@@ -1,9 +1,10 @@
-/* lua/env.h - an environment written in Lua: its specification, its worlds, its callbacks (DESIGN 6).
+/* lua/env.h - an environment written in Lua: its specification, its worlds, its callbacks.
  *
- * A parl_env is one sandboxed Lua state with one environment file. It holds many live worlds at once. Every random
- * number a script sees comes from parl.rng, keyed by (seed, agent, draw), so an outcome does not depend on which
- * other worlds are alive or in which order they are stepped.
- * Errors carry script:line and a traceback; a script can neither hang nor exhaust memory nor reach the host.
+ * A parl_env is one sandboxed Lua state with one environment file. It holds many live worlds at
+ * once. Every random number a script sees is keyed by (seed, agent, draw), so an outcome does not
+ * depend on which other worlds are alive or in which order they are stepped.
+ * Errors carry script:line and a traceback; a script can neither hang nor exhaust memory nor reach
+ * the host. The contract as a script author sees it: DESIGN 6 and envs/wide_search.lua.
  * Thread rule: one thread at a time per parl_env; several parl_envs are independent.
  * Reading order: parl_env_spec, create, reset, the callbacks in the order of an episode. */
 #ifndef PARL_LUA_ENV_H
@@ -16,16 +17,17 @@
 #include "core/status.h"
 
 enum {
-  PARL_ENV_MAX_SLOTS = 4,      /* argument slots of one tool */
-  PARL_ENV_MAX_TOOLS = 16,     /* tools of one environment */
+  PARL_ENV_MAX_SLOTS = 4,  /* argument slots of one tool */
+  PARL_ENV_MAX_TOOLS = 16, /* tools of one environment */
   PARL_ENV_MAX_ROLES = 8,
   PARL_ENV_MAX_FAMILIES = 16,
   PARL_ENV_MAX_STYLES = 12,
-  PARL_ENV_MAX_VALUES = 128,   /* values in one call, over all slots */
+  PARL_ENV_MAX_VALUES = 128,     /* values in one call, over all slots */
   PARL_ENV_MAX_OBSERVATION = 512 /* tokens one callback may return */
 };
 
-/* A typed token family: `row = 64` (values 1..64) or `word = {"ok", "miss"}` (values 1..2 with names). */
+/* A typed token family: `row = 64` (values 1..64) or `word = {"ok", "miss"}` (values 1..2 with
+ * names). */
 typedef struct parl_family {
   const char *name;
   int n;                    /* number of values */
@@ -48,12 +50,12 @@ typedef struct parl_tool {
 } parl_tool;
 
 typedef struct parl_env_limits {
-  int context;       /* tokens an orchestrator's context holds */
-  int sub_context;   /* tokens of a sub-agent's */
-  int sub_steps;     /* steps of one sub-agent */
-  int max_width;     /* sub-agents launched in one turn */
-  int max_agents;    /* configurations create_subagent may register, <= 8 */
-  int max_turns;     /* orchestrator turns in an episode */
+  int context;     /* tokens an orchestrator's context holds */
+  int sub_context; /* tokens of a sub-agent's */
+  int sub_steps;   /* steps of one sub-agent */
+  int max_width;   /* sub-agents launched in one turn */
+  int max_agents;  /* configurations create_subagent may register, <= 8 */
+  int max_turns;   /* orchestrator turns in an episode */
 } parl_env_limits;
 
 typedef struct parl_env_spec {
@@ -65,10 +67,10 @@ typedef struct parl_env_spec {
   const char *roles[PARL_ENV_MAX_ROLES];
   int role_token[PARL_ENV_MAX_ROLES];
   const char *styles[PARL_ENV_MAX_STYLES]; /* expert styles */
-  parl_tool task;       /* signature of assign_task after the agent's name */
+  parl_tool task;                          /* signature of assign_task after the agent's name */
   parl_env_limits limits;
-  int n_tokens;         /* vocabulary size, control tokens included */
-  char vocab_hash[65];  /* of all token names in order */
+  int n_tokens;        /* vocabulary size, control tokens included */
+  char vocab_hash[65]; /* of all token names in order */
   bool has_legal;
 } parl_env_spec;
 
@@ -85,18 +87,27 @@ typedef struct parl_env_spec {
   X(FINISHED, "<finished>")     \
   X(UNFINISHED, "<unfinished>") \
   X(INVALID, "<invalid>")       \
-  X(NAME_1, "agent_1") X(NAME_2, "agent_2") X(NAME_3, "agent_3") X(NAME_4, "agent_4") \
-  X(NAME_5, "agent_5") X(NAME_6, "agent_6") X(NAME_7, "agent_7") X(NAME_8, "agent_8")
+  X(NAME_1, "agent_1")          \
+  X(NAME_2, "agent_2")          \
+  X(NAME_3, "agent_3")          \
+  X(NAME_4, "agent_4")          \
+  X(NAME_5, "agent_5")          \
+  X(NAME_6, "agent_6")          \
+  X(NAME_7, "agent_7")          \
+  X(NAME_8, "agent_8")
 typedef enum parl_token {
 #define X(name, text) PARL_TOKEN_##name,
   PARL_TOKEN_LIST(X)
 #undef X
-  PARL_N_CONTROL_TOKENS
+      PARL_N_CONTROL_TOKENS
 } parl_token;
 enum { PARL_MAX_AGENT_NAMES = 8 };
 
 typedef enum parl_call_kind {
-  PARL_CALL_TOOL, PARL_CALL_CREATE, PARL_CALL_ASSIGN, PARL_CALL_FINISH
+  PARL_CALL_TOOL,
+  PARL_CALL_CREATE,
+  PARL_CALL_ASSIGN,
+  PARL_CALL_FINISH
 } parl_call_kind;
 
 /* One call of a turn, parsed. */
@@ -111,19 +122,20 @@ typedef struct parl_call {
 } parl_call;
 
 typedef struct parl_env_options {
-  size_t memory_bytes;        /* cap of the Lua state; 0: 256 MiB */
-  double callback_s;          /* wall-clock limit of one callback; 0: 5 s */
-  int64_t instructions;       /* deterministic limit of one callback (--strict); 0: off */
+  size_t memory_bytes;  /* cap of the Lua state; 0: 256 MiB */
+  double callback_s;    /* wall-clock limit of one callback; 0: 5 s */
+  int64_t instructions; /* deterministic limit of one callback (--strict); 0: off */
 } parl_env_options;
 
 typedef struct parl_env parl_env;
 typedef int32_t parl_world; /* handle, >= 0 */
 typedef int32_t parl_agent; /* handle, >= 0 */
 
-/* Loads FILE and fixes its parameters. params: JSON object or NULL for defaults; unknown names, wrong types and values
- * out of range are refused with the nearest name. Fails: EIO, ESCRIPT, ELIMIT, EINVAL, ENOMEM. */
-parl_status parl_env_create(const char *path, const parl_json *params, const parl_env_options *options,
-                            parl_env **out);
+/* Loads FILE and fixes its parameters. params: JSON object or NULL for defaults; unknown names,
+ * wrong types and values out of range are refused with the nearest name.
+ * Fails: EIO, ESCRIPT, ELIMIT, EINVAL, ENOMEM. */
+parl_status parl_env_create(const char *path, const parl_json *params,
+                            const parl_env_options *options, parl_env **out);
 void parl_env_destroy(parl_env *env);
 /* Borrowed, fixed for the life of env. */
 const parl_env_spec *parl_env_get_spec(const parl_env *env);
@@ -135,32 +147,40 @@ void parl_env_append_params_help(const parl_env *env, parl_text *out);
 const char *parl_env_token_name(const parl_env *env, int token);
 /* Bytes the Lua state holds now. */
 size_t parl_env_get_memory(const parl_env *env);
+/* Moves what the script printed since the last call (at most 64 KiB) to the end of out. */
+void parl_env_take_output(parl_env *env, parl_text *out);
+/* Makes the callback that runs now, if any, fail soon with ESTOPPED. From any thread, not from a
+ * signal handler. */
+void parl_env_interrupt(parl_env *env);
 
-/* Makes the world of `task_seed`; chance inside the episode is keyed by `episode_seed`. *main_agent is the orchestrator.
- * Fails: ESCRIPT, ELIMIT. */
-parl_status parl_env_reset(parl_env *env, uint64_t task_seed, uint64_t episode_seed, parl_world *out,
-                           parl_agent *main_agent);
+/* Makes the world of `task_seed`; chance inside the episode is keyed by `episode_seed`.
+ * *main_agent is the orchestrator. Fails: ESCRIPT, ELIMIT. */
+parl_status parl_env_reset(parl_env *env, uint64_t task_seed, uint64_t episode_seed,
+                           parl_world *out, parl_agent *main_agent);
 /* Frees a world and all its agents. */
 void parl_env_release(parl_env *env, parl_world world);
 
 /* The prompt's tokens (without BOS). tokens [max], *n. Fails also if it is longer than max. */
-parl_status parl_env_prompt(parl_env *env, parl_world world, int32_t *tokens, size_t max, size_t *n);
-/* Starts a sub-agent for an assign_task call: its handle, and the first message's tokens (without SUB).
- * ordinal is its number in the episode (keys its chance). */
-parl_status parl_env_brief(parl_env *env, parl_world world, const parl_call *task, int role, int ordinal,
-                           parl_agent *out, int32_t *tokens, size_t max, size_t *n);
+parl_status parl_env_prompt(parl_env *env, parl_world world, int32_t *tokens, size_t max,
+                            size_t *n);
+/* Starts a sub-agent for an assign_task call: its handle, and the first message's tokens (without
+ * SUB). ordinal is its number in the episode (keys its chance). */
+parl_status parl_env_brief(parl_env *env, parl_world world, const parl_call *task, int role,
+                           int ordinal, parl_agent *out, int32_t *tokens, size_t max, size_t *n);
 /* Runs a tool for an agent; returns the observation's tokens. */
 parl_status parl_env_call(parl_env *env, parl_world world, parl_agent agent, const parl_call *call,
                           int32_t *tokens, size_t max, size_t *n);
-/* Which values make sense for slot `slot` of a tool (tool = -1: the task of assign_task) now. taken: values of the same family
- * already given in this turn (in order). allowed [n of the family] gets 0/1. Everything is allowed without a `legal` callback. */
+/* Which values make sense for slot `slot` of a tool (tool = -1: the task of assign_task) now.
+ * taken: distinct values of the same family already given in this turn, in order.
+ * allowed [n of the family] gets 0/1. Everything is allowed without a `legal` callback. */
 parl_status parl_env_legal(parl_env *env, parl_world world, parl_agent agent, int tool, int slot,
                            const int16_t *taken, size_t n_taken, uint8_t *allowed);
-/* A sub-agent ended; its findings reach the orchestrator. Returns the message's tokens (without FINISHED/UNFINISHED) and frees the
- * agent. */
+/* A sub-agent ended; its findings reach the orchestrator. Returns the message's tokens (without
+ * FINISHED/UNFINISHED) and frees the agent. */
 parl_status parl_env_deliver(parl_env *env, parl_world world, parl_agent sub, bool finished,
                              int32_t *tokens, size_t max, size_t *n);
-/* Present score; *success in {0,1}. details (may be NULL) gets a JSON object of named numbers. r_perf in [0,1] is enforced. */
+/* Present score; *success in {0,1}. details (may be NULL) gets a JSON object of named numbers,
+ * success among them. r_perf in [0,1] is enforced. */
 parl_status parl_env_score(parl_env *env, parl_world world, double *r_perf, double *success,
                            parl_text *details);
 
@@ -168,7 +188,7 @@ typedef struct parl_env_optimum {
   int64_t critical_steps; /* least critical steps for a perfect result */
   int64_t serial_steps;   /* of working alone */
   double r_perf;          /* best reachable */
-  bool bound;             /* critical_steps is a lower bound, not attained for sure */
+  bool bound;             /* critical_steps is a lower bound, perhaps not reachable */
 } parl_env_optimum;
 parl_status parl_env_get_optimum(parl_env *env, parl_world world, parl_env_optimum *out);
 /* Task kind for per-family reports ("" if the environment has one kind), copied into out [n]. */

@@ -1,21 +1,23 @@
 /* lua/grammar.h - which token may come next, and what the tokens of a turn mean.
  *
- * A turn of the orchestrator is either launches: assign_task NAME VALUE+ (assign_task ...)* <go>, or direct calls: TOOL VALUE*,
- * create_subagent NAME ROLE, finish. A sub-agent's turn is one direct call or finish. A turn of direct calls ends after
- * max_direct calls or at <go>. A `many` slot ends with whatever may follow it (next slot, next call, <go>).
+ * A turn of the orchestrator is either launches: assign_task NAME VALUE+ (assign_task ...)* <go>,
+ * or direct calls: TOOL VALUE*, create_subagent NAME ROLE, or finish. A sub-agent's turn is one
+ * direct call or finish. A turn of direct calls ends after max_direct calls or at <go>. A `many`
+ * slot ends with whatever may follow it (next slot, next call, <go>).
  *   turn(main) := launch+ GO | direct (direct)* [GO] | FINISH
- * Every masked action is well formed; a mask is never empty: finish is allowed at the start of every turn.
- * Thread rule: one thread per grammar (it calls the environment's `legal`). */
+ * Every masked action is well formed; a mask is never empty: finish is allowed at the start of
+ * every turn. Thread rule: one thread per grammar (it calls the environment's `legal`). */
 #ifndef PARL_LUA_GRAMMAR_H
 #define PARL_LUA_GRAMMAR_H
 #include "lua/env.h"
 
-enum { PARL_TURN_MAX_CALLS = 128, PARL_MASK_MAX_WORDS = 32 }; /* vocabularies of up to 2048 tokens */
+/* Vocabularies have up to 2048 tokens. */
+enum { PARL_TURN_MAX_CALLS = 128, PARL_MASK_MAX_WORDS = 32 };
 
 typedef struct parl_grammar_def {
-  bool use_legal;   /* ask the environment which values make sense */
-  bool may_launch;  /* orchestrator: create_subagent and assign_task exist */
-  int max_direct;   /* direct calls in one turn, >= 1 */
+  bool use_legal;  /* ask the environment which values make sense */
+  bool may_launch; /* orchestrator: create_subagent and assign_task exist */
+  int max_direct;  /* direct calls in one turn, >= 1 */
 } parl_grammar_def;
 
 typedef struct parl_grammar {
@@ -29,21 +31,23 @@ typedef struct parl_grammar {
   /* the turn being written */
   int n_calls;
   parl_call calls[PARL_TURN_MAX_CALLS];
-  int state;        /* what is expected next; see grammar.c */
+  int state; /* what is expected next; see grammar.c */
   int slot, n_in_slot;
 } parl_grammar;
 
 /* Ready for the first turn. */
-void parl_grammar_init(parl_grammar *g, parl_env *env, parl_world world, parl_agent agent, bool is_main,
-                       const parl_grammar_def *def);
-/* mask [(n_tokens+63)/64] gets the allowed next tokens; *n_allowed their number (1: forced). Fails: ESCRIPT etc. from `legal`. */
+void parl_grammar_init(parl_grammar *g, parl_env *env, parl_world world, parl_agent agent,
+                       bool is_main, const parl_grammar_def *def);
+/* mask [(n_tokens+63)/64] gets the allowed next tokens; *n_allowed their number (1: forced).
+ * Fails: ESCRIPT etc. from `legal`; ESCRIPT if it leaves no value for a later slot of a tool. */
 parl_status parl_grammar_get_mask(parl_grammar *g, uint64_t *mask, size_t *n_allowed);
-/* Takes a token the mask allows; *turn_done when the turn is complete: calls[0..n_calls) then hold it.
- * Fails: EINVAL if the token is not well formed here (legal is not asked again). */
+/* Takes a token the mask allows; *turn_done when the turn is complete: calls[0..n_calls) then hold
+ * it. Fails: EINVAL if the token is not well formed here (legal is not asked again). */
 parl_status parl_grammar_feed(parl_grammar *g, int32_t token, bool *turn_done);
 /* After the turn was executed: registers created sub-agents, starts the next turn. */
 void parl_grammar_next_turn(parl_grammar *g);
-/* Tokens of a turn given as calls, the inverse of feed: for demonstrations. tokens [max]. Fails: EINVAL if not expressible. */
+/* Tokens of a turn given as calls, the inverse of feed: for demonstrations. tokens [max].
+ * Fails: EINVAL if not expressible. */
 parl_status parl_grammar_write(const parl_grammar *g, const parl_call *calls, size_t n_calls,
                                int32_t *tokens, size_t max, size_t *n);
 

@@ -1,0 +1,389 @@
+-- wide_search: fill a table. Rows are independent, so they can be searched side by side; every cell
+-- is found by trying until a source confirms it, so nobody knows beforehand how long a row takes.
+--
+-- A search of a row tries its next open cell once. It returns `miss`, or `unsure value` (a rumour:
+-- a wrong value that fills the cell until it is confirmed), or `sure value`; `full` is added when
+-- the row is complete. The attempts before the confirmed one are fixed by the world, so w(row), the
+-- searches a row needs, is exact, and the least critical steps of the whole task are known.
+--
+-- An agent's own progress is in agent.state: found[row] confirmed cells, tries[row] attempts on the
+-- next cell, rumour[row] true if that cell holds a rumour.
+
+local parl <const> = parl
+local tok <const> = parl.tok
+
+local MAX_FAILURES <const> = 3 -- attempts on a cell that are not confirmed, at most
+local MAX_NODES <const> = 20000 -- of the search for the best assignment
+
+-- ---------------------------------------------------------------------------------- the world
+
+local function new_cell(rng, params, outcomes)
+  local truth = rng:int(1, 32)
+  for _ = 1, MAX_FAILURES do
+    local u = rng:uniform()
+    if u < params.p_fail then
+      outcomes[#outcomes + 1] = 0
+    elseif u < params.p_fail + params.p_rumour then
+      outcomes[#outcomes + 1] = -((truth + rng:int(0, 30)) % 32 + 1) -- any other value
+    else
+      break
+    end
+  end
+  outcomes[#outcomes + 1] = truth
+end
+
+-- outcomes[row] lists what each search of the row returns: 0 a miss, -v a rumour, v confirmed.
+-- first[row][cell] is where the attempts on a cell begin; w[row] is how many searches it needs.
+local function reset(rng, params)
+  if params.rows_min > params.rows_max then
+    error("rows_min exceeds rows_max")
+  end
+  local world = {
+    n = rng:int(params.rows_min, params.rows_max),
+    width = params.width > 0 and params.width or math.max(16, params.rows_max),
+    n_cells = 0, cells = {}, outcomes = {}, first = {}, w = {},
+  }
+  for row = 1, world.n do
+    local outcomes, first = {}, {}
+    local cells = rng:int(1, params.columns)
+    for cell = 1, cells do
+      first[cell] = #outcomes + 1
+      new_cell(rng, params, outcomes)
+    end
+    world.cells[row], world.outcomes[row], world.first[row] = cells, outcomes, first
+    world.w[row] = #outcomes
+    world.n_cells = world.n_cells + cells
+  end
+  return world
+end
+
+local function prompt(world)
+  local tokens = {}
+  for row = 1, world.n do
+    tokens[2 * row - 1] = tok.row[row]
+    tokens[2 * row] = tok.count[world.cells[row]]
+  end
+  return tokens
+end
+
+-- --------------------------------------------------------------------------------- an agent
+
+local function progress(agent)
+  local state = agent.state
+  if not state.found then
+    state.found, state.tries, state.rumour = {}, {}, {}
+  end
+  return state
+end
+
+local function is_full(world, state, row)
+  return (state.found[row] or 0) == world.cells[row]
+end
+
+local function search(world, agent, row)
+  local state = progress(agent)
+  if row > world.n then
+    return {tok.word.miss}
+  end
+  local found, tries = state.found[row] or 0, state.tries[row] or 0
+  if found == world.cells[row] then
+    return {tok.word.full}
+  end
+  local outcome = world.outcomes[row][world.first[row][found + 1] + tries]
+  if outcome == 0 then
+    state.tries[row] = tries + 1
+    return {tok.word.miss}
+  elseif outcome < 0 then
+    state.tries[row], state.rumour[row] = tries + 1, true
+    return {tok.word.unsure, tok.value[-outcome]}
+  end
+  state.found[row], state.tries[row], state.rumour[row] = found + 1, 0, nil
+  if found + 1 == world.cells[row] then
+    return {tok.word.sure, tok.value[outcome], tok.word.full}
+  end
+  return {tok.word.sure, tok.value[outcome]}
+end
+
+-- Rows worth naming: the orchestrator's open ones, a sub-agent's own open ones.
+local function legal(world, agent, _, _, taken)
+  local state = progress(agent)
+  local rows, is_taken = {}, {}
+  for i = 1, #taken do
+    is_taken[taken[i]] = true
+  end
+  if agent.main then
+    for row = 1, world.n do
+      if not is_taken[row] and not is_full(world, state, row) then
+        rows[#rows + 1] = row
+      end
+    end
+    return rows
+  end
+  for _, row in ipairs(state.task) do
+    if row <= world.n and not is_taken[row] and not is_full(world, state, row) then
+      rows[#rows + 1] = row
+    end
+  end
+  return rows
+end
+
+-- A sub-agent starts from the cells that the orchestrator has confirmed.
+local function brief(world, sub, task, main)
+  local mine, theirs = progress(sub), progress(main)
+  local tokens = {}
+  mine.task = task
+  for _, row in ipairs(task) do
+    tokens[#tokens + 1] = tok.row[row]
+    if row > world.n then
+      tokens[#tokens + 1] = tok.word.miss
+    elseif is_full(world, theirs, row) then
+      mine.found[row] = world.cells[row]
+      tokens[#tokens + 1] = tok.word.full
+    else
+      mine.found[row] = theirs.found[row] or 0
+      tokens[#tokens + 1] = tok.count[world.cells[row] - mine.found[row]]
+    end
+  end
+  return tokens
+end
+
+-- Confirmed cells add up; a rumour comes along if it is about the orchestrator's next open cell.
+local function deliver(world, main, sub)
+  local mine, theirs = progress(main), progress(sub)
+  local tokens = {}
+  for row = 1, world.n do
+    local found, new = mine.found[row] or 0, theirs.found[row] or 0
+    if new > found then
+      mine.found[row], mine.tries[row], mine.rumour[row] = new, 0, theirs.rumour[row]
+    elseif new == found and theirs.rumour[row] then
+      mine.rumour[row] = true
+    end
+  end
+  for _, row in ipairs(theirs.task) do
+    if row <= world.n and not is_full(world, mine, row) then
+      tokens[#tokens + 1] = tok.row[row]
+    end
+  end
+  return tokens
+end
+
+-- Item-F1: precision over filled cells (a rumour is filled, and wrong), recall over all cells.
+local function score(world, main)
+  local state = progress(main)
+  local confirmed, rumours, full, touched = 0, 0, 0, 0
+  for row = 1, world.n do
+    local found = state.found[row] or 0
+    confirmed = confirmed + found
+    rumours = rumours + (state.rumour[row] and 1 or 0)
+    full = full + (found == world.cells[row] and 1 or 0)
+    touched = touched + ((found > 0 or state.rumour[row]) and 1 or 0)
+  end
+  local filled = confirmed + rumours
+  return 2 * confirmed / (filled + world.n_cells), {
+    success = confirmed == world.n_cells and 1 or 0,
+    row_f1 = 2 * full / (touched + world.n),
+    precision = filled > 0 and confirmed / filled or 0,
+    recall = confirmed / world.n_cells,
+  }
+end
+
+-- ------------------------------------------------------------------------------ the optimum
+
+-- Least makespan of the jobs w on m machines, by branch and bound from the largest job down.
+-- Returns the makespan, the machine of each row, and whether it is known to be the least.
+local function schedule(w, m)
+  local rows, total = {}, 0
+  for row = 1, #w do
+    rows[row], total = row, total + w[row]
+  end
+  table.sort(rows, function(a, b) return w[a] > w[b] end)
+  local bound = math.max(w[rows[1]], (total + m - 1) // m)
+  local load, machine = {}, {}
+  for k = 1, m do
+    load[k] = 0
+  end
+  for _, row in ipairs(rows) do -- longest processing time first
+    local least = 1
+    for k = 2, m do
+      if load[k] < load[least] then least = k end
+    end
+    load[least], machine[row] = load[least] + w[row], least
+  end
+  local best, best_machine = math.max(table.unpack(load)), table.move(machine, 1, #w, 1, {})
+  local n_nodes = 0
+  for k = 1, m do
+    load[k] = 0
+  end
+  local function place(i, highest)
+    n_nodes = n_nodes + 1
+    if best == bound or n_nodes > MAX_NODES then
+      return
+    elseif i > #rows then
+      best = highest
+      table.move(machine, 1, #w, 1, best_machine)
+      return
+    end
+    local row, tried = rows[i], {}
+    for k = 1, m do
+      local sum = load[k] + w[row]
+      if not tried[load[k]] and sum < best then
+        tried[load[k]] = true -- equally loaded machines are the same choice
+        load[k], machine[row] = sum, k
+        place(i + 1, math.max(highest, sum))
+        load[k] = sum - w[row]
+      end
+    end
+  end
+  place(1, 0)
+  local exact = best == bound or n_nodes <= MAX_NODES
+  return exact and best or bound, best_machine, exact
+end
+
+-- Alone: every search is a step. In parallel: create_subagent, the launch, and the longest
+-- sub-agent. Rows that the orchestrator searched itself would add their steps and save no more.
+local function optimum(world)
+  local serial = 0
+  for row = 1, world.n do
+    serial = serial + world.w[row]
+  end
+  local makespan, _, exact = schedule(world.w, math.min(world.width, world.n))
+  return {critical = math.min(serial, 2 + makespan), serial = serial, r_perf = 1,
+          bound = not exact and serial > 2 + makespan}
+end
+
+-- ------------------------------------------------------------------------------ the experts
+
+local function open_rows(world, state)
+  local rows = {}
+  for row = 1, world.n do
+    if not is_full(world, state, row) then
+      rows[#rows + 1] = row
+    end
+  end
+  return rows
+end
+
+-- One sub-agent for each of the first `n` groups of rows.
+local function launch(groups, n)
+  local calls = {}
+  for i = 1, math.min(n, #groups) do
+    calls[i] = {"assign_task", 1, groups[i]}
+  end
+  return calls
+end
+
+local function one_row_each(rows)
+  local groups = {}
+  for i, row in ipairs(rows) do
+    groups[i] = {row}
+  end
+  return groups
+end
+
+local function best_groups(world)
+  local _, machine = schedule(world.w, math.min(world.width, world.n))
+  local groups, place = {}, {}
+  for row = 1, world.n do
+    local k = machine[row]
+    if not place[k] then
+      place[k] = #groups + 1
+      groups[place[k]] = {}
+    end
+    local group = groups[place[k]]
+    group[#group + 1] = row
+  end
+  return groups
+end
+
+local function random_turn(world, agent, rows)
+  local rng, state = agent.rng, agent.state
+  local can_create = (state.created or 0) < 4
+  if (state.created or 0) > 0 and rng:chance(0.5) then
+    rng:shuffle(rows)
+    return launch(one_row_each(rows), rng:int(1, math.min(world.width, #rows)))
+  elseif can_create and rng:chance(0.3) then
+    state.created = (state.created or 0) + 1
+    return {{"create_subagent", state.created, "searcher"}}
+  elseif rng:chance(0.02) then
+    return {{"finish"}}
+  end
+  return {{"search", rng:pick(rows)}}
+end
+
+local function expert(world, agent, style)
+  local state = progress(agent)
+  if not agent.main then
+    for _, row in ipairs(state.task) do
+      if row <= world.n and not is_full(world, state, row) then
+        return {{"search", row}}
+      end
+    end
+    return {{"finish"}}
+  end
+  local rows = open_rows(world, state)
+  if #rows == 0 then
+    return {{"finish"}}
+  elseif style == "random" then
+    return random_turn(world, agent, rows)
+  end
+  local alone = style == "serial"
+  if style == "oracle" then
+    local best = optimum(world)
+    alone = best.serial <= best.critical
+  end
+  if alone then
+    return {{"search", rows[1]}}
+  elseif not state.created then
+    state.created = 1
+    return {{"create_subagent", 1, "searcher"}}
+  elseif style == "narrow" then
+    return launch(one_row_each(rows), 2)
+  elseif style == "oracle" and #rows == world.n then
+    return launch(best_groups(world), world.width)
+  end
+  return launch(one_row_each(rows), world.width)
+end
+
+return parl.env {
+  name = "wide_search",
+  summary = "fill a table whose rows can be searched in parallel; sources are noisy",
+  params = {
+    rows_min = {default = 4, min = 1, max = 64, doc = "least rows of a table"},
+    rows_max = {default = 12, min = 1, max = 64, doc = "most rows of a table"},
+    columns = {default = 2, min = 1, max = 4, doc = "most cells of a row"},
+    p_fail = {default = 0.2, min = 0.0, max = 0.9, doc = "chance that an attempt finds nothing"},
+    p_rumour = {default = 0.1, min = 0.0, max = 0.9, doc = "chance that it finds a wrong value"},
+    width = {default = 0, min = 0, max = 64,
+             doc = "sub-agents launched in one turn; 0: 16, or rows_max if that is more"},
+  },
+  roles = {"searcher"},
+  families = {row = 64, count = 4, value = 32, word = {"miss", "unsure", "sure", "full"}},
+  tools = {
+    search = {args = {"row"}, doc = "try the row's next open cell once", run = search},
+  },
+  task = {args = {"row+"}, max = 16},
+  styles = {"serial", "narrow", "greedy_wide", "oracle", "random"},
+  -- The orchestrator's context holds a wide episode of any size, but not a large table searched
+  -- alone. A sub-agent's steps suffice for any row, and for its share of rows if width is scarce.
+  limits = function(params)
+    local width = params.width > 0 and params.width or math.max(16, params.rows_max)
+    local share = (params.rows_max + width - 1) // width
+    local sub_steps = (MAX_FAILURES + 1) * params.columns * share
+    return {
+      context = 40 + 10 * params.rows_max,
+      sub_context = 16 + 6 * sub_steps,
+      sub_steps = sub_steps,
+      max_width = width,
+      max_agents = 4,
+      max_turns = 16 + (MAX_FAILURES + 1) * params.columns * params.rows_max,
+    }
+  end,
+  reset = reset,
+  prompt = prompt,
+  legal = legal,
+  brief = brief,
+  deliver = deliver,
+  score = score,
+  optimum = optimum,
+  expert = expert,
+}

@@ -1,0 +1,307 @@
+/* lua/env.c - life of an environment: loading, worlds and agents. */
+#include "lua/env.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/file.h"
+#include "core/hash.h"
+#include "lua/env_internal.h"
+#include "lua/freeze.h"
+
+enum { MAX_SOURCE = 1 << 20 };
+
+/* --- loading --- */
+
+static int open_body(lua_State *L) {
+  parl_env *env = lua_touserdata(L, 1);
+  parl_env_open_rng(L);
+  env->rng_methods = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_newtable(L);
+  env->watch = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_newtable(L);
+  parl_sandbox_make_strict(L, "agent");
+  lua_getmetatable(L, -1);
+  env->agent_strict = luaL_ref(L, LUA_REGISTRYINDEX);
+  parl_env_open(L, env);
+  return 0;
+}
+
+/* The list that `legal` gets, as long as it can ever be: filling it allocates nothing. */
+static void make_taken(lua_State *L, parl_env *env) {
+  env->max_taken = PARL_ENV_MAX_VALUES;
+  for (int i = 0; i < env->spec.n_families; i++)
+    if (env->spec.families[i].n > env->max_taken) env->max_taken = env->spec.families[i].n;
+  lua_createtable(L, env->max_taken, 0);
+  lua_pushvalue(L, -1);
+  env->taken_real = luaL_ref(L, LUA_REGISTRYINDEX);
+  parl_freeze_wrap(L, "taken", "it is given to be read");
+  env->taken = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+/* After the chunk has run and parameters are set: limits, then nothing may change any more. */
+static int seal_body(lua_State *L) {
+  parl_env *env = lua_touserdata(L, 1);
+  parl_env_push_params(L, env);
+  lua_pushvalue(L, -1);
+  env->params_table = luaL_ref(L, LUA_REGISTRYINDEX);
+  parl_env_read_limits(L, env);
+  make_taken(L, env);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, env->watch);
+  const int watch = lua_gettop(L);
+  for (int i = 0; i < PARL_N_CALLBACKS + env->spec.n_tools; i++) {
+    const int ref = i < PARL_N_CALLBACKS ? env->callback[i] : env->run[i - PARL_N_CALLBACKS];
+    if (ref == LUA_NOREF) continue;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, ref);
+    parl_freeze_script(L, watch);
+  }
+  return 0;
+}
+
+static parl_status check_result(parl_env *env) {
+  lua_rawgeti(env->L, LUA_REGISTRYINDEX, env->declaration);
+  const bool same = env->declared && lua_rawequal(env->L, -1, -2);
+  lua_pop(env->L, 2);
+  if (same) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_ESCRIPT, "%s: must end with `return parl.env{...}`", env->spec.path);
+}
+
+static parl_status load_script(parl_env *env, const char *path) {
+  char *bytes = NULL;
+  size_t n = 0;
+  PARL_TRY(parl_file_read(path, MAX_SOURCE, &bytes, &n));
+  parl_hash_bytes(bytes, n, env->spec.script_hash);
+  const parl_status status = parl_sandbox_load(env->sandbox, bytes, n, path);
+  free(bytes);
+  PARL_TRY(status);
+  PARL_TRY(parl_sandbox_call(env->sandbox, 0, 1));
+  return check_result(env);
+}
+
+static parl_status keep_path(parl_env *env, const char *path) {
+  char *copy = NULL;
+  PARL_TRY(PARL_ARENA_TAKE(&env->arena, strlen(path) + 1, &copy));
+  memcpy(copy, path, strlen(path) + 1);
+  env->spec.path = copy;
+  return PARL_STATUS_OK;
+}
+
+static parl_status build(parl_env *env, const char *path, const parl_json *params,
+                         const parl_env_options *options) {
+  parl_sandbox_def def = parl_sandbox_default_def();
+  if (options && options->memory_bytes > 0) def.memory_bytes = options->memory_bytes;
+  if (options && options->callback_s > 0) def.call_s = options->callback_s;
+  if (options) def.instructions = options->instructions;
+  PARL_TRY(keep_path(env, path));
+  PARL_TRY(parl_sandbox_create(&def, &env->sandbox));
+  env->L = parl_sandbox_get_state(env->sandbox);
+  PARL_TRY(parl_sandbox_protect(env->sandbox, open_body, env));
+  PARL_TRY(load_script(env, path));
+  PARL_TRY(parl_env_apply_params(env, params));
+  return parl_fail_context(parl_sandbox_protect(env->sandbox, seal_body, env), "%s", path);
+}
+
+parl_status parl_env_create(const char *path, const parl_json *params,
+                            const parl_env_options *options, parl_env **out) {
+  PARL_REQUIRE(path != NULL && out != NULL);
+  parl_env *env = calloc(1, sizeof *env);
+  if (env == NULL) return parl_fail(PARL_STATUS_ENOMEM, "no memory for an environment");
+  parl_arena_init(&env->arena, 16384);
+  env->declaration = env->limits = LUA_NOREF;
+  env->free_world = env->free_agent = -1;
+  const parl_status status = build(env, path, params, options);
+  if (status != PARL_STATUS_OK) {
+    parl_env_destroy(env);
+    return status;
+  }
+  *out = env;
+  return PARL_STATUS_OK;
+}
+
+void parl_env_destroy(parl_env *env) {
+  if (env == NULL) return;
+  parl_sandbox_destroy(env->sandbox);
+  parl_text_deinit(&env->params_json);
+  parl_arena_deinit(&env->arena);
+  free(env->worlds);
+  free(env->agents);
+  free(env);
+}
+
+const parl_env_spec *parl_env_get_spec(const parl_env *env) {
+  return &env->spec;
+}
+
+const char *parl_env_get_params(const parl_env *env) {
+  return parl_text_get(&env->params_json);
+}
+
+size_t parl_env_get_memory(const parl_env *env) {
+  return parl_sandbox_get_memory(env->sandbox);
+}
+
+void parl_env_take_output(parl_env *env, parl_text *out) {
+  parl_sandbox_take_output(env->sandbox, out);
+}
+
+void parl_env_interrupt(parl_env *env) {
+  parl_sandbox_interrupt(env->sandbox);
+}
+
+/* --- slots --- */
+
+parl_world_slot *parl_env_get_world(const parl_env *env, parl_world world) {
+  if (world < 0 || world >= env->n_worlds || env->worlds[world].ref == LUA_NOREF) return NULL;
+  return &env->worlds[world];
+}
+
+parl_agent_slot *parl_env_get_agent(const parl_env *env, parl_world world, parl_agent agent) {
+  if (agent < 0 || agent >= env->n_agents || env->agents[agent].ref == LUA_NOREF) return NULL;
+  return env->agents[agent].world == world ? &env->agents[agent] : NULL;
+}
+
+/* Doubles the slots: only until as many are alive at once as ever will be. */
+static parl_status grow_worlds(parl_env *env) {
+  const int n = env->n_worlds ? 2 * env->n_worlds : 16;
+  parl_world_slot *grown = realloc(env->worlds, (size_t)n * sizeof *grown);
+  if (grown == NULL) return parl_fail(PARL_STATUS_ENOMEM, "no memory for %d worlds", n);
+  env->worlds = grown;
+  for (int i = n - 1; i >= env->n_worlds; i--) {
+    grown[i] = (parl_world_slot){.ref = LUA_NOREF, .next_free = env->free_world};
+    env->free_world = i;
+  }
+  env->n_worlds = n;
+  return PARL_STATUS_OK;
+}
+
+static parl_status grow_agents(parl_env *env) {
+  const int n = env->n_agents ? 2 * env->n_agents : 64;
+  parl_agent_slot *grown = realloc(env->agents, (size_t)n * sizeof *grown);
+  if (grown == NULL) return parl_fail(PARL_STATUS_ENOMEM, "no memory for %d agents", n);
+  env->agents = grown;
+  for (int i = n - 1; i >= env->n_agents; i--) {
+    grown[i] = (parl_agent_slot){.ref = LUA_NOREF, .next = env->free_agent};
+    env->free_agent = i;
+  }
+  env->n_agents = n;
+  return PARL_STATUS_OK;
+}
+
+static void link_agent(parl_env *env, parl_agent agent, parl_world world) {
+  parl_agent_slot *slot = &env->agents[agent];
+  slot->world = world;
+  slot->previous = -1;
+  slot->next = env->worlds[world].first_agent;
+  if (slot->next >= 0) env->agents[slot->next].previous = agent;
+  env->worlds[world].first_agent = agent;
+}
+
+parl_agent parl_env_make_agent(lua_State *L, parl_env *env, parl_world world, int role,
+                               int ordinal) {
+  if (env->free_agent < 0 && grow_agents(env) != PARL_STATUS_OK) luaL_error(L, "not enough memory");
+  const bool is_main = role < 0;
+  lua_createtable(L, 0, 5);
+  lua_pushinteger(L, is_main ? 0 : ordinal);
+  lua_setfield(L, -2, "id");
+  lua_pushboolean(L, is_main);
+  lua_setfield(L, -2, "main");
+  lua_rawgeti(L, LUA_REGISTRYINDEX, env->role_name[is_main ? env->spec.n_roles : role]);
+  lua_setfield(L, -2, "role");
+  lua_newtable(L);
+  lua_setfield(L, -2, "state");
+  parl_rng_object *rng = parl_env_push_rng(L, env, env->worlds[world].episode_seed, is_main ? 0 : 1,
+                                           (uint64_t)ordinal);
+  lua_setfield(L, -2, "rng");
+  lua_rawgeti(L, LUA_REGISTRYINDEX, env->agent_strict);
+  lua_setmetatable(L, -2);
+  parl_freeze_wrap(L, "agent", "keep what changes in agent.state");
+  const int ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  const parl_agent agent = env->free_agent; /* from here on nothing can fail */
+  env->free_agent = env->agents[agent].next;
+  env->agents[agent].ref = ref;
+  env->agents[agent].rng = rng;
+  link_agent(env, agent, world);
+  return agent;
+}
+
+void parl_env_free_agent(parl_env *env, parl_agent agent) {
+  parl_agent_slot *slot = &env->agents[agent];
+  if (slot->previous >= 0)
+    env->agents[slot->previous].next = slot->next;
+  else
+    env->worlds[slot->world].first_agent = slot->next;
+  if (slot->next >= 0) env->agents[slot->next].previous = slot->previous;
+  luaL_unref(env->L, LUA_REGISTRYINDEX, slot->ref);
+  *slot = (parl_agent_slot){.ref = LUA_NOREF, .next = env->free_agent};
+  env->free_agent = agent;
+}
+
+typedef struct reset_arguments {
+  parl_env *env;
+  uint64_t task_seed;
+  parl_world world;
+} reset_arguments;
+
+/* Calls reset(rng, params), freezes the world, makes the orchestrator. */
+static int reset_body(lua_State *L) {
+  const reset_arguments *a = lua_touserdata(L, 1);
+  parl_env *env = a->env;
+  parl_world_slot *slot = &env->worlds[a->world];
+  parl_rng_object *rng = parl_env_push_rng(L, env, a->task_seed, 2, 0);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, env->callback[PARL_CALLBACK_reset]);
+  lua_pushvalue(L, -2);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, env->params_table);
+  lua_call(L, 2, 1);
+  rng->mode = PARL_RNG_FORBIDDEN; /* the stack still holds it */
+  if (!lua_istable(L, -1))
+    return luaL_error(L, "reset must return a table, not %s", luaL_typename(L, -1));
+  parl_freeze_data(L, "world", "a world does not change after reset; use agent.state");
+  slot->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  slot->main_agent = parl_env_make_agent(L, env, a->world, -1, 0);
+  return 0;
+}
+
+static parl_status check_variables(parl_env *env) {
+  char text[256];
+  lua_rawgeti(env->L, LUA_REGISTRYINDEX, env->watch);
+  const bool same = parl_freeze_check(env->L, lua_gettop(env->L), text, sizeof text);
+  lua_pop(env->L, 1);
+  if (same) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_ESCRIPT,
+                   "%s: %s was changed by a callback: nothing may survive a reset or pass from one "
+                   "agent to another but by agent.state",
+                   env->spec.path, text);
+}
+
+parl_status parl_env_reset(parl_env *env, uint64_t task_seed, uint64_t episode_seed,
+                           parl_world *out, parl_agent *main_agent) {
+  PARL_REQUIRE(env != NULL && out != NULL && main_agent != NULL);
+  PARL_TRY(check_variables(env));
+  if (env->free_world < 0) PARL_TRY(grow_worlds(env));
+  const parl_world world = env->free_world;
+  parl_world_slot *slot = &env->worlds[world];
+  env->free_world = slot->next_free;
+  *slot = (parl_world_slot){.ref = LUA_NOREF, .episode_seed = episode_seed, .first_agent = -1};
+  reset_arguments arguments = {.env = env, .task_seed = task_seed, .world = world};
+  const parl_status status = parl_sandbox_protect(env->sandbox, reset_body, &arguments);
+  if (status != PARL_STATUS_OK) {
+    luaL_unref(env->L, LUA_REGISTRYINDEX, slot->ref);
+    *slot = (parl_world_slot){.ref = LUA_NOREF, .next_free = env->free_world};
+    env->free_world = world;
+    return parl_fail_context(status, "reset (task seed %llu)", (unsigned long long)task_seed);
+  }
+  *out = world;
+  *main_agent = slot->main_agent;
+  return PARL_STATUS_OK;
+}
+
+void parl_env_release(parl_env *env, parl_world world) {
+  parl_world_slot *slot = parl_env_get_world(env, world);
+  if (slot == NULL) return;
+  while (slot->first_agent >= 0) parl_env_free_agent(env, slot->first_agent);
+  luaL_unref(env->L, LUA_REGISTRYINDEX, slot->ref);
+  *slot = (parl_world_slot){.ref = LUA_NOREF, .next_free = env->free_world};
+  env->free_world = world;
+}

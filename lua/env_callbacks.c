@@ -1,0 +1,421 @@
+/* lua/env_callbacks.c - the callbacks of an episode.
+ *
+ * A callback costs one protected call: functions, worlds, agents and texts are registry references,
+ * results are read in place, and nothing is allocated on the C side. */
+#include <lauxlib.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/config.h"
+#include "lua/env_internal.h"
+#include "lua/freeze.h"
+
+#define CALLBACK(env, name) (env)->callback[PARL_CALLBACK_##name]
+
+static void push_ref(const parl_env *env, int ref) {
+  lua_rawgeti(env->L, LUA_REGISTRYINDEX, ref);
+}
+
+static parl_status check_handles(const parl_env *env, parl_world world, parl_agent agent) {
+  if (parl_env_get_world(env, world) == NULL)
+    return parl_fail(PARL_STATUS_EINVAL, "there is no world %d", (int)world);
+  if (parl_env_get_agent(env, world, agent) == NULL)
+    return parl_fail(PARL_STATUS_EINVAL, "world %d has no agent %d", (int)world, (int)agent);
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_env_prompt(parl_env *env, parl_world world, int32_t *tokens, size_t max,
+                            size_t *n) {
+  const parl_world_slot *slot = parl_env_get_world(env, world);
+  PARL_REQUIRE(slot != NULL && tokens != NULL && n != NULL);
+  push_ref(env, CALLBACK(env, prompt));
+  push_ref(env, slot->ref);
+  PARL_TRY(parl_sandbox_call(env->sandbox, 1, 1));
+  return parl_env_read_tokens(env, CALLBACK(env, prompt), "prompt", tokens, max, n);
+}
+
+/* --- sub-agents --- */
+
+typedef struct brief_arguments {
+  parl_env *env;
+  const parl_call *task;
+  parl_world world;
+  parl_agent agent; /* out, -1 until made */
+  int role, ordinal;
+} brief_arguments;
+
+/* task: the values of its only slot, or one entry a slot. `brief` also sees the orchestrator, whose
+ * message it writes. */
+static void push_task(lua_State *L, const parl_tool *signature, const parl_call *task) {
+  if (signature->n_slots == 1 && signature->slots[0].many) {
+    parl_env_push_arguments(L, signature, task);
+    return;
+  }
+  lua_createtable(L, signature->n_slots, 0);
+  const int list = lua_gettop(L);
+  const int n = parl_env_push_arguments(L, signature, task);
+  for (int i = n; i >= 1; i--) lua_rawseti(L, list, i);
+}
+
+static int brief_body(lua_State *L) {
+  brief_arguments *a = lua_touserdata(L, 1);
+  parl_env *env = a->env;
+  a->agent = parl_env_make_agent(L, env, a->world, a->role, a->ordinal);
+  push_ref(env, CALLBACK(env, brief));
+  push_ref(env, env->worlds[a->world].ref);
+  push_ref(env, env->agents[a->agent].ref);
+  push_task(L, &env->spec.task, a->task);
+  push_ref(env, env->agents[env->worlds[a->world].main_agent].ref);
+  lua_call(L, 4, 1);
+  return 1;
+}
+
+parl_status parl_env_brief(parl_env *env, parl_world world, const parl_call *task, int role,
+                           int ordinal, parl_agent *out, int32_t *tokens, size_t max, size_t *n) {
+  PARL_REQUIRE(parl_env_get_world(env, world) != NULL);
+  PARL_REQUIRE(role >= 0 && role < env->spec.n_roles && ordinal >= 0);
+  PARL_TRY(parl_env_check_call(env, &env->spec.task, task));
+  brief_arguments a = {env, task, world, -1, role, ordinal};
+  lua_pushcfunction(env->L, brief_body);
+  lua_pushlightuserdata(env->L, &a);
+  parl_status status = parl_sandbox_call(env->sandbox, 1, 1);
+  if (status == PARL_STATUS_OK)
+    status = parl_env_read_tokens(env, CALLBACK(env, brief), "brief", tokens, max, n);
+  if (status == PARL_STATUS_OK)
+    *out = a.agent;
+  else if (a.agent >= 0)
+    parl_env_free_agent(env, a.agent);
+  return status;
+}
+
+parl_status parl_env_deliver(parl_env *env, parl_world world, parl_agent sub, bool finished,
+                             int32_t *tokens, size_t max, size_t *n) {
+  PARL_TRY(check_handles(env, world, sub));
+  const parl_world_slot *slot = &env->worlds[world];
+  PARL_REQUIRE(sub != slot->main_agent);
+  push_ref(env, CALLBACK(env, deliver));
+  push_ref(env, slot->ref);
+  push_ref(env, env->agents[slot->main_agent].ref);
+  push_ref(env, env->agents[sub].ref);
+  lua_pushboolean(env->L, finished);
+  PARL_TRY(parl_sandbox_call(env->sandbox, 4, 1));
+  PARL_TRY(parl_env_read_tokens(env, CALLBACK(env, deliver), "deliver", tokens, max, n));
+  parl_env_free_agent(env, sub);
+  return PARL_STATUS_OK;
+}
+
+/* --- tools --- */
+
+typedef struct call_arguments {
+  const parl_env *env;
+  const parl_call *call;
+  const parl_world_slot *world;
+  const parl_agent_slot *agent;
+} call_arguments;
+
+static int call_body(lua_State *L) {
+  const call_arguments *a = lua_touserdata(L, 1);
+  push_ref(a->env, a->env->run[a->call->tool]);
+  push_ref(a->env, a->world->ref);
+  push_ref(a->env, a->agent->ref);
+  const int n = parl_env_push_arguments(L, &a->env->spec.tools[a->call->tool], a->call);
+  lua_call(L, n + 2, 1);
+  return 1;
+}
+
+static bool has_lists(const parl_tool *tool) {
+  for (int s = 0; s < tool->n_slots; s++)
+    if (tool->slots[s].many) return true;
+  return false;
+}
+
+parl_status parl_env_call(parl_env *env, parl_world world, parl_agent agent, const parl_call *call,
+                          int32_t *tokens, size_t max, size_t *n) {
+  PARL_TRY(check_handles(env, world, agent));
+  PARL_REQUIRE(call->kind == PARL_CALL_TOOL && call->tool >= 0 && call->tool < env->spec.n_tools);
+  const parl_tool *tool = &env->spec.tools[call->tool];
+  PARL_TRY(parl_env_check_call(env, tool, call));
+  const call_arguments a = {env, call, &env->worlds[world], &env->agents[agent]};
+  if (has_lists(tool)) { /* making lists may fail: build them inside the protected call */
+    lua_pushcfunction(env->L, call_body);
+    lua_pushlightuserdata(env->L, (void *)&a);
+    PARL_TRY(parl_sandbox_call(env->sandbox, 1, 1));
+  } else {
+    push_ref(env, env->run[call->tool]);
+    push_ref(env, a.world->ref);
+    push_ref(env, a.agent->ref);
+    const int n_arguments = parl_env_push_arguments(env->L, tool, call);
+    PARL_TRY(parl_sandbox_call(env->sandbox, n_arguments + 2, 1));
+  }
+  return parl_env_read_tokens(env, env->run[call->tool], tool->name, tokens, max, n);
+}
+
+/* --- legal --- */
+
+/* The list that `legal` sees is one table, refilled: pushes its frozen face. */
+static void push_taken(parl_env *env, const int16_t *taken, int n) {
+  lua_State *L = env->L;
+  push_ref(env, env->taken_real);
+  for (int i = 0; i < n; i++) {
+    lua_pushinteger(L, taken[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+  for (int i = n; i < env->n_taken; i++) {
+    lua_pushnil(L);
+    lua_rawseti(L, -2, i + 1);
+  }
+  env->n_taken = n;
+  lua_pop(L, 1);
+  push_ref(env, env->taken);
+}
+
+/* [list of values or nil] -> []. */
+static parl_status read_legal(parl_env *env, const parl_family *f, uint8_t *allowed) {
+  lua_State *L = env->L;
+  const int list = lua_gettop(L);
+  if (lua_isnil(L, list)) {
+    memset(allowed, 1, (size_t)f->n);
+    lua_pop(L, 1);
+    return PARL_STATUS_OK;
+  }
+  if (!lua_istable(L, list)) {
+    const char *type = luaL_typename(L, list);
+    lua_pop(L, 1);
+    return parl_env_breach(env, CALLBACK(env, legal), "legal",
+                           "must return a list of values or nil, not %s", type);
+  }
+  memset(allowed, 0, (size_t)f->n);
+  if (parl_freeze_unwrap(L, list)) lua_replace(L, list);
+  const lua_Integer n = (lua_Integer)lua_rawlen(L, list);
+  for (lua_Integer i = 1; i <= n; i++) {
+    lua_rawgeti(L, list, i);
+    const lua_Integer value = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0;
+    lua_pop(L, 1);
+    if (value < 1 || value > f->n) {
+      lua_settop(L, list - 1);
+      return parl_env_breach(env, CALLBACK(env, legal), "legal",
+                             "item %lld is no value of family '%s' (1 to %d)", (long long)i,
+                             f->name, f->n);
+    }
+    allowed[value - 1] = 1;
+  }
+  lua_pop(L, 1);
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_env_legal(parl_env *env, parl_world world, parl_agent agent, int tool, int slot,
+                           const int16_t *taken, size_t n_taken, uint8_t *allowed) {
+  PARL_TRY(check_handles(env, world, agent));
+  PARL_REQUIRE(tool >= -1 && tool < env->spec.n_tools && n_taken <= (size_t)env->max_taken);
+  const parl_tool *signature = tool < 0 ? &env->spec.task : &env->spec.tools[tool];
+  PARL_REQUIRE(slot >= 0 && slot < signature->n_slots);
+  const parl_family *f = &env->spec.families[signature->slots[slot].family];
+  if (!env->spec.has_legal) {
+    memset(allowed, 1, (size_t)f->n);
+    return PARL_STATUS_OK;
+  }
+  const parl_agent_slot *a = &env->agents[agent];
+  push_ref(env, CALLBACK(env, legal));
+  push_ref(env, env->worlds[world].ref);
+  push_ref(env, a->ref);
+  push_ref(env, env->tool_name[tool < 0 ? env->spec.n_tools : tool]);
+  lua_pushinteger(env->L, slot + 1);
+  push_taken(env, taken, (int)n_taken);
+  a->rng->mode = PARL_RNG_FORBIDDEN;
+  const parl_status status = parl_sandbox_call(env->sandbox, 5, 1);
+  a->rng->mode = PARL_RNG_CHANCE;
+  PARL_TRY(status);
+  return read_legal(env, f, allowed);
+}
+
+/* --- score, optimum, family --- */
+
+typedef struct detail {
+  const char *name; /* borrowed from the table on the stack */
+  double value;
+} detail;
+
+static int compare_details(const void *a, const void *b) {
+  return strcmp(((const detail *)a)->name, ((const detail *)b)->name);
+}
+
+/* The table of named numbers at the top. Returns how many, or -1 after a breach. */
+static int read_details(parl_env *env, detail *list) {
+  lua_State *L = env->L;
+  const int table = lua_gettop(L);
+  int n = 0;
+  for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
+    const bool good = lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TNUMBER &&
+                      isfinite(lua_tonumber(L, -1)) && n < PARL_ENV_MAX_DETAILS;
+    if (!good) {
+      const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
+      parl_env_breach(env, CALLBACK(env, score), "score",
+                      "detail '%s': at most %d named finite numbers are allowed", key,
+                      PARL_ENV_MAX_DETAILS);
+      lua_settop(L, table);
+      return -1;
+    }
+    list[n++] = (detail){lua_tostring(L, -2), lua_tonumber(L, -1)};
+  }
+  qsort(list, (size_t)n, sizeof *list, compare_details);
+  return n;
+}
+
+static void append_details(const detail *list, int n, parl_text *out) {
+  parl_json_writer w;
+  parl_json_writer_init(&w, out, false);
+  parl_json_begin_object(&w);
+  for (int i = 0; i < n; i++) {
+    parl_json_key(&w, list[i].name);
+    parl_json_number(&w, list[i].value);
+  }
+  parl_json_end_object(&w);
+}
+
+/* r_perf and the table of details are the two values at the top; leaves the stack to the caller. */
+static parl_status read_score(parl_env *env, double *r_perf, double *success, parl_text *details) {
+  lua_State *L = env->L;
+  const int ref = CALLBACK(env, score);
+  if (lua_type(L, -2) != LUA_TNUMBER)
+    return parl_env_breach(env, ref, "score", "r_perf must be a number, not %s",
+                           luaL_typename(L, -2));
+  const double x = lua_tonumber(L, -2);
+  if (!(x >= 0 && x <= 1))
+    return parl_env_breach(env, ref, "score", "r_perf is %g, outside 0 to 1", x);
+  if (!lua_istable(L, -1))
+    return parl_env_breach(env, ref, "score", "must return r_perf and {success=0 or 1, ...}");
+  detail list[PARL_ENV_MAX_DETAILS];
+  const int n = read_details(env, list);
+  if (n < 0) return PARL_STATUS_ESCRIPT;
+  const detail *s = NULL;
+  for (int i = 0; i < n; i++)
+    if (strcmp(list[i].name, "success") == 0) s = &list[i];
+  if (s == NULL || (s->value != 0 && s->value != 1))
+    return parl_env_breach(env, ref, "score", "details need success=0 or success=1");
+  if (details) {
+    append_details(list, n, details);
+    PARL_TRY(parl_text_status(details));
+  }
+  *r_perf = x;
+  *success = s->value;
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_env_score(parl_env *env, parl_world world, double *r_perf, double *success,
+                           parl_text *details) {
+  const parl_world_slot *slot = parl_env_get_world(env, world);
+  PARL_REQUIRE(slot != NULL && r_perf != NULL && success != NULL);
+  const parl_agent_slot *a = &env->agents[slot->main_agent];
+  push_ref(env, CALLBACK(env, score));
+  push_ref(env, slot->ref);
+  push_ref(env, a->ref);
+  a->rng->mode = PARL_RNG_FORBIDDEN;
+  parl_status status = parl_sandbox_call(env->sandbox, 2, 2);
+  a->rng->mode = PARL_RNG_CHANCE;
+  PARL_TRY(status);
+  status = read_score(env, r_perf, success, details);
+  lua_pop(env->L, 2);
+  return status;
+}
+
+/* A table of the four fields is at the top. */
+static parl_status read_optimum(parl_env *env, parl_env_optimum *out) {
+  lua_State *L = env->L;
+  const int table = lua_gettop(L);
+  parl_env_optimum o = {0};
+  int seen = 0;
+  const char *wrong = NULL;
+  for (lua_pushnil(L); wrong == NULL && lua_next(L, table); lua_pop(L, 1)) {
+    const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
+    const bool is_count = lua_isinteger(L, -1) && lua_tointeger(L, -1) >= 0;
+    wrong = key;
+    if (strcmp(key, "critical") == 0 && is_count) {
+      o.critical_steps = lua_tointeger(L, -1);
+      seen |= 1, wrong = NULL;
+    } else if (strcmp(key, "serial") == 0 && is_count) {
+      o.serial_steps = lua_tointeger(L, -1);
+      seen |= 2, wrong = NULL;
+    } else if (strcmp(key, "r_perf") == 0 && lua_type(L, -1) == LUA_TNUMBER) {
+      o.r_perf = lua_tonumber(L, -1);
+      if (o.r_perf >= 0 && o.r_perf <= 1) seen |= 4, wrong = NULL;
+    } else if (strcmp(key, "bound") == 0 && lua_isboolean(L, -1)) {
+      o.bound = lua_toboolean(L, -1);
+      wrong = NULL;
+    }
+  }
+  if (wrong || seen != 7)
+    return parl_env_breach(env, CALLBACK(env, optimum), "optimum",
+                           "must return {critical=steps, serial=steps, r_perf=0..1, bound=boolean}"
+                           "%s%s",
+                           wrong ? "; wrong: " : "", wrong ? wrong : "");
+  *out = o;
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_env_get_optimum(parl_env *env, parl_world world, parl_env_optimum *out) {
+  const parl_world_slot *slot = parl_env_get_world(env, world);
+  PARL_REQUIRE(slot != NULL && out != NULL);
+  const int top = lua_gettop(env->L);
+  push_ref(env, CALLBACK(env, optimum));
+  push_ref(env, slot->ref);
+  PARL_TRY(parl_sandbox_call(env->sandbox, 1, 1));
+  const parl_status status =
+      lua_istable(env->L, -1)
+          ? read_optimum(env, out)
+          : parl_env_breach(env, CALLBACK(env, optimum), "optimum", "must return a table");
+  lua_settop(env->L, top);
+  return status;
+}
+
+parl_status parl_env_get_family(parl_env *env, parl_world world, char *out, size_t n) {
+  const parl_world_slot *slot = parl_env_get_world(env, world);
+  PARL_REQUIRE(slot != NULL && out != NULL && n > 0);
+  if (CALLBACK(env, family) == LUA_NOREF) {
+    out[0] = '\0';
+    return PARL_STATUS_OK;
+  }
+  push_ref(env, CALLBACK(env, family));
+  push_ref(env, slot->ref);
+  PARL_TRY(parl_sandbox_call(env->sandbox, 1, 1));
+  const char *name = lua_type(env->L, -1) == LUA_TSTRING ? lua_tostring(env->L, -1) : NULL;
+  const bool fits = name && parl_env_is_name(name) && strlen(name) < n;
+  if (fits) memcpy(out, name, strlen(name) + 1);
+  lua_pop(env->L, 1);
+  if (fits) return PARL_STATUS_OK;
+  return parl_env_breach(env, CALLBACK(env, family), "family",
+                         "must return a name of letters, digits and _, shorter than %zu", n);
+}
+
+/* --- expert --- */
+
+static parl_status find_style(const parl_env *env, const char *style, int *out) {
+  for (int i = 0; i < env->spec.n_styles; i++)
+    if (strcmp(env->spec.styles[i], style) == 0) {
+      *out = i;
+      return PARL_STATUS_OK;
+    }
+  const char *near = parl_nearest(style, env->spec.styles, (size_t)env->spec.n_styles);
+  return parl_fail(PARL_STATUS_EINVAL, "environment '%s' has no expert style '%s'%s%s%s",
+                   env->spec.name, style, near ? " (did you mean '" : "", near ? near : "",
+                   near ? "'?)" : "");
+}
+
+parl_status parl_env_expert(parl_env *env, parl_world world, parl_agent agent, const char *style,
+                            parl_call *calls, size_t max, size_t *n) {
+  PARL_TRY(check_handles(env, world, agent));
+  PARL_REQUIRE(style != NULL && calls != NULL && n != NULL);
+  int s = 0;
+  PARL_TRY(find_style(env, style, &s));
+  const parl_agent_slot *a = &env->agents[agent];
+  push_ref(env, CALLBACK(env, expert));
+  push_ref(env, env->worlds[world].ref);
+  push_ref(env, a->ref);
+  push_ref(env, env->style_name[s]);
+  a->rng->mode = PARL_RNG_EXPERT;
+  const parl_status status = parl_sandbox_call(env->sandbox, 3, 1);
+  a->rng->mode = PARL_RNG_CHANCE;
+  PARL_TRY(status);
+  return parl_env_read_calls(env, calls, max, n);
+}

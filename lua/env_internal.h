@@ -1,0 +1,169 @@
+/* lua/env_internal.h - what the files of an environment share.
+ *
+ * Reading order: env_spec.c (parl.env{}), env_params.c, env_values.c, env_rng.c, env.c (life,
+ * worlds, agents), env_callbacks.c (the episode). */
+#ifndef PARL_LUA_ENV_INTERNAL_H
+#define PARL_LUA_ENV_INTERNAL_H
+#include "core/arena.h"
+#include "core/rng.h"
+#include "lua/env.h"
+#include "lua/sandbox.h"
+
+/* parl.VERSION: of the contract between scripts and this program. */
+#define PARL_ENV_CONTRACT_VERSION "1.0"
+
+enum {
+  PARL_ENV_MAX_PARAMS = 32,
+  PARL_ENV_MAX_CHOICES = 16,
+  PARL_ENV_MAX_VOCABULARY = 2048,
+  PARL_ENV_MAX_DETAILS = 64 /* named numbers score may return */
+};
+
+/* X(name, required) */
+#define PARL_CALLBACK_LIST(X) \
+  X(reset, true)              \
+  X(prompt, true)             \
+  X(legal, false)             \
+  X(brief, true)              \
+  X(deliver, true)            \
+  X(score, true)              \
+  X(optimum, true)            \
+  X(family, false)            \
+  X(expert, false)
+typedef enum parl_callback {
+#define X(name, required) PARL_CALLBACK_##name,
+  PARL_CALLBACK_LIST(X)
+#undef X
+      PARL_N_CALLBACKS
+} parl_callback;
+
+typedef enum parl_param_type {
+  PARL_PARAM_INTEGER,
+  PARL_PARAM_NUMBER,
+  PARL_PARAM_BOOLEAN,
+  PARL_PARAM_CHOICE
+} parl_param_type;
+
+typedef struct parl_param {
+  const char *name, *doc;
+  parl_param_type type;
+  double value, preset; /* numbers; 0/1 of a boolean; place of a choice */
+  double low, high;     /* closed range of numbers */
+  int n_choices;
+  const char *choices[PARL_ENV_MAX_CHOICES];
+} parl_param;
+
+/* Where an rng object's numbers come from now. */
+typedef enum parl_rng_mode {
+  PARL_RNG_CHANCE,   /* the world's chance */
+  PARL_RNG_EXPERT,   /* an expert's own choices; does not advance the world's chance */
+  PARL_RNG_FORBIDDEN /* the callback must not depend on chance, or the stream is over */
+} parl_rng_mode;
+
+typedef struct parl_rng_object {
+  parl_rng_cursor chance, expert;
+  parl_rng_mode mode;
+} parl_rng_object;
+
+typedef struct parl_world_slot {
+  int ref; /* frozen world in the registry; LUA_NOREF: free slot */
+  uint64_t episode_seed;
+  parl_agent first_agent; /* list through parl_agent_slot.next, -1 ends */
+  parl_agent main_agent;
+  parl_world next_free;
+} parl_world_slot;
+
+typedef struct parl_agent_slot {
+  int ref;              /* frozen agent in the registry; LUA_NOREF: free slot */
+  parl_rng_object *rng; /* owned by the agent's table */
+  parl_world world;
+  parl_agent previous, next; /* in the world's list; next also links free slots */
+} parl_agent_slot;
+
+struct parl_env {
+  parl_sandbox *sandbox;
+  lua_State *L;     /* of sandbox */
+  parl_arena arena; /* every name and text of the spec */
+  parl_env_spec spec;
+  bool declared;            /* parl.env was called */
+  const char **token_names; /* [spec.n_tokens] */
+  int n_params;
+  parl_param params[PARL_ENV_MAX_PARAMS];
+  parl_text params_json;
+  /* registry references */
+  int callback[PARL_N_CALLBACKS], run[PARL_ENV_MAX_TOOLS];
+  int tool_name[PARL_ENV_MAX_TOOLS + 1]; /* the last but none: "assign_task" at n_tools */
+  int role_name[PARL_ENV_MAX_ROLES + 1]; /* "orchestrator" at n_roles */
+  int style_name[PARL_ENV_MAX_STYLES];
+  int declaration, limits, params_table, tok, watch, rng_methods, agent_strict;
+  int taken_real, taken;  /* the list that legal gets, and its frozen face */
+  int n_taken, max_taken; /* values in it now, and at most */
+  parl_world_slot *worlds;
+  parl_agent_slot *agents;
+  int n_worlds, n_agents; /* slots */
+  parl_world free_world;
+  parl_agent free_agent;
+};
+
+/* --- env_spec.c: runs as parl.env{...} inside the script --- */
+/* Makes the global `parl`. Inside protect. */
+void parl_env_open(lua_State *L, parl_env *env);
+/* Calls limits(params) or reads the table; inside protect, params at the top: [params] -> []. */
+void parl_env_read_limits(lua_State *L, parl_env *env);
+/* Raises "script:line: place: message"; place may be "". */
+_Noreturn void parl_env_refuse(lua_State *L, const char *place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Copy of the string at index in env's arena. */
+const char *parl_env_keep(lua_State *L, parl_env *env, int index);
+/* Refuses keys of the table at index that are not in known [n]. */
+void parl_env_check_keys(lua_State *L, int index, const char *place, const char *const *known,
+                         size_t n);
+bool parl_env_is_name(const char *s);
+/* Keys of the table at index, sorted, borrowed from it; at most max. Returns their number. */
+int parl_env_sort_keys(lua_State *L, int index, const char *place, const char **keys, int max);
+
+/* --- env_vocabulary.c --- */
+/* Numbers the tokens and fills parl.tok; inside parl.env. */
+void parl_env_make_vocabulary(lua_State *L, parl_env *env);
+
+/* --- env_params.c --- */
+/* Reads params = {...}: [table] -> []. Inside protect. */
+void parl_env_read_params(lua_State *L, parl_env *env);
+/* Fails: EINVAL naming the parameter. */
+parl_status parl_env_apply_params(parl_env *env, const parl_json *params);
+/* Pushes the frozen table of resolved parameters. Inside protect. */
+void parl_env_push_params(lua_State *L, const parl_env *env);
+
+/* --- env_rng.c --- */
+/* Pushes the table of methods, to be kept at env->rng_methods. */
+void parl_env_open_rng(lua_State *L);
+/* Pushes a new rng object with both cursors at the start of their streams. Inside protect. */
+parl_rng_object *parl_env_push_rng(lua_State *L, const parl_env *env, uint64_t seed, uint64_t a,
+                                   uint64_t b);
+
+/* --- env_values.c: between C and Lua values --- */
+/* ESCRIPT "script:line: callback: message", the place where callback's function was defined. */
+parl_status parl_env_breach(parl_env *env, int function_ref, const char *callback,
+                            const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Reads the list of tokens at the top, pops it. */
+parl_status parl_env_read_tokens(parl_env *env, int function_ref, const char *callback,
+                                 int32_t *tokens, size_t max, size_t *n);
+/* Reads the list of calls at the top, pops it. */
+parl_status parl_env_read_calls(parl_env *env, parl_call *calls, size_t max, size_t *n);
+/* Fails: EINVAL if values or slots do not fit the signature. */
+parl_status parl_env_check_call(const parl_env *env, const parl_tool *signature,
+                                const parl_call *call);
+/* Pushes the arguments slot by slot: a number, or a list for a `many` slot. Returns their number.
+ * Allocates lists: inside protect if the signature has a `many` slot. */
+int parl_env_push_arguments(lua_State *L, const parl_tool *signature, const parl_call *call);
+
+/* --- env.c --- */
+/* Makes an agent: inside protect. ordinal 0 and role < 0: the orchestrator. May raise ENOMEM. */
+parl_agent parl_env_make_agent(lua_State *L, parl_env *env, parl_world world, int role,
+                               int ordinal);
+void parl_env_free_agent(parl_env *env, parl_agent agent);
+/* Slots by handle; NULL if there is no such world or agent, or it is another world's. */
+parl_world_slot *parl_env_get_world(const parl_env *env, parl_world world);
+parl_agent_slot *parl_env_get_agent(const parl_env *env, parl_world world, parl_agent agent);
+
+#endif

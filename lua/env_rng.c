@@ -1,0 +1,108 @@
+/* lua/env_rng.c - rng objects: what `reset` gets and agents carry.
+ *
+ * A draw is a function of (seed, stream, number of the draw), so it does not depend on which other
+ * worlds are alive. */
+#include <lauxlib.h>
+
+#include "lua/env_internal.h"
+
+enum { PURPOSE_CHANCE = 0x454E5643, PURPOSE_EXPERT = 0x454E5645 };
+
+static parl_rng_cursor *get_cursor(lua_State *L) {
+  parl_rng_object *rng = lua_touserdata(L, 1);
+  if (rng == NULL || !lua_getmetatable(L, 1)) luaL_error(L, "call it with a colon: rng:int(1, 6)");
+  lua_pop(L, 1); /* no other userdata has a metatable */
+  if (rng->mode == PARL_RNG_CHANCE) return &rng->chance;
+  if (rng->mode == PARL_RNG_FORBIDDEN)
+    luaL_error(L,
+               "no chance here: reset's rng ends with reset, and legal and score must give the "
+               "same answer when asked again");
+  return &rng->expert;
+}
+
+/* rng:int(low, high) */
+static int rng_int(lua_State *L) {
+  parl_rng_cursor *cursor = get_cursor(L);
+  const lua_Integer low = luaL_checkinteger(L, 2), high = luaL_checkinteger(L, 3);
+  const uint64_t n = (uint64_t)high - (uint64_t)low + 1;
+  if (low > high || n == 0)
+    return luaL_error(L, "rng:int(%I, %I): the range is empty", (LUAI_UACINT)low,
+                      (LUAI_UACINT)high);
+  lua_pushinteger(L, (lua_Integer)((uint64_t)low + parl_rng_next_below(cursor, n)));
+  return 1;
+}
+
+/* rng:uniform() in [0, 1) */
+static int rng_uniform(lua_State *L) {
+  lua_pushnumber(L, parl_rng_next_uniform(get_cursor(L)));
+  return 1;
+}
+
+/* rng:chance(p) */
+static int rng_chance(lua_State *L) {
+  parl_rng_cursor *cursor = get_cursor(L);
+  const lua_Number p = luaL_checknumber(L, 2);
+  if (!(p >= 0 && p <= 1)) return luaL_error(L, "rng:chance(%f): a probability is 0 to 1", p);
+  lua_pushboolean(L, parl_rng_next_uniform(cursor) < p);
+  return 1;
+}
+
+/* rng:normal() */
+static int rng_normal(lua_State *L) {
+  lua_pushnumber(L, parl_rng_next_normal(get_cursor(L)));
+  return 1;
+}
+
+static lua_Integer get_list_length(lua_State *L) {
+  luaL_checktype(L, 2, LUA_TTABLE);
+  const lua_Integer n = luaL_len(L, 2);
+  if (n > 1000000) luaL_error(L, "the list is too long");
+  return n;
+}
+
+/* rng:shuffle(list): in place (Fisher-Yates), returns it */
+static int rng_shuffle(lua_State *L) {
+  parl_rng_cursor *cursor = get_cursor(L);
+  for (lua_Integer i = get_list_length(L); i > 1; i--) {
+    const lua_Integer j = (lua_Integer)parl_rng_next_below(cursor, (uint64_t)i) + 1;
+    lua_geti(L, 2, i);
+    lua_geti(L, 2, j);
+    lua_seti(L, 2, i);
+    lua_seti(L, 2, j);
+  }
+  lua_settop(L, 2);
+  return 1;
+}
+
+/* rng:pick(list) */
+static int rng_pick(lua_State *L) {
+  parl_rng_cursor *cursor = get_cursor(L);
+  const lua_Integer n = get_list_length(L);
+  if (n < 1) return luaL_error(L, "rng:pick: the list is empty");
+  lua_geti(L, 2, (lua_Integer)parl_rng_next_below(cursor, (uint64_t)n) + 1);
+  return 1;
+}
+
+void parl_env_open_rng(lua_State *L) {
+  static const luaL_Reg methods[] = {{"int", rng_int},
+                                     {"uniform", rng_uniform},
+                                     {"chance", rng_chance},
+                                     {"normal", rng_normal},
+                                     {"shuffle", rng_shuffle},
+                                     {"pick", rng_pick},
+                                     {NULL, NULL}};
+  lua_createtable(L, 0, 1);
+  luaL_newlib(L, methods);
+  parl_sandbox_make_strict(L, "rng");
+  lua_setfield(L, -2, "__index");
+}
+
+parl_rng_object *parl_env_push_rng(lua_State *L, const parl_env *env, uint64_t seed, uint64_t a,
+                                   uint64_t b) {
+  parl_rng_object *rng = lua_newuserdatauv(L, sizeof *rng, 0);
+  *rng = (parl_rng_object){.chance = {seed, parl_rng_stream(PURPOSE_CHANCE, a, b, 0), 0},
+                           .expert = {seed, parl_rng_stream(PURPOSE_EXPERT, a, b, 0), 0}};
+  lua_rawgeti(L, LUA_REGISTRYINDEX, env->rng_methods);
+  lua_setmetatable(L, -2);
+  return rng;
+}

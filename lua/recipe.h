@@ -1,0 +1,15 @@
+/* lua/recipe.h - recipes written in Lua: a file that returns a table of plain data.
+ *
+ * The file runs in a throw-away sandbox (1 s, 64 MiB) and has no randomness, files or clock.
+ * A table with keys 1..n becomes an array, one with text keys an object; an empty table is an
+ * object. Thread rule: pure function. */
+#ifndef PARL_LUA_RECIPE_H
+#define PARL_LUA_RECIPE_H
+#include "core/json.h"
+
+/* Runs the file and converts what it returns; owned by the caller.
+ * Fails: EIO, ESCRIPT with file:line, ELIMIT; EINVAL naming the key's path for what JSON cannot
+ * hold (functions, NaN, infinities, integers beyond 2^53, mixed tables, cycles). */
+parl_status parl_recipe_load_lua(const char *path, parl_json **out);
+
+#endif

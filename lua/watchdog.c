@@ -1,0 +1,205 @@
+/* lua/watchdog.c - the monitor thread and the signal that stops a script. */
+#define _GNU_SOURCE
+#include "lua/watchdog.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* What the calling thread runs now; only this thread and its signal handler touch it. */
+static _Thread_local parl_watchdog *volatile running;
+static _Thread_local pid_t own_thread_id;
+
+static void arm(parl_watchdog *w) {
+  lua_sethook(w->L, w->hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+}
+
+static void on_signal(int number) {
+  (void)number;
+  const int saved = errno;
+  for (parl_watchdog *w = running; w != NULL; w = w->outer)
+    if (parl_watchdog_is_stopped(w)) arm(w);
+  errno = saved;
+}
+
+static parl_status install_handler(void) {
+  struct sigaction old, ours = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+  sigemptyset(&ours.sa_mask);
+  if (sigaction(SIGURG, NULL, &old) != 0 ||
+      (old.sa_handler != SIG_DFL && old.sa_handler != SIG_IGN && old.sa_handler != on_signal))
+    return parl_fail(PARL_STATUS_ESTATE, "SIGURG, which stops scripts, has another handler");
+  if (sigaction(SIGURG, &ours, NULL) != 0)
+    return parl_fail(PARL_STATUS_ESTATE, "SIGURG: %s", strerror(errno));
+  return PARL_STATUS_OK;
+}
+
+static void stop_entry(parl_watchdog *w, uint64_t entry, parl_stop reason) {
+  atomic_store(&w->reason, (int)reason);
+  atomic_store(&w->stopped, entry);
+#ifdef __SANITIZE_THREAD__
+  arm(w); /* the thread sanitizer holds signals back while a script runs */
+#else
+  tgkill(getpid(), atomic_load(&w->thread_id), SIGURG);
+#endif
+}
+
+static struct timespec get_now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t;
+}
+
+static struct timespec add_seconds(struct timespec t, double s) {
+  const long whole = (long)s;
+  t.tv_sec += whole;
+  t.tv_nsec += (long)((s - (double)whole) * 1e9);
+  if (t.tv_nsec >= 1000000000L) {
+    t.tv_sec++;
+    t.tv_nsec -= 1000000000L;
+  }
+  return t;
+}
+
+static double seconds_since(struct timespec start) {
+  const struct timespec now = get_now();
+  return (double)(now.tv_sec - start.tv_sec) + 1e-9 * (double)(now.tv_nsec - start.tv_nsec);
+}
+
+/* Under the mutex: sleeps until enter wakes us, unless something runs already. */
+static void sleep_until_woken(parl_watchdog *w) {
+  atomic_store(&w->asleep, true); /* before the counter is read; enter is the mirror */
+  if (atomic_load(&w->entry) % 2 == 1) atomic_store(&w->asleep, false);
+  while (atomic_load(&w->asleep) && !w->quit) pthread_cond_wait(&w->wake, &w->mutex);
+  atomic_store(&w->asleep, false);
+}
+
+static void *monitor_main(void *argument) {
+  enum { IDLE_LOOKS = 8 };
+  parl_watchdog *w = argument;
+  double tick_s = w->limit_s / 8;
+  if (tick_s > 0.1) tick_s = 0.1;
+  if (tick_s < 1e-3) tick_s = 1e-3;
+  uint64_t seen = 0;
+  struct timespec since = get_now();
+  int n_idle = 0;
+  pthread_mutex_lock(&w->mutex);
+  while (!w->quit) {
+    const uint64_t entry = atomic_load(&w->entry);
+    if (entry % 2 == 0) {
+      if (++n_idle >= IDLE_LOOKS) {
+        sleep_until_woken(w);
+        n_idle = 0;
+        continue;
+      }
+    } else if (entry != seen) {
+      seen = entry;
+      since = get_now();
+      n_idle = 0;
+    } else if (seconds_since(since) >= w->limit_s) {
+      stop_entry(w, entry, PARL_STOP_TIME);
+    }
+    const struct timespec until = add_seconds(get_now(), tick_s);
+    pthread_cond_timedwait(&w->wake, &w->mutex, &until);
+  }
+  pthread_mutex_unlock(&w->mutex);
+  return NULL;
+}
+
+static int start_monitor(parl_watchdog *w) {
+  sigset_t all, old;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &old); /* the monitor takes no signals */
+  const int rc = pthread_create(&w->monitor, NULL, monitor_main, w);
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  return rc;
+}
+
+parl_status parl_watchdog_init(parl_watchdog *w, lua_State *L, lua_Hook hook, double limit_s) {
+  PARL_REQUIRE(limit_s > 0 && limit_s <= 86400);
+  memset(w, 0, sizeof *w);
+  PARL_TRY(install_handler());
+  w->L = L;
+  w->hook = hook;
+  w->limit_s = limit_s;
+  pthread_mutex_init(&w->mutex, NULL);
+  pthread_condattr_t monotonic;
+  pthread_condattr_init(&monotonic);
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  pthread_cond_init(&w->wake, &monotonic);
+  pthread_condattr_destroy(&monotonic);
+  if (start_monitor(w) != 0) {
+    pthread_cond_destroy(&w->wake);
+    pthread_mutex_destroy(&w->mutex);
+    return parl_fail(PARL_STATUS_ENOMEM, "no thread for the script watchdog");
+  }
+  w->started = true;
+  return PARL_STATUS_OK;
+}
+
+void parl_watchdog_deinit(parl_watchdog *w) {
+  if (!w->started) return;
+  pthread_mutex_lock(&w->mutex);
+  w->quit = true;
+  pthread_cond_signal(&w->wake);
+  pthread_mutex_unlock(&w->mutex);
+  pthread_join(w->monitor, NULL);
+  pthread_cond_destroy(&w->wake);
+  pthread_mutex_destroy(&w->mutex);
+  memset(w, 0, sizeof *w);
+}
+
+/* Once a thread: its kernel id, and SIGURG let through (worker threads block signals). */
+static void prepare_thread(void) {
+  sigset_t urgent;
+  sigemptyset(&urgent);
+  sigaddset(&urgent, SIGURG);
+  pthread_sigmask(SIG_UNBLOCK, &urgent, NULL);
+  own_thread_id = gettid();
+}
+
+static void wake_monitor(parl_watchdog *w) {
+  pthread_mutex_lock(&w->mutex);
+  atomic_store(&w->asleep, false);
+  pthread_cond_signal(&w->wake);
+  pthread_mutex_unlock(&w->mutex);
+}
+
+void parl_watchdog_enter(parl_watchdog *w) {
+  if (own_thread_id == 0) prepare_thread();
+  w->outer = running;
+  atomic_store_explicit(&w->thread_id, own_thread_id, memory_order_relaxed);
+  running = w;
+  const uint64_t entry = atomic_load_explicit(&w->entry, memory_order_relaxed);
+  atomic_exchange(&w->entry, entry + 1); /* ordered before the load of asleep */
+  if (atomic_load(&w->asleep)) wake_monitor(w);
+}
+
+void parl_watchdog_leave(parl_watchdog *w) {
+  running = w->outer;
+  const uint64_t entry = atomic_load_explicit(&w->entry, memory_order_relaxed);
+  atomic_store_explicit(&w->entry, entry + 1, memory_order_release);
+  if (atomic_load_explicit(&w->stopped, memory_order_acquire) == entry)
+    lua_sethook(w->L, NULL, 0, 0);
+}
+
+bool parl_watchdog_is_stopped(const parl_watchdog *w) {
+  const uint64_t entry = atomic_load_explicit(&w->entry, memory_order_relaxed);
+  return entry % 2 == 1 && atomic_load_explicit(&w->stopped, memory_order_acquire) == entry;
+}
+
+parl_stop parl_watchdog_get_reason(const parl_watchdog *w) {
+  return (parl_stop)atomic_load(&w->reason);
+}
+
+void parl_watchdog_stop_here(parl_watchdog *w, parl_stop reason) {
+  atomic_store(&w->reason, (int)reason);
+  atomic_store(&w->stopped, atomic_load(&w->entry));
+  arm(w);
+}
+
+void parl_watchdog_interrupt(parl_watchdog *w) {
+  const uint64_t entry = atomic_load(&w->entry);
+  if (entry % 2 == 1) stop_entry(w, entry, PARL_STOP_REQUEST);
+}
