@@ -564,61 +564,13 @@ static void test_parity(void **state) {
   if (table->kind == 'a') RUN_ALL(real_a);
 }
 
-static void test_names(void **state) {
-  (void)state;
-  const parl_backend *backend = NULL, *other = NULL;
-  assert_int_equal(parl_backend_find("ref", &backend), PARL_STATUS_OK);
-  assert_ptr_equal(backend, parl_backend_ref());
-  assert_int_equal(parl_backend_find("cpu", &backend), PARL_STATUS_OK);
-  assert_int_equal(parl_backend_cpu("auto", &other), PARL_STATUS_OK);
-  assert_ptr_equal(backend, other);
-  assert_int_equal(parl_backend_find("cpu:portable", &other), PARL_STATUS_OK);
-  assert_string_equal(other->instructions, "portable");
-  other = NULL;
-  assert_int_equal(parl_backend_find("cpu:mmx", &other), PARL_STATUS_EINVAL);
-  assert_non_null(strstr(parl_error_text(), "avx2"));
-  assert_int_equal(parl_backend_find("gpu", &other), PARL_STATUS_EINVAL);
-  assert_non_null(strstr(parl_error_text(), "cpu:avx512"));
-  assert_null(other);
-}
-
-static void test_checks(void **state) {
-  (void)state;
-  float x[8] = {0}, y[8] = {0};
-  parl_linear_fwd_args linear = {
-      .M = 1, .N = 4, .K = 4, .x = x, .ld_x = 4, .packed = x, .y = y, .ld_y = 4};
-  assert_int_equal(parl_linear_fwd_check(&linear), PARL_STATUS_OK);
-  linear.ld_y = 3;
-  assert_int_equal(parl_linear_fwd_check(&linear), PARL_STATUS_EINVAL);
-  assert_non_null(strstr(parl_error_text(), "ld_y"));
-  const uint64_t mask = 2;
-  const int32_t target = 0;
-  parl_policy_fwd_args policy = {.rows = 1,
-                                 .V = 8,
-                                 .logits = x,
-                                 .mask = &mask,
-                                 .inv_temperature = 1.0f,
-                                 .probs = y,
-                                 .entropy = y,
-                                 .logp = x};
-  assert_int_equal(parl_policy_fwd_check(&policy), PARL_STATUS_OK);
-  policy.target = &target;
-  assert_int_equal(parl_policy_fwd_check(&policy), PARL_STATUS_EINVAL);
-  parl_swiglu_bwd_args swiglu = {.rows = 1, .F = 4, .gate_up = x, .dout = y, .dgate_up = x};
-  assert_int_equal(parl_swiglu_bwd_check(&swiglu), PARL_STATUS_OK);
-  swiglu.dout = x;
-  assert_int_equal(parl_swiglu_bwd_check(&swiglu), PARL_STATUS_EINVAL);
-}
-
 int main(void) {
-  static struct CMUnitTest tests[N_OPS * N_LEVELS + 2];
+  static struct CMUnitTest tests[N_OPS * N_LEVELS];
   static char names[N_OPS * N_LEVELS][64];
   for (size_t i = 0; i < N_OPS * N_LEVELS; i++) {
     snprintf(names[i], sizeof names[i], "%s on cpu:%s", ops[i / N_LEVELS].op,
              level_names[i % N_LEVELS]);
     tests[i] = (struct CMUnitTest){names[i], test_parity, NULL, NULL, (void *)(uintptr_t)i};
   }
-  tests[N_OPS * N_LEVELS] = (struct CMUnitTest)cmocka_unit_test(test_names);
-  tests[N_OPS * N_LEVELS + 1] = (struct CMUnitTest)cmocka_unit_test(test_checks);
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
