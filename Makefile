@@ -3,6 +3,8 @@ BUILD ?= release
 CC = gcc
 AR = ar
 OUT := build/$(BUILD)
+# Apart from the programs: $(OUT)/parl is the program, $(OBJDIR)/parl/ a folder of objects.
+OBJDIR = $(OUT)/obj
 PREFIX ?= /usr/local
 bindir ?= $(PREFIX)/bin
 datadir ?= $(PREFIX)/share
@@ -50,11 +52,11 @@ endif
 SRC := $(wildcard core/*.c kernels/*.c kernels/ref/*.c kernels/cpu/*.c engine/*.c lua/*.c parl/*.c \
          experiments/*.c)
 CLI := $(wildcard cli/*.c)
-OBJ := $(SRC:%.c=$(OUT)/%.o) $(OUT)/build_info.o
-CLI_OBJ := $(CLI:%.c=$(OUT)/%.o)
+OBJ := $(SRC:%.c=$(OBJDIR)/%.o) $(OUT)/build_info.o
+CLI_OBJ := $(CLI:%.c=$(OBJDIR)/%.o)
 TEST_SRC := $(wildcard tests/test_*.c)
 TESTS := $(TEST_SRC:%.c=$(OUT)/%)
-SUPPORT_OBJ := $(patsubst %.c,$(OUT)/%.o,$(filter-out $(TEST_SRC),$(wildcard tests/*.c)))
+SUPPORT_OBJ := $(patsubst %.c,$(OBJDIR)/%.o,$(filter-out $(TEST_SRC),$(wildcard tests/*.c)))
 CLI_TESTS := $(wildcard tests/cli/*.sh)
 FUZZ := $(patsubst %.c,$(OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
 # What runs more than one thread, by name.
@@ -101,16 +103,17 @@ $(OUT)/build_info.c: FORCE
 	   echo 'const char *parl_build_datadir(void) { return "$(parldir)"; }'; } >$@.new; \
 	 cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-$(OUT)/kernels/cpu/%_avx512.o: EXTRA = $(FLAGS_avx512) -O3 -ffp-contract=fast
-$(OUT)/kernels/cpu/%_avx2.o: EXTRA = $(FLAGS_avx2) -O3 -ffp-contract=fast
-$(OUT)/kernels/cpu/%_portable.o: EXTRA = -O3
+$(OBJDIR)/kernels/cpu/%_avx512.o: EXTRA = $(FLAGS_avx512) -O3 -ffp-contract=fast
+$(OBJDIR)/kernels/cpu/%_avx2.o: EXTRA = $(FLAGS_avx2) -O3 -ffp-contract=fast
+$(OBJDIR)/kernels/cpu/%_portable.o: EXTRA = -O3
 
-$(OUT)/build_info.o: $(OUT)/build_info.c $(OUT)/flags | need-libraries
-	@$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
-
-$(OUT)/%.o: %.c $(OUT)/flags | need-libraries
-	@mkdir -p $(@D)
-	$(call say,cc,$<) $(CC) $(CFLAGS) $(WERROR) $(EXTRA) -MMD -MP -c -o $@ $<
+COMPILE = $(call say,cc,$<) mkdir -p $(@D) && $(CC) $(CFLAGS) $(WERROR) $(EXTRA) -MMD -MP -c -o $@ $<
+$(OUT)/obj/build_info.o: $(OUT)/build_info.c $(OUT)/flags | need-libraries
+	@mkdir -p $(@D) && $(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(OUT)/obj/%.o: %.c $(OUT)/flags | need-libraries
+	$(COMPILE)
+$(OUT)/tests/%.o: tests/%.c $(OUT)/flags | need-libraries
+	$(COMPILE)
 
 $(OUT)/libparl.a: $(OBJ)
 	@rm -f $@ && $(AR) rcs $@ $^
@@ -119,10 +122,12 @@ $(OUT)/parl: $(CLI_OBJ) $(OUT)/libparl.a
 	@$(if $(CLI_OBJ),:,echo "cli/ has no source yet" >&2; exit 1)
 	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(TESTS): $(OUT)/%: $(OUT)/%.o $(SUPPORT_OBJ) $(OUT)/libparl.a | need-cmocka
+$(TESTS): $(OUT)/%: $(OBJDIR)/%.o $(SUPPORT_OBJ) $(OUT)/libparl.a | need-cmocka
+	@mkdir -p $(@D)
 	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(CMOCKA_LIBS)
 
-$(FUZZ): $(OUT)/%: $(OUT)/%.o $(OUT)/libparl.a
+$(FUZZ): $(OUT)/%: $(OBJDIR)/%.o $(OUT)/libparl.a
+	@mkdir -p $(@D)
 	$(call say,ld,$@) $(CC) $(subst fuzzer-no-link,fuzzer,$(LDFLAGS)) -o $@ $^ $(LDLIBS)
 
 # -------------------------------------------------------------------------------------- packages
@@ -210,5 +215,5 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 	@echo "  BUILD=release|debug|asan|tsan, OUT=folder, CI=true makes warnings errors, V=1 shows commands"
 
--include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TEST_SRC:%.c=$(OUT)/%.d) $(SUPPORT_OBJ:.o=.d) $(FUZZ:=.d)
-.PRECIOUS: $(OUT)/%.o
+-include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TEST_SRC:%.c=$(OBJDIR)/%.d) $(SUPPORT_OBJ:.o=.d) $(FUZZ:$(OUT)/%=$(OBJDIR)/%.d)
+.PRECIOUS: $(OBJDIR)/%.o
