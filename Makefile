@@ -52,7 +52,7 @@ endif
 SRC := $(wildcard core/*.c kernels/*.c kernels/ref/*.c kernels/cpu/*.c engine/*.c lua/*.c parl/*.c \
          experiments/*.c)
 CLI := $(wildcard cli/*.c)
-OBJ := $(SRC:%.c=$(OBJDIR)/%.o) $(OUT)/build_info.o
+OBJ := $(SRC:%.c=$(OBJDIR)/%.o) $(OBJDIR)/build_info.o
 CLI_OBJ := $(CLI:%.c=$(OBJDIR)/%.o)
 TEST_SRC := $(wildcard tests/test_*.c)
 TESTS := $(TEST_SRC:%.c=$(OUT)/%)
@@ -108,11 +108,9 @@ $(OBJDIR)/kernels/cpu/%_avx2.o: EXTRA = $(FLAGS_avx2) -O3 -ffp-contract=fast
 $(OBJDIR)/kernels/cpu/%_portable.o: EXTRA = -O3
 
 COMPILE = $(call say,cc,$<) mkdir -p $(@D) && $(CC) $(CFLAGS) $(WERROR) $(EXTRA) -MMD -MP -c -o $@ $<
-$(OUT)/obj/build_info.o: $(OUT)/build_info.c $(OUT)/flags | need-libraries
+$(OBJDIR)/build_info.o: $(OUT)/build_info.c $(OUT)/flags | need-libraries
 	@mkdir -p $(@D) && $(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
-$(OUT)/obj/%.o: %.c $(OUT)/flags | need-libraries
-	$(COMPILE)
-$(OUT)/tests/%.o: tests/%.c $(OUT)/flags | need-libraries
+$(OBJDIR)/%.o: %.c $(OUT)/flags | need-libraries
 	$(COMPILE)
 
 $(OUT)/libparl.a: $(OBJ)

@@ -45,7 +45,7 @@ try() {
   cmp -s "$1" "$scratch/mutant.c" && { fail "$name" 'changes nothing'; return; }
   # shellcheck disable=SC2086
   $cc $cflags -c -o "$scratch/mutant.o" "$scratch/mutant.c" 2>"$scratch/log" &&
-    $cc -pthread -o "$scratch/test" "$out/tests/$3.o" "$scratch/mutant.o" "$out/libparl.a" $libs \
+    $cc -pthread -o "$scratch/test" "$out/obj/tests/$3.o" "$scratch/mutant.o" "$out/libparl.a" $libs \
       2>>"$scratch/log" || { cat "$scratch/log"; fail "$name" 'does not compile'; return; }
   if timeout 60 "$scratch/test" >"$scratch/log" 2>&1; then
     fail "$name" 'survives'
