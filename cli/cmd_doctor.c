@@ -10,7 +10,7 @@
 #include "core/workers.h"
 #include "experiments/statistics.h"
 #include "kernels/ops.h"
-#include "lua/sandbox.h"
+#include "lua/env.h"
 
 typedef struct finding {
   const char *name;
@@ -94,7 +94,7 @@ static size_t find_all(finding *list) {
   add_cpu(list, &n);
   add_features(list, &n);
   add_backends(list, &n);
-  add(list, &n, "lua", parl_sandbox_lua_version());
+  add(list, &n, "lua", parl_env_lua_version());
   add(list, &n, "sqlite", parl_store_sqlite_version());
   add(list, &n, "gsl", parl_statistics_gsl_version());
   add(list, &n, "cjson", parl_json_library_version());

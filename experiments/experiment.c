@@ -47,7 +47,9 @@ static parl_status name_cell(const experiment *x, cell *c) {
   parl_text canonical = {0};
   PARL_TRY(parl_env_create(parl_recipe_get_env_path(recipe), parl_recipe_get_env_params(recipe),
                            &options, &env));
-  parl_status s = parl_warm_start_path(x->host, &c->config, env, c->warm_path, sizeof c->warm_path);
+  parl_status s = parl_recipe_check_env(&c->config, parl_env_get_spec(env));
+  if (s == PARL_STATUS_OK)
+    s = parl_warm_start_path(x->host, &c->config, env, c->warm_path, sizeof c->warm_path);
   if (s == PARL_STATUS_OK)
     s = parl_recipe_append_canonical(recipe, &c->config, env, PARL_SCOPE_BASELINE, &canonical);
   if (s == PARL_STATUS_OK)

@@ -336,6 +336,12 @@ bool parl_episode_wants_sub(const parl_episode *ep) {
   return ep->live && ep->main->state == PARL_CONTEXT_WAIT && ep->n_started < ep->n_launches;
 }
 
+/* Scripted sub-agents follow agents.style, else their orchestrator's script, else the first style. */
+static const char *get_sub_style(const parl_episode_env *ee, const parl_job *job) {
+  if (ee->config->agents.style[0] != '\0') return ee->config->agents.style;
+  return job->style != NULL ? job->style : ee->spec->styles[0];
+}
+
 parl_status parl_episode_start_sub(const parl_episode_env *ee, parl_episode *ep, parl_context *sub) {
   const size_t index = ep->n_started++;
   const parl_call *task = &ep->main->grammar.calls[index];
@@ -348,7 +354,7 @@ parl_status parl_episode_start_sub(const parl_episode_env *ee, parl_episode *ep,
   parl_trajectory *out = ep->job->out;
   const bool record = out->n_subs < out->max_subs;
   context_init(ee, sub, ep, false, ordinal, agent, record ? &out->subs[out->n_subs++] : NULL);
-  sub->style = ee->scripted_subs ? ee->config->agents.style : NULL;
+  sub->style = ee->scripted_subs ? get_sub_style(ee, ep->job) : NULL;
   sub->temperature = ee->config->agents.temperature;
   sub->step_limit = ep->sub_limit;
   sub->sub_index = index;

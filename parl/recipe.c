@@ -1,6 +1,7 @@
 /* parl/recipe.c - loading, merging and naming runs. */
 #include "parl/recipe.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -312,6 +313,31 @@ const char *parl_recipe_get_env_path(const parl_recipe *recipe) {
 }
 const char *parl_recipe_get_folder(const parl_recipe *recipe) {
   return recipe->folder;
+}
+
+static parl_status check_style(const parl_env_spec *spec, const char *field, const char *style) {
+  for (int i = 0; i < spec->n_styles; i++)
+    if (strcmp(spec->styles[i], style) == 0) return PARL_STATUS_OK;
+  const char *near = parl_nearest(style, spec->styles, (size_t)spec->n_styles);
+  return parl_fail(PARL_STATUS_EINVAL, "%s: %s has no expert style \"%s\"%s%s%s", field, spec->name,
+                   style, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
+parl_status parl_recipe_check_env(const parl_run_config *config, const parl_env_spec *spec) {
+  const int longest = spec->limits.context > spec->limits.sub_context ? spec->limits.context
+                                                                      : spec->limits.sub_context;
+  if (longest > config->model.max_context)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "model.max_context = %lld tokens, but %s lets a context grow to %d",
+                     (long long)config->model.max_context, spec->path, longest);
+  if (config->agents.style[0] != '\0')
+    PARL_TRY(check_style(spec, "agents.style", config->agents.style));
+  char list[PARL_CONFIG_TEXT_BYTES];
+  snprintf(list, sizeof list, "%s", config->eval.baselines);
+  char *rest = NULL;
+  for (char *s = strtok_r(list, ", ", &rest); s != NULL; s = strtok_r(NULL, ", ", &rest))
+    PARL_TRY(check_style(spec, "eval.baselines", s));
+  return PARL_STATUS_OK;
 }
 
 static bool in_scope(const parl_section *s, parl_scope scope) {

@@ -40,7 +40,7 @@
 #define PARL_AGENTS_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                          \
   CHOICE(subs, policy, "policy|scripted", "frozen sub-agents: the warm start's policy, or a script") \
   TEXT(checkpoint, "", "policy: a checkpoint file instead of this run's own warm start")           \
-  TEXT(style, "greedy_wide", "scripted: expert style of the sub-agents")                           \
+  TEXT(style, "", "scripted: expert style of the sub-agents; empty: the orchestrator's, or the first")                         \
   REAL(reliability, 1.0, 0.0, 1.0, "1", "scripted: chance that a sub-agent works at all")          \
   REAL(temperature, 1.0, 0.0, 100.0, "1", "policy: sampling temperature; 0: greedy")
 
@@ -122,6 +122,10 @@ const parl_json *parl_recipe_get_env_params(const parl_recipe *recipe);
 const char *parl_recipe_get_env_path(const parl_recipe *recipe);
 /* Folder of the runs: run.dir or runs/<name>. */
 const char *parl_recipe_get_folder(const parl_recipe *recipe);
+
+/* What only the environment can tell: contexts fit the model, styles exist. Fails: EINVAL naming the field and the
+ * nearest style. */
+parl_status parl_recipe_check_env(const parl_run_config *config, const parl_env_spec *spec);
 
 /* What a canonical configuration identifies. */
 typedef enum parl_scope {

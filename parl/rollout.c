@@ -63,11 +63,6 @@ static parl_status pool_init(shard *sh, pool *p, const parl_model *model, size_t
     PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)limit, &c->own.tokens));
   }
   if (model == NULL) return PARL_STATUS_OK;
-  const int64_t longest = parl_model_get_config(model)->max_context;
-  if (limit > longest)
-    return parl_fail(PARL_STATUS_EINVAL,
-                     "model.max_context = %lld tokens, but %s lets a context grow to %d",
-                     (long long)longest, sh->ee.spec->path, limit);
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)MAX_ROWS, &p->rows));
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)MAX_ROWS, &p->choosers));
   return parl_decoder_create(model, n, (size_t)limit, MAX_ROWS, &p->decoder);

@@ -171,6 +171,7 @@ static void test_bad_recipes(void **state) {
   refuse(&p, "train.minibatches=999", "minibatches");
   parl_experiment_result r;
   assert_fails(run_recipe(&p, "x", "1", "env.params.m=3", -1, &r), PARL_STATUS_EINVAL, "m");
+  assert_fails(run_recipe(&p, "x", "1", "eval.baselines=oracel,wide", -1, &r), PARL_STATUS_EINVAL, "baselines");
   assert_fails(run_recipe(&p, "x", "1", "warm.mix=seriel=1", -1, &r), PARL_STATUS_EINVAL, "serial");
   assert_fails(run_recipe(&p, "x", "1", "model.max_context=20", -1, &r), PARL_STATUS_EINVAL,
                "max_context");

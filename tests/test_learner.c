@@ -73,7 +73,7 @@ typedef struct gradient_case {
 static parl_learner *make_learner(const gradient_case *c, parl_model *model, parl_workers *workers,
                                   const sequences *q) {
   const parl_optimizer_config optimizer = {
-      .lr = 1e-3, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .clip = 1.0};
+      .lr = 5e-3, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .clip = 1.0};
   const parl_objective_config objective = {.kind = c->kind,
                                            .advantage = 1,
                                            .alpha = 0.2,
