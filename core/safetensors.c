@@ -212,11 +212,11 @@ static parl_status check_cover(const parl_safetensors *f, const char *what, size
 
 /* Points the tensors at their data; files of other writers may hold them misaligned. */
 static parl_status attach_data(parl_safetensors *f, const char *what, const char *data) {
+  static const double nothing = 0; /* where an empty tensor points: aligned for every dtype */
   for (size_t i = 0; i < f->n; i++) {
     entry *e = &f->entries[i];
-    e->info.data = data + e->begin;
-    if ((uintptr_t)e->info.data % parl_dtype_bytes(e->info.dtype) == 0 || e->info.bytes == 0)
-      continue;
+    e->info.data = e->info.bytes == 0 ? (const void *)&nothing : data + e->begin;
+    if ((uintptr_t)e->info.data % parl_dtype_bytes(e->info.dtype) == 0) continue;
     e->copy = malloc(e->info.bytes);
     if (e->copy == NULL)
       return parl_fail(PARL_STATUS_ENOMEM, "%s: no memory for tensor \"%s\"", what, e->info.name);

@@ -1,5 +1,5 @@
-/* tests/test_store_file.c - the database as a file: refused untouched, shared, locked, on full disks,
- * after a crash. */
+/* tests/test_store_file.c - the database as a file: refused untouched, shared, locked, on full
+ * disks, after a crash. */
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
