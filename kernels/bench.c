@@ -1,0 +1,396 @@
+/* kernels/bench.c - the table of benchmarks and the clock around it. */
+#include "kernels/bench.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/arena.h"
+#include "core/rng.h"
+#include "kernels/cpu/cpu_internal.h"
+
+enum { N_INPUTS = 6, MAX_SAMPLES = 101, SAMPLE_US = 200, BUDGET_US = 60000, PEAK_MS = 5 };
+
+/* One row at work. Outputs and packed weights are there twice: of the oracle and of the level. */
+typedef struct bench {
+  size_t a, b, c;
+  float *in[N_INPUTS]; /* owned by the arena */
+  int32_t *index;
+  const float **pointers;
+  float *packed[2], *out[2], *scratch;
+  size_t n_out; /* floats of out */
+  parl_arena arena;
+} bench;
+
+typedef struct spec {
+  const char *op;
+  size_t a, b, c;
+  parl_status (*setup)(bench *t, const parl_backend *const backends[2]);
+  void (*step)(bench *t, const parl_backend *backend, int side);
+  double flops, bytes; /* of one step, per a * b * c */
+} spec;
+
+static parl_status take(bench *t, size_t n, uint64_t stream, float **out) {
+  float *x;
+  PARL_TRY(PARL_ARENA_TAKE(&t->arena, n, &x));
+  for (size_t i = 0; i < n; i++)
+    x[i] = stream ? (float)(2.0 * parl_rng_uniform(1, stream, i) - 1.0) : 0.0f;
+  *out = x;
+  return PARL_STATUS_OK;
+}
+
+static parl_status take_outputs(bench *t, size_t n) {
+  t->n_out = n;
+  PARL_TRY(take(t, n, 0, &t->out[0]));
+  return take(t, n, 0, &t->out[1]);
+}
+
+/* in: x [a,c], w [b,c], dy [a,b]; out the largest of the three */
+static parl_status setup_linear(bench *t, const parl_backend *const backends[2]) {
+  PARL_TRY(take(t, t->a * t->c, 1, &t->in[0]));
+  PARL_TRY(take(t, t->b * t->c, 2, &t->in[1]));
+  PARL_TRY(take(t, t->a * t->b, 3, &t->in[2]));
+  for (int side = 0; side < 2; side++) {
+    const size_t n = backends[side]->linear_pack_floats(t->b, t->c);
+    PARL_TRY(take(t, n, 0, &t->packed[side]));
+    const parl_linear_pack_args args = {
+        .N = t->b, .K = t->c, .w = t->in[1], .packed = t->packed[side]};
+    backends[side]->linear_pack(&args);
+  }
+  const size_t most = t->a > t->b ? t->a : t->b;
+  return take_outputs(t, most * (t->b > t->c ? t->b : t->c));
+}
+
+static void step_linear_fwd(bench *t, const parl_backend *backend, int side) {
+  const parl_linear_fwd_args args = {.M = t->a,
+                                     .N = t->b,
+                                     .K = t->c,
+                                     .x = t->in[0],
+                                     .ld_x = t->c,
+                                     .packed = t->packed[side],
+                                     .y = t->out[side],
+                                     .ld_y = t->b};
+  backend->linear_fwd(&args);
+}
+
+static void step_linear_bwd_input(bench *t, const parl_backend *backend, int side) {
+  const parl_linear_bwd_input_args args = {.M = t->a,
+                                           .N = t->b,
+                                           .K = t->c,
+                                           .dy = t->in[2],
+                                           .ld_dy = t->b,
+                                           .w = t->in[1],
+                                           .dx = t->out[side],
+                                           .ld_dx = t->c};
+  backend->linear_bwd_input(&args);
+}
+
+static void step_linear_bwd_weight(bench *t, const parl_backend *backend, int side) {
+  const parl_linear_bwd_weight_args args = {.M = t->a,
+                                            .N = t->b,
+                                            .K = t->c,
+                                            .dy = t->in[2],
+                                            .ld_dy = t->b,
+                                            .x = t->in[0],
+                                            .ld_x = t->c,
+                                            .dw = t->out[side]};
+  backend->linear_bwd_weight(&args);
+}
+
+enum { SEQUENCES = 4 };
+
+/* SEQUENCES of a rows, b heads (one of keys in decoding), c wide. in: q, k, v, out, dout; lse */
+static parl_status setup_attention(bench *t, const parl_backend *const backends[2]) {
+  const size_t rows = SEQUENCES * t->a, n = rows * t->b * t->c;
+  for (size_t i = 0; i < 5; i++) PARL_TRY(take(t, n, i + 1, &t->in[i]));
+  PARL_TRY(take(t, rows * t->b, 0, &t->in[5]));
+  size_t scratch = backends[0]->attention_scratch_floats(t->a, t->c, t->c);
+  const size_t other = backends[1]->attention_scratch_floats(t->a, t->c, t->c);
+  if (other > scratch) scratch = other;
+  PARL_TRY(take(t, scratch, 0, &t->scratch));
+  PARL_TRY(PARL_ARENA_TAKE(&t->arena, SEQUENCES + 1, &t->index));
+  for (size_t s = 0; s <= SEQUENCES; s++) t->index[s] = (int32_t)(s * t->a);
+  return take_outputs(t, 3 * n);
+}
+
+static parl_attention_fwd_args attention_args(bench *t, float *out) {
+  const size_t ld = t->b * t->c;
+  return (parl_attention_fwd_args){.n_seqs = SEQUENCES,
+                                   .seq_start = t->index,
+                                   .H = t->b,
+                                   .H_kv = t->b,
+                                   .D = t->c,
+                                   .Dv = t->c,
+                                   .scale = (float)(1.0 / sqrt((double)t->c)),
+                                   .q = t->in[0],
+                                   .ld_q = ld,
+                                   .k = t->in[1],
+                                   .ld_k = ld,
+                                   .v = t->in[2],
+                                   .ld_v = ld,
+                                   .out = out,
+                                   .ld_out = ld,
+                                   .lse = t->in[5],
+                                   .scratch = t->scratch};
+}
+
+static void step_attention_fwd(bench *t, const parl_backend *backend, int side) {
+  const parl_attention_fwd_args args = attention_args(t, t->out[side]);
+  backend->attention_fwd(&args);
+}
+
+static parl_status setup_attention_bwd(bench *t, const parl_backend *const backends[2]) {
+  PARL_TRY(setup_attention(t, backends));
+  const parl_attention_fwd_args args = attention_args(t, t->in[3]);
+  backends[1]->attention_fwd(&args);
+  return PARL_STATUS_OK;
+}
+
+static void step_attention_bwd(bench *t, const parl_backend *backend, int side) {
+  const size_t ld = t->b * t->c, n = SEQUENCES * t->a * ld;
+  float *out = t->out[side];
+  const parl_attention_bwd_args args = {.fwd = attention_args(t, t->in[3]),
+                                        .dout = t->in[4],
+                                        .ld_dout = ld,
+                                        .dq = out,
+                                        .ld_dq = ld,
+                                        .dk = out + n,
+                                        .ld_dk = ld,
+                                        .dv = out + 2 * n,
+                                        .ld_dv = ld};
+  backend->attention_bwd(&args);
+}
+
+/* SEQUENCES slots with contexts of a positions; all heads share one head of keys */
+static parl_status setup_decode(bench *t, const parl_backend *const backends[2]) {
+  PARL_TRY(setup_attention(t, backends));
+  PARL_TRY(PARL_ARENA_TAKE(&t->arena, 2 * SEQUENCES, &t->pointers));
+  for (size_t s = 0; s < SEQUENCES; s++) {
+    t->index[s] = (int32_t)t->a;
+    t->pointers[s] = t->in[1] + s * t->a * t->c;
+    t->pointers[SEQUENCES + s] = t->in[2] + s * t->a * t->c;
+  }
+  t->n_out = SEQUENCES * t->b * t->c;
+  return PARL_STATUS_OK;
+}
+
+static void step_decode(bench *t, const parl_backend *backend, int side) {
+  const size_t ld = t->b * t->c;
+  const parl_attention_decode_args args = {.rows = SEQUENCES,
+                                           .H = t->b,
+                                           .H_kv = 1,
+                                           .D = t->c,
+                                           .Dv = t->c,
+                                           .scale = (float)(1.0 / sqrt((double)t->c)),
+                                           .q = t->in[0],
+                                           .ld_q = ld,
+                                           .k_cache = t->pointers,
+                                           .v_cache = t->pointers + SEQUENCES,
+                                           .lengths = t->index,
+                                           .out = t->out[side],
+                                           .ld_out = ld,
+                                           .scratch = t->scratch};
+  backend->attention_decode(&args);
+}
+
+/* Element-wise ops over a rows of b: in [a, 2b] four times */
+static parl_status setup_rows(bench *t, const parl_backend *const backends[2]) {
+  (void)backends;
+  for (size_t i = 0; i < 4; i++) PARL_TRY(take(t, 2 * t->a * t->b, i + 1, &t->in[i]));
+  PARL_TRY(PARL_ARENA_TAKE(&t->arena, t->a, &t->index));
+  for (size_t i = 0; i < t->a; i++) t->index[i] = (int32_t)(i % t->b);
+  return take_outputs(t, 2 * t->a * t->b);
+}
+
+static void step_rmsnorm_fwd(bench *t, const parl_backend *backend, int side) {
+  const parl_rmsnorm_fwd_args args = {.rows = t->a,
+                                      .C = t->b,
+                                      .x = t->in[0],
+                                      .ld_x = t->b,
+                                      .weight = t->in[1],
+                                      .eps = 1e-6f,
+                                      .y = t->out[side],
+                                      .ld_y = t->b};
+  backend->rmsnorm_fwd(&args);
+}
+
+static void step_swiglu_fwd(bench *t, const parl_backend *backend, int side) {
+  const parl_swiglu_fwd_args args = {
+      .rows = t->a, .F = t->b, .gate_up = t->in[0], .out = t->out[side]};
+  backend->swiglu_fwd(&args);
+}
+
+static void step_swiglu_bwd(bench *t, const parl_backend *backend, int side) {
+  const parl_swiglu_bwd_args args = {
+      .rows = t->a, .F = t->b, .gate_up = t->in[0], .dout = t->in[1], .dgate_up = t->out[side]};
+  backend->swiglu_bwd(&args);
+}
+
+static void step_policy_fwd(bench *t, const parl_backend *backend, int side) {
+  const parl_policy_fwd_args args = {.rows = t->a,
+                                     .V = t->b,
+                                     .logits = t->in[0],
+                                     .target = t->index,
+                                     .inv_temperature = 1.0f,
+                                     .probs = t->out[side],
+                                     .logp = t->in[2],
+                                     .entropy = t->in[3]};
+  backend->policy_fwd(&args);
+}
+
+/* The second moments are positive, and the same for both sides. */
+static parl_status setup_adamw(bench *t, const parl_backend *const backends[2]) {
+  PARL_TRY(setup_rows(t, backends));
+  for (size_t i = 0; i < t->a * t->b; i++) t->in[1][i] = t->in[2][i] = fabsf(t->in[0][i]);
+  return PARL_STATUS_OK;
+}
+
+static void step_adamw(bench *t, const parl_backend *backend, int side) {
+  float *half = t->out[side] + t->a * t->b;
+  const parl_adamw_args args = {.n = t->a * t->b,
+                                .params = t->out[side],
+                                .grads = t->in[0],
+                                .m = half,
+                                .v = t->in[1 + side],
+                                .grad_scale = 1.0f,
+                                .lr = 1e-3f,
+                                .beta1 = 0.9f,
+                                .beta2 = 0.99f,
+                                .eps = 1e-8f,
+                                .weight_decay = 0.1f,
+                                .correction1 = 0.5f,
+                                .correction2 = 0.5f};
+  backend->adamw(&args);
+}
+
+/* Operations and bytes are per a * b * c. Attention counts the causal half. */
+static const spec specs[] = {
+    {"linear_fwd", 1, 128, 128, setup_linear, step_linear_fwd, 2.0, 4.0},
+    {"linear_fwd", 16, 128, 128, setup_linear, step_linear_fwd, 2.0, 0.0},
+    {"linear_fwd", 256, 64, 64, setup_linear, step_linear_fwd, 2.0, 0.0},
+    {"linear_fwd", 1024, 128, 128, setup_linear, step_linear_fwd, 2.0, 0.0},
+    {"linear_fwd", 4096, 256, 256, setup_linear, step_linear_fwd, 2.0, 0.0},
+    {"linear_fwd", 1024, 1024, 256, setup_linear, step_linear_fwd, 2.0, 0.0},
+    {"linear_bwd_input", 256, 64, 64, setup_linear, step_linear_bwd_input, 2.0, 0.0},
+    {"linear_bwd_input", 1024, 128, 128, setup_linear, step_linear_bwd_input, 2.0, 0.0},
+    {"linear_bwd_input", 4096, 256, 256, setup_linear, step_linear_bwd_input, 2.0, 0.0},
+    {"linear_bwd_input", 1024, 1024, 256, setup_linear, step_linear_bwd_input, 2.0, 0.0},
+    {"linear_bwd_weight", 256, 64, 64, setup_linear, step_linear_bwd_weight, 2.0, 0.0},
+    {"linear_bwd_weight", 1024, 128, 128, setup_linear, step_linear_bwd_weight, 2.0, 0.0},
+    {"linear_bwd_weight", 4096, 256, 256, setup_linear, step_linear_bwd_weight, 2.0, 0.0},
+    {"linear_bwd_weight", 1024, 1024, 256, setup_linear, step_linear_bwd_weight, 2.0, 0.0},
+    {"attention_fwd", 128, 4, 32, setup_attention, step_attention_fwd, 2.0 * SEQUENCES * 128, 0.0},
+    {"attention_fwd", 256, 8, 32, setup_attention, step_attention_fwd, 2.0 * SEQUENCES * 256, 0.0},
+    {"attention_bwd", 128, 4, 32, setup_attention_bwd, step_attention_bwd, 5.0 * SEQUENCES * 128,
+     0.0},
+    {"attention_bwd", 256, 8, 32, setup_attention_bwd, step_attention_bwd, 5.0 * SEQUENCES * 256,
+     0.0},
+    {"attention_decode", 128, 4, 32, setup_decode, step_decode, 4.0 * SEQUENCES, 2.0 * SEQUENCES},
+    {"attention_decode", 512, 4, 32, setup_decode, step_decode, 4.0 * SEQUENCES, 2.0 * SEQUENCES},
+    {"rmsnorm_fwd", 1024, 128, 1, setup_rows, step_rmsnorm_fwd, 4.0, 8.0},
+    {"swiglu_fwd", 1024, 256, 1, setup_rows, step_swiglu_fwd, 5.0, 12.0},
+    {"swiglu_bwd", 1024, 256, 1, setup_rows, step_swiglu_bwd, 10.0, 20.0},
+    {"policy_fwd", 1024, 128, 1, setup_rows, step_policy_fwd, 5.0, 8.0},
+    {"adamw", 1024, 256, 1, setup_adamw, step_adamw, 12.0, 28.0},
+};
+
+/* ------------------------------------------------------------------------------------ the clock */
+
+/* Time that this thread ran: what other programs take from the core does not count. */
+static double now_us(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
+}
+
+static int by_size(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static double measure_peak(const parl_backend *backend, double ms) {
+  if (strcmp(backend->instructions, "avx512") == 0) return parl_fma_gflops_avx512(ms);
+  if (strcmp(backend->instructions, "avx2") == 0) return parl_fma_gflops_avx2(ms);
+  return parl_fma_gflops_portable(ms);
+}
+
+parl_status parl_bench_peak_gflops(const char *level, double *out) {
+  const parl_backend *backend;
+  PARL_TRY(parl_backend_cpu(level, &backend));
+  *out = measure_peak(backend, 20.0);
+  return PARL_STATUS_OK;
+}
+
+/* Both sides start from zeros and take one step. */
+static parl_status check(bench *t, const spec *s, const parl_backend *const backends[2]) {
+  double most = 0.0;
+  for (int side = 0; side < 2; side++) s->step(t, backends[side], side);
+  for (size_t i = 0; i < t->n_out; i++) most = fmax(most, fabs((double)t->out[0][i]));
+  for (size_t i = 0; i < t->n_out; i++) {
+    const double difference = fabs((double)t->out[0][i] - (double)t->out[1][i]);
+    if (!(difference <= 1e-4 * most))
+      return parl_fail(PARL_STATUS_ESTATE,
+                       "%s %zux%zux%zu on %s: element %zu is %g, the oracle has %g", s->op, s->a,
+                       s->b, s->c, backends[1]->instructions, i, (double)t->out[1][i],
+                       (double)t->out[0][i]);
+  }
+  return PARL_STATUS_OK;
+}
+
+static void time_steps(bench *t, const spec *s, const parl_backend *backend, parl_bench_row *row) {
+  double samples[MAX_SAMPLES];
+  size_t n = 0, steps = 1;
+  for (;;) { /* warm up and find how many steps make a sample */
+    const double start = now_us();
+    for (size_t i = 0; i < steps; i++) s->step(t, backend, 1);
+    if (now_us() - start > SAMPLE_US) break;
+    steps *= 2;
+  }
+  const double begin = now_us();
+  while (n < 5 || (n < MAX_SAMPLES && now_us() - begin < BUDGET_US)) {
+    const double start = now_us();
+    for (size_t i = 0; i < steps; i++) s->step(t, backend, 1);
+    samples[n++] = (now_us() - start) / (double)steps;
+  }
+  qsort(samples, n, sizeof *samples, by_size);
+  row->best_us = samples[0];
+  row->median_us = samples[n / 2];
+  row->p95_us = samples[(n * 95 + 99) / 100 - 1];
+}
+
+static parl_status run(const spec *s, const parl_backend *backend, bench *t,
+                       void (*report)(void *context, const parl_bench_row *row), void *context) {
+  const parl_backend *const backends[2] = {parl_backend_ref(), backend};
+  t->a = s->a, t->b = s->b, t->c = s->c;
+  PARL_TRY(s->setup(t, backends));
+  PARL_TRY(check(t, s, backends));
+  char name[64];
+  snprintf(name, sizeof name, "%s %zux%zux%zu", s->op, s->a, s->b, s->c);
+  parl_bench_row row = {
+      .name = name, .backend = backend->name, .instructions = backend->instructions};
+  const double peak = measure_peak(backend, PEAK_MS);
+  time_steps(t, s, backend, &row);
+  const double size = (double)(s->a * s->b * s->c);
+  row.gflops = s->flops * size / row.median_us * 1e-3;
+  row.gbytes = s->bytes * size / row.median_us * 1e-3;
+  row.percent_of_peak = 100.0 * row.gflops / peak;
+  report(context, &row);
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_bench_ops(const char *level, void (*row)(void *context, const parl_bench_row *row),
+                           void *context) {
+  PARL_REQUIRE(row != NULL);
+  const parl_backend *backend;
+  PARL_TRY(parl_backend_cpu(level, &backend));
+  for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+    bench t = {0};
+    parl_arena_init(&t.arena, 0);
+    const parl_status status = run(&specs[i], backend, &t, row, context);
+    parl_arena_deinit(&t.arena);
+    PARL_TRY(status);
+  }
+  return PARL_STATUS_OK;
+}

@@ -1,0 +1,32 @@
+/* kernels/bench.h - how fast the ops are on this machine, each checked before it is timed.
+ *
+ * Thread rule: one thread; a benchmark wants the core for itself. Reading order: row, the calls. */
+#ifndef PARL_KERNELS_BENCH_H
+#define PARL_KERNELS_BENCH_H
+#include "kernels/ops.h"
+
+/* What one op of one shape reached; strings are borrowed for the time of the callback. */
+typedef struct parl_bench_row {
+  const char *name;         /* "linear_fwd 256x64x64" */
+  const char *backend;      /* "cpu" */
+  const char *instructions; /* "avx512", ... */
+  double gflops;            /* 1e9 operations per second, at the median time */
+  double gbytes;            /* 1e9 bytes read or written per second, at the median time */
+  double percent_of_peak;   /* gflops / what multiply-adds on registers reached just before */
+  double best_us;           /* microseconds of processor time of a call: fastest sample, */
+  double median_us;         /* median, */
+  double p95_us;            /* and the one that 95 % do not exceed */
+} parl_bench_row;
+
+/* Peak of f32 multiply-add of one core with an instruction set (1e9 operations per second), best
+ * of about 20 ms. level as for parl_backend_cpu.
+ * Fails: EINVAL for an unknown level or one the CPU has not. */
+parl_status parl_bench_peak_gflops(const char *level, double *out);
+
+/* Runs the whole table on one level; row(context, ...) is called after each. Takes some seconds.
+ * Fails: EINVAL as above; ENOMEM; ESTATE if a result differs from the oracle's: there is no time
+ * for a wrong result. */
+parl_status parl_bench_ops(const char *level, void (*row)(void *context, const parl_bench_row *row),
+                           void *context);
+
+#endif
