@@ -22,3 +22,4 @@ stds.parl = {
 }
 std = "parl"
 max_line_length = 100
+unused_args = false -- callbacks have fixed signatures

@@ -275,6 +275,15 @@ static parl_status check_variables(parl_env *env) {
                    env->spec.path, text);
 }
 
+/* Puts the place of `reset` and the seed in front of the error text: enough to see it again. */
+static parl_status fail_in_reset(const parl_env *env, parl_status status, uint64_t task_seed) {
+  lua_Debug about;
+  lua_rawgeti(env->L, LUA_REGISTRYINDEX, env->callback[PARL_CALLBACK_reset]);
+  lua_getinfo(env->L, ">S", &about);
+  return parl_fail_context(status, "%s:%d: reset (task seed %llu)", env->spec.path,
+                           about.linedefined, (unsigned long long)task_seed);
+}
+
 parl_status parl_env_reset(parl_env *env, uint64_t task_seed, uint64_t episode_seed,
                            parl_world *out, parl_agent *main_agent) {
   PARL_REQUIRE(env != NULL && out != NULL && main_agent != NULL);
@@ -290,7 +299,7 @@ parl_status parl_env_reset(parl_env *env, uint64_t task_seed, uint64_t episode_s
     luaL_unref(env->L, LUA_REGISTRYINDEX, slot->ref);
     *slot = (parl_world_slot){.ref = LUA_NOREF, .next_free = env->free_world};
     env->free_world = world;
-    return parl_fail_context(status, "reset (task seed %llu)", (unsigned long long)task_seed);
+    return fail_in_reset(env, status, task_seed);
   }
   *out = world;
   *main_agent = slot->main_agent;
@@ -304,4 +313,8 @@ void parl_env_release(parl_env *env, parl_world world) {
   luaL_unref(env->L, LUA_REGISTRYINDEX, slot->ref);
   *slot = (parl_world_slot){.ref = LUA_NOREF, .next_free = env->free_world};
   env->free_world = world;
+}
+
+const char *parl_env_lua_version(void) {
+  return LUA_RELEASE;
 }

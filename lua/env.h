@@ -198,4 +198,7 @@ parl_status parl_env_get_family(parl_env *env, parl_world world, char *out, size
 parl_status parl_env_expert(parl_env *env, parl_world world, parl_agent agent, const char *style,
                             parl_call *calls, size_t max, size_t *n);
 
+/* Version of the library inside ("Lua 5.4.4"), borrowed. */
+const char *parl_env_lua_version(void);
+
 #endif
