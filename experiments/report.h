@@ -1,13 +1,16 @@
-/* experiments/report.h - the ablation report of a run folder: report.html (self-contained, opens offline), report.json, report.md.
+/* experiments/report.h - the ablation report of a run folder.
  *
+ * report.html (self-contained, opens offline), report.json and report.md, all of the same numbers.
  * Reads the store, never the trainer. Thread rule: one thread per call. */
 #ifndef PARL_EXPERIMENTS_REPORT_H
 #define PARL_EXPERIMENTS_REPORT_H
 #include "core/store.h"
 #include "core/text.h"
 
-/* Builds all three from folder/store.db and writes them atomically into the folder. table (may be NULL) gets the plain-text table that
- * the program prints. Fails: ESTORE, EIO, EFORMAT, ENOMEM. */
+/* Builds all three from folder/store.db and writes them atomically into the folder. table (may be
+ * NULL) gets the plain-text tables that the program prints appended. Only runs whose status is
+ * "done" enter a number; the others are listed. Fails: EIO (no store, folder not writable), EFORMAT
+ * (not a store, or a store without runs), ESTORE, ENOMEM. */
 parl_status parl_report_write(const char *folder, parl_text *table);
 
 #endif

@@ -15,7 +15,7 @@ typedef struct parl_summary {
 } parl_summary;
 
 /* Replicates of what is printed as a number, and of a band that is only drawn. */
-enum { PARL_BOOTSTRAP_REPLICATES = 50000, PARL_BOOTSTRAP_BAND_REPLICATES = 2000 };
+enum { PARL_BOOTSTRAP_REPLICATES = 50000, PARL_BOOTSTRAP_BAND_REPLICATES = 1000 };
 
 /* scores [n_runs, n_strata] row-major: run = seed, stratum = task family. Mean and iqm over all
  * scores, [lo, hi] of the iqm. Runs are resampled with replacement inside each stratum. seed keys

@@ -1,0 +1,325 @@
+/* experiments/report_data.c - reads a store: runs, arms, scores of the last evaluation, curves. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "experiments/report_internal.h"
+
+const parl_score_info parl_score_infos[PARL_N_SCORES] = {
+#define X(name, digits, label, meaning) {#name, label, meaning, digits},
+    PARL_SCORE_LIST(X)
+#undef X
+};
+const parl_curve_info parl_curve_infos[PARL_N_CURVES] = {
+#define X(name, key, digits, title, unit) {key, title, unit, digits},
+    PARL_CURVE_LIST(X)
+#undef X
+};
+
+parl_status parl_report_copy_text(parl_arena *arena, const char *s, const char **out) {
+  char *copy = NULL;
+  const size_t n = strlen(s) + 1;
+  PARL_TRY(PARL_ARENA_TAKE(arena, n, &copy));
+  memcpy(copy, s, n);
+  *out = copy;
+  return PARL_STATUS_OK;
+}
+
+void parl_report_deinit(parl_report *r) {
+  parl_text_deinit(&r->warnings);
+}
+
+typedef struct loader {
+  parl_store *store;
+  parl_report *report;
+  parl_report_run *run; /* the one being read */
+  size_t run_capacity, arm_capacity, family_capacity, warm_capacity;
+} loader;
+
+/* Room for one more in an arena array of n elements; it doubles, and the old half is let go. */
+static parl_status grow(parl_arena *arena, void **array, size_t n, size_t *capacity,
+                        size_t element_bytes) {
+  if (n < *capacity) return PARL_STATUS_OK;
+  const size_t larger = *capacity > 0 ? 2 * *capacity : 16;
+  void *fresh = NULL;
+  PARL_TRY(parl_arena_take(arena, larger, element_bytes, &fresh));
+  if (n > 0) memcpy(fresh, *array, n * element_bytes);
+  *array = fresh;
+  *capacity = larger;
+  return PARL_STATUS_OK;
+}
+
+/* Place of a text in an array of texts, which gets a copy of it if it is new. */
+static parl_status find_or_add(parl_arena *arena, const char ***texts, size_t *n, size_t *capacity,
+                               const char *s, size_t *out) {
+  for (size_t i = 0; i < *n; i++)
+    if (strcmp((*texts)[i], s) == 0) {
+      *out = i;
+      return PARL_STATUS_OK;
+    }
+  PARL_TRY(grow(arena, (void **)texts, *n, capacity, sizeof **texts));
+  PARL_TRY(parl_report_copy_text(arena, s, &(*texts)[*n]));
+  *out = (*n)++;
+  return PARL_STATUS_OK;
+}
+
+/* --- runs --- */
+
+static parl_status add_run(void *context, int64_t run_id, const parl_store_run *row) {
+  loader *l = context;
+  parl_report *r = l->report;
+  parl_arena *arena = r->arena;
+  PARL_TRY(grow(arena, (void **)&r->runs, r->n_runs, &l->run_capacity, sizeof *r->runs));
+  parl_report_run *run = &r->runs[r->n_runs];
+  *run = (parl_report_run){.id = run_id, .seed = row->seed, .eval_update = {-1, -1}};
+  PARL_TRY(parl_report_copy_text(arena, row->uid, &run->uid));
+  PARL_TRY(parl_report_copy_text(arena, row->arm, &run->arm_name));
+  PARL_TRY(parl_report_copy_text(arena, row->status, &run->status));
+  PARL_TRY(parl_report_copy_text(arena, row->hash, &run->hash));
+  PARL_TRY(parl_report_copy_text(arena, row->host, &run->host));
+  PARL_TRY(parl_report_copy_text(arena, row->revision, &run->revision));
+  PARL_TRY(parl_report_copy_text(arena, row->config, &run->config));
+  if (r->n_runs == 0) PARL_TRY(parl_report_copy_text(arena, row->recipe, &r->recipe));
+  r->n_runs++;
+  return PARL_STATUS_OK;
+}
+
+static int compare_runs(const void *a, const void *b) {
+  const parl_report_run *x = a, *y = b;
+  return (x->id > y->id) - (x->id < y->id);
+}
+
+/* A run counts if it is done and no later one of its arm and seed is. */
+static void mark_counted(parl_report *r) {
+  for (size_t i = 0; i < r->n_runs; i++) {
+    parl_report_run *run = &r->runs[i];
+    run->counted = strcmp(run->status, "done") == 0;
+    for (size_t j = 0; j < i && run->counted; j++)
+      if (r->runs[j].seed == run->seed && strcmp(r->runs[j].arm_name, run->arm_name) == 0)
+        r->runs[j].counted = false;
+  }
+}
+
+/* --- the first reading: what is there --- */
+
+static parl_decoding get_decoding(const parl_store_episode *e) {
+  return strcmp(e->decoding, "greedy") == 0 ? PARL_DECODING_GREEDY : PARL_DECODING_MAIN;
+}
+
+static parl_status survey_episode(void *context, const parl_store_episode *e) {
+  loader *l = context;
+  parl_report *r = l->report;
+  int64_t *last = &l->run->eval_update[get_decoding(e)];
+  if (e->update > *last) *last = e->update;
+  if (strcmp(e->policy, "trained") == 0) l->run->trained = true;
+  if (strcmp(e->decoding, "scripted") == 0) l->run->scripted = true;
+  size_t place = 0;
+  return find_or_add(r->arena, &r->families, &r->n_families, &l->family_capacity, e->family,
+                     &place);
+}
+
+static bool is_warm_key(int64_t update, const char *key) {
+  return update == 0 && (strncmp(key, "warm/", 5) == 0 || strncmp(key, "forecast/", 9) == 0);
+}
+
+static size_t find_curve(const char *key) {
+  for (size_t i = 0; i < PARL_N_CURVES; i++)
+    if (strcmp(parl_curve_infos[i].key, key) == 0) return i;
+  return PARL_N_CURVES;
+}
+
+static parl_status survey_metric(void *context, int64_t update, const char *key, double value) {
+  (void)value;
+  loader *l = context;
+  parl_report *r = l->report;
+  size_t place = 0;
+  if (is_warm_key(update, key))
+    return find_or_add(r->arena, &r->warm_keys, &r->n_warm, &l->warm_capacity, key, &place);
+  if (find_curve(key) == PARL_N_CURVES) return PARL_STATUS_OK;
+  l->run->trained = true;
+  if (update > r->last_update) r->last_update = update;
+  return PARL_STATUS_OK;
+}
+
+static parl_status survey(loader *l) {
+  parl_report *r = l->report;
+  r->last_update = -1;
+  for (size_t i = 0; i < r->n_runs; i++) {
+    l->run = &r->runs[i];
+    if (!l->run->counted) continue;
+    PARL_TRY(parl_store_visit_episodes(l->store, l->run->id, survey_episode, l));
+    PARL_TRY(parl_store_visit_metrics(l->store, l->run->id, NULL, survey_metric, l));
+  }
+  if (r->n_families == 1) r->n_families = 0; /* one kind of task: nothing to tell apart */
+  r->bucket = r->last_update / PARL_REPORT_POINTS + 1;
+  r->n_points = (size_t)((r->last_update + r->bucket) / r->bucket);
+  for (size_t i = 0; i < r->n_points; i++) {
+    const int64_t first = (int64_t)i * r->bucket, last = first + r->bucket - 1;
+    r->x[i] = (double)(first + (last < r->last_update ? last : r->last_update)) / 2;
+  }
+  return PARL_STATUS_OK;
+}
+
+/* --- arms --- */
+
+static parl_status add_arms(loader *l, bool trained) {
+  parl_report *r = l->report;
+  for (size_t i = 0; i < r->n_runs; i++) {
+    bool any_trained = false;
+    for (size_t j = 0; j < r->n_runs; j++)
+      if (strcmp(r->runs[j].arm_name, r->runs[i].arm_name) == 0 && r->runs[j].trained)
+        any_trained = true;
+    if (any_trained != trained) continue;
+    size_t arm = 0;
+    while (arm < r->n_arms && strcmp(r->arms[arm].name, r->runs[i].arm_name) != 0) arm++;
+    if (arm == r->n_arms) {
+      PARL_TRY(grow(r->arena, (void **)&r->arms, r->n_arms, &l->arm_capacity, sizeof *r->arms));
+      r->arms[r->n_arms++] =
+          (parl_report_arm){.name = r->runs[i].arm_name, .trained = trained, .scripted = true};
+      r->n_trained += trained;
+    }
+    r->runs[i].arm = arm;
+    r->arms[arm].n_runs++;
+    r->arms[arm].n_counted += r->runs[i].counted;
+    if (!r->runs[i].scripted) r->arms[arm].scripted = false;
+  }
+  return PARL_STATUS_OK;
+}
+
+/* --- the second reading: the numbers --- */
+
+/* Sums of one decoding and family. A score is sum / weight. */
+typedef struct tally {
+  double sum[PARL_N_SCORES], weight[PARL_N_SCORES];
+  size_t n_episodes;
+} tally;
+
+typedef struct reading {
+  const parl_report *report;
+  parl_report_run *run;
+  tally *tallies;                     /* [N_DECODINGS, 1 + n_families] */
+  double (*n_in)[PARL_REPORT_POINTS]; /* [N_CURVES] values in each bucket */
+} reading;
+
+static void count(tally *t, parl_score score, double value, double weight) {
+  if (isnan(value) || weight <= 0) return;
+  t->sum[score] += value;
+  t->weight[score] += weight;
+}
+
+static void count_steps(tally *t, const parl_store_episode *e) {
+  const double critical = (double)e->critical_steps, total = (double)e->total_steps;
+  count(t, PARL_SCORE_critical_steps, critical, 1);
+  count(t, PARL_SCORE_total_steps, total, 1);
+  count(t, PARL_SCORE_speed_up, critical > 0 ? total / critical : 1, 1);
+  count(t, PARL_SCORE_last_gain_steps, (double)e->last_gain_steps, 1);
+  if (e->optimum_steps <= 0) return; /* the environment does not know it */
+  count(t, PARL_SCORE_optimum_steps, (double)e->optimum_steps, 1);
+  count(t, PARL_SCORE_regret, critical - (double)e->optimum_steps, 1);
+}
+
+static void count_episode(tally *t, const parl_store_episode *e) {
+  t->n_episodes++;
+  count(t, PARL_SCORE_r_perf, e->r_perf, 1);
+  count(t, PARL_SCORE_item_f1, e->r_perf, 1);
+  count(t, PARL_SCORE_success, e->success, 1);
+  count_steps(t, e);
+  count(t, PARL_SCORE_launches, (double)e->launches, 1);
+  count(t, PARL_SCORE_assigned, (double)e->assigned, 1);
+  count(t, PARL_SCORE_max_width, (double)e->max_width, 1);
+  count(t, PARL_SCORE_launch_rate, e->launches > 0, 1);
+  count(t, PARL_SCORE_finish_rate, (double)e->finished, (double)e->assigned);
+  count(t, PARL_SCORE_tokens, (double)e->n_tokens, 1);
+  for (int s = PARL_SCORE_end_finish; s <= PARL_SCORE_end_error; s++) {
+    const char *end = parl_score_infos[s].name + strlen("end_");
+    count(t, (parl_score)s, strcmp(e->end, end) == 0, 1);
+  }
+}
+
+static parl_status read_episode(void *context, const parl_store_episode *e) {
+  reading *x = context;
+  const parl_decoding decoding = get_decoding(e);
+  if (e->update != x->run->eval_update[decoding]) return PARL_STATUS_OK;
+  tally *t = &x->tallies[(size_t)decoding * (1 + x->report->n_families)];
+  count_episode(&t[0], e);
+  for (size_t f = 0; f < x->report->n_families; f++)
+    if (strcmp(x->report->families[f], e->family) == 0) count_episode(&t[1 + f], e);
+  return PARL_STATUS_OK;
+}
+
+static parl_status read_metric(void *context, int64_t update, const char *key, double value) {
+  reading *x = context;
+  const parl_report *r = x->report;
+  if (is_warm_key(update, key)) {
+    for (size_t i = 0; i < r->n_warm; i++)
+      if (strcmp(r->warm_keys[i], key) == 0) x->run->warm[i] = value;
+    return PARL_STATUS_OK;
+  }
+  const size_t curve = find_curve(key);
+  const size_t point = (size_t)(update / r->bucket);
+  if (curve == PARL_N_CURVES || !isfinite(value) || point >= r->n_points) return PARL_STATUS_OK;
+  const double n = ++x->n_in[curve][point];
+  double *mean = &x->run->curves[curve][point];
+  *mean = n == 1 ? value : *mean + (value - *mean) / n;
+  return PARL_STATUS_OK;
+}
+
+static parl_status take_reading(const parl_report *r, reading *x) {
+  const size_t n = PARL_N_DECODINGS * (1 + r->n_families);
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, n, &x->run->scores));
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, n, &x->tallies));
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_warm + 1, &x->run->warm));
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, PARL_N_CURVES, &x->run->curves));
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, PARL_N_CURVES, &x->n_in));
+  for (size_t i = 0; i < n; i++) x->tallies[i] = (tally){.n_episodes = 0};
+  for (size_t i = 0; i < r->n_warm; i++) x->run->warm[i] = NAN;
+  for (size_t c = 0; c < PARL_N_CURVES; c++)
+    for (size_t i = 0; i < PARL_REPORT_POINTS; i++) {
+      x->run->curves[c][i] = NAN;
+      x->n_in[c][i] = 0;
+    }
+  return PARL_STATUS_OK;
+}
+
+/* Sums to scores; NaN where nothing was counted. */
+static void finish_run(const parl_report *r, const tally *tallies, parl_report_scores *scores) {
+  for (size_t i = 0; i < PARL_N_DECODINGS * (1 + r->n_families); i++) {
+    scores[i].n_episodes = tallies[i].n_episodes;
+    for (size_t s = 0; s < PARL_N_SCORES; s++)
+      scores[i].of[s] =
+          tallies[i].weight[s] > 0 ? tallies[i].sum[s] / tallies[i].weight[s] : (double)NAN;
+  }
+}
+
+static parl_status read_run(loader *l, parl_report_run *run) {
+  const parl_report *r = l->report;
+  reading x = {.report = r, .run = run};
+  PARL_TRY(take_reading(r, &x));
+  if (run->counted) {
+    PARL_TRY(parl_store_visit_episodes(l->store, run->id, read_episode, &x));
+    PARL_TRY(parl_store_visit_metrics(l->store, run->id, NULL, read_metric, &x));
+  }
+  finish_run(r, x.tallies, run->scores);
+  return PARL_STATUS_OK;
+}
+
+static parl_status load(loader *l) {
+  parl_report *r = l->report;
+  PARL_TRY(parl_store_visit_runs(l->store, add_run, l));
+  if (r->n_runs == 0) return parl_fail(PARL_STATUS_EFORMAT, "the store holds no run yet");
+  qsort(r->runs, r->n_runs, sizeof *r->runs, compare_runs);
+  mark_counted(r);
+  PARL_TRY(survey(l));
+  PARL_TRY(add_arms(l, true));
+  PARL_TRY(add_arms(l, false));
+  for (size_t i = 0; i < r->n_runs; i++) PARL_TRY(read_run(l, &r->runs[i]));
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_report_load(const char *path, parl_arena *arena, parl_report *out) {
+  *out = (parl_report){.arena = arena};
+  loader l = {.report = out};
+  PARL_TRY(parl_store_open_readonly(path, &l.store));
+  const parl_status status = load(&l);
+  parl_store_close(l.store);
+  return parl_fail_context(status, "%s", path);
+}

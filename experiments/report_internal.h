@@ -1,0 +1,267 @@
+/* experiments/report_internal.h - what the parts of the report share.
+ *
+ * report_data.c reads the store into a parl_report; report_summary.c adds the statistics; tables,
+ * JSON, charts and the page are made of it. All memory is the report's arena's.
+ * Thread rule: one thread per report. Reading order: scores, curves, run, arm, report; the table;
+ * the charts. */
+#ifndef PARL_EXPERIMENTS_REPORT_INTERNAL_H
+#define PARL_EXPERIMENTS_REPORT_INTERNAL_H
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/arena.h"
+#include "core/json.h"
+#include "core/store.h"
+#include "core/text.h"
+#include "experiments/statistics.h"
+
+/* What is said of a run's last evaluation; means over its episodes.
+ * X(name, digits, label, meaning) */
+#define PARL_SCORE_LIST(X)                                                          \
+  X(r_perf, 3, "r_perf", "environment score, unshaped")                             \
+  X(item_f1, 3, "item F1", "the same: these environments score by item F1")         \
+  X(success, 3, "success", "share of episodes solved perfectly")                    \
+  X(critical_steps, 2, "critical steps", "steps along the critical path")           \
+  X(total_steps, 2, "total steps", "steps of all agents")                           \
+  X(optimum_steps, 2, "optimum", "least critical steps for a perfect result")       \
+  X(regret, 2, "regret", "critical steps - optimum")                                \
+  X(speed_up, 2, "speed-up", "total / critical steps, mean over episodes")          \
+  X(last_gain_steps, 2, "last gain", "critical steps at the last change of r_perf") \
+  X(launches, 2, "launches", "turns that launched a group, per episode")            \
+  X(assigned, 2, "assigned", "sub-agents started, per episode")                     \
+  X(max_width, 2, "max width", "widest launch of an episode")                       \
+  X(launch_rate, 3, "launch rate", "share of episodes with a launch")               \
+  X(finish_rate, 3, "finish rate", "sub-agents that returned finished / assigned")  \
+  X(tokens, 1, "tokens", "tokens the orchestrator chose, per episode")              \
+  X(end_finish, 3, "finish", "share of episodes ended by finish")                   \
+  X(end_budget, 3, "budget", "share of episodes ended by the budget")               \
+  X(end_context, 3, "context", "share of episodes ended by a full context")         \
+  X(end_turns, 3, "turns", "share of episodes ended by the limit of turns")         \
+  X(end_error, 3, "error", "share of episodes whose script failed")
+typedef enum parl_score {
+#define X(name, digits, label, meaning) PARL_SCORE_##name,
+  PARL_SCORE_LIST(X)
+#undef X
+      PARL_N_SCORES
+} parl_score;
+typedef struct parl_score_info {
+  const char *name, *label, *meaning;
+  int digits; /* after the point */
+} parl_score_info;
+extern const parl_score_info parl_score_infos[PARL_N_SCORES];
+
+/* Metrics per update that become curves. X(name, store key, digits, title, unit) */
+#define PARL_CURVE_LIST(X)                                                                   \
+  X(perf, "reward/perf", 3, "r_perf", "unshaped score, 0 to 1")                              \
+  X(critical, "episode/critical_steps", 2, "Critical steps", "steps")                        \
+  X(launch_rate, "episode/launch_rate", 3, "Launch rate", "share of episodes with a launch") \
+  X(width, "episode/max_width", 2, "Width", "sub-agents in the widest launch")               \
+  X(finish_rate, "episode/finish_rate", 3, "Finish rate", "finished / assigned sub-agents")  \
+  X(useful_rate, "episode/useful_rate", 3, "Useful rate", "useful / assigned sub-agents")    \
+  X(lambda1, "lambda/lambda1", 3, "\xCE\xBB\xE2\x82\x81(t)", "weight of r_parallel")         \
+  X(lambda2, "lambda/lambda2", 3, "\xCE\xBB\xE2\x82\x82(t)", "weight of r_finish")           \
+  X(parallel, "reward/parallel", 3, "r_parallel, raw", "before \xCE\xBB\xE2\x82\x81")        \
+  X(finish, "reward/finish", 3, "r_finish, raw", "before \xCE\xBB\xE2\x82\x82")              \
+  X(weighted_parallel, "reward/weighted_parallel", 4, "\xCE\xBB\xE2\x82\x81 r_parallel",     \
+    "what it adds to the reward")                                                            \
+  X(weighted_finish, "reward/weighted_finish", 4, "\xCE\xBB\xE2\x82\x82 r_finish",           \
+    "what it adds to the reward")                                                            \
+  X(share_parallel, "advantage/share_parallel", 3, "r_parallel", "share of |advantage|")     \
+  X(share_finish, "advantage/share_finish", 3, "r_finish", "share of |advantage|")           \
+  X(share_perf, "advantage/share_perf", 3, "r_perf", "share of |advantage|")                 \
+  X(flat_perf, "advantage/zero_spread_perf", 3, "Groups without r_perf spread",              \
+    "share of groups; only shaped terms teach there")                                        \
+  X(entropy, "objective/entropy", 3, "Entropy", "nats per choice")                           \
+  X(masked, "objective/masked", 4, "Masked tokens", "share whose ratio left [\xCE\xB1, \xCE\xB2]")
+typedef enum parl_curve {
+#define X(name, key, digits, title, unit) PARL_CURVE_##name,
+  PARL_CURVE_LIST(X)
+#undef X
+      PARL_N_CURVES
+} parl_curve;
+typedef struct parl_curve_info {
+  const char *key, *title, *unit;
+  int digits; /* after the point */
+} parl_curve_info;
+extern const parl_curve_info parl_curve_infos[PARL_N_CURVES];
+
+/* main: sampled, or scripted for a script. */
+typedef enum parl_decoding {
+  PARL_DECODING_MAIN,
+  PARL_DECODING_GREEDY,
+  PARL_N_DECODINGS
+} parl_decoding;
+
+enum {
+  PARL_REPORT_POINTS = 150,  /* of a curve, at most */
+  PARL_REPORT_FEW_SEEDS = 5, /* below it, intervals are called unreliable */
+  PARL_REPORT_ALL_PAIRS = 4, /* trained arms; beyond it only pairs with the first */
+  PARL_REPORT_BOOTSTRAP_SEED = 2602
+};
+
+typedef struct parl_report_scores {
+  double of[PARL_N_SCORES]; /* NaN: not known */
+  size_t n_episodes;
+} parl_report_scores;
+
+typedef struct parl_report_run {
+  int64_t id, seed, eval_update[PARL_N_DECODINGS]; /* update of the last evaluation, -1: none */
+  const char *uid, *arm_name, *status, *hash, *host, *revision, *config;
+  size_t arm;
+  bool counted;               /* done, and the newest of its arm and seed */
+  bool trained;               /* has a trained policy's episodes or metrics */
+  bool scripted;              /* by a script, not by a model */
+  parl_report_scores *scores; /* [N_DECODINGS, 1 + n_families]; family 0 is all episodes */
+  double (*curves)[PARL_REPORT_POINTS]; /* [N_CURVES] mean of each bucket, NaN if empty */
+  double *warm;                         /* [n_warm] NaN if absent */
+} parl_report_run;
+
+typedef struct parl_report_arm {
+  const char *name;
+  bool trained, scripted;
+  size_t n_runs, n_counted;
+  parl_summary *scores;   /* [N_DECODINGS, 1 + n_families, N_SCORES]; n = 0 where none */
+  parl_summary of_oracle; /* 100 r_perf / r_perf of the oracle; n = 0 without one */
+  parl_summary (*curves)[PARL_REPORT_POINTS]; /* [N_CURVES]; NULL unless trained */
+  parl_summary *warm;                         /* [n_warm] */
+} parl_report_arm;
+
+/* Difference of two trained arms, paired by seed. */
+typedef struct parl_report_pair {
+  size_t a, b; /* arms */
+  parl_summary scores[PARL_N_DECODINGS][PARL_N_SCORES];
+  parl_summary improvement; /* P(r_perf of a > of b), main decoding */
+} parl_report_pair;
+
+typedef struct parl_report {
+  parl_arena *arena;
+  const char *recipe;
+  size_t n_runs, n_arms, n_families, n_pairs, n_trained;
+  parl_report_run *runs;   /* [n_runs] by row of the store */
+  parl_report_arm *arms;   /* [n_arms] trained first, then by first appearance */
+  const char **families;   /* [n_families]; 0 of them unless there are at least two */
+  parl_report_pair *pairs; /* [n_pairs] */
+  size_t n_warm;
+  const char **warm_keys;       /* [n_warm] "warm/..." and "forecast/..." of update 0 */
+  int64_t last_update;          /* -1: no metrics */
+  int64_t bucket;               /* updates that a point of a curve is the mean of */
+  size_t n_points;              /* of every curve */
+  double x[PARL_REPORT_POINTS]; /* [n_points] update */
+  parl_text warnings;           /* one a line; freed by parl_report_deinit */
+} parl_report;
+
+/* Reads the store. Fails as parl_report_write says. */
+parl_status parl_report_load(const char *path, parl_arena *arena, parl_report *out);
+/* Fills summaries, pairs and warnings. Fails: ENOMEM. */
+parl_status parl_report_summarize(parl_report *r);
+void parl_report_deinit(parl_report *r);
+
+/* Copies into the arena. Fails: ENOMEM. */
+parl_status parl_report_copy_text(parl_arena *arena, const char *s, const char **out);
+static inline const parl_report_scores *parl_run_scores(const parl_report *r,
+                                                        const parl_report_run *run,
+                                                        parl_decoding decoding, size_t family) {
+  return &run->scores[(size_t)decoding * (1 + r->n_families) + family];
+}
+static inline parl_summary *parl_arm_score(const parl_report *r, const parl_report_arm *arm,
+                                           parl_decoding decoding, size_t family,
+                                           parl_score score) {
+  const size_t row = (size_t)decoding * (1 + r->n_families) + family;
+  return &arm->scores[row * PARL_N_SCORES + (size_t)score];
+}
+
+/* --- tables: one model, three renderings --- */
+
+typedef struct parl_table {
+  parl_arena *arena;
+  const char *title, *note; /* note may be NULL */
+  size_t n_columns, n_left; /* columns; the first n_left are aligned left */
+  size_t n_cells, capacity;
+  const char **cells; /* [n_cells] row by row, the heads first */
+  bool failed;        /* out of memory: cells are missing */
+} parl_table;
+
+void parl_table_init(parl_table *t, parl_arena *arena, const char *title, size_t n_columns,
+                     size_t n_left);
+void parl_table_add(parl_table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* "iqm [lo, hi]"; "iqm" of one seed; "-" of none. */
+void parl_table_add_summary(parl_table *t, const parl_summary *s, int digits);
+/* Each fails with ENOMEM only, and so does the text. */
+parl_status parl_table_append_plain(const parl_table *t, parl_text *out);
+parl_status parl_table_append_markdown(const parl_table *t, parl_text *out);
+parl_status parl_table_append_html(const parl_table *t, parl_text *out);
+/* Text between tags or in a quoted attribute. */
+void parl_text_append_html(parl_text *out, const char *s);
+
+/* Which tables there are. */
+typedef enum parl_table_kind {
+  PARL_TABLE_OUTCOME,
+  PARL_TABLE_LAUNCHING,
+  PARL_TABLE_STEPS,
+  PARL_TABLE_ENDINGS,
+  PARL_TABLE_GREEDY,
+  PARL_TABLE_PAIRS,
+  PARL_TABLE_FAMILIES,
+  PARL_TABLE_FORECAST,
+  PARL_TABLE_DIFFERENCES,
+  PARL_TABLE_RUNS,
+  PARL_N_TABLES
+} parl_table_kind;
+/* A table without a row but its heads is not worth showing. */
+parl_status parl_report_make_table(const parl_report *r, parl_table_kind kind, parl_table *out);
+static inline size_t parl_table_get_rows(const parl_table *t) {
+  return t->n_cells / t->n_columns - 1;
+}
+
+/* --- charts: inline SVG, styled by the page's CSS classes --- */
+
+typedef struct parl_series {
+  const char *name;
+  size_t style;          /* colour, dash and marker */
+  const parl_summary *y; /* [n_points] */
+} parl_series;
+
+typedef struct parl_line_chart {
+  const char *title, *unit;
+  size_t n_points, n_series;
+  const double *x; /* [n_points] updates */
+  const parl_series *series;
+  bool is_share; /* y axis from 0 to 1 */
+  double level;  /* horizontal line; NaN: none */
+  const char *level_name;
+  int digits;
+} parl_line_chart;
+
+void parl_chart_append_lines(parl_text *out, const parl_line_chart *c);
+/* Coloured, dashed samples with names. */
+void parl_chart_append_legend(parl_text *out, const parl_series *series, size_t n);
+void parl_chart_append_dots(parl_text *out, const parl_report *r);
+void parl_chart_append_scatter(parl_text *out, const parl_report *r);
+void parl_chart_append_endings(parl_text *out, const parl_report *r);
+/* Mean optimum of the tasks that policies were judged on; NaN if no environment knows it. */
+double parl_report_get_optimum(const parl_report *r);
+
+/* An axis: about `wanted` round ticks from low to high. */
+typedef struct parl_axis {
+  double low, high, step;
+  double pixel_low, pixel_high;
+  int digits; /* of tick labels */
+} parl_axis;
+parl_axis parl_axis_make(double low, double high, int wanted, double pixel_low, double pixel_high);
+static inline double parl_axis_place(const parl_axis *a, double value) {
+  return a->pixel_low + (value - a->low) / (a->high - a->low) * (a->pixel_high - a->pixel_low);
+}
+/* A marker of a style (circle, square, diamond, triangle) around (x, y); hollow: outline only. */
+void parl_chart_append_marker(parl_text *out, size_t style, double x, double y, double radius,
+                              bool hollow);
+
+/* --- the three files --- */
+
+parl_status parl_report_append_json(const parl_report *r, parl_text *out);
+parl_status parl_report_append_html(const parl_report *r, const char *folder, parl_text *out);
+/* Tables of `kinds` [n] in plain text or Markdown, those without rows left out. */
+parl_status parl_report_append_tables(const parl_report *r, const parl_table_kind *kinds, size_t n,
+                                      bool markdown, parl_text *out);
+
+#endif

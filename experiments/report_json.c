@@ -1,0 +1,235 @@
+/* experiments/report_json.c - every number of the report, for machines. */
+#include <string.h>
+
+#include "core/build_info.h"
+#include "experiments/report_internal.h"
+
+enum { SCHEMA = 1 };
+
+static void write_summary(parl_json_writer *w, const char *key, const parl_summary *s) {
+  parl_json_key(w, key);
+  parl_json_begin_object(w);
+  parl_json_key(w, "mean");
+  parl_json_number(w, s->mean);
+  parl_json_key(w, "iqm");
+  parl_json_number(w, s->iqm);
+  parl_json_key(w, "lo");
+  parl_json_number(w, s->lo);
+  parl_json_key(w, "hi");
+  parl_json_number(w, s->hi);
+  parl_json_key(w, "n");
+  parl_json_integer(w, (int64_t)s->n);
+  parl_json_end_object(w);
+}
+
+static void write_scores(parl_json_writer *w, const parl_summary scores[PARL_N_SCORES]) {
+  for (size_t s = 0; s < PARL_N_SCORES; s++) write_summary(w, parl_score_infos[s].name, &scores[s]);
+}
+
+static void write_decodings(parl_json_writer *w, const parl_report *r, const parl_report_arm *arm,
+                            size_t family) {
+  write_scores(w, parl_arm_score(r, arm, PARL_DECODING_MAIN, family, PARL_SCORE_r_perf));
+  const parl_summary *greedy =
+      parl_arm_score(r, arm, PARL_DECODING_GREEDY, family, PARL_SCORE_r_perf);
+  if (greedy->n == 0) return;
+  parl_json_key(w, "greedy");
+  parl_json_begin_object(w);
+  write_scores(w, greedy);
+  parl_json_end_object(w);
+}
+
+static void write_arm(parl_json_writer *w, const parl_report *r, const parl_report_arm *arm) {
+  parl_json_key(w, arm->name);
+  parl_json_begin_object(w);
+  parl_json_key(w, "trained");
+  parl_json_bool(w, arm->trained);
+  parl_json_key(w, "decoding");
+  parl_json_string(w, arm->scripted && arm->n_counted > 0 ? "scripted" : "sampled");
+  write_decodings(w, r, arm, 0);
+  if (r->n_families > 0) {
+    parl_json_key(w, "families");
+    parl_json_begin_object(w);
+    for (size_t f = 0; f < r->n_families; f++) {
+      parl_json_key(w, r->families[f]);
+      parl_json_begin_object(w);
+      write_decodings(w, r, arm, 1 + f);
+      parl_json_end_object(w);
+    }
+    parl_json_end_object(w);
+  }
+  if (arm->trained && r->n_warm > 0) {
+    parl_json_key(w, "warm_start");
+    parl_json_begin_object(w);
+    for (size_t k = 0; k < r->n_warm; k++) write_summary(w, r->warm_keys[k], &arm->warm[k]);
+    parl_json_end_object(w);
+  }
+  parl_json_end_object(w);
+}
+
+static void write_pairs(parl_json_writer *w, const parl_report *r) {
+  parl_json_key(w, "paired");
+  parl_json_begin_array(w);
+  for (size_t i = 0; i < r->n_pairs; i++) {
+    const parl_report_pair *pair = &r->pairs[i];
+    parl_json_begin_object(w);
+    parl_json_key(w, "a");
+    parl_json_string(w, r->arms[pair->a].name);
+    parl_json_key(w, "b");
+    parl_json_string(w, r->arms[pair->b].name);
+    write_scores(w, pair->scores[PARL_DECODING_MAIN]);
+    write_summary(w, "probability_of_improvement", &pair->improvement);
+    if (pair->scores[PARL_DECODING_GREEDY][PARL_SCORE_r_perf].n > 0) {
+      parl_json_key(w, "greedy");
+      parl_json_begin_object(w);
+      write_scores(w, pair->scores[PARL_DECODING_GREEDY]);
+      parl_json_end_object(w);
+    }
+    parl_json_end_object(w);
+  }
+  parl_json_end_array(w);
+}
+
+static void write_of_oracle(parl_json_writer *w, const parl_report *r) {
+  parl_json_key(w, "percent_of_oracle");
+  parl_json_begin_object(w);
+  for (size_t a = 0; a < r->n_arms; a++) write_summary(w, r->arms[a].name, &r->arms[a].of_oracle);
+  parl_json_end_object(w);
+}
+
+static void write_curve(parl_json_writer *w, const parl_summary *points, size_t n) {
+  static const char *const names[] = {"iqm", "lo", "hi"};
+  parl_json_begin_object(w);
+  for (size_t k = 0; k < 3; k++) {
+    parl_json_key(w, names[k]);
+    parl_json_begin_array(w);
+    for (size_t i = 0; i < n; i++)
+      parl_json_number(w, k == 0 ? points[i].iqm : k == 1 ? points[i].lo : points[i].hi);
+    parl_json_end_array(w);
+  }
+  parl_json_key(w, "n");
+  parl_json_begin_array(w);
+  for (size_t i = 0; i < n; i++) parl_json_integer(w, (int64_t)points[i].n);
+  parl_json_end_array(w);
+  parl_json_end_object(w);
+}
+
+static void write_curves(parl_json_writer *w, const parl_report *r) {
+  parl_json_key(w, "curves");
+  parl_json_begin_object(w);
+  parl_json_key(w, "updates_per_point");
+  parl_json_integer(w, r->bucket);
+  parl_json_key(w, "update");
+  parl_json_begin_array(w);
+  for (size_t i = 0; i < r->n_points; i++) parl_json_number(w, r->x[i]);
+  parl_json_end_array(w);
+  parl_json_key(w, "arms");
+  parl_json_begin_object(w);
+  for (size_t a = 0; a < r->n_trained; a++) {
+    parl_json_key(w, r->arms[a].name);
+    parl_json_begin_object(w);
+    for (size_t c = 0; c < PARL_N_CURVES; c++) {
+      parl_json_key(w, parl_curve_infos[c].key);
+      write_curve(w, r->arms[a].curves[c], r->n_points);
+    }
+    parl_json_end_object(w);
+  }
+  parl_json_end_object(w);
+  parl_json_end_object(w);
+}
+
+/* A text that is JSON goes in as such, any other as a string. */
+static void write_raw(parl_json_writer *w, const char *key, const char *text) {
+  parl_json *parsed = NULL;
+  parl_json_key(w, key);
+  if (parl_json_parse(text, strlen(text), key, &parsed) != PARL_STATUS_OK) {
+    parl_json_string(w, text);
+    return;
+  }
+  parl_json_raw(w, text);
+  parl_json_destroy(parsed);
+}
+
+static void write_runs(parl_json_writer *w, const parl_report *r) {
+  parl_json_key(w, "runs");
+  parl_json_begin_array(w);
+  for (size_t i = 0; i < r->n_runs; i++) {
+    const parl_report_run *run = &r->runs[i];
+    parl_json_begin_object(w);
+    parl_json_key(w, "uid");
+    parl_json_string(w, run->uid);
+    parl_json_key(w, "arm");
+    parl_json_string(w, run->arm_name);
+    parl_json_key(w, "seed");
+    parl_json_integer(w, run->seed);
+    parl_json_key(w, "status");
+    parl_json_string(w, run->status);
+    parl_json_key(w, "counted");
+    parl_json_bool(w, run->counted);
+    parl_json_key(w, "hash");
+    parl_json_string(w, run->hash);
+    parl_json_key(w, "revision");
+    parl_json_string(w, run->revision);
+    write_raw(w, "host", run->host);
+    write_raw(w, "config", run->config);
+    parl_json_end_object(w);
+  }
+  parl_json_end_array(w);
+}
+
+static void write_provenance(parl_json_writer *w) {
+  parl_json_key(w, "provenance");
+  parl_json_begin_object(w);
+  parl_json_key(w, "report_revision");
+  parl_json_string(w, parl_build_revision());
+  parl_json_key(w, "report_compiler");
+  parl_json_string(w, parl_build_compiler());
+  parl_json_key(w, "gsl");
+  parl_json_string(w, parl_statistics_gsl_version());
+  parl_json_key(w, "interval");
+  parl_json_string(w, "95 % percentile bootstrap of the interquartile mean over seeds");
+  parl_json_key(w, "bootstrap_replicates");
+  parl_json_integer(w, PARL_BOOTSTRAP_REPLICATES);
+  parl_json_key(w, "bootstrap_replicates_of_curves");
+  parl_json_integer(w, PARL_BOOTSTRAP_BAND_REPLICATES);
+  parl_json_key(w, "bootstrap_seed");
+  parl_json_integer(w, PARL_REPORT_BOOTSTRAP_SEED);
+  parl_json_end_object(w);
+}
+
+static void write_warnings(parl_json_writer *w, const parl_report *r) {
+  parl_json_key(w, "warnings");
+  parl_json_begin_array(w);
+  const char *line = parl_text_get(&r->warnings);
+  for (const char *end = strchr(line, '\n'); end != NULL; end = strchr(line, '\n')) {
+    char text[512];
+    const size_t n = (size_t)(end - line) < sizeof text ? (size_t)(end - line) : sizeof text - 1;
+    memcpy(text, line, n);
+    text[n] = '\0';
+    parl_json_string(w, text);
+    line = end + 1;
+  }
+  parl_json_end_array(w);
+}
+
+parl_status parl_report_append_json(const parl_report *r, parl_text *out) {
+  parl_json_writer w;
+  parl_json_writer_init(&w, out, false);
+  parl_json_begin_object(&w);
+  parl_json_key(&w, "schema");
+  parl_json_integer(&w, SCHEMA);
+  parl_json_key(&w, "recipe");
+  parl_json_string(&w, r->recipe);
+  write_warnings(&w, r);
+  parl_json_key(&w, "arms");
+  parl_json_begin_object(&w);
+  for (size_t a = 0; a < r->n_arms; a++) write_arm(&w, r, &r->arms[a]);
+  parl_json_end_object(&w);
+  write_pairs(&w, r);
+  write_of_oracle(&w, r);
+  write_curves(&w, r);
+  write_runs(&w, r);
+  write_provenance(&w);
+  parl_json_end_object(&w);
+  parl_text_append(out, "\n");
+  return parl_text_status(out);
+}

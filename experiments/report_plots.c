@@ -1,0 +1,314 @@
+/* experiments/report_plots.c - comparisons of arms: dots with intervals, scatter, endings. */
+#include <string.h>
+
+#include "experiments/report_internal.h"
+
+enum { N_COLOURS = 6, N_PANELS = 5, ROW = 30 };
+
+static const parl_score panel_scores[N_PANELS] = {PARL_SCORE_r_perf, PARL_SCORE_success,
+                                                  PARL_SCORE_critical_steps, PARL_SCORE_launch_rate,
+                                                  PARL_SCORE_finish_rate};
+
+/* The first n characters (UTF-8), with an ellipsis if there are more. */
+static void append_short(parl_text *out, const char *s, size_t n) {
+  size_t bytes = 0, characters = 0;
+  while (s[bytes] != '\0') {
+    const bool begins = ((unsigned char)s[bytes] & 0xC0) != 0x80;
+    if (begins && characters++ == n) break;
+    bytes++;
+  }
+  for (size_t i = 0; i < bytes; i++) parl_text_append_html(out, (const char[]){s[i], '\0'});
+  if (s[bytes] != '\0') parl_text_append(out, "\xE2\x80\xA6");
+}
+
+static void append_title(parl_text *out, const char *name, const char *what, const parl_summary *s,
+                         int digits) {
+  parl_text_append(out, "<title>");
+  parl_text_append_html(out, name);
+  parl_text_appendf(out, ", %s: %.*f", what, digits, s->iqm);
+  if (isfinite(s->lo)) parl_text_appendf(out, " [%.*f, %.*f]", digits, s->lo, digits, s->hi);
+  parl_text_appendf(out, ", n = %zu</title>", s->n);
+}
+
+static void widen(double value, double *low, double *high) {
+  if (!isfinite(value)) return;
+  if (!(value >= *low)) *low = value;
+  if (!(value <= *high)) *high = value;
+}
+
+static void widen_by_score(const parl_report *r, parl_score score, double *low, double *high) {
+  for (size_t a = 0; a < r->n_arms; a++)
+    for (int d = 0; d < PARL_N_DECODINGS; d++) {
+      const parl_summary *s = parl_arm_score(r, &r->arms[a], (parl_decoding)d, 0, score);
+      widen(s->iqm, low, high);
+      widen(s->lo, low, high);
+      widen(s->hi, low, high);
+    }
+  for (size_t i = 0; i < r->n_runs; i++)
+    widen(parl_run_scores(r, &r->runs[i], PARL_DECODING_MAIN, 0)->of[score], low, high);
+}
+
+double parl_report_get_optimum(const parl_report *r) {
+  for (size_t a = 0; a < r->n_arms; a++) {
+    const parl_summary *s =
+        parl_arm_score(r, &r->arms[a], PARL_DECODING_MAIN, 0, PARL_SCORE_optimum_steps);
+    if (s->n > 0) return s->mean;
+  }
+  return NAN;
+}
+
+/* --- dots --- */
+
+typedef struct panel {
+  parl_score score;
+  parl_axis axis;
+  double top, bottom;
+} panel;
+
+static void append_panel_frame(parl_text *out, const panel *p) {
+  const parl_axis *x = &p->axis;
+  const parl_score_info *info = &parl_score_infos[p->score];
+  parl_text_appendf(out, "<text class=\"head\" x=\"%.1f\" y=\"16\">%s</text><g class=\"grid\">",
+                    x->pixel_low, info->label);
+  for (double v = x->low; v <= x->high + x->step / 2; v += x->step)
+    parl_text_appendf(out, "<path d=\"M%.1f %.1fV%.1f\"/>", parl_axis_place(x, v), p->top,
+                      p->bottom);
+  parl_text_append(out, "</g><g class=\"tick\">");
+  for (double v = x->low; v <= x->high + x->step / 2; v += x->step)
+    parl_text_appendf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%.*f</text>",
+                      parl_axis_place(x, v), p->bottom + 15, x->digits,
+                      fabs(v) < x->step / 2 ? 0.0 : v);
+  parl_text_append(out, "</g>\n");
+}
+
+static void append_interval(parl_text *out, const parl_axis *x, const parl_summary *s, double y) {
+  if (isfinite(s->lo))
+    parl_text_appendf(out, "<path class=\"line\" d=\"M%.1f %.1fH%.1f\"/>",
+                      parl_axis_place(x, s->lo), y, parl_axis_place(x, s->hi));
+}
+
+/* One arm in one panel: its seeds, the interval, the mean; greedy hollow below it. */
+static void append_dot(parl_text *out, const parl_report *r, size_t a, const panel *p, double y) {
+  const parl_report_arm *arm = &r->arms[a];
+  const int digits = parl_score_infos[p->score].digits;
+  const parl_summary *s = parl_arm_score(r, arm, PARL_DECODING_MAIN, 0, p->score);
+  const parl_summary *greedy = parl_arm_score(r, arm, PARL_DECODING_GREEDY, 0, p->score);
+  for (size_t i = 0; i < r->n_runs; i++) {
+    const double value = parl_run_scores(r, &r->runs[i], PARL_DECODING_MAIN, 0)->of[p->score];
+    if (r->runs[i].arm == a && r->runs[i].counted && isfinite(value))
+      parl_text_appendf(out, "<circle class=\"seed\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.2\"/>",
+                        parl_axis_place(&p->axis, value), y);
+  }
+  if (s->n > 0) {
+    parl_text_append(out, "<g>");
+    append_title(out, arm->name, "sampled", s, digits);
+    append_interval(out, &p->axis, s, y);
+    parl_chart_append_marker(out, a, parl_axis_place(&p->axis, s->iqm), y, 4.6, false);
+    parl_text_append(out, "</g>");
+  }
+  if (greedy->n == 0) return;
+  parl_text_append(out, "<g>");
+  append_title(out, arm->name, "greedy", greedy, digits);
+  append_interval(out, &p->axis, greedy, y + 10);
+  parl_chart_append_marker(out, a, parl_axis_place(&p->axis, greedy->iqm), y + 10, 3.2, true);
+  parl_text_append(out, "</g>");
+}
+
+static panel make_panel(const parl_report *r, parl_score score, double left, double right,
+                        double top, double bottom) {
+  double low = NAN, high = NAN;
+  widen_by_score(r, score, &low, &high);
+  if (score == PARL_SCORE_critical_steps) widen(parl_report_get_optimum(r), &low, &high);
+  if (score != PARL_SCORE_r_perf && low > 0) low = 0;
+  if (score != PARL_SCORE_critical_steps && high > 0.8 && high < 1) high = 1;
+  if (low == 0 && high == 0) high = 1;
+  return (panel){score, parl_axis_make(low, high, 3, left, right), top, bottom};
+}
+
+void parl_chart_append_dots(parl_text *out, const parl_report *r) {
+  const double names = 150, top = 26, bottom = top + ROW * (double)r->n_arms + 6;
+  const double width = 1080, step = (width - names) / N_PANELS;
+  parl_text_appendf(
+      out,
+      "<svg class=\"wide\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"Scores "
+      "of every policy with 95 %% intervals; the table below has the numbers\">\n",
+      width, bottom + 24);
+  for (size_t i = 0; i < N_PANELS; i++) {
+    const double left = names + step * (double)i;
+    const panel p = make_panel(r, panel_scores[i], left + 12, left + step - 16, top, bottom);
+    append_panel_frame(out, &p);
+    const double optimum = parl_report_get_optimum(r);
+    if (p.score == PARL_SCORE_critical_steps && isfinite(optimum)) {
+      const double x = parl_axis_place(&p.axis, optimum);
+      parl_text_appendf(out,
+                        "<path class=\"level\" d=\"M%.1f %.1fV%.1f\"><title>mean optimum "
+                        "%.2f</title></path>",
+                        x, top - 4, bottom, optimum);
+    }
+    for (size_t a = 0; a < r->n_arms; a++) {
+      parl_text_appendf(out, "<g class=\"k%zu\">", a % N_COLOURS);
+      append_dot(out, r, a, &p, top + ROW * ((double)a + 0.4));
+      parl_text_append(out, "</g>\n");
+    }
+  }
+  for (size_t a = 0; a < r->n_arms; a++) {
+    parl_text_appendf(out, "<text class=\"name\" x=\"0\" y=\"%.1f\">",
+                      top + ROW * ((double)a + 0.4) + 4);
+    append_short(out, r->arms[a].name, 20);
+    parl_text_append(out, "</text>\n");
+  }
+  parl_text_append(out, "</svg>\n");
+}
+
+/* --- scatter --- */
+
+enum { S_WIDTH = 520, S_HEIGHT = 330, S_LEFT = 50, S_RIGHT = 14, S_TOP = 16, S_BOTTOM = 42 };
+enum { MAX_LABELS = 64, LABEL_HEIGHT = 14, LETTER_WIDTH = 7 };
+
+typedef struct labels {
+  double x[MAX_LABELS], y[MAX_LABELS], width[MAX_LABELS];
+  size_t n;
+} labels;
+
+static bool overlaps(const labels *l, double x, double y, double width) {
+  for (size_t i = 0; i < l->n; i++)
+    if (x < l->x[i] + l->width[i] && l->x[i] < x + width && fabs(y - l->y[i]) < LABEL_HEIGHT)
+      return true;
+  return false;
+}
+
+/* Right of the marker, or left where there is no room; moved up and down until it is free. */
+static void append_label(parl_text *out, labels *l, const char *name, double x, double y) {
+  if (l->n == MAX_LABELS) return;
+  size_t letters = 0;
+  while (letters < 22 && name[letters] != '\0') letters++;
+  const double width = LETTER_WIDTH * (double)letters;
+  const bool left = x + 10 + width > S_WIDTH - S_RIGHT;
+  const double from = left ? x - 10 - width : x + 10;
+  double at = y + 4;
+  for (int i = 1; i < 24 && overlaps(l, from, at, width); i++)
+    at = y + 4 + (i % 2 ? -1 : 1) * (double)((i + 1) / 2) * LABEL_HEIGHT;
+  l->x[l->n] = from;
+  l->y[l->n] = at;
+  l->width[l->n++] = width;
+  parl_text_appendf(out, "<text class=\"name\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">",
+                    left ? x - 10 : x + 10, at, left ? "end" : "start");
+  append_short(out, name, 22);
+  parl_text_append(out, "</text>");
+}
+
+static void append_scatter_frame(parl_text *out, const parl_axis *x, const parl_axis *y) {
+  parl_text_append(out, "<g class=\"grid\">");
+  for (double v = y->low; v <= y->high + y->step / 2; v += y->step)
+    parl_text_appendf(out, "<path d=\"M%d %.1fH%d\"/>", S_LEFT, parl_axis_place(y, v),
+                      S_WIDTH - S_RIGHT);
+  for (double v = x->low; v <= x->high + x->step / 2; v += x->step)
+    parl_text_appendf(out, "<path d=\"M%.1f %dV%d\"/>", parl_axis_place(x, v), S_TOP,
+                      S_HEIGHT - S_BOTTOM);
+  parl_text_append(out, "</g><g class=\"tick\">");
+  for (double v = y->low; v <= y->high + y->step / 2; v += y->step)
+    parl_text_appendf(out, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.*f</text>", S_LEFT - 7,
+                      parl_axis_place(y, v) + 4, y->digits, fabs(v) < y->step / 2 ? 0.0 : v);
+  for (double v = x->low; v <= x->high + x->step / 2; v += x->step)
+    parl_text_appendf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.*f</text>",
+                      parl_axis_place(x, v), S_HEIGHT - S_BOTTOM + 16, x->digits,
+                      fabs(v) < x->step / 2 ? 0.0 : v);
+  parl_text_appendf(out, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">critical steps</text></g>\n",
+                    S_WIDTH - S_RIGHT, S_HEIGHT - 8);
+}
+
+static void append_point(parl_text *out, const parl_report *r, size_t a, const parl_axis *x,
+                         const parl_axis *y, labels *l) {
+  const parl_report_arm *arm = &r->arms[a];
+  const parl_summary *steps =
+      parl_arm_score(r, arm, PARL_DECODING_MAIN, 0, PARL_SCORE_critical_steps);
+  const parl_summary *perf = parl_arm_score(r, arm, PARL_DECODING_MAIN, 0, PARL_SCORE_r_perf);
+  if (steps->n == 0 || perf->n == 0) return;
+  const double at_x = parl_axis_place(x, steps->iqm), at_y = parl_axis_place(y, perf->iqm);
+  parl_text_appendf(out, "<g class=\"k%zu\">", a % N_COLOURS);
+  for (size_t i = 0; i < r->n_runs; i++) {
+    const parl_report_scores *s = parl_run_scores(r, &r->runs[i], PARL_DECODING_MAIN, 0);
+    if (r->runs[i].arm == a && r->runs[i].counted && isfinite(s->of[PARL_SCORE_r_perf]))
+      parl_text_appendf(out, "<circle class=\"seed\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.2\"/>",
+                        parl_axis_place(x, s->of[PARL_SCORE_critical_steps]),
+                        parl_axis_place(y, s->of[PARL_SCORE_r_perf]));
+  }
+  parl_text_append(out, "<g>");
+  append_title(out, arm->name, "r_perf", perf, 3);
+  append_interval(out, x, steps, at_y);
+  if (isfinite(perf->lo))
+    parl_text_appendf(out, "<path class=\"line\" d=\"M%.1f %.1fV%.1f\"/>", at_x,
+                      parl_axis_place(y, perf->lo), parl_axis_place(y, perf->hi));
+  parl_chart_append_marker(out, a, at_x, at_y, 5, false);
+  parl_text_append(out, "</g></g>");
+  append_label(out, l, arm->name, at_x, at_y);
+  parl_text_append(out, "\n");
+}
+
+void parl_chart_append_scatter(parl_text *out, const parl_report *r) {
+  const double optimum = parl_report_get_optimum(r);
+  double x_low = 0, x_high = NAN, y_low = NAN, y_high = NAN;
+  widen_by_score(r, PARL_SCORE_critical_steps, &x_low, &x_high);
+  widen_by_score(r, PARL_SCORE_r_perf, &y_low, &y_high);
+  widen(optimum, &x_low, &x_high);
+  if (y_high > 0.8 && y_high < 1) y_high = 1;
+  const parl_axis x = parl_axis_make(x_low, x_high, 6, S_LEFT, S_WIDTH - S_RIGHT);
+  const parl_axis y = parl_axis_make(y_low, y_high, 5, S_HEIGHT - S_BOTTOM, S_TOP);
+  parl_text_appendf(out,
+                    "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"r_perf against critical "
+                    "steps, one point a policy; the table of outcomes has the numbers\">\n",
+                    S_WIDTH, S_HEIGHT);
+  append_scatter_frame(out, &x, &y);
+  labels l = {.n = 0};
+  if (isfinite(optimum)) {
+    const double at = parl_axis_place(&x, optimum);
+    parl_text_appendf(out,
+                      "<path class=\"level\" d=\"M%.1f %dV%d\"/><text class=\"tick\" x=\"%.1f\" "
+                      "y=\"%d\" text-anchor=\"end\">optimum %.2f</text>\n",
+                      at, S_TOP, S_HEIGHT - S_BOTTOM, at - 5, S_HEIGHT - S_BOTTOM - 6, optimum);
+  }
+  for (size_t a = 0; a < r->n_arms; a++) append_point(out, r, a, &x, &y, &l);
+  parl_text_append(out, "</svg>\n");
+}
+
+/* --- ends of episodes --- */
+
+void parl_chart_append_endings(parl_text *out, const parl_report *r) {
+  const double names = 130, right = 506, top = 8, bottom = top + ROW * (double)r->n_arms;
+  parl_text_appendf(out,
+                    "<svg viewBox=\"0 0 520 %.0f\" role=\"img\" aria-label=\"What ended episodes; "
+                    "the table below has the numbers\">\n",
+                    bottom + 6);
+  for (size_t a = 0; a < r->n_arms; a++) {
+    const double y = top + ROW * (double)a;
+    double x = names;
+    parl_text_appendf(out, "<text class=\"name\" x=\"0\" y=\"%.1f\">", y + 15);
+    append_short(out, r->arms[a].name, 17);
+    parl_text_append(out, "</text>");
+    for (int s = PARL_SCORE_end_finish; s <= PARL_SCORE_end_error; s++) {
+      const parl_summary *share =
+          parl_arm_score(r, &r->arms[a], PARL_DECODING_MAIN, 0, (parl_score)s);
+      const double width = share->n > 0 ? share->mean * (right - names) : 0;
+      if (width <= 0) continue;
+      const char *label = parl_score_infos[s].label;
+      parl_text_appendf(out,
+                        "<g><title>%s %.3f</title><rect class=\"e%d\" x=\"%.1f\" y=\"%.1f\" "
+                        "width=\"%.1f\" height=\"21\"/>",
+                        label, share->mean, s - PARL_SCORE_end_finish, x, y, width);
+      if (width > 84)
+        parl_text_appendf(out, "<text class=\"in\" x=\"%.1f\" y=\"%.1f\">%s %.0f %%</text>", x + 7,
+                          y + 15, label, 100 * share->mean);
+      else if (width > 34)
+        parl_text_appendf(out, "<text class=\"in\" x=\"%.1f\" y=\"%.1f\">%.0f %%</text>", x + 4,
+                          y + 15, 100 * share->mean);
+      parl_text_append(out, "</g>");
+      x += width;
+    }
+    parl_text_append(out, "\n");
+  }
+  parl_text_append(out, "</svg>\n<p class=\"legend\">");
+  for (int s = PARL_SCORE_end_finish; s <= PARL_SCORE_end_error; s++)
+    parl_text_appendf(out, "<span><i class=\"e%d\"></i><b>%s</b></span> ",
+                      s - PARL_SCORE_end_finish, parl_score_infos[s].label);
+  parl_text_append(out, "</p>\n");
+}

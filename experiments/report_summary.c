@@ -1,0 +1,219 @@
+/* experiments/report_summary.c - the statistics of a report: arms, pairs, curves, warnings. */
+#include <string.h>
+
+#include "experiments/report_internal.h"
+
+static const parl_summary EMPTY = {NAN, NAN, NAN, NAN, 0};
+
+/* Statistics of the finite ones of n values, which are moved to the front. */
+static parl_status summarize(double *values, size_t n, size_t n_replicates, parl_summary *out) {
+  size_t n_finite = 0;
+  for (size_t i = 0; i < n; i++)
+    if (isfinite(values[i])) values[n_finite++] = values[i];
+  *out = EMPTY;
+  if (n_finite == 0) return PARL_STATUS_OK;
+  return parl_summarize_replicates(values, n_finite, 1, PARL_REPORT_BOOTSTRAP_SEED, n_replicates,
+                                   out);
+}
+
+/* Runs of an arm that count, in the order of the store. runs [arm->n_counted] */
+static parl_status get_runs(const parl_report *r, size_t arm, const parl_report_run ***out) {
+  size_t n = 0;
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, r->arms[arm].n_counted + 1, out));
+  for (size_t i = 0; i < r->n_runs; i++)
+    if (r->runs[i].counted && r->runs[i].arm == arm) (*out)[n++] = &r->runs[i];
+  return PARL_STATUS_OK;
+}
+
+static parl_status summarize_scores(const parl_report *r, parl_report_arm *arm,
+                                    const parl_report_run *const *runs, double *values) {
+  const size_t n_rows = PARL_N_DECODINGS * (1 + r->n_families);
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, n_rows * PARL_N_SCORES, &arm->scores));
+  for (size_t row = 0; row < n_rows; row++)
+    for (size_t s = 0; s < PARL_N_SCORES; s++) {
+      for (size_t i = 0; i < arm->n_counted; i++) values[i] = runs[i]->scores[row].of[s];
+      PARL_TRY(summarize(values, arm->n_counted, PARL_BOOTSTRAP_REPLICATES,
+                         &arm->scores[row * PARL_N_SCORES + s]));
+    }
+  return PARL_STATUS_OK;
+}
+
+static parl_status summarize_curves(const parl_report *r, parl_report_arm *arm,
+                                    const parl_report_run *const *runs, double *values) {
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, PARL_N_CURVES, &arm->curves));
+  for (size_t c = 0; c < PARL_N_CURVES; c++)
+    for (size_t p = 0; p < r->n_points; p++) {
+      for (size_t i = 0; i < arm->n_counted; i++) values[i] = runs[i]->curves[c][p];
+      PARL_TRY(
+          summarize(values, arm->n_counted, PARL_BOOTSTRAP_BAND_REPLICATES, &arm->curves[c][p]));
+    }
+  return PARL_STATUS_OK;
+}
+
+static parl_status summarize_warm(const parl_report *r, parl_report_arm *arm,
+                                  const parl_report_run *const *runs, double *values) {
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_warm + 1, &arm->warm));
+  for (size_t k = 0; k < r->n_warm; k++) {
+    for (size_t i = 0; i < arm->n_counted; i++) values[i] = runs[i]->warm[k];
+    PARL_TRY(summarize(values, arm->n_counted, PARL_BOOTSTRAP_REPLICATES, &arm->warm[k]));
+  }
+  return PARL_STATUS_OK;
+}
+
+/* The oracle that was asked to play the same tasks: of this arm ("oracle@arm"), or of all. */
+static size_t find_oracle(const parl_report *r, const char *arm) {
+  size_t found = r->n_arms;
+  for (size_t i = 0; i < r->n_arms; i++) {
+    const char *name = r->arms[i].name;
+    if (strncmp(name, "oracle@", 7) == 0 && strcmp(name + 7, arm) == 0) return i;
+    if (strcmp(name, "oracle") == 0) found = i;
+  }
+  return found;
+}
+
+static double get_r_perf(const parl_report *r, const parl_report_run *run) {
+  return parl_run_scores(r, run, PARL_DECODING_MAIN, 0)->of[PARL_SCORE_r_perf];
+}
+
+/* Percent of the oracle of the same seed; of the oracle's mean where it lacks that seed. */
+static parl_status summarize_of_oracle(const parl_report *r, parl_report_arm *arm,
+                                       const parl_report_run *const *runs, double *values) {
+  const size_t oracle = find_oracle(r, arm->name);
+  arm->of_oracle = EMPTY;
+  if (oracle == r->n_arms) return PARL_STATUS_OK;
+  const double mean =
+      parl_arm_score(r, &r->arms[oracle], PARL_DECODING_MAIN, 0, PARL_SCORE_r_perf)->mean;
+  for (size_t i = 0; i < arm->n_counted; i++) {
+    double best = mean;
+    for (size_t j = 0; j < r->n_runs; j++)
+      if (r->runs[j].counted && r->runs[j].arm == oracle && r->runs[j].seed == runs[i]->seed)
+        best = get_r_perf(r, &r->runs[j]);
+    values[i] = best > 0 ? 100 * get_r_perf(r, runs[i]) / best : (double)NAN;
+  }
+  return summarize(values, arm->n_counted, PARL_BOOTSTRAP_REPLICATES, &arm->of_oracle);
+}
+
+/* --- pairs --- */
+
+typedef struct pairing {
+  size_t n;
+  const parl_report_run **a, **b; /* [n] of the same seed */
+  double *x, *y;                  /* [n] scratch */
+} pairing;
+
+static parl_status take_pairing(const parl_report *r, size_t a, size_t b, pairing *out) {
+  const size_t room = r->n_runs;
+  *out = (pairing){0};
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, room, &out->a));
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, room, &out->b));
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, room, &out->x));
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, room, &out->y));
+  for (size_t i = 0; i < r->n_runs; i++)
+    for (size_t j = 0; j < r->n_runs; j++) {
+      const parl_report_run *x = &r->runs[i], *y = &r->runs[j];
+      if (!x->counted || !y->counted || x->arm != a || y->arm != b || x->seed != y->seed) continue;
+      out->a[out->n] = x;
+      out->b[out->n++] = y;
+    }
+  return PARL_STATUS_OK;
+}
+
+/* Fills x and y with the pairs whose values are both known; returns how many. */
+static size_t fill(const parl_report *r, const pairing *p, parl_decoding decoding, size_t score) {
+  size_t n = 0;
+  for (size_t i = 0; i < p->n; i++) {
+    p->x[n] = parl_run_scores(r, p->a[i], decoding, 0)->of[score];
+    p->y[n] = parl_run_scores(r, p->b[i], decoding, 0)->of[score];
+    n += isfinite(p->x[n]) && isfinite(p->y[n]);
+  }
+  return n;
+}
+
+static parl_status summarize_pair(const parl_report *r, parl_report_pair *pair) {
+  const uint64_t seed = PARL_REPORT_BOOTSTRAP_SEED;
+  pairing p;
+  PARL_TRY(take_pairing(r, pair->a, pair->b, &p));
+  for (int d = 0; d < PARL_N_DECODINGS; d++)
+    for (size_t s = 0; s < PARL_N_SCORES; s++) {
+      const size_t n = fill(r, &p, (parl_decoding)d, s);
+      pair->scores[d][s] = EMPTY;
+      if (n > 0) PARL_TRY(parl_summarize_paired(p.x, p.y, n, seed, &pair->scores[d][s]));
+    }
+  const size_t n = fill(r, &p, PARL_DECODING_MAIN, PARL_SCORE_r_perf);
+  pair->improvement = EMPTY;
+  if (n == 0) return PARL_STATUS_OK;
+  return parl_probability_of_improvement(p.x, n, p.y, n, seed, &pair->improvement);
+}
+
+static parl_status summarize_pairs(parl_report *r) {
+  const bool all = r->n_trained <= PARL_REPORT_ALL_PAIRS;
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_trained * r->n_trained + 1, &r->pairs));
+  for (size_t a = 0; a < r->n_trained && (all || a == 0); a++)
+    for (size_t b = a + 1; b < r->n_trained; b++) {
+      parl_report_pair *pair = &r->pairs[r->n_pairs++];
+      pair->a = a;
+      pair->b = b;
+      PARL_TRY(summarize_pair(r, pair));
+    }
+  return PARL_STATUS_OK;
+}
+
+/* --- warnings --- */
+
+static void warn_of_few_seeds(parl_report *r) {
+  size_t least = SIZE_MAX;
+  for (size_t a = 0; a < r->n_trained; a++)
+    if (r->arms[a].n_counted < least) least = r->arms[a].n_counted;
+  if (r->n_trained == 0 || least >= PARL_REPORT_FEW_SEEDS) return;
+  if (least == 1)
+    parl_text_append(&r->warnings,
+                     "One seed: nothing can be said of the spread between seeds, so there is no "
+                     "interval. Use at least 5 seeds for a claim.\n");
+  else if (least > 1)
+    parl_text_appendf(&r->warnings,
+                      "Few seeds (n = %zu): with fewer than %d, 95 %% intervals are unreliable, "
+                      "mostly too narrow.\n",
+                      least, PARL_REPORT_FEW_SEEDS);
+}
+
+static void warn_of_left_out(parl_report *r) {
+  size_t n_not_done = 0, n_older = 0;
+  for (size_t i = 0; i < r->n_runs; i++) {
+    if (r->runs[i].counted) continue;
+    if (strcmp(r->runs[i].status, "done") == 0)
+      n_older++;
+    else
+      n_not_done++;
+  }
+  if (n_not_done > 0)
+    parl_text_appendf(&r->warnings,
+                      "%zu of %zu runs are not done and enter no number; the table of runs lists "
+                      "them.\n",
+                      n_not_done, r->n_runs);
+  if (n_older > 0)
+    parl_text_appendf(&r->warnings,
+                      "%zu runs were repeated with another configuration; the newest of an arm and "
+                      "seed counts.\n",
+                      n_older);
+}
+
+parl_status parl_report_summarize(parl_report *r) {
+  double *values = NULL;
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_runs + 1, &values));
+  const parl_report_run **runs = NULL;
+  for (size_t a = 0; a < r->n_arms; a++) {
+    parl_report_arm *arm = &r->arms[a];
+    PARL_TRY(get_runs(r, a, &runs));
+    PARL_TRY(summarize_scores(r, arm, runs, values));
+    PARL_TRY(summarize_warm(r, arm, runs, values));
+    if (arm->trained) PARL_TRY(summarize_curves(r, arm, runs, values));
+  }
+  for (size_t a = 0; a < r->n_arms; a++) { /* needs the oracle's scores */
+    PARL_TRY(get_runs(r, a, &runs));
+    PARL_TRY(summarize_of_oracle(r, &r->arms[a], runs, values));
+  }
+  PARL_TRY(summarize_pairs(r));
+  warn_of_few_seeds(r);
+  warn_of_left_out(r);
+  return parl_text_status(&r->warnings);
+}
