@@ -1,10 +1,4 @@
 /* tests/test_checkpoint.c - a round trip keeps every bit; a bad file changes none. */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "core/file.h"
 #include "core/safetensors.h"
 #include "engine/checkpoint.h"
@@ -47,13 +41,24 @@ static void assert_same(policy *a, policy *b) {
   assert_int_equal(parl_optimizer_get_steps(a->opt), parl_optimizer_get_steps(b->opt));
 }
 
-/* A path of this process in the folder for temporary files. */
+/* A file in a scratch folder that main makes. */
+static char folder[PARL_TEST_PATH_BYTES];
 static const char *make_path(void) {
-  static char path[256];
-  const char *folder = getenv("TMPDIR");
-  snprintf(path, sizeof path, "%s/parl-checkpoint-%d.safetensors", folder ? folder : "/tmp",
-           (int)getpid());
+  static char path[PARL_TEST_PATH_BYTES + 16];
+  snprintf(path, sizeof path, "%s/checkpoint", folder);
   return path;
+}
+
+static int make_folder(void **state) {
+  (void)state;
+  parl_test_temp_folder(folder);
+  return 0;
+}
+
+static int remove_folder(void **state) {
+  (void)state;
+  parl_test_remove_folder(folder);
+  return 0;
 }
 
 static void test_round_trip(void **state) {
@@ -113,7 +118,7 @@ static void test_moments_are_optional(void **state) {
                       2 * a.n * sizeof(float));
   assert_ok(parl_checkpoint_save(path, a.model, NULL, &META, NULL));
   assert_status(parl_checkpoint_load(path, c.model, c.opt, NULL, NULL), PARL_STATUS_EFORMAT);
-  assert_non_null(strstr(parl_error_text(), "optimizer_steps"));
+  assert_contains(parl_error_text(), "optimizer_steps");
   policy_close(&a);
   policy_close(&b);
   policy_close(&c);
@@ -126,7 +131,7 @@ static void assert_refused(const char *path, const char *vocab, const char *need
   parl_text progress = {0};
   assert_status(parl_checkpoint_load(path, b.model, b.opt, vocab, &progress), PARL_STATUS_EFORMAT);
   if (strstr(parl_error_text(), needle) == NULL) fail_msg("%s: %s", needle, parl_error_text());
-  assert_non_null(strstr(parl_error_text(), path));
+  assert_contains(parl_error_text(), path);
   assert_string_equal(parl_text_get(&progress), "");
   assert_same(&b, &c);
   policy_close(&b);
@@ -213,7 +218,7 @@ static draft draft_open(const char *path) {
 
 /* Writes the spoiled draft and expects it refused. */
 static void draft_close(draft *d, const char *path, const char *needle) {
-  char spoiled[300];
+  char spoiled[PARL_TEST_PATH_BYTES + 32];
   snprintf(spoiled, sizeof spoiled, "%s.spoiled", path);
   assert_ok(parl_safetensors_write(spoiled, d->infos, d->n, d->metadata, 5, NULL));
   assert_refused(spoiled, "cafe", needle);
@@ -310,7 +315,7 @@ static void test_broken_weights_are_not_saved(void **state) {
   policy a = policy_open(3);
   parl_model_get_params(a.model)[1] = NAN;
   assert_status(parl_checkpoint_save(path, a.model, NULL, &META, NULL), PARL_STATUS_ESTATE);
-  assert_non_null(strstr(parl_error_text(), "model.embed_tokens.weight"));
+  assert_contains(parl_error_text(), "model.embed_tokens.weight");
   assert_false(parl_file_exists(path));
   policy_close(&a);
 }
@@ -328,5 +333,5 @@ int main(void) {
       cmocka_unit_test(test_spoiled_metadata),
       cmocka_unit_test(test_broken_weights_are_not_saved),
   };
-  return cmocka_run_group_tests_name("checkpoint", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("checkpoint", tests, make_folder, remove_folder);
 }

@@ -1,8 +1,4 @@
 /* tests/test_model.c - the network against a naive copy, its gradient against finite differences. */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "core/rng.h"
 #include "engine/model.h"
@@ -396,7 +392,7 @@ static void test_bad_configs_are_refused(void **state) {
     parl_model_config c = good;                                                                \
     c.field = (value);                                                                         \
     assert_status(parl_model_create(&c, (vocab), parl_backend_ref(), &m), PARL_STATUS_EINVAL); \
-    assert_non_null(strstr(parl_error_text(), text));                                          \
+    assert_contains(parl_error_text(), text);                                                  \
   } while (0)
   REFUSED(n_kv_heads, 3, 10, "n_kv_heads = 3");
   REFUSED(head_dim, 5, 10, "head_dim = 5");
@@ -448,7 +444,7 @@ static void test_init_and_copy(void **state) {
   config.rope_theta = 500.0;
   parl_model *other = engine_model(&config, parl_backend_ref(), 2);
   assert_status(parl_model_copy_weights(other, a), PARL_STATUS_EINVAL);
-  assert_non_null(strstr(parl_error_text(), "rope_theta"));
+  assert_contains(parl_error_text(), "rope_theta");
   parl_model_destroy(a);
   parl_model_destroy(b);
   parl_model_destroy(c);

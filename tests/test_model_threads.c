@@ -1,6 +1,4 @@
 /* tests/test_model_threads.c - the gradient of a batch has the same bits for any number of threads. */
-#include <stdlib.h>
-#include <string.h>
 
 #include "core/rng.h"
 #include "engine/optimizer.h"
@@ -148,7 +146,7 @@ static void test_failures_come_back(void **state) {
   b->parts[3].tokens[0] = -1;
   assert_status(parl_train_step_run(f.step, b->slices, N_SLICES, half_squares, b, &grads),
                 PARL_STATUS_EINVAL);
-  assert_non_null(strstr(parl_error_text(), "token -1"));
+  assert_contains(parl_error_text(), "token -1");
   assert_null(grads);
   b->parts[3].tokens[0] = 1;
   assert_ok(parl_train_step_run(f.step, b->slices, N_SLICES, half_squares, b, &grads));

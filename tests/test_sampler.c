@@ -1,6 +1,4 @@
 /* tests/test_sampler.c - frequencies, masks, ties, and the log-probability that is reported. */
-#include <math.h>
-#include <string.h>
 
 #include "core/rng.h"
 #include "engine/sampler.h"
