@@ -17,6 +17,7 @@ static void make_sequences(sequences *q) {
     parl_sequence *s = q->s[i] = &parl_trajectories_get(q->set, (size_t)i)->main;
     s->n_tokens = LONGEST - i;
     for (int t = 0; t < s->n_tokens; t++) s->tokens[t] = (int32_t)parl_rng_next_below(&rng, V);
+    s->tokens[0] = i; /* no two sequences look alike, so that all can be known by heart */
     s->n_choices = 0;
     for (int t = 1 + i % 2; t < s->n_tokens; t += 3) {
       const uint64_t mask = (parl_rng_next(&rng) & ((1u << V) - 1)) | 1u << s->tokens[t];
