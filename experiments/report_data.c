@@ -118,7 +118,7 @@ static parl_status survey_episode(void *context, const parl_store_episode *e) {
 }
 
 static bool is_warm_key(int64_t update, const char *key) {
-  return update == 0 && (strncmp(key, "warm/", 5) == 0 || strncmp(key, "forecast/", 9) == 0);
+  return (update == 0 && strncmp(key, "warm/", 5) == 0) || strncmp(key, "forecast/", 9) == 0;
 }
 
 static size_t find_curve(const char *key) {

@@ -281,6 +281,22 @@ static parl_status train_loop(parl_trainer *t) {
   return PARL_STATUS_OK;
 }
 
+static parl_status read_value(void *context, int64_t update, const char *key, double value) {
+  (void)update;
+  (void)key;
+  *(double *)context = value;
+  return PARL_STATUS_OK;
+}
+
+/* Whether the forecast was right: it says that launching pays, and the trained policy launches in at least half
+ * of its episodes; or neither. NaN if it said nothing. */
+static parl_status judge_forecast(parl_trainer *t, double launch_rate, double *held) {
+  double says = (double)NAN;
+  PARL_TRY(parl_store_visit_metrics(t->store, t->run_id, "forecast/says_launch", read_value, &says));
+  *held = isnan(says) ? says : (double)((says > 0) == (launch_rate >= 0.5));
+  return PARL_STATUS_OK;
+}
+
 static parl_status evaluate_final(parl_trainer *t) {
   parl_evaluation e;
   report_progress(t, "evaluate");
@@ -293,9 +309,13 @@ static parl_status evaluate_final(parl_trainer *t) {
                                                 .n_tasks = (size_t)t->config->eval.tasks,
                                                 .workers = t->workers},
                          t->store, t->run_id, &e));
+  double held;
+  PARL_TRY(judge_forecast(t, e.sampled.launch_rate, &held));
   PARL_TRY(parl_store_begin(t->store));
-  parl_status s =
-      parl_store_put_metric(t->store, t->run_id, t->update, "final/launch_rate", e.sampled.launch_rate);
+  parl_status s = parl_store_put_metric(t->store, t->run_id, t->update, "forecast/held", held);
+  if (s == PARL_STATUS_OK)
+    s = parl_store_put_metric(t->store, t->run_id, t->update, "final/launch_rate",
+                              e.sampled.launch_rate);
   if (s == PARL_STATUS_OK)
     s = parl_store_put_metric(t->store, t->run_id, t->update, "final/r_perf", e.sampled.r_perf);
   if (s == PARL_STATUS_OK) s = parl_store_commit(t->store);
