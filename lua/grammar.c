@@ -190,8 +190,11 @@ static parl_status add_value_state(const parl_grammar *g, uint64_t *mask) {
     any = any || next;
   }
   if (any) return PARL_STATUS_OK;
-  return parl_fail(PARL_STATUS_ESCRIPT, "%s: legal leaves no value for argument %d of %s",
-                   get_spec(g)->path, g->slot + 1, signature->name);
+  /* The call is begun, so it must be possible to end it: where `legal` leaves nothing for a later
+   * slot, its advice is dropped. */
+  const parl_family *f = &get_spec(g)->families[signature->slots[g->slot].family];
+  for (int i = 0; i < f->n; i++) set_bit(mask, f->first_token + i);
+  return PARL_STATUS_OK;
 }
 
 parl_status parl_grammar_get_mask(parl_grammar *g, uint64_t *mask, size_t *n_allowed) {

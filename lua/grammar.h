@@ -39,7 +39,8 @@ typedef struct parl_grammar {
 void parl_grammar_init(parl_grammar *g, parl_env *env, parl_world world, parl_agent agent,
                        bool is_main, const parl_grammar_def *def);
 /* mask [(n_tokens+63)/64] gets the allowed next tokens; *n_allowed their number (1: forced).
- * Fails: ESCRIPT etc. from `legal`; ESCRIPT if it leaves no value for a later slot of a tool. */
+ * `legal` is advice: where it leaves nothing for a slot of a call that is begun, all values are
+ * allowed. Fails: ESCRIPT etc. from `legal`. */
 parl_status parl_grammar_get_mask(parl_grammar *g, uint64_t *mask, size_t *n_allowed);
 /* Takes a token the mask allows; *turn_done when the turn is complete: calls[0..n_calls) then hold
  * it. Fails: EINVAL if the token is not well formed here (legal is not asked again). */
