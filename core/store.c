@@ -106,9 +106,8 @@ static parl_status read_identity(parl_store *store, bool *is_new) {
 
 static parl_status check_identity(parl_store *store, bool *is_new) {
   PARL_TRY(parl_store_run_sql(store, "BEGIN", "read"));
-  const parl_status s = read_identity(store, is_new);
-  parl_store_rollback(store);
-  return s;
+  PARL_TRY(read_identity(store, is_new)); /* on failure the connection is closed */
+  return parl_store_run_sql(store, "COMMIT", "read");
 }
 
 bool parl_store_is_network(long f_type) {
@@ -183,12 +182,14 @@ static parl_status set_up(parl_store *store, bool is_network) {
 /* A connection to `name`, which is `path` or a URI of it; nothing has been read yet. */
 static parl_status connect_to(const char *name, const char *path, int flags, parl_store **out) {
   parl_store *store = calloc(1, sizeof *store);
-  char *copy = strdup(path);
+  const size_t n = strlen(path) + 1;
+  char *copy = malloc(n);
   if (store == NULL || copy == NULL) {
     free(store);
     free(copy);
     return parl_fail(PARL_STATUS_ENOMEM, "%s: no memory for a connection", path);
   }
+  memcpy(copy, path, n);
   store->path = copy;
   const int code = sqlite3_open_v2(name, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
   if (code != SQLITE_OK) {
@@ -286,6 +287,12 @@ parl_status parl_store_begin(parl_store *store) {
     return parl_fail(PARL_STATUS_ESTATE, "%s: was opened for reading", store->path);
   if (!sqlite3_get_autocommit(store->db))
     return parl_fail(PARL_STATUS_ESTATE, "%s: a transaction is open already", store->path);
+  sqlite3_stmt **rollback = &store->kept[PARL_STORE_ROLLBACK];
+  if (*rollback == NULL) { /* so that undoing needs no memory that may be gone by then */
+    const int code =
+        sqlite3_prepare_v3(store->db, "ROLLBACK", -1, SQLITE_PREPARE_PERSISTENT, rollback, NULL);
+    if (code != SQLITE_OK) return parl_store_fail(store, code, "begin");
+  }
   return parl_store_run_sql(store, "BEGIN IMMEDIATE", "begin");
 }
 
@@ -298,8 +305,9 @@ parl_status parl_store_commit(parl_store *store) {
 }
 
 void parl_store_rollback(parl_store *store) {
-  if (!sqlite3_get_autocommit(store->db))
-    (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL); /* what fails is undone at close */
+  if (sqlite3_get_autocommit(store->db)) return;
+  (void)sqlite3_step(store->kept[PARL_STORE_ROLLBACK]); /* what it cannot undo, closing does */
+  (void)sqlite3_reset(store->kept[PARL_STORE_ROLLBACK]);
 }
 
 const char *parl_store_sqlite_version(void) {

@@ -10,6 +10,7 @@ enum { PARL_STORE_APPLICATION = 0x7061726C /* "parl", in the file's header */ };
 
 /* Statements that are prepared at first use and kept. */
 typedef enum parl_store_statement {
+  PARL_STORE_ROLLBACK, /* prepared by begin, the rest by store_rows.c */
   PARL_STORE_PUT_RUN,
   PARL_STORE_FIND_RUN,
   PARL_STORE_PUT_METRIC,
