@@ -26,6 +26,7 @@ static void refuse(converter *c, const char *what) {
   if (c->status != PARL_STATUS_OK) return;
   c->status = parl_fail(PARL_STATUS_EINVAL, "%s: %s: %s", c->path,
                         c->place[0] ? c->place : "the table", what);
+  parl_json_null(&c->w); /* keeps the text well formed; it is thrown away */
 }
 
 /* Writes the value at the top as a member or an item; the place is extended meanwhile. */

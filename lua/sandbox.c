@@ -113,7 +113,8 @@ static parl_status get_failure(const parl_sandbox *s, int rc) {
 static parl_status report(parl_sandbox *s, parl_status status, int rc) {
   const char *text = lua_tostring(s->L, -1);
   if (rc == LUA_ERRMEM || (status == PARL_STATUS_ELIMIT && s->refused))
-    parl_fail(status, "the script needs more than %zu bytes of memory", s->def.memory_bytes);
+    parl_fail(status, "%s: the script needs more than %zu bytes of memory", s->script,
+              s->def.memory_bytes);
   else
     parl_fail(status, "%s", text ? text : "(no error text)");
   lua_pop(s->L, 1);
@@ -249,6 +250,7 @@ static int load_body(lua_State *L) {
 
 parl_status parl_sandbox_load(parl_sandbox *s, const char *bytes, size_t n, const char *name) {
   source text = {.bytes = bytes, .n = n, .name = name};
+  snprintf(s->script, sizeof s->script, "%s", name);
   lua_pushcfunction(s->L, load_body);
   lua_pushlightuserdata(s->L, &text);
   return parl_sandbox_call(s, 1, 1);

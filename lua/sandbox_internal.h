@@ -14,6 +14,7 @@ enum {
 struct parl_sandbox {
   lua_State *L;
   parl_sandbox_def def;
+  char script[256];          /* name of the text loaded last: memory errors have no line */
   size_t n_bytes;            /* held now */
   bool refused;              /* the allocator said no since the call began */
   int64_t instructions_left; /* of the present call */

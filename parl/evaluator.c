@@ -64,22 +64,23 @@ static parl_status play(const parl_evaluation_def *def, evaluation *e, const cha
 
 static parl_evaluation_means summarize(const evaluation *e) {
   parl_evaluation_means m = {0};
-  const double share = 1.0 / (double)e->n;
-  double assigned = 0, finished = 0;
+  double finished = 0;
   for (size_t i = 0; i < e->n; i++) {
     const parl_facts *f = &e->jobs[i].out->facts;
-    m.r_perf += share * f->r_perf;
-    m.success += share * f->success;
-    m.critical_steps += share * f->critical_steps;
-    m.total_steps += share * f->total_steps;
-    m.optimum_steps += share * f->optimum_steps;
-    m.last_gain_steps += share * f->last_gain_steps;
-    m.launch_rate += share * (f->launches > 0 ? 1.0 : 0.0);
-    assigned += f->assigned;
+    m.r_perf += f->r_perf;
+    m.success += f->success;
+    m.critical_steps += f->critical_steps;
+    m.total_steps += f->total_steps;
+    m.optimum_steps += f->optimum_steps;
+    m.last_gain_steps += f->last_gain_steps;
+    m.launch_rate += f->launches > 0 ? 1.0 : 0.0;
+    m.assigned += f->assigned;
     finished += f->finished;
   }
-  m.assigned = share * assigned;
-  m.finish_rate = finished / assigned;
+  m.finish_rate = finished / m.assigned;
+  double *sums[] = {&m.r_perf,        &m.success,         &m.critical_steps, &m.total_steps,
+                    &m.optimum_steps, &m.last_gain_steps, &m.launch_rate,    &m.assigned};
+  for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++) *sums[i] /= (double)e->n;
   return m;
 }
 

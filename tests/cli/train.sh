@@ -1,0 +1,114 @@
+#!/bin/sh
+# parl train as a user meets it: kill -9 and go on, signals, --json, exit codes, refusals that lose nothing.
+set -u
+dir=$SCRATCH/train
+mkdir -p "$dir"
+recipe=$dir/tiny.lua
+cat >"$recipe" <<X2
+return {
+  name = "tiny", run = { n_seeds = 2, checkpoint_every = 2 },
+  env = { file = "$PWD/tests/envs/count.lua" },
+  model = { n_layers = 1, d_model = 16, n_heads = 2, n_kv_heads = 2, head_dim = 8, d_ff = 32 },
+  warm = { steps = 10, episodes = 8, mix = "serial=0.7,wide=0.3", probe = 16 },
+  train = { updates = 60, tasks = 3, group = 4 },
+  eval = { tasks = 10, baselines = "serial,wide" },
+  arms = { { name = "a", lambda1 = { start = 0.3 } }, { name = "b", lambda1 = { start = 0.0 } } },
+}
+X2
+
+same() { # NAME WANTED GOT
+  if [ "$2" = "$3" ]; then echo "ok $1"; else echo "not ok $1: wanted '$2', got '$3'"; fi
+}
+has() { # NAME PART TEXT
+  case "$3" in *"$2"*) echo "ok $1" ;; *) echo "not ok $1: no '$2' in '$3'" ;; esac
+}
+hash_of() { sed 's/.*"hash":"\([0-9a-f]*\)".*/\1/'; }
+train() { "$PARL" train "$recipe" --quiet "$@"; }
+
+whole=$(train --json --set run.dir="$dir/whole" | hash_of)
+same "hash has 64 digits" 64 "${#whole}"
+for part in "$dir/whole/report.html" "$dir/whole/report.json" "$dir/whole/report.md" "$dir/whole/store.db"; do
+  [ -s "$part" ] && echo "ok wrote ${part##*/}" || echo "not ok wrote ${part##*/}: absent"
+done
+same "one thread, the same bits" "$whole" "$(train --json --set run.dir="$dir/one" --set run.threads=1 | hash_of)"
+
+# kill -9 at several moments; the same command ends with the same bits.
+for moment in 0.05 0.2 0.5; do
+  "$PARL" train "$recipe" --quiet --json --set run.dir="$dir/killed$moment" >/dev/null 2>&1 &
+  pid=$!
+  sleep "$moment"
+  kill -9 $pid 2>/dev/null
+  wait $pid 2>/dev/null
+  same "killed after $moment s, the same bits" "$whole" "$(train --json --set run.dir="$dir/killed$moment" | hash_of)"
+done
+
+# SIGTERM asks to stop: exit code 143, resumable.
+"$PARL" train "$recipe" --quiet --set run.dir="$dir/term" --set train.updates=100000 >/dev/null 2>"$dir/term.err" &
+pid=$!
+sleep 0.6
+kill -TERM $pid
+wait $pid
+same "exit code of SIGTERM" 143 $?
+has "stopped says so" "the same command continues" "$(cat "$dir/term.err")"
+
+# Refusals: exit code 2 for what the user wrote, 1 for what failed; nothing is lost.
+refused() { # NAME CODE PART ARGS...
+  name=$1 code=$2 part=$3
+  shift 3
+  text=$("$PARL" "$@" 2>&1 >/dev/null)
+  same "$name: exit code" "$code" $?
+  has "$name: text" "$part" "$text"
+}
+refused "unknown verb" 2 'did you mean "train"' trian x
+refused "unknown option" 2 'did you mean --json' train "$recipe" --jsn
+refused "no recipe" 2 "train takes RECIPE" train
+refused "missing recipe" 1 "nowhere.lua" train "$dir/nowhere.lua"
+refused "unknown key" 2 'updates' train "$recipe" --set train.updatse=3
+refused "unknown section" 2 'did you mean "train"' train "$recipe" --set tran.updates=3
+refused "wrong type" 2 'train.updates' train "$recipe" --set train.updates=yes
+refused "out of range" 2 '0' train "$recipe" --set train.updates=-3
+refused "unknown environment parameter" 2 'm' train "$recipe" --set env.params.m=3 --set run.dir="$dir/r1"
+refused "other configuration" 2 "run.dir" train "$recipe" --set optimizer.lr=0.01 --set run.dir="$dir/whole"
+printf 'return { name = "x", env = { file = 3 } }' >"$dir/type.lua"
+refused "wrong type in a recipe" 2 "env.file" train "$dir/type.lua"
+printf 'return { name = "x",\n  oops = function() end }' >"$dir/function.lua"
+refused "function in a recipe" 2 "oops" train "$dir/function.lua"
+printf 'return {\n  name = = 3 }' >"$dir/syntax.lua"
+refused "syntax error" 1 "syntax.lua:2" train "$dir/syntax.lua"
+printf 'while true do end' >"$dir/hang.lua"
+refused "recipe that hangs" 1 "hang.lua:1" train "$dir/hang.lua"
+
+# An environment that errors, hangs or eats memory ends the run with its place; the store stays good.
+for fault in 'error("boom")' 'while true do end' 'local t = {} while true do t[#t + 1] = { {} } end'; do
+  sed "s/if k == world.fail_at then error(\"work refused on purpose\") end/$fault/" tests/envs/count.lua >"$dir/bad.lua"
+  cmp -s "$dir/bad.lua" tests/envs/count.lua && echo "not ok fault was written: sed changed nothing"
+  rm -rf "$dir/fault"
+  refused "environment: $fault" 1 "bad.lua" train "$recipe" --quiet --set env.file="$dir/bad.lua" \
+    --set env.callback_s=0.2 --set env.memory_mib=8 --set run.dir="$dir/fault"
+done
+
+# Foreign and damaged files.
+mkdir -p "$dir/foreign"
+printf 'this is not a database, and it is the only copy' >"$dir/foreign/store.db"
+cp "$dir/foreign/store.db" "$dir/foreign.copy"
+refused "foreign store" 1 "store.db" train "$recipe" --set run.dir="$dir/foreign"
+cmp -s "$dir/foreign/store.db" "$dir/foreign.copy" && echo "ok foreign store is untouched" || echo "not ok foreign store is untouched: it changed"
+cp -r "$dir/whole" "$dir/damaged"
+for file in "$dir"/damaged/checkpoints/warm-*.safetensors; do
+  head -c 1000 "$file" >"$file.short" && mv "$file.short" "$file"
+done
+refused "truncated checkpoint" 1 "warm-" train "$recipe" --set run.dir="$dir/damaged" --set run.n_seeds=3
+same "after all that, the finished run is intact" "$whole" "$(train --json --set run.dir="$dir/whole" | hash_of)"
+
+# The other verbs.
+has "runs lists" "done" "$("$PARL" runs "$dir/whole")"
+has "runs --json" '"arm":"a"' "$("$PARL" runs "$dir/whole" --json)"
+has "eval of a script" '"r_perf":1' "$("$PARL" eval "$recipe" --style wide --tasks 5 --json --set agents.subs=scripted --set run.dir="$dir/whole")"
+has "eval of a checkpoint" '"greedy"' "$("$PARL" eval "$recipe" --checkpoint "$dir/whole/checkpoints/a-s1.safetensors" --tasks 5 --json --set run.dir="$dir/whole")"
+refused "eval of an unknown style" 2 "wid" eval "$recipe" --style wid --tasks 5 --set run.dir="$dir/whole"
+has "doctor" "backends" "$("$PARL" doctor)"
+has "doctor --json" '"lua":"Lua 5.4' "$("$PARL" doctor --json)"
+has "help recipe" "lambda1" "$("$PARL" help recipe)"
+has "help of an environment" "fail_at" "$("$PARL" help tests/envs/count.lua)"
+has "version" "parl " "$("$PARL" --version)"
+has "completion" "--set" "$(bash -c 'eval "$("$PARL" completion bash)"; COMP_WORDS=(parl train --s) COMP_CWORD=2; _parl; echo "${COMPREPLY[@]}"')"
