@@ -103,9 +103,11 @@ $(OUT)/build_info.c: FORCE
 	   echo 'const char *parl_build_datadir(void) { return "$(parldir)"; }'; } >$@.new; \
 	 cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-$(OBJDIR)/kernels/cpu/%_avx512.o: EXTRA = $(FLAGS_avx512) -O3 -ffp-contract=fast
-$(OBJDIR)/kernels/cpu/%_avx2.o: EXTRA = $(FLAGS_avx2) -O3 -ffp-contract=fast
-$(OBJDIR)/kernels/cpu/%_portable.o: EXTRA = -O3
+# -O3 where speed is wanted: under sanitizers it only makes the compiler slow.
+OPT_KERNELS := $(if $(filter release,$(BUILD)),-O3)
+$(OBJDIR)/kernels/cpu/%_avx512.o: EXTRA = $(FLAGS_avx512) $(OPT_KERNELS) -ffp-contract=fast
+$(OBJDIR)/kernels/cpu/%_avx2.o: EXTRA = $(FLAGS_avx2) $(OPT_KERNELS) -ffp-contract=fast
+$(OBJDIR)/kernels/cpu/%_portable.o: EXTRA = $(OPT_KERNELS)
 
 COMPILE = $(call say,cc,$<) mkdir -p $(@D) && $(CC) $(CFLAGS) $(WERROR) $(EXTRA) -MMD -MP -c -o $@ $<
 $(OBJDIR)/build_info.o: $(OUT)/build_info.c $(OUT)/flags | need-libraries
