@@ -370,7 +370,7 @@ return parl.env {
     local share = (params.rows_max + width - 1) // width
     local sub_steps = (MAX_FAILURES + 1) * params.columns * share
     return {
-      context = 40 + 10 * params.rows_max,
+      context = 64 + 8 * params.rows_max,
       sub_context = 16 + 6 * sub_steps,
       sub_steps = sub_steps,
       max_width = width,

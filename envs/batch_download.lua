@@ -1,0 +1,347 @@
+-- batch_download: items of very different size over a line that carries few streams at once.
+--
+-- `fetch` downloads the next chunk of an item; an item of size s takes s fetches of one agent, and a
+-- download that its agent leaves unfinished is lost. The workers of one launch share the line: the
+-- first `streams` of them start at once; every further one is queued on the stream that is free first
+-- (by the sizes of the tasks before it), and until then each of its fetches returns `queued` and is a
+-- step all the same. So a launch is a list schedule on `streams` machines in the order of assignment:
+-- what counts is who gets what, and more workers than streams gain nothing.
+--
+-- Optimum: P = least makespan of the sizes on m = min(streams, items) machines. The chunks that the
+-- workers of one stream fetch in a launch are at most its longest worker's steps, since each waits
+-- for the whole tasks of those before it; so a launch takes at least the makespan of what it
+-- completes. Several launches, one after another, are one schedule with more launch steps. An item
+-- the orchestrator fetches costs its size and shortens P by no more. Hence min(sum, 2 + P).
+--
+-- An agent's own progress is in agent.state: chunks[item].
+
+local parl <const> = parl
+local tok <const> = parl.tok
+
+local MAX_NODES <const> = 20000 -- of the search for the best assignment
+
+-- ------------------------------------------------------------------------------ the schedule
+
+-- Longest processing time first: load [m] and machine of each item.
+local function schedule_greedily(items, size, m)
+  local load, machine = {}, {}
+  for k = 1, m do
+    load[k] = 0
+  end
+  for _, item in ipairs(items) do
+    local least = 1
+    for k = 2, m do
+      if load[k] < load[least] then least = k end
+    end
+    load[least], machine[item] = load[least] + size[item], least
+  end
+  return math.max(table.unpack(load)), machine
+end
+
+-- Least makespan of the sizes on m machines by branch and bound from the largest item down, the
+-- machine of each item, and whether it is known to be the least.
+local function schedule(size, m)
+  local items, total = {}, 0
+  for item = 1, #size do
+    items[item], total = item, total + size[item]
+  end
+  table.sort(items, function(a, b) return size[a] > size[b] end)
+  local bound = math.max(size[items[1]], (total + m - 1) // m)
+  local best, best_machine = schedule_greedily(items, size, m)
+  local load, machine, n_nodes = {}, {}, 0
+  for k = 1, m do
+    load[k] = 0
+  end
+  local function place(i, highest)
+    n_nodes = n_nodes + 1
+    if best == bound or n_nodes > MAX_NODES then
+      return
+    elseif i > #items then
+      best, best_machine = highest, table.move(machine, 1, #size, 1, {})
+      return
+    end
+    local item, tried = items[i], {}
+    for k = 1, m do
+      local sum = load[k] + size[item]
+      if not tried[load[k]] and sum < best then
+        tried[load[k]] = true -- equally loaded machines are the same choice
+        load[k], machine[item] = sum, k
+        place(i + 1, math.max(highest, sum))
+        load[k] = sum - size[item]
+      end
+    end
+  end
+  place(1, 0)
+  local is_exact = best == bound or n_nodes <= MAX_NODES
+  return is_exact and best or bound, best_machine, is_exact
+end
+
+-- ---------------------------------------------------------------------------------- the world
+
+-- Sizes are skewed: most items are small, a few are large.
+local function reset(rng, params)
+  if params.items_min > params.items_max then
+    error("items_min exceeds items_max")
+  elseif params.streams_min > params.streams_max then
+    error("streams_min exceeds streams_max")
+  end
+  local world = {
+    n = rng:int(params.items_min, params.items_max),
+    streams = rng:int(params.streams_min, params.streams_max),
+    size = {}, total = 0,
+  }
+  for item = 1, world.n do
+    local u = rng:uniform()
+    world.size[item] = 1 + math.floor((params.size_max - 1) * u * u * u + 0.5)
+    world.total = world.total + world.size[item]
+  end
+  world.makespan, world.machine, world.is_exact =
+    schedule(world.size, math.min(world.streams, world.n))
+  return world
+end
+
+local function prompt(world)
+  local tokens = {tok.stream[world.streams]}
+  for item = 1, world.n do
+    tokens[#tokens + 1] = tok.item[item]
+    tokens[#tokens + 1] = tok.size[world.size[item]]
+  end
+  return tokens
+end
+
+-- --------------------------------------------------------------------------------- an agent
+
+local function progress(agent)
+  local state = agent.state
+  if not state.chunks then
+    state.chunks, state.wait = {}, 0
+  end
+  return state
+end
+
+local function is_done(world, state, item)
+  return (state.chunks[item] or 0) == world.size[item]
+end
+
+local function fetch(world, agent, item)
+  local state = progress(agent)
+  if item > world.n then
+    return {tok.word.miss}
+  elseif state.wait > 0 then
+    state.wait = state.wait - 1
+    return {tok.word.queued}
+  elseif is_done(world, state, item) then
+    return {tok.word.done}
+  end
+  state.chunks[item] = (state.chunks[item] or 0) + 1
+  return {is_done(world, state, item) and tok.word.done or tok.word.part}
+end
+
+local function open_items(world, state, items)
+  local open = {}
+  for _, item in ipairs(items) do
+    if item <= world.n and not is_done(world, state, item) then
+      open[#open + 1] = item
+    end
+  end
+  return open
+end
+
+local function all_items(world)
+  local items = {}
+  for item = 1, world.n do
+    items[item] = item
+  end
+  return items
+end
+
+local function legal(world, agent, _, _, taken)
+  local state, is_taken, items = progress(agent), {}, {}
+  for i = 1, #taken do
+    is_taken[taken[i]] = true
+  end
+  for _, item in ipairs(open_items(world, state, agent.main and all_items(world) or state.task)) do
+    if not is_taken[item] then
+      items[#items + 1] = item
+    end
+  end
+  return items
+end
+
+-- A worker takes the stream that is free first. line[k]: when stream k is free, of the present
+-- launch; it is the orchestrator's, and `deliver` clears it.
+local function join_line(world, mine, theirs)
+  theirs.line = theirs.line or {}
+  local line, first, nominal = theirs.line, 1, 0
+  for k = 2, world.streams do
+    if (line[k] or 0) < (line[first] or 0) then first = k end
+  end
+  for _, item in ipairs(open_items(world, mine, mine.task)) do
+    nominal = nominal + world.size[item]
+  end
+  mine.wait = line[first] or 0
+  line[first] = mine.wait + nominal
+end
+
+local function brief(world, sub, task, main)
+  local mine, theirs, tokens = progress(sub), progress(main), {}
+  mine.task = task
+  for _, item in ipairs(task) do
+    tokens[#tokens + 1] = tok.item[item]
+    if item > world.n then
+      tokens[#tokens + 1] = tok.word.miss
+    elseif is_done(world, theirs, item) then
+      mine.chunks[item] = world.size[item]
+      tokens[#tokens + 1] = tok.word.done
+    else
+      tokens[#tokens + 1] = tok.size[world.size[item]]
+    end
+  end
+  join_line(world, mine, theirs)
+  return tokens
+end
+
+-- The message: items of the task that are still open.
+local function deliver(world, main, sub)
+  local mine, theirs, tokens = progress(main), progress(sub), {}
+  mine.line = nil
+  for item = 1, world.n do
+    if is_done(world, theirs, item) then
+      mine.chunks[item] = world.size[item]
+    end
+  end
+  for i, item in ipairs(open_items(world, theirs, theirs.task)) do
+    tokens[i] = tok.item[item]
+  end
+  return tokens
+end
+
+-- The share of the bytes that belong to complete items.
+local function score(world, main)
+  local state, complete, n_done = progress(main), 0, 0
+  for item = 1, world.n do
+    if is_done(world, state, item) then
+      complete, n_done = complete + world.size[item], n_done + 1
+    end
+  end
+  return complete / world.total, {success = n_done == world.n and 1 or 0, items = n_done / world.n}
+end
+
+local function optimum(world)
+  local critical = math.min(world.total, 2 + world.makespan)
+  return {critical = critical, serial = world.total, r_perf = 1,
+          bound = not world.is_exact and world.total > critical}
+end
+
+-- ------------------------------------------------------------------------------ the experts
+
+local function launch(groups, n)
+  local calls = {}
+  for i = 1, math.min(n, #groups) do
+    calls[i] = {"assign_task", 1, groups[i]}
+  end
+  return calls
+end
+
+local function one_item_each(items)
+  local groups = {}
+  for i, item in ipairs(items) do
+    groups[i] = {item}
+  end
+  return groups
+end
+
+local function best_groups(world)
+  local groups, place = {}, {}
+  for item = 1, world.n do
+    local k = world.machine[item]
+    if not place[k] then
+      place[k] = #groups + 1
+      groups[place[k]] = {}
+    end
+    local group = groups[place[k]]
+    group[#group + 1] = item
+  end
+  return groups
+end
+
+local function random_turn(agent, state, items)
+  local rng, created = agent.rng, state.created or 0
+  if created > 0 and rng:chance(0.5) then
+    rng:shuffle(items)
+    return launch(one_item_each(items), rng:int(1, #items))
+  elseif created < 2 and rng:chance(0.3) then
+    state.created = created + 1
+    return {{"create_subagent", state.created, "worker"}}
+  elseif rng:chance(0.02) then
+    return {{"finish"}}
+  end
+  return {{"fetch", rng:pick(items)}}
+end
+
+local function expert(world, agent, style)
+  local state = progress(agent)
+  local items = open_items(world, state, agent.main and all_items(world) or state.task)
+  if #items == 0 then
+    return {{"finish"}}
+  elseif not agent.main then
+    return {{"fetch", items[1]}}
+  elseif style == "random" then
+    return random_turn(agent, state, items)
+  end
+  if style == "serial" or (style == "oracle" and world.total <= 2 + world.makespan) then
+    return {{"fetch", items[1]}}
+  elseif not state.created then
+    state.created = 1
+    return {{"create_subagent", 1, "worker"}}
+  elseif style == "narrow" then
+    return launch(one_item_each(items), 2)
+  elseif style == "oracle" and #items == world.n then
+    return launch(best_groups(world), world.streams)
+  end
+  return launch(one_item_each(items), #items)
+end
+
+return parl.env {
+  name = "batch_download",
+  summary = "items of very different size over few streams: more workers than streams gain nothing",
+  params = {
+    items_min = {default = 4, min = 1, max = 16, doc = "least items of a batch"},
+    items_max = {default = 10, min = 1, max = 16, doc = "most items of a batch"},
+    size_max = {default = 8, min = 1, max = 16, doc = "chunks of the largest item"},
+    streams_min = {default = 2, min = 1, max = 8, doc = "least streams the line carries"},
+    streams_max = {default = 4, min = 1, max = 8, doc = "most streams the line carries"},
+  },
+  presets = {
+    easy = {items_min = 3, items_max = 6, size_max = 4},
+    hard = {items_min = 10, items_max = 16, size_max = 16, streams_min = 3, streams_max = 6},
+  },
+  roles = {"worker"},
+  families = {item = 16, size = 16, stream = 8, word = {"miss", "part", "done", "queued"}},
+  tools = {
+    fetch = {args = {"item"}, doc = "download the next chunk of an item", run = fetch},
+  },
+  task = {args = {"item+"}, max = 16},
+  styles = {"serial", "narrow", "greedy_wide", "oracle", "random"},
+  -- A sub-agent's steps suffice for the last in the longest line: it waits for all the others.
+  limits = function(params)
+    local steps = params.size_max * params.items_max
+    return {
+      context = 32 + params.items_max * (8 + 2 * params.size_max),
+      sub_context = 8 + 2 * params.items_max + 4 * steps,
+      sub_steps = steps,
+      max_width = 16,
+      max_agents = 2,
+      max_turns = 16 + 2 * steps,
+    }
+  end,
+  reset = reset,
+  prompt = prompt,
+  legal = legal,
+  brief = brief,
+  deliver = deliver,
+  score = score,
+  optimum = optimum,
+  expert = expert,
+  family = function() return "batch_download" end,
+}
