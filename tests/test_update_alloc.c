@@ -1,0 +1,93 @@
+/* tests/test_update_alloc.c - an update of training allocates nothing in C once it runs.
+ *
+ * Counted are malloc, calloc and aligned_alloc of the whole process. Lua's own heap, which lives on realloc
+ * alone (lua/sandbox.c), is not: a script may build what it likes under its cap. The sanitizers do not let
+ * the allocator be wrapped: there the test is skipped. */
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "parl/trainer_internal.h"
+#include "tests/rollout_support.h"
+
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+enum { IS_WRAPPED = 1 };
+static atomic_long n_calls;
+
+void *__libc_malloc(size_t n);
+void *__libc_calloc(size_t n, size_t each);
+void *__libc_memalign(size_t alignment, size_t n);
+
+void *malloc(size_t n) {
+  atomic_fetch_add(&n_calls, 1);
+  return __libc_malloc(n);
+}
+
+void *calloc(size_t n, size_t each) {
+  atomic_fetch_add(&n_calls, 1);
+  return __libc_calloc(n, each);
+}
+
+void *aligned_alloc(size_t alignment, size_t n) {
+  atomic_fetch_add(&n_calls, 1);
+  return __libc_memalign(alignment, n);
+}
+#else
+enum { IS_WRAPPED = 0 };
+static atomic_long n_calls;
+#endif
+
+static void test_an_update_allocates_nothing(void **state) {
+  (void)state;
+  if (!IS_WRAPPED) skip();
+  const char *overrides[] = {"model.n_layers=1",  "model.d_model=16",     "model.n_heads=2",
+                             "model.n_kv_heads=2", "model.head_dim=8",    "model.d_ff=32",
+                             "train.tasks=3",      "train.group=4",       "train.updates=12",
+                             "env.params.n=4",     "train.minibatches=2", "lambda1.shape=closed_loop"};
+  char folder[PARL_TEST_PATH_BYTES], path[PARL_TEST_PATH_BYTES + 16];
+  parl_test_temp_folder(folder);
+  snprintf(path, sizeof path, "%s/r.lua", folder);
+  FILE *file = fopen(path, "w");
+  assert_non_null(file);
+  fputs("return { env = { file = '" COUNT_ENV "' } }", file);
+  assert_int_equal(fclose(file), 0);
+  parl_recipe *recipe = NULL;
+  assert_ok(parl_recipe_load(path, overrides, sizeof overrides / sizeof overrides[0], NULL, &recipe));
+  const parl_host host = {.recipe = recipe};
+  parl_trainer t = {.host = &host, .config = parl_recipe_get_arm(recipe, 0), .arm = "x"};
+  assert_ok(parl_workers_create(2, &t.workers));
+  assert_ok(parl_env_create(parl_recipe_get_env_path(recipe), parl_recipe_get_env_params(recipe),
+                            &(parl_env_options){0}, &t.env));
+  const int n_tokens = parl_env_get_spec(t.env)->n_tokens;
+  t.model = count_model(t.config, n_tokens, "cpu", 1);
+  t.warm = t.sub_policy = count_model(t.config, n_tokens, "cpu", 2);
+  assert_ok(parl_trainer_prepare(&t));
+  for (int i = 0; i < 3; i++) assert_ok(parl_trainer_update(&t));
+  const long before = atomic_load(&n_calls);
+  assert_true(before > 0); /* the wrapper counts */
+  for (int i = 0; i < 8; i++) assert_ok(parl_trainer_update(&t));
+  assert_int_equal(atomic_load(&n_calls) - before, 0);
+  assert_true(t.metrics.train_tokens > 0 && t.metrics.decode_tokens > 0);
+  parl_learner_destroy(t.learner);
+  parl_rollout_destroy(t.rollout);
+  parl_trajectories_destroy(t.set);
+  parl_reward_destroy(t.reward);
+  parl_schedule_destroy(t.lambda1);
+  parl_schedule_destroy(t.lambda2);
+  free(t.jobs);
+  free(t.terms);
+  free(t.kept);
+  free(t.advantage);
+  parl_model_destroy(t.model);
+  parl_model_destroy(t.warm);
+  parl_env_destroy(t.env);
+  parl_workers_destroy(t.workers);
+  parl_recipe_destroy(recipe);
+  parl_test_remove_folder(folder);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_an_update_allocates_nothing),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
