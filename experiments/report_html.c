@@ -24,7 +24,8 @@ static const char style[] =
     ".grid2{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));"
     "gap:1.1rem 1.4rem;align-items:start}"
     "figure{margin:1rem 0 0;background:var(--card);border:1px solid var(--rule);"
-    "border-radius:8px;padding:.9rem 1rem .7rem;min-width:0}"
+    "border-radius:8px;padding:.9rem 1rem .7rem;min-width:0}.grid2{margin-top:1.1rem}"
+    ".grid2 figure{margin:0}"
     "figcaption{font-weight:600;margin-bottom:.35rem}figcaption small{font-weight:400;"
     "margin-left:.5rem}\n"
     "figure>svg{display:block;width:100%;height:auto}.scroll{overflow-x:auto}"
@@ -57,7 +58,7 @@ static const char style[] =
     "white-space:pre-wrap;overflow-wrap:anywhere}"
     "@media print{figure{break-inside:avoid}}\n";
 
-enum { TABLE_POINTS = 20, SHARE_FIGURES = 6 };
+enum { TABLE_POINTS = 20, SHARE_FIGURES = 6, SHOWN_RUNS = 24 };
 
 static parl_status append_table(const parl_report *r, parl_table_kind kind, parl_text *out) {
   parl_table t;
@@ -200,7 +201,7 @@ static void append_counts(const parl_report *r, parl_text *out) {
   if (r->n_trained > 0 && least != most)
     parl_text_appendf(out, "%zu to %zu seeds each, ", least, most);
   parl_text_appendf(out,
-                    "beside %zu that are not. %lld updates; every policy judged on %zu held-out "
+                    "beside %zu baselines. %lld updates; every policy judged on %zu held-out "
                     "episodes a seed. Points and numbers are interquartile means over seeds, bands "
                     "and brackets 95 %% bootstrap intervals.</p>\n",
                     r->n_arms - r->n_trained, (long long)(r->last_update + 1), episodes);
@@ -314,7 +315,10 @@ static parl_status append_reproduction(const parl_report *r, const char *folder,
   parl_text_append_html(out, folder);
   parl_text_append(out, "</pre>\n");
   PARL_TRY(append_table(r, PARL_TABLE_DIFFERENCES, out));
+  parl_text_appendf(out, "<details%s><summary>All %zu runs</summary>\n",
+                    r->n_runs <= SHOWN_RUNS ? " open" : "", r->n_runs);
   PARL_TRY(append_table(r, PARL_TABLE_RUNS, out));
+  parl_text_append(out, "</details>\n");
   append_configs(r, out);
   parl_text_appendf(out,
                     "<p class=\"note\">%d bootstrap replicates (%d for bands), seed %d, GSL %s. "

@@ -135,7 +135,7 @@ void parl_chart_append_dots(parl_text *out, const parl_report *r) {
       width, bottom + 24);
   for (size_t i = 0; i < N_PANELS; i++) {
     const double left = names + step * (double)i;
-    const panel p = make_panel(r, panel_scores[i], left + 12, left + step - 16, top, bottom);
+    const panel p = make_panel(r, panel_scores[i], left + 14, left + step - 24, top, bottom);
     append_panel_frame(out, &p);
     const double optimum = parl_report_get_optimum(r);
     if (p.score == PARL_SCORE_critical_steps && isfinite(optimum)) {
@@ -163,7 +163,7 @@ void parl_chart_append_dots(parl_text *out, const parl_report *r) {
 /* --- scatter --- */
 
 enum { S_WIDTH = 520, S_HEIGHT = 330, S_LEFT = 50, S_RIGHT = 14, S_TOP = 16, S_BOTTOM = 42 };
-enum { MAX_LABELS = 64, LABEL_HEIGHT = 14, LETTER_WIDTH = 7 };
+enum { MAX_LABELS = 128, LABEL_HEIGHT = 14, LETTER_WIDTH = 7 };
 
 typedef struct labels {
   double x[MAX_LABELS], y[MAX_LABELS], width[MAX_LABELS];
@@ -177,24 +177,38 @@ static bool overlaps(const labels *l, double x, double y, double width) {
   return false;
 }
 
-/* Right of the marker, or left where there is no room; moved up and down until it is free. */
-static void append_label(parl_text *out, labels *l, const char *name, double x, double y) {
+static void add_obstacle(labels *l, double x, double y, double width) {
   if (l->n == MAX_LABELS) return;
+  l->x[l->n] = x;
+  l->y[l->n] = y;
+  l->width[l->n++] = width;
+}
+
+static bool is_free(const labels *l, double x, double y, double width) {
+  return x > S_LEFT && x + width < S_WIDTH && y > S_TOP && y < S_HEIGHT - S_BOTTOM &&
+         !overlaps(l, x, y, width);
+}
+
+/* Right or left of the marker, moved up and down until it is free. It begins with a small marker,
+ * so that it is told whose it is. */
+static void append_label(parl_text *out, labels *l, size_t style, const char *name, double x,
+                         double y) {
   size_t letters = 0;
   while (letters < 22 && name[letters] != '\0') letters++;
-  const double width = LETTER_WIDTH * (double)letters;
-  const bool left = x + 10 + width > S_WIDTH - S_RIGHT;
-  const double from = left ? x - 10 - width : x + 10;
-  double at = y + 4;
-  for (int i = 1; i < 24 && overlaps(l, from, at, width); i++)
-    at = y + 4 + (i % 2 ? -1 : 1) * (double)((i + 1) / 2) * LABEL_HEIGHT;
-  l->x[l->n] = from;
-  l->y[l->n] = at;
-  l->width[l->n++] = width;
-  parl_text_appendf(out, "<text class=\"name\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">",
-                    left ? x - 10 : x + 10, at, left ? "end" : "start");
+  const double width = 11 + LETTER_WIDTH * (double)letters;
+  double from = x + 9, at = y + 4;
+  for (int i = 0; i < 48; i++) {
+    const double right = x + 9, left = x - 9 - width;
+    at = y + 4 + (i / 2 % 2 ? -1 : 1) * (double)((i / 2 + 1) / 2) * LABEL_HEIGHT;
+    from = i % 2 ? left : right;
+    if (is_free(l, from, at, width)) break;
+  }
+  add_obstacle(l, from, at, width);
+  parl_text_appendf(out, "<g class=\"k%zu\">", style % N_COLOURS);
+  parl_chart_append_marker(out, style, from + 4, at - 4, 3.2, false);
+  parl_text_appendf(out, "<text class=\"name\" x=\"%.1f\" y=\"%.1f\">", from + 11, at);
   append_short(out, name, 22);
-  parl_text_append(out, "</text>");
+  parl_text_append(out, "</text></g>");
 }
 
 static void append_scatter_frame(parl_text *out, const parl_axis *x, const parl_axis *y) {
@@ -217,6 +231,7 @@ static void append_scatter_frame(parl_text *out, const parl_axis *x, const parl_
                     S_WIDTH - S_RIGHT, S_HEIGHT - 8);
 }
 
+/* The marker of one arm, its seeds and intervals. */
 static void append_point(parl_text *out, const parl_report *r, size_t a, const parl_axis *x,
                          const parl_axis *y, labels *l) {
   const parl_report_arm *arm = &r->arms[a];
@@ -240,14 +255,27 @@ static void append_point(parl_text *out, const parl_report *r, size_t a, const p
     parl_text_appendf(out, "<path class=\"line\" d=\"M%.1f %.1fV%.1f\"/>", at_x,
                       parl_axis_place(y, perf->lo), parl_axis_place(y, perf->hi));
   parl_chart_append_marker(out, a, at_x, at_y, 5, false);
-  parl_text_append(out, "</g></g>");
-  append_label(out, l, arm->name, at_x, at_y);
-  parl_text_append(out, "\n");
+  parl_text_append(out, "</g></g>\n");
+  add_obstacle(l, at_x - 6, at_y + 4, 12);
+}
+
+static void append_names(parl_text *out, const parl_report *r, const parl_axis *x,
+                         const parl_axis *y, labels *l) {
+  for (size_t a = 0; a < r->n_arms; a++) {
+    const parl_report_arm *arm = &r->arms[a];
+    const parl_summary *steps =
+        parl_arm_score(r, arm, PARL_DECODING_MAIN, 0, PARL_SCORE_critical_steps);
+    const parl_summary *perf = parl_arm_score(r, arm, PARL_DECODING_MAIN, 0, PARL_SCORE_r_perf);
+    if (steps->n == 0 || perf->n == 0) continue;
+    append_label(out, l, a, arm->name, parl_axis_place(x, steps->iqm),
+                 parl_axis_place(y, perf->iqm));
+    parl_text_append(out, "\n");
+  }
 }
 
 void parl_chart_append_scatter(parl_text *out, const parl_report *r) {
   const double optimum = parl_report_get_optimum(r);
-  double x_low = 0, x_high = NAN, y_low = NAN, y_high = NAN;
+  double x_low = NAN, x_high = NAN, y_low = NAN, y_high = NAN;
   widen_by_score(r, PARL_SCORE_critical_steps, &x_low, &x_high);
   widen_by_score(r, PARL_SCORE_r_perf, &y_low, &y_high);
   widen(optimum, &x_low, &x_high);
@@ -264,10 +292,11 @@ void parl_chart_append_scatter(parl_text *out, const parl_report *r) {
     const double at = parl_axis_place(&x, optimum);
     parl_text_appendf(out,
                       "<path class=\"level\" d=\"M%.1f %dV%d\"/><text class=\"tick\" x=\"%.1f\" "
-                      "y=\"%d\" text-anchor=\"end\">optimum %.2f</text>\n",
-                      at, S_TOP, S_HEIGHT - S_BOTTOM, at - 5, S_HEIGHT - S_BOTTOM - 6, optimum);
+                      "y=\"%d\">optimum %.2f</text>\n",
+                      at, S_TOP, S_HEIGHT - S_BOTTOM, at + 5, S_HEIGHT - S_BOTTOM - 6, optimum);
   }
   for (size_t a = 0; a < r->n_arms; a++) append_point(out, r, a, &x, &y, &l);
+  append_names(out, r, &x, &y, &l);
   parl_text_append(out, "</svg>\n");
 }
 

@@ -41,12 +41,10 @@ static void make_scores(const parl_report *r, const char *title, parl_decoding d
 
 static void make_outcome(const parl_report *r, parl_table *t) {
   static const parl_score scores[] = {PARL_SCORE_r_perf, PARL_SCORE_success,
-                                      PARL_SCORE_critical_steps, PARL_SCORE_last_gain_steps};
+                                      PARL_SCORE_critical_steps};
   const size_t n = sizeof scores / sizeof scores[0];
   parl_table_init(t, r->arena, "Outcome (sampled)", n + 3, 1);
-  t->note =
-      "Interquartile mean over seeds [95 % bootstrap interval]. last gain: critical steps at the "
-      "last change of r_perf.";
+  t->note = "Interquartile mean over seeds [95 % bootstrap interval].";
   parl_table_add(t, "policy");
   parl_table_add(t, "seeds");
   add_heads(t, scores, n);
@@ -82,23 +80,24 @@ static void make_endings(const parl_report *r, parl_table *t) {
 }
 
 static void make_pairs(const parl_report *r, parl_table *t) {
-  static const parl_score scores[] = {PARL_SCORE_r_perf, PARL_SCORE_success,
-                                      PARL_SCORE_critical_steps, PARL_SCORE_launch_rate};
-  parl_table_init(t, r->arena, "Differences between trained policies, paired by seed (sampled)", 7,
-                  1);
+  static const parl_score scores[] = {PARL_SCORE_r_perf, PARL_SCORE_critical_steps,
+                                      PARL_SCORE_launch_rate};
+  enum { N_SHOWN = sizeof scores / sizeof scores[0] };
+  parl_table_init(t, r->arena, "Differences between trained policies, paired by seed (sampled)",
+                  N_SHOWN + 3, 1);
   t->note =
       "Mean difference [95 % bootstrap interval]; P: chance that a seed of the first beats a seed "
       "of the second in r_perf.";
   parl_table_add(t, "difference");
   parl_table_add(t, "pairs");
-  add_heads(t, scores, 4);
+  add_heads(t, scores, N_SHOWN);
   parl_table_add(t, "P(r_perf higher)");
   for (size_t i = 0; i < r->n_pairs; i++) {
     const parl_report_pair *pair = &r->pairs[i];
     const parl_summary *all = pair->scores[PARL_DECODING_MAIN];
     parl_table_add(t, "%s - %s", r->arms[pair->a].name, r->arms[pair->b].name);
     parl_table_add(t, "%zu", all[PARL_SCORE_r_perf].n);
-    for (size_t s = 0; s < 4; s++) {
+    for (size_t s = 0; s < N_SHOWN; s++) {
       parl_summary difference = all[scores[s]];
       difference.iqm = difference.mean;
       parl_table_add_summary(t, &difference, parl_score_infos[scores[s]].digits);
@@ -108,18 +107,18 @@ static void make_pairs(const parl_report *r, parl_table *t) {
 }
 
 static void make_families(const parl_report *r, parl_table *t) {
-  static const parl_score scores[] = {PARL_SCORE_r_perf, PARL_SCORE_success,
-                                      PARL_SCORE_critical_steps, PARL_SCORE_launch_rate,
-                                      PARL_SCORE_launches};
-  parl_table_init(t, r->arena, "By kind of task (sampled)", 7, 2);
+  static const parl_score scores[] = {PARL_SCORE_r_perf, PARL_SCORE_critical_steps,
+                                      PARL_SCORE_launch_rate, PARL_SCORE_assigned};
+  enum { N_SHOWN = sizeof scores / sizeof scores[0] };
+  parl_table_init(t, r->arena, "By kind of task (sampled)", N_SHOWN + 2, 2);
   parl_table_add(t, "kind");
   parl_table_add(t, "policy");
-  add_heads(t, scores, 5);
+  add_heads(t, scores, N_SHOWN);
   for (size_t f = 0; f < r->n_families; f++)
     for (size_t a = 0; a < r->n_arms; a++) {
       parl_table_add(t, "%s", r->families[f][0] != '\0' ? r->families[f] : "(none)");
       parl_table_add(t, "%s", r->arms[a].name);
-      add_scores(t, r, &r->arms[a], PARL_DECODING_MAIN, 1 + f, scores, 5);
+      add_scores(t, r, &r->arms[a], PARL_DECODING_MAIN, 1 + f, scores, N_SHOWN);
     }
 }
 
@@ -175,10 +174,15 @@ typedef struct differences {
 
 static void append_value(const parl_json *node, parl_text *out) {
   parl_text_clear(out);
-  if (node == NULL)
+  if (node == NULL) {
     parl_text_append(out, "(absent)");
-  else
+  } else if (parl_json_get_type(node) == PARL_JSON_NUMBER) { /* 0.3, not all its digits */
+    parl_json_writer w;
+    parl_json_writer_init(&w, out, false);
+    parl_json_number(&w, parl_json_get_number(node));
+  } else {
     parl_json_append_canonical(node, out);
+  }
 }
 
 /* Adds a row for a leaf that is not the same in all arms. */
@@ -256,21 +260,19 @@ parl_status parl_report_make_table(const parl_report *r, parl_table_kind kind, p
       break;
     case PARL_TABLE_LAUNCHING:
       MAKE_SCORES("Launching (sampled)", PARL_DECODING_MAIN, PARL_SCORE_launch_rate,
-                  PARL_SCORE_launches, PARL_SCORE_assigned, PARL_SCORE_max_width,
-                  PARL_SCORE_finish_rate);
+                  PARL_SCORE_assigned, PARL_SCORE_max_width, PARL_SCORE_finish_rate);
       break;
     case PARL_TABLE_STEPS:
       MAKE_SCORES("Steps (sampled)", PARL_DECODING_MAIN, PARL_SCORE_critical_steps,
-                  PARL_SCORE_total_steps, PARL_SCORE_speed_up, PARL_SCORE_optimum_steps,
-                  PARL_SCORE_regret);
+                  PARL_SCORE_regret, PARL_SCORE_last_gain_steps, PARL_SCORE_total_steps,
+                  PARL_SCORE_speed_up, PARL_SCORE_launches);
       break;
     case PARL_TABLE_ENDINGS:
       make_endings(r, t);
       break;
     case PARL_TABLE_GREEDY:
       MAKE_SCORES("The same policies, decoded greedily", PARL_DECODING_GREEDY, PARL_SCORE_r_perf,
-                  PARL_SCORE_success, PARL_SCORE_critical_steps, PARL_SCORE_launch_rate,
-                  PARL_SCORE_finish_rate);
+                  PARL_SCORE_critical_steps, PARL_SCORE_launch_rate, PARL_SCORE_finish_rate);
       break;
     case PARL_TABLE_PAIRS:
       make_pairs(r, t);

@@ -13,8 +13,7 @@ packages='lua5.4 sqlite3 gsl libcjson nettle cmocka'
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM
-passed=0
-failed=0
+jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
 grep -v -e '^#' -e '^$' tests/mutants.txt | grep -F -e "${1:-}" >"$scratch/list"
 programs=$(sed 's/.*|//' "$scratch/list" | sort -u)
@@ -28,36 +27,45 @@ cflags="-std=gnu17 -O1 -w -ffp-contract=off -pthread -I. $(pkg-config --cflags $
 # shellcheck disable=SC2086
 libs="$(pkg-config --libs $packages) -lm -lrt"
 
-fail() {
-  failed=$((failed + 1))
-  echo "not ok $1: $2"
-}
-
 for program in $programs; do
   timeout 120 "$out/tests/$program" >"$scratch/log" 2>&1 ||
-    { cat "$scratch/log"; fail "$program" 'fails without any mutant'; }
+    { cat "$scratch/log"; echo "$program fails without any mutant"; exit 1; }
 done
 
-# try FILE SED PROGRAM
+# try FOLDER FILE SED PROGRAM: prints "ok ..." or "not ok ..."
 try() {
-  name="$3: $1: $2"
-  sed -e "$2" "$1" >"$scratch/mutant.c" || { fail "$name" 'sed refuses it'; return; }
-  cmp -s "$1" "$scratch/mutant.c" && { fail "$name" 'changes nothing'; return; }
+  name="$4: $2: $3"
+  sed -e "$3" "$2" >"$1/mutant.c" || { echo "not ok $name: sed refuses it"; return; }
+  cmp -s "$2" "$1/mutant.c" && { echo "not ok $name: changes nothing"; return; }
   # shellcheck disable=SC2086
-  $cc $cflags -c -o "$scratch/mutant.o" "$scratch/mutant.c" 2>"$scratch/log" &&
-    $cc -pthread -o "$scratch/test" "$out/obj/tests/$3.o" "$scratch/mutant.o" "$out/libparl.a" $libs \
-      2>>"$scratch/log" || { cat "$scratch/log"; fail "$name" 'does not compile'; return; }
-  if timeout 60 "$scratch/test" >"$scratch/log" 2>&1; then
-    fail "$name" 'survives'
+  $cc $cflags -c -o "$1/mutant.o" "$1/mutant.c" 2>"$1/log" &&
+    $cc -pthread -o "$1/test" "$out/tests/$4.o" "$1/mutant.o" "$out/libparl.a" $libs \
+      2>>"$1/log" || { cat "$1/log"; echo "not ok $name: does not compile"; return; }
+  if timeout 60 "$1/test" >"$1/log" 2>&1; then
+    echo "not ok $name: survives"
   else
-    passed=$((passed + 1))
     echo "ok $name"
   fi
 }
 
-while IFS= read -r line; do
-  rest=${line#*|}
-  try "${line%%|*}" "${rest%|*}" "${rest##*|}"
-done <"$scratch/list"
+# work N: every jobs-th line of the list, beginning with the N-th
+work() {
+  mkdir "$scratch/$1"
+  awk -v n="$1" -v jobs="$jobs" 'NR % jobs == n % jobs' "$scratch/list" >"$scratch/$1/list"
+  while IFS= read -r line; do
+    rest=${line#*|}
+    try "$scratch/$1" "${line%%|*}" "${rest%|*}" "${rest##*|}"
+  done <"$scratch/$1/list"
+}
+
+job=0
+while [ "$job" -lt "$jobs" ]; do
+  job=$((job + 1))
+  work "$job" >"$scratch/result.$job" &
+done
+wait
+cat "$scratch"/result.*
+passed=$(cat "$scratch"/result.* | grep -c '^ok ')
+failed=$(($(wc -l <"$scratch/list") - passed))
 echo "$passed passed, $failed failed, 0 skipped"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

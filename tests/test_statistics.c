@@ -29,8 +29,8 @@ static void test_iqm_by_hand(void **state) {
 }
 
 /* Two seeds 0 and 1: replicates are 0, .5, .5, 1 with equal chance, so the interval is [0, 1]. Of
- * 0 0 0 1 (iqm: the middle two) a replicate is 1 with chance (1/4)^4 + 4 (1/4)^3 (3/4) = .051, above
- * 2.5 %, and 0 with the most, so again [0, 1]. */
+ * 0 0 0 1 (iqm: the middle two) a replicate is 1 if at least three of four draws are, a chance of
+ * (1/4)^4 + 4 (1/4)^3 (3/4) = .051, above 2.5 %, and mostly 0, so again [0, 1]. */
 static void test_interval_by_hand(void **state) {
   (void)state;
   const double two[] = {0, 1}, four[] = {0, 0, 0, 1};
