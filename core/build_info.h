@@ -4,7 +4,7 @@
 #ifndef PARL_CORE_BUILD_INFO_H
 #define PARL_CORE_BUILD_INFO_H
 
-/* Git commit, followed by "-dirty" if tracked files differ from it; "unknown" outside a checkout. */
+/* Git commit, followed by "-dirty" if tracked files differ; "unknown" outside a checkout. */
 const char *parl_build_revision(void);
 
 /* First line of the compiler's --version. */

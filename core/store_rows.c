@@ -377,8 +377,8 @@ static void hash_integer(parl_hash *h, int64_t x) {
 }
 
 static void hash_real(parl_hash *h, double x) {
-  int64_t bits = INT64_C(0x7FF8000000000000); /* one NaN for all */
-  if (!isnan(x)) memcpy(&bits, &x, sizeof bits);
+  int64_t bits; /* a NaN comes from get_real, so there is one only */
+  memcpy(&bits, &x, sizeof bits);
   hash_integer(h, bits);
 }
 

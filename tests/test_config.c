@@ -8,6 +8,7 @@
   INT(seed, 1, 0, 9007199254740992, "1", "of all random numbers") \
   REAL(lr, 1e-3, 0.0, 1.0, "1", "learning rate")                  \
   REAL(offset, -0.5, -2.0, 2.0, "1", "may be negative")           \
+  REAL(any, 0.0, -INFINITY, INFINITY, "1", "any number at all")   \
   FLAG(greedy, false, "take the best")                            \
   FLAG(resume, true, "go on where it stopped")                    \
   TEXT(environment, "envs/wide.lua", "file of the environment")   \
@@ -21,8 +22,9 @@ PARL_CONFIG_SECTION(sample_section, "train", "the sample", SAMPLE_FIELDS);
 enum { CONSTANT, LINEAR, COSINE, EXPONENTIAL };
 
 static sample_config make_defaults(void) {
+  static int garbage;
   sample_config c;
-  memset(&c, 0x5A, sizeof c);
+  memset(&c, ++garbage, sizeof c);
   parl_config_set_defaults(&sample_section, &c);
   return c;
 }
@@ -47,7 +49,7 @@ static void test_defaults(void **state) {
   assert_string_equal(c.environment, "envs/wide.lua");
   assert_int_equal(c.shape, LINEAR);
   assert_memory_equal(&c, &d, sizeof c); /* every byte, so configs may be compared */
-  assert_int_equal(sample_section.n_fields, 8);
+  assert_int_equal(sample_section.n_fields, 9);
   assert_int_equal(sample_section.bytes, sizeof(sample_config));
 }
 
@@ -104,7 +106,7 @@ static void test_refused(void **state) {
       {"{\"update\":1}", "train.update: unknown key; did you mean \"updates\"?"},
       {"{\"udpates\":1}", "did you mean \"updates\"?"},
       {"{\"Lr\":1}", "did you mean \"lr\"?"},
-      {"{\"wholly_else\":1}", "known are updates, seed, lr, offset, greedy, resume, environment"},
+      {"{\"wholly_else\":1}", "known are updates, seed, lr, offset, any, greedy, resume"},
       {"[1]", "train: an object of fields is due, not the type array"},
   };
   const sample_config due = make_defaults();
@@ -148,7 +150,7 @@ static void test_nan_is_refused(void **state) {
     sample_config c = make_defaults();
     parl_json *object = NULL;
     assert_ok(parl_json_create_object(&object));
-    cJSON_AddNumberToObject(parl_json_to_node(object), i == 1 ? "offset" : "lr", values[i]);
+    cJSON_AddNumberToObject(parl_json_to_node(object), i == 0 ? "lr" : "any", values[i]);
     assert_int_equal(parl_json_get_size(object), 1);
     assert_fails(parl_config_read(&sample_section, object, "train", &c), PARL_STATUS_EINVAL,
                  "a number in [");
@@ -161,17 +163,18 @@ static void test_written_reads_back(void **state) {
   (void)state;
   sample_config c = make_defaults(), d = make_defaults();
   assert_ok(
-      read_text("{\"updates\":9,\"seed\":123456789012345,\"lr\":0.1,\"offset\":0.3,"
+      read_text("{\"updates\":9,\"seed\":123456789012345,\"lr\":0.1,\"offset\":0.3,\"any\":-1.5,"
                 "\"greedy\":true,\"environment\":\"a \\\"b\\\"\",\"shape\":\"cosine\"}",
                 &c));
   parl_text t = {0};
   parl_json_writer w;
   parl_json_writer_init(&w, &t, false);
   parl_config_write(&sample_section, &c, &w);
-  assert_string_equal(parl_text_get(&t),
-                      "{\"updates\":9,\"seed\":123456789012345,\"lr\":0.1,\"offset\":0.3,"
-                      "\"greedy\":true,\"resume\":true,\"environment\":\"a \\\"b\\\"\","
-                      "\"shape\":\"cosine\"}");
+  assert_string_equal(
+      parl_text_get(&t),
+      "{\"updates\":9,\"seed\":123456789012345,\"lr\":0.1,\"offset\":0.3,\"any\":-1.5,"
+      "\"greedy\":true,\"resume\":true,\"environment\":\"a \\\"b\\\"\","
+      "\"shape\":\"cosine\"}");
   assert_ok(read_text(parl_text_get(&t), &d));
   assert_memory_equal(&c, &d, sizeof c);
   parl_text_deinit(&t);
@@ -211,7 +214,7 @@ static void test_help(void **state) {
   assert_contains(parl_text_get(&t), "constant\\|linear\\|cosine");
   size_t n_lines = 0;
   for (const char *c = parl_text_get(&t); *c != '\0'; c++) n_lines += *c == '\n';
-  assert_int_equal(n_lines, 8 + 2);
+  assert_int_equal(n_lines, 9 + 2);
   parl_text_deinit(&t);
 }
 

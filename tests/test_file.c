@@ -167,6 +167,19 @@ static void test_writer_in_pieces(void **state) {
   assert_int_equal(count_files(), n_files + 1);
 }
 
+static void test_failing_rename(void **state) {
+  (void)state;
+  parl_file_writer w;
+  char path[2 * PARL_TEST_PATH_BYTES];
+  assert_ok(parl_file_join(path, sizeof path, folder, "became a folder"));
+  assert_ok(parl_file_writer_open(&w, path));
+  assert_ok(parl_file_writer_append(&w, "ab", 2));
+  assert_ok(parl_file_make_folder(path));
+  const size_t n_files = count_files();
+  assert_fails(parl_file_writer_commit(&w), PARL_STATUS_EIO, "cannot replace: Is a directory");
+  assert_int_equal(count_files(), n_files - 1); /* the temporary is gone */
+}
+
 /* What a crashed writer left under the name this process would take is neither used nor removed. */
 static void test_stale_temporary(void **state) {
   (void)state;
@@ -248,6 +261,7 @@ int main(void) {
       cmocka_unit_test(test_full_device),
       cmocka_unit_test(test_write_refuses),
       cmocka_unit_test(test_writer_in_pieces),
+      cmocka_unit_test(test_failing_rename),
       cmocka_unit_test(test_stale_temporary),
       cmocka_unit_test(test_threads_write_one_path),
       cmocka_unit_test(test_make_folder),

@@ -54,67 +54,68 @@ static void test_accepted(void **state) {
     assert_reads_as(cases[i][0], cases[i][1]);
 }
 
+static const struct {
+  const char *text;
+  int at;
+  const char *why;
+} refused[] = {
+    {"", 0, "the text ends"},
+    {"  ", 2, "the text ends"},
+    {"nul", 0, "expected a value"},
+    {"True", 0, "expected a value"},
+    {"NaN", 0, "expected a value"},
+    {"-Infinity", 1, "expected a digit"},
+    {"'a'", 0, "expected a value"},
+    {"1 2", 2, "more text"},
+    {"{}x", 2, "more text"},
+    {"\xEF\xBB\xBF{}", 0, "expected a value"},
+    {"[1,]", 3, "expected a value"},
+    {"[1 2]", 3, "expected ',' or ']'"},
+    {"[1", 2, "expected ',' or ']'"},
+    {"[", 1, "the text ends"},
+    {"{", 1, "expected a string"},
+    {"{\"a\"}", 4, "expected ':'"},
+    {"{\"a\":1,}", 7, "expected a string"},
+    {"{\"a\":1 \"b\":2}", 7, "expected ',' or '}'"},
+    {"{a:1}", 1, "expected a string"},
+    {"01", 1, "more text"},
+    {"+1", 0, "expected a value"},
+    {".5", 0, "expected a value"},
+    {"1.", 2, "after the decimal point"},
+    {"1e", 2, "in the exponent"},
+    {"1e+", 3, "in the exponent"},
+    {"-", 1, "expected a digit"},
+    {"0x10", 1, "more text"},
+    {"1e999", 0, "beyond the range"},
+    {"[-1e999]", 1, "beyond the range"},
+    {"\"abc", 0, "does not end"},
+    {"\"a\\", 3, "does not end"},
+    {"\"\\x\"", 1, "unknown escape"},
+    {"\"\\u12g4\"", 5, "four hexadecimal digits"},
+    {"\"\\u0000\"", 1, "\\u0000"},
+    {"\"\\ud800\"", 1, "high surrogate"},
+    {"\"\\ud800\\u0041\"", 1, "high surrogate"},
+    {"\"\\udc00\"", 1, "low surrogate"},
+    {"\"a\nb\"", 2, "control character"},
+    {"\"\x01\"", 1, "control character"},
+    {"\"a\xFF\"", 2, "not UTF-8"},
+    {"\"\xC0\x80\"", 1, "not UTF-8"},
+    {"\"\xED\xA0\x80\"", 1, "not UTF-8"},
+    {"\"\xF4\x90\x80\x80\"", 1, "not UTF-8"},
+    {"\"\xE2\x82\"", 1, "not UTF-8"},
+    {"{\"a\":1,\"b\":2,\"a\":3}", 0, "key \"a\" twice"},
+    {"[{\"x\":{\"k\":1,\"\\u006b\":2}}]", 6, "key \"k\" twice"},
+    {"// no\n1", 0, "expected a value"},
+};
+
 static void test_refused_with_the_byte(void **state) {
   (void)state;
-  static const struct {
-    const char *text;
-    int at;
-    const char *why;
-  } cases[] = {
-      {"", 0, "the text ends"},
-      {"  ", 2, "the text ends"},
-      {"nul", 0, "expected a value"},
-      {"True", 0, "expected a value"},
-      {"NaN", 0, "expected a value"},
-      {"-Infinity", 1, "expected a digit"},
-      {"'a'", 0, "expected a value"},
-      {"1 2", 2, "more text"},
-      {"{}x", 2, "more text"},
-      {"\xEF\xBB\xBF{}", 0, "expected a value"},
-      {"[1,]", 3, "expected a value"},
-      {"[1 2]", 3, "expected ',' or ']'"},
-      {"[1", 2, "expected ',' or ']'"},
-      {"[", 1, "the text ends"},
-      {"{", 1, "expected a string"},
-      {"{\"a\"}", 4, "expected ':'"},
-      {"{\"a\":1,}", 7, "expected a string"},
-      {"{\"a\":1 \"b\":2}", 7, "expected ',' or '}'"},
-      {"{a:1}", 1, "expected a string"},
-      {"01", 1, "more text"},
-      {"+1", 0, "expected a value"},
-      {".5", 0, "expected a value"},
-      {"1.", 2, "after the decimal point"},
-      {"1e", 2, "in the exponent"},
-      {"1e+", 3, "in the exponent"},
-      {"-", 1, "expected a digit"},
-      {"0x10", 1, "more text"},
-      {"1e999", 0, "beyond the range"},
-      {"[-1e999]", 1, "beyond the range"},
-      {"\"abc", 0, "does not end"},
-      {"\"a\\", 3, "does not end"},
-      {"\"\\x\"", 1, "unknown escape"},
-      {"\"\\u12g4\"", 5, "four hexadecimal digits"},
-      {"\"\\u0000\"", 1, "\\u0000"},
-      {"\"\\ud800\"", 1, "high surrogate"},
-      {"\"\\ud800\\u0041\"", 1, "high surrogate"},
-      {"\"\\udc00\"", 1, "low surrogate"},
-      {"\"a\nb\"", 2, "control character"},
-      {"\"\x01\"", 1, "control character"},
-      {"\"a\xFF\"", 2, "not UTF-8"},
-      {"\"\xC0\x80\"", 1, "not UTF-8"},
-      {"\"\xED\xA0\x80\"", 1, "not UTF-8"},
-      {"\"\xF4\x90\x80\x80\"", 1, "not UTF-8"},
-      {"\"\xE2\x82\"", 1, "not UTF-8"},
-      {"{\"a\":1,\"b\":2,\"a\":3}", 0, "key \"a\" twice"},
-      {"[{\"x\":{\"k\":1,\"\\u006b\":2}}]", 6, "key \"k\" twice"},
-      {"// no\n1", 0, "expected a value"},
-  };
-  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+  for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
     parl_json *root = (parl_json *)state;
     char at[64];
-    snprintf(at, sizeof at, "recipe: byte %d of %zu: ", cases[i].at, strlen(cases[i].text));
-    assert_fails(parl_json_parse(cases[i].text, strlen(cases[i].text), "recipe", &root),
-                 PARL_STATUS_EFORMAT, cases[i].why);
+    snprintf(at, sizeof at, "recipe: byte %d of %zu: ", refused[i].at, strlen(refused[i].text));
+    assert_fails(parl_json_parse(refused[i].text, strlen(refused[i].text), "recipe", &root),
+                 PARL_STATUS_EFORMAT, refused[i].why);
     assert_contains(parl_error_text(), at);
     assert_ptr_equal(root, state);
   }

@@ -1,4 +1,4 @@
-/* tests/fuzz/fuzz_config.c - any recipe: refused and untouched, or within range and written back. */
+/* tests/fuzz/fuzz_config.c - any recipe: refused and untouched, or in range and written back. */
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
