@@ -32,8 +32,9 @@ local function new_cell(rng, params, outcomes)
   outcomes[#outcomes + 1] = truth
 end
 
--- outcomes[row] lists what each search of the row returns: 0 a miss, -v a rumour, v confirmed.
--- first[row][cell] is where the attempts on a cell begin; w[row] is how many searches it needs.
+-- Flat lists, for speed. outcomes: what each attempt on each cell returns, 0 a miss, -v a rumour,
+-- v confirmed; the attempts on cell c of a row begin at first[base[row] + c]. w[row] is how many
+-- searches a row needs.
 local function reset(rng, params)
   if params.rows_min > params.rows_max then
     error("rows_min exceeds rows_max")
@@ -41,19 +42,19 @@ local function reset(rng, params)
   local world = {
     n = rng:int(params.rows_min, params.rows_max),
     width = params.width > 0 and params.width or math.max(16, params.rows_max),
-    n_cells = 0, cells = {}, outcomes = {}, first = {}, w = {},
+    n_cells = 0, cells = {}, outcomes = {}, base = {}, first = {}, w = {},
   }
+  local outcomes, first = world.outcomes, world.first
   for row = 1, world.n do
-    local outcomes, first = {}, {}
-    local cells = rng:int(1, params.columns)
-    for cell = 1, cells do
-      first[cell] = #outcomes + 1
+    local cells, before = rng:int(1, params.columns), #outcomes
+    world.cells[row], world.base[row] = cells, #first
+    for _ = 1, cells do
+      first[#first + 1] = #outcomes + 1
       new_cell(rng, params, outcomes)
     end
-    world.cells[row], world.outcomes[row], world.first[row] = cells, outcomes, first
-    world.w[row] = #outcomes
-    world.n_cells = world.n_cells + cells
+    world.w[row] = #outcomes - before
   end
+  world.n_cells = #first
   return world
 end
 
@@ -89,7 +90,7 @@ local function search(world, agent, row)
   if found == world.cells[row] then
     return {tok.word.full}
   end
-  local outcome = world.outcomes[row][world.first[row][found + 1] + tries]
+  local outcome = world.outcomes[world.first[world.base[row] + found + 1] + tries]
   if outcome == 0 then
     state.tries[row] = tries + 1
     return {tok.word.miss}
