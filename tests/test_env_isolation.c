@@ -1,0 +1,334 @@
+/* tests/test_env_isolation.c - environments: what cannot leak, what repeats, what is given back. */
+#include "tests/env_toy.h"
+
+/* A callback that would pass something on gets an error instead. */
+static void worlds_and_agents_are_isolated(void **state) {
+  (void)state;
+  static const refusal list[] = {
+      {"return {tok.row[row], tok.word.ok}", "world.n = 2", "cannot set 'n': world is read-only"},
+      {"return {tok.row[row], tok.word.ok}", "world.list[3][1] = 2", "world is read-only"},
+      {"return {tok.row[row], tok.word.ok}", "world.new = 2", "world is read-only"},
+      {"return {tok.row[row], tok.word.ok}", "table.insert(world.list, 2)", "world is read-only"},
+      {"return {tok.row[row], tok.word.ok}", "table.sort(world.list[3])", "world is read-only"},
+      {"return {tok.row[row], tok.word.ok}", "agent.rng:shuffle(world.list)", "world is read-only"},
+      {"return {tok.row[row], tok.word.ok}", "agent.seen = 1", "agent is read-only"},
+      {"return {tok.row[row], tok.word.ok}", "agent.state = {}", "agent is read-only"},
+      {"return {tok.row[row], tok.word.ok}", "list[1] = 7", "script's data is read-only"},
+      {"return {tok.row[row], tok.word.ok}", "list[3].x = 7", "script's data is read-only"},
+      {"return {tok.row[row], tok.word.ok}", "tok.row[1] = 7", "parl.tok is read-only"},
+      {"return {tok.row[row], tok.word.ok}", "shared = 7", "globals is read-only"},
+      {"return {tok.row[row], tok.word.ok}", "agent.rng.int = 7", "index"},
+      {"return {n = params.n,", "params.n = 3 return {n = params.n,", "params is read-only"},
+  };
+  for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)
+    check_callback(list[i].from, list[i].to, list[i].text);
+}
+
+static void a_variable_that_survives_is_found(void **state) {
+  (void)state;
+  static const char *const edits[] = {"counter = counter + 1 return {1}", "list = {1} return {1}",
+                                      "tok = parl.tok counter = nil return {1}",
+                                      "look = nil return {1}"};
+  for (size_t i = 0; i < sizeof edits / sizeof edits[0]; i++) {
+    parl_env *env = make_toy("return {tok.row[row], tok.word.ok}", edits[i]);
+    parl_world w;
+    parl_agent m;
+    int32_t tokens[16];
+    size_t n;
+    assert_ok(parl_env_reset(env, 1, 2, &w, &m));
+    assert_ok(call(env, w, m, "look", 1, tokens, &n));
+    assert_fails(parl_env_reset(env, 1, 2, &w, &m), PARL_STATUS_ESCRIPT, "of the function at");
+    assert_contains(parl_error_text(), "script.lua:3 was changed by a callback");
+    parl_env_destroy(env);
+  }
+}
+
+/* reset's stream must not be kept for later. */
+static void the_stream_of_reset_ends(void **state) {
+  (void)state;
+  parl_env *env = make_toy("return {n = params.n,", "counter = rng return {n = params.n,");
+  parl_world w;
+  parl_agent m;
+  assert_ok(parl_env_reset(env, 1, 2, &w, &m));
+  assert_status(parl_env_reset(env, 1, 2, &w, &m), PARL_STATUS_ESCRIPT);
+  parl_env_destroy(env);
+}
+
+static void frozen_worlds_read_like_tables(void **state) {
+  (void)state;
+  parl_env *env =
+      make_toy("return {tok.row[row], tok.word.ok}",
+               "assert(#world.list == 3 and world.list[2] == 2 and world.list[3][1] == 3) "
+               "local keys = '' for k in pairs(world) do keys = keys .. k .. ' ' end "
+               "assert(keys == 'list n x ', keys) local n = 0 for i, v in ipairs(world.list) do n "
+               "= n + i end "
+               "assert(n == 6) assert(select('#', table.unpack(world.list)) == 3) "
+               "assert(table.concat(world.list[3], ',') == '3') assert(world.nothing == nil) "
+               "assert(type(world) == 'table' and tostring(world) == 'table') "
+               "assert(world.list == world.list and #list == 3 and list[3][1] == 3) "
+               "assert(agent.id == 0 and agent.main and agent.role == 'orchestrator') "
+               "assert(#parl.VERSION > 0) return world.list[3]");
+  parl_world w;
+  parl_agent m;
+  int32_t tokens[16];
+  size_t n;
+  assert_ok(parl_env_reset(env, 1, 2, &w, &m));
+  assert_ok(call(env, w, m, "look", 1, tokens, &n));
+  assert_int_equal(n, 1);
+  assert_int_equal(tokens[0], 3);
+  parl_env_destroy(env);
+}
+
+static void shared_tables_and_cycles_stay(void **state) {
+  (void)state;
+  parl_env *env = make_toy("return {n = params.n,",
+                           "local a = {} a.self = a local b = {7} return {a = a, b1 = b, b2 = b, "
+                           "n = params.n,");
+  char *code = NULL;
+  parl_world w;
+  parl_agent m;
+  assert_ok(parl_env_reset(env, 1, 2, &w, &m));
+  parl_env_destroy(env);
+  code = edit(TOY, "return {n = params.n,",
+              "local a = {} a.self = a local b = {7} return {a = a, b1 = b, b2 = b, n = params.n,");
+  char *both = edit(code, "return {tok.row[row], tok.word.ok}",
+                    "assert(world.a.self == world.a and world.b1 == world.b2) return {1}");
+  assert_ok(make_env(both, NULL, NULL, &env));
+  int32_t tokens[16];
+  size_t n;
+  assert_ok(parl_env_reset(env, 1, 2, &w, &m));
+  assert_ok(call(env, w, m, "look", 1, tokens, &n));
+  parl_env_destroy(env);
+  free(code);
+  free(both);
+}
+
+/* --- chance --- */
+
+static void draw(parl_env *env, parl_world w, parl_agent a, int32_t *out) {
+  int32_t tokens[16];
+  size_t n;
+  assert_ok(call(env, w, a, "draw", 0, tokens, &n));
+  *out = tokens[0];
+}
+
+/* Draws of `n_worlds` worlds and a sub-agent in each, world by world or interleaved. */
+static void collect(parl_env *env, bool interleaved, int32_t out[8][2][20]) {
+  enum { W = 8, D = 20 };
+  parl_world w[W];
+  parl_agent agents[W][2];
+  int32_t tokens[16];
+  size_t n;
+  const parl_call task = {.kind = PARL_CALL_ASSIGN, .n_values = 1, .values = {1}};
+  if (interleaved) {
+    for (int i = W - 1; i >= 0; i--) {
+      assert_ok(parl_env_reset(env, 5, (uint64_t)i, &w[i], &agents[i][0]));
+      assert_ok(parl_env_brief(env, w[i], &task, 0, 3, &agents[i][1], tokens, 16, &n));
+    }
+    for (int d = 0; d < D; d++)
+      for (int a = 1; a >= 0; a--)
+        for (int i = 0; i < W; i++) draw(env, w[i], agents[i][a], &out[i][a][d]);
+    for (int i = 0; i < W; i++) parl_env_release(env, w[i]);
+    return;
+  }
+  for (int i = 0; i < W; i++) {
+    assert_ok(parl_env_reset(env, 5, (uint64_t)i, &w[i], &agents[i][0]));
+    for (int a = 0; a < 2; a++) {
+      if (a == 1) assert_ok(parl_env_brief(env, w[i], &task, 0, 3, &agents[i][1], tokens, 16, &n));
+      for (int d = 0; d < D; d++) draw(env, w[i], agents[i][a], &out[i][a][d]);
+    }
+    parl_env_release(env, w[i]);
+  }
+}
+
+static void chance_does_not_depend_on_order(void **state) {
+  (void)state;
+  static int32_t one[8][2][20], two[8][2][20];
+  parl_env *env = make_toy("a toy", "a toy"), *other = make_toy("a toy", "a toy");
+  collect(env, false, one);
+  collect(other, true, two);
+  assert_memory_equal(one, two, sizeof one);
+  collect(other, false, two);
+  assert_memory_equal(one, two, sizeof one);
+  assert_memory_not_equal(one[0][0], one[1][0], sizeof one[0][0]); /* other episode */
+  assert_memory_not_equal(one[0][0], one[0][1], sizeof one[0][0]); /* other agent */
+  parl_env_destroy(env);
+  parl_env_destroy(other);
+}
+
+/* Experts draw from a stream of their own: watching one does not change the world's chance. */
+static void experts_do_not_disturb_chance(void **state) {
+  (void)state;
+  parl_env *env = make_toy("return {{'look', 1}}", "return {{'look', agent.rng:int(1, 8)}}");
+  parl_world w;
+  parl_agent m;
+  parl_call calls[2];
+  size_t n;
+  int32_t plain[20], watched[20];
+  assert_ok(parl_env_reset(env, 1, 2, &w, &m));
+  for (int i = 0; i < 20; i++) draw(env, w, m, &plain[i]);
+  assert_ok(parl_env_reset(env, 1, 2, &w, &m));
+  for (int i = 0; i < 20; i++) {
+    assert_ok(parl_env_expert(env, w, m, "only", calls, 2, &n));
+    draw(env, w, m, &watched[i]);
+  }
+  assert_memory_equal(plain, watched, sizeof plain);
+  parl_env_destroy(env);
+}
+
+static void rng_methods_do_what_they_say(void **state) {
+  (void)state;
+  parl_env *env = make_toy(
+      "return {n = params.n,",
+      "local sum, hits = 0, 0 for i = 1, 2000 do local u = rng:uniform() assert(u >= 0 and u < 1) "
+      "local k = rng:int(-3, 3) assert(math.type(k) == 'integer' and k >= -3 and k <= 3) "
+      "sum = sum + rng:normal() if rng:chance(0.25) then hits = hits + 1 end end "
+      "assert(math.abs(sum / 2000) < 0.1 and math.abs(hits / 2000 - 0.25) < 0.05) "
+      "local t = rng:shuffle({1, 2, 3, 4, 5}) table.sort(t) assert(table.concat(t) == '12345') "
+      "local p = rng:pick({7, 7}) assert(p == 7) assert(rng:int(5, 5) == 5) "
+      "rng:int(math.mininteger, math.maxinteger - 1) "
+      "for _, f in ipairs({function() rng:int(2, 1) end, function() rng:chance(2) end, "
+      "function() rng:chance(0/0) end, function() rng:pick({}) end, function() rng:int(1.5, 2) "
+      "end, "
+      "function() rng:unifrom() end, function() rng.int(1, 2) end, function() rng.int() end, "
+      "function() rng:int(math.mininteger, math.maxinteger) end}) do assert(not pcall(f)) end "
+      "return {n = params.n,");
+  parl_world w;
+  parl_agent m;
+  assert_ok(parl_env_reset(env, 1, 2, &w, &m));
+  parl_env_destroy(env);
+}
+
+static void worlds_follow_from_the_task_seed_only(void **state) {
+  (void)state;
+  parl_env *env = make_toy("return {tok.row[row], tok.word.ok}",
+                           "return {world.x & 15, world.x >> 4 & 15, world.x >> 8 & 15}");
+  int32_t tokens[3][16];
+  static const uint64_t seeds[3][2] = {{1, 1}, {1, 2}, {2, 1}};
+  for (int i = 0; i < 3; i++) {
+    parl_world w;
+    parl_agent m;
+    size_t n;
+    assert_ok(parl_env_reset(env, seeds[i][0], seeds[i][1], &w, &m));
+    assert_ok(call(env, w, m, "look", 1, tokens[i], &n));
+  }
+  assert_memory_equal(tokens[0], tokens[1], 3 * sizeof tokens[0][0]);
+  assert_memory_not_equal(tokens[0], tokens[2], 3 * sizeof tokens[0][0]);
+  parl_env_destroy(env);
+}
+
+/* --- resources --- */
+
+static void play(parl_env *env, uint64_t seed) {
+  parl_world w;
+  parl_agent m, subs[4];
+  int32_t tokens[16];
+  size_t n;
+  double r, success;
+  const parl_call task = {.kind = PARL_CALL_ASSIGN, .n_values = 1, .values = {1}};
+  assert_ok(parl_env_reset(env, seed, seed, &w, &m));
+  for (int i = 0; i < 4; i++)
+    assert_ok(parl_env_brief(env, w, &task, 0, i + 1, &subs[i], tokens, 16, &n));
+  for (int i = 0; i < 4; i++) {
+    assert_ok(call(env, w, subs[i], "look", 1, tokens, &n));
+    if (i < 3) assert_ok(parl_env_deliver(env, w, subs[i], true, tokens, 16, &n));
+  }
+  assert_ok(parl_env_score(env, w, &r, &success, NULL));
+  parl_env_release(env, w); /* with one sub-agent still there */
+}
+
+static void memory_returns_after_release(void **state) {
+  (void)state;
+  parl_env *env = make_toy("a toy", "a toy");
+  size_t high = 0;
+  for (uint64_t i = 0; i < 200; i++) {
+    play(env, i);
+    if (parl_env_get_memory(env) > high) high = parl_env_get_memory(env);
+  }
+  for (uint64_t i = 0; i < 5000; i++) {
+    play(env, i);
+    assert_in_range(parl_env_get_memory(env), 1, high + high / 4);
+  }
+  parl_env_destroy(env);
+}
+
+static void a_failed_reset_leaves_no_world(void **state) {
+  (void)state;
+  parl_env *env = make_toy("return {n = params.n,",
+                           "if rng:chance(0.5) then error('bad luck') end "
+                           "return {n = params.n,");
+  int n_bad = 0;
+  for (uint64_t i = 0; i < 200; i++) {
+    parl_world w = -7;
+    parl_agent m = -7;
+    if (parl_env_reset(env, i, i, &w, &m) == PARL_STATUS_OK) {
+      assert_in_range(w, 0, 15);
+      parl_env_release(env, w);
+    } else {
+      assert_contains(parl_error_text(), "bad luck");
+      assert_int_equal(w, -7);
+      n_bad++;
+    }
+  }
+  assert_in_range(n_bad, 50, 150);
+  parl_env_destroy(env);
+}
+
+/* Out of memory at any point of loading and playing: refused, never a crash. */
+static void every_memory_cap_is_survived(void **state) {
+  (void)state;
+  int n_refused = 0, n_played = 0;
+  for (size_t cap = 65536; cap < 65536 + 40000; cap += 331) {
+    const parl_env_options options = {.memory_bytes = cap};
+    parl_env *env = NULL;
+    const parl_status status = make_env(TOY, NULL, &options, &env);
+    if (status != PARL_STATUS_OK) {
+      assert_status(status, PARL_STATUS_ELIMIT);
+      n_refused++;
+      continue;
+    }
+    for (uint64_t i = 0; i < 40; i++) { /* worlds pile up until the cap */
+      parl_world w;
+      parl_agent m;
+      const parl_status reset = parl_env_reset(env, i, i, &w, &m);
+      if (reset != PARL_STATUS_OK) assert_status(reset, PARL_STATUS_ELIMIT);
+    }
+    n_played++;
+    parl_env_destroy(env);
+  }
+  assert_true(n_played > 0);
+  (void)n_refused;
+}
+
+static void runaway_callbacks_are_stopped(void **state) {
+  (void)state;
+  parl_env *env = make_toy("return {tok.row[row], tok.word.ok}", "while true do end");
+  parl_world w;
+  parl_agent m;
+  int32_t tokens[16];
+  size_t n;
+  assert_ok(parl_env_reset(env, 1, 2, &w, &m));
+  for (int i = 0; i < 2; i++)
+    assert_fails(call(env, w, m, "look", 1, tokens, &n), PARL_STATUS_ELIMIT, "script.lua:4");
+  assert_ok(call(env, w, m, "draw", 0, tokens, &n));
+  parl_env_destroy(env);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(worlds_and_agents_are_isolated),
+      cmocka_unit_test(a_variable_that_survives_is_found),
+      cmocka_unit_test(the_stream_of_reset_ends),
+      cmocka_unit_test(frozen_worlds_read_like_tables),
+      cmocka_unit_test(shared_tables_and_cycles_stay),
+      cmocka_unit_test(chance_does_not_depend_on_order),
+      cmocka_unit_test(experts_do_not_disturb_chance),
+      cmocka_unit_test(rng_methods_do_what_they_say),
+      cmocka_unit_test(worlds_follow_from_the_task_seed_only),
+      cmocka_unit_test(memory_returns_after_release),
+      cmocka_unit_test(a_failed_reset_leaves_no_world),
+      cmocka_unit_test(every_memory_cap_is_survived),
+      cmocka_unit_test(runaway_callbacks_are_stopped),
+  };
+  return cmocka_run_group_tests_name("env_isolation", tests, NULL, NULL);
+}
