@@ -1,11 +1,11 @@
 -- batch_download: items of very different size over a line that carries few streams at once.
 --
--- `fetch` downloads the next chunk of an item; an item of size s takes s fetches of one agent, and a
--- download that its agent leaves unfinished is lost. The workers of one launch share the line: the
--- first `streams` of them start at once; every further one is queued on the stream that is free first
--- (by the sizes of the tasks before it), and until then each of its fetches returns `queued` and is a
--- step all the same. So a launch is a list schedule on `streams` machines in the order of assignment:
--- what counts is who gets what, and more workers than streams gain nothing.
+-- `fetch` downloads the next chunk of an item; an item of size s takes s fetches of one agent, and
+-- a download that its agent leaves unfinished is lost. The workers of one launch share the line:
+-- the first `streams` of them start at once; every further one is queued on the stream that is
+-- free first (by the sizes of the tasks before it), and until then each of its fetches returns
+-- `queued` and is a step all the same. So a launch is a list schedule on `streams` machines in the
+-- order of assignment: what counts is who gets what, and more workers than streams gain nothing.
 --
 -- Optimum: P = least makespan of the sizes on m = min(streams, items) machines. The chunks that the
 -- workers of one stream fetch in a launch are at most its longest worker's steps, since each waits
@@ -78,6 +78,11 @@ end
 
 -- ---------------------------------------------------------------------------------- the world
 
+-- Steps of one sub-agent: a fair share of the largest batch, and the largest item.
+local function sub_steps(params)
+  return params.items_max * params.size_max // (2 * params.streams_min) + params.size_max
+end
+
 -- Sizes are skewed: most items are small, a few are large.
 local function reset(rng, params)
   if params.items_min > params.items_max then
@@ -97,6 +102,7 @@ local function reset(rng, params)
   end
   world.makespan, world.machine, world.is_exact =
     schedule(world.size, math.min(world.streams, world.n))
+  world.is_exact = world.is_exact and world.makespan <= sub_steps(params)
   return world
 end
 
@@ -323,16 +329,14 @@ return parl.env {
   },
   task = {args = {"item+"}, max = 16},
   styles = {"serial", "narrow", "greedy_wide", "oracle", "random"},
-  -- A sub-agent's steps suffice for the last in the longest line: it waits for all the others.
   limits = function(params)
-    local steps = params.size_max * params.items_max
     return {
-      context = 32 + params.items_max * (8 + 2 * params.size_max),
-      sub_context = 8 + 2 * params.items_max + 4 * steps,
-      sub_steps = steps,
+      context = 32 + params.items_max * (8 + params.size_max),
+      sub_context = 8 + 2 * params.items_max + 3 * sub_steps(params),
+      sub_steps = sub_steps(params),
       max_width = 16,
       max_agents = 2,
-      max_turns = 16 + 2 * steps,
+      max_turns = 16 + 2 * params.items_max * params.size_max,
     }
   end,
   reset = reset,

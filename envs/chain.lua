@@ -4,8 +4,8 @@
 -- To follow a link takes a number of tries that the world has fixed; the last one succeeds. Sub-
 -- agents exist and can be launched: one whose link is locked waits until its steps are used up.
 --
--- Optimum: w(i) tries of link i. Whoever knows link i has made those tries after knowing link
--- i - 1, or was told by somebody who did; by induction no agent knows link n before sum w(i) critical
+-- Optimum: w(i) tries of link i. Whoever knows link i has made those tries after knowing link i -
+-- 1, or was told by somebody who did; by induction no agent knows link n before sum w(i) critical
 -- steps, and the orchestrator alone needs exactly as many.
 --
 -- An agent's own progress is in agent.state: done links, tries of the next one.

@@ -1,17 +1,18 @@
 -- deep_search: a question with several lines of reasoning. Each branch is a tree of depth D; only
 -- its leaves can hold a clue, most are dead ends, and the answer is the clues of all branches.
 --
--- `explore` takes one step of the depth-first search of a branch: down to the next node that was not
--- seen (`fork`: it has children, `dead`: it has none, `clue v`: a leaf with a clue), or one `back` up
--- from a node that is exhausted. A branch is closed by its clue, or when nothing is left in it. What
--- comes back from a sub-agent is closed branches; a branch that it left half explored is lost.
+-- `explore` takes one step of the depth-first search of a branch: down to the next node that was
+-- not seen (`fork`: it has children, `dead`: it has none, `clue v`: a leaf with a clue), or one
+-- `back` up from a node that is exhausted. A branch is closed by its clue, or when nothing is left
+-- in it. What comes back from a sub-agent is closed branches; a branch that it left half explored
+-- is lost.
 --
--- `answer` counts only when every branch is closed (an answer must be supported); it is compared with
--- the set of all clues: r_perf is 1 or 0, and nothing before the answer earns anything.
+-- `answer` counts only when every branch is closed (an answer must be supported); it is compared
+-- with the set of all clues: r_perf is 1 or 0, and nothing before the answer earns anything.
 --
 -- Optimum: the walk of a branch takes w(branch) steps, all of one agent. Alone: sum w + 1. With a
--- launch: create_subagent, the launch, at least the longest walk, the answer; one sub-agent for each
--- branch takes exactly that.
+-- launch: create_subagent, the launch, at least the longest walk, the answer; one sub-agent for
+-- each branch takes exactly that.
 --
 -- An agent's own progress is in agent.state: seen[branch] steps of the walk.
 
