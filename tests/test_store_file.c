@@ -288,6 +288,30 @@ static void test_processes_share_a_file(void **state) {
   parl_store_close(s);
 }
 
+/* SQLite answers "busy" at once to some of those who set the journal of a new file together. */
+static void test_many_open_a_new_file_at_once(void **state) {
+  (void)state;
+  enum { N_FILES = 60, N_CHILDREN = 8 };
+  for (int file = 0; file < N_FILES; file++) {
+    char name[32];
+    snprintf(name, sizeof name, "new%d.db", file);
+    assert_ok(parl_file_join(path, sizeof path, folder, name));
+    pid_t children[N_CHILDREN];
+    for (int i = 0; i < N_CHILDREN; i++) {
+      children[i] = fork();
+      assert_true(children[i] >= 0);
+      parl_store *s = NULL;
+      if (children[i] == 0) _exit((int)parl_store_open(path, &s));
+    }
+    for (int i = 0; i < N_CHILDREN; i++) {
+      int wait_status = 0;
+      assert_int_equal(waitpid(children[i], &wait_status, 0), children[i]);
+      assert_true(WIFEXITED(wait_status));
+      assert_string_equal(parl_status_name((parl_status)WEXITSTATUS(wait_status)), "OK");
+    }
+  }
+}
+
 static void test_locked(void **state) {
   (void)state;
   int64_t id = 0;
@@ -405,6 +429,8 @@ static void test_killed_writer(void **state) {
 }
 
 int main(void) {
+  /* Hundreds of files are created; in memory nothing waits for a disk. */
+  if (access("/dev/shm", W_OK) == 0) setenv("TMPDIR", "/dev/shm", 1);
   const struct CMUnitTest tests[] = {
       TEST(test_foreign_files_are_refused),
       TEST(test_other_schemas_are_refused),
@@ -416,6 +442,7 @@ int main(void) {
       TEST(test_journals),
       TEST(test_threads_share_a_file),
       TEST(test_processes_share_a_file),
+      TEST(test_many_open_a_new_file_at_once),
       TEST(test_locked),
       TEST(test_full_database),
       TEST(test_full_disk),
