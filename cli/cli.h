@@ -2,8 +2,8 @@
  * Only cli/ prints, exits or reads the environment. */
 #ifndef PARL_CLI_CLI_H
 #define PARL_CLI_CLI_H
-#include <stdbool.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/log.h"
@@ -14,14 +14,14 @@ enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_RESUMABLE = 75 };
 enum { CLI_MAX_SETS = 64, CLI_MAX_OPERANDS = 16 };
 
 /* One list makes dispatch, help, completion. X(verb, operands, summary) */
-#define CLI_VERB_LIST(X)                                                                   \
-  X(train, "RECIPE", "train every arm and seed of a recipe, evaluate, write the report")   \
-  X(eval, "RECIPE", "play a checkpoint or a scripted policy on held-out tasks")            \
-  X(report, "FOLDER", "write report.html, report.json and report.md of a run folder")      \
-  X(runs, "FOLDER", "list the runs of a folder")                                           \
-  X(bench, "", "measure kernels and engine on this machine")                               \
-  X(doctor, "", "say what this machine and build have, and what is absent")                \
-  X(completion, "SHELL", "print the completion script for bash")                           \
+#define CLI_VERB_LIST(X)                                                                 \
+  X(train, "RECIPE", "train every arm and seed of a recipe, evaluate, write the report") \
+  X(eval, "RECIPE", "play a checkpoint or a scripted policy on held-out tasks")          \
+  X(report, "FOLDER", "write report.html, report.json and report.md of a run folder")    \
+  X(runs, "FOLDER", "list the runs of a folder")                                         \
+  X(bench, "", "measure kernels and engine on this machine")                             \
+  X(doctor, "", "say what this machine and build have, and what is absent")              \
+  X(completion, "SHELL", "print the completion script for bash")                         \
   X(help, "[VERB]", "explain a verb, the recipe's fields, or an environment")
 
 /* An option of a verb; value NULL for a switch. */

@@ -21,7 +21,8 @@ static void print_row(const bench_state *b, const char *name, double tokens_per_
       printf("%-28s %12.0f tokens/s %9.1f GF/s %6.1f %% of peak\n", name, tokens_per_s, gflops,
              percent);
     else
-      printf("%-28s %12.1f us       %9.1f GF/s %6.1f %% of peak\n", name, median_us, gflops, percent);
+      printf("%-28s %12.1f us       %9.1f GF/s %6.1f %% of peak\n", name, median_us, gflops,
+             percent);
     fflush(stdout);
     return;
   }
@@ -74,10 +75,11 @@ static parl_status bench_engine(bench_state *b, const char *list, const parl_bac
     PARL_TRY(parl_bench_engine(&shape, backend, workers, seconds, &r));
     char row[64];
     snprintf(row, sizeof row, "train_%s", name);
-    print_row(b, row, r.train_tokens_per_s, r.train_gflops, 100 * r.train_gflops / b->peak_gflops, 0);
-    snprintf(row, sizeof row, "decode_%s", name);
-    print_row(b, row, r.decode_tokens_per_s, r.decode_gflops, 100 * r.decode_gflops / b->peak_gflops,
+    print_row(b, row, r.train_tokens_per_s, r.train_gflops, 100 * r.train_gflops / b->peak_gflops,
               0);
+    snprintf(row, sizeof row, "decode_%s", name);
+    print_row(b, row, r.decode_tokens_per_s, r.decode_gflops,
+              100 * r.decode_gflops / b->peak_gflops, 0);
   }
   return PARL_STATUS_OK;
 }

@@ -25,7 +25,8 @@ static parl_status load_policy(const cli_args *args, eval_state *e) {
   const bool needs_warm = args->style == NULL || e->config.agents.subs == PARL_SUBS_POLICY;
   if (needs_warm) {
     char folder[1024];
-    PARL_TRY(parl_file_join(folder, sizeof folder, parl_recipe_get_folder(e->recipe), "checkpoints"));
+    PARL_TRY(
+        parl_file_join(folder, sizeof folder, parl_recipe_get_folder(e->recipe), "checkpoints"));
     PARL_TRY(parl_file_make_folder(folder));
     PARL_TRY(parl_warm_start_get(&e->host, &e->config, e->workers, &e->warm));
   }
@@ -64,7 +65,8 @@ static const struct {
   const char *name;
   size_t offset;
 } rows[] = {
-#define ROW(field) {#field, offsetof(parl_evaluation_means, field)}
+#define ROW(field) \
+  { #field, offsetof(parl_evaluation_means, field) }
     ROW(r_perf),        ROW(success),         ROW(critical_steps), ROW(total_steps),
     ROW(optimum_steps), ROW(last_gain_steps), ROW(launch_rate),    ROW(assigned),
     ROW(finish_rate)
@@ -88,10 +90,11 @@ static void write_means(parl_json_writer *w, const char *key, const parl_evaluat
 
 static void print_evaluation(const cli_args *args, const parl_evaluation *e) {
   if (!args->json) {
-    printf("%-16s %10s %10s   (%lld held-out tasks)\n", "mean of", args->style ? "scripted" : "sampled",
-           "greedy", (long long)e->n);
+    printf("%-16s %10s %10s   (%lld held-out tasks)\n", "mean of",
+           args->style ? "scripted" : "sampled", "greedy", (long long)e->n);
     for (size_t i = 0; i < N_ROWS; i++)
-      printf("%-16s %10.4f %10.4f\n", rows[i].name, get_row(&e->sampled, i), get_row(&e->greedy, i));
+      printf("%-16s %10.4f %10.4f\n", rows[i].name, get_row(&e->sampled, i),
+             get_row(&e->greedy, i));
     return;
   }
   parl_text text = {0};
@@ -112,8 +115,8 @@ int cmd_eval(const cli_args *args) {
   if (args->style && args->checkpoint)
     return cli_usage("--style and --checkpoint exclude each other");
   eval_state e = {0};
-  parl_status s = parl_recipe_load(args->operands[0], args->sets, args->n_sets, cli_get_datadir(),
-                                   &e.recipe);
+  parl_status s =
+      parl_recipe_load(args->operands[0], args->sets, args->n_sets, cli_get_datadir(), &e.recipe);
   if (s != PARL_STATUS_OK) return cli_fail(s);
   long tasks = (long)parl_recipe_get_arm(e.recipe, 0)->eval.tasks;
   if (args->tasks) {

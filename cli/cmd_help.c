@@ -34,9 +34,10 @@ static int help_env(const char *path) {
   for (int i = 0; i < spec->n_tools; i++) printf(" %s", spec->tools[i].name);
   printf("\nexpert styles:");
   for (int i = 0; i < spec->n_styles; i++) printf(" %s", spec->styles[i]);
-  printf("\nvocabulary: %d tokens; contexts: %d tokens, sub-agents %d tokens and %d steps; width %d\n",
-         spec->n_tokens, spec->limits.context, spec->limits.sub_context, spec->limits.sub_steps,
-         spec->limits.max_width);
+  printf(
+      "\nvocabulary: %d tokens; contexts: %d tokens, sub-agents %d tokens and %d steps; width %d\n",
+      spec->n_tokens, spec->limits.context, spec->limits.sub_context, spec->limits.sub_steps,
+      spec->limits.max_width);
   parl_env_destroy(env);
   return CLI_DONE;
 }
@@ -68,8 +69,9 @@ int cmd_completion(const cli_args *args) {
     return cli_usage("completion for \"%s\" is not there; bash is", args->operands[0]);
   size_t n;
   const char *const *names = cli_get_verbs(&n);
-  printf("_parl() {\n  local word=${COMP_WORDS[COMP_CWORD]} options=\n"
-         "  if [ \"$COMP_CWORD\" = 1 ]; then options='");
+  printf(
+      "_parl() {\n  local word=${COMP_WORDS[COMP_CWORD]} options=\n"
+      "  if [ \"$COMP_CWORD\" = 1 ]; then options='");
   for (size_t i = 0; i < n; i++) printf("%s%s", i ? " " : "", names[i]);
   printf("'\n  else case ${COMP_WORDS[1]} in\n");
   for (size_t i = 0; i < n; i++) {
@@ -79,8 +81,9 @@ int cmd_completion(const cli_args *args) {
     for (size_t k = 0; k < n_options; k++) printf(" %s", o[k].name);
     printf("' ;;\n");
   }
-  printf("  esac; fi\n  COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))\n"
-         "  [ ${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- \"$word\"))\n}\n"
-         "complete -o filenames -F _parl parl\n");
+  printf(
+      "  esac; fi\n  COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))\n"
+      "  [ ${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- \"$word\"))\n}\n"
+      "complete -o filenames -F _parl parl\n");
   return CLI_DONE;
 }

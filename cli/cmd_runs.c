@@ -17,7 +17,7 @@ static parl_status print_row(void *context, int64_t run_id, const parl_store_run
   parl_json_writer w;
   parl_json_writer_init(&w, &text, false);
   parl_json_begin_object(&w);
-  const char *pairs[] = {"uid",    run->uid,    "recipe", run->recipe, "arm",     run->arm,
+  const char *pairs[] = {"uid",    run->uid,    "recipe", run->recipe, "arm",      run->arm,
                          "status", run->status, "hash",   run->hash,   "revision", run->revision};
   for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i += 2) {
     parl_json_key(&w, pairs[i]);

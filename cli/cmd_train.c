@@ -102,9 +102,11 @@ static parl_status train(const cli_args *args, const parl_recipe *recipe, meter 
   if (s == PARL_STATUS_OK && args->json) print_json(&result, folder);
   if (s == PARL_STATUS_OK && !args->json) {
     fputs(parl_text_get(&table), stdout);
-    printf("\nhash %.16s  %zu runs (%zu were done before)  %.0f s  train %.0f tokens/s  decode %.0f tokens/s\n",
-           result.hash, result.n_runs, result.n_done_before, result.wall_s,
-           result.train_tokens_per_s, result.decode_tokens_per_s);
+    printf(
+        "\nhash %.16s  %zu runs (%zu were done before)  %.0f s  train %.0f tokens/s  decode %.0f "
+        "tokens/s\n",
+        result.hash, result.n_runs, result.n_done_before, result.wall_s, result.train_tokens_per_s,
+        result.decode_tokens_per_s);
     printf("report: %s/report.html\n", folder);
   }
   parl_text_deinit(&table);

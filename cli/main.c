@@ -20,11 +20,12 @@ static const struct {
 };
 enum { N_VERBS = sizeof verbs / sizeof verbs[0] };
 
-#define COMMON_OPTIONS                                                          \
-  {"--json", NULL, "machine-readable result on standard output"}, {             \
-    "--quiet", NULL, "no progress and no log"                                   \
+#define COMMON_OPTIONS                                              \
+  {"--json", NULL, "machine-readable result on standard output"}, { \
+    "--quiet", NULL, "no progress and no log"                       \
   }
-#define SET_OPTION {"--set", "KEY=VALUE", "override a recipe field; may be repeated"}
+#define SET_OPTION \
+  { "--set", "KEY=VALUE", "override a recipe field; may be repeated" }
 
 static const cli_option train_options[] = {SET_OPTION, COMMON_OPTIONS};
 static const cli_option eval_options[] = {
@@ -70,9 +71,10 @@ void cli_print_help(const char *verb) {
     printf("parl - train and compare parallel-agent orchestrators\n\nusage: parl VERB ...\n\n");
     for (int i = 0; i < (int)N_VERBS; i++)
       printf("  %-11s %-10s %s\n", verbs[i].name, verbs[i].operands, verbs[i].summary);
-    printf("\nparl VERB --help explains a verb; parl help recipe lists every field of a recipe;\n"
-           "parl help FILE.lua explains an environment.\n"
-           "Exit codes: 0 done, 1 failed, 2 usage, 75 stopped but resumable, 130/143 on signals.\n");
+    printf(
+        "\nparl VERB --help explains a verb; parl help recipe lists every field of a recipe;\n"
+        "parl help FILE.lua explains an environment.\n"
+        "Exit codes: 0 done, 1 failed, 2 usage, 75 stopped but resumable, 130/143 on signals.\n");
     return;
   }
   const int v = find_verb(verb);
@@ -161,8 +163,7 @@ static const char **find_value(cli_args *a, const char *name) {
   if (strcmp(name, "--shapes") == 0) return &a->shapes;
   if (strcmp(name, "--backend") == 0) return &a->backend;
   if (strcmp(name, "--seconds") == 0) return &a->seconds;
-  if (strcmp(name, "--set") == 0)
-    return a->n_sets < CLI_MAX_SETS ? &a->sets[a->n_sets++] : NULL;
+  if (strcmp(name, "--set") == 0) return a->n_sets < CLI_MAX_SETS ? &a->sets[a->n_sets++] : NULL;
   return NULL;
 }
 
@@ -181,7 +182,8 @@ static int parse_option(cli_args *a, int argc, char **argv, int *i) {
   char name[32];
   const char *equals = strchr(argv[*i], '=');
   const size_t length = equals ? (size_t)(equals - argv[*i]) : strlen(argv[*i]);
-  snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name - 1), argv[*i]);
+  snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name - 1),
+           argv[*i]);
   if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
     a->help = true;
     return 0;

@@ -52,8 +52,7 @@ static parl_status name_cell(const experiment *x, cell *c) {
     s = parl_warm_start_path(x->host, &c->config, env, c->warm_path, sizeof c->warm_path);
   if (s == PARL_STATUS_OK)
     s = parl_recipe_append_canonical(recipe, &c->config, env, PARL_SCOPE_BASELINE, &canonical);
-  if (s == PARL_STATUS_OK)
-    parl_hash_bytes(parl_text_get(&canonical), canonical.n, c->baseline_key);
+  if (s == PARL_STATUS_OK) parl_hash_bytes(parl_text_get(&canonical), canonical.n, c->baseline_key);
   parl_text_deinit(&canonical);
   parl_env_destroy(env);
   return s;
@@ -125,8 +124,7 @@ static parl_status make_workers(experiment *x) {
   PARL_TRY(parl_workers_create(x->n_outer, &x->outer));
   x->inner = calloc(x->n_outer, sizeof *x->inner);
   if (x->inner == NULL) return parl_fail(PARL_STATUS_ENOMEM, "experiment: no memory");
-  for (size_t i = 0; i < x->n_outer; i++)
-    PARL_TRY(parl_workers_create(x->n_inner, &x->inner[i]));
+  for (size_t i = 0; i < x->n_outer; i++) PARL_TRY(parl_workers_create(x->n_inner, &x->inner[i]));
   return PARL_STATUS_OK;
 }
 

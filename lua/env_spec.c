@@ -19,7 +19,7 @@ _Noreturn void parl_env_refuse(lua_State *L, const char *place, const char *form
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
   luaL_error(L, "%s%s%s", place, place[0] ? ": " : "", text);
-  abort(); /* luaL_error does not return */
+  __builtin_unreachable(); /* luaL_error does not return */
 }
 
 static void *take(lua_State *L, parl_env *env, size_t n, size_t bytes) {

@@ -73,9 +73,8 @@ static parl_slice *open_slice(parl_batch *b, size_t n) {
   starts[0] = 0;
   b->first_output[b->n_slices] = b->n_outputs;
   parl_slice *s = &b->slices[b->n_slices++];
-  *s = (parl_slice){.seq_start = starts,
-                    .tokens = b->tokens + b->n_rows,
-                    .outputs = b->outputs + b->n_outputs};
+  *s = (parl_slice){
+      .seq_start = starts, .tokens = b->tokens + b->n_rows, .outputs = b->outputs + b->n_outputs};
   return s;
 }
 

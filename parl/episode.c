@@ -8,6 +8,30 @@
 
 enum { PURPOSE_SAMPLE = 101, PURPOSE_RELIABLE = 102 };
 
+/* --- what an observer hears --- */
+
+/* Tells the observer; `event` has what is particular to its kind. */
+static parl_status tell(const parl_episode_env *ee, const parl_episode *ep, parl_event event) {
+  event.job = ep->job;
+  event.env = ee->env;
+  event.world = ep->world;
+  event.turn = (int)ep->facts.turns;
+  event.critical = ep->critical;
+  event.total = ep->total;
+  event.r_perf = ep->r_perf;
+  return ee->observer->on_event(ee->observer->context, &event);
+}
+
+/* TELL(ee, ep, .kind = ...): an event is built only for an observer. */
+#define TELL(ee, ep, ...) \
+  ((ee)->observer == NULL ? PARL_STATUS_OK : tell((ee), (ep), (parl_event){__VA_ARGS__}))
+
+static parl_status tell_call(const parl_episode_env *ee, const parl_context *c,
+                             const parl_call *call, size_t n_tokens) {
+  return TELL(ee, c->episode, .kind = PARL_EVENT_CALL, .agent = c->ordinal, .call = call,
+              .tokens = ee->tokens, .n_tokens = n_tokens, .steps = c->steps);
+}
+
 /* --- budget and score --- */
 
 static int64_t remaining(const parl_episode_env *ee, const parl_episode *ep) {
@@ -160,16 +184,15 @@ static parl_status launch(const parl_episode_env *ee, parl_context *c) {
   if (n > ep->facts.max_width) ep->facts.max_width = n;
   for (int i = 0; i < n; i++) note_task(ep, &c->grammar.calls[i]);
   c->state = PARL_CONTEXT_WAIT;
-  return PARL_STATUS_OK;
+  return TELL(ee, ep, .kind = PARL_EVENT_LAUNCH, .width = n);
 }
 
-/* One direct tool call; the observation is appended. */
+/* One direct tool call; the observation, ee->tokens [*n], is appended. */
 static parl_status run_tool(const parl_episode_env *ee, parl_context *c, const parl_call *call,
-                            bool *fits) {
-  size_t n;
+                            size_t *n, bool *fits) {
   PARL_TRY(parl_env_call(ee->env, c->episode->world, c->agent, call, ee->tokens,
-                         PARL_ENV_MAX_OBSERVATION, &n));
-  *fits = append(c, ee->tokens, n);
+                         PARL_ENV_MAX_OBSERVATION, n));
+  *fits = append(c, ee->tokens, *n);
   return PARL_STATUS_OK;
 }
 
@@ -181,7 +204,7 @@ static parl_status execute_main(const parl_episode_env *ee, parl_context *c) {
     const parl_call *call = &c->grammar.calls[i];
     if (call->kind == PARL_CALL_FINISH) {
       end_main(ep, PARL_END_FINISH);
-      return PARL_STATUS_OK;
+      return tell_call(ee, c, call, 0);
     }
     if (remaining(ee, ep) < 1) {
       end_main(ep, PARL_END_BUDGET);
@@ -190,11 +213,14 @@ static parl_status execute_main(const parl_episode_env *ee, parl_context *c) {
     PARL_TRY(spend(ep, &(parl_stage){.main_steps = 1}));
     if (call->kind == PARL_CALL_CREATE) {
       ep->facts.created++;
+      PARL_TRY(tell_call(ee, c, call, 0));
       continue;
     }
     bool fits, changed;
-    PARL_TRY(run_tool(ee, c, call, &fits));
+    size_t n;
+    PARL_TRY(run_tool(ee, c, call, &n, &fits));
     PARL_TRY(rescore(ee, ep, &changed));
+    PARL_TRY(tell_call(ee, c, call, n));
     if (!fits) {
       end_main(ep, PARL_END_CONTEXT);
       return PARL_STATUS_OK;
@@ -207,10 +233,13 @@ static parl_status execute_sub(const parl_episode_env *ee, parl_context *c) {
   const parl_call *call = &c->grammar.calls[0];
   c->finished = call->kind == PARL_CALL_FINISH;
   c->state = PARL_CONTEXT_DONE;
-  if (c->finished || c->steps >= c->step_limit) return PARL_STATUS_OK;
+  if (c->finished) return tell_call(ee, c, call, 0);
+  if (c->steps >= c->step_limit) return PARL_STATUS_OK;
   c->steps++;
   bool fits;
-  PARL_TRY(run_tool(ee, c, call, &fits));
+  size_t n;
+  PARL_TRY(run_tool(ee, c, call, &n, &fits));
+  PARL_TRY(tell_call(ee, c, call, n));
   return fits ? start_next_turn(ee, c) : PARL_STATUS_OK;
 }
 
@@ -231,6 +260,7 @@ static parl_status execute_malformed(const parl_episode_env *ee, parl_context *c
     c->state = PARL_CONTEXT_DONE;
     return PARL_STATUS_OK;
   }
+  PARL_TRY(TELL(ee, c->episode, .kind = PARL_EVENT_INVALID, .agent = c->ordinal));
   if (!append(c, &invalid, 1)) {
     overflow(c);
     return PARL_STATUS_OK;
@@ -270,13 +300,18 @@ static parl_status advance(const parl_episode_env *ee, parl_context *c) {
     if (!scripted || c->record) PARL_TRY(get_mask(ee, c, &n_allowed));
     if (!scripted && n_allowed > 1) {
       c->state = PARL_CONTEXT_CHOOSE;
+      c->n_allowed = n_allowed;
       break;
     }
     const int32_t token = scripted ? c->script[c->at_script++] : only_token(c->mask);
     if (scripted && c->record) {
       /* A demonstration may do what `legal` advises against. */
       const uint64_t bit = (uint64_t)1 << (token % 64);
-      if ((c->mask[token / 64] & bit) == 0) n_allowed++;
+      if ((c->mask[token / 64] & bit) == 0) {
+        n_allowed++;
+        PARL_TRY(TELL(ee, c->episode, .kind = PARL_EVENT_AGAINST, .agent = c->ordinal,
+                      .tokens = &token, .n_tokens = 1));
+      }
       c->mask[token / 64] |= bit;
     }
     PARL_TRY(take(ee, c, token, 0.0f, scripted && n_allowed > 1));
@@ -329,6 +364,7 @@ parl_status parl_episode_start(const parl_episode_env *ee, parl_episode *ep, par
     end_main(ep, PARL_END_CONTEXT);
     return PARL_STATUS_OK;
   }
+  PARL_TRY(TELL(ee, ep, .kind = PARL_EVENT_START, .tokens = ee->tokens, .n_tokens = n));
   return advance(ee, main);
 }
 
@@ -336,13 +372,16 @@ bool parl_episode_wants_sub(const parl_episode *ep) {
   return ep->live && ep->main->state == PARL_CONTEXT_WAIT && ep->n_started < ep->n_launches;
 }
 
-/* Scripted sub-agents follow agents.style, else their orchestrator's script, else the first style. */
+/* Scripted sub-agents follow agents.style, else their orchestrator's script, else the first
+ * style. */
 static const char *get_sub_style(const parl_episode_env *ee, const parl_job *job) {
   if (ee->config->agents.style[0] != '\0') return ee->config->agents.style;
-  return job->style != NULL ? job->style : ee->spec->styles[0];
+  if (job->style != NULL) return job->style;
+  return ee->spec->n_styles > 0 ? ee->spec->styles[0] : NULL;
 }
 
-parl_status parl_episode_start_sub(const parl_episode_env *ee, parl_episode *ep, parl_context *sub) {
+parl_status parl_episode_start_sub(const parl_episode_env *ee, parl_episode *ep,
+                                   parl_context *sub) {
   const size_t index = ep->n_started++;
   const parl_call *task = &ep->main->grammar.calls[index];
   const int role = ep->main->grammar.created_role[task->agent_name] - 1;
@@ -355,14 +394,19 @@ parl_status parl_episode_start_sub(const parl_episode_env *ee, parl_episode *ep,
   const bool record = out->n_subs < out->max_subs;
   context_init(ee, sub, ep, false, ordinal, agent, record ? &out->subs[out->n_subs++] : NULL);
   sub->style = ee->scripted_subs ? get_sub_style(ee, ep->job) : NULL;
+  if (ee->scripted_subs && sub->style == NULL)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "%s: has no expert, so its sub-agents cannot be scripted; set agents.subs",
+                     ee->spec->path);
   sub->temperature = ee->config->agents.temperature;
   sub->step_limit = ep->sub_limit;
   sub->sub_index = index;
   ep->launches[index].started = true;
   ep->launches[index].agent = agent;
+  PARL_TRY(TELL(ee, ep, .kind = PARL_EVENT_BRIEF, .agent = ordinal, .call = task,
+                .tokens = ee->tokens, .n_tokens = n));
   const uint64_t stream = parl_rng_stream(PURPOSE_RELIABLE, (uint64_t)ordinal, 0, 0);
-  if (ee->scripted_subs &&
-      parl_rng_uniform(ep->job->episode_seed, stream, 0) >= ee->reliability) {
+  if (ee->scripted_subs && parl_rng_uniform(ep->job->episode_seed, stream, 0) >= ee->reliability) {
     sub->steps = sub->step_limit; /* wastes its steps */
     sub->state = PARL_CONTEXT_DONE;
     return PARL_STATUS_OK;
@@ -382,9 +426,10 @@ parl_status parl_episode_choose(const parl_episode_env *ee, parl_context *c, int
   return advance(ee, c);
 }
 
-/* Delivers one sub-agent's message; *fits is false when the orchestrator's context is full. */
-static parl_status deliver(const parl_episode_env *ee, parl_episode *ep, const parl_launch *l,
-                           bool *fits) {
+/* Delivers the message of the group's sub-agent `index`; *fits is false when the orchestrator's
+ * context is full. */
+static parl_status deliver(const parl_episode_env *ee, parl_episode *ep, size_t index, bool *fits) {
+  const parl_launch *l = &ep->launches[index];
   size_t n;
   bool changed;
   PARL_TRY(parl_env_deliver(ee->env, ep->world, l->agent, l->finished, ee->tokens,
@@ -395,7 +440,9 @@ static parl_status deliver(const parl_episode_env *ee, parl_episode *ep, const p
   if (l->finished && l->steps == 0) ep->facts.empty_finishes++;
   const int32_t head = l->finished ? PARL_TOKEN_FINISHED : PARL_TOKEN_UNFINISHED;
   *fits = append(ep->main, &head, 1) && append(ep->main, ee->tokens, n);
-  return PARL_STATUS_OK;
+  return TELL(ee, ep, .kind = PARL_EVENT_DELIVER,
+              .agent = ep->n_assigned - (int)(ep->n_launches - index) + 1, .tokens = ee->tokens,
+              .n_tokens = n, .finished = l->finished, .steps = l->steps);
 }
 
 /* The group is back: its cost, its messages in the order of assignment, the next turn. */
@@ -410,7 +457,7 @@ static parl_status collect(const parl_episode_env *ee, parl_episode *ep) {
   PARL_TRY(spend(ep, &(parl_stage){1, ep->n_launches, steps}));
   for (size_t i = 0; i < ep->n_launches; i++) {
     bool fits;
-    PARL_TRY(deliver(ee, ep, &ep->launches[i], &fits));
+    PARL_TRY(deliver(ee, ep, i, &fits));
     if (!fits) {
       end_main(ep, PARL_END_CONTEXT);
       return PARL_STATUS_OK;
@@ -441,6 +488,7 @@ parl_status parl_episode_end(const parl_episode_env *ee, parl_episode *ep) {
   out->facts = ep->facts;
   out->failed = false;
   PARL_TRY(parl_env_get_family(ee->env, ep->world, out->family, sizeof out->family));
+  PARL_TRY(TELL(ee, ep, .kind = PARL_EVENT_END, .facts = &ep->facts));
   ep->main->state = PARL_CONTEXT_FREE;
   ep->live = false;
   parl_env_release(ee->env, ep->world);

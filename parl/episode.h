@@ -1,18 +1,20 @@
 /* parl/episode.h - the swarm episode: contexts, turns, sub-agents, steps (DESIGN 5).
  *
- * Internal to the rollout: an episode is a state machine that runs until a policy must choose a token. The shard then decodes all
- * waiting contexts in one batch and hands each its token.
- * Thread rule: an episode belongs to its shard's thread. Reading order: context, episode, start, choose, collect. */
+ * Internal to the rollout: an episode is a state machine that runs until a policy must choose a
+ * token. The shard then decodes all waiting contexts in one batch and hands each its token.
+ * Thread rule: an episode belongs to its shard's thread. Reading order: context, episode, start,
+ * choose, collect. */
 #ifndef PARL_PARL_EPISODE_H
 #define PARL_PARL_EPISODE_H
 #include "lua/grammar.h"
+#include "parl/observer.h"
 #include "parl/recipe.h"
 #include "parl/rollout.h"
 
 enum {
-  PARL_EPISODE_MAX_WIDTH = 128,   /* sub-agents of one turn */
-  PARL_EPISODE_MAX_TASKS = 1024,  /* assignments remembered to find duplicates */
-  PARL_SCRIPT_MAX_TOKENS = 1024   /* tokens of one scripted turn */
+  PARL_EPISODE_MAX_WIDTH = 128,  /* sub-agents of one turn */
+  PARL_EPISODE_MAX_TASKS = 1024, /* assignments remembered to find duplicates */
+  PARL_SCRIPT_MAX_TOKENS = 1024  /* tokens of one scripted turn */
 };
 
 typedef enum parl_context_state {
@@ -34,18 +36,19 @@ typedef struct parl_context {
   parl_agent agent;
   parl_grammar grammar;
   int32_t decoder_slot;
-  int32_t n_fed;   /* tokens the decoder has */
-  int32_t limit;   /* tokens the context holds */
+  int32_t n_fed;           /* tokens the decoder has */
+  int32_t limit;           /* tokens the context holds */
   parl_sequence own;       /* tokens of a context that is not recorded */
   parl_sequence *sequence; /* own, or the trajectory's */
   bool record;             /* choices are written down */
   uint64_t mask[PARL_MASK_MAX_WORDS];
+  size_t n_allowed; /* tokens in mask */
   double temperature;
-  uint64_t stream; /* of sampling */
-  int64_t steps, step_limit; /* sub-agent */
-  bool finished;             /* sub-agent: ended by finish */
-  size_t sub_index;          /* place in its group */
-  const char *style;         /* scripted: expert style, else NULL */
+  uint64_t stream;             /* of sampling */
+  int64_t steps, step_limit;   /* sub-agent */
+  bool finished;               /* sub-agent: ended by finish */
+  size_t sub_index;            /* place in its group */
+  const char *style;           /* scripted: expert style, else NULL */
   int32_t n_script, at_script; /* scripted turn being written */
   int32_t script[PARL_SCRIPT_MAX_TOKENS];
 } parl_context;
@@ -62,7 +65,7 @@ typedef struct parl_episode {
   const parl_job *job;
   parl_world world;
   parl_context *main;
-  int64_t budget;        /* steps; INT64_MAX: none */
+  int64_t budget; /* steps; INT64_MAX: none */
   int64_t critical, total;
   double r_perf, success;
   parl_facts facts;
@@ -82,20 +85,26 @@ typedef struct parl_episode_env {
   const parl_run_config *config;
   bool scripted_subs;
   double reliability;
-  int n_words;       /* of a mask */
-  parl_call *calls;  /* [PARL_TURN_MAX_CALLS] scratch for scripted turns */
-  int32_t *tokens;   /* [PARL_ENV_MAX_OBSERVATION] scratch for observations */
+  int n_words;                   /* of a mask */
+  const parl_observer *observer; /* or NULL */
+  parl_call *calls;              /* [PARL_TURN_MAX_CALLS] scratch for scripted turns */
+  int32_t *tokens;               /* [PARL_ENV_MAX_OBSERVATION] scratch for observations */
 } parl_episode_env;
 
-/* Starts the job's episode on a free episode and context, and advances the orchestrator to its first choice. */
-parl_status parl_episode_start(const parl_episode_env *ee, parl_episode *ep, parl_context *main, const parl_job *job);
+/* Starts the job's episode on a free episode and context, and advances the orchestrator to its
+ * first choice. */
+parl_status parl_episode_start(const parl_episode_env *ee, parl_episode *ep, parl_context *main,
+                               const parl_job *job);
 /* True while a launched sub-agent waits for a context. */
 bool parl_episode_wants_sub(const parl_episode *ep);
-/* Starts the next launched sub-agent on a free context and advances it. The context may be DONE on return. */
+/* Starts the next launched sub-agent on a free context and advances it. The context may be DONE
+ * on return. */
 parl_status parl_episode_start_sub(const parl_episode_env *ee, parl_episode *ep, parl_context *sub);
 /* Gives a context in state CHOOSE its token and advances it to its next choice, wait or end. */
-parl_status parl_episode_choose(const parl_episode_env *ee, parl_context *c, int32_t token, float logp);
-/* Books a DONE sub-agent and frees its context; when its group is complete the messages are delivered and the orchestrator goes on. */
+parl_status parl_episode_choose(const parl_episode_env *ee, parl_context *c, int32_t token,
+                                float logp);
+/* Books a DONE sub-agent and frees its context; when its group is complete the messages are
+ * delivered and the orchestrator goes on. */
 parl_status parl_episode_end_sub(const parl_episode_env *ee, parl_context *sub);
 /* Fills the trajectory of an episode whose orchestrator is DONE and releases its world. */
 parl_status parl_episode_end(const parl_episode_env *ee, parl_episode *ep);

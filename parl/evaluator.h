@@ -34,7 +34,9 @@ typedef struct parl_evaluation {
   int64_t n;                     /* episodes of each */
 } parl_evaluation;
 
-/* Sampled at temperature 1 and greedily (a script once). store may be NULL; else its episodes are written in one transaction. */
-parl_status parl_evaluate(const parl_evaluation_def *def, parl_store *store, int64_t run_id, parl_evaluation *out);
+/* Sampled at temperature 1 and greedily (a script once). store may be NULL; else its episodes
+ * are written in one transaction. */
+parl_status parl_evaluate(const parl_evaluation_def *def, parl_store *store, int64_t run_id,
+                          parl_evaluation *out);
 
 #endif

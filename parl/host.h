@@ -1,5 +1,7 @@
-/* parl/host.h - what the program lends to a run: where to write, how to report progress, when to stop.
- * Thread rule: shared read-only by all runs of an experiment; the callback is called under the log's mutex. */
+/* parl/host.h - what the program lends to a run: where to write, how to report progress, when to
+ * stop.
+ * Thread rule: shared read-only by all runs of an experiment; the callback is called under the
+ * log's mutex. */
 #ifndef PARL_PARL_HOST_H
 #define PARL_PARL_HOST_H
 #include <signal.h>
@@ -8,19 +10,20 @@
 #include "parl/recipe.h"
 
 typedef struct parl_progress {
-  const char *phase;    /* "warm start", "baselines", "train", "evaluate" */
-  const char *arm;      /* "" outside an arm */
+  const char *phase; /* "warm start", "baselines", "train", "evaluate" */
+  const char *arm;   /* "" outside an arm */
   int64_t seed;
-  int64_t done, n;      /* steps of this phase of this run */
-  double r_perf;        /* latest mean; NaN if none */
+  int64_t done, n; /* steps of this phase of this run */
+  double r_perf;   /* latest mean; NaN if none */
   double critical_steps, launch_rate;
 } parl_progress;
 
 typedef struct parl_host {
   const parl_recipe *recipe;
-  parl_log *log;                      /* may be NULL */
-  volatile const sig_atomic_t *stop;  /* non-zero: checkpoint and return ESTOPPED; may be NULL */
-  void (*progress)(void *context, const parl_progress *p); /* may be NULL; called from several threads */
+  parl_log *log;                     /* may be NULL */
+  volatile const sig_atomic_t *stop; /* non-zero: checkpoint and return ESTOPPED; may be NULL */
+  void (*progress)(void *context,
+                   const parl_progress *p); /* may be NULL; called from several threads */
   void *context;
 } parl_host;
 

@@ -43,7 +43,8 @@ parl_status parl_learner_create(const parl_learner_def *def, parl_learner **out)
   l->inv_temperature = (float)(1.0 / def->temperature);
   parl_status s = parl_optimizer_create(def->optimizer, def->model, &l->optimizer);
   if (s == PARL_STATUS_OK)
-    s = parl_batch_create(def->max_sequences, def->longest, def->slice_rows, def->n_words, &l->batch);
+    s = parl_batch_create(def->max_sequences, def->longest, def->slice_rows, def->n_words,
+                          &l->batch);
   if (s == PARL_STATUS_OK)
     s = parl_train_step_create(def->model, def->workers, def->accumulators,
                                l->batch->max_slice_rows, l->batch->max_slice_rows, &l->step);

@@ -1,7 +1,8 @@
 /* parl/learner.h - one optimizer step from a batch: imitation, or the policy objective.
  *
- * Owns the optimizer and everything a step needs; nothing is allocated after creation. Results do not depend on
- * the number of workers. Thread rule: one thread per learner; it uses its workers. */
+ * Owns the optimizer and everything a step needs; nothing is allocated after creation. Results
+ * do not depend on the number of workers. Thread rule: one thread per learner; it uses its
+ * workers. */
 #ifndef PARL_PARL_LEARNER_H
 #define PARL_PARL_LEARNER_H
 #include "core/workers.h"
@@ -21,9 +22,9 @@ typedef struct parl_learner_def {
 
 typedef struct parl_learner_info {
   parl_objective_sums sums; /* over the step's tokens */
-  double logp_gap;          /* sum over tokens of |trainer's logp - decoder's logp|, before the step; nats */
+  double logp_gap; /* sum over tokens of |trainer's logp - decoder's logp|, before the step; nats */
   parl_optimizer_info optimizer;
-  size_t n_rows;            /* tokens through the model */
+  size_t n_rows; /* tokens through the model */
 } parl_learner_info;
 
 typedef struct parl_learner parl_learner;
@@ -32,11 +33,11 @@ void parl_learner_destroy(parl_learner *learner);
 /* The batch to fill: reset, add, then step. Borrowed. */
 parl_batch *parl_learner_get_batch(parl_learner *learner);
 parl_optimizer *parl_learner_get_optimizer(parl_learner *learner);
-/* Loss and gradient of the batch without a step: *grads [n_params], borrowed, valid until the next call. Fails: EINVAL if
- * a log-probability or gradient is not finite. */
+/* Loss and gradient of the batch without a step: *grads [n_params], borrowed, valid until the
+ * next call. Fails: EINVAL if a log-probability or gradient is not finite. */
 parl_status parl_learner_gradient(parl_learner *learner, parl_learner_info *info, float **grads);
-/* One step on the batch; without a single choice in it nothing happens and info is zero. Fails: EINVAL if a loss or
- * gradient is not finite; the weights are untouched then. */
+/* One step on the batch; without a single choice in it nothing happens and info is zero. Fails:
+ * EINVAL if a loss or gradient is not finite; the weights are untouched then. */
 parl_status parl_learner_step(parl_learner *learner, parl_learner_info *info);
 
 #endif

@@ -1,7 +1,9 @@
-/* parl/metrics.h - what is measured at every update; one list names store keys, Lua names and the struct.
+/* parl/metrics.h - what is measured at every update; one list names store keys, Lua names and the
+ * struct.
  *
- * X(field, group, unit, meaning): stored as "group/field"; a Lua schedule and closed_loop say `field`.
- * Keys of group "time" are the only ones that may differ between two runs of the same command. */
+ * X(field, group, unit, meaning): stored as "group/field"; a Lua schedule and closed_loop say
+ * `field`. Keys of group "time" are the only ones that may differ between two runs of the same
+ * command. */
 #ifndef PARL_PARL_METRICS_H
 #define PARL_PARL_METRICS_H
 #include <stddef.h>
@@ -72,13 +74,15 @@ typedef struct parl_metrics {
 
 enum { PARL_N_METRICS = (int)(sizeof(parl_metrics) / sizeof(double)) };
 
-/* Store keys ("reward/total") and Lua names ("total"), [PARL_N_METRICS], in the order of the list. */
+/* Store keys ("reward/total") and Lua names ("total"), [PARL_N_METRICS], in the order of the
+ * list. */
 extern const char *const parl_metric_keys[PARL_N_METRICS];
 extern const char *const parl_metric_names[PARL_N_METRICS];
 /* The values in the same order, borrowed. */
 const double *parl_metrics_get_values(const parl_metrics *m);
 /* For schedules. */
 parl_metric_view parl_metrics_get_view(const parl_metrics *m);
-parl_status parl_metrics_put(parl_store *store, int64_t run_id, int64_t update, const parl_metrics *m);
+parl_status parl_metrics_put(parl_store *store, int64_t run_id, int64_t update,
+                             const parl_metrics *m);
 
 #endif

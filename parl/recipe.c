@@ -96,14 +96,17 @@ static parl_status read_env_section(const parl_json *object, parl_run_config *co
 
 static parl_status check_across(const parl_run_config *c, const char *path) {
   if (c->env.file[0] == '\0')
-    return parl_fail(PARL_STATUS_EINVAL, "%s: env.file is missing: name an environment script", path);
+    return parl_fail(PARL_STATUS_EINVAL, "%s: env.file is missing: name an environment script",
+                     path);
   const int64_t batch = c->train.tasks * c->train.group;
   if (batch > 1000000)
-    return parl_fail(PARL_STATUS_EINVAL, "%s: train.tasks * train.group = %lld episodes; at most 1000000",
-                     path, (long long)batch);
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "%s: train.tasks * train.group = %lld episodes; at most 1000000", path,
+                     (long long)batch);
   if (c->train.minibatches > batch)
-    return parl_fail(PARL_STATUS_EINVAL, "%s: train.minibatches = %lld, but an update has %lld episodes",
-                     path, (long long)c->train.minibatches, (long long)batch);
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "%s: train.minibatches = %lld, but an update has %lld episodes", path,
+                     (long long)c->train.minibatches, (long long)batch);
   return PARL_STATUS_OK;
 }
 
@@ -118,8 +121,8 @@ static parl_status read_sections(const parl_json *tree, const char *path, parl_r
     const parl_recipe_section *s = find_section(key);
     if (s == NULL) return refuse_section(key, path);
     if (parl_json_get_type(c) != PARL_JSON_OBJECT)
-      return parl_fail(PARL_STATUS_EINVAL, "%s: section \"%s\" is a %s; it must be a table", path, key,
-                       parl_json_type_name(parl_json_get_type(c)));
+      return parl_fail(PARL_STATUS_EINVAL, "%s: section \"%s\" is a %s; it must be a table", path,
+                       key, parl_json_type_name(parl_json_get_type(c)));
     const parl_status status =
         s->section == &parl_env_section
             ? read_env_section(c, config)
@@ -144,13 +147,15 @@ static parl_status read_arm(parl_recipe *r, size_t i, const parl_json *arm) {
                              "%s: arm %zu", r->path, i + 1));
   for (size_t j = 0; j < i; j++)
     if (strcmp(r->arm_names[i], r->arm_names[j]) == 0)
-      return parl_fail(PARL_STATUS_EINVAL, "%s: two arms are named \"%s\"", r->path, r->arm_names[i]);
+      return parl_fail(PARL_STATUS_EINVAL, "%s: two arms are named \"%s\"", r->path,
+                       r->arm_names[i]);
   if (parl_json_find(arm, "run") || parl_json_find_path(arm, "env.params") ||
       parl_json_find_path(arm, "env.file") || parl_json_find(arm, "eval"))
-    return parl_fail(PARL_STATUS_EINVAL,
-                     "%s: arm \"%s\" overrides run, eval, env.file or env.params; these are the same "
-                     "for all arms, so that arms can be compared",
-                     r->path, r->arm_names[i]);
+    return parl_fail(
+        PARL_STATUS_EINVAL,
+        "%s: arm \"%s\" overrides run, eval, env.file or env.params; these are the same "
+        "for all arms, so that arms can be compared",
+        r->path, r->arm_names[i]);
   parl_json *merged = NULL;
   PARL_TRY(parl_json_copy(r->tree, &merged));
   parl_status s = parl_json_merge(merged, arm);
@@ -164,7 +169,8 @@ static parl_status read_arm(parl_recipe *r, size_t i, const parl_json *arm) {
 static parl_status read_arms(parl_recipe *r, const parl_json *arms) {
   const size_t n = arms ? parl_json_get_size(arms) : 0;
   if (arms && (parl_json_get_type(arms) != PARL_JSON_ARRAY || n == 0 || n > MAX_ARMS))
-    return parl_fail(PARL_STATUS_EINVAL, "%s: arms must be a list of 1 to %d tables", r->path, MAX_ARMS);
+    return parl_fail(PARL_STATUS_EINVAL, "%s: arms must be a list of 1 to %d tables", r->path,
+                     MAX_ARMS);
   r->n_arms = n ? n : 1;
   r->arm_names = calloc(r->n_arms, sizeof *r->arm_names);
   r->arms = calloc(r->n_arms, sizeof *r->arms);
@@ -204,12 +210,14 @@ static parl_status apply_overrides(parl_json *tree, const char *const *overrides
     key[equals - overrides[i]] = '\0';
     if (strchr(key, '.') == NULL)
       return parl_fail(PARL_STATUS_EINVAL, "--set %s: expected section.field=value", overrides[i]);
-    PARL_TRY(parl_fail_context(parl_json_set_path(tree, key, equals + 1), "--set %s", overrides[i]));
+    PARL_TRY(
+        parl_fail_context(parl_json_set_path(tree, key, equals + 1), "--set %s", overrides[i]));
   }
   return PARL_STATUS_OK;
 }
 
-/* The environment as named, else beside the recipe or up to two folders above it, else in datadir. */
+/* The environment as named, else beside the recipe or up to two folders above it, else in
+ * datadir. */
 static parl_status find_env(parl_recipe *r, const char *datadir) {
   const char *file = r->arms[0].env.file;
   const char *ups[] = {"", "../", "../../"};
@@ -226,8 +234,8 @@ static parl_status find_env(parl_recipe *r, const char *datadir) {
     if (parl_file_exists(r->env_path)) return PARL_STATUS_OK;
   }
   return parl_fail(PARL_STATUS_EIO,
-                   "%s: env.file = \"%s\" is neither in the working folder nor beside the recipe", r->path,
-                   file);
+                   "%s: env.file = \"%s\" is neither in the working folder nor beside the recipe",
+                   r->path, file);
 }
 
 static parl_status set_names(parl_recipe *r) {
@@ -248,7 +256,8 @@ static parl_status set_names(parl_recipe *r) {
   return PARL_STATUS_OK;
 }
 
-static parl_status load(parl_recipe *r, const char *const *overrides, size_t n, const char *datadir) {
+static parl_status load(parl_recipe *r, const char *const *overrides, size_t n,
+                        const char *datadir) {
   PARL_TRY(load_tree(r->path, &r->tree));
   if (parl_json_get_type(r->tree) != PARL_JSON_OBJECT)
     return parl_fail(PARL_STATUS_EINVAL, "%s: a recipe is a table", r->path);
@@ -375,7 +384,8 @@ parl_status parl_recipe_append_canonical(const parl_recipe *recipe, const parl_r
   parl_json_end_object(&w);
   parl_json *tree = NULL;
   parl_status s = parl_text_status(&raw);
-  if (s == PARL_STATUS_OK) s = parl_json_parse(parl_text_get(&raw), raw.n, "canonical config", &tree);
+  if (s == PARL_STATUS_OK)
+    s = parl_json_parse(parl_text_get(&raw), raw.n, "canonical config", &tree);
   if (s == PARL_STATUS_OK) parl_json_append_canonical(tree, out);
   if (s == PARL_STATUS_OK) s = parl_text_status(out);
   parl_json_destroy(tree);

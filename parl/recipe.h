@@ -1,7 +1,8 @@
 /* parl/recipe.h - an experiment as data: sections of typed fields, arms that override them, seeds.
  *
- * A recipe is a Lua file that returns a table (or the JSON of one). Every run of it is an (arm, seed) with one resolved,
- * canonical configuration whose hash is its uid. Thread rule: read-only after load.
+ * A recipe is a Lua file that returns a table (or the JSON of one). Every run of it is an (arm,
+ * seed) with one resolved, canonical configuration whose hash is its uid. Thread rule: read-only
+ * after load.
  * Reading order: the sections, parl_run_config, load, resolve. */
 #ifndef PARL_PARL_RECIPE_H
 #define PARL_PARL_RECIPE_H
@@ -13,57 +14,62 @@
 #include "parl/reward.h"
 #include "parl/schedule.h"
 
-#define PARL_RUN_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                             \
-  TEXT(dir, "", "folder of the store, the checkpoints and the report; empty: runs/<recipe>")       \
-  INT(threads, 0, 0, 1024, "threads", "worker threads; 0: one for each processor")                 \
-  INT(seed, 1, 0, 9007199254740991, "1", "first seed")                                             \
-  INT(n_seeds, 1, 1, 10000, "seeds", "seeds of each arm: seed, seed + 1, ...")                     \
-  INT(checkpoint_every, 25, 1, 1000000, "updates", "updates between checkpoints")                  \
+#define PARL_RUN_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                       \
+  TEXT(dir, "", "folder of the store, the checkpoints and the report; empty: runs/<recipe>") \
+  INT(threads, 0, 0, 1024, "threads", "worker threads; 0: one for each processor")           \
+  INT(seed, 1, 0, 9007199254740991, "1", "first seed")                                       \
+  INT(n_seeds, 1, 1, 10000, "seeds", "seeds of each arm: seed, seed + 1, ...")               \
+  INT(checkpoint_every, 25, 1, 1000000, "updates", "updates between checkpoints")            \
   TEXT(backend, "cpu", "kernels: cpu, cpu:avx512, cpu:avx2, cpu:portable or ref")
 
-#define PARL_ENV_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                             \
-  TEXT(file, "", "environment script")                                                             \
-  REAL(memory_mib, 256.0, 1.0, 65536.0, "MiB", "memory cap of one Lua state")                      \
-  REAL(callback_s, 5.0, 0.001, 3600.0, "s", "wall-clock limit of one callback")                    \
-  INT(instructions, 0, 0, 9007199254740991, "instructions",                                        \
-      "deterministic limit of one callback; 0: off")                                               \
-  CHOICE(on_error, stop, "stop|skip", "an episode whose script fails: stop the run, or drop its group")
+#define PARL_ENV_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                          \
+  TEXT(file, "", "environment script")                                          \
+  REAL(memory_mib, 256.0, 1.0, 65536.0, "MiB", "memory cap of one Lua state")   \
+  REAL(callback_s, 5.0, 0.001, 3600.0, "s", "wall-clock limit of one callback") \
+  INT(instructions, 0, 0, 9007199254740991, "instructions",                     \
+      "deterministic limit of one callback; 0: off")                            \
+  CHOICE(on_error, stop, "stop|skip",                                           \
+         "an episode whose script fails: stop the run, or drop its group")
 
-#define PARL_EPISODE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                         \
-  REAL(budget_factor, 1.6, 0.0, 1000.0, "optimum", "budget as a multiple of the task's optimum; 0: none") \
-  INT(budget_steps, 0, 0, 1000000000, "steps", "fixed budget; 0: budget_factor decides")           \
-  CHOICE(budget_counts, critical, "critical|total", "steps that the budget counts")                \
-  FLAG(legal, 1, "add the environment's `legal` to the grammar mask")                              \
-  FLAG(mask, 1, "mask tokens that the grammar does not allow; off: malformed calls cost a step")   \
+#define PARL_EPISODE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                       \
+  REAL(budget_factor, 1.6, 0.0, 1000.0, "optimum",                                               \
+       "budget as a multiple of the task's optimum; 0: none")                                    \
+  INT(budget_steps, 0, 0, 1000000000, "steps", "fixed budget; 0: budget_factor decides")         \
+  CHOICE(budget_counts, critical, "critical|total", "steps that the budget counts")              \
+  FLAG(legal, 1, "add the environment's `legal` to the grammar mask")                            \
+  FLAG(mask, 1, "mask tokens that the grammar does not allow; off: malformed calls cost a step") \
   INT(max_direct, 1, 1, 64, "calls", "direct calls in one orchestrator turn")
 
-#define PARL_AGENTS_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                          \
-  CHOICE(subs, policy, "policy|scripted", "frozen sub-agents: the warm start's policy, or a script") \
-  TEXT(checkpoint, "", "policy: a checkpoint file instead of this run's own warm start")           \
-  TEXT(style, "", "scripted: expert style of the sub-agents; empty: the orchestrator's, or the first")                         \
-  REAL(reliability, 1.0, 0.0, 1.0, "1", "scripted: chance that a sub-agent works at all")          \
+#define PARL_AGENTS_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                   \
+  CHOICE(subs, policy, "policy|scripted",                                                   \
+         "frozen sub-agents: the warm start's policy, or a script")                         \
+  TEXT(checkpoint, "", "policy: a checkpoint file instead of this run's own warm start")    \
+  TEXT(style, "",                                                                           \
+       "scripted: expert style of the sub-agents; empty: the orchestrator's, or the first") \
+  REAL(reliability, 1.0, 0.0, 1.0, "1", "scripted: chance that a sub-agent works at all")   \
   REAL(temperature, 1.0, 0.0, 100.0, "1", "policy: sampling temperature; 0: greedy")
 
-#define PARL_WARM_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                            \
-  INT(steps, 150, 0, 1000000, "steps", "optimizer steps of imitation")                             \
-  INT(episodes, 64, 1, 100000, "episodes", "demonstrations of one step")                           \
-  REAL(lr, 2e-3, 0.0, 1.0, "1", "learning rate of imitation")                                      \
-  TEXT(mix, "serial=0.8,narrow=0.15,greedy_wide=0.05", "expert styles and their shares")           \
+#define PARL_WARM_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                  \
+  INT(steps, 150, 0, 1000000, "steps", "optimizer steps of imitation")                   \
+  INT(episodes, 64, 1, 100000, "episodes", "demonstrations of one step")                 \
+  REAL(lr, 2e-3, 0.0, 1.0, "1", "learning rate of imitation")                            \
+  TEXT(mix, "serial=0.8,narrow=0.15,greedy_wide=0.05", "expert styles and their shares") \
   INT(probe, 512, 0, 1000000, "episodes", "episodes that measure the warm start and lambda*")
 
-#define PARL_TRAIN_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                           \
-  INT(updates, 150, 0, 10000000, "updates", "rollout batches")                                     \
-  INT(tasks, 8, 1, 100000, "tasks", "tasks of one update")                                         \
-  INT(group, 8, 1, 10000, "rollouts", "rollouts of one task, K")                                   \
-  INT(minibatches, 1, 1, 1000, "steps", "optimizer steps on one rollout batch")                    \
-  REAL(temperature, 1.0, 0.01, 100.0, "1", "sampling temperature")                                 \
-  INT(slots, 64, 1, 100000, "episodes", "episodes alive at once")                                  \
-  INT(accumulators, 4, 1, 256, "buffers", "gradient accumulators; fixes the order of sums")        \
+#define PARL_TRAIN_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                    \
+  INT(updates, 150, 0, 10000000, "updates", "rollout batches")                              \
+  INT(tasks, 8, 1, 100000, "tasks", "tasks of one update")                                  \
+  INT(group, 8, 1, 10000, "rollouts", "rollouts of one task, K")                            \
+  INT(minibatches, 1, 1, 1000, "steps", "optimizer steps on one rollout batch")             \
+  REAL(temperature, 1.0, 0.01, 100.0, "1", "sampling temperature")                          \
+  INT(slots, 64, 1, 100000, "episodes", "episodes alive at once")                           \
+  INT(accumulators, 4, 1, 256, "buffers", "gradient accumulators; fixes the order of sums") \
   INT(slice_rows, 512, 8, 1000000, "tokens", "tokens of one slice through the model")
 
-#define PARL_EVAL_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                            \
-  INT(tasks, 500, 1, 1000000, "tasks", "held-out tasks")                                           \
-  INT(seed, 1000003, 0, 9007199254740991, "1", "seed of the held-out tasks, the same in every run") \
+#define PARL_EVAL_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)    \
+  INT(tasks, 500, 1, 1000000, "tasks", "held-out tasks")   \
+  INT(seed, 1000003, 0, 9007199254740991, "1",             \
+      "seed of the held-out tasks, the same in every run") \
   TEXT(baselines, "serial,greedy_wide,oracle", "scripted styles beside the trained policies")
 
 PARL_CONFIG_STRUCT(parl_run_section_config, PARL_RUN_FIELDS);
@@ -105,11 +111,12 @@ const parl_recipe_section *parl_recipe_get_sections(size_t *n);
 
 typedef struct parl_recipe parl_recipe;
 
-/* Loads PATH (.lua or .json), applies overrides ("key=value", [n_overrides]) to the base of all arms, and checks every arm. datadir (may be
- * NULL) is where an environment is looked for after the working folder and the recipe's. Fails: EIO, ESCRIPT, EINVAL naming the field, its
- * value and range or the nearest key. */
-parl_status parl_recipe_load(const char *path, const char *const *overrides, size_t n_overrides, const char *datadir,
-                             parl_recipe **out);
+/* Loads PATH (.lua or .json), applies overrides ("key=value", [n_overrides]) to the base of all
+ * arms, and checks every arm. datadir (may be NULL) is where an environment is looked for after
+ * the working folder and the recipe's. Fails: EIO, ESCRIPT, EINVAL naming the field, its value
+ * and range or the nearest key. */
+parl_status parl_recipe_load(const char *path, const char *const *overrides, size_t n_overrides,
+                             const char *datadir, parl_recipe **out);
 void parl_recipe_destroy(parl_recipe *recipe);
 const char *parl_recipe_get_name(const parl_recipe *recipe);
 const char *parl_recipe_get_path(const parl_recipe *recipe);
@@ -117,14 +124,15 @@ size_t parl_recipe_get_n_arms(const parl_recipe *recipe);
 const char *parl_recipe_get_arm_name(const parl_recipe *recipe, size_t arm);
 /* Configuration of an arm, with run.seed the recipe's first seed. Borrowed. */
 const parl_run_config *parl_recipe_get_arm(const parl_recipe *recipe, size_t arm);
-/* The environment's parameters (JSON object, borrowed; NULL if none given) and its resolved path. */
+/* The environment's parameters (JSON object, borrowed; NULL if none given) and its resolved
+ * path. */
 const parl_json *parl_recipe_get_env_params(const parl_recipe *recipe);
 const char *parl_recipe_get_env_path(const parl_recipe *recipe);
 /* Folder of the runs: run.dir or runs/<name>. */
 const char *parl_recipe_get_folder(const parl_recipe *recipe);
 
-/* What only the environment can tell: contexts fit the model, styles exist. Fails: EINVAL naming the field and the
- * nearest style. */
+/* What only the environment can tell: contexts fit the model, styles exist. Fails: EINVAL naming
+ * the field and the nearest style. */
 parl_status parl_recipe_check_env(const parl_run_config *config, const parl_env_spec *spec);
 
 /* What a canonical configuration identifies. */
@@ -135,7 +143,8 @@ typedef enum parl_scope {
 } parl_scope;
 
 /* Canonical JSON of the sections in scope, the seed, the backend, the environment's resolved
- * parameters and script hash; run.dir, threads and the like cannot change a result and are left out.
+ * parameters and script hash; run.dir, threads and the like cannot change a result and are left
+ * out.
  * Fails: ENOMEM. */
 parl_status parl_recipe_append_canonical(const parl_recipe *recipe, const parl_run_config *config,
                                          const parl_env *env, parl_scope scope, parl_text *out);

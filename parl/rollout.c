@@ -19,8 +19,8 @@ typedef struct pool {
   parl_decoder *decoder; /* NULL: this side is scripted */
   size_t n;              /* contexts = decoder slots */
   parl_context *contexts;
-  parl_decoder_row *rows;   /* [max rows] of the next step */
-  parl_context **choosers;  /* [max rows] contexts whose logits come back, in row order */
+  parl_decoder_row *rows;  /* [max rows] of the next step */
+  parl_context **choosers; /* [max rows] contexts whose logits come back, in row order */
 } pool;
 
 typedef struct shard {
@@ -36,6 +36,7 @@ typedef struct shard {
 struct parl_rollout {
   parl_run_config config;
   const parl_model *policy, *sub_policy;
+  const parl_chooser *chooser;
   parl_workers *workers;
   size_t n_shards;
   shard *shards;
@@ -84,15 +85,17 @@ static parl_status shard_init(shard *sh, const parl_rollout_def *def, const parl
   sh->ee = (parl_episode_env){.env = sh->env,
                               .spec = spec,
                               .config = config,
-                              .scripted_subs = def->sub_policy == NULL,
+                              .scripted_subs = def->sub_policy == NULL && !def->choose_subs,
                               .reliability = def->reliability,
+                              .observer = def->observer,
                               .n_words = (spec->n_tokens + 63) / 64};
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)PARL_TURN_MAX_CALLS, &sh->ee.calls));
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)PARL_ENV_MAX_OBSERVATION, &sh->ee.tokens));
   sh->n_episodes = n_episodes;
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, n_episodes, &sh->episodes));
   memset(sh->episodes, 0, n_episodes * sizeof *sh->episodes);
-  const size_t n_subs = sh->ee.scripted_subs ? 1 : n_episodes * SUBS_PER_SLOT;
+  const size_t n_sub_slots = def->sub_slots > 0 ? def->sub_slots : n_episodes * SUBS_PER_SLOT;
+  const size_t n_subs = sh->ee.scripted_subs ? 1 : n_sub_slots;
   PARL_TRY(pool_init(sh, &sh->mains, def->policy, n_episodes, spec->limits.context));
   return pool_init(sh, &sh->subs, def->sub_policy, n_subs, spec->limits.sub_context);
 }
@@ -111,6 +114,7 @@ parl_status parl_rollout_create(const parl_rollout_def *def, parl_rollout **out)
   r->config = *def->config;
   r->policy = def->policy;
   r->sub_policy = def->sub_policy;
+  r->chooser = def->chooser;
   r->workers = def->workers;
   const size_t n_workers = parl_workers_get_count(def->workers);
   const size_t n_shards = n_workers < def->n_slots ? n_workers : def->n_slots;
@@ -159,10 +163,10 @@ static parl_status judge(shard *sh, parl_episode *ep, parl_status s) {
     drop_episode(sh, ep);
     return PARL_STATUS_OK;
   }
-  return parl_fail_context(s, "episode with task seed %llu, episode seed %llu, after %d turns and %lld steps",
-                           (unsigned long long)ep->job->task_seed,
-                           (unsigned long long)ep->job->episode_seed, (int)ep->facts.turns,
-                           (long long)ep->total);
+  return parl_fail_context(
+      s, "episode with task seed %llu, episode seed %llu, after %d turns and %lld steps",
+      (unsigned long long)ep->job->task_seed, (unsigned long long)ep->job->episode_seed,
+      (int)ep->facts.turns, (long long)ep->total);
 }
 
 static parl_context *find_free(pool *p) {
@@ -265,6 +269,29 @@ static parl_status decode(shard *sh, pool *p, const parl_model *model, bool *pro
   return PARL_STATUS_OK;
 }
 
+/* The chooser's token for every context of a pool without a model that must choose. */
+static parl_status ask(shard *sh, pool *p, const parl_chooser *chooser, bool *progress) {
+  if (p->decoder != NULL || chooser == NULL) return PARL_STATUS_OK;
+  for (size_t i = 0; i < p->n; i++) {
+    parl_context *c = &p->contexts[i];
+    if (c->state != PARL_CONTEXT_CHOOSE) continue;
+    *progress = true;
+    const parl_choice choice = {.job = c->episode->job,
+                                .env = sh->env,
+                                .turn = (int)c->episode->facts.turns + c->is_main,
+                                .agent = c->ordinal,
+                                .tokens = c->sequence->tokens,
+                                .n_tokens = (size_t)c->sequence->n_tokens,
+                                .mask = c->mask,
+                                .n_allowed = c->n_allowed};
+    int32_t token;
+    PARL_TRY(chooser->choose(chooser->context, &choice, &token));
+    PARL_CHECK(c->mask[token / 64] >> (token % 64) & 1);
+    PARL_TRY(judge(sh, c->episode, parl_episode_choose(&sh->ee, c, token, 0.0f)));
+  }
+  return PARL_STATUS_OK;
+}
+
 static parl_status play(parl_rollout *r, shard *sh) {
   bool progress = true;
   while (progress) {
@@ -273,6 +300,8 @@ static parl_status play(parl_rollout *r, shard *sh) {
     PARL_TRY(settle(sh, &progress));
     PARL_TRY(decode(sh, &sh->mains, r->policy, &progress));
     PARL_TRY(decode(sh, &sh->subs, r->sub_policy, &progress));
+    PARL_TRY(ask(sh, &sh->mains, r->chooser, &progress));
+    PARL_TRY(ask(sh, &sh->subs, r->chooser, &progress));
   }
   for (size_t i = 0; i < sh->n_episodes; i++) PARL_CHECK(!sh->episodes[i].live);
   return PARL_STATUS_OK;
@@ -301,7 +330,8 @@ static parl_status run_shard(void *context, size_t task, size_t worker) {
 parl_status parl_rollout_run(parl_rollout *rollout, const parl_job *jobs, size_t n_jobs,
                              parl_rollout_counts *counts) {
   for (size_t i = 0; i < n_jobs; i++)
-    PARL_REQUIRE(jobs[i].out != NULL && (jobs[i].style != NULL || rollout->policy != NULL));
+    PARL_REQUIRE(jobs[i].out != NULL &&
+                 (jobs[i].style != NULL || rollout->policy != NULL || rollout->chooser != NULL));
   rollout->jobs = jobs;
   rollout->n_jobs = n_jobs;
   atomic_store(&rollout->next_job, 0);

@@ -1,12 +1,14 @@
 /* parl/rollout.h - plays episodes: many at once, orchestrators and sub-agents decoding together.
  *
- * A rollout owns one shard per worker: a Lua state, a decoder per policy, slots. Shards pull jobs one by one; what comes out of a
- * job depends on the job and the weights only, never on the shard, the slots or the number of threads.
+ * A rollout owns one shard per worker: a Lua state, a decoder per policy, slots. Shards pull jobs
+ * one by one; what comes out of a job depends on the job and the weights only, never on the shard,
+ * the slots or the number of threads.
  * Thread rule: one rollout at a time per object; it uses the workers it was given.
  * Reading order: parl_job, create, run. */
 #ifndef PARL_PARL_ROLLOUT_H
 #define PARL_PARL_ROLLOUT_H
 #include "core/workers.h"
+#include "parl/observer.h"
 #include "parl/recipe.h"
 #include "parl/trajectory.h"
 
@@ -27,6 +29,10 @@ typedef struct parl_rollout_def {
   double reliability;            /* scripted sub-agents: chance that one works at all */
   size_t n_slots;                /* episodes alive at once, over all shards */
   parl_workers *workers;
+  const parl_observer *observer; /* or NULL */
+  const parl_chooser *chooser; /* chooses where policy is NULL and the job has no style; or NULL */
+  bool choose_subs;            /* the chooser also is the sub-agents; else they are scripted */
+  size_t sub_slots;            /* sub-agents alive at once; 0: 8 an episode */
 } parl_rollout_def;
 
 /* Sums over a run, for metrics. */
@@ -44,7 +50,9 @@ void parl_rollout_destroy(parl_rollout *rollout);
 /* The first shard's environment, for its specification. Borrowed. */
 const parl_env *parl_rollout_get_env(const parl_rollout *rollout);
 /* Plays the jobs; their trajectories are filled. counts may be NULL. Allocates nothing in C.
- * Fails: ESCRIPT, ELIMIT with task seed and turn, unless env.on_error = "skip": then the trajectory is `failed`. */
-parl_status parl_rollout_run(parl_rollout *rollout, const parl_job *jobs, size_t n_jobs, parl_rollout_counts *counts);
+ * Fails: ESCRIPT, ELIMIT with task seed and turn, unless env.on_error = "skip": then the
+ * trajectory is `failed`. */
+parl_status parl_rollout_run(parl_rollout *rollout, const parl_job *jobs, size_t n_jobs,
+                             parl_rollout_counts *counts);
 
 #endif

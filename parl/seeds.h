@@ -1,7 +1,7 @@
 /* parl/seeds.h - where every random number of an experiment comes from.
  *
- * A purpose never shares a stream with another, so training tasks, demonstrations, probes and held-out tasks
- * are different worlds. Seeds have 53 bits and survive JSON. */
+ * A purpose never shares a stream with another, so training tasks, demonstrations, probes and
+ * held-out tasks are different worlds. Seeds have 53 bits and survive JSON. */
 #ifndef PARL_PARL_SEEDS_H
 #define PARL_PARL_SEEDS_H
 #include "core/rng.h"
@@ -20,7 +20,8 @@ typedef enum parl_purpose {
 } parl_purpose;
 
 /* The seed of item `index` of `step` for a purpose. */
-static inline uint64_t parl_seed(uint64_t seed, parl_purpose purpose, uint64_t step, uint64_t index) {
+static inline uint64_t parl_seed(uint64_t seed, parl_purpose purpose, uint64_t step,
+                                 uint64_t index) {
   return parl_rng(seed, parl_rng_stream((uint64_t)purpose, step, 0, 0), index) >> 11;
 }
 

@@ -166,9 +166,9 @@ static parl_status resume(parl_trainer *t) {
   if (parl_file_exists(t->checkpoint_path)) {
     parl_text progress = {0};
     parl_json *root = NULL;
-    parl_status s = parl_checkpoint_load(t->checkpoint_path, t->model,
-                                         parl_learner_get_optimizer(t->learner),
-                                         parl_env_get_spec(t->env)->vocab_hash, &progress);
+    parl_status s =
+        parl_checkpoint_load(t->checkpoint_path, t->model, parl_learner_get_optimizer(t->learner),
+                             parl_env_get_spec(t->env)->vocab_hash, &progress);
     if (s == PARL_STATUS_OK)
       s = parl_json_parse(parl_text_get(&progress), progress.n, t->checkpoint_path, &root);
     if (s == PARL_STATUS_OK) s = read_progress(t, root);
@@ -211,18 +211,19 @@ static parl_status put_forecast(parl_trainer *t) {
 
 static parl_status make_forecast(parl_trainer *t) {
   if (t->config->warm.probe == 0) return PARL_STATUS_OK;
-  PARL_TRY(parl_forecast_make(t->host, t->config, t->warm, t->sub_policy, t->workers, &t->forecast));
+  PARL_TRY(
+      parl_forecast_make(t->host, t->config, t->warm, t->sub_policy, t->workers, &t->forecast));
   PARL_TRY(parl_store_begin(t->store));
   parl_status s = put_forecast(t);
   if (s == PARL_STATUS_OK) s = parl_store_commit(t->store);
   if (s != PARL_STATUS_OK) parl_store_rollback(t->store);
   const parl_forecast *f = &t->forecast;
-  parl_log_write(t->host->log, PARL_LOG_INFO,
-                 "%s seed %lld: warm start r_perf %.3f, launches in %.0f%% of episodes (width %.1f), "
-                 "sub-agents finish %.0f%%; alone %.3f, with a launch %.3f, lambda* %.3f",
-                 t->arm, (long long)t->config->run.seed, f->r_perf, 100 * f->launch_rate,
-                 f->max_width, 100 * f->sub_finish_rate, f->r_perf_alone, f->r_perf_launch,
-                 f->lambda_star);
+  parl_log_write(
+      t->host->log, PARL_LOG_INFO,
+      "%s seed %lld: warm start r_perf %.3f, launches in %.0f%% of episodes (width %.1f), "
+      "sub-agents finish %.0f%%; alone %.3f, with a launch %.3f, lambda* %.3f",
+      t->arm, (long long)t->config->run.seed, f->r_perf, 100 * f->launch_rate, f->max_width,
+      100 * f->sub_finish_rate, f->r_perf_alone, f->r_perf_launch, f->lambda_star);
   return s;
 }
 
@@ -238,15 +239,14 @@ static parl_status store_update(parl_trainer *t) {
 
 static void report_progress(const parl_trainer *t, const char *phase) {
   if (t->host->progress == NULL) return;
-  t->host->progress(t->host->context,
-                    &(parl_progress){.phase = phase,
-                                     .arm = t->arm,
-                                     .seed = t->config->run.seed,
-                                     .done = t->update,
-                                     .n = t->config->train.updates,
-                                     .r_perf = t->metrics.perf,
-                                     .critical_steps = t->metrics.critical_steps,
-                                     .launch_rate = t->metrics.launch_rate});
+  t->host->progress(t->host->context, &(parl_progress){.phase = phase,
+                                                       .arm = t->arm,
+                                                       .seed = t->config->run.seed,
+                                                       .done = t->update,
+                                                       .n = t->config->train.updates,
+                                                       .r_perf = t->metrics.perf,
+                                                       .critical_steps = t->metrics.critical_steps,
+                                                       .launch_rate = t->metrics.launch_rate});
 }
 
 static void warn_of_normalisation(const parl_trainer *t) {
@@ -288,11 +288,12 @@ static parl_status read_value(void *context, int64_t update, const char *key, do
   return PARL_STATUS_OK;
 }
 
-/* Whether the forecast was right: it says that launching pays, and the trained policy launches in at least half
- * of its episodes; or neither. NaN if it said nothing. */
+/* Whether the forecast was right: it says that launching pays, and the trained policy launches
+ * in at least half of its episodes; or neither. NaN if it said nothing. */
 static parl_status judge_forecast(parl_trainer *t, double launch_rate, double *held) {
   double says = (double)NAN;
-  PARL_TRY(parl_store_visit_metrics(t->store, t->run_id, "forecast/says_launch", read_value, &says));
+  PARL_TRY(
+      parl_store_visit_metrics(t->store, t->run_id, "forecast/says_launch", read_value, &says));
   *held = isnan(says) ? says : (double)((says > 0) == (launch_rate >= 0.5));
   return PARL_STATUS_OK;
 }
@@ -368,9 +369,9 @@ static parl_status open_run(parl_trainer *t, parl_text *canonical, parl_scope sc
   char path[1024];
   PARL_TRY(parl_file_join(path, sizeof path, folder, "checkpoints"));
   PARL_TRY(parl_file_make_folder(path));
-  const int n = snprintf(t->checkpoint_path, sizeof t->checkpoint_path,
-                         "%s/checkpoints/%s-s%lld.safetensors", folder, t->arm,
-                         (long long)c->run.seed);
+  const int n =
+      snprintf(t->checkpoint_path, sizeof t->checkpoint_path, "%s/checkpoints/%s-s%lld.safetensors",
+               folder, t->arm, (long long)c->run.seed);
   PARL_REQUIRE(n > 0 && (size_t)n < sizeof t->checkpoint_path);
   PARL_TRY(parl_file_join(path, sizeof path, folder, "store.db"));
   PARL_TRY(parl_store_open(path, &t->store));
@@ -480,7 +481,8 @@ parl_status parl_train_baselines(const parl_host *host, const parl_run_config *c
   char list[PARL_CONFIG_TEXT_BYTES];
   snprintf(list, sizeof list, "%s", config->eval.baselines);
   char *rest = NULL;
-  for (char *style = strtok_r(list, ", ", &rest); style != NULL; style = strtok_r(NULL, ", ", &rest))
+  for (char *style = strtok_r(list, ", ", &rest); style != NULL;
+       style = strtok_r(NULL, ", ", &rest))
     PARL_TRY(baseline(host, config, style, suffix, workers));
   return PARL_STATUS_OK;
 }

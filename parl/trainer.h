@@ -1,4 +1,5 @@
-/* parl/trainer.h - one run: (arm, seed) from the warm start to the last evaluation, resumable at every checkpoint.
+/* parl/trainer.h - one run: (arm, seed) from the warm start to the last evaluation, resumable at
+ * every checkpoint.
  * Thread rule: one thread per run; several runs may be under way in one process. */
 #ifndef PARL_PARL_TRAINER_H
 #define PARL_PARL_TRAINER_H
@@ -8,19 +9,23 @@
 
 typedef struct parl_train_result {
   char uid[PARL_HASH_HEX_BYTES];
-  char hash[PARL_HASH_HEX_BYTES]; /* of all metrics but timings, all episodes, and the final weights */
-  int64_t updates;                /* made in this process */
-  double train_s, decode_s, train_tokens, decode_tokens; /* in this process; decode_s sums over threads */
-  bool was_done;                  /* nothing was left to do */
+  char hash
+      [PARL_HASH_HEX_BYTES]; /* of all metrics but timings, all episodes, and the final weights */
+  int64_t updates;           /* made in this process */
+  double train_s, decode_s, train_tokens,
+      decode_tokens; /* in this process; decode_s sums over threads */
+  bool was_done;     /* nothing was left to do */
 } parl_train_result;
 
-/* Trains and evaluates. Continues from the run's last checkpoint, to the same bits as a run that was never stopped; a finished run is
- * left alone. The store is <folder>/store.db. Fails: ESTOPPED after a checkpoint when host->stop is set. */
-parl_status parl_train(const parl_host *host, const parl_run_config *config, const char *arm, parl_workers *workers,
-                       parl_train_result *out);
+/* Trains and evaluates. Continues from the run's last checkpoint, to the same bits as a run that
+ * was never stopped; a finished run is left alone. The store is <folder>/store.db. Fails:
+ * ESTOPPED after a checkpoint when host->stop is set. */
+parl_status parl_train(const parl_host *host, const parl_run_config *config, const char *arm,
+                       parl_workers *workers, parl_train_result *out);
 
-/* Plays the baselines of a seed (the untrained warm start and eval.baselines) and stores them as runs. suffix is put behind the names. */
-parl_status parl_train_baselines(const parl_host *host, const parl_run_config *config, const char *suffix,
-                                 parl_workers *workers);
+/* Plays the baselines of a seed (the untrained warm start and eval.baselines) and stores them as
+ * runs. suffix is put behind the names. */
+parl_status parl_train_baselines(const parl_host *host, const parl_run_config *config,
+                                 const char *suffix, parl_workers *workers);
 
 #endif

@@ -25,7 +25,7 @@ typedef struct parl_trainer {
   parl_trajectories *set;
   parl_reward *reward;
   parl_schedule *lambda1, *lambda2;
-  size_t n; /* episodes of an update: tasks * group */
+  size_t n;                 /* episodes of an update: tasks * group */
   parl_job *jobs;           /* [n] */
   parl_reward_terms *terms; /* [n], dropped groups closed up */
   size_t *kept;             /* [n] job of each entry of terms */

@@ -41,18 +41,17 @@ parl_status parl_trainer_prepare(parl_trainer *t) {
                           .n_slots = (size_t)c->train.slots < t->n ? (size_t)c->train.slots : t->n,
                           .workers = t->workers},
       &t->rollout));
-  return parl_learner_create(
-      &(parl_learner_def){.model = t->model,
-                          .workers = t->workers,
-                          .optimizer = &c->optimizer,
-                          .objective = &c->objective,
-                          .accumulators = (size_t)c->train.accumulators,
-                          .slice_rows = (size_t)c->train.slice_rows,
-                          .max_sequences = t->n,
-                          .longest = (size_t)spec->limits.context,
-                          .n_words = (size_t)(spec->n_tokens + 63) / 64,
-                          .temperature = c->train.temperature},
-      &t->learner);
+  return parl_learner_create(&(parl_learner_def){.model = t->model,
+                                                 .workers = t->workers,
+                                                 .optimizer = &c->optimizer,
+                                                 .objective = &c->objective,
+                                                 .accumulators = (size_t)c->train.accumulators,
+                                                 .slice_rows = (size_t)c->train.slice_rows,
+                                                 .max_sequences = t->n,
+                                                 .longest = (size_t)spec->limits.context,
+                                                 .n_words = (size_t)(spec->n_tokens + 63) / 64,
+                                                 .temperature = c->train.temperature},
+                             &t->learner);
 }
 
 static parl_status roll_out(parl_trainer *t) {
@@ -106,12 +105,21 @@ static void measure_rewards(parl_trainer *t, size_t n) {
 
 static void measure_end(parl_metrics *m, parl_end end, double share) {
   switch (end) {
-    case PARL_END_FINISH: m->end_finish += share; break;
-    case PARL_END_BUDGET: m->end_budget += share; break;
-    case PARL_END_CONTEXT: m->end_context += share; break;
-    case PARL_END_TURNS: m->end_turns += share; break;
+    case PARL_END_FINISH:
+      m->end_finish += share;
+      break;
+    case PARL_END_BUDGET:
+      m->end_budget += share;
+      break;
+    case PARL_END_CONTEXT:
+      m->end_context += share;
+      break;
+    case PARL_END_TURNS:
+      m->end_turns += share;
+      break;
     case PARL_END_ERROR: /* dropped groups are counted in get_terms */
-    case PARL_N_ENDS: break;
+    case PARL_N_ENDS:
+      break;
   }
 }
 
@@ -198,8 +206,10 @@ parl_status parl_trainer_update(parl_trainer *t) {
   const parl_metric_view before =
       t->update > 0 ? parl_metrics_get_view(&t->metrics) : (parl_metric_view){0};
   double lambda1, lambda2;
-  PARL_TRY(parl_fail_context(parl_schedule_next(t->lambda1, t->update, &before, &lambda1), "lambda1"));
-  PARL_TRY(parl_fail_context(parl_schedule_next(t->lambda2, t->update, &before, &lambda2), "lambda2"));
+  PARL_TRY(
+      parl_fail_context(parl_schedule_next(t->lambda1, t->update, &before, &lambda1), "lambda1"));
+  PARL_TRY(
+      parl_fail_context(parl_schedule_next(t->lambda2, t->update, &before, &lambda2), "lambda2"));
   t->metrics = (parl_metrics){.lambda1 = lambda1, .lambda2 = lambda2};
   PARL_TRY(roll_out(t));
   size_t n_groups;

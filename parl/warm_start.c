@@ -46,17 +46,20 @@ static parl_status parse_mixture(const char *text, const parl_env_spec *spec, mi
     char item[STYLE_BYTES * 2];
     const size_t n = strcspn(at, ",");
     if (n >= sizeof item || out->n == MAX_STYLES)
-      return parl_fail(PARL_STATUS_EINVAL, "warm.mix = \"%s\": at most %d styles", text, MAX_STYLES);
+      return parl_fail(PARL_STATUS_EINVAL, "warm.mix = \"%s\": at most %d styles", text,
+                       MAX_STYLES);
     memcpy(item, at, n);
     item[n] = '\0';
     if (sscanf(item, " %63[a-z0-9_] = %lf %c", style, &share, &tail) != 2 || !(share > 0) ||
         !(share <= 1e9))
       return parl_fail(PARL_STATUS_EINVAL,
-                       "warm.mix = \"%s\": \"%s\" is not style=share with a positive share", text, item);
+                       "warm.mix = \"%s\": \"%s\" is not style=share with a positive share", text,
+                       item);
     if (!has_style(spec, style)) {
       const char *near = parl_nearest(style, spec->styles, (size_t)spec->n_styles);
-      return parl_fail(PARL_STATUS_EINVAL, "warm.mix: %s has no expert style \"%s\"%s%s%s", spec->name,
-                       style, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+      return parl_fail(PARL_STATUS_EINVAL, "warm.mix: %s has no expert style \"%s\"%s%s%s",
+                       spec->name, style, near ? "; did you mean \"" : "", near ? near : "",
+                       near ? "\"?" : "");
     }
     memcpy(out->styles[out->n], style, sizeof style);
     sum += share;
@@ -70,8 +73,7 @@ static parl_status parse_mixture(const char *text, const parl_env_spec *spec, mi
 }
 
 static const char *draw_style(const mixture *m, uint64_t seed, int64_t step, size_t i) {
-  const double u =
-      (double)parl_seed(seed, PARL_PURPOSE_DEMO_STYLE, (uint64_t)step, i) * 0x1p-53;
+  const double u = (double)parl_seed(seed, PARL_PURPOSE_DEMO_STYLE, (uint64_t)step, i) * 0x1p-53;
   size_t k = 0;
   while (u >= m->upto[k]) k++;
   return m->styles[k];
@@ -139,11 +141,11 @@ static parl_status imitation_step(imitation *im, int64_t step) {
   const uint64_t seed = (uint64_t)im->config->run.seed;
   const size_t n = (size_t)im->config->warm.episodes;
   for (size_t i = 0; i < n; i++)
-    im->jobs[i] = (parl_job){
-        .task_seed = parl_seed(seed, PARL_PURPOSE_DEMO_TASK, (uint64_t)step, i),
-        .episode_seed = parl_seed(seed, PARL_PURPOSE_DEMO_EPISODE, (uint64_t)step, i),
-        .style = draw_style(&im->mix, seed, step, i),
-        .out = parl_trajectories_get(im->trajectories, i)};
+    im->jobs[i] =
+        (parl_job){.task_seed = parl_seed(seed, PARL_PURPOSE_DEMO_TASK, (uint64_t)step, i),
+                   .episode_seed = parl_seed(seed, PARL_PURPOSE_DEMO_EPISODE, (uint64_t)step, i),
+                   .style = draw_style(&im->mix, seed, step, i),
+                   .out = parl_trajectories_get(im->trajectories, i)};
   PARL_TRY(parl_rollout_run(im->rollout, im->jobs, n, NULL));
   parl_batch *batch = parl_learner_get_batch(im->learner);
   parl_batch_reset(batch);
@@ -156,15 +158,14 @@ static parl_status imitation_step(imitation *im, int64_t step) {
   parl_learner_info info;
   PARL_TRY(parl_learner_step(im->learner, &info));
   if (im->host->progress != NULL && info.sums.n_tokens > 0)
-    im->host->progress(im->host->context,
-                       &(parl_progress){.phase = "warm start",
-                                        .arm = "",
-                                        .seed = im->config->run.seed,
-                                        .done = step + 1,
-                                        .n = im->config->warm.steps,
-                                        .r_perf = NAN,
-                                        .critical_steps = NAN,
-                                        .launch_rate = NAN});
+    im->host->progress(im->host->context, &(parl_progress){.phase = "warm start",
+                                                           .arm = "",
+                                                           .seed = im->config->run.seed,
+                                                           .done = step + 1,
+                                                           .n = im->config->warm.steps,
+                                                           .r_perf = NAN,
+                                                           .critical_steps = NAN,
+                                                           .launch_rate = NAN});
   return PARL_STATUS_OK;
 }
 

@@ -1,4 +1,5 @@
-/* tests/rollout_support.h - a recipe, a model and a rollout on tests/envs/count.lua, for tests of parl/. */
+/* tests/rollout_support.h - a recipe, a model and a rollout on tests/envs/count.lua, for tests
+ * of parl/. */
 #ifndef PARL_TESTS_ROLLOUT_SUPPORT_H
 #define PARL_TESTS_ROLLOUT_SUPPORT_H
 #include "core/workers.h"
@@ -12,8 +13,7 @@ static inline parl_run_config count_config(void) {
   parl_run_config c;
   size_t n;
   const parl_recipe_section *s = parl_recipe_get_sections(&n);
-  for (size_t i = 0; i < n; i++)
-    parl_config_set_defaults(s[i].section, (char *)&c + s[i].offset);
+  for (size_t i = 0; i < n; i++) parl_config_set_defaults(s[i].section, (char *)&c + s[i].offset);
   c.model = (parl_model_config){.n_layers = 2,
                                 .d_model = 16,
                                 .n_heads = 2,

@@ -1,4 +1,5 @@
-/* tests/test_episode.c - episodes worked by hand: steps, budget, facts, isolation of results from slots. */
+/* tests/test_episode.c - episodes worked by hand: steps, budget, facts, isolation of results
+ * from slots. */
 #include "tests/rollout_support.h"
 
 typedef struct fixture {
@@ -38,8 +39,8 @@ static const parl_facts *play(fixture *f, const char *style) {
   return &job.out->facts;
 }
 
-/* create (1) + launch (1 + max(1,3,2) = 4) + work (1) + work (1) = 7 critical; total 1 + 1+6 + 2 = 10.
- * Numbers 1, 3, 2 of 4 are done by the group, 4 is not finished by two calls: r_perf 3/4. */
+/* create (1) + launch (1 + max(1,3,2) = 4) + work (1) + work (1) = 7 critical; total 1 + 1+6 + 2
+ * = 10. Numbers 1, 3, 2 of 4 are done by the group, 4 is not finished by two calls: r_perf 3/4. */
 static void test_hand_worked_episode(void **state) {
   (void)state;
   fixture f = {.config = count_config()};
@@ -79,8 +80,8 @@ static void test_serial_and_wide(void **state) {
   close_fixture(&f);
 }
 
-/* Budget 3: create 1, launch 1, so one step is left for each sub-agent: only number 1 gets done, and the next
- * step is refused. */
+/* Budget 3: create 1, launch 1, so one step is left for each sub-agent: only number 1 gets done,
+ * and the next step is refused. */
 static void test_budget_bounds_a_group(void **state) {
   (void)state;
   fixture f = {.config = count_config()};
@@ -96,7 +97,8 @@ static void test_budget_bounds_a_group(void **state) {
   close_fixture(&f);
 }
 
-/* The same budget in total steps: 1 + 1 leave 1 step, a third of which is none for each of three. */
+/* The same budget in total steps: 1 + 1 leave 1 step, a third of which is none for each of
+ * three. */
 static void test_total_budget_is_shared(void **state) {
   (void)state;
   fixture f = {.config = count_config()};
@@ -192,7 +194,8 @@ static void test_a_failing_script_stops_or_is_skipped(void **state) {
   open_fixture(&f, 2, "{\"fail_at\":4}", NULL, NULL, 1, 2);
   const parl_job jobs[] = {{1, 2, "hand", 0, parl_trajectories_get(f.set, 0)},
                            {3, 4, "hand", 0, parl_trajectories_get(f.set, 1)}};
-  assert_fails(parl_rollout_run(f.rollout, jobs, 2, NULL), PARL_STATUS_ESCRIPT, "work refused on purpose");
+  assert_fails(parl_rollout_run(f.rollout, jobs, 2, NULL), PARL_STATUS_ESCRIPT,
+               "work refused on purpose");
   assert_contains(parl_error_text(), "count.lua:");
   assert_contains(parl_error_text(), "task seed");
   assert_status(parl_rollout_run(f.rollout, jobs, 2, NULL), PARL_STATUS_ESCRIPT); /* usable again */
@@ -205,7 +208,8 @@ static void test_a_failing_script_stops_or_is_skipped(void **state) {
   close_fixture(&f);
 }
 
-/* Without the grammar's mask a random policy writes malformed calls: each costs a step, none ends the run. */
+/* Without the grammar's mask a random policy writes malformed calls: each costs a step, none
+ * ends the run. */
 static void test_malformed_calls_cost_steps(void **state) {
   (void)state;
   fixture f = {.config = count_config()};

@@ -1,5 +1,5 @@
-/* tests/test_experiment.c - whole recipes: the same bits for any number of threads and across a stop, learning,
- * refusal of bad recipes, nothing overwritten. */
+/* tests/test_experiment.c - whole recipes: the same bits for any number of threads and across a
+ * stop, learning, refusal of bad recipes, nothing overwritten. */
 #include "core/store.h"
 #include "experiments/experiment.h"
 #include "parl/metrics.h"
@@ -7,9 +7,11 @@
 
 static const char recipe_text[] =
     "return { name = 'tiny', run = { n_seeds = 2, checkpoint_every = 3 },\n"
-    "  env = { file = '" COUNT_ENV "', params = { n = 4 } },\n"
+    "  env = { file = '" COUNT_ENV
+    "', params = { n = 4 } },\n"
     "  episode = { budget_factor = 1.4 },\n"
-    "  model = { n_layers = 1, d_model = 16, n_heads = 2, n_kv_heads = 2, head_dim = 8, d_ff = 32,\n"
+    "  model = { n_layers = 1, d_model = 16, n_heads = 2, n_kv_heads = 2, head_dim = 8, d_ff = "
+    "32,\n"
     "            max_context = 128 },\n"
     "  warm = { steps = 12, episodes = 8, mix = 'serial=0.7,wide=0.3', probe = 32 },\n"
     "  train = { updates = 8, tasks = 3, group = 4, slots = 6 },\n"
@@ -41,8 +43,8 @@ static void count_down(void *context, const parl_progress *p) {
   if (strcmp(p->phase, "train") == 0 && --s->updates_left == 0) s->stop = 1;
 }
 
-static parl_status run_recipe(const place *p, const char *name, const char *threads, const char *extra,
-                              int stop_after, parl_experiment_result *out) {
+static parl_status run_recipe(const place *p, const char *name, const char *threads,
+                              const char *extra, int stop_after, parl_experiment_result *out) {
   char dir[2 * PARL_TEST_PATH_BYTES], run_threads[64];
   snprintf(dir, sizeof dir, "run.dir=%s/%s", p->folder, name);
   snprintf(run_threads, sizeof run_threads, "run.threads=%s", threads);
@@ -50,8 +52,7 @@ static parl_status run_recipe(const place *p, const char *name, const char *thre
   parl_recipe *recipe = NULL;
   PARL_TRY(parl_recipe_load(p->recipe, overrides, extra ? 3 : 2, NULL, &recipe));
   stopper s = {.updates_left = stop_after};
-  const parl_host host = {
-      .recipe = recipe, .stop = &s.stop, .progress = count_down, .context = &s};
+  const parl_host host = {.recipe = recipe, .stop = &s.stop, .progress = count_down, .context = &s};
   const parl_status status = parl_experiment_run(&host, out);
   parl_recipe_destroy(recipe);
   return status;
@@ -67,7 +68,8 @@ static void test_same_bits(void **state) {
   assert_int_equal(a.updates, 4 * 8);
   assert_ok(run_recipe(&p, "two", "2", NULL, -1, &b));
   assert_string_equal(a.hash, b.hash);
-  assert_ok(run_recipe(&p, "eight", "8", NULL, -1, &b)); /* more threads than runs: threads inside a run */
+  assert_ok(run_recipe(&p, "eight", "8", NULL, -1,
+                       &b)); /* more threads than runs: threads inside a run */
   assert_string_equal(a.hash, b.hash);
   assert_string_equal(a.uid, b.uid);
   assert_ok(run_recipe(&p, "seed", "2", "run.seed=7", -1, &b));
@@ -129,7 +131,8 @@ static parl_status find_arm(void *context, int64_t run_id, const parl_store_run 
   return PARL_STATUS_OK;
 }
 
-/* Lambda starts where it was told and is 0 at the end; decoder and trainer agree on log-probabilities. */
+/* Lambda starts where it was told and is 0 at the end; decoder and trainer agree on
+ * log-probabilities. */
 static void test_stored_metrics(void **state) {
   (void)state;
   place p;
@@ -171,7 +174,8 @@ static void test_bad_recipes(void **state) {
   refuse(&p, "train.minibatches=999", "minibatches");
   parl_experiment_result r;
   assert_fails(run_recipe(&p, "x", "1", "env.params.m=3", -1, &r), PARL_STATUS_EINVAL, "m");
-  assert_fails(run_recipe(&p, "x", "1", "eval.baselines=oracel,wide", -1, &r), PARL_STATUS_EINVAL, "baselines");
+  assert_fails(run_recipe(&p, "x", "1", "eval.baselines=oracel,wide", -1, &r), PARL_STATUS_EINVAL,
+               "baselines");
   assert_fails(run_recipe(&p, "x", "1", "warm.mix=seriel=1", -1, &r), PARL_STATUS_EINVAL, "serial");
   assert_fails(run_recipe(&p, "x", "1", "model.max_context=20", -1, &r), PARL_STATUS_EINVAL,
                "max_context");

@@ -1,4 +1,5 @@
-/* tests/test_learner.c - packing of sequences, and the gradient of the whole objective against differences. */
+/* tests/test_learner.c - packing of sequences, and the gradient of the whole objective against
+ * differences. */
 #include "parl/learner.h"
 #include "tests/rollout_support.h"
 
@@ -9,7 +10,8 @@ typedef struct sequences {
   parl_sequence *s[N_SEQS];
 } sequences;
 
-/* Sequences of unequal length whose choices are every third token, with masks of a few allowed tokens. */
+/* Sequences of unequal length whose choices are every third token, with masks of a few allowed
+ * tokens. */
 static void make_sequences(sequences *q) {
   assert_ok(parl_trajectories_create(N_SEQS, LONGEST, 0, 0, 1, &q->set));
   parl_rng_cursor rng = {7, 0, 0};
@@ -53,7 +55,8 @@ static void test_packing(void **state) {
   assert_int_equal(rows, b->n_rows);
   assert_int_equal(outputs, b->n_outputs);
   assert_true(b->n_slices >= 2);
-  /* The first choice of the last sequence: predicted by the row before it, its own target and weight. */
+  /* The first choice of the last sequence: predicted by the row before it, its own target and
+   * weight. */
   const parl_slice *last = &b->slices[b->n_slices - 1];
   const parl_sequence *from = q.s[N_SEQS - 1];
   const size_t o = b->n_outputs - (size_t)from->n_choices;
@@ -111,7 +114,8 @@ static double loss_at(parl_learner *learner, parl_model *model, const float *bas
   return info.sums.loss;
 }
 
-/* Derivative along a random direction of each tensor, by central differences of two widths (Richardson). */
+/* Derivative along a random direction of each tensor, by central differences of two widths
+ * (Richardson). */
 static void check_gradient(const gradient_case *c) {
   parl_run_config config = count_config();
   parl_model *model = count_model(&config, V, c->backend, 11);
@@ -148,8 +152,8 @@ static void check_gradient(const gradient_case *c) {
       analytic += (double)direction[i] * (double)g[i];
     }
     const double h = 4e-3;
-    const double wide = loss_at(learner, model, base, direction, h) -
-                        loss_at(learner, model, base, direction, -h);
+    const double wide =
+        loss_at(learner, model, base, direction, h) - loss_at(learner, model, base, direction, -h);
     const double narrow = loss_at(learner, model, base, direction, h / 2) -
                           loss_at(learner, model, base, direction, -h / 2);
     const double numeric = (4 * narrow / h - wide / (2 * h)) / 3;

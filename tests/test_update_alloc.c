@@ -1,8 +1,8 @@
 /* tests/test_update_alloc.c - an update of training allocates nothing in C once it runs.
  *
- * Counted are malloc, calloc and aligned_alloc of the whole process. Lua's own heap, which lives on realloc
- * alone (lua/sandbox.c), is not: a script may build what it likes under its cap. The sanitizers do not let
- * the allocator be wrapped: there the test is skipped. */
+ * Counted are malloc, calloc and aligned_alloc of the whole process. Lua's own heap, which lives
+ * on realloc alone (lua/sandbox.c), is not: a script may build what it likes under its cap. The
+ * sanitizers do not let the allocator be wrapped: there the test is skipped. */
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -39,10 +39,10 @@ static atomic_long n_calls;
 static void test_an_update_allocates_nothing(void **state) {
   (void)state;
   if (!IS_WRAPPED) skip();
-  const char *overrides[] = {"model.n_layers=1",  "model.d_model=16",     "model.n_heads=2",
-                             "model.n_kv_heads=2", "model.head_dim=8",    "model.d_ff=32",
-                             "train.tasks=3",      "train.group=4",       "train.updates=12",
-                             "env.params.n=4",     "train.minibatches=2", "lambda1.shape=closed_loop"};
+  const char *overrides[] = {
+      "model.n_layers=1", "model.d_model=16", "model.n_heads=2",     "model.n_kv_heads=2",
+      "model.head_dim=8", "model.d_ff=32",    "train.tasks=3",       "train.group=4",
+      "train.updates=12", "env.params.n=4",   "train.minibatches=2", "lambda1.shape=closed_loop"};
   char folder[PARL_TEST_PATH_BYTES], path[PARL_TEST_PATH_BYTES + 16];
   parl_test_temp_folder(folder);
   snprintf(path, sizeof path, "%s/r.lua", folder);
@@ -51,7 +51,8 @@ static void test_an_update_allocates_nothing(void **state) {
   fputs("return { env = { file = '" COUNT_ENV "' } }", file);
   assert_int_equal(fclose(file), 0);
   parl_recipe *recipe = NULL;
-  assert_ok(parl_recipe_load(path, overrides, sizeof overrides / sizeof overrides[0], NULL, &recipe));
+  assert_ok(
+      parl_recipe_load(path, overrides, sizeof overrides / sizeof overrides[0], NULL, &recipe));
   const parl_host host = {.recipe = recipe};
   parl_trainer t = {.host = &host, .config = parl_recipe_get_arm(recipe, 0), .arm = "x"};
   assert_ok(parl_workers_create(2, &t.workers));

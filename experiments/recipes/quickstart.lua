@@ -2,7 +2,8 @@
 --
 -- Wide search with sub-agents as they come out of the warm start, a budget of 1.6 x the optimum in
 -- critical steps, and useless rows masked (the environment's `legal`). The annealed arm pays for
--- launches at first; the other never does. Launching pays here from the start, so both should learn.
+-- launches at first; the other never does. Launching pays here from the start, so both should
+-- learn.
 return {
   name = "quickstart",
   run = { n_seeds = 3 },

@@ -1,8 +1,9 @@
 -- count: an environment without chance, for episodes worked by hand.
 --
--- A task is a number k; whoever works on it needs k calls of `work(k)`. The world asks for the numbers 1..n,
--- n = params.n. A sub-agent does its numbers and finishes; r_perf is the share of numbers done.
--- Styles: "hand" is the episode that tests/test_episode.c works out; "serial" and "wide" are experts.
+-- A task is a number k; whoever works on it needs k calls of `work(k)`. The world asks for the
+-- numbers 1..n, n = params.n. A sub-agent does its numbers and finishes; r_perf is the share of
+-- numbers done. Styles: "hand" is the episode that tests/test_episode.c works out; "serial" and
+-- "wide" are experts.
 local function open_numbers(world, state)
   local list = {}
   for k = 1, world.n do
@@ -40,7 +41,7 @@ return parl.env {
   summary = "numbers that take as many calls as they are large",
   params = {
     n = { default = 4, min = 1, max = 8, doc = "numbers asked for" },
-    fail_at = { default = 0, min = 0, max = 8, doc = "work on this number raises an error; 0: never" },
+    fail_at = { default = 0, min = 0, max = 8, doc = "work on this number fails; 0: never" },
   },
   roles = { "worker" },
   families = { number = 8, word = { "more", "done" } },
@@ -56,7 +57,9 @@ return parl.env {
   },
   task = { args = { "number+" }, max = 8 },
   styles = { "hand", "serial", "wide" },
-  limits = { context = 96, sub_context = 48, sub_steps = 8, max_width = 8, max_agents = 2, max_turns = 40 },
+  limits = {
+    context = 96, sub_context = 48, sub_steps = 8, max_width = 8, max_agents = 2, max_turns = 40,
+  },
   reset = function(_, params) return { n = params.n, fail_at = params.fail_at } end,
   prompt = function(world) return { parl.tok.number[world.n] } end,
   brief = function(_, sub, task)
