@@ -158,13 +158,15 @@ static void append_description(parl_text *out, const parl_line_chart *c) {
   }
 }
 
+/* Its name stands at the left end and below it, where learning curves seldom are. */
 static void append_level(parl_text *out, const parl_line_chart *c, const parl_axis *y) {
   if (!isfinite(c->level)) return;
   const double at = parl_axis_place(y, c->level);
+  const bool below = at + 16 < HEIGHT - BOTTOM;
   parl_text_appendf(out,
                     "<path class=\"level\" d=\"M%d %.1fH%d\"/><text class=\"tick\" x=\"%d\" "
-                    "y=\"%.1f\" text-anchor=\"end\">",
-                    LEFT, at, WIDTH - RIGHT, WIDTH - RIGHT - 2, at - 5);
+                    "y=\"%.1f\">",
+                    LEFT, at, WIDTH - RIGHT, LEFT + 4, below ? at + 13 : at - 5);
   parl_text_append_html(out, c->level_name);
   parl_text_appendf(out, " %.*f</text>", c->digits, c->level);
 }
