@@ -101,20 +101,18 @@ static void enter(parl_sandbox *s) {
   }
 }
 
-/* Status of a failed call. Must be asked before the entry is left. */
-static parl_status get_failure(const parl_sandbox *s, int rc) {
-  if (parl_watchdog_is_stopped(&s->watchdog))
-    return parl_watchdog_get_reason(&s->watchdog) == PARL_STOP_REQUEST ? PARL_STATUS_ESTOPPED
-                                                                       : PARL_STATUS_ELIMIT;
-  if (rc == LUA_ERRMEM || (rc == LUA_ERRERR && s->refused)) return PARL_STATUS_ELIMIT;
-  return PARL_STATUS_ESCRIPT;
-}
-
-static parl_status report(parl_sandbox *s, parl_status status, int rc) {
+/* Status of a failed call, with the error text; the message is at the top and is popped. Must be
+ * asked before the entry is left. */
+static parl_status report(parl_sandbox *s, int rc) {
+  parl_status status = PARL_STATUS_ESCRIPT;
+  if (parl_watchdog_is_stopped(&s->watchdog)) {
+    const bool on_request = parl_watchdog_get_reason(&s->watchdog) == PARL_STOP_REQUEST;
+    status = on_request ? PARL_STATUS_ESTOPPED : PARL_STATUS_ELIMIT;
+  }
   const char *text = lua_tostring(s->L, -1);
-  if (rc == LUA_ERRMEM || (status == PARL_STATUS_ELIMIT && s->refused))
-    parl_fail(status, "%s: the script needs more than %zu bytes of memory", s->script,
-              s->def.memory_bytes);
+  if (status == PARL_STATUS_ESCRIPT && (rc == LUA_ERRMEM || (rc == LUA_ERRERR && s->refused)))
+    status = parl_fail(PARL_STATUS_ELIMIT, "the script needs more than %zu bytes of memory",
+                       s->def.memory_bytes);
   else
     parl_fail(status, "%s", text ? text : "(no error text)");
   lua_pop(s->L, 1);
@@ -124,9 +122,9 @@ static parl_status report(parl_sandbox *s, parl_status status, int rc) {
 parl_status parl_sandbox_call(parl_sandbox *s, int n_arguments, int n_results) {
   enter(s);
   const int rc = lua_pcall(s->L, n_arguments, n_results, MESSAGE_HANDLER);
-  const parl_status status = rc == LUA_OK ? PARL_STATUS_OK : get_failure(s, rc);
+  const parl_status status = rc == LUA_OK ? PARL_STATUS_OK : report(s, rc);
   parl_watchdog_leave(&s->watchdog);
-  return rc == LUA_OK ? PARL_STATUS_OK : report(s, status, rc);
+  return status;
 }
 
 parl_status parl_sandbox_protect(parl_sandbox *s, lua_CFunction body, void *data) {

@@ -107,6 +107,16 @@ static void *monitor_main(void *argument) {
   return NULL;
 }
 
+/* Once a thread, and again when it makes a watchdog (after a fork its id is another): its kernel id,
+ * and SIGURG let through, which worker threads block. */
+static void prepare_thread(void) {
+  sigset_t urgent;
+  sigemptyset(&urgent);
+  sigaddset(&urgent, SIGURG);
+  pthread_sigmask(SIG_UNBLOCK, &urgent, NULL);
+  own_thread_id = gettid();
+}
+
 static int start_monitor(parl_watchdog *w) {
   sigset_t all, old;
   sigfillset(&all);
@@ -120,6 +130,7 @@ parl_status parl_watchdog_init(parl_watchdog *w, lua_State *L, lua_Hook hook, do
   PARL_REQUIRE(limit_s > 0 && limit_s <= 86400);
   memset(w, 0, sizeof *w);
   PARL_TRY(install_handler());
+  prepare_thread();
   w->L = L;
   w->hook = hook;
   w->limit_s = limit_s;
@@ -148,15 +159,6 @@ void parl_watchdog_deinit(parl_watchdog *w) {
   pthread_cond_destroy(&w->wake);
   pthread_mutex_destroy(&w->mutex);
   memset(w, 0, sizeof *w);
-}
-
-/* Once a thread: its kernel id, and SIGURG let through (worker threads block signals). */
-static void prepare_thread(void) {
-  sigset_t urgent;
-  sigemptyset(&urgent);
-  sigaddset(&urgent, SIGURG);
-  pthread_sigmask(SIG_UNBLOCK, &urgent, NULL);
-  own_thread_id = gettid();
 }
 
 static void wake_monitor(parl_watchdog *w) {
