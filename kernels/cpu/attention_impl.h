@@ -16,22 +16,24 @@ static size_t attention_scratch_floats(size_t longest, size_t D, size_t Dv) {
   return (D + Dv + 2 * BACK_ROWS) * round_up(longest, PANEL);
 }
 
+#define LOG2_E 1.44269504f
+
 /* s[0..n) becomes exp(scale s - max), s[n..padded) zero; returns the sum. n >= 1. */
 static float softmax_row(float *s, size_t n, size_t padded, float scale, float *max) {
-  const vf factor = vf_set1(scale);
+  const vf factor = vf_set1(scale * LOG2_E); /* powers of 2 from here on */
   vf top = vf_set1(-INFINITY), sum = vf_set1(0.0f);
   size_t i = 0;
   for (; i + W <= n; i += W) top = vf_max(top, vf_load(s + i) * factor);
   if (i < n) top = vf_max(top, vf_select(vi_first(n - i), vf_load(s + i) * factor, top));
-  *max = vf_top(top);
-  const vf shift = vf_set1(-*max);
+  const vf shift = vf_set1(-vf_top(top));
+  *max = -shift[0] / LOG2_E;
   for (i = 0; i + W <= n; i += W) {
-    const vf e = vf_exp(vf_fma(vf_load(s + i), factor, shift));
+    const vf e = vf_exp2(vf_fma(vf_load(s + i), factor, shift));
     vf_store(s + i, e);
     sum += e;
   }
   if (i < n) {
-    const vf e = vf_exp(vf_fma(vf_load(s + i), factor, shift));
+    const vf e = vf_exp2(vf_fma(vf_load(s + i), factor, shift));
     const vf kept = vf_select(vi_first(n - i), e, vf_set1(0.0f));
     vf_store(s + i, kept);
     sum += kept;
@@ -142,7 +144,7 @@ static void gradient_row(float *s, float *dp, size_t n, size_t padded, float sca
     vf p = vf_set1(0.0f), ds = p;
     if (i < n) {
       const vi keep = vi_first(n - i);
-      p = vf_exp(vf_fma(vf_load(s + i), vf_set1(scale), vf_set1(-lse)));
+      p = vf_exp2(vf_fma(vf_load(s + i), vf_set1(scale * LOG2_E), vf_set1(-lse * LOG2_E)));
       p = vf_select(keep, p, ds);
       ds = p * ((vf_load(dp + i) - vf_set1(delta)) * vf_set1(scale));
       ds = vf_select(keep, ds, vf_set1(0.0f));
