@@ -256,9 +256,27 @@ static parl_status set_names(parl_recipe *r) {
   return PARL_STATUS_OK;
 }
 
-static parl_status load(parl_recipe *r, const char *const *overrides, size_t n,
+/* The tree of a recipe that only names its environment, r->path. */
+static parl_status make_env_tree(parl_recipe *r) {
+  parl_text text = {0};
+  parl_json_writer w;
+  parl_json_writer_init(&w, &text, false);
+  parl_json_begin_object(&w);
+  parl_json_key(&w, "env");
+  parl_json_begin_object(&w);
+  parl_json_key(&w, "file");
+  parl_json_string(&w, r->path);
+  parl_json_end_object(&w);
+  parl_json_end_object(&w);
+  parl_status s = parl_text_status(&text);
+  if (s == PARL_STATUS_OK) s = parl_json_parse(parl_text_get(&text), text.n, r->path, &r->tree);
+  parl_text_deinit(&text);
+  return s;
+}
+
+static parl_status load(parl_recipe *r, bool is_env, const char *const *overrides, size_t n,
                         const char *datadir) {
-  PARL_TRY(load_tree(r->path, &r->tree));
+  PARL_TRY(is_env ? make_env_tree(r) : load_tree(r->path, &r->tree));
   if (parl_json_get_type(r->tree) != PARL_JSON_OBJECT)
     return parl_fail(PARL_STATUS_EINVAL, "%s: a recipe is a table", r->path);
   PARL_TRY(apply_overrides(r->tree, overrides, n));
@@ -275,19 +293,29 @@ static parl_status load(parl_recipe *r, const char *const *overrides, size_t n,
   return find_env(r, datadir);
 }
 
-parl_status parl_recipe_load(const char *path, const char *const *overrides, size_t n_overrides,
-                             const char *datadir, parl_recipe **out) {
+static parl_status create(const char *path, bool is_env, const char *const *overrides,
+                          size_t n_overrides, const char *datadir, parl_recipe **out) {
   PARL_REQUIRE(strlen(path) < PATH_BYTES);
   parl_recipe *r = calloc(1, sizeof *r);
   if (r == NULL) return parl_fail(PARL_STATUS_ENOMEM, "recipe: no memory");
   memcpy(r->path, path, strlen(path) + 1);
-  const parl_status s = load(r, overrides, n_overrides, datadir);
+  const parl_status s = load(r, is_env, overrides, n_overrides, datadir);
   if (s != PARL_STATUS_OK) {
     parl_recipe_destroy(r);
     return s;
   }
   *out = r;
   return PARL_STATUS_OK;
+}
+
+parl_status parl_recipe_load(const char *path, const char *const *overrides, size_t n_overrides,
+                             const char *datadir, parl_recipe **out) {
+  return create(path, false, overrides, n_overrides, datadir, out);
+}
+
+parl_status parl_recipe_load_env(const char *path, const char *const *overrides, size_t n_overrides,
+                                 const char *datadir, parl_recipe **out) {
+  return create(path, true, overrides, n_overrides, datadir, out);
 }
 
 void parl_recipe_destroy(parl_recipe *recipe) {

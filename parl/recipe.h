@@ -117,6 +117,9 @@ typedef struct parl_recipe parl_recipe;
  * and range or the nearest key. */
 parl_status parl_recipe_load(const char *path, const char *const *overrides, size_t n_overrides,
                              const char *datadir, parl_recipe **out);
+/* A recipe of defaults around one environment script, with overrides: to look at an environment without a recipe. Fails: as load. */
+parl_status parl_recipe_load_env(const char *path, const char *const *overrides, size_t n_overrides,
+                                 const char *datadir, parl_recipe **out);
 void parl_recipe_destroy(parl_recipe *recipe);
 const char *parl_recipe_get_name(const parl_recipe *recipe);
 const char *parl_recipe_get_path(const parl_recipe *recipe);
