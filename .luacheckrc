@@ -1,7 +1,7 @@
 -- luacheck envs: environments run in a sandbox, see lua/sandbox.h.
 stds.parl = {
   read_globals = {
-    parl = {fields = {"env", "VERSION", tok = {other_fields = true}}},
+    parl = {fields = {"env", "include", "VERSION", tok = {other_fields = true}}},
     "assert", "error", "ipairs", "pairs", "pcall", "print", "select", "tonumber", "tostring",
     "type", "utf8",
     math = {

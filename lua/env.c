@@ -98,8 +98,12 @@ static parl_status build(parl_env *env, const char *path, const parl_json *param
   PARL_TRY(parl_sandbox_create(&def, &env->sandbox));
   env->L = parl_sandbox_get_state(env->sandbox);
   PARL_TRY(parl_sandbox_protect(env->sandbox, open_body, env));
-  PARL_TRY(load_script(env, path));
-  PARL_TRY(parl_env_apply_params(env, params));
+  env->wanted = params;
+  const parl_status status = load_script(env, path);
+  env->wanted = NULL;
+  if (env->wanted_status != PARL_STATUS_OK)
+    return parl_fail(env->wanted_status, "%s", parl_text_get(&env->wanted_error));
+  PARL_TRY(status);
   return parl_fail_context(parl_sandbox_protect(env->sandbox, seal_body, env), "%s", path);
 }
 
@@ -124,6 +128,7 @@ void parl_env_destroy(parl_env *env) {
   if (env == NULL) return;
   parl_sandbox_destroy(env->sandbox);
   parl_text_deinit(&env->params_json);
+  parl_text_deinit(&env->wanted_error);
   parl_arena_deinit(&env->arena);
   free(env->worlds);
   free(env->agents);

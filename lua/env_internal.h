@@ -1,7 +1,8 @@
 /* lua/env_internal.h - what the files of an environment share.
  *
- * Reading order: env_spec.c (parl.env{}), env_params.c, env_values.c, env_rng.c, env.c (life,
- * worlds, agents), env_callbacks.c (the episode). */
+ * Reading order: env_spec.c (parl.env{}), env_params.c, env_presets.c, env_families.c,
+ * env_include.c, env_values.c, env_rng.c, env.c (life, worlds, agents), env_callbacks.c (the
+ * episode). */
 #ifndef PARL_LUA_ENV_INTERNAL_H
 #define PARL_LUA_ENV_INTERNAL_H
 #include "core/arena.h"
@@ -15,6 +16,8 @@
 enum {
   PARL_ENV_MAX_PARAMS = 32,
   PARL_ENV_MAX_CHOICES = 16,
+  PARL_ENV_MAX_ALIASES = 32,
+  PARL_ENV_MAX_INCLUDES = 16,
   PARL_ENV_MAX_VOCABULARY = 2048,
   PARL_ENV_MAX_DETAILS = 64 /* named numbers score may return */
 };
@@ -47,11 +50,24 @@ typedef enum parl_param_type {
 typedef struct parl_param {
   const char *name, *doc;
   parl_param_type type;
-  double value, preset; /* numbers; 0/1 of a boolean; place of a choice */
-  double low, high;     /* closed range of numbers */
+  double value, initial; /* numbers; 0/1 of a boolean; place of a choice */
+  double low, high;      /* closed range of numbers */
   int n_choices;
   const char *choices[PARL_ENV_MAX_CHOICES];
 } parl_param;
+
+/* A second name of a family: `row = "item"`. */
+typedef struct parl_family_alias {
+  const char *name;
+  int family;
+} parl_family_alias;
+
+/* One named setting of `presets`: initial values of some parameters. */
+typedef struct parl_preset {
+  const char *name;
+  bool sets[PARL_ENV_MAX_PARAMS]; /* whether it sets the parameter at that place */
+  double values[PARL_ENV_MAX_PARAMS];
+} parl_preset;
 
 /* Where an rng object's numbers come from now. */
 typedef enum parl_rng_mode {
@@ -90,6 +106,15 @@ struct parl_env {
   int n_params;
   parl_param params[PARL_ENV_MAX_PARAMS];
   parl_text params_json;
+  int n_presets;
+  parl_preset presets[PARL_ENV_MAX_CHOICES];
+  int n_aliases;
+  parl_family_alias aliases[PARL_ENV_MAX_ALIASES];
+  const parl_json *wanted;   /* parameters asked for, borrowed while the file runs */
+  parl_status wanted_status; /* what became of them, */
+  parl_text wanted_error;    /* and why */
+  int n_includes;            /* files included so far */
+  bool is_including;         /* parl.env returns its table then */
   /* registry references */
   int callback[PARL_N_CALLBACKS], run[PARL_ENV_MAX_TOOLS];
   int tool_name[PARL_ENV_MAX_TOOLS + 1]; /* the last but none: "assign_task" at n_tools */
@@ -119,6 +144,10 @@ const char *parl_env_keep(lua_State *L, parl_env *env, int index);
 void parl_env_check_keys(lua_State *L, int index, const char *place, const char *const *known,
                          size_t n);
 bool parl_env_is_name(const char *s);
+/* Reads a list of distinct names: [list] -> []. Returns how many. */
+int parl_env_read_names(lua_State *L, parl_env *env, const char *place, const char **out, int max);
+/* Memory of env's arena. */
+void *parl_env_take(lua_State *L, parl_env *env, size_t n, size_t bytes);
 /* Keys of the table at index, sorted, borrowed from it; at most max. Returns their number. */
 int parl_env_sort_keys(lua_State *L, int index, const char *place, const char **keys, int max);
 
@@ -129,10 +158,29 @@ void parl_env_make_vocabulary(lua_State *L, parl_env *env);
 /* --- env_params.c --- */
 /* Reads params = {...}: [table] -> []. Inside protect. */
 void parl_env_read_params(lua_State *L, parl_env *env);
-/* Fails: EINVAL naming the parameter. */
-parl_status parl_env_apply_params(parl_env *env, const parl_json *params);
+/* Place of a parameter, -1 if there is none of that name; of a word among p's choices. */
+int parl_env_find_param(const parl_env *env, const char *name);
+int parl_env_find_choice(const parl_param *p, const char *word);
+/* Sets the parameters asked for. Fails: EINVAL naming the parameter. */
+parl_status parl_env_apply_params(parl_env *env);
 /* Pushes the frozen table of resolved parameters. Inside protect. */
 void parl_env_push_params(lua_State *L, const parl_env *env);
+
+/* --- env_presets.c --- */
+/* Reads presets = {...} and adds the parameter `preset`: [table] -> []. Inside protect. */
+void parl_env_read_presets(lua_State *L, parl_env *env);
+/* Sets the initial values of the preset that is asked for. Fails: EINVAL. */
+parl_status parl_env_apply_preset(parl_env *env, const parl_json *params);
+
+/* --- env_families.c --- */
+/* Reads families = {...} or calls families(params): [value] -> []. Inside protect. */
+void parl_env_read_families(lua_State *L, parl_env *env);
+/* Place of a family by its name or alias. Refuses an unknown one. */
+int parl_env_find_family(lua_State *L, const parl_env *env, const char *place, const char *name);
+
+/* --- env_include.c --- */
+/* Pushes parl.include. Inside protect. */
+void parl_env_push_include(lua_State *L, parl_env *env);
 
 /* --- env_rng.c --- */
 /* Pushes the table of methods, to be kept at env->rng_methods. */

@@ -20,17 +20,17 @@ static double read_bound(lua_State *L, int table, const char *place, const char 
 /* default (a number) at the top. */
 static void read_number(lua_State *L, int table, const char *place, parl_param *p) {
   p->type = lua_isinteger(L, -1) ? PARL_PARAM_INTEGER : PARL_PARAM_NUMBER;
-  p->preset = lua_tonumber(L, -1);
+  p->initial = lua_tonumber(L, -1);
   p->low = read_bound(L, table, place, "min");
   p->high = read_bound(L, table, place, "max");
-  if (!(p->preset >= p->low && p->preset <= p->high))
-    parl_env_refuse(L, place, "default %g is outside %g to %g", p->preset, p->low, p->high);
+  if (!(p->initial >= p->low && p->initial <= p->high))
+    parl_env_refuse(L, place, "default %g is outside %g to %g", p->initial, p->low, p->high);
   if (p->type == PARL_PARAM_INTEGER && (p->low != floor(p->low) || p->high != floor(p->high) ||
                                         fabs(p->low) > 0x1p53 || fabs(p->high) > 0x1p53))
     parl_env_refuse(L, place, "min and max of an integer must be integers below 2^53");
 }
 
-static int find_choice(const parl_param *p, const char *s) {
+int parl_env_find_choice(const parl_param *p, const char *s) {
   for (int i = 0; i < p->n_choices; i++)
     if (strcmp(p->choices[i], s) == 0) return i;
   return -1;
@@ -50,9 +50,10 @@ static void read_choice(lua_State *L, parl_env *env, const char *place, parl_par
     p->choices[p->n_choices++] = parl_env_keep(L, env, -1);
     lua_pop(L, 1);
   }
-  const int chosen = lua_type(L, -1) == LUA_TSTRING ? find_choice(p, lua_tostring(L, -1)) : -1;
+  const int chosen =
+      lua_type(L, -1) == LUA_TSTRING ? parl_env_find_choice(p, lua_tostring(L, -1)) : -1;
   if (chosen < 0) parl_env_refuse(L, place, "default must be one of the words of choice");
-  p->preset = chosen;
+  p->initial = chosen;
 }
 
 /* [definition] -> []. */
@@ -79,12 +80,12 @@ static void read_param(lua_State *L, parl_env *env, const char *name) {
     read_number(L, table, place, p);
   } else if (lua_isboolean(L, -1)) {
     p->type = PARL_PARAM_BOOLEAN;
-    p->preset = lua_toboolean(L, -1);
+    p->initial = lua_toboolean(L, -1);
     p->high = 1;
   } else {
     parl_env_refuse(L, place, "default must be a number, a boolean, or one of `choice`");
   }
-  p->value = p->preset;
+  p->value = p->initial;
   env->n_params++;
   lua_settop(L, table - 1);
 }
@@ -119,7 +120,7 @@ static parl_status set_number(parl_param *p, const parl_json *value) {
 
 static parl_status set_choice(parl_param *p, const parl_json *value) {
   const char *word = parl_json_get_string(value);
-  const int chosen = word ? find_choice(p, word) : -1;
+  const int chosen = word ? parl_env_find_choice(p, word) : -1;
   if (chosen >= 0) {
     p->value = chosen;
     return PARL_STATUS_OK;
@@ -140,13 +141,18 @@ static parl_status set_param(parl_param *p, const parl_json *value) {
   return PARL_STATUS_OK;
 }
 
+int parl_env_find_param(const parl_env *env, const char *name) {
+  for (int i = 0; i < env->n_params; i++)
+    if (strcmp(env->params[i].name, name) == 0) return i;
+  return -1;
+}
+
 static parl_status set_by_name(parl_env *env, const parl_json *value) {
   const char *name = parl_json_get_key(value);
   const char *names[PARL_ENV_MAX_PARAMS];
-  for (int i = 0; i < env->n_params; i++) {
-    if (strcmp(env->params[i].name, name) == 0) return set_param(&env->params[i], value);
-    names[i] = env->params[i].name;
-  }
+  const int place = parl_env_find_param(env, name);
+  if (place >= 0) return set_param(&env->params[place], value);
+  for (int i = 0; i < env->n_params; i++) names[i] = env->params[i].name;
   const char *near = parl_nearest(name, names, (size_t)env->n_params);
   return parl_fail(PARL_STATUS_EINVAL, "environment '%s' has no parameter '%s'%s%s%s",
                    env->spec.name, name, near ? " (did you mean '" : "", near ? near : "",
@@ -164,14 +170,19 @@ static void append_value(parl_text *out, const parl_param *p, double x) {
     parl_text_appendf(out, "%.17g", x);
 }
 
-parl_status parl_env_apply_params(parl_env *env, const parl_json *params) {
-  if (params != NULL) {
-    if (parl_json_get_type(params) != PARL_JSON_OBJECT)
-      return parl_fail(PARL_STATUS_EINVAL, "env parameters must be an object, not a %s",
-                       parl_json_type_name(parl_json_get_type(params)));
-    const parl_json *child = parl_json_get_first(params);
-    for (; child; child = parl_json_get_next(child)) PARL_TRY(set_by_name(env, child));
-  }
+static parl_status set_all(parl_env *env, const parl_json *params) {
+  if (params == NULL) return PARL_STATUS_OK;
+  if (parl_json_get_type(params) != PARL_JSON_OBJECT)
+    return parl_fail(PARL_STATUS_EINVAL, "env parameters must be an object, not a %s",
+                     parl_json_type_name(parl_json_get_type(params)));
+  PARL_TRY(parl_env_apply_preset(env, params));
+  const parl_json *child = parl_json_get_first(params);
+  for (; child; child = parl_json_get_next(child)) PARL_TRY(set_by_name(env, child));
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_env_apply_params(parl_env *env) {
+  PARL_TRY(set_all(env, env->wanted));
   parl_text *out = &env->params_json;
   for (int i = 0; i < env->n_params; i++) {
     parl_text_appendf(out, "%s\"%s\":", i ? "," : "{", env->params[i].name);
@@ -206,7 +217,7 @@ void parl_env_append_params_help(const parl_env *env, parl_text *out) {
   for (int i = 0; i < env->n_params; i++) {
     const parl_param *p = &env->params[i];
     parl_text_appendf(out, "| `%s` | %s | ", p->name, types[p->type]);
-    append_value(out, p, p->preset);
+    append_value(out, p, p->initial);
     parl_text_append(out, " | ");
     if (p->type == PARL_PARAM_CHOICE)
       for (int k = 0; k < p->n_choices; k++)

@@ -22,7 +22,7 @@ _Noreturn void parl_env_refuse(lua_State *L, const char *place, const char *form
   __builtin_unreachable(); /* luaL_error does not return */
 }
 
-static void *take(lua_State *L, parl_env *env, size_t n, size_t bytes) {
+void *parl_env_take(lua_State *L, parl_env *env, size_t n, size_t bytes) {
   void *memory = NULL;
   if (parl_arena_take(&env->arena, n, bytes, &memory) != PARL_STATUS_OK)
     luaL_error(L, "not enough memory");
@@ -30,7 +30,7 @@ static void *take(lua_State *L, parl_env *env, size_t n, size_t bytes) {
 }
 
 static const char *keep_bytes(lua_State *L, parl_env *env, const char *s, size_t n) {
-  char *copy = take(L, env, n + 1, 1);
+  char *copy = parl_env_take(L, env, n + 1, 1);
   memcpy(copy, s, n);
   copy[n] = '\0';
   return copy;
@@ -93,8 +93,7 @@ static const char *read_text(lua_State *L, parl_env *env, const char *key) {
   return kept;
 }
 
-/* Reads a list of distinct names: [list] -> []. Returns how many. */
-static int read_names(lua_State *L, parl_env *env, const char *place, const char **out, int max) {
+int parl_env_read_names(lua_State *L, parl_env *env, const char *place, const char **out, int max) {
   const lua_Unsigned n = lua_rawlen(L, -1);
   if (n > (lua_Unsigned)max) parl_env_refuse(L, place, "more than %d entries", max);
   for (int i = 0; i < (int)n; i++) {
@@ -110,58 +109,15 @@ static int read_names(lua_State *L, parl_env *env, const char *place, const char
   return (int)n;
 }
 
-/* [size or list of words] -> []. */
-static void read_family(lua_State *L, parl_env *env, parl_family *f) {
-  char place[64];
-  snprintf(place, sizeof place, "families.%s", f->name);
-  if (lua_isinteger(L, -1)) {
-    const lua_Integer n = lua_tointeger(L, -1);
-    if (n < 1 || n > PARL_ENV_MAX_VOCABULARY)
-      parl_env_refuse(L, place, "%lld values: 1 to %d", (long long)n, PARL_ENV_MAX_VOCABULARY);
-    f->n = (int)n;
-    lua_pop(L, 1);
-    return;
-  }
-  if (!lua_istable(L, -1) || lua_rawlen(L, -1) < 1)
-    parl_env_refuse(L, place, "must be a number of values or a list of words");
-  const int room = (int)lua_rawlen(L, -1) <= 256 ? (int)lua_rawlen(L, -1) : 256;
-  const char **words = take(L, env, (size_t)room, sizeof *words);
-  f->n = read_names(L, env, place, words, room);
-  f->words = words;
-}
-
-static void read_families(lua_State *L, parl_env *env) {
-  const char *names[PARL_ENV_MAX_FAMILIES];
-  get_field(L, "families", LUA_TTABLE);
-  const int table = lua_gettop(L);
-  parl_env_spec *spec = &env->spec;
-  spec->n_families = parl_env_sort_keys(L, table, "families", names, PARL_ENV_MAX_FAMILIES);
-  for (int i = 0; i < spec->n_families; i++) {
-    lua_getfield(L, table, names[i]);
-    spec->families[i].name = keep_bytes(L, env, names[i], strlen(names[i]));
-    read_family(L, env, &spec->families[i]);
-  }
-  lua_settop(L, table - 1);
-}
-
 /* "row" or "row+". */
 static void read_slot(lua_State *L, const parl_env *env, const char *place, const char *text,
                       int max_many, parl_arg_slot *slot) {
-  const char *names[PARL_ENV_MAX_FAMILIES];
   const size_t n = strlen(text);
   slot->many = n > 0 && text[n - 1] == '+';
+  slot->max = slot->many ? max_many : 1;
   char name[64];
   snprintf(name, sizeof name, "%.*s", (int)(slot->many ? n - 1 : n), text);
-  for (int i = 0; i < env->spec.n_families; i++) {
-    names[i] = env->spec.families[i].name;
-    if (strcmp(names[i], name) != 0) continue;
-    slot->family = i;
-    slot->max = slot->many ? max_many : 1;
-    return;
-  }
-  const char *near = parl_nearest(name, names, (size_t)env->spec.n_families);
-  if (near) parl_env_refuse(L, place, "unknown family '%s' (did you mean '%s'?)", name, near);
-  parl_env_refuse(L, place, "unknown family '%s'", name);
+  slot->family = parl_env_find_family(L, env, place, name);
 }
 
 static int read_max(lua_State *L, int table, const char *place) {
@@ -275,14 +231,14 @@ static void read_callbacks(lua_State *L, parl_env *env) {
 
 static void read_lists(lua_State *L, parl_env *env) {
   get_field(L, "roles", LUA_TTABLE);
-  env->spec.n_roles = read_names(L, env, "roles", env->spec.roles, PARL_ENV_MAX_ROLES);
+  env->spec.n_roles = parl_env_read_names(L, env, "roles", env->spec.roles, PARL_ENV_MAX_ROLES);
   if (env->spec.n_roles == 0) parl_env_refuse(L, "roles", "at least one role is needed");
   if (lua_getfield(L, 1, "styles") == LUA_TNIL) {
     lua_pop(L, 1);
     return;
   }
   if (!lua_istable(L, -1)) parl_env_refuse(L, "styles", "must be a list of names");
-  env->spec.n_styles = read_names(L, env, "styles", env->spec.styles, PARL_ENV_MAX_STYLES);
+  env->spec.n_styles = parl_env_read_names(L, env, "styles", env->spec.styles, PARL_ENV_MAX_STYLES);
 }
 
 static void read_limits_field(lua_State *L, parl_env *env) {
@@ -309,6 +265,24 @@ static void keep_texts(lua_State *L, parl_env *env) {
   }
 }
 
+/* params and presets; then the values asked for, since `families` may depend on them. */
+static void read_settings(lua_State *L, parl_env *env) {
+  if (lua_getfield(L, 1, "params") == LUA_TTABLE)
+    parl_env_read_params(L, env);
+  else if (!lua_isnil(L, -1))
+    parl_env_refuse(L, "params", "must be a table");
+  lua_settop(L, 1);
+  if (lua_getfield(L, 1, "presets") == LUA_TTABLE)
+    parl_env_read_presets(L, env);
+  else if (!lua_isnil(L, -1))
+    parl_env_refuse(L, "presets", "must be a table");
+  lua_settop(L, 1);
+  env->wanted_status = parl_env_apply_params(env);
+  if (env->wanted_status == PARL_STATUS_OK) return;
+  parl_text_append(&env->wanted_error, parl_error_text());
+  parl_env_refuse(L, "params", "%s", parl_text_get(&env->wanted_error));
+}
+
 /* parl.env{...}. Upvalue 1: the parl_env. */
 static int declare(lua_State *L) {
   static const char *const keys[] = {
@@ -318,6 +292,7 @@ static int declare(lua_State *L) {
           "name",
       "summary",
       "params",
+      "presets",
       "roles",
       "families",
       "tools",
@@ -327,6 +302,7 @@ static int declare(lua_State *L) {
   parl_env *env = lua_touserdata(L, lua_upvalueindex(1));
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
+  if (env->is_including) return 1;
   luaL_checkstack(L, 40, NULL);
   if (env->declared) parl_env_refuse(L, "parl.env", "a file declares one environment");
   parl_env_check_keys(L, 1, "", keys, sizeof keys / sizeof keys[0]);
@@ -334,13 +310,10 @@ static int declare(lua_State *L) {
   if (!parl_env_is_name(env->spec.name))
     parl_env_refuse(L, "name", "must be made of letters, digits and _");
   env->spec.summary = read_text(L, env, "summary");
-  if (lua_getfield(L, 1, "params") == LUA_TTABLE)
-    parl_env_read_params(L, env);
-  else if (!lua_isnil(L, -1))
-    parl_env_refuse(L, "params", "must be a table");
-  lua_settop(L, 1);
+  read_settings(L, env);
   read_lists(L, env);
-  read_families(L, env);
+  lua_getfield(L, 1, "families");
+  parl_env_read_families(L, env);
   read_tools(L, env);
   read_task(L, env);
   read_limits_field(L, env);
@@ -385,10 +358,12 @@ void parl_env_read_limits(lua_State *L, parl_env *env) {
 }
 
 void parl_env_open(lua_State *L, parl_env *env) {
-  lua_createtable(L, 0, 3);
+  lua_createtable(L, 0, 4);
   lua_pushlightuserdata(L, env);
   lua_pushcclosure(L, declare, 1);
   lua_setfield(L, -2, "env");
+  parl_env_push_include(L, env);
+  lua_setfield(L, -2, "include");
   lua_pushliteral(L, PARL_ENV_CONTRACT_VERSION);
   lua_setfield(L, -2, "VERSION");
   lua_newtable(L);

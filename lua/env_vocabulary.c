@@ -49,7 +49,7 @@ static void hash_names(parl_env *env) {
   parl_hash_finish(&hash, env->spec.vocab_hash);
 }
 
-/* parl.tok.<family>[value], and .<word>. */
+/* parl.tok.<family>[value], and .<word>; an alias is the same table. */
 static void fill_tok(lua_State *L, parl_env *env) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, env->tok);
   for (int i = 0; i < env->spec.n_families; i++) {
@@ -68,6 +68,10 @@ static void fill_tok(lua_State *L, parl_env *env) {
     parl_sandbox_make_strict(L, name);
     parl_freeze_wrap(L, "parl.tok", "tokens follow from `families`");
     lua_setfield(L, -2, f->name);
+  }
+  for (int i = 0; i < env->n_aliases; i++) {
+    lua_getfield(L, -1, env->spec.families[env->aliases[i].family].name);
+    lua_setfield(L, -2, env->aliases[i].name);
   }
   lua_pop(L, 1);
 }
