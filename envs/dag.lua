@@ -325,7 +325,7 @@ end
 -- What a launch of T steps can finish, each open end with all its open ancestors.
 local function launch_for(world, state, roles, steps)
   local calls, covered = {}, state.done
-  for task = world.n, 1, -1 do
+  for task = world.n, 1, -1 do -- open ends come last: what they cover needs no one else
     local cost, r = get_closure_cost(world, roles, state.done, task)
     if covered >> task & 1 == 0 and cost <= steps then
       local group = {}
@@ -451,7 +451,7 @@ return parl.env {
   tools = {
     work = {args = {"node"}, doc = "one step of work on a task", run = work},
   },
-  task = {args = {"node+"}, max = 24},
+  task = {args = {"node+"}, max = 16},
   styles = {"serial", "narrow", "greedy_wide", "oracle", "random"},
   limits = function(params)
     local n = math.max(params.width_min, params.width_max) * params.depth_max
@@ -460,7 +460,7 @@ return parl.env {
       context = 32 + n * (10 + params.slow * (2 + params.effort_max)),
       sub_context = 8 + 3 * n + 3 * sub_steps(params),
       sub_steps = sub_steps(params),
-      max_width = 24,
+      max_width = 16,
       max_agents = 3,
       max_turns = 16 + n * alone,
     }

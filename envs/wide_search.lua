@@ -349,16 +349,29 @@ return parl.env {
   name = "wide_search",
   summary = "fill a table whose rows can be searched in parallel; sources are noisy",
   params = {
-    rows_min = {default = 4, min = 1, max = 64, doc = "least rows of a table"},
-    rows_max = {default = 12, min = 1, max = 64, doc = "most rows of a table"},
+    rows_min = {default = 4, min = 1, max = 128, doc = "least rows of a table"},
+    rows_max = {default = 12, min = 1, max = 128, doc = "most rows of a table"},
     columns = {default = 2, min = 1, max = 4, doc = "most cells of a row"},
     p_fail = {default = 0.2, min = 0.0, max = 0.9, doc = "chance that an attempt finds nothing"},
     p_rumour = {default = 0.1, min = 0.0, max = 0.9, doc = "chance that it finds a wrong value"},
-    width = {default = 0, min = 0, max = 64,
+    width = {default = 0, min = 0, max = 128,
              doc = "sub-agents launched in one turn; 0: 16, or rows_max if that is more"},
   },
+  presets = {
+    easy = {rows_min = 4, rows_max = 6, columns = 1, p_fail = 0.1, p_rumour = 0.0},
+    hard = {rows_min = 12, rows_max = 24, columns = 3, p_fail = 0.3, p_rumour = 0.15},
+    huge = {rows_min = 64, rows_max = 128},
+  },
   roles = {"searcher"},
-  families = {row = 64, count = 4, value = 32, word = {"miss", "unsure", "sure", "full"}},
+  -- A table of more than 64 rows has a larger vocabulary: other models than the usual one.
+  families = function(params)
+    return {
+      row = params.rows_max > 64 and 128 or 64,
+      count = 4,
+      value = 32,
+      word = {"miss", "unsure", "sure", "full"},
+    }
+  end,
   tools = {
     search = {args = {"row"}, doc = "try the row's next open cell once", run = search},
   },
