@@ -71,7 +71,7 @@ typedef struct parl_env_spec {
   parl_env_limits limits;
   int n_tokens;        /* vocabulary size, control tokens included */
   char vocab_hash[65]; /* of all token names in order */
-  bool has_legal;
+  bool has_legal, has_summarize;
 } parl_env_spec;
 
 /* Control tokens, the same in every vocabulary. X(name, text) */
@@ -163,6 +163,10 @@ void parl_env_release(parl_env *env, parl_world world);
 /* The prompt's tokens (without BOS). tokens [max], *n. Fails also if it is longer than max. */
 parl_status parl_env_prompt(parl_env *env, parl_world world, int32_t *tokens, size_t max,
                             size_t *n);
+/* What is worth keeping when the context policy `summary` drops the orchestrator's history: the
+ * tokens of summarize(world, main). Fails also without that callback. */
+parl_status parl_env_summarize(parl_env *env, parl_world world, int32_t *tokens, size_t max,
+                               size_t *n);
 /* Starts a sub-agent for an assign_task call: its handle, and the first message's tokens (without
  * SUB). ordinal is its number in the episode (keys its chance). */
 parl_status parl_env_brief(parl_env *env, parl_world world, const parl_call *task, int role,

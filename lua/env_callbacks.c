@@ -320,6 +320,21 @@ parl_status parl_env_score(parl_env *env, parl_world world, double *r_perf, doub
   return status;
 }
 
+parl_status parl_env_summarize(parl_env *env, parl_world world, int32_t *tokens, size_t max,
+                               size_t *n) {
+  const parl_world_slot *slot = parl_env_get_world(env, world);
+  PARL_REQUIRE(slot != NULL && env->spec.has_summarize && tokens != NULL && n != NULL);
+  const parl_agent_slot *a = &env->agents[slot->main_agent];
+  push_ref(env, CALLBACK(env, summarize));
+  push_ref(env, slot->ref);
+  push_ref(env, a->ref);
+  a->rng->mode = PARL_RNG_FORBIDDEN;
+  const parl_status status = parl_sandbox_call(env->sandbox, 2, 1);
+  a->rng->mode = PARL_RNG_CHANCE;
+  PARL_TRY(status);
+  return parl_env_read_tokens(env, CALLBACK(env, summarize), "summarize", tokens, max, n);
+}
+
 /* A table of the four fields is at the top. */
 static parl_status read_optimum(parl_env *env, parl_env_optimum *out) {
   lua_State *L = env->L;

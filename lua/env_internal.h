@@ -32,7 +32,8 @@ enum {
   X(score, true)              \
   X(optimum, true)            \
   X(family, false)            \
-  X(expert, false)
+  X(expert, false)            \
+  X(summarize, false)
 typedef enum parl_callback {
 #define X(name, required) PARL_CALLBACK_##name,
   PARL_CALLBACK_LIST(X)

@@ -225,6 +225,7 @@ static void read_callbacks(lua_State *L, parl_env *env) {
     lua_pop(L, 1);
   }
   env->spec.has_legal = env->callback[PARL_CALLBACK_legal] != LUA_NOREF;
+  env->spec.has_summarize = env->callback[PARL_CALLBACK_summarize] != LUA_NOREF;
   if ((env->callback[PARL_CALLBACK_expert] != LUA_NOREF) != (env->spec.n_styles > 0))
     parl_env_refuse(L, "expert", "styles and expert come together");
 }

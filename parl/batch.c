@@ -102,3 +102,8 @@ void parl_batch_add(parl_batch *batch, const parl_sequence *sequence, float weig
   batch->n_rows += n;
   batch->n_sequences++;
 }
+
+void parl_batch_add_mains(parl_batch *batch, const parl_trajectory *trajectory, float weight) {
+  for (size_t i = 0; i < trajectory->n_mains; i++)
+    parl_batch_add(batch, &trajectory->mains[i], weight);
+}

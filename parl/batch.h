@@ -31,5 +31,7 @@ void parl_batch_destroy(parl_batch *batch);
 void parl_batch_reset(parl_batch *batch);
 /* Appends a sequence whose every choice weighs `weight`; one without choices is left out. */
 void parl_batch_add(parl_batch *batch, const parl_sequence *sequence, float weight);
+/* Appends every context of an episode's orchestrator. */
+void parl_batch_add_mains(parl_batch *batch, const parl_trajectory *trajectory, float weight);
 
 #endif

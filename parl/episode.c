@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/rng.h"
+#include "parl/context_policy.h"
 #include "parl/critical_steps.h"
 
 enum { PURPOSE_SAMPLE = 101, PURPOSE_RELIABLE = 102 };
@@ -77,12 +78,15 @@ static void overflow(parl_context *c) {
     c->state = PARL_CONTEXT_DONE; /* unfinished */
 }
 
-/* Appends tokens nobody chose; false if the context is full. */
+/* Appends tokens nobody chose, observed in the present turn; false if the context is full. */
 static bool append(parl_context *c, const int32_t *tokens, size_t n) {
   parl_sequence *s = c->sequence;
   if (n > (size_t)(c->limit - s->n_tokens)) return false;
   memcpy(s->tokens + s->n_tokens, tokens, n * sizeof *tokens);
+  for (size_t i = 0; c->is_main && i < n; i++)
+    c->origin[s->n_tokens + (int32_t)i] = (int16_t)-c->episode->facts.turns;
   s->n_tokens += (int32_t)n;
+  c->n_taken += (int32_t)n;
   return true;
 }
 
@@ -102,6 +106,8 @@ static void context_init(const parl_episode_env *ee, parl_context *c, parl_episo
   c->sequence = c->record ? recorded : &c->own;
   c->sequence->n_tokens = 0;
   c->sequence->n_choices = 0;
+  c->n_taken = 0;
+  c->stale = true;
   c->stream = parl_rng_stream(PURPOSE_SAMPLE, (uint64_t)ordinal, 0, 0);
   c->steps = 0;
   c->finished = false;
@@ -142,7 +148,12 @@ static int32_t only_token(const uint64_t *mask) {
 static parl_status start_next_turn(const parl_episode_env *ee, parl_context *c) {
   parl_grammar_next_turn(&c->grammar);
   c->state = PARL_CONTEXT_RUNNING;
-  if (c->is_main && c->episode->facts.turns >= ee->spec->limits.max_turns)
+  if (!c->is_main) return PARL_STATUS_OK;
+  bool fits;
+  PARL_TRY(parl_context_policy_apply(ee, c, &fits));
+  if (!fits)
+    end_main(c->episode, PARL_END_CONTEXT);
+  else if (c->episode->facts.turns >= ee->spec->limits.max_turns)
     end_main(c->episode, PARL_END_TURNS);
   return PARL_STATUS_OK;
 }
@@ -278,7 +289,9 @@ static parl_status take(const parl_episode_env *ee, parl_context *c, int32_t tok
     memcpy(s->masks + k * (size_t)ee->n_words, c->mask, sizeof c->mask[0] * (size_t)ee->n_words);
   }
   if (choice && c->is_main) c->episode->facts.tokens++;
+  if (c->is_main) c->origin[s->n_tokens] = (int16_t)(c->episode->facts.turns + 1);
   s->tokens[s->n_tokens++] = token;
+  c->n_taken++;
   bool turn_done = false;
   const parl_status status = parl_grammar_feed(&c->grammar, token, &turn_done);
   if (status == PARL_STATUS_EINVAL && !ee->config->episode.mask) return execute_malformed(ee, c);
@@ -341,6 +354,7 @@ parl_status parl_episode_start(const parl_episode_env *ee, parl_episode *ep, par
   job->out->task_seed = job->task_seed;
   job->out->episode_seed = job->episode_seed;
   job->out->n_subs = 0;
+  job->out->n_mains = job->out->max_mains > 0;
   parl_agent agent;
   PARL_TRY(parl_env_reset(ee->env, job->task_seed, job->episode_seed, &ep->world, &agent));
   parl_env_optimum optimum;
@@ -354,7 +368,7 @@ parl_status parl_episode_start(const parl_episode_env *ee, parl_episode *ep, par
   bool changed;
   PARL_TRY(rescore(ee, ep, &changed));
   ep->facts.last_gain_steps = 0;
-  context_init(ee, main, ep, true, 0, agent, &job->out->main);
+  context_init(ee, main, ep, true, 0, agent, job->out->max_mains > 0 ? &job->out->mains[0] : NULL);
   main->style = job->style;
   main->temperature = job->temperature;
   size_t n;

@@ -36,9 +36,12 @@ typedef struct parl_context {
   parl_agent agent;
   parl_grammar grammar;
   int32_t decoder_slot;
-  int32_t n_fed;           /* tokens the decoder has */
-  int32_t limit;           /* tokens the context holds */
-  parl_sequence own;       /* tokens of a context that is not recorded */
+  int32_t n_fed;     /* tokens the decoder has */
+  int32_t limit;     /* tokens the context holds */
+  int32_t n_taken;   /* tokens ever appended, those a rewrite dropped included */
+  int16_t *origin;   /* [limit] of each token: 0 prompt, t > 0 written in turn t, -t observed */
+  bool stale;        /* rewritten: the decoder's slot must be emptied */
+  parl_sequence own; /* tokens of a context that is not recorded */
   parl_sequence *sequence; /* own, or the trajectory's */
   bool record;             /* choices are written down */
   uint64_t mask[PARL_MASK_MAX_WORDS];

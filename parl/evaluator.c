@@ -103,7 +103,7 @@ static parl_status create(const parl_evaluation_def *def, evaluation *e) {
   e->n = def->n_tasks;
   e->jobs = calloc(e->n, sizeof *e->jobs);
   if (e->jobs == NULL) return parl_fail(PARL_STATUS_ENOMEM, "evaluation: no memory");
-  PARL_TRY(parl_trajectories_create(e->n, 0, 0, 0, 1, &e->set));
+  PARL_TRY(parl_trajectories_create(&(parl_trajectories_def){.n = e->n}, &e->set));
   return parl_rollout_create(
       &(parl_rollout_def){.env_path = parl_recipe_get_env_path(def->host->recipe),
                           .env_params = parl_recipe_get_env_params(def->host->recipe),

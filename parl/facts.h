@@ -46,6 +46,7 @@ const char *parl_end_text(parl_end end);
   X(duplicates, "sub-agents", "assignments whose whole task was assigned before in the episode") \
   X(empty_finishes, "sub-agents", "finished sub-agents that did nothing: 0 steps")               \
   X(tokens, "tokens", "tokens the orchestrator sampled")                                         \
+  X(rewrites, "times", "the context policy rewrote the orchestrator's context")                  \
   X(context, "tokens", "length of the orchestrator's context at the end")
 typedef struct parl_facts {
 #define X(name, unit, meaning) double name;

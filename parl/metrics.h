@@ -44,6 +44,7 @@
   X(duplicate_rate, episode, "1", "assignments whose task was assigned before / assigned")         \
   X(tokens, episode, "tokens", "mean tokens the orchestrator chose")                               \
   X(context, episode, "tokens", "mean length of the orchestrator's context")                       \
+  X(rewrites, episode, "times", "mean rewrites of the context by the context policy")              \
   X(end_finish, end, "1", "share of episodes ended by finish")                                     \
   X(end_budget, end, "1", "share ended by the budget")                                             \
   X(end_context, end, "1", "share ended by a full context")                                        \

@@ -7,6 +7,7 @@
 
 #include "core/file.h"
 #include "lua/recipe.h"
+#include "parl/context_policy.h"
 
 #define SECTION_TYPE_ parl_run_section_config
 PARL_CONFIG_SECTION(parl_run_section, "run", "where and how a run runs", PARL_RUN_FIELDS);
@@ -367,6 +368,10 @@ parl_status parl_recipe_check_env(const parl_run_config *config, const parl_env_
     return parl_fail(PARL_STATUS_EINVAL,
                      "model.max_context = %lld tokens, but %s lets a context grow to %d",
                      (long long)config->model.max_context, spec->path, longest);
+  if (config->episode.context_policy == PARL_CONTEXT_POLICY_SUMMARY && !spec->has_summarize)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "episode.context_policy = \"summary\": %s has no callback `summarize`",
+                     spec->path);
   if (config->agents.style[0] != '\0')
     PARL_TRY(check_style(spec, "agents.style", config->agents.style));
   char list[PARL_CONFIG_TEXT_BYTES];

@@ -38,6 +38,9 @@
   CHOICE(budget_counts, critical, "critical|total", "steps that the budget counts")              \
   FLAG(legal, 1, "add the environment's `legal` to the grammar mask")                            \
   FLAG(mask, 1, "mask tokens that the grammar does not allow; off: malformed calls cost a step") \
+  CHOICE(context_policy, none, "none|hide_tool_result|summary|discard_all",                      \
+         "what happens when the orchestrator's context fills up; none: overflow is a failure")   \
+  REAL(context_threshold, 0.8, 0.1, 1.0, "of the limit", "fill at which the policy acts")        \
   INT(max_direct, 1, 1, 64, "calls", "direct calls in one orchestrator turn")
 
 #define PARL_AGENTS_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                   \
@@ -117,7 +120,8 @@ typedef struct parl_recipe parl_recipe;
  * and range or the nearest key. */
 parl_status parl_recipe_load(const char *path, const char *const *overrides, size_t n_overrides,
                              const char *datadir, parl_recipe **out);
-/* A recipe of defaults around one environment script, with overrides: to look at an environment without a recipe. Fails: as load. */
+/* A recipe of defaults around one environment script, with overrides: to look at an environment
+ * without a recipe. Fails: as load. */
 parl_status parl_recipe_load_env(const char *path, const char *const *overrides, size_t n_overrides,
                                  const char *datadir, parl_recipe **out);
 void parl_recipe_destroy(parl_recipe *recipe);

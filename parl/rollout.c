@@ -62,6 +62,7 @@ static parl_status pool_init(shard *sh, pool *p, const parl_model *model, size_t
     c->decoder_slot = (int32_t)i;
     c->own.capacity = limit;
     PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)limit, &c->own.tokens));
+    PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)limit, &c->origin));
   }
   if (model == NULL) return PARL_STATUS_OK;
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)MAX_ROWS, &p->rows));
@@ -175,10 +176,6 @@ static parl_context *find_free(pool *p) {
   return NULL;
 }
 
-static void reset_slot(pool *p, const parl_context *c) {
-  if (p->decoder != NULL) parl_decoder_reset(p->decoder, c->decoder_slot);
-}
-
 /* Fills free slots with jobs. An episode's context has the episode's number. */
 static parl_status start_episodes(parl_rollout *r, shard *sh) {
   for (size_t i = 0; i < sh->n_episodes; i++) {
@@ -187,7 +184,6 @@ static parl_status start_episodes(parl_rollout *r, shard *sh) {
     const size_t job = atomic_fetch_add(&r->next_job, 1);
     if (job >= r->n_jobs) break;
     ep->world = -1;
-    reset_slot(&sh->mains, &sh->mains.contexts[i]);
     PARL_TRY(judge(sh, ep, parl_episode_start(&sh->ee, ep, &sh->mains.contexts[i], &r->jobs[job])));
   }
   return PARL_STATUS_OK;
@@ -207,7 +203,6 @@ static parl_status settle(shard *sh, bool *progress) {
       parl_context *c = find_free(&sh->subs);
       if (c == NULL) return PARL_STATUS_OK;
       *progress = true;
-      reset_slot(&sh->subs, c);
       c->episode = ep;
       PARL_TRY(judge(sh, ep, parl_episode_start_sub(&sh->ee, ep, c)));
       if (c->state != PARL_CONTEXT_DONE) continue;
@@ -228,6 +223,8 @@ static size_t queue_rows(pool *p, size_t max_rows, size_t *n_choosers) {
   for (size_t i = 0; i < p->n && n < max_rows; i++) {
     parl_context *c = &p->contexts[i];
     if (c->state != PARL_CONTEXT_CHOOSE) continue;
+    if (c->stale) parl_decoder_reset(p->decoder, c->decoder_slot);
+    c->stale = false;
     while (c->n_fed < c->sequence->n_tokens && n < max_rows) {
       const int32_t token = c->sequence->tokens[c->n_fed++];
       const bool last = c->n_fed == c->sequence->n_tokens;
@@ -240,7 +237,7 @@ static size_t queue_rows(pool *p, size_t max_rows, size_t *n_choosers) {
 
 static parl_status choose(shard *sh, const parl_model *model, parl_context *c, float *logits) {
   const parl_job *job = c->episode->job;
-  const double u = parl_rng_uniform(job->episode_seed, c->stream, (uint64_t)c->sequence->n_tokens);
+  const double u = parl_rng_uniform(job->episode_seed, c->stream, (uint64_t)c->n_taken);
   const parl_sample sample =
       parl_sampler_draw(parl_model_get_backend(model), logits, parl_model_get_vocab_size(model),
                         c->mask, c->temperature, u);

@@ -22,29 +22,31 @@ static parl_status take_sequence(parl_arena *arena, int32_t capacity, int32_t n_
   return PARL_ARENA_TAKE(arena, n * (size_t)n_words, &out->masks);
 }
 
-static parl_status fill(parl_trajectories *set, int32_t context, size_t max_subs,
-                        int32_t sub_context, int32_t n_words) {
+static parl_status take_sequences(parl_arena *arena, size_t n, int32_t capacity, int32_t n_words,
+                                  parl_sequence **out) {
+  if (n == 0) return PARL_STATUS_OK;
+  PARL_TRY(PARL_ARENA_TAKE(arena, n, out));
+  for (size_t i = 0; i < n; i++) PARL_TRY(take_sequence(arena, capacity, n_words, &(*out)[i]));
+  return PARL_STATUS_OK;
+}
+
+static parl_status fill(parl_trajectories *set, const parl_trajectories_def *def) {
   for (size_t i = 0; i < set->n; i++) {
     parl_trajectory *t = &set->items[i];
-    *t = (parl_trajectory){.max_subs = max_subs};
-    PARL_TRY(take_sequence(&set->arena, context, n_words, &t->main));
-    if (max_subs == 0) continue;
-    PARL_TRY(PARL_ARENA_TAKE(&set->arena, max_subs, &t->subs));
-    for (size_t s = 0; s < max_subs; s++)
-      PARL_TRY(take_sequence(&set->arena, sub_context, n_words, &t->subs[s]));
+    *t = (parl_trajectory){.max_mains = def->max_mains, .max_subs = def->max_subs};
+    PARL_TRY(take_sequences(&set->arena, def->max_mains, def->context, def->n_words, &t->mains));
+    PARL_TRY(take_sequences(&set->arena, def->max_subs, def->sub_context, def->n_words, &t->subs));
   }
   return PARL_STATUS_OK;
 }
 
-parl_status parl_trajectories_create(size_t n, int32_t context, size_t max_subs,
-                                     int32_t sub_context, int32_t n_words,
-                                     parl_trajectories **out) {
+parl_status parl_trajectories_create(const parl_trajectories_def *def, parl_trajectories **out) {
   parl_trajectories *set = calloc(1, sizeof *set);
   if (set == NULL) return parl_fail(PARL_STATUS_ENOMEM, "trajectories: no memory");
   parl_arena_init(&set->arena, (size_t)1 << 20);
-  set->n = n;
-  parl_status s = PARL_ARENA_TAKE(&set->arena, n, &set->items);
-  if (s == PARL_STATUS_OK) s = fill(set, context, max_subs, sub_context, n_words);
+  set->n = def->n;
+  parl_status s = PARL_ARENA_TAKE(&set->arena, def->n, &set->items);
+  if (s == PARL_STATUS_OK) s = fill(set, def);
   if (s != PARL_STATUS_OK) {
     parl_trajectories_destroy(set);
     return s;

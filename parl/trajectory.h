@@ -31,18 +31,27 @@ typedef struct parl_trajectory {
   char family[PARL_FAMILY_BYTES]; /* task kind, "" if the environment has one */
   bool failed;                    /* the environment broke: facts are not to be used */
   parl_facts facts;
-  parl_sequence main; /* capacity 0: not recorded */
+  size_t n_mains, max_mains;
+  parl_sequence
+      *mains; /* [max_mains] the orchestrator's context; one more each time it is rewritten
+                           by a context policy. max_mains 0: not recorded */
   size_t n_subs, max_subs;
   parl_sequence *subs; /* [max_subs] contexts of sub-agents, recorded for imitation only */
 } parl_trajectory;
 
 typedef struct parl_trajectories parl_trajectories;
 
-/* n trajectories whose orchestrator contexts hold `context` tokens and whose first max_subs
- * sub-agents' hold sub_context (0: not recorded). n_words: words of a mask. Everything is
- * allocated here. Fails: ENOMEM. */
-parl_status parl_trajectories_create(size_t n, int32_t context, size_t max_subs,
-                                     int32_t sub_context, int32_t n_words, parl_trajectories **out);
+typedef struct parl_trajectories_def {
+  size_t n;            /* trajectories */
+  size_t max_mains;    /* recorded contexts of the orchestrator; 0: none */
+  int32_t context;     /* tokens each of them holds */
+  size_t max_subs;     /* recorded sub-agents, the first of an episode; 0: none */
+  int32_t sub_context; /* tokens each of them holds */
+  int32_t n_words;     /* 64-bit words of a mask */
+} parl_trajectories_def;
+
+/* Everything is allocated here. Fails: ENOMEM. */
+parl_status parl_trajectories_create(const parl_trajectories_def *def, parl_trajectories **out);
 void parl_trajectories_destroy(parl_trajectories *set);
 size_t parl_trajectories_get_count(const parl_trajectories *set);
 parl_trajectory *parl_trajectories_get(parl_trajectories *set, size_t i);

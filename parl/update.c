@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "parl/context_policy.h"
 #include "parl/seeds.h"
 #include "parl/trainer_internal.h"
 
@@ -20,8 +21,12 @@ static parl_status allocate(parl_trainer *t, const parl_env_spec *spec) {
   t->advantage = calloc(t->n, sizeof *t->advantage);
   if (!t->jobs || !t->terms || !t->kept || !t->advantage)
     return parl_fail(PARL_STATUS_ENOMEM, "trainer: no memory for %zu episodes", t->n);
-  return parl_trajectories_create(t->n, spec->limits.context, 0, 0, (spec->n_tokens + 63) / 64,
-                                  &t->set);
+  return parl_trajectories_create(
+      &(parl_trajectories_def){.n = t->n,
+                               .max_mains = parl_episode_max_mains(&t->config->episode),
+                               .context = spec->limits.context,
+                               .n_words = (spec->n_tokens + 63) / 64},
+      &t->set);
 }
 
 parl_status parl_trainer_prepare(parl_trainer *t) {
@@ -41,17 +46,18 @@ parl_status parl_trainer_prepare(parl_trainer *t) {
                           .n_slots = (size_t)c->train.slots < t->n ? (size_t)c->train.slots : t->n,
                           .workers = t->workers},
       &t->rollout));
-  return parl_learner_create(&(parl_learner_def){.model = t->model,
-                                                 .workers = t->workers,
-                                                 .optimizer = &c->optimizer,
-                                                 .objective = &c->objective,
-                                                 .accumulators = (size_t)c->train.accumulators,
-                                                 .slice_rows = (size_t)c->train.slice_rows,
-                                                 .max_sequences = t->n,
-                                                 .longest = (size_t)spec->limits.context,
-                                                 .n_words = (size_t)(spec->n_tokens + 63) / 64,
-                                                 .temperature = c->train.temperature},
-                             &t->learner);
+  return parl_learner_create(
+      &(parl_learner_def){.model = t->model,
+                          .workers = t->workers,
+                          .optimizer = &c->optimizer,
+                          .objective = &c->objective,
+                          .accumulators = (size_t)c->train.accumulators,
+                          .slice_rows = (size_t)c->train.slice_rows,
+                          .max_sequences = t->n * parl_episode_max_mains(&c->episode),
+                          .longest = (size_t)spec->limits.context,
+                          .n_words = (size_t)(spec->n_tokens + 63) / 64,
+                          .temperature = c->train.temperature},
+      &t->learner);
 }
 
 static parl_status roll_out(parl_trainer *t) {
@@ -140,6 +146,7 @@ static void measure_episodes(parl_trainer *t, size_t n) {
     m->max_width += share * f->max_width;
     m->tokens += share * f->tokens;
     m->context += share * f->context;
+    m->rewrites += share * f->rewrites;
     measure_end(m, f->end, share);
     assigned += f->assigned;
     finished += f->finished;
@@ -193,7 +200,7 @@ static parl_status learn(parl_trainer *t, size_t n) {
     parl_batch_reset(batch);
     /* Strided, so that a minibatch holds rollouts of every group. */
     for (size_t i = b; i < n; i += M)
-      parl_batch_add(batch, &t->jobs[t->kept[i]].out->main, (float)t->advantage[i]);
+      parl_batch_add_mains(batch, t->jobs[t->kept[i]].out, (float)t->advantage[i]);
     parl_learner_info info;
     PARL_TRY(parl_learner_step(t->learner, &info));
     measure_step(&t->metrics, &info, b == 0, (double)M);

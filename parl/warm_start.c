@@ -8,6 +8,7 @@
 
 #include "core/file.h"
 #include "engine/checkpoint.h"
+#include "parl/context_policy.h"
 #include "parl/learner.h"
 #include "parl/reward.h"
 #include "parl/rollout.h"
@@ -110,8 +111,15 @@ static parl_status imitation_init(imitation *im, const parl_run_config *config, 
   PARL_TRY(parse_mixture(config->warm.mix, spec, &im->mix));
   const size_t max_subs = (size_t)spec->limits.max_width;
   const int32_t n_words = (spec->n_tokens + 63) / 64;
-  PARL_TRY(parl_trajectories_create(n, spec->limits.context, max_subs, spec->limits.sub_context,
-                                    n_words, &im->trajectories));
+  const size_t max_mains = parl_episode_max_mains(&config->episode);
+  PARL_TRY(
+      parl_trajectories_create(&(parl_trajectories_def){.n = n,
+                                                        .max_mains = max_mains,
+                                                        .context = spec->limits.context,
+                                                        .max_subs = max_subs,
+                                                        .sub_context = spec->limits.sub_context,
+                                                        .n_words = n_words},
+                               &im->trajectories));
   im->jobs = calloc(n, sizeof *im->jobs);
   if (im->jobs == NULL) return parl_fail(PARL_STATUS_ENOMEM, "warm start: no memory");
   const int longest = spec->limits.context > spec->limits.sub_context ? spec->limits.context
@@ -123,7 +131,7 @@ static parl_status imitation_init(imitation *im, const parl_run_config *config, 
                                                  .optimizer = &optimizer,
                                                  .accumulators = WARM_ACCUMULATORS,
                                                  .slice_rows = WARM_SLICE_ROWS,
-                                                 .max_sequences = n * (1 + max_subs),
+                                                 .max_sequences = n * (max_mains + max_subs),
                                                  .longest = (size_t)longest,
                                                  .n_words = (size_t)n_words,
                                                  .temperature = 1.0},
@@ -152,7 +160,7 @@ static parl_status imitation_step(imitation *im, int64_t step) {
   for (size_t i = 0; i < n; i++) {
     const parl_trajectory *t = im->jobs[i].out;
     if (t->failed) continue;
-    parl_batch_add(batch, &t->main, 1.0f);
+    parl_batch_add_mains(batch, t, 1.0f);
     for (size_t k = 0; k < t->n_subs; k++) parl_batch_add(batch, &t->subs[k], 1.0f);
   }
   parl_learner_info info;
@@ -353,7 +361,7 @@ parl_status parl_forecast_make(const parl_host *host, const parl_run_config *con
                             .n_slots = (size_t)config->train.slots,
                             .workers = workers},
         &rollout);
-  if (s == PARL_STATUS_OK) s = parl_trajectories_create(n, 0, 0, 0, 1, &set);
+  if (s == PARL_STATUS_OK) s = parl_trajectories_create(&(parl_trajectories_def){.n = n}, &set);
   if (s == PARL_STATUS_OK) s = parl_reward_create(&config->reward, &reward);
   if (s == PARL_STATUS_OK) s = probe(config, rollout, jobs, set, reward, out);
   parl_reward_destroy(reward);

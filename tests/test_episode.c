@@ -1,5 +1,6 @@
 /* tests/test_episode.c - episodes worked by hand: steps, budget, facts, isolation of results
  * from slots. */
+#include "parl/context_policy.h"
 #include "tests/rollout_support.h"
 
 typedef struct fixture {
@@ -13,7 +14,10 @@ static void open_fixture(fixture *f, size_t n, const char *params, const parl_mo
                          const parl_model *subs, size_t threads, size_t slots) {
   parl_json *json = params ? count_params(params) : NULL;
   assert_ok(parl_workers_create(threads, &f->workers));
-  assert_ok(parl_trajectories_create(n, 96, 8, 48, 1, &f->set));
+  assert_ok(parl_trajectories_create(
+      &(parl_trajectories_def){
+          .n = n, .max_mains = 16, .context = 96, .max_subs = 8, .sub_context = 48, .n_words = 1},
+      &f->set));
   assert_ok(parl_rollout_create(&(parl_rollout_def){.env_path = COUNT_ENV,
                                                     .env_params = json,
                                                     .config = &f->config,
@@ -131,9 +135,9 @@ static void test_recorded_sequences(void **state) {
   play(&f, "hand");
   const parl_trajectory *t = parl_trajectories_get(f.set, 0);
   assert_int_equal(t->n_subs, 3);
-  assert_int_equal(t->main.tokens[0], PARL_TOKEN_BOS);
+  assert_int_equal(t->mains[0].tokens[0], PARL_TOKEN_BOS);
   assert_int_equal(t->subs[1].tokens[0], PARL_TOKEN_SUB);
-  const parl_sequence *s = &t->main;
+  const parl_sequence *s = &t->mains[0];
   assert_true(s->n_choices > 0);
   for (int k = 0; k < s->n_choices; k++) {
     const int32_t token = s->tokens[s->at[k]];
@@ -165,10 +169,10 @@ static uint64_t play_many(size_t threads, size_t slots, uint64_t seed) {
     uint32_t bits;
     hash = parl_rng_stream(hash, (uint64_t)t->facts.total_steps, (uint64_t)t->facts.end,
                            (uint64_t)t->facts.assigned);
-    for (int k = 0; k < t->main.n_tokens; k++)
-      hash = parl_rng_stream(hash, (uint64_t)t->main.tokens[k], 0, 0);
-    for (int k = 0; k < t->main.n_choices; k++) {
-      memcpy(&bits, &t->main.logp[k], sizeof bits);
+    for (int k = 0; k < t->mains[0].n_tokens; k++)
+      hash = parl_rng_stream(hash, (uint64_t)t->mains[0].tokens[k], 0, 0);
+    for (int k = 0; k < t->mains[0].n_choices; k++) {
+      memcpy(&bits, &t->mains[0].logp[k], sizeof bits);
       hash = parl_rng_stream(hash, bits, 0, 0);
     }
   }
@@ -208,6 +212,57 @@ static void test_a_failing_script_stops_or_is_skipped(void **state) {
   close_fixture(&f);
 }
 
+/* The serial expert on n = 8 writes work(k) and reads one token, 36 times: 3 + 36 * 3 tokens
+ * with <bos>, the prompt and finish, more than the 96 the context holds. */
+static parl_facts play_policy(int policy, parl_trajectory **out, fixture *f) {
+  f->config = count_config();
+  f->config.episode.context_policy = policy;
+  f->config.episode.context_threshold = 0.5;
+  open_fixture(f, 1, "{\"n\":8}", NULL, NULL, 1, 1);
+  const parl_facts facts = *play(f, "serial");
+  *out = parl_trajectories_get(f->set, 0);
+  return facts;
+}
+
+static void test_context_policies(void **state) {
+  (void)state;
+  fixture f = {0};
+  parl_trajectory *t;
+  parl_facts facts = play_policy(0, &t, &f);
+  assert_int_equal(facts.end, PARL_END_CONTEXT);
+  assert_close(facts.r_perf, 0, 0);
+  assert_int_equal(t->n_mains, 1);
+  close_fixture(&f);
+
+  facts = play_policy(PARL_CONTEXT_POLICY_DISCARD_ALL, &t, &f);
+  assert_int_equal(facts.end, PARL_END_FINISH);
+  assert_close(facts.r_perf, 1, 0);
+  assert_true(facts.rewrites >= 2);
+  assert_int_equal(t->n_mains, 1 + (int)facts.rewrites);
+  /* Only <bos> and the prompt come back, then the next call. */
+  assert_int_equal(t->mains[1].tokens[0], PARL_TOKEN_BOS);
+  assert_int_equal(t->mains[1].tokens[1], t->mains[0].tokens[1]);
+  assert_true(t->mains[1].n_choices > 0 && t->mains[1].at[0] >= 2 && t->mains[1].at[0] <= 3);
+  close_fixture(&f);
+
+  facts = play_policy(PARL_CONTEXT_POLICY_SUMMARY, &t, &f);
+  assert_close(facts.r_perf, 1, 0);
+  /* 48 tokens hold 15 calls and a bit: 1 + 2 + 3 + 4 + 5 steps did numbers 1 to 5. */
+  const parl_sequence *s = &t->mains[1];
+  for (int k = 0; k < 5; k++) assert_int_equal(s->tokens[2 + k], s->tokens[1] - 8 + 1 + k);
+  close_fixture(&f);
+
+  facts = play_policy(PARL_CONTEXT_POLICY_HIDE_TOOL_RESULT, &t, &f);
+  /* Of three tokens a call two stay: 32 + 1 of 48 come back, so it goes on a while, then is
+   * full. */
+  assert_true(facts.rewrites >= 1);
+  assert_int_equal(facts.end, PARL_END_CONTEXT);
+  assert_true(t->mains[1].tokens[2] == t->mains[0].tokens[2] &&
+              t->mains[1].tokens[3] == t->mains[0].tokens[3] &&
+              t->mains[1].tokens[4] == t->mains[0].tokens[5]); /* the observation between is gone */
+  close_fixture(&f);
+}
+
 /* Without the grammar's mask a random policy writes malformed calls: each costs a step, none
  * ends the run. */
 static void test_malformed_calls_cost_steps(void **state) {
@@ -223,7 +278,7 @@ static void test_malformed_calls_cost_steps(void **state) {
   assert_ok(parl_rollout_run(f.rollout, jobs, 8, NULL));
   int invalid = 0;
   for (size_t i = 0; i < 8; i++) {
-    const parl_sequence *s = &jobs[i].out->main;
+    const parl_sequence *s = &jobs[i].out->mains[0];
     assert_true(jobs[i].out->facts.critical_steps <= 6);
     for (int k = 0; k < s->n_tokens; k++) invalid += s->tokens[k] == PARL_TOKEN_INVALID;
   }
@@ -242,6 +297,7 @@ int main(void) {
       cmocka_unit_test(test_recorded_sequences),
       cmocka_unit_test(test_outcome_depends_on_neither_threads_nor_slots),
       cmocka_unit_test(test_a_failing_script_stops_or_is_skipped),
+      cmocka_unit_test(test_context_policies),
       cmocka_unit_test(test_malformed_calls_cost_steps),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,10 +13,12 @@ typedef struct sequences {
 /* Sequences of unequal length whose choices are every third token, with masks of a few allowed
  * tokens. */
 static void make_sequences(sequences *q) {
-  assert_ok(parl_trajectories_create(N_SEQS, LONGEST, 0, 0, 1, &q->set));
+  assert_ok(parl_trajectories_create(
+      &(parl_trajectories_def){.n = N_SEQS, .max_mains = 1, .context = LONGEST, .n_words = 1},
+      &q->set));
   parl_rng_cursor rng = {7, 0, 0};
   for (int i = 0; i < N_SEQS; i++) {
-    parl_sequence *s = q->s[i] = &parl_trajectories_get(q->set, (size_t)i)->main;
+    parl_sequence *s = q->s[i] = &parl_trajectories_get(q->set, (size_t)i)->mains[0];
     s->n_tokens = LONGEST - i;
     for (int t = 0; t < s->n_tokens; t++) s->tokens[t] = (int32_t)parl_rng_next_below(&rng, V);
     s->tokens[0] = i; /* no two sequences look alike, so that all can be known by heart */

@@ -96,6 +96,14 @@ return parl.env {
     end
     return n / world.n, { success = n == world.n and 1 or 0 }
   end,
+  -- The numbers that are done, as one token each.
+  summarize = function(world, main)
+    local tokens = {}
+    for k = 1, world.n do
+      if main.state.done[k] then tokens[#tokens + 1] = parl.tok.number[k] end
+    end
+    return tokens
+  end,
   optimum = function(world)
     local serial = world.n * (world.n + 1) // 2
     return { critical = math.min(serial, 2 + world.n), serial = serial, r_perf = 1 }
