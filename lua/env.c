@@ -94,6 +94,7 @@ static parl_status build(parl_env *env, const char *path, const parl_json *param
   if (options && options->memory_bytes > 0) def.memory_bytes = options->memory_bytes;
   if (options && options->callback_s > 0) def.call_s = options->callback_s;
   if (options) def.instructions = options->instructions;
+  if (options) def.stop = options->stop;
   PARL_TRY(keep_path(env, path));
   PARL_TRY(parl_sandbox_create(&def, &env->sandbox));
   env->L = parl_sandbox_get_state(env->sandbox);

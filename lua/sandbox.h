@@ -11,6 +11,7 @@
 #ifndef PARL_LUA_SANDBOX_H
 #define PARL_LUA_SANDBOX_H
 #include <lua.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,8 @@ typedef struct parl_sandbox_def {
   size_t memory_bytes;  /* cap of the state, >= 64 KiB */
   double call_s;        /* wall-clock limit of one call, seconds, > 0 */
   int64_t instructions; /* limit of one call in VM instructions; 0: none. Slows scripts ~2x */
+  /* Once it is not zero, a running call ends within 0.1 s with ESTOPPED. May be NULL. */
+  volatile const sig_atomic_t *stop;
 } parl_sandbox_def;
 
 /* 256 MiB, 5 s, no instruction limit. */

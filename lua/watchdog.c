@@ -12,6 +12,9 @@
 static _Thread_local parl_watchdog *volatile running;
 static _Thread_local pid_t own_thread_id;
 
+/* Between two looks where someone may ask to stop: two of them are less than 0.1 s. */
+static const double STOP_TICK_S = 0.03;
+
 static void arm(parl_watchdog *w) {
   lua_sethook(w->L, w->hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
 }
@@ -80,6 +83,7 @@ static void *monitor_main(void *argument) {
   parl_watchdog *w = argument;
   double tick_s = w->limit_s / 8;
   if (tick_s > 0.1) tick_s = 0.1;
+  if (tick_s > STOP_TICK_S && w->stop != NULL) tick_s = STOP_TICK_S;
   if (tick_s < 1e-3) tick_s = 1e-3;
   uint64_t seen = 0;
   struct timespec since = get_now();
@@ -99,6 +103,8 @@ static void *monitor_main(void *argument) {
       n_idle = 0;
     } else if (seconds_since(since) >= w->limit_s) {
       stop_entry(w, entry, PARL_STOP_TIME);
+    } else if (w->stop != NULL && *w->stop != 0) {
+      stop_entry(w, entry, PARL_STOP_REQUEST); /* it has lasted for a tick at least */
     }
     const struct timespec until = add_seconds(get_now(), tick_s);
     pthread_cond_timedwait(&w->wake, &w->mutex, &until);
@@ -126,7 +132,8 @@ static int start_monitor(parl_watchdog *w) {
   return rc;
 }
 
-parl_status parl_watchdog_init(parl_watchdog *w, lua_State *L, lua_Hook hook, double limit_s) {
+parl_status parl_watchdog_init(parl_watchdog *w, lua_State *L, lua_Hook hook, double limit_s,
+                               volatile const sig_atomic_t *stop) {
   PARL_REQUIRE(limit_s > 0 && limit_s <= 86400);
   memset(w, 0, sizeof *w);
   PARL_TRY(install_handler());
@@ -134,6 +141,7 @@ parl_status parl_watchdog_init(parl_watchdog *w, lua_State *L, lua_Hook hook, do
   w->L = L;
   w->hook = hook;
   w->limit_s = limit_s;
+  w->stop = stop;
   pthread_mutex_init(&w->mutex, NULL);
   pthread_condattr_t monotonic;
   pthread_condattr_init(&monotonic);

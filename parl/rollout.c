@@ -77,6 +77,7 @@ static parl_status shard_init(shard *sh, const parl_rollout_def *def, const parl
       .memory_bytes = (size_t)(config->env.memory_mib * 1048576.0),
       .callback_s = config->env.callback_s,
       .instructions = config->env.instructions,
+      .stop = def->stop,
   };
   PARL_TRY(parl_env_create(def->env_path, def->env_params, &options, &sh->env));
   const parl_env_spec *spec = parl_env_get_spec(sh->env);

@@ -39,6 +39,7 @@ parl_status parl_trainer_prepare(parl_trainer *t) {
   PARL_TRY(parl_rollout_create(
       &(parl_rollout_def){.env_path = parl_recipe_get_env_path(t->host->recipe),
                           .env_params = parl_recipe_get_env_params(t->host->recipe),
+                          .stop = t->host->stop,
                           .config = c,
                           .policy = t->model,
                           .sub_policy = t->sub_policy,

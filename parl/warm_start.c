@@ -102,6 +102,7 @@ static parl_status imitation_init(imitation *im, const parl_run_config *config, 
   PARL_TRY(parl_rollout_create(
       &(parl_rollout_def){.env_path = parl_recipe_get_env_path(im->host->recipe),
                           .env_params = parl_recipe_get_env_params(im->host->recipe),
+                          .stop = im->host->stop,
                           .config = &demo,
                           .reliability = 1.0,
                           .n_slots = n < 64 ? n : 64,
@@ -354,6 +355,7 @@ parl_status parl_forecast_make(const parl_host *host, const parl_run_config *con
     s = parl_rollout_create(
         &(parl_rollout_def){.env_path = parl_recipe_get_env_path(host->recipe),
                             .env_params = parl_recipe_get_env_params(host->recipe),
+                            .stop = host->stop,
                             .config = config,
                             .policy = warm,
                             .sub_policy = sub_policy,
