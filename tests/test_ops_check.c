@@ -1,4 +1,5 @@
 /* tests/test_ops_check.c - backends by name, and arguments that must be refused. */
+#include "kernels/bench.h"
 #include "kernels/check.h"
 #include "tests/support.h"
 
@@ -18,6 +19,11 @@ static void test_names(void **state) {
   assert_int_equal(parl_backend_find("gpu", &other), PARL_STATUS_EINVAL);
   assert_non_null(strstr(parl_error_text(), "cpu:avx512"));
   assert_null(other);
+  double peak = -1.0;
+  assert_fails(parl_bench_peak_gflops("mmx", &peak), PARL_STATUS_EINVAL, "avx2");
+  assert_true(peak < 0.0);
+  assert_ok(parl_bench_peak_gflops("portable", &peak));
+  assert_true(peak > 0.0);
 }
 
 static void test_checks(void **state) {

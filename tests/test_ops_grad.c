@@ -2,7 +2,7 @@
  *
  * The forward formulas are written here once more, in double, as a loss sum(cotangent * output) of
  * all inputs; a gradient is the central difference of that loss. The inputs are floats, so both
- * sides start from the same numbers. Reading order: problem, check, one loss and one test per op. */
+ * sides start from the same numbers. Reading order: problem, check, one loss and test per op. */
 #include "tests/test_ops_support.h"
 
 enum { MAX_INPUTS = 4 };
@@ -321,7 +321,7 @@ static double policy_loss(const problem *p) {
   const double scale = (double)1.3f;
   double loss = 0.0;
   for (size_t r = 0; r < p->a; r++) {
-    double sum = 0.0, entropy = 0.0;
+    double sum = 1e-300, entropy = 0.0;
     const double *x = p->in[0].x + r * p->b;
     for (size_t v = 0; v < p->b; v++)
       if (policy_allows(r, v, p->index[r])) sum += exp(scale * x[v]);

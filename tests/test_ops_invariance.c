@@ -268,6 +268,18 @@ static size_t length_of(size_t sequence) {
   return sequence * 17 % LONGEST;
 }
 
+/* The gradients of one sequence, which lie at row `at` of the call, to its row of out[1]. */
+static void copy_gradients(batch *t, const parl_attention_bwd_args *bwd, size_t sequence,
+                           size_t at) {
+  const size_t D = t->a, length = length_of(sequence);
+  float *to = t->out[1] + sequence * t->width[1];
+  memcpy(to, bwd->dq + at * H * D, length * H * D * sizeof(float));
+  to += LONGEST * H * D;
+  memcpy(to, bwd->dk + at * H_KV * D, length * H_KV * D * sizeof(float));
+  to += LONGEST * H_KV * D;
+  memcpy(to, bwd->dv + at * H_KV * D, length * H_KV * D * sizeof(float));
+}
+
 /* A row is a sequence in a block of LONGEST rows: a = D = Dv; in: q, k, v */
 static void run_attention(batch *t, size_t first, size_t n) {
   const size_t D = t->a;
@@ -318,15 +330,7 @@ static void run_attention(batch *t, size_t first, size_t n) {
                                        .dv = dv,
                                        .ld_dv = H_KV * D};
   t->backend->attention_bwd(&bwd);
-  for (size_t s = 0; s < n; s++) {
-    const size_t length = length_of(first + s), at = (size_t)start[s];
-    float *to = t->out[1] + (first + s) * t->width[1];
-    memcpy(to, dq + at * H * D, length * H * D * sizeof(float));
-    to += LONGEST * H * D;
-    memcpy(to, dk + at * H_KV * D, length * H_KV * D * sizeof(float));
-    to += LONGEST * H_KV * D;
-    memcpy(to, dv + at * H_KV * D, length * H_KV * D * sizeof(float));
-  }
+  for (size_t s = 0; s < n; s++) copy_gradients(t, &bwd, first + s, (size_t)start[s]);
   float *owned[] = {q, k, v, out, lse, dq, dk, dv};
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
 }

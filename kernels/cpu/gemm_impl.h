@@ -38,11 +38,14 @@ INLINE void tile(const gemm *g, size_t i, size_t j, int rows, int vectors, bool 
   vf sum[8][WIDE];
   UNROLL for (int r = 0; r < rows; r++) {
     UNROLL for (int v = 0; v < vectors; v++) {
-      const float *from = g->init + (i + (size_t)r) * g->ld_init + j + (size_t)(v * W);
-      if (g->init == NULL)
+      if (g->init == NULL) {
         sum[r][v] = vf_set1(0.0f);
-      else
-        sum[r][v] = is_part && v == vectors - 1 ? vf_load_part(from, last) : vf_load(from);
+        continue;
+      }
+      sum[r][v] = vf_set1(0.0f);
+      if (g->init == NULL) continue;
+      const float *from = g->init + (i + (size_t)r) * g->ld_init + j + (size_t)(v * W);
+      sum[r][v] = is_part && v == vectors - 1 ? vf_load_part(from, last) : vf_load(from);
     }
   }
   for (size_t k = 0; k < g->K; k++) {

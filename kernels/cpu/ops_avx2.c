@@ -1,4 +1,4 @@
-/* kernels/cpu/ops_avx2.c - the fast backend for AVX2; nothing where the compiler has not got it. */
+/* kernels/cpu/ops_avx2.c - the fast backend for AVX2; nothing where it is not the target. */
 #ifdef __AVX2__
 #define VEC_BYTES 32
 #define TILE_ROWS 6

@@ -1,4 +1,4 @@
-/* kernels/cpu/ops_avx512.c - the fast backend for AVX512; nothing where the compiler has not got it. */
+/* kernels/cpu/ops_avx512.c - the fast backend for AVX-512; nothing where it is not the target. */
 #ifdef __AVX512F__
 #define VEC_BYTES 64
 #define TILE_ROWS 8

@@ -75,7 +75,7 @@ static void rope(const parl_rope_args *a) {
         float *x = a->x + row * a->ld_x + h * a->head_stride + d;
         for (size_t i = 0; i < n; i += W) {
           const vf v = vf_load_n(x + i, n - i);
-          const vf swapped = __builtin_shuffle(v, lanes ^ 1) * vf_load_n(s + i, n - i);
+          const vf swapped = vf_shuffle(v, v, lanes ^ 1) * vf_load_n(s + i, n - i);
           vf_store_n(x + i, vf_fma(v, vf_load_n(c + i, n - i), swapped), n - i);
         }
       }

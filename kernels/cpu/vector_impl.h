@@ -13,18 +13,22 @@
 #endif
 
 #define INLINE static inline __attribute__((always_inline, unused))
-/* Keeps a value in its register: gcc folds a load into each of its uses, which doubles the loads. */
+/* Keeps a value in its register: gcc folds a load into each of its uses, doubling the loads. */
 #if VEC_BYTES > 16
 #define HOLD(v) __asm__("" : "+v"(v))
 #elif defined(__x86_64__)
 #define HOLD(v) __asm__("" : "+x"(v))
+#elif defined(__aarch64__)
+#define HOLD(v) __asm__("" : "+w"(v))
 #else
-#define HOLD(v) __asm__("" : "+m"(v))
+#define HOLD(v) (void)(v)
 #endif
 #define UNROLL _Pragma("GCC unroll 32")
 
 typedef float vf __attribute__((vector_size(VEC_BYTES)));
 typedef int32_t vi __attribute__((vector_size(VEC_BYTES)));
+typedef uint32_t vu __attribute__((vector_size(VEC_BYTES)));
+typedef uint32_t vu __attribute__((vector_size(VEC_BYTES))); /* may wrap, as bits of a NaN do */
 typedef float vf_half __attribute__((vector_size(VEC_BYTES / 2)));
 typedef double vd __attribute__((vector_size(VEC_BYTES)));
 
@@ -154,7 +158,7 @@ INLINE vf vf_exp(vf x) {
   p = vf_fma(p, r, vf_set1(1.6666665459e-1f));
   p = vf_fma(p, r, vf_set1(5.0000001201e-1f));
   p = vf_fma(p, r * r, r + vf_set1(1.0f));
-  return (vf)((vi)p + ((vi)t << 23));
+  return (vf)((vu)p + ((vu)t << 23));
 }
 
 /* 2^x for x up to 126, as softmax needs it: relative error below 2e-7, and below x = -126 the
@@ -171,14 +175,15 @@ INLINE vf vf_exp2(vf x) {
   p = vf_fma(p, r, vf_set1(2.40226479e-1f));
   p = vf_fma(p, r, vf_set1(6.93147203e-1f));
   p = vf_fma(p, r, vf_set1(1.0f));
-  return (vf)((vi)p + ((vi)t << 23));
+  return (vf)((vu)p + ((vu)t << 23));
 }
 
 /* log x of a positive normal number, relative error below 2e-7. Source: Cephes, logf. */
 INLINE vf vf_log(vf x) {
-  const vi exponent = ((vi)x - 0x3f3504f3) >> 23; /* x = m 2^e with m in [sqrt 1/2, sqrt 2) */
+  /* x = m 2^e with m in [sqrt 1/2, sqrt 2) */
+  const vi exponent = (vi)((vu)x - 0x3f3504f3u) >> 23;
   const vf e = __builtin_convertvector(exponent, vf);
-  const vf m = (vf)((vi)x - (exponent << 23));
+  const vf m = (vf)((vu)x - ((vu)exponent << 23));
   const vf f = m - vf_set1(1.0f), z = f * f;
   vf y = vf_fma(vf_set1(7.0376836292e-2f), f, vf_set1(-1.1514610310e-1f));
   y = vf_fma(y, f, vf_set1(1.1676998740e-1f));
@@ -193,22 +198,33 @@ INLINE vf vf_log(vf x) {
   return vf_fma(vf_set1(0.693359375f), e, f + y);
 }
 
+/* Lane i of the result is lane mask[i] of a and b laid end to end. */
+INLINE vf vf_shuffle(vf a, vf b, vi mask) {
+#if __has_builtin(__builtin_shuffle)
+  return __builtin_shuffle(a, b, mask);
+#else
+  vf out;
+  UNROLL for (int i = 0; i < W; i++) out[i] = mask[i] < W ? a[mask[i]] : b[mask[i] - W];
+  return out;
+#endif
+}
+
 /* One butterfly step at distance d: lanes without bit d keep `a`, the others take their partner
  * from `b` (low), or the other way round (high). log2(W) steps transpose W vectors. */
 INLINE vf vf_low(vf a, vf b, int d) {
-  return __builtin_shuffle(a, b, (lanes & ~d) + (((lanes & d) != 0) & W));
+  return vf_shuffle(a, b, (lanes & ~d) + (((lanes & d) != 0) & W));
 }
 INLINE vf vf_high(vf a, vf b, int d) {
-  return __builtin_shuffle(a, b, (lanes | d) + (((lanes & d) != 0) & W));
+  return vf_shuffle(a, b, (lanes | d) + (((lanes & d) != 0) & W));
 }
 
 /* Sum and maximum of all lanes, in one fixed order. */
 INLINE float vf_sum(vf v) {
-  UNROLL for (int d = W / 2; d > 0; d /= 2) v += __builtin_shuffle(v, lanes ^ d);
+  UNROLL for (int d = W / 2; d > 0; d /= 2) v += vf_shuffle(v, v, lanes ^ d);
   return v[0];
 }
 INLINE float vf_top(vf v) {
-  UNROLL for (int d = W / 2; d > 0; d /= 2) v = vf_max(v, __builtin_shuffle(v, lanes ^ d));
+  UNROLL for (int d = W / 2; d > 0; d /= 2) v = vf_max(v, vf_shuffle(v, v, lanes ^ d));
   return v[0];
 }
 
@@ -217,8 +233,8 @@ INLINE vf vf_sums(vf v[W]) {
   UNROLL for (int d = 1; d < W; d *= 2) {
     const vi from_b = ((lanes & d) != 0) & W;
     UNROLL for (int i = 0; i < W; i += 2 * d) {
-      const vf mine = __builtin_shuffle(v[i], v[i + d], lanes + from_b);
-      v[i] = mine + __builtin_shuffle(v[i], v[i + d], (lanes ^ d) + from_b);
+      const vf mine = vf_shuffle(v[i], v[i + d], lanes + from_b);
+      v[i] = mine + vf_shuffle(v[i], v[i + d], (lanes ^ d) + from_b);
     }
   }
   return v[0];
