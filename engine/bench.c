@@ -12,7 +12,7 @@
 #include "engine/optimizer.h"
 #include "engine/train_step.h"
 
-enum { CONTEXTS = 512, GROUP = 32, ACCUMULATORS = 8, MAX_SAMPLES = 1024 };
+enum { CONTEXTS = 512, MAX_GROUP = 64, ACCUMULATORS = 8, MAX_SAMPLES = 1024 };
 static const uint64_t TOKEN_PURPOSE = 0x62656e6368; /* "bench" */
 
 /* Columns: name, layers, width, heads, key heads, inner width, sequence, vocabulary, batch. */
@@ -61,16 +61,17 @@ typedef struct bench {
   parl_model *model;
   parl_optimizer *optimizer;
   parl_train_step *step;
-  parl_slice *slices;      /* [batch] */
-  int32_t *seq_start;      /* [2] of every slice */
-  int32_t *outputs;        /* [T] of every slice: all rows */
-  int32_t *tokens;         /* [batch, T + 1]; the target of a row is the next token */
-  float *row_loss;         /* [batch, T] log-probabilities of the targets */
-  float *row_entropy;      /* [batch, T] */
-  float *row_dlogp;        /* [T] of every slice */
-  parl_decoder **decoders; /* [CONTEXTS / GROUP] */
-  size_t n_decoders;
-  double *seconds; /* [MAX_SAMPLES] */
+  parl_slice *slices;       /* [batch] */
+  int32_t *seq_start;       /* [2] of every slice */
+  int32_t *outputs;         /* [T] of every slice: all rows */
+  int32_t *tokens;          /* [batch, T + 1]; the target of a row is the next token */
+  float *row_loss;          /* [batch, T] log-probabilities of the targets */
+  float *row_entropy;       /* [batch, T] */
+  float *row_dlogp;         /* [T] of every slice */
+  parl_decoder **decoders;  /* [CONTEXTS / group] */
+  size_t n_decoders, group; /* contexts of a decoder */
+  size_t wave, first;       /* decoders that run side by side; the first of the next wave */
+  double *seconds;          /* [MAX_SAMPLES] */
 } bench;
 
 static double read_clock(void) {
@@ -120,9 +121,13 @@ static parl_status open_bench(bench *b, const parl_backend *backend) {
   PARL_TRY(open_batch(b));
   PARL_TRY(parl_optimizer_create(&optimizer, b->model, &b->optimizer));
   PARL_TRY(parl_train_step_create(b->model, b->workers, ACCUMULATORS, b->T, b->T, &b->step));
-  PARL_TRY(PARL_ARENA_TAKE(&b->arena, CONTEXTS / GROUP, &b->decoders));
-  for (; b->n_decoders < CONTEXTS / GROUP; b->n_decoders++)
-    PARL_TRY(parl_decoder_create(b->model, GROUP, b->T, GROUP, &b->decoders[b->n_decoders]));
+  b->group = parl_decoder_advise_slots(b->model, b->T);
+  PARL_CHECK(b->group <= MAX_GROUP && CONTEXTS % b->group == 0);
+  const size_t n = CONTEXTS / b->group, n_threads = parl_workers_get_count(b->workers);
+  b->wave = n < n_threads ? n : n_threads;
+  PARL_TRY(PARL_ARENA_TAKE(&b->arena, n, &b->decoders));
+  for (; b->n_decoders < n; b->n_decoders++)
+    PARL_TRY(parl_decoder_create(b->model, b->group, b->T, b->group, &b->decoders[b->n_decoders]));
   return PARL_STATUS_OK;
 }
 
@@ -168,29 +173,33 @@ static parl_status train_once(bench *b) {
   return parl_optimizer_step(b->optimizer, b->model, grads, NULL);
 }
 
-/* Task: one group of contexts from the first position to the last, fed with the batch's tokens. */
-static parl_status decode_group(void *context, size_t group, size_t worker) {
+/* Task: one decoder's contexts from the first position to the last, fed with the batch's tokens. */
+static parl_status decode_group(void *context, size_t task, size_t worker) {
   (void)worker;
   const bench *b = context;
+  const size_t group = (b->first + task) % b->n_decoders;
   parl_decoder *d = b->decoders[group];
-  parl_decoder_row rows[GROUP];
+  parl_decoder_row rows[MAX_GROUP];
   float *logits = NULL;
-  for (int32_t s = 0; s < GROUP; s++) parl_decoder_reset(d, s);
+  for (size_t s = 0; s < b->group; s++) parl_decoder_reset(d, (int32_t)s);
   for (size_t t = 0; t < b->T; t++) {
-    for (size_t s = 0; s < GROUP; s++) {
-      const size_t sequence = (group * GROUP + s) % b->shape->batch;
+    for (size_t s = 0; s < b->group; s++) {
+      const size_t sequence = (group * b->group + s) % b->shape->batch;
       rows[s] = (parl_decoder_row){(int32_t)s, b->slices[sequence].tokens[t], true};
     }
-    PARL_TRY(parl_decoder_step(d, rows, GROUP, &logits));
+    PARL_TRY(parl_decoder_step(d, rows, b->group, &logits));
   }
   if (!isfinite(logits[0]))
     return parl_fail(PARL_STATUS_ESTATE, "bench: the logits of context %zu are not finite",
-                     group * GROUP);
+                     group * b->group);
   return PARL_STATUS_OK;
 }
 
+/* The next wave: one decoder a thread, round and round through all contexts. */
 static parl_status decode_once(bench *b) {
-  return parl_workers_run(b->workers, CONTEXTS / GROUP, decode_group, b);
+  PARL_TRY(parl_workers_run(b->workers, b->wave, decode_group, b));
+  b->first = (b->first + b->wave) % b->n_decoders;
+  return PARL_STATUS_OK;
 }
 
 static int compare(const void *x, const void *y) {
@@ -219,19 +228,19 @@ static parl_status measure(bench *b, parl_status (*once)(bench *), double second
 
 static parl_status run(bench *b, double seconds, parl_bench_result *r) {
   const double context = 0.5 * (double)(b->T + 1); /* mean visible positions */
-  double update = 0.0, pass = 0.0, loss = 0.0;
+  double update = 0.0, wave = 0.0, loss = 0.0;
   PARL_TRY(measure(b, train_once, seconds, &update, &r->n_updates));
   const size_t n = b->shape->batch * b->T;
   for (size_t i = 0; i < n; i++) loss -= (double)b->row_loss[i] / (double)n;
   if (!isfinite(loss))
     return parl_fail(PARL_STATUS_ESTATE, "bench: the loss is %g after %zu updates", loss,
                      r->n_updates);
-  PARL_TRY(measure(b, decode_once, seconds, &pass, &r->n_passes));
+  PARL_TRY(measure(b, decode_once, seconds, &wave, &r->n_waves));
   r->n_params = parl_model_get_n_params(b->model);
   r->loss = loss;
   r->train_tokens_per_s = (double)n / update;
   r->train_gflops = 1e-9 * r->train_tokens_per_s * parl_model_train_flops(b->model, context);
-  r->decode_tokens_per_s = (double)(CONTEXTS * b->T) / pass;
+  r->decode_tokens_per_s = (double)(b->wave * b->group * b->T) / wave;
   r->decode_gflops = 1e-9 * r->decode_tokens_per_s * parl_model_decode_flops(b->model, context);
   return PARL_STATUS_OK;
 }

@@ -2,7 +2,7 @@
  *
  * Training: forward, a cross-entropy loss, backward and an optimizer step over a batch of full
  * sequences, one sequence a slice. Decoding: 512 contexts from their first token to the last, in
- * groups whose cache of keys and values stays near one core. Both over all threads of the caller.
+ * decoders of as many as parl_decoder_advise_slots says. Both over all threads of the caller.
  * Thread rule: one measurement at a time; reads the monotonic clock.
  * Reading order: parl_bench_shape, the table, parl_bench_engine. */
 #ifndef PARL_ENGINE_BENCH_H
@@ -20,8 +20,8 @@ typedef struct parl_bench_shape {
 typedef struct parl_bench_result {
   size_t n_params;
   double train_tokens_per_s, train_gflops;   /* median update; without recomputation */
-  double decode_tokens_per_s, decode_gflops; /* median pass over all contexts */
-  size_t n_updates, n_passes;                /* timed, after one of warm-up */
+  double decode_tokens_per_s, decode_gflops; /* median wave: one decoder a thread */
+  size_t n_updates, n_waves;                 /* timed, after one of warm-up */
   double loss;                               /* nats per token after the last update */
 } parl_bench_result;
 
@@ -31,7 +31,7 @@ parl_status parl_bench_shape_find(const char *name, parl_bench_shape *out);
 /* Names in table order, NULL beyond the last. */
 const char *parl_bench_shape_name(size_t i);
 
-/* Measures for at least `seconds` each, training then decoding, at least one update and one pass.
+/* Measures for at least `seconds` each, training then decoding, at least one update and one wave.
  * Fails: EINVAL, ENOMEM; ESTATE if a loss or a logit is not finite: a wrong result voids the time. */
 parl_status parl_bench_engine(const parl_bench_shape *shape, const parl_backend *backend,
                               parl_workers *workers, double seconds, parl_bench_result *out);

@@ -13,21 +13,23 @@
 
 /* Rows of a block: enough to reuse a weight once it is loaded, few enough for one core's cache. */
 enum { BLOCK_ROWS = 64 };
+/* What advise_slots takes for the fast memory of a core: half of it for weights, half for the cache. */
+enum { FAST_BYTES = 8 << 20, LEAST_SLOTS = 8 };
 
 struct parl_decoder {
   const parl_model *model; /* borrowed */
   parl_arena arena;
   size_t n_slots, max_context, max_rows, block_rows;
   int32_t *lengths;   /* [n_slots] tokens held */
-  float *k_cache;     /* [L, n_slots, max_context, kv] */
-  float *v_cache;     /* [L, n_slots, max_context, kv] */
+  float *k_cache;     /* [L, n_slots, H_kv, max_context, D] */
+  float *v_cache;     /* [L, n_slots, H_kv, max_context, D] */
   int32_t *positions; /* [max_rows] */
   float *logits;      /* [max_rows, V] */
   /* Of one block: */
   int32_t *tokens;      /* [block_rows] */
   int32_t *visible;     /* [block_rows] positions a row attends to */
   int32_t *wanted;      /* [block_rows] rows with logits */
-  const float **k_rows; /* [block_rows] cache of the row's slot in this layer */
+  const float **k_rows; /* [block_rows] cache of the row's slot and one key head */
   const float **v_rows; /* [block_rows] */
   float *x;             /* [block_rows, C] */
   parl_attention_state attention;
@@ -113,6 +115,14 @@ size_t parl_decoder_get_max_rows(const parl_decoder *decoder) {
   return decoder->max_rows;
 }
 
+size_t parl_decoder_advise_slots(const parl_model *model, size_t max_context) {
+  const size_t entries = 2 * model->dims.L * model->dims.kv * max_context;
+  size_t slots = BLOCK_ROWS;
+  if (model->n_params * sizeof(float) > FAST_BYTES / 2) return slots;
+  while (slots > LEAST_SLOTS && slots * entries * sizeof(float) > FAST_BYTES / 2) slots /= 2;
+  return slots;
+}
+
 void parl_decoder_reset(parl_decoder *decoder, int32_t slot) {
   PARL_CHECK(slot >= 0 && (size_t)slot < decoder->n_slots);
   decoder->lengths[slot] = 0;
@@ -149,36 +159,50 @@ static parl_status append_rows(parl_decoder *d, const parl_decoder_row *rows, si
   return PARL_STATUS_OK;
 }
 
-/* Copies the block's keys and values into the cache and points every row at its slot's part. */
+/* Each key head has its own rows, so that the attention reads one stream of whole cache lines. */
+static size_t cache_start(const parl_decoder *d, size_t layer, size_t slot, size_t g) {
+  const parl_model_dims *dims = &d->model->dims;
+  return ((layer * d->n_slots + slot) * dims->H_kv + g) * d->max_context * dims->D;
+}
+
+/* Copies the block's keys and values into the cache. */
 static void write_cache(parl_decoder *d, const parl_decoder_row *rows, const int32_t *positions,
                         size_t n, size_t layer) {
   const parl_model_dims *dims = &d->model->dims;
+  const size_t bytes = dims->D * sizeof(float);
   for (size_t r = 0; r < n; r++) {
-    const size_t slot = layer * d->n_slots + (size_t)rows[r].slot;
-    const size_t start = slot * d->max_context * dims->kv;
-    const size_t entry = start + (size_t)positions[r] * dims->kv;
-    const float *k = d->attention.qkv + r * dims->qkv + dims->q;
-    memcpy(d->k_cache + entry, k, dims->kv * sizeof *k);
-    memcpy(d->v_cache + entry, k + dims->kv, dims->kv * sizeof *k);
-    d->k_rows[r] = d->k_cache + start;
-    d->v_rows[r] = d->v_cache + start;
+    const float *k = d->attention.qkv + r * dims->qkv + dims->q, *v = k + dims->kv;
+    for (size_t g = 0; g < dims->H_kv; g++) {
+      const size_t start = cache_start(d, layer, (size_t)rows[r].slot, g);
+      const size_t entry = start + (size_t)positions[r] * dims->D;
+      memcpy(d->k_cache + entry, k + g * dims->D, bytes);
+      memcpy(d->v_cache + entry, v + g * dims->D, bytes);
+    }
   }
 }
 
-static void attend(parl_decoder *d, size_t n) {
+/* The query heads that share key head g, of all rows. */
+static void attend(parl_decoder *d, const parl_decoder_row *rows, size_t n, size_t layer,
+                   size_t g) {
   const parl_model *m = d->model;
+  const size_t heads = m->dims.H / m->dims.H_kv;
+  for (size_t r = 0; r < n; r++) {
+    const size_t start = cache_start(d, layer, (size_t)rows[r].slot, g);
+    d->k_rows[r] = d->k_cache + start;
+    d->v_rows[r] = d->v_cache + start;
+  }
   const parl_attention_decode_args args = {.rows = n,
-                                           .H = m->dims.H,
-                                           .H_kv = m->dims.H_kv,
+                                           .H = heads,
+                                           .H_kv = 1,
                                            .D = m->dims.D,
                                            .Dv = m->dims.D,
                                            .scale = m->attention_scale,
-                                           .q = d->attention.qkv,
+                                           .q = d->attention.qkv + g * heads * m->dims.D,
                                            .ld_q = m->dims.qkv,
                                            .k_cache = d->k_rows,
                                            .v_cache = d->v_rows,
                                            .lengths = d->visible,
-                                           .out = d->attention.mixed,
+                                           .out = d->attention.mixed + g * heads * m->dims.D,
                                            .ld_out = m->dims.q,
                                            .scratch = d->scratch};
   m->backend->attention_decode(&args);
@@ -214,7 +238,7 @@ static size_t run_block(parl_decoder *d, const parl_decoder_row *rows, const int
   for (size_t i = 0; i < m->dims.L; i++) {
     parl_attention_project(m, &m->layers[i], n, d->x, positions, &d->attention);
     write_cache(d, rows, positions, n, i);
-    attend(d, n);
+    for (size_t g = 0; g < m->dims.H_kv; g++) attend(d, rows, n, i, g);
     parl_attention_merge(m, &m->layers[i], n, &d->attention, d->x, d->x);
     parl_ffn_forward(m, &m->layers[i], n, d->x, &d->ffn, d->x);
   }

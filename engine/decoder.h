@@ -22,6 +22,10 @@ parl_status parl_decoder_create(const parl_model *model, size_t n_slots, size_t 
                                 size_t max_rows, parl_decoder **out);
 void parl_decoder_destroy(parl_decoder *decoder);
 size_t parl_decoder_get_max_rows(const parl_decoder *decoder);
+/* How many contexts of max_context tokens one decoder best holds on a CPU, 8 to 64: their cache of
+ * keys and values should stay near a core, unless the weights do not fit there either; then more
+ * rows share every pass over the weights. Advice: results do not depend on it. */
+size_t parl_decoder_advise_slots(const parl_model *model, size_t max_context);
 /* Empties a slot. */
 void parl_decoder_reset(parl_decoder *decoder, int32_t slot);
 /* Tokens held by the slot. */

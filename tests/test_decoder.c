@@ -205,6 +205,21 @@ static void test_wanted_rows(void **state) {
   fixture_close(&f);
 }
 
+/* The tiny model fits anywhere; wide or long ones want fewer slots; heavy weights want many again. */
+static void test_advice(void **state) {
+  (void)state;
+  parl_model_config config = engine_config(4);
+  parl_model *m = engine_model(&config, parl_backend_ref(), 1);
+  assert_int_equal(parl_decoder_advise_slots(m, 16), 64);
+  assert_int_equal(parl_decoder_advise_slots(m, 512), 16); /* 2*2*24*512 floats each */
+  assert_int_equal(parl_decoder_advise_slots(m, 1 << 20), 8);
+  parl_model_destroy(m);
+  config.d_ff = 16384;
+  m = engine_model(&config, parl_backend_ref(), 1);
+  assert_int_equal(parl_decoder_advise_slots(m, 1 << 20), 64);
+  parl_model_destroy(m);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_equals_full_forward),
@@ -212,6 +227,7 @@ int main(void) {
       cmocka_unit_test(test_overflow_appends_nothing),
       cmocka_unit_test(test_bad_rows_are_refused),
       cmocka_unit_test(test_wanted_rows),
+      cmocka_unit_test(test_advice),
   };
   return cmocka_run_group_tests_name("decoder", tests, NULL, NULL);
 }

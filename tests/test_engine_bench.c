@@ -14,7 +14,7 @@ static void test_measures_a_small_shape(void **state) {
   assert_ok(parl_workers_create(2, &workers));
   assert_ok(parl_bench_engine(&shape, backend, workers, 0.0, &r));
   assert_int_equal(r.n_updates, 1);
-  assert_int_equal(r.n_passes, 1);
+  assert_int_equal(r.n_waves, 1);
   assert_true(r.train_tokens_per_s > 0.0 && r.train_gflops > 0.0);
   assert_true(r.decode_tokens_per_s > 0.0 && r.decode_gflops > 0.0);
   assert_true(r.loss > 0.0 && r.loss < 100.0);
