@@ -15,9 +15,11 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LINE, FUNCTION, FILE = 100, 60, 600
-# What may be written while the program runs and is not a constant: file: (symbol, why).
+# What may be written as long as the program lives: symbol: where and why.
 MUTABLE = {
-    "error_text": "core/status.c: one per thread",
+    "error_text": "core/status.c: one for each thread",
+    "running": "lua/watchdog.c: one for each thread; a signal handler has no other way to its object",
+    "own_thread_id": "lua/watchdog.c: one for each thread, beside it",
 }
 
 
