@@ -25,8 +25,8 @@ typedef struct parl_bench_result {
   double loss;                               /* nats per token after the last update */
 } parl_bench_result;
 
-/* The shapes of the benchmark: "quickstart"; "A", "B" with as many key heads as query heads; "A-kv1",
- * "B-kv1" with one. Fails: EINVAL naming the valid ones. */
+/* The shapes of the benchmark: "quickstart"; "A", "B" with as many key heads as query heads;
+ * "A-kv1", "B-kv1" with one. Fails: EINVAL naming the valid ones. */
 parl_status parl_bench_shape_find(const char *name, parl_bench_shape *out);
 /* Names in table order, NULL beyond the last. */
 const char *parl_bench_shape_name(size_t i);

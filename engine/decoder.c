@@ -13,7 +13,8 @@
 
 /* Rows of a block: enough to reuse a weight once it is loaded, few enough for one core's cache. */
 enum { BLOCK_ROWS = 64 };
-/* What advise_slots takes for the fast memory of a core: half of it for weights, half for the cache. */
+/* What advise_slots takes for the fast memory of a core: half of it for weights, half for the
+ * cache. */
 enum { FAST_BYTES = 8 << 20, LEAST_SLOTS = 8 };
 
 struct parl_decoder {

@@ -123,9 +123,9 @@ typedef struct parl_call {
 } parl_call;
 
 typedef struct parl_env_options {
-  size_t memory_bytes;  /* cap of the Lua state; 0: 256 MiB */
-  double callback_s;    /* wall-clock limit of one callback; 0: 5 s */
-  int64_t instructions; /* deterministic limit of one callback (--strict); 0: off */
+  size_t memory_bytes;               /* cap of the Lua state; 0: 256 MiB */
+  double callback_s;                 /* wall-clock limit of one callback; 0: 5 s */
+  int64_t instructions;              /* deterministic limit of one callback (--strict); 0: off */
   volatile const sig_atomic_t *stop; /* non-zero ends the running callback, ESTOPPED; or NULL */
 } parl_env_options;
 

@@ -113,8 +113,8 @@ static void *monitor_main(void *argument) {
   return NULL;
 }
 
-/* Once a thread, and again when it makes a watchdog (after a fork its id is another): its kernel id,
- * and SIGURG let through, which worker threads block. */
+/* Once a thread, and again when it makes a watchdog (after a fork its id is another): its kernel
+ * id, and SIGURG let through, which worker threads block. */
 static void prepare_thread(void) {
   sigset_t urgent;
   sigemptyset(&urgent);

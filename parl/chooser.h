@@ -6,8 +6,8 @@
 #include "parl/observer.h"
 
 /* Every allowed token with the same chance, but `finish` only if it is drawn twice in a row: play
- * goes deeper than one that stops as soon as it may. A function of the episode's seed, the agent and
- * the length of its context, so it is the same whatever else is played. */
+ * goes deeper than one that stops as soon as it may. A function of the episode's seed, the agent
+ * and the length of its context, so it is the same whatever else is played. */
 extern const parl_chooser parl_random_chooser;
 
 #endif

@@ -1,8 +1,8 @@
 /* parl/conformance.h - the suite that every environment must pass, ours and theirs.
  *
- * It calls every callback of an environment, plays its experts and random episodes, and compares what
- * happened: twice, in another order, side by side, in another process. What it sees is a list of
- * findings: faults, and notes that are no fault.
+ * It calls every callback of an environment, plays its experts and random episodes, and compares
+ * what happened: twice, in another order, side by side, in another process. What it sees is a list
+ * of findings: faults, and notes that are no fault.
  * Thread rule: one thread at a time; a suite makes its own Lua states.
  * Reading order: PARL_CONFORMANCE_LIST, def, parl_conformance, run. */
 #ifndef PARL_PARL_CONFORMANCE_H

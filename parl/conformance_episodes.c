@@ -1,5 +1,5 @@
-/* parl/conformance_episodes.c - experts and random play: do they keep to the rules, do they end, does
- * anything beat the optimum, does memory grow. */
+/* parl/conformance_episodes.c - experts and random play: do they keep to the rules, do they end,
+ * does anything beat the optimum, does memory grow. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* tests/test_engine_alloc.c - training and decoding allocate nothing once they run, and the k-th failed
- * allocation of anything is reported, without a leak.
+/* tests/test_engine_alloc.c - training and decoding allocate nothing once they run, and the k-th
+ * failed allocation of anything is reported, without a leak.
  *
  * The C library's allocator is wrapped here, which the sanitizers do not allow: there the tests are
  * skipped. */

@@ -1,4 +1,5 @@
-/* tests/test_model.c - the network against a naive copy, its gradient against finite differences. */
+/* tests/test_model.c - the network against a naive copy, its gradient against finite differences.
+ */
 
 #include "core/rng.h"
 #include "engine/model.h"

@@ -1,4 +1,5 @@
-/* tests/test_model_threads.c - the gradient of a batch has the same bits for any number of threads. */
+/* tests/test_model_threads.c - the gradient of a batch has the same bits for any number of threads.
+ */
 
 #include "core/rng.h"
 #include "engine/optimizer.h"

@@ -92,7 +92,8 @@ mkdir -p "$dir/foreign"
 printf 'this is not a database, and it is the only copy' >"$dir/foreign/store.db"
 cp "$dir/foreign/store.db" "$dir/foreign.copy"
 refused "foreign store" 1 "store.db" train "$recipe" --set run.dir="$dir/foreign"
-cmp -s "$dir/foreign/store.db" "$dir/foreign.copy" && echo "ok foreign store is untouched" || echo "not ok foreign store is untouched: it changed"
+cmp -s "$dir/foreign/store.db" "$dir/foreign.copy" && echo "ok foreign store is untouched" ||
+  echo "not ok foreign store is untouched: it changed"
 cp -r "$dir/whole" "$dir/damaged"
 for file in "$dir"/damaged/checkpoints/warm-*.safetensors; do
   head -c 1000 "$file" >"$file.short" && mv "$file.short" "$file"
@@ -103,12 +104,15 @@ same "after all that, the finished run is intact" "$whole" "$(train --json --set
 # The other verbs.
 has "runs lists" "done" "$("$PARL" runs "$dir/whole")"
 has "runs --json" '"arm":"a"' "$("$PARL" runs "$dir/whole" --json)"
-has "eval of a script" '"r_perf":1' "$("$PARL" eval "$recipe" --style wide --tasks 5 --json --set agents.subs=scripted --set run.dir="$dir/whole")"
-has "eval of a checkpoint" '"greedy"' "$("$PARL" eval "$recipe" --checkpoint "$dir/whole/checkpoints/a-s1.safetensors" --tasks 5 --json --set run.dir="$dir/whole")"
+has "eval of a script" '"r_perf":1' "$("$PARL" eval "$recipe" --style wide --tasks 5 --json \
+  --set agents.subs=scripted --set run.dir="$dir/whole")"
+has "eval of a checkpoint" '"greedy"' "$("$PARL" eval "$recipe" \
+  --checkpoint "$dir/whole/checkpoints/a-s1.safetensors" --tasks 5 --json --set run.dir="$dir/whole")"
 refused "eval of an unknown style" 2 "wid" eval "$recipe" --style wid --tasks 5 --set run.dir="$dir/whole"
 has "doctor" "backends" "$("$PARL" doctor)"
 has "doctor --json" '"lua":"Lua 5.4' "$("$PARL" doctor --json)"
 has "help recipe" "lambda1" "$("$PARL" help recipe)"
 has "help of an environment" "fail_at" "$("$PARL" help tests/envs/count.lua)"
 has "version" "parl " "$("$PARL" --version)"
-has "completion" "--set" "$(bash -c 'eval "$("$PARL" completion bash)"; COMP_WORDS=(parl train --s) COMP_CWORD=2; _parl; echo "${COMPREPLY[@]}"')"
+has "completion" "--set" "$(bash -c 'eval "$("$PARL" completion bash)"
+  COMP_WORDS=(parl train --s) COMP_CWORD=2; _parl; echo "${COMPREPLY[@]}"')"
