@@ -331,7 +331,7 @@ return parl.env {
   styles = {"serial", "narrow", "greedy_wide", "oracle", "random"},
   limits = function(params)
     return {
-      context = 32 + params.items_max * (8 + params.size_max),
+      context = 32 + params.items_max * (8 + 5 * params.size_max // 4),
       sub_context = 8 + 2 * params.items_max + 3 * sub_steps(params),
       sub_steps = sub_steps(params),
       max_width = 16,

@@ -2,7 +2,7 @@
 #include "parl/reward.h"
 #include "tests/test_envs_support.h"
 
-enum { N_TASKS = 40, N_RANDOM = 300, N_RANDOM_TASKS = 30 };
+enum { N_TASKS = 24, N_RANDOM = 300, N_RANDOM_TASKS = 30 };
 
 static bool has_style(const parl_env *env, const char *style) {
   const parl_env_spec *spec = parl_env_get_spec(env);

@@ -174,7 +174,7 @@ static void search_from(search *s) {
 static void search_all(const char *name, const char *params, int n_items, int64_t most) {
   search s = {.env = env_open(name, params), .n_items = n_items};
   int n_tasks = 0;
-  for (s.seed = 1; s.seed <= 60 && n_tasks < 6; s.seed++) {
+  for (s.seed = 1; s.seed <= 60 && n_tasks < 4; s.seed++) {
     parl_env_optimum best;
     parl_world w;
     parl_agent m;
@@ -199,7 +199,7 @@ static void no_plan_is_shorter(void **state) {
              3, 5);
   search_all("dag",
              "{\"depth_max\":2,\"width_min\":1,\"width_max\":2,\"effort_max\":2,\"p_fail\":0}", 3,
-             6);
+             5);
   search_all("long_read", "{\"pages_min\":3,\"pages_max\":3,\"context\":400}", 3, 5);
   search_all("lure", "{\"items_min\":3,\"items_max\":3,\"size_max\":3}", 3, 5);
   search_all("lure", "{\"items_min\":2,\"items_max\":2,\"empty\":1,\"duplicate\":true}", 3, 5);

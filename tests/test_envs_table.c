@@ -1,0 +1,157 @@
+/* tests/test_envs_table.c - what docs/environments.md says in tables is what is played.
+ *
+ * The page has places `<!-- begin X -->` ... `<!-- end X -->`: `results`, and `params NAME` of each
+ * environment. Run with --write, the program fills them; without, it compares. */
+#include "core/file.h"
+#include "core/json.h"
+#include "core/text.h"
+#include "tests/test_envs_support.h"
+
+enum { N_TASKS = 100, MAX_PAGE = 1 << 20 };
+static const char page_path[] = "docs/environments.md";
+
+/* Means over the first tasks. */
+static void append_style(parl_env *env, const char *style, parl_text *out) {
+  double r_perf = 0, critical = 0, total = 0;
+  for (uint64_t task = 1; task <= N_TASKS; task++) {
+    const env_episode e = env_play_style(env, task, style);
+    r_perf += e.r_perf / N_TASKS;
+    critical += (double)e.critical / N_TASKS;
+    total += (double)e.total / N_TASKS;
+  }
+  parl_text_appendf(out, " %.2f, %.1f, %.1f |", r_perf, critical, total);
+}
+
+static void append_row(const env_case *c, parl_text *out) {
+  static const char *const styles[] = {"oracle", "greedy_wide", "serial", "random"};
+  parl_env *env = env_open(c->name, c->params);
+  double critical = 0, serial = 0;
+  int n_bounds = 0;
+  for (uint64_t task = 1; task <= N_TASKS; task++) {
+    parl_world w;
+    parl_agent m;
+    parl_env_optimum best;
+    assert_ok(parl_env_reset(env, task, task, &w, &m));
+    assert_ok(parl_env_get_optimum(env, w, &best));
+    parl_env_release(env, w);
+    critical += (double)best.critical_steps / N_TASKS;
+    serial += (double)best.serial_steps / N_TASKS;
+    n_bounds += best.bound;
+  }
+  parl_text_appendf(out, "| `%s` | %s | %s%.1f | %.1f |", c->name, c->preset, n_bounds ? ">= " : "",
+                    critical, serial);
+  for (size_t i = 0; i < sizeof styles / sizeof styles[0]; i++) append_style(env, styles[i], out);
+  parl_text_append(out, "\n");
+  parl_env_destroy(env);
+}
+
+static void append_results(parl_text *out) {
+  parl_text_append(out,
+                   "| environment | preset | optimum | alone | oracle | greedy_wide | serial | "
+                   "random |\n|---|---|---|---|---|---|---|---|\n");
+  for (int i = 0; i < N_ENV_CASES; i++) append_row(&env_cases[i], out);
+}
+
+/* `name = value` of every parameter that a preset changes. */
+static void append_preset(const env_case *c, const parl_json *defaults, parl_text *out) {
+  parl_env *env = env_open(c->name, c->params);
+  parl_json *own = NULL;
+  const char *text = parl_env_get_params(env);
+  assert_ok(parl_json_parse(text, strlen(text), "params", &own));
+  parl_text_appendf(out, "| `%s` |", c->preset);
+  const char *separator = "";
+  for (const parl_json *p = parl_json_get_first(own); p; p = parl_json_get_next(p)) {
+    const parl_json *d = parl_json_find(defaults, parl_json_get_key(p));
+    const bool is_bool = parl_json_get_type(p) == PARL_JSON_BOOL;
+    if (parl_json_get_type(p) == PARL_JSON_STRING) continue;
+    if (is_bool ? parl_json_get_bool(p) == parl_json_get_bool(d)
+                : parl_json_get_number(p) == parl_json_get_number(d))
+      continue;
+    parl_text_appendf(out, "%s %s = ", separator, parl_json_get_key(p));
+    if (is_bool)
+      parl_text_append(out, parl_json_get_bool(p) ? "true" : "false");
+    else
+      parl_text_appendf(out, "%g", parl_json_get_number(p));
+    separator = ",";
+  }
+  parl_text_append(out, " |\n");
+  parl_json_destroy(own);
+  parl_env_destroy(env);
+}
+
+static void append_params(const char *name, parl_text *out) {
+  parl_env *env = env_open(name, "{}");
+  parl_json *defaults = NULL;
+  const char *text = parl_env_get_params(env);
+  assert_ok(parl_json_parse(text, strlen(text), "params", &defaults));
+  parl_env_append_params_help(env, out);
+  parl_text_append(out, "\n| preset | sets |\n|---|---|\n");
+  for (int i = 0; i < N_ENV_CASES; i++)
+    if (strcmp(env_cases[i].name, name) == 0 && strcmp(env_cases[i].preset, "default") != 0)
+      append_preset(&env_cases[i], defaults, out);
+  parl_json_destroy(defaults);
+  parl_env_destroy(env);
+}
+
+/* The page with every place filled anew. */
+static void fill(const char *page, parl_text *out) {
+  static const char begin[] = "<!-- begin ";
+  for (const char *at = strstr(page, begin); at; at = strstr(page, begin)) {
+    char name[64], end[96];
+    const char *line_end = strchr(at, '\n');
+    assert_non_null(line_end);
+    assert_int_equal(sscanf(at + strlen(begin), "%63[^-]", name), 1);
+    name[strcspn(name, "-") - 1] = '\0'; /* the blank before --> */
+    snprintf(end, sizeof end, "<!-- end %s -->", name);
+    parl_text_append_bytes(out, page, (size_t)(line_end + 1 - page));
+    if (strcmp(name, "results") == 0)
+      append_results(out);
+    else if (strncmp(name, "params ", 7) == 0)
+      append_params(name + 7, out);
+    else
+      fail_msg("%s: unknown place '%s'", page_path, name);
+    page = strstr(line_end, end);
+    if (page == NULL) fail_msg("%s: '%s' is missing", page_path, end);
+  }
+  parl_text_append(out, page);
+}
+
+static void read_and_fill(char **page, parl_text *out) {
+  size_t n = 0;
+  assert_ok(parl_file_read(page_path, MAX_PAGE, page, &n));
+  fill(*page, out);
+  assert_ok(parl_text_status(out));
+}
+
+static void the_page_is_up_to_date(void **state) {
+  (void)state;
+  char *page = NULL;
+  parl_text due = {0};
+  read_and_fill(&page, &due);
+  for (int i = 0; i < N_ENV_CASES; i++) {
+    char heading[64];
+    snprintf(heading, sizeof heading, "## %s", env_cases[i].name);
+    assert_contains(page, heading);
+  }
+  if (strcmp(page, parl_text_get(&due)) != 0)
+    fail_msg("%s is out of date; run test_envs_table --write", page_path);
+  parl_text_deinit(&due);
+  free(page);
+}
+
+static void write_page(void **state) {
+  (void)state;
+  char *page = NULL;
+  parl_text due = {0};
+  read_and_fill(&page, &due);
+  assert_ok(parl_file_write(page_path, parl_text_get(&due), strlen(parl_text_get(&due))));
+  parl_text_deinit(&due);
+  free(page);
+}
+
+int main(int argc, char **argv) {
+  const struct CMUnitTest check[] = {cmocka_unit_test(the_page_is_up_to_date)};
+  const struct CMUnitTest write[] = {cmocka_unit_test(write_page)};
+  if (argc > 1 && strcmp(argv[1], "--write") == 0) return cmocka_run_group_tests(write, NULL, NULL);
+  return cmocka_run_group_tests(check, NULL, NULL);
+}
