@@ -32,7 +32,8 @@ parl_status parl_bench_shape_find(const char *name, parl_bench_shape *out);
 const char *parl_bench_shape_name(size_t i);
 
 /* Measures for at least `seconds` each, training then decoding, at least one update and one wave.
- * Fails: EINVAL, ENOMEM; ESTATE if a loss or a logit is not finite: a wrong result voids the time. */
+ * Fails: EINVAL, ENOMEM; ESTATE if a loss or a logit is not finite: a wrong result voids the
+ * time. */
 parl_status parl_bench_engine(const parl_bench_shape *shape, const parl_backend *backend,
                               parl_workers *workers, double seconds, parl_bench_result *out);
 

@@ -1,5 +1,5 @@
-/* engine/checkpoint.c - everything in the file is checked before the first weight is overwritten.
- */
+/* engine/checkpoint.c - everything in the file is checked before the first weight
+ * is overwritten. */
 #include "engine/checkpoint.h"
 
 #include <errno.h>

@@ -85,8 +85,8 @@ typedef struct parl_conformance {
   double bytes_per_world;         /* Lua memory of one live episode */
 } parl_conformance;
 
-/* Runs the suite; *out is filled whatever it finds. Fails: EIO, ENOMEM, ESTOPPED; what a script does
- * wrong is a finding, not a failure. */
+/* Runs the suite; *out is filled whatever it finds. Fails: EIO, ENOMEM, ESTOPPED; what a script
+ * does wrong is a finding, not a failure. */
 parl_status parl_conformance_run(const parl_conformance_def *def, parl_conformance *out);
 
 /* The hash of the traces of n_tasks tasks, each played by every expert and at random.

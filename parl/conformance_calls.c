@@ -150,8 +150,8 @@ static parl_status check_legal(probe *p, parl_agent agent) {
   return PARL_STATUS_OK;
 }
 
-/* The call with value v in one slot and 1 in the others; `times` values in a slot that takes many.
- */
+/* The call with value v in one slot and 1 in the others; `times` values in a slot that
+ * takes many. */
 static parl_call make_call(const parl_tool *tool, parl_call_kind kind, int index, int slot, int v,
                            int times) {
   parl_call call = {.kind = kind, .tool = index};

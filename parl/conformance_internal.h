@@ -1,8 +1,8 @@
 /* parl/conformance_internal.h - what the files of the suite share.
  *
  * Reading order: conformance.c (findings, the order of phases), conformance_calls.c (callbacks one
- * by one), conformance_episodes.c (experts and random play), conformance_traces.c (the same again).
- */
+ * by one), conformance_episodes.c (experts and random play), conformance_traces.c (the
+ * same again). */
 #ifndef PARL_PARL_CONFORMANCE_INTERNAL_H
 #define PARL_PARL_CONFORMANCE_INTERNAL_H
 #include "parl/conformance.h"

@@ -5,10 +5,11 @@
 
 enum { ENGINE_VOCAB = 37, ENGINE_MAX_ROWS = 512, ENGINE_MAX_BACKENDS = 5 };
 
-/* Widths that no vector divides, two layers, four heads; large weights, so that every part matters.
- */
+/* Widths that no vector divides, two layers, four heads; large weights, so that every
+ * part matters. */
 parl_model_config engine_config(int64_t n_kv_heads);
-/* Initialised weights, norms off 1 as well; fails the test if it cannot. Destroy with the model's. */
+/* Initialised weights, norms off 1 as well; fails the test if it cannot. Destroy with the
+ * model's. */
 parl_model *engine_model(const parl_model_config *config, const parl_backend *backend,
                          uint64_t seed);
 /* The oracle and every level of the CPU backend that this machine runs; returns how many. */

@@ -205,8 +205,8 @@ static void test_wanted_rows(void **state) {
   fixture_close(&f);
 }
 
-/* The tiny model fits anywhere; wide or long ones want fewer slots; heavy weights want many again.
- */
+/* The tiny model fits anywhere; wide or long ones want fewer slots; heavy weights want
+ * many again. */
 static void test_advice(void **state) {
   (void)state;
   parl_model_config config = engine_config(4);

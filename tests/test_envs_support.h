@@ -145,8 +145,8 @@ static inline void env_random_turn(env_game *g, env_agent *a) {
   }
 }
 
-/* The expert's turn; false if it cannot be written here (the expert believes in another history).
- */
+/* The expert's turn; false if it cannot be written here (the expert believes in
+ * another history). */
 static inline bool env_expert_turn(env_game *g, env_agent *a, const char *style) {
   static parl_call calls[PARL_TURN_MAX_CALLS];
   int32_t tokens[ENV_MAX_TOKENS];

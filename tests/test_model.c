@@ -1,5 +1,5 @@
-/* tests/test_model.c - the network against a naive copy, its gradient against finite differences.
- */
+/* tests/test_model.c - the network against a naive copy, its gradient against
+ * finite differences. */
 
 #include "core/rng.h"
 #include "engine/model.h"
@@ -187,7 +187,8 @@ static double loss(run *r, const float *c) {
 }
 
 /* Fourth-order central difference in parameter i. f32 activations carry noise of ~1e-7 of the loss,
- * so the step is wide (0.01 at weights of 0.3) and the order high: half or twice the step is worse. */
+ * so the step is wide (0.01 at weights of 0.3) and the order high: half or twice the step is
+ * worse. */
 static double difference_quotient(run *r, const float *c, size_t i) {
   float *p = parl_model_get_params(r->model) + i;
   const float middle = *p, h = 0.01F;

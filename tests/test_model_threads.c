@@ -1,5 +1,5 @@
-/* tests/test_model_threads.c - the gradient of a batch has the same bits for any number of threads.
- */
+/* tests/test_model_threads.c - the gradient of a batch has the same bits for any number
+ * of threads. */
 
 #include "core/rng.h"
 #include "engine/optimizer.h"
@@ -99,7 +99,8 @@ static void test_threads_do_not_matter(void **state) {
   free(b);
 }
 
-/* The sum is that of slice after slice, up to rounding; also with fewer slices than accumulators. */
+/* The sum is that of slice after slice, up to rounding; also with fewer slices than
+ * accumulators. */
 static void test_equals_plain_backward(void **state) {
   (void)state;
   fixture f = fixture_open(parl_backend_ref(), 2);
