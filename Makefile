@@ -56,7 +56,8 @@ SRC := $(wildcard core/*.c lua/*.c) # what reads foreign bytes; the fast kernels
 endif
 CLI := $(wildcard cli/*.c)
 OBJ := $(SRC:%.c=$(OBJDIR)/%.o) $(OBJDIR)/build_info.o
-CLI_OBJ := $(CLI:%.c=$(OBJDIR)/%.o)
+CLI_OBJ := $(CLI:%.c=$(OBJDIR)/%.o) $(OBJDIR)/templates.o
+TEMPLATES := $(wildcard cli/templates/*) lua/stubs/parl.d.lua
 TEST_SRC := $(wildcard tests/test_*.c)
 TESTS := $(TEST_SRC:%.c=$(OUT)/%)
 SUPPORT_OBJ := $(patsubst %.c,$(OBJDIR)/%.o,$(filter-out $(TEST_SRC),$(wildcard tests/*.c)))
@@ -105,6 +106,15 @@ $(OUT)/build_info.c: FORCE
 	   echo 'const char *parl_build_flags(void) { return "$(MACHINE) $(strip -std=gnu17 $(OPT) $(WARN) -ffp-contract=off)"; }'; \
 	   echo 'const char *parl_build_datadir(void) { return "$(parldir)"; }'; } >$@.new; \
 	 cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+# What `parl env new` writes, as strings in the program.
+$(OUT)/templates.c: $(TEMPLATES)
+	@mkdir -p $(@D)
+	@{ echo '/* Written by make. */'; echo '#include "cli/env.h"'; echo 'const env_template env_templates[] = {'; \
+	   for f in $^; do echo "  {\"$${f##*/}\","; sed 's/[\\"]/\\&/g; s/^/   "/; s/$$/\\n"/' $$f; echo '  },'; done; \
+	   echo '  {0, 0}};'; } >$@
+$(OBJDIR)/templates.o: $(OUT)/templates.c $(OUT)/flags | need-libraries
+	@mkdir -p $(@D) && $(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # -O3 where speed is wanted: under sanitizers it only makes the compiler slow.
 OPT_KERNELS := $(if $(filter release,$(BUILD)),-O3)

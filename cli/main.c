@@ -34,6 +34,18 @@ static const cli_option eval_options[] = {
     {"--style", "STYLE", "play this scripted expert instead"},
     {"--tasks", "N", "held-out tasks; default: eval.tasks"},
     COMMON_OPTIONS};
+static const cli_option env_options[] = {
+    {"--set", "KEY=VALUE", "env.params.NAME or another recipe field; may be repeated"},
+    {"--seed", "N", "play, bench: the task; check: which tasks; default 1"},
+    {"--as", "STYLE", "play, bench: an expert style, random, or (play) a checkpoint file"},
+    {"--interactive", NULL, "play: you choose the calls; words from standard input"},
+    {"--tasks", "N", "check: tasks that experts play; default 24"},
+    {"--episodes", "N", "check: random episodes; default 1000"},
+    {"--hash", NULL, "check: print the hash of all traces only, to compare machines"},
+    {"--seconds", "S", "bench: time given to each style; default 1"},
+    {"--strict", NULL, "count instructions: every limit is the same on every machine"},
+    {"--isolate", NULL, "run the script in a process of its own, under the system's limits"},
+    COMMON_OPTIONS};
 static const cli_option bench_options[] = {
     {"--shapes", "LIST", "engine shapes to measure, of quickstart,A,B,ops; default: all"},
     {"--backend", "NAME", "cpu, cpu:avx512, cpu:avx2, cpu:portable or ref"},
@@ -45,6 +57,7 @@ const cli_option *cli_get_options(const char *verb, size_t *n) {
 #define RETURN(list) return *n = sizeof(list) / sizeof(list)[0], (list)
   if (strcmp(verb, "train") == 0) RETURN(train_options);
   if (strcmp(verb, "eval") == 0) RETURN(eval_options);
+  if (strcmp(verb, "env") == 0) RETURN(env_options);
   if (strcmp(verb, "bench") == 0) RETURN(bench_options);
   RETURN(common_options);
 #undef RETURN
@@ -163,6 +176,9 @@ static const char **find_value(cli_args *a, const char *name) {
   if (strcmp(name, "--shapes") == 0) return &a->shapes;
   if (strcmp(name, "--backend") == 0) return &a->backend;
   if (strcmp(name, "--seconds") == 0) return &a->seconds;
+  if (strcmp(name, "--as") == 0) return &a->as;
+  if (strcmp(name, "--seed") == 0) return &a->seed;
+  if (strcmp(name, "--episodes") == 0) return &a->episodes;
   if (strcmp(name, "--set") == 0) return a->n_sets < CLI_MAX_SETS ? &a->sets[a->n_sets++] : NULL;
   return NULL;
 }
@@ -197,6 +213,10 @@ static int parse_option(cli_args *a, int argc, char **argv, int *i) {
     if (equals) return cli_usage("%s takes no value", name);
     if (strcmp(name, "--json") == 0) a->json = true;
     if (strcmp(name, "--quiet") == 0) a->quiet = true;
+    if (strcmp(name, "--interactive") == 0) a->interactive = true;
+    if (strcmp(name, "--strict") == 0) a->strict = true;
+    if (strcmp(name, "--isolate") == 0) a->isolate = true;
+    if (strcmp(name, "--hash") == 0) a->hash = true;
     return 0;
   }
   const char **value = find_value(a, name);

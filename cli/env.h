@@ -1,0 +1,35 @@
+/* cli/env.h - the verbs of `parl env`: new, check, play, bench. */
+#ifndef PARL_CLI_ENV_H
+#define PARL_CLI_ENV_H
+#include <stdint.h>
+
+#include "cli/cli.h"
+#include "core/json.h"
+#include "parl/recipe.h"
+#include "parl/trace.h"
+
+int env_new(const cli_args *args);
+int env_check(const cli_args *args);
+int env_play(const cli_args *args);
+int env_bench(const cli_args *args);
+
+/* The recipe around operand 1, with --set and --strict; no budget unless one is set. */
+parl_status env_load_recipe(const cli_args *args, parl_recipe **out);
+/* A whole number of an option, or `otherwise` if it is not given; false after a usage error. */
+bool env_read_number(const char *option, const char *text, int64_t low, int64_t high,
+                     int64_t otherwise, int64_t *out);
+
+/* Runs body in a child process under resource limits; returns its exit code, or says what killed it
+ * and returns CLI_FAILED. */
+int env_run_isolated(int (*body)(const cli_args *args), const cli_args *args);
+
+/* The episode for a reader: a turn a paragraph, sub-agents of a launch side by side. */
+void env_append_timeline(const parl_trace *t, const parl_env *env, parl_text *out);
+
+/* A file that `parl env new` writes; the list ends with a NULL name. */
+typedef struct env_template {
+  const char *name, *text;
+} env_template;
+extern const env_template env_templates[];
+
+#endif

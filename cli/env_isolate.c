@@ -1,0 +1,95 @@
+/* cli/env_isolate.c - --isolate: a script's verb in a child process that the system itself bounds.
+ *
+ * The sandbox stops mistakes; this stops what would get past it. The child may be killed for it, the
+ * parent is not. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/env.h"
+
+static const struct {
+  int resource;
+  rlim_t limit;
+  const char *text;
+} limits[] = {
+#ifndef __SANITIZE_ADDRESS__ /* the address sanitizer reserves terabytes */
+    {RLIMIT_AS, (rlim_t)4 << 30, "4 GiB of address space"},
+#endif
+    {RLIMIT_CPU, 600, "600 s of processor time"},
+    {RLIMIT_FSIZE, (rlim_t)256 << 20, "files of 256 MiB"},
+    {RLIMIT_NOFILE, 64, "64 open files"},
+    {RLIMIT_CORE, 0, "no core file"}};
+
+static void set_limits(void) {
+  for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+    const struct rlimit limit = {limits[i].limit, limits[i].limit};
+    if (setrlimit(limits[i].resource, &limit) == 0) continue;
+    fprintf(stderr, "parl: cannot limit the child process to %s: %s\n", limits[i].text,
+            strerror(errno));
+    _exit(CLI_FAILED);
+  }
+}
+
+static volatile sig_atomic_t child_id;
+
+static void forward(int number) {
+  const int saved = errno;
+  if (child_id > 0) kill((pid_t)child_id, number);
+  errno = saved;
+}
+
+static const char *explain(int number) {
+  switch (number) {
+    case SIGXCPU:
+      return " (more than 600 s of processor time)";
+    case SIGXFSZ:
+      return " (a file of more than 256 MiB)";
+    case SIGKILL:
+      return " (killed from outside: out of memory, or more than 600 s of processor time)";
+    default:
+      return "";
+  }
+}
+
+static int wait_for(pid_t child) {
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0)
+    if (errno != EINTR) {
+      fprintf(stderr, "parl: waitpid: %s\n", strerror(errno));
+      return CLI_FAILED;
+    }
+  if (WIFEXITED(status)) return WEXITSTATUS(status);
+  const int number = WTERMSIG(status);
+  fprintf(stderr, "parl: the script's process ended by signal %d, %s%s\n", number,
+          strsignal(number), explain(number));
+  return CLI_FAILED;
+}
+
+int env_run_isolated(int (*body)(const cli_args *args), const cli_args *args) {
+  fflush(NULL);
+  const struct sigaction action = {.sa_handler = forward};
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+  const pid_t child = fork();
+  if (child < 0) {
+    fprintf(stderr, "parl: fork: %s\n", strerror(errno));
+    return CLI_FAILED;
+  }
+  if (child == 0) {
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    set_limits();
+    const int code = body(args);
+    const bool written = fflush(stdout) == 0 || errno == EPIPE;
+    if (!written) fprintf(stderr, "parl: standard output: %s\n", strerror(errno));
+    exit(written ? code : CLI_FAILED);
+  }
+  child_id = child;
+  return wait_for(child);
+}

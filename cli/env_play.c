@@ -1,0 +1,319 @@
+/* cli/env_play.c - parl env play FILE: one episode as a swarm timeline, or by hand. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/env.h"
+#include "core/config.h"
+#include "core/file.h"
+#include "core/safetensors.h"
+#include "engine/checkpoint.h"
+#include "parl/chooser.h"
+#include "parl/rollout.h"
+
+enum { LINE_BYTES = 4096 };
+
+typedef struct player {
+  const cli_args *args;
+  parl_recipe *recipe;
+  parl_run_config config;
+  parl_workers *workers;
+  parl_env *env; /* of our own: for its specification and the names of tokens */
+  parl_model *policy;
+  const char *style; /* or NULL */
+  bool random;
+  parl_trajectories *set;
+  parl_rollout *rollout;
+  parl_trace trace;
+  parl_env_optimum optimum;
+  /* by hand */
+  size_t n_shown; /* tokens of the context that were printed */
+  bool ended;     /* the input has */
+  char line[LINE_BYTES], *rest;
+} player;
+
+/* --- who plays --- */
+
+/* The model as the checkpoint's metadata describe it, with its weights. */
+static parl_status load_checkpoint(player *p, const char *path) {
+  const parl_backend *backend;
+  const parl_env_spec *spec = parl_env_get_spec(p->env);
+  parl_safetensors *file = NULL;
+  parl_json *json = NULL;
+  PARL_TRY(parl_backend_find(p->config.run.backend, &backend));
+  PARL_TRY(parl_safetensors_open(path, &file));
+  const char *text = parl_safetensors_get_metadata(file, "model");
+  parl_status s = text ? parl_json_parse(text, strlen(text), "metadata \"model\"", &json)
+                       : parl_fail(PARL_STATUS_EFORMAT, "%s: has no metadata \"model\"", path);
+  parl_config_set_defaults(&parl_model_section, &p->config.model);
+  if (s == PARL_STATUS_OK)
+    s = parl_config_read(&parl_model_section, json, "model", &p->config.model);
+  parl_json_destroy(json);
+  parl_safetensors_close(file);
+  PARL_TRY(s);
+  PARL_TRY(parl_recipe_check_env(&p->config, spec));
+  PARL_TRY(parl_model_create(&p->config.model, (size_t)spec->n_tokens, backend, &p->policy));
+  return parl_checkpoint_load(path, p->policy, NULL, spec->vocab_hash, NULL);
+}
+
+static const char *find_style(const parl_env_spec *spec, const char *name) {
+  for (int i = 0; i < spec->n_styles; i++)
+    if (strcmp(spec->styles[i], name) == 0) return spec->styles[i];
+  return NULL;
+}
+
+static parl_status refuse_style(const parl_env_spec *spec, const char *as) {
+  parl_text known = {0};
+  for (int i = 0; i < spec->n_styles; i++) parl_text_appendf(&known, "%s, ", spec->styles[i]);
+  const char *near = parl_nearest(as, spec->styles, (size_t)spec->n_styles);
+  const parl_status s = parl_fail(
+      PARL_STATUS_EINVAL, "--as %s: %s has %srandom, or a checkpoint file%s%s%s", as, spec->name,
+      parl_text_get(&known), near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+  parl_text_deinit(&known);
+  return s;
+}
+
+/* greedy_wide, else the first style, else random. */
+static parl_status choose_player(player *p) {
+  const parl_env_spec *spec = parl_env_get_spec(p->env);
+  const char *as = p->args->as;
+  if (p->args->interactive) return PARL_STATUS_OK;
+  if (as == NULL) {
+    p->style = find_style(spec, "greedy_wide");
+    if (p->style == NULL && spec->n_styles > 0) p->style = spec->styles[0];
+    p->random = p->style == NULL;
+    return PARL_STATUS_OK;
+  }
+  p->style = find_style(spec, as);
+  if (p->style != NULL) return PARL_STATUS_OK;
+  p->random = strcmp(as, "random") == 0;
+  if (p->random) return PARL_STATUS_OK;
+  return parl_file_exists(as) ? load_checkpoint(p, as) : refuse_style(spec, as);
+}
+
+/* --- by hand --- */
+
+static bool is_allowed(const parl_choice *c, int token) {
+  return (c->mask[token / 64] >> (token % 64) & 1) != 0;
+}
+
+/* Last token behind `token` that belongs to the same numbered family and is allowed, too. */
+static int find_end_of_range(const parl_choice *c, int token) {
+  const parl_env_spec *spec = parl_env_get_spec(c->env);
+  for (int f = 0; f < spec->n_families; f++) {
+    const parl_family *family = &spec->families[f];
+    const int end = family->first_token + family->n;
+    if (family->words != NULL || token < family->first_token || token >= end) continue;
+    while (token + 1 < end && is_allowed(c, token + 1)) token++;
+  }
+  return token;
+}
+
+/* "  allowed: finish search", "  allowed: row:1..7 row:9". */
+static void print_allowed(const parl_choice *c) {
+  const int n = parl_env_get_spec(c->env)->n_tokens;
+  printf("  allowed:");
+  for (int token = 0; token < n; token++) {
+    if (!is_allowed(c, token)) continue;
+    const int end = find_end_of_range(c, token);
+    printf(" %s", parl_env_token_name(c->env, token));
+    if (end > token) printf("..%s", strrchr(parl_env_token_name(c->env, end), ':') + 1);
+    token = end;
+  }
+  printf("\n");
+}
+
+/* What came into the orchestrator's context since it was asked last. */
+static void print_news(player *p, const parl_choice *c) {
+  parl_text text = {0};
+  if (p->n_shown > c->n_tokens) p->n_shown = 0; /* a context policy threw some away */
+  parl_trace_append_tokens(c->env, c->tokens + p->n_shown, c->n_tokens - p->n_shown, &text);
+  if (text.n > 0) printf("turn %d  %s\n", c->turn, parl_text_get(&text));
+  parl_text_deinit(&text);
+  p->n_shown = c->n_tokens;
+}
+
+/* The next word of the input, NULL at its end. */
+static const char *next_word(player *p) {
+  for (;;) {
+    const char *word = p->rest ? strtok_r(NULL, " \t\r\n", &p->rest) : NULL;
+    if (word != NULL) return word;
+    if (p->ended) return NULL;
+    printf("> ");
+    fflush(stdout);
+    p->ended = fgets(p->line, sizeof p->line, stdin) == NULL;
+    if (p->ended) {
+      printf("(end of input)\n");
+      return NULL;
+    }
+    word = strtok_r(p->line, " \t\r\n", &p->rest);
+    if (word != NULL) return word;
+  }
+}
+
+/* Nobody is there any more: finish as soon as that is possible. */
+static int32_t choose_end(const parl_choice *c) {
+  if (is_allowed(c, PARL_TOKEN_FINISH)) return PARL_TOKEN_FINISH;
+  int32_t token = 0;
+  while (!is_allowed(c, token)) token++;
+  return token;
+}
+
+static parl_status ask_person(void *context, const parl_choice *c, int32_t *token) {
+  player *p = context;
+  const int n = parl_env_get_spec(c->env)->n_tokens;
+  print_news(p, c);
+  if (!p->ended) print_allowed(c);
+  for (;;) {
+    const char *word = next_word(p);
+    if (word == NULL) {
+      *token = choose_end(c);
+      return PARL_STATUS_OK;
+    }
+    for (int t = 0; t < n; t++) {
+      if (!is_allowed(c, t) || strcmp(parl_env_token_name(c->env, t), word) != 0) continue;
+      *token = t;
+      return PARL_STATUS_OK;
+    }
+    printf("  %s is not allowed here\n", word);
+    p->rest = NULL; /* the rest of the line meant something else */
+  }
+}
+
+/* --- the episode --- */
+
+static parl_status on_event(void *context, const parl_event *event) {
+  player *p = context;
+  if (event->kind == PARL_EVENT_START)
+    PARL_TRY(parl_env_get_optimum(event->env, event->world, &p->optimum));
+  return parl_trace_add(&p->trace, event);
+}
+
+static parl_status play(player *p, uint64_t seed) {
+  const parl_observer observer = {on_event, p};
+  const parl_chooser person = {ask_person, p};
+  const bool scripted = p->policy == NULL || p->config.agents.subs == PARL_SUBS_SCRIPTED;
+  PARL_TRY(parl_trajectories_create(&(parl_trajectories_def){.n = 1, .n_words = 1}, &p->set));
+  PARL_TRY(
+      parl_rollout_create(&(parl_rollout_def){.env_path = parl_recipe_get_env_path(p->recipe),
+                                              .env_params = parl_recipe_get_env_params(p->recipe),
+                                              .config = &p->config,
+                                              .policy = p->policy,
+                                              .sub_policy = scripted ? NULL : p->policy,
+                                              .reliability = p->config.agents.reliability,
+                                              .n_slots = 1,
+                                              .workers = p->workers,
+                                              .observer = &observer,
+                                              .chooser = p->random ? &parl_random_chooser : &person,
+                                              .choose_subs = p->random,
+                                              .stop = cli_catch_signals()},
+                          &p->rollout));
+  const parl_job job = {.task_seed = seed,
+                        .episode_seed = seed,
+                        .style = p->style,
+                        .temperature = 1,
+                        .out = parl_trajectories_get(p->set, 0)};
+  PARL_TRY(parl_rollout_run(p->rollout, &job, 1, NULL));
+  parl_trace_sort(&p->trace);
+  return PARL_STATUS_OK;
+}
+
+static const char *get_name(const player *p) {
+  if (p->style != NULL) return p->style;
+  if (p->random) return "random";
+  return p->policy != NULL ? p->args->as : "you";
+}
+
+static void print_text(const player *p, int64_t seed) {
+  const parl_facts *f = &p->trace.facts;
+  const parl_env_spec *spec = parl_env_get_spec(p->env);
+  parl_text text = {0};
+  env_append_timeline(&p->trace, p->env, &text);
+  printf("%s%s  seed %lld  played by %s\n", p->args->interactive ? "\n" : "", spec->name,
+         (long long)seed, get_name(p));
+  printf("optimum  %s%lld critical steps; alone %lld steps; best r_perf %g\n\n",
+         p->optimum.bound ? "at least " : "", (long long)p->optimum.critical_steps,
+         (long long)p->optimum.serial_steps, p->optimum.r_perf);
+  fputs(parl_text_get(&text), stdout);
+  printf(
+      "\nended by %s after %g turns: r_perf %.4g, %g critical steps (regret %g), %g in total; "
+      "%g sub-agents in %g launches, %g finished\n",
+      parl_end_text(f->end), f->turns, f->r_perf, f->critical_steps,
+      f->critical_steps - f->optimum_steps, f->total_steps, f->assigned, f->launches, f->finished);
+  printf("score    %s\n", parl_text_get(&p->trace.details));
+  parl_text_deinit(&text);
+}
+
+static void write_facts(const parl_facts *f, parl_json_writer *w) {
+  parl_json_key(w, "facts");
+  parl_json_begin_object(w);
+#define X(name, unit, meaning) \
+  parl_json_key(w, #name);     \
+  parl_json_number(w, f->name);
+  PARL_FACT_LIST(X)
+#undef X
+  parl_json_key(w, "end");
+  parl_json_string(w, parl_end_text(f->end));
+  parl_json_end_object(w);
+}
+
+static void print_json(const player *p, int64_t seed) {
+  parl_text text = {0};
+  parl_json_writer w;
+  parl_json_writer_init(&w, &text, false);
+  parl_json_begin_object(&w);
+  parl_json_key(&w, "env");
+  parl_json_string(&w, parl_env_get_spec(p->env)->name);
+  parl_json_key(&w, "played_by");
+  parl_json_string(&w, get_name(p));
+  parl_json_key(&w, "seed");
+  parl_json_integer(&w, seed);
+  parl_json_key(&w, "params");
+  parl_json_raw(&w, parl_env_get_params(p->env));
+  parl_json_key(&w, "optimum_is_bound");
+  parl_json_bool(&w, p->optimum.bound);
+  parl_json_key(&w, "events");
+  parl_trace_append_json(&p->trace, p->env, &w);
+  write_facts(&p->trace.facts, &w);
+  parl_json_key(&w, "details");
+  parl_json_raw(&w, parl_text_get(&p->trace.details));
+  parl_json_end_object(&w);
+  puts(parl_text_get(&text));
+  parl_text_deinit(&text);
+}
+
+static parl_status run(player *p, int64_t seed) {
+  PARL_TRY(env_load_recipe(p->args, &p->recipe));
+  p->config = *parl_recipe_get_arm(p->recipe, 0);
+  p->config.env.on_error = PARL_ON_ERROR_STOP;
+  PARL_TRY(parl_workers_create(1, &p->workers));
+  const parl_env_options options = {.memory_bytes = (size_t)(p->config.env.memory_mib * 1048576.0),
+                                    .callback_s = p->config.env.callback_s,
+                                    .instructions = p->config.env.instructions,
+                                    .stop = cli_catch_signals()};
+  PARL_TRY(parl_env_create(parl_recipe_get_env_path(p->recipe),
+                           parl_recipe_get_env_params(p->recipe), &options, &p->env));
+  PARL_TRY(choose_player(p));
+  return play(p, (uint64_t)seed);
+}
+
+static void close_player(player *p) {
+  parl_trace_deinit(&p->trace);
+  parl_rollout_destroy(p->rollout);
+  parl_trajectories_destroy(p->set);
+  parl_model_destroy(p->policy);
+  parl_env_destroy(p->env);
+  parl_workers_destroy(p->workers);
+  parl_recipe_destroy(p->recipe);
+}
+
+int env_play(const cli_args *args) {
+  int64_t seed;
+  if (!env_read_number("--seed", args->seed, 0, INT64_C(1) << 53, 1, &seed)) return CLI_USAGE;
+  if (args->interactive && args->as) return cli_usage("--interactive and --as exclude each other");
+  player p = {.args = args};
+  const parl_status s = run(&p, seed);
+  if (s == PARL_STATUS_OK) (args->json ? print_json : print_text)(&p, seed);
+  close_player(&p);
+  return s == PARL_STATUS_OK ? CLI_DONE : cli_fail(s);
+}
