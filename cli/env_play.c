@@ -159,11 +159,20 @@ static int32_t choose_end(const parl_choice *c) {
   return token;
 }
 
+/* Whether the word names a token that was the only one allowed and so has been written already. */
+static bool was_forced(const parl_choice *c, size_t first, const char *word) {
+  for (size_t i = first; i < c->n_tokens; i++)
+    if (strcmp(parl_env_token_name(c->env, c->tokens[i]), word) == 0) return true;
+  return false;
+}
+
 static parl_status ask_person(void *context, const parl_choice *c, int32_t *token) {
   player *p = context;
   const int n = parl_env_get_spec(c->env)->n_tokens;
+  const size_t first = p->n_shown < c->n_tokens ? p->n_shown : 0;
+  const bool has_words = p->rest != NULL && p->rest[strspn(p->rest, " \t\r\n")] != '\0';
   print_news(p, c);
-  if (!p->ended) print_allowed(c);
+  if (!p->ended && !has_words) print_allowed(c);
   for (;;) {
     const char *word = next_word(p);
     if (word == NULL) {
@@ -175,7 +184,9 @@ static parl_status ask_person(void *context, const parl_choice *c, int32_t *toke
       *token = t;
       return PARL_STATUS_OK;
     }
+    if (was_forced(c, first, word)) continue;
     printf("  %s is not allowed here\n", word);
+    print_allowed(c);
     p->rest = NULL; /* the rest of the line meant something else */
   }
 }

@@ -20,7 +20,7 @@
   X(pure, "prompt, legal, score and optimum answer the same when asked again")               \
   X(grammar, "handlers accept every call that the grammar allows, with `legal` and without") \
   X(isolation, "no two agents share anything that can change")                               \
-  X(experts, "experts write well-formed calls that `legal` allows, and finish")              \
+  X(experts, "experts write well-formed calls of known tools")                               \
   X(termination, "episodes end by `finish`, before turns or context run out")                \
   X(repeat, "the same seeds give the same trace again, in this process and in another")      \
   X(order, "an episode's trace depends on no earlier episode and no neighbour")              \

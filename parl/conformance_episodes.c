@@ -87,9 +87,9 @@ static parl_status on_event(void *context, const parl_event *event) {
     case PARL_EVENT_AGAINST:
       if (g->n_against++ > 0) return PARL_STATUS_OK;
       format_where(g, event->job, where, sizeof where);
-      parl_suite_find(g->s, PARL_CONFORMANCE_experts, false, where,
-                      "turn %d: the expert writes %s, which `legal` masks", event->turn + 1,
-                      parl_env_token_name(event->env, event->tokens[0]));
+      parl_suite_find(g->s, PARL_CONFORMANCE_experts, true, where,
+                      "turn %d: the expert writes %s, which `legal` masks (a demonstration may)",
+                      event->turn + 1, parl_env_token_name(event->env, event->tokens[0]));
       return PARL_STATUS_OK;
     case PARL_EVENT_BRIEF:
     case PARL_EVENT_DELIVER:
@@ -200,7 +200,7 @@ static void judge_style(gatherer *g, const char *name) {
                     "%zu tokens of %zu episodes are masked by `legal`", g->n_against, t->n);
   if (g->n_unfinished > 0)
     parl_suite_find(
-        g->s, PARL_CONFORMANCE_termination, g->n_unfinished < t->n, g->example,
+        g->s, PARL_CONFORMANCE_termination, true, g->example,
         "%zu of %zu episodes of style %s do not finish (turns run out %zu, context %zu)",
         g->n_unfinished, t->n, name, g->n_ends[PARL_END_TURNS], g->n_ends[PARL_END_CONTEXT]);
   judge_mean(g, name);
@@ -214,15 +214,17 @@ static void judge_style(gatherer *g, const char *name) {
                     "the oracle reaches the optimum in %zu of %zu tasks", t->n_at_optimum, t->n);
 }
 
-static parl_status check_style(parl_suite *s, const char *style) {
+static parl_status check_style(parl_suite *s, const char *style, size_t *n_finished) {
   const size_t n = parl_suite_count_tasks(s);
   group p;
   parl_status status = group_init(s, style, s->config.episode.legal, n, add_summary(s, style), &p);
   if (status == PARL_STATUS_OK) status = play(&p, 0, n);
-  if (status == PARL_STATUS_OK)
+  if (status == PARL_STATUS_OK) {
     judge_style(&p.g, style);
-  else
+    *n_finished += p.g.n_ends[PARL_END_FINISH];
+  } else {
     status = parl_suite_blame(s, status, PARL_CONFORMANCE_experts, style);
+  }
   summarize(p.g.summary);
   group_deinit(&p);
   return status;
@@ -237,7 +239,12 @@ parl_status parl_suite_check_experts(parl_suite *s) {
   if (s->has_chance)
     parl_suite_find(s, PARL_CONFORMANCE_optimum, true, "",
                     "episodes have chance of their own: the optimum is held against means only");
-  for (int i = 0; i < s->n_styles; i++) PARL_TRY(check_style(s, s->styles[i]));
+  size_t n_finished = 0;
+  const size_t n_faults = s->out->n_faults;
+  for (int i = 0; i < s->n_styles; i++) PARL_TRY(check_style(s, s->styles[i], &n_finished));
+  if (s->n_styles > 0 && n_finished == 0 && s->out->n_faults == n_faults)
+    parl_suite_find(s, PARL_CONFORMANCE_termination, false, "all styles",
+                    "no expert ever calls finish: its episodes end when turns or context run out");
   return PARL_STATUS_OK;
 }
 
