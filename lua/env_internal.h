@@ -7,6 +7,7 @@
 #define PARL_LUA_ENV_INTERNAL_H
 #include "core/arena.h"
 #include "core/rng.h"
+#include "lua/api_list.h"
 #include "lua/env.h"
 #include "lua/sandbox.h"
 
@@ -22,20 +23,8 @@ enum {
   PARL_ENV_MAX_DETAILS = 64 /* named numbers score may return */
 };
 
-/* X(name, required) */
-#define PARL_CALLBACK_LIST(X) \
-  X(reset, true)              \
-  X(prompt, true)             \
-  X(legal, false)             \
-  X(brief, true)              \
-  X(deliver, true)            \
-  X(score, true)              \
-  X(optimum, true)            \
-  X(family, false)            \
-  X(expert, false)            \
-  X(summarize, false)
 typedef enum parl_callback {
-#define X(name, required) PARL_CALLBACK_##name,
+#define X(name, required, type, doc) PARL_CALLBACK_##name,
   PARL_CALLBACK_LIST(X)
 #undef X
       PARL_N_CALLBACKS

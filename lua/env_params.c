@@ -58,7 +58,11 @@ static void read_choice(lua_State *L, parl_env *env, const char *place, parl_par
 
 /* [definition] -> []. */
 static void read_param(lua_State *L, parl_env *env, const char *name) {
-  static const char *const keys[] = {"choice", "default", "doc", "max", "min"};
+  static const char *const keys[] = {
+#define X(name, type, doc) #name,
+      PARL_PARAM_LIST(X)
+#undef X
+  };
   char place[128];
   snprintf(place, sizeof place, "params.%s", name);
   const int table = lua_gettop(L);

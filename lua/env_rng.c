@@ -84,13 +84,11 @@ static int rng_pick(lua_State *L) {
 }
 
 void parl_env_open_rng(lua_State *L) {
-  static const luaL_Reg methods[] = {{"int", rng_int},
-                                     {"uniform", rng_uniform},
-                                     {"chance", rng_chance},
-                                     {"normal", rng_normal},
-                                     {"shuffle", rng_shuffle},
-                                     {"pick", rng_pick},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+#define X(name, type, doc) {#name, rng_##name},
+      PARL_RNG_LIST(X)
+#undef X
+          {NULL, NULL}};
   lua_createtable(L, 0, 1);
   luaL_newlib(L, methods);
   parl_sandbox_make_strict(L, "rng");

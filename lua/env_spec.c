@@ -163,7 +163,11 @@ static void read_signature(lua_State *L, parl_env *env, int table, const char *p
 
 /* [tool] -> []. */
 static void read_tool(lua_State *L, parl_env *env, int i) {
-  static const char *const keys[] = {"args", "doc", "max", "run"};
+  static const char *const keys[] = {
+#define X(name, type, doc) #name,
+      PARL_TOOL_LIST(X)
+#undef X
+  };
   parl_tool *tool = &env->spec.tools[i];
   char place[64];
   snprintf(place, sizeof place, "tools.%s", tool->name);
@@ -193,7 +197,11 @@ static void read_tools(lua_State *L, parl_env *env) {
 }
 
 static void read_task(lua_State *L, parl_env *env) {
-  static const char *const keys[] = {"args", "doc", "max"};
+  static const char *const keys[] = {
+#define X(name, type, doc) #name,
+      PARL_TASK_LIST(X)
+#undef X
+  };
   get_field(L, "task", LUA_TTABLE);
   parl_env_check_keys(L, -1, "task", keys, sizeof keys / sizeof keys[0]);
   env->spec.task.name = "assign_task";
@@ -209,7 +217,7 @@ static void read_callbacks(lua_State *L, parl_env *env) {
     const char *name;
     bool required;
   } list[] = {
-#define X(name, required) {#name, required},
+#define X(name, required, type, doc) {#name, required},
       PARL_CALLBACK_LIST(X)
 #undef X
   };
@@ -287,19 +295,10 @@ static void read_settings(lua_State *L, parl_env *env) {
 /* parl.env{...}. Upvalue 1: the parl_env. */
 static int declare(lua_State *L) {
   static const char *const keys[] = {
-#define X(name, required) #name,
-      PARL_CALLBACK_LIST(X)
+#define X(name, required, type, doc) #name,
+      PARL_FIELD_LIST(X) PARL_CALLBACK_LIST(X)
 #undef X
-          "name",
-      "summary",
-      "params",
-      "presets",
-      "roles",
-      "families",
-      "tools",
-      "task",
-      "styles",
-      "limits"};
+  };
   parl_env *env = lua_touserdata(L, lua_upvalueindex(1));
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -338,8 +337,11 @@ static int read_limit(lua_State *L, const char *name, lua_Integer low, lua_Integ
 }
 
 void parl_env_read_limits(lua_State *L, parl_env *env) {
-  static const char *const keys[] = {"context",   "max_agents",  "max_turns",
-                                     "max_width", "sub_context", "sub_steps"};
+  static const char *const keys[] = {
+#define X(name, type, doc) #name,
+      PARL_LIMIT_LIST(X)
+#undef X
+  };
   if (lua_rawgeti(L, LUA_REGISTRYINDEX, env->limits) == LUA_TFUNCTION) {
     lua_insert(L, -2);
     lua_call(L, 1, 1);
@@ -358,21 +360,33 @@ void parl_env_read_limits(lua_State *L, parl_env *env) {
   lua_pop(L, 1);
 }
 
-void parl_env_open(lua_State *L, parl_env *env) {
-  lua_createtable(L, 0, 4);
+static void push_env(lua_State *L, parl_env *env) {
   lua_pushlightuserdata(L, env);
   lua_pushcclosure(L, declare, 1);
-  lua_setfield(L, -2, "env");
-  parl_env_push_include(L, env);
-  lua_setfield(L, -2, "include");
+}
+
+static void push_VERSION(lua_State *L, parl_env *env) {
+  (void)env;
   lua_pushliteral(L, PARL_ENV_CONTRACT_VERSION);
-  lua_setfield(L, -2, "VERSION");
+}
+
+static void push_tok(lua_State *L, parl_env *env) {
   lua_newtable(L);
   parl_sandbox_make_strict(L, "parl.tok");
   lua_pushvalue(L, -1);
   env->tok = luaL_ref(L, LUA_REGISTRYINDEX);
   parl_freeze_wrap(L, "parl.tok", "tokens follow from `families`");
-  lua_setfield(L, -2, "tok");
+}
+
+#define push_include parl_env_push_include
+
+void parl_env_open(lua_State *L, parl_env *env) {
+  lua_createtable(L, 0, 4);
+#define X(name, type, doc) \
+  push_##name(L, env);     \
+  lua_setfield(L, -2, #name);
+  PARL_MODULE_LIST(X)
+#undef X
   parl_sandbox_make_strict(L, "parl");
   parl_freeze_wrap(L, "parl", "keep your own functions in locals");
   parl_sandbox_set_global(L, "parl");

@@ -1,0 +1,132 @@
+/* lua/api_list.h - everything a script can name, in one place.
+ *
+ * From these lists come the registration of functions and the checks of keys (env_spec.c, env_rng.c,
+ * env_params.c), the editor's stub lua/stubs/parl.d.lua, the set of names for luacheck and
+ * docs/lua-api.md (`make docs`). Types are written as LuaLS does; Token is an integer that
+ * parl.tok gives. Texts are one sentence. */
+#ifndef PARL_LUA_API_LIST_H
+#define PARL_LUA_API_LIST_H
+
+/* Fields of the global `parl`. X(name, type, doc) */
+#define PARL_MODULE_LIST(X)                                                                 \
+  X(env, "fun(declaration: parl.Declaration): parl.Declaration",                            \
+    "Declares the environment; a file ends with `return parl.env{...}`.")                   \
+  X(include, "fun(name: string): parl.Declaration",                                         \
+    "The declaration in the sibling file `name`.lua, to build an environment from others.") \
+  X(VERSION, "string", "Version of the contract between scripts and the program.")          \
+  X(tok, "table<string, table<integer|string, parl.Token>>",                                \
+    "Tokens by family: parl.tok.row[3], parl.tok.word.miss; known once parl.env has run.")
+
+/* Methods of an rng object. X(name, type, doc) */
+#define PARL_RNG_LIST(X)                                                                     \
+  X(int, "fun(self: parl.Rng, low: integer, high: integer): integer",                        \
+    "An integer from low to high, both included.")                                           \
+  X(uniform, "fun(self: parl.Rng): number", "A number in [0, 1).")                           \
+  X(chance, "fun(self: parl.Rng, p: number): boolean", "True with probability p.")           \
+  X(normal, "fun(self: parl.Rng): number", "A number with mean 0 and standard deviation 1.") \
+  X(shuffle, "fun(self: parl.Rng, list: table): table",                                      \
+    "Brings the list into a random order, in place, and returns it.")                        \
+  X(pick, "fun(self: parl.Rng, list: table): any", "One of the items of the list.")
+
+/* Fields of an agent. X(name, type, doc) */
+#define PARL_AGENT_LIST(X)                                                                 \
+  X(id, "integer", "0: the orchestrator; sub-agents count from 1 in order of assignment.") \
+  X(main, "boolean", "True for the orchestrator.")                                         \
+  X(role, "string", "One of `roles`; \"orchestrator\" for it.")                            \
+  X(state, "table", "Scratch of this agent: the only thing that callbacks may change.")    \
+  X(rng, "parl.Rng", "Chance of this agent.")
+
+/* Plain fields of a declaration. X(name, required, type, doc) */
+#define PARL_FIELD_LIST(X)                                                                 \
+  X(name, true, "string", "Letters, digits and _.")                                        \
+  X(summary, true, "string", "One line.")                                                  \
+  X(params, false, "table<string, parl.Param>", "What a recipe may set under env.params.") \
+  X(presets, false, "table<string, table>",                                                \
+    "Named settings of the parameters; they make one more parameter, `preset`.")           \
+  X(roles, true, "string[]", "What create_subagent may choose from; 1 to 8.")              \
+  X(families, true, "table<string, integer|string[]|string>|fun(params: table): table",    \
+    "Typed arguments: a number of values, a list of words, or another family's name.")     \
+  X(tools, true, "table<string, parl.Tool>", "What agents can call; at most 16.")          \
+  X(task, true, "parl.Task", "What assign_task takes after the sub-agent's name.")         \
+  X(styles, false, "string[]", "The styles that `expert` plays; at most 12.")              \
+  X(limits, true, "parl.Limits|fun(params: table): parl.Limits", "Bounds of an episode.")
+
+/* Callbacks of a declaration. X(name, required, type, doc) */
+#define PARL_CALLBACK_LIST(X)                                                                      \
+  X(reset, true, "fun(rng: parl.Rng, params: table): table",                                       \
+    "Makes the world of a task: plain data, frozen afterwards.")                                   \
+  X(prompt, true, "fun(world: table): parl.Token[]", "What the orchestrator reads first.")         \
+  X(legal, false,                                                                                  \
+    "fun(world: table, agent: parl.Agent, tool: string, slot: integer, taken: integer[])"          \
+    ": integer[]?",                                                                                \
+    "Which values make sense for an argument now (nil: all); taken were given in this turn.")      \
+  X(brief, true,                                                                                   \
+    "fun(world: table, sub: parl.Agent, task: integer[], main: parl.Agent): parl.Token[]",         \
+    "A sub-agent begins: its first message. task has one entry a slot, or the values of the only " \
+    "`many` slot.")                                                                                \
+  X(deliver, true,                                                                                 \
+    "fun(world: table, main: parl.Agent, sub: parl.Agent, finished: boolean): parl.Token[]",       \
+    "A sub-agent ended: takes over its findings, returns its message.")                            \
+  X(score, true, "fun(world: table, main: parl.Agent): number, table<string, number>",             \
+    "r_perf in 0 to 1, and named numbers; success = 0 or 1 is one of them.")                       \
+  X(optimum, true, "fun(world: table): parl.Optimum", "What the best play would need.")            \
+  X(family, false, "fun(world: table): string", "Kind of the task, for reports by family.")        \
+  X(expert, false, "fun(world: table, agent: parl.Agent, style: string): any[][]",                 \
+    "Calls of the next turn: {{\"search\", 3}}, {{\"assign_task\", 1, {3, 4}}}, {{\"finish\"}}.")  \
+  X(summarize, false, "fun(world: table, main: parl.Agent): parl.Token[]",                         \
+    "What to keep when the context policy `summary` drops the orchestrator's history.")
+
+/* Keys of a parameter. X(name, type, doc) */
+#define PARL_PARAM_LIST(X)                                                                  \
+  X(choice, "string[]?", "The words allowed; then default is one of them.")                 \
+  X(default, "number|boolean|string", "Also says the type: 3 is an integer, 3.0 a number.") \
+  X(doc, "string?", "One line.")                                                            \
+  X(max, "number?", "Largest value of a number.")                                           \
+  X(min, "number?", "Least value of a number.")
+
+/* Keys of a tool. X(name, type, doc) */
+#define PARL_TOOL_LIST(X)                                                                       \
+  X(args, "string[]", "Families of the arguments, \"row\" for one value, \"row+\" for a list.") \
+  X(doc, "string", "One line.")                                                                 \
+  X(max, "integer?", "Values of a list at most; 16 if absent.")                                 \
+  X(run, "fun(world: table, agent: parl.Agent, ...): parl.Token[]",                             \
+    "The handler: gets the arguments, returns what the agent observes.")
+
+/* Keys of a task. X(name, type, doc) */
+#define PARL_TASK_LIST(X)                            \
+  X(args, "string[]", "As of a tool; at least one.") \
+  X(doc, "string?", "One line.")                     \
+  X(max, "integer?", "As of a tool.")
+
+/* Keys of limits. X(name, type, doc) */
+#define PARL_LIMIT_LIST(X)                                                              \
+  X(context, "integer", "Tokens that the orchestrator's context holds.")                \
+  X(max_agents, "integer", "Configurations that create_subagent may register, 1 to 8.") \
+  X(max_turns, "integer", "Turns of the orchestrator in an episode.")                   \
+  X(max_width, "integer", "Sub-agents launched in one turn, 1 to 128.")                 \
+  X(sub_context, "integer", "Tokens that a sub-agent's context holds.")                 \
+  X(sub_steps, "integer", "Steps of one sub-agent.")
+
+/* Keys of what `optimum` returns. X(name, type, doc) */
+#define PARL_OPTIMUM_LIST(X)                                          \
+  X(critical, "integer", "Least critical steps for the best result.") \
+  X(serial, "integer", "Steps of working alone.")                     \
+  X(r_perf, "number", "The best r_perf that can be reached.")         \
+  X(bound, "boolean?", "True if `critical` is a lower bound, perhaps not reachable.")
+
+/* What of Lua's own library a script finds, by place. X(name) */
+#define PARL_BASE_LIST(X) \
+  X(assert) X(error) X(ipairs) X(pairs) X(pcall) X(print) X(select) X(tonumber) X(tostring) X(type)
+#define PARL_MATH_LIST(X)                                                                        \
+  X(abs)                                                                                         \
+  X(acos) X(asin) X(atan) X(ceil) X(cos) X(deg) X(exp) X(floor) X(fmod) X(huge) X(log) X(max)    \
+      X(maxinteger) X(min) X(mininteger) X(modf) X(pi) X(rad) X(sin) X(sqrt) X(tan) X(tointeger) \
+          X(type) X(ult)
+#define PARL_STRING_LIST(X)                                                                     \
+  X(byte)                                                                                       \
+  X(char) X(find) X(format) X(gmatch) X(gsub) X(len) X(lower) X(match) X(rep) X(reverse) X(sub) \
+      X(upper)
+#define PARL_TABLE_LIST(X) X(concat) X(insert) X(move) X(pack) X(remove) X(sort) X(unpack)
+#define PARL_UTF8_LIST(X) X(char) X(charpattern) X(codepoint) X(codes) X(len) X(offset)
+
+#endif
