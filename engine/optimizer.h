@@ -2,7 +2,6 @@
  * Thread rule: one thread per optimizer. */
 #ifndef PARL_ENGINE_OPTIMIZER_H
 #define PARL_ENGINE_OPTIMIZER_H
-#include "core/workers.h"
 #include "engine/model.h"
 
 #define PARL_OPTIMIZER_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                    \
