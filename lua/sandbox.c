@@ -111,8 +111,8 @@ static parl_status report(parl_sandbox *s, int rc) {
   }
   const char *text = lua_tostring(s->L, -1);
   if (status == PARL_STATUS_ESCRIPT && (rc == LUA_ERRMEM || (rc == LUA_ERRERR && s->refused)))
-    status = parl_fail(PARL_STATUS_ELIMIT, "the script needs more than %zu bytes of memory",
-                       s->def.memory_bytes);
+    status = parl_fail(PARL_STATUS_ELIMIT, "%s: the script needs more than %zu bytes of memory",
+                       s->script, s->def.memory_bytes);
   else
     parl_fail(status, "%s", text ? text : "(no error text)");
   lua_pop(s->L, 1);
