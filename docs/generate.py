@@ -4,6 +4,8 @@ import os
 import re
 import sys
 
+import lua_api
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 EXIT_CODES = (
     (0, "done"), (1, "failed; the error text is on stderr"), (2, "the command line is wrong"),
@@ -126,7 +128,17 @@ def metrics_page():
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"docs/errors.md": errors_page, "docs/recipe.md": recipe_page, "docs/metrics.md": metrics_page}
+def api():
+    found = lua_api.Api(read("lua/api_list.h"), split_arguments, strings)
+    lua_api.check_unique(found)
+    return found
+
+
+PAGES = {
+    "docs/errors.md": errors_page, "docs/recipe.md": recipe_page, "docs/metrics.md": metrics_page,
+    "docs/lua-api.md": lambda: lua_api.page(api()), "lua/stubs/parl.d.lua": lambda: lua_api.stub(api()),
+    ".luacheckrc": lambda: lua_api.luacheck(api()), "cli/templates/luacheckrc": lambda: lua_api.luacheck(api()),
+}
 
 
 def main():

@@ -186,6 +186,9 @@ void parl_sandbox_open_base(lua_State *L) {
   static const char *const kept[] = {"assert", "error",    "ipairs", "select",
                                      "type",   "tonumber", NULL};
   static const char *const none[] = {NULL};
+  /* Of Lua 5.2; some builds of 5.4 have them, some do not. */
+  static const char *const old_math[] = {"cosh",  "sinh",  "tanh",  "pow",
+                                         "frexp", "ldexp", "log10", NULL};
   static const luaL_Reg ours[] = {{"pairs", base_pairs},
                                   {"pcall", base_pcall},
                                   {"print", base_print},
@@ -205,7 +208,7 @@ void parl_sandbox_open_base(lua_State *L) {
   lua_setfield(L, -2, "random");
   lua_pushcfunction(L, refuse_random);
   lua_setfield(L, -2, "randomseed");
-  add_library(L, "math", none);
+  add_library(L, "math", old_math);
   lua_pushcfunction(L, luaopen_utf8);
   lua_call(L, 0, 1);
   add_library(L, "utf8", none);

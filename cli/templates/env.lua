@@ -1,7 +1,7 @@
 -- my_env: pick the apples of an orchard. Replace it, piece by piece, by what you want to study.
 --
--- The orchard has some trees, each with some apples. One call of `pick` takes one apple. A sub-agent
--- that is sent to trees works there on its own, so trees can be picked side by side.
+-- The orchard has some trees, each with some apples. One call of `pick` takes one apple. A
+-- sub-agent that is sent to trees works there on its own, so trees can be picked side by side.
 --
 --   parl env check my_env.lua     is it sound?
 --   parl env play my_env.lua      what happens in it?
@@ -47,8 +47,8 @@ local function progress(agent)
   return state
 end
 
--- The handler of a tool gets the world, the agent that calls, and the arguments; it returns what the
--- agent sees. Arguments are always in range, but they need not make sense: say so, do not raise.
+-- The handler of a tool gets the world, the agent that calls, and the arguments; it returns what
+-- the agent sees. Arguments are always in range, but need not make sense: say so, do not raise.
 local function pick(world, agent, tree)
   local picked = progress(agent).picked
   if tree > world.n_trees then
