@@ -187,7 +187,7 @@ void parl_sandbox_open_base(lua_State *L) {
                                      "type",   "tonumber", NULL};
   static const char *const none[] = {NULL};
   /* Of Lua 5.2; some builds of 5.4 have them, some do not. */
-  static const char *const old_math[] = {"cosh",  "sinh",  "tanh",  "pow",
+  static const char *const old_math[] = {"atan2", "cosh",  "sinh",  "tanh", "pow",
                                          "frexp", "ldexp", "log10", NULL};
   static const luaL_Reg ours[] = {{"pairs", base_pairs},
                                   {"pcall", base_pcall},
