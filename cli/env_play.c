@@ -51,7 +51,11 @@ static parl_status load_checkpoint(player *p, const char *path) {
   parl_json_destroy(json);
   parl_safetensors_close(file);
   PARL_TRY(s);
-  PARL_TRY(parl_recipe_check_env(&p->config, spec));
+  const int longest = spec->limits.context > spec->limits.sub_context ? spec->limits.context
+                                                                      : spec->limits.sub_context;
+  if (longest > p->config.model.max_context)
+    return parl_fail(PARL_STATUS_EINVAL, "%s: holds contexts of %lld tokens, %s needs %d", path,
+                     (long long)p->config.model.max_context, spec->path, longest);
   PARL_TRY(parl_model_create(&p->config.model, (size_t)spec->n_tokens, backend, &p->policy));
   return parl_checkpoint_load(path, p->policy, NULL, spec->vocab_hash, NULL);
 }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs the sh blocks of README.md and docs/*.md that follow a line `<!-- test -->`, each file's in one scratch folder
-# with parl on PATH. A block after `<!-- output -->` is what the last one must print, numbers and blanks aside.
+# with parl on PATH. A block after `<!-- output -->` is what the last one must print, numbers and blanks aside; one
+# after `<!-- append FILE -->` is added to a file there.
 set -u
 mkdir -p "$SCRATCH/bin"
 ln -s "$PARL" "$SCRATCH/bin/parl"
@@ -34,11 +35,16 @@ for page in "$ROOT"/README.md "$ROOT"/docs/*.md; do
   awk -v to="$blocks" '
     /^<!-- test -->$/ { want = "sh"; next }
     /^<!-- output -->$/ { want = "out"; next }
+    /^<!-- append .* -->$/ { want = "sh"; target = $3; next }
     /^```/ {
-      if (inside) { inside = 0; close(file) }
+      if (inside) {
+        if (target) print "PARL_END" > file
+        inside = 0; target = ""; close(file)
+      }
       else if (want) {
         if (want == "sh") n++
         file = sprintf("%s/%03d.%s", to, n, want); inside = 1; want = ""; printf "" > file
+        if (target) printf "cat >>%s <<%cPARL_END%c\n", target, 39, 39 > file
       }
       next
     }
