@@ -257,6 +257,7 @@ static int refuse_verb(const char *name) {
 
 int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error of write, as a full disk is */
   if (argc < 2) {
     cli_print_help(NULL);
     return CLI_USAGE;

@@ -51,6 +51,13 @@ wait $pid
 same "exit code of SIGTERM" 143 $?
 has "stopped says so" "the same command continues" "$(cat "$dir/term.err")"
 
+# A disk that is full (a limit on the size of files stands in for it): an error that names the file, and once there
+# is room the same command goes on to the same bits.
+(ulimit -f 40; "$PARL" train "$recipe" --quiet --set run.dir="$dir/full" >/dev/null 2>"$dir/full.err")
+same "full disk: exit code" 1 $?
+has "full disk: text" "$dir/full/" "$(cat "$dir/full.err")"
+same "room again, the same bits" "$whole" "$(train --json --set run.dir="$dir/full" | hash_of)"
+
 # Refusals: exit code 2 for what the user wrote, 1 for what failed; nothing is lost.
 refused() { # NAME CODE PART ARGS...
   name=$1 code=$2 part=$3
