@@ -20,6 +20,8 @@ enum { CLI_MAX_SETS = 64, CLI_MAX_OPERANDS = 16 };
   X(report, "FOLDER", "write report.html, report.json and report.md of a run folder")             \
   X(runs, "FOLDER", "list the runs of a folder")                                                  \
   X(env, "ACTION ...", "new NAME, check FILE, play FILE, bench FILE: write and try environments") \
+  X(model, "ACTION ...",                                                                          \
+    "describe DIR|k25|RECIPE, logits DIR: count a model, compare with other implementations")     \
   X(bench, "", "measure kernels and engine on this machine")                                      \
   X(doctor, "", "say what this machine and build have, and what is absent")                       \
   X(completion, "SHELL", "print the completion script for bash")                                  \
@@ -39,9 +41,10 @@ typedef struct cli_args {
   size_t n_sets;
   const char *sets[CLI_MAX_SETS];
   bool json, quiet, help;
-  bool interactive, strict, isolate, hash;
+  bool interactive, strict, isolate, hash, grads;
   /* NULL if not given */
   const char *checkpoint, *style, *tasks, *shapes, *backend, *seconds, *as, *seed, *episodes;
+  const char *tokens, *output, *dtype;
 } cli_args;
 
 typedef int (*cli_command)(const cli_args *args);

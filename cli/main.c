@@ -46,6 +46,13 @@ static const cli_option env_options[] = {
     {"--strict", NULL, "count instructions: every limit is the same on every machine"},
     {"--isolate", NULL, "run the script in a process of its own, under the system's limits"},
     COMMON_OPTIONS};
+static const cli_option model_options[] = {
+    {"--tokens", "FILE", "logits: {\"tokens\": [[...], ...]}, lists of equal length"},
+    {"-o", "FILE", "logits: the safetensors file to write"},
+    {"--grads", NULL, "logits: add the loss and every gradient"},
+    {"--backend", "NAME", "cpu, cpu:avx512, cpu:avx2, cpu:portable or ref"},
+    {"--dtype", "TYPE", "f32"},
+    COMMON_OPTIONS};
 static const cli_option bench_options[] = {
     {"--shapes", "LIST", "engine shapes to measure, of quickstart,A,B,ops; default: all"},
     {"--backend", "NAME", "cpu, cpu:avx512, cpu:avx2, cpu:portable or ref"},
@@ -58,6 +65,7 @@ const cli_option *cli_get_options(const char *verb, size_t *n) {
   if (strcmp(verb, "train") == 0) RETURN(train_options);
   if (strcmp(verb, "eval") == 0) RETURN(eval_options);
   if (strcmp(verb, "env") == 0) RETURN(env_options);
+  if (strcmp(verb, "model") == 0) RETURN(model_options);
   if (strcmp(verb, "bench") == 0) RETURN(bench_options);
   RETURN(common_options);
 #undef RETURN
@@ -179,6 +187,9 @@ static const char **find_value(cli_args *a, const char *name) {
   if (strcmp(name, "--as") == 0) return &a->as;
   if (strcmp(name, "--seed") == 0) return &a->seed;
   if (strcmp(name, "--episodes") == 0) return &a->episodes;
+  if (strcmp(name, "--tokens") == 0) return &a->tokens;
+  if (strcmp(name, "-o") == 0) return &a->output;
+  if (strcmp(name, "--dtype") == 0) return &a->dtype;
   if (strcmp(name, "--set") == 0) return a->n_sets < CLI_MAX_SETS ? &a->sets[a->n_sets++] : NULL;
   return NULL;
 }
@@ -217,6 +228,7 @@ static int parse_option(cli_args *a, int argc, char **argv, int *i) {
     if (strcmp(name, "--strict") == 0) a->strict = true;
     if (strcmp(name, "--isolate") == 0) a->isolate = true;
     if (strcmp(name, "--hash") == 0) a->hash = true;
+    if (strcmp(name, "--grads") == 0) a->grads = true;
     return 0;
   }
   const char **value = find_value(a, name);

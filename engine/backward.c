@@ -8,23 +8,30 @@
 
 void parl_matrix_backward(const parl_model *m, const parl_matrix *w, size_t rows, const float *dy,
                           const float *x, float *dx, float *grads) {
+  parl_matrix_backward_view(m, w, rows, dy, w->N, x, w->K, dx, w->K, false, grads);
+}
+
+void parl_matrix_backward_view(const parl_model *m, const parl_matrix *w, size_t rows,
+                               const float *dy, size_t ld_dy, const float *x, size_t ld_x,
+                               float *dx, size_t ld_dx, bool accumulate, float *grads) {
   const parl_linear_bwd_weight_args weight = {.M = rows,
                                               .N = w->N,
                                               .K = w->K,
                                               .dy = dy,
-                                              .ld_dy = w->N,
+                                              .ld_dy = ld_dy,
                                               .x = x,
-                                              .ld_x = w->K,
+                                              .ld_x = ld_x,
                                               .dw = grads + w->offset};
   m->backend->linear_bwd_weight(&weight);
   const parl_linear_bwd_input_args input = {.M = rows,
                                             .N = w->N,
                                             .K = w->K,
                                             .dy = dy,
-                                            .ld_dy = w->N,
+                                            .ld_dy = ld_dy,
                                             .w = m->params + w->offset,
                                             .dx = dx,
-                                            .ld_dx = w->K};
+                                            .ld_dx = ld_dx,
+                                            .accumulate = accumulate};
   m->backend->linear_bwd_input(&input);
 }
 
@@ -45,9 +52,9 @@ void parl_norm_backward(const parl_model *m, size_t offset, size_t rows, const f
   m->backend->rmsnorm_bwd(&args);
 }
 
-/* ws->dx: gradient of the layer's output in, of s->mid out. */
-static void ffn_backward(const parl_model *m, const parl_layer *layer, parl_workspace *ws,
-                         const float *x, const parl_ffn_state *s, float *grads) {
+/* ws->dx, the gradient of the layer's output, in; ws->dh, that of s->h, out. */
+static void dense_backward(const parl_model *m, const parl_layer *layer, parl_workspace *ws,
+                           const parl_ffn_state *s, float *grads) {
   parl_matrix_backward(m, &layer->down, ws->rows, ws->dx, s->act, ws->dact, grads);
   const parl_swiglu_bwd_args swiglu = {.rows = ws->rows,
                                        .F = m->dims.F,
@@ -56,6 +63,16 @@ static void ffn_backward(const parl_model *m, const parl_layer *layer, parl_work
                                        .dgate_up = ws->dgate_up};
   m->backend->swiglu_bwd(&swiglu);
   parl_matrix_backward(m, &layer->gate_up, ws->rows, ws->dgate_up, s->h, ws->dh, grads);
+}
+
+/* ws->dx: gradient of the layer's output in, of s->mid out. */
+static void ffn_backward(const parl_model *m, const parl_layer *layer, parl_workspace *ws,
+                         const parl_slice *slice, const float *x, const parl_ffn_state *s,
+                         float *grads) {
+  if (layer->is_moe)
+    parl_moe_backward(m, layer, ws, slice, s, grads);
+  else
+    dense_backward(m, layer, ws, s, grads);
   parl_norm_backward(m, layer->post_norm, ws->rows, x, s->inv_rms, ws->dh, ws->dx, grads);
 }
 
@@ -74,12 +91,10 @@ static void rotate_back(const parl_model *m, const parl_workspace *ws) {
   m->backend->rope(&args);
 }
 
-/* ws->dx: gradient of s->mid in, of the layer's input out. */
-static void attention_backward(const parl_model *m, const parl_layer *layer, parl_workspace *ws,
-                               const parl_slice *slice, const float *x,
-                               const parl_attention_state *s, float *grads) {
+/* ws->dmixed in; ws->dh out, the gradient of s->h. */
+static void gqa_backward(const parl_model *m, const parl_layer *layer, parl_workspace *ws,
+                         const parl_slice *slice, const parl_attention_state *s, float *grads) {
   const parl_model_dims *d = &m->dims;
-  parl_matrix_backward(m, &layer->o, ws->rows, ws->dx, s->mixed, ws->dmixed, grads);
   const parl_attention_bwd_args attention = {.fwd = parl_attention_view(m, ws, slice, s),
                                              .dout = ws->dmixed,
                                              .ld_dout = d->q,
@@ -92,6 +107,17 @@ static void attention_backward(const parl_model *m, const parl_layer *layer, par
   m->backend->attention_bwd(&attention);
   rotate_back(m, ws);
   parl_matrix_backward(m, &layer->qkv, ws->rows, ws->dqkv, s->h, ws->dh, grads);
+}
+
+/* ws->dx: gradient of s->mid in, of the layer's input out. */
+static void attention_backward(const parl_model *m, const parl_layer *layer, parl_workspace *ws,
+                               const parl_slice *slice, const float *x,
+                               const parl_attention_state *s, float *grads) {
+  parl_matrix_backward(m, &layer->o, ws->rows, ws->dx, s->mixed, ws->dmixed, grads);
+  if (m->dims.is_mla)
+    parl_mla_backward(m, layer, ws, slice, s, grads);
+  else
+    gqa_backward(m, layer, ws, slice, s, grads);
   parl_norm_backward(m, layer->input_norm, ws->rows, x, s->inv_rms, ws->dh, ws->dx, grads);
 }
 
@@ -117,11 +143,12 @@ parl_status parl_model_backward(const parl_model *model, parl_workspace *ws,
                      "backward: the workspace holds a forward of %zu rows and %zu outputs, not of "
                      "this slice",
                      ws->rows, ws->n_outputs);
-  if (slice->n_outputs == 0) return PARL_STATUS_OK;
+  const bool has_balance = ws->aux_weight > 0.0 && parl_model_get_n_sparse_layers(model) > 0;
+  if (slice->n_outputs == 0 && !has_balance) return PARL_STATUS_OK;
   head_backward(model, ws, slice, dlogits, grads);
   for (size_t i = model->dims.L; i-- > 0;) {
     const parl_layer_state *s = &ws->layers[i];
-    ffn_backward(model, &model->layers[i], ws, s->mid, &s->ffn, grads);
+    ffn_backward(model, &model->layers[i], ws, slice, s->mid, &s->ffn, grads);
     attention_backward(model, &model->layers[i], ws, slice, s->x, &s->attention, grads);
   }
   const parl_embedding_bwd_args embed = {.rows = ws->rows,

@@ -7,11 +7,19 @@ static double read_field(const parl_field *f, const void *config) {
   const char *place = (const char *)config + f->offset;
   int64_t integer;
   double real = 0.0;
+  bool flag;
+  int choice;
   if (f->type == PARL_FIELD_INT) {
     memcpy(&integer, place, sizeof integer);
     real = (double)integer;
   } else if (f->type == PARL_FIELD_REAL) {
     memcpy(&real, place, sizeof real);
+  } else if (f->type == PARL_FIELD_FLAG) {
+    memcpy(&flag, place, sizeof flag);
+    real = flag ? 1.0 : 0.0;
+  } else if (f->type == PARL_FIELD_CHOICE) {
+    memcpy(&choice, place, sizeof choice);
+    real = choice;
   }
   return real;
 }
@@ -42,7 +50,7 @@ const char *parl_engine_find_difference(const parl_section *section, const void 
   for (size_t i = 0; i < section->n_fields; i++) {
     const parl_field *f = &section->fields[i];
     const double x = read_field(f, a), y = read_field(f, b);
-    if (is_number(f) && !(x <= y && x >= y) && !is_listed(f->name, ignored)) return f->name;
+    if (!(x <= y && x >= y) && !is_listed(f->name, ignored)) return f->name;
   }
   return NULL;
 }

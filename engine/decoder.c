@@ -21,9 +21,9 @@ struct parl_decoder {
   const parl_model *model; /* borrowed */
   parl_arena arena;
   size_t n_slots, max_context, max_rows, block_rows;
-  int32_t *lengths;   /* [n_slots] tokens held */
-  float *k_cache;     /* [L, n_slots, H_kv, max_context, D] */
-  float *v_cache;     /* [L, n_slots, H_kv, max_context, D] */
+  int32_t *lengths; /* [n_slots] tokens held */
+  float *k_cache;   /* [L, n_slots, H_kv, max_context, D]; mla: [L, n_slots, max_context, entry] */
+  float *v_cache;   /* [L, n_slots, H_kv, max_context, D] */
   int32_t *positions; /* [max_rows] */
   float *logits;      /* [max_rows, V] */
   /* Of one block: */
@@ -50,11 +50,13 @@ static parl_status allocate_cache(parl_decoder *d, const parl_model_dims *dims) 
     return parl_fail(PARL_STATUS_ENOMEM, "the cache is larger than memory");
   PARL_TRY(PARL_ARENA_TAKE(&d->arena, d->n_slots, &d->lengths));
   memset(d->lengths, 0, d->n_slots * sizeof *d->lengths);
+  if (dims->is_mla) return take(d, entries, dims->entry, &d->k_cache);
   PARL_TRY(take(d, entries, dims->kv, &d->k_cache));
   return take(d, entries, dims->kv, &d->v_cache);
 }
 
-static parl_status allocate_block(parl_decoder *d, const parl_model_dims *dims) {
+static parl_status allocate_block(parl_decoder *d, const parl_model *m) {
+  const parl_model_dims *dims = &m->dims;
   const size_t rows = d->block_rows;
   PARL_TRY(PARL_ARENA_TAKE(&d->arena, rows, &d->tokens));
   PARL_TRY(PARL_ARENA_TAKE(&d->arena, rows, &d->visible));
@@ -62,20 +64,18 @@ static parl_status allocate_block(parl_decoder *d, const parl_model_dims *dims) 
   PARL_TRY(PARL_ARENA_TAKE(&d->arena, rows, &d->k_rows));
   PARL_TRY(PARL_ARENA_TAKE(&d->arena, rows, &d->v_rows));
   PARL_TRY(take(d, rows, dims->C, &d->x));
-  PARL_TRY(take(d, rows, dims->C, &d->attention.h));
-  PARL_TRY(take(d, rows, dims->qkv, &d->attention.qkv));
-  PARL_TRY(take(d, rows, dims->q, &d->attention.mixed));
-  PARL_TRY(take(d, rows, dims->C, &d->ffn.h));
-  PARL_TRY(take(d, rows, 2 * dims->F, &d->ffn.gate_up));
-  PARL_TRY(take(d, rows, dims->F, &d->ffn.act));
+  PARL_TRY(parl_attention_state_take(&d->arena, m, rows, true, &d->attention));
+  const bool dense = dims->first_moe > 0, sparse = dims->first_moe < dims->L;
+  PARL_TRY(parl_ffn_state_take(&d->arena, m, rows, dense, sparse, &d->ffn));
   return take(d, rows, dims->C, &d->selected);
 }
 
 static parl_status allocate(parl_decoder *d) {
   const parl_model *m = d->model;
-  const size_t scratch = m->backend->attention_scratch_floats(d->max_context, m->dims.D, m->dims.D);
+  const size_t D = m->dims.is_mla ? m->dims.entry : m->dims.D;
+  const size_t scratch = m->backend->attention_scratch_floats(d->max_context, D, D);
   PARL_TRY(allocate_cache(d, &m->dims));
-  PARL_TRY(allocate_block(d, &m->dims));
+  PARL_TRY(allocate_block(d, m));
   PARL_TRY(PARL_ARENA_TAKE(&d->arena, d->max_rows, &d->positions));
   PARL_TRY(take(d, d->max_rows, m->dims.V, &d->logits));
   return take(d, scratch, 1, &d->scratch);
@@ -209,6 +209,24 @@ static void attend(parl_decoder *d, const parl_decoder_row *rows, size_t n, size
   m->backend->attention_decode(&args);
 }
 
+/* Latents: the block's entries into the cache, then every row against its slot's. */
+static void attend_latents(parl_decoder *d, const parl_decoder_row *rows, const int32_t *positions,
+                           size_t n, size_t layer) {
+  const parl_model *m = d->model;
+  const parl_model_dims *dims = &m->dims;
+  const parl_attention_state *s = &d->attention;
+  for (size_t r = 0; r < n; r++) {
+    const size_t slot = layer * d->n_slots + (size_t)rows[r].slot;
+    float *start = d->k_cache + slot * d->max_context * dims->entry;
+    float *entry = start + (size_t)positions[r] * dims->entry;
+    const float *rope = s->latents + (r + 1) * dims->latents - dims->Dr;
+    memcpy(entry, s->latent + r * dims->R, dims->R * sizeof *entry);
+    memcpy(entry + dims->R, rope, dims->Dr * sizeof *entry);
+    d->k_rows[r] = start;
+  }
+  parl_mla_decode(m, &m->layers[layer], n, d->k_rows, d->visible, &d->attention, d->scratch);
+}
+
 /* Logits of the block's wanted rows; returns how many. */
 static size_t head(parl_decoder *d, size_t n_wanted, float *logits) {
   const parl_model *m = d->model;
@@ -238,8 +256,12 @@ static size_t run_block(parl_decoder *d, const parl_decoder_row *rows, const int
   m->backend->embedding_fwd(&embed);
   for (size_t i = 0; i < m->dims.L; i++) {
     parl_attention_project(m, &m->layers[i], n, d->x, positions, &d->attention);
-    write_cache(d, rows, positions, n, i);
-    for (size_t g = 0; g < m->dims.H_kv; g++) attend(d, rows, n, i, g);
+    if (m->dims.is_mla) {
+      attend_latents(d, rows, positions, n, i);
+    } else {
+      write_cache(d, rows, positions, n, i);
+      for (size_t g = 0; g < m->dims.H_kv; g++) attend(d, rows, n, i, g);
+    }
     parl_attention_merge(m, &m->layers[i], n, &d->attention, d->x, d->x);
     parl_ffn_forward(m, &m->layers[i], n, d->x, &d->ffn, d->x);
   }

@@ -15,6 +15,19 @@ void parl_matrix_forward(const parl_model *m, const parl_matrix *w, size_t rows,
   m->backend->linear_fwd(&args);
 }
 
+void parl_matrix_forward_view(const parl_model *m, const parl_matrix *w, size_t rows,
+                              const float *x, size_t ld_x, float *y, size_t ld_y) {
+  const parl_linear_fwd_args args = {.M = rows,
+                                     .N = w->N,
+                                     .K = w->K,
+                                     .x = x,
+                                     .ld_x = ld_x,
+                                     .packed = w->packed,
+                                     .y = y,
+                                     .ld_y = ld_y};
+  m->backend->linear_fwd(&args);
+}
+
 void parl_norm_forward(const parl_model *m, size_t offset, size_t rows, const float *x, float *y,
                        float *inv_rms) {
   const size_t C = m->dims.C;
@@ -48,6 +61,10 @@ static void rotate(const parl_model *m, size_t rows, const int32_t *positions, f
 void parl_attention_project(const parl_model *m, const parl_layer *layer, size_t rows,
                             const float *x, const int32_t *positions, parl_attention_state *s) {
   parl_norm_forward(m, layer->input_norm, rows, x, s->h, s->inv_rms);
+  if (m->dims.is_mla) {
+    parl_mla_project(m, layer, rows, positions, s);
+    return;
+  }
   parl_matrix_forward(m, &layer->qkv, rows, s->h, NULL, s->qkv);
   rotate(m, rows, positions, s->qkv);
 }
@@ -60,6 +77,10 @@ void parl_attention_merge(const parl_model *m, const parl_layer *layer, size_t r
 void parl_ffn_forward(const parl_model *m, const parl_layer *layer, size_t rows, const float *x,
                       parl_ffn_state *s, float *out) {
   parl_norm_forward(m, layer->post_norm, rows, x, s->h, s->inv_rms);
+  if (layer->is_moe) {
+    parl_moe_forward(m, layer, rows, x, s, out);
+    return;
+  }
   parl_matrix_forward(m, &layer->gate_up, rows, s->h, NULL, s->gate_up);
   const parl_swiglu_fwd_args swiglu = {
       .rows = rows, .F = m->dims.F, .gate_up = s->gate_up, .out = s->act};
@@ -76,16 +97,16 @@ parl_attention_fwd_args parl_attention_view(const parl_model *m, const parl_work
                                    .H = d->H,
                                    .H_kv = d->H_kv,
                                    .D = d->D,
-                                   .Dv = d->D,
+                                   .Dv = d->Dv,
                                    .scale = m->attention_scale,
-                                   .q = s->qkv,
-                                   .ld_q = d->qkv,
-                                   .k = s->qkv + d->q,
-                                   .ld_k = d->qkv,
-                                   .v = s->qkv + d->q + d->kv,
-                                   .ld_v = d->qkv,
+                                   .q = d->is_mla ? s->q : s->qkv,
+                                   .ld_q = d->is_mla ? s->ld_q : d->qkv,
+                                   .k = d->is_mla ? s->k : s->qkv + d->q,
+                                   .ld_k = d->is_mla ? d->q : d->qkv,
+                                   .v = d->is_mla ? s->v : s->qkv + d->q + d->kv,
+                                   .ld_v = d->is_mla ? d->mixed : d->qkv,
                                    .out = s->mixed,
-                                   .ld_out = d->q,
+                                   .ld_out = d->mixed,
                                    .lse = s->lse,
                                    .scratch = ws->scratch};
 }
@@ -101,10 +122,14 @@ static void layer_forward(const parl_model *m, parl_workspace *ws, const parl_sl
   const parl_layer *layer = &m->layers[i];
   parl_layer_state *s = &ws->layers[i];
   parl_attention_project(m, layer, ws->rows, s->x, ws->positions, &s->attention);
+  if (m->dims.is_mla) parl_mla_expand(m, layer, ws->rows, &s->attention);
   const parl_attention_fwd_args view = parl_attention_view(m, ws, slice, &s->attention);
   m->backend->attention_fwd(&view);
   parl_attention_merge(m, layer, ws->rows, &s->attention, s->x, s->mid);
   parl_ffn_forward(m, layer, ws->rows, s->mid, &s->ffn, out);
+  const size_t E = m->dims.router.n_experts;
+  for (size_t e = 0; layer->is_moe && e < E; e++)
+    ws->load[(i - m->dims.first_moe) * E + e] += s->ffn.first[e + 1] - s->ffn.first[e];
 }
 
 /* Only the rows whose logits are wanted pass the final norm and the head. */

@@ -12,21 +12,53 @@
 #include "core/status.h"
 #include "kernels/ops.h"
 
-#define PARL_MODEL_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                      \
-  INT(n_layers, 2, 1, 128, "layers", "transformer blocks")                    \
-  INT(d_model, 64, 8, 16384, "floats", "width of the residual stream")        \
-  INT(n_heads, 4, 1, 256, "heads", "query heads")                             \
-  INT(n_kv_heads, 4, 1, 256, "heads", "key and value heads; divides n_heads") \
-  INT(head_dim, 16, 2, 512, "floats", "width of a head; even")                \
-  INT(d_ff, 128, 8, 65536, "floats", "inner width of SwiGLU")                 \
-  INT(max_context, 512, 8, 1048576, "tokens", "longest sequence")             \
-  REAL(rope_theta, 10000.0, 1.0, 1e9, "1", "base of the rotary frequencies")  \
-  REAL(norm_eps, 1e-5, 1e-12, 1e-2, "1", "epsilon of RMSNorm")                \
-  REAL(init_std, 0.02, 1e-6, 10.0, "1",                                       \
-       "standard deviation of initial matrices; residual outputs "            \
-       "are scaled by 1/sqrt(2 n_layers)")
+#define PARL_MODEL_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                         \
+  INT(n_layers, 2, 1, 128, "layers", "transformer blocks")                                       \
+  INT(d_model, 64, 1, 65536, "floats", "width of the residual stream")                           \
+  INT(n_heads, 4, 1, 256, "heads", "query heads")                                                \
+  INT(n_kv_heads, 4, 1, 256, "heads", "key and value heads; divides n_heads (gqa)")              \
+  INT(head_dim, 16, 2, 512, "floats", "width of a head; even (gqa)")                             \
+  INT(d_ff, 128, 1, 262144, "floats", "inner width of SwiGLU in dense layers")                   \
+  INT(max_context, 512, 1, 1048576, "tokens", "longest sequence")                                \
+  REAL(rope_theta, 10000.0, 1.0, 1e9, "1", "base of the rotary frequencies")                     \
+  REAL(norm_eps, 1e-5, 1e-12, 1e-2, "1", "epsilon of RMSNorm")                                   \
+  REAL(init_std, 0.02, 1e-6, 10.0, "1",                                                          \
+       "standard deviation of initial matrices; residual outputs "                               \
+       "are scaled by 1/sqrt(2 n_layers)")                                                       \
+  CHOICE(attention, gqa, "gqa|mla",                                                              \
+         "grouped keys and values of their own, or read from a shared low-rank latent")          \
+  INT(q_lora_rank, 0, 0, 65536, "floats", "width of the queries' latent; 0: full rank (mla)")    \
+  INT(kv_lora_rank, 32, 1, 65536, "floats", "width of the keys' and values' latent (mla)")       \
+  INT(qk_nope_head_dim, 16, 1, 512, "floats", "part of a head without position (mla)")           \
+  INT(qk_rope_head_dim, 8, 2, 512, "floats", "rotated part of a head; even (mla)")               \
+  INT(v_head_dim, 16, 1, 512, "floats", "width of a head's values (mla)")                        \
+  REAL(latent_norm_eps, 1e-6, 1e-12, 1e-2, "1", "epsilon of the latents' RMSNorm (mla)")         \
+  REAL(rope_factor, 1.0, 1.0, 1e6, "1", "YaRN's extension of the context; 1: off")               \
+  INT(rope_original_context, 4096, 1, 1048576, "tokens", "context before YaRN's extension")      \
+  REAL(rope_beta_fast, 32.0, 1e-3, 1e6, "turns", "YaRN: faster pairs keep their frequency")      \
+  REAL(rope_beta_slow, 1.0, 1e-3, 1e6, "turns", "YaRN: slower pairs are slowed by the factor")   \
+  REAL(rope_mscale, 1.0, 0.0, 100.0, "1", "YaRN: weight of the factor in cosines and sines")     \
+  REAL(rope_mscale_all_dim, 0.0, 0.0, 100.0, "1",                                                \
+       "YaRN: weight of the factor in the scale of all scores")                                  \
+  REAL(rope_attention_factor, 0.0, 0.0, 100.0, "1",                                              \
+       "YaRN: factor of cosines and sines; 0: follows from the two weights")                     \
+  INT(n_routed_experts, 0, 0, 4096, "experts", "experts of a sparse layer; 0: all layers dense") \
+  INT(n_experts_per_tok, 2, 1, 64, "experts", "routed experts that a token reaches")             \
+  INT(n_shared_experts, 1, 0, 64, "experts", "experts that every token passes")                  \
+  INT(moe_d_ff, 64, 1, 262144, "floats", "inner width of an expert")                             \
+  INT(first_k_dense, 1, 0, 128, "layers", "dense layers in front of the sparse ones")            \
+  INT(n_group, 1, 1, 512, "groups", "groups of experts; divides n_routed_experts")               \
+  INT(topk_group, 1, 1, 512, "groups", "groups that a token may choose from")                    \
+  FLAG(norm_topk_prob, 1, "the chosen scores are divided by their sum")                          \
+  REAL(routed_scaling_factor, 1.0, 0.0, 1000.0, "1", "factor of the routed experts' weights")    \
+  REAL(aux_loss_alpha, 0.001, 0.0, 10.0, "1", "weight of each sequence's balance loss")          \
+  REAL(bias_update_rate, 0.001, 0.0, 1.0, "1",                                                   \
+       "step of the experts' selection bias towards balance, after each optimizer step")
 PARL_CONFIG_STRUCT(parl_model_config, PARL_MODEL_FIELDS);
 extern const parl_section parl_model_section;
+
+/* Places of `attention` in its list. */
+typedef enum parl_attention { PARL_ATTENTION_GQA, PARL_ATTENTION_MLA } parl_attention;
 
 typedef struct parl_model parl_model;
 
@@ -38,13 +70,14 @@ typedef struct parl_model_tensor {
   size_t offset;   /* floats from the start of the buffer */
   size_t n;        /* floats */
   bool decay;      /* weight decay applies */
+  bool trained;    /* has gradients; an expert's selection bias has none */
 } parl_model_tensor;
 
 /* Builds a model with zeroed weights. vocab_size in tokens, >= 2. Fails: EINVAL, ENOMEM. */
 parl_status parl_model_create(const parl_model_config *config, size_t vocab_size,
                               const parl_backend *backend, parl_model **out);
 void parl_model_destroy(parl_model *model);
-/* Normal(0, init_std) matrices, norms 1; a pure function of the seed. Refreshes. */
+/* Normal(0, init_std) matrices, norms 1, biases 0; a pure function of the seed. Refreshes. */
 void parl_model_init_weights(parl_model *model, uint64_t seed);
 
 const parl_model_config *parl_model_get_config(const parl_model *model);
@@ -83,6 +116,18 @@ parl_status parl_model_forward(const parl_model *model, parl_workspace *ws, cons
  * (may be the logits buffer). The slice must be the same. */
 parl_status parl_model_backward(const parl_model *model, parl_workspace *ws,
                                 const parl_slice *slice, const float *dlogits, float *grads);
+
+/* Experts of the sparse layers: load counts and biases are [n_sparse_layers, n_routed_experts]. */
+size_t parl_model_get_n_sparse_layers(const parl_model *model);
+/* Moves every expert's selection bias by bias_update_rate * sign(mean load - load); call it after
+ * an optimizer step. load [n_sparse_layers, n_routed_experts] counts tokens, as
+ * parl_train_step_get_load has them. Source: Wang et al. 2024, auxiliary-loss-free balancing. */
+void parl_model_balance(parl_model *model, const int64_t *load);
+/* Weight of each sequence's balance loss in the gradients that follow on ws: aux_loss_alpha /
+ * number of sequences in a training batch; 0, as created, leaves the loss out. */
+void parl_workspace_set_aux_weight(parl_workspace *ws, double weight);
+/* Adds the loads of ws' forwards since creation or the last call to load, and forgets them. */
+void parl_workspace_take_load(parl_workspace *ws, int64_t *load);
 
 /* Forward + backward FLOPs of one token at a given mean context, for benchmarks. */
 double parl_model_train_flops(const parl_model *model, double mean_context);

@@ -8,12 +8,24 @@
 #define PARL_ENGINE_MODEL_INTERNAL_H
 #include "core/arena.h"
 #include "engine/model.h"
+#include "engine/router.h"
 
 /* The config as extents. */
 typedef struct parl_model_dims {
   size_t L, C, F, V, T; /* layers, width, inner width, vocabulary, longest context */
-  size_t H, H_kv, D;    /* query heads, key heads, head width */
+  size_t H, H_kv, D;    /* query heads, key heads, width of a head's query and key */
+  size_t Dv;            /* width of a head's value */
   size_t q, kv, qkv;    /* H*D, H_kv*D, q + 2 kv: a row of queries, keys and values */
+  size_t mixed;         /* H*Dv: a row of the attention's output */
+  size_t rotated;       /* width of the rotary embedding: D, or Dr */
+  bool is_mla;
+  size_t Rq, R;       /* latents of queries (0: none) and of keys and values */
+  size_t Dn, Dr;      /* parts of a head without and with position; D = Dn + Dr */
+  size_t latents;     /* (Rq or q) + R + Dr: a row of all latents and the shared rope key */
+  size_t entry;       /* R + Dr: what the cache holds of a token */
+  size_t first_moe;   /* layers from here on are sparse; L if none */
+  size_t Fe, Fs;      /* inner width of an expert, and of the shared ones together */
+  parl_router router; /* experts, chosen ones, groups */
 } parl_model_dims;
 
 /* A weight matrix W [N,K] (one tensor, or several adjacent ones): y = x W^T. */
@@ -25,10 +37,22 @@ typedef struct parl_matrix {
 
 typedef struct parl_layer {
   size_t input_norm, post_norm; /* offsets of weights [C] */
-  parl_matrix qkv;              /* [q + 2 kv, C]: q_proj, k_proj, v_proj */
-  parl_matrix o;                /* [C, q] */
-  parl_matrix gate_up;          /* [2F, C]: gate_proj, up_proj */
-  parl_matrix down;             /* [C, F] */
+  parl_matrix o;                /* [C, mixed] */
+  parl_matrix gate_up;          /* [2F, C]: gate_proj, up_proj; shared experts: [2Fs, C] */
+  parl_matrix down;             /* [C, F] or [C, Fs] */
+  parl_matrix qkv;              /* gqa: [q + 2 kv, C]: q_proj, k_proj, v_proj */
+  /* mla */
+  parl_matrix latents;     /* [latents, C]: q_a_proj or q_proj, kv_a_proj_with_mqa */
+  size_t q_norm, kv_norm;  /* offsets of weights [Rq], [R] */
+  parl_matrix q_b;         /* [q, Rq] */
+  parl_matrix kv_b;        /* [H (Dn + Dv), R], a head's rows for k_nope, then v */
+  parl_matrix *value_rows; /* [H] the rows [Dv, R] of kv_b, packed for decoding */
+  /* sparse */
+  bool is_moe;
+  parl_matrix router;          /* [E, C] */
+  size_t bias;                 /* offset of [E] */
+  parl_matrix *expert_gate_up; /* [E] of [2Fe, C] */
+  parl_matrix *expert_down;    /* [E] of [C, Fe] */
 } parl_layer;
 
 struct parl_model {
@@ -38,15 +62,26 @@ struct parl_model {
   parl_arena arena; /* owns everything below */
   parl_model_tensor *tensors;
   size_t n_tensors;
-  parl_layer *layers; /* [L] */
-  size_t embedding;   /* offset of [V,C] */
-  size_t final_norm;  /* offset of [C] */
-  parl_matrix head;   /* [V,C] */
-  float *params;      /* [n_params] */
+  parl_layer *layers;     /* [L] */
+  parl_matrix **matrices; /* [n_matrices] all of them, to be packed */
+  size_t n_matrices;
+  size_t embedding;  /* offset of [V,C] */
+  size_t final_norm; /* offset of [C] */
+  parl_matrix head;  /* [V,C] */
+  float *params;     /* [n_params] */
   size_t n_params;
-  float *cos_table, *sin_table; /* [T, D/2] */
-  float attention_scale;        /* 1 / sqrt(D) */
+  float *cos_table, *sin_table; /* [T, rotated/2] */
+  float attention_scale;        /* 1 / sqrt(D), times YaRN's factor */
 };
+
+/* The config as extents; it must have been checked. */
+parl_model_dims parl_model_dims_make(const parl_model_config *config, size_t vocab_size);
+/* Ranges, and what fields must be to each other. Fails: EINVAL naming the field. */
+parl_status parl_model_check_config(const parl_model_config *config, size_t vocab_size);
+/* Lists tensors and matrices with their places. Fails: ENOMEM, EINVAL if too large. */
+parl_status parl_model_add_tensors(parl_model *m);
+/* Cosines and sines of all positions, and the scale of the scores. Fails: ENOMEM. */
+parl_status parl_model_make_rotary(parl_model *m);
 
 /* Refuses a config that is out of its table's ranges. Fails: EINVAL naming section, field, value,
  * range. */
@@ -62,6 +97,13 @@ void parl_matrix_forward(const parl_model *m, const parl_matrix *w, size_t rows,
 /* dx [rows,K] = dy W; grads += dy^T x at the matrix' place. */
 void parl_matrix_backward(const parl_model *m, const parl_matrix *w, size_t rows, const float *dy,
                           const float *x, float *dx, float *grads);
+/* The same with ld floats between rows. */
+void parl_matrix_forward_view(const parl_model *m, const parl_matrix *w, size_t rows,
+                              const float *x, size_t ld_x, float *y, size_t ld_y);
+/* The same with ld floats between rows; dx is overwritten or added to. */
+void parl_matrix_backward_view(const parl_model *m, const parl_matrix *w, size_t rows,
+                               const float *dy, size_t ld_dy, const float *x, size_t ld_x,
+                               float *dx, size_t ld_dx, bool accumulate, float *grads);
 /* y [rows,C] = norm(x) with the weight at `offset`; inv_rms [rows] may be NULL. */
 void parl_norm_forward(const parl_model *m, size_t offset, size_t rows, const float *x, float *y,
                        float *inv_rms);
@@ -73,19 +115,49 @@ void parl_norm_backward(const parl_model *m, size_t offset, size_t rows, const f
 typedef struct parl_attention_state {
   float *h;       /* [rows,C] */
   float *inv_rms; /* [rows] */
-  float *qkv;     /* [rows,qkv], after the rotary embedding */
-  float *mixed;   /* [rows,q] values mixed by the attention */
+  float *qkv;     /* gqa: [rows,qkv], after the rotary embedding */
+  float *mixed;   /* [rows,mixed] values mixed by the attention */
   float *lse;     /* [rows,H]; unused when decoding */
+  /* mla */
+  float *latents;  /* [rows,latents]; its rope key rotated */
+  float *q_latent; /* [rows,Rq], normed */
+  float *q;        /* [rows,q] with ld_q, rotated; inside latents if there is no Rq */
+  size_t ld_q;
+  float *latent;         /* [rows,R], normed */
+  float *q_rms, *kv_rms; /* [rows] */
+  float *kv;             /* [rows,H (Dn + Dv)] */
+  float *k;              /* [rows,q] */
+  float *v;              /* [rows,mixed] */
+  float *absorbed;       /* decoding: [rows, H entry] queries against the cache */
+  float *mixed_latent;   /* decoding: [rows, H entry] mixed cache entries */
 } parl_attention_state;
 
 typedef struct parl_ffn_state {
   float *h;       /* [rows,C] */
   float *inv_rms; /* [rows] */
-  float *gate_up; /* [rows,2F] */
+  float *gate_up; /* [rows,2F], or of the shared experts */
   float *act;     /* [rows,F] */
+  /* Sparse; an assignment is a token at one of its experts, in order of experts, then tokens. */
+  float *scores;         /* [rows,E] */
+  int32_t *chosen;       /* [rows,K] experts, ascending */
+  float *weights;        /* [rows,K] */
+  int32_t *first;        /* [E + 1] first assignment of an expert */
+  int32_t *row_of;       /* [rows K] token of an assignment */
+  int32_t *choice_of;    /* [rows K] place of an assignment in chosen and weights */
+  float *input;          /* [rows K, C] */
+  float *expert_gate_up; /* [rows K, 2Fe] */
+  float *expert_act;     /* [rows K, Fe] */
+  float *output;         /* [rows K, C], not yet weighted */
 } parl_ffn_state;
 
-/* Fills h, inv_rms and qkv of `s` from x [rows,C]. */
+/* Room for `rows` rows; decoding adds the absorbed form and leaves out what backward needs. */
+parl_status parl_attention_state_take(parl_arena *arena, const parl_model *m, size_t rows,
+                                      bool decoding, parl_attention_state *s);
+/* Room for a dense layer, a sparse one, or either in turn. */
+parl_status parl_ffn_state_take(parl_arena *arena, const parl_model *m, size_t rows, bool dense,
+                                bool sparse, parl_ffn_state *s);
+
+/* Fills h, inv_rms and qkv (mla: up to latent) of `s` from x [rows,C]. */
 void parl_attention_project(const parl_model *m, const parl_layer *layer, size_t rows,
                             const float *x, const int32_t *positions, parl_attention_state *s);
 /* out [rows,C] = x + mixed Wo^T. */
@@ -94,6 +166,27 @@ void parl_attention_merge(const parl_model *m, const parl_layer *layer, size_t r
 /* out [rows,C] = x + ffn(norm(x)), filling `s`; out may be x. */
 void parl_ffn_forward(const parl_model *m, const parl_layer *layer, size_t rows, const float *x,
                       parl_ffn_state *s, float *out);
+/* Latents of s->h [rows,C]: normed, queries and the shared key rotated. */
+void parl_mla_project(const parl_model *m, const parl_layer *layer, size_t rows,
+                      const int32_t *positions, parl_attention_state *s);
+/* Keys and values of every head from the latents. */
+void parl_mla_expand(const parl_model *m, const parl_layer *layer, size_t rows,
+                     parl_attention_state *s);
+/* Attention of projected rows to caches of entries (normed latent | rotated rope key) without
+ * expanding them: W_k moves over to the query, W_v behind the mixing. caches [rows] of [context,
+ * entry], lengths [rows]; fills s->mixed. Source: DeepSeek-V2 2024, section 2.1.2. */
+void parl_mla_decode(const parl_model *m, const parl_layer *layer, size_t rows,
+                     const float *const *caches, const int32_t *lengths, parl_attention_state *s,
+                     float *scratch);
+/* ws->dmixed in; ws->dh out, the gradient of s->h. */
+void parl_mla_backward(const parl_model *m, const parl_layer *layer, parl_workspace *ws,
+                       const parl_slice *slice, const parl_attention_state *s, float *grads);
+/* out [rows,C] = x + shared(h) + sum of weighted experts(h), h = s->h; out may be x. */
+void parl_moe_forward(const parl_model *m, const parl_layer *layer, size_t rows, const float *x,
+                      parl_ffn_state *s, float *out);
+/* ws->dx, the gradient of out, in; ws->dh, that of s->h, out. */
+void parl_moe_backward(const parl_model *m, const parl_layer *layer, parl_workspace *ws,
+                       const parl_slice *slice, const parl_ffn_state *s, float *grads);
 /* The op's view of the attention of one slice. */
 parl_attention_fwd_args parl_attention_view(const parl_model *m, const parl_workspace *ws,
                                             const parl_slice *slice, const parl_attention_state *s);
@@ -112,19 +205,29 @@ struct parl_workspace {
   size_t rows, n_outputs; /* of the last forward; rows == 0: none yet */
   int32_t *positions;     /* [rows] */
   parl_layer_state *layers;
-  float *x;         /* [rows,C] output of the last layer */
-  float *selected;  /* [n_outputs,C] its output rows */
-  float *final_h;   /* [n_outputs,C] their norm */
-  float *final_rms; /* [n_outputs] */
-  float *logits;    /* [n_outputs,V] */
-  float *scratch;   /* attention's */
-  float *dselected; /* [n_outputs,C] */
-  float *dx;        /* [rows,C] gradient of the residual stream */
-  float *dh;        /* [rows,C] gradient of a norm's output */
-  float *dmixed;    /* [rows,q] */
-  float *dqkv;      /* [rows,qkv] */
-  float *dact;      /* [rows,F] */
-  float *dgate_up;  /* [rows,2F] */
+  float *x;                             /* [rows,C] output of the last layer */
+  float *selected;                      /* [n_outputs,C] its output rows */
+  float *final_h;                       /* [n_outputs,C] their norm */
+  float *final_rms;                     /* [n_outputs] */
+  float *logits;                        /* [n_outputs,V] */
+  float *scratch;                       /* attention's */
+  float *dselected;                     /* [n_outputs,C] */
+  float *dx;                            /* [rows,C] gradient of the residual stream */
+  float *dh;                            /* [rows,C] gradient of a norm's output */
+  float *dmixed;                        /* [rows,mixed] */
+  float *dqkv;                          /* gqa: [rows,qkv] */
+  float *dact;                          /* [rows,F] */
+  float *dgate_up;                      /* [rows,2F] */
+  float *dq, *dk, *dv;                  /* mla: [rows,q], [rows,q], [rows,mixed] */
+  float *dkv, *dlatents;                /* [rows,H (Dn + Dv)], [rows,latents] */
+  float *dlatent;                       /* [rows, R or Rq] */
+  float *dscores;                       /* sparse: [rows,E] */
+  float *dweights;                      /* [rows K] */
+  float *doutput, *dinput;              /* [rows K, C] */
+  float *dexpert_act, *dexpert_gate_up; /* [rows K, Fe], [rows K, 2Fe] */
+  size_t n_load;                        /* sparse layers * E */
+  int64_t *load;     /* [n_load] tokens of each expert, since it was last taken */
+  double aux_weight; /* of a sequence's balance loss */
 };
 
 /* Fails: EINVAL naming what is out of range. */

@@ -16,6 +16,8 @@ struct parl_train_step {
   size_t n_params, n_accumulators, n_workspaces;
   float **accumulators;        /* [n_accumulators] of [n_params]; the first becomes the sum */
   parl_workspace **workspaces; /* [threads] */
+  size_t n_load;               /* sparse layers * experts */
+  int64_t *load;               /* [n_load] tokens of the last run */
 };
 
 /* What one run's tasks share. */
@@ -29,6 +31,10 @@ typedef struct run_context {
 
 static parl_status allocate(parl_train_step *t, size_t max_rows, size_t max_outputs) {
   const size_t n_threads = parl_workers_get_count(t->workers);
+  t->n_load = parl_model_get_n_sparse_layers(t->model) *
+              (size_t)parl_model_get_config(t->model)->n_routed_experts;
+  PARL_TRY(PARL_ARENA_TAKE(&t->arena, t->n_load, &t->load));
+  for (size_t i = 0; i < t->n_load; i++) t->load[i] = 0;
   PARL_TRY(PARL_ARENA_TAKE(&t->arena, t->n_accumulators, &t->accumulators));
   PARL_TRY(PARL_ARENA_TAKE(&t->arena, n_threads, &t->workspaces));
   for (size_t a = 0; a < t->n_accumulators; a++)
@@ -100,6 +106,18 @@ static parl_status add_chunk(void *context, size_t c, size_t worker) {
   return PARL_STATUS_OK;
 }
 
+/* Forgets the last run's loads, and shares the balance loss among the sequences to come. */
+static void prepare(parl_train_step *t, const parl_slice *slices, size_t n_slices) {
+  double n_seqs = 0.0;
+  for (size_t i = 0; i < n_slices; i++) n_seqs += (double)slices[i].n_seqs;
+  const double alpha = parl_model_get_config(t->model)->aux_loss_alpha;
+  for (size_t w = 0; w < t->n_workspaces; w++) {
+    parl_workspace_set_aux_weight(t->workspaces[w], n_seqs > 0.0 ? alpha / n_seqs : 0.0);
+    parl_workspace_take_load(t->workspaces[w], t->load);
+  }
+  for (size_t i = 0; i < t->n_load; i++) t->load[i] = 0;
+}
+
 parl_status parl_train_step_run(parl_train_step *step, const parl_slice *slices, size_t n_slices,
                                 parl_loss loss, void *context, float **grads) {
   run_context run = {.step = step,
@@ -108,10 +126,17 @@ parl_status parl_train_step_run(parl_train_step *step, const parl_slice *slices,
                      .n_used = n_slices < step->n_accumulators ? n_slices : step->n_accumulators,
                      .loss = loss,
                      .loss_context = context};
+  prepare(step, slices, n_slices);
   if (n_slices == 0) memset(step->accumulators[0], 0, step->n_params * sizeof(float));
   PARL_TRY(parl_workers_run(step->workers, run.n_used, accumulate, &run));
+  for (size_t w = 0; w < step->n_workspaces; w++)
+    parl_workspace_take_load(step->workspaces[w], step->load);
   const size_t n_chunks = (step->n_params + SUM_CHUNK - 1) / SUM_CHUNK;
   if (run.n_used > 1) PARL_TRY(parl_workers_run(step->workers, n_chunks, add_chunk, &run));
   *grads = step->accumulators[0];
   return PARL_STATUS_OK;
+}
+
+const int64_t *parl_train_step_get_load(const parl_train_step *step) {
+  return step->load;
 }

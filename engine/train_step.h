@@ -26,10 +26,14 @@ parl_status parl_train_step_create(const parl_model *model, parl_workers *worker
 void parl_train_step_destroy(parl_train_step *step);
 
 /* *grads = the sum over slices of their gradients [n_params], owned by the step until its next run.
+ * Sparse layers add the gradient of aux_loss_alpha times the mean of the sequences' balance loss.
  * The model's weights may change between runs. Allocates nothing.
  * Fails: EINVAL if a slice is out of range, or as the loss failed: the failed accumulator of lowest
  * number speaks; *grads is untouched then. */
 parl_status parl_train_step_run(parl_train_step *step, const parl_slice *slices, size_t n_slices,
                                 parl_loss loss, void *context, float **grads);
+/* Tokens of the last run by expert, [n_sparse_layers, n_routed_experts], for parl_model_balance;
+ * owned by the step. */
+const int64_t *parl_train_step_get_load(const parl_train_step *step);
 
 #endif

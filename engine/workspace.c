@@ -1,5 +1,6 @@
 /* engine/workspace.c - a slice's activations, allocated once, and the checks of a slice. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/model_internal.h"
 
@@ -7,20 +8,40 @@ static parl_status take(parl_workspace *ws, size_t rows, size_t width, float **o
   return parl_arena_take(&ws->arena, rows, width * sizeof **out, (void **)out);
 }
 
-static parl_status allocate_layer(parl_workspace *ws, const parl_model_dims *d,
+static parl_status allocate_layer(parl_workspace *ws, const parl_model *m, bool is_moe,
                                   parl_layer_state *s) {
   const size_t rows = ws->max_rows;
-  PARL_TRY(take(ws, rows, d->C, &s->x));
-  PARL_TRY(take(ws, rows, d->C, &s->attention.h));
-  PARL_TRY(take(ws, rows, 1, &s->attention.inv_rms));
-  PARL_TRY(take(ws, rows, d->qkv, &s->attention.qkv));
-  PARL_TRY(take(ws, rows, d->q, &s->attention.mixed));
-  PARL_TRY(take(ws, rows, d->H, &s->attention.lse));
-  PARL_TRY(take(ws, rows, d->C, &s->mid));
-  PARL_TRY(take(ws, rows, d->C, &s->ffn.h));
-  PARL_TRY(take(ws, rows, 1, &s->ffn.inv_rms));
-  PARL_TRY(take(ws, rows, 2 * d->F, &s->ffn.gate_up));
-  return take(ws, rows, d->F, &s->ffn.act);
+  PARL_TRY(take(ws, rows, m->dims.C, &s->x));
+  PARL_TRY(parl_attention_state_take(&ws->arena, m, rows, false, &s->attention));
+  PARL_TRY(take(ws, rows, m->dims.C, &s->mid));
+  return parl_ffn_state_take(&ws->arena, m, rows, !is_moe, is_moe, &s->ffn);
+}
+
+/* The gradients of one sparse layer's inner values. */
+static parl_status allocate_moe(parl_workspace *ws, const parl_model_dims *d) {
+  const size_t n = d->router.n_chosen * ws->max_rows, E = d->router.n_experts;
+  ws->n_load = (d->L - d->first_moe) * E;
+  if (ws->n_load == 0) return PARL_STATUS_OK;
+  PARL_TRY(PARL_ARENA_TAKE(&ws->arena, ws->n_load, &ws->load));
+  memset(ws->load, 0, ws->n_load * sizeof *ws->load);
+  PARL_TRY(take(ws, ws->max_rows, E, &ws->dscores));
+  PARL_TRY(take(ws, n, 1, &ws->dweights));
+  PARL_TRY(take(ws, n, d->C, &ws->doutput));
+  PARL_TRY(take(ws, n, d->C, &ws->dinput));
+  PARL_TRY(take(ws, n, d->Fe, &ws->dexpert_act));
+  return take(ws, n, 2 * d->Fe, &ws->dexpert_gate_up);
+}
+
+static parl_status allocate_attention(parl_workspace *ws, const parl_model_dims *d) {
+  const size_t rows = ws->max_rows;
+  PARL_TRY(take(ws, rows, d->mixed, &ws->dmixed));
+  if (!d->is_mla) return take(ws, rows, d->qkv, &ws->dqkv);
+  PARL_TRY(take(ws, rows, d->q, &ws->dq));
+  PARL_TRY(take(ws, rows, d->q, &ws->dk));
+  PARL_TRY(take(ws, rows, d->mixed, &ws->dv));
+  PARL_TRY(take(ws, rows, d->H * (d->Dn + d->Dv), &ws->dkv));
+  PARL_TRY(take(ws, rows, d->latents, &ws->dlatents));
+  return take(ws, rows, d->Rq > d->R ? d->Rq : d->R, &ws->dlatent);
 }
 
 static parl_status allocate(parl_workspace *ws, const parl_model *m) {
@@ -29,20 +50,22 @@ static parl_status allocate(parl_workspace *ws, const parl_model *m) {
   const size_t longest = rows < d->T ? rows : d->T;
   PARL_TRY(PARL_ARENA_TAKE(&ws->arena, rows, &ws->positions));
   PARL_TRY(PARL_ARENA_TAKE(&ws->arena, d->L, &ws->layers));
-  for (size_t i = 0; i < d->L; i++) PARL_TRY(allocate_layer(ws, d, &ws->layers[i]));
+  for (size_t i = 0; i < d->L; i++)
+    PARL_TRY(allocate_layer(ws, m, i >= d->first_moe, &ws->layers[i]));
   PARL_TRY(take(ws, rows, d->C, &ws->x));
   PARL_TRY(take(ws, outputs, d->C, &ws->selected));
   PARL_TRY(take(ws, outputs, d->C, &ws->final_h));
   PARL_TRY(take(ws, outputs, 1, &ws->final_rms));
   PARL_TRY(take(ws, outputs, d->V, &ws->logits));
-  PARL_TRY(take(ws, m->backend->attention_scratch_floats(longest, d->D, d->D), 1, &ws->scratch));
+  PARL_TRY(take(ws, m->backend->attention_scratch_floats(longest, d->D, d->Dv), 1, &ws->scratch));
   PARL_TRY(take(ws, outputs, d->C, &ws->dselected));
   PARL_TRY(take(ws, rows, d->C, &ws->dx));
   PARL_TRY(take(ws, rows, d->C, &ws->dh));
-  PARL_TRY(take(ws, rows, d->q, &ws->dmixed));
-  PARL_TRY(take(ws, rows, d->qkv, &ws->dqkv));
-  PARL_TRY(take(ws, rows, d->F, &ws->dact));
-  return take(ws, rows, 2 * d->F, &ws->dgate_up);
+  PARL_TRY(allocate_attention(ws, d));
+  PARL_TRY(allocate_moe(ws, d));
+  const size_t widest = d->F > d->Fs ? d->F : d->Fs;
+  PARL_TRY(take(ws, rows, widest, &ws->dact));
+  return take(ws, rows, 2 * widest, &ws->dgate_up);
 }
 
 parl_status parl_workspace_create(const parl_model *model, size_t max_rows, size_t max_outputs,
@@ -62,6 +85,15 @@ parl_status parl_workspace_create(const parl_model *model, size_t max_rows, size
   }
   *out = ws;
   return PARL_STATUS_OK;
+}
+
+void parl_workspace_set_aux_weight(parl_workspace *ws, double weight) {
+  ws->aux_weight = weight;
+}
+
+void parl_workspace_take_load(parl_workspace *ws, int64_t *load) {
+  for (size_t i = 0; i < ws->n_load; i++) load[i] += ws->load[i];
+  for (size_t i = 0; i < ws->n_load; i++) ws->load[i] = 0;
 }
 
 void parl_workspace_destroy(parl_workspace *ws) {

@@ -152,5 +152,7 @@ parl_status parl_learner_step(parl_learner *learner, parl_learner_info *info) {
   float *grads;
   PARL_TRY(parl_learner_gradient(learner, info, &grads));
   if (learner->batch->n_outputs == 0) return PARL_STATUS_OK;
-  return parl_optimizer_step(learner->optimizer, learner->model, grads, &info->optimizer);
+  PARL_TRY(parl_optimizer_step(learner->optimizer, learner->model, grads, &info->optimizer));
+  parl_model_balance(learner->model, parl_train_step_get_load(learner->step));
+  return PARL_STATUS_OK;
 }

@@ -14,16 +14,14 @@ static inline parl_run_config count_config(void) {
   size_t n;
   const parl_recipe_section *s = parl_recipe_get_sections(&n);
   for (size_t i = 0; i < n; i++) parl_config_set_defaults(s[i].section, (char *)&c + s[i].offset);
-  c.model = (parl_model_config){.n_layers = 2,
-                                .d_model = 16,
-                                .n_heads = 2,
-                                .n_kv_heads = 1,
-                                .head_dim = 8,
-                                .d_ff = 24,
-                                .max_context = 128,
-                                .rope_theta = 10000,
-                                .norm_eps = 1e-5,
-                                .init_std = 0.3};
+  c.model.n_layers = 2;
+  c.model.d_model = 16;
+  c.model.n_heads = 2;
+  c.model.n_kv_heads = 1;
+  c.model.head_dim = 8;
+  c.model.d_ff = 24;
+  c.model.max_context = 128;
+  c.model.init_std = 0.3;
   c.episode.budget_factor = 0;
   return c;
 }

@@ -1,0 +1,311 @@
+/* engine/hf_config.c - keys by table, then the few that need words. */
+#include "engine/hf_config.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/file.h"
+#include "core/json.h"
+#include "engine/model_internal.h"
+
+enum { MAX_BYTES = 16 << 20 };
+
+typedef enum need { ALWAYS, IF_MOE, OPTIONAL } need;
+
+/* A number of the file and its place in parl_model_config. */
+static const struct key {
+  const char *name;
+  bool is_real;
+  need need;
+  size_t offset;
+} KEYS[] = {
+#define INTEGER(name, need, field) \
+  { name, false, need, offsetof(parl_model_config, field) }
+#define REAL(name, need, field) \
+  { name, true, need, offsetof(parl_model_config, field) }
+    INTEGER("num_hidden_layers", ALWAYS, n_layers),
+    INTEGER("hidden_size", ALWAYS, d_model),
+    INTEGER("num_attention_heads", ALWAYS, n_heads),
+    INTEGER("intermediate_size", ALWAYS, d_ff),
+    INTEGER("max_position_embeddings", ALWAYS, max_context),
+    REAL("rms_norm_eps", ALWAYS, norm_eps),
+    INTEGER("kv_lora_rank", ALWAYS, kv_lora_rank),
+    INTEGER("qk_nope_head_dim", ALWAYS, qk_nope_head_dim),
+    INTEGER("qk_rope_head_dim", ALWAYS, qk_rope_head_dim),
+    INTEGER("v_head_dim", ALWAYS, v_head_dim),
+    INTEGER("num_experts_per_tok", IF_MOE, n_experts_per_tok),
+    INTEGER("n_shared_experts", IF_MOE, n_shared_experts),
+    INTEGER("moe_intermediate_size", IF_MOE, moe_d_ff),
+    INTEGER("first_k_dense_replace", IF_MOE, first_k_dense),
+    REAL("routed_scaling_factor", IF_MOE, routed_scaling_factor),
+    INTEGER("n_group", OPTIONAL, n_group),
+    INTEGER("topk_group", OPTIONAL, topk_group),
+    REAL("aux_loss_alpha", OPTIONAL, aux_loss_alpha),
+#undef INTEGER
+#undef REAL
+};
+
+static bool is_absent(const parl_json *node) {
+  return parl_json_get_type(node) == PARL_JSON_NULL;
+}
+
+static parl_status read_number(const parl_json *object, const char *key, double *out) {
+  const parl_json *node = parl_json_find(object, key);
+  if (node == NULL) return parl_fail(PARL_STATUS_EFORMAT, "\"%s\" is missing", key);
+  if (parl_json_get_type(node) != PARL_JSON_NUMBER)
+    return parl_fail(PARL_STATUS_EFORMAT, "\"%s\" is a %s; a number is wanted", key,
+                     parl_json_type_name(parl_json_get_type(node)));
+  *out = parl_json_get_number(node);
+  return PARL_STATUS_OK;
+}
+
+static parl_status read_count(const parl_json *object, const char *key, int64_t *out) {
+  double x = 0.0;
+  PARL_TRY(read_number(object, key, &x));
+  if (!(x >= 0.0 && x <= 9007199254740992.0) || floor(x) < x)
+    return parl_fail(PARL_STATUS_EFORMAT, "\"%s\" = %g is no count", key, x);
+  *out = (int64_t)x;
+  return PARL_STATUS_OK;
+}
+
+/* Leaves *out alone if the key is absent or null. */
+static parl_status read_optional(const parl_json *object, const char *key, double *out) {
+  return is_absent(parl_json_find(object, key)) ? PARL_STATUS_OK : read_number(object, key, out);
+}
+
+static parl_status read_key(const parl_json *json, const struct key *k, parl_model_config *c) {
+  char *place = (char *)c + k->offset;
+  if (k->need == OPTIONAL && is_absent(parl_json_find(json, k->name))) return PARL_STATUS_OK;
+  if (k->is_real) {
+    double x = 0.0;
+    PARL_TRY(read_number(json, k->name, &x));
+    memcpy(place, &x, sizeof x);
+  } else {
+    int64_t n = 0;
+    PARL_TRY(read_count(json, k->name, &n));
+    memcpy(place, &n, sizeof n);
+  }
+  return PARL_STATUS_OK;
+}
+
+/* A key that may be absent, or must be this text. */
+static parl_status check_text(const parl_json *json, const char *key, const char *wanted) {
+  const parl_json *node = parl_json_find(json, key);
+  if (is_absent(node)) return PARL_STATUS_OK;
+  const char *text = parl_json_get_string(node);
+  if (text != NULL && strcmp(text, wanted) == 0) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EFORMAT, "\"%s\" is not \"%s\", the only one that is supported", key,
+                   wanted);
+}
+
+/* A key that may be absent, or must be this flag. */
+static parl_status check_flag(const parl_json *json, const char *key, bool wanted) {
+  const parl_json *node = parl_json_find(json, key);
+  if (is_absent(node)) return PARL_STATUS_OK;
+  if (parl_json_get_type(node) == PARL_JSON_BOOL && parl_json_get_bool(node) == wanted)
+    return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EFORMAT, "\"%s\" is not %s, the only value that is supported", key,
+                   wanted ? "true" : "false");
+}
+
+static parl_status check_one(const parl_json *json, const char *key) {
+  double x = 1.0;
+  PARL_TRY(read_optional(json, key, &x));
+  if (x >= 1.0 && x <= 1.0) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EFORMAT, "\"%s\" = %g; only 1 is supported", key, x);
+}
+
+static parl_status check_kind(const parl_json *json) {
+  static const char *const types[] = {"deepseek_v3", "kimi_k2", "kimi_k25"};
+  const char *type = parl_json_get_string(parl_json_find(json, "model_type"));
+  for (size_t i = 0; type != NULL && i < sizeof types / sizeof types[0]; i++)
+    if (strcmp(type, types[i]) == 0) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EFORMAT,
+                   "\"model_type\" is %s%s%s; deepseek_v3, kimi_k2 and kimi_k25 are supported",
+                   type ? "\"" : "", type ? type : "missing", type ? "\"" : "");
+}
+
+static parl_status check_unquantised(const parl_json *json) {
+  if (is_absent(parl_json_find(json, "quantization_config"))) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EFORMAT,
+                   "\"quantization_config\": quantised weights are not supported");
+}
+
+/* What the engine does in one way only. */
+static parl_status check_choices(const parl_json *json) {
+  PARL_TRY(check_kind(json));
+  PARL_TRY(check_unquantised(json));
+  PARL_TRY(check_text(json, "hidden_act", "silu"));
+  PARL_TRY(check_text(json, "scoring_func", "sigmoid"));
+  PARL_TRY(check_text(json, "topk_method", "noaux_tc"));
+  PARL_TRY(check_flag(json, "tie_word_embeddings", false));
+  PARL_TRY(check_flag(json, "attention_bias", false));
+  PARL_TRY(check_flag(json, "rope_interleave", true));
+  PARL_TRY(check_one(json, "moe_layer_freq"));
+  double heads = 0.0, kv_heads = 0.0;
+  PARL_TRY(read_number(json, "num_attention_heads", &heads));
+  kv_heads = heads;
+  PARL_TRY(read_optional(json, "num_key_value_heads", &kv_heads));
+  if (!(kv_heads >= heads && kv_heads <= heads))
+    return parl_fail(PARL_STATUS_EFORMAT,
+                     "\"num_key_value_heads\" = %g differs from \"num_attention_heads\" = %g",
+                     kv_heads, heads);
+  return PARL_STATUS_OK;
+}
+
+/* cos and sin take m(mscale) / m(mscale_all_dim) if both are there, else m(1), where
+ * m(s) = 0.1 s ln(factor) + 1; a given attention_factor replaces it. The scores take
+ * m(mscale_all_dim)^2. Source: transformers 5.23, _compute_yarn_parameters, yarn_apply_mscale. */
+static parl_status read_mscale(const parl_json *rope, parl_model_config *c) {
+  double one = 0.0, all = 0.0;
+  PARL_TRY(read_optional(rope, "mscale", &one));
+  PARL_TRY(read_optional(rope, "mscale_all_dim", &all));
+  c->rope_mscale = one;
+  c->rope_mscale_all_dim = all;
+  c->rope_attention_factor = 0.0;
+  if (!(fabs(one) > 0.0 && fabs(all) > 0.0))
+    c->rope_attention_factor = 0.1 * log(fmax(c->rope_factor, 1.0)) + 1.0;
+  return read_optional(rope, "attention_factor", &c->rope_attention_factor);
+}
+
+static parl_status read_yarn(const parl_json *rope, parl_model_config *c) {
+  double original = (double)c->max_context;
+  PARL_TRY(check_flag(rope, "truncate", true));
+  PARL_TRY(read_optional(rope, "original_max_position_embeddings", &original));
+  if (!(original >= 1.0 && original <= 1e9) || floor(original) < original)
+    return parl_fail(PARL_STATUS_EFORMAT, "\"original_max_position_embeddings\" = %g is no count",
+                     original);
+  c->rope_original_context = (int64_t)original;
+  c->rope_factor = (double)c->max_context / original;
+  PARL_TRY(read_optional(rope, "factor", &c->rope_factor));
+  c->rope_beta_fast = c->rope_beta_slow = 0.0;
+  PARL_TRY(read_optional(rope, "beta_fast", &c->rope_beta_fast));
+  PARL_TRY(read_optional(rope, "beta_slow", &c->rope_beta_slow));
+  if (!(fabs(c->rope_beta_fast) > 0.0)) c->rope_beta_fast = 32.0; /* as transformers: 0 is unset */
+  if (!(fabs(c->rope_beta_slow) > 0.0)) c->rope_beta_slow = 1.0;
+  return read_mscale(rope, c);
+}
+
+static parl_status read_rope(const parl_json *json, parl_model_config *c) {
+  const parl_json *rope = parl_json_find(json, "rope_parameters");
+  if (is_absent(rope)) rope = parl_json_find(json, "rope_scaling");
+  const parl_json_type kind = parl_json_get_type(rope);
+  if (kind != PARL_JSON_NULL && kind != PARL_JSON_OBJECT)
+    return parl_fail(PARL_STATUS_EFORMAT, "the rotary parameters are a %s; an object is wanted",
+                     parl_json_type_name(kind));
+  const bool is_inside = parl_json_find(rope, "rope_theta") != NULL;
+  PARL_TRY(read_number(is_inside ? rope : json, "rope_theta", &c->rope_theta));
+  if (kind == PARL_JSON_NULL) return PARL_STATUS_OK;
+  PARL_TRY(check_one(rope, "partial_rotary_factor"));
+  const parl_json *named = parl_json_find(rope, "rope_type");
+  if (is_absent(named)) named = parl_json_find(rope, "type");
+  if (is_absent(named)) return PARL_STATUS_OK;
+  const char *type = parl_json_get_string(named);
+  if (type != NULL && strcmp(type, "default") == 0) return PARL_STATUS_OK;
+  if (type != NULL && strcmp(type, "yarn") == 0) return read_yarn(rope, c);
+  return parl_fail(PARL_STATUS_EFORMAT, "rotary type \"%s\" is not supported: default or yarn",
+                   type ? type : "?");
+}
+
+static parl_status read_moe(const parl_json *json, parl_model_config *c) {
+  c->n_routed_experts = 0;
+  if (!is_absent(parl_json_find(json, "n_routed_experts")))
+    PARL_TRY(read_count(json, "n_routed_experts", &c->n_routed_experts));
+  const parl_json *node = parl_json_find(json, "norm_topk_prob");
+  if (is_absent(node)) return PARL_STATUS_OK;
+  if (parl_json_get_type(node) != PARL_JSON_BOOL)
+    return parl_fail(PARL_STATUS_EFORMAT, "\"norm_topk_prob\" is no flag");
+  c->norm_topk_prob = parl_json_get_bool(node);
+  return PARL_STATUS_OK;
+}
+
+static parl_status read_text(const parl_json *json, parl_hf_config *out) {
+  parl_model_config *c = &out->model;
+  double init_std = c->init_std;
+  int64_t vocab = 0, extra = 0;
+  PARL_TRY(check_choices(json));
+  PARL_TRY(read_moe(json, c));
+  for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0]; i++)
+    if (KEYS[i].need != IF_MOE || c->n_routed_experts > 0) PARL_TRY(read_key(json, &KEYS[i], c));
+  const parl_json *rank = parl_json_find(json, "q_lora_rank");
+  c->q_lora_rank = 0;
+  if (rank == NULL || parl_json_get_type(rank) != PARL_JSON_NULL)
+    PARL_TRY(read_count(json, "q_lora_rank", &c->q_lora_rank));
+  PARL_TRY(read_rope(json, c));
+  PARL_TRY(read_optional(json, "initializer_range", &init_std));
+  if (init_std >= 1e-6 && init_std <= 10.0) c->init_std = init_std;
+  PARL_TRY(read_count(json, "vocab_size", &vocab));
+  if (!is_absent(parl_json_find(json, "num_nextn_predict_layers")))
+    PARL_TRY(read_count(json, "num_nextn_predict_layers", &extra));
+  out->vocab_size = (size_t)vocab;
+  out->n_extra_layers = (size_t)extra;
+  return PARL_STATUS_OK;
+}
+
+static void set_defaults(parl_hf_config *c) {
+  *c = (parl_hf_config){0};
+  parl_config_set_defaults(&parl_model_section, &c->model);
+  c->model.attention = PARL_ATTENTION_MLA;
+}
+
+static parl_status read_root(const parl_json *root, parl_hf_config *out) {
+  set_defaults(out);
+  if (parl_json_get_type(root) != PARL_JSON_OBJECT)
+    return parl_fail(PARL_STATUS_EFORMAT, "an object is wanted, not a %s",
+                     parl_json_type_name(parl_json_get_type(root)));
+  const parl_json *text = parl_json_find(root, "text_config");
+  out->is_nested = parl_json_get_type(text) == PARL_JSON_OBJECT;
+  if (out->is_nested) PARL_TRY(check_kind(root));
+  PARL_TRY(check_unquantised(root));
+  PARL_TRY(read_text(out->is_nested ? text : root, out));
+  const parl_status s = parl_model_check_config(&out->model, out->vocab_size);
+  return s == PARL_STATUS_EINVAL ? parl_fail(PARL_STATUS_EFORMAT, "%s", parl_error_text()) : s;
+}
+
+parl_status parl_hf_config_parse(const char *bytes, size_t n, const char *what,
+                                 parl_hf_config *out) {
+  parl_json *root = NULL;
+  parl_hf_config read;
+  PARL_TRY(parl_json_parse(bytes, n, what, &root));
+  const parl_status s = read_root(root, &read);
+  parl_json_destroy(root);
+  if (s == PARL_STATUS_OK) *out = read;
+  return parl_fail_context(s, "%s", what);
+}
+
+parl_status parl_hf_config_read(const char *path, parl_hf_config *out) {
+  char *bytes = NULL;
+  size_t n = 0;
+  PARL_TRY(parl_file_read(path, MAX_BYTES, &bytes, &n));
+  const parl_status s = parl_hf_config_parse(bytes, n, path, out);
+  free(bytes);
+  return s;
+}
+
+parl_hf_config parl_hf_config_k25(void) {
+  parl_hf_config out;
+  set_defaults(&out);
+  parl_model_config *c = &out.model;
+  out.vocab_size = 163840;
+  c->n_layers = 61;
+  c->d_model = 7168;
+  c->n_heads = 64;
+  c->d_ff = 18432;
+  c->max_context = 262144;
+  c->rope_theta = 50000.0;
+  c->q_lora_rank = 1536;
+  c->kv_lora_rank = 512;
+  c->qk_nope_head_dim = 128;
+  c->qk_rope_head_dim = 64;
+  c->v_head_dim = 128;
+  c->rope_factor = 64.0;
+  c->rope_original_context = 4096;
+  c->rope_mscale_all_dim = 1.0;
+  c->n_routed_experts = 384;
+  c->n_experts_per_tok = 8;
+  c->moe_d_ff = 2048;
+  c->first_k_dense = 1;
+  c->routed_scaling_factor = 2.827;
+  return out;
+}

@@ -1,0 +1,90 @@
+/* engine/logits.c - one sequence a slice. */
+#include "engine/logits.h"
+
+#include <string.h>
+
+#include "core/arena.h"
+
+typedef struct job {
+  const parl_model *model;
+  size_t B, T, V;
+  parl_arena arena;
+  parl_workspace *ws;
+  int32_t *outputs;              /* [T] all rows */
+  float *logp, *entropy, *dlogp; /* [T] */
+  float *dlogits;                /* [T,V] */
+} job;
+
+static parl_status open_job(job *j) {
+  PARL_TRY(PARL_ARENA_TAKE(&j->arena, j->T, &j->outputs));
+  PARL_TRY(PARL_ARENA_TAKE(&j->arena, j->T, &j->logp));
+  PARL_TRY(PARL_ARENA_TAKE(&j->arena, j->T, &j->entropy));
+  PARL_TRY(PARL_ARENA_TAKE(&j->arena, j->T, &j->dlogp));
+  PARL_TRY(parl_arena_take(&j->arena, j->T, j->V * sizeof(float), (void **)&j->dlogits));
+  for (size_t t = 0; t < j->T; t++) j->outputs[t] = (int32_t)t;
+  return parl_workspace_create(j->model, j->T, j->T, &j->ws);
+}
+
+/* j->dlogits of one sequence; the last position predicts nothing. Returns the sum of -logp. */
+static double cross_entropy(job *j, const int32_t *tokens, const float *logits) {
+  const parl_backend *backend = parl_model_get_backend(j->model);
+  const size_t rows = j->T - 1;
+  const parl_policy_fwd_args fwd = {.rows = rows,
+                                    .V = j->V,
+                                    .logits = logits,
+                                    .target = tokens + 1,
+                                    .inv_temperature = 1.0F,
+                                    .probs = j->dlogits,
+                                    .logp = j->logp,
+                                    .entropy = j->entropy};
+  backend->policy_fwd(&fwd);
+  double loss = 0.0;
+  for (size_t t = 0; t < rows; t++) {
+    loss -= (double)j->logp[t];
+    j->dlogp[t] = (float)(-1.0 / ((double)j->B * (double)rows));
+  }
+  const parl_policy_bwd_args bwd = {.rows = rows,
+                                    .V = j->V,
+                                    .probs = j->dlogits,
+                                    .target = tokens + 1,
+                                    .entropy = j->entropy,
+                                    .inv_temperature = 1.0F,
+                                    .dlogp = j->dlogp,
+                                    .dlogits = j->dlogits};
+  backend->policy_bwd(&bwd);
+  memset(j->dlogits + rows * j->V, 0, j->V * sizeof *j->dlogits);
+  return loss;
+}
+
+static parl_status run(job *j, const int32_t *tokens, float *logits, double *loss, float *grads) {
+  const int32_t bounds[] = {0, (int32_t)j->T};
+  double sum = 0.0;
+  PARL_TRY(open_job(j));
+  if (grads != NULL) memset(grads, 0, parl_model_get_n_params(j->model) * sizeof *grads);
+  for (size_t b = 0; b < j->B; b++) {
+    const parl_slice slice = {1, bounds, tokens + b * j->T, j->T, j->outputs};
+    float *out;
+    PARL_TRY(parl_model_forward(j->model, j->ws, &slice, &out));
+    memcpy(logits + b * j->T * j->V, out, j->T * j->V * sizeof *logits);
+    if (grads == NULL) continue;
+    sum += cross_entropy(j, slice.tokens, out);
+    PARL_TRY(parl_model_backward(j->model, j->ws, &slice, j->dlogits, grads));
+  }
+  if (grads != NULL) *loss = sum / ((double)j->B * (double)(j->T - 1));
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_logits_compute(const parl_model *model, const int32_t *tokens, size_t B, size_t T,
+                                float *logits, double *loss, float *grads) {
+  PARL_REQUIRE(model != NULL && tokens != NULL && logits != NULL);
+  PARL_REQUIRE(grads == NULL || loss != NULL);
+  PARL_REQUIRE(B >= 1 && T >= 1 && T <= INT32_MAX);
+  if (grads != NULL && T < 2)
+    return parl_fail(PARL_STATUS_EINVAL, "sequences of %zu token predict nothing: no gradient", T);
+  job j = {.model = model, .B = B, .T = T, .V = parl_model_get_vocab_size(model)};
+  parl_arena_init(&j.arena, 0);
+  const parl_status s = run(&j, tokens, logits, loss, grads);
+  parl_workspace_destroy(j.ws);
+  parl_arena_deinit(&j.arena);
+  return s;
+}

@@ -1,0 +1,207 @@
+/* engine/mla.c - multi-head latent attention: expanded for training, absorbed for decoding.
+ *
+ *   a = W_a h = [q latent | kv latent | rope key]      one product; without Rq: [q | ...]
+ *   q = W_qb norm(q latent), per head [nope | rope];   c = norm(kv latent)
+ *   W_kvb c, per head [k_nope | v];                    k = [k_nope | rope key], shared by heads
+ * The rope key is taken before the norm, which covers the latent only. Absorbed: q_nope.k_nope =
+ * (W_k^T q_nope).c, and sum p v = W_v sum p c. Source: DeepSeek-V2 2024, section 2.1; k25 5.1. */
+#include <string.h>
+
+#include "engine/model_internal.h"
+
+/* Offset of the kv latent in a row of latents. */
+static size_t latent_place(const parl_model_dims *d) {
+  return d->Rq ? d->Rq : d->q;
+}
+
+static void norm(const parl_model *m, size_t weight, size_t width, size_t rows, const float *x,
+                 float *y, float *inv_rms) {
+  const parl_rmsnorm_fwd_args args = {.rows = rows,
+                                      .C = width,
+                                      .x = x,
+                                      .ld_x = m->dims.latents,
+                                      .weight = m->params + weight,
+                                      .eps = (float)m->config.latent_norm_eps,
+                                      .y = y,
+                                      .ld_y = width,
+                                      .inv_rms = inv_rms};
+  m->backend->rmsnorm_fwd(&args);
+}
+
+/* dx += gradient, both inside rows of latents. */
+static void norm_back(const parl_model *m, size_t weight, size_t width, size_t rows, const float *x,
+                      const float *inv_rms, const float *dy, float *dx, float *grads) {
+  const parl_rmsnorm_bwd_args args = {.rows = rows,
+                                      .C = width,
+                                      .x = x,
+                                      .ld_x = m->dims.latents,
+                                      .weight = m->params + weight,
+                                      .inv_rms = inv_rms,
+                                      .dy = dy,
+                                      .ld_dy = width,
+                                      .dx = dx,
+                                      .ld_dx = m->dims.latents,
+                                      .dweight = grads + weight};
+  m->backend->rmsnorm_bwd(&args);
+}
+
+/* Rope parts of `heads` heads that lie `stride` apart. */
+static void rotate(const parl_model *m, size_t rows, const int32_t *positions, size_t heads,
+                   size_t stride, float *x, size_t ld_x, bool inverse) {
+  const parl_rope_args args = {.rows = rows,
+                               .heads = heads,
+                               .D = m->dims.Dr,
+                               .ld_x = ld_x,
+                               .head_stride = stride,
+                               .x = x,
+                               .positions = positions,
+                               .cos_table = m->cos_table,
+                               .sin_table = m->sin_table,
+                               .inverse = inverse};
+  m->backend->rope(&args);
+}
+
+void parl_mla_project(const parl_model *m, const parl_layer *layer, size_t rows,
+                      const int32_t *positions, parl_attention_state *s) {
+  const parl_model_dims *d = &m->dims;
+  float *kv = s->latents + latent_place(d);
+  parl_matrix_forward(m, &layer->latents, rows, s->h, NULL, s->latents);
+  s->ld_q = d->Rq ? d->q : d->latents;
+  if (d->Rq > 0) {
+    norm(m, layer->q_norm, d->Rq, rows, s->latents, s->q_latent, s->q_rms);
+    parl_matrix_forward(m, &layer->q_b, rows, s->q_latent, NULL, s->q);
+  } else {
+    s->q = s->latents;
+  }
+  norm(m, layer->kv_norm, d->R, rows, kv, s->latent, s->kv_rms);
+  rotate(m, rows, positions, d->H, d->D, s->q + d->Dn, s->ld_q, false);
+  rotate(m, rows, positions, 1, d->Dr, kv + d->R, d->latents, false);
+}
+
+void parl_mla_expand(const parl_model *m, const parl_layer *layer, size_t rows,
+                     parl_attention_state *s) {
+  const parl_model_dims *d = &m->dims;
+  const size_t width = d->Dn + d->Dv;
+  parl_matrix_forward(m, &layer->kv_b, rows, s->latent, NULL, s->kv);
+  for (size_t r = 0; r < rows; r++) {
+    const float *rope = s->latents + r * d->latents + latent_place(d) + d->R;
+    for (size_t h = 0; h < d->H; h++) {
+      const float *from = s->kv + (r * d->H + h) * width;
+      float *k = s->k + r * d->q + h * d->D;
+      memcpy(k, from, d->Dn * sizeof *k);
+      memcpy(k + d->Dn, rope, d->Dr * sizeof *k);
+      memcpy(s->v + r * d->mixed + h * d->Dv, from + d->Dn, d->Dv * sizeof *k);
+    }
+  }
+}
+
+/* Queries against cache entries: W_k^T q_nope | q_rope. */
+static void absorb(const parl_model *m, const parl_layer *layer, size_t rows,
+                   parl_attention_state *s) {
+  const parl_model_dims *d = &m->dims;
+  const size_t ld = d->H * d->entry;
+  for (size_t h = 0; h < d->H; h++) {
+    const float *q = s->q + h * d->D;
+    float *to = s->absorbed + h * d->entry;
+    const parl_linear_bwd_input_args args = {
+        .M = rows,
+        .N = d->Dn,
+        .K = d->R,
+        .dy = q,
+        .ld_dy = s->ld_q,
+        .w = m->params + layer->kv_b.offset + h * (d->Dn + d->Dv) * d->R,
+        .dx = to,
+        .ld_dx = ld};
+    m->backend->linear_bwd_input(&args);
+    for (size_t r = 0; r < rows; r++)
+      memcpy(to + r * ld + d->R, q + r * s->ld_q + d->Dn, d->Dr * sizeof *to);
+  }
+}
+
+/* The values are the entries themselves, so one cache serves both; their rope parts are mixed too
+ * and not read. */
+void parl_mla_decode(const parl_model *m, const parl_layer *layer, size_t rows,
+                     const float *const *caches, const int32_t *lengths, parl_attention_state *s,
+                     float *scratch) {
+  const parl_model_dims *d = &m->dims;
+  const size_t ld = d->H * d->entry;
+  absorb(m, layer, rows, s);
+  const parl_attention_decode_args args = {.rows = rows,
+                                           .H = d->H,
+                                           .H_kv = 1,
+                                           .D = d->entry,
+                                           .Dv = d->entry,
+                                           .scale = m->attention_scale,
+                                           .q = s->absorbed,
+                                           .ld_q = ld,
+                                           .k_cache = caches,
+                                           .v_cache = caches,
+                                           .lengths = lengths,
+                                           .out = s->mixed_latent,
+                                           .ld_out = ld,
+                                           .scratch = scratch};
+  m->backend->attention_decode(&args);
+  for (size_t h = 0; h < d->H; h++)
+    parl_matrix_forward_view(m, &layer->value_rows[h], rows, s->mixed_latent + h * d->entry, ld,
+                             s->mixed + h * d->Dv, d->mixed);
+}
+
+/* dkv from dk and dv; the rope key's gradient, summed over heads, into dlatents. */
+static void collapse(const parl_model_dims *d, parl_workspace *ws) {
+  const size_t width = d->Dn + d->Dv;
+  for (size_t r = 0; r < ws->rows; r++) {
+    float *rope = ws->dlatents + r * d->latents + latent_place(d) + d->R;
+    const float *dk = ws->dk + r * d->q;
+    for (size_t h = 0; h < d->H; h++) {
+      float *to = ws->dkv + (r * d->H + h) * width;
+      memcpy(to, dk + h * d->D, d->Dn * sizeof *to);
+      memcpy(to + d->Dn, ws->dv + r * d->mixed + h * d->Dv, d->Dv * sizeof *to);
+    }
+    for (size_t i = 0; i < d->Dr; i++) {
+      double sum = 0.0;
+      for (size_t h = 0; h < d->H; h++) sum += (double)dk[h * d->D + d->Dn + i];
+      rope[i] = (float)sum;
+    }
+  }
+}
+
+/* dlatents has its rope key's gradient; the rest is filled here. */
+static void latents_backward(const parl_model *m, const parl_layer *layer, parl_workspace *ws,
+                             const parl_attention_state *s, float *grads) {
+  const parl_model_dims *d = &m->dims;
+  const size_t place = latent_place(d), rows = ws->rows;
+  for (size_t r = 0; r < rows; r++) {
+    float *row = ws->dlatents + r * d->latents;
+    memset(row, 0, (place + d->R) * sizeof *row);
+    if (d->Rq == 0) memcpy(row, ws->dq + r * d->q, d->q * sizeof *row);
+  }
+  if (d->Rq > 0) {
+    parl_matrix_backward(m, &layer->q_b, rows, ws->dq, s->q_latent, ws->dlatent, grads);
+    norm_back(m, layer->q_norm, d->Rq, rows, s->latents, s->q_rms, ws->dlatent, ws->dlatents,
+              grads);
+  }
+  parl_matrix_backward(m, &layer->kv_b, rows, ws->dkv, s->latent, ws->dlatent, grads);
+  norm_back(m, layer->kv_norm, d->R, rows, s->latents + place, s->kv_rms, ws->dlatent,
+            ws->dlatents + place, grads);
+}
+
+void parl_mla_backward(const parl_model *m, const parl_layer *layer, parl_workspace *ws,
+                       const parl_slice *slice, const parl_attention_state *s, float *grads) {
+  const parl_model_dims *d = &m->dims;
+  const parl_attention_bwd_args attention = {.fwd = parl_attention_view(m, ws, slice, s),
+                                             .dout = ws->dmixed,
+                                             .ld_dout = d->mixed,
+                                             .dq = ws->dq,
+                                             .ld_dq = d->q,
+                                             .dk = ws->dk,
+                                             .ld_dk = d->q,
+                                             .dv = ws->dv,
+                                             .ld_dv = d->mixed};
+  m->backend->attention_bwd(&attention);
+  collapse(d, ws);
+  rotate(m, ws->rows, ws->positions, d->H, d->D, ws->dq + d->Dn, d->q, true);
+  rotate(m, ws->rows, ws->positions, 1, d->Dr, ws->dlatents + latent_place(d) + d->R, d->latents,
+         true);
+  latents_backward(m, layer, ws, s, grads);
+  parl_matrix_backward(m, &layer->latents, ws->rows, ws->dlatents, s->h, ws->dh, grads);
+}

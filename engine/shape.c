@@ -1,0 +1,65 @@
+/* engine/shape.c - sums over the layers of a config, in double: a real size overflows nothing. */
+#include "engine/shape.h"
+
+#include "engine/model_internal.h"
+
+/* Weights of one layer's attention without norms; its multiply-adds a token are as many. */
+static double attention_weights(const parl_model_dims *d) {
+  const double C = (double)d->C, q = (double)d->q, mixed = (double)d->mixed;
+  if (!d->is_mla) return (double)d->qkv * C + mixed * C;
+  const double latents = (double)d->latents * C, q_b = (double)d->Rq * q;
+  return latents + q_b + (double)(d->H * (d->Dn + d->Dv)) * (double)d->R + mixed * C;
+}
+
+static double norm_weights(const parl_model_dims *d) {
+  return 2.0 * (double)d->C + (d->is_mla ? (double)(d->Rq + d->R) : 0.0);
+}
+
+static double sparse_layers(const parl_model_dims *d) {
+  return (double)(d->L - d->first_moe);
+}
+
+/* Feed-forward weights of all layers with n of a layer's routed experts. */
+static double ffn_weights(const parl_model_dims *d, double n) {
+  const double C = (double)d->C, expert = 3.0 * (double)d->Fe * C;
+  const double sparse = (double)d->router.n_experts * C + 3.0 * (double)d->Fs * C + n * expert;
+  return (double)d->first_moe * 3.0 * (double)d->F * C + sparse_layers(d) * sparse;
+}
+
+static double all_weights(const parl_model_dims *d, double n_experts) {
+  const double outside = (2.0 * (double)d->V + 1.0) * (double)d->C;
+  const double layer = attention_weights(d) + norm_weights(d);
+  return outside + (double)d->L * layer + ffn_weights(d, n_experts);
+}
+
+parl_status parl_shape_count(const parl_model_config *config, size_t vocab_size, parl_shape *out) {
+  PARL_TRY(parl_model_check_config(config, vocab_size));
+  const parl_model_dims d = parl_model_dims_make(config, vocab_size);
+  const double E = (double)d.router.n_experts, L = (double)d.L, bytes = sizeof(float);
+  const double entry = (double)(d.is_mla ? d.entry : 2 * d.kv);
+  *out = (parl_shape){.n_params = all_weights(&d, E),
+                      .n_active = all_weights(&d, (double)d.router.n_chosen),
+                      .n_bias = sparse_layers(&d) * E,
+                      .cache_bytes = bytes * L * entry};
+  out->weight_bytes = bytes * (out->n_params + out->n_bias);
+  out->training_bytes = 4.0 * out->weight_bytes;
+  return PARL_STATUS_OK;
+}
+
+/* Queries against keys, and mixing values, at one visible position; expanded, as in training. */
+static double pair_macs(const parl_model_dims *d) {
+  return (double)d->L * (double)(d->q + d->mixed);
+}
+
+double parl_shape_decode_flops(const parl_model_config *config, size_t vocab_size,
+                               double mean_context) {
+  const parl_model_dims d = parl_model_dims_make(config, vocab_size);
+  const double macs = (double)d.L * attention_weights(&d) +
+                      ffn_weights(&d, (double)d.router.n_chosen) + (double)d.V * (double)d.C;
+  return 2.0 * (macs + pair_macs(&d) * mean_context);
+}
+
+double parl_shape_train_flops(const parl_model_config *config, size_t vocab_size,
+                              double mean_context) {
+  return 3.0 * parl_shape_decode_flops(config, vocab_size, mean_context);
+}

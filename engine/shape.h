@@ -1,0 +1,25 @@
+/* engine/shape.h - what a config costs, counted without building it.
+ *
+ * Thread rule: pure functions. Reading order: parl_shape, parl_shape_count, the FLOPs. */
+#ifndef PARL_ENGINE_SHAPE_H
+#define PARL_ENGINE_SHAPE_H
+#include "engine/model.h"
+
+typedef struct parl_shape {
+  double n_params;       /* all of them, embedding and head included */
+  double n_active;       /* those a token passes: embedding and head, its experts only */
+  double n_bias;         /* selection biases, part of neither */
+  double cache_bytes;    /* of keys and values, or latents, of a token, f32 */
+  double weight_bytes;   /* f32 weights */
+  double training_bytes; /* weights, gradient, two moments, f32; activations apart */
+} parl_shape;
+
+/* Fails: EINVAL naming the field that is out of range. */
+parl_status parl_shape_count(const parl_model_config *config, size_t vocab_size, parl_shape *out);
+/* FLOPs of one token at a mean context: forward, and forward with backward. The config is valid. */
+double parl_shape_decode_flops(const parl_model_config *config, size_t vocab_size,
+                               double mean_context);
+double parl_shape_train_flops(const parl_model_config *config, size_t vocab_size,
+                              double mean_context);
+
+#endif
