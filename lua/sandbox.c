@@ -63,13 +63,12 @@ static int add_traceback(lua_State *L) {
 /* The debug hook of an entry that has to stop: raises at every instruction, so that no pcall of
  * the script can go on. */
 static void stop_hook(lua_State *L, lua_Debug *about) {
-  (void)about;
   parl_sandbox *s = parl_sandbox_of(L);
   if (!parl_watchdog_is_stopped(&s->watchdog)) { /* told a moment after that entry ended */
     lua_sethook(L, NULL, 0, 0);
     return;
   }
-  luaL_where(L, 0);
+  luaL_where(L, about ? 0 : 1); /* the script's line, also from inside a function of C */
   switch (parl_watchdog_get_reason(&s->watchdog)) {
     case PARL_STOP_INSTRUCTIONS:
       lua_pushfstring(L, "ran more than %I instructions", (LUAI_UACINT)s->def.instructions);
@@ -92,6 +91,15 @@ static void count_hook(lua_State *L, lua_Debug *about) {
   stop_hook(L, about);
 }
 
+void parl_sandbox_charge(lua_State *L, double n) {
+  parl_sandbox *s = parl_sandbox_of(L);
+  if (s->def.instructions == 0) return;
+  s->instructions_left -= n < 1e15 ? (int64_t)n : INT64_C(1000000000000000);
+  if (s->instructions_left > 0) return;
+  parl_watchdog_stop_here(&s->watchdog, PARL_STOP_INSTRUCTIONS);
+  stop_hook(L, NULL);
+}
+
 static void enter(parl_sandbox *s) {
   s->refused = false;
   parl_watchdog_enter(&s->watchdog);
@@ -110,7 +118,8 @@ static parl_status report(parl_sandbox *s, int rc) {
     status = on_request ? PARL_STATUS_ESTOPPED : PARL_STATUS_ELIMIT;
   }
   const char *text = lua_tostring(s->L, -1);
-  if (status == PARL_STATUS_ESCRIPT && (rc == LUA_ERRMEM || (rc == LUA_ERRERR && s->refused)))
+  const bool in_handler = status == PARL_STATUS_ESCRIPT && rc == LUA_ERRERR && s->refused;
+  if (in_handler || (status != PARL_STATUS_ESTOPPED && rc == LUA_ERRMEM))
     status = parl_fail(PARL_STATUS_ELIMIT, "%s: the script needs more than %zu bytes of memory",
                        s->script, s->def.memory_bytes);
   else

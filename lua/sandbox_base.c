@@ -152,6 +152,7 @@ static int base_pairs(lua_State *L) {
   if (parl_freeze_unwrap(L, 1)) lua_replace(L, 1);
   size_t n = 0;
   for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) n++;
+  parl_sandbox_charge(L, 4.0 * (double)n);
   sort_key *keys = lua_newuserdatauv(L, 2 * n * sizeof *keys, 0);
   size_t i = 0;
   for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) keys[i++] = read_key(L);

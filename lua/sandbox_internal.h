@@ -27,6 +27,10 @@ void parl_sandbox_open_base(lua_State *L);
 void parl_sandbox_open_string(lua_State *L);
 void parl_sandbox_open_table(lua_State *L);
 
+/* Work done inside C counts as n instructions where these are limited; raises when they are used
+ * up. */
+void parl_sandbox_charge(lua_State *L, double n);
+
 /* tostring without addresses: pushes the text of the value at index. */
 void parl_sandbox_push_text(lua_State *L, int index);
 

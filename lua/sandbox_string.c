@@ -27,6 +27,7 @@ static int bounded_rep(lua_State *L) {
   if (times > PARL_SANDBOX_MAX_STRING || bytes > PARL_SANDBOX_MAX_STRING)
     return luaL_error(L, "string.rep: %f copies of %I bytes exceed %d", (lua_Number)times,
                       (LUAI_UACINT)(n + n_separator), PARL_SANDBOX_MAX_STRING);
+  parl_sandbox_charge(L, bytes / 64);
   return call_original(L);
 }
 
@@ -56,6 +57,7 @@ static int bounded_match(lua_State *L) {
                       (LUAI_UACINT)n_subject, pattern);
   if (plain && (double)n_subject * (double)n_pattern > 1e9)
     return luaL_error(L, "the text is too long to search");
+  parl_sandbox_charge(L, (double)n_subject + (double)n_pattern);
   return call_original(L);
 }
 

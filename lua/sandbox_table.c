@@ -28,6 +28,7 @@ static int table_insert(lua_State *L) {
   if (lua_gettop(L) != 3) return luaL_error(L, "table.insert takes 2 or 3 arguments");
   const lua_Integer place = luaL_checkinteger(L, 2);
   luaL_argcheck(L, place >= 1 && place <= n + 1, 2, "position out of bounds");
+  parl_sandbox_charge(L, (double)(n + 1 - place));
   for (lua_Integer i = n + 1; i > place; i--) {
     lua_geti(L, 1, i - 1);
     lua_seti(L, 1, i);
@@ -43,6 +44,7 @@ static int table_remove(lua_State *L) {
   if (lua_gettop(L) > 1)
     luaL_argcheck(L, (place >= 1 && place <= n + 1) || (n == 0 && place == 0), 2,
                   "position out of bounds");
+  parl_sandbox_charge(L, place < n ? (double)(n - place) : 0);
   lua_geti(L, 1, place);
   for (lua_Integer i = place; i < n; i++) {
     lua_geti(L, 1, i + 1);
@@ -65,6 +67,7 @@ static int table_move(lua_State *L) {
   check_count(L, first, last);
   luaL_argcheck(L, place <= LUA_MAXINTEGER - PARL_SANDBOX_MAX_ITEMS, 4, "too large");
   const lua_Integer n = first <= last ? last - first + 1 : 0;
+  parl_sandbox_charge(L, (double)n);
   const bool forward = place <= first || place > last || !lua_rawequal(L, 1, to);
   for (lua_Integer k = 0; k < n; k++) {
     const lua_Integer i = forward ? k : n - 1 - k;
@@ -94,6 +97,7 @@ static int table_unpack(lua_State *L) {
   check_count(L, first, last);
   if (first > last) return 0;
   const int n = (int)(last - first) + 1;
+  parl_sandbox_charge(L, n);
   if (!lua_checkstack(L, n)) return luaL_error(L, "too many values to unpack");
   for (int i = 0; i < n; i++) lua_geti(L, 1, first + i);
   return n;
@@ -107,6 +111,7 @@ static int table_concat(lua_State *L) {
   const lua_Integer last = lua_isnoneornil(L, 4) ? get_length(L, 1) : luaL_checkinteger(L, 4);
   luaL_checktype(L, 1, LUA_TTABLE);
   check_count(L, first, last);
+  parl_sandbox_charge(L, first <= last ? (double)(last - first) : 0);
   luaL_Buffer b;
   luaL_buffinit(L, &b);
   for (lua_Integer i = first; i <= last; i++) {
@@ -158,6 +163,7 @@ static int table_sort(lua_State *L) {
   const lua_Integer n = get_length(L, 1);
   if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TFUNCTION);
   lua_settop(L, 2);
+  parl_sandbox_charge(L, 20.0 * (double)n);
   lua_createtable(L, (int)n, 0);
   lua_createtable(L, (int)n, 0);
   for (lua_Integer i = 1; i <= n; i++) {

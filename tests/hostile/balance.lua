@@ -1,0 +1,3 @@
+-- luacheck: ignore
+-- expect: ESCRIPT too long
+return ("("):rep(20000):find("%b()%b()")

@@ -1,0 +1,3 @@
+-- luacheck: ignore
+-- expect: ESCRIPT closable
+local handle <close> = {}

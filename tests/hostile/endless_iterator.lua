@@ -1,0 +1,3 @@
+-- luacheck: ignore
+-- expect: ELIMIT ran longer
+for _ in function() return 1 end do end

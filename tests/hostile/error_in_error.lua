@@ -1,0 +1,4 @@
+-- luacheck: ignore
+-- expect: ESCRIPT second
+local _ = pcall(error, {})
+error("second")

@@ -1,0 +1,3 @@
+-- luacheck: ignore
+-- expect: ESCRIPT x
+error(("x"):rep(1 << 20))

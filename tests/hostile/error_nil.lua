@@ -1,0 +1,3 @@
+-- luacheck: ignore
+-- expect: ESCRIPT nil
+error(nil)

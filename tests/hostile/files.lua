@@ -1,0 +1,3 @@
+-- luacheck: ignore
+-- expect: ESCRIPT unknown global 'io'
+io.open("/etc/passwd"):read("a")

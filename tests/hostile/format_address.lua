@@ -1,0 +1,3 @@
+-- luacheck: ignore
+-- expect: ESCRIPT address
+return ("%p"):format({})

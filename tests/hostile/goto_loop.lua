@@ -1,0 +1,3 @@
+-- luacheck: ignore
+-- expect: ELIMIT ran longer
+::top:: goto top

@@ -1,0 +1,3 @@
+-- luacheck: ignore
+-- expect: ESCRIPT too long
+return ("a"):rep(20000):gsub("(.-)(.-)(.-)b", "")

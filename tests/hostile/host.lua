@@ -1,0 +1,3 @@
+-- luacheck: ignore
+-- expect: ESCRIPT unknown global 'os'
+os.execute("touch /tmp/parl-was-here")

@@ -1,0 +1,3 @@
+-- luacheck: ignore
+-- expect: ELIMIT ran longer
+while true do end

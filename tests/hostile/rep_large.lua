@@ -1,0 +1,3 @@
+-- luacheck: ignore
+-- expect: ESCRIPT string.rep
+return ("x"):rep(1 << 40)

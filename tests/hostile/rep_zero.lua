@@ -1,0 +1,3 @@
+-- luacheck: ignore
+-- expect: ESCRIPT string.rep
+return (""):rep(1e15)

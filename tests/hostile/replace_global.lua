@@ -1,0 +1,3 @@
+-- luacheck: ignore
+-- expect: ESCRIPT read-only
+pairs = nil

@@ -1,0 +1,3 @@
+-- luacheck: ignore
+-- expect: ESCRIPT read-only
+string.rep = function() end
