@@ -52,7 +52,7 @@ endif
 SRC := $(wildcard core/*.c kernels/*.c kernels/ref/*.c kernels/cpu/*.c engine/*.c lua/*.c parl/*.c \
          experiments/*.c)
 ifeq ($(BUILD),fuzz)
-SRC := $(wildcard core/*.c lua/*.c) # what reads foreign bytes; the fast kernels are written for gcc
+SRC := $(wildcard core/*.c engine/*.c lua/*.c) # what reads foreign bytes; the fast kernels are written for gcc
 endif
 CLI := $(wildcard cli/*.c)
 OBJ := $(SRC:%.c=$(OBJDIR)/%.o) $(OBJDIR)/build_info.o
