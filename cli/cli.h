@@ -2,7 +2,7 @@
  * Only cli/ prints, exits or reads the environment. */
 #ifndef PARL_CLI_CLI_H
 #define PARL_CLI_CLI_H
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -73,7 +73,7 @@ bool cli_is_interactive(void);
 void cli_log_sink(void *context, parl_log_level level, const char *text);
 
 /* Installs handlers: the first SIGINT or SIGTERM asks to stop, the second ends at once. */
-volatile const sig_atomic_t *cli_catch_signals(void);
+const atomic_int *cli_catch_signals(void);
 /* Signal that was caught, or 0. */
 int cli_get_signal(void);
 

@@ -1,5 +1,6 @@
 /* cli/main.c - reads the command line, calls a verb. */
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,14 +158,14 @@ void cli_log_sink(void *context, parl_log_level level, const char *text) {
           level == PARL_LOG_WARNING ? "warning: " : "", text);
 }
 
-static volatile sig_atomic_t stop_requested;
+static atomic_int stop_requested;
 
 static void on_signal(int number) {
   if (stop_requested) _exit(128 + number);
   stop_requested = number;
 }
 
-volatile const sig_atomic_t *cli_catch_signals(void) {
+const atomic_int *cli_catch_signals(void) {
   struct sigaction action = {.sa_handler = on_signal};
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);

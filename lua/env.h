@@ -9,7 +9,7 @@
  * Reading order: parl_env_spec, create, reset, the callbacks in the order of an episode. */
 #ifndef PARL_LUA_ENV_H
 #define PARL_LUA_ENV_H
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -123,10 +123,10 @@ typedef struct parl_call {
 } parl_call;
 
 typedef struct parl_env_options {
-  size_t memory_bytes;               /* cap of the Lua state; 0: 256 MiB */
-  double callback_s;                 /* wall-clock limit of one callback; 0: 5 s */
-  int64_t instructions;              /* deterministic limit of one callback (--strict); 0: off */
-  volatile const sig_atomic_t *stop; /* non-zero ends the running callback, ESTOPPED; or NULL */
+  size_t memory_bytes;    /* cap of the Lua state; 0: 256 MiB */
+  double callback_s;      /* wall-clock limit of one callback; 0: 5 s */
+  int64_t instructions;   /* deterministic limit of one callback (--strict); 0: off */
+  const atomic_int *stop; /* non-zero ends the running callback, ESTOPPED; or NULL */
 } parl_env_options;
 
 typedef struct parl_env parl_env;

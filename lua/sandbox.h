@@ -11,7 +11,7 @@
 #ifndef PARL_LUA_SANDBOX_H
 #define PARL_LUA_SANDBOX_H
 #include <lua.h>
-#include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,7 +25,7 @@ typedef struct parl_sandbox_def {
   double call_s;        /* wall-clock limit of one call, seconds, > 0 */
   int64_t instructions; /* limit of one call in VM instructions; 0: none. Slows scripts ~2x */
   /* Once it is not zero, a running call ends within 0.1 s with ESTOPPED. May be NULL. */
-  volatile const sig_atomic_t *stop;
+  const atomic_int *stop;
 } parl_sandbox_def;
 
 /* 256 MiB, 5 s, no instruction limit. */

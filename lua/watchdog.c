@@ -133,7 +133,7 @@ static int start_monitor(parl_watchdog *w) {
 }
 
 parl_status parl_watchdog_init(parl_watchdog *w, lua_State *L, lua_Hook hook, double limit_s,
-                               volatile const sig_atomic_t *stop) {
+                               const atomic_int *stop) {
   PARL_REQUIRE(limit_s > 0 && limit_s <= 86400);
   memset(w, 0, sizeof *w);
   PARL_TRY(install_handler());

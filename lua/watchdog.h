@@ -11,7 +11,6 @@
 #define PARL_LUA_WATCHDOG_H
 #include <lua.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,16 +26,16 @@ typedef enum parl_stop {
 } parl_stop;
 
 typedef struct parl_watchdog {
-  lua_State *L;                      /* borrowed */
-  lua_Hook hook;                     /* installed when time is up; must raise an error */
-  double limit_s;                    /* of one entry */
-  volatile const sig_atomic_t *stop; /* a request from outside; or NULL */
-  _Atomic uint64_t entry;            /* odd: entry number (entry + 1) / 2 runs */
-  _Atomic uint64_t stopped;          /* the entry that has to stop */
-  _Atomic int reason;                /* parl_stop of that entry */
-  _Atomic pid_t thread_id;           /* kernel id of the running thread */
-  _Atomic bool asleep;               /* the monitor waits for `wake` */
-  bool quit, started;                /* under mutex */
+  lua_State *L;             /* borrowed */
+  lua_Hook hook;            /* installed when time is up; must raise an error */
+  double limit_s;           /* of one entry */
+  const atomic_int *stop;   /* a request from outside; or NULL */
+  _Atomic uint64_t entry;   /* odd: entry number (entry + 1) / 2 runs */
+  _Atomic uint64_t stopped; /* the entry that has to stop */
+  _Atomic int reason;       /* parl_stop of that entry */
+  _Atomic pid_t thread_id;  /* kernel id of the running thread */
+  _Atomic bool asleep;      /* the monitor waits for `wake` */
+  bool quit, started;       /* under mutex */
   pthread_t monitor;
   pthread_mutex_t mutex;
   pthread_cond_t wake;
@@ -47,7 +46,7 @@ typedef struct parl_watchdog {
  * that lasts is stopped as by interrupt. Fails: ESTATE if another library owns SIGURG,
  * ENOMEM if no thread can be started. */
 parl_status parl_watchdog_init(parl_watchdog *w, lua_State *L, lua_Hook hook, double limit_s,
-                               volatile const sig_atomic_t *stop);
+                               const atomic_int *stop);
 /* Safe on a zeroed object. */
 void parl_watchdog_deinit(parl_watchdog *w);
 

@@ -7,7 +7,7 @@
  * Reading order: PARL_CONFORMANCE_LIST, def, parl_conformance, run. */
 #ifndef PARL_PARL_CONFORMANCE_H
 #define PARL_PARL_CONFORMANCE_H
-#include <signal.h>
+#include <stdatomic.h>
 
 #include "core/hash.h"
 #include "parl/recipe.h"
@@ -45,7 +45,7 @@ typedef struct parl_conformance_def {
   /* The hash of traces that another process gets by parl_conformance_hash; NULL: not compared. */
   parl_status (*ask_other)(void *context, char hash[PARL_HASH_HEX_BYTES]);
   void *context;
-  volatile const sig_atomic_t *stop; /* non-zero: ESTOPPED; may be NULL */
+  const atomic_int *stop; /* non-zero: ESTOPPED; may be NULL */
 } parl_conformance_def;
 
 enum { PARL_CONFORMANCE_MAX_FINDINGS = 64, PARL_CONFORMANCE_TEXT = 1024, PARL_MAX_TIMINGS = 32 };

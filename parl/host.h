@@ -1,10 +1,10 @@
 /* parl/host.h - what the program lends to a run: where to write, how to report progress, when to
  * stop.
- * Thread rule: shared read-only by all runs of an experiment; the callback is called under the
- * log's mutex. */
+ * Thread rule: shared read-only by all runs of an experiment; `progress` is called from their
+ * threads. */
 #ifndef PARL_PARL_HOST_H
 #define PARL_PARL_HOST_H
-#include <signal.h>
+#include <stdatomic.h>
 
 #include "core/log.h"
 #include "parl/recipe.h"
@@ -20,8 +20,8 @@ typedef struct parl_progress {
 
 typedef struct parl_host {
   const parl_recipe *recipe;
-  parl_log *log;                     /* may be NULL */
-  volatile const sig_atomic_t *stop; /* non-zero: checkpoint and return ESTOPPED; may be NULL */
+  parl_log *log;          /* may be NULL */
+  const atomic_int *stop; /* non-zero: checkpoint and return ESTOPPED; may be NULL */
   void (*progress)(void *context,
                    const parl_progress *p); /* may be NULL; called from several threads */
   void *context;

@@ -7,7 +7,7 @@
  * Reading order: parl_job, create, run. */
 #ifndef PARL_PARL_ROLLOUT_H
 #define PARL_PARL_ROLLOUT_H
-#include <signal.h>
+#include <stdatomic.h>
 
 #include "core/workers.h"
 #include "parl/observer.h"
@@ -34,8 +34,8 @@ typedef struct parl_rollout_def {
   const parl_observer *observer; /* or NULL */
   const parl_chooser *chooser; /* chooses where policy is NULL and the job has no style; or NULL */
   bool choose_subs;            /* the chooser also is the sub-agents; else they are scripted */
-  volatile const sig_atomic_t *stop; /* non-zero ends a running callback; or NULL */
-  size_t sub_slots;                  /* sub-agents alive at once; 0: 8 an episode */
+  const atomic_int *stop;      /* non-zero ends a running callback; or NULL */
+  size_t sub_slots;            /* sub-agents alive at once; 0: 8 an episode */
 } parl_rollout_def;
 
 /* Sums over a run, for metrics. */

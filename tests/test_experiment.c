@@ -1,5 +1,7 @@
 /* tests/test_experiment.c - whole recipes: the same bits for any number of threads and across a
  * stop, learning, refusal of bad recipes, nothing overwritten. */
+#include <stdatomic.h>
+
 #include "core/store.h"
 #include "experiments/experiment.h"
 #include "parl/metrics.h"
@@ -34,13 +36,13 @@ static void open_place(place *p) {
 
 /* Runs the recipe in <place>/<name> with overrides; stop_after < 0: to its end. */
 typedef struct stopper {
-  volatile sig_atomic_t stop;
-  int updates_left;
+  atomic_int stop;
+  atomic_int updates_left; /* runs report from several threads */
 } stopper;
 
 static void count_down(void *context, const parl_progress *p) {
   stopper *s = context;
-  if (strcmp(p->phase, "train") == 0 && --s->updates_left == 0) s->stop = 1;
+  if (strcmp(p->phase, "train") == 0 && atomic_fetch_sub(&s->updates_left, 1) == 1) s->stop = 1;
 }
 
 static parl_status run_recipe(const place *p, const char *name, const char *threads,
