@@ -66,6 +66,7 @@ static int wait_for(pid_t child) {
     }
   if (WIFEXITED(status)) return WEXITSTATUS(status);
   const int number = WTERMSIG(status);
+  if (number == SIGINT || number == SIGTERM) return 128 + number;
   fprintf(stderr, "parl: the script's process ended by signal %d, %s%s\n", number,
           strsignal(number), explain(number));
   return CLI_FAILED;

