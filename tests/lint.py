@@ -88,7 +88,7 @@ def check_lines():
         limit = LINE if path.endswith((".c", ".h", ".lua")) else 120
         lines = lines_of(path)
         for number, line in enumerate(lines, 1):
-            if len(line) > limit and path != "Makefile":
+            if len(line) > limit and path != "Makefile" and not path.startswith("lua/stubs/"):
                 found.append("%s:%d: %d columns" % (path, number, len(line)))
             if line != line.rstrip():
                 found.append("%s:%d: space at the end" % (path, number))
@@ -179,7 +179,7 @@ def check_cppcheck():
 
 
 def check_luacheck():
-    files = listed("*.lua")
+    files = [path for path in listed("*.lua") if not path.startswith("lua/stubs/")]  # stubs define what others read
     return complaints(run(tool("luacheck"), "--no-color", "--codes", "--formatter", "plain", *files))
 
 
