@@ -18,64 +18,6 @@
 local parl <const> = parl
 local tok <const> = parl.tok
 
-local MAX_NODES <const> = 20000 -- of the search for the best assignment
-
--- ------------------------------------------------------------------------------ the schedule
-
--- Longest processing time first: load [m] and machine of each item.
-local function schedule_greedily(items, size, m)
-  local load, machine = {}, {}
-  for k = 1, m do
-    load[k] = 0
-  end
-  for _, item in ipairs(items) do
-    local least = 1
-    for k = 2, m do
-      if load[k] < load[least] then least = k end
-    end
-    load[least], machine[item] = load[least] + size[item], least
-  end
-  return math.max(table.unpack(load)), machine
-end
-
--- Least makespan of the sizes on m machines by branch and bound from the largest item down, the
--- machine of each item, and whether it is known to be the least.
-local function schedule(size, m)
-  local items, total = {}, 0
-  for item = 1, #size do
-    items[item], total = item, total + size[item]
-  end
-  table.sort(items, function(a, b) return size[a] > size[b] end)
-  local bound = math.max(size[items[1]], (total + m - 1) // m)
-  local best, best_machine = schedule_greedily(items, size, m)
-  local load, machine, n_nodes = {}, {}, 0
-  for k = 1, m do
-    load[k] = 0
-  end
-  local function place(i, highest)
-    n_nodes = n_nodes + 1
-    if best == bound or n_nodes > MAX_NODES then
-      return
-    elseif i > #items then
-      best, best_machine = highest, table.move(machine, 1, #size, 1, {})
-      return
-    end
-    local item, tried = items[i], {}
-    for k = 1, m do
-      local sum = load[k] + size[item]
-      if not tried[load[k]] and sum < best then
-        tried[load[k]] = true -- equally loaded machines are the same choice
-        load[k], machine[item] = sum, k
-        place(i + 1, math.max(highest, sum))
-        load[k] = sum - size[item]
-      end
-    end
-  end
-  place(1, 0)
-  local is_exact = best == bound or n_nodes <= MAX_NODES
-  return is_exact and best or bound, best_machine, is_exact
-end
-
 -- ---------------------------------------------------------------------------------- the world
 
 -- Steps of one sub-agent: a fair share of the largest batch, and the largest item.
@@ -100,8 +42,7 @@ local function reset(rng, params)
     world.size[item] = 1 + math.floor((params.size_max - 1) * u * u * u + 0.5)
     world.total = world.total + world.size[item]
   end
-  world.makespan, world.machine, world.is_exact =
-    schedule(world.size, math.min(world.streams, world.n))
+  world.makespan, world.groups, world.is_exact = parl.makespan(world.size, world.streams)
   world.is_exact = world.is_exact and world.makespan <= sub_steps(params)
   return world
 end
@@ -153,25 +94,14 @@ local function open_items(world, state, items)
   return open
 end
 
-local function all_items(world)
-  local items = {}
-  for item = 1, world.n do
-    items[item] = item
-  end
-  return items
+-- Items of the task, or all, that are not done.
+local function items_of(world, agent)
+  local state = progress(agent)
+  return open_items(world, state, agent.main and parl.range(1, world.n) or state.task)
 end
 
 local function legal(world, agent, _, _, taken)
-  local state, is_taken, items = progress(agent), {}, {}
-  for i = 1, #taken do
-    is_taken[taken[i]] = true
-  end
-  for _, item in ipairs(open_items(world, state, agent.main and all_items(world) or state.task)) do
-    if not is_taken[item] then
-      items[#items + 1] = item
-    end
-  end
-  return items
+  return parl.without(items_of(world, agent), taken)
 end
 
 -- A worker takes the stream that is free first. line[k]: when stream k is free, of the present
@@ -241,41 +171,11 @@ end
 
 -- ------------------------------------------------------------------------------ the experts
 
-local function launch(groups, n)
-  local calls = {}
-  for i = 1, math.min(n, #groups) do
-    calls[i] = {"assign_task", 1, groups[i]}
-  end
-  return calls
-end
-
-local function one_item_each(items)
-  local groups = {}
-  for i, item in ipairs(items) do
-    groups[i] = {item}
-  end
-  return groups
-end
-
-local function best_groups(world)
-  local groups, place = {}, {}
-  for item = 1, world.n do
-    local k = world.machine[item]
-    if not place[k] then
-      place[k] = #groups + 1
-      groups[place[k]] = {}
-    end
-    local group = groups[place[k]]
-    group[#group + 1] = item
-  end
-  return groups
-end
-
 local function random_turn(agent, state, items)
   local rng, created = agent.rng, state.created or 0
   if created > 0 and rng:chance(0.5) then
     rng:shuffle(items)
-    return launch(one_item_each(items), rng:int(1, #items))
+    return parl.launch(parl.split(items, 1), rng:int(1, #items))
   elseif created < 2 and rng:chance(0.3) then
     state.created = created + 1
     return {{"create_subagent", state.created, "worker"}}
@@ -287,7 +187,7 @@ end
 
 local function expert(world, agent, style)
   local state = progress(agent)
-  local items = open_items(world, state, agent.main and all_items(world) or state.task)
+  local items = items_of(world, agent)
   if #items == 0 then
     return {{"finish"}}
   elseif not agent.main then
@@ -300,12 +200,10 @@ local function expert(world, agent, style)
   elseif not state.created then
     state.created = 1
     return {{"create_subagent", 1, "worker"}}
-  elseif style == "narrow" then
-    return launch(one_item_each(items), 2)
   elseif style == "oracle" and #items == world.n then
-    return launch(best_groups(world), world.streams)
+    return parl.launch(world.groups)
   end
-  return launch(one_item_each(items), #items)
+  return parl.launch(parl.split(items, 1), style == "narrow" and 2 or #items)
 end
 
 return parl.env {

@@ -67,29 +67,27 @@ local function follow(world, agent, link)
   return {tok.word.done}
 end
 
--- The orchestrator can only follow the next link; it may give away any open one.
-local function legal(world, agent, tool, _, taken)
-  local state, is_taken, links = progress(agent), {}, {}
-  if agent.main and tool == "follow" then
-    return state.done < world.n and {state.done + 1} or {}
-  end
-  for i = 1, #taken do
-    is_taken[taken[i]] = true
-  end
+-- Links of the task, or of the chain, that are not followed.
+local function open_links(world, agent)
+  local state, open = progress(agent), {}
   if agent.main then
-    for link = state.done + 1, world.n do
-      if not is_taken[link] then
-        links[#links + 1] = link
-      end
-    end
-    return links
+    return parl.range(state.done + 1, world.n)
   end
   for _, link in ipairs(state.task) do
-    if link <= world.n and link > state.done and not is_taken[link] then
-      links[#links + 1] = link
+    if link <= world.n and link > state.done then
+      open[#open + 1] = link
     end
   end
-  return links
+  return open
+end
+
+-- The orchestrator can only follow the next link; it may give away any open one.
+local function legal(world, agent, tool, _, taken)
+  local done = progress(agent).done
+  if agent.main and tool == "follow" then
+    return parl.range(done + 1, math.min(done + 1, world.n))
+  end
+  return parl.without(open_links(world, agent), taken)
 end
 
 local function brief(world, sub, task, main)
@@ -139,19 +137,11 @@ end
 
 -- ------------------------------------------------------------------------------ the experts
 
-local function launch(first, last)
-  local calls = {}
-  for link = first, last do
-    calls[#calls + 1] = {"assign_task", 1, {link}}
-  end
-  return calls
-end
-
 local function random_turn(world, agent, state)
   local rng, created = agent.rng, state.created or 0
   if created > 0 and rng:chance(0.4) then
     local first = rng:int(state.done + 1, world.n)
-    return launch(first, rng:int(first, world.n))
+    return parl.launch(parl.split(parl.range(first, rng:int(first, world.n)), 1))
   elseif created < 2 and rng:chance(0.3) then
     state.created = created + 1
     return {{"create_subagent", state.created, "worker"}}
@@ -161,21 +151,12 @@ local function random_turn(world, agent, state)
   return {{"follow", state.done + 1}}
 end
 
-local function sub_turn(world, state)
-  for _, link in ipairs(state.task) do
-    if link <= world.n and link > state.done then
-      return {{"follow", link}} -- a locked link is waited for
-    end
-  end
-  return {{"finish"}}
-end
-
 local function expert(world, agent, style)
-  local state = progress(agent)
-  if not agent.main then
-    return sub_turn(world, state)
-  elseif state.done == world.n then
+  local state, links = progress(agent), open_links(world, agent)
+  if #links == 0 then
     return {{"finish"}}
+  elseif not agent.main then
+    return {{"follow", links[1]}} -- a locked link is waited for
   elseif style == "random" then
     return random_turn(world, agent, state)
   elseif style == "serial" or style == "oracle" then
@@ -184,8 +165,7 @@ local function expert(world, agent, style)
     state.created = 1
     return {{"create_subagent", 1, "worker"}}
   end
-  local last = style == "narrow" and math.min(state.done + 2, world.n) or world.n
-  return launch(state.done + 1, last)
+  return parl.launch(parl.split(links, 1), style == "narrow" and 2 or nil)
 end
 
 return parl.env {

@@ -231,6 +231,17 @@ local function work(world, agent, task)
   return {tok.word.done}
 end
 
+-- Tasks that are not done, among those listed.
+local function open_tasks(world, state, tasks)
+  local open = {}
+  for _, task in ipairs(tasks) do
+    if task <= world.n and state.done >> task & 1 == 0 then
+      open[#open + 1] = task
+    end
+  end
+  return open
+end
+
 local function ready_tasks(world, state)
   local tasks = {}
   for task = 1, world.n do
@@ -243,25 +254,12 @@ end
 
 -- The orchestrator can do what is ready, and give away whatever is open.
 local function legal(world, agent, tool, _, taken)
-  local state, is_taken, list, options = progress(agent), {}, {}, {}
-  for i = 1, #taken do
-    is_taken[taken[i]] = true
+  local state = progress(agent)
+  if agent.main and tool == "work" then
+    return parl.without(ready_tasks(world, state), taken)
   end
-  if not agent.main then
-    for _, task in ipairs(state.task) do
-      if task <= world.n and state.done >> task & 1 == 0 then options[#options + 1] = task end
-    end
-  elseif tool == "work" then
-    options = ready_tasks(world, state)
-  else
-    for task = 1, world.n do
-      if state.done >> task & 1 == 0 then options[#options + 1] = task end
-    end
-  end
-  for _, task in ipairs(options) do
-    if not is_taken[task] then list[#list + 1] = task end
-  end
-  return list
+  local tasks = agent.main and parl.range(1, world.n) or state.task
+  return parl.without(open_tasks(world, state, tasks), taken)
 end
 
 local function brief(world, sub, task, main)
@@ -285,10 +283,8 @@ end
 local function deliver(world, main, sub)
   local mine, theirs, tokens = progress(main), progress(sub), {}
   mine.done = mine.done | theirs.done
-  for _, task in ipairs(theirs.task) do
-    if task <= world.n and theirs.done >> task & 1 == 0 then
-      tokens[#tokens + 1] = tok.node[task]
-    end
+  for i, task in ipairs(open_tasks(world, theirs, theirs.task)) do
+    tokens[i] = tok.node[task]
   end
   return tokens
 end
@@ -386,16 +382,13 @@ local function random_turn(world, agent, state)
 end
 
 local function sub_turn(world, state)
-  local waiting
-  for _, task in ipairs(state.task) do
-    if task <= world.n and state.done >> task & 1 == 0 then
-      if is_ready(world, state.done, task) then
-        return {{"work", task}}
-      end
-      waiting = waiting or task
+  local open = open_tasks(world, state, state.task)
+  for _, task in ipairs(open) do
+    if is_ready(world, state.done, task) then
+      return {{"work", task}}
     end
   end
-  return {waiting and {"work", waiting} or {"finish"}} -- a blocked task is waited for
+  return {#open > 0 and {"work", open[1]} or {"finish"}} -- a blocked task is waited for
 end
 
 local function expert(world, agent, style)

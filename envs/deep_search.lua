@@ -74,10 +74,7 @@ local function reset(rng, params)
     error("branches_min exceeds branches_max")
   end
   local world = {n = rng:int(params.branches_min, params.branches_max), walk = {}, n_clues = 0}
-  local values = {}
-  for v = 1, N_VALUES do
-    values[v] = v
-  end
+  local values = parl.range(1, N_VALUES)
   rng:shuffle(values)
   for branch = 1, world.n do
     local clue = rng:chance(params.p_clue) and values[branch] or nil
@@ -119,14 +116,21 @@ local function get_clue(world, branch)
   return last > 0 and last or nil
 end
 
-local function open_branches(world, state)
-  local branches = {}
-  for branch = 1, world.n do
-    if not is_closed(world, state, branch) then
-      branches[#branches + 1] = branch
+-- Branches that are not closed, among those listed.
+local function open_branches(world, state, branches)
+  local open = {}
+  for _, branch in ipairs(branches) do
+    if branch <= world.n and not is_closed(world, state, branch) then
+      open[#open + 1] = branch
     end
   end
-  return branches
+  return open
+end
+
+-- The orchestrator's open branches, a sub-agent's own open ones.
+local function branches_of(world, agent)
+  local state = progress(agent)
+  return open_branches(world, state, agent.main and parl.range(1, world.n) or state.task)
 end
 
 -- The clues of closed branches, in the order of branches.
@@ -162,7 +166,7 @@ end
 
 local function answer(world, agent, values)
   local state = progress(agent)
-  if not agent.main or #open_branches(world, state) > 0 then
+  if not agent.main or #branches_of(world, agent) > 0 then
     return {tok.word.open}
   end
   local is_clue, n_right = {}, 0
@@ -179,29 +183,12 @@ end
 
 -- Branches that are open; values that are known clues once all is closed.
 local function legal(world, agent, tool, _, taken)
-  local state, is_taken, list, options = progress(agent), {}, {}, {}
-  for i = 1, #taken do
-    is_taken[taken[i]] = true
-  end
+  local options = branches_of(world, agent)
   if tool == "answer" then
-    if agent.main and #open_branches(world, state) == 0 then
-      options = known_clues(world, state)
-    end
-  elseif agent.main then
-    options = open_branches(world, state)
-  else
-    for _, branch in ipairs(state.task) do
-      if branch <= world.n and not is_closed(world, state, branch) then
-        options[#options + 1] = branch
-      end
-    end
+    local is_ready = agent.main and #options == 0
+    options = is_ready and known_clues(world, progress(agent)) or {}
   end
-  for _, value in ipairs(options) do
-    if not is_taken[value] then
-      list[#list + 1] = value
-    end
-  end
-  return list
+  return parl.without(options, taken)
 end
 
 local function brief(world, sub, task, main)
@@ -243,9 +230,8 @@ local function deliver(world, main, sub)
 end
 
 local function score(world, main)
-  local state = progress(main)
-  local solved = state.is_right and 1 or 0
-  return solved, {success = solved, closed = 1 - #open_branches(world, state) / world.n}
+  local solved = progress(main).is_right and 1 or 0
+  return solved, {success = solved, closed = 1 - #branches_of(world, main) / world.n}
 end
 
 local function optimum(world)
@@ -259,20 +245,11 @@ end
 
 -- ------------------------------------------------------------------------------ the experts
 
--- One sub-agent for each of the first n open branches.
-local function launch(branches, n)
-  local calls = {}
-  for i = 1, math.min(n, #branches) do
-    calls[i] = {"assign_task", 1, {branches[i]}}
-  end
-  return calls
-end
-
 local function random_turn(agent, state, branches)
   local rng, created = agent.rng, state.created or 0
   if created > 0 and rng:chance(0.5) then
     rng:shuffle(branches)
-    return launch(branches, rng:int(1, #branches))
+    return parl.launch(parl.split(branches, 1), rng:int(1, #branches))
   elseif created < 2 and rng:chance(0.3) then
     state.created = created + 1
     return {{"create_subagent", state.created, "searcher"}}
@@ -284,22 +261,11 @@ local function random_turn(agent, state, branches)
   return {{"explore", rng:pick(branches)}}
 end
 
-local function sub_turn(world, state)
-  for _, branch in ipairs(state.task) do
-    if branch <= world.n and not is_closed(world, state, branch) then
-      return {{"explore", branch}}
-    end
-  end
-  return {{"finish"}}
-end
-
 local function expert(world, agent, style)
-  local state = progress(agent)
+  local state, branches = progress(agent), branches_of(world, agent)
   if not agent.main then
-    return sub_turn(world, state)
-  end
-  local branches = open_branches(world, state)
-  if #branches == 0 then
+    return {#branches > 0 and {"explore", branches[1]} or {"finish"}}
+  elseif #branches == 0 then
     return {state.is_right and {"finish"} or {"answer", known_clues(world, state)}}
   elseif style == "random" then
     return random_turn(agent, state, branches)
@@ -315,7 +281,7 @@ local function expert(world, agent, style)
     state.created = 1
     return {{"create_subagent", 1, "searcher"}}
   end
-  return launch(branches, style == "narrow" and 2 or #branches)
+  return parl.launch(parl.split(branches, 1), style == "narrow" and 2 or #branches)
 end
 
 return parl.env {

@@ -37,10 +37,7 @@ local function new_page(rng, params, world, values)
     topics[i] = topics[i] + (topics[i] >= world.topic and 1 or 0)
     page_values[i] = rng:int(1, N_VALUES)
   end
-  local places = {}
-  for i = 1, params.pairs do
-    places[i] = i
-  end
+  local places = parl.range(1, params.pairs)
   rng:shuffle(places)
   for i = 1, rng:int(1, math.min(params.facts_max, params.pairs)) do
     world.n_facts = world.n_facts + 1
@@ -64,10 +61,7 @@ local function reset(rng, params)
     pairs = params.pairs, sub_pages = params.sub_pages,
     context = params.context > 0 and params.context or get_context(params),
   }
-  local values = {}
-  for v = 1, N_VALUES do
-    values[v] = v
-  end
+  local values = parl.range(1, N_VALUES)
   rng:shuffle(values)
   for page = 1, world.n do
     world.topics[page], world.values[page], world.facts[page] =
@@ -148,12 +142,10 @@ local function open_pages(world, state, pages)
   return open
 end
 
-local function all_pages(world)
-  local pages = {}
-  for page = 1, world.n do
-    pages[page] = page
-  end
-  return pages
+-- The orchestrator's open pages, a sub-agent's own open ones.
+local function pages_of(world, agent)
+  local state = progress(agent)
+  return open_pages(world, state, agent.main and parl.range(1, world.n) or state.task)
 end
 
 local function seen_values(state)
@@ -168,21 +160,10 @@ end
 
 -- Pages that are not read, values that were seen.
 local function legal(world, agent, tool, _, taken)
-  local state, is_taken, list, options = progress(agent), {}, {}, {}
-  for i = 1, #taken do
-    is_taken[taken[i]] = true
-  end
   if tool ~= "answer" then
-    options = open_pages(world, state, agent.main and all_pages(world) or state.task)
-  elseif agent.main then
-    options = seen_values(state)
+    return parl.without(pages_of(world, agent), taken)
   end
-  for _, value in ipairs(options) do
-    if not is_taken[value] then
-      list[#list + 1] = value
-    end
-  end
-  return list
+  return agent.main and parl.without(seen_values(progress(agent)), taken) or {}
 end
 
 local function brief(world, sub, task)
@@ -219,7 +200,7 @@ local function score(world, main)
   local state = progress(main)
   return state.f1, {
     success = state.f1 == 1 and 1 or 0,
-    pages = 1 - #open_pages(world, state, all_pages(world)) / world.n,
+    pages = 1 - #pages_of(world, main) / world.n,
   }
 end
 
@@ -250,21 +231,12 @@ end
 
 -- ------------------------------------------------------------------------------ the experts
 
--- n sub-agents with k pages each.
-local function launch(pages, n, k)
-  local calls = {}
-  for i = 1, math.min(n, (#pages + k - 1) // k) do
-    local first = (i - 1) * k + 1
-    calls[i] = {"assign_task", 1, table.move(pages, first, math.min(first + k - 1, #pages), 1, {})}
-  end
-  return calls
-end
-
 local function random_turn(world, agent, state, pages)
   local rng, created = agent.rng, state.created or 0
   if created > 0 and rng:chance(0.5) then
     rng:shuffle(pages)
-    return launch(pages, rng:int(1, WIDTH), rng:int(1, world.sub_pages))
+    local n = rng:int(1, WIDTH)
+    return parl.launch(parl.split(pages, rng:int(1, world.sub_pages)), n)
   elseif created < 2 and rng:chance(0.3) then
     state.created = created + 1
     return {{"create_subagent", state.created, "reader"}}
@@ -282,14 +254,14 @@ local function wide_turn(world, state, style, pages)
     state.created = 1
     return {{"create_subagent", 1, "reader"}}
   elseif style == "narrow" then
-    return launch(pages, 2, world.sub_pages)
+    return parl.launch(parl.split(pages, world.sub_pages), 2)
   end
-  return launch(pages, WIDTH, style == "oracle" and math.min(share, world.sub_pages) or 1)
+  local n_each = style == "oracle" and math.min(share, world.sub_pages) or 1
+  return parl.launch(parl.split(pages, n_each), WIDTH)
 end
 
 local function expert(world, agent, style)
-  local state = progress(agent)
-  local pages = open_pages(world, state, agent.main and all_pages(world) or state.task)
+  local state, pages = progress(agent), pages_of(world, agent)
   if not agent.main then
     return {#pages > 0 and {"read", pages[1]} or {"finish"}}
   end

@@ -105,12 +105,10 @@ local function open_items(world, state, items)
   return open
 end
 
-local function all_items(world)
-  local items = {}
-  for item = 1, world.n do
-    items[item] = item
-  end
-  return items
+-- What the orchestrator has to work on, or a sub-agent in its task.
+local function items_of(world, agent)
+  local state = progress(agent)
+  return open_items(world, state, agent.main and parl.range(1, world.n) or state.task)
 end
 
 -- The orchestrator works on what is open, and may give away what is open and what is a lure. A
@@ -123,7 +121,7 @@ local function legal(world, agent, tool, _, taken)
     end
     return world.pad > 0 and list or open_items(world, state, list)
   elseif tool == "work" then
-    return open_items(world, state, all_items(world))
+    return items_of(world, agent)
   end
   for i = 1, #taken do
     is_taken[taken[i]] = true
@@ -188,14 +186,6 @@ end
 
 -- ------------------------------------------------------------------------------ the experts
 
-local function launch_each(items, n)
-  local calls = {}
-  for i = 1, math.min(n, #items) do
-    calls[i] = {"assign_task", 1, {items[i]}}
-  end
-  return calls
-end
-
 local function empty_items(world)
   local items = {}
   for item = 1, world.n do
@@ -208,7 +198,7 @@ end
 local function get_hack(world, style, open)
   local calls
   if style == "spam_empty" then
-    calls = launch_each(empty_items(world), WIDTH)
+    calls = parl.launch(parl.split(empty_items(world), 1), WIDTH)
   else
     calls = {{"assign_task", 1, style == "hollow" and open or {open[1]}}}
     for i = 2, WIDTH do -- spam_duplicate: all get the same; hollow: what is done already
@@ -245,8 +235,7 @@ local function random_turn(world, agent, state, open)
   return {{"work", rng:pick(open)}}
 end
 
-local function sub_turn(world, state, style)
-  local open = open_items(world, state, state.task)
+local function sub_turn(world, state, style, open)
   if #open > 0 then
     return {{"work", open[1]}} -- a refused item is waited for
   elseif style ~= "oracle" and state.n_steps < world.pad then
@@ -256,12 +245,10 @@ local function sub_turn(world, state, style)
 end
 
 local function expert(world, agent, style)
-  local state = progress(agent)
+  local state, open = progress(agent), items_of(world, agent)
   if not agent.main then
-    return sub_turn(world, state, style)
-  end
-  local open = open_items(world, state, all_items(world))
-  if #open == 0 then
+    return sub_turn(world, state, style, open)
+  elseif #open == 0 then
     return {{"finish"}}
   elseif style == "random" then
     return random_turn(world, agent, state, open)
@@ -273,7 +260,7 @@ local function expert(world, agent, style)
     state.created = 1
     return {{"create_subagent", 1, "worker"}}
   end
-  return launch_each(open, style == "narrow" and 2 or WIDTH)
+  return parl.launch(parl.split(open, 1), style == "narrow" and 2 or WIDTH)
 end
 
 return parl.env {

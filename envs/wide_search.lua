@@ -13,7 +13,6 @@ local parl <const> = parl
 local tok <const> = parl.tok
 
 local MAX_FAILURES <const> = 3 -- attempts on a cell that are not confirmed, at most
-local MAX_NODES <const> = 20000 -- of the search for the best assignment
 
 -- ---------------------------------------------------------------------------------- the world
 
@@ -105,30 +104,27 @@ local function search(world, agent, row)
   return {tok.word.sure, tok.value[outcome]}
 end
 
--- Rows worth naming: the orchestrator's open ones, a sub-agent's own open ones.
-local function legal(world, agent, _, _, taken)
-  local state = progress(agent)
-  local rows, is_taken = {}, {}
-  for i = 1, #taken do
-    is_taken[taken[i]] = true
-  end
-  if agent.main then
-    for row = 1, world.n do
-      if not is_taken[row] and not is_full(world, state, row) then
-        rows[#rows + 1] = row
-      end
-    end
-    return rows
-  end
-  for _, row in ipairs(state.task) do
-    if row <= world.n and not is_taken[row] and not is_full(world, state, row) then
-      rows[#rows + 1] = row
+-- Rows that are not full, among those listed.
+local function open_rows(world, state, rows)
+  local open = {}
+  for _, row in ipairs(rows) do
+    if row <= world.n and not is_full(world, state, row) then
+      open[#open + 1] = row
     end
   end
-  return rows
+  return open
 end
 
--- A sub-agent starts from the cells that the orchestrator has confirmed.
+-- The orchestrator's open rows, a sub-agent's own open ones.
+local function rows_of(world, agent)
+  local state = progress(agent)
+  return open_rows(world, state, agent.main and parl.range(1, world.n) or state.task)
+end
+
+local function legal(world, agent, _, _, taken)
+  return parl.without(rows_of(world, agent), taken)
+end
+
 local function brief(world, sub, task, main)
   local mine, theirs = progress(sub), progress(main)
   local tokens = {}
@@ -160,10 +156,8 @@ local function deliver(world, main, sub)
       mine.rumour[row] = true
     end
   end
-  for _, row in ipairs(theirs.task) do
-    if row <= world.n and not is_full(world, mine, row) then
-      tokens[#tokens + 1] = tok.row[row]
-    end
+  for i, row in ipairs(open_rows(world, mine, theirs.task)) do
+    tokens[i] = tok.row[row]
   end
   return tokens
 end
@@ -190,56 +184,6 @@ end
 
 -- ------------------------------------------------------------------------------ the optimum
 
--- Least makespan of the jobs w on m machines, by branch and bound from the largest job down.
--- Returns the makespan, the machine of each row, and whether it is known to be the least.
-local function schedule(w, m)
-  local rows, total = {}, 0
-  for row = 1, #w do
-    rows[row], total = row, total + w[row]
-  end
-  table.sort(rows, function(a, b) return w[a] > w[b] end)
-  local bound = math.max(w[rows[1]], (total + m - 1) // m)
-  local load, machine = {}, {}
-  for k = 1, m do
-    load[k] = 0
-  end
-  for _, row in ipairs(rows) do -- longest processing time first
-    local least = 1
-    for k = 2, m do
-      if load[k] < load[least] then least = k end
-    end
-    load[least], machine[row] = load[least] + w[row], least
-  end
-  local best, best_machine = math.max(table.unpack(load)), table.move(machine, 1, #w, 1, {})
-  local n_nodes = 0
-  for k = 1, m do
-    load[k] = 0
-  end
-  local function place(i, highest)
-    n_nodes = n_nodes + 1
-    if best == bound or n_nodes > MAX_NODES then
-      return
-    elseif i > #rows then
-      best = highest
-      table.move(machine, 1, #w, 1, best_machine)
-      return
-    end
-    local row, tried = rows[i], {}
-    for k = 1, m do
-      local sum = load[k] + w[row]
-      if not tried[load[k]] and sum < best then
-        tried[load[k]] = true -- equally loaded machines are the same choice
-        load[k], machine[row] = sum, k
-        place(i + 1, math.max(highest, sum))
-        load[k] = sum - w[row]
-      end
-    end
-  end
-  place(1, 0)
-  local exact = best == bound or n_nodes <= MAX_NODES
-  return exact and best or bound, best_machine, exact
-end
-
 -- Alone: every search is a step. In parallel: create_subagent, the launch, and the longest
 -- sub-agent. Rows that the orchestrator searched itself would add their steps and save no more.
 local function optimum(world)
@@ -247,61 +191,19 @@ local function optimum(world)
   for row = 1, world.n do
     serial = serial + world.w[row]
   end
-  local makespan, _, exact = schedule(world.w, math.min(world.width, world.n))
+  local makespan, _, exact = parl.makespan(world.w, world.width)
   return {critical = math.min(serial, 2 + makespan), serial = serial, r_perf = 1,
           bound = not exact and serial > 2 + makespan}
 end
 
 -- ------------------------------------------------------------------------------ the experts
 
-local function open_rows(world, state)
-  local rows = {}
-  for row = 1, world.n do
-    if not is_full(world, state, row) then
-      rows[#rows + 1] = row
-    end
-  end
-  return rows
-end
-
--- One sub-agent for each of the first `n` groups of rows.
-local function launch(groups, n)
-  local calls = {}
-  for i = 1, math.min(n, #groups) do
-    calls[i] = {"assign_task", 1, groups[i]}
-  end
-  return calls
-end
-
-local function one_row_each(rows)
-  local groups = {}
-  for i, row in ipairs(rows) do
-    groups[i] = {row}
-  end
-  return groups
-end
-
-local function best_groups(world)
-  local _, machine = schedule(world.w, math.min(world.width, world.n))
-  local groups, place = {}, {}
-  for row = 1, world.n do
-    local k = machine[row]
-    if not place[k] then
-      place[k] = #groups + 1
-      groups[place[k]] = {}
-    end
-    local group = groups[place[k]]
-    group[#group + 1] = row
-  end
-  return groups
-end
-
 local function random_turn(world, agent, rows)
   local rng, state = agent.rng, agent.state
   local can_create = (state.created or 0) < 4
   if (state.created or 0) > 0 and rng:chance(0.5) then
     rng:shuffle(rows)
-    return launch(one_row_each(rows), rng:int(1, math.min(world.width, #rows)))
+    return parl.launch(parl.split(rows, 1), rng:int(1, math.min(world.width, #rows)))
   elseif can_create and rng:chance(0.3) then
     state.created = (state.created or 0) + 1
     return {{"create_subagent", state.created, "searcher"}}
@@ -312,18 +214,11 @@ local function random_turn(world, agent, rows)
 end
 
 local function expert(world, agent, style)
-  local state = progress(agent)
-  if not agent.main then
-    for _, row in ipairs(state.task) do
-      if row <= world.n and not is_full(world, state, row) then
-        return {{"search", row}}
-      end
-    end
-    return {{"finish"}}
-  end
-  local rows = open_rows(world, state)
+  local state, rows = progress(agent), rows_of(world, agent)
   if #rows == 0 then
     return {{"finish"}}
+  elseif not agent.main then
+    return {{"search", rows[1]}}
   elseif style == "random" then
     return random_turn(world, agent, rows)
   end
@@ -337,12 +232,11 @@ local function expert(world, agent, style)
   elseif not state.created then
     state.created = 1
     return {{"create_subagent", 1, "searcher"}}
-  elseif style == "narrow" then
-    return launch(one_row_each(rows), 2)
   elseif style == "oracle" and #rows == world.n then
-    return launch(best_groups(world), world.width)
+    local _, groups = parl.makespan(world.w, world.width)
+    return parl.launch(groups)
   end
-  return launch(one_row_each(rows), world.width)
+  return parl.launch(parl.split(rows, 1), style == "narrow" and 2 or world.width)
 end
 
 return parl.env {

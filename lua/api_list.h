@@ -1,7 +1,7 @@
 /* lua/api_list.h - everything a script can name, in one place.
  *
- * From these lists come the registration of functions and the checks of keys (env_spec.c, env_rng.c,
- * env_params.c), the editor's stub lua/stubs/parl.d.lua, the set of names for luacheck and
+ * From these lists come the registration of functions and the checks of keys (env_spec.c, env_kit.c,
+ * env_rng.c, env_params.c), the editor's stub lua/stubs/parl.d.lua, the set of names for luacheck and
  * docs/lua-api.md (`make docs`). Types are written as LuaLS does; Token is an integer that
  * parl.tok gives. Texts are one sentence. */
 #ifndef PARL_LUA_API_LIST_H
@@ -16,6 +16,22 @@
   X(VERSION, "string", "Version of the contract between scripts and the program.")          \
   X(tok, "table<string, table<integer|string, parl.Token>>",                                \
     "Tokens by family: parl.tok.row[3], parl.tok.word.miss; known once parl.env has run.")
+
+/* Helpers, also fields of `parl`. X(name, type, doc) */
+#define PARL_KIT_LIST(X)                                                                          \
+  X(range, "fun(first: integer, last: integer): integer[]",                                       \
+    "The numbers from first to last; none if last is less.")                                      \
+  X(without, "fun(list: any[], taken: any[]): any[]",                                             \
+    "The items of a list that are not among those taken, in their order.")                        \
+  X(split, "fun(list: any[], k: integer): any[][]",                                               \
+    "Groups of k items that follow each other in the list; the last group may be shorter.")       \
+  X(launch, "fun(groups: integer[][], n: integer?, name: integer?): any[][]",                     \
+    "For an expert: assign_task for each of the first n groups (nil: all), to sub-agents of the " \
+    "configuration `name` (nil: 1).")                                                             \
+  X(makespan, "fun(costs: integer[], workers: integer): integer, integer[][], boolean",           \
+    "Least steps in which workers, side by side, do up to 256 jobs of those costs, each whole; "  \
+    "the jobs of every worker that has any; and true if that is the least. Where the search was " \
+    "cut short it is false, and the steps are a lower bound.")
 
 /* Methods of an rng object. X(name, type, doc) */
 #define PARL_RNG_LIST(X)                                                                     \
@@ -117,15 +133,17 @@
 /* What of Lua's own library a script finds, by place. X(name) */
 #define PARL_BASE_LIST(X) \
   X(assert) X(error) X(ipairs) X(pairs) X(pcall) X(print) X(select) X(tonumber) X(tostring) X(type)
-#define PARL_MATH_LIST(X)                                                                        \
-  X(abs)                                                                                         \
-  X(acos) X(asin) X(atan) X(ceil) X(cos) X(deg) X(exp) X(floor) X(fmod) X(huge) X(log) X(max)    \
-      X(maxinteger) X(min) X(mininteger) X(modf) X(pi) X(rad) X(sin) X(sqrt) X(tan) X(tointeger) \
-          X(type) X(ult)
-#define PARL_STRING_LIST(X)                                                                     \
-  X(byte)                                                                                       \
-  X(char) X(find) X(format) X(gmatch) X(gsub) X(len) X(lower) X(match) X(rep) X(reverse) X(sub) \
-      X(upper)
+#define PARL_MATH_LIST(X)                                                                  \
+  X(abs)                                                                                   \
+  X(acos)                                                                                  \
+  X(asin)                                                                                  \
+  X(atan)                                                                                  \
+  X(ceil) X(cos) X(deg) X(exp) X(floor) X(fmod) X(huge) X(log) X(max) X(maxinteger) X(min) \
+      X(mininteger) X(modf) X(pi) X(rad) X(sin) X(sqrt) X(tan) X(tointeger) X(type) X(ult)
+#define PARL_STRING_LIST(X) \
+  X(byte)                   \
+  X(char)                   \
+  X(find) X(format) X(gmatch) X(gsub) X(len) X(lower) X(match) X(rep) X(reverse) X(sub) X(upper)
 #define PARL_TABLE_LIST(X) X(concat) X(insert) X(move) X(pack) X(remove) X(sort) X(unpack)
 #define PARL_UTF8_LIST(X) X(char) X(charpattern) X(codepoint) X(codes) X(len) X(offset)
 

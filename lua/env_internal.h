@@ -1,8 +1,8 @@
 /* lua/env_internal.h - what the files of an environment share.
  *
  * Reading order: env_spec.c (parl.env{}), env_params.c, env_presets.c, env_families.c,
- * env_include.c, env_values.c, env_rng.c, env.c (life, worlds, agents), env_callbacks.c (the
- * episode). */
+ * env_include.c, env_kit.c, env_values.c, env_rng.c, env.c (life, worlds, agents),
+ * env_callbacks.c (the episode). */
 #ifndef PARL_LUA_ENV_INTERNAL_H
 #define PARL_LUA_ENV_INTERNAL_H
 #include "core/arena.h"
@@ -171,6 +171,10 @@ int parl_env_find_family(lua_State *L, const parl_env *env, const char *place, c
 /* --- env_include.c --- */
 /* Pushes parl.include. Inside protect. */
 void parl_env_push_include(lua_State *L, parl_env *env);
+
+/* --- env_kit.c --- */
+/* Sets the helpers of PARL_KIT_LIST in the table at the top. Inside protect. */
+void parl_env_open_kit(lua_State *L);
 
 /* --- env_rng.c --- */
 /* Pushes the table of methods, to be kept at env->rng_methods. */

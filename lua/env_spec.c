@@ -387,6 +387,7 @@ void parl_env_open(lua_State *L, parl_env *env) {
   lua_setfield(L, -2, #name);
   PARL_MODULE_LIST(X)
 #undef X
+  parl_env_open_kit(L);
   parl_sandbox_make_strict(L, "parl");
   parl_freeze_wrap(L, "parl", "keep your own functions in locals");
   parl_sandbox_set_global(L, "parl");

@@ -22,11 +22,11 @@ static const char *const string[] = {PARL_STRING_LIST(NAME)};
 static const char *const table[] = {PARL_TABLE_LIST(NAME)};
 static const char *const utf8[] = {PARL_UTF8_LIST(NAME)};
 static const char *const agent_fields[] = {PARL_AGENT_LIST(ROW)};
-static const char *const module[] = {PARL_MODULE_LIST(ROW)};
+static const char *const module[] = {PARL_MODULE_LIST(ROW) PARL_KIT_LIST(ROW)};
 static const char *const documented[] = {
-    PARL_MODULE_LIST(ROW) PARL_RNG_LIST(ROW) PARL_AGENT_LIST(ROW) PARL_FIELD_LIST(ROW)
-        PARL_CALLBACK_LIST(ROW) PARL_PARAM_LIST(ROW) PARL_TOOL_LIST(ROW) PARL_TASK_LIST(ROW)
-            PARL_LIMIT_LIST(ROW) PARL_OPTIMUM_LIST(ROW)};
+    PARL_MODULE_LIST(ROW) PARL_KIT_LIST(ROW) PARL_RNG_LIST(ROW) PARL_AGENT_LIST(ROW)
+        PARL_FIELD_LIST(ROW) PARL_CALLBACK_LIST(ROW) PARL_PARAM_LIST(ROW) PARL_TOOL_LIST(ROW)
+            PARL_TASK_LIST(ROW) PARL_LIMIT_LIST(ROW) PARL_OPTIMUM_LIST(ROW)};
 #undef NAME
 #undef ROW
 #define LIST(library, list) \

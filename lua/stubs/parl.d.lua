@@ -145,4 +145,17 @@
 ---@field VERSION string
 --- Tokens by family: parl.tok.row[3], parl.tok.word.miss; known once parl.env has run.
 ---@field tok table<string, table<integer|string, parl.Token>>
+--- The numbers from first to last; none if last is less.
+---@field range fun(first: integer, last: integer): integer[]
+--- The items of a list that are not among those taken, in their order.
+---@field without fun(list: any[], taken: any[]): any[]
+--- Groups of k items that follow each other in the list; the last group may be shorter.
+---@field split fun(list: any[], k: integer): any[][]
+--- For an expert: assign_task for each of the first n groups (nil: all), to sub-agents of the
+--- configuration `name` (nil: 1).
+---@field launch fun(groups: integer[][], n: integer?, name: integer?): any[][]
+--- Least steps in which workers, side by side, do up to 256 jobs of those costs, each whole;
+--- the jobs of every worker that has any; and true if that is the least. Where the search was
+--- cut short it is false, and the steps are a lower bound.
+---@field makespan fun(costs: integer[], workers: integer): integer, integer[][], boolean
 parl = {}

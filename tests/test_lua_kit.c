@@ -1,0 +1,185 @@
+/* tests/test_lua_kit.c - the helpers of the global `parl`, asked by scripts. */
+#include "tests/env_toy.h"
+
+/* Runs code while a file is loaded; the toy is declared after it. */
+static parl_status run(const char *code) {
+  parl_text text = {0};
+  parl_env *env = NULL;
+  parl_text_append(&text,
+                   "local same\n"
+                   "function same(a, b)\n"
+                   "  if type(a) ~= 'table' or type(b) ~= 'table' then return a == b end\n"
+                   "  for i = 1, math.max(#a, #b) do\n"
+                   "    if not same(a[i], b[i]) then return false end\n"
+                   "  end\n"
+                   "  return true\n"
+                   "end\n");
+  parl_text_append(&text, code);
+  parl_text_append(&text, TOY);
+  assert_ok(parl_text_status(&text));
+  const parl_status status = make_env(parl_text_get(&text), NULL, NULL, &env);
+  parl_text_deinit(&text);
+  parl_env_destroy(env);
+  return status;
+}
+
+static void lists(void **state) {
+  (void)state;
+  assert_ok(
+      run("assert(same(parl.range(3, 6), {3, 4, 5, 6}))\n"
+          "assert(same(parl.range(-1, -1), {-1}) and same(parl.range(2, 1), {}))\n"
+          "assert(#parl.range(math.maxinteger - 1, math.maxinteger) == 2)\n"
+          "assert(same(parl.without({5, 1, 5, 2}, {5, 9}), {1, 2}))\n"
+          "assert(same(parl.without({'a', 'b', true}, {'b'}), {'a', true}))\n"
+          "assert(same(parl.without({}, {1}), {}) and same(parl.without({1}, {}), {1}))\n"
+          "local list = {1, 2}\n"
+          "assert(parl.without(list, {}) ~= list)\n"
+          "assert(same(parl.split({1, 2, 3, 4, 5}, 2), {{1, 2}, {3, 4}, {5}}))\n"
+          "assert(same(parl.split({1, 2}, 2), {{1, 2}}) and same(parl.split({}, 3), {}))\n"
+          "assert(same(parl.split({1, 2}, math.maxinteger), {{1, 2}}))\n"));
+}
+
+static void turns(void **state) {
+  (void)state;
+  assert_ok(
+      run("local groups = {{4}, {2, 3}, {1}}\n"
+          "local calls = parl.launch(groups)\n"
+          "assert(same(calls, {{'assign_task', 1, {4}}, {'assign_task', 1, {2, 3}},\n"
+          "                    {'assign_task', 1, {1}}}))\n"
+          "assert(calls[1][3] ~= groups[1])\n"
+          "assert(same(parl.launch(groups, 1, 2), {{'assign_task', 2, {4}}}))\n"
+          "assert(#parl.launch(groups, 9) == 3 and #parl.launch(groups, 0) == 0)\n"
+          "assert(#parl.launch(groups, -1) == 0 and #parl.launch({}) == 0)\n"));
+}
+
+/* Read-only tables are lists as well: those of the world. */
+static void frozen_lists(void **state) {
+  (void)state;
+  parl_env *env = make_toy("return {tok.row[row], tok.word.ok}",
+                           "local steps, groups = parl.makespan(agent.state.list or {2, 2}, 2)\n"
+                           "print(steps, #groups, #parl.without(parl.tok.row, {}) > 0,\n"
+                           "      #parl.split(parl.tok.row, 1) == #parl.tok.row,\n"
+                           "      parl.launch({parl.tok.row})[1][3][1] == parl.tok.row[1])\n"
+                           "return {tok.row[row], tok.word.ok}");
+  parl_world w;
+  parl_agent m;
+  int32_t tokens[16];
+  size_t n_tokens;
+  parl_text got = {0};
+  assert_ok(parl_env_reset(env, 1, 2, &w, &m));
+  assert_ok(call(env, w, m, "look", 1, tokens, &n_tokens));
+  parl_env_take_output(env, &got);
+  assert_string_equal(parl_text_get(&got), "2\t2\ttrue\ttrue\ttrue\n");
+  parl_text_deinit(&got);
+  parl_env_destroy(env);
+}
+
+/* {3, 3, 2, 2, 2} on 2: largest first gives 3+2+2 = 7, the best is 3+3 | 2+2+2 = 6. */
+static void makespan_by_hand(void **state) {
+  (void)state;
+  assert_ok(
+      run("local steps, groups, exact = parl.makespan({3, 3, 2, 2, 2}, 2)\n"
+          "assert(steps == 6 and exact and same(groups, {{1, 2}, {3, 4, 5}}))\n"
+          "steps, groups, exact = parl.makespan({1, 4, 2}, 1)\n"
+          "assert(steps == 7 and exact and same(groups, {{1, 2, 3}}))\n"
+          "steps, groups, exact = parl.makespan({1, 4, 2}, 8)\n" /* idle ones have no group */
+          "assert(steps == 4 and exact and #groups <= 3)\n"
+          "steps, groups, exact = parl.makespan({}, 3)\n"
+          "assert(steps == 0 and exact and #groups == 0)\n"
+          "steps, groups, exact = parl.makespan({0, 0}, 2)\n"
+          "assert(steps == 0 and exact)\n"));
+}
+
+/* Every assignment of 1 to 7 jobs to 1 to 4 workers, 300 instances. */
+static void makespan_by_brute_force(void **state) {
+  (void)state;
+  assert_ok(
+      run("local x = 1\n"
+          "local function draw(n)\n"
+          "  x = (x * 1103515245 + 12345) & 0x7fffffff\n"
+          "  return (x >> 16) % n\n"
+          "end\n"
+          "local best\n"
+          "local function try(costs, load, i)\n"
+          "  if i > #costs then\n"
+          "    best = math.min(best, math.max(table.unpack(load)))\n"
+          "    return\n"
+          "  end\n"
+          "  for k = 1, #load do\n"
+          "    load[k] = load[k] + costs[i]\n"
+          "    try(costs, load, i + 1)\n"
+          "    load[k] = load[k] - costs[i]\n"
+          "  end\n"
+          "end\n"
+          "for _ = 1, 300 do\n"
+          "  local costs, load, m = {}, {}, 1 + draw(4)\n"
+          "  for i = 1, 1 + draw(m == 4 and 6 or 7) do costs[i] = draw(12) end\n"
+          "  for k = 1, m do load[k] = 0 end\n"
+          "  best = math.maxinteger\n"
+          "  try(costs, load, 1)\n"
+          "  local steps, groups, exact = parl.makespan(costs, m)\n"
+          "  local n, worst, is_given, first = 0, 0, {}, 0\n"
+          "  for _, group in ipairs(groups) do\n"
+          "    local sum = 0\n"
+          "    assert(group[1] > first)\n" /* groups in the order of their first jobs */
+          "    first = group[1]\n"
+          "    for _, job in ipairs(group) do\n"
+          "      assert(not is_given[job])\n"
+          "      is_given[job], n, sum = true, n + 1, sum + costs[job]\n"
+          "    end\n"
+          "    worst = math.max(worst, sum)\n"
+          "  end\n"
+          "  assert(exact and steps == best and worst == best)\n"
+          "  assert(n == #costs and #groups <= m)\n"
+          "end\n"));
+}
+
+/* All costs are even and half of their sum, the bound, is odd: the search has no end in sight. */
+static void makespan_says_where_it_stopped(void **state) {
+  (void)state;
+  assert_ok(
+      run("local costs, total = {}, 0\n"
+          "for i = 1, 41 do costs[i] = 2 * (i * 7 % 23 + 1) end\n"
+          "for i = 1, 41 do total = total + costs[i] end\n"
+          "if total // 2 % 2 == 0 then costs[1], total = costs[1] + 2, total + 2 end\n"
+          "local steps, groups, exact = parl.makespan(costs, 2)\n"
+          "assert(not exact and steps == total // 2 and #groups == 2)\n"));
+}
+
+static void mistakes_are_named(void **state) {
+  static const char *const wrong[][2] = {
+      {"parl.range(1, 1 << 20)", "more than 65536 numbers"},
+      {"parl.range(math.mininteger, math.maxinteger)", "more than 65536 numbers"},
+      {"parl.range(1)", "number expected, got no value"},
+      {"parl.without({1}, 3)", "table expected"},
+      {"parl.without(parl.range(1, 2), setmetatable)", "setmetatable"},
+      {"parl.split({1}, 0)", "a group has at least one item"},
+      {"parl.split(3, 1)", "table expected"},
+      {"parl.launch({1, 2})", "group 1 is no list"},
+      {"parl.makespan({1, 2}, 0)", "at least one worker"},
+      {"parl.makespan({1, -2}, 1)", "cost 2 must be an integer, 0 to"},
+      {"parl.makespan({1.5}, 1)", "cost 1 must be an integer"},
+      {"parl.makespan({1 << 30}, 1)", "cost 1 must be an integer"},
+      {"parl.makespan({'x'}, 1)", "cost 1 must be an integer"},
+      {"parl.makespan(parl.range(1, 257), 1)", "more than 256 jobs"},
+      {"parl.makspan({1}, 1)", "makespan"},
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    assert_fails(run(wrong[i][0]), PARL_STATUS_ESCRIPT, wrong[i][1]);
+    assert_contains(parl_error_text(), "script.lua:9");
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(lists),
+      cmocka_unit_test(turns),
+      cmocka_unit_test(frozen_lists),
+      cmocka_unit_test(makespan_by_hand),
+      cmocka_unit_test(makespan_by_brute_force),
+      cmocka_unit_test(makespan_says_where_it_stopped),
+      cmocka_unit_test(mistakes_are_named),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
