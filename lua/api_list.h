@@ -1,9 +1,9 @@
 /* lua/api_list.h - everything a script can name, in one place.
  *
- * From these lists come the registration of functions and the checks of keys (env_spec.c, env_kit.c,
- * env_rng.c, env_params.c), the editor's stub lua/stubs/parl.d.lua, the set of names for luacheck and
- * docs/lua-api.md (`make docs`). Types are written as LuaLS does; Token is an integer that
- * parl.tok gives. Texts are one sentence. */
+ * From these lists come the registration of functions and the checks of keys (env_spec.c,
+ * env_kit.c, env_rng.c, env_params.c), the editor's stub lua/stubs/parl.d.lua, the set of names for
+ * luacheck and docs/lua-api.md (`make docs`). Types are written as LuaLS does; Token is an integer
+ * that parl.tok gives. Texts are one sentence. */
 #ifndef PARL_LUA_API_LIST_H
 #define PARL_LUA_API_LIST_H
 
@@ -133,17 +133,15 @@
 /* What of Lua's own library a script finds, by place. X(name) */
 #define PARL_BASE_LIST(X) \
   X(assert) X(error) X(ipairs) X(pairs) X(pcall) X(print) X(select) X(tonumber) X(tostring) X(type)
-#define PARL_MATH_LIST(X)                                                                  \
-  X(abs)                                                                                   \
-  X(acos)                                                                                  \
-  X(asin)                                                                                  \
-  X(atan)                                                                                  \
-  X(ceil) X(cos) X(deg) X(exp) X(floor) X(fmod) X(huge) X(log) X(max) X(maxinteger) X(min) \
-      X(mininteger) X(modf) X(pi) X(rad) X(sin) X(sqrt) X(tan) X(tointeger) X(type) X(ult)
-#define PARL_STRING_LIST(X) \
-  X(byte)                   \
-  X(char)                   \
-  X(find) X(format) X(gmatch) X(gsub) X(len) X(lower) X(match) X(rep) X(reverse) X(sub) X(upper)
+#define PARL_MATH_LIST(X)                                                                        \
+  X(abs)                                                                                         \
+  X(acos) X(asin) X(atan) X(ceil) X(cos) X(deg) X(exp) X(floor) X(fmod) X(huge) X(log) X(max)    \
+      X(maxinteger) X(min) X(mininteger) X(modf) X(pi) X(rad) X(sin) X(sqrt) X(tan) X(tointeger) \
+          X(type) X(ult)
+#define PARL_STRING_LIST(X)                                                                     \
+  X(byte)                                                                                       \
+  X(char) X(find) X(format) X(gmatch) X(gsub) X(len) X(lower) X(match) X(rep) X(reverse) X(sub) \
+      X(upper)
 #define PARL_TABLE_LIST(X) X(concat) X(insert) X(move) X(pack) X(remove) X(sort) X(unpack)
 #define PARL_UTF8_LIST(X) X(char) X(charpattern) X(codepoint) X(codes) X(len) X(offset)
 
