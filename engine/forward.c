@@ -125,6 +125,7 @@ static void layer_forward(const parl_model *m, parl_workspace *ws, const parl_sl
   if (m->dims.is_mla) parl_mla_expand(m, layer, ws->rows, &s->attention);
   const parl_attention_fwd_args view = parl_attention_view(m, ws, slice, &s->attention);
   m->backend->attention_fwd(&view);
+  if (ws->n_scores > 0) parl_scores_track(m, ws, &view, i);
   parl_attention_merge(m, layer, ws->rows, &s->attention, s->x, s->mid);
   parl_ffn_forward(m, layer, ws->rows, s->mid, &s->ffn, out);
   const size_t E = m->dims.router.n_experts;

@@ -129,6 +129,12 @@ void parl_workspace_set_aux_weight(parl_workspace *ws, double weight);
 /* Adds the loads of ws' forwards since creation or the last call to load, and forgets them. */
 void parl_workspace_take_load(parl_workspace *ws, int64_t *load);
 
+/* From now on forwards on ws keep every head's largest score q.k * scale. Fails: ENOMEM. */
+parl_status parl_workspace_track_scores(parl_workspace *ws, const parl_model *model);
+/* Raises max_scores [n_layers, n_heads] to the largest scores of ws' forwards since the last call,
+ * and forgets them. */
+void parl_workspace_take_max_scores(parl_workspace *ws, float *max_scores);
+
 /* Forward + backward FLOPs of one token at a given mean context, for benchmarks. */
 double parl_model_train_flops(const parl_model *model, double mean_context);
 double parl_model_decode_flops(const parl_model *model, double mean_context);

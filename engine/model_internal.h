@@ -226,9 +226,18 @@ struct parl_workspace {
   float *doutput, *dinput;              /* [rows K, C] */
   float *dexpert_act, *dexpert_gate_up; /* [rows K, Fe], [rows K, 2Fe] */
   size_t n_load;                        /* sparse layers * E */
-  int64_t *load;     /* [n_load] tokens of each expert, since it was last taken */
-  double aux_weight; /* of a sequence's balance loss */
+  int64_t *load;      /* [n_load] tokens of each expert, since it was last taken */
+  size_t n_scores;    /* layers * heads; 0: not kept */
+  float *max_scores;  /* [n_scores] largest scores since they were last taken */
+  float *score_keys;  /* [D, longest sequence] keys of a head, transposed */
+  float *score_block; /* [SCORE_ROWS, longest sequence] */
+  double aux_weight;  /* of a sequence's balance loss */
 };
+
+enum { PARL_SCORE_ROWS = 32 }; /* queries whose scores are looked at together */
+/* Raises layer's largest scores by those of the slice. */
+void parl_scores_track(const parl_model *m, parl_workspace *ws, const parl_attention_fwd_args *view,
+                       size_t layer);
 
 /* Fails: EINVAL naming what is out of range. */
 parl_status parl_workspace_check(const parl_model *m, const parl_workspace *ws,

@@ -8,10 +8,11 @@
 
 #include "core/arena.h"
 #include "engine/model_internal.h"
+#include "engine/muon.h"
 
 #define SECTION_TYPE_ parl_optimizer_config
-PARL_CONFIG_SECTION(parl_optimizer_section, "optimizer", "AdamW with global-norm clipping",
-                    PARL_OPTIMIZER_FIELDS);
+PARL_CONFIG_SECTION(parl_optimizer_section, "optimizer",
+                    "AdamW or MuonClip, with global-norm clipping", PARL_OPTIMIZER_FIELDS);
 #undef SECTION_TYPE_
 
 /* Largest norm whose square fits in f32: beyond it the second moment would become infinite. */
@@ -23,6 +24,8 @@ struct parl_optimizer {
   int64_t steps;  /* taken so far */
   float *moments; /* [2 * n_params] m, then v */
   parl_arena arena;
+  parl_muon muon;
+  const float *max_scores; /* borrowed; NULL: none known */
 };
 
 parl_status parl_optimizer_create(const parl_optimizer_config *config, const parl_model *model,
@@ -35,8 +38,10 @@ parl_status parl_optimizer_create(const parl_optimizer_config *config, const par
   opt->n_params = parl_model_get_n_params(model);
   parl_arena_init(&opt->arena, 0);
   const size_t element_bytes = 2 * sizeof *opt->moments;
-  const parl_status s =
+  parl_status s =
       parl_arena_take(&opt->arena, opt->n_params, element_bytes, (void **)&opt->moments);
+  if (s == PARL_STATUS_OK && config->kind == PARL_OPTIMIZER_MUONCLIP)
+    s = parl_muon_init(&opt->muon, &opt->arena, model);
   if (s != PARL_STATUS_OK) {
     parl_optimizer_destroy(opt);
     return s;
@@ -75,9 +80,24 @@ static double warmed_lr(const parl_optimizer_config *c, int64_t step) {
   return step < c->warmup ? c->lr * (double)step / (double)c->warmup : c->lr;
 }
 
+static void update_matrix(parl_optimizer *opt, parl_model *model, const parl_model_tensor *t,
+                          const float *grads, double lr, double scale) {
+  const parl_muon_args args = {.rows = t->shape[0],
+                               .columns = t->shape[1],
+                               .params = parl_model_get_params(model) + t->offset,
+                               .grads = grads + t->offset,
+                               .momentum = opt->moments + t->offset,
+                               .grad_scale = scale,
+                               .lr = lr,
+                               .mu = opt->config.momentum,
+                               .weight_decay = opt->config.weight_decay};
+  parl_muon_update(&opt->muon, parl_model_get_backend(model), &args);
+}
+
 static void update(parl_optimizer *opt, parl_model *model, const float *grads, double lr,
                    double scale) {
   const parl_optimizer_config *c = &opt->config;
+  const bool is_muon = c->kind == PARL_OPTIMIZER_MUONCLIP;
   size_t n_tensors;
   const parl_model_tensor *tensors = parl_model_get_tensors(model, &n_tensors);
   parl_adamw_args args = {.grad_scale = (float)scale,
@@ -89,12 +109,18 @@ static void update(parl_optimizer *opt, parl_model *model, const float *grads, d
                           .correction2 = (float)(1.0 - pow(c->beta2, (double)opt->steps))};
   for (size_t i = 0; i < n_tensors; i++) {
     const parl_model_tensor *t = &tensors[i];
+    if (is_muon && parl_muon_takes(t)) {
+      update_matrix(opt, model, t, grads, lr, scale);
+      continue;
+    }
     args.n = t->n;
     args.params = parl_model_get_params(model) + t->offset;
     args.grads = grads + t->offset;
     args.m = opt->moments + t->offset;
     args.v = opt->moments + opt->n_params + t->offset;
-    args.weight_decay = t->decay ? (float)c->weight_decay : 0.0F;
+    /* Moonlight decays the norms too, which it calls crucial. */
+    const bool decays = t->decay || (is_muon && t->trained);
+    args.weight_decay = decays ? (float)c->weight_decay : 0.0F;
     parl_model_get_backend(model)->adamw(&args);
   }
 }
@@ -112,9 +138,22 @@ parl_status parl_optimizer_step(parl_optimizer *opt, parl_model *model, const fl
   opt->steps++;
   const double lr = warmed_lr(&opt->config, opt->steps);
   update(opt, model, grads, lr, scale);
+  size_t n_heads = 0;
+  if (parl_optimizer_wants_scores(opt) && opt->max_scores != NULL)
+    n_heads = parl_muon_clip_heads(model, opt->max_scores, opt->config.qk_clip);
   parl_model_refresh(model);
-  if (info != NULL) *info = (parl_optimizer_info){.grad_norm = norm, .lr = lr, .clipped = clipped};
+  if (info != NULL)
+    *info = (parl_optimizer_info){
+        .grad_norm = norm, .lr = lr, .clipped = clipped, .n_clipped_heads = n_heads};
   return PARL_STATUS_OK;
+}
+
+bool parl_optimizer_wants_scores(const parl_optimizer *opt) {
+  return opt->config.kind == PARL_OPTIMIZER_MUONCLIP && opt->config.qk_clip > 0.0;
+}
+
+void parl_optimizer_set_scores(parl_optimizer *opt, const float *max_scores) {
+  opt->max_scores = max_scores;
 }
 
 float *parl_optimizer_get_moments(parl_optimizer *opt) {

@@ -1,19 +1,30 @@
-/* engine/optimizer.h - AdamW over the flat parameters, with global-norm clipping.
+/* engine/optimizer.h - AdamW or MuonClip over the flat parameters, with global-norm clipping.
  * Thread rule: one thread per optimizer. */
 #ifndef PARL_ENGINE_OPTIMIZER_H
 #define PARL_ENGINE_OPTIMIZER_H
 #include "engine/model.h"
 
-#define PARL_OPTIMIZER_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                    \
-  REAL(lr, 1e-3, 0.0, 1.0, "1", "learning rate after the warm-up")              \
-  INT(warmup, 10, 0, 1000000, "updates", "linear warm-up of the learning rate") \
-  REAL(beta1, 0.9, 0.0, 0.9999, "1", "decay of the first moment")               \
-  REAL(beta2, 0.99, 0.0, 0.999999, "1", "decay of the second moment")           \
-  REAL(eps, 1e-8, 1e-12, 1e-2, "1", "added to the root of the second moment")   \
-  REAL(weight_decay, 0.0, 0.0, 1.0, "1", "decoupled weight decay of matrices")  \
-  REAL(clip, 1.0, 0.0, 1e6, "1", "global gradient norm above which gradients are scaled; 0: off")
+#define PARL_OPTIMIZER_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                               \
+  REAL(lr, 1e-3, 0.0, 1.0, "1", "learning rate after the warm-up")                         \
+  INT(warmup, 10, 0, 1000000, "updates", "linear warm-up of the learning rate")            \
+  REAL(beta1, 0.9, 0.0, 0.9999, "1", "decay of the first moment")                          \
+  REAL(beta2, 0.99, 0.0, 0.999999, "1", "decay of the second moment")                      \
+  REAL(eps, 1e-8, 1e-12, 1e-2, "1", "added to the root of the second moment")              \
+  REAL(weight_decay, 0.0, 0.0, 1.0, "1", "decoupled weight decay of matrices")             \
+  REAL(clip, 1.0, 0.0, 1e6, "1", "gradient norm above which gradients are scaled; 0: off") \
+  CHOICE(kind, adamw, "adamw|muonclip",                                                    \
+         "muonclip: Muon for matrices inside layers, AdamW for the rest, QK-Clip")         \
+  REAL(momentum, 0.95, 0.0, 0.9999, "1", "Nesterov momentum of Muon (muonclip)")           \
+  REAL(qk_clip, 100.0, 0.0, 1e6, "1",                                                      \
+       "largest score of a head above which it is scaled down; 0: off (muonclip)")
 PARL_CONFIG_STRUCT(parl_optimizer_config, PARL_OPTIMIZER_FIELDS);
 extern const parl_section parl_optimizer_section;
+
+/* Places of `kind` in its list. */
+typedef enum parl_optimizer_kind {
+  PARL_OPTIMIZER_ADAMW,
+  PARL_OPTIMIZER_MUONCLIP
+} parl_optimizer_kind;
 
 typedef struct parl_optimizer parl_optimizer;
 
@@ -21,6 +32,7 @@ typedef struct parl_optimizer_info {
   double grad_norm; /* before clipping */
   double lr;
   bool clipped;
+  size_t n_clipped_heads; /* by QK-Clip */
 } parl_optimizer_info;
 
 parl_status parl_optimizer_create(const parl_optimizer_config *config, const parl_model *model,
@@ -33,6 +45,11 @@ void parl_optimizer_destroy(parl_optimizer *opt);
  * Source: Loshchilov & Hutter 2019, algorithm 2; clipping, Pascanu et al. 2013. */
 parl_status parl_optimizer_step(parl_optimizer *opt, parl_model *model, const float *grads,
                                 parl_optimizer_info *info);
+/* Whether steps want the largest scores of the same step's forward, for QK-Clip. */
+bool parl_optimizer_wants_scores(const parl_optimizer *opt);
+/* The scores [n_layers, n_heads] that the next steps look at, as parl_train_step_get_max_scores has
+ * them; borrowed. NULL, as created: nothing is clipped. */
+void parl_optimizer_set_scores(parl_optimizer *opt, const float *max_scores);
 /* State for the checkpoint: moments [2 * n_params] (m then v) and the number of steps taken.
  * Borrowed. */
 float *parl_optimizer_get_moments(parl_optimizer *opt);

@@ -1,6 +1,7 @@
 /* engine/train_step.c - accumulators over slices, then their sum, both as numbered tasks. */
 #include "engine/train_step.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,8 @@ struct parl_train_step {
   parl_workspace **workspaces; /* [threads] */
   size_t n_load;               /* sparse layers * experts */
   int64_t *load;               /* [n_load] tokens of the last run */
+  size_t n_scores;             /* layers * heads */
+  float *max_scores;           /* [n_scores] of the last run; NULL: not tracked */
 };
 
 /* What one run's tasks share. */
@@ -116,6 +119,10 @@ static void prepare(parl_train_step *t, const parl_slice *slices, size_t n_slice
     parl_workspace_take_load(t->workspaces[w], t->load);
   }
   for (size_t i = 0; i < t->n_load; i++) t->load[i] = 0;
+  if (t->max_scores == NULL) return;
+  for (size_t w = 0; w < t->n_workspaces; w++)
+    parl_workspace_take_max_scores(t->workspaces[w], t->max_scores);
+  for (size_t i = 0; i < t->n_scores; i++) t->max_scores[i] = -INFINITY;
 }
 
 parl_status parl_train_step_run(parl_train_step *step, const parl_slice *slices, size_t n_slices,
@@ -131,6 +138,8 @@ parl_status parl_train_step_run(parl_train_step *step, const parl_slice *slices,
   PARL_TRY(parl_workers_run(step->workers, run.n_used, accumulate, &run));
   for (size_t w = 0; w < step->n_workspaces; w++)
     parl_workspace_take_load(step->workspaces[w], step->load);
+  for (size_t w = 0; w < step->n_workspaces && step->max_scores != NULL; w++)
+    parl_workspace_take_max_scores(step->workspaces[w], step->max_scores);
   const size_t n_chunks = (step->n_params + SUM_CHUNK - 1) / SUM_CHUNK;
   if (run.n_used > 1) PARL_TRY(parl_workers_run(step->workers, n_chunks, add_chunk, &run));
   *grads = step->accumulators[0];
@@ -139,4 +148,20 @@ parl_status parl_train_step_run(parl_train_step *step, const parl_slice *slices,
 
 const int64_t *parl_train_step_get_load(const parl_train_step *step) {
   return step->load;
+}
+
+parl_status parl_train_step_track_scores(parl_train_step *step) {
+  const parl_model_config *c = parl_model_get_config(step->model);
+  float *scores;
+  for (size_t w = 0; w < step->n_workspaces; w++)
+    PARL_TRY(parl_workspace_track_scores(step->workspaces[w], step->model));
+  step->n_scores = (size_t)c->n_layers * (size_t)c->n_heads;
+  PARL_TRY(PARL_ARENA_TAKE(&step->arena, step->n_scores, &scores));
+  for (size_t i = 0; i < step->n_scores; i++) scores[i] = -INFINITY;
+  step->max_scores = scores;
+  return PARL_STATUS_OK;
+}
+
+const float *parl_train_step_get_max_scores(const parl_train_step *step) {
+  return step->max_scores;
 }

@@ -48,6 +48,8 @@ parl_status parl_learner_create(const parl_learner_def *def, parl_learner **out)
   if (s == PARL_STATUS_OK)
     s = parl_train_step_create(def->model, def->workers, def->accumulators,
                                l->batch->max_slice_rows, l->batch->max_slice_rows, &l->step);
+  if (s == PARL_STATUS_OK && parl_optimizer_wants_scores(l->optimizer))
+    s = parl_train_step_track_scores(l->step);
   if (s == PARL_STATUS_OK) s = allocate(l);
   if (s != PARL_STATUS_OK) {
     parl_learner_destroy(l);
@@ -152,6 +154,7 @@ parl_status parl_learner_step(parl_learner *learner, parl_learner_info *info) {
   float *grads;
   PARL_TRY(parl_learner_gradient(learner, info, &grads));
   if (learner->batch->n_outputs == 0) return PARL_STATUS_OK;
+  parl_optimizer_set_scores(learner->optimizer, parl_train_step_get_max_scores(learner->step));
   PARL_TRY(parl_optimizer_step(learner->optimizer, learner->model, grads, &info->optimizer));
   parl_model_balance(learner->model, parl_train_step_get_load(learner->step));
   return PARL_STATUS_OK;

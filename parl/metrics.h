@@ -59,6 +59,7 @@
   X(grad_norm, optimizer, "1", "global gradient norm before clipping")                             \
   X(lr, optimizer, "1", "learning rate")                                                           \
   X(clipped, optimizer, "1", "share of the update's steps that were clipped")                      \
+  X(clipped_heads, optimizer, "heads", "mean heads of a step that QK-Clip scaled down")            \
   X(rollout_s, time, "s", "rollout")                                                               \
   X(decode_s, time, "s", "of it in the decoder, all threads")                                      \
   X(script_s, time, "s", "of it outside the decoder, all threads")                                 \

@@ -190,6 +190,7 @@ static void measure_step(parl_metrics *m, const parl_learner_info *info, bool fi
   m->grad_norm += info->optimizer.grad_norm / steps;
   m->lr = info->optimizer.lr;
   m->clipped += (info->optimizer.clipped ? 1.0 : 0.0) / steps;
+  m->clipped_heads += (double)info->optimizer.n_clipped_heads / steps;
   m->train_tokens += (double)info->n_rows;
 }
 

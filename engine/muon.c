@@ -1,0 +1,151 @@
+/* engine/muon.c - orthogonal updates by products that every backend has.
+ *
+ * A matrix is held tall, Y [m,n] with n <= m, so that Y^T Y and S^T S (S symmetric) are gradients
+ * of weights, and Y S is a gradient of inputs: nothing needs packing. */
+#include "engine/muon.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "engine/model_internal.h"
+
+enum { STEPS = 5, MAX_HEADS = 256 /* as the table of the config says */ };
+static const float A = 3.4445F, B = -4.7750F, C = 2.0315F;
+
+bool parl_muon_takes(const parl_model_tensor *tensor) {
+  return tensor->n_dims == 2 && strncmp(tensor->name, "model.layers.", 13) == 0;
+}
+
+parl_status parl_muon_init(parl_muon *muon, parl_arena *arena, const parl_model *model) {
+  size_t n_tensors, most = 0, side = 0;
+  const parl_model_tensor *t = parl_model_get_tensors(model, &n_tensors);
+  for (size_t i = 0; i < n_tensors; i++) {
+    if (!parl_muon_takes(&t[i])) continue;
+    const size_t least = t[i].shape[0] < t[i].shape[1] ? t[i].shape[0] : t[i].shape[1];
+    if (t[i].n > most) most = t[i].n;
+    if (least > side) side = least;
+  }
+  PARL_TRY(PARL_ARENA_TAKE(arena, most, &muon->x));
+  PARL_TRY(PARL_ARENA_TAKE(arena, most, &muon->y));
+  PARL_TRY(PARL_ARENA_TAKE(arena, most, &muon->direction));
+  PARL_TRY(PARL_ARENA_TAKE(arena, side * side, &muon->a));
+  return PARL_ARENA_TAKE(arena, side * side, &muon->b);
+}
+
+/* out [n,n] = y^T y, y [m,n] */
+static void multiply_self(const parl_backend *backend, size_t m, size_t n, const float *y,
+                          float *out) {
+  memset(out, 0, n * n * sizeof *out);
+  const parl_linear_bwd_weight_args args = {
+      .M = m, .N = n, .K = n, .dy = y, .ld_dy = n, .x = y, .ld_x = n, .dw = out};
+  backend->linear_bwd_weight(&args);
+}
+
+static void add(const parl_backend *backend, size_t n, float factor, const float *x, float *y) {
+  const parl_add_args args = {.n = n, .a = factor, .x = x, .y = y};
+  backend->add(&args);
+}
+
+/* muon->x = a x + x (b S + c S S), S = x^T x; x is [m,n]. */
+static void iterate(parl_muon *muon, const parl_backend *backend, size_t m, size_t n) {
+  multiply_self(backend, m, n, muon->x, muon->a);
+  multiply_self(backend, n, n, muon->a, muon->b);
+  for (size_t i = 0; i < n * n; i++) muon->b[i] = B * muon->a[i] + C * muon->b[i];
+  const parl_linear_bwd_input_args args = {
+      .M = m, .N = n, .K = n, .dy = muon->x, .ld_dy = n, .w = muon->b, .dx = muon->y, .ld_dx = n};
+  backend->linear_bwd_input(&args);
+  add(backend, m * n, A, muon->x, muon->y);
+  float *swap = muon->x;
+  muon->x = muon->y;
+  muon->y = swap;
+}
+
+/* to [columns,rows] = from^T */
+static void transpose(const float *from, size_t rows, size_t columns, float *to) {
+  for (size_t r = 0; r < rows; r++)
+    for (size_t c = 0; c < columns; c++) to[c * rows + r] = from[r * columns + c];
+}
+
+void parl_muon_orthogonalise(parl_muon *muon, const parl_backend *backend, size_t rows,
+                             size_t columns, float *m) {
+  const bool is_tall = rows >= columns;
+  const size_t n = rows * columns;
+  double squares = 0.0;
+  const parl_sum_squares_args norm = {.n = n, .x = m, .out = &squares};
+  backend->sum_squares(&norm);
+  const float scale = (float)(1.0 / (sqrt(squares) + 1e-7));
+  if (is_tall)
+    memcpy(muon->x, m, n * sizeof *m);
+  else
+    transpose(m, rows, columns, muon->x);
+  for (size_t i = 0; i < n; i++) muon->x[i] *= scale;
+  for (int i = 0; i < STEPS; i++)
+    iterate(muon, backend, is_tall ? rows : columns, is_tall ? columns : rows);
+  if (is_tall)
+    memcpy(m, muon->x, n * sizeof *m);
+  else
+    transpose(muon->x, columns, rows, m);
+}
+
+void parl_muon_update(parl_muon *muon, const parl_backend *backend, const parl_muon_args *args) {
+  const size_t n = args->rows * args->columns;
+  const double longest = (double)(args->rows > args->columns ? args->rows : args->columns);
+  const float mu = (float)args->mu, grad_scale = (float)args->grad_scale;
+  const float keep = (float)(1.0 - args->lr * args->weight_decay);
+  const float step = (float)(args->lr * 0.2 * sqrt(longest));
+  float *direction = muon->direction;
+  for (size_t i = 0; i < n; i++) {
+    const float g = grad_scale * args->grads[i];
+    args->momentum[i] = mu * args->momentum[i] + g;
+    direction[i] = mu * args->momentum[i] + g;
+  }
+  parl_muon_orthogonalise(muon, backend, args->rows, args->columns, direction);
+  for (size_t i = 0; i < n; i++) args->params[i] = keep * args->params[i] - step * direction[i];
+}
+
+/* -------------------------------------------------------------------------------- QK-Clip */
+
+static void scale_rows(parl_model *m, size_t offset, size_t row, size_t n_rows, size_t width,
+                       double factor) {
+  float *w = m->params + offset + row * width;
+  for (size_t i = 0; i < n_rows * width; i++) w[i] *= (float)factor;
+}
+
+static void clip_latent_head(parl_model *m, const parl_layer *layer, size_t h, double gamma) {
+  const parl_model_dims *d = &m->dims;
+  const size_t q = d->Rq ? layer->q_b.offset : layer->latents.offset;
+  const size_t width = d->Rq ? d->Rq : d->C;
+  scale_rows(m, q, h * d->D, d->Dn, width, sqrt(gamma));
+  scale_rows(m, q, h * d->D + d->Dn, d->Dr, width, gamma);
+  scale_rows(m, layer->kv_b.offset, h * (d->Dn + d->Dv), d->Dn, d->R, sqrt(gamma));
+}
+
+/* gammas [H]; the heads that share key head g. */
+static void clip_group(parl_model *m, const parl_layer *layer, size_t g, const double *gammas) {
+  const parl_model_dims *d = &m->dims;
+  const size_t heads = d->H / d->H_kv;
+  double strongest = 1.0;
+  for (size_t i = 0; i < heads; i++) strongest = fmin(strongest, gammas[g * heads + i]);
+  if (strongest >= 1.0) return;
+  scale_rows(m, layer->qkv.offset, d->q + g * d->D, d->D, d->C, sqrt(strongest));
+  for (size_t i = 0; i < heads; i++)
+    scale_rows(m, layer->qkv.offset, (g * heads + i) * d->D, d->D, d->C,
+               gammas[g * heads + i] / sqrt(strongest));
+}
+
+size_t parl_muon_clip_heads(parl_model *model, const float *max_scores, double tau) {
+  const parl_model_dims *d = &model->dims;
+  size_t n_clipped = 0;
+  for (size_t i = 0; i < d->L; i++, max_scores += d->H) {
+    double gammas[MAX_HEADS];
+    for (size_t h = 0; h < d->H; h++) {
+      const double score = (double)max_scores[h];
+      gammas[h] = score > tau && isfinite(score) ? tau / score : 1.0;
+      n_clipped += gammas[h] < 1.0;
+      if (d->is_mla && gammas[h] < 1.0) clip_latent_head(model, &model->layers[i], h, gammas[h]);
+    }
+    for (size_t g = 0; g < d->H_kv && !d->is_mla; g++)
+      clip_group(model, &model->layers[i], g, gammas);
+  }
+  return n_clipped;
+}

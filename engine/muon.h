@@ -1,0 +1,44 @@
+/* engine/muon.h - Muon's update of a matrix, and QK-Clip.
+ *
+ *   M = mu M + G;  U = orthogonalise(mu M + G);  W = (1 - lr decay) W - lr 0.2 sqrt(max(A,B)) U
+ * The published iteration runs in bf16, this one in f32.
+ * Thread rule: one thread per parl_muon. Reading order: parl_muon, update, clip_heads.
+ * Source: Jordan et al. 2024; Moonlight 2025, section 2.2; Kimi K2 2025, algorithm 1; k25 2.3. */
+#ifndef PARL_ENGINE_MUON_H
+#define PARL_ENGINE_MUON_H
+#include "core/arena.h"
+#include "engine/model.h"
+
+/* Scratch for the largest matrix of a model; lives in an arena. */
+typedef struct parl_muon {
+  float *x, *y;     /* [largest matrix] tall: rows >= columns */
+  float *direction; /* [largest matrix] as the parameters lie */
+  float *a, *b;     /* [largest square of a matrix' smaller side] */
+} parl_muon;
+
+typedef struct parl_muon_args {
+  size_t rows, columns;
+  float *params;      /* [rows,columns] */
+  const float *grads; /* [rows,columns] */
+  float *momentum;    /* [rows,columns] */
+  double grad_scale, lr, mu, weight_decay;
+} parl_muon_args;
+
+/* Whether a tensor is Muon's: a matrix inside a layer. Embedding, head, norms are AdamW's. */
+bool parl_muon_takes(const parl_model_tensor *tensor);
+/* Fails: ENOMEM. */
+parl_status parl_muon_init(parl_muon *muon, parl_arena *arena, const parl_model *model);
+/* Five Newton-Schulz steps X <- a X + (b XX^T + c (XX^T)^2) X from X = m / |m|, so that singular
+ * values come near 1. m [rows,columns] becomes u, in place; zero stays zero. */
+void parl_muon_orthogonalise(parl_muon *muon, const parl_backend *backend, size_t rows,
+                             size_t columns, float *m);
+/* One step of one matrix. */
+void parl_muon_update(parl_muon *muon, const parl_backend *backend, const parl_muon_args *args);
+/* Where a head's largest score in the last forward, max_scores [n_layers, n_heads], is above tau,
+ * scales its scores by gamma = tau / max_score: mla: sqrt(gamma) on q_nope and on k_nope, gamma on
+ * q_rope, the shared rope key stays; gqa: sqrt(gamma) on queries and keys, and where heads share a
+ * key, it takes the strongest clip and the queries make up for it. The caller refreshes the model.
+ * Returns the number of heads that were clipped. */
+size_t parl_muon_clip_heads(parl_model *model, const float *max_scores, double tau);
+
+#endif
