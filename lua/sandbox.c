@@ -25,7 +25,7 @@ static void *allocate(void *data, void *old, size_t old_bytes, size_t bytes) {
   parl_sandbox *s = data;
   if (old == NULL) old_bytes = 0; /* a type tag then */
   if (bytes == 0) {
-    free(old);
+    if (old != NULL) parl_pool_give(&s->pool, old, old_bytes);
     s->n_bytes -= old_bytes;
     return NULL;
   }
@@ -33,7 +33,7 @@ static void *allocate(void *data, void *old, size_t old_bytes, size_t bytes) {
     s->refused = true;
     return NULL;
   }
-  void *grown = realloc(old, bytes);
+  void *grown = parl_pool_resize(&s->pool, old, old_bytes, bytes);
   if (grown == NULL) {
     s->refused = true;
     return NULL;
@@ -234,6 +234,7 @@ void parl_sandbox_destroy(parl_sandbox *s) {
   if (s == NULL) return;
   parl_watchdog_deinit(&s->watchdog);
   if (s->L) lua_close(s->L);
+  parl_pool_deinit(&s->pool);
   parl_text_deinit(&s->output);
   free(s);
 }

@@ -1,6 +1,7 @@
 /* lua/sandbox_internal.h - what the files of the sandbox share. */
 #ifndef PARL_LUA_SANDBOX_INTERNAL_H
 #define PARL_LUA_SANDBOX_INTERNAL_H
+#include "lua/pool.h"
 #include "lua/sandbox.h"
 #include "lua/watchdog.h"
 
@@ -14,8 +15,9 @@ enum {
 struct parl_sandbox {
   lua_State *L;
   parl_sandbox_def def;
-  char script[256];          /* name of the text loaded last: memory errors have no line */
-  size_t n_bytes;            /* held now */
+  char script[256]; /* name of the text loaded last: memory errors have no line */
+  size_t n_bytes;   /* held now */
+  parl_pool pool;
   bool refused;              /* the allocator said no since the call began */
   int64_t instructions_left; /* of the present call */
   parl_watchdog watchdog;
