@@ -85,8 +85,8 @@ local function search(world, agent, row)
   if row > world.n then
     return {tok.word.miss}
   end
-  local found, tries = state.found[row] or 0, state.tries[row] or 0
-  if found == world.cells[row] then
+  local found, tries, n_cells = state.found[row] or 0, state.tries[row] or 0, world.cells[row]
+  if found == n_cells then
     return {tok.word.full}
   end
   local outcome = world.outcomes[world.first[world.base[row] + found + 1] + tries]
@@ -98,18 +98,22 @@ local function search(world, agent, row)
     return {tok.word.unsure, tok.value[-outcome]}
   end
   state.found[row], state.tries[row], state.rumour[row] = found + 1, 0, nil
-  if found + 1 == world.cells[row] then
-    return {tok.word.sure, tok.value[outcome], tok.word.full}
+  local word = tok.word
+  if found + 1 == n_cells then
+    return {word.sure, tok.value[outcome], word.full}
   end
-  return {tok.word.sure, tok.value[outcome]}
+  return {word.sure, tok.value[outcome]}
 end
 
 -- Rows that are not full, among those listed.
 local function open_rows(world, state, rows)
-  local open = {}
-  for _, row in ipairs(rows) do
-    if row <= world.n and not is_full(world, state, row) then
-      open[#open + 1] = row
+  local open, k = {}, 0
+  local n, cells, found = world.n, world.cells, state.found
+  for i = 1, #rows do
+    local row = rows[i]
+    if row <= n and (found[row] or 0) < cells[row] then
+      k = k + 1
+      open[k] = row
     end
   end
   return open
@@ -148,12 +152,16 @@ end
 local function deliver(world, main, sub)
   local mine, theirs = progress(main), progress(sub)
   local tokens = {}
+  local their_found, their_rumour = theirs.found, theirs.rumour
   for row = 1, world.n do
-    local found, new = mine.found[row] or 0, theirs.found[row] or 0
-    if new > found then
-      mine.found[row], mine.tries[row], mine.rumour[row] = new, 0, theirs.rumour[row]
-    elseif new == found and theirs.rumour[row] then
-      mine.rumour[row] = true
+    local new, rumour = their_found[row] or 0, their_rumour[row]
+    if new > 0 or rumour then
+      local found = mine.found[row] or 0
+      if new > found then
+        mine.found[row], mine.tries[row], mine.rumour[row] = new, 0, rumour
+      elseif new == found and rumour then
+        mine.rumour[row] = true
+      end
     end
   end
   for i, row in ipairs(open_rows(world, mine, theirs.task)) do
@@ -162,23 +170,36 @@ local function deliver(world, main, sub)
   return tokens
 end
 
+-- Open rows and how many of their cells are missing.
+local function summarize(world, main)
+  local state, tokens = progress(main), {}
+  for _, row in ipairs(rows_of(world, main)) do
+    tokens[#tokens + 1] = tok.row[row]
+    tokens[#tokens + 1] = tok.count[world.cells[row] - (state.found[row] or 0)]
+  end
+  return tokens
+end
+
 -- Item-F1: precision over filled cells (a rumour is filled, and wrong), recall over all cells.
 local function score(world, main)
   local state = progress(main)
   local confirmed, rumours, full, touched = 0, 0, 0, 0
-  for row = 1, world.n do
-    local found = state.found[row] or 0
-    confirmed = confirmed + found
-    rumours = rumours + (state.rumour[row] and 1 or 0)
-    full = full + (found == world.cells[row] and 1 or 0)
-    touched = touched + ((found > 0 or state.rumour[row]) and 1 or 0)
+  local n, n_cells, cells = world.n, world.n_cells, world.cells
+  local found, rumour = state.found, state.rumour
+  for row = 1, n do
+    local k, is_rumour = found[row] or 0, rumour[row]
+    if k > 0 or is_rumour then
+      confirmed, touched = confirmed + k, touched + 1
+      if is_rumour then rumours = rumours + 1 end
+      if k == cells[row] then full = full + 1 end
+    end
   end
   local filled = confirmed + rumours
-  return 2 * confirmed / (filled + world.n_cells), {
-    success = confirmed == world.n_cells and 1 or 0,
-    row_f1 = 2 * full / (touched + world.n),
+  return 2 * confirmed / (filled + n_cells), {
+    success = confirmed == n_cells and 1 or 0,
+    row_f1 = 2 * full / (touched + n),
     precision = filled > 0 and confirmed / filled or 0,
-    recall = confirmed / world.n_cells,
+    recall = confirmed / n_cells,
   }
 end
 
@@ -214,11 +235,19 @@ local function random_turn(world, agent, rows)
 end
 
 local function expert(world, agent, style)
-  local state, rows = progress(agent), rows_of(world, agent)
+  local state = progress(agent)
+  if not agent.main then
+    local task = state.task
+    for i = 1, #task do
+      if task[i] <= world.n and not is_full(world, state, task[i]) then
+        return {{"search", task[i]}}
+      end
+    end
+    return {{"finish"}}
+  end
+  local rows = rows_of(world, agent)
   if #rows == 0 then
     return {{"finish"}}
-  elseif not agent.main then
-    return {{"search", rows[1]}}
   elseif style == "random" then
     return random_turn(world, agent, rows)
   end
@@ -291,6 +320,7 @@ return parl.env {
   legal = legal,
   brief = brief,
   deliver = deliver,
+  summarize = summarize,
   score = score,
   optimum = optimum,
   expert = expert,
