@@ -121,6 +121,12 @@ local function deliver(world, main, sub)
   return {}
 end
 
+-- The link that comes next, if there is one.
+local function summarize(world, main)
+  local done = progress(main).done
+  return {done < world.n and tok.link[done + 1] or nil}
+end
+
 -- The share of the links that are followed.
 local function score(world, main)
   local done = progress(main).done
@@ -202,6 +208,7 @@ return parl.env {
   legal = legal,
   brief = brief,
   deliver = deliver,
+  summarize = summarize,
   score = score,
   optimum = optimum,
   expert = expert,

@@ -14,7 +14,8 @@
 -- counts the steps of reading alone in a context that would hold the document.
 --
 -- Styles: serial reads what its context holds and answers (truncation), read_all goes on.
--- An agent's own progress is in agent.state: read[page].
+-- An agent's own progress is in agent.state: read[page]. It is its notes, which no context policy
+-- touches: the scripts play from them, a model sees its context only.
 
 local parl <const> = parl
 local tok <const> = parl.tok
@@ -196,6 +197,18 @@ local function deliver(world, main, sub)
   return tokens
 end
 
+-- The same of the orchestrator itself.
+local function summarize(world, main)
+  local tokens = {}
+  for i, value in ipairs(known_facts(world, progress(main))) do
+    tokens[i] = tok.value[value]
+  end
+  for _, page in ipairs(pages_of(world, main)) do
+    tokens[#tokens + 1] = tok.page[page]
+  end
+  return tokens
+end
+
 local function score(world, main)
   local state = progress(main)
   return state.f1, {
@@ -325,6 +338,7 @@ return parl.env {
   legal = legal,
   brief = brief,
   deliver = deliver,
+  summarize = summarize,
   score = score,
   optimum = optimum,
   expert = expert,

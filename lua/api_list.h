@@ -131,6 +131,8 @@
   X(bound, "boolean?", "True if `critical` is a lower bound, perhaps not reachable.")
 
 /* What of Lua's own library a script finds, by place. X(name) */
+/* The formatter wraps these lists one way and then the other. */
+/* clang-format off */
 #define PARL_BASE_LIST(X) \
   X(assert) X(error) X(ipairs) X(pairs) X(pcall) X(print) X(select) X(tonumber) X(tostring) X(type)
 #define PARL_MATH_LIST(X)                                                                        \
@@ -144,5 +146,6 @@
       X(upper)
 #define PARL_TABLE_LIST(X) X(concat) X(insert) X(move) X(pack) X(remove) X(sort) X(unpack)
 #define PARL_UTF8_LIST(X) X(char) X(charpattern) X(codepoint) X(codes) X(len) X(offset)
+/* clang-format on */
 
 #endif

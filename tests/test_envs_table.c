@@ -1,10 +1,12 @@
 /* tests/test_envs_table.c - what docs/environments.md says in tables is what is played.
  *
- * The page has places `<!-- begin X -->` ... `<!-- end X -->`: `results`, and `params NAME` of each
- * environment. Run with --write, the program fills them; without, it compares. */
+ * The page has places `<!-- begin X -->` ... `<!-- end X -->`: `results`, `policies`, and
+ * `params NAME` of each environment. Run with --write, the program fills them; without, it compares. */
 #include "core/file.h"
 #include "core/json.h"
 #include "core/text.h"
+#include "parl/context_policy.h"
+#include "tests/rollout_support.h"
 #include "tests/test_envs_support.h"
 
 enum { N_TASKS = 100, MAX_PAGE = 1 << 20 };
@@ -50,6 +52,101 @@ static void append_results(parl_text *out) {
                    "| environment | preset | optimum | alone | oracle | greedy_wide | serial | "
                    "random |\n|---|---|---|---|---|---|---|---|\n");
   for (int i = 0; i < N_ENV_CASES; i++) append_row(&env_cases[i], out);
+}
+
+/* --- context policies: here the program's own rollout plays --- */
+
+static bool is_of(const parl_env_spec *spec, const char *family, int32_t token) {
+  for (int i = 0; i < spec->n_families; i++) {
+    const parl_family *f = &spec->families[i];
+    if (strcmp(f->name, family) == 0)
+      return token >= f->first_token && token < f->first_token + f->n;
+  }
+  return false;
+}
+
+/* Place after the token `answer` of a context, 0 if it has none. */
+static int find_answer(const parl_env_spec *spec, const parl_sequence *s) {
+  int at = s->n_tokens; /* tools are sorted: tools[0] is `answer` */
+  while (at > 0 && s->tokens[at - 1] != spec->tools[0].token) at--;
+  return at;
+}
+
+/* F1 of the answered values that the context shows before the answer; a value behind another topic
+ * than the question's is not one of them. 0 if there is no answer. */
+static double get_f1_in_view(const parl_env_spec *spec, const parl_trajectory *t) {
+  size_t m = 0;
+  while (m + 1 < t->n_mains && find_answer(spec, &t->mains[m]) == 0) m++;
+  const parl_sequence *s = &t->mains[m];
+  const int answer = find_answer(spec, s);
+  int n = 0, n_seen = 0;
+  for (int i = answer; answer > 0 && i < s->n_tokens; i++) {
+    if (!is_of(spec, "value", s->tokens[i])) break;
+    bool is_seen = false;
+    for (int k = 2; k < answer && !is_seen; k++)
+      is_seen = s->tokens[k] == s->tokens[i] &&
+                (s->tokens[k - 1] == s->tokens[1] || !is_of(spec, "topic", s->tokens[k - 1]));
+    n++;
+    n_seen += is_seen;
+  }
+  return n > 0 ? 2.0 * n_seen / (n_seen + n) : 0;
+}
+
+static void append_policy(const char *preset, const char *style, int policy, parl_text *out) {
+  static const char *const names[] = {"none", "hide_tool_result", "summary", "discard_all"};
+  parl_run_config config = count_config();
+  parl_workers *workers = NULL;
+  parl_rollout *rollout = NULL;
+  parl_trajectories *set = NULL;
+  parl_json *params = count_params(preset);
+  config.episode.context_policy = policy;
+  assert_ok(parl_workers_create(1, &workers));
+  assert_ok(parl_rollout_create(&(parl_rollout_def){.env_path = "envs/long_read.lua",
+                                                    .env_params = params,
+                                                    .config = &config,
+                                                    .reliability = 1,
+                                                    .n_slots = 1,
+                                                    .workers = workers},
+                                &rollout));
+  const parl_env_spec *spec = parl_env_get_spec(parl_rollout_get_env(rollout));
+  assert_ok(
+      parl_trajectories_create(&(parl_trajectories_def){.n = 1,
+                                                        .max_mains = 16,
+                                                        .context = spec->limits.context,
+                                                        .n_words = (spec->n_tokens + 63) / 64},
+                               &set));
+  double r_perf = 0, critical = 0, total = 0, rewrites = 0, in_view = 0;
+  for (uint64_t task = 1; task <= N_TASKS; task++) {
+    const parl_job job = {task, task, style, 0, parl_trajectories_get(set, 0)};
+    assert_ok(parl_rollout_run(rollout, &job, 1, NULL));
+    const parl_facts *f = &job.out->facts;
+    r_perf += f->r_perf / N_TASKS;
+    critical += (double)f->critical_steps / N_TASKS;
+    total += (double)f->total_steps / N_TASKS;
+    rewrites += (double)f->rewrites / N_TASKS;
+    in_view += get_f1_in_view(spec, job.out) / N_TASKS;
+  }
+  parl_text_appendf(out, "| %s | `%s` | %.2f | %.1f | %.1f | %.1f | %.2f |\n", style, names[policy],
+                    r_perf, critical, total, rewrites, in_view);
+  parl_rollout_destroy(rollout);
+  parl_trajectories_destroy(set);
+  parl_workers_destroy(workers);
+  parl_json_destroy(params);
+}
+
+static void append_policies(parl_text *out) {
+  static const char *const presets[] = {"default", "hard"};
+  for (int i = 0; i < 2; i++) {
+    char params[32];
+    snprintf(params, sizeof params, "{\"preset\":\"%s\"}", presets[i]);
+    parl_text_appendf(out,
+                      "%s| %s: style | context_policy | r_perf | critical | total | rewrites | in "
+                      "view |\n|---|---|---|---|---|---|---|\n",
+                      i ? "\n" : "", presets[i]);
+    append_policy(params, "greedy_wide", PARL_CONTEXT_POLICY_NONE, out);
+    for (int p = PARL_CONTEXT_POLICY_NONE; p <= PARL_CONTEXT_POLICY_DISCARD_ALL; p++)
+      append_policy(params, "read_all", p, out);
+  }
 }
 
 /* `name = value` of every parameter that a preset changes. */
@@ -106,6 +203,8 @@ static void fill(const char *page, parl_text *out) {
     parl_text_append_bytes(out, page, (size_t)(line_end + 1 - page));
     if (strcmp(name, "results") == 0)
       append_results(out);
+    else if (strcmp(name, "policies") == 0)
+      append_policies(out);
     else if (strncmp(name, "params ", 7) == 0)
       append_params(name + 7, out);
     else
