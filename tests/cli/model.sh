@@ -1,0 +1,44 @@
+#!/bin/sh
+# parl model as a user meets it: counts, logits of a published folder, refusals.
+set -u
+dir=$SCRATCH/model
+mkdir -p "$dir"
+
+has() { # NAME PART TEXT
+  case "$3" in *"$2"*) echo "ok $1" ;; *) echo "not ok $1: no '$2' in '$3'" ;; esac
+}
+code() { # NAME WANTED COMMAND...
+  name=$1 wanted=$2
+  shift 2
+  "$@" >"$dir/out" 2>"$dir/err"
+  got=$?
+  if [ "$got" = "$wanted" ]; then echo "ok $name"; else echo "not ok $name: exit code $got, not $wanted"; fi
+}
+
+has "k25 is counted" '"parameters":1026408209408,"active_parameters":32861477888' \
+  "$("$PARL" model describe k25 --json)"
+has "a folder is counted" '23.82 k' "$("$PARL" model describe tests/golden/moe)"
+has "a recipe is counted" 'parameters' "$("$PARL" model describe experiments/recipes/quickstart.lua)"
+
+folder=tests/golden/moe
+for backend in ref cpu; do
+  code "logits on $backend" 0 "$PARL" model logits $folder --tokens $folder/tokens.json \
+    -o "$dir/$backend.safetensors" --grads --backend $backend
+  has "names on $backend" '"grad.model.layers.1.mlp.experts.5.down_proj.weight"' \
+    "$(head -c 20000 "$dir/$backend.safetensors" | tr -d '\0')"
+done
+
+code "no tokens" 2 "$PARL" model logits $folder -o "$dir/x"
+code "no such folder" 1 "$PARL" model logits "$dir" --tokens $folder/tokens.json -o "$dir/x"
+has "the file is named" config.json "$(cat "$dir/err")"
+echo '{"tokens": [[1, 2], [3]]}' >"$dir/ragged.json"
+code "lists of unequal length" 1 "$PARL" model logits $folder --tokens "$dir/ragged.json" -o "$dir/x"
+has "the row is named" 'row 1' "$(cat "$dir/err")"
+echo '{"tokens": [[1, 53]]}' >"$dir/beyond.json"
+code "a token beyond the vocabulary" 2 "$PARL" model logits $folder --tokens "$dir/beyond.json" -o "$dir/x"
+echo '{"tokens": [[1]]}' >"$dir/one.json"
+code "one token has logits" 0 "$PARL" model logits $folder --tokens "$dir/one.json" -o "$dir/x"
+code "but no gradient" 2 "$PARL" model logits $folder --tokens "$dir/one.json" -o "$dir/y" --grads
+code "an unknown action" 2 "$PARL" model fly $folder
+code "bf16 is not there yet" 2 "$PARL" model logits $folder --tokens $folder/tokens.json -o "$dir/x" --dtype bf16
+if [ -e "$dir/y" ]; then echo "not ok a failure leaves no file"; else echo "ok a failure leaves no file"; fi
