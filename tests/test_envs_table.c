@@ -1,7 +1,8 @@
 /* tests/test_envs_table.c - what docs/environments.md says in tables is what is played.
  *
  * The page has places `<!-- begin X -->` ... `<!-- end X -->`: `results`, `policies`, and
- * `params NAME` of each environment. Run with --write, the program fills them; without, it compares. */
+ * `params NAME` of each environment. Run with --write, the program fills them; without, it
+ * compares. */
 #include "core/file.h"
 #include "core/json.h"
 #include "core/text.h"
