@@ -46,11 +46,13 @@ same ".luarc.json is JSON" "Lua 5.4" "$(field "$(cat sub/.luarc.json)" "x['runti
 json=$("$PARL" env check sub/toy.lua --json --tasks 6 --episodes 100)
 same "check: exit code" 0 $?
 same "check --json" "True []" "$(field "$json" "x['passed'], x['findings']" | tr -d '(),' | sed 's/ *\[/ [/')"
-same "check --hash is the hash of check" "$(field "$json" "x['hash']")" "$("$PARL" env check sub/toy.lua --hash --tasks 6)"
-same "styles of check" "serial greedy_wide oracle random play" "$(field "$json" "' '.join(s['style'] for s in x['styles'])")"
+hash=$(field "$json" "x['hash']")
+same "check --hash is the hash of check" "$hash" "$("$PARL" env check sub/toy.lua --hash --tasks 6)"
+same "styles of check" "serial greedy_wide oracle random play" \
+  "$(field "$json" "' '.join(s['style'] for s in x['styles'])")"
 other=$("$PARL" env check sub/toy.lua --hash --tasks 6 --seed 2)
-[ "$other" != "$(field "$json" "x['hash']")" ] && echo "ok another seed, another hash" || echo "not ok another seed, another hash: same"
-same "check --strict, the same hash" "$(field "$json" "x['hash']")" "$("$PARL" env check sub/toy.lua --hash --tasks 6 --strict)"
+[ "$other" != "$hash" ] && echo "ok another seed, another hash" || echo "not ok another seed, another hash: same"
+same "check --strict, the same hash" "$hash" "$("$PARL" env check sub/toy.lua --hash --tasks 6 --strict)"
 for env in "$ROOT"/envs/*.lua; do
   "$PARL" env check "$env" --tasks 4 --episodes 50 >log.txt 2>&1 && echo "ok check ${env##*/}" ||
     echo "not ok check ${env##*/}: $(grep -A 2 FAULT log.txt | tr '\n' ' ')"
@@ -64,7 +66,8 @@ for style in serial greedy_wide oracle random; do
   has "play --as $style" "played by $style" "$("$PARL" env play sub/toy.lua --as $style)"
 done
 json=$("$PARL" env play sub/toy.lua --as greedy_wide --json --seed 3)
-same "play --json: events" "start end" "$(field "$json" "x['events'][0]['event'], x['events'][-1]['event']" | tr -d "(),'")"
+same "play --json: events" "start end" \
+  "$(field "$json" "x['events'][0]['event'], x['events'][-1]['event']" | tr -d "(),'")"
 same "play --json: facts" "1" "$(field "$json" "int(x['facts']['r_perf'])")"
 same "play again, the same" "$json" "$("$PARL" env play sub/toy.lua --as greedy_wide --json --seed 3)"
 text=$("$PARL" env play sub/toy.lua --as oracel 2>&1)
@@ -77,7 +80,8 @@ has "interactive lists" "allowed: finish create_subagent pick" "$text"
 text=$(printf 'create_subagent agent_1 picker\nassign_task agent_1 tree:1 <go>\nfinish\n' |
   "$PARL" env play sub/toy.lua --interactive)
 has "interactive plays" "1 sub-agents in 1 launches" "$text"
-has "interactive ends with its input" "ended by finish after 1 turns" "$("$PARL" env play sub/toy.lua --interactive </dev/null)"
+has "interactive ends with its input" "ended by finish after 1 turns" \
+  "$("$PARL" env play sub/toy.lua --interactive </dev/null)"
 (cd sub && "$PARL" train toy_recipe.lua --quiet --set warm.steps=3 --set warm.probe=8 --set train.updates=1 \
   --set eval.tasks=4 >/dev/null)
 text=$("$PARL" env play sub/toy.lua --as sub/runs/toy/checkpoints/annealed-s1.safetensors)
@@ -95,7 +99,8 @@ has "bench" "agent steps/s" "$("$PARL" env bench sub/toy.lua --seconds 0.05 --as
 
 # Options are checked.
 for wrong in "env chek sub/toy.lua" "env check" "env check sub/toy.lua --as serial" "env play sub/toy.lua --hash" \
-  "env bench sub/toy.lua --episodes 3" "env check sub/toy.lua --tasks many" "env play sub/toy.lua --set env.params.tree=1" \
+  "env bench sub/toy.lua --episodes 3" "env check sub/toy.lua --tasks many" \
+  "env play sub/toy.lua --set env.params.tree=1" \
   "env new a b" "env check sub/toy.lua --set env.nonsense=1"; do
   # shellcheck disable=SC2086
   "$PARL" $wrong >log.txt 2>&1
@@ -105,8 +110,10 @@ done
 # A script that loops for a minute ends by Ctrl-C at once.
 sed 's/^local function pick(.*/&\n  while agent do end/' sub/toy.lua >loop.lua
 cat >loop_recipe.lua <<X2
-return { name = "loop", env = { file = "loop.lua", callback_s = 60 }, warm = { steps = 3, mix = "serial=1" }, train = { updates = 2 },
-  model = { n_layers = 1, d_model = 16, n_heads = 2, n_kv_heads = 2, head_dim = 8, d_ff = 32 } , eval = { baselines = "serial" } }
+return { name = "loop", env = { file = "loop.lua", callback_s = 60 }, train = { updates = 2 },
+  warm = { steps = 3, mix = "serial=1" },
+  model = { n_layers = 1, d_model = 16, n_heads = 2, n_kv_heads = 2, head_dim = 8, d_ff = 32 },
+  eval = { baselines = "serial" } }
 X2
 interrupt() { # NAME SIGNAL CODE ARGS...
   name=$1 signal=$2 wanted=$3

@@ -1,5 +1,5 @@
 -- luacheck: ignore
--- expect: OK 
+-- expect: OK
 local t = {}
 for i = 1, 2000 do t[i] = i end
 table.sort(t, function() return true end)

@@ -1,3 +1,3 @@
 -- luacheck: ignore
--- expect: ESCRIPT 
+-- expect: ESCRIPT
 return ("("):rep(200000):find(("("):rep(300000))

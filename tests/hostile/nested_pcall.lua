@@ -1,4 +1,4 @@
 -- luacheck: ignore
--- expect: ELIMIT 
+-- expect: ELIMIT
 local function f() return pcall(pcall, f) end
 while true do f() end

@@ -1,4 +1,4 @@
 -- luacheck: ignore
--- expect: ELIMIT 
+-- expect: ELIMIT
 local function f(...) return 1 + f(1, ...) end
 f()
