@@ -197,6 +197,7 @@ void parl_text_append_html(parl_text *out, const char *s);
 /* Which tables there are. */
 typedef enum parl_table_kind {
   PARL_TABLE_OUTCOME,
+  PARL_TABLE_COST,
   PARL_TABLE_LAUNCHING,
   PARL_TABLE_STEPS,
   PARL_TABLE_ENDINGS,

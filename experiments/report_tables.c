@@ -61,6 +61,30 @@ static void make_outcome(const parl_report *r, parl_table *t) {
   }
 }
 
+/* What the outcome took, without intervals: the other tables have them. */
+static void make_cost(const parl_report *r, parl_table *t) {
+  static const parl_score scores[] = {
+      PARL_SCORE_item_f1,         PARL_SCORE_optimum_steps, PARL_SCORE_critical_steps,
+      PARL_SCORE_last_gain_steps, PARL_SCORE_total_steps,   PARL_SCORE_speed_up,
+      PARL_SCORE_launches,        PARL_SCORE_assigned,      PARL_SCORE_finish_rate};
+  const size_t n = sizeof scores / sizeof scores[0];
+  parl_table_init(t, r->arena, "What it took (sampled)", n + 1, 1);
+  t->note = "Interquartile means over seeds; speed-up: total / critical steps.";
+  parl_table_add(t, "policy");
+  add_heads(t, scores, n);
+  for (size_t a = 0; a < r->n_arms; a++) {
+    const parl_report_arm *arm = &r->arms[a];
+    parl_table_add(t, "%s", arm->name);
+    for (size_t i = 0; i < n; i++) {
+      const parl_summary *x = parl_arm_score(r, arm, PARL_DECODING_MAIN, 0, scores[i]);
+      if (x->n > 0)
+        parl_table_add(t, "%.*f", parl_score_infos[scores[i]].digits, x->iqm);
+      else
+        parl_table_add(t, "-");
+    }
+  }
+}
+
 static void make_endings(const parl_report *r, parl_table *t) {
   parl_table_init(t, r->arena, "What ended episodes (sampled), and tokens", 7, 1);
   t->note = "Shares of episodes; tokens that the orchestrator chose, per episode.";
@@ -257,6 +281,9 @@ parl_status parl_report_make_table(const parl_report *r, parl_table_kind kind, p
   switch (kind) {
     case PARL_TABLE_OUTCOME:
       make_outcome(r, t);
+      break;
+    case PARL_TABLE_COST:
+      make_cost(r, t);
       break;
     case PARL_TABLE_LAUNCHING:
       MAKE_SCORES("Launching (sampled)", PARL_DECODING_MAIN, PARL_SCORE_launch_rate,
