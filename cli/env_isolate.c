@@ -1,7 +1,7 @@
 /* cli/env_isolate.c - --isolate: a script's verb in a child process that the system itself bounds.
  *
- * The sandbox stops mistakes; this stops what would get past it. The child may be killed for it, the
- * parent is not. */
+ * The sandbox stops mistakes; this stops what would get past it. The child may be killed for it,
+ * the parent is not. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* cli/env_new.c - parl env new NAME: an environment to start from, its recipe, test, editor files. */
+/* cli/env_new.c - parl env new NAME: an environment to start from, its recipe and editor files. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -1,4 +1,5 @@
-/* lua/pool.h - memory for one Lua state: small blocks from lists of free ones, large ones from malloc.
+/* lua/pool.h - memory for one Lua state: small blocks from lists of free ones, large ones from
+ * malloc.
  *
  * Scripts make and drop small tables all the time; a block of up to 512 bytes costs a few
  * instructions here. Blocks go back to their list, and to the system only with the pool.

@@ -88,7 +88,8 @@ for function in reset prompt pick legal brief deliver score optimum expert; do
     "/^local function $function(/s/\$/ local hoard = {} while true do hoard[#hoard + 1] = {{}} end/" \
     --set env.callback_s=20 --set env.memory_mib=8
   fault "instructions of $function" limits "instructions" \
-    "/^local function $function(/s/\$/ while true do end/" --strict --set env.callback_s=60 --set env.instructions=100000
+    "/^local function $function(/s/\$/ while true do end/" --strict \
+    --set env.callback_s=60 --set env.instructions=100000
 done
 
 # State that survives, order, chance.
