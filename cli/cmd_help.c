@@ -77,7 +77,8 @@ int cmd_completion(const cli_args *args) {
   for (size_t i = 0; i < n; i++) {
     size_t n_options;
     const cli_option *o = cli_get_options(names[i], &n_options);
-    printf("    %s) options='--help", names[i]);
+    printf("    %s) options='%s--help", names[i],
+           strcmp(names[i], "env") == 0 ? "new check play bench " : "");
     for (size_t k = 0; k < n_options; k++) printf(" %s", o[k].name);
     printf("' ;;\n");
   }

@@ -14,6 +14,18 @@ typedef struct group {
   int first_agent, last_agent;
 } group;
 
+/* "miss" for word:miss: a family of words speaks for itself. */
+static const char *get_name(const parl_env *env, int token) {
+  const parl_env_spec *spec = parl_env_get_spec(env);
+  const char *name = parl_env_token_name(env, token);
+  for (int i = 0; i < spec->n_families; i++) {
+    const parl_family *f = &spec->families[i];
+    if (f->words != NULL && token >= f->first_token && token < f->first_token + f->n)
+      return f->words[token - f->first_token];
+  }
+  return name;
+}
+
 /* Bytes that count as one column each: names are ASCII. */
 static void pad(parl_text *out, size_t used, size_t width) {
   for (; used < width; used++) parl_text_append(out, " ");
@@ -30,7 +42,8 @@ static void append_tokens(const parl_trace *t, const parl_trace_row *row, const 
                           const char *arrow, parl_text *out) {
   if (row->n_tokens == 0) return;
   parl_text_append(out, arrow);
-  parl_trace_append_tokens(env, t->tokens + row->first_token, row->n_tokens, out);
+  for (size_t i = 0; i < row->n_tokens; i++)
+    parl_text_appendf(out, "%s%s", i ? " " : "", get_name(env, t->tokens[row->first_token + i]));
 }
 
 /* "search row:2 > sure value:3" of the k-th call of an agent; "" behind its last. */

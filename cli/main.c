@@ -109,6 +109,16 @@ void cli_print_help(const char *verb) {
     snprintf(left, sizeof left, "%s %s", o[i].name, o[i].value ? o[i].value : "");
     printf("  %-22s %s\n", left, o[i].doc);
   }
+  if (strcmp(verb, "env") == 0)
+    printf(
+        "\nactions:\n"
+        "  new NAME    write NAME.lua, a recipe and a test for it, and settings for the editor\n"
+        "  check FILE  is it sound? calls everything, plays it again and again; exit code 1 if "
+        "not\n"
+        "  play FILE   show an episode, sub-agents side by side\n"
+        "  bench FILE  episodes and agent steps per second on one core\n"
+        "\nexample: parl env new orchard && parl env check orchard.lua\n"
+        "The tutorial is docs/writing-environments.md.\n");
   if (strcmp(verb, "train") == 0)
     printf("\nexample: parl train experiments/recipes/quickstart.lua --set train.updates=50\n");
 }
