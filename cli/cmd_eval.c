@@ -46,8 +46,7 @@ static parl_status open_eval(const cli_args *args, eval_state *e) {
   const int64_t asked = e->config.run.threads;
   PARL_TRY(parl_workers_create(asked > 0 ? (size_t)asked : parl_workers_count_processors(),
                                &e->workers));
-  PARL_TRY(parl_env_create(parl_recipe_get_env_path(e->recipe),
-                           parl_recipe_get_env_params(e->recipe), &(parl_env_options){0}, &e->env));
+  PARL_TRY(parl_recipe_open_env(e->recipe, &e->config.env, e->host.stop, &e->env));
   PARL_TRY(parl_recipe_check_env(&e->config, parl_env_get_spec(e->env)));
   return load_policy(args, e);
 }

@@ -176,12 +176,7 @@ static parl_status run(bench *b, parl_env **env) {
   b->config.env.on_error = PARL_ON_ERROR_STOP;
   PARL_TRY(parl_workers_create(1, &b->workers));
   PARL_TRY(parl_trajectories_create(&(parl_trajectories_def){.n = N_JOBS, .n_words = 1}, &b->set));
-  const parl_env_options options = {.memory_bytes = (size_t)(b->config.env.memory_mib * 1048576.0),
-                                    .callback_s = b->config.env.callback_s,
-                                    .instructions = b->config.env.instructions,
-                                    .stop = cli_catch_signals()};
-  PARL_TRY(parl_env_create(parl_recipe_get_env_path(b->recipe),
-                           parl_recipe_get_env_params(b->recipe), &options, env));
+  PARL_TRY(parl_recipe_open_env(b->recipe, &b->config.env, cli_catch_signals(), env));
   PARL_TRY(weigh(b, *env));
   const char *styles[PARL_ENV_MAX_STYLES + 1];
   result results[PARL_ENV_MAX_STYLES + 1];

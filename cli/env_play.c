@@ -302,12 +302,7 @@ static parl_status run(player *p, int64_t seed) {
   p->config = *parl_recipe_get_arm(p->recipe, 0);
   p->config.env.on_error = PARL_ON_ERROR_STOP;
   PARL_TRY(parl_workers_create(1, &p->workers));
-  const parl_env_options options = {.memory_bytes = (size_t)(p->config.env.memory_mib * 1048576.0),
-                                    .callback_s = p->config.env.callback_s,
-                                    .instructions = p->config.env.instructions,
-                                    .stop = cli_catch_signals()};
-  PARL_TRY(parl_env_create(parl_recipe_get_env_path(p->recipe),
-                           parl_recipe_get_env_params(p->recipe), &options, &p->env));
+  PARL_TRY(parl_recipe_open_env(p->recipe, &p->config.env, cli_catch_signals(), &p->env));
   PARL_TRY(choose_player(p));
   return play(p, (uint64_t)seed);
 }

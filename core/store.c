@@ -310,6 +310,12 @@ void parl_store_rollback(parl_store *store) {
   (void)sqlite3_reset(store->kept[PARL_STORE_ROLLBACK]);
 }
 
+parl_status parl_store_end(parl_store *store, parl_status s) {
+  if (s == PARL_STATUS_OK) s = parl_store_commit(store);
+  if (s != PARL_STATUS_OK) parl_store_rollback(store);
+  return s;
+}
+
 const char *parl_store_sqlite_version(void) {
   return sqlite3_libversion();
 }

@@ -66,6 +66,8 @@ parl_status parl_store_begin(parl_store *store);
 parl_status parl_store_commit(parl_store *store);
 
 /* Undoes the transaction; a no-op outside one. Keeps the thread's error text. */
+/* Ends a transaction: commits if s is OK, else rolls back; returns s or the commit's failure. */
+parl_status parl_store_end(parl_store *store, parl_status s);
 void parl_store_rollback(parl_store *store);
 
 /* Inserts the run, or updates status, host, revision and hash of the one with this uid.

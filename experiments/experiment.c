@@ -40,13 +40,9 @@ static double now_s(void) {
 
 static parl_status name_cell(const experiment *x, cell *c) {
   const parl_recipe *recipe = x->host->recipe;
-  const parl_env_options options = {.memory_bytes = (size_t)(c->config.env.memory_mib * 1048576.0),
-                                    .callback_s = c->config.env.callback_s,
-                                    .instructions = c->config.env.instructions};
   parl_env *env = NULL;
   parl_text canonical = {0};
-  PARL_TRY(parl_env_create(parl_recipe_get_env_path(recipe), parl_recipe_get_env_params(recipe),
-                           &options, &env));
+  PARL_TRY(parl_recipe_open_env(recipe, &c->config.env, x->host->stop, &env));
   parl_status s = parl_recipe_check_env(&c->config, parl_env_get_spec(env));
   if (s == PARL_STATUS_OK)
     s = parl_warm_start_path(x->host, &c->config, env, c->warm_path, sizeof c->warm_path);

@@ -82,12 +82,7 @@ parl_status parl_suite_go_on(const parl_suite *s) {
 }
 
 parl_status parl_suite_open_env(const parl_suite *s, parl_env **out) {
-  const parl_env_options options = {.memory_bytes = (size_t)(s->config.env.memory_mib * 1048576.0),
-                                    .callback_s = s->config.env.callback_s,
-                                    .instructions = s->config.env.instructions,
-                                    .stop = s->def->stop};
-  return parl_env_create(parl_recipe_get_env_path(s->def->recipe),
-                         parl_recipe_get_env_params(s->def->recipe), &options, out);
+  return parl_recipe_open_env(s->def->recipe, &s->config.env, s->def->stop, out);
 }
 
 uint64_t parl_suite_task_seed(const parl_suite *s, size_t i) {

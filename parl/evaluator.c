@@ -57,9 +57,7 @@ static parl_status play(const parl_evaluation_def *def, evaluation *e, const cha
     const parl_store_episode row = to_row(def, decoding, e->jobs[i].out);
     s = parl_store_put_episode(store, run_id, &row);
   }
-  if (s == PARL_STATUS_OK) s = parl_store_commit(store);
-  if (s != PARL_STATUS_OK) parl_store_rollback(store);
-  return s;
+  return parl_store_end(store, s);
 }
 
 static parl_evaluation_means summarize(const evaluation *e) {

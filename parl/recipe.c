@@ -353,6 +353,20 @@ const char *parl_recipe_get_folder(const parl_recipe *recipe) {
   return recipe->folder;
 }
 
+parl_env_options parl_recipe_get_env_options(const parl_env_config *config,
+                                             const atomic_int *stop) {
+  return (parl_env_options){.memory_bytes = (size_t)(config->memory_mib * 1048576.0),
+                            .callback_s = config->callback_s,
+                            .instructions = config->instructions,
+                            .stop = stop};
+}
+
+parl_status parl_recipe_open_env(const parl_recipe *recipe, const parl_env_config *config,
+                                 const atomic_int *stop, parl_env **out) {
+  const parl_env_options options = parl_recipe_get_env_options(config, stop);
+  return parl_env_create(recipe->env_path, recipe->env_params, &options, out);
+}
+
 static parl_status check_style(const parl_env_spec *spec, const char *field, const char *style) {
   for (int i = 0; i < spec->n_styles; i++)
     if (strcmp(spec->styles[i], style) == 0) return PARL_STATUS_OK;

@@ -95,8 +95,7 @@ static parl_status put_run(parl_trainer *t, const char *canonical, const char *s
   snprintf(run.hash, sizeof run.hash, "%s", hash);
   parl_status s = parl_store_begin(t->store);
   if (s == PARL_STATUS_OK) s = parl_store_put_run(t->store, &run, &t->run_id);
-  if (s == PARL_STATUS_OK) s = parl_store_commit(t->store);
-  if (s != PARL_STATUS_OK) parl_store_rollback(t->store);
+  s = parl_store_end(t->store, s);
   parl_text_deinit(&host);
   return s;
 }
@@ -137,9 +136,7 @@ static parl_status save(parl_trainer *t) {
   PARL_TRY(s);
   PARL_TRY(parl_store_begin(t->store));
   s = parl_store_put_checkpoint(t->store, t->run_id, t->update, t->checkpoint_path, sha);
-  if (s == PARL_STATUS_OK) s = parl_store_commit(t->store);
-  if (s != PARL_STATUS_OK) parl_store_rollback(t->store);
-  return s;
+  return parl_store_end(t->store, s);
 }
 
 static parl_status read_progress(parl_trainer *t, const parl_json *root) {
@@ -178,9 +175,7 @@ static parl_status resume(parl_trainer *t) {
   }
   PARL_TRY(parl_store_begin(t->store));
   parl_status s = parl_store_delete_after(t->store, t->run_id, t->update - 1);
-  if (s == PARL_STATUS_OK) s = parl_store_commit(t->store);
-  if (s != PARL_STATUS_OK) parl_store_rollback(t->store);
-  return s;
+  return parl_store_end(t->store, s);
 }
 
 /* --- the forecast --- */
@@ -215,8 +210,7 @@ static parl_status make_forecast(parl_trainer *t) {
       parl_forecast_make(t->host, t->config, t->warm, t->sub_policy, t->workers, &t->forecast));
   PARL_TRY(parl_store_begin(t->store));
   parl_status s = put_forecast(t);
-  if (s == PARL_STATUS_OK) s = parl_store_commit(t->store);
-  if (s != PARL_STATUS_OK) parl_store_rollback(t->store);
+  s = parl_store_end(t->store, s);
   const parl_forecast *f = &t->forecast;
   parl_log_write(
       t->host->log, PARL_LOG_INFO,
@@ -232,9 +226,7 @@ static parl_status make_forecast(parl_trainer *t) {
 static parl_status store_update(parl_trainer *t) {
   PARL_TRY(parl_store_begin(t->store));
   parl_status s = parl_metrics_put(t->store, t->run_id, t->update - 1, &t->metrics);
-  if (s == PARL_STATUS_OK) s = parl_store_commit(t->store);
-  if (s != PARL_STATUS_OK) parl_store_rollback(t->store);
-  return s;
+  return parl_store_end(t->store, s);
 }
 
 static void report_progress(const parl_trainer *t, const char *phase) {
@@ -319,9 +311,7 @@ static parl_status evaluate_final(parl_trainer *t) {
                               e.sampled.launch_rate);
   if (s == PARL_STATUS_OK)
     s = parl_store_put_metric(t->store, t->run_id, t->update, "final/r_perf", e.sampled.r_perf);
-  if (s == PARL_STATUS_OK) s = parl_store_commit(t->store);
-  if (s != PARL_STATUS_OK) parl_store_rollback(t->store);
-  return s;
+  return parl_store_end(t->store, s);
 }
 
 static parl_status hash_run(parl_trainer *t, char out[PARL_HASH_HEX_BYTES]) {
@@ -360,11 +350,7 @@ static parl_status run(parl_trainer *t, const char *canonical) {
 static parl_status open_run(parl_trainer *t, parl_text *canonical, parl_scope scope) {
   const parl_run_config *c = t->config;
   const char *folder = parl_recipe_get_folder(t->host->recipe);
-  const parl_env_options options = {.memory_bytes = (size_t)(c->env.memory_mib * 1048576.0),
-                                    .callback_s = c->env.callback_s,
-                                    .instructions = c->env.instructions};
-  PARL_TRY(parl_env_create(parl_recipe_get_env_path(t->host->recipe),
-                           parl_recipe_get_env_params(t->host->recipe), &options, &t->env));
+  PARL_TRY(parl_recipe_open_env(t->host->recipe, &c->env, t->host->stop, &t->env));
   PARL_TRY(get_uid(t->host, c, t->env, t->arm, scope, canonical, t->uid));
   char path[1024];
   PARL_TRY(parl_file_join(path, sizeof path, folder, "checkpoints"));

@@ -210,14 +210,6 @@ parl_status parl_warm_start_path(const parl_host *host, const parl_run_config *c
   return PARL_STATUS_OK;
 }
 
-static parl_status open_env(const parl_host *host, const parl_run_config *config, parl_env **out) {
-  const parl_env_options options = {.memory_bytes = (size_t)(config->env.memory_mib * 1048576.0),
-                                    .callback_s = config->env.callback_s,
-                                    .instructions = config->env.instructions};
-  return parl_env_create(parl_recipe_get_env_path(host->recipe),
-                         parl_recipe_get_env_params(host->recipe), &options, out);
-}
-
 static parl_status create_model(const parl_run_config *config, const parl_env *env,
                                 parl_model **out) {
   const parl_backend *backend;
@@ -240,7 +232,7 @@ parl_status parl_warm_start_get(const parl_host *host, const parl_run_config *co
                                 parl_workers *workers, parl_model **out) {
   parl_env *env = NULL;
   parl_model *model = NULL;
-  PARL_TRY(open_env(host, config, &env));
+  PARL_TRY(parl_recipe_open_env(host->recipe, &config->env, host->stop, &env));
   parl_status s = create_model(config, env, &model);
   if (s == PARL_STATUS_OK) s = get(host, config, workers, env, model);
   parl_env_destroy(env);
