@@ -423,9 +423,7 @@ static parl_status play_baseline(parl_trainer *t, const char *canonical, const c
   PARL_TRY(put_run(t, canonical, "running", ""));
   PARL_TRY(open_models(t));
   PARL_TRY(parl_store_begin(t->store));
-  parl_status s = parl_store_delete_after(t->store, t->run_id, -1);
-  if (s == PARL_STATUS_OK) s = parl_store_commit(t->store);
-  PARL_TRY(s);
+  PARL_TRY(parl_store_end(t->store, parl_store_delete_after(t->store, t->run_id, -1)));
   parl_evaluation e;
   PARL_TRY(parl_evaluate(&(parl_evaluation_def){.host = t->host,
                                                 .config = t->config,
