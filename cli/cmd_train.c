@@ -33,7 +33,8 @@ static int64_t count_units(const parl_recipe *recipe) {
 }
 
 static void print_meter(meter *m, const parl_progress *p, double now) {
-  const double share = m->total > 0 ? (double)m->done / (double)m->total : 1.0;
+  /* Warm starts of later arms are not counted beforehand: more may be done than was counted. */
+  const double share = m->done < m->total ? (double)m->done / (double)m->total : 1.0;
   const double eta = share > 0 ? (now - m->start_s) * (1 - share) / share : 0;
   char run[96] = "", numbers[96] = "";
   snprintf(run, sizeof run, "%s%s seed %lld %lld/%lld", p->arm, p->arm[0] ? "" : p->phase,
@@ -41,9 +42,8 @@ static void print_meter(meter *m, const parl_progress *p, double now) {
   if (!isnan(p->r_perf))
     snprintf(numbers, sizeof numbers, "  r_perf %.3f  critical %.1f  launch %.0f%%", p->r_perf,
              p->critical_steps, 100 * p->launch_rate);
-  fprintf(stderr, "%s%3.0f%%  %d:%02d left  %s%s%s", m->interactive ? "\r\033[K" : "",
-          100 * (share < 1 ? share : 1), (int)eta / 60, (int)eta % 60, run, numbers,
-          m->interactive ? "" : "\n");
+  fprintf(stderr, "%s%3.0f%%  %d:%02d left  %s%s%s", m->interactive ? "\r\033[K" : "", 100 * share,
+          (int)eta / 60, (int)eta % 60, run, numbers, m->interactive ? "" : "\n");
   fflush(stderr);
 }
 

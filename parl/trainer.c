@@ -280,13 +280,14 @@ static parl_status read_value(void *context, int64_t update, const char *key, do
   return PARL_STATUS_OK;
 }
 
-/* Whether the forecast was right: it says that launching pays, and the trained policy launches
- * in at least half of its episodes; or neither. NaN if it said nothing. */
+/* Whether the forecast was right: it says that launching pays, and the trained policy launches more
+ * often than the warm start did; or neither. NaN if it said nothing. */
 static parl_status judge_forecast(parl_trainer *t, double launch_rate, double *held) {
-  double says = (double)NAN;
+  double says = (double)NAN, before = (double)NAN;
   PARL_TRY(
       parl_store_visit_metrics(t->store, t->run_id, "forecast/says_launch", read_value, &says));
-  *held = isnan(says) ? says : (double)((says > 0) == (launch_rate >= 0.5));
+  PARL_TRY(parl_store_visit_metrics(t->store, t->run_id, "warm/launch_rate", read_value, &before));
+  *held = isnan(says) ? says : (double)((says > 0) == (launch_rate > before));
   return PARL_STATUS_OK;
 }
 
