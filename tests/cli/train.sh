@@ -110,6 +110,9 @@ same "after all that, the finished run is intact" "$whole" "$(train --json --set
 
 # The other verbs.
 has "runs lists" "done" "$("$PARL" runs "$dir/whole")"
+has "report prints" "What it took" "$("$PARL" report "$dir/whole")"
+has "report --json" '"schema":1' "$("$PARL" report "$dir/whole" --json)"
+refused "report of nothing" 1 "store.db" report "$dir"
 has "runs --json" '"arm":"a"' "$("$PARL" runs "$dir/whole" --json)"
 has "eval of a script" '"r_perf":1' "$("$PARL" eval "$recipe" --style wide --tasks 5 --json \
   --set agents.subs=scripted --set run.dir="$dir/whole")"
