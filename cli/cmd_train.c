@@ -2,9 +2,9 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "cli/cli.h"
+#include "core/clock.h"
 #include "core/json.h"
 #include "experiments/experiment.h"
 #include "experiments/report.h"
@@ -16,12 +16,6 @@ typedef struct meter {
   double start_s, last_print_s;
   int64_t done, total;
 } meter;
-
-static double now_s(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static int64_t count_units(const parl_recipe *recipe) {
   int64_t total = 0;
@@ -51,7 +45,7 @@ static void on_progress(void *context, const parl_progress *p) {
   meter *m = context;
   pthread_mutex_lock(&m->mutex);
   m->done++;
-  const double now = now_s();
+  const double now = parl_clock_s();
   if (now - m->last_print_s >= (m->interactive ? 0.25 : 5.0)) {
     m->last_print_s = now;
     print_meter(m, p, now);
@@ -122,7 +116,7 @@ int cmd_train(const cli_args *args) {
   if (s != PARL_STATUS_OK) return cli_fail(s);
   meter m = {.mutex = PTHREAD_MUTEX_INITIALIZER,
              .interactive = cli_is_interactive(),
-             .start_s = now_s(),
+             .start_s = parl_clock_s(),
              .total = count_units(recipe)};
   s = train(args, recipe, &m);
   parl_recipe_destroy(recipe);

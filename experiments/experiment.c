@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "core/file.h"
 #include "parl/warm_start.h"
 
@@ -29,12 +29,6 @@ typedef struct experiment {
   parl_workers *outer;
   parl_workers **inner; /* [n_outer] */
 } experiment;
-
-static double now_s(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* --- which warm starts and baselines there are --- */
 
@@ -162,12 +156,12 @@ static void summarize(const experiment *x, parl_experiment_result *out) {
 parl_status parl_experiment_run(const parl_host *host, parl_experiment_result *out) {
   experiment x = {.host = host};
   *out = (parl_experiment_result){0};
-  const double start = now_s();
+  const double start = parl_clock_s();
   parl_status s = make_cells(&x);
   if (s == PARL_STATUS_OK) s = make_workers(&x);
   if (s == PARL_STATUS_OK) s = run_phases(&x);
   if (s == PARL_STATUS_OK) summarize(&x, out);
-  out->wall_s = now_s() - start;
+  out->wall_s = parl_clock_s() - start;
   for (size_t i = 0; x.inner != NULL && i < x.n_outer; i++) parl_workers_destroy(x.inner[i]);
   parl_workers_destroy(x.outer);
   free(x.inner);

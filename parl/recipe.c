@@ -331,9 +331,6 @@ void parl_recipe_destroy(parl_recipe *recipe) {
 const char *parl_recipe_get_name(const parl_recipe *recipe) {
   return recipe->name;
 }
-const char *parl_recipe_get_path(const parl_recipe *recipe) {
-  return recipe->path;
-}
 size_t parl_recipe_get_n_arms(const parl_recipe *recipe) {
   return recipe->n_arms;
 }

@@ -126,7 +126,6 @@ parl_status parl_recipe_load_env(const char *path, const char *const *overrides,
                                  const char *datadir, parl_recipe **out);
 void parl_recipe_destroy(parl_recipe *recipe);
 const char *parl_recipe_get_name(const parl_recipe *recipe);
-const char *parl_recipe_get_path(const parl_recipe *recipe);
 size_t parl_recipe_get_n_arms(const parl_recipe *recipe);
 const char *parl_recipe_get_arm_name(const parl_recipe *recipe, size_t arm);
 /* Configuration of an arm, with run.seed the recipe's first seed. Borrowed. */

@@ -4,9 +4,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/arena.h"
+#include "core/clock.h"
 #include "core/rng.h"
 #include "engine/decoder.h"
 #include "engine/sampler.h"
@@ -44,12 +44,6 @@ struct parl_rollout {
   size_t n_jobs;
   atomic_size_t next_job;
 };
-
-static double now_s(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* --- building a shard --- */
 
@@ -248,10 +242,10 @@ static parl_status decode(shard *sh, pool *p, const parl_model *model, bool *pro
   const size_t n_rows = queue_rows(p, parl_decoder_get_max_rows(p->decoder), &n_choosers);
   if (n_rows == 0) return PARL_STATUS_OK;
   *progress = true;
-  const double start = now_s();
+  const double start = parl_clock_s();
   float *logits;
   PARL_TRY(parl_decoder_step(p->decoder, p->rows, n_rows, &logits));
-  sh->counts.decode_s += now_s() - start;
+  sh->counts.decode_s += parl_clock_s() - start;
   sh->counts.decoded_tokens += (int64_t)n_rows;
   const size_t V = parl_model_get_vocab_size(model);
   for (size_t i = 0; i < n_choosers; i++) {
@@ -310,9 +304,9 @@ static parl_status run_shard(void *context, size_t task, size_t worker) {
   parl_rollout *r = context;
   shard *sh = &r->shards[task];
   sh->counts = (parl_rollout_counts){0};
-  const double start = now_s();
+  const double start = parl_clock_s();
   const parl_status s = play(r, sh);
-  sh->counts.script_s = now_s() - start - sh->counts.decode_s;
+  sh->counts.script_s = parl_clock_s() - start - sh->counts.decode_s;
   if (s != PARL_STATUS_OK) {
     atomic_store(&r->next_job, r->n_jobs); /* other shards start nothing new */
     clear_shard(sh);

@@ -4,12 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void parl_trace_clear(parl_trace *t) {
-  t->n_rows = t->n_tokens = 0;
-  t->ended = false;
-  parl_text_clear(&t->details);
-}
-
 void parl_trace_deinit(parl_trace *t) {
   free(t->rows);
   free(t->tokens);

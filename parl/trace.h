@@ -31,8 +31,6 @@ typedef struct parl_trace {
   parl_text details; /* JSON object of the score's named numbers, once ended */
 } parl_trace;
 
-/* Keeps the memory. */
-void parl_trace_clear(parl_trace *t);
 void parl_trace_deinit(parl_trace *t);
 /* Writes an event down. Fails: ENOMEM, and as the environment's `score` at the end. */
 parl_status parl_trace_add(parl_trace *t, const parl_event *event);

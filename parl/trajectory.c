@@ -61,10 +61,6 @@ void parl_trajectories_destroy(parl_trajectories *set) {
   free(set);
 }
 
-size_t parl_trajectories_get_count(const parl_trajectories *set) {
-  return set->n;
-}
-
 parl_trajectory *parl_trajectories_get(parl_trajectories *set, size_t i) {
   return &set->items[i];
 }

@@ -53,7 +53,6 @@ typedef struct parl_trajectories_def {
 /* Everything is allocated here. Fails: ENOMEM. */
 parl_status parl_trajectories_create(const parl_trajectories_def *def, parl_trajectories **out);
 void parl_trajectories_destroy(parl_trajectories *set);
-size_t parl_trajectories_get_count(const parl_trajectories *set);
 parl_trajectory *parl_trajectories_get(parl_trajectories *set, size_t i);
 
 #endif

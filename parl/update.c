@@ -1,17 +1,11 @@
 /* parl/update.c - one update: rollouts, reward terms, advantage, objective, metrics. */
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "parl/context_policy.h"
 #include "parl/seeds.h"
 #include "parl/trainer_internal.h"
-
-static double now_s(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static parl_status allocate(parl_trainer *t, const parl_env_spec *spec) {
   t->n = (size_t)(t->config->train.tasks * t->config->train.group);
@@ -70,9 +64,9 @@ static parl_status roll_out(parl_trainer *t) {
                             .temperature = t->config->train.temperature,
                             .out = parl_trajectories_get(t->set, i)};
   parl_rollout_counts counts;
-  const double start = now_s();
+  const double start = parl_clock_s();
   PARL_TRY(parl_rollout_run(t->rollout, t->jobs, t->n, &counts));
-  t->metrics.rollout_s = now_s() - start;
+  t->metrics.rollout_s = parl_clock_s() - start;
   t->metrics.decode_s = counts.decode_s;
   t->metrics.script_s = counts.script_s;
   t->metrics.decode_tokens = (double)counts.decoded_tokens;
@@ -195,7 +189,7 @@ static void measure_step(parl_metrics *m, const parl_learner_info *info, bool fi
 }
 
 static parl_status learn(parl_trainer *t, size_t n) {
-  const double start = now_s();
+  const double start = parl_clock_s();
   const size_t M = (size_t)t->config->train.minibatches;
   parl_batch *batch = parl_learner_get_batch(t->learner);
   for (size_t b = 0; b < M; b++) {
@@ -207,7 +201,7 @@ static parl_status learn(parl_trainer *t, size_t n) {
     PARL_TRY(parl_learner_step(t->learner, &info));
     measure_step(&t->metrics, &info, b == 0, (double)M);
   }
-  t->metrics.learn_s = now_s() - start;
+  t->metrics.learn_s = parl_clock_s() - start;
   return PARL_STATUS_OK;
 }
 
