@@ -415,7 +415,6 @@ parl_status parl_episode_start_sub(const parl_episode_env *ee, parl_episode *ep,
   sub->temperature = ee->config->agents.temperature;
   sub->step_limit = ep->sub_limit;
   sub->sub_index = index;
-  ep->launches[index].started = true;
   ep->launches[index].agent = agent;
   PARL_TRY(TELL(ee, ep, .kind = PARL_EVENT_BRIEF, .agent = ordinal, .call = task,
                 .tokens = ee->tokens, .n_tokens = n));
@@ -484,7 +483,6 @@ static parl_status collect(const parl_episode_env *ee, parl_episode *ep) {
 parl_status parl_episode_end_sub(const parl_episode_env *ee, parl_context *sub) {
   parl_episode *ep = sub->episode;
   parl_launch *l = &ep->launches[sub->sub_index];
-  l->done = true;
   l->finished = sub->finished;
   l->steps = sub->steps;
   sub->state = PARL_CONTEXT_FREE;

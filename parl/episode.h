@@ -58,7 +58,7 @@ typedef struct parl_context {
 
 /* A sub-agent of the group that is out. */
 typedef struct parl_launch {
-  bool started, done, finished;
+  bool finished;
   parl_agent agent;
   int64_t steps;
 } parl_launch;
