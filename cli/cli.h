@@ -41,10 +41,10 @@ typedef struct cli_args {
   size_t n_sets;
   const char *sets[CLI_MAX_SETS];
   bool json, quiet, help;
-  bool interactive, strict, isolate, hash, grads;
+  bool interactive, strict, isolate, hash, grads, force;
   /* NULL if not given */
   const char *checkpoint, *style, *tasks, *shapes, *backend, *seconds, *as, *seed, *episodes;
-  const char *tokens, *output, *dtype;
+  const char *tokens, *output, *dtype, *save, *compare, *fail_below;
 } cli_args;
 
 typedef int (*cli_command)(const cli_args *args);

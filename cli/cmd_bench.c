@@ -1,87 +1,159 @@
 /* cli/cmd_bench.c - parl bench: kernels and engine against this machine's own peak. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/bench.h"
 #include "cli/cli.h"
-#include "core/json.h"
+#include "core/config.h"
+#include "core/file.h"
 #include "core/workers.h"
 #include "engine/bench.h"
 #include "kernels/bench.h"
 
-typedef struct bench_state {
-  bool json;
-  double peak_gflops; /* of all threads together */
-} bench_state;
+enum { MAX_WORDS = 64 };
 
-static void print_row(const bench_state *b, const char *name, double tokens_per_s, double gflops,
-                      double percent, double median_us) {
-  if (!b->json) {
-    if (tokens_per_s > 0)
-      printf("%-28s %12.0f tokens/s %9.1f GF/s %6.1f %% of peak\n", name, tokens_per_s, gflops,
-             percent);
-    else
-      printf("%-28s %12.1f us       %9.1f GF/s %6.1f %% of peak\n", name, median_us, gflops,
-             percent);
-    fflush(stdout);
-    return;
-  }
-  parl_text text = {0};
-  parl_json_writer w;
-  parl_json_writer_init(&w, &text, false);
-  parl_json_begin_object(&w);
-  parl_json_key(&w, "name");
-  parl_json_string(&w, name);
-  if (tokens_per_s > 0) {
-    parl_json_key(&w, "tokens_per_s");
-    parl_json_number(&w, tokens_per_s);
-  } else {
-    parl_json_key(&w, "median_us");
-    parl_json_number(&w, median_us);
-  }
-  parl_json_key(&w, "gflops");
-  parl_json_number(&w, gflops);
-  parl_json_key(&w, "percent_of_peak");
-  parl_json_number(&w, percent);
-  parl_json_end_object(&w);
-  puts(parl_text_get(&text));
-  fflush(stdout);
-  parl_text_deinit(&text);
+typedef struct bench_options {
+  const char *shapes; /* NULL: all */
+  const char *level;  /* instruction set; NULL: the best */
+  const parl_backend *backend;
+  double seconds, least_ratio; /* least_ratio 0: any will do */
+} bench_options;
+
+/* --------------------------------------------------------------------------- what is wanted */
+
+/* "train_A_mqa" */
+static void name_row(parl_bench_job job, const char *shape, char out[BENCH_NAME_BYTES]) {
+  snprintf(out, BENCH_NAME_BYTES, "%s_%s", parl_bench_job_name(job), shape);
 }
 
-static void on_op(void *context, const parl_bench_row *row) {
-  print_row(context, row->name, 0, row->gflops, row->percent_of_peak, row->median_us);
+static bool is_word(const char *word, size_t length, const char *name) {
+  return strlen(name) == length && strncmp(word, name, length) == 0;
 }
 
-static bool is_wanted(const char *list, const char *name) {
+/* Whether a word is a row, the row's shape, or what the shape is a variant of: "A" of "A_mqa". */
+static bool names_row(const char *word, size_t length, parl_bench_job job, const char *shape) {
+  char row[BENCH_NAME_BYTES];
+  name_row(job, shape, row);
+  return is_word(word, length, row) || is_word(word, length, shape) ||
+         (length == strcspn(shape, "_") && strncmp(word, shape, length) == 0);
+}
+
+/* With shape NULL: whether the ops are wanted. */
+static bool is_wanted(const char *list, parl_bench_job job, const char *shape) {
   if (list == NULL) return true;
-  const size_t n = strlen(name);
   for (const char *at = list; *at != '\0';) {
     const size_t length = strcspn(at, ",");
-    if (length == n && strncmp(at, name, n) == 0) return true;
+    if (shape ? names_row(at, length, job, shape) : is_word(at, length, "ops")) return true;
     at += length + (at[length] == ',');
   }
   return false;
 }
 
-static parl_status bench_engine(bench_state *b, const char *list, const parl_backend *backend,
-                                parl_workers *workers, double seconds) {
-  for (size_t i = 0; parl_bench_shape_name(i) != NULL; i++) {
-    const char *name = parl_bench_shape_name(i);
-    if (!is_wanted(list, name)) continue;
-    parl_bench_shape shape;
-    parl_bench_result r;
-    PARL_TRY(parl_bench_shape_find(name, &shape));
-    PARL_TRY(parl_bench_engine(&shape, backend, workers, seconds, &r));
-    char row[64];
-    snprintf(row, sizeof row, "train_%s", name);
-    print_row(b, row, r.train_tokens_per_s, r.train_gflops, 100 * r.train_gflops / b->peak_gflops,
-              0);
-    snprintf(row, sizeof row, "decode_%s", name);
-    print_row(b, row, r.decode_tokens_per_s, r.decode_gflops,
-              100 * r.decode_gflops / b->peak_gflops, 0);
+/* Names the nearest row, shape or "ops"; CLI_USAGE. */
+static int refuse_word(const char *word, size_t length) {
+  static char rows[MAX_WORDS][BENCH_NAME_BYTES];
+  const char *names[MAX_WORDS] = {"ops"};
+  size_t n = 1;
+  for (size_t i = 0; parl_bench_shape_name(i) != NULL && n + 2 < MAX_WORDS; i++) {
+    names[n++] = parl_bench_shape_name(i);
+    for (int job = 0; job < PARL_BENCH_N_JOBS; job++, n++) {
+      name_row((parl_bench_job)job, parl_bench_shape_name(i), rows[n]);
+      names[n] = rows[n];
+    }
   }
+  char text[BENCH_NAME_BYTES];
+  snprintf(text, sizeof text, "%.*s", (int)length, word);
+  const char *near = parl_nearest(text, names, n);
+  if (near) return cli_usage("--shapes: unknown \"%s\"; did you mean \"%s\"?", text, near);
+  return cli_usage("--shapes: unknown \"%s\"; see parl bench --help", text);
+}
+
+/* Every word of the list is known; CLI_DONE or CLI_USAGE. */
+static int check_words(const char *list) {
+  if (list == NULL) return CLI_DONE;
+  for (const char *at = list;; at++) {
+    const size_t length = strcspn(at, ",");
+    bool is_known = is_word(at, length, "ops");
+    for (size_t i = 0; parl_bench_shape_name(i) != NULL && !is_known; i++)
+      for (int job = 0; job < PARL_BENCH_N_JOBS; job++)
+        is_known |= names_row(at, length, (parl_bench_job)job, parl_bench_shape_name(i));
+    if (!is_known) return refuse_word(at, length);
+    at += length;
+    if (*at == '\0') return CLI_DONE;
+  }
+}
+
+/* -------------------------------------------------------------------------------- measuring */
+
+static void on_op(void *context, const parl_bench_row *op) {
+  bench_row row = {.is_op = true,
+                   .rate = 1e6 / op->median_us,
+                   .low = 1e6 / op->p95_us,
+                   .high = 1e6 / op->best_us,
+                   .gflops = op->gflops,
+                   .percent_of_peak = op->percent_of_peak,
+                   .peak_gflops = 100 * op->gflops / op->percent_of_peak};
+  snprintf(row.name, sizeof row.name, "%s", op->name);
+  bench_book_add(context, &row);
+}
+
+static parl_status bench_shape(bench_book *book, const bench_options *o, const char *name,
+                               parl_bench_job job, parl_workers *workers) {
+  parl_bench_shape shape;
+  parl_bench_speed speed;
+  PARL_TRY(parl_bench_shape_find(name, &shape));
+  PARL_TRY(parl_bench_engine(&shape, job, o->backend, workers, o->seconds, &speed));
+  bench_row row = {.rate = speed.tokens_per_s,
+                   .low = speed.low,
+                   .high = speed.high,
+                   .gflops = speed.gflops,
+                   .percent_of_peak = 100 * speed.gflops / speed.peak_gflops,
+                   .peak_gflops = speed.peak_gflops,
+                   .cpu_share = speed.cpu_share,
+                   .n_kept = speed.n_kept,
+                   .n_dropped = speed.n_dropped};
+  name_row(job, name, row.name);
+  bench_book_add(book, &row);
   return PARL_STATUS_OK;
+}
+
+static parl_status measure(bench_book *book, const bench_options *o, parl_workers *workers) {
+  if (is_wanted(o->shapes, PARL_BENCH_TRAIN, NULL)) PARL_TRY(parl_bench_ops(o->level, on_op, book));
+  for (size_t i = 0; parl_bench_shape_name(i) != NULL; i++)
+    for (int job = 0; job < PARL_BENCH_N_JOBS; job++)
+      if (is_wanted(o->shapes, (parl_bench_job)job, parl_bench_shape_name(i)))
+        PARL_TRY(bench_shape(book, o, parl_bench_shape_name(i), (parl_bench_job)job, workers));
+  return PARL_STATUS_OK;
+}
+
+static parl_status bench(bench_book *book, const bench_options *o, const cli_args *args) {
+  parl_workers *workers = NULL;
+  if (args->compare) PARL_TRY(bench_book_open(book, args->compare));
+  PARL_TRY(parl_workers_create(book->threads, &workers));
+  if (!args->json) printf("%s, %zu threads\n", o->backend->instructions, book->threads);
+  const parl_status s = measure(book, o, workers);
+  parl_workers_destroy(workers);
+  PARL_TRY(s);
+  if (args->save) PARL_TRY(bench_book_save(book, args->save));
+  if (book->worst < o->least_ratio)
+    return parl_fail(PARL_STATUS_ESTATE, "a row reached %.3f of the stored result, less than %g",
+                     book->worst, o->least_ratio);
+  return PARL_STATUS_OK;
+}
+
+/* -------------------------------------------------------------------------------- the verb */
+
+/* A number in (0, high] after an option, NULL leaves *out alone; CLI_DONE or CLI_USAGE. */
+static int read_number(const char *name, const char *text, double high, double *out) {
+  if (text == NULL) return CLI_DONE;
+  char *end;
+  const double x = strtod(text, &end);
+  if (*end != '\0' || end == text || !(x > 0 && x <= high))
+    return cli_usage("%s %s: more than 0 and at most %g", name, text, high);
+  *out = x;
+  return CLI_DONE;
 }
 
 /* "cpu:avx2" -> "avx2"; NULL: the best. */
@@ -90,34 +162,31 @@ static const char *get_level(const char *backend) {
   return colon ? colon + 1 : NULL;
 }
 
-static parl_status bench(const cli_args *args, double seconds) {
-  const parl_backend *backend;
-  parl_workers *workers = NULL;
-  PARL_TRY(parl_backend_find(args->backend ? args->backend : "cpu", &backend));
-  PARL_TRY(parl_workers_create(parl_workers_count_processors(), &workers));
-  const size_t threads = parl_workers_get_count(workers);
-  double peak = 0;
-  parl_status s = parl_bench_peak_gflops(get_level(args->backend), &peak);
-  bench_state b = {args->json, peak * (double)threads};
-  if (s == PARL_STATUS_OK && !args->json)
-    printf("%s, %zu threads; measured FMA peak %.1f GF/s of one core\n", backend->instructions,
-           threads, peak);
-  if (s == PARL_STATUS_OK && is_wanted(args->shapes, "ops"))
-    s = parl_bench_ops(get_level(args->backend), on_op, &b);
-  if (s == PARL_STATUS_OK) s = bench_engine(&b, args->shapes, backend, workers, seconds);
-  parl_workers_destroy(workers);
-  return s;
+static int check(const cli_args *args, bench_options *o) {
+  if (read_number("--seconds", args->seconds, 3600, &o->seconds) != CLI_DONE ||
+      read_number("--fail-below", args->fail_below, 1000, &o->least_ratio) != CLI_DONE ||
+      check_words(args->shapes) != CLI_DONE)
+    return CLI_USAGE;
+  if (args->fail_below && !args->compare) return cli_usage("--fail-below needs --compare FILE");
+  if (args->save && !args->force && parl_file_exists(args->save))
+    return cli_usage("--save %s: the file exists; --force overwrites it", args->save);
+  return CLI_DONE;
 }
 
 int cmd_bench(const cli_args *args) {
   if (!cli_need_operands(args, 0)) return CLI_USAGE;
-  double seconds = 3;
-  if (args->seconds) {
-    char *end;
-    seconds = strtod(args->seconds, &end);
-    if (*end != '\0' || end == args->seconds || !(seconds > 0 && seconds <= 3600))
-      return cli_usage("--seconds %s: more than 0 and at most 3600", args->seconds);
-  }
-  const parl_status s = bench(args, seconds);
+  bench_options o = {.shapes = args->shapes, .level = get_level(args->backend), .seconds = 3};
+  if (check(args, &o) != CLI_DONE) return CLI_USAGE;
+  parl_status s = parl_backend_find(args->backend ? args->backend : "cpu", &o.backend);
+  if (s != PARL_STATUS_OK) return cli_fail(s);
+  bench_book *book = calloc(1, sizeof *book);
+  if (book == NULL) return cli_fail(parl_fail(PARL_STATUS_ENOMEM, "bench: no memory"));
+  book->json = args->json;
+  book->instructions = o.backend->instructions;
+  book->threads = parl_workers_count_processors();
+  book->worst = INFINITY;
+  s = bench(book, &o, args);
+  bench_book_deinit(book);
+  free(book);
   return s == PARL_STATUS_OK ? CLI_DONE : cli_fail(s);
 }

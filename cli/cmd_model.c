@@ -64,7 +64,7 @@ static void print_shape(const parl_hf_config *c, const parl_shape *s, double con
   print_amount("parameters that a token passes", s->n_active, "");
   print_amount("vocabulary", (double)c->vocab_size, "tokens");
   printf("at a mean context of %.0f tokens:\n", context);
-  print_amount("  forward, a token", parl_shape_decode_flops(&c->model, c->vocab_size, context),
+  print_amount("  forward, a token", parl_shape_forward_flops(&c->model, c->vocab_size, context),
                "FLOP");
   print_amount("  forward and backward, a token",
                parl_shape_train_flops(&c->model, c->vocab_size, context), "FLOP");
@@ -84,7 +84,7 @@ static parl_status write_shape(const parl_hf_config *c, const parl_shape *s, dou
       {"active_parameters", s->n_active},
       {"vocabulary", (double)c->vocab_size},
       {"mean_context", context},
-      {"forward_flops_per_token", parl_shape_decode_flops(&c->model, c->vocab_size, context)},
+      {"forward_flops_per_token", parl_shape_forward_flops(&c->model, c->vocab_size, context)},
       {"train_flops_per_token", parl_shape_train_flops(&c->model, c->vocab_size, context)},
       {"cache_bytes_per_token", s->cache_bytes},
       {"cache_bytes_full_context", full},

@@ -55,9 +55,13 @@ static const cli_option model_options[] = {
     {"--dtype", "TYPE", "f32"},
     COMMON_OPTIONS};
 static const cli_option bench_options[] = {
-    {"--shapes", "LIST", "engine shapes to measure, of quickstart,A,B,ops; default: all"},
+    {"--shapes", "LIST", "what to measure, below; A,decode_B_mqa,ops for example; default: all"},
     {"--backend", "NAME", "cpu, cpu:avx512, cpu:avx2, cpu:portable or ref"},
     {"--seconds", "S", "time given to each engine row; default 3"},
+    {"--save", "FILE", "keep the result"},
+    {"--compare", "FILE", "print each row's ratio to a kept result, with both spreads"},
+    {"--fail-below", "RATIO", "exit code 1 if a ratio is less"},
+    {"--force", NULL, "--save may overwrite"},
     COMMON_OPTIONS};
 static const cli_option common_options[] = {COMMON_OPTIONS};
 
@@ -119,6 +123,12 @@ void cli_print_help(const char *verb) {
         "  bench FILE  episodes and agent steps per second on one core\n"
         "\nexample: parl env new orchard && parl env check orchard.lua\n"
         "The tutorial is docs/writing-environments.md.\n");
+  if (strcmp(verb, "bench") == 0)
+    printf(
+        "\nrows are train_SHAPE and decode_SHAPE; shapes are quickstart, A, B and of A and B the\n"
+        "variants _mqa, _mla, _moe, _mla_moe. LIST has rows, shapes, A or B with all variants,\n"
+        "or ops. The peak is that of the same threads just before and after a row.\n"
+        "docs/performance.md explains the columns.\n");
   if (strcmp(verb, "train") == 0)
     printf("\nexample: parl train experiments/recipes/quickstart.lua --set train.updates=50\n");
 }
@@ -195,6 +205,9 @@ static const char **find_value(cli_args *a, const char *name) {
   if (strcmp(name, "--shapes") == 0) return &a->shapes;
   if (strcmp(name, "--backend") == 0) return &a->backend;
   if (strcmp(name, "--seconds") == 0) return &a->seconds;
+  if (strcmp(name, "--save") == 0) return &a->save;
+  if (strcmp(name, "--compare") == 0) return &a->compare;
+  if (strcmp(name, "--fail-below") == 0) return &a->fail_below;
   if (strcmp(name, "--as") == 0) return &a->as;
   if (strcmp(name, "--seed") == 0) return &a->seed;
   if (strcmp(name, "--episodes") == 0) return &a->episodes;
@@ -240,6 +253,7 @@ static int parse_option(cli_args *a, int argc, char **argv, int *i) {
     if (strcmp(name, "--isolate") == 0) a->isolate = true;
     if (strcmp(name, "--hash") == 0) a->hash = true;
     if (strcmp(name, "--grads") == 0) a->grads = true;
+    if (strcmp(name, "--force") == 0) a->force = true;
     return 0;
   }
   const char **value = find_value(a, name);

@@ -10,73 +10,111 @@
 #include "core/rng.h"
 #include "engine/decoder.h"
 #include "engine/optimizer.h"
+#include "engine/preset.h"
 #include "engine/train_step.h"
+#include "kernels/bench.h"
 
-enum { CONTEXTS = 512, MAX_GROUP = 64, ACCUMULATORS = 8, MAX_SAMPLES = 1024 };
+enum { CONTEXTS = 512, MAX_GROUP = 64, ACCUMULATORS = 8, MAX_SAMPLES = 1024, LEAST_KEPT = 3 };
 static const uint64_t TOKEN_PURPOSE = 0x62656e6368; /* "bench" */
+static const double LEAST_SHARE = 0.93;
 
-/* Columns: name, layers, width, heads, key heads, inner width, sequence, vocabulary, batch. */
-static const struct row {
-  const char *name;
-  int64_t n_layers, d_model, n_heads, n_kv_heads, d_ff, sequence;
+/* Columns: layers, width, heads, inner width, sequence, vocabulary, batch. */
+typedef struct base {
+  int64_t n_layers, d_model, n_heads, d_ff, sequence;
   size_t vocab_size, batch;
+} base;
+#define QUICKSTART \
+  { 2, 64, 4, 128, 160, 160, 64 }
+#define A \
+  { 4, 128, 4, 344, 128, 512, 64 }
+#define B \
+  { 6, 256, 8, 688, 256, 512, 32 }
+
+static const struct row {
+  const char *name, *preset;
+  base base;
+  bool has_one_key_head;
 } ROWS[] = {
-    {"quickstart", 2, 64, 4, 4, 128, 160, 160, 64}, {"A", 4, 128, 4, 4, 344, 128, 512, 64},
-    {"A-kv1", 4, 128, 4, 1, 344, 128, 512, 64},     {"B", 6, 256, 8, 8, 688, 256, 512, 32},
-    {"B-kv1", 6, 256, 8, 1, 688, 256, 512, 32},
+    {"quickstart", "dense", QUICKSTART, false},
+    {"A", "dense", A, false},
+    {"A_mqa", "dense", A, true},
+    {"A_mla", "mla", A, false},
+    {"A_moe", "moe", A, false},
+    {"A_mla_moe", "k2", A, false},
+    {"B", "dense", B, false},
+    {"B_mqa", "dense", B, true},
+    {"B_mla", "mla", B, false},
+    {"B_moe", "moe", B, false},
+    {"B_mla_moe", "k2", B, false},
 };
 enum { N_ROWS = sizeof ROWS / sizeof ROWS[0] };
+#undef QUICKSTART
+#undef A
+#undef B
 
 const char *parl_bench_shape_name(size_t i) {
   return i < N_ROWS ? ROWS[i].name : NULL;
 }
 
+const char *parl_bench_job_name(parl_bench_job job) {
+  return job == PARL_BENCH_TRAIN ? "train" : "decode";
+}
+
+static parl_status make_shape(const struct row *r, parl_bench_shape *out) {
+  const base *b = &r->base;
+  parl_bench_shape shape = {.name = r->name, .vocab_size = b->vocab_size, .batch = b->batch};
+  parl_config_set_defaults(&parl_model_section, &shape.model);
+  shape.model.n_layers = b->n_layers;
+  shape.model.d_model = b->d_model;
+  shape.model.n_heads = b->n_heads;
+  shape.model.n_kv_heads = r->has_one_key_head ? 1 : b->n_heads;
+  shape.model.head_dim = b->d_model / b->n_heads;
+  shape.model.d_ff = b->d_ff;
+  shape.model.max_context = b->sequence;
+  PARL_TRY(parl_model_apply_preset(r->preset, &shape.model));
+  *out = shape;
+  return PARL_STATUS_OK;
+}
+
 parl_status parl_bench_shape_find(const char *name, parl_bench_shape *out) {
   PARL_REQUIRE(name != NULL && out != NULL);
+  const char *names[N_ROWS];
   for (size_t i = 0; i < N_ROWS; i++) {
-    const struct row *r = &ROWS[i];
-    if (strcmp(r->name, name) != 0) continue;
-    parl_bench_shape shape = {.name = r->name, .vocab_size = r->vocab_size, .batch = r->batch};
-    parl_config_set_defaults(&parl_model_section, &shape.model);
-    shape.model.n_layers = r->n_layers;
-    shape.model.d_model = r->d_model;
-    shape.model.n_heads = r->n_heads;
-    shape.model.n_kv_heads = r->n_kv_heads;
-    shape.model.head_dim = r->d_model / r->n_heads;
-    shape.model.d_ff = r->d_ff;
-    shape.model.max_context = r->sequence;
-    *out = shape;
-    return PARL_STATUS_OK;
+    names[i] = ROWS[i].name;
+    if (strcmp(names[i], name) == 0) return make_shape(&ROWS[i], out);
   }
-  return parl_fail(PARL_STATUS_EINVAL,
-                   "unknown shape \"%s\"; valid: quickstart, A, A-kv1, B, B-kv1", name);
+  const char *near = parl_nearest(name, names, N_ROWS);
+  return parl_fail(PARL_STATUS_EINVAL, "unknown shape \"%s\"%s%s%s", name,
+                   near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
 /* Everything one measurement owns. */
 typedef struct bench {
   const parl_bench_shape *shape;
   parl_workers *workers; /* borrowed */
+  const char *level;     /* instruction set of the peak; NULL: the best */
+  double *peaks;         /* [threads] of the last measurement of the peak */
   parl_arena arena;
   size_t T, V;
   parl_model *model;
   parl_optimizer *optimizer;
   parl_train_step *step;
-  parl_slice *slices;       /* [batch] */
-  int32_t *seq_start;       /* [2] of every slice */
-  int32_t *outputs;         /* [T] of every slice: all rows */
-  int32_t *tokens;          /* [batch, T + 1]; the target of a row is the next token */
-  float *row_loss;          /* [batch, T] log-probabilities of the targets */
-  float *row_entropy;       /* [batch, T] */
-  float *row_dlogp;         /* [T] of every slice */
-  parl_decoder **decoders;  /* [CONTEXTS / group] */
-  size_t n_decoders, group; /* contexts of a decoder */
-  size_t wave, first;       /* decoders that run side by side; the first of the next wave */
-  double *seconds;          /* [MAX_SAMPLES] */
+  parl_slice *slices;         /* [batch] */
+  int32_t *seq_start;         /* [2] of every slice */
+  int32_t *outputs;           /* [T] of every slice: all rows */
+  int32_t *tokens;            /* [batch, T + 1]; the target of a row is the next token */
+  float *row_loss;            /* [batch, T] log-probabilities of the targets */
+  float *row_entropy;         /* [batch, T] */
+  float *row_dlogp;           /* [T] of every slice */
+  parl_decoder **decoders;    /* [CONTEXTS / group] */
+  size_t n_decoders, group;   /* contexts of a decoder */
+  size_t wave, first;         /* decoders that run side by side; the first of the next wave */
+  parl_bench_sample *samples; /* [MAX_SAMPLES] */
 } bench;
 
-static double read_clock(void) {
+static double read_clock(clockid_t clock) {
   struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  clock_gettime(clock, &t);
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -100,7 +138,7 @@ static parl_status open_batch(bench *b) {
   PARL_TRY(PARL_ARENA_TAKE(&b->arena, n * b->T, &b->row_loss));
   PARL_TRY(PARL_ARENA_TAKE(&b->arena, n * b->T, &b->row_entropy));
   PARL_TRY(PARL_ARENA_TAKE(&b->arena, b->T, &b->row_dlogp));
-  PARL_TRY(PARL_ARENA_TAKE(&b->arena, MAX_SAMPLES, &b->seconds));
+  PARL_TRY(PARL_ARENA_TAKE(&b->arena, MAX_SAMPLES, &b->samples));
   fill_tokens(b);
   b->seq_start[0] = 0;
   b->seq_start[1] = (int32_t)b->T;
@@ -114,13 +152,20 @@ static parl_status open_batch(bench *b) {
 }
 
 static parl_status open_bench(bench *b, const parl_backend *backend) {
-  parl_optimizer_config optimizer;
-  parl_config_set_defaults(&parl_optimizer_section, &optimizer);
   PARL_TRY(parl_model_create(&b->shape->model, b->V, backend, &b->model));
   parl_model_init_weights(b->model, 1);
-  PARL_TRY(open_batch(b));
+  PARL_TRY(PARL_ARENA_TAKE(&b->arena, parl_workers_get_count(b->workers), &b->peaks));
+  return open_batch(b);
+}
+
+static parl_status open_training(bench *b) {
+  parl_optimizer_config optimizer;
+  parl_config_set_defaults(&parl_optimizer_section, &optimizer);
   PARL_TRY(parl_optimizer_create(&optimizer, b->model, &b->optimizer));
-  PARL_TRY(parl_train_step_create(b->model, b->workers, ACCUMULATORS, b->T, b->T, &b->step));
+  return parl_train_step_create(b->model, b->workers, ACCUMULATORS, b->T, b->T, &b->step);
+}
+
+static parl_status open_decoders(bench *b) {
   b->group = parl_decoder_advise_slots(b->model, b->T);
   PARL_CHECK(b->group <= MAX_GROUP && CONTEXTS % b->group == 0);
   const size_t n = CONTEXTS / b->group, n_threads = parl_workers_get_count(b->workers);
@@ -170,7 +215,9 @@ static parl_status cross_entropy(void *context, size_t index, const parl_slice *
 static parl_status train_once(bench *b) {
   float *grads = NULL;
   PARL_TRY(parl_train_step_run(b->step, b->slices, b->shape->batch, cross_entropy, b, &grads));
-  return parl_optimizer_step(b->optimizer, b->model, grads, NULL);
+  PARL_TRY(parl_optimizer_step(b->optimizer, b->model, grads, NULL));
+  parl_model_balance(b->model, parl_train_step_get_load(b->step));
+  return PARL_STATUS_OK;
 }
 
 /* Task: one decoder's contexts from the first position to the last, fed with the batch's tokens. */
@@ -202,62 +249,122 @@ static parl_status decode_once(bench *b) {
   return PARL_STATUS_OK;
 }
 
-static int compare(const void *x, const void *y) {
-  const double a = *(const double *)x, b = *(const double *)y;
-  return (a > b) - (a < b);
+/* ------------------------------------------------------------------------------- the clock */
+
+static double get_share(const parl_bench_sample *s) {
+  return s->cpu_s / s->wall_s;
 }
 
-/* Warms up once, then repeats for `seconds`; *median of one repetition in seconds. */
-static parl_status measure(bench *b, parl_status (*once)(bench *), double seconds, double *median,
-                           size_t *n_samples) {
+static int by_share(const void *x, const void *y) {
+  const double a = get_share(x), b = get_share(y);
+  return (a < b) - (a > b);
+}
+
+static int by_time(const void *x, const void *y) {
+  const parl_bench_sample *a = x, *b = y;
+  return (a->wall_s > b->wall_s) - (a->wall_s < b->wall_s);
+}
+
+size_t parl_bench_keep(parl_bench_sample *samples, size_t n) {
+  qsort(samples, n, sizeof *samples, by_share);
+  const double least = LEAST_SHARE * get_share(&samples[0]);
+  size_t n_kept = n < LEAST_KEPT ? n : LEAST_KEPT;
+  while (n_kept < n && get_share(&samples[n_kept]) >= least) n_kept++;
+  qsort(samples, n_kept, sizeof *samples, by_time);
+  return n_kept;
+}
+
+/* Warms up once, then repeats for `seconds`. */
+static parl_status repeat(bench *b, parl_status (*once)(bench *), double seconds, size_t *n) {
   PARL_TRY(once(b));
-  const double start = read_clock();
-  double before = start;
-  size_t n = 0;
+  const double start = read_clock(CLOCK_MONOTONIC);
+  double wall = start, cpu = read_clock(CLOCK_PROCESS_CPUTIME_ID);
+  *n = 0;
   do {
     PARL_TRY(once(b));
-    const double now = read_clock();
-    b->seconds[n++] = now - before;
-    before = now;
-  } while (before - start < seconds && n < MAX_SAMPLES);
-  qsort(b->seconds, n, sizeof *b->seconds, compare);
-  *median = b->seconds[n / 2];
-  *n_samples = n;
+    const double wall_now = read_clock(CLOCK_MONOTONIC);
+    const double cpu_now = read_clock(CLOCK_PROCESS_CPUTIME_ID);
+    b->samples[(*n)++] = (parl_bench_sample){wall_now - wall, cpu_now - cpu};
+    wall = wall_now;
+    cpu = cpu_now;
+  } while (wall - start < seconds && *n < MAX_SAMPLES);
   return PARL_STATUS_OK;
 }
 
-static parl_status run(bench *b, double seconds, parl_bench_result *r) {
-  const double context = 0.5 * (double)(b->T + 1); /* mean visible positions */
-  double update = 0.0, wave = 0.0, loss = 0.0;
-  PARL_TRY(measure(b, train_once, seconds, &update, &r->n_updates));
+/* Task: one thread's share of the peak, into gflops [n_threads]. */
+static parl_status measure_peak(void *context, size_t task, size_t worker) {
+  (void)worker;
+  const bench *b = context;
+  return parl_bench_peak_gflops(b->level, &b->peaks[task]);
+}
+
+/* Raises *peak to what all threads reach together now. */
+static parl_status raise_peak(bench *b, double *peak) {
+  const size_t n = parl_workers_get_count(b->workers);
+  double sum = 0.0;
+  PARL_TRY(parl_workers_run(b->workers, n, measure_peak, b));
+  for (size_t i = 0; i < n; i++) sum += b->peaks[i];
+  if (sum > *peak) *peak = sum;
+  return PARL_STATUS_OK;
+}
+
+static parl_status check_loss(const bench *b, parl_bench_speed *r) {
   const size_t n = b->shape->batch * b->T;
+  double loss = 0.0;
   for (size_t i = 0; i < n; i++) loss -= (double)b->row_loss[i] / (double)n;
   if (!isfinite(loss))
-    return parl_fail(PARL_STATUS_ESTATE, "bench: the loss is %g after %zu updates", loss,
-                     r->n_updates);
-  PARL_TRY(measure(b, decode_once, seconds, &wave, &r->n_waves));
-  r->n_params = parl_model_get_n_params(b->model);
+    return parl_fail(PARL_STATUS_ESTATE, "bench: the loss of %s is %g", b->shape->name, loss);
   r->loss = loss;
-  r->train_tokens_per_s = (double)n / update;
-  r->train_gflops = 1e-9 * r->train_tokens_per_s * parl_model_train_flops(b->model, context);
-  r->decode_tokens_per_s = (double)(b->wave * b->group * b->T) / wave;
-  r->decode_gflops = 1e-9 * r->decode_tokens_per_s * parl_model_decode_flops(b->model, context);
   return PARL_STATUS_OK;
 }
 
-parl_status parl_bench_engine(const parl_bench_shape *shape, const parl_backend *backend,
-                              parl_workers *workers, double seconds, parl_bench_result *out) {
+static double sum_share(const parl_bench_sample *samples, size_t n) {
+  parl_bench_sample sum = {0};
+  for (size_t i = 0; i < n; i++) {
+    sum.wall_s += samples[i].wall_s;
+    sum.cpu_s += samples[i].cpu_s;
+  }
+  return get_share(&sum);
+}
+
+static parl_status run(bench *b, parl_bench_job job, double seconds, parl_bench_speed *r) {
+  const bool trains = job == PARL_BENCH_TRAIN;
+  const double context = 0.5 * (double)(b->T + 1); /* mean visible positions */
+  const double flops = trains ? parl_model_train_flops(b->model, context)
+                              : parl_model_decode_flops(b->model, context);
+  const double tokens = (double)(trains ? b->shape->batch * b->T : b->wave * b->group * b->T);
+  size_t n = 0;
+  PARL_TRY(raise_peak(b, &r->peak_gflops));
+  PARL_TRY(repeat(b, trains ? train_once : decode_once, seconds, &n));
+  PARL_TRY(raise_peak(b, &r->peak_gflops));
+  if (trains) PARL_TRY(check_loss(b, r));
+  r->n_kept = parl_bench_keep(b->samples, n);
+  r->n_dropped = n - r->n_kept;
+  r->cpu_share = sum_share(b->samples, r->n_kept) / (double)parl_workers_get_count(b->workers);
+  r->n_params = parl_model_get_n_params(b->model);
+  r->tokens_per_s = tokens / b->samples[r->n_kept / 2].wall_s;
+  r->low = tokens / b->samples[(r->n_kept - 1) * 9 / 10].wall_s;
+  r->high = tokens / b->samples[(r->n_kept - 1) / 10].wall_s;
+  r->gflops = 1e-9 * r->tokens_per_s * flops;
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_bench_engine(const parl_bench_shape *shape, parl_bench_job job,
+                              const parl_backend *backend, parl_workers *workers, double seconds,
+                              parl_bench_speed *out) {
   PARL_REQUIRE(shape != NULL && backend != NULL && workers != NULL && out != NULL);
   PARL_REQUIRE(shape->batch >= 1 && isfinite(seconds));
   bench b = {.shape = shape,
              .workers = workers,
+             .level = strcmp(backend->name, "ref") == 0 ? NULL : backend->instructions,
              .T = (size_t)shape->model.max_context,
              .V = shape->vocab_size};
-  parl_bench_result result = {0};
+  parl_bench_speed speed = {0};
   parl_arena_init(&b.arena, 0);
   parl_status s = open_bench(&b, backend);
-  if (s == PARL_STATUS_OK) s = run(&b, seconds, &result);
+  if (s == PARL_STATUS_OK) s = job == PARL_BENCH_TRAIN ? open_training(&b) : open_decoders(&b);
+  if (s == PARL_STATUS_OK) s = run(&b, job, seconds, &speed);
   close_bench(&b);
-  if (s == PARL_STATUS_OK) *out = result;
+  if (s == PARL_STATUS_OK) *out = speed;
   return s;
 }

@@ -2,8 +2,9 @@
  *
  * Training: forward, a cross-entropy loss, backward and an optimizer step over a batch of full
  * sequences, one sequence a slice. Decoding: 512 contexts from their first token to the last, in
- * decoders of as many as parl_decoder_advise_slots says. Both over all threads of the caller.
- * Thread rule: one measurement at a time; reads the monotonic clock.
+ * decoders of as many as parl_decoder_advise_slots says. Both over all threads of the caller, and
+ * beside the multiply-adds that the same threads reach together just before and after.
+ * Thread rule: one measurement at a time; reads the clocks.
  * Reading order: parl_bench_shape, the table, parl_bench_engine. */
 #ifndef PARL_ENGINE_BENCH_H
 #define PARL_ENGINE_BENCH_H
@@ -17,24 +18,47 @@ typedef struct parl_bench_shape {
   size_t batch;            /* sequences of an update */
 } parl_bench_shape;
 
-typedef struct parl_bench_result {
-  size_t n_params;
-  double train_tokens_per_s, train_gflops;   /* median update; without recomputation */
-  double decode_tokens_per_s, decode_gflops; /* median wave: one decoder a thread */
-  size_t n_updates, n_waves;                 /* timed, after one of warm-up */
-  double loss;                               /* nats per token after the last update */
-} parl_bench_result;
+typedef enum parl_bench_job {
+  PARL_BENCH_TRAIN,
+  PARL_BENCH_DECODE,
+  PARL_BENCH_N_JOBS
+} parl_bench_job;
 
-/* The shapes of the benchmark: "quickstart"; "A", "B" with as many key heads as query heads;
- * "A-kv1", "B-kv1" with one. Fails: EINVAL naming the valid ones. */
+typedef struct parl_bench_speed {
+  double tokens_per_s; /* median of the repetitions kept */
+  double low, high;    /* tokens/s that 10 % and 90 % of them do not exceed */
+  double gflops;       /* at the median; nothing counted that is computed again */
+  double peak_gflops;  /* f32 multiply-adds of all threads at once, better of before and after */
+  double cpu_share;    /* of the threads' time the processors gave to this process, kept ones */
+  size_t n_kept, n_dropped; /* repetitions, after one of warm-up */
+  size_t n_params;
+  double loss; /* training: nats per token after the last update; decoding: 0 */
+} parl_bench_speed;
+
+/* The shapes of the benchmark: "quickstart"; "A", "B", which other implementations are measured
+ * with, and of each "_mqa", one key head, and "_mla", "_moe", "_mla_moe", presets of
+ * engine/preset.h. Fails: EINVAL naming the nearest. */
 parl_status parl_bench_shape_find(const char *name, parl_bench_shape *out);
 /* Names in table order, NULL beyond the last. */
 const char *parl_bench_shape_name(size_t i);
+/* "train" or "decode": a row of the benchmark is named <job>_<shape>. */
+const char *parl_bench_job_name(parl_bench_job job);
 
-/* Measures for at least `seconds` each, training then decoding, at least one update and one wave.
+/* Repeats the job for at least `seconds`, at least once. Repetitions in which the process had less
+ * than 0.93 of the processor time a second of the one that had most are dropped, those with least
+ * first, as long as three remain: other programs ran.
  * Fails: EINVAL, ENOMEM; ESTATE if a loss or a logit is not finite: a wrong result voids the
  * time. */
-parl_status parl_bench_engine(const parl_bench_shape *shape, const parl_backend *backend,
-                              parl_workers *workers, double seconds, parl_bench_result *out);
+parl_status parl_bench_engine(const parl_bench_shape *shape, parl_bench_job job,
+                              const parl_backend *backend, parl_workers *workers, double seconds,
+                              parl_bench_speed *out);
+
+/* One timed repetition. */
+typedef struct parl_bench_sample {
+  double wall_s, cpu_s; /* seconds that passed; processor time of all threads in them */
+} parl_bench_sample;
+
+/* Sorts the samples kept to the front, ascending by wall_s; returns how many, n >= 1. */
+size_t parl_bench_keep(parl_bench_sample *samples, size_t n);
 
 #endif

@@ -135,7 +135,7 @@ parl_status parl_workspace_track_scores(parl_workspace *ws, const parl_model *mo
  * and forgets them. */
 void parl_workspace_take_max_scores(parl_workspace *ws, float *max_scores);
 
-/* Forward + backward FLOPs of one token at a given mean context, for benchmarks. */
+/* FLOPs of one token at a mean context, forward with backward and decoding: engine/shape.h. */
 double parl_model_train_flops(const parl_model *model, double mean_context);
 double parl_model_decode_flops(const parl_model *model, double mean_context);
 

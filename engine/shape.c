@@ -46,20 +46,36 @@ parl_status parl_shape_count(const parl_model_config *config, size_t vocab_size,
   return PARL_STATUS_OK;
 }
 
-/* Queries against keys, and mixing values, at one visible position; expanded, as in training. */
-static double pair_macs(const parl_model_dims *d) {
+/* Weights a token passes in a forward. */
+static double token_macs(const parl_model_dims *d) {
+  return (double)d->L * attention_weights(d) + ffn_weights(d, (double)d->router.n_chosen) +
+         (double)d->V * (double)d->C;
+}
+
+/* Queries against keys, and mixing values, at one visible position: expanded, as in training. */
+static double expanded_macs(const parl_model_dims *d) {
   return (double)d->L * (double)(d->q + d->mixed);
+}
+
+/* The same when decoding: a head meets the latent and the rope key, and mixes latents. */
+static double absorbed_macs(const parl_model_dims *d) {
+  if (!d->is_mla) return expanded_macs(d);
+  return (double)d->L * (double)d->H * (double)(d->entry + d->R);
+}
+
+double parl_shape_forward_flops(const parl_model_config *config, size_t vocab_size,
+                                double mean_context) {
+  const parl_model_dims d = parl_model_dims_make(config, vocab_size);
+  return 2.0 * (token_macs(&d) + expanded_macs(&d) * mean_context);
+}
+
+double parl_shape_train_flops(const parl_model_config *config, size_t vocab_size,
+                              double mean_context) {
+  return 3.0 * parl_shape_forward_flops(config, vocab_size, mean_context);
 }
 
 double parl_shape_decode_flops(const parl_model_config *config, size_t vocab_size,
                                double mean_context) {
   const parl_model_dims d = parl_model_dims_make(config, vocab_size);
-  const double macs = (double)d.L * attention_weights(&d) +
-                      ffn_weights(&d, (double)d.router.n_chosen) + (double)d.V * (double)d.C;
-  return 2.0 * (macs + pair_macs(&d) * mean_context);
-}
-
-double parl_shape_train_flops(const parl_model_config *config, size_t vocab_size,
-                              double mean_context) {
-  return 3.0 * parl_shape_decode_flops(config, vocab_size, mean_context);
+  return 2.0 * (token_macs(&d) + absorbed_macs(&d) * mean_context);
 }

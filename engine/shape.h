@@ -16,10 +16,14 @@ typedef struct parl_shape {
 
 /* Fails: EINVAL naming the field that is out of range. */
 parl_status parl_shape_count(const parl_model_config *config, size_t vocab_size, parl_shape *out);
-/* FLOPs of one token at a mean context: forward, and forward with backward. The config is valid. */
-double parl_shape_decode_flops(const parl_model_config *config, size_t vocab_size,
-                               double mean_context);
+/* FLOPs of one token at a mean context, two a multiply-add of matrices and attention: forward, and
+ * forward with backward, with keys and values expanded from latents (mla); decoding, against the
+ * latents themselves. Of experts, those that a token reaches. The config is valid. */
+double parl_shape_forward_flops(const parl_model_config *config, size_t vocab_size,
+                                double mean_context);
 double parl_shape_train_flops(const parl_model_config *config, size_t vocab_size,
                               double mean_context);
+double parl_shape_decode_flops(const parl_model_config *config, size_t vocab_size,
+                               double mean_context);
 
 #endif

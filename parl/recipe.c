@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/file.h"
+#include "engine/preset.h"
 #include "lua/recipe.h"
 #include "parl/context_policy.h"
 
@@ -95,6 +96,30 @@ static parl_status read_env_section(const parl_json *object, parl_run_config *co
   return s;
 }
 
+/* model.preset is no field: it fills in what the section does not say. */
+static parl_status read_model_section(const parl_json *object, parl_run_config *config) {
+  const parl_json *preset = parl_json_find(object, "preset");
+  if (preset == NULL) return parl_config_read(&parl_model_section, object, "model", &config->model);
+  const char *name = parl_json_get_string(preset);
+  if (name == NULL) return parl_fail(PARL_STATUS_EINVAL, "model.preset must be a text in quotes");
+  parl_json *copy = NULL;
+  PARL_TRY(parl_json_copy(object, &copy));
+  parl_json_remove(copy, "preset");
+  parl_status s = parl_config_read(&parl_model_section, copy, "model", &config->model);
+  if (s == PARL_STATUS_OK)
+    s = parl_fail_context(parl_model_apply_preset(name, &config->model), "model.preset");
+  if (s == PARL_STATUS_OK) s = parl_config_read(&parl_model_section, copy, "model", &config->model);
+  parl_json_destroy(copy);
+  return s;
+}
+
+static parl_status read_section(const parl_recipe_section *s, const parl_json *object,
+                                parl_run_config *config) {
+  if (s->section == &parl_env_section) return read_env_section(object, config);
+  if (s->section == &parl_model_section) return read_model_section(object, config);
+  return parl_config_read(s->section, object, s->section->name, (char *)config + s->offset);
+}
+
 static parl_status check_across(const parl_run_config *c, const char *path) {
   if (c->env.file[0] == '\0')
     return parl_fail(PARL_STATUS_EINVAL, "%s: env.file is missing: name an environment script",
@@ -124,11 +149,7 @@ static parl_status read_sections(const parl_json *tree, const char *path, parl_r
     if (parl_json_get_type(c) != PARL_JSON_OBJECT)
       return parl_fail(PARL_STATUS_EINVAL, "%s: section \"%s\" is a %s; it must be a table", path,
                        key, parl_json_type_name(parl_json_get_type(c)));
-    const parl_status status =
-        s->section == &parl_env_section
-            ? read_env_section(c, config)
-            : parl_config_read(s->section, c, key, (char *)config + s->offset);
-    PARL_TRY(parl_fail_context(status, "%s", path));
+    PARL_TRY(parl_fail_context(read_section(s, c, config), "%s", path));
   }
   return check_across(config, path);
 }

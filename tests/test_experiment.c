@@ -163,6 +163,33 @@ static void refuse(const place *p, const char *override, const char *part) {
   assert_null(recipe);
 }
 
+static int64_t load_rank(const place *p, const char *const *overrides, size_t n, int *attention) {
+  parl_recipe *recipe = NULL;
+  assert_ok(parl_recipe_load(p->recipe, overrides, n, NULL, &recipe));
+  const parl_model_config *c = &parl_recipe_get_arm(recipe, 1)->model;
+  const int64_t rank = c->kv_lora_rank;
+  *attention = c->attention;
+  parl_recipe_destroy(recipe);
+  return rank;
+}
+
+/* A preset's sizes follow from d_model; what is said explicitly wins, whatever the order. */
+static void test_model_preset(void **state) {
+  (void)state;
+  place p;
+  open_place(&p);
+  const char *const overrides[] = {"model.kv_lora_rank=5", "model.preset=k2"};
+  int attention = PARL_ATTENTION_GQA;
+  assert_int_equal(load_rank(&p, overrides + 1, 1, &attention), 8);
+  assert_int_equal(attention, PARL_ATTENTION_MLA);
+  assert_int_equal(load_rank(&p, overrides, 2, &attention), 5);
+  assert_int_equal(load_rank(&p, overrides, 1, &attention), 5);
+  assert_int_equal(attention, PARL_ATTENTION_GQA);
+  refuse(&p, "model.preset=k3", "k2");
+  refuse(&p, "model.preset=3", "text");
+  parl_test_remove_folder(p.folder);
+}
+
 static void test_bad_recipes(void **state) {
   (void)state;
   place p;
@@ -192,6 +219,7 @@ int main(void) {
       cmocka_unit_test(test_stop_and_continue),
       cmocka_unit_test(test_another_configuration_is_not_mixed_in),
       cmocka_unit_test(test_stored_metrics),
+      cmocka_unit_test(test_model_preset),
       cmocka_unit_test(test_bad_recipes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -126,6 +126,14 @@ static void test_k25_is_counted(void **state) {
   assert_true(s.n_params > 1.02e12 && s.n_params < 1.05e12);
   assert_true(s.n_active > 32e9 && s.n_active < 33e9);
   assert_close(s.cache_bytes, 61.0 * 576 * 4, 0.0);
+  /* A token passes all but its embedding and the norms; a position costs 192 + 128 floats a head
+   * expanded, and 576 + 512 against latents. */
+  const double passed = s.n_active - 61 * norms - 7168 - 163840.0 * 7168;
+  const double expanded = 61 * 64 * (192.0 + 128), absorbed = 61 * 64 * (576.0 + 512);
+  const size_t V = c.vocab_size;
+  assert_close(parl_shape_forward_flops(&c.model, V, 100), 2 * (passed + 100 * expanded), 0.0);
+  assert_close(parl_shape_train_flops(&c.model, V, 100), 6 * (passed + 100 * expanded), 0.0);
+  assert_close(parl_shape_decode_flops(&c.model, V, 100), 2 * (passed + 100 * absorbed), 0.0);
 }
 
 /* What is counted is what is built. */

@@ -1,0 +1,44 @@
+/* cli/bench.h - results of parl bench: printed, kept in a file, compared with one.
+ *
+ * Reading order: bench_row, bench_book. */
+#ifndef PARL_CLI_BENCH_H
+#define PARL_CLI_BENCH_H
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/json.h"
+#include "core/status.h"
+
+enum { BENCH_MAX_ROWS = 128, BENCH_NAME_BYTES = 64 };
+
+/* One result. Rows of the engine count tokens, rows of ops calls. */
+typedef struct bench_row {
+  char name[BENCH_NAME_BYTES];
+  bool is_op;
+  double rate, low, high; /* tokens/s or calls/s: median, slow end (10 %, ops: 5 %), fast end */
+  double gflops, percent_of_peak, peak_gflops;
+  /* Engine only: */
+  double cpu_share;         /* of the threads' time that the processors gave */
+  size_t n_kept, n_dropped; /* repetitions */
+} bench_row;
+
+/* All rows of a run, and a stored one beside it. */
+typedef struct bench_book {
+  bool json;
+  const char *instructions; /* borrowed */
+  size_t threads;
+  size_t n_rows;
+  bench_row rows[BENCH_MAX_ROWS];
+  parl_json *stored; /* or NULL */
+  double worst;      /* least ratio so far; infinite before the first */
+} bench_book;
+
+/* Reads a stored result. Fails: EIO, EFORMAT. Says on stderr what makes it incomparable. */
+parl_status bench_book_open(bench_book *book, const char *path);
+void bench_book_deinit(bench_book *book);
+/* Keeps the row and prints it, with its ratio where the stored result has a row of that name. */
+void bench_book_add(bench_book *book, const bench_row *row);
+/* Writes all rows. Fails: EIO. */
+parl_status bench_book_save(const bench_book *book, const char *path);
+
+#endif
