@@ -92,9 +92,7 @@ static parl_status weigh(bench *b, parl_env *env) {
     PARL_TRY(parl_env_reset(env, b->seed + i, b->seed + i, &worlds[i], &agent));
   parl_env_collect(env);
   const double world = (double)(parl_env_get_memory(env) - before) / N_WORLDS;
-  const int context = parl_env_get_spec(env)->limits.context;
-  b->episode_bytes = world + (double)(sizeof(parl_episode) + sizeof(parl_context)) +
-                     (double)context * (double)sizeof(int32_t);
+  b->episode_bytes = world + (double)parl_episode_get_bytes(parl_env_get_spec(env), &b->config);
   return PARL_STATUS_OK;
 }
 

@@ -1,6 +1,8 @@
 /* lua/grammar.c - the masks and the parser of turns.
  *
- * One small automaton. calls[0..n_calls) are complete; calls[n_calls] is the one being written.
+ * One small automaton. `turn` holds one call after the other, complete ones and then the one being
+ * written, each as
+ *   kind | (tool or agent name) << 2 | role << 8,  number of values,  value | slot << 12 ...
  *
  *   CALL         first token of a call; <go> once there is a complete call
  *   CREATE_NAME  the lowest name that is not registered (names are interchangeable: one is enough)
@@ -16,7 +18,15 @@
 
 #include <string.h>
 
-enum { MAX_TOKENS = PARL_MASK_MAX_WORDS * 64 };
+enum {
+  MAX_TOKENS = PARL_MASK_MAX_WORDS * 64,
+  HEAD_WORDS = 2,
+  VALUE_BITS = 12,
+  VALUE_MASK = (1 << VALUE_BITS) - 1
+};
+_Static_assert(PARL_ENV_MAX_SLOTS <= 1 << (16 - VALUE_BITS) && MAX_TOKENS <= VALUE_MASK &&
+                   PARL_ENV_MAX_TOOLS <= 64 && PARL_MAX_AGENT_NAMES <= 64,
+               "a call fits its words");
 
 typedef enum grammar_state {
   STATE_CALL,
@@ -27,8 +37,80 @@ typedef enum grammar_state {
   STATE_DONE
 } grammar_state;
 
+/* --- the packed turn --- */
+
+static parl_call_kind get_kind(const uint16_t *call) {
+  return (parl_call_kind)(call[0] & 3);
+}
+
+static int get_number(const uint16_t *call) {
+  return call[0] >> 2 & 63;
+}
+
+static const uint16_t *next_call(const uint16_t *call) {
+  return call + HEAD_WORDS + call[1];
+}
+
+static uint16_t pack_head(parl_call_kind kind, int number, int role) {
+  return (uint16_t)((int)kind | number << 2 | role << 8);
+}
+
+static uint16_t pack_value(int value, int slot) {
+  return (uint16_t)(value | slot << VALUE_BITS);
+}
+
+/* The call being written. */
+static uint16_t *get_open(const parl_grammar *g) {
+  return g->turn + g->n_complete;
+}
+
+void parl_grammar_get_call(const parl_grammar *g, int i, parl_call *out) {
+  PARL_CHECK(i >= 0 && i < g->n_calls);
+  const uint16_t *call = g->turn;
+  for (; i > 0; i--) call = next_call(call);
+  out->kind = get_kind(call);
+  const bool is_tool = out->kind == PARL_CALL_TOOL;
+  out->tool = is_tool ? get_number(call) : 0;
+  out->agent_name = is_tool ? 0 : get_number(call);
+  out->role = call[0] >> 8;
+  out->n_values = call[1];
+  for (int k = 0; k < out->n_values; k++) {
+    out->values[k] = (int16_t)(call[HEAD_WORDS + k] & VALUE_MASK);
+    out->slot[k] = (uint8_t)(call[HEAD_WORDS + k] >> VALUE_BITS);
+  }
+}
+
+static int get_call_words(const parl_tool *signature) {
+  int n = HEAD_WORDS;
+  for (int s = 0; s < signature->n_slots; s++) n += signature->slots[s].max;
+  return n;
+}
+
+int parl_grammar_get_room(const parl_env_spec *spec, bool is_main, int max_direct, int limit) {
+  int tool = HEAD_WORDS;
+  for (int i = 0; i < spec->n_tools; i++) {
+    const int n = get_call_words(&spec->tools[i]);
+    if (n > tool) tool = n;
+  }
+  int room = (is_main ? max_direct : 1) * tool;
+  const int launch = spec->limits.max_width * get_call_words(&spec->task);
+  if (is_main && launch > room) room = launch;
+  /* A call has a token at least, and every value one more. */
+  if (room > HEAD_WORDS * limit) room = HEAD_WORDS * limit;
+  room += HEAD_WORDS; /* which feed wants to see free before every token */
+  return room < PARL_TURN_MAX_WORDS ? room : PARL_TURN_MAX_WORDS;
+}
+
+/* The next turn is empty. */
+static void clear(parl_grammar *g) {
+  g->n_calls = g->n_creating = 0;
+  g->n_words = g->n_complete = 0;
+  g->state = STATE_CALL;
+  g->slot = g->n_in_slot = 0;
+}
+
 void parl_grammar_init(parl_grammar *g, parl_env *env, parl_world world, parl_agent agent,
-                       bool is_main, const parl_grammar_def *def) {
+                       bool is_main, const parl_grammar_def *def, uint16_t *turn, int room) {
   PARL_CHECK(def->max_direct >= 1);
   g->env = env;
   g->world = world;
@@ -39,9 +121,9 @@ void parl_grammar_init(parl_grammar *g, parl_env *env, parl_world world, parl_ag
   if (g->def.max_direct > PARL_TURN_MAX_CALLS) g->def.max_direct = PARL_TURN_MAX_CALLS;
   memset(g->created_role, 0, sizeof g->created_role);
   g->n_created = 0;
-  g->n_calls = 0;
-  g->state = STATE_CALL;
-  g->slot = g->n_in_slot = 0;
+  g->turn = turn;
+  g->room = room;
+  clear(g);
 }
 
 static const parl_env_spec *get_spec(const parl_grammar *g) {
@@ -51,13 +133,11 @@ static const parl_env_spec *get_spec(const parl_grammar *g) {
 /* --- what may start with n complete calls --- */
 
 static bool is_launch_turn(const parl_grammar *g, int n) {
-  return n > 0 && g->calls[0].kind == PARL_CALL_ASSIGN;
+  return n > 0 && get_kind(g->turn) == PARL_CALL_ASSIGN;
 }
 
-static int count_created(const parl_grammar *g, int n) {
-  int created = g->n_created;
-  for (int i = 0; i < n; i++) created += g->calls[i].kind == PARL_CALL_CREATE;
-  return created;
+static int count_created(const parl_grammar *g) {
+  return g->n_created + g->n_creating;
 }
 
 static bool may_call_tool(const parl_grammar *g, int n) {
@@ -66,7 +146,7 @@ static bool may_call_tool(const parl_grammar *g, int n) {
 
 static bool may_create(const parl_grammar *g, int n) {
   return g->is_main && g->def.may_launch && may_call_tool(g, n) &&
-         count_created(g, n) < get_spec(g)->limits.max_agents;
+         count_created(g) < get_spec(g)->limits.max_agents;
 }
 
 static bool may_assign(const parl_grammar *g, int n) {
@@ -101,8 +181,8 @@ static void set_bit(uint64_t *mask, int token) {
   mask[token / 64] |= (uint64_t)1 << (token % 64);
 }
 
-static const parl_tool *get_signature(const parl_env_spec *spec, const parl_call *call) {
-  return call->kind == PARL_CALL_ASSIGN ? &spec->task : &spec->tools[call->tool];
+static const parl_tool *get_signature(const parl_env_spec *spec, const uint16_t *call) {
+  return get_kind(call) == PARL_CALL_ASSIGN ? &spec->task : &spec->tools[get_number(call)];
 }
 
 /* Distinct values of a family given so far in this turn, the open call's included. */
@@ -111,16 +191,16 @@ static size_t collect_taken(const parl_grammar *g, int family, int16_t *taken) {
   const parl_env_spec *spec = get_spec(g);
   const int n_calls = g->n_calls + (g->state == STATE_VALUE);
   size_t n = 0;
-  for (int i = 0; i < n_calls; i++) {
-    const parl_call *call = &g->calls[i];
-    if (call->kind != PARL_CALL_TOOL && call->kind != PARL_CALL_ASSIGN) continue;
+  const uint16_t *call = g->turn;
+  for (int i = 0; i < n_calls; i++, call = next_call(call)) {
+    if (call[1] == 0) continue;
     const parl_tool *signature = get_signature(spec, call);
-    for (int k = 0; k < call->n_values; k++) {
-      const int value = call->values[k];
-      if (signature->slots[call->slot[k]].family != family) continue;
+    for (int k = 0; k < call[1]; k++) {
+      const int value = call[HEAD_WORDS + k] & VALUE_MASK;
+      if (signature->slots[call[HEAD_WORDS + k] >> VALUE_BITS].family != family) continue;
       if (seen[value / 64] >> (value % 64) & 1) continue;
       set_bit(seen, value);
-      taken[n++] = call->values[k];
+      taken[n++] = (int16_t)value;
     }
   }
   return n;
@@ -176,9 +256,9 @@ static parl_status add_starts(const parl_grammar *g, int n, int assign_known, ui
 }
 
 static parl_status add_value_state(const parl_grammar *g, uint64_t *mask) {
-  const parl_call *call = &g->calls[g->n_calls];
+  const uint16_t *call = get_open(g);
   const parl_tool *signature = get_signature(get_spec(g), call);
-  const int tool = call->kind == PARL_CALL_ASSIGN ? -1 : call->tool;
+  const int tool = get_kind(call) == PARL_CALL_ASSIGN ? -1 : get_number(call);
   bool any = false;
   PARL_TRY(add_values(g, tool, g->slot, mask, &any));
   if (g->n_in_slot > 0) { /* an open list may end */
@@ -206,7 +286,7 @@ parl_status parl_grammar_get_mask(parl_grammar *g, uint64_t *mask, size_t *n_all
       PARL_TRY(add_starts(g, g->n_calls, -1, mask));
       break;
     case STATE_CREATE_NAME:
-      set_bit(mask, PARL_TOKEN_NAME_1 + count_created(g, g->n_calls));
+      set_bit(mask, PARL_TOKEN_NAME_1 + count_created(g));
       break;
     case STATE_CREATE_ROLE:
       for (int i = 0; i < spec->n_roles; i++) set_bit(mask, spec->role_token[i]);
@@ -241,18 +321,20 @@ static parl_status refuse(const parl_grammar *g, int32_t token) {
                    (int)token, parl_env_token_name(g->env, (int)token), expected[g->state]);
 }
 
-/* calls[n_calls] is complete. */
+/* The open call is complete. */
 static void end_call(parl_grammar *g) {
+  g->n_creating += get_kind(get_open(g)) == PARL_CALL_CREATE;
+  g->n_complete = g->n_words;
   g->n_calls++;
   const bool full = !is_launch_turn(g, g->n_calls) && g->n_calls >= g->def.max_direct;
   g->state = full ? STATE_DONE : STATE_CALL;
 }
 
 static void begin_call(parl_grammar *g, parl_call_kind kind, int tool, int state) {
-  parl_call *call = &g->calls[g->n_calls];
-  call->kind = kind;
-  call->tool = tool;
-  call->agent_name = call->role = call->n_values = 0;
+  uint16_t *call = get_open(g);
+  call[0] = pack_head(kind, tool, 0);
+  call[1] = 0;
+  g->n_words += HEAD_WORDS;
   g->state = state;
   g->slot = g->n_in_slot = 0;
 }
@@ -263,7 +345,7 @@ static void start(parl_grammar *g, int32_t token) {
     g->state = STATE_DONE;
   } else if (token == PARL_TOKEN_FINISH) {
     begin_call(g, PARL_CALL_FINISH, 0, STATE_CALL);
-    g->n_calls++;
+    end_call(g);
     g->state = STATE_DONE;
   } else if (token == PARL_TOKEN_CREATE) {
     begin_call(g, PARL_CALL_CREATE, 0, STATE_CREATE_NAME);
@@ -288,16 +370,16 @@ static void end_slot(parl_grammar *g, const parl_tool *signature) {
 }
 
 static void add_value(parl_grammar *g, const parl_tool *signature, int value) {
-  parl_call *call = &g->calls[g->n_calls];
-  call->slot[call->n_values] = (uint8_t)g->slot;
-  call->values[call->n_values++] = (int16_t)value;
+  uint16_t *call = get_open(g);
+  call[1]++;
+  g->turn[g->n_words++] = pack_value(value, g->slot);
   g->n_in_slot++;
   if (g->n_in_slot == signature->slots[g->slot].max) end_slot(g, signature);
 }
 
 static parl_status feed_value(parl_grammar *g, int32_t token) {
   const parl_env_spec *spec = get_spec(g);
-  const parl_tool *signature = get_signature(spec, &g->calls[g->n_calls]);
+  const parl_tool *signature = get_signature(spec, get_open(g));
   int value = get_value(&spec->families[signature->slots[g->slot].family], token);
   if (value > 0) {
     add_value(g, signature, value);
@@ -321,9 +403,8 @@ static parl_status feed_name(parl_grammar *g, int32_t token) {
   const int name = token - PARL_TOKEN_NAME_1;
   const bool create = g->state == STATE_CREATE_NAME;
   if (name < 0 || name >= PARL_MAX_AGENT_NAMES) return refuse(g, token);
-  if (create ? name != count_created(g, g->n_calls) : !g->created_role[name])
-    return refuse(g, token);
-  g->calls[g->n_calls].agent_name = name;
+  if (create ? name != count_created(g) : !g->created_role[name]) return refuse(g, token);
+  get_open(g)[0] |= pack_head(0, name, 0);
   g->state = create ? STATE_CREATE_ROLE : STATE_VALUE;
   return PARL_STATUS_OK;
 }
@@ -332,7 +413,7 @@ static parl_status feed_role(parl_grammar *g, int32_t token) {
   const parl_env_spec *spec = get_spec(g);
   for (int i = 0; i < spec->n_roles; i++) {
     if (spec->role_token[i] != token) continue;
-    g->calls[g->n_calls].role = i;
+    get_open(g)[0] |= pack_head(0, 0, i);
     end_call(g);
     return PARL_STATUS_OK;
   }
@@ -341,6 +422,8 @@ static parl_status feed_role(parl_grammar *g, int32_t token) {
 
 parl_status parl_grammar_feed(parl_grammar *g, int32_t token, bool *turn_done) {
   parl_status status = PARL_STATUS_OK;
+  if (g->n_words + HEAD_WORDS > g->room) /* what one token adds at most */
+    return parl_fail(PARL_STATUS_EINVAL, "the turn is too long: more than %d words", g->room);
   switch ((grammar_state)g->state) {
     case STATE_CALL:
       if (!may_start(g, token, g->n_calls)) return refuse(g, token);
@@ -365,20 +448,19 @@ parl_status parl_grammar_feed(parl_grammar *g, int32_t token, bool *turn_done) {
 }
 
 void parl_grammar_next_turn(parl_grammar *g) {
-  for (int i = 0; i < g->n_calls; i++) {
-    if (g->calls[i].kind != PARL_CALL_CREATE) continue;
-    g->created_role[g->calls[i].agent_name] = (uint8_t)(g->calls[i].role + 1);
+  const uint16_t *call = g->turn;
+  for (int i = 0; i < g->n_calls && g->n_creating > 0; i++, call = next_call(call)) {
+    if (get_kind(call) != PARL_CALL_CREATE) continue;
+    g->created_role[get_number(call)] = (uint8_t)((call[0] >> 8) + 1);
     g->n_created++;
   }
-  g->n_calls = 0;
-  g->state = STATE_CALL;
-  g->slot = g->n_in_slot = 0;
+  clear(g);
 }
 
 /* --- writing --- */
 
 typedef struct writer {
-  parl_grammar *check; /* what is written is fed to it */
+  parl_grammar *g; /* what is written is fed to it */
   int32_t *tokens;
   size_t n, max;
   bool done;
@@ -387,13 +469,13 @@ typedef struct writer {
 static parl_status put(writer *w, int32_t token) {
   if (w->n == w->max)
     return parl_fail(PARL_STATUS_EINVAL, "the turn needs more than %zu tokens", w->max);
-  PARL_TRY(parl_grammar_feed(w->check, token, &w->done));
+  PARL_TRY(parl_grammar_feed(w->g, token, &w->done));
   w->tokens[w->n++] = token;
   return PARL_STATUS_OK;
 }
 
 static parl_status put_values(writer *w, const parl_tool *signature, const parl_call *call) {
-  const parl_env_spec *spec = get_spec(w->check);
+  const parl_env_spec *spec = get_spec(w->g);
   for (int i = 0; i < call->n_values; i++) {
     if (call->slot[i] >= signature->n_slots)
       return parl_fail(PARL_STATUS_EINVAL, "%s has no argument %d", signature->name,
@@ -408,7 +490,7 @@ static parl_status put_values(writer *w, const parl_tool *signature, const parl_
 }
 
 static parl_status put_call(writer *w, const parl_call *call) {
-  const parl_env_spec *spec = get_spec(w->check);
+  const parl_env_spec *spec = get_spec(w->g);
   switch (call->kind) {
     case PARL_CALL_FINISH:
       return put(w, PARL_TOKEN_FINISH);
@@ -429,36 +511,46 @@ static parl_status put_call(writer *w, const parl_call *call) {
   return parl_fail(PARL_STATUS_EINVAL, "call kind %d", (int)call->kind);
 }
 
-static bool is_same_call(const parl_call *a, const parl_call *b) {
-  if (a->kind != b->kind) return false;
-  if (a->kind == PARL_CALL_FINISH) return true;
-  if (a->kind == PARL_CALL_CREATE) return a->agent_name == b->agent_name && a->role == b->role;
-  if (a->kind == PARL_CALL_TOOL ? a->tool != b->tool : a->agent_name != b->agent_name) return false;
-  return a->n_values == b->n_values &&
-         memcmp(a->values, b->values, (size_t)a->n_values * sizeof a->values[0]) == 0 &&
-         memcmp(a->slot, b->slot, (size_t)a->n_values) == 0;
+static bool is_same_call(const uint16_t *read, const parl_call *meant) {
+  const bool is_tool = meant->kind == PARL_CALL_TOOL, is_create = meant->kind == PARL_CALL_CREATE;
+  if (meant->kind == PARL_CALL_FINISH) return get_kind(read) == PARL_CALL_FINISH;
+  const int number = is_tool ? meant->tool : meant->agent_name;
+  if (read[0] != pack_head(meant->kind, number, is_create ? meant->role : 0)) return false;
+  if (is_create) return true;
+  if (read[1] != meant->n_values) return false;
+  for (int i = 0; i < meant->n_values; i++)
+    if (read[HEAD_WORDS + i] != pack_value(meant->values[i], meant->slot[i])) return false;
+  return true;
 }
 
 /* What a reader would understand must be what was meant: values in another slot order, or a list
  * that its tool does not allow, read differently. */
-static parl_status compare(const parl_grammar *check, const parl_call *calls, size_t n_calls) {
-  bool same = (size_t)check->n_calls == n_calls;
-  for (size_t i = 0; same && i < n_calls; i++) same = is_same_call(&check->calls[i], &calls[i]);
+static parl_status compare(const parl_grammar *g, const parl_call *calls, size_t n_calls) {
+  bool same = (size_t)g->n_calls == n_calls;
+  const uint16_t *call = g->turn;
+  for (size_t i = 0; same && i < n_calls; i++, call = next_call(call))
+    same = is_same_call(call, &calls[i]);
   if (same) return PARL_STATUS_OK;
   return parl_fail(PARL_STATUS_EINVAL, "these calls cannot be written as one turn");
 }
 
-parl_status parl_grammar_write(const parl_grammar *g, const parl_call *calls, size_t n_calls,
-                               int32_t *tokens, size_t max, size_t *n) {
+parl_status parl_grammar_take(parl_grammar *g, const parl_call *calls, size_t n_calls,
+                              int32_t *tokens, size_t max, size_t *n) {
   PARL_REQUIRE(n_calls >= 1 && n_calls <= PARL_TURN_MAX_CALLS);
-  parl_grammar check;
-  parl_grammar_init(&check, g->env, g->world, g->agent, g->is_main, &g->def);
-  memcpy(check.created_role, g->created_role, sizeof check.created_role);
-  check.n_created = g->n_created;
-  writer w = {.check = &check, .tokens = tokens, .max = max};
+  writer w = {.g = g, .tokens = tokens, .max = max};
   for (size_t i = 0; i < n_calls; i++) PARL_TRY(put_call(&w, &calls[i]));
   if (!w.done) PARL_TRY(put(&w, PARL_TOKEN_GO));
-  PARL_TRY(compare(&check, calls, n_calls));
+  PARL_TRY(compare(g, calls, n_calls));
   *n = w.n;
   return PARL_STATUS_OK;
+}
+
+parl_status parl_grammar_write(const parl_grammar *g, const parl_call *calls, size_t n_calls,
+                               int32_t *tokens, size_t max, size_t *n) {
+  uint16_t turn[PARL_TURN_MAX_WORDS];
+  parl_grammar copy = *g;
+  copy.turn = turn;
+  copy.room = PARL_TURN_MAX_WORDS;
+  clear(&copy);
+  return parl_grammar_take(&copy, calls, n_calls, tokens, max, n);
 }

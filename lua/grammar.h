@@ -12,7 +12,7 @@
 #include "lua/env.h"
 
 /* Vocabularies have up to 2048 tokens. */
-enum { PARL_TURN_MAX_CALLS = 128, PARL_MASK_MAX_WORDS = 32 };
+enum { PARL_TURN_MAX_CALLS = 128, PARL_TURN_MAX_WORDS = 4096, PARL_MASK_MAX_WORDS = 32 };
 
 typedef struct parl_grammar_def {
   bool use_legal;  /* ask the environment which values make sense */
@@ -29,26 +29,36 @@ typedef struct parl_grammar {
   uint8_t created_role[PARL_MAX_AGENT_NAMES]; /* 0: not registered, else role + 1 */
   int n_created;
   /* the turn being written */
-  int n_calls;
-  parl_call calls[PARL_TURN_MAX_CALLS];
-  int state; /* what is expected next; see grammar.c */
+  int n_calls;                   /* complete ones */
+  int n_creating;                /* create_subagent among them */
+  uint16_t *turn;                /* [room] borrowed: the calls, packed; see grammar.c */
+  int n_words, n_complete, room; /* of turn: used, of complete calls, and at most */
+  int state;                     /* what is expected next; see grammar.c */
   int slot, n_in_slot;
 } parl_grammar;
 
-/* Ready for the first turn. */
+/* Words that `turn` needs: enough for every turn that the specification allows in a context of
+ * `limit` tokens; at most PARL_TURN_MAX_WORDS. */
+int parl_grammar_get_room(const parl_env_spec *spec, bool is_main, int max_direct, int limit);
+/* Ready for the first turn. turn [room] is borrowed and holds the calls of one turn. */
 void parl_grammar_init(parl_grammar *g, parl_env *env, parl_world world, parl_agent agent,
-                       bool is_main, const parl_grammar_def *def);
+                       bool is_main, const parl_grammar_def *def, uint16_t *turn, int room);
 /* mask [(n_tokens+63)/64] gets the allowed next tokens; *n_allowed their number (1: forced).
  * `legal` is advice: where it leaves nothing for a slot of a call that is begun, all values are
  * allowed. Fails: ESCRIPT etc. from `legal`. */
 parl_status parl_grammar_get_mask(parl_grammar *g, uint64_t *mask, size_t *n_allowed);
-/* Takes a token the mask allows; *turn_done when the turn is complete: calls[0..n_calls) then hold
- * it. Fails: EINVAL if the token is not well formed here (legal is not asked again). */
+/* Takes a token the mask allows; *turn_done when the turn is complete.
+ * Fails: EINVAL if the token is not well formed here (legal is not asked again). */
 parl_status parl_grammar_feed(parl_grammar *g, int32_t token, bool *turn_done);
+/* Call i of 0 to n_calls - 1. Only the first n_values entries of its arrays are written. */
+void parl_grammar_get_call(const parl_grammar *g, int i, parl_call *out);
 /* After the turn was executed: registers created sub-agents, starts the next turn. */
 void parl_grammar_next_turn(parl_grammar *g);
-/* Tokens of a turn given as calls, the inverse of feed: for demonstrations. tokens [max].
- * Fails: EINVAL if not expressible. */
+/* Takes a whole turn given as calls, at the start of a turn; its tokens go to tokens [max].
+ * Fails: EINVAL if not expressible; a part of the turn may be taken then. */
+parl_status parl_grammar_take(parl_grammar *g, const parl_call *calls, size_t n_calls,
+                              int32_t *tokens, size_t max, size_t *n);
+/* The same tokens, but g is left as it is: for demonstrations, whose tokens are fed one by one. */
 parl_status parl_grammar_write(const parl_grammar *g, const parl_call *calls, size_t n_calls,
                                int32_t *tokens, size_t max, size_t *n);
 

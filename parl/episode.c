@@ -111,21 +111,7 @@ static void context_init(const parl_episode_env *ee, parl_context *c, parl_episo
   c->stream = parl_rng_stream(PURPOSE_SAMPLE, (uint64_t)ordinal, 0, 0);
   c->steps = 0;
   c->finished = false;
-  c->n_script = c->at_script = 0;
-  parl_grammar_init(&c->grammar, ee->env, ep->world, agent, is_main, &def);
-}
-
-/* Writes the expert's next turn into the context's script. */
-static parl_status next_script(const parl_episode_env *ee, parl_context *c) {
-  size_t n_calls, n_tokens;
-  PARL_TRY(parl_env_expert(ee->env, c->episode->world, c->agent, c->style, ee->calls,
-                           PARL_TURN_MAX_CALLS, &n_calls));
-  PARL_TRY(parl_fail_context(parl_grammar_write(&c->grammar, ee->calls, n_calls, c->script,
-                                                PARL_SCRIPT_MAX_TOKENS, &n_tokens),
-                             "%s: expert style \"%s\"", ee->spec->path, c->style));
-  c->n_script = (int32_t)n_tokens;
-  c->at_script = 0;
-  return PARL_STATUS_OK;
+  parl_grammar_init(&c->grammar, ee->env, ep->world, agent, is_main, &def, c->turn, c->room);
 }
 
 static parl_status get_mask(const parl_episode_env *ee, parl_context *c, size_t *n_allowed) {
@@ -165,17 +151,6 @@ static uint64_t hash_task(const parl_call *call) {
   return h;
 }
 
-static void note_task(parl_episode *ep, const parl_call *call) {
-  const uint64_t h = hash_task(call);
-  for (size_t i = 0; i < ep->n_tasks; i++) {
-    if (ep->tasks[i] == h) {
-      ep->facts.duplicates++;
-      return;
-    }
-  }
-  if (ep->n_tasks < PARL_EPISODE_MAX_TASKS) ep->tasks[ep->n_tasks++] = h;
-}
-
 static parl_status launch(const parl_episode_env *ee, parl_context *c) {
   parl_episode *ep = c->episode;
   const int64_t left = remaining(ee, ep) - 1;
@@ -193,7 +168,11 @@ static parl_status launch(const parl_episode_env *ee, parl_context *c) {
   ep->facts.launches++;
   ep->facts.assigned += n;
   if (n > ep->facts.max_width) ep->facts.max_width = n;
-  for (int i = 0; i < n; i++) note_task(ep, &c->grammar.calls[i]);
+  for (int i = 0; i < n; i++) {
+    parl_call task;
+    parl_grammar_get_call(&c->grammar, i, &task);
+    PARL_TRY(parl_episode_note_task(ee->tasks, ep, hash_task(&task)));
+  }
   c->state = PARL_CONTEXT_WAIT;
   return TELL(ee, ep, .kind = PARL_EVENT_LAUNCH, .width = n);
 }
@@ -210,28 +189,29 @@ static parl_status run_tool(const parl_episode_env *ee, parl_context *c, const p
 static parl_status execute_main(const parl_episode_env *ee, parl_context *c) {
   parl_episode *ep = c->episode;
   ep->facts.turns++;
-  if (c->grammar.calls[0].kind == PARL_CALL_ASSIGN) return launch(ee, c);
   for (int i = 0; i < c->grammar.n_calls; i++) {
-    const parl_call *call = &c->grammar.calls[i];
-    if (call->kind == PARL_CALL_FINISH) {
+    parl_call call;
+    parl_grammar_get_call(&c->grammar, i, &call);
+    if (call.kind == PARL_CALL_ASSIGN) return launch(ee, c); /* all of them are */
+    if (call.kind == PARL_CALL_FINISH) {
       end_main(ep, PARL_END_FINISH);
-      return tell_call(ee, c, call, 0);
+      return tell_call(ee, c, &call, 0);
     }
     if (remaining(ee, ep) < 1) {
       end_main(ep, PARL_END_BUDGET);
       return PARL_STATUS_OK;
     }
     PARL_TRY(spend(ep, &(parl_stage){.main_steps = 1}));
-    if (call->kind == PARL_CALL_CREATE) {
+    if (call.kind == PARL_CALL_CREATE) {
       ep->facts.created++;
-      PARL_TRY(tell_call(ee, c, call, 0));
+      PARL_TRY(tell_call(ee, c, &call, 0));
       continue;
     }
     bool fits, changed;
     size_t n;
-    PARL_TRY(run_tool(ee, c, call, &n, &fits));
+    PARL_TRY(run_tool(ee, c, &call, &n, &fits));
     PARL_TRY(rescore(ee, ep, &changed));
-    PARL_TRY(tell_call(ee, c, call, n));
+    PARL_TRY(tell_call(ee, c, &call, n));
     if (!fits) {
       end_main(ep, PARL_END_CONTEXT);
       return PARL_STATUS_OK;
@@ -241,16 +221,17 @@ static parl_status execute_main(const parl_episode_env *ee, parl_context *c) {
 }
 
 static parl_status execute_sub(const parl_episode_env *ee, parl_context *c) {
-  const parl_call *call = &c->grammar.calls[0];
-  c->finished = call->kind == PARL_CALL_FINISH;
+  parl_call call;
+  parl_grammar_get_call(&c->grammar, 0, &call);
+  c->finished = call.kind == PARL_CALL_FINISH;
   c->state = PARL_CONTEXT_DONE;
-  if (c->finished) return tell_call(ee, c, call, 0);
+  if (c->finished) return tell_call(ee, c, &call, 0);
   if (c->steps >= c->step_limit) return PARL_STATUS_OK;
   c->steps++;
   bool fits;
   size_t n;
-  PARL_TRY(run_tool(ee, c, call, &n, &fits));
-  PARL_TRY(tell_call(ee, c, call, n));
+  PARL_TRY(run_tool(ee, c, &call, &n, &fits));
+  PARL_TRY(tell_call(ee, c, &call, n));
   return fits ? start_next_turn(ee, c) : PARL_STATUS_OK;
 }
 
@@ -279,6 +260,18 @@ static parl_status execute_malformed(const parl_episode_env *ee, parl_context *c
   return start_next_turn(ee, c);
 }
 
+static parl_status execute(const parl_episode_env *ee, parl_context *c) {
+  return c->is_main ? execute_main(ee, c) : execute_sub(ee, c);
+}
+
+/* Appends a token of the turn that is being written. */
+static void put_written(parl_context *c, int32_t token) {
+  parl_sequence *s = c->sequence;
+  if (c->is_main) c->origin[s->n_tokens] = (int16_t)(c->episode->facts.turns + 1);
+  s->tokens[s->n_tokens++] = token;
+  c->n_taken++;
+}
+
 static parl_status take(const parl_episode_env *ee, parl_context *c, int32_t token, float logp,
                         bool choice) {
   parl_sequence *s = c->sequence;
@@ -289,15 +282,50 @@ static parl_status take(const parl_episode_env *ee, parl_context *c, int32_t tok
     memcpy(s->masks + k * (size_t)ee->n_words, c->mask, sizeof c->mask[0] * (size_t)ee->n_words);
   }
   if (choice && c->is_main) c->episode->facts.tokens++;
-  if (c->is_main) c->origin[s->n_tokens] = (int16_t)(c->episode->facts.turns + 1);
-  s->tokens[s->n_tokens++] = token;
-  c->n_taken++;
+  put_written(c, token);
   bool turn_done = false;
   const parl_status status = parl_grammar_feed(&c->grammar, token, &turn_done);
   if (status == PARL_STATUS_EINVAL && !ee->config->episode.mask) return execute_malformed(ee, c);
   PARL_TRY(status);
-  if (!turn_done) return PARL_STATUS_OK;
-  return c->is_main ? execute_main(ee, c) : execute_sub(ee, c);
+  return turn_done ? execute(ee, c) : PARL_STATUS_OK;
+}
+
+/* A token of a demonstration: with the mask it was chosen under. It may do what `legal` advises
+ * against. */
+static parl_status demonstrate(const parl_episode_env *ee, parl_context *c, int32_t token) {
+  size_t n_allowed = 0;
+  PARL_TRY(get_mask(ee, c, &n_allowed));
+  const uint64_t bit = (uint64_t)1 << (token % 64);
+  if ((c->mask[token / 64] & bit) == 0) {
+    n_allowed++;
+    PARL_TRY(TELL(ee, c->episode, .kind = PARL_EVENT_AGAINST, .agent = c->ordinal, .tokens = &token,
+                  .n_tokens = 1));
+  }
+  c->mask[token / 64] |= bit;
+  return take(ee, c, token, 0.0f, n_allowed > 1);
+}
+
+/* Plays the expert's next turn. What is not recorded is not read back token by token. */
+static parl_status play_script(const parl_episode_env *ee, parl_context *c) {
+  size_t n_calls, n = 0;
+  PARL_TRY(parl_env_expert(ee->env, c->episode->world, c->agent, c->style, ee->calls,
+                           PARL_TURN_MAX_CALLS, &n_calls));
+  const parl_status status = c->record ? parl_grammar_write(&c->grammar, ee->calls, n_calls,
+                                                            ee->script, PARL_SCRIPT_MAX_TOKENS, &n)
+                                       : parl_grammar_take(&c->grammar, ee->calls, n_calls,
+                                                           ee->script, PARL_SCRIPT_MAX_TOKENS, &n);
+  PARL_TRY(parl_fail_context(status, "%s: expert style \"%s\"", ee->spec->path, c->style));
+  for (size_t i = 0; i < n; i++) {
+    if (c->sequence->n_tokens >= c->limit) {
+      overflow(c);
+      return PARL_STATUS_OK;
+    }
+    if (c->record)
+      PARL_TRY(demonstrate(ee, c, ee->script[i]));
+    else
+      put_written(c, ee->script[i]);
+  }
+  return c->record ? PARL_STATUS_OK : execute(ee, c);
 }
 
 /* Runs a context until its policy must choose, its group is out, or it ends. */
@@ -307,27 +335,16 @@ static parl_status advance(const parl_episode_env *ee, parl_context *c) {
       overflow(c);
       break;
     }
-    const bool scripted = c->style != NULL;
-    size_t n_allowed = 0;
-    if (scripted && c->at_script == c->n_script) PARL_TRY(next_script(ee, c));
-    if (!scripted || c->record) PARL_TRY(get_mask(ee, c, &n_allowed));
-    if (!scripted && n_allowed > 1) {
+    if (c->style != NULL) {
+      PARL_TRY(play_script(ee, c));
+      continue;
+    }
+    PARL_TRY(get_mask(ee, c, &c->n_allowed));
+    if (c->n_allowed > 1) {
       c->state = PARL_CONTEXT_CHOOSE;
-      c->n_allowed = n_allowed;
       break;
     }
-    const int32_t token = scripted ? c->script[c->at_script++] : only_token(c->mask);
-    if (scripted && c->record) {
-      /* A demonstration may do what `legal` advises against. */
-      const uint64_t bit = (uint64_t)1 << (token % 64);
-      if ((c->mask[token / 64] & bit) == 0) {
-        n_allowed++;
-        PARL_TRY(TELL(ee, c->episode, .kind = PARL_EVENT_AGAINST, .agent = c->ordinal,
-                      .tokens = &token, .n_tokens = 1));
-      }
-      c->mask[token / 64] |= bit;
-    }
-    PARL_TRY(take(ee, c, token, 0.0f, scripted && n_allowed > 1));
+    PARL_TRY(take(ee, c, only_token(c->mask), 0.0f, false));
   }
   return PARL_STATUS_OK;
 }
@@ -349,7 +366,7 @@ parl_status parl_episode_start(const parl_episode_env *ee, parl_episode *ep, par
   ep->critical = ep->total = 0;
   ep->n_assigned = 0;
   ep->n_launches = ep->n_started = ep->n_done = 0;
-  ep->n_tasks = 0;
+  parl_episode_forget_tasks(ee->tasks, ep);
   ep->facts = (parl_facts){.end = PARL_END_ERROR};
   job->out->task_seed = job->task_seed;
   job->out->episode_seed = job->episode_seed;
@@ -397,12 +414,13 @@ static const char *get_sub_style(const parl_episode_env *ee, const parl_job *job
 parl_status parl_episode_start_sub(const parl_episode_env *ee, parl_episode *ep,
                                    parl_context *sub) {
   const size_t index = ep->n_started++;
-  const parl_call *task = &ep->main->grammar.calls[index];
-  const int role = ep->main->grammar.created_role[task->agent_name] - 1;
+  parl_call task;
+  parl_grammar_get_call(&ep->main->grammar, (int)index, &task);
+  const int role = ep->main->grammar.created_role[task.agent_name] - 1;
   const int ordinal = ++ep->n_assigned;
   parl_agent agent;
   size_t n;
-  PARL_TRY(parl_env_brief(ee->env, ep->world, task, role, ordinal, &agent, ee->tokens,
+  PARL_TRY(parl_env_brief(ee->env, ep->world, &task, role, ordinal, &agent, ee->tokens,
                           PARL_ENV_MAX_OBSERVATION, &n));
   parl_trajectory *out = ep->job->out;
   const bool record = out->n_subs < out->max_subs;
@@ -416,7 +434,7 @@ parl_status parl_episode_start_sub(const parl_episode_env *ee, parl_episode *ep,
   sub->step_limit = ep->sub_limit;
   sub->sub_index = index;
   ep->launches[index].agent = agent;
-  PARL_TRY(TELL(ee, ep, .kind = PARL_EVENT_BRIEF, .agent = ordinal, .call = task,
+  PARL_TRY(TELL(ee, ep, .kind = PARL_EVENT_BRIEF, .agent = ordinal, .call = &task,
                 .tokens = ee->tokens, .n_tokens = n));
   const uint64_t stream = parl_rng_stream(PURPOSE_RELIABLE, (uint64_t)ordinal, 0, 0);
   if (ee->scripted_subs && parl_rng_uniform(ep->job->episode_seed, stream, 0) >= ee->reliability) {

@@ -6,6 +6,7 @@
  * choose, collect. */
 #ifndef PARL_PARL_EPISODE_H
 #define PARL_PARL_EPISODE_H
+#include "core/arena.h"
 #include "lua/grammar.h"
 #include "parl/observer.h"
 #include "parl/recipe.h"
@@ -13,8 +14,8 @@
 
 enum {
   PARL_EPISODE_MAX_WIDTH = 128,  /* sub-agents of one turn */
-  PARL_EPISODE_MAX_TASKS = 1024, /* assignments remembered to find duplicates */
-  PARL_SCRIPT_MAX_TOKENS = 1024  /* tokens of one scripted turn */
+  PARL_SCRIPT_MAX_TOKENS = 1024, /* tokens of one scripted turn */
+  PARL_TASK_PAGE = 30            /* assignments remembered on one page */
 };
 
 typedef enum parl_context_state {
@@ -47,13 +48,13 @@ typedef struct parl_context {
   uint64_t mask[PARL_MASK_MAX_WORDS];
   size_t n_allowed; /* tokens in mask */
   double temperature;
-  uint64_t stream;             /* of sampling */
-  int64_t steps, step_limit;   /* sub-agent */
-  bool finished;               /* sub-agent: ended by finish */
-  size_t sub_index;            /* place in its group */
-  const char *style;           /* scripted: expert style, else NULL */
-  int32_t n_script, at_script; /* scripted turn being written */
-  int32_t script[PARL_SCRIPT_MAX_TOKENS];
+  uint64_t stream;           /* of sampling */
+  int64_t steps, step_limit; /* sub-agent */
+  bool finished;             /* sub-agent: ended by finish */
+  size_t sub_index;          /* place in its group */
+  const char *style;         /* scripted: expert style, else NULL */
+  uint16_t *turn;            /* [room] the grammar's */
+  int room;
 } parl_context;
 
 /* A sub-agent of the group that is out. */
@@ -62,6 +63,19 @@ typedef struct parl_launch {
   parl_agent agent;
   int64_t steps;
 } parl_launch;
+
+/* Hashes of tasks assigned in an episode, to find duplicates. */
+typedef struct parl_task_page {
+  struct parl_task_page *next;
+  size_t n;
+  uint64_t hash[PARL_TASK_PAGE];
+} parl_task_page;
+
+/* Where a shard's episodes take their pages. */
+typedef struct parl_task_pool {
+  parl_arena *arena; /* borrowed; grows until as many pages are in use as ever will be */
+  parl_task_page *free;
+} parl_task_pool;
 
 typedef struct parl_episode {
   bool live;
@@ -75,10 +89,9 @@ typedef struct parl_episode {
   int n_assigned; /* in the episode: next ordinal - 1 */
   /* the group that is out */
   size_t n_launches, n_started, n_done;
-  parl_launch launches[PARL_EPISODE_MAX_WIDTH];
+  parl_launch *launches; /* [limits.max_width] */
   int64_t sub_limit;
-  size_t n_tasks;
-  uint64_t tasks[PARL_EPISODE_MAX_TASKS]; /* hashes of assigned tasks */
+  parl_task_page *tasks; /* pages the newest first */
 } parl_episode;
 
 /* What an episode needs of its shard. */
@@ -90,9 +103,24 @@ typedef struct parl_episode_env {
   double reliability;
   int n_words;                   /* of a mask */
   const parl_observer *observer; /* or NULL */
-  parl_call *calls;              /* [PARL_TURN_MAX_CALLS] scratch for scripted turns */
+  parl_call *calls;              /* [PARL_TURN_MAX_CALLS] scratch for scripted turns, */
+  int32_t *script;               /* [PARL_SCRIPT_MAX_TOKENS] and their tokens */
   int32_t *tokens;               /* [PARL_ENV_MAX_OBSERVATION] scratch for observations */
+  parl_task_pool *tasks;
 } parl_episode_env;
+
+/* Takes what a context or an episode points to from an arena; both are zeroed first.
+ * Fails: ENOMEM. */
+parl_status parl_context_create(const parl_episode_env *ee, parl_arena *arena, bool is_main,
+                                parl_context *out);
+parl_status parl_episode_create(const parl_episode_env *ee, parl_arena *arena, parl_episode *out);
+/* Bytes that an episode, its orchestrator's context included, holds on the C side, with up to
+ * PARL_TASK_PAGE assignments. */
+size_t parl_episode_get_bytes(const parl_env_spec *spec, const parl_run_config *config);
+/* Notes an assigned task; counts it as a duplicate if it was noted before. Fails: ENOMEM. */
+parl_status parl_episode_note_task(parl_task_pool *pool, parl_episode *ep, uint64_t hash);
+/* Gives the episode's pages back. */
+void parl_episode_forget_tasks(parl_task_pool *pool, parl_episode *ep);
 
 /* Starts the job's episode on a free episode and context, and advances the orchestrator to its
  * first choice. */

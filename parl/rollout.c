@@ -27,6 +27,7 @@ typedef struct shard {
   parl_env *env;
   parl_episode_env ee;
   parl_arena arena;
+  parl_task_pool tasks;
   size_t n_episodes;
   parl_episode *episodes;
   pool mains, subs;
@@ -48,15 +49,12 @@ struct parl_rollout {
 /* --- building a shard --- */
 
 static parl_status pool_init(shard *sh, pool *p, const parl_model *model, size_t n, int limit) {
+  const bool is_main = p == &sh->mains;
   p->n = n;
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, n, &p->contexts));
-  memset(p->contexts, 0, n * sizeof *p->contexts);
   for (size_t i = 0; i < n; i++) {
-    parl_context *c = &p->contexts[i];
-    c->decoder_slot = (int32_t)i;
-    c->own.capacity = limit;
-    PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)limit, &c->own.tokens));
-    PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)limit, &c->origin));
+    PARL_TRY(parl_context_create(&sh->ee, &sh->arena, is_main, &p->contexts[i]));
+    p->contexts[i].decoder_slot = (int32_t)i;
   }
   if (model == NULL) return PARL_STATUS_OK;
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)MAX_ROWS, &p->rows));
@@ -79,12 +77,16 @@ static parl_status shard_init(shard *sh, const parl_rollout_def *def, const parl
                               .scripted_subs = def->sub_policy == NULL && !def->choose_subs,
                               .reliability = def->reliability,
                               .observer = def->observer,
+                              .tasks = &sh->tasks,
                               .n_words = (spec->n_tokens + 63) / 64};
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)PARL_TURN_MAX_CALLS, &sh->ee.calls));
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)PARL_ENV_MAX_OBSERVATION, &sh->ee.tokens));
+  PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)PARL_SCRIPT_MAX_TOKENS, &sh->ee.script));
+  sh->tasks.arena = &sh->arena;
   sh->n_episodes = n_episodes;
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, n_episodes, &sh->episodes));
-  memset(sh->episodes, 0, n_episodes * sizeof *sh->episodes);
+  for (size_t i = 0; i < n_episodes; i++)
+    PARL_TRY(parl_episode_create(&sh->ee, &sh->arena, &sh->episodes[i]));
   const size_t n_sub_slots = def->sub_slots > 0 ? def->sub_slots : n_episodes * SUBS_PER_SLOT;
   const size_t n_subs = sh->ee.scripted_subs ? 1 : n_sub_slots;
   PARL_TRY(pool_init(sh, &sh->mains, def->policy, n_episodes, spec->limits.context));

@@ -105,7 +105,8 @@ typedef struct env_game {
 typedef struct env_agent {
   parl_agent agent;
   parl_grammar grammar;
-  int n_tokens, limit; /* of its context */
+  uint16_t turn[PARL_TURN_MAX_WORDS]; /* of the grammar */
+  int n_tokens, limit;                /* of its context */
 } env_agent;
 
 static inline double env_uniform(env_game *g) {
@@ -176,7 +177,8 @@ static inline void env_agent_init(env_game *g, env_agent *a, parl_agent agent, b
   a->agent = agent;
   a->n_tokens = 0;
   a->limit = is_main ? g->spec->limits.context : g->spec->limits.sub_context;
-  parl_grammar_init(&a->grammar, g->env, g->world, agent, is_main, &def);
+  parl_grammar_init(&a->grammar, g->env, g->world, agent, is_main, &def, a->turn,
+                    PARL_TURN_MAX_WORDS);
 }
 
 /* Asks for the score; a perfect one is dated. */
@@ -202,11 +204,12 @@ static inline int64_t env_play_sub(env_game *g, env_agent *a, const parl_call *t
   *finished = false;
   for (int64_t steps = 0; a->n_tokens < a->limit; steps++) {
     env_take_turn(g, a, g->player->sub_style, g->player->p_sub_random);
-    const parl_call *call = &a->grammar.calls[0];
-    *finished = call->kind == PARL_CALL_FINISH;
+    parl_call call;
+    parl_grammar_get_call(&a->grammar, 0, &call);
+    *finished = call.kind == PARL_CALL_FINISH;
     if (*finished || steps >= g->spec->limits.sub_steps || a->n_tokens > a->limit) return steps;
     assert_ok(
-        parl_env_call(g->env, g->world, a->agent, call, tokens, PARL_ENV_MAX_OBSERVATION, &n));
+        parl_env_call(g->env, g->world, a->agent, &call, tokens, PARL_ENV_MAX_OBSERVATION, &n));
     env_note(g, a, tokens, n);
     parl_grammar_next_turn(&a->grammar);
     if (a->n_tokens >= a->limit) return steps + 1;
@@ -223,9 +226,11 @@ static inline void env_launch(env_game *g, env_agent *main) {
   const int n = main->grammar.n_calls;
   assert_true(n <= g->spec->limits.max_width);
   for (int i = 0; i < n; i++) {
-    const parl_call *task = &main->grammar.calls[i];
-    const int role = main->grammar.created_role[task->agent_name] - 1;
-    const int64_t steps = env_play_sub(g, &subs[i], task, role, (int)e->assigned + 1, &finished[i]);
+    parl_call task;
+    parl_grammar_get_call(&main->grammar, i, &task);
+    const int role = main->grammar.created_role[task.agent_name] - 1;
+    const int64_t steps =
+        env_play_sub(g, &subs[i], &task, role, (int)e->assigned + 1, &finished[i]);
     e->assigned++;
     e->finished += finished[i];
     e->empty += finished[i] && steps == 0;
@@ -249,19 +254,20 @@ static inline void env_launch(env_game *g, env_agent *main) {
 
 /* One turn of the orchestrator is carried out; false at the end of the episode. */
 static inline bool env_execute(env_game *g, env_agent *main) {
-  const parl_call *call = &main->grammar.calls[0];
+  parl_call call;
+  parl_grammar_get_call(&main->grammar, 0, &call);
   int32_t tokens[PARL_ENV_MAX_OBSERVATION];
   size_t n = 0;
-  if (call->kind == PARL_CALL_FINISH) return false;
-  if (call->kind == PARL_CALL_ASSIGN) {
+  if (call.kind == PARL_CALL_FINISH) return false;
+  if (call.kind == PARL_CALL_ASSIGN) {
     env_launch(g, main);
     return true;
   }
   g->out->critical++;
   g->out->total++;
-  if (call->kind == PARL_CALL_CREATE) return true;
+  if (call.kind == PARL_CALL_CREATE) return true;
   assert_ok(
-      parl_env_call(g->env, g->world, main->agent, call, tokens, PARL_ENV_MAX_OBSERVATION, &n));
+      parl_env_call(g->env, g->world, main->agent, &call, tokens, PARL_ENV_MAX_OBSERVATION, &n));
   env_note(g, main, tokens, n);
   env_rescore(g);
   return true;

@@ -45,6 +45,7 @@ typedef struct fixture {
   parl_world w;
   parl_agent m;
   parl_grammar g;
+  uint16_t turn[PARL_TURN_MAX_WORDS]; /* of g */
 } fixture;
 
 static fixture *make(const char *params, bool is_main, parl_grammar_def def) {
@@ -52,8 +53,14 @@ static fixture *make(const char *params, bool is_main, parl_grammar_def def) {
   assert_non_null(f);
   assert_ok(make_env(SCRIPT, params, NULL, &f->env));
   assert_ok(parl_env_reset(f->env, 1, 1, &f->w, &f->m));
-  parl_grammar_init(&f->g, f->env, f->w, f->m, is_main, &def);
+  parl_grammar_init(&f->g, f->env, f->w, f->m, is_main, &def, f->turn, PARL_TURN_MAX_WORDS);
   return f;
+}
+
+static parl_call get_call(const fixture *f, int i) {
+  parl_call call = {0};
+  parl_grammar_get_call(&f->g, i, &call);
+  return call;
 }
 
 static void drop(fixture *f) {
@@ -115,9 +122,9 @@ static void an_orchestrator_creates_then_launches(void **state) {
   refuse(f, "agent_1");
   feed(f, "boss", true); /* max_direct = 1 */
   assert_int_equal(f->g.n_calls, 1);
-  assert_int_equal(f->g.calls[0].kind, PARL_CALL_CREATE);
-  assert_int_equal(f->g.calls[0].agent_name, 0);
-  assert_int_equal(f->g.calls[0].role, 1);
+  assert_int_equal(get_call(f, 0).kind, PARL_CALL_CREATE);
+  assert_int_equal(get_call(f, 0).agent_name, 0);
+  assert_int_equal(get_call(f, 0).role, 1);
   refuse(f, "finish"); /* the turn is over */
   uint64_t mask[PARL_MASK_MAX_WORDS];
   size_t n;
@@ -148,14 +155,14 @@ static void an_orchestrator_creates_then_launches(void **state) {
   refuse(f, "row:1");
   feed(f, "<go>", true);
   assert_int_equal(f->g.n_calls, 2);
-  assert_int_equal(f->g.calls[0].n_values, 2);
-  assert_int_equal(f->g.calls[0].values[0], 4);
-  assert_int_equal(f->g.calls[0].values[1], 2);
-  assert_int_equal(f->g.calls[1].n_values, 3);
-  assert_int_equal(f->g.calls[1].values[2], 5);
+  assert_int_equal(get_call(f, 0).n_values, 2);
+  assert_int_equal(get_call(f, 0).values[0], 4);
+  assert_int_equal(get_call(f, 0).values[1], 2);
+  assert_int_equal(get_call(f, 1).n_values, 3);
+  assert_int_equal(get_call(f, 1).values[2], 5);
   parl_grammar_next_turn(&f->g);
   feed(f, "finish", true);
-  assert_int_equal(f->g.calls[0].kind, PARL_CALL_FINISH);
+  assert_int_equal(get_call(f, 0).kind, PARL_CALL_FINISH);
   drop(f);
 }
 
@@ -217,8 +224,8 @@ static void lists_end_with_what_follows(void **state) {
   feed(f, "row:1", false);
   check_mask(f, "<go> create_subagent list look nop pair row:2 row:4 row:5 row:6");
   feed(f, "nop", true); /* second call: no argument, and the turn is full */
-  assert_int_equal(f->g.calls[0].n_values, 3);
-  assert_memory_equal(f->g.calls[0].slot, ((uint8_t[]){0, 1, 2}), 3);
+  assert_int_equal(get_call(f, 0).n_values, 3);
+  assert_memory_equal(get_call(f, 0).slot, ((uint8_t[]){0, 1, 2}), 3);
   parl_grammar_next_turn(&f->g);
   feed(f, "nop", false);
   feed(f, "list", false);
@@ -300,12 +307,14 @@ static void walk_a_turn(fixture *f, parl_rng_cursor *rng) {
     tokens[n++] = token;
     assert_ok(parl_grammar_feed(&f->g, token, &done));
   }
-  assert_ok(parl_grammar_write(&f->g, f->g.calls, (size_t)f->g.n_calls, written, 1024, &n_written));
+  parl_call calls[PARL_TURN_MAX_CALLS];
+  for (int i = 0; i < f->g.n_calls; i++) calls[i] = get_call(f, i);
+  assert_ok(parl_grammar_write(&f->g, calls, (size_t)f->g.n_calls, written, 1024, &n_written));
   /* <go> where the turn would have ended by itself is the only freedom; there is none. */
   assert_int_equal(n_written, n);
   assert_memory_equal(written, tokens, n * sizeof tokens[0]);
   for (int i = 0; i < f->g.n_calls; i++) {
-    const parl_call *call = &f->g.calls[i];
+    const parl_call *call = &calls[i];
     parl_agent sub;
     if (call->kind == PARL_CALL_TOOL)
       assert_ok(parl_env_call(f->env, f->w, f->m, call, observed, 16, &n_observed));
@@ -325,9 +334,11 @@ static void random_walks_are_well_formed(void **state) {
     fixture *f = make(NULL, variant != 3, def);
     for (int i = 0; i < 1250; i++) {
       walk_a_turn(f, &rng);
-      const bool over = f->g.calls[0].kind == PARL_CALL_FINISH;
+      const bool over = get_call(f, 0).kind == PARL_CALL_FINISH;
       parl_grammar_next_turn(&f->g);
-      if (over) parl_grammar_init(&f->g, f->env, f->w, f->m, variant != 3, &def);
+      if (over)
+        parl_grammar_init(&f->g, f->env, f->w, f->m, variant != 3, &def, f->turn,
+                          PARL_TURN_MAX_WORDS);
     }
     drop(f);
   }
@@ -355,6 +366,56 @@ static void refusals_change_nothing(void **state) {
     parl_grammar_next_turn(&f->g);
   }
   assert_true(n_turns > 1000);
+  drop(f);
+}
+
+/* The room that a specification needs, by hand; a turn that outgrows the room is refused. */
+static void a_turn_has_room(void **state) {
+  (void)state;
+  fixture *f = make(NULL, true, (parl_grammar_def){true, true, 3});
+  const parl_env_spec *spec = parl_env_get_spec(f->env);
+  int tool = 0, task = 2;
+  for (int i = 0; i < spec->n_tools; i++) {
+    int n = 2;
+    for (int s = 0; s < spec->tools[i].n_slots; s++) n += spec->tools[i].slots[s].max;
+    tool = n > tool ? n : tool;
+  }
+  for (int s = 0; s < spec->task.n_slots; s++) task += spec->task.slots[s].max;
+  const int launch = spec->limits.max_width * task;
+  assert_int_equal(parl_grammar_get_room(spec, false, 3, 10000), tool + 2);
+  assert_true(tool < launch && launch < 3 * tool);
+  assert_int_equal(parl_grammar_get_room(spec, true, 1, 10000), launch + 2);
+  assert_int_equal(parl_grammar_get_room(spec, true, 3, 10000), 3 * tool + 2);
+  assert_int_equal(parl_grammar_get_room(spec, true, 3, 4), 2 * 4 + 2);
+  const parl_call look = {.kind = PARL_CALL_TOOL, .tool = 1, .n_values = 1, .values = {6}};
+  int32_t tokens[16];
+  size_t n = 0;
+  f->g.room = 4; /* head and value of the first call, and no head more */
+  assert_fails(parl_grammar_take(&f->g, (parl_call[]){look, look}, 2, tokens, 16, &n),
+               PARL_STATUS_EINVAL, "more than 4 words");
+  drop(f);
+}
+
+/* Taking a turn is the same as feeding what writing it gives. */
+static void a_taken_turn_is_the_written_one(void **state) {
+  (void)state;
+  fixture *f = make(NULL, true, (parl_grammar_def){true, true, 2});
+  const parl_call calls[] = {
+      {.kind = PARL_CALL_CREATE, .role = 1},
+      {.kind = PARL_CALL_TOOL, .tool = 1, .n_values = 1, .values = {6}},
+  };
+  int32_t written[16], taken[16];
+  size_t n_written = 0, n_taken = 0;
+  assert_ok(parl_grammar_write(&f->g, calls, 2, written, 16, &n_written));
+  assert_int_equal(f->g.n_calls, 0);
+  assert_ok(parl_grammar_take(&f->g, calls, 2, taken, 16, &n_taken));
+  assert_int_equal(n_taken, n_written);
+  assert_memory_equal(taken, written, n_taken * sizeof taken[0]);
+  assert_int_equal(f->g.n_calls, 2);
+  assert_int_equal(get_call(f, 0).role, 1);
+  assert_int_equal(get_call(f, 1).values[0], 6);
+  parl_grammar_next_turn(&f->g);
+  assert_int_equal(f->g.created_role[0], 2);
   drop(f);
 }
 
@@ -420,6 +481,8 @@ int main(void) {
       cmocka_unit_test(tokens_out_of_range_are_refused),
       cmocka_unit_test(random_walks_are_well_formed),
       cmocka_unit_test(refusals_change_nothing),
+      cmocka_unit_test(a_turn_has_room),
+      cmocka_unit_test(a_taken_turn_is_the_written_one),
       cmocka_unit_test(unwritable_turns_are_refused),
   };
   return cmocka_run_group_tests_name("grammar", tests, NULL, NULL);

@@ -248,6 +248,7 @@ typedef struct episode {
 } episode;
 
 static parl_grammar grammar;
+static uint16_t words[PARL_TURN_MAX_WORDS];
 
 /* One sub-agent to its end: what it did counts, its message joins the context. */
 static int play_sub(parl_env *env, parl_world w, const parl_call *task, const char *style,
@@ -287,7 +288,8 @@ static episode play(parl_env *env, uint64_t seed, const char *style, double budg
   assert_ok(parl_env_get_optimum(env, w, &o));
   const int64_t budget =
       budget_factor > 0 ? (int64_t)(budget_factor * (double)o.critical_steps) : 1 << 30;
-  parl_grammar_init(&grammar, env, w, m, true, &(parl_grammar_def){true, true, 1});
+  parl_grammar_init(&grammar, env, w, m, true, &(parl_grammar_def){true, true, 1}, words,
+                    PARL_TURN_MAX_WORDS);
   assert_ok(parl_env_prompt(env, w, tokens, MAX_TOKENS, &n));
   e.context = 1 + (int)n;
   for (int turn = 0; turn < spec->limits.max_turns && e.critical < budget; turn++) {

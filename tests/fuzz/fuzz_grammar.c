@@ -47,7 +47,9 @@ static void make_env(void) {
 static void check_written(const parl_grammar *g, const int32_t *turn, size_t n) {
   static int32_t written[MAX_TOKENS];
   size_t n_written = 0;
-  if (parl_grammar_write(g, g->calls, (size_t)g->n_calls, written, MAX_TOKENS, &n_written) !=
+  static parl_call calls[PARL_TURN_MAX_CALLS];
+  for (int i = 0; i < g->n_calls; i++) parl_grammar_get_call(g, i, &calls[i]);
+  if (parl_grammar_write(g, calls, (size_t)g->n_calls, written, MAX_TOKENS, &n_written) !=
       PARL_STATUS_OK)
     abort();
   if (n_written != n || memcmp(written, turn, n * sizeof turn[0]) != 0) abort();
@@ -57,11 +59,14 @@ static void check_written(const parl_grammar *g, const int32_t *turn, size_t n) 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
   static parl_grammar g;
   static int32_t turn[MAX_TOKENS];
+  static uint16_t words[PARL_TURN_MAX_WORDS];
   if (n < 1 || n > MAX_TOKENS) return 0;
   if (env == NULL) make_env();
   const int n_tokens = parl_env_get_spec(env)->n_tokens;
   const parl_grammar_def def = {bytes[0] & 1, (bytes[0] & 2) == 0, 1 + (bytes[0] >> 3) % 5};
-  parl_grammar_init(&g, env, world, agent, (bytes[0] & 4) == 0, &def);
+  parl_grammar_init(
+      &g, env, world, agent, (bytes[0] & 4) == 0, &def, words,
+      parl_grammar_get_room(parl_env_get_spec(env), true, def.max_direct, MAX_TOKENS));
   size_t n_turn = 0;
   for (size_t i = 1; i < n; i++) {
     uint64_t mask[PARL_MASK_MAX_WORDS];
