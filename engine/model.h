@@ -126,6 +126,8 @@ void parl_model_balance(parl_model *model, const int64_t *load);
 /* Weight of each sequence's balance loss in the gradients that follow on ws: aux_loss_alpha /
  * number of sequences in a training batch; 0, as created, leaves the loss out. */
 void parl_workspace_set_aux_weight(parl_workspace *ws, double weight);
+/* Sum of the weighted balance losses of ws' backwards since the last call, and forgets it. */
+double parl_workspace_take_balance(parl_workspace *ws);
 /* Adds the loads of ws' forwards since creation or the last call to load, and forgets them. */
 void parl_workspace_take_load(parl_workspace *ws, int64_t *load);
 

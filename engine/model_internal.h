@@ -232,6 +232,7 @@ struct parl_workspace {
   float *score_keys;  /* [D, longest sequence] keys of a head, transposed */
   float *score_block; /* [SCORE_ROWS, longest sequence] */
   double aux_weight;  /* of a sequence's balance loss */
+  double balance;     /* weighted balance losses of backwards since last taken */
 };
 
 enum { PARL_SCORE_ROWS = 32 }; /* queries whose scores are looked at together */

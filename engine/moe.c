@@ -160,8 +160,8 @@ static void router_backward(const parl_model *m, const parl_layer *layer, const 
                          ws->dscores + t * E);
   for (size_t q = 0; q < slice->n_seqs && ws->aux_weight > 0.0; q++) {
     const size_t start = (size_t)slice->seq_start[q], T = (size_t)slice->seq_start[q + 1] - start;
-    parl_router_balance(r, T, s->scores + start * E, s->chosen + start * K, ws->aux_weight,
-                        ws->dscores + start * E);
+    ws->balance += parl_router_balance(r, T, s->scores + start * E, s->chosen + start * K,
+                                       ws->aux_weight, ws->dscores + start * E);
   }
   for (size_t i = 0; i < ws->rows * E; i++) ws->dscores[i] *= s->scores[i] * (1.0F - s->scores[i]);
   parl_matrix_backward_view(m, &layer->router, ws->rows, ws->dscores, E, s->h, C, ws->dh, C, true,

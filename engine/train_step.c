@@ -19,6 +19,7 @@ struct parl_train_step {
   parl_workspace **workspaces; /* [threads] */
   size_t n_load;               /* sparse layers * experts */
   int64_t *load;               /* [n_load] tokens of the last run */
+  double *balances;            /* [n_accumulators] balance losses of the last run */
   size_t n_scores;             /* layers * heads */
   float *max_scores;           /* [n_scores] of the last run; NULL: not tracked */
 };
@@ -39,6 +40,8 @@ static parl_status allocate(parl_train_step *t, size_t max_rows, size_t max_outp
   PARL_TRY(PARL_ARENA_TAKE(&t->arena, t->n_load, &t->load));
   for (size_t i = 0; i < t->n_load; i++) t->load[i] = 0;
   PARL_TRY(PARL_ARENA_TAKE(&t->arena, t->n_accumulators, &t->accumulators));
+  PARL_TRY(PARL_ARENA_TAKE(&t->arena, t->n_accumulators, &t->balances));
+  for (size_t a = 0; a < t->n_accumulators; a++) t->balances[a] = 0.0;
   PARL_TRY(PARL_ARENA_TAKE(&t->arena, n_threads, &t->workspaces));
   for (size_t a = 0; a < t->n_accumulators; a++)
     PARL_TRY(PARL_ARENA_TAKE(&t->arena, t->n_params, &t->accumulators[a]));
@@ -88,6 +91,7 @@ static parl_status accumulate(void *context, size_t a, size_t worker) {
     PARL_TRY(parl_model_forward(t->model, ws, slice, &logits));
     PARL_TRY(run->loss(run->loss_context, i, slice, logits));
     PARL_TRY(parl_model_backward(t->model, ws, slice, logits, grads));
+    t->balances[a] += parl_workspace_take_balance(ws);
   }
   return PARL_STATUS_OK;
 }
@@ -117,8 +121,10 @@ static void prepare(parl_train_step *t, const parl_slice *slices, size_t n_slice
   for (size_t w = 0; w < t->n_workspaces; w++) {
     parl_workspace_set_aux_weight(t->workspaces[w], n_seqs > 0.0 ? alpha / n_seqs : 0.0);
     parl_workspace_take_load(t->workspaces[w], t->load);
+    parl_workspace_take_balance(t->workspaces[w]);
   }
   for (size_t i = 0; i < t->n_load; i++) t->load[i] = 0;
+  for (size_t a = 0; a < t->n_accumulators; a++) t->balances[a] = 0.0;
   if (t->max_scores == NULL) return;
   for (size_t w = 0; w < t->n_workspaces; w++)
     parl_workspace_take_max_scores(t->workspaces[w], t->max_scores);
@@ -148,6 +154,12 @@ parl_status parl_train_step_run(parl_train_step *step, const parl_slice *slices,
 
 const int64_t *parl_train_step_get_load(const parl_train_step *step) {
   return step->load;
+}
+
+double parl_train_step_get_balance(const parl_train_step *step) {
+  double sum = 0.0;
+  for (size_t a = 0; a < step->n_accumulators; a++) sum += step->balances[a];
+  return sum;
 }
 
 parl_status parl_train_step_track_scores(parl_train_step *step) {

@@ -35,6 +35,9 @@ parl_status parl_train_step_run(parl_train_step *step, const parl_slice *slices,
 /* Tokens of the last run by expert, [n_sparse_layers, n_routed_experts], for parl_model_balance;
  * owned by the step. */
 const int64_t *parl_train_step_get_load(const parl_train_step *step);
+/* aux_loss_alpha times the mean of the last run's sequences' balance loss, summed over the sparse
+ * layers; the same for any number of threads. Before the first run 0. */
+double parl_train_step_get_balance(const parl_train_step *step);
 /* From now on runs keep every head's largest score. Fails: ENOMEM. */
 parl_status parl_train_step_track_scores(parl_train_step *step);
 /* Largest scores of the last run [n_layers, n_heads], owned by the step; NULL if not tracked. */

@@ -91,6 +91,12 @@ void parl_workspace_set_aux_weight(parl_workspace *ws, double weight) {
   ws->aux_weight = weight;
 }
 
+double parl_workspace_take_balance(parl_workspace *ws) {
+  const double balance = ws->balance;
+  ws->balance = 0.0;
+  return balance;
+}
+
 void parl_workspace_take_load(parl_workspace *ws, int64_t *load) {
   for (size_t i = 0; i < ws->n_load; i++) load[i] += ws->load[i];
   for (size_t i = 0; i < ws->n_load; i++) ws->load[i] = 0;

@@ -150,12 +150,26 @@ parl_status parl_learner_gradient(parl_learner *learner, parl_learner_info *info
   return PARL_STATUS_OK;
 }
 
+static double find_max_score(const parl_learner *l) {
+  const parl_model_config *c = parl_model_get_config(l->model);
+  const float *scores = parl_train_step_get_max_scores(l->step);
+  float top = scores == NULL ? NAN : -INFINITY;
+  for (int64_t i = 0; scores != NULL && i < c->n_layers * c->n_heads; i++)
+    top = fmaxf(top, scores[i]);
+  return (double)top;
+}
+
 parl_status parl_learner_step(parl_learner *learner, parl_learner_info *info) {
   float *grads;
   PARL_TRY(parl_learner_gradient(learner, info, &grads));
   if (learner->batch->n_outputs == 0) return PARL_STATUS_OK;
   parl_optimizer_set_scores(learner->optimizer, parl_train_step_get_max_scores(learner->step));
   PARL_TRY(parl_optimizer_step(learner->optimizer, learner->model, grads, &info->optimizer));
-  parl_model_balance(learner->model, parl_train_step_get_load(learner->step));
+  const int64_t *load = parl_train_step_get_load(learner->step);
+  parl_model_balance(learner->model, load);
+  parl_model_measure_load(learner->model, load, &info->load);
+  const bool is_sparse = parl_model_get_n_sparse_layers(learner->model) > 0;
+  info->balance_loss = is_sparse ? parl_train_step_get_balance(learner->step) : (double)NAN;
+  info->max_score = find_max_score(learner);
   return PARL_STATUS_OK;
 }

@@ -6,6 +6,7 @@
 #ifndef PARL_PARL_LEARNER_H
 #define PARL_PARL_LEARNER_H
 #include "core/workers.h"
+#include "engine/load.h"
 #include "engine/optimizer.h"
 #include "parl/batch.h"
 #include "parl/objective.h"
@@ -24,7 +25,10 @@ typedef struct parl_learner_info {
   parl_objective_sums sums; /* over the step's tokens */
   double logp_gap; /* sum over tokens of |trainer's logp - decoder's logp|, before the step; nats */
   parl_optimizer_info optimizer;
-  size_t n_rows; /* tokens through the model */
+  parl_load_stats load; /* of the step's tokens, the biases after it; NaN without sparse layers */
+  double balance_loss;  /* weighted, before the step; NaN without sparse layers */
+  double max_score;     /* largest attention score, before QK-Clip; NaN unless it looks */
+  size_t n_rows;        /* tokens through the model */
 } parl_learner_info;
 
 typedef struct parl_learner parl_learner;

@@ -1,6 +1,9 @@
 /* parl/metrics.c - the list as arrays. */
 #include "parl/metrics.h"
 
+#include <math.h>
+#include <string.h>
+
 const char *const parl_metric_keys[PARL_N_METRICS] = {
 #define X(field, group, unit, meaning) #group "/" #field,
     PARL_METRIC_LIST(X)
@@ -21,10 +24,16 @@ parl_metric_view parl_metrics_get_view(const parl_metrics *m) {
   return (parl_metric_view){PARL_N_METRICS, parl_metric_names, parl_metrics_get_values(m)};
 }
 
+/* NaN there: the model has no such thing. Elsewhere it says that a share of nothing was asked. */
+static bool is_absent(const char *key, double value) {
+  return isnan(value) && (strncmp(key, "attention/", 10) == 0 || strncmp(key, "experts/", 8) == 0);
+}
+
 parl_status parl_metrics_put(parl_store *store, int64_t run_id, int64_t update,
                              const parl_metrics *m) {
   const double *values = parl_metrics_get_values(m);
   for (int i = 0; i < PARL_N_METRICS; i++)
-    PARL_TRY(parl_store_put_metric(store, run_id, update, parl_metric_keys[i], values[i]));
+    if (!is_absent(parl_metric_keys[i], values[i]))
+      PARL_TRY(parl_store_put_metric(store, run_id, update, parl_metric_keys[i], values[i]));
   return PARL_STATUS_OK;
 }

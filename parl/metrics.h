@@ -3,7 +3,8 @@
  *
  * X(field, group, unit, meaning): stored as "group/field"; a Lua schedule and closed_loop say
  * `field`. Keys of group "time" are the only ones that may differ between two runs of the same
- * command. */
+ * command. Groups "attention" and "experts" are stored only where there is something to measure:
+ * MuonClip, sparse layers. */
 #ifndef PARL_PARL_METRICS_H
 #define PARL_PARL_METRICS_H
 #include <stddef.h>
@@ -60,6 +61,12 @@
   X(lr, optimizer, "1", "learning rate")                                                           \
   X(clipped, optimizer, "1", "share of the update's steps that were clipped")                      \
   X(clipped_heads, optimizer, "heads", "mean heads of a step that QK-Clip scaled down")            \
+  X(max_score, attention, "1", "largest attention score of the update, before QK-Clip (muonclip)") \
+  X(expert_most, experts, "1", "largest load of an expert / its layer's mean, the worst layer")    \
+  X(expert_unused, experts, "1", "share of experts that no token reached")                         \
+  X(expert_entropy, experts, "1", "entropy of a layer's loads / that of equal loads, mean")        \
+  X(balance_loss, experts, "1", "aux_loss_alpha * balance loss, mean of sequences")                \
+  X(bias_range, experts, "1", "largest - smallest selection bias of a layer, the widest")          \
   X(rollout_s, time, "s", "rollout")                                                               \
   X(decode_s, time, "s", "of it in the decoder, all threads")                                      \
   X(script_s, time, "s", "of it outside the decoder, all threads")                                 \

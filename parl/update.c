@@ -172,6 +172,20 @@ static parl_status measure_advantage(parl_trainer *t, size_t n_groups) {
   return PARL_STATUS_OK;
 }
 
+/* NaN where nothing was measured yet. */
+static void add_mean(double *mean, double x, double steps) {
+  *mean = (isnan(*mean) ? 0.0 : *mean) + x / steps;
+}
+
+static void measure_model(parl_metrics *m, const parl_learner_info *info, double steps) {
+  m->max_score = fmax(m->max_score, info->max_score);
+  add_mean(&m->expert_most, info->load.most, steps);
+  add_mean(&m->expert_unused, info->load.unused, steps);
+  add_mean(&m->expert_entropy, info->load.entropy, steps);
+  add_mean(&m->balance_loss, info->balance_loss, steps);
+  m->bias_range = info->load.bias_range;
+}
+
 static void measure_step(parl_metrics *m, const parl_learner_info *info, bool first, double steps) {
   const double tokens = info->sums.n_tokens;
   if (tokens == 0) return;
@@ -185,6 +199,7 @@ static void measure_step(parl_metrics *m, const parl_learner_info *info, bool fi
   m->lr = info->optimizer.lr;
   m->clipped += (info->optimizer.clipped ? 1.0 : 0.0) / steps;
   m->clipped_heads += (double)info->optimizer.n_clipped_heads / steps;
+  measure_model(m, info, steps);
   m->train_tokens += (double)info->n_rows;
 }
 
@@ -208,12 +223,20 @@ static parl_status learn(parl_trainer *t, size_t n) {
 parl_status parl_trainer_update(parl_trainer *t) {
   const parl_metric_view before =
       t->update > 0 ? parl_metrics_get_view(&t->metrics) : (parl_metric_view){0};
+  const double none = (double)NAN;
   double lambda1, lambda2;
   PARL_TRY(
       parl_fail_context(parl_schedule_next(t->lambda1, t->update, &before, &lambda1), "lambda1"));
   PARL_TRY(
       parl_fail_context(parl_schedule_next(t->lambda2, t->update, &before, &lambda2), "lambda2"));
-  t->metrics = (parl_metrics){.lambda1 = lambda1, .lambda2 = lambda2};
+  t->metrics = (parl_metrics){.lambda1 = lambda1,
+                              .lambda2 = lambda2,
+                              .max_score = none,
+                              .expert_most = none,
+                              .expert_unused = none,
+                              .expert_entropy = none,
+                              .balance_loss = none,
+                              .bias_range = none};
   PARL_TRY(roll_out(t));
   size_t n_groups;
   PARL_TRY(get_terms(t, &n_groups));

@@ -275,8 +275,9 @@ static parl_status give_cotangent(void *context, size_t i, const parl_slice *sli
 
 enum { N_SLICES = 9, SLICE_ROWS = 30 };
 
-/* Gradient and loads of nine slices; *grads [n_params] and *load are the caller's to free. */
-static void train(const parl_model *m, size_t n_threads, float **grads, int64_t **load) {
+/* Gradient and loads of nine slices; *grads [n_params] and *load are the caller's to free. Returns
+ * the balance loss. */
+static double train(const parl_model *m, size_t n_threads, float **grads, int64_t **load) {
   static const size_t lengths[] = {11, 1, 18};
   engine_batch *batches = calloc(N_SLICES, sizeof *batches);
   parl_slice slices[N_SLICES];
@@ -297,9 +298,11 @@ static void train(const parl_model *m, size_t n_threads, float **grads, int64_t 
   *load = malloc((n_load + 1) * sizeof **load);
   memcpy(*grads, sum, parl_model_get_n_params(m) * sizeof **grads);
   memcpy(*load, parl_train_step_get_load(step), n_load * sizeof **load);
+  const double balance = parl_train_step_get_balance(step);
   parl_train_step_destroy(step);
   parl_workers_destroy(workers);
   free(batches);
+  return balance;
 }
 
 static void test_threads_do_not_matter(void **state) {
@@ -311,11 +314,12 @@ static void test_threads_do_not_matter(void **state) {
   parl_model *m = engine_model(&config, backend, 5);
   float *one, *many;
   int64_t *load, *load_many, total = 0;
-  train(m, 1, &one, &load);
+  const double balance = train(m, 1, &one, &load);
+  assert_true(balance > 0.0);
   for (size_t e = 0; e < E; e++) total += load[e];
   assert_int_equal(total, N_SLICES * SLICE_ROWS * config.n_experts_per_tok);
   for (size_t n_threads = 2; n_threads <= 8; n_threads += 3) {
-    train(m, n_threads, &many, &load_many);
+    assert_close(train(m, n_threads, &many, &load_many), balance, 0.0);
     assert_memory_equal(one, many, parl_model_get_n_params(m) * sizeof *one);
     assert_memory_equal(load, load_many, E * sizeof *load);
     free(many);
@@ -334,12 +338,14 @@ static void test_balance_loss_is_added(void **state) {
   int64_t *load;
   config.aux_loss_alpha = 0.0;
   parl_model *m = engine_model(&config, parl_backend_ref(), 5);
-  train(m, 1, &without, &load);
+  assert_close(train(m, 1, &without, &load), 0.0, 0.0);
   free(load);
   parl_model_destroy(m);
   config.aux_loss_alpha = 1.0;
   m = engine_model(&config, parl_backend_ref(), 5);
-  train(m, 1, &with, &load);
+  const double balance = train(m, 1, &with, &load);
+  const double layers = (double)parl_model_get_n_sparse_layers(m);
+  assert_true(balance > 0.9 * layers && balance < 2.0 * layers); /* 1 where all is even */
   size_t n;
   const parl_model_tensor *t = parl_model_get_tensors(m, &n);
   for (size_t i = 0; i < n; i++) {

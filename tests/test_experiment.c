@@ -114,7 +114,7 @@ static void test_another_configuration_is_not_mixed_in(void **state) {
 
 typedef struct found {
   double lambda_first, lambda_last, gap_max;
-  int n;
+  int n, n_experts, n_scores;
 } found;
 
 static parl_status look(void *context, int64_t update, const char *key, double value) {
@@ -124,6 +124,8 @@ static parl_status look(void *context, int64_t update, const char *key, double v
     f->lambda_last = value;
     f->n++;
   }
+  if (strncmp(key, "experts/", 8) == 0) f->n_experts++;
+  if (strcmp(key, "attention/max_score") == 0) f->n_scores++;
   if (strcmp(key, "objective/logp_gap") == 0 && value > f->gap_max) f->gap_max = value;
   return PARL_STATUS_OK;
 }
@@ -133,14 +135,11 @@ static parl_status find_arm(void *context, int64_t run_id, const parl_store_run 
   return PARL_STATUS_OK;
 }
 
-/* Lambda starts where it was told and is 0 at the end; decoder and trainer agree on
- * log-probabilities. */
-static void test_stored_metrics(void **state) {
-  (void)state;
+static found find_metrics(const char *extra) {
   place p;
   open_place(&p);
   parl_experiment_result r;
-  assert_ok(run_recipe(&p, "x", "2", NULL, -1, &r));
+  assert_ok(run_recipe(&p, "x", "2", extra, -1, &r));
   char path[2 * PARL_TEST_PATH_BYTES];
   snprintf(path, sizeof path, "%s/x/store.db", p.folder);
   parl_store *store = NULL;
@@ -150,11 +149,24 @@ static void test_stored_metrics(void **state) {
   found f = {0};
   assert_ok(parl_store_visit_metrics(store, run_id, NULL, look, &f));
   parl_store_close(store);
+  parl_test_remove_folder(p.folder);
+  return f;
+}
+
+/* Lambda starts where it was told and is 0 at the end; decoder and trainer agree on
+ * log-probabilities. What the model has not is not stored. */
+static void test_stored_metrics(void **state) {
+  (void)state;
+  found f = find_metrics(NULL);
   assert_int_equal(f.n, 8);
   assert_close(f.lambda_first, 0.3, 1e-12);
   assert_close(f.lambda_last, 0, 0);
   assert_true(f.gap_max < 1e-4);
-  parl_test_remove_folder(p.folder);
+  assert_int_equal(f.n_experts + f.n_scores, 0);
+  f = find_metrics("model.preset=k2");
+  assert_int_equal(f.n_experts, 5 * 8);
+  assert_int_equal(f.n_scores, 0);
+  assert_int_equal(find_metrics("optimizer.kind=muonclip").n_scores, 8);
 }
 
 static void refuse(const place *p, const char *override, const char *part) {

@@ -1,5 +1,6 @@
 /* tests/test_router.c - the choice of experts by hand, and its gradients against differences. */
 #include "core/rng.h"
+#include "engine/load.h"
 #include "engine/model.h"
 #include "engine/router.h"
 #include "tests/engine_support.h"
@@ -163,6 +164,38 @@ static void test_bias_moves_towards_balance(void **state) {
   parl_model_destroy(m);
 }
 
+/* Two sparse layers of four experts: loads 6 0 1 1 (most 3 times the mean, one of them unused) and
+ * 2 2 2 2, whose biases are all equal; then one without a token, which does not count. */
+static void test_loads_are_measured(void **state) {
+  (void)state;
+  parl_model_config c = engine_config(2);
+  c.n_layers = 3;
+  c.n_routed_experts = 4;
+  c.first_k_dense = 1;
+  c.bias_update_rate = 0.25;
+  parl_model *m = engine_model(&c, parl_backend_ref(), 1);
+  parl_model_init_weights(m, 1);
+  int64_t load[] = {6, 0, 1, 1, 2, 2, 2, 2};
+  parl_load_stats s;
+  parl_model_measure_load(m, load, &s);
+  assert_close(s.bias_range, 0.0, 0.0);
+  parl_model_balance(m, load); /* the first layer's biases: -1/4, 1/4, 1/4, 1/4 */
+  parl_model_measure_load(m, load, &s);
+  assert_close(s.most, 3.0, 1e-12);
+  assert_close(s.unused, 1.0 / 8.0, 1e-12);
+  const double entropy = -(0.75 * log(0.75) + 0.25 * log(0.125)) / log(4.0);
+  assert_close(s.entropy, 0.5 * (entropy + 1.0), 1e-12);
+  assert_close(s.bias_range, 0.5, 1e-7);
+  for (size_t e = 4; e < 8; e++) load[e] = 0;
+  parl_model_measure_load(m, load, &s);
+  assert_close(s.unused, 0.25, 1e-12);
+  assert_close(s.entropy, entropy, 1e-12);
+  for (size_t e = 0; e < 4; e++) load[e] = 0;
+  parl_model_measure_load(m, load, &s);
+  assert_true(isnan(s.most) && isnan(s.unused) && isnan(s.entropy) && isnan(s.bias_range));
+  parl_model_destroy(m);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_by_hand),
@@ -172,6 +205,7 @@ int main(void) {
       cmocka_unit_test(test_balance_loss),
       cmocka_unit_test(test_balanced_loss_is_its_weight),
       cmocka_unit_test(test_bias_moves_towards_balance),
+      cmocka_unit_test(test_loads_are_measured),
   };
   return cmocka_run_group_tests_name("router", tests, NULL, NULL);
 }
