@@ -14,17 +14,17 @@ enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_RESUMABLE = 75 };
 enum { CLI_MAX_SETS = 64, CLI_MAX_OPERANDS = 16 };
 
 /* One list makes dispatch, help, completion. X(verb, operands, summary) */
-#define CLI_VERB_LIST(X)                                                                          \
-  X(train, "RECIPE", "train every arm and seed of a recipe, evaluate, write the report")          \
-  X(eval, "RECIPE", "play a checkpoint or a scripted policy on held-out tasks")                   \
-  X(report, "FOLDER", "write report.html, report.json and report.md of a run folder")             \
-  X(runs, "FOLDER", "list the runs of a folder")                                                  \
-  X(env, "ACTION ...", "new NAME, check FILE, play FILE, bench FILE: write and try environments") \
-  X(model, "ACTION ...",                                                                          \
-    "describe DIR|k25|RECIPE, logits DIR: count a model, compare with other implementations")     \
-  X(bench, "", "measure kernels and engine on this machine")                                      \
-  X(doctor, "", "say what this machine and build have, and what is absent")                       \
-  X(completion, "SHELL", "print the completion script for bash")                                  \
+#define CLI_VERB_LIST(X)                                                                           \
+  X(train, "RECIPE", "train every arm and seed of a recipe, evaluate, write the report")           \
+  X(eval, "RECIPE", "play a checkpoint or a scripted policy on held-out tasks")                    \
+  X(report, "FOLDER", "write report.html, report.json and report.md of a run folder")              \
+  X(runs, "FOLDER", "list the runs of a folder")                                                   \
+  X(env, "ACTION ...", "new NAME, check FILE, play FILE, bench FILE: write and try environments")  \
+  X(model, "ACTION ...",                                                                           \
+    "describe DIR|k25|RECIPE, logits DIR, export CHECKPOINT|DIR: count, compare, publish a model") \
+  X(bench, "", "measure kernels and engine on this machine")                                       \
+  X(doctor, "", "say what this machine and build have, and what is absent")                        \
+  X(completion, "SHELL", "print the completion script for bash")                                   \
   X(help, "[VERB]", "explain a verb, the recipe's fields, or an environment")
 
 /* An option of a verb; value NULL for a switch. */
@@ -44,7 +44,7 @@ typedef struct cli_args {
   bool interactive, strict, isolate, hash, grads, force;
   /* NULL if not given */
   const char *checkpoint, *style, *tasks, *shapes, *backend, *seconds, *as, *seed, *episodes;
-  const char *tokens, *output, *dtype, *save, *compare, *fail_below;
+  const char *tokens, *output, *dtype, *shard_size, *save, *compare, *fail_below;
 } cli_args;
 
 typedef int (*cli_command)(const cli_args *args);

@@ -1,127 +1,18 @@
-/* cli/cmd_model.c - parl model describe | logits. */
+/* cli/cmd_model.c - parl model describe | logits | export; logits is here. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli.h"
+#include "cli/model.h"
 #include "core/file.h"
 #include "core/json.h"
 #include "core/safetensors.h"
 #include "engine/hf_checkpoint.h"
 #include "engine/hf_config.h"
 #include "engine/logits.h"
-#include "engine/shape.h"
-#include "lua/env.h"
-#include "parl/recipe.h"
 
-enum { PATH_BYTES = 4096, NAME_BYTES = 160, MAX_TOKENS_BYTES = 256 << 20, CONTEXT = 4096 };
-
-/* ------------------------------------------------------------------------------- describe */
-
-static bool ends_with(const char *text, const char *end) {
-  const size_t n = strlen(text), n_end = strlen(end);
-  return n > n_end && strcmp(text + n - n_end, end) == 0;
-}
-
-/* The first arm's model; the vocabulary is the environment's. */
-static parl_status read_recipe(const char *path, parl_hf_config *out) {
-  parl_recipe *recipe = NULL;
-  parl_env *env = NULL;
-  PARL_TRY(parl_recipe_load(path, NULL, 0, cli_get_datadir(), &recipe));
-  const parl_status s =
-      parl_env_create(parl_recipe_get_env_path(recipe), parl_recipe_get_env_params(recipe),
-                      &(parl_env_options){0}, &env);
-  if (s == PARL_STATUS_OK)
-    *out = (parl_hf_config){.model = parl_recipe_get_arm(recipe, 0)->model,
-                            .vocab_size = (size_t)parl_env_get_spec(env)->n_tokens};
-  parl_env_destroy(env);
-  parl_recipe_destroy(recipe);
-  return s;
-}
-
-static parl_status find_config(const char *what, parl_hf_config *out) {
-  char path[PATH_BYTES];
-  if (strcmp(what, "k25") == 0) {
-    *out = parl_hf_config_k25();
-    return PARL_STATUS_OK;
-  }
-  if (ends_with(what, ".lua") || ends_with(what, ".json")) return read_recipe(what, out);
-  PARL_TRY(parl_file_join(path, sizeof path, what, "config.json"));
-  return parl_hf_config_read(path, out);
-}
-
-static void print_amount(const char *name, double x, const char *unit) {
-  static const char *const prefixes[] = {"", "k", "M", "G", "T", "P"};
-  size_t i = 0;
-  double scaled = x;
-  for (; scaled >= 999.5 && i + 1 < sizeof prefixes / sizeof prefixes[0]; i++) scaled /= 1000.0;
-  printf("%-34s %22.0f  %6.4g %s%s\n", name, x, scaled, prefixes[i], unit);
-}
-
-static void print_shape(const parl_hf_config *c, const parl_shape *s, double context) {
-  print_amount("parameters", s->n_params, "");
-  print_amount("parameters that a token passes", s->n_active, "");
-  print_amount("vocabulary", (double)c->vocab_size, "tokens");
-  printf("at a mean context of %.0f tokens:\n", context);
-  print_amount("  forward, a token", parl_shape_forward_flops(&c->model, c->vocab_size, context),
-               "FLOP");
-  print_amount("  forward and backward, a token",
-               parl_shape_train_flops(&c->model, c->vocab_size, context), "FLOP");
-  print_amount("cache, a token", s->cache_bytes, "B");
-  print_amount("cache, a full context", s->cache_bytes * (double)c->model.max_context, "B");
-  print_amount("weights, f32", s->weight_bytes, "B");
-  print_amount("weights, gradient, moments, f32", s->training_bytes, "B");
-}
-
-static parl_status write_shape(const parl_hf_config *c, const parl_shape *s, double context) {
-  const double full = s->cache_bytes * (double)c->model.max_context;
-  const struct {
-    const char *key;
-    double value;
-  } rows[] = {
-      {"parameters", s->n_params},
-      {"active_parameters", s->n_active},
-      {"vocabulary", (double)c->vocab_size},
-      {"mean_context", context},
-      {"forward_flops_per_token", parl_shape_forward_flops(&c->model, c->vocab_size, context)},
-      {"train_flops_per_token", parl_shape_train_flops(&c->model, c->vocab_size, context)},
-      {"cache_bytes_per_token", s->cache_bytes},
-      {"cache_bytes_full_context", full},
-      {"weight_bytes", s->weight_bytes},
-      {"training_bytes", s->training_bytes}};
-  parl_text text = {0};
-  parl_json_writer w;
-  parl_json_writer_init(&w, &text, false);
-  parl_json_begin_object(&w);
-  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-    parl_json_key(&w, rows[i].key);
-    parl_json_number(&w, rows[i].value);
-  }
-  parl_json_key(&w, "model");
-  parl_config_write(&parl_model_section, &c->model, &w);
-  parl_json_end_object(&w);
-  puts(parl_text_get(&text));
-  const parl_status status = parl_text_status(&text);
-  parl_text_deinit(&text);
-  return status;
-}
-
-static int describe(const cli_args *args) {
-  parl_hf_config c;
-  parl_shape shape;
-  parl_status s = find_config(args->operands[1], &c);
-  if (s == PARL_STATUS_OK) s = parl_shape_count(&c.model, c.vocab_size, &shape);
-  if (s != PARL_STATUS_OK) return cli_fail(s);
-  const double context = fmin(CONTEXT, (double)c.model.max_context);
-  if (!args->json)
-    print_shape(&c, &shape, context);
-  else
-    s = write_shape(&c, &shape, context);
-  return s == PARL_STATUS_OK ? CLI_DONE : cli_fail(s);
-}
-
-/* --------------------------------------------------------------------------------- logits */
+enum { PATH_BYTES = 4096, NAME_BYTES = 160, MAX_TOKENS_BYTES = 256 << 20 };
 
 typedef struct job {
   const cli_args *args;
@@ -129,7 +20,7 @@ typedef struct job {
   int32_t *tokens; /* [B,T] */
   parl_model *model;
   float *logits; /* [B,T,V] */
-  float *grads;  /* [n_params], or NULL */
+  float *grads;  /* [n_params], or NULL, rows as published */
   double loss;
   parl_tensor_info *infos;
   char (*names)[NAME_BYTES];
@@ -187,6 +78,18 @@ static parl_status compute(job *j) {
   return parl_logits_compute(j->model, j->tokens, j->B, j->T, j->logits, &j->loss, j->grads);
 }
 
+static parl_status publish_gradients(job *j) {
+  size_t n_tensors;
+  const parl_model_tensor *t = parl_model_get_tensors(j->model, &n_tensors);
+  float *published = malloc(parl_model_get_n_params(j->model) * sizeof *published);
+  if (published == NULL) return parl_fail(PARL_STATUS_ENOMEM, "logits: no memory");
+  for (size_t i = 0; i < n_tensors; i++)
+    parl_hf_publish(j->model, &t[i], j->grads + t[i].offset, published + t[i].offset);
+  free(j->grads);
+  j->grads = published;
+  return PARL_STATUS_OK;
+}
+
 static size_t add_gradients(job *j, size_t n, const char *prefix) {
   size_t n_tensors;
   const parl_model_tensor *t = parl_model_get_tensors(j->model, &n_tensors);
@@ -238,6 +141,7 @@ static parl_status run_job(job *j) {
   PARL_TRY(read_tokens(j));
   PARL_TRY(parl_hf_checkpoint_load(j->args->operands[1], j->T, backend, &j->model));
   PARL_TRY(compute(j));
+  if (j->grads != NULL) PARL_TRY(publish_gradients(j));
   return write_result(j);
 }
 
@@ -257,9 +161,41 @@ static int logits(const cli_args *args) {
   return s == PARL_STATUS_OK ? CLI_DONE : cli_fail(s);
 }
 
+/* Which options each takes, besides --quiet. */
+static const struct {
+  const char *name, *operand;
+  int (*run)(const cli_args *args);
+  const char *options;
+} actions[] = {{"describe", "DIR|k25|RECIPE", model_describe, "--json"},
+               {"logits", "DIR", logits, "--tokens -o --grads --backend --dtype"},
+               {"export", "CHECKPOINT|DIR", model_export, "-o --dtype --shard-size --json"}};
+
+/* An option that this action does not know; NULL if there is none. */
+static const char *find_foreign(const cli_args *a, const char *known) {
+  const struct {
+    const char *name;
+    bool given;
+  } given[] = {{"--json", a->json},
+               {"--tokens", a->tokens != NULL},
+               {"-o", a->output != NULL},
+               {"--grads", a->grads},
+               {"--backend", a->backend != NULL},
+               {"--dtype", a->dtype != NULL},
+               {"--shard-size", a->shard_size != NULL}};
+  for (size_t i = 0; i < sizeof given / sizeof given[0]; i++)
+    if (given[i].given && strstr(known, given[i].name) == NULL) return given[i].name;
+  return NULL;
+}
+
 int cmd_model(const cli_args *args) {
-  if (!cli_need_operands(args, 2)) return CLI_USAGE;
-  if (strcmp(args->operands[0], "describe") == 0) return describe(args);
-  if (strcmp(args->operands[0], "logits") == 0) return logits(args);
-  return cli_usage("model has no action %s: describe or logits", args->operands[0]);
+  const char *wanted = args->n_operands > 0 ? args->operands[0] : "";
+  for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
+    if (strcmp(wanted, actions[i].name) != 0) continue;
+    if (args->n_operands != 2)
+      return cli_usage("model %s takes %s; see parl model --help", wanted, actions[i].operand);
+    const char *foreign = find_foreign(args, actions[i].options);
+    if (foreign != NULL) return cli_usage("model %s does not take %s", wanted, foreign);
+    return actions[i].run(args);
+  }
+  return cli_usage("model has no action %s: describe, logits or export", wanted);
 }

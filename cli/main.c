@@ -49,10 +49,11 @@ static const cli_option env_options[] = {
     COMMON_OPTIONS};
 static const cli_option model_options[] = {
     {"--tokens", "FILE", "logits: {\"tokens\": [[...], ...]}, lists of equal length"},
-    {"-o", "FILE", "logits: the safetensors file to write"},
+    {"-o", "PATH", "logits: the safetensors file to write; export: the folder, which is new"},
     {"--grads", NULL, "logits: add the loss and every gradient"},
     {"--backend", "NAME", "cpu, cpu:avx512, cpu:avx2, cpu:portable or ref"},
-    {"--dtype", "TYPE", "f32"},
+    {"--dtype", "TYPE", "export: f32 or bf16; default f32"},
+    {"--shard-size", "BYTES", "export: most bytes of weights in a file; default 5000000000"},
     COMMON_OPTIONS};
 static const cli_option bench_options[] = {
     {"--shapes", "LIST", "what to measure, below; A,decode_B_mqa,ops for example; default: all"},
@@ -129,6 +130,13 @@ void cli_print_help(const char *verb) {
         "variants _mqa, _mla, _moe, _mla_moe. LIST has rows, shapes, A or B with all variants,\n"
         "or ops. The peak is that of the same threads just before and after a row.\n"
         "docs/performance.md explains the columns.\n");
+  if (strcmp(verb, "model") == 0)
+    printf(
+        "\nactions:\n"
+        "  describe DIR|k25|RECIPE  parameters, FLOPs a token, bytes of cache, memory to train\n"
+        "  logits DIR               logits and gradients of a published folder\n"
+        "  export CHECKPOINT|DIR    write a published folder from a run's checkpoint, or anew\n"
+        "docs/models.md says what is published how.\n");
   if (strcmp(verb, "train") == 0)
     printf("\nexample: parl train experiments/recipes/quickstart.lua --set train.updates=50\n");
 }
@@ -214,6 +222,7 @@ static const char **find_value(cli_args *a, const char *name) {
   if (strcmp(name, "--tokens") == 0) return &a->tokens;
   if (strcmp(name, "-o") == 0) return &a->output;
   if (strcmp(name, "--dtype") == 0) return &a->dtype;
+  if (strcmp(name, "--shard-size") == 0) return &a->shard_size;
   if (strcmp(name, "--set") == 0) return a->n_sets < CLI_MAX_SETS ? &a->sets[a->n_sets++] : NULL;
   return NULL;
 }

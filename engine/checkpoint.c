@@ -10,6 +10,7 @@
 
 #include "core/safetensors.h"
 #include "engine/model_internal.h"
+#include "engine/shape.h"
 
 static const char FORMAT[] = "parl-1";
 static const char M_PREFIX[] = "optimizer.m.", V_PREFIX[] = "optimizer.v.";
@@ -126,17 +127,23 @@ static parl_status get_metadata(const parl_safetensors *file, const char *key, c
   return PARL_STATUS_OK;
 }
 
+/* *text, borrowed, is the config as the file spells it. */
+static parl_status read_config(const parl_safetensors *file, const char **text,
+                               parl_model_config *out) {
+  PARL_TRY(get_metadata(file, "model", text));
+  parl_json *json = NULL;
+  PARL_TRY(parl_json_parse(*text, strlen(*text), "metadata \"model\"", &json));
+  parl_config_set_defaults(&parl_model_section, out);
+  const parl_status s = parl_config_read(&parl_model_section, json, "model", out);
+  parl_json_destroy(json);
+  if (s == PARL_STATUS_ENOMEM || s == PARL_STATUS_OK) return s;
+  return parl_fail(PARL_STATUS_EFORMAT, "%s", parl_error_text());
+}
+
 static parl_status check_config(const parl_safetensors *file, const parl_model *model) {
   const char *text = NULL;
-  PARL_TRY(get_metadata(file, "model", &text));
-  parl_json *json = NULL;
-  PARL_TRY(parl_json_parse(text, strlen(text), "metadata \"model\"", &json));
   parl_model_config config;
-  parl_config_set_defaults(&parl_model_section, &config);
-  const parl_status s = parl_config_read(&parl_model_section, json, "model", &config);
-  parl_json_destroy(json);
-  if (s == PARL_STATUS_ENOMEM) return s;
-  if (s != PARL_STATUS_OK) return parl_fail(PARL_STATUS_EFORMAT, "%s", parl_error_text());
+  PARL_TRY(read_config(file, &text, &config));
   const char *field = parl_engine_find_difference(&parl_model_section, parl_model_get_config(model),
                                                   &config, IGNORED_FIELDS);
   if (field == NULL) return PARL_STATUS_OK;
@@ -250,4 +257,41 @@ parl_status parl_checkpoint_load(const char *path, parl_model *model, parl_optim
   parl_text_deinit(&read);
   parl_safetensors_close(file);
   return parl_fail_context(s, "checkpoint %s", path);
+}
+
+static parl_status make_model(const parl_safetensors *file, const parl_backend *backend,
+                              parl_model **out) {
+  const char *text = NULL;
+  parl_model_config config;
+  PARL_TRY(read_config(file, &text, &config));
+  const parl_tensor_info *table = parl_safetensors_find(file, "model.embed_tokens.weight");
+  if (table == NULL || table->n_dims != 2)
+    return parl_fail(PARL_STATUS_EFORMAT, "tensor model.embed_tokens.weight is missing");
+  /* Before memory is asked for: a small file cannot hold the weights of a large config. */
+  parl_shape shape;
+  double n = 0.0;
+  parl_status s = parl_shape_count(&config, (size_t)table->shape[0], &shape);
+  for (size_t i = 0; i < parl_safetensors_get_count(file); i++)
+    n += (double)parl_safetensors_get(file, i)->bytes / sizeof(float);
+  if (s == PARL_STATUS_OK && n < shape.n_params)
+    s = parl_fail(PARL_STATUS_EFORMAT, "the tensors have %.0f values, a model of this config %.0f",
+                  n, shape.n_params);
+  if (s == PARL_STATUS_OK) s = parl_model_create(&config, (size_t)table->shape[0], backend, out);
+  return s == PARL_STATUS_EINVAL ? parl_fail(PARL_STATUS_EFORMAT, "%s", parl_error_text()) : s;
+}
+
+parl_status parl_checkpoint_open_model(const char *path, const parl_backend *backend,
+                                       parl_model **out) {
+  PARL_REQUIRE(path != NULL && backend != NULL && out != NULL);
+  parl_safetensors *file = NULL;
+  parl_model *model = NULL;
+  PARL_TRY(parl_safetensors_open(path, &file));
+  parl_status s = parl_fail_context(make_model(file, backend, &model), "checkpoint %s", path);
+  parl_safetensors_close(file);
+  if (s == PARL_STATUS_OK) s = parl_checkpoint_load(path, model, NULL, NULL, NULL);
+  if (s == PARL_STATUS_OK)
+    *out = model;
+  else
+    parl_model_destroy(model);
+  return s;
 }

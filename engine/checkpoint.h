@@ -25,5 +25,9 @@ parl_status parl_checkpoint_save(const char *path, parl_model *model, parl_optim
  * Fails: EIO, EFORMAT naming the tensor or field, ENOMEM; no partial load. */
 parl_status parl_checkpoint_load(const char *path, parl_model *model, parl_optimizer *opt,
                                  const char *vocab, parl_text *progress);
+/* Makes the model that the file describes, with its weights; *out is owned by the caller. Moments
+ * are passed over. Fails: as above. */
+parl_status parl_checkpoint_open_model(const char *path, const parl_backend *backend,
+                                       parl_model **out);
 
 #endif

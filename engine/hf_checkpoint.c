@@ -9,9 +9,10 @@
 #include "core/file.h"
 #include "core/safetensors.h"
 #include "engine/hf_config.h"
+#include "engine/hf_internal.h"
 #include "engine/shape.h"
 
-static const char WHOLE[] = "model.safetensors", INDEX[] = "model.safetensors.index.json";
+static const char WHOLE[] = PARL_HF_WHOLE, INDEX[] = PARL_HF_INDEX;
 static const char TEXT_PREFIX[] = "language_model.";
 enum { PATH_BYTES = 4096, NAME_BYTES = 160, FILE_NAME_BYTES = 200, MAX_INDEX_BYTES = 64 << 20 };
 
@@ -178,11 +179,13 @@ static bool is_wanted(const loader *l, const char *name) {
   return false;
 }
 
-/* No tensor may be there that the model has not, nor where the index does not look for it. */
+/* No tensor may be there that the model has not, nor where the index does not look for it. Empty
+ * ones are nothing: no shared experts may mean matrices of no rows. */
 static parl_status check_shard(const loader *l, const shard *s) {
   for (size_t i = 0; i < parl_safetensors_get_count(s->file); i++) {
-    const char *name = parl_safetensors_get(s->file, i)->name;
-    if (is_passed_over(l, name)) continue;
+    const parl_tensor_info *info = parl_safetensors_get(s->file, i);
+    const char *name = info->name;
+    if (info->bytes == 0 || is_passed_over(l, name)) continue;
     if (!is_wanted(l, name))
       return parl_fail(PARL_STATUS_EFORMAT, "%s: tensor %.150s is not one of this model", s->name,
                        name);
@@ -198,7 +201,9 @@ static parl_status check_shard(const loader *l, const shard *s) {
 static parl_status check_map_names(const loader *l) {
   for (const parl_json *c = parl_json_get_first(l->map); c != NULL; c = parl_json_get_next(c)) {
     const char *name = parl_json_get_key(c);
-    if (!is_passed_over(l, name) && !is_wanted(l, name))
+    if (is_passed_over(l, name) || is_wanted(l, name)) continue;
+    const parl_tensor_info *info = find_tensor(l, name);
+    if (info == NULL || info->bytes > 0)
       return parl_fail(PARL_STATUS_EFORMAT, "%s: tensor %.150s is not one of this model", INDEX,
                        name);
   }
@@ -240,7 +245,10 @@ static parl_status load(loader *l, size_t max_context, const parl_backend *backe
     publish_name(l, &tensors[i], name);
     const parl_tensor_info *info = find_tensor(l, name);
     float *to = parl_model_get_params(l->model) + tensors[i].offset;
-    for (size_t k = 0; k < tensors[i].n; k++) to[k] = read_value(info, k);
+    const size_t width = tensors[i].n / tensors[i].shape[0];
+    for (size_t k = 0; k < tensors[i].n; k++)
+      to[k] =
+          read_value(info, parl_hf_find_row(l->model, &tensors[i], k / width) * width + k % width);
   }
   parl_model_refresh(l->model);
   return PARL_STATUS_OK;

@@ -1,7 +1,8 @@
-/* engine/hf_config.c - keys by table, then the few that need words. */
+/* engine/hf_config.c - keys by table, read and written, then the few that need words. */
 #include "engine/hf_config.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,9 +12,9 @@
 
 enum { MAX_BYTES = 16 << 20 };
 
-typedef enum need { ALWAYS, IF_MOE, OPTIONAL } need;
+typedef enum need { ALWAYS, IF_MLA, IF_MOE, OPTIONAL } need;
 
-/* A number of the file and its place in parl_model_config. */
+/* A number of the file and its place in parl_model_config; all but ALWAYS are unknown to llama. */
 static const struct key {
   const char *name;
   bool is_real;
@@ -30,10 +31,10 @@ static const struct key {
     INTEGER("intermediate_size", ALWAYS, d_ff),
     INTEGER("max_position_embeddings", ALWAYS, max_context),
     REAL("rms_norm_eps", ALWAYS, norm_eps),
-    INTEGER("kv_lora_rank", ALWAYS, kv_lora_rank),
-    INTEGER("qk_nope_head_dim", ALWAYS, qk_nope_head_dim),
-    INTEGER("qk_rope_head_dim", ALWAYS, qk_rope_head_dim),
-    INTEGER("v_head_dim", ALWAYS, v_head_dim),
+    INTEGER("kv_lora_rank", IF_MLA, kv_lora_rank),
+    INTEGER("qk_nope_head_dim", IF_MLA, qk_nope_head_dim),
+    INTEGER("qk_rope_head_dim", IF_MLA, qk_rope_head_dim),
+    INTEGER("v_head_dim", IF_MLA, v_head_dim),
     INTEGER("num_experts_per_tok", IF_MOE, n_experts_per_tok),
     INTEGER("n_shared_experts", IF_MOE, n_shared_experts),
     INTEGER("moe_intermediate_size", IF_MOE, moe_d_ff),
@@ -45,6 +46,13 @@ static const struct key {
 #undef INTEGER
 #undef REAL
 };
+enum { N_KEYS = sizeof KEYS / sizeof KEYS[0] };
+
+static bool is_wanted(const struct key *k, const parl_model_config *c) {
+  if (k->need == ALWAYS) return true;
+  if (c->attention != PARL_ATTENTION_MLA) return false;
+  return k->need != IF_MOE || c->n_routed_experts > 0;
+}
 
 static bool is_absent(const parl_json *node) {
   return parl_json_get_type(node) == PARL_JSON_NULL;
@@ -89,6 +97,11 @@ static parl_status read_key(const parl_json *json, const struct key *k, parl_mod
   return PARL_STATUS_OK;
 }
 
+/* What deepseek_v3 computes in one way only; absent, or these. */
+static const struct {
+  const char *key, *value;
+} FIXED_TEXTS[] = {{"scoring_func", "sigmoid"}, {"topk_method", "noaux_tc"}};
+
 /* A key that may be absent, or must be this text. */
 static parl_status check_text(const parl_json *json, const char *key, const char *wanted) {
   const parl_json *node = parl_json_find(json, key);
@@ -116,13 +129,24 @@ static parl_status check_one(const parl_json *json, const char *key) {
   return parl_fail(PARL_STATUS_EFORMAT, "\"%s\" = %g; only 1 is supported", key, x);
 }
 
-static parl_status check_kind(const parl_json *json) {
-  static const char *const types[] = {"deepseek_v3", "kimi_k2", "kimi_k25"};
+/* *attention, unless NULL, is what the kind of model has. */
+static parl_status check_kind(const parl_json *json, int *attention) {
+  static const struct {
+    const char *name;
+    parl_attention attention;
+  } kinds[] = {{"deepseek_v3", PARL_ATTENTION_MLA},
+               {"kimi_k2", PARL_ATTENTION_MLA},
+               {"kimi_k25", PARL_ATTENTION_MLA},
+               {"llama", PARL_ATTENTION_GQA}};
   const char *type = parl_json_get_string(parl_json_find(json, "model_type"));
-  for (size_t i = 0; type != NULL && i < sizeof types / sizeof types[0]; i++)
-    if (strcmp(type, types[i]) == 0) return PARL_STATUS_OK;
+  for (size_t i = 0; type != NULL && i < sizeof kinds / sizeof kinds[0]; i++) {
+    if (strcmp(type, kinds[i].name) != 0) continue;
+    if (attention != NULL) *attention = kinds[i].attention;
+    return PARL_STATUS_OK;
+  }
   return parl_fail(PARL_STATUS_EFORMAT,
-                   "\"model_type\" is %s%s%s; deepseek_v3, kimi_k2 and kimi_k25 are supported",
+                   "\"model_type\" is %s%s%s; deepseek_v3, kimi_k2, kimi_k25 and llama are "
+                   "supported",
                    type ? "\"" : "", type ? type : "missing", type ? "\"" : "");
 }
 
@@ -132,31 +156,40 @@ static parl_status check_unquantised(const parl_json *json) {
                    "\"quantization_config\": quantised weights are not supported");
 }
 
-/* What the engine does in one way only. */
-static parl_status check_choices(const parl_json *json) {
-  PARL_TRY(check_kind(json));
-  PARL_TRY(check_unquantised(json));
-  PARL_TRY(check_text(json, "hidden_act", "silu"));
-  PARL_TRY(check_text(json, "scoring_func", "sigmoid"));
-  PARL_TRY(check_text(json, "topk_method", "noaux_tc"));
-  PARL_TRY(check_flag(json, "tie_word_embeddings", false));
-  PARL_TRY(check_flag(json, "attention_bias", false));
-  PARL_TRY(check_flag(json, "rope_interleave", true));
-  PARL_TRY(check_one(json, "moe_layer_freq"));
+/* Latents are expanded for every head, so keys are as many. */
+static parl_status check_latent_heads(const parl_json *json) {
   double heads = 0.0, kv_heads = 0.0;
   PARL_TRY(read_number(json, "num_attention_heads", &heads));
   kv_heads = heads;
   PARL_TRY(read_optional(json, "num_key_value_heads", &kv_heads));
-  if (!(kv_heads >= heads && kv_heads <= heads))
-    return parl_fail(PARL_STATUS_EFORMAT,
-                     "\"num_key_value_heads\" = %g differs from \"num_attention_heads\" = %g",
-                     kv_heads, heads);
-  return PARL_STATUS_OK;
+  if (kv_heads >= heads && kv_heads <= heads) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EFORMAT,
+                   "\"num_key_value_heads\" = %g differs from \"num_attention_heads\" = %g",
+                   kv_heads, heads);
+}
+
+/* What the engine does in one way only. */
+static parl_status check_choices(const parl_json *json, bool is_mla) {
+  PARL_TRY(check_unquantised(json));
+  PARL_TRY(check_text(json, "hidden_act", "silu"));
+  PARL_TRY(check_flag(json, "tie_word_embeddings", false));
+  PARL_TRY(check_flag(json, "attention_bias", false));
+  if (!is_mla) return check_flag(json, "mlp_bias", false);
+  for (size_t i = 0; i < sizeof FIXED_TEXTS / sizeof FIXED_TEXTS[0]; i++)
+    PARL_TRY(check_text(json, FIXED_TEXTS[i].key, FIXED_TEXTS[i].value));
+  PARL_TRY(check_flag(json, "rope_interleave", true));
+  PARL_TRY(check_one(json, "moe_layer_freq"));
+  return check_latent_heads(json);
+}
+
+static double make_mscale(double factor, double weight) {
+  return 0.1 * weight * log(fmax(factor, 1.0)) + 1.0;
 }
 
 /* cos and sin take m(mscale) / m(mscale_all_dim) if both are there, else m(1), where
  * m(s) = 0.1 s ln(factor) + 1; a given attention_factor replaces it. The scores take
- * m(mscale_all_dim)^2. Source: transformers 5.23, _compute_yarn_parameters, yarn_apply_mscale. */
+ * m(mscale_all_dim)^2, but not in llama.
+ * Source: transformers 5.23, _compute_yarn_parameters, yarn_apply_mscale. */
 static parl_status read_mscale(const parl_json *rope, parl_model_config *c) {
   double one = 0.0, all = 0.0;
   PARL_TRY(read_optional(rope, "mscale", &one));
@@ -165,7 +198,10 @@ static parl_status read_mscale(const parl_json *rope, parl_model_config *c) {
   c->rope_mscale_all_dim = all;
   c->rope_attention_factor = 0.0;
   if (!(fabs(one) > 0.0 && fabs(all) > 0.0))
-    c->rope_attention_factor = 0.1 * log(fmax(c->rope_factor, 1.0)) + 1.0;
+    c->rope_attention_factor = make_mscale(c->rope_factor, 1.0);
+  else if (c->attention != PARL_ATTENTION_MLA)
+    c->rope_attention_factor = make_mscale(c->rope_factor, one) / make_mscale(c->rope_factor, all);
+  if (c->attention != PARL_ATTENTION_MLA) c->rope_mscale_all_dim = 0.0;
   return read_optional(rope, "attention_factor", &c->rope_attention_factor);
 }
 
@@ -220,18 +256,38 @@ static parl_status read_moe(const parl_json *json, parl_model_config *c) {
   return PARL_STATUS_OK;
 }
 
+static parl_status read_gqa(const parl_json *json, parl_model_config *c) {
+  double kv_heads = (double)c->n_heads, width = floor((double)c->d_model / (double)c->n_heads);
+  PARL_TRY(read_optional(json, "num_key_value_heads", &kv_heads));
+  PARL_TRY(read_optional(json, "head_dim", &width));
+  if (!(kv_heads >= 1.0 && kv_heads <= 1e6 && width >= 1.0 && width <= 1e6) ||
+      floor(kv_heads) < kv_heads || floor(width) < width)
+    return parl_fail(PARL_STATUS_EFORMAT,
+                     "\"num_key_value_heads\" = %g or \"head_dim\" = %g is no count", kv_heads,
+                     width);
+  c->n_kv_heads = (int64_t)kv_heads;
+  c->head_dim = (int64_t)width;
+  return PARL_STATUS_OK;
+}
+
+static parl_status read_mla(const parl_json *json, parl_model_config *c) {
+  const parl_json *rank = parl_json_find(json, "q_lora_rank");
+  c->q_lora_rank = 0;
+  if (rank != NULL && is_absent(rank)) return PARL_STATUS_OK;
+  return read_count(json, "q_lora_rank", &c->q_lora_rank);
+}
+
 static parl_status read_text(const parl_json *json, parl_hf_config *out) {
   parl_model_config *c = &out->model;
   double init_std = c->init_std;
   int64_t vocab = 0, extra = 0;
-  PARL_TRY(check_choices(json));
-  PARL_TRY(read_moe(json, c));
-  for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0]; i++)
-    if (KEYS[i].need != IF_MOE || c->n_routed_experts > 0) PARL_TRY(read_key(json, &KEYS[i], c));
-  const parl_json *rank = parl_json_find(json, "q_lora_rank");
-  c->q_lora_rank = 0;
-  if (rank == NULL || parl_json_get_type(rank) != PARL_JSON_NULL)
-    PARL_TRY(read_count(json, "q_lora_rank", &c->q_lora_rank));
+  PARL_TRY(check_kind(json, &c->attention));
+  const bool is_mla = c->attention == PARL_ATTENTION_MLA;
+  PARL_TRY(check_choices(json, is_mla));
+  if (is_mla) PARL_TRY(read_moe(json, c));
+  for (size_t i = 0; i < N_KEYS; i++)
+    if (is_wanted(&KEYS[i], c)) PARL_TRY(read_key(json, &KEYS[i], c));
+  PARL_TRY(is_mla ? read_mla(json, c) : read_gqa(json, c));
   PARL_TRY(read_rope(json, c));
   PARL_TRY(read_optional(json, "initializer_range", &init_std));
   if (init_std >= 1e-6 && init_std <= 10.0) c->init_std = init_std;
@@ -256,7 +312,7 @@ static parl_status read_root(const parl_json *root, parl_hf_config *out) {
                      parl_json_type_name(parl_json_get_type(root)));
   const parl_json *text = parl_json_find(root, "text_config");
   out->is_nested = parl_json_get_type(text) == PARL_JSON_OBJECT;
-  if (out->is_nested) PARL_TRY(check_kind(root));
+  if (out->is_nested) PARL_TRY(check_kind(root, NULL));
   PARL_TRY(check_unquantised(root));
   PARL_TRY(read_text(out->is_nested ? text : root, out));
   const parl_status s = parl_model_check_config(&out->model, out->vocab_size);
@@ -281,6 +337,137 @@ parl_status parl_hf_config_read(const char *path, parl_hf_config *out) {
   const parl_status s = parl_hf_config_parse(bytes, n, path, out);
   free(bytes);
   return s;
+}
+
+/* -------------------------------------------------------------------------------- writing */
+
+/* With a point or an exponent, since strict readers tell 1 from 1.0. */
+static void write_real(parl_json_writer *w, const char *key, double x) {
+  char text[32];
+  parl_json_key(w, key);
+  if (fabs(x) >= 1e15 || floor(x) < x) {
+    parl_json_number(w, x);
+    return;
+  }
+  snprintf(text, sizeof text, "%.1f", x);
+  parl_json_raw(w, text);
+}
+
+static void write_integer(parl_json_writer *w, const char *key, int64_t x) {
+  parl_json_key(w, key);
+  parl_json_integer(w, x);
+}
+
+static void write_flag(parl_json_writer *w, const char *key, bool x) {
+  parl_json_key(w, key);
+  parl_json_bool(w, x);
+}
+
+static void write_text(parl_json_writer *w, const char *key, const char *text) {
+  parl_json_key(w, key);
+  parl_json_string(w, text);
+}
+
+/* Llama has no factor of the scores, so its cosines and sines take it: twice, by query and key. */
+static void write_yarn(const parl_model_config *c, parl_json_writer *w) {
+  const bool is_mla = c->attention == PARL_ATTENTION_MLA;
+  const bool is_given = c->rope_attention_factor > 0.0;
+  const double all = make_mscale(c->rope_factor, c->rope_mscale_all_dim);
+  const double follows = make_mscale(c->rope_factor, c->rope_mscale) / all;
+  const double size = is_given ? c->rope_attention_factor : follows;
+  parl_json_key(w, "rope_scaling");
+  parl_json_begin_object(w);
+  write_text(w, "type", "yarn");
+  write_text(w, "rope_type", "yarn");
+  write_real(w, "factor", c->rope_factor);
+  write_integer(w, "original_max_position_embeddings", c->rope_original_context);
+  write_real(w, "beta_fast", c->rope_beta_fast);
+  write_real(w, "beta_slow", c->rope_beta_slow);
+  if (is_mla) {
+    write_real(w, "mscale", c->rope_mscale);
+    write_real(w, "mscale_all_dim", c->rope_mscale_all_dim);
+  }
+  if (!is_mla || is_given || c->rope_mscale <= 0.0 || c->rope_mscale_all_dim <= 0.0)
+    write_real(w, "attention_factor", is_mla ? size : size * all);
+  parl_json_end_object(w);
+}
+
+static void write_key(const struct key *k, const parl_model_config *c, parl_json_writer *w) {
+  const char *place = (const char *)c + k->offset;
+  int64_t n;
+  double x;
+  memcpy(&n, place, sizeof n);
+  memcpy(&x, place, sizeof x);
+  if (k->is_real)
+    write_real(w, k->name, x);
+  else
+    write_integer(w, k->name, n);
+}
+
+static void write_mla(const parl_model_config *c, parl_json_writer *w) {
+  parl_json_key(w, "q_lora_rank");
+  if (c->q_lora_rank > 0)
+    parl_json_integer(w, c->q_lora_rank);
+  else
+    parl_json_null(w);
+  write_integer(w, "num_key_value_heads", c->n_heads);
+  write_integer(w, "n_routed_experts", c->n_routed_experts);
+  if (c->n_routed_experts == 0) write_integer(w, "first_k_dense_replace", c->n_layers);
+  write_flag(w, "norm_topk_prob", c->norm_topk_prob);
+  for (size_t i = 0; i < sizeof FIXED_TEXTS / sizeof FIXED_TEXTS[0]; i++)
+    write_text(w, FIXED_TEXTS[i].key, FIXED_TEXTS[i].value);
+  write_integer(w, "moe_layer_freq", 1);
+  write_flag(w, "seq_aux", true);
+  write_integer(w, "num_nextn_predict_layers", 0);
+}
+
+static parl_status check_publishable(const parl_model_config *c) {
+  if (c->attention == PARL_ATTENTION_MLA) {
+    if (c->latent_norm_eps >= 1e-6 && c->latent_norm_eps <= 1e-6) return PARL_STATUS_OK;
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "model.latent_norm_eps = %g cannot be published: deepseek_v3 has 1e-06",
+                     c->latent_norm_eps);
+  }
+  if (c->n_routed_experts > 0)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "model.attention = gqa with model.n_routed_experts = %lld cannot be "
+                     "published: deepseek_v3 has mla, llama no experts",
+                     (long long)c->n_routed_experts);
+  if (c->d_model % c->n_heads == 0) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EINVAL,
+                   "model.d_model = %lld is no multiple of model.n_heads = %lld, as llama wants it",
+                   (long long)c->d_model, (long long)c->n_heads);
+}
+
+parl_status parl_hf_config_write(const parl_model_config *c, size_t vocab_size, const char *dtype,
+                                 parl_json_writer *w) {
+  const bool is_mla = c->attention == PARL_ATTENTION_MLA;
+  PARL_TRY(check_publishable(c));
+  parl_json_begin_object(w);
+  parl_json_key(w, "architectures");
+  parl_json_begin_array(w);
+  parl_json_string(w, is_mla ? "DeepseekV3ForCausalLM" : "LlamaForCausalLM");
+  parl_json_end_array(w);
+  write_text(w, "model_type", is_mla ? "deepseek_v3" : "llama");
+  write_text(w, "torch_dtype", dtype);
+  write_text(w, "hidden_act", "silu");
+  write_integer(w, "vocab_size", (int64_t)vocab_size);
+  for (size_t i = 0; i < N_KEYS; i++)
+    if (is_wanted(&KEYS[i], c)) write_key(&KEYS[i], c, w);
+  if (is_mla) {
+    write_mla(c, w);
+  } else {
+    write_integer(w, "num_key_value_heads", c->n_kv_heads);
+    write_integer(w, "head_dim", c->head_dim);
+    write_flag(w, "mlp_bias", false);
+  }
+  write_flag(w, "attention_bias", false);
+  write_flag(w, "tie_word_embeddings", false);
+  write_real(w, "initializer_range", c->init_std);
+  write_real(w, "rope_theta", c->rope_theta);
+  if (c->rope_factor > 1.0) write_yarn(c, w);
+  parl_json_end_object(w);
+  return parl_text_status(w->out);
 }
 
 parl_hf_config parl_hf_config_k25(void) {

@@ -70,6 +70,23 @@ static void test_spellings(void **state) {
   assert_false(c.model.norm_topk_prob);
 }
 
+/* Llama says nothing of latents and experts; its scores take no factor of YaRN. */
+static void test_llama_config(void **state) {
+  (void)state;
+  static const char kind[] = "\"model_type\":\"llama\",\"rope_theta\":1e4";
+  parl_hf_config c;
+  assert_ok(parse(",\"num_key_value_heads\":1", kind, &c));
+  assert_int_equal(c.model.attention, PARL_ATTENTION_GQA);
+  assert_true(c.model.n_kv_heads == 1 && c.model.head_dim == 4 && c.model.n_routed_experts == 0);
+  assert_ok(
+      parse(",\"num_key_value_heads\":null,\"rope_scaling\":{\"type\":\"yarn\",\"factor\":8,"
+            "\"mscale\":1,\"mscale_all_dim\":0.5}",
+            kind, &c));
+  assert_int_equal(c.model.n_kv_heads, 2);
+  assert_close(c.model.rope_mscale_all_dim, 0.0, 0.0);
+  assert_close(c.model.rope_attention_factor, (0.1 * log(8.0) + 1) / (0.05 * log(8.0) + 1), 1e-12);
+}
+
 static void test_nested_text_config(void **state) {
   (void)state;
   char text[2048];
@@ -84,7 +101,11 @@ static void test_bad_configs(void **state) {
   (void)state;
   parl_hf_config c = {.vocab_size = 7};
 #define REFUSED(extra, tail, text) assert_fails(parse(extra, tail, &c), PARL_STATUS_EFORMAT, text)
-  REFUSED("", "\"model_type\":\"llama\",\"q_lora_rank\":16,\"rope_theta\":1e4", "llama");
+  REFUSED("", "\"model_type\":\"gpt2\",\"q_lora_rank\":16,\"rope_theta\":1e4", "gpt2");
+  REFUSED(",\"mlp_bias\":true", "\"model_type\":\"llama\",\"rope_theta\":1e4", "mlp_bias");
+  REFUSED(",\"num_key_value_heads\":0", "\"model_type\":\"llama\",\"rope_theta\":1e4", "= 0");
+  REFUSED(",\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8}",
+          "\"model_type\":\"llama\",\"rope_theta\":1e4", "llama3");
   REFUSED("", "\"q_lora_rank\":16,\"rope_theta\":1e4", "model_type");
   REFUSED("", "\"model_type\":\"deepseek_v3\",\"rope_theta\":1e4", "q_lora_rank");
   REFUSED("", "\"model_type\":\"deepseek_v3\",\"q_lora_rank\":1.5,\"rope_theta\":1", "1.5");
@@ -327,11 +348,17 @@ static void test_nested_checkpoint(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_plain_config),       cmocka_unit_test(test_spellings),
-      cmocka_unit_test(test_nested_text_config), cmocka_unit_test(test_bad_configs),
-      cmocka_unit_test(test_k25_is_counted),     cmocka_unit_test(test_counts_equal_a_model),
-      cmocka_unit_test(test_spoiled_tensors),    cmocka_unit_test(test_shards),
-      cmocka_unit_test(test_bad_indexes),        cmocka_unit_test(test_nested_checkpoint),
+      cmocka_unit_test(test_plain_config),
+      cmocka_unit_test(test_spellings),
+      cmocka_unit_test(test_llama_config),
+      cmocka_unit_test(test_nested_text_config),
+      cmocka_unit_test(test_bad_configs),
+      cmocka_unit_test(test_k25_is_counted),
+      cmocka_unit_test(test_counts_equal_a_model),
+      cmocka_unit_test(test_spoiled_tensors),
+      cmocka_unit_test(test_shards),
+      cmocka_unit_test(test_bad_indexes),
+      cmocka_unit_test(test_nested_checkpoint),
   };
   return cmocka_run_group_tests_name("hf", tests, NULL, NULL);
 }

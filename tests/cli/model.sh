@@ -28,6 +28,21 @@ for backend in ref cpu; do
     "$(head -c 20000 "$dir/$backend.safetensors" | tr -d '\0')"
 done
 
+out=$("$PARL" model export $folder -o "$dir/published" --json --shard-size 50000)
+has "a folder is published" '"values":23832,"files":2,"bytes":95328' "$out"
+"$PARL" model logits $folder --tokens $folder/tokens.json -o "$dir/before"
+"$PARL" model logits "$dir/published" --tokens $folder/tokens.json -o "$dir/after"
+if cmp -s "$dir/before" "$dir/after"; then echo "ok its logits are the same"; else echo "not ok its logits differ"; fi
+code "a folder is not written over" 1 "$PARL" model export $folder -o "$dir/published"
+has "it exists" 'File exists' "$(cat "$dir/err")"
+code "export needs a folder" 2 "$PARL" model export $folder
+code "export to f16" 2 "$PARL" model export $folder -o "$dir/x" --dtype f16
+code "shards of nothing" 2 "$PARL" model export $folder -o "$dir/x" --shard-size 0
+code "shards of words" 2 "$PARL" model export $folder -o "$dir/x" --shard-size 5GB
+code "an option of another action" 2 "$PARL" model export $folder -o "$dir/x" --grads
+code "no checkpoint" 1 "$PARL" model export "$dir/none" -o "$dir/x"
+if [ -e "$dir/x" ]; then echo "not ok a refusal leaves no folder"; else echo "ok a refusal leaves no folder"; fi
+
 code "no tokens" 2 "$PARL" model logits $folder -o "$dir/x"
 code "no such folder" 1 "$PARL" model logits "$dir" --tokens $folder/tokens.json -o "$dir/x"
 has "the file is named" config.json "$(cat "$dir/err")"
