@@ -1,10 +1,10 @@
 -- schedules: where a lambda schedule helps, where it is useless, where it hurts.
 --
 -- Half wide search, half chain in one policy: launching pays on one, costs on the other. Scripted
--- sub-agents of stated reliability; useless rows unmasked, so that clumsy launching is possible.
--- Arms: lambda = 0, 0.1 annealed, 0.3 annealed, 0.3 constant, at reliability 1.0, 0.6 and 0.3, and
--- at 0.6 with the `legal` mask. Judge them per family: the mean hides that arms fail on different
--- halves. 16 arms x 5 seeds; a run takes well under a minute on a core.
+-- sub-agents of stated reliability; without the mask clumsy launching is possible.
+-- Arms: lambda = 0, 0.1 annealed, 0.3 annealed, 0.3 constant, at reliability 1.0, 0.6 and 0.3, all
+-- without and with the `legal` mask. Judge them per family: the mean hides that arms fail on
+-- different halves. 24 arms x 5 seeds; a run takes well under a minute on a core.
 local arms = {}
 local lambdas = {
   { "0", { shape = "constant", start = 0.0 } },
@@ -16,7 +16,9 @@ local settings = {
   { "rel1.0", 1.0, false },
   { "rel0.6", 0.6, false },
   { "rel0.3", 0.3, false },
+  { "rel1.0-legal", 1.0, true },
   { "rel0.6-legal", 0.6, true },
+  { "rel0.3-legal", 0.3, true },
 }
 for _, setting in ipairs(settings) do
   for _, lambda in ipairs(lambdas) do

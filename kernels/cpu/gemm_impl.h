@@ -11,7 +11,9 @@ enum {
   PANEL = 2 * W,  /* columns of a tile */
   K_BLOCK = 256,  /* a panel of B of this depth stays in the first-level cache */
   ROW_BLOCK = 96, /* rows of A that stay in the second level, a multiple of 4, 6 and 8 */
-  WIDE = 4        /* vectors of a tile of few rows */
+  WIDE = 4,       /* vectors of a tile of few rows */
+  LINE = 16,      /* floats of a line of the cache */
+  FETCH_TILES = 6 /* with fewer tiles to a panel, asking for the next one costs too much */
 };
 
 /* B's columns come in groups of PANEL that lie b_panel floats apart: PANEL when B is an ordinary
@@ -38,10 +40,6 @@ INLINE void tile(const gemm *g, size_t i, size_t j, int rows, int vectors, bool 
   vf sum[8][WIDE];
   UNROLL for (int r = 0; r < rows; r++) {
     UNROLL for (int v = 0; v < vectors; v++) {
-      if (g->init == NULL) {
-        sum[r][v] = vf_set1(0.0f);
-        continue;
-      }
       sum[r][v] = vf_set1(0.0f);
       if (g->init == NULL) continue;
       const float *from = g->init + (i + (size_t)r) * g->ld_init + j + (size_t)(v * W);
@@ -134,13 +132,37 @@ INLINE void last_rows(const gemm *g, size_t i, size_t rows, bool is_rows) {
   }
 }
 
+/* Brings a row of a tile or a panel near, PANEL floats that need not be aligned. */
+INLINE void fetch_row(const float *row) {
+  UNROLL for (size_t i = 0; i < PANEL; i += LINE) __builtin_prefetch(row + i);
+}
+
+/* While the tile at row i and column j is computed: the tile of C behind it, and its share of the
+ * next panel of B. Without this a product whose operands are in the third level runs at two thirds
+ * of one whose operands are near. */
+INLINE void fetch_next(const gemm *g, size_t i, size_t j, size_t full) {
+  const size_t tiles = full / TILE_ROWS, at = i / TILE_ROWS, next = j + PANEL;
+  if (at + 1 < tiles)
+    UNROLL for (size_t r = 0; r < TILE_ROWS; r++)
+        fetch_row(g->c + (i + TILE_ROWS + r) * g->ldc + j);
+  if (next >= g->N) return;
+  if (at + 1 == tiles)
+    UNROLL for (size_t r = 0; r < TILE_ROWS; r++) fetch_row(g->c + r * g->ldc + next);
+  const float *panel = g->b + next / PANEL * g->b_panel;
+  const size_t end = (at + 1) * g->K / tiles;
+  for (size_t k = at * g->K / tiles; k < end; k++) fetch_row(panel + k * g->ldb);
+}
+
 /* One block of rows and of k: each panel of B serves all full tiles before the next is touched. */
 INLINE void gemm_block(const gemm *g, bool is_rows) {
   const size_t full = g->M / TILE_ROWS * TILE_ROWS;
   if (full > 0)
     for (size_t j = 0; j < g->N; j += PANEL) {
       const size_t width = least(PANEL, g->N - j);
-      for (size_t i = 0; i < full; i += TILE_ROWS) tile_columns(g, i, j, TILE_ROWS, width, is_rows);
+      for (size_t i = 0; i < full; i += TILE_ROWS) {
+        if (full >= FETCH_TILES * TILE_ROWS) fetch_next(g, i, j, full);
+        tile_columns(g, i, j, TILE_ROWS, width, is_rows);
+      }
     }
   if (full < g->M) last_rows(g, full, g->M - full, is_rows);
 }
