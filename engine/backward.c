@@ -28,7 +28,7 @@ void parl_matrix_backward_view(const parl_model *m, const parl_matrix *w, size_t
                                             .K = w->K,
                                             .dy = dy,
                                             .ld_dy = ld_dy,
-                                            .w = m->params + w->offset,
+                                            .w = parl_matrix_get_weights(m, w),
                                             .dx = dx,
                                             .ld_dx = ld_dx,
                                             .accumulate = accumulate};
@@ -148,6 +148,8 @@ parl_status parl_model_backward(const parl_model *model, parl_workspace *ws,
   head_backward(model, ws, slice, dlogits, grads);
   for (size_t i = model->dims.L; i-- > 0;) {
     const parl_layer_state *s = &ws->layers[i];
+    if (model->config.recompute == PARL_RECOMPUTE_LAYER && i + 1 < model->dims.L)
+      parl_layer_forward(model, ws, slice, i, ws->layers[i + 1].x);
     ffn_backward(model, &model->layers[i], ws, slice, s->mid, &s->ffn, grads);
     attention_backward(model, &model->layers[i], ws, slice, s->x, &s->attention, grads);
   }

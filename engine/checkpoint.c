@@ -14,8 +14,10 @@
 
 static const char FORMAT[] = "parl-1";
 static const char M_PREFIX[] = "optimizer.m.", V_PREFIX[] = "optimizer.v.";
-/* They do not change what the weights mean. */
-static const char *const IGNORED_FIELDS[] = {"init_std", "max_context", NULL};
+/* They do not change what the weights mean; training with rounded ones may follow on training
+ * without. */
+static const char *const IGNORED_FIELDS[] = {"init_std", "max_context", "recompute", "expert_quant",
+                                             NULL};
 
 enum { NAME_BYTES = 128, STEPS_BYTES = 24 };
 

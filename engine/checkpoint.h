@@ -18,10 +18,11 @@ typedef struct parl_checkpoint_meta {
 /* opt may be NULL. Writes atomically; sha256 [65] may be NULL. */
 parl_status parl_checkpoint_save(const char *path, parl_model *model, parl_optimizer *opt,
                                  const parl_checkpoint_meta *meta, char *sha256);
-/* Loads into an existing model of the same config (init_std and max_context may differ: they do not
- * change what the weights mean). All tensors are checked (present, none extra, shape, dtype,
- * finite) before the first is copied. opt NULL: moments in the file are skipped; opt given: they
- * must be there. progress (may be NULL) is overwritten with the JSON.
+/* Loads into an existing model of the same config (init_std, max_context, recompute and
+ * expert_quant may differ: they do not change what the weights mean). All tensors are checked
+ * (present, none extra, shape, dtype, finite) before the first is copied. opt NULL: moments in the
+ * file are skipped; opt given: they must be there. progress (may be NULL) is overwritten with the
+ * JSON.
  * Fails: EIO, EFORMAT naming the tensor or field, ENOMEM; no partial load. */
 parl_status parl_checkpoint_load(const char *path, parl_model *model, parl_optimizer *opt,
                                  const char *vocab, parl_text *progress);

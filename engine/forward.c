@@ -117,19 +117,25 @@ static void fill_positions(const parl_slice *slice, int32_t *positions) {
       positions[r] = r - slice->seq_start[s];
 }
 
-static void layer_forward(const parl_model *m, parl_workspace *ws, const parl_slice *slice,
-                          size_t i, float *out) {
+void parl_layer_forward(const parl_model *m, parl_workspace *ws, const parl_slice *slice, size_t i,
+                        float *out) {
   const parl_layer *layer = &m->layers[i];
   parl_layer_state *s = &ws->layers[i];
   parl_attention_project(m, layer, ws->rows, s->x, ws->positions, &s->attention);
   if (m->dims.is_mla) parl_mla_expand(m, layer, ws->rows, &s->attention);
   const parl_attention_fwd_args view = parl_attention_view(m, ws, slice, &s->attention);
   m->backend->attention_fwd(&view);
-  if (ws->n_scores > 0) parl_scores_track(m, ws, &view, i);
   parl_attention_merge(m, layer, ws->rows, &s->attention, s->x, s->mid);
   parl_ffn_forward(m, layer, ws->rows, s->mid, &s->ffn, out);
+}
+
+/* What is counted once a forward: largest scores, tokens of experts. */
+static void observe(const parl_model *m, parl_workspace *ws, const parl_slice *slice, size_t i) {
+  const parl_layer_state *s = &ws->layers[i];
+  const parl_attention_fwd_args view = parl_attention_view(m, ws, slice, &s->attention);
+  if (ws->n_scores > 0) parl_scores_track(m, ws, &view, i);
   const size_t E = m->dims.router.n_experts;
-  for (size_t e = 0; layer->is_moe && e < E; e++)
+  for (size_t e = 0; m->layers[i].is_moe && e < E; e++)
     ws->load[(i - m->dims.first_moe) * E + e] += s->ffn.first[e + 1] - s->ffn.first[e];
 }
 
@@ -159,8 +165,10 @@ parl_status parl_model_forward(const parl_model *model, parl_workspace *ws, cons
                                          .table = model->params + model->embedding,
                                          .out = ws->layers[0].x};
   model->backend->embedding_fwd(&embed);
-  for (size_t i = 0; i < L; i++)
-    layer_forward(model, ws, slice, i, i + 1 < L ? ws->layers[i + 1].x : ws->x);
+  for (size_t i = 0; i < L; i++) {
+    parl_layer_forward(model, ws, slice, i, i + 1 < L ? ws->layers[i + 1].x : ws->x);
+    observe(model, ws, slice, i);
+  }
   head_forward(model, ws, slice);
   *logits = ws->logits;
   return PARL_STATUS_OK;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/bf16.h"
 #include "core/file.h"
 #include "core/safetensors.h"
 #include "engine/hf_config.h"
@@ -134,16 +135,13 @@ static const parl_tensor_info *find_tensor(const loader *l, const char *name) {
 
 static float read_value(const parl_tensor_info *info, size_t i) {
   float x;
-  uint32_t bits = 0;
   uint16_t half;
   if (info->dtype == PARL_DTYPE_F32) {
     memcpy(&x, (const char *)info->data + i * sizeof x, sizeof x);
     return x;
   }
   memcpy(&half, (const char *)info->data + i * sizeof half, sizeof half);
-  bits = (uint32_t)half << 16;
-  memcpy(&x, &bits, sizeof x);
-  return x;
+  return parl_bf16_to_float(half);
 }
 
 static parl_status check_tensor(const loader *l, const parl_model_tensor *t) {

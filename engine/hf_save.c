@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/bf16.h"
 #include "core/file.h"
 #include "core/folder.h"
 #include "core/safetensors.h"
@@ -71,13 +72,6 @@ static void name_file(const saver *s, size_t shard, char name[FILE_NAME_BYTES]) 
     snprintf(name, FILE_NAME_BYTES, "model-%05zu-of-%05zu.safetensors", shard + 1, s->n_shards);
 }
 
-/* The upper half of a finite float, rounded to nearest even; beyond the largest: infinite. */
-static uint16_t round_to_bf16(float x) {
-  uint32_t bits;
-  memcpy(&bits, &x, sizeof bits);
-  return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
 static parl_status convert(const saver *s, const parl_model_tensor *t, float *scratch, void *to) {
   const float *from = parl_model_get_params(s->model) + t->offset;
   uint16_t *halves = to;
@@ -90,7 +84,7 @@ static parl_status convert(const saver *s, const parl_model_tensor *t, float *sc
     return PARL_STATUS_OK;
   }
   parl_hf_publish(s->model, t, from, scratch);
-  for (size_t i = 0; i < t->n; i++) halves[i] = round_to_bf16(scratch[i]);
+  for (size_t i = 0; i < t->n; i++) halves[i] = parl_bf16_from_float(scratch[i]);
   return PARL_STATUS_OK;
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/rng.h"
 #include "engine/model_internal.h"
+#include "engine/quantise.h"
 #include "engine/shape.h"
 
 #define SECTION_TYPE_ parl_model_config
@@ -29,9 +30,22 @@ static parl_status allocate_weights(parl_model *m) {
   return PARL_STATUS_OK;
 }
 
+/* Of routed experts only, as K2.5 has it; rounded by refresh. Source: k25 5.4. */
+static parl_status allocate_rounded(parl_model *m) {
+  if (m->config.expert_quant == PARL_EXPERT_QUANT_NONE) return PARL_STATUS_OK;
+  for (size_t i = m->dims.first_moe; i < m->dims.L; i++)
+    for (size_t e = 0; e < m->dims.router.n_experts; e++) {
+      parl_matrix *in = &m->layers[i].expert_gate_up[e], *out = &m->layers[i].expert_down[e];
+      PARL_TRY(PARL_ARENA_TAKE(&m->arena, in->N * in->K, &in->rounded));
+      PARL_TRY(PARL_ARENA_TAKE(&m->arena, out->N * out->K, &out->rounded));
+    }
+  return PARL_STATUS_OK;
+}
+
 static parl_status build(parl_model *m) {
   PARL_TRY(parl_model_add_tensors(m));
   PARL_TRY(allocate_weights(m));
+  PARL_TRY(allocate_rounded(m));
   PARL_TRY(parl_model_make_rotary(m));
   parl_model_refresh(m);
   return PARL_STATUS_OK;
@@ -83,9 +97,14 @@ void parl_model_init_weights(parl_model *model, uint64_t seed) {
   parl_model_refresh(model);
 }
 
+const float *parl_matrix_get_weights(const parl_model *m, const parl_matrix *w) {
+  return w->rounded != NULL ? w->rounded : m->params + w->offset;
+}
+
 static void pack(const parl_model *m, const parl_matrix *w) {
+  if (w->rounded != NULL) parl_quantise_int4(w->N, w->K, m->params + w->offset, w->rounded);
   const parl_linear_pack_args args = {
-      .N = w->N, .K = w->K, .w = m->params + w->offset, .packed = w->packed};
+      .N = w->N, .K = w->K, .w = parl_matrix_get_weights(m, w), .packed = w->packed};
   m->backend->linear_pack(&args);
 }
 
@@ -94,7 +113,7 @@ void parl_model_refresh(parl_model *model) {
 }
 
 parl_status parl_model_copy_weights(parl_model *to, const parl_model *from) {
-  static const char *const ignored[] = {"init_std", NULL};
+  static const char *const ignored[] = {"init_std", "recompute", NULL};
   const char *field =
       parl_engine_find_difference(&parl_model_section, &to->config, &from->config, ignored);
   if (field != NULL)

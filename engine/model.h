@@ -53,12 +53,22 @@
   REAL(routed_scaling_factor, 1.0, 0.0, 1000.0, "1", "factor of the routed experts' weights")    \
   REAL(aux_loss_alpha, 0.001, 0.0, 10.0, "1", "weight of each sequence's balance loss")          \
   REAL(bias_update_rate, 0.001, 0.0, 1.0, "1",                                                   \
-       "step of the experts' selection bias towards balance, after each optimizer step")
+       "step of the experts' selection bias towards balance, after each optimizer step")         \
+  CHOICE(recompute, none, "none|layer",                                                          \
+         "layer: training keeps the inputs of layers only and computes the rest again, to the "  \
+         "same bits")                                                                            \
+  CHOICE(expert_quant, none, "none|int4",                                                        \
+         "int4: routed experts compute with weights rounded to int4 by groups of 32 inputs, "    \
+         "gradients pass straight through to the weights kept in f32")
 PARL_CONFIG_STRUCT(parl_model_config, PARL_MODEL_FIELDS);
 extern const parl_section parl_model_section;
 
 /* Places of `attention` in its list. */
 typedef enum parl_attention { PARL_ATTENTION_GQA, PARL_ATTENTION_MLA } parl_attention;
+
+/* Places of `recompute` and `expert_quant` in their lists. */
+typedef enum parl_recompute { PARL_RECOMPUTE_NONE, PARL_RECOMPUTE_LAYER } parl_recompute;
+typedef enum parl_expert_quant { PARL_EXPERT_QUANT_NONE, PARL_EXPERT_QUANT_INT4 } parl_expert_quant;
 
 typedef struct parl_model parl_model;
 
@@ -87,9 +97,10 @@ size_t parl_model_get_n_params(const parl_model *model);
 /* Borrowed [n_params]; call refresh after writing. */
 float *parl_model_get_params(parl_model *model);
 const parl_model_tensor *parl_model_get_tensors(const parl_model *model, size_t *n_tensors);
-/* Repacks matrices for the backend; must follow every change of the parameters. */
+/* Rounds what is quantised and repacks matrices for the backend; must follow every change of the
+ * parameters. */
 void parl_model_refresh(parl_model *model);
-/* Copies weights between models of equal config (init_std apart) and refreshes.
+/* Copies weights between models of equal config (init_std and recompute apart) and refreshes.
  * Fails: EINVAL naming the field that differs. */
 parl_status parl_model_copy_weights(parl_model *to, const parl_model *from);
 

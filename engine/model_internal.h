@@ -33,6 +33,9 @@ typedef struct parl_matrix {
   size_t N, K;
   size_t offset; /* floats from the start of the parameters */
   float *packed; /* owned by the model's arena, written by refresh */
+  /* Set where the weights are rounded, and written by refresh: [N,K] what forward and backward
+   * compute with. NULL: the parameters themselves. */
+  float *rounded;
 } parl_matrix;
 
 typedef struct parl_layer {
@@ -91,6 +94,8 @@ parl_status parl_engine_check_ranges(const parl_section *section, const void *co
 const char *parl_engine_find_difference(const parl_section *section, const void *a, const void *b,
                                         const char *const *ignored);
 
+/* W [N,K] as forward and backward see it. */
+const float *parl_matrix_get_weights(const parl_model *m, const parl_matrix *w);
 /* y [rows,N] = x [rows,K] W^T + residual (NULL: none; may be y). */
 void parl_matrix_forward(const parl_model *m, const parl_matrix *w, size_t rows, const float *x,
                          const float *residual, float *y);
@@ -191,7 +196,8 @@ void parl_moe_backward(const parl_model *m, const parl_layer *layer, parl_worksp
 parl_attention_fwd_args parl_attention_view(const parl_model *m, const parl_workspace *ws,
                                             const parl_slice *slice, const parl_attention_state *s);
 
-/* One layer's activations, kept from forward to backward. */
+/* One layer's activations, kept from forward to backward; if they are computed again, all layers
+ * share their room, but for x. */
 typedef struct parl_layer_state {
   float *x;   /* [rows,C] input */
   float *mid; /* [rows,C] after attention */
@@ -234,6 +240,10 @@ struct parl_workspace {
   double aux_weight;  /* of a sequence's balance loss */
   double balance;     /* weighted balance losses of backwards since last taken */
 };
+
+/* out [rows,C] = layer i of ws->layers[i].x, filling the layer's state. */
+void parl_layer_forward(const parl_model *m, parl_workspace *ws, const parl_slice *slice, size_t i,
+                        float *out);
 
 enum { PARL_SCORE_ROWS = 32 }; /* queries whose scores are looked at together */
 /* Raises layer's largest scores by those of the slice. */

@@ -8,13 +8,30 @@ static parl_status take(parl_workspace *ws, size_t rows, size_t width, float **o
   return parl_arena_take(&ws->arena, rows, width * sizeof **out, (void **)out);
 }
 
-static parl_status allocate_layer(parl_workspace *ws, const parl_model *m, bool is_moe,
+static parl_status allocate_layer(parl_workspace *ws, const parl_model *m, bool dense, bool sparse,
                                   parl_layer_state *s) {
   const size_t rows = ws->max_rows;
-  PARL_TRY(take(ws, rows, m->dims.C, &s->x));
   PARL_TRY(parl_attention_state_take(&ws->arena, m, rows, false, &s->attention));
   PARL_TRY(take(ws, rows, m->dims.C, &s->mid));
-  return parl_ffn_state_take(&ws->arena, m, rows, !is_moe, is_moe, &s->ffn);
+  return parl_ffn_state_take(&ws->arena, m, rows, dense, sparse, &s->ffn);
+}
+
+/* Layers that are computed again share one state. */
+static parl_status allocate_layers(parl_workspace *ws, const parl_model *m) {
+  const parl_model_dims *d = &m->dims;
+  const bool is_shared = m->config.recompute == PARL_RECOMPUTE_LAYER;
+  PARL_TRY(PARL_ARENA_TAKE(&ws->arena, d->L, &ws->layers));
+  for (size_t i = 0; i < d->L; i++) {
+    parl_layer_state *s = &ws->layers[i];
+    const bool is_moe = i >= d->first_moe;
+    if (is_shared && i > 0)
+      *s = ws->layers[0];
+    else
+      PARL_TRY(allocate_layer(ws, m, is_shared ? d->first_moe > 0 : !is_moe,
+                              is_shared ? d->first_moe < d->L : is_moe, s));
+    PARL_TRY(take(ws, ws->max_rows, d->C, &s->x));
+  }
+  return PARL_STATUS_OK;
 }
 
 /* The gradients of one sparse layer's inner values. */
@@ -49,9 +66,7 @@ static parl_status allocate(parl_workspace *ws, const parl_model *m) {
   const size_t rows = ws->max_rows, outputs = ws->max_outputs;
   const size_t longest = rows < d->T ? rows : d->T;
   PARL_TRY(PARL_ARENA_TAKE(&ws->arena, rows, &ws->positions));
-  PARL_TRY(PARL_ARENA_TAKE(&ws->arena, d->L, &ws->layers));
-  for (size_t i = 0; i < d->L; i++)
-    PARL_TRY(allocate_layer(ws, m, i >= d->first_moe, &ws->layers[i]));
+  PARL_TRY(allocate_layers(ws, m));
   PARL_TRY(take(ws, rows, d->C, &ws->x));
   PARL_TRY(take(ws, outputs, d->C, &ws->selected));
   PARL_TRY(take(ws, outputs, d->C, &ws->final_h));

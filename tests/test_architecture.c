@@ -209,6 +209,50 @@ static void test_packed_equals_one_by_one(void **state) {
     }
 }
 
+/* What one forward and backward count; three layers, at most four heads and eight experts each. */
+typedef struct counts {
+  float scores[3 * 4];
+  int64_t load[3 * 8];
+} counts;
+
+/* Of three layers, so that with a dense first one both kinds are computed again. */
+static void observe(const shape_case *c, int recompute, const parl_backend *backend, run *r,
+                    counts *found) {
+  parl_model_config config = make_config(c);
+  config.recompute = recompute;
+  config.n_layers = 3;
+  run_open(r, &config, backend, 3, false);
+  parl_workspace_take_load(r->ws, found->load);
+  *found = (counts){0};
+  assert_ok(parl_workspace_track_scores(r->ws, r->model));
+  parl_workspace_set_aux_weight(r->ws, 0.01);
+  assert_ok(parl_model_forward(r->model, r->ws, &r->batch->slice, &r->logits));
+  memset(r->grads, 0, r->n_params * sizeof *r->grads);
+  assert_ok(parl_model_backward(r->model, r->ws, &r->batch->slice, r->c, r->grads));
+  parl_workspace_take_max_scores(r->ws, found->scores);
+  parl_workspace_take_load(r->ws, found->load);
+}
+
+/* To the same bits, and nothing is counted twice. */
+static void test_recomputation_changes_no_bit(void **state) {
+  (void)state;
+  const parl_backend *backends[ENGINE_MAX_BACKENDS];
+  const size_t n = engine_backends(backends);
+  for (size_t b = 0; b < n; b++)
+    for (size_t s = 0; s < N_CASES; s++) {
+      run kept, again;
+      counts one, other;
+      observe(&CASES[s], PARL_RECOMPUTE_NONE, backends[b], &kept, &one);
+      observe(&CASES[s], PARL_RECOMPUTE_LAYER, backends[b], &again, &other);
+      assert_memory_equal(kept.logits, again.logits, kept.n_logits * sizeof(float));
+      assert_memory_equal(kept.grads, again.grads, kept.n_params * sizeof(float));
+      assert_memory_equal(one.scores, other.scores, sizeof one.scores);
+      assert_memory_equal(one.load, other.load, sizeof one.load);
+      run_close(&kept);
+      run_close(&again);
+    }
+}
+
 /* ------------------------------------------------------------------------------- decoding */
 
 /* Feeds random chunks of random slots until every text is fed; out [ROWS, V] in row order. */
@@ -447,6 +491,7 @@ int main(void) {
       cmocka_unit_test(test_gradient_equals_finite_differences),
       cmocka_unit_test(test_backends_agree),
       cmocka_unit_test(test_packed_equals_one_by_one),
+      cmocka_unit_test(test_recomputation_changes_no_bit),
       cmocka_unit_test(test_decoding),
       cmocka_unit_test(test_threads_do_not_matter),
       cmocka_unit_test(test_balance_loss_is_added),
