@@ -13,6 +13,7 @@ docdir = $(datadir)/doc/parl
 completiondir = $(datadir)/bash-completion/completions
 FUZZ_SECONDS ?= 60
 CLANG_FORMAT ?= clang-format
+PYTHON ?= python3
 MAKEFLAGS += --no-builtin-rules --no-builtin-variables --no-print-directory
 .SUFFIXES:
 .DELETE_ON_ERROR:
@@ -175,7 +176,7 @@ deps-test: ## install what the tests need in addition (packages-test.txt)
 # ----------------------------------------------------------------------------------------- tests
 # A second make, since this one asked pkg-config before deps ran; on all processors unless told otherwise.
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
-.PHONY: test demo run-tests asan tsan fuzz run-fuzz mutants bench
+.PHONY: test demo run-tests asan tsan fuzz run-fuzz mutants bench bench-peers
 test: deps-test ## install what is missing, build, run every test
 	@$(MAKE) $(PARALLEL) run-tests
 demo: deps ## install what is missing, build, train a small orchestrator
@@ -199,6 +200,8 @@ mutants: ## plant known mistakes in the formulas; the tests must notice each
 	@sh tests/run_mutants.sh
 bench: all ## measure this machine's speed
 	$(OUT)/parl bench
+bench-peers: all ## the same beside PyTorch where PYTHON=python3 has it (minutes)
+	@$(PYTHON) tests/bench/torch_peer.py --parl $(OUT)/parl $(PEER_FLAGS)
 
 # ---------------------------------------------------------------------------------------- checks
 .PHONY: layers lint format docs

@@ -20,6 +20,7 @@ typedef struct bench_row {
   /* Engine only: */
   double cpu_share;         /* of the threads' time that the processors gave */
   size_t n_kept, n_dropped; /* repetitions */
+  size_t n_params;
 } bench_row;
 
 /* All rows of a run, and a stored one beside it. */

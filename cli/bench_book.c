@@ -64,6 +64,8 @@ static void write_row(const bench_row *row, const ratio *r, parl_json_writer *w)
   write_number(w, "peak_gflops", row->peak_gflops);
   if (!row->is_op) {
     write_number(w, "cpu_share", row->cpu_share);
+    parl_json_key(w, "parameters");
+    parl_json_integer(w, (int64_t)row->n_params);
     parl_json_key(w, "repetitions");
     parl_json_integer(w, (int64_t)row->n_kept);
     parl_json_key(w, "dropped");

@@ -113,7 +113,8 @@ static parl_status bench_shape(bench_book *book, const bench_options *o, const c
                    .peak_gflops = speed.peak_gflops,
                    .cpu_share = speed.cpu_share,
                    .n_kept = speed.n_kept,
-                   .n_dropped = speed.n_dropped};
+                   .n_dropped = speed.n_dropped,
+                   .n_params = speed.n_params};
   name_row(job, name, row.name);
   bench_book_add(book, &row);
   return PARL_STATUS_OK;
