@@ -182,9 +182,13 @@ local function reset(rng, params)
   return {part = part, task = PARTS[part].reset(rng, own)}
 end
 
--- What a callback of the part says, behind the part's name.
-local function introduce(world, tokens)
-  return table.move(tokens, 1, #tokens, 2, {tok.part[world.part]})
+-- What a callback of the part says, a list of tokens or the tokens themselves, behind the part's
+-- name.
+local function introduce(world, first, ...)
+  if type(first) ~= "table" then
+    return tok.part[world.part], first, ...
+  end
+  return table.move(first, 1, #first, 2, {tok.part[world.part]})
 end
 
 local function has_tool(part, tool)
@@ -258,6 +262,10 @@ return parl.env {
   end,
   score = function(world, main)
     return PARTS[world.part].score(world.task, main)
+  end,
+  details = function(world, main)
+    local part = PARTS[world.part]
+    return part.details and part.details(world.task, main) or {}
   end,
   optimum = function(world)
     return PARTS[world.part].optimum(world.task)

@@ -6,112 +6,135 @@
 -- the row is complete. The attempts before the confirmed one are fixed by the world, so w(row), the
 -- searches a row needs, is exact, and the least critical steps of the whole task are known.
 --
--- An agent's own progress is in agent.state: found[row] confirmed cells, tries[row] attempts on the
--- next cell, rumour[row] true if that cell holds a rumour.
+-- An agent's own progress is in agent.state: state[row] is the next attempt on the row (nil: the
+-- first), state[-row] is true while the cell it is about holds a rumour.
 
 local parl <const> = parl
 local tok <const> = parl.tok
+local max <const>, min <const> = math.max, math.min
 
 local MAX_FAILURES <const> = 3 -- attempts on a cell that are not confirmed, at most
 
 -- ---------------------------------------------------------------------------------- the world
 
-local function new_cell(rng, params, outcomes)
-  local truth = rng:int(1, 32)
-  for _ = 1, MAX_FAILURES do
-    local u = rng:uniform()
-    if u < params.p_fail then
-      outcomes[#outcomes + 1] = 0
-    elseif u < params.p_fail + params.p_rumour then
-      outcomes[#outcomes + 1] = -((truth + rng:int(0, 30)) % 32 + 1) -- any other value
-    else
-      break
-    end
-  end
-  outcomes[#outcomes + 1] = truth
-end
-
--- Flat lists, for speed. outcomes: what each attempt on each cell returns, 0 a miss, -v a rumour,
--- v confirmed; the attempts on cell c of a row begin at first[base[row] + c]. w[row] is how many
--- searches a row needs.
+-- Flat lists, for speed. outcomes: what each attempt on each cell of each row returns, one after
+-- the other, 0 a miss, -v a rumour, v confirmed. The attempts on a row are those from stop[row - 1]
+-- to before stop[row]; cells[row] of them are confirmed.
 local function reset(rng, params)
   if params.rows_min > params.rows_max then
     error("rows_min exceeds rows_max")
   end
-  local world = {
-    n = rng:int(params.rows_min, params.rows_max),
-    width = params.width > 0 and params.width or math.max(16, params.rows_max),
-    n_cells = 0, cells = {}, outcomes = {}, base = {}, first = {}, w = {},
-  }
-  local outcomes, first = world.outcomes, world.first
-  for row = 1, world.n do
-    local cells, before = rng:int(1, params.columns), #outcomes
-    world.cells[row], world.base[row] = cells, #first
-    for _ = 1, cells do
-      first[#first + 1] = #outcomes + 1
-      new_cell(rng, params, outcomes)
+  local columns <const>, p_fail <const> = params.columns, params.p_fail
+  local p_wrong <const> = p_fail + params.p_rumour
+  local outcomes, cells, stop = {}, {}, {[0] = 1}
+  local n = rng:int(params.rows_min, params.rows_max)
+  local n_cells, longest, i = 0, 0, 1
+  for row = 1, n do
+    local k, first = rng:int(1, columns), i
+    cells[row], n_cells = k, n_cells + k
+    for _ = 1, k do
+      local truth = rng:int(1, 32)
+      for _ = 1, MAX_FAILURES do
+        local u = rng:uniform()
+        if u >= p_wrong then
+          break
+        end
+        -- a rumour is any other value
+        outcomes[i] = u < p_fail and 0 or -((truth + rng:int(0, 30)) % 32 + 1)
+        i = i + 1
+      end
+      outcomes[i] = truth
+      i = i + 1
     end
-    world.w[row] = #outcomes - before
+    stop[row] = i
+    if i - first > longest then
+      longest = i - first
+    end
   end
-  world.n_cells = #first
-  return world
+  return {
+    n = n,
+    width = params.width > 0 and params.width or max(16, params.rows_max),
+    n_cells = n_cells, n_attempts = i - 1, longest = longest,
+    outcomes = outcomes, cells = cells, stop = stop,
+  }
 end
 
 local function prompt(world)
-  local tokens = {}
+  local tokens, row_token, count, cells = {}, tok.row, tok.count, world.cells
   for row = 1, world.n do
-    tokens[2 * row - 1] = tok.row[row]
-    tokens[2 * row] = tok.count[world.cells[row]]
+    tokens[2 * row - 1], tokens[2 * row] = row_token[row], count[cells[row]]
   end
   return tokens
 end
 
 -- --------------------------------------------------------------------------------- an agent
 
-local function progress(agent)
-  local state = agent.state
-  if not state.found then
-    state.found, state.tries, state.rumour = {}, {}, {}
-  end
-  return state
-end
-
-local function is_full(world, state, row)
-  return (state.found[row] or 0) == world.cells[row]
-end
-
 local function search(world, agent, row)
-  local state = progress(agent)
-  if row > world.n then
-    return {tok.word.miss}
+  local state, stop = agent.state, world.stop
+  local last = stop[row]
+  if not last then
+    return tok.word.miss
   end
-  local found, tries, n_cells = state.found[row] or 0, state.tries[row] or 0, world.cells[row]
-  if found == n_cells then
-    return {tok.word.full}
+  local i = state[row]
+  if not i then
+    i = stop[row - 1]
+    if state.task then -- not one of its own rows
+      state.others = state.others or {}
+      state.others[#state.others + 1] = row
+    end
+  elseif i == last then
+    return tok.word.full
   end
-  local outcome = world.outcomes[world.first[world.base[row] + found + 1] + tries]
-  if outcome == 0 then
-    state.tries[row] = tries + 1
-    return {tok.word.miss}
-  elseif outcome < 0 then
-    state.tries[row], state.rumour[row] = tries + 1, true
-    return {tok.word.unsure, tok.value[-outcome]}
+  local outcome, word = world.outcomes[i], tok.word
+  i = i + 1
+  state[row] = i
+  if outcome > 0 then
+    state.confirmed = (state.confirmed or 0) + 1
+    if state[-row] then
+      state[-row], state.rumours = nil, state.rumours - 1
+    end
+    if i == last then
+      return word.sure, tok.value[outcome], word.full
+    end
+    return word.sure, tok.value[outcome]
+  elseif outcome == 0 then
+    return word.miss
+  elseif not state[-row] then
+    state[-row], state.rumours = true, (state.rumours or 0) + 1
   end
-  state.found[row], state.tries[row], state.rumour[row] = found + 1, 0, nil
-  local word = tok.word
-  if found + 1 == n_cells then
-    return {word.sure, tok.value[outcome], word.full}
-  end
-  return {word.sure, tok.value[outcome]}
+  return word.unsure, tok.value[-outcome]
 end
 
--- Rows that are not full, among those listed.
-local function open_rows(world, state, rows)
-  local open, k = {}, 0
-  local n, cells, found = world.n, world.cells, state.found
-  for i = 1, #rows do
-    local row = rows[i]
-    if row <= n and (found[row] or 0) < cells[row] then
+-- Back to the first attempt on the cell that attempt i is about.
+local function cell_start(world, row, i)
+  local outcomes, first = world.outcomes, world.stop[row - 1]
+  while i > first and outcomes[i - 1] <= 0 do
+    i = i - 1
+  end
+  return i
+end
+
+-- Open cells of a row before attempt i (nil: the first).
+local function count_open(world, row, i)
+  if not i then
+    return world.cells[row]
+  end
+  local outcomes, n = world.outcomes, 0
+  for k = i, world.stop[row] - 1 do
+    if outcomes[k] > 0 then
+      n = n + 1
+    end
+  end
+  return n
+end
+
+-- Rows that are not full: the orchestrator's, or a sub-agent's own.
+local function open_rows(world, state)
+  local open, k, stop, task = {}, 0, world.stop, state.task
+  for j = 1, task and #task or world.n do
+    local row = task and task[j] or j
+    local i, last = state[row], stop[row]
+    if last and i ~= last then
       k = k + 1
       open[k] = row
     end
@@ -119,102 +142,130 @@ local function open_rows(world, state, rows)
   return open
 end
 
--- The orchestrator's open rows, a sub-agent's own open ones.
-local function rows_of(world, agent)
-  local state = progress(agent)
-  return open_rows(world, state, agent.main and parl.range(1, world.n) or state.task)
+local function legal(world, agent, _, _, taken)
+  return parl.without(open_rows(world, agent.state), taken)
 end
 
-local function legal(world, agent, _, _, taken)
-  return parl.without(rows_of(world, agent), taken)
+-- Tells a sub-agent of a row: two tokens.
+local function tell(world, mine, theirs, row)
+  local i, last = theirs[row], world.stop[row]
+  if not last then
+    return tok.row[row], tok.word.miss
+  elseif i == last then
+    mine[row] = i
+    return tok.row[row], tok.word.full
+  end
+  mine[row] = i and cell_start(world, row, i) or world.stop[row - 1]
+  return tok.row[row], tok.count[count_open(world, row, i)]
 end
 
 local function brief(world, sub, task, main)
-  local mine, theirs = progress(sub), progress(main)
-  local tokens = {}
+  local mine, theirs = sub.state, main.state
   mine.task = task
-  for _, row in ipairs(task) do
-    tokens[#tokens + 1] = tok.row[row]
-    if row > world.n then
-      tokens[#tokens + 1] = tok.word.miss
-    elseif is_full(world, theirs, row) then
-      mine.found[row] = world.cells[row]
-      tokens[#tokens + 1] = tok.word.full
-    else
-      mine.found[row] = theirs.found[row] or 0
-      tokens[#tokens + 1] = tok.count[world.cells[row] - mine.found[row]]
-    end
+  if #task == 1 then
+    return tell(world, mine, theirs, task[1])
+  end
+  local tokens = {}
+  for k = 1, #task do
+    tokens[2 * k - 1], tokens[2 * k] = tell(world, mine, theirs, task[k])
   end
   return tokens
 end
 
 -- Confirmed cells add up; a rumour comes along if it is about the orchestrator's next open cell.
+local function take_over(world, mine, theirs, row, last)
+  local new, i, rumour, had = theirs[row], mine[row], theirs[-row], mine[-row]
+  if new ~= last then
+    new = cell_start(world, row, new)
+  end
+  if new > (i or world.stop[row - 1]) then
+    mine[row], mine[-row] = new, rumour
+    mine.confirmed = (mine.confirmed or 0) + count_open(world, row, i)
+    if new ~= last then
+      mine.confirmed = mine.confirmed - count_open(world, row, new)
+    end
+  elseif rumour and (not i or new == cell_start(world, row, i)) then
+    mine[-row] = true
+  end
+  if mine[-row] ~= had then
+    mine.rumours = (mine.rumours or 0) + (had and -1 or 1)
+  end
+end
+
 local function deliver(world, main, sub)
-  local mine, theirs = progress(main), progress(sub)
-  local tokens = {}
-  local their_found, their_rumour = theirs.found, theirs.rumour
-  for row = 1, world.n do
-    local new, rumour = their_found[row] or 0, their_rumour[row]
-    if new > 0 or rumour then
-      local found = mine.found[row] or 0
-      if new > found then
-        mine.found[row], mine.tries[row], mine.rumour[row] = new, 0, rumour
-      elseif new == found and rumour then
-        mine.rumour[row] = true
+  local mine, theirs, stop, tokens = main.state, sub.state, world.stop, {}
+  local task, others = theirs.task, theirs.others
+  for k = 1, #task do
+    local row = task[k]
+    local last = stop[row]
+    if last then
+      take_over(world, mine, theirs, row, last)
+      if mine[row] ~= last then
+        tokens[#tokens + 1] = tok.row[row]
       end
     end
   end
-  for i, row in ipairs(open_rows(world, mine, theirs.task)) do
-    tokens[i] = tok.row[row]
+  for k = 1, others and #others or 0 do
+    take_over(world, mine, theirs, others[k], stop[others[k]])
   end
   return tokens
 end
 
 -- Open rows and how many of their cells are missing.
 local function summarize(world, main)
-  local state, tokens = progress(main), {}
-  for _, row in ipairs(rows_of(world, main)) do
-    tokens[#tokens + 1] = tok.row[row]
-    tokens[#tokens + 1] = tok.count[world.cells[row] - (state.found[row] or 0)]
+  local state, tokens = main.state, {}
+  for k, row in ipairs(open_rows(world, state)) do
+    tokens[2 * k - 1], tokens[2 * k] = tok.row[row], tok.count[count_open(world, row, state[row])]
   end
   return tokens
 end
 
 -- Item-F1: precision over filled cells (a rumour is filled, and wrong), recall over all cells.
 local function score(world, main)
-  local state = progress(main)
-  local confirmed, rumours, full, touched = 0, 0, 0, 0
-  local n, n_cells, cells = world.n, world.n_cells, world.cells
-  local found, rumour = state.found, state.rumour
-  for row = 1, n do
-    local k, is_rumour = found[row] or 0, rumour[row]
-    if k > 0 or is_rumour then
-      confirmed, touched = confirmed + k, touched + 1
-      if is_rumour then rumours = rumours + 1 end
-      if k == cells[row] then full = full + 1 end
-    end
+  local state, n_cells = main.state, world.n_cells
+  local confirmed = state.confirmed or 0
+  local filled = confirmed + (state.rumours or 0)
+  return 2 * confirmed / (filled + n_cells), confirmed == n_cells and 1 or 0
+end
+
+local function details(world, main)
+  local state, full, touched = main.state, 0, 0
+  for row = 1, world.n do
+    local open = count_open(world, row, state[row])
+    if open < world.cells[row] or state[-row] then touched = touched + 1 end
+    if open == 0 then full = full + 1 end
   end
-  local filled = confirmed + rumours
-  return 2 * confirmed / (filled + n_cells), {
-    success = confirmed == n_cells and 1 or 0,
-    row_f1 = 2 * full / (touched + n),
+  local confirmed = state.confirmed or 0
+  local filled = confirmed + (state.rumours or 0)
+  return {
+    row_f1 = 2 * full / (touched + world.n),
     precision = filled > 0 and confirmed / filled or 0,
-    recall = confirmed / n_cells,
+    recall = confirmed / world.n_cells,
   }
 end
 
 -- ------------------------------------------------------------------------------ the optimum
 
--- Alone: every search is a step. In parallel: create_subagent, the launch, and the longest
--- sub-agent. Rows that the orchestrator searched itself would add their steps and save no more.
-local function optimum(world)
-  local serial = 0
+-- How the rows are best divided among sub-agents: the steps of the longest, whose rows they are,
+-- and whether that is the least.
+local function schedule(world)
+  local w = {}
   for row = 1, world.n do
-    serial = serial + world.w[row]
+    w[row] = world.stop[row] - world.stop[row - 1]
   end
-  local makespan, _, exact = parl.makespan(world.w, world.width)
-  return {critical = math.min(serial, 2 + makespan), serial = serial, r_perf = 1,
-          bound = not exact and serial > 2 + makespan}
+  return parl.makespan(w, world.width)
+end
+
+-- Alone: every search is a step. In parallel: create_subagent, the launch, and the longest
+-- sub-agent; where every row has its own, that is the longest row. Rows that the orchestrator
+-- searched itself would add their steps and save no more.
+local function optimum(world)
+  local serial, makespan, is_exact, _ = world.n_attempts, world.longest, true, nil
+  if world.n > world.width then
+    makespan, _, is_exact = schedule(world)
+  end
+  return {critical = min(serial, 2 + makespan), serial = serial, r_perf = 1,
+          bound = not is_exact and serial > 2 + makespan}
 end
 
 -- ------------------------------------------------------------------------------ the experts
@@ -224,30 +275,36 @@ local function random_turn(world, agent, rows)
   local can_create = (state.created or 0) < 4
   if (state.created or 0) > 0 and rng:chance(0.5) then
     rng:shuffle(rows)
-    return parl.launch(parl.split(rows, 1), rng:int(1, math.min(world.width, #rows)))
+    return parl.launch(rows, rng:int(1, min(world.width, #rows)))
   elseif can_create and rng:chance(0.3) then
     state.created = (state.created or 0) + 1
-    return {{"create_subagent", state.created, "searcher"}}
+    return "create_subagent", state.created, "searcher"
   elseif rng:chance(0.02) then
-    return {{"finish"}}
+    return "finish"
   end
-  return {{"search", rng:pick(rows)}}
+  return "search", rng:pick(rows)
+end
+
+-- A sub-agent searches its rows one after the other.
+local function work(world, state, task)
+  local stop = world.stop
+  for k = 1, #task do
+    local row = task[k]
+    if state[row] ~= stop[row] then -- both are nil if there is no such row
+      return "search", row
+    end
+  end
+  return "finish"
 end
 
 local function expert(world, agent, style)
-  local state = progress(agent)
-  if not agent.main then
-    local task = state.task
-    for i = 1, #task do
-      if task[i] <= world.n and not is_full(world, state, task[i]) then
-        return {{"search", task[i]}}
-      end
-    end
-    return {{"finish"}}
+  local state = agent.state
+  if state.task then
+    return work(world, state, state.task)
   end
-  local rows = rows_of(world, agent)
+  local rows = open_rows(world, state)
   if #rows == 0 then
-    return {{"finish"}}
+    return "finish"
   elseif style == "random" then
     return random_turn(world, agent, rows)
   end
@@ -257,15 +314,15 @@ local function expert(world, agent, style)
     alone = best.serial <= best.critical
   end
   if alone then
-    return {{"search", rows[1]}}
+    return "search", rows[1]
   elseif not state.created then
     state.created = 1
-    return {{"create_subagent", 1, "searcher"}}
-  elseif style == "oracle" and #rows == world.n then
-    local _, groups = parl.makespan(world.w, world.width)
+    return "create_subagent", 1, "searcher"
+  elseif style == "oracle" and #rows == world.n and world.n > world.width then
+    local _, groups = schedule(world)
     return parl.launch(groups)
   end
-  return parl.launch(parl.split(rows, 1), style == "narrow" and 2 or world.width)
+  return parl.launch(rows, style == "narrow" and 2 or world.width)
 end
 
 return parl.env {
@@ -322,6 +379,7 @@ return parl.env {
   deliver = deliver,
   summarize = summarize,
   score = score,
+  details = details,
   optimum = optimum,
   expert = expert,
 }

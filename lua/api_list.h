@@ -25,9 +25,9 @@
     "The items of a list that are not among those taken, in their order.")                        \
   X(split, "fun(list: any[], k: integer): any[][]",                                               \
     "Groups of k items that follow each other in the list; the last group may be shorter.")       \
-  X(launch, "fun(groups: integer[][], n: integer?, name: integer?): any[][]",                     \
+  X(launch, "fun(groups: (integer|integer[])[], n: integer?, name: integer?): any[][]",           \
     "For an expert: assign_task for each of the first n groups (nil: all), to sub-agents of the " \
-    "configuration `name` (nil: 1).")                                                             \
+    "configuration `name` (nil: 1). A group of one may be the number itself.")                    \
   X(makespan, "fun(costs: integer[], workers: integer): integer, integer[][], boolean",           \
     "Least steps in which workers, side by side, do up to 256 jobs of those costs, each whole; "  \
     "the jobs of every worker that has any; and true if that is the least. Where the search was " \
@@ -71,25 +71,29 @@
 #define PARL_CALLBACK_LIST(X)                                                                      \
   X(reset, true, "fun(rng: parl.Rng, params: table): table",                                       \
     "Makes the world of a task: plain data, frozen afterwards.")                                   \
-  X(prompt, true, "fun(world: table): parl.Token[]", "What the orchestrator reads first.")         \
+  X(prompt, true, "fun(world: table): parl.Tokens, ...", "What the orchestrator reads first.")     \
   X(legal, false,                                                                                  \
     "fun(world: table, agent: parl.Agent, tool: string, slot: integer, taken: integer[])"          \
     ": integer[]?",                                                                                \
     "Which values make sense for an argument now (nil: all); taken were given in this turn.")      \
   X(brief, true,                                                                                   \
-    "fun(world: table, sub: parl.Agent, task: integer[], main: parl.Agent): parl.Token[]",         \
+    "fun(world: table, sub: parl.Agent, task: integer[], main: parl.Agent): parl.Tokens, ...",     \
     "A sub-agent begins: its first message. task has one entry a slot, or the values of the only " \
     "`many` slot.")                                                                                \
   X(deliver, true,                                                                                 \
-    "fun(world: table, main: parl.Agent, sub: parl.Agent, finished: boolean): parl.Token[]",       \
+    "fun(world: table, main: parl.Agent, sub: parl.Agent, finished: boolean): parl.Tokens, ...",   \
     "A sub-agent ended: takes over its findings, returns its message.")                            \
-  X(score, true, "fun(world: table, main: parl.Agent): number, table<string, number>",             \
-    "r_perf in 0 to 1, and named numbers; success = 0 or 1 is one of them.")                       \
+  X(score, true, "fun(world: table, main: parl.Agent): number, integer|table<string, number>",     \
+    "r_perf in 0 to 1, and success, 0 or 1; or named numbers, of which success is one.")           \
+  X(details, false, "fun(world: table, main: parl.Agent): table<string, number>",                  \
+    "More named numbers about the outcome; asked for only where an episode is shown.")             \
   X(optimum, true, "fun(world: table): parl.Optimum", "What the best play would need.")            \
   X(family, false, "fun(world: table): string", "Kind of the task, for reports by family.")        \
-  X(expert, false, "fun(world: table, agent: parl.Agent, style: string): any[][]",                 \
-    "Calls of the next turn: {{\"search\", 3}}, {{\"assign_task\", 1, {3, 4}}}, {{\"finish\"}}.")  \
-  X(summarize, false, "fun(world: table, main: parl.Agent): parl.Token[]",                         \
+  X(expert, false, "fun(world: table, agent: parl.Agent, style: string): any[][]|string, ...",     \
+    "Calls of the next turn: {{\"search\", 3}}, {{\"assign_task\", 1, {3, 4}}}, {{\"finish\"}}; "  \
+    "a "                                                                                           \
+    "single call also without the lists: \"search\", 3.")                                          \
+  X(summarize, false, "fun(world: table, main: parl.Agent): parl.Tokens, ...",                     \
     "What to keep when the context policy `summary` drops the orchestrator's history.")
 
 /* Keys of a parameter. X(name, type, doc) */
@@ -105,7 +109,7 @@
   X(args, "string[]", "Families of the arguments, \"row\" for one value, \"row+\" for a list.") \
   X(doc, "string", "One line.")                                                                 \
   X(max, "integer?", "Values of a list at most; 16 if absent.")                                 \
-  X(run, "fun(world: table, agent: parl.Agent, ...): parl.Token[]",                             \
+  X(run, "fun(world: table, agent: parl.Agent, ...): parl.Tokens, ...",                         \
     "The handler: gets the arguments, returns what the agent observes.")
 
 /* Keys of a task. X(name, type, doc) */

@@ -11,7 +11,7 @@
 #include "lua/env_internal.h"
 #include "lua/freeze.h"
 
-enum { MAX_SOURCE = 1 << 20 };
+enum { MAX_SOURCE = 1 << 20, MAX_ENDED = 32 /* agents that a world keeps */ };
 
 /* --- loading --- */
 
@@ -164,8 +164,9 @@ parl_world_slot *parl_env_get_world(const parl_env *env, parl_world world) {
 }
 
 parl_agent_slot *parl_env_get_agent(const parl_env *env, parl_world world, parl_agent agent) {
-  if (agent < 0 || agent >= env->n_agents || env->agents[agent].ref == LUA_NOREF) return NULL;
-  return env->agents[agent].world == world ? &env->agents[agent] : NULL;
+  if (agent < 0 || agent >= env->n_agents) return NULL;
+  parl_agent_slot *slot = &env->agents[agent];
+  return slot->world == world && !slot->ended ? slot : NULL;
 }
 
 /* Doubles the slots: only until as many are alive at once as ever will be. */
@@ -188,16 +189,31 @@ static parl_status grow_agents(parl_env *env) {
   if (grown == NULL) return parl_fail(PARL_STATUS_ENOMEM, "no memory for %d agents", n);
   env->agents = grown;
   for (int i = n - 1; i >= env->n_agents; i--) {
-    grown[i] = (parl_agent_slot){.ref = LUA_NOREF, .next = env->free_agent};
+    grown[i] = (parl_agent_slot){
+        .ref = LUA_NOREF, .real_ref = LUA_NOREF, .world = -1, .next = env->free_agent};
     env->free_agent = i;
   }
   env->n_agents = n;
   return PARL_STATUS_OK;
 }
 
+/* The objects of a slot that has none: the agent's table with its rng, and its frozen face. */
+static void make_objects(lua_State *L, parl_env *env, parl_agent_slot *slot) {
+  lua_createtable(L, 0, 5);
+  slot->rng = parl_env_push_rng(L, env, 0, 0, 0);
+  lua_setfield(L, -2, "rng");
+  lua_pushvalue(L, -1);
+  slot->real_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, env->agent_strict);
+  lua_setmetatable(L, -2);
+  parl_freeze_wrap(L, "agent", "keep what changes in agent.state");
+  slot->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
 static void link_agent(parl_env *env, parl_agent agent, parl_world world) {
   parl_agent_slot *slot = &env->agents[agent];
   slot->world = world;
+  slot->ended = false;
   slot->previous = -1;
   slot->next = env->worlds[world].first_agent;
   if (slot->next >= 0) env->agents[slot->next].previous = agent;
@@ -208,40 +224,54 @@ parl_agent parl_env_make_agent(lua_State *L, parl_env *env, parl_world world, in
                                int ordinal) {
   if (env->free_agent < 0 && grow_agents(env) != PARL_STATUS_OK) luaL_error(L, "not enough memory");
   const bool is_main = role < 0;
-  lua_createtable(L, 0, 5);
+  const parl_agent agent = env->free_agent;
+  parl_agent_slot *slot = &env->agents[agent];
+  if (slot->ref == LUA_NOREF) make_objects(L, env, slot);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, slot->real_ref);
   lua_pushinteger(L, is_main ? 0 : ordinal);
   lua_setfield(L, -2, "id");
   lua_pushboolean(L, is_main);
   lua_setfield(L, -2, "main");
   lua_rawgeti(L, LUA_REGISTRYINDEX, env->role_name[is_main ? env->spec.n_roles : role]);
   lua_setfield(L, -2, "role");
-  lua_newtable(L);
+  lua_createtable(L, 0, 4);
   lua_setfield(L, -2, "state");
-  parl_rng_object *rng = parl_env_push_rng(L, env, env->worlds[world].episode_seed, is_main ? 0 : 1,
-                                           (uint64_t)ordinal);
-  lua_setfield(L, -2, "rng");
-  lua_rawgeti(L, LUA_REGISTRYINDEX, env->agent_strict);
-  lua_setmetatable(L, -2);
-  parl_freeze_wrap(L, "agent", "keep what changes in agent.state");
-  const int ref = luaL_ref(L, LUA_REGISTRYINDEX);
-  const parl_agent agent = env->free_agent; /* from here on nothing can fail */
-  env->free_agent = env->agents[agent].next;
-  env->agents[agent].ref = ref;
-  env->agents[agent].rng = rng;
+  lua_pop(L, 1); /* from here on nothing can fail */
+  parl_env_restart_rng(slot->rng, env->worlds[world].episode_seed, is_main ? 0 : 1,
+                       (uint64_t)ordinal);
+  env->free_agent = slot->next;
   link_agent(env, agent, world);
   return agent;
 }
 
-void parl_env_free_agent(parl_env *env, parl_agent agent) {
+static void put_free(parl_env *env, parl_agent agent) {
+  env->agents[agent].world = -1;
+  env->agents[agent].next = env->free_agent;
+  env->free_agent = agent;
+}
+
+static void clear_state(parl_env *env, parl_agent agent) {
+  lua_rawgeti(env->L, LUA_REGISTRYINDEX, env->agents[agent].real_ref);
+  lua_pushboolean(env->L, 0);
+  lua_setfield(env->L, -2, "state"); /* the field is there: this allocates nothing */
+  lua_pop(env->L, 1);
+}
+
+void parl_env_end_agent(parl_env *env, parl_agent agent) {
   parl_agent_slot *slot = &env->agents[agent];
+  parl_world_slot *world = &env->worlds[slot->world];
+  clear_state(env, agent);
+  slot->ended = true;
+  if (++world->n_ended <= MAX_ENDED) return;
   if (slot->previous >= 0)
     env->agents[slot->previous].next = slot->next;
   else
-    env->worlds[slot->world].first_agent = slot->next;
+    world->first_agent = slot->next;
   if (slot->next >= 0) env->agents[slot->next].previous = slot->previous;
   luaL_unref(env->L, LUA_REGISTRYINDEX, slot->ref);
-  *slot = (parl_agent_slot){.ref = LUA_NOREF, .next = env->free_agent};
-  env->free_agent = agent;
+  luaL_unref(env->L, LUA_REGISTRYINDEX, slot->real_ref);
+  slot->ref = slot->real_ref = LUA_NOREF;
+  put_free(env, agent);
 }
 
 typedef struct reset_arguments {
@@ -315,7 +345,12 @@ parl_status parl_env_reset(parl_env *env, uint64_t task_seed, uint64_t episode_s
 void parl_env_release(parl_env *env, parl_world world) {
   parl_world_slot *slot = parl_env_get_world(env, world);
   if (slot == NULL) return;
-  while (slot->first_agent >= 0) parl_env_free_agent(env, slot->first_agent);
+  while (slot->first_agent >= 0) {
+    const parl_agent agent = slot->first_agent;
+    slot->first_agent = env->agents[agent].next;
+    if (!env->agents[agent].ended) clear_state(env, agent);
+    put_free(env, agent);
+  }
   luaL_unref(env->L, LUA_REGISTRYINDEX, slot->ref);
   *slot = (parl_world_slot){.ref = LUA_NOREF, .next_free = env->free_world};
   env->free_world = world;

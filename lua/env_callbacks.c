@@ -30,10 +30,11 @@ parl_status parl_env_prompt(parl_env *env, parl_world world, int32_t *tokens, si
                             size_t *n) {
   const parl_world_slot *slot = parl_env_get_world(env, world);
   PARL_REQUIRE(slot != NULL && tokens != NULL && n != NULL);
+  const int base = lua_gettop(env->L);
   push_ref(env, CALLBACK(env, prompt));
   push_ref(env, slot->ref);
-  PARL_TRY(parl_sandbox_call(env->sandbox, 1, 1));
-  return parl_env_read_tokens(env, CALLBACK(env, prompt), "prompt", tokens, max, n);
+  PARL_TRY(parl_sandbox_call(env->sandbox, 1, LUA_MULTRET));
+  return parl_env_read_tokens(env, base, CALLBACK(env, prompt), "prompt", tokens, max, n);
 }
 
 /* --- sub-agents --- */
@@ -68,8 +69,8 @@ static int brief_body(lua_State *L) {
   push_ref(env, env->agents[a->agent].ref);
   push_task(L, &env->spec.task, a->task);
   push_ref(env, env->agents[env->worlds[a->world].main_agent].ref);
-  lua_call(L, 4, 1);
-  return 1;
+  lua_call(L, 4, LUA_MULTRET);
+  return lua_gettop(L) - 1;
 }
 
 parl_status parl_env_brief(parl_env *env, parl_world world, const parl_call *task, int role,
@@ -78,15 +79,16 @@ parl_status parl_env_brief(parl_env *env, parl_world world, const parl_call *tas
   PARL_REQUIRE(role >= 0 && role < env->spec.n_roles && ordinal >= 0);
   PARL_TRY(parl_env_check_call(env, &env->spec.task, task));
   brief_arguments a = {env, task, world, -1, role, ordinal};
+  const int base = lua_gettop(env->L);
   lua_pushcfunction(env->L, brief_body);
   lua_pushlightuserdata(env->L, &a);
-  parl_status status = parl_sandbox_call(env->sandbox, 1, 1);
+  parl_status status = parl_sandbox_call(env->sandbox, 1, LUA_MULTRET);
   if (status == PARL_STATUS_OK)
-    status = parl_env_read_tokens(env, CALLBACK(env, brief), "brief", tokens, max, n);
+    status = parl_env_read_tokens(env, base, CALLBACK(env, brief), "brief", tokens, max, n);
   if (status == PARL_STATUS_OK)
     *out = a.agent;
   else if (a.agent >= 0)
-    parl_env_free_agent(env, a.agent);
+    parl_env_end_agent(env, a.agent);
   return status;
 }
 
@@ -95,14 +97,15 @@ parl_status parl_env_deliver(parl_env *env, parl_world world, parl_agent sub, bo
   PARL_TRY(check_handles(env, world, sub));
   const parl_world_slot *slot = &env->worlds[world];
   PARL_REQUIRE(sub != slot->main_agent);
+  const int base = lua_gettop(env->L);
   push_ref(env, CALLBACK(env, deliver));
   push_ref(env, slot->ref);
   push_ref(env, env->agents[slot->main_agent].ref);
   push_ref(env, env->agents[sub].ref);
   lua_pushboolean(env->L, finished);
-  PARL_TRY(parl_sandbox_call(env->sandbox, 4, 1));
-  PARL_TRY(parl_env_read_tokens(env, CALLBACK(env, deliver), "deliver", tokens, max, n));
-  parl_env_free_agent(env, sub);
+  PARL_TRY(parl_sandbox_call(env->sandbox, 4, LUA_MULTRET));
+  PARL_TRY(parl_env_read_tokens(env, base, CALLBACK(env, deliver), "deliver", tokens, max, n));
+  parl_env_end_agent(env, sub);
   return PARL_STATUS_OK;
 }
 
@@ -121,8 +124,8 @@ static int call_body(lua_State *L) {
   push_ref(a->env, a->world->ref);
   push_ref(a->env, a->agent->ref);
   const int n = parl_env_push_arguments(L, &a->env->spec.tools[a->call->tool], a->call);
-  lua_call(L, n + 2, 1);
-  return 1;
+  lua_call(L, n + 2, LUA_MULTRET);
+  return lua_gettop(L) - 1;
 }
 
 static bool has_lists(const parl_tool *tool) {
@@ -138,18 +141,19 @@ parl_status parl_env_call(parl_env *env, parl_world world, parl_agent agent, con
   const parl_tool *tool = &env->spec.tools[call->tool];
   PARL_TRY(parl_env_check_call(env, tool, call));
   const call_arguments a = {env, call, &env->worlds[world], &env->agents[agent]};
+  const int base = lua_gettop(env->L);
   if (has_lists(tool)) { /* making lists may fail: build them inside the protected call */
     lua_pushcfunction(env->L, call_body);
     lua_pushlightuserdata(env->L, (void *)&a);
-    PARL_TRY(parl_sandbox_call(env->sandbox, 1, 1));
+    PARL_TRY(parl_sandbox_call(env->sandbox, 1, LUA_MULTRET));
   } else {
     push_ref(env, env->run[call->tool]);
     push_ref(env, a.world->ref);
     push_ref(env, a.agent->ref);
     const int n_arguments = parl_env_push_arguments(env->L, tool, call);
-    PARL_TRY(parl_sandbox_call(env->sandbox, n_arguments + 2, 1));
+    PARL_TRY(parl_sandbox_call(env->sandbox, n_arguments + 2, LUA_MULTRET));
   }
-  return parl_env_read_tokens(env, env->run[call->tool], tool->name, tokens, max, n);
+  return parl_env_read_tokens(env, base, env->run[call->tool], tool->name, tokens, max, n);
 }
 
 /* --- legal --- */
@@ -241,26 +245,22 @@ static int compare_details(const void *a, const void *b) {
   return strcmp(((const detail *)a)->name, ((const detail *)b)->name);
 }
 
-/* The table of named numbers at the top. Returns how many, or -1 after a breach. */
-static int read_details(parl_env *env, detail *list) {
+/* Adds the table of named numbers at the top to list; *n of them then. */
+static parl_status read_details(parl_env *env, parl_callback callback, detail *list, int *n) {
   lua_State *L = env->L;
   const int table = lua_gettop(L);
-  int n = 0;
   for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
     const bool good = lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TNUMBER &&
-                      isfinite(lua_tonumber(L, -1)) && n < PARL_ENV_MAX_DETAILS;
+                      isfinite(lua_tonumber(L, -1)) && *n < PARL_ENV_MAX_DETAILS;
     if (!good) {
       const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
-      parl_env_breach(env, CALLBACK(env, score), "score",
-                      "detail '%s': at most %d named finite numbers are allowed", key,
-                      PARL_ENV_MAX_DETAILS);
-      lua_settop(L, table);
-      return -1;
+      return parl_env_breach(
+          env, env->callback[callback], callback == PARL_CALLBACK_score ? "score" : "details",
+          "detail '%s': at most %d named finite numbers are allowed", key, PARL_ENV_MAX_DETAILS);
     }
-    list[n++] = (detail){lua_tostring(L, -2), lua_tonumber(L, -1)};
+    list[(*n)++] = (detail){lua_tostring(L, -2), lua_tonumber(L, -1)};
   }
-  qsort(list, (size_t)n, sizeof *list, compare_details);
-  return n;
+  return PARL_STATUS_OK;
 }
 
 static void append_details(const detail *list, int n, parl_text *out) {
@@ -274,8 +274,9 @@ static void append_details(const detail *list, int n, parl_text *out) {
   parl_json_end_object(&w);
 }
 
-/* r_perf and the table of details are the two values at the top; leaves the stack to the caller. */
-static parl_status read_score(parl_env *env, double *r_perf, double *success, parl_text *details) {
+/* r_perf, and success or a table of details, are the two values at the top; they stay there. */
+static parl_status read_score(parl_env *env, double *r_perf, double *success, detail *list,
+                              int *n) {
   lua_State *L = env->L;
   const int ref = CALLBACK(env, score);
   if (lua_type(L, -2) != LUA_TNUMBER)
@@ -284,39 +285,69 @@ static parl_status read_score(parl_env *env, double *r_perf, double *success, pa
   const double x = lua_tonumber(L, -2);
   if (!(x >= 0 && x <= 1))
     return parl_env_breach(env, ref, "score", "r_perf is %g, outside 0 to 1", x);
-  if (!lua_istable(L, -1))
-    return parl_env_breach(env, ref, "score", "must return r_perf and {success=0 or 1, ...}");
-  detail list[PARL_ENV_MAX_DETAILS];
-  const int n = read_details(env, list);
-  if (n < 0) return PARL_STATUS_ESCRIPT;
-  const detail *s = NULL;
-  for (int i = 0; i < n; i++)
-    if (strcmp(list[i].name, "success") == 0) s = &list[i];
-  if (s == NULL || (s->value != 0 && s->value != 1))
-    return parl_env_breach(env, ref, "score", "details need success=0 or success=1");
-  if (details) {
-    append_details(list, n, details);
-    PARL_TRY(parl_text_status(details));
+  double s = -1;
+  if (lua_type(L, -1) == LUA_TNUMBER) {
+    s = lua_tonumber(L, -1);
+    list[(*n)++] = (detail){"success", s};
+  } else if (lua_istable(L, -1)) {
+    PARL_TRY(read_details(env, PARL_CALLBACK_score, list, n));
+    for (int i = 0; i < *n; i++)
+      if (strcmp(list[i].name, "success") == 0) s = list[i].value;
+  } else {
+    return parl_env_breach(env, ref, "score",
+                           "must return r_perf and {success=0 or 1, ...}, or r_perf and 0 or 1");
   }
+  if (s != 0 && s != 1)
+    return parl_env_breach(env, ref, "score", "details need success=0 or success=1");
   *r_perf = x;
-  *success = s->value;
+  *success = s;
   return PARL_STATUS_OK;
+}
+
+/* Calls score or details: `n_results` of them are on the stack then. */
+static parl_status ask_about_score(parl_env *env, const parl_world_slot *slot,
+                                   parl_callback callback, int n_results) {
+  const parl_agent_slot *a = &env->agents[slot->main_agent];
+  push_ref(env, env->callback[callback]);
+  push_ref(env, slot->ref);
+  push_ref(env, a->ref);
+  a->rng->mode = PARL_RNG_FORBIDDEN;
+  const parl_status status = parl_sandbox_call(env->sandbox, 2, n_results);
+  a->rng->mode = PARL_RNG_CHANCE;
+  return status;
+}
+
+/* Writes the details of score, in list [n], and those of `details`. */
+static parl_status write_details(parl_env *env, const parl_world_slot *slot, detail *list, int n,
+                                 parl_text *out) {
+  const int ref = CALLBACK(env, details);
+  if (ref != LUA_NOREF) {
+    PARL_TRY(ask_about_score(env, slot, PARL_CALLBACK_details, 1));
+    if (!lua_istable(env->L, -1))
+      return parl_env_breach(env, ref, "details", "must return a table of named numbers");
+    PARL_TRY(read_details(env, PARL_CALLBACK_details, list, &n));
+  }
+  qsort(list, (size_t)n, sizeof *list, compare_details);
+  for (int i = 1; i < n; i++)
+    if (strcmp(list[i - 1].name, list[i].name) == 0)
+      return parl_env_breach(env, ref, "details", "'%s' is a name of score's already",
+                             list[i].name);
+  append_details(list, n, out);
+  return parl_text_status(out);
 }
 
 parl_status parl_env_score(parl_env *env, parl_world world, double *r_perf, double *success,
                            parl_text *details) {
   const parl_world_slot *slot = parl_env_get_world(env, world);
   PARL_REQUIRE(slot != NULL && r_perf != NULL && success != NULL);
-  const parl_agent_slot *a = &env->agents[slot->main_agent];
-  push_ref(env, CALLBACK(env, score));
-  push_ref(env, slot->ref);
-  push_ref(env, a->ref);
-  a->rng->mode = PARL_RNG_FORBIDDEN;
-  parl_status status = parl_sandbox_call(env->sandbox, 2, 2);
-  a->rng->mode = PARL_RNG_CHANCE;
-  PARL_TRY(status);
-  status = read_score(env, r_perf, success, details);
-  lua_pop(env->L, 2);
+  const int base = lua_gettop(env->L);
+  PARL_TRY(ask_about_score(env, slot, PARL_CALLBACK_score, 2));
+  detail list[PARL_ENV_MAX_DETAILS];
+  int n = 0;
+  parl_status status = read_score(env, r_perf, success, list, &n);
+  if (status == PARL_STATUS_OK && details != NULL)
+    status = write_details(env, slot, list, n, details);
+  lua_settop(env->L, base);
   return status;
 }
 
@@ -325,14 +356,15 @@ parl_status parl_env_summarize(parl_env *env, parl_world world, int32_t *tokens,
   const parl_world_slot *slot = parl_env_get_world(env, world);
   PARL_REQUIRE(slot != NULL && env->spec.has_summarize && tokens != NULL && n != NULL);
   const parl_agent_slot *a = &env->agents[slot->main_agent];
+  const int base = lua_gettop(env->L);
   push_ref(env, CALLBACK(env, summarize));
   push_ref(env, slot->ref);
   push_ref(env, a->ref);
   a->rng->mode = PARL_RNG_FORBIDDEN;
-  const parl_status status = parl_sandbox_call(env->sandbox, 2, 1);
+  const parl_status status = parl_sandbox_call(env->sandbox, 2, LUA_MULTRET);
   a->rng->mode = PARL_RNG_CHANCE;
   PARL_TRY(status);
-  return parl_env_read_tokens(env, CALLBACK(env, summarize), "summarize", tokens, max, n);
+  return parl_env_read_tokens(env, base, CALLBACK(env, summarize), "summarize", tokens, max, n);
 }
 
 /* A table of the four fields is at the top. */
@@ -405,12 +437,14 @@ parl_status parl_env_get_family(parl_env *env, parl_world world, char *out, size
 
 /* --- expert --- */
 
-static parl_status find_style(const parl_env *env, const char *style, int *out) {
-  for (int i = 0; i < env->spec.n_styles; i++)
-    if (strcmp(env->spec.styles[i], style) == 0) {
-      *out = i;
-      return PARL_STATUS_OK;
-    }
+static parl_status find_style(parl_env *env, const char *style, int *out) {
+  const int n = env->spec.n_styles;
+  for (int i = 0; i < n; i++) { /* often the same as before */
+    const int k = (env->last_style + i) % n;
+    if (strcmp(env->spec.styles[k], style) != 0) continue;
+    *out = env->last_style = k;
+    return PARL_STATUS_OK;
+  }
   const char *near = parl_nearest(style, env->spec.styles, (size_t)env->spec.n_styles);
   return parl_fail(PARL_STATUS_EINVAL, "environment '%s' has no expert style '%s'%s%s%s",
                    env->spec.name, style, near ? " (did you mean '" : "", near ? near : "",
@@ -424,13 +458,14 @@ parl_status parl_env_expert(parl_env *env, parl_world world, parl_agent agent, c
   int s = 0;
   PARL_TRY(find_style(env, style, &s));
   const parl_agent_slot *a = &env->agents[agent];
+  const int base = lua_gettop(env->L);
   push_ref(env, CALLBACK(env, expert));
   push_ref(env, env->worlds[world].ref);
   push_ref(env, a->ref);
   push_ref(env, env->style_name[s]);
   a->rng->mode = PARL_RNG_EXPERT;
-  const parl_status status = parl_sandbox_call(env->sandbox, 3, 1);
+  const parl_status status = parl_sandbox_call(env->sandbox, 3, LUA_MULTRET);
   a->rng->mode = PARL_RNG_CHANCE;
   PARL_TRY(status);
-  return parl_env_read_calls(env, calls, max, n);
+  return parl_env_read_calls(env, base, calls, max, n);
 }

@@ -76,13 +76,18 @@ typedef struct parl_world_slot {
   uint64_t episode_seed;
   parl_agent first_agent; /* list through parl_agent_slot.next, -1 ends */
   parl_agent main_agent;
+  int n_ended; /* agents that ended and are still in the list */
   parl_world next_free;
 } parl_world_slot;
 
+/* An agent that ended stays with its world, for what a script has kept of it must not become
+ * another agent. When the world goes, nothing can reach it any more and its objects are used
+ * again. */
 typedef struct parl_agent_slot {
-  int ref;              /* frozen agent in the registry; LUA_NOREF: free slot */
+  int ref, real_ref;    /* frozen agent and what it hides, in the registry; LUA_NOREF: not made */
   parl_rng_object *rng; /* owned by the agent's table */
-  parl_world world;
+  parl_world world;     /* -1: free slot */
+  bool ended;
   parl_agent previous, next; /* in the world's list; next also links free slots */
 } parl_agent_slot;
 
@@ -110,6 +115,7 @@ struct parl_env {
   int tool_name[PARL_ENV_MAX_TOOLS + 1]; /* the last but none: "assign_task" at n_tools */
   int role_name[PARL_ENV_MAX_ROLES + 1]; /* "orchestrator" at n_roles */
   int style_name[PARL_ENV_MAX_STYLES];
+  int last_style; /* that was asked for */
   int declaration, limits, params_table, tok, watch, rng_methods, agent_strict;
   int taken_real, taken;  /* the list that legal gets, and its frozen face */
   int n_taken, max_taken; /* values in it now, and at most */
@@ -182,16 +188,20 @@ void parl_env_open_rng(lua_State *L);
 /* Pushes a new rng object with both cursors at the start of their streams. Inside protect. */
 parl_rng_object *parl_env_push_rng(lua_State *L, const parl_env *env, uint64_t seed, uint64_t a,
                                    uint64_t b);
+/* Sets both cursors to the start of other streams. */
+void parl_env_restart_rng(parl_rng_object *rng, uint64_t seed, uint64_t a, uint64_t b);
 
 /* --- env_values.c: between C and Lua values --- */
 /* ESCRIPT "script:line: callback: message", the place where callback's function was defined. */
 parl_status parl_env_breach(parl_env *env, int function_ref, const char *callback,
                             const char *format, ...) __attribute__((format(printf, 4, 5)));
-/* Reads the list of tokens at the top, pops it. */
-parl_status parl_env_read_tokens(parl_env *env, int function_ref, const char *callback,
+/* Reads the tokens that a callback returned, what lies on the stack above index `base`: one list of
+ * them, or the tokens themselves. Pops them. */
+parl_status parl_env_read_tokens(parl_env *env, int base, int function_ref, const char *callback,
                                  int32_t *tokens, size_t max, size_t *n);
-/* Reads the list of calls at the top, pops it. */
-parl_status parl_env_read_calls(parl_env *env, parl_call *calls, size_t max, size_t *n);
+/* Reads the calls that `expert` returned: one list of lists, or the items of a single call. Pops
+ * them. */
+parl_status parl_env_read_calls(parl_env *env, int base, parl_call *calls, size_t max, size_t *n);
 /* Fails: EINVAL if values or slots do not fit the signature. */
 parl_status parl_env_check_call(const parl_env *env, const parl_tool *signature,
                                 const parl_call *call);
@@ -203,7 +213,8 @@ int parl_env_push_arguments(lua_State *L, const parl_tool *signature, const parl
 /* Makes an agent: inside protect. ordinal 0 and role < 0: the orchestrator. May raise ENOMEM. */
 parl_agent parl_env_make_agent(lua_State *L, parl_env *env, parl_world world, int role,
                                int ordinal);
-void parl_env_free_agent(parl_env *env, parl_agent agent);
+/* The agent is no longer one of its world's, and its state is gone. */
+void parl_env_end_agent(parl_env *env, parl_agent agent);
 /* Slots by handle; NULL if there is no such world or agent, or it is another world's. */
 parl_world_slot *parl_env_get_world(const parl_env *env, parl_world world);
 parl_agent_slot *parl_env_get_agent(const parl_env *env, parl_world world, parl_agent agent);

@@ -90,22 +90,27 @@ static int kit_split(lua_State *L) {
 
 /* --- turns --- */
 
-/* Pushes {"assign_task", name, copy of the list at the top}, instead of that list. */
+/* [list] -> [copy] */
+static void copy_list(lua_State *L) {
+  const int list = lua_gettop(L);
+  const lua_Integer n = get_length(L, list);
+  lua_createtable(L, (int)n, 0);
+  for (lua_Integer i = 1; i <= n; i++) {
+    get_item(L, list, i);
+    lua_rawseti(L, -2, i);
+  }
+  lua_remove(L, list);
+}
+
+/* [number or list] -> [{"assign_task", name, number or list}] */
 static void make_assign(lua_State *L, lua_Integer name) {
-  const int group = lua_gettop(L);
-  const lua_Integer n = get_length(L, group);
   lua_createtable(L, 3, 0);
   lua_pushliteral(L, "assign_task");
   lua_rawseti(L, -2, 1);
   lua_pushinteger(L, name);
   lua_rawseti(L, -2, 2);
-  lua_createtable(L, (int)n, 0);
-  for (lua_Integer i = 1; i <= n; i++) {
-    get_item(L, group, i);
-    lua_rawseti(L, -2, i);
-  }
+  lua_insert(L, -2);
   lua_rawseti(L, -2, 3);
-  lua_remove(L, group);
 }
 
 /* parl.launch(groups, [n, [name]]) */
@@ -116,8 +121,10 @@ static int kit_launch(lua_State *L) {
   lua_createtable(L, (int)n, 0);
   const int calls = lua_gettop(L);
   for (lua_Integer i = 1; i <= n; i++) {
-    if (lua_geti(L, 1, i) != LUA_TTABLE)
-      return luaL_error(L, "parl.launch: group %I is no list", (LUAI_UACINT)i);
+    const int type = lua_geti(L, 1, i);
+    if (type != LUA_TTABLE && type != LUA_TNUMBER)
+      return luaL_error(L, "parl.launch: group %I is neither a list nor a number", (LUAI_UACINT)i);
+    if (type == LUA_TTABLE) copy_list(L);
     make_assign(L, name);
     lua_rawseti(L, calls, i);
   }

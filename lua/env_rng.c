@@ -95,11 +95,15 @@ void parl_env_open_rng(lua_State *L) {
   lua_setfield(L, -2, "__index");
 }
 
+void parl_env_restart_rng(parl_rng_object *rng, uint64_t seed, uint64_t a, uint64_t b) {
+  *rng = (parl_rng_object){.chance = {seed, parl_rng_stream(PURPOSE_CHANCE, a, b, 0), 0},
+                           .expert = {seed, parl_rng_stream(PURPOSE_EXPERT, a, b, 0), 0}};
+}
+
 parl_rng_object *parl_env_push_rng(lua_State *L, const parl_env *env, uint64_t seed, uint64_t a,
                                    uint64_t b) {
   parl_rng_object *rng = lua_newuserdatauv(L, sizeof *rng, 0);
-  *rng = (parl_rng_object){.chance = {seed, parl_rng_stream(PURPOSE_CHANCE, a, b, 0), 0},
-                           .expert = {seed, parl_rng_stream(PURPOSE_EXPERT, a, b, 0), 0}};
+  parl_env_restart_rng(rng, seed, a, b);
   lua_rawgeti(L, LUA_REGISTRYINDEX, env->rng_methods);
   lua_setmetatable(L, -2);
   return rng;

@@ -32,43 +32,46 @@ static bool is_list(lua_State *L) {
   return lua_istable(L, -1);
 }
 
-parl_status parl_env_read_tokens(parl_env *env, int function_ref, const char *callback,
+/* What stands at index, instead of token number i of what a callback returned. */
+static parl_status refuse_token(parl_env *env, int function_ref, const char *callback, int i,
+                                int index) {
+  lua_State *L = env->L;
+  char text[64];
+  if (lua_type(L, index) == LUA_TNUMBER)
+    snprintf(text, sizeof text, "%.17g", lua_tonumber(L, index));
+  else
+    snprintf(text, sizeof text, "a %s", luaL_typename(L, index));
+  return parl_env_breach(env, function_ref, callback,
+                         "token %d is %s; a token is an integer, 0 to %d", i, text,
+                         env->spec.n_tokens - 1);
+}
+
+parl_status parl_env_read_tokens(parl_env *env, int base, int function_ref, const char *callback,
                                  int32_t *tokens, size_t max, size_t *n) {
   lua_State *L = env->L;
-  const int list = lua_gettop(L);
-  if (!is_list(L)) {
-    const char *type = luaL_typename(L, -1);
-    lua_pop(L, 1);
-    return parl_env_breach(env, function_ref, callback, "must return a list of tokens, not %s",
-                           type);
-  }
-  const lua_Unsigned length = lua_rawlen(L, list);
+  const int n_results = lua_gettop(L) - base, list = base + 1;
+  const bool in_list = n_results == 1 && is_list(L);
+  parl_status status = PARL_STATUS_OK;
+  const size_t length = in_list ? (size_t)lua_rawlen(L, list) : (size_t)n_results;
   const size_t room = max < PARL_ENV_MAX_OBSERVATION ? max : PARL_ENV_MAX_OBSERVATION;
-  if (length > room) {
-    lua_pop(L, 1);
-    return parl_env_breach(env, function_ref, callback, "returned %llu tokens; at most %zu",
-                           (unsigned long long)length, room);
-  }
-  for (lua_Unsigned i = 0; i < length; i++) {
-    lua_rawgeti(L, list, (lua_Integer)i + 1);
-    const lua_Integer token = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : -1;
-    if (token < 0 || token >= env->spec.n_tokens) {
-      char text[64];
-      if (lua_type(L, -1) == LUA_TNUMBER)
-        snprintf(text, sizeof text, "%.17g", lua_tonumber(L, -1));
-      else
-        snprintf(text, sizeof text, "a %s", luaL_typename(L, -1));
-      lua_settop(L, list - 1);
-      return parl_env_breach(env, function_ref, callback,
-                             "token %d is %s; a token is an integer, 0 to %d", (int)i + 1, text,
-                             env->spec.n_tokens - 1);
-    }
+  if (!in_list && (n_results == 0 || (n_results == 1 && lua_type(L, list) != LUA_TNUMBER)))
+    status = parl_env_breach(env, function_ref, callback, "must return a list of tokens, not %s",
+                             n_results == 0 ? "nil" : luaL_typename(L, list));
+  else if (length > room)
+    status = parl_env_breach(env, function_ref, callback, "returned %zu tokens; at most %zu",
+                             length, room);
+  for (size_t i = 0; i < length && status == PARL_STATUS_OK; i++) {
+    if (in_list) lua_rawgeti(L, list, (lua_Integer)i + 1);
+    const int index = in_list ? list + 1 : list + (int)i;
+    const lua_Integer token = lua_isinteger(L, index) ? lua_tointeger(L, index) : -1;
+    if (token < 0 || token >= env->spec.n_tokens)
+      status = refuse_token(env, function_ref, callback, (int)i + 1, index);
     tokens[i] = (int32_t)token;
-    lua_pop(L, 1);
+    if (in_list) lua_settop(L, list);
   }
-  lua_pop(L, 1);
-  *n = (size_t)length;
-  return PARL_STATUS_OK;
+  lua_settop(L, base);
+  if (status == PARL_STATUS_OK) *n = length;
+  return status;
 }
 
 static parl_status refuse_value(const parl_env *env, const parl_tool *tool, int slot, int value) {
@@ -134,24 +137,24 @@ static bool add_value(parl_call *call, int slot, lua_State *L, int index) {
   return true;
 }
 
-/* The arguments from item `first` of the list at the top on. */
+/* The arguments of a call: what lies on the stack from index `first` on. A list of one value may be
+ * the value. */
 static bool read_arguments(lua_State *L, const parl_tool *signature, int first, parl_call *call) {
-  if ((int)lua_rawlen(L, -1) != first - 1 + signature->n_slots) return false;
+  if (lua_gettop(L) != first - 1 + signature->n_slots) return false;
   for (int s = 0; s < signature->n_slots; s++) {
-    bool good = true;
-    lua_rawgeti(L, -1, first + s);
-    if (!signature->slots[s].many) {
-      good = add_value(call, s, L, -1);
-    } else if ((good = is_list(L))) {
-      const int n = (int)lua_rawlen(L, -1);
-      for (int i = 1; i <= n && good; i++) {
-        lua_rawgeti(L, -1, i);
-        good = add_value(call, s, L, -1);
-        lua_pop(L, 1);
-      }
+    if (!signature->slots[s].many || lua_type(L, first + s) == LUA_TNUMBER) {
+      if (!add_value(call, s, L, first + s)) return false;
+      continue;
+    }
+    lua_pushvalue(L, first + s);
+    if (!is_list(L)) return false;
+    const int n = (int)lua_rawlen(L, -1);
+    for (int i = 1; i <= n; i++) {
+      lua_rawgeti(L, -1, i);
+      if (!add_value(call, s, L, -1)) return false;
+      lua_pop(L, 1);
     }
     lua_pop(L, 1);
-    if (!good) return false;
   }
   return true;
 }
@@ -162,79 +165,93 @@ static int find_role(const parl_env *env, const char *name) {
   return -1;
 }
 
-/* {"create_subagent", 1, "searcher"} or {"assign_task", 1, {3, 4}} at the top. */
-static parl_status read_control(parl_env *env, size_t i, parl_call *call) {
+/* "create_subagent", 1, "searcher" or "assign_task", 1, {3, 4} from index `first` on. */
+static parl_status read_control(parl_env *env, size_t i, int first, parl_call *call) {
   lua_State *L = env->L;
-  lua_rawgeti(L, -1, 2);
-  const lua_Integer name = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0;
-  lua_pop(L, 1);
+  const int top = lua_gettop(L);
+  const lua_Integer name =
+      top > first && lua_isinteger(L, first + 1) ? lua_tointeger(L, first + 1) : 0;
   if (name < 1 || name > PARL_MAX_AGENT_NAMES)
     return expert_breach(env, i, "the agent's name is a number, 1 to 8%s", "");
   call->agent_name = (int)name - 1;
   if (call->kind == PARL_CALL_ASSIGN) {
-    if (!read_arguments(L, &env->spec.task, 3, call))
+    if (!read_arguments(L, &env->spec.task, first + 2, call))
       return expert_breach(env, i, "arguments of %s do not fit `task`", "assign_task");
     return parl_env_check_call(env, &env->spec.task, call);
   }
-  lua_rawgeti(L, -1, 3);
-  call->role = lua_type(L, -1) == LUA_TSTRING ? find_role(env, lua_tostring(L, -1)) : -1;
-  lua_pop(L, 1);
-  if (call->role < 0 || lua_rawlen(L, -1) != 3)
+  const bool has_role = top == first + 2 && lua_type(L, first + 2) == LUA_TSTRING;
+  call->role = has_role ? find_role(env, lua_tostring(L, first + 2)) : -1;
+  if (call->role < 0)
     return expert_breach(env, i, "create_subagent takes a name and one of `roles`%s", "");
   return PARL_STATUS_OK;
 }
 
-static parl_status read_tool_call(parl_env *env, size_t i, const char *name, parl_call *call) {
+static parl_status read_tool_call(parl_env *env, size_t i, int tool, int first, parl_call *call) {
+  const parl_tool *signature = &env->spec.tools[tool];
+  call->kind = PARL_CALL_TOOL;
+  call->tool = tool;
+  if (!read_arguments(env->L, signature, first + 1, call))
+    return expert_breach(env, i, "arguments of %s do not fit its `args`", signature->name);
+  return parl_env_check_call(env, signature, call);
+}
+
+static parl_status refuse_tool(parl_env *env, size_t i, const char *name) {
   const char *names[PARL_ENV_MAX_TOOLS + 3] = {"create_subagent", "assign_task", "finish"};
-  for (int t = 0; t < env->spec.n_tools; t++) {
-    names[t + 3] = env->spec.tools[t].name;
-    if (strcmp(env->spec.tools[t].name, name) != 0) continue;
-    call->kind = PARL_CALL_TOOL;
-    call->tool = t;
-    if (!read_arguments(env->L, &env->spec.tools[t], 2, call))
-      return expert_breach(env, i, "arguments of %s do not fit its `args`", name);
-    return parl_env_check_call(env, &env->spec.tools[t], call);
-  }
+  for (int t = 0; t < env->spec.n_tools; t++) names[t + 3] = env->spec.tools[t].name;
   const char *near = parl_nearest(name, names, (size_t)env->spec.n_tools + 3);
   return parl_env_breach(env, env->callback[PARL_CALLBACK_expert], "expert",
                          "call %zu: unknown tool '%s'%s%s%s", i + 1, name,
                          near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
 
-/* The call at the top. */
-static parl_status read_call(parl_env *env, size_t i, parl_call *call) {
-  lua_State *L = env->L;
+/* The call whose items lie on the stack from index `first` to the top. */
+static parl_status read_call(parl_env *env, size_t i, int first, parl_call *call) {
+  const char *name = lua_type(env->L, first) == LUA_TSTRING ? lua_tostring(env->L, first) : "";
   call->tool = call->agent_name = call->role = call->n_values = 0;
-  if (!is_list(L)) return expert_breach(env, i, "must be a list such as {\"finish\"}%s", "");
-  lua_rawgeti(L, -1, 1);
-  const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
-  lua_pop(L, 1); /* the list keeps the string */
-  if (strcmp(name, "finish") == 0) {
-    call->kind = PARL_CALL_FINISH;
-    return PARL_STATUS_OK;
-  }
-  call->kind = strcmp(name, "create_subagent") == 0 ? PARL_CALL_CREATE : PARL_CALL_ASSIGN;
-  if (call->kind == PARL_CALL_CREATE || strcmp(name, "assign_task") == 0)
-    return read_control(env, i, call);
-  return read_tool_call(env, i, name, call);
+  for (int t = 0; t < env->spec.n_tools; t++)
+    if (strcmp(env->spec.tools[t].name, name) == 0) return read_tool_call(env, i, t, first, call);
+  call->kind = PARL_CALL_FINISH;
+  if (strcmp(name, "finish") == 0) return PARL_STATUS_OK;
+  call->kind = PARL_CALL_ASSIGN;
+  if (strcmp(name, "assign_task") == 0) return read_control(env, i, first, call);
+  call->kind = PARL_CALL_CREATE;
+  if (strcmp(name, "create_subagent") == 0) return read_control(env, i, first, call);
+  return refuse_tool(env, i, name);
 }
 
-parl_status parl_env_read_calls(parl_env *env, parl_call *calls, size_t max, size_t *n) {
+/* The call that is a list at the top. */
+static parl_status read_listed_call(parl_env *env, size_t i, parl_call *call) {
   lua_State *L = env->L;
+  enum { MAX_ITEMS = 2 + PARL_ENV_MAX_SLOTS + 1 }; /* one more than fits */
+  if (!is_list(L)) return expert_breach(env, i, "must be a list such as {\"finish\"}%s", "");
   const int list = lua_gettop(L);
-  const bool good = is_list(L);
-  const lua_Unsigned length = good ? lua_rawlen(L, list) : 0;
+  const size_t length = lua_rawlen(L, list);
+  for (int k = 1; k <= MAX_ITEMS && (size_t)k <= length; k++) lua_rawgeti(L, list, k);
+  if (length == 0) lua_pushnil(L);
+  return read_call(env, i, list + 1, call);
+}
+
+parl_status parl_env_read_calls(parl_env *env, int base, parl_call *calls, size_t max, size_t *n) {
+  lua_State *L = env->L;
+  const int list = base + 1;
   parl_status status = PARL_STATUS_OK;
-  if (length < 1 || length > max)
-    status = parl_env_breach(env, env->callback[PARL_CALLBACK_expert], "expert",
-                             "must return a list of 1 to %zu calls", max);
-  for (size_t i = 0; status == PARL_STATUS_OK && i < length; i++) {
-    lua_rawgeti(L, list, (lua_Integer)i + 1);
-    status = read_call(env, i, &calls[i]);
+  size_t length = 1;
+  if (lua_type(L, list) == LUA_TSTRING) {
+    status = read_call(env, 0, list, &calls[0]);
+  } else {
     lua_settop(L, list);
+    length = is_list(L) ? lua_rawlen(L, list) : 0;
+    if (length < 1 || length > max)
+      status = parl_env_breach(env, env->callback[PARL_CALLBACK_expert], "expert",
+                               "must return a list of 1 to %zu calls", max);
+    for (size_t i = 0; status == PARL_STATUS_OK && i < length; i++) {
+      lua_rawgeti(L, list, (lua_Integer)i + 1);
+      status = read_listed_call(env, i, &calls[i]);
+      lua_settop(L, list);
+    }
   }
-  lua_settop(L, list - 1);
-  if (status == PARL_STATUS_OK) *n = (size_t)length;
+  lua_settop(L, base);
+  if (status == PARL_STATUS_OK) *n = length;
   return status == PARL_STATUS_EINVAL
              ? parl_fail(PARL_STATUS_ESCRIPT, "%s: expert: %s", env->spec.path, parl_error_text())
              : status;

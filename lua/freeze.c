@@ -107,10 +107,25 @@ static place get_key(lua_State *L, int index, const place *up) {
   return p;
 }
 
-static void check_key(lua_State *L, const freezer *f, const place *at) {
-  const int type = lua_type(L, -2);
-  if (type != LUA_TSTRING && type != LUA_TNUMBER && type != LUA_TBOOLEAN)
-    refuse_value(L, f, at, "has a key that is neither a string, a number nor a boolean");
+/* Numbers, strings and booleans. */
+static bool is_plain(int type) {
+  return type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TBOOLEAN;
+}
+
+static void freeze_members(lua_State *L, const freezer *f, const place *at, int depth, int real) {
+  for (lua_pushnil(L); lua_next(L, real);) {
+    if (!is_plain(lua_type(L, -2)))
+      refuse_value(L, f, at, "has a key that is neither a string, a number nor a boolean");
+    if (is_plain(lua_type(L, -1))) {
+      lua_pop(L, 1);
+      continue;
+    }
+    const place here = get_key(L, -2, at);
+    freeze_value(L, f, &here, depth + 1);
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2); /* key, key, frozen */
+    lua_rawset(L, real);
+  }
 }
 
 /* [table] -> [proxy]. The proxy is in the memo before the members are visited: cycles close. */
@@ -127,24 +142,21 @@ static void freeze_table(lua_State *L, const freezer *f, const place *at, int de
   lua_pushvalue(L, real);
   lua_pushvalue(L, -2);
   lua_rawset(L, f->memo);
-  lua_pushnil(L);
-  while (lua_next(L, real)) {
-    const place here = get_key(L, -2, at);
-    check_key(L, f, at);
-    if (lua_type(L, -1) > LUA_TNUMBER && lua_type(L, -1) != LUA_TSTRING) {
-      freeze_value(L, f, &here, depth + 1);
-      lua_pushvalue(L, -2);
-      lua_insert(L, -2); /* key, key, frozen */
-      lua_rawset(L, real);
-    } else {
-      lua_pop(L, 1);
-    }
-  }
+  freeze_members(L, f, at, depth, real);
   lua_remove(L, real);
 }
 
-/* Notes one upvalue: function, index, value. [value] -> []. */
+/* Notes one upvalue, function, index, value, unless another function has it too: [value] -> []. */
 static void note_upvalue(lua_State *L, const freezer *f, int function, int i) {
+  const void *id = lua_upvalueid(L, function, i);
+  const bool seen = lua_rawgetp(L, f->memo, id) != LUA_TNIL;
+  lua_pop(L, 1);
+  if (seen) {
+    lua_pop(L, 1);
+    return;
+  }
+  lua_pushboolean(L, 1);
+  lua_rawsetp(L, f->memo, id);
   const lua_Integer n = (lua_Integer)lua_rawlen(L, f->watch);
   lua_rawseti(L, f->watch, n + 3);
   lua_pushinteger(L, i);
@@ -215,7 +227,7 @@ static void freeze_value(lua_State *L, const freezer *f, const place *at, int de
 
 void parl_freeze_data(lua_State *L, const char *what, const char *hint) {
   const int value = lua_gettop(L);
-  lua_newtable(L);
+  lua_createtable(L, 0, 8);
   lua_insert(L, value);
   const freezer f = {.memo = value, .what = what, .hint = hint};
   freeze_value(L, &f, NULL, 0);

@@ -115,6 +115,7 @@ static void visit(lua_State *L, walk *w, const char *path, int depth) {
 static void for_agents(lua_State *L, walk *w, void (*body)(lua_State *L, walk *w)) {
   const parl_env *env = w->env;
   for (parl_agent a = env->worlds[w->world].first_agent; a >= 0; a = env->agents[a].next) {
+    if (env->agents[a].ended) continue;
     const int top = lua_gettop(L);
     lua_rawgeti(L, LUA_REGISTRYINDEX, env->agents[a].ref);
     parl_freeze_unwrap(L, -1);

@@ -92,7 +92,9 @@ static inline void check_callback(const char *from, const char *to, const char *
   if (!status) status = parl_env_brief(env, w, &task, 0, 1, &s, tokens, 16, &n);
   if (!status) status = parl_env_expert(env, w, m, "only", calls, 4, &n);
   if (!status) status = parl_env_deliver(env, w, s, false, tokens, 16, &n);
-  if (!status) status = parl_env_score(env, w, &r, &success, NULL);
+  parl_text details = {0};
+  if (!status) status = parl_env_score(env, w, &r, &success, &details);
+  parl_text_deinit(&details);
   if (!status) status = parl_env_get_optimum(env, w, &o);
   if (!status) status = parl_env_get_family(env, w, family, sizeof family);
   if (status != PARL_STATUS_ESCRIPT) print_error("edit: %s: %s\n", to, parl_error_text());

@@ -220,8 +220,13 @@ static void results_are_checked(void **state) {
       {"return {tok.row[row], tok.word.ok}", "return {1.5}", "look: token 1 is 1.5"},
       {"return {tok.row[row], tok.word.ok}", "return {'x'}", "look: token 1 is a string"},
       {"return {tok.row[row], tok.word.ok}", "return {1, nil, 3}", "look: token 2 is a nil"},
-      {"return {tok.row[row], tok.word.ok}", "return 3",
-       "must return a list of tokens, not number"},
+      {"return {tok.row[row], tok.word.ok}", "return true",
+       "must return a list of tokens, not boolean"},
+      {"return {tok.row[row], tok.word.ok}", "return 999", "look: token 1 is 999"},
+      {"return {tok.row[row], tok.word.ok}", "return tok.row[row], 1.5", "look: token 2 is 1.5"},
+      {"return {tok.row[row], tok.word.ok}", "return tok.row[row], nil", "look: token 2 is a nil"},
+      {"return {tok.row[row], tok.word.ok}", "return {tok.row[row]}, tok.word.ok",
+       "look: token 1 is a table"},
       {"return {tok.row[row], tok.word.ok}", "return", "must return a list of tokens, not nil"},
       {"return {tok.row[row], tok.word.ok}", "local t = {} for i = 1, 17 do t[i] = 1 end return t",
        "returned 17 tokens; at most 16"},
@@ -243,6 +248,11 @@ static void results_are_checked(void **state) {
       {"success = 0,", "success = 0.5,", "success=0 or success=1"},
       {"extra = 2", "extra = 1/0", "detail 'extra'"},
       {"extra = 2", "extra = {}", "detail 'extra'"},
+      {"return 0.5, {success = 0, extra = 2}", "return 0.5, 2", "success=0 or success=1"},
+      {"  expert =", "  details = function() return 1 end,\n  expert =", "details: must return a"},
+      {"  expert =", "  details = function() return {a = {}} end,\n  expert =", "detail 'a'"},
+      {"  expert =", "  details = function() return {extra = 1} end,\n  expert =",
+       "'extra' is a name of score's already"},
       {"return 0.5, {success = 0, extra = 2}", "return 0.5", "must return r_perf and {success"},
       {"critical = 3", "critical = 3.5", "wrong: critical"},
       {"critical = 3", "critcal = 3", "wrong: critcal"},
@@ -255,11 +265,15 @@ static void results_are_checked(void **state) {
       {"return {{'look', 1}}", "return {{'look', 1, 2}}", "arguments of look do not fit"},
       {"return {{'look', 1}}", "return {{'look', 9}}", "family 'row' has values 1 to 8"},
       {"return {{'look', 1}}", "return {{'look', 1.5}}", "arguments of look do not fit"},
-      {"return {{'look', 1}}", "return {{'many', 1, 1}}", "arguments of many do not fit"},
+      {"return {{'look', 1}}", "return {{'many', 'x', 1}}", "arguments of many do not fit"},
       {"return {{'look', 1}}", "return {{'many', {1, 2, 3, 4}, 1}}", "has 4 values; 1 to 3"},
       {"return {{'look', 1}}", "return {{'assign_task', 0, {1}}}", "name is a number, 1 to 8"},
       {"return {{'look', 1}}", "return {{'create_subagent', 1, 'bos'}}", "one of `roles`"},
       {"return {{'look', 1}}", "return {1}", "must be a list such as"},
+      {"return {{'look', 1}}", "return 'lok', 1", "did you mean 'look'"},
+      {"return {{'look', 1}}", "return 'look'", "arguments of look do not fit"},
+      {"return {{'look', 1}}", "return 'look', 9", "family 'row' has values 1 to 8"},
+      {"return {{'look', 1}}", "return 'assign_task', 0, {1}", "name is a number, 1 to 8"},
       {"  expert =", "  family = function() return 7 end,\n  expert =",
        "family: must return a name"},
       {"  expert =", "  family = function() return 'a b' end,\n  expert =", "family: must return"},
@@ -272,6 +286,56 @@ static void results_are_checked(void **state) {
   };
   for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)
     check_callback(list[i].from, list[i].to, list[i].text);
+}
+
+/* A callback that returns values instead of a list of them says the same. */
+static void plain_values_are_lists(void **state) {
+  (void)state;
+  char *code = edit(TOY, "return {tok.row[row], tok.word.ok}", "return tok.row[row], tok.word.ok");
+  char *plain = edit(code, "score = function(world, main) return 0.5, {success = 0, extra = 2} end",
+                     "score = function(world, main) return 0.5, 1 end,\n"
+                     "  details = function(world, main) return {extra = main.id + 2} end");
+  char *turns = edit(plain, "return {{'look', 1}}",
+                     "local list = {{'look', 4}, {'assign_task', 2, 3}}\n"
+                     "    if agent.rng:int(1, 1) == 2 then return list end return 'look', 7");
+  parl_env *env = NULL;
+  assert_ok(make_env(turns, NULL, NULL, &env));
+  const int row = parl_env_get_spec(env)->families[0].first_token;
+  parl_world w;
+  parl_agent m;
+  int32_t tokens[16];
+  size_t n = 0;
+  assert_ok(parl_env_reset(env, 1, 2, &w, &m));
+  assert_ok(call(env, w, m, "look", 5, tokens, &n));
+  assert_int_equal(n, 2);
+  assert_int_equal(tokens[0], row + 4);
+  double r = -1, success = -1;
+  parl_text details = {0};
+  assert_ok(parl_env_score(env, w, &r, &success, &details));
+  assert_close(success, 1, 0);
+  assert_string_equal(parl_text_get(&details), "{\"extra\":2,\"success\":1}");
+  parl_text_deinit(&details);
+  parl_call calls[2];
+  assert_ok(parl_env_expert(env, w, m, "only", calls, 2, &n));
+  assert_int_equal(n, 1);
+  assert_int_equal(calls[0].kind, PARL_CALL_TOOL);
+  assert_int_equal(calls[0].values[0], 7);
+  parl_env_destroy(env);
+  char *lists = edit(turns, "== 2 then", "== 1 then");
+  assert_ok(make_env(lists, NULL, NULL, &env));
+  assert_ok(parl_env_reset(env, 1, 2, &w, &m));
+  assert_ok(parl_env_expert(env, w, m, "only", calls, 2, &n));
+  assert_int_equal(n, 2);
+  assert_int_equal(calls[0].values[0], 4);
+  assert_int_equal(calls[1].kind, PARL_CALL_ASSIGN);
+  assert_int_equal(calls[1].agent_name, 1);
+  assert_int_equal(calls[1].n_values, 1); /* a number for a list of one */
+  assert_int_equal(calls[1].values[0], 3);
+  parl_env_destroy(env);
+  free(code);
+  free(plain);
+  free(turns);
+  free(lists);
 }
 
 static void calls_are_checked(void **state) {
@@ -350,6 +414,7 @@ int main(void) {
       cmocka_unit_test(params_are_set_and_checked),
       cmocka_unit_test(limits_may_follow_from_params),
       cmocka_unit_test(results_are_checked),
+      cmocka_unit_test(plain_values_are_lists),
       cmocka_unit_test(calls_are_checked),
       cmocka_unit_test(legal_gets_what_is_taken),
       cmocka_unit_test(prints_reach_the_host),

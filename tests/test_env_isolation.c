@@ -103,6 +103,34 @@ static void shared_tables_and_cycles_stay(void **state) {
   free(both);
 }
 
+/* What a script has kept of a sub-agent that ended does not turn into another one, however many
+ * come after it in the same world; in the next world there is nothing of it. */
+static void an_ended_agent_stays_itself(void **state) {
+  (void)state;
+  parl_env *env =
+      make_toy("return {finished and tok.word.ok or tok.word.no} end",
+               "if not main.state.kept then main.state.kept = sub end\n"
+               "    local kept = main.state.kept\n"
+               "    assert(kept.id == 1 and kept.role == 'worker' and not kept.main)\n"
+               "    assert(sub.id == 1 or kept ~= sub and not kept.state and kept.rng ~= sub.rng)\n"
+               "    assert(#sub.state.task == 1) return {tok.word.ok} end");
+  const parl_call task = {.kind = PARL_CALL_ASSIGN, .n_values = 1, .values = {1}};
+  for (int episode = 0; episode < 3; episode++) {
+    parl_world w;
+    parl_agent m, s;
+    int32_t tokens[16];
+    size_t n;
+    assert_ok(parl_env_reset(env, 1, 2, &w, &m));
+    for (int ordinal = 1; ordinal <= 80; ordinal++) {
+      assert_ok(parl_env_brief(env, w, &task, ordinal > 1, ordinal, &s, tokens, 16, &n));
+      assert_ok(parl_env_deliver(env, w, s, true, tokens, 16, &n));
+      assert_status(call(env, w, s, "look", 1, tokens, &n), PARL_STATUS_EINVAL);
+    }
+    parl_env_release(env, w);
+  }
+  parl_env_destroy(env);
+}
+
 /* --- chance --- */
 
 static void draw(parl_env *env, parl_world w, parl_agent a, int32_t *out) {
@@ -321,6 +349,7 @@ int main(void) {
       cmocka_unit_test(the_stream_of_reset_ends),
       cmocka_unit_test(frozen_worlds_read_like_tables),
       cmocka_unit_test(shared_tables_and_cycles_stay),
+      cmocka_unit_test(an_ended_agent_stays_itself),
       cmocka_unit_test(chance_does_not_depend_on_order),
       cmocka_unit_test(experts_do_not_disturb_chance),
       cmocka_unit_test(rng_methods_do_what_they_say),

@@ -48,6 +48,7 @@ static void turns(void **state) {
           "                    {'assign_task', 1, {1}}}))\n"
           "assert(calls[1][3] ~= groups[1])\n"
           "assert(same(parl.launch(groups, 1, 2), {{'assign_task', 2, {4}}}))\n"
+          "assert(same(parl.launch({4, {5}}), {{'assign_task', 1, 4}, {'assign_task', 1, {5}}}))\n"
           "assert(#parl.launch(groups, 9) == 3 and #parl.launch(groups, 0) == 0)\n"
           "assert(#parl.launch(groups, -1) == 0 and #parl.launch({}) == 0)\n"));
 }
@@ -155,7 +156,7 @@ static void mistakes_are_named(void **state) {
       {"parl.without(parl.range(1, 2), setmetatable)", "setmetatable"},
       {"parl.split({1}, 0)", "a group has at least one item"},
       {"parl.split(3, 1)", "table expected"},
-      {"parl.launch({1, 2})", "group 1 is no list"},
+      {"parl.launch({1, {2}, true})", "group 3 is neither a list nor a number"},
       {"parl.makespan({1, 2}, 0)", "at least one worker"},
       {"parl.makespan({1, -2}, 1)", "cost 2 must be an integer, 0 to"},
       {"parl.makespan({1.5}, 1)", "cost 1 must be an integer"},

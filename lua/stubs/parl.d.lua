@@ -3,6 +3,7 @@
 -- lua/api_list.h.
 
 ---@alias parl.Token integer
+---@alias parl.Tokens parl.Token[]|parl.Token
 
 --- Chance, keyed by seed, agent and number of the draw.
 ---@class parl.Rng
@@ -54,7 +55,7 @@
 --- Values of a list at most; 16 if absent.
 ---@field max integer?
 --- The handler: gets the arguments, returns what the agent observes.
----@field run fun(world: table, agent: parl.Agent, ...): parl.Token[]
+---@field run fun(world: table, agent: parl.Agent, ...): parl.Tokens, ...
 
 --- What assign_task takes.
 ---@class parl.Task
@@ -116,24 +117,27 @@
 --- Makes the world of a task: plain data, frozen afterwards.
 ---@field reset fun(rng: parl.Rng, params: table): table
 --- What the orchestrator reads first.
----@field prompt fun(world: table): parl.Token[]
+---@field prompt fun(world: table): parl.Tokens, ...
 --- Which values make sense for an argument now (nil: all); taken were given in this turn.
 ---@field legal? fun(world: table, agent: parl.Agent, tool: string, slot: integer, taken: integer[]): integer[]?
 --- A sub-agent begins: its first message. task has one entry a slot, or the values of the only
 --- `many` slot.
----@field brief fun(world: table, sub: parl.Agent, task: integer[], main: parl.Agent): parl.Token[]
+---@field brief fun(world: table, sub: parl.Agent, task: integer[], main: parl.Agent): parl.Tokens, ...
 --- A sub-agent ended: takes over its findings, returns its message.
----@field deliver fun(world: table, main: parl.Agent, sub: parl.Agent, finished: boolean): parl.Token[]
---- r_perf in 0 to 1, and named numbers; success = 0 or 1 is one of them.
----@field score fun(world: table, main: parl.Agent): number, table<string, number>
+---@field deliver fun(world: table, main: parl.Agent, sub: parl.Agent, finished: boolean): parl.Tokens, ...
+--- r_perf in 0 to 1, and success, 0 or 1; or named numbers, of which success is one.
+---@field score fun(world: table, main: parl.Agent): number, integer|table<string, number>
+--- More named numbers about the outcome; asked for only where an episode is shown.
+---@field details? fun(world: table, main: parl.Agent): table<string, number>
 --- What the best play would need.
 ---@field optimum fun(world: table): parl.Optimum
 --- Kind of the task, for reports by family.
 ---@field family? fun(world: table): string
---- Calls of the next turn: {{"search", 3}}, {{"assign_task", 1, {3, 4}}}, {{"finish"}}.
----@field expert? fun(world: table, agent: parl.Agent, style: string): any[][]
+--- Calls of the next turn: {{"search", 3}}, {{"assign_task", 1, {3, 4}}}, {{"finish"}}; a
+--- single call also without the lists: "search", 3.
+---@field expert? fun(world: table, agent: parl.Agent, style: string): any[][]|string, ...
 --- What to keep when the context policy `summary` drops the orchestrator's history.
----@field summarize? fun(world: table, main: parl.Agent): parl.Token[]
+---@field summarize? fun(world: table, main: parl.Agent): parl.Tokens, ...
 
 --- The module that a script finds.
 ---@class parl
@@ -152,8 +156,8 @@
 --- Groups of k items that follow each other in the list; the last group may be shorter.
 ---@field split fun(list: any[], k: integer): any[][]
 --- For an expert: assign_task for each of the first n groups (nil: all), to sub-agents of the
---- configuration `name` (nil: 1).
----@field launch fun(groups: integer[][], n: integer?, name: integer?): any[][]
+--- configuration `name` (nil: 1). A group of one may be the number itself.
+---@field launch fun(groups: (integer|integer[])[], n: integer?, name: integer?): any[][]
 --- Least steps in which workers, side by side, do up to 256 jobs of those costs, each whole;
 --- the jobs of every worker that has any; and true if that is the least. Where the search was
 --- cut short it is false, and the steps are a lower bound.
