@@ -44,7 +44,7 @@ typedef struct cli_args {
   bool interactive, strict, isolate, hash, grads, force;
   /* NULL if not given */
   const char *checkpoint, *style, *tasks, *shapes, *backend, *seconds, *as, *seed, *episodes;
-  const char *tokens, *output, *dtype, *shard_size, *save, *compare, *fail_below;
+  const char *tokens, *output, *dtype, *shard_size, *layout, *save, *compare, *fail_below;
 } cli_args;
 
 typedef int (*cli_command)(const cli_args *args);

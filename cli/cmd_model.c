@@ -166,7 +166,7 @@ static const struct {
   const char *name, *operand;
   int (*run)(const cli_args *args);
   const char *options;
-} actions[] = {{"describe", "DIR|k25|RECIPE", model_describe, "--json"},
+} actions[] = {{"describe", "DIR|k25|RECIPE", model_describe, "--layout --json"},
                {"logits", "DIR", logits, "--tokens -o --grads --backend --dtype"},
                {"export", "CHECKPOINT|DIR", model_export, "-o --dtype --shard-size --json"}};
 
@@ -181,7 +181,8 @@ static const char *find_foreign(const cli_args *a, const char *known) {
                {"--grads", a->grads},
                {"--backend", a->backend != NULL},
                {"--dtype", a->dtype != NULL},
-               {"--shard-size", a->shard_size != NULL}};
+               {"--shard-size", a->shard_size != NULL},
+               {"--layout", a->layout != NULL}};
   for (size_t i = 0; i < sizeof given / sizeof given[0]; i++)
     if (given[i].given && strstr(known, given[i].name) == NULL) return given[i].name;
   return NULL;

@@ -48,6 +48,7 @@ static const cli_option env_options[] = {
     {"--isolate", NULL, "run the script in a process of its own, under the system's limits"},
     COMMON_OPTIONS};
 static const cli_option model_options[] = {
+    {"--layout", "LIST", "describe: memory of each device, e.g. tp=8,ep=32,pp=16,dp=4"},
     {"--tokens", "FILE", "logits: {\"tokens\": [[...], ...]}, lists of equal length"},
     {"-o", "PATH", "logits: the safetensors file to write; export: the folder, which is new"},
     {"--grads", NULL, "logits: add the loss and every gradient"},
@@ -222,6 +223,7 @@ static const char **find_value(cli_args *a, const char *name) {
   if (strcmp(name, "--tokens") == 0) return &a->tokens;
   if (strcmp(name, "-o") == 0) return &a->output;
   if (strcmp(name, "--dtype") == 0) return &a->dtype;
+  if (strcmp(name, "--layout") == 0) return &a->layout;
   if (strcmp(name, "--shard-size") == 0) return &a->shard_size;
   if (strcmp(name, "--set") == 0) return a->n_sets < CLI_MAX_SETS ? &a->sets[a->n_sets++] : NULL;
   return NULL;

@@ -20,6 +20,14 @@ has "k25 is counted" '"parameters":1026408209408,"active_parameters":32861477888
 has "a folder is counted" '23.82 k' "$("$PARL" model describe tests/golden/moe)"
 has "a recipe is counted" 'parameters' "$("$PARL" model describe experiments/recipes/quickstart.lua)"
 
+has "a layout is counted" '"devices":256,"stages":[{"first_layer":0,"layers":3,"parameters":4081697536,' \
+  "$("$PARL" model describe k25 --json --layout ep=16,pp=16,dp=16)"
+has "a table of stages" '   15  58-60' "$("$PARL" model describe k25 --layout ep=16,pp=16,dp=16)"
+for layout in tp=3 ep=5 ep=16 pp=62 dp=0 tp=1.5 ept=1 tp tp=,ep 'tp=1,tp' dtype=f16; do
+  code "no layout: $layout" 2 "$PARL" model describe k25 --layout "$layout"
+done
+code "logits has no layout" 2 "$PARL" model logits tests/golden/moe --layout tp=1
+
 folder=tests/golden/moe
 for backend in ref cpu; do
   code "logits on $backend" 0 "$PARL" model logits $folder --tokens $folder/tokens.json \
