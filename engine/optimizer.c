@@ -24,9 +24,17 @@ struct parl_optimizer {
   int64_t steps;  /* taken so far */
   float *moments; /* [2 * n_params] m, then v */
   parl_arena arena;
-  parl_muon muon;
+  parl_workers *workers;   /* borrowed; NULL: one thread */
+  parl_muon *muons;        /* scratch of each worker; muonclip */
   const float *max_scores; /* borrowed; NULL: none known */
 };
+
+static parl_status take_muons(parl_optimizer *opt, const parl_model *model, size_t n) {
+  if (opt->config.kind != PARL_OPTIMIZER_MUONCLIP) return PARL_STATUS_OK;
+  PARL_TRY(PARL_ARENA_TAKE(&opt->arena, n, &opt->muons));
+  for (size_t i = 0; i < n; i++) PARL_TRY(parl_muon_init(&opt->muons[i], &opt->arena, model));
+  return PARL_STATUS_OK;
+}
 
 parl_status parl_optimizer_create(const parl_optimizer_config *config, const parl_model *model,
                                   parl_optimizer **out) {
@@ -40,14 +48,20 @@ parl_status parl_optimizer_create(const parl_optimizer_config *config, const par
   const size_t element_bytes = 2 * sizeof *opt->moments;
   parl_status s =
       parl_arena_take(&opt->arena, opt->n_params, element_bytes, (void **)&opt->moments);
-  if (s == PARL_STATUS_OK && config->kind == PARL_OPTIMIZER_MUONCLIP)
-    s = parl_muon_init(&opt->muon, &opt->arena, model);
+  if (s == PARL_STATUS_OK) s = take_muons(opt, model, 1);
   if (s != PARL_STATUS_OK) {
     parl_optimizer_destroy(opt);
     return s;
   }
   memset(opt->moments, 0, opt->n_params * element_bytes);
   *out = opt;
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_optimizer_set_workers(parl_optimizer *opt, const parl_model *model,
+                                       parl_workers *workers) {
+  PARL_TRY(take_muons(opt, model, parl_workers_get_count(workers)));
+  opt->workers = workers;
   return PARL_STATUS_OK;
 }
 
@@ -80,49 +94,68 @@ static double warmed_lr(const parl_optimizer_config *c, int64_t step) {
   return step < c->warmup ? c->lr * (double)step / (double)c->warmup : c->lr;
 }
 
-static void update_matrix(parl_optimizer *opt, parl_model *model, const parl_model_tensor *t,
-                          const float *grads, double lr, double scale) {
+/* What the tensors of one step share. */
+typedef struct update_context {
+  parl_optimizer *opt;
+  parl_model *model;
+  const float *grads;
+  double lr, scale;
+} update_context;
+
+static void update_matrix(const update_context *u, const parl_model_tensor *t, parl_muon *muon) {
+  const parl_optimizer_config *c = &u->opt->config;
   const parl_muon_args args = {.rows = t->shape[0],
                                .columns = t->shape[1],
-                               .params = parl_model_get_params(model) + t->offset,
-                               .grads = grads + t->offset,
-                               .momentum = opt->moments + t->offset,
-                               .grad_scale = scale,
-                               .lr = lr,
-                               .mu = opt->config.momentum,
-                               .weight_decay = opt->config.weight_decay};
-  parl_muon_update(&opt->muon, parl_model_get_backend(model), &args);
+                               .params = parl_model_get_params(u->model) + t->offset,
+                               .grads = u->grads + t->offset,
+                               .momentum = u->opt->moments + t->offset,
+                               .grad_scale = u->scale,
+                               .lr = u->lr,
+                               .mu = c->momentum,
+                               .weight_decay = c->weight_decay};
+  parl_muon_update(muon, parl_model_get_backend(u->model), &args);
 }
 
-static void update(parl_optimizer *opt, parl_model *model, const float *grads, double lr,
-                   double scale) {
+static void update_adamw(const update_context *u, const parl_model_tensor *t) {
+  const parl_optimizer *opt = u->opt;
   const parl_optimizer_config *c = &opt->config;
-  const bool is_muon = c->kind == PARL_OPTIMIZER_MUONCLIP;
+  /* Moonlight decays the norms too, which it calls crucial. */
+  const bool decays = t->decay || (c->kind == PARL_OPTIMIZER_MUONCLIP && t->trained);
+  const parl_adamw_args args = {.n = t->n,
+                                .params = parl_model_get_params(u->model) + t->offset,
+                                .grads = u->grads + t->offset,
+                                .m = opt->moments + t->offset,
+                                .v = opt->moments + opt->n_params + t->offset,
+                                .grad_scale = (float)u->scale,
+                                .lr = (float)u->lr,
+                                .beta1 = (float)c->beta1,
+                                .beta2 = (float)c->beta2,
+                                .eps = (float)c->eps,
+                                .weight_decay = decays ? (float)c->weight_decay : 0.0F,
+                                .correction1 = (float)(1.0 - pow(c->beta1, (double)opt->steps)),
+                                .correction2 = (float)(1.0 - pow(c->beta2, (double)opt->steps))};
+  parl_model_get_backend(u->model)->adamw(&args);
+}
+
+/* Task i: tensor i. */
+static parl_status update_tensor(void *context, size_t i, size_t worker) {
+  const update_context *u = context;
   size_t n_tensors;
-  const parl_model_tensor *tensors = parl_model_get_tensors(model, &n_tensors);
-  parl_adamw_args args = {.grad_scale = (float)scale,
-                          .lr = (float)lr,
-                          .beta1 = (float)c->beta1,
-                          .beta2 = (float)c->beta2,
-                          .eps = (float)c->eps,
-                          .correction1 = (float)(1.0 - pow(c->beta1, (double)opt->steps)),
-                          .correction2 = (float)(1.0 - pow(c->beta2, (double)opt->steps))};
-  for (size_t i = 0; i < n_tensors; i++) {
-    const parl_model_tensor *t = &tensors[i];
-    if (is_muon && parl_muon_takes(t)) {
-      update_matrix(opt, model, t, grads, lr, scale);
-      continue;
-    }
-    args.n = t->n;
-    args.params = parl_model_get_params(model) + t->offset;
-    args.grads = grads + t->offset;
-    args.m = opt->moments + t->offset;
-    args.v = opt->moments + opt->n_params + t->offset;
-    /* Moonlight decays the norms too, which it calls crucial. */
-    const bool decays = t->decay || (is_muon && t->trained);
-    args.weight_decay = decays ? (float)c->weight_decay : 0.0F;
-    parl_model_get_backend(model)->adamw(&args);
-  }
+  const parl_model_tensor *t = parl_model_get_tensors(u->model, &n_tensors) + i;
+  if (u->opt->config.kind == PARL_OPTIMIZER_MUONCLIP && parl_muon_takes(t))
+    update_matrix(u, t, &u->opt->muons[worker]);
+  else
+    update_adamw(u, t);
+  return PARL_STATUS_OK;
+}
+
+static parl_status update(update_context *u) {
+  size_t n_tensors;
+  parl_model_get_tensors(u->model, &n_tensors);
+  if (u->opt->workers != NULL && u->opt->config.kind == PARL_OPTIMIZER_MUONCLIP)
+    return parl_workers_run(u->opt->workers, n_tensors, update_tensor, u);
+  for (size_t i = 0; i < n_tensors; i++) PARL_TRY(update_tensor(u, i, 0));
+  return PARL_STATUS_OK;
 }
 
 parl_status parl_optimizer_step(parl_optimizer *opt, parl_model *model, const float *grads,
@@ -137,7 +170,8 @@ parl_status parl_optimizer_step(parl_optimizer *opt, parl_model *model, const fl
                      MAX_NORM);
   opt->steps++;
   const double lr = warmed_lr(&opt->config, opt->steps);
-  update(opt, model, grads, lr, scale);
+  update_context u = {opt, model, grads, lr, scale};
+  PARL_TRY(update(&u));
   size_t n_heads = 0;
   if (parl_optimizer_wants_scores(opt) && opt->max_scores != NULL)
     n_heads = parl_muon_clip_heads(model, opt->max_scores, opt->config.qk_clip);

@@ -1,7 +1,8 @@
 /* engine/optimizer.h - AdamW or MuonClip over the flat parameters, with global-norm clipping.
- * Thread rule: one thread per optimizer. */
+ * Thread rule: one thread per optimizer, which may have workers. */
 #ifndef PARL_ENGINE_OPTIMIZER_H
 #define PARL_ENGINE_OPTIMIZER_H
+#include "core/workers.h"
 #include "engine/model.h"
 
 #define PARL_OPTIMIZER_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                               \
@@ -38,6 +39,11 @@ typedef struct parl_optimizer_info {
 parl_status parl_optimizer_create(const parl_optimizer_config *config, const parl_model *model,
                                   parl_optimizer **out);
 void parl_optimizer_destroy(parl_optimizer *opt);
+/* From now on steps of MuonClip spread tensors over the workers, borrowed; the results are the same
+ * for every number of them. AdamW's steps are short and stay on one thread. Call it once.
+ * Fails: ENOMEM. */
+parl_status parl_optimizer_set_workers(parl_optimizer *opt, const parl_model *model,
+                                       parl_workers *workers);
 /* One step on the model's parameters from grads [n_params]; refreshes the model. Decay and moments
  * go tensor by tensor; step t of the warm-up has lr t / warmup. info may be NULL.
  * Fails: EINVAL if the gradient norm is not finite, naming the tensor, or after clipping is too

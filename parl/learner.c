@@ -42,6 +42,7 @@ parl_status parl_learner_create(const parl_learner_def *def, parl_learner **out)
   if (!l->imitate) l->objective = *def->objective;
   l->inv_temperature = (float)(1.0 / def->temperature);
   parl_status s = parl_optimizer_create(def->optimizer, def->model, &l->optimizer);
+  if (s == PARL_STATUS_OK) s = parl_optimizer_set_workers(l->optimizer, def->model, def->workers);
   if (s == PARL_STATUS_OK)
     s = parl_batch_create(def->max_sequences, def->longest, def->slice_rows, def->n_words,
                           &l->batch);
