@@ -47,10 +47,14 @@ CFLAGS = -std=gnu17 $(OPT) $(WARN) -ffp-contract=off -pthread -I. $(PKG_CFLAGS)
 LDFLAGS = $(OPT) -pthread
 LDLIBS = $(PKG_LIBS) -lm -lrt
 
-# One source, three instruction sets: the file's name carries its own flags.
+# One source, several instruction sets: the file's name carries its own flags.
 ifneq ($(filter x86_64% amd64%,$(MACHINE)),)
 FLAGS_avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
 FLAGS_avx2 := -mavx2 -mfma
+# Where the compiler knows them; without, the file is empty.
+have = $(if $(shell $(CC) $(1) -E -x c /dev/null >/dev/null 2>&1 && echo yes),$(1))
+FLAGS_avx512_bf16 := $(FLAGS_avx512) $(call have,-mavx512bf16)
+FLAGS_amx := $(FLAGS_avx512_bf16) $(call have,-mamx-tile -mamx-bf16)
 endif
 
 # --------------------------------------------------------------------------------------- sources
@@ -98,7 +102,7 @@ endif
 FORCE:
 $(OUT)/flags: FORCE
 	@mkdir -p $(@D)
-	@printf '%s\n' '$(CC) $(CFLAGS) $(FLAGS_avx512)' >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+	@printf '%s\n' '$(CC) $(CFLAGS) $(FLAGS_amx)' >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 REVISION = $(shell git -c safe.directory='*' rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 DIRTY = $(shell git -c safe.directory='*' diff-index --quiet HEAD -- 2>/dev/null; test $$? = 1 && echo -dirty)
@@ -125,7 +129,9 @@ $(OBJDIR)/templates.o: $(OUT)/templates.c $(OUT)/flags | need-libraries
 OPT_KERNELS := $(if $(filter release,$(BUILD)),-O3)
 $(OBJDIR)/kernels/cpu/%_avx512.o: EXTRA = $(FLAGS_avx512) $(OPT_KERNELS) -ffp-contract=fast
 $(OBJDIR)/kernels/cpu/%_avx2.o: EXTRA = $(FLAGS_avx2) $(OPT_KERNELS) -ffp-contract=fast
-$(OBJDIR)/kernels/cpu/%_portable.o: EXTRA = $(OPT_KERNELS)
+$(OBJDIR)/kernels/cpu/%_portable.o $(OBJDIR)/kernels/cpu/%_emulated.o: EXTRA = $(OPT_KERNELS)
+$(OBJDIR)/kernels/cpu/%_avx512_bf16.o: EXTRA = $(FLAGS_avx512_bf16) $(OPT_KERNELS) -ffp-contract=fast
+$(OBJDIR)/kernels/cpu/%_amx.o: EXTRA = $(FLAGS_amx) $(OPT_KERNELS) -ffp-contract=fast
 
 COMPILE = $(call say,cc,$<) mkdir -p $(@D) && $(CC) $(CFLAGS) $(WERROR) $(EXTRA) -MMD -MP -c -o $@ $<
 $(OBJDIR)/build_info.o: $(OUT)/build_info.c $(OUT)/flags | need-libraries

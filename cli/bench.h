@@ -26,7 +26,7 @@ typedef struct bench_row {
 /* All rows of a run, and a stored one beside it. */
 typedef struct bench_book {
   bool json;
-  const char *instructions; /* borrowed */
+  const char *instructions, *dtype; /* borrowed */
   size_t threads;
   size_t n_rows;
   bench_row rows[BENCH_MAX_ROWS];

@@ -52,11 +52,14 @@ static void write_number(parl_json_writer *w, const char *key, double x) {
   parl_json_number(w, x);
 }
 
-static void write_row(const bench_row *row, const ratio *r, parl_json_writer *w) {
+static void write_row(const bench_book *book, const bench_row *row, const ratio *r,
+                      parl_json_writer *w) {
   parl_json_begin_object(w);
   parl_json_key(w, "name");
   parl_json_string(w, row->name);
   write_number(w, rate_key(row), row->rate);
+  parl_json_key(w, "dtype");
+  parl_json_string(w, book->dtype);
   write_number(w, "gflops", row->gflops);
   write_number(w, "percent_of_peak", row->percent_of_peak);
   write_number(w, "low", row->low);
@@ -79,21 +82,21 @@ static void write_row(const bench_row *row, const ratio *r, parl_json_writer *w)
   parl_json_end_object(w);
 }
 
-static void print_json(const bench_row *row, const ratio *r) {
+static void print_json(const bench_book *book, const bench_row *row, const ratio *r) {
   parl_text text = {0};
   parl_json_writer w;
   parl_json_writer_init(&w, &text, false);
-  write_row(row, r, &w);
+  write_row(book, row, r, &w);
   puts(parl_text_get(&text));
   parl_text_deinit(&text);
 }
 
-static void print_text(const bench_row *row, const ratio *r) {
+static void print_text(const bench_book *book, const bench_row *row, const ratio *r) {
   if (row->is_op)
     printf("%-28s %12.1f us      ", row->name, 1e6 / row->rate);
   else
     printf("%-28s %12.0f tokens/s", row->name, row->rate);
-  printf(" %9.1f GF/s %6.1f %% of peak", row->gflops, row->percent_of_peak);
+  printf(" %9.1f GF/s %6.1f %% of %s peak", row->gflops, row->percent_of_peak, book->dtype);
   if (r != NULL) printf("   %.3f x stored [%.3f, %.3f]", r->middle, r->low, r->high);
   if (row->n_dropped > 0)
     printf("   (%zu of %zu repetitions dropped)", row->n_dropped, row->n_kept + row->n_dropped);
@@ -108,9 +111,9 @@ void bench_book_add(bench_book *book, const bench_row *row) {
   if (book->n_rows < BENCH_MAX_ROWS) book->rows[book->n_rows++] = *row;
   if (is_stored && r.middle < book->worst) book->worst = r.middle;
   if (book->json)
-    print_json(row, is_stored ? &r : NULL);
+    print_json(book, row, is_stored ? &r : NULL);
   else
-    print_text(row, is_stored ? &r : NULL);
+    print_text(book, row, is_stored ? &r : NULL);
   fflush(stdout);
 }
 
@@ -150,7 +153,7 @@ parl_status bench_book_save(const bench_book *book, const char *path) {
   parl_json_integer(&w, (int64_t)book->threads);
   parl_json_key(&w, "rows");
   parl_json_begin_array(&w);
-  for (size_t i = 0; i < book->n_rows; i++) write_row(&book->rows[i], NULL, &w);
+  for (size_t i = 0; i < book->n_rows; i++) write_row(book, &book->rows[i], NULL, &w);
   parl_json_end_array(&w);
   parl_json_end_object(&w);
   parl_text_append(&text, "\n");

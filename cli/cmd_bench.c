@@ -16,7 +16,6 @@ enum { MAX_WORDS = 64 };
 
 typedef struct bench_options {
   const char *shapes; /* NULL: all */
-  const char *level;  /* instruction set; NULL: the best */
   const parl_backend *backend;
   double seconds, least_ratio; /* least_ratio 0: any will do */
 } bench_options;
@@ -121,7 +120,7 @@ static parl_status bench_shape(bench_book *book, const bench_options *o, const c
 }
 
 static parl_status measure(bench_book *book, const bench_options *o, parl_workers *workers) {
-  if (is_wanted(o->shapes, PARL_BENCH_TRAIN, NULL)) PARL_TRY(parl_bench_ops(o->level, on_op, book));
+  if (is_wanted(o->shapes, PARL_BENCH_TRAIN, NULL)) PARL_TRY(parl_bench_ops(o->backend, on_op, book));
   for (size_t i = 0; parl_bench_shape_name(i) != NULL; i++)
     for (int job = 0; job < PARL_BENCH_N_JOBS; job++)
       if (is_wanted(o->shapes, (parl_bench_job)job, parl_bench_shape_name(i)))
@@ -133,7 +132,9 @@ static parl_status bench(bench_book *book, const bench_options *o, const cli_arg
   parl_workers *workers = NULL;
   if (args->compare) PARL_TRY(bench_book_open(book, args->compare));
   PARL_TRY(parl_workers_create(book->threads, &workers));
-  if (!args->json) printf("%s, %zu threads\n", o->backend->instructions, book->threads);
+  if (!args->json) 
+    printf("%s, products in %s, %zu threads\n", o->backend->instructions, book->dtype,
+           book->threads);
   const parl_status s = measure(book, o, workers);
   parl_workers_destroy(workers);
   PARL_TRY(s);
@@ -157,12 +158,6 @@ static int read_number(const char *name, const char *text, double high, double *
   return CLI_DONE;
 }
 
-/* "cpu:avx2" -> "avx2"; NULL: the best. */
-static const char *get_level(const char *backend) {
-  const char *colon = backend ? strchr(backend, ':') : NULL;
-  return colon ? colon + 1 : NULL;
-}
-
 static int check(const cli_args *args, bench_options *o) {
   if (read_number("--seconds", args->seconds, 3600, &o->seconds) != CLI_DONE ||
       read_number("--fail-below", args->fail_below, 1000, &o->least_ratio) != CLI_DONE ||
@@ -176,14 +171,17 @@ static int check(const cli_args *args, bench_options *o) {
 
 int cmd_bench(const cli_args *args) {
   if (!cli_need_operands(args, 0)) return CLI_USAGE;
-  bench_options o = {.shapes = args->shapes, .level = get_level(args->backend), .seconds = 3};
+  bench_options o = {.shapes = args->shapes, .seconds = 3};
   if (check(args, &o) != CLI_DONE) return CLI_USAGE;
-  parl_status s = parl_backend_find(args->backend ? args->backend : "cpu", &o.backend);
+  /* a backend named in full says its dtype itself */
+  const char *dtype = args->dtype ? args->dtype : args->backend ? NULL : "auto";
+  parl_status s = parl_backend_select(args->backend ? args->backend : "cpu", dtype, &o.backend);
   if (s != PARL_STATUS_OK) return cli_fail(s);
   bench_book *book = calloc(1, sizeof *book);
   if (book == NULL) return cli_fail(parl_fail(PARL_STATUS_ENOMEM, "bench: no memory"));
   book->json = args->json;
   book->instructions = o.backend->instructions;
+  book->dtype = o.backend->dtype;
   book->threads = parl_workers_count_processors();
   book->worst = INFINITY;
   s = bench(book, &o, args);

@@ -52,13 +52,14 @@ static const cli_option model_options[] = {
     {"--tokens", "FILE", "logits: {\"tokens\": [[...], ...]}, lists of equal length"},
     {"-o", "PATH", "logits: the safetensors file to write; export: the folder, which is new"},
     {"--grads", NULL, "logits: add the loss and every gradient"},
-    {"--backend", "NAME", "cpu, cpu:avx512, cpu:avx2, cpu:portable or ref"},
-    {"--dtype", "TYPE", "export: f32 or bf16; default f32"},
+    {"--backend", "NAME", "cpu, cpu:LEVEL as parl doctor lists them, or ref; default cpu"},
+    {"--dtype", "TYPE", "logits: products in f32, bf16 or auto; export: f32 or bf16; default f32"},
     {"--shard-size", "BYTES", "export: most bytes of weights in a file; default 5000000000"},
     COMMON_OPTIONS};
 static const cli_option bench_options[] = {
     {"--shapes", "LIST", "what to measure, below; A,decode_B_mqa,ops for example; default: all"},
-    {"--backend", "NAME", "cpu, cpu:avx512, cpu:avx2, cpu:portable or ref"},
+    {"--backend", "NAME", "cpu, cpu:LEVEL as parl doctor lists them, or ref; default cpu"},
+    {"--dtype", "TYPE", "f32, bf16 or auto: bf16 if the CPU has units; default: auto with cpu"},
     {"--seconds", "S", "time given to each engine row; default 3"},
     {"--save", "FILE", "keep the result"},
     {"--compare", "FILE", "print each row's ratio to a kept result, with both spreads"},

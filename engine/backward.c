@@ -29,6 +29,7 @@ void parl_matrix_backward_view(const parl_model *m, const parl_matrix *w, size_t
                                             .dy = dy,
                                             .ld_dy = ld_dy,
                                             .w = parl_matrix_get_weights(m, w),
+                                            .packed = w->packed,
                                             .dx = dx,
                                             .ld_dx = ld_dx,
                                             .accumulate = accumulate};

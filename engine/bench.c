@@ -92,7 +92,6 @@ parl_status parl_bench_shape_find(const char *name, parl_bench_shape *out) {
 typedef struct bench {
   const parl_bench_shape *shape;
   parl_workers *workers; /* borrowed */
-  const char *level;     /* instruction set of the peak; NULL: the best */
   double *peaks;         /* [threads] of the last measurement of the peak */
   parl_arena arena;
   size_t T, V;
@@ -295,7 +294,7 @@ static parl_status repeat(bench *b, parl_status (*once)(bench *), double seconds
 static parl_status measure_peak(void *context, size_t task, size_t worker) {
   (void)worker;
   const bench *b = context;
-  return parl_bench_peak_gflops(b->level, &b->peaks[task]);
+  return parl_bench_peak_gflops(parl_model_get_backend(b->model), &b->peaks[task]);
 }
 
 /* Raises *peak to what all threads reach together now. */
@@ -356,7 +355,6 @@ parl_status parl_bench_engine(const parl_bench_shape *shape, parl_bench_job job,
   PARL_REQUIRE(shape->batch >= 1 && isfinite(seconds));
   bench b = {.shape = shape,
              .workers = workers,
-             .level = strcmp(backend->name, "ref") == 0 ? NULL : backend->instructions,
              .T = (size_t)shape->model.max_context,
              .V = shape->vocab_size};
   parl_bench_speed speed = {0};

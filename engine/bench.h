@@ -28,7 +28,7 @@ typedef struct parl_bench_speed {
   double tokens_per_s; /* median of the repetitions kept */
   double low, high;    /* tokens/s that 10 % and 90 % of them do not exceed */
   double gflops;       /* at the median; nothing counted that is computed again */
-  double peak_gflops;  /* f32 multiply-adds of all threads at once, better of before and after */
+  double peak_gflops;  /* multiply-adds of all threads at once, better of before and after */
   double cpu_share;    /* of the threads' time the processors gave to this process, kept ones */
   size_t n_kept, n_dropped; /* repetitions, after one of warm-up */
   size_t n_params;

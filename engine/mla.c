@@ -112,7 +112,7 @@ static void absorb(const parl_model *m, const parl_layer *layer, size_t rows,
         .w = m->params + layer->kv_b.offset + h * (d->Dn + d->Dv) * d->R,
         .dx = to,
         .ld_dx = ld};
-    m->backend->linear_bwd_input(&args);
+    m->backend->f32()->linear_bwd_input(&args);
     for (size_t r = 0; r < rows; r++)
       memcpy(to + r * ld + d->R, q + r * s->ld_q + d->Dn, d->Dr * sizeof *to);
   }

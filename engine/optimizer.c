@@ -113,7 +113,7 @@ static void update_matrix(const update_context *u, const parl_model_tensor *t, p
                                .lr = u->lr,
                                .mu = c->momentum,
                                .weight_decay = c->weight_decay};
-  parl_muon_update(muon, parl_model_get_backend(u->model), &args);
+  parl_muon_update(muon, parl_model_get_backend(u->model)->f32(), &args);
 }
 
 static void update_adamw(const update_context *u, const parl_model_tensor *t) {

@@ -55,7 +55,7 @@ void parl_scores_track(const parl_model *m, parl_workspace *ws, const parl_atten
       for (size_t t = 0; t < n && h % heads == 0; t++)
         for (size_t i = 0; i < view->D; i++) ws->score_keys[i * n + t] = k[t * view->ld_k + i];
       float *top = &ws->max_scores[layer * view->H + h];
-      *top = fmaxf(*top, find_largest(m->backend, ws, view, start, n, h));
+      *top = fmaxf(*top, find_largest(m->backend->f32(), ws, view, start, n, h));
     }
   }
 }

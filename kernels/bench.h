@@ -18,15 +18,14 @@ typedef struct parl_bench_row {
   double p95_us;            /* and the one that 95 % do not exceed */
 } parl_bench_row;
 
-/* Peak of f32 multiply-add of one core with an instruction set (1e9 operations per second), best
- * of about 20 ms. level as for parl_backend_cpu.
- * Fails: EINVAL for an unknown level or one the CPU has not. */
-parl_status parl_bench_peak_gflops(const char *level, double *out);
+/* Peak of the backend's multiply-adds on one core (1e9 operations per second), best of about 20
+ * ms; for the oracle, of the best f32 backend. Fails: never, as there is always one. */
+parl_status parl_bench_peak_gflops(const parl_backend *backend, double *out);
 
-/* Runs the whole table on one level; row(context, ...) is called after each. Takes some seconds.
- * Fails: EINVAL as above; ENOMEM; ESTATE if a result differs from the oracle's: there is no time
+/* Runs the whole table on a backend; row(context, ...) is called after each. Takes some seconds.
+ * Fails: EINVAL for the oracle; ENOMEM; ESTATE if a result differs from the oracle's: there is no time
  * for a wrong result. */
-parl_status parl_bench_ops(const char *level, void (*row)(void *context, const parl_bench_row *row),
-                           void *context);
+parl_status parl_bench_ops(const parl_backend *backend,
+                           void (*row)(void *context, const parl_bench_row *row), void *context);
 
 #endif

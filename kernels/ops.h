@@ -13,12 +13,14 @@
 
 #include "core/status.h"
 
-/* X(name, relative tolerance against ref in f32, source) */
-#define PARL_OP_LIST(X)                                                            \
-  X(linear_pack, 0.0, "ours: layout only")                                         \
-  X(linear_fwd, 1e-5, "y = x W^T (+ residual)")                                    \
-  X(linear_bwd_input, 1e-5, "dx = dy W")                                           \
-  X(linear_bwd_weight, 1e-5, "dW += dy^T x")                                       \
+/* X(name, relative tolerance against ref in f32, source). A backend in bf16 rounds the operands of
+ * the products (weights, x, dy) to it and is held to the same tolerance on rounded ones. */
+#define PARL_PRODUCT_OP_LIST(X)                 \
+  X(linear_pack, 0.0, "ours: layout only")      \
+  X(linear_fwd, 1e-5, "y = x W^T (+ residual)") \
+  X(linear_bwd_input, 1e-5, "dx = dy W")        \
+  X(linear_bwd_weight, 1e-5, "dW += dy^T x")
+#define PARL_VECTOR_OP_LIST(X)                                                     \
   X(rmsnorm_fwd, 1e-5, "Zhang & Sennrich 2019")                                    \
   X(rmsnorm_bwd, 1e-5, "Zhang & Sennrich 2019")                                    \
   X(rope, 1e-5, "Su et al. 2021, interleaved pairs (k25 5.1)")                     \
@@ -34,8 +36,12 @@
   X(adamw, 1e-6, "Loshchilov & Hutter 2019")                                       \
   X(add, 1e-6, "y += a x")                                                         \
   X(sum_squares, 1e-6, "sum of squares in double, fixed order")
+#define PARL_OP_LIST(X)   \
+  PARL_PRODUCT_OP_LIST(X) \
+  PARL_VECTOR_OP_LIST(X)
 
-/* Packs W [N,K] (row-major) for linear_fwd into packed [linear_pack_floats(N,K)]. */
+/* Packs W [N,K] (row-major) for linear_fwd and linear_bwd_input into packed
+ * [linear_pack_floats(N,K)]. */
 typedef struct parl_linear_pack_args {
   size_t N, K;
   const float *w; /* [N,K] */
@@ -56,8 +62,9 @@ typedef struct parl_linear_bwd_input_args {
   size_t M, N, K;
   const float *dy; /* [M,N] */
   size_t ld_dy;
-  const float *w; /* [N,K], not packed */
-  float *dx;      /* [M,K] = or += */
+  const float *w;      /* [N,K], not packed: what f32 backends read */
+  const float *packed; /* from linear_pack of the same backend: what bf16 backends read */
+  float *dx;           /* [M,K] = or += */
   size_t ld_dx;
   bool accumulate;
 } parl_linear_bwd_input_args;
@@ -232,20 +239,33 @@ typedef struct parl_sum_squares_args {
 
 typedef struct parl_backend {
   const char *name;         /* "ref", "cpu" */
-  const char *instructions; /* "double accumulation", "avx512", "avx2", "portable" */
+  const char *instructions; /* "double accumulation", "avx512", "avx512-bf16", ... */
+  const char *dtype;        /* of the operands of products: "f32", "bf16"; all else is f32 */
 #define X(op, tolerance, source) void (*op)(const parl_##op##_args *args);
   PARL_OP_LIST(X)
 #undef X
   size_t (*linear_pack_floats)(size_t N, size_t K);
   size_t (*attention_scratch_floats)(size_t longest, size_t D, size_t Dv);
+  /* 1e9 operations per second of one thread that does nothing but the multiply-adds of the
+   * products on registers for about `ms` milliseconds; NULL for ref. */
+  double (*peak_gflops)(double ms);
+  const struct parl_backend *(*f32)(void); /* its twin, or itself, with products in f32 */
 } parl_backend;
 
 /* The oracle. */
 const parl_backend *parl_backend_ref(void);
-/* The fast CPU backend. level: NULL or "auto" for the best this CPU has, or "avx512" | "avx2" |
- * "portable". Fails: EINVAL for an unknown level or one the CPU has not. */
+/* The fast CPU backend. level: NULL or "auto" for the best in f32 this CPU has; "avx512" | "avx2" |
+ * "portable"; in bf16 "amx" | "avx512-bf16", their emulation by f32 arithmetic "avx512-bf16-soft" |
+ * "avx2-bf16-soft" | "portable-bf16-soft", the best of all these "bf16", of the emulated ones
+ * "bf16-soft"; "amx-emulated" for tests.
+ * Fails: EINVAL for an unknown level or one this CPU or this build has not. */
 parl_status parl_backend_cpu(const char *level, const parl_backend **out);
-/* By name: "cpu", "cpu:avx2", "ref", ... Fails: EINVAL naming what exists. */
+/* By name: "ref", "cpu", or "cpu:" and a level. Fails: EINVAL naming what exists. */
 parl_status parl_backend_find(const char *name, const parl_backend **out);
+/* By name and dtype: NULL, whatever the name says; "f32"; "bf16", by units where the CPU and the
+ * named level have them, emulated elsewhere; "auto", bf16 where there are units for it. "cpu:avx2"
+ * leaves the dtype open as "cpu" does, with the vectors of AVX2.
+ * Fails: EINVAL as above, and for a name that cannot have the dtype. */
+parl_status parl_backend_select(const char *name, const char *dtype, const parl_backend **out);
 
 #endif

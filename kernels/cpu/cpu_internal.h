@@ -6,15 +6,18 @@
 #define PARL_KERNELS_CPU_CPU_INTERNAL_H
 #include "kernels/ops.h"
 
-/* Borrowed table, or NULL when the compiler's target has not got the set. */
+/* Borrowed tables, or NULL when the compiler's target has not got the set. */
 const parl_backend *parl_backend_cpu_avx512(void);
 const parl_backend *parl_backend_cpu_avx2(void);
 const parl_backend *parl_backend_cpu_portable(void);
-
-/* Billions of f32 operations per second of one thread that does nothing but fused multiply-add
- * (multiply, then add where the set has no fused form) on registers for about `ms` milliseconds. */
-double parl_fma_gflops_avx512(double ms);
-double parl_fma_gflops_avx2(double ms);
-double parl_fma_gflops_portable(double ms);
+/* Products in bf16 by the units of the set. */
+const parl_backend *parl_backend_cpu_amx(void);
+const parl_backend *parl_backend_cpu_avx512_bf16(void);
+/* Products in bf16 by f32 arithmetic of the set: the bits of avx512_bf16, denormals apart. */
+const parl_backend *parl_backend_cpu_avx512_bf16_soft(void);
+const parl_backend *parl_backend_cpu_avx2_bf16_soft(void);
+const parl_backend *parl_backend_cpu_portable_bf16_soft(void);
+/* The kernel of amx on tiles in plain C, slow; for tests. */
+const parl_backend *parl_backend_cpu_amx_emulated(void);
 
 #endif

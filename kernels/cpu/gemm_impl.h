@@ -5,6 +5,7 @@
  * A tile of TILE_ROWS x PANEL sums stays in registers while k runs. Whatever the tile, an element
  * starts from init (or 0) and takes one fused multiply-add per k in rising order; parking it in C
  * between blocks of k is exact. So its bits do not depend on its row's neighbours.
+ * With pairs (pairs_impl.h) an element of A and B is two bf16 and a step of k two products.
  * Included by ops_impl.h only. Reading order: gemm, tile, gemm_block, the two entry points. */
 
 enum {
@@ -30,11 +31,14 @@ typedef struct gemm {
   size_t ldc;
 } gemm;
 
+/* How A lies: row by row (a_k is 1), column by column (a_row is 1), or rows of pairs. */
+typedef enum operand { ROWS, COLUMNS, PAIRS } operand;
+
 /* Rows i.. and columns j.. of C: `rows` x `vectors`, the last vector `last` lanes wide when
- * `is_part`. rows, vectors, is_part and is_rows are constants after inlining. */
+ * `is_part`. rows, vectors, is_part and how are constants after inlining. */
 INLINE void tile(const gemm *g, size_t i, size_t j, int rows, int vectors, bool is_part,
-                 size_t last, bool is_rows) {
-  const size_t a_row = is_rows ? g->a_row : 1, a_k = is_rows ? 1 : g->a_k;
+                 size_t last, operand how) {
+  const size_t a_row = how == COLUMNS ? 1 : g->a_row, a_k = how == COLUMNS ? g->a_k : 1;
   const size_t ldb = g->ldb, b_panel = g->b_panel;
   const float *a = g->a + i * a_row, *b = g->b + j / PANEL * b_panel;
   vf sum[8][WIDE];
@@ -55,7 +59,9 @@ INLINE void tile(const gemm *g, size_t i, size_t j, int rows, int vectors, bool 
     }
     UNROLL for (int r = 0; r < rows; r++) {
       const vf left = vf_set1(a[(size_t)r * a_row]);
-      UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = vf_fma(left, right[v], sum[r][v]);
+      UNROLL for (int v = 0; v < vectors; v++) sum[r][v] =
+          how == PAIRS ? vf_fma_pairs(left, right[v], sum[r][v])
+                       : vf_fma(left, right[v], sum[r][v]);
     }
     a += a_k;
     b += ldb;
@@ -72,58 +78,58 @@ INLINE void tile(const gemm *g, size_t i, size_t j, int rows, int vectors, bool 
 }
 
 /* A tile of up to PANEL columns, `width` of them real. */
-INLINE void tile_columns(const gemm *g, size_t i, size_t j, int rows, size_t width, bool is_rows) {
+INLINE void tile_columns(const gemm *g, size_t i, size_t j, int rows, size_t width, operand how) {
   if (width >= PANEL)
-    tile(g, i, j, rows, 2, false, 0, is_rows);
+    tile(g, i, j, rows, 2, false, 0, how);
   else if (width > W)
-    tile(g, i, j, rows, 2, true, width - W, is_rows);
+    tile(g, i, j, rows, 2, true, width - W, how);
   else if (width == W)
-    tile(g, i, j, rows, 1, false, 0, is_rows);
+    tile(g, i, j, rows, 1, false, 0, how);
   else
-    tile(g, i, j, rows, 1, true, width, is_rows);
+    tile(g, i, j, rows, 1, true, width, how);
 }
 
 /* Fewer rows than a full tile has, over all columns; the fewest take more columns at a time. */
-INLINE void last_rows(const gemm *g, size_t i, size_t rows, bool is_rows) {
+INLINE void last_rows(const gemm *g, size_t i, size_t rows, operand how) {
   size_t j = 0;
   if (rows <= 3)
     for (; j + WIDE * W <= g->N; j += WIDE * W) switch (rows) {
         case 1:
-          tile(g, i, j, 1, WIDE, false, 0, is_rows);
+          tile(g, i, j, 1, WIDE, false, 0, how);
           break;
         case 2:
-          tile(g, i, j, 2, WIDE, false, 0, is_rows);
+          tile(g, i, j, 2, WIDE, false, 0, how);
           break;
         default:
-          tile(g, i, j, 3, WIDE, false, 0, is_rows);
+          tile(g, i, j, 3, WIDE, false, 0, how);
           break;
       }
   for (; j < g->N; j += PANEL) {
     const size_t width = least(PANEL, g->N - j);
     switch (rows) {
       case 1:
-        tile_columns(g, i, j, 1, width, is_rows);
+        tile_columns(g, i, j, 1, width, how);
         break;
       case 2:
-        tile_columns(g, i, j, 2, width, is_rows);
+        tile_columns(g, i, j, 2, width, how);
         break;
       case 3:
-        tile_columns(g, i, j, 3, width, is_rows);
+        tile_columns(g, i, j, 3, width, how);
         break;
 #if TILE_ROWS > 4
       case 4:
-        tile_columns(g, i, j, 4, width, is_rows);
+        tile_columns(g, i, j, 4, width, how);
         break;
       case 5:
-        tile_columns(g, i, j, 5, width, is_rows);
+        tile_columns(g, i, j, 5, width, how);
         break;
 #endif
 #if TILE_ROWS > 6
       case 6:
-        tile_columns(g, i, j, 6, width, is_rows);
+        tile_columns(g, i, j, 6, width, how);
         break;
       case 7:
-        tile_columns(g, i, j, 7, width, is_rows);
+        tile_columns(g, i, j, 7, width, how);
         break;
 #endif
       default:
@@ -154,20 +160,20 @@ INLINE void fetch_next(const gemm *g, size_t i, size_t j, size_t full) {
 }
 
 /* One block of rows and of k: each panel of B serves all full tiles before the next is touched. */
-INLINE void gemm_block(const gemm *g, bool is_rows) {
+INLINE void gemm_block(const gemm *g, operand how) {
   const size_t full = g->M / TILE_ROWS * TILE_ROWS;
   if (full > 0)
     for (size_t j = 0; j < g->N; j += PANEL) {
       const size_t width = least(PANEL, g->N - j);
       for (size_t i = 0; i < full; i += TILE_ROWS) {
         if (full >= FETCH_TILES * TILE_ROWS) fetch_next(g, i, j, full);
-        tile_columns(g, i, j, TILE_ROWS, width, is_rows);
+        tile_columns(g, i, j, TILE_ROWS, width, how);
       }
     }
-  if (full < g->M) last_rows(g, full, g->M - full, is_rows);
+  if (full < g->M) last_rows(g, full, g->M - full, how);
 }
 
-INLINE void gemm_all(const gemm *g, bool is_rows) {
+INLINE void gemm_all(const gemm *g, operand how) {
   size_t k = 0;
   do {
     const size_t depth = least(K_BLOCK, g->K - k);
@@ -180,20 +186,28 @@ INLINE void gemm_all(const gemm *g, bool is_rows) {
       block.c = g->c + i * g->ldc;
       block.init = k > 0 ? block.c : g->init == NULL ? NULL : g->init + i * g->ld_init;
       block.ld_init = k > 0 ? g->ldc : g->ld_init;
-      gemm_block(&block, is_rows);
+      gemm_block(&block, how);
     }
     k += depth;
   } while (k < g->K);
 }
 
-/* A row-major: a_k is 1. */
 static void gemm_rows(const gemm *g) {
-  gemm_all(g, true);
+  gemm_all(g, ROWS);
 }
-/* A column-major: a_row is 1. */
 static void gemm_columns(const gemm *g) {
-  gemm_all(g, false);
+  gemm_all(g, COLUMNS);
 }
+#ifndef AMX_TILES
+enum {
+  PAIR_PANEL = PANEL,
+  PAIR_UNIT = 1, /* a contraction has a multiple of so many pairs */
+  ROW_UNIT = 1   /* and a block of A of so many rows */
+};
+static void gemm_pairs(const gemm *g) {
+  gemm_all(g, PAIRS);
+}
+#endif
 
 /* to[c, r] = from[r, c]; r is padded with zeros to a multiple of `unit` (itself one of W). */
 static void transpose(const float *from, size_t rows, size_t columns, size_t ld_from, float *to,

@@ -4,7 +4,8 @@
 #define TILE_ROWS 8
 #define LEVEL_TEXT "avx512"
 #define BACKEND_NAME parl_backend_cpu_avx512
-#define PEAK_NAME parl_fma_gflops_avx512
+#define SOFT_TEXT "avx512-bf16-soft"
+#define SOFT_NAME parl_backend_cpu_avx512_bf16_soft
 #include "kernels/cpu/ops_impl.h"
 #else
 #include "kernels/cpu/cpu_internal.h"
@@ -12,8 +13,7 @@
 const parl_backend *parl_backend_cpu_avx512(void) {
   return NULL;
 }
-double parl_fma_gflops_avx512(double ms) {
-  (void)ms;
-  return 0.0;
+const parl_backend *parl_backend_cpu_avx512_bf16_soft(void) {
+  return NULL;
 }
 #endif

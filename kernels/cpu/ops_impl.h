@@ -1,29 +1,60 @@
 /* kernels/cpu/ops_impl.h - the fast backend, written once and compiled per instruction set.
  *
- * The including file defines VEC_BYTES, TILE_ROWS (rows of a matrix tile in registers), LEVEL_TEXT,
- * BACKEND_NAME and PEAK_NAME. Thread rule: reentrant, no state but constants.
- * Reading order: vector, gemm, linear, attention, rows, policy, optimizer. */
+ * The including file defines VEC_BYTES, TILE_ROWS (rows of a matrix tile in registers), LEVEL_TEXT
+ * and BACKEND_NAME, the table. A set without bf16 units computes in f32 and defines SOFT_NAME and
+ * SOFT_TEXT too, a second table whose matrix products emulate bf16 operands; a set with them
+ * computes in bf16, on AMX tiles if AMX_TILES is defined, and defines F32_NAME, the table of its
+ * vectors in f32. Thread rule: reentrant, no state but
+ * constants. Reading order: vector, pairs, gemm, linear, attention, rows, policy, optimizer. */
 #include "kernels/cpu/cpu_internal.h"
 #include "kernels/cpu/vector_impl.h"
 /* after the vector type */
+#include "kernels/cpu/pairs_impl.h"
+/* after the operands */
 #include "kernels/cpu/gemm_impl.h"
+#ifdef AMX_TILES
+#include "kernels/cpu/amx_impl.h"
+#endif
 /* after the matrix product */
 #include "kernels/cpu/attention_impl.h"
+#include "kernels/cpu/linear_bf16_impl.h"
+#ifdef SOFT_NAME
 #include "kernels/cpu/linear_impl.h"
+#endif
 #include "kernels/cpu/optimizer_impl.h"
 #include "kernels/cpu/peak_impl.h"
 #include "kernels/cpu/policy_impl.h"
 #include "kernels/cpu/rows_impl.h"
 
+#define SAME(op, tolerance, source) .op = op,
+#define IN_BF16(op, tolerance, source) .op = op##_bf16,
+
+#ifdef SOFT_NAME
+#define F32_NAME BACKEND_NAME
 const parl_backend *BACKEND_NAME(void) {
+  static const parl_backend backend = {.name = "cpu",
+                                       .instructions = LEVEL_TEXT,
+                                       .dtype = "f32",
+                                       PARL_OP_LIST(SAME).linear_pack_floats = linear_pack_floats,
+                                       .attention_scratch_floats = attention_scratch_floats,
+                                       .peak_gflops = peak_gflops,
+                                       .f32 = BACKEND_NAME};
+  return &backend;
+}
+#else
+#define SOFT_NAME BACKEND_NAME
+#define SOFT_TEXT LEVEL_TEXT
+#endif
+
+const parl_backend *SOFT_NAME(void) {
   static const parl_backend backend = {
       .name = "cpu",
-      .instructions = LEVEL_TEXT,
-#define X(op, tolerance, source) .op = op,
-      PARL_OP_LIST(X)
-#undef X
-          .linear_pack_floats = linear_pack_floats,
+      .instructions = SOFT_TEXT,
+      .dtype = "bf16",
+      PARL_PRODUCT_OP_LIST(IN_BF16) PARL_VECTOR_OP_LIST(SAME).linear_pack_floats =
+          linear_pack_floats_bf16,
       .attention_scratch_floats = attention_scratch_floats,
-  };
+      .peak_gflops = peak_gflops,
+      .f32 = F32_NAME};
   return &backend;
 }

@@ -3,5 +3,6 @@
 #define TILE_ROWS 4
 #define LEVEL_TEXT "portable"
 #define BACKEND_NAME parl_backend_cpu_portable
-#define PEAK_NAME parl_fma_gflops_portable
+#define SOFT_TEXT "portable-bf16-soft"
+#define SOFT_NAME parl_backend_cpu_portable_bf16_soft
 #include "kernels/cpu/ops_impl.h"

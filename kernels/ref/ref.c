@@ -5,11 +5,13 @@ const parl_backend *parl_backend_ref(void) {
   static const parl_backend ref = {
       .name = "ref",
       .instructions = "double accumulation",
+      .dtype = "f32",
 #define X(op, tolerance, source) .op = parl_ref_##op,
       PARL_OP_LIST(X)
 #undef X
           .linear_pack_floats = parl_ref_linear_pack_floats,
       .attention_scratch_floats = parl_ref_attention_scratch_floats,
+      .f32 = parl_backend_ref,
   };
   return &ref;
 }

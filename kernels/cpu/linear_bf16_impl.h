@@ -1,0 +1,148 @@
+/* kernels/cpu/linear_bf16_impl.h - linear layers with operands in bf16 and sums in f32.
+ *
+ * Packed weights hold both forms, each in panels of PAIR_PANEL columns with zeros behind the last:
+ *   forward   [ceil(N / PAIR_PANEL)][pairs of K][PAIR_PANEL]   for y = x W^T
+ *   backward  [ceil(K / PAIR_PANEL)][pairs of N][PAIR_PANEL]   for dx = dy W
+ * together as large as W in f32. Rows of x and dy become pairs on the stack, a block at a time,
+ * and serve all columns. Sums are f32 in C between blocks, which is exact.
+ * Included by ops_impl.h only. Reading order: pack, product, the gradient of W. */
+
+enum {
+  PAIR_BLOCK = 128,   /* pairs of a contraction that are converted at a time */
+  COLUMN_BLOCK = 128, /* columns of x beside them in the gradient of W */
+  PAIRED_ROWS = ROW_BLOCK * PAIR_BLOCK
+};
+
+static size_t count_pairs(size_t n) {
+  return round_up((n + 1) / 2, PAIR_UNIT);
+}
+
+static size_t forward_floats(size_t N, size_t K) {
+  return round_up(N, PAIR_PANEL) * count_pairs(K);
+}
+
+static size_t linear_pack_floats_bf16(size_t N, size_t K) {
+  return forward_floats(N, K) + forward_floats(K, N);
+}
+
+static void linear_pack_bf16(const parl_linear_pack_args *a) {
+  _Alignas(64) float block[PAIR_PANEL * PAIR_BLOCK];
+  float *to = a->packed;
+  for (size_t n = 0; n < a->N; n += PAIR_PANEL)
+    for (size_t k = 0; k < a->K; k += 2 * PAIR_BLOCK) {
+      const size_t rows = least(PAIR_PANEL, a->N - n), width = least(2 * PAIR_BLOCK, a->K - k);
+      const size_t pairs = count_pairs(width);
+      pair_columns(a->w + n * a->K + k, rows, width, a->K, block, pairs);
+      transpose(block, rows, pairs, pairs, to, PAIR_PANEL, PAIR_PANEL);
+      to += pairs * PAIR_PANEL;
+    }
+  for (size_t k = 0; k < a->K; k += PAIR_PANEL) {
+    const size_t pairs = count_pairs(a->N);
+    pair_rows(a->w + k, a->N, least(PAIR_PANEL, a->K - k), a->K, to, pairs, PAIR_PANEL);
+    to += pairs * PAIR_PANEL;
+  }
+}
+
+/* Zeros behind the rows of a block, up to a multiple of ROW_UNIT. */
+static void pad_rows(float *block, size_t rows, size_t ld) {
+  memset(block + rows * ld, 0, (round_up(rows, ROW_UNIT) - rows) * ld * sizeof *block);
+}
+
+/* C [M,N] = init + A [M,K] B with B packed; K is the contraction. g has A in f32 and B whole. */
+static void product_bf16(const gemm *g) {
+  _Alignas(64) float rows[PAIRED_ROWS];
+  for (size_t k = 0; k < g->K; k += 2 * PAIR_BLOCK)
+    for (size_t i = 0; i < g->M; i += ROW_BLOCK) {
+      const size_t height = least(ROW_BLOCK, g->M - i), width = least(2 * PAIR_BLOCK, g->K - k);
+      gemm block = *g;
+      block.M = height;
+      block.K = block.a_row = count_pairs(width);
+      pair_columns(g->a + i * g->a_row + k, height, width, g->a_row, rows, block.K);
+      pad_rows(rows, height, block.K);
+      block.a = rows;
+      block.b = g->b + k / 2 * PAIR_PANEL;
+      block.c = g->c + i * g->ldc;
+      block.init = k > 0 ? block.c : g->init == NULL ? NULL : g->init + i * g->ld_init;
+      block.ld_init = k > 0 ? g->ldc : g->ld_init;
+      gemm_pairs(&block);
+    }
+}
+
+static void linear_fwd_bf16(const parl_linear_fwd_args *a) {
+  const gemm g = {.M = a->M,
+                  .N = a->N,
+                  .K = a->K,
+                  .a = a->x,
+                  .a_row = a->ld_x,
+                  .a_k = 1,
+                  .b = a->packed,
+                  .ldb = PAIR_PANEL,
+                  .b_panel = count_pairs(a->K) * PAIR_PANEL,
+                  .init = a->residual,
+                  .ld_init = a->ld_y,
+                  .c = a->y,
+                  .ldc = a->ld_y};
+  product_bf16(&g);
+}
+
+static void linear_bwd_input_bf16(const parl_linear_bwd_input_args *a) {
+  const gemm g = {.M = a->M,
+                  .N = a->K,
+                  .K = a->N,
+                  .a = a->dy,
+                  .a_row = a->ld_dy,
+                  .a_k = 1,
+                  .b = a->packed + forward_floats(a->N, a->K),
+                  .ldb = PAIR_PANEL,
+                  .b_panel = count_pairs(a->N) * PAIR_PANEL,
+                  .init = a->accumulate ? a->dx : NULL,
+                  .ld_init = a->ld_dx,
+                  .c = a->dx,
+                  .ldc = a->ld_dx};
+  product_bf16(&g);
+}
+
+/* Columns of dy [rows, columns] become rows of pairs: to[c, 0..pairs) with ld_to between them, a
+ * multiple of W. */
+static void pair_transposed(const float *from, size_t rows, size_t columns, size_t ld_from,
+                            float *to, size_t pairs, size_t ld_to) {
+  _Alignas(64) float strip[PAIR_BLOCK * PAIR_PANEL];
+  for (size_t c = 0; c < columns; c += PAIR_PANEL) {
+    const size_t width = least(PAIR_PANEL, columns - c);
+    pair_rows(from + c, rows, width, ld_from, strip, pairs, PAIR_PANEL);
+    transpose(strip, pairs, width, PAIR_PANEL, to + c * ld_to, ld_to, W);
+  }
+}
+
+/* dW += dy^T x over rows m.. of both, `height` of them, and the columns k.. of x. */
+static void weight_block(const parl_linear_bwd_weight_args *a, size_t m, size_t height, size_t k) {
+  _Alignas(64) float left[PAIRED_ROWS], right[COLUMN_BLOCK * PAIR_BLOCK];
+  const size_t pairs = count_pairs(height), width = least(COLUMN_BLOCK, a->K - k);
+  for (size_t c = 0; c < width; c += PAIR_PANEL)
+    pair_rows(a->x + m * a->ld_x + k + c, height, least(PAIR_PANEL, width - c), a->ld_x,
+              right + c * pairs, pairs, PAIR_PANEL);
+  for (size_t n = 0; n < a->N; n += ROW_BLOCK) {
+    gemm g = {.M = least(ROW_BLOCK, a->N - n),
+              .N = width,
+              .K = pairs,
+              .a = left,
+              .a_row = round_up(pairs, W),
+              .a_k = 1,
+              .b = right,
+              .ldb = PAIR_PANEL,
+              .b_panel = pairs * PAIR_PANEL,
+              .init = a->dw + n * a->K + k,
+              .ld_init = a->K,
+              .c = a->dw + n * a->K + k,
+              .ldc = a->K};
+    pair_transposed(a->dy + m * a->ld_dy + n, height, g.M, a->ld_dy, left, pairs, g.a_row);
+    pad_rows(left, g.M, g.a_row);
+    gemm_pairs(&g);
+  }
+}
+
+static void linear_bwd_weight_bf16(const parl_linear_bwd_weight_args *a) {
+  for (size_t m = 0; m < a->M; m += 2 * PAIR_BLOCK)
+    for (size_t k = 0; k < a->K; k += COLUMN_BLOCK)
+      weight_block(a, m, least(2 * PAIR_BLOCK, a->M - m), k);
+}
