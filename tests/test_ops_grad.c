@@ -1,4 +1,4 @@
-/* tests/test_ops_grad.c - every backward of every backend against finite differences in double.
+/* tests/test_ops_grad.c - every backward of every f32 backend against finite differences in double.
  *
  * The forward formulas are written here once more, in double, as a loss sum(cotangent * output) of
  * all inputs; a gradient is the central difference of that loss. The inputs are floats, so both
@@ -420,7 +420,7 @@ static const row rows[] = {
     {"attention", on_attention}, {"swiglu", on_swiglu},   {"embedding", on_embedding},
     {"policy", on_policy},
 };
-enum { N_ROWS = sizeof rows / sizeof *rows, N_BACKENDS = N_LEVELS + 1 };
+enum { N_ROWS = sizeof rows / sizeof *rows, N_BACKENDS = N_F32_LEVELS + 1 };
 
 static void test_gradient(void **state) {
   const size_t which = (size_t)(uintptr_t)*state;

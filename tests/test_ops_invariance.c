@@ -85,7 +85,7 @@ static void case_linear_fwd(const parl_backend *backend, size_t N, size_t K) {
   compare_pieces(&t, "linear_fwd");
 }
 
-/* a = N, b = K; in: dy, W */
+/* a = N, b = K; in: dy, W, packed */
 static void run_linear_bwd_input(batch *t, size_t first, size_t n) {
   parl_linear_bwd_input_args args = {.M = n,
                                      .N = t->a,
@@ -93,6 +93,7 @@ static void run_linear_bwd_input(batch *t, size_t first, size_t n) {
                                      .dy = t->in[0] + first * t->a,
                                      .ld_dy = t->a,
                                      .w = t->in[1],
+                                     .packed = t->in[2],
                                      .dx = t->out[0] + first * t->b,
                                      .ld_dx = t->b};
   t->backend->linear_bwd_input(&args);
@@ -105,6 +106,9 @@ static void case_linear_bwd_input(const parl_backend *backend, size_t N, size_t 
   batch t = {.backend = backend, .a = N, .b = K, .width = {K, K}, .run = run_linear_bwd_input};
   t.in[0] = random_floats(ROWS * N, 1);
   t.in[1] = random_floats(N * K, 2);
+  t.in[2] = random_floats(backend->linear_pack_floats(N, K), 3);
+  const parl_linear_pack_args pack = {.N = N, .K = K, .w = t.in[1], .packed = t.in[2]};
+  backend->linear_pack(&pack);
   compare_pieces(&t, "linear_bwd_input");
 }
 

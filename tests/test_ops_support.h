@@ -100,8 +100,10 @@ static inline void buffer_fill(buffer *b, regime how, uint64_t stream) {
 }
 
 /* The instruction sets to try; a missing one is skipped, a set that is the oracle itself fails. */
-static const char *const level_names[] = {"avx512", "avx2", "portable"};
-enum { N_LEVELS = 3 };
+static const char *const level_names[] = {
+    "avx512",           "avx2",           "portable",           "amx",         "avx512-bf16",
+    "avx512-bf16-soft", "avx2-bf16-soft", "portable-bf16-soft", "amx-emulated"};
+enum { N_F32_LEVELS = 3, N_LEVELS = 9 };
 
 static inline const parl_backend *get_level(const char *level) {
   const parl_backend *backend = NULL;
@@ -111,6 +113,20 @@ static inline const parl_backend *get_level(const char *level) {
     fail_msg("backend cpu:%s is %s (%s): nothing to compare", level, backend->name,
              backend->instructions);
   return backend;
+}
+
+/* The bf16 number nearest to x, ties to even; of a NaN, a NaN. */
+static inline float to_bf16(float x) {
+  uint32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  const uint32_t rest = bits & 0xffffu, last = bits >> 16 & 1u;
+  if (isnan(x))
+    bits |= 0x400000u;
+  else if (rest > 0x8000u || (rest == 0x8000u && last == 1u))
+    bits += 0x10000u;
+  bits &= 0xffff0000u;
+  memcpy(&x, &bits, sizeof x);
+  return x;
 }
 
 #endif

@@ -49,6 +49,14 @@ static inline float *input(trial *t, size_t rows, size_t columns, size_t ld) {
   return input_as(t, rows, columns, ld, t->how)->x;
 }
 
+/* An input of a matrix product, in the dtype of the level. */
+static inline float *operand(trial *t, size_t rows, size_t columns, size_t ld) {
+  float *x = input(t, rows, columns, ld);
+  for (size_t i = 0; i < rows && strcmp(t->backend->dtype, "bf16") == 0; i++)
+    for (size_t j = 0; j < columns; j++) x[i * ld + j] = to_bf16(x[i * ld + j]);
+  return x;
+}
+
 static inline float *output(trial *t, const char *name, size_t rows, size_t columns, size_t ld) {
   assert_true(t->n_outputs < MAX_BUFFERS);
   t->names[t->n_outputs] = name;
