@@ -120,7 +120,8 @@ static parl_status bench_shape(bench_book *book, const bench_options *o, const c
 }
 
 static parl_status measure(bench_book *book, const bench_options *o, parl_workers *workers) {
-  if (is_wanted(o->shapes, PARL_BENCH_TRAIN, NULL)) PARL_TRY(parl_bench_ops(o->backend, on_op, book));
+  if (is_wanted(o->shapes, PARL_BENCH_TRAIN, NULL))
+    PARL_TRY(parl_bench_ops(o->backend, on_op, book));
   for (size_t i = 0; parl_bench_shape_name(i) != NULL; i++)
     for (int job = 0; job < PARL_BENCH_N_JOBS; job++)
       if (is_wanted(o->shapes, (parl_bench_job)job, parl_bench_shape_name(i)))
@@ -132,7 +133,7 @@ static parl_status bench(bench_book *book, const bench_options *o, const cli_arg
   parl_workers *workers = NULL;
   if (args->compare) PARL_TRY(bench_book_open(book, args->compare));
   PARL_TRY(parl_workers_create(book->threads, &workers));
-  if (!args->json) 
+  if (!args->json)
     printf("%s, products in %s, %zu threads\n", o->backend->instructions, book->dtype,
            book->threads);
   const parl_status s = measure(book, o, workers);

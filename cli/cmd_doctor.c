@@ -58,7 +58,8 @@ static void add_features(finding *list, size_t *n) {
 }
 
 static void add_backends(finding *list, size_t *n) {
-  static const char *names[] = {"ref", "cpu:portable", "cpu:avx2", "cpu:avx512"};
+  static const char *names[] = {"ref",     "cpu:portable",    "cpu:avx2",     "cpu:avx512",
+                                "cpu:amx", "cpu:avx512-bf16", "cpu:bf16-soft"};
   char text[256] = "";
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     const parl_backend *b;
@@ -70,6 +71,8 @@ static void add_backends(finding *list, size_t *n) {
   const parl_backend *best;
   if (parl_backend_find("cpu", &best) == PARL_STATUS_OK)
     add(list, n, "default backend", best->instructions);
+  if (parl_backend_find("cpu:bf16", &best) == PARL_STATUS_OK)
+    add(list, n, "bf16 backend", best->instructions);
 }
 
 static void add_optional(finding *list, size_t *n, const char *name, const char *const *paths) {

@@ -137,7 +137,7 @@ static parl_status write_result(job *j) {
 static parl_status run_job(job *j) {
   const parl_backend *backend = NULL;
   const char *name = j->args->backend ? j->args->backend : "cpu";
-  PARL_TRY(parl_backend_find(name, &backend));
+  PARL_TRY(parl_backend_select(name, j->args->dtype, &backend));
   PARL_TRY(read_tokens(j));
   PARL_TRY(parl_hf_checkpoint_load(j->args->operands[1], j->T, backend, &j->model));
   PARL_TRY(compute(j));
@@ -148,8 +148,6 @@ static parl_status run_job(job *j) {
 static int logits(const cli_args *args) {
   if (args->tokens == NULL || args->output == NULL)
     return cli_usage("model logits needs --tokens FILE.json and -o OUT.safetensors");
-  if (args->dtype != NULL && strcmp(args->dtype, "f32") != 0)
-    return cli_usage("--dtype %s: only f32 is supported", args->dtype);
   job j = {.args = args};
   const parl_status s = run_job(&j);
   free(j.tokens);

@@ -40,7 +40,7 @@ static parl_status load_checkpoint(player *p, const char *path) {
   const parl_env_spec *spec = parl_env_get_spec(p->env);
   parl_safetensors *file = NULL;
   parl_json *json = NULL;
-  PARL_TRY(parl_backend_find(p->config.run.backend, &backend));
+  PARL_TRY(parl_recipe_get_backend(&p->config, &backend));
   PARL_TRY(parl_safetensors_open(path, &file));
   const char *text = parl_safetensors_get_metadata(file, "model");
   parl_status s = text ? parl_json_parse(text, strlen(text), "metadata \"model\"", &json)

@@ -23,8 +23,8 @@ typedef struct parl_bench_row {
 parl_status parl_bench_peak_gflops(const parl_backend *backend, double *out);
 
 /* Runs the whole table on a backend; row(context, ...) is called after each. Takes some seconds.
- * Fails: EINVAL for the oracle; ENOMEM; ESTATE if a result differs from the oracle's: there is no time
- * for a wrong result. */
+ * Fails: EINVAL for the oracle; ENOMEM; ESTATE if a result differs from the oracle's: there is no
+ * time for a wrong result. */
 parl_status parl_bench_ops(const parl_backend *backend,
                            void (*row)(void *context, const parl_bench_row *row), void *context);
 

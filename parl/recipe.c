@@ -414,6 +414,16 @@ parl_status parl_recipe_check_env(const parl_run_config *config, const parl_env_
   return PARL_STATUS_OK;
 }
 
+static void get_dtype(const parl_run_config *config, char out[8]) {
+  parl_config_choice_name(&parl_run_section, "dtype", config->run.dtype, out, 8);
+}
+
+parl_status parl_recipe_get_backend(const parl_run_config *config, const parl_backend **out) {
+  char dtype[8];
+  get_dtype(config, dtype);
+  return parl_backend_select(config->run.backend, dtype, out);
+}
+
 static bool in_scope(const parl_section *s, parl_scope scope) {
   if (s == &parl_run_section) return false;
   if (scope == PARL_SCOPE_RUN) return true;
@@ -442,6 +452,10 @@ parl_status parl_recipe_append_canonical(const parl_recipe *recipe, const parl_r
   parl_json_string(&w, parl_env_get_spec(env)->script_hash);
   parl_json_key(&w, "backend");
   parl_json_string(&w, config->run.backend);
+  char dtype[8];
+  get_dtype(config, dtype);
+  parl_json_key(&w, "dtype");
+  parl_json_string(&w, dtype);
   parl_json_key(&w, "seed");
   parl_json_integer(&w, config->run.seed);
   parl_json_key(&w, "recipe");

@@ -20,7 +20,9 @@
   INT(seed, 1, 0, 9007199254740991, "1", "first seed")                                       \
   INT(n_seeds, 1, 1, 10000, "seeds", "seeds of each arm: seed, seed + 1, ...")               \
   INT(checkpoint_every, 25, 1, 1000000, "updates", "updates between checkpoints")            \
-  TEXT(backend, "cpu", "kernels: cpu, cpu:avx512, cpu:avx2, cpu:portable or ref")
+  TEXT(backend, "cpu", "kernels: cpu, cpu:LEVEL as parl doctor lists them, or ref")          \
+  CHOICE(dtype, f32, "f32|bf16|auto",                                                        \
+         "operands of matrix products; auto: bf16 where the processor has units for it")
 
 #define PARL_ENV_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                          \
   TEXT(file, "", "environment script")                                          \
@@ -143,6 +145,9 @@ parl_env_options parl_recipe_get_env_options(const parl_env_config *config, cons
 parl_status parl_recipe_open_env(const parl_recipe *recipe, const parl_env_config *config,
                                  const atomic_int *stop, parl_env **out);
 
+/* The backend of run.backend and run.dtype. Fails: as parl_backend_select. */
+parl_status parl_recipe_get_backend(const parl_run_config *config, const parl_backend **out);
+
 /* What only the environment can tell: contexts fit the model, styles exist. Fails: EINVAL naming
  * the field and the nearest style. */
 parl_status parl_recipe_check_env(const parl_run_config *config, const parl_env_spec *spec);
@@ -154,10 +159,9 @@ typedef enum parl_scope {
   PARL_SCOPE_RUN       /* a run: every section but run */
 } parl_scope;
 
-/* Canonical JSON of the sections in scope, the seed, the backend, the environment's resolved
- * parameters and script hash; run.dir, threads and the like cannot change a result and are left
- * out.
- * Fails: ENOMEM. */
+/* Canonical JSON of the sections in scope, the seed, the backend and dtype, the environment's
+ * resolved parameters and script hash; run.dir, threads and the like cannot change a result and are
+ * left out. Fails: ENOMEM. */
 parl_status parl_recipe_append_canonical(const parl_recipe *recipe, const parl_run_config *config,
                                          const parl_env *env, parl_scope scope, parl_text *out);
 

@@ -65,9 +65,11 @@ static void append_host(const parl_trainer *t, const parl_run_config *config, pa
   parl_json_string(&w, parl_build_compiler());
   parl_json_key(&w, "flags");
   parl_json_string(&w, parl_build_flags());
-  if (parl_backend_find(config->run.backend, &backend) == PARL_STATUS_OK) {
+  if (parl_recipe_get_backend(config, &backend) == PARL_STATUS_OK) {
     parl_json_key(&w, "instructions");
     parl_json_string(&w, backend->instructions);
+    parl_json_key(&w, "dtype");
+    parl_json_string(&w, backend->dtype);
   }
   if (uname(&u) == 0) {
     parl_json_key(&w, "system");

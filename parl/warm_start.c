@@ -213,7 +213,7 @@ parl_status parl_warm_start_path(const parl_host *host, const parl_run_config *c
 static parl_status create_model(const parl_run_config *config, const parl_env *env,
                                 parl_model **out) {
   const parl_backend *backend;
-  PARL_TRY(parl_backend_find(config->run.backend, &backend));
+  PARL_TRY(parl_recipe_get_backend(config, &backend));
   return parl_model_create(&config->model, (size_t)parl_env_get_spec(env)->n_tokens, backend, out);
 }
 

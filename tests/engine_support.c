@@ -43,6 +43,15 @@ size_t engine_backends(const parl_backend *backends[ENGINE_MAX_BACKENDS]) {
   return n;
 }
 
+size_t engine_bf16_backends(const parl_backend *backends[ENGINE_MAX_BACKENDS]) {
+  static const char *const levels[] = {"amx", "avx512-bf16", "bf16-soft", "portable-bf16-soft",
+                                       "amx-emulated"};
+  size_t n = 0;
+  for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
+    if (parl_backend_cpu(levels[i], &backends[n]) == PARL_STATUS_OK) n++;
+  return n;
+}
+
 void engine_fill(engine_batch *b, const size_t *lengths, size_t n_seqs, size_t stride,
                  uint64_t seed) {
   b->rows = 0;

@@ -15,6 +15,9 @@ parl_model *engine_model(const parl_model_config *config, const parl_backend *ba
 /* The oracle and every level of the CPU backend that this machine runs; returns how many. */
 size_t engine_backends(const parl_backend *backends[ENGINE_MAX_BACKENDS]);
 
+/* The same with products in bf16: by units where this machine has them, and emulated. */
+size_t engine_bf16_backends(const parl_backend *backends[ENGINE_MAX_BACKENDS]);
+
 /* A slice with storage of its own; do not copy. */
 typedef struct engine_batch {
   parl_slice slice;

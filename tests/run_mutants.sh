@@ -3,7 +3,8 @@
 #
 # A mutant that changes nothing, does not compile or survives has failed. The checkout stays as it
 # is: the changed copy of a file lives in a temporary folder, and its object is linked in front of
-# the library, whose own is then left out. Ends with `N passed, N failed, N skipped`.
+# the library, whose own is then left out. Of a kernel's header that is the object of the portable
+# set, or of AMX emulated. Ends with `N passed, N failed, N skipped`.
 # Usage: tests/run_mutants.sh [word: only the lines that contain it]
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -36,17 +37,24 @@ done
 # try FOLDER FILE SED PROGRAM: prints "ok ..." or "not ok ..."
 try() {
   name="$4: $2: $3"
-  sed -e "$3" "$2" >"$1/mutant.c" || { echo "not ok $name: sed refuses it"; return; }
-  cmp -s "$2" "$1/mutant.c" && { echo "not ok $name: changes nothing"; return; }
+  mkdir -p "$1/${2%/*}"
+  sed -e "$3" "$2" >"$1/$2" || { echo "not ok $name: sed refuses it"; return; }
+  cmp -s "$2" "$1/$2" && { echo "not ok $name: changes nothing"; return; }
+  case "$2" in
+    */amx_impl.h) source=kernels/cpu/ops_amx_emulated.c ;;
+    *_impl.h) source=kernels/cpu/ops_portable.c ;;
+    *) source=$1/$2 ;;
+  esac
   # shellcheck disable=SC2086
-  $cc $cflags -c -o "$1/mutant.o" "$1/mutant.c" 2>"$1/log" &&
+  $cc -I"$1" $cflags -c -o "$1/mutant.o" "$source" 2>"$1/log" &&
     $cc -pthread -o "$1/test" "$scratch/$4.o" "$1/mutant.o" "$out/libparl.a" $libs \
-      2>>"$1/log" || { cat "$1/log"; echo "not ok $name: does not compile"; return; }
+      2>>"$1/log" || { cat "$1/log"; rm "$1/$2"; echo "not ok $name: does not compile"; return; }
   if timeout 60 "$1/test" >"$1/log" 2>&1; then
     echo "not ok $name: survives"
   else
     echo "ok $name"
   fi
+  rm "$1/$2"
 }
 
 # work N: every jobs-th line of the list, beginning with the N-th

@@ -1,5 +1,5 @@
-/* kernels/cpu/ops_amx.c - AVX-512 with AMX tiles for the products; nothing where the target has them
- * not. */
+/* kernels/cpu/ops_amx.c - AVX-512 with AMX tiles for the products; nothing where the target has
+ * them not. */
 #if defined(__AMX_BF16__) && defined(__AVX512BF16__)
 #define VEC_BYTES 64
 #define TILE_ROWS 8

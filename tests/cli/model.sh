@@ -63,5 +63,11 @@ echo '{"tokens": [[1]]}' >"$dir/one.json"
 code "one token has logits" 0 "$PARL" model logits $folder --tokens "$dir/one.json" -o "$dir/x"
 code "but no gradient" 2 "$PARL" model logits $folder --tokens "$dir/one.json" -o "$dir/y" --grads
 code "an unknown action" 2 "$PARL" model fly $folder
-code "bf16 is not there yet" 2 "$PARL" model logits $folder --tokens $folder/tokens.json -o "$dir/x" --dtype bf16
+code "products in bf16" 0 "$PARL" model logits $folder --tokens $folder/tokens.json -o "$dir/bf16" --dtype bf16
+code "and in f32" 0 "$PARL" model logits $folder --tokens $folder/tokens.json -o "$dir/f32"
+if cmp -s "$dir/bf16" "$dir/f32"; then echo "not ok bf16 is f32"; else echo "ok they differ"; fi
+code "an unknown dtype" 2 "$PARL" model logits $folder --tokens $folder/tokens.json -o "$dir/y" --dtype f16
+has "the valid ones" "f32, bf16, auto" "$(cat "$dir/err")"
+code "a backend without the dtype" 2 "$PARL" model logits $folder --tokens $folder/tokens.json -o "$dir/y" \
+  --backend ref --dtype bf16
 if [ -e "$dir/y" ]; then echo "not ok a failure leaves no file"; else echo "ok a failure leaves no file"; fi
