@@ -18,6 +18,7 @@ typedef struct job {
   const cli_args *args;
   size_t B, T;
   int32_t *tokens; /* [B,T] */
+  parl_hf_config config;
   parl_model *model;
   float *logits; /* [B,T,V] */
   float *grads;  /* [n_params], or NULL, rows as published */
@@ -78,7 +79,9 @@ static parl_status compute(job *j) {
   return parl_logits_compute(j->model, j->tokens, j->B, j->T, j->logits, &j->loss, j->grads);
 }
 
+/* Rows as published; a padding token's embedding has the gradient 0, as in transformers. */
 static parl_status publish_gradients(job *j) {
+  const size_t C = (size_t)j->config.model.d_model;
   size_t n_tensors;
   const parl_model_tensor *t = parl_model_get_tensors(j->model, &n_tensors);
   float *published = malloc(parl_model_get_n_params(j->model) * sizeof *published);
@@ -87,6 +90,8 @@ static parl_status publish_gradients(job *j) {
     parl_hf_publish(j->model, &t[i], j->grads + t[i].offset, published + t[i].offset);
   free(j->grads);
   j->grads = published;
+  if (j->config.pad_token >= 0) /* the table stands first */
+    memset(published + t[0].offset + (size_t)j->config.pad_token * C, 0, C * sizeof *published);
   return PARL_STATUS_OK;
 }
 
@@ -110,10 +115,6 @@ static size_t add_gradients(job *j, size_t n, const char *prefix) {
 static parl_status write_result(job *j) {
   const size_t V = parl_model_get_vocab_size(j->model);
   const float loss = (float)j->loss;
-  char path[PATH_BYTES];
-  parl_hf_config config;
-  PARL_TRY(parl_file_join(path, sizeof path, j->args->operands[1], "config.json"));
-  PARL_TRY(parl_hf_config_read(path, &config));
   size_t n_tensors, n = 1;
   parl_model_get_tensors(j->model, &n_tensors);
   j->infos = calloc(n_tensors + 2, sizeof *j->infos);
@@ -129,7 +130,7 @@ static parl_status write_result(job *j) {
   if (j->grads != NULL) {
     j->infos[n++] = (parl_tensor_info){
         .name = "loss", .dtype = PARL_DTYPE_F32, .data = &loss, .bytes = sizeof loss};
-    n = add_gradients(j, n, config.is_nested ? "language_model." : "");
+    n = add_gradients(j, n, j->config.is_nested ? "language_model." : "");
   }
   return parl_safetensors_write(j->args->output, j->infos, n, NULL, 0, NULL);
 }
@@ -137,8 +138,11 @@ static parl_status write_result(job *j) {
 static parl_status run_job(job *j) {
   const parl_backend *backend = NULL;
   const char *name = j->args->backend ? j->args->backend : "cpu";
+  char path[PATH_BYTES];
   PARL_TRY(parl_backend_select(name, j->args->dtype, &backend));
   PARL_TRY(read_tokens(j));
+  PARL_TRY(parl_file_join(path, sizeof path, j->args->operands[1], "config.json"));
+  PARL_TRY(parl_hf_config_read(path, &j->config));
   PARL_TRY(parl_hf_checkpoint_load(j->args->operands[1], j->T, backend, &j->model));
   PARL_TRY(compute(j));
   if (j->grads != NULL) PARL_TRY(publish_gradients(j));

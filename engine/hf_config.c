@@ -277,6 +277,16 @@ static parl_status read_mla(const parl_json *json, parl_model_config *c) {
   return read_count(json, "q_lora_rank", &c->q_lora_rank);
 }
 
+/* Counted from the end if it is negative, as torch takes it. */
+static parl_status read_pad_token(const parl_json *json, parl_hf_config *out) {
+  double pad = NAN;
+  const double vocab = (double)out->vocab_size;
+  PARL_TRY(read_optional(json, "pad_token_id", &pad));
+  if (pad < 0.0) pad += vocab;
+  out->pad_token = pad >= 0.0 && pad < vocab ? (int64_t)pad : -1;
+  return PARL_STATUS_OK;
+}
+
 static parl_status read_text(const parl_json *json, parl_hf_config *out) {
   parl_model_config *c = &out->model;
   double init_std = c->init_std;
@@ -296,7 +306,7 @@ static parl_status read_text(const parl_json *json, parl_hf_config *out) {
     PARL_TRY(read_count(json, "num_nextn_predict_layers", &extra));
   out->vocab_size = (size_t)vocab;
   out->n_extra_layers = (size_t)extra;
-  return PARL_STATUS_OK;
+  return read_pad_token(json, out);
 }
 
 static void set_defaults(parl_hf_config *c) {

@@ -13,6 +13,7 @@ typedef struct parl_hf_config {
   parl_model_config model; /* max_context is the published one */
   size_t vocab_size;       /* tokens */
   size_t n_extra_layers;   /* published prediction layers behind the last, which are not read */
+  int64_t pad_token;       /* whose embedding transformers does not train; -1: none */
   bool is_nested;          /* the text model stands under text_config, its tensors under
                               language_model. */
 } parl_hf_config;

@@ -87,6 +87,25 @@ static void test_llama_config(void **state) {
   assert_close(c.model.rope_attention_factor, (0.1 * log(8.0) + 1) / (0.05 * log(8.0) + 1), 1e-12);
 }
 
+static void test_pad_token(void **state) {
+  (void)state;
+  parl_hf_config c;
+  const struct {
+    const char *text;
+    int64_t due;
+  } cases[] = {{"", -1},
+               {",\"pad_token_id\":null", -1},
+               {",\"pad_token_id\":0", 0},
+               {",\"pad_token_id\":52", 52},
+               {",\"pad_token_id\":53", -1},
+               {",\"pad_token_id\":-1", 52},
+               {",\"pad_token_id\":-54", -1}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    assert_ok(parse(cases[i].text, TAIL, &c));
+    assert_int_equal(c.pad_token, cases[i].due);
+  }
+}
+
 static void test_nested_text_config(void **state) {
   (void)state;
   char text[2048];
@@ -348,17 +367,12 @@ static void test_nested_checkpoint(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_plain_config),
-      cmocka_unit_test(test_spellings),
-      cmocka_unit_test(test_llama_config),
-      cmocka_unit_test(test_nested_text_config),
-      cmocka_unit_test(test_bad_configs),
-      cmocka_unit_test(test_k25_is_counted),
-      cmocka_unit_test(test_counts_equal_a_model),
-      cmocka_unit_test(test_spoiled_tensors),
-      cmocka_unit_test(test_shards),
-      cmocka_unit_test(test_bad_indexes),
-      cmocka_unit_test(test_nested_checkpoint),
+      cmocka_unit_test(test_plain_config),       cmocka_unit_test(test_spellings),
+      cmocka_unit_test(test_llama_config),       cmocka_unit_test(test_pad_token),
+      cmocka_unit_test(test_nested_text_config), cmocka_unit_test(test_bad_configs),
+      cmocka_unit_test(test_k25_is_counted),     cmocka_unit_test(test_counts_equal_a_model),
+      cmocka_unit_test(test_spoiled_tensors),    cmocka_unit_test(test_shards),
+      cmocka_unit_test(test_bad_indexes),        cmocka_unit_test(test_nested_checkpoint),
   };
   return cmocka_run_group_tests_name("hf", tests, NULL, NULL);
 }

@@ -51,6 +51,16 @@ code "an option of another action" 2 "$PARL" model export $folder -o "$dir/x" --
 code "no checkpoint" 1 "$PARL" model export "$dir/none" -o "$dir/x"
 if [ -e "$dir/x" ]; then echo "not ok a refusal leaves no folder"; else echo "ok a refusal leaves no folder"; fi
 
+mkdir -p "$dir/padded"
+cp $folder/model.safetensors $folder/tokens.json "$dir/padded"
+token=$(sed 's/[^0-9]*\([0-9]*\).*/\1/' $folder/tokens.json)
+sed "1s/{/{ \"pad_token_id\": $token,/;/\"pad_token_id\": null/d" $folder/config.json >"$dir/padded/config.json"
+code "a padding token" 0 "$PARL" model logits "$dir/padded" --tokens $folder/tokens.json -o "$dir/padded/out" --grads
+# 24 values of its row of the embedding's gradient are zero, and nothing else differs.
+n=$(cmp -l "$dir/cpu.safetensors" "$dir/padded/out" |
+  awk '$3 != 0 { other++ } END { print (NR > 0 && NR <= 96 && !other) }')
+if [ "$n" = 1 ]; then echo "ok its embedding is not trained"; else echo "not ok its embedding is trained"; fi
+
 code "no tokens" 2 "$PARL" model logits $folder -o "$dir/x"
 code "no such folder" 1 "$PARL" model logits "$dir" --tokens $folder/tokens.json -o "$dir/x"
 has "the file is named" config.json "$(cat "$dir/err")"
