@@ -29,7 +29,8 @@ static parl_status read_recipe(const char *path, parl_hf_config *out) {
                       &(parl_env_options){0}, &env);
   if (s == PARL_STATUS_OK)
     *out = (parl_hf_config){.model = parl_recipe_get_arm(recipe, 0)->model,
-                            .vocab_size = (size_t)parl_env_get_spec(env)->n_tokens};
+                            .vocab_size = (size_t)parl_env_get_spec(env)->n_tokens,
+                            .pad_token = -1};
   parl_env_destroy(env);
   parl_recipe_destroy(recipe);
   return s;

@@ -202,7 +202,13 @@ static parl_status read_mscale(const parl_json *rope, parl_model_config *c) {
   else if (c->attention != PARL_ATTENTION_MLA)
     c->rope_attention_factor = make_mscale(c->rope_factor, one) / make_mscale(c->rope_factor, all);
   if (c->attention != PARL_ATTENTION_MLA) c->rope_mscale_all_dim = 0.0;
-  return read_optional(rope, "attention_factor", &c->rope_attention_factor);
+  PARL_TRY(read_optional(rope, "attention_factor", &c->rope_attention_factor));
+  if (c->rope_factor > 1.0 || c->rope_attention_factor <= 0.0 ||
+      (c->rope_attention_factor >= 1.0 && c->rope_attention_factor <= 1.0))
+    return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EFORMAT,
+                   "\"attention_factor\" = %g with a factor of %g is not supported",
+                   c->rope_attention_factor, c->rope_factor);
 }
 
 static parl_status read_yarn(const parl_json *rope, parl_model_config *c) {
@@ -485,6 +491,7 @@ parl_hf_config parl_hf_config_k25(void) {
   set_defaults(&out);
   parl_model_config *c = &out.model;
   out.vocab_size = 163840;
+  out.pad_token = 163839;
   c->n_layers = 61;
   c->d_model = 7168;
   c->n_heads = 64;

@@ -140,6 +140,8 @@ static void test_bad_configs(void **state) {
   REFUSED(",\"quantization_config\":{\"quant_method\":\"fp8\"}", TAIL, "quantization_config");
   REFUSED(",\"rope_scaling\":{\"type\":\"linear\",\"factor\":2}", TAIL, "linear");
   REFUSED(",\"rope_scaling\":{\"type\":\"yarn\",\"factor\":0.5}", TAIL, "rope_factor");
+  REFUSED(",\"rope_scaling\":{\"type\":\"yarn\",\"factor\":1,\"attention_factor\":1.1}", TAIL,
+          "attention_factor");
   REFUSED(",\"rope_scaling\":3", TAIL, "object");
   REFUSED(",\"n_group\":4", TAIL, "n_group");
   REFUSED(",\"norm_topk_prob\":1", TAIL, "norm_topk_prob");

@@ -79,6 +79,23 @@ static void test_goldens_come_back(void **state) {
   }
 }
 
+/* Latent attention without experts is a deepseek_v3 whose layers are all dense. */
+static void test_dense_mla_comes_back(void **state) {
+  (void)state;
+  scratch s;
+  parl_model_config config = engine_config(4);
+  config.attention = PARL_ATTENTION_MLA;
+  parl_model *a = engine_model(&config, parl_backend_ref(), 5), *b = NULL;
+  scratch_open(&s);
+  assert_ok(parl_hf_checkpoint_save(s.path, a, &F32, NULL));
+  assert_ok(parl_hf_checkpoint_load(s.path, 0, parl_backend_ref(), &b));
+  assert_same_weights(a, b);
+  assert_same_logits(a, b);
+  parl_model_destroy(a);
+  parl_model_destroy(b);
+  scratch_close(&s, true);
+}
+
 /* A run's checkpoint, dense: published as llama. */
 static void test_gqa_comes_back(void **state) {
   (void)state;
@@ -273,6 +290,7 @@ static void test_bad_run_checkpoints(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_goldens_come_back),
+      cmocka_unit_test(test_dense_mla_comes_back),
       cmocka_unit_test(test_gqa_comes_back),
       cmocka_unit_test(test_llama_rows_by_hand),
       cmocka_unit_test(test_bf16_by_hand),
