@@ -131,10 +131,19 @@ end
 -- Rows that are not full: the orchestrator's, or a sub-agent's own.
 local function open_rows(world, state)
   local open, k, stop, task = {}, 0, world.stop, state.task
-  for j = 1, task and #task or world.n do
-    local row = task and task[j] or j
-    local i, last = state[row], stop[row]
-    if last and i ~= last then
+  if not task then
+    for row = 1, world.n do
+      local i = state[row]
+      if not i or i ~= stop[row] then
+        k = k + 1
+        open[k] = row
+      end
+    end
+    return open
+  end
+  for j = 1, #task do
+    local row = task[j]
+    if state[row] ~= stop[row] then -- both are nil if there is no such row
       k = k + 1
       open[k] = row
     end
@@ -143,7 +152,8 @@ local function open_rows(world, state)
 end
 
 local function legal(world, agent, _, _, taken)
-  return parl.without(open_rows(world, agent.state), taken)
+  local open = open_rows(world, agent.state)
+  return taken[1] and parl.without(open, taken) or open
 end
 
 -- Tells a sub-agent of a row: two tokens.

@@ -9,6 +9,7 @@
 
 enum {
   MAX_ITEMS = 1 << 16, /* of a list */
+  MAX_BITS = 2048,     /* integers that are looked up as bits */
   MAX_COSTS = 256,     /* jobs that makespan takes */
   MAX_COST = 1 << 24,  /* steps of one job */
   MAX_NODES = 20000    /* of makespan's search */
@@ -43,29 +44,63 @@ static int kit_range(lua_State *L) {
   return 1;
 }
 
+/* What `without` leaves out: small integers as bits, anything else as keys of a table. */
+typedef struct taken_set {
+  uint64_t bits[MAX_BITS / 64];
+  int others; /* index of the table; 0: there are none */
+} taken_set;
+
+/* The value at the top as a place in the bits, -1 if it has none. */
+static lua_Integer get_bit(lua_State *L) {
+  const lua_Integer i = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : -1;
+  return i < MAX_BITS ? i : -1;
+}
+
+static void add_taken(lua_State *L, taken_set *set) {
+  const lua_Integer bit = get_bit(L);
+  if (bit >= 0) {
+    set->bits[bit / 64] |= (uint64_t)1 << (bit % 64);
+    lua_pop(L, 1);
+    return;
+  }
+  if (set->others == 0) {
+    lua_newtable(L);
+    lua_insert(L, -2);
+    set->others = lua_gettop(L) - 1;
+  }
+  lua_pushboolean(L, 1);
+  lua_rawset(L, set->others);
+}
+
+static bool is_taken(lua_State *L, const taken_set *set) {
+  const lua_Integer bit = get_bit(L);
+  if (bit >= 0) return set->bits[bit / 64] >> (bit % 64) & 1;
+  if (set->others == 0) return false;
+  lua_pushvalue(L, -1);
+  const bool found = lua_rawget(L, set->others) != LUA_TNIL;
+  lua_pop(L, 1);
+  return found;
+}
+
 /* parl.without(list, taken) */
 static int kit_without(lua_State *L) {
   const lua_Integer n = get_length(L, 1), n_taken = get_length(L, 2);
+  taken_set set = {.others = 0};
   lua_settop(L, 2);
-  lua_createtable(L, (int)n, 0);
-  lua_createtable(L, 0, (int)n_taken); /* 4: taken value -> true */
   for (lua_Integer i = 1; i <= n_taken; i++) {
     get_item(L, 2, i);
-    lua_pushboolean(L, 1);
-    lua_rawset(L, 4);
+    add_taken(L, &set);
   }
+  lua_createtable(L, (int)n, 0);
+  const int kept = lua_gettop(L);
   lua_Integer n_kept = 0;
   for (lua_Integer i = 1; i <= n; i++) {
     get_item(L, 1, i);
-    lua_pushvalue(L, -1);
-    const bool is_taken = lua_rawget(L, 4) != LUA_TNIL;
-    lua_pop(L, 1);
-    if (is_taken)
+    if (is_taken(L, &set))
       lua_pop(L, 1);
     else
-      lua_rawseti(L, 3, ++n_kept);
+      lua_rawseti(L, kept, ++n_kept);
   }
-  lua_pop(L, 1);
   return 1;
 }
 

@@ -10,8 +10,9 @@ enum { PURPOSE_CHANCE = 0x454E5643, PURPOSE_EXPERT = 0x454E5645 };
 
 static parl_rng_cursor *get_cursor(lua_State *L) {
   parl_rng_object *rng = lua_touserdata(L, 1);
-  if (rng == NULL || !lua_getmetatable(L, 1)) luaL_error(L, "call it with a colon: rng:int(1, 6)");
-  lua_pop(L, 1); /* no other userdata has a metatable */
+  /* scripts meet no other full userdata, and a light one has no length */
+  if (rng == NULL || lua_rawlen(L, 1) != sizeof *rng)
+    luaL_error(L, "call it with a colon: rng:int(1, 6)");
   if (rng->mode == PARL_RNG_CHANCE) return &rng->chance;
   if (rng->mode == PARL_RNG_FORBIDDEN)
     luaL_error(L,

@@ -168,15 +168,35 @@ static parl_context *find_free(pool *p) {
   return NULL;
 }
 
-/* Fills free slots with jobs. An episode's context has the episode's number. */
-static parl_status start_episodes(parl_rollout *r, shard *sh) {
+/* Starts what waits in an episode while there are contexts, and ends it when it is over. */
+static parl_status settle_episode(shard *sh, parl_episode *ep, bool *progress) {
+  while (parl_episode_wants_sub(ep)) {
+    parl_context *c = find_free(&sh->subs);
+    if (c == NULL) return PARL_STATUS_OK;
+    *progress = true;
+    c->episode = ep;
+    PARL_TRY(judge(sh, ep, parl_episode_start_sub(&sh->ee, ep, c)));
+    if (c->state != PARL_CONTEXT_DONE) continue;
+    PARL_TRY(judge(sh, ep, parl_episode_end_sub(&sh->ee, c)));
+  }
+  if (!ep->live || ep->main->state != PARL_CONTEXT_DONE) return PARL_STATUS_OK;
+  *progress = true;
+  return judge(sh, ep, parl_episode_end(&sh->ee, ep));
+}
+
+/* Fills free slots with jobs. An episode's context has the episode's number. What needs no model is
+ * played to its end while it is in cache. */
+static parl_status start_episodes(parl_rollout *r, shard *sh, bool *progress) {
   for (size_t i = 0; i < sh->n_episodes; i++) {
     parl_episode *ep = &sh->episodes[i];
-    if (ep->live) continue;
-    const size_t job = atomic_fetch_add(&r->next_job, 1);
-    if (job >= r->n_jobs) break;
-    ep->world = -1;
-    PARL_TRY(judge(sh, ep, parl_episode_start(&sh->ee, ep, &sh->mains.contexts[i], &r->jobs[job])));
+    while (!ep->live) {
+      const size_t job = atomic_fetch_add(&r->next_job, 1);
+      if (job >= r->n_jobs) return PARL_STATUS_OK;
+      ep->world = -1;
+      PARL_TRY(
+          judge(sh, ep, parl_episode_start(&sh->ee, ep, &sh->mains.contexts[i], &r->jobs[job])));
+      PARL_TRY(settle_episode(sh, ep, progress));
+    }
   }
   return PARL_STATUS_OK;
 }
@@ -189,22 +209,8 @@ static parl_status settle(shard *sh, bool *progress) {
     *progress = true;
     PARL_TRY(judge(sh, c->episode, parl_episode_end_sub(&sh->ee, c)));
   }
-  for (size_t i = 0; i < sh->n_episodes; i++) {
-    parl_episode *ep = &sh->episodes[i];
-    while (parl_episode_wants_sub(ep)) {
-      parl_context *c = find_free(&sh->subs);
-      if (c == NULL) return PARL_STATUS_OK;
-      *progress = true;
-      c->episode = ep;
-      PARL_TRY(judge(sh, ep, parl_episode_start_sub(&sh->ee, ep, c)));
-      if (c->state != PARL_CONTEXT_DONE) continue;
-      PARL_TRY(judge(sh, ep, parl_episode_end_sub(&sh->ee, c)));
-    }
-    if (ep->live && ep->main->state == PARL_CONTEXT_DONE) {
-      *progress = true;
-      PARL_TRY(judge(sh, ep, parl_episode_end(&sh->ee, ep)));
-    }
-  }
+  for (size_t i = 0; i < sh->n_episodes; i++)
+    PARL_TRY(settle_episode(sh, &sh->episodes[i], progress));
   return PARL_STATUS_OK;
 }
 
@@ -285,7 +291,7 @@ static parl_status play(parl_rollout *r, shard *sh) {
   bool progress = true;
   while (progress) {
     progress = false;
-    PARL_TRY(start_episodes(r, sh));
+    PARL_TRY(start_episodes(r, sh, &progress));
     PARL_TRY(settle(sh, &progress));
     PARL_TRY(decode(sh, &sh->mains, r->policy, &progress));
     PARL_TRY(decode(sh, &sh->subs, r->sub_policy, &progress));
