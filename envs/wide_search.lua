@@ -295,22 +295,18 @@ local function random_turn(world, agent, rows)
   return "search", rng:pick(rows)
 end
 
--- A sub-agent searches its rows one after the other.
-local function work(world, state, task)
-  local stop = world.stop
-  for k = 1, #task do
-    local row = task[k]
-    if state[row] ~= stop[row] then -- both are nil if there is no such row
-      return "search", row
-    end
-  end
-  return "finish"
-end
-
 local function expert(world, agent, style)
   local state = agent.state
-  if state.task then
-    return work(world, state, state.task)
+  local task = state.task
+  if task then -- a sub-agent searches its rows one after the other
+    local stop = world.stop
+    for k = 1, #task do
+      local row = task[k]
+      if state[row] ~= stop[row] then -- both are nil if there is no such row
+        return "search", row
+      end
+    end
+    return "finish"
   end
   local rows = open_rows(world, state)
   if #rows == 0 then

@@ -11,7 +11,7 @@
 #include "lua/env_internal.h"
 #include "lua/freeze.h"
 
-enum { MAX_SOURCE = 1 << 20, MAX_ENDED = 32 /* agents that a world keeps */ };
+enum { MAX_SOURCE = 1 << 20, MAX_ENDED = 128 /* agents that a world keeps */, NO_ROLE = -2 };
 
 /* --- loading --- */
 
@@ -208,6 +208,7 @@ static void make_objects(lua_State *L, parl_env *env, parl_agent_slot *slot) {
   lua_setmetatable(L, -2);
   parl_freeze_wrap(L, "agent", "keep what changes in agent.state");
   slot->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  slot->role = NO_ROLE;
 }
 
 static void link_agent(parl_env *env, parl_agent agent, parl_world world) {
@@ -230,10 +231,13 @@ parl_agent parl_env_make_agent(lua_State *L, parl_env *env, parl_world world, in
   lua_rawgeti(L, LUA_REGISTRYINDEX, slot->real_ref);
   lua_pushinteger(L, is_main ? 0 : ordinal);
   lua_setfield(L, -2, "id");
-  lua_pushboolean(L, is_main);
-  lua_setfield(L, -2, "main");
-  lua_rawgeti(L, LUA_REGISTRYINDEX, env->role_name[is_main ? env->spec.n_roles : role]);
-  lua_setfield(L, -2, "role");
+  if (slot->role != role) {
+    lua_pushboolean(L, is_main);
+    lua_setfield(L, -2, "main");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, env->role_name[is_main ? env->spec.n_roles : role]);
+    lua_setfield(L, -2, "role");
+    slot->role = role;
+  }
   lua_createtable(L, 0, 4);
   lua_setfield(L, -2, "state");
   lua_pop(L, 1); /* from here on nothing can fail */

@@ -86,6 +86,7 @@ typedef struct parl_world_slot {
 typedef struct parl_agent_slot {
   int ref, real_ref;    /* frozen agent and what it hides, in the registry; LUA_NOREF: not made */
   parl_rng_object *rng; /* owned by the agent's table */
+  int role;             /* that the objects say; -1: the orchestrator */
   parl_world world;     /* -1: free slot */
   bool ended;
   parl_agent previous, next; /* in the world's list; next also links free slots */

@@ -21,6 +21,7 @@
 enum {
   MAX_TOKENS = PARL_MASK_MAX_WORDS * 64,
   HEAD_WORDS = 2,
+  N_ANSWERS = sizeof(((parl_grammar *)0)->answers) / sizeof(parl_legal_answer),
   VALUE_BITS = 12,
   VALUE_MASK = (1 << VALUE_BITS) - 1
 };
@@ -107,6 +108,7 @@ static void clear(parl_grammar *g) {
   g->n_words = g->n_complete = 0;
   g->state = STATE_CALL;
   g->slot = g->n_in_slot = 0;
+  g->n_answers = 0;
 }
 
 void parl_grammar_init(parl_grammar *g, parl_env *env, parl_world world, parl_agent agent,
@@ -206,22 +208,49 @@ static size_t collect_taken(const parl_grammar *g, int family, int16_t *taken) {
   return n;
 }
 
+/* An answer of this turn to the same question. While a turn is written nothing changes what `legal`
+ * sees but the list of taken values, which only grows. */
+static const parl_legal_answer *find_answer(const parl_grammar *g, int tool, int slot,
+                                            int n_taken) {
+  const int oldest = g->n_answers > N_ANSWERS ? g->n_answers - N_ANSWERS : 0;
+  for (int i = g->n_answers - 1; i >= oldest; i--) {
+    const parl_legal_answer *a = &g->answers[i % N_ANSWERS];
+    if (a->tool == tool && a->slot == slot && a->n_taken == n_taken) return a;
+  }
+  return NULL;
+}
+
+/* Asks `legal`; a family of more values than an answer holds is asked for every time. */
+static parl_status ask_legal(parl_grammar *g, int tool, int slot, int family, uint8_t *allowed) {
+  int16_t taken[MAX_TOKENS];
+  const int n_values = get_spec(g)->families[family].n;
+  const size_t n_taken = collect_taken(g, family, taken);
+  const parl_legal_answer *known = find_answer(g, tool, slot, (int)n_taken);
+  if (known != NULL) {
+    for (int i = 0; i < n_values; i++) allowed[i] = known->bits[i / 64] >> (i % 64) & 1;
+    return PARL_STATUS_OK;
+  }
+  PARL_TRY(parl_env_legal(g->env, g->world, g->agent, tool, slot, taken, n_taken, allowed));
+  parl_legal_answer answer = {(int16_t)tool, (int16_t)slot, (int16_t)n_taken, {0}};
+  if (n_values > 64 * (int)(sizeof answer.bits / sizeof answer.bits[0])) return PARL_STATUS_OK;
+  for (int i = 0; i < n_values; i++)
+    if (allowed[i]) set_bit(answer.bits, i);
+  g->answers[g->n_answers++ % N_ANSWERS] = answer;
+  return PARL_STATUS_OK;
+}
+
 /* Adds the values of a slot that make sense to mask (NULL: none are added); *any tells whether
  * there are some. tool -1: assign_task. */
-static parl_status add_values(const parl_grammar *g, int tool, int slot, uint64_t *mask,
-                              bool *any) {
+static parl_status add_values(parl_grammar *g, int tool, int slot, uint64_t *mask, bool *any) {
   const parl_env_spec *spec = get_spec(g);
   const parl_tool *signature = tool < 0 ? &spec->task : &spec->tools[tool];
   const int family = signature->slots[slot].family;
   const parl_family *f = &spec->families[family];
   uint8_t allowed[MAX_TOKENS];
-  if (g->def.use_legal && spec->has_legal) {
-    int16_t taken[MAX_TOKENS];
-    const size_t n_taken = collect_taken(g, family, taken);
-    PARL_TRY(parl_env_legal(g->env, g->world, g->agent, tool, slot, taken, n_taken, allowed));
-  } else {
+  if (g->def.use_legal && spec->has_legal)
+    PARL_TRY(ask_legal(g, tool, slot, family, allowed));
+  else
     memset(allowed, 1, (size_t)f->n);
-  }
   *any = false;
   for (int i = 0; i < f->n; i++) {
     if (!allowed[i]) continue;
@@ -233,7 +262,7 @@ static parl_status add_values(const parl_grammar *g, int tool, int slot, uint64_
 
 /* What may come after n complete calls. A tool is offered only if its first slot has a value that
  * makes sense. assign_known: whether that is known of assign_task already (-1: no). */
-static parl_status add_starts(const parl_grammar *g, int n, int assign_known, uint64_t *mask) {
+static parl_status add_starts(parl_grammar *g, int n, int assign_known, uint64_t *mask) {
   const parl_env_spec *spec = get_spec(g);
   bool any = true;
   if (may_start(g, PARL_TOKEN_GO, n)) set_bit(mask, PARL_TOKEN_GO);
@@ -255,7 +284,7 @@ static parl_status add_starts(const parl_grammar *g, int n, int assign_known, ui
   return PARL_STATUS_OK;
 }
 
-static parl_status add_value_state(const parl_grammar *g, uint64_t *mask) {
+static parl_status add_value_state(parl_grammar *g, uint64_t *mask) {
   const uint16_t *call = get_open(g);
   const parl_tool *signature = get_signature(get_spec(g), call);
   const int tool = get_kind(call) == PARL_CALL_ASSIGN ? -1 : get_number(call);

@@ -20,6 +20,12 @@ typedef struct parl_grammar_def {
   int max_direct;  /* direct calls in one turn, >= 1 */
 } parl_grammar_def;
 
+/* What `legal` said in this turn about a slot of a tool (-1: assign_task). */
+typedef struct parl_legal_answer {
+  int16_t tool, slot, n_taken;
+  uint64_t bits[2]; /* of values 1 to 128 */
+} parl_legal_answer;
+
 typedef struct parl_grammar {
   parl_env *env;
   parl_world world;
@@ -35,6 +41,8 @@ typedef struct parl_grammar {
   int n_words, n_complete, room; /* of turn: used, of complete calls, and at most */
   int state;                     /* what is expected next; see grammar.c */
   int slot, n_in_slot;
+  int n_answers;                /* in this turn; the last four are kept */
+  parl_legal_answer answers[4]; /* answer i at i % 4 */
 } parl_grammar;
 
 /* Words that `turn` needs: enough for every turn that the specification allows in a context of

@@ -369,6 +369,45 @@ static void refusals_change_nothing(void **state) {
   drop(f);
 }
 
+static void expect_asked(fixture *f, const char *wanted) {
+  parl_text said = {0};
+  uint64_t mask[PARL_MASK_MAX_WORDS];
+  size_t n_allowed;
+  assert_ok(parl_grammar_get_mask(&f->g, mask, &n_allowed));
+  parl_env_take_output(f->env, &said);
+  assert_string_equal(parl_text_get(&said), wanted);
+  parl_text_deinit(&said);
+}
+
+/* In a turn the same question is asked once; in the next one again. */
+static void legal_is_asked_once(void **state) {
+  (void)state;
+  char *code = edit(SCRIPT, "  if slot == 2 then return nil end\n",
+                    "  print(tool, slot, #taken) if slot == 2 then return nil end\n");
+  fixture *f = calloc(1, sizeof *f);
+  assert_non_null(f);
+  assert_ok(make_env(code, NULL, NULL, &f->env));
+  assert_ok(parl_env_reset(f->env, 1, 1, &f->w, &f->m));
+  const parl_grammar_def def = {true, true, 2};
+  parl_grammar_init(&f->g, f->env, f->w, f->m, true, &def, f->turn, PARL_TURN_MAX_WORDS);
+  bool done;
+  for (int turn = 0; turn < 2; turn++) {
+    expect_asked(f, "list\t1\t0\nlook\t1\t0\npair\t1\t0\n");
+    assert_ok(parl_grammar_feed(&f->g, find(f, "look"), &done));
+    expect_asked(f, "");
+    assert_ok(parl_grammar_feed(&f->g, find(f, "row:3"), &done));
+    if (turn == 1) {
+      expect_asked(f, "list\t1\t1\nlook\t1\t1\npair\t1\t1\n");
+      expect_asked(f, "");
+    }
+    assert_ok(parl_grammar_feed(&f->g, PARL_TOKEN_GO, &done));
+    assert_true(done);
+    parl_grammar_next_turn(&f->g);
+  }
+  free(code);
+  drop(f);
+}
+
 /* The room that a specification needs, by hand; a turn that outgrows the room is refused. */
 static void a_turn_has_room(void **state) {
   (void)state;
@@ -481,6 +520,7 @@ int main(void) {
       cmocka_unit_test(tokens_out_of_range_are_refused),
       cmocka_unit_test(random_walks_are_well_formed),
       cmocka_unit_test(refusals_change_nothing),
+      cmocka_unit_test(legal_is_asked_once),
       cmocka_unit_test(a_turn_has_room),
       cmocka_unit_test(a_taken_turn_is_the_written_one),
       cmocka_unit_test(unwritable_turns_are_refused),
