@@ -1,4 +1,7 @@
-/* lua/pool.c - lists of free blocks. The address sanitizer sees every block by itself. */
+/* lua/pool.c - lists of free blocks. The address sanitizer sees every block by itself.
+ *
+ * All memory comes from realloc: by that tests tell the heap of scripts, which may grow at any
+ * time, from that of training, which must not. */
 #include "lua/pool.h"
 
 #include <stdlib.h>
@@ -18,7 +21,7 @@ static size_t get_class(size_t bytes) {
 /* A piece of a new chunk; what was left of the last one is lost, at most 512 bytes of 65536. */
 static void *cut(parl_pool *pool, size_t bytes) {
   if (pool->n_rest < bytes) {
-    char *chunk = malloc(CHUNK_BYTES);
+    char *chunk = realloc(NULL, CHUNK_BYTES);
     if (chunk == NULL) return NULL;
     memcpy(chunk, &pool->chunks, sizeof pool->chunks);
     pool->chunks = chunk;
@@ -32,7 +35,7 @@ static void *cut(parl_pool *pool, size_t bytes) {
 }
 
 void *parl_pool_take(parl_pool *pool, size_t bytes) {
-  if (bytes > LARGEST) return malloc(bytes);
+  if (bytes > LARGEST) return realloc(NULL, bytes);
   const size_t k = get_class(bytes);
   void *block = pool->free[k];
   if (block == NULL) return cut(pool, (k + 1) * PARL_POOL_STEP);

@@ -1,7 +1,7 @@
 /* tests/test_update_alloc.c - an update of training allocates nothing in C once it runs.
  *
  * Counted are malloc, calloc and aligned_alloc of the whole process. Lua's own heap, which lives
- * on realloc alone (lua/sandbox.c), is not: a script may build what it likes under its cap. The
+ * on realloc alone (lua/pool.c), is not: a script may build what it likes under its cap. The
  * sanitizers do not let the allocator be wrapped: there the test is skipped. */
 #include <stdatomic.h>
 #include <stdlib.h>
