@@ -238,7 +238,7 @@ uninstall: ## remove what install put there
 clean: ## remove what was built
 	rm -rf build
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 	@echo "  BUILD=release|debug|asan|tsan, OUT=folder, CI=true makes warnings errors, V=1 shows commands"
 
 -include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TEST_SRC:%.c=$(OBJDIR)/%.d) $(SUPPORT_OBJ:.o=.d) $(FUZZ:$(OUT)/%=$(OBJDIR)/%.d)
