@@ -107,7 +107,7 @@ def recipe_page():
              "tables with a `name` and whatever each arm overrides. `env.params` holds the environment's own parameters;",
              "`parl help FILE.lua` lists them. `--set section.field=value` overrides a field of every arm. An unknown key, a",
              "wrong type and a value out of range are errors that name the field. Field definitions that are formulas stand in",
-             "the headers named here. `model.preset` (`dense`, `mla`, `moe`, `k2`) is no field: it fills in those of `model`",
+             "the headers named here. `model.preset` (`dense`, `mla`, `moe`, `k2`, `k2_wide`) is no field: it fills in those of `model`",
              "that are not given, from the dense sizes (docs/models.md).", ""]
     for section, path, macro in SECTIONS:
         lines += ["## %s" % section, "", "`%s`" % path, "", "| field | type | default | range | meaning |", "|---|---|---|---|---|"]

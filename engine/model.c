@@ -12,10 +12,11 @@
 #include "engine/shape.h"
 
 #define SECTION_TYPE_ parl_model_config
-PARL_CONFIG_SECTION(parl_model_section, "model",
-                    "size of the policy network; model.preset = dense, mla, moe or k2 sets what is "
-                    "not given",
-                    PARL_MODEL_FIELDS);
+PARL_CONFIG_SECTION(
+    parl_model_section, "model",
+    "size of the policy network; model.preset = dense, mla, moe, k2 or k2_wide sets what is "
+    "not given",
+    PARL_MODEL_FIELDS);
 #undef SECTION_TYPE_
 
 static const uint64_t INIT_PURPOSE = 0x696e6974; /* "init" */

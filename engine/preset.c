@@ -5,9 +5,12 @@
 
 static const struct preset {
   const char *name;
-  bool is_mla, is_sparse;
-} PRESETS[] = {
-    {"dense", false, false}, {"mla", true, false}, {"moe", false, true}, {"k2", true, true}};
+  bool is_mla, is_sparse, is_wide;
+} PRESETS[] = {{"dense", false, false, false},
+               {"mla", true, false, false},
+               {"moe", false, true, false},
+               {"k2", true, true, false},
+               {"k2_wide", true, true, true}};
 enum { N_PRESETS = sizeof PRESETS / sizeof PRESETS[0] };
 
 const char *parl_model_preset_name(size_t i) {
@@ -22,6 +25,12 @@ static void set_latent(parl_model_config *c) {
   c->qk_nope_head_dim = c->head_dim;
   c->qk_rope_head_dim = (c->head_dim + 3) / 4 * 2; /* half a head, even */
   c->v_head_dim = c->head_dim;
+}
+
+static void widen_latent(parl_model_config *c) {
+  c->q_lora_rank = 0;
+  c->kv_lora_rank = c->d_model;
+  c->qk_rope_head_dim = c->head_dim < 256 ? 2 * c->head_dim : 512;
 }
 
 static void set_sparse(parl_model_config *c) {
@@ -43,10 +52,12 @@ parl_status parl_model_apply_preset(const char *name, parl_model_config *config)
     config->attention = PARL_ATTENTION_GQA;
     config->n_routed_experts = 0;
     if (PRESETS[i].is_mla) set_latent(config);
+    if (PRESETS[i].is_wide) widen_latent(config);
     if (PRESETS[i].is_sparse) set_sparse(config);
     return PARL_STATUS_OK;
   }
   const char *near = parl_nearest(name, names, N_PRESETS);
-  return parl_fail(PARL_STATUS_EINVAL, "unknown preset \"%s\"; valid: dense, mla, moe, k2%s%s%s",
-                   name, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+  return parl_fail(PARL_STATUS_EINVAL,
+                   "unknown preset \"%s\"; valid: dense, mla, moe, k2, k2_wide%s%s%s", name,
+                   near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }

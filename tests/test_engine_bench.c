@@ -91,6 +91,10 @@ static void test_presets(void **state) {
   assert_int_equal(c.qk_nope_head_dim + c.qk_rope_head_dim, 48);
   assert_int_equal(c.moe_d_ff, 232); /* 3 * 232 = 696, the least multiple of 24 from 688 on */
   assert_int_equal(c.first_k_dense, 1);
+  assert_ok(parl_model_apply_preset("k2_wide", &c));
+  assert_int_equal(c.q_lora_rank, 0);
+  assert_int_equal(c.kv_lora_rank, 256);
+  assert_int_equal(c.qk_rope_head_dim, 64);
   c.n_layers = 1;
   assert_ok(parl_model_apply_preset("moe", &c));
   assert_int_equal(c.attention, PARL_ATTENTION_GQA);

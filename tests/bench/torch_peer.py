@@ -209,7 +209,7 @@ def main():
         torch.set_num_threads(1)
     print("PyTorch %s, %s, %d threads; best of %d rounds, tokens/s" %
           (torch.__version__, torch.backends.cpu.get_cpu_capability(), torch.get_num_threads(), args.rounds))
-    print("\n| row | PyTorch | parl (of its peak) | ratio in f32 | ratio of the fastest | median [least, most] of rounds |")
+    print("\n| row | PyTorch | parl (of its peak) | ratio in f32 | of the fastest | median [least, most] of rounds |")
     print("|---|---|---|--:|--:|--:|")
     for shape in args.shapes.split(","):
         for job in args.jobs.split(","):

@@ -5,7 +5,7 @@ dir=$SCRATCH/recipes
 mkdir -p "$dir"
 
 for recipe in experiments/recipes/*.lua; do
-  for preset in dense k2; do
+  for preset in dense k2 k2_wide; do
     name=$(basename "$recipe" .lua)-$preset
     if "$PARL" train "$recipe" --quiet --set model.preset=$preset --set run.dir="$dir/$name" \
       --set run.n_seeds=1 --set warm.steps=2 --set warm.probe=8 --set train.updates=2 --set eval.tasks=4 \
