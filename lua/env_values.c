@@ -34,7 +34,7 @@ static bool is_list(lua_State *L) {
 
 /* What stands at index, instead of token number i of what a callback returned. */
 static parl_status refuse_token(parl_env *env, int function_ref, const char *callback, int i,
-                                int index) {
+                                int index, int least) {
   lua_State *L = env->L;
   char text[64];
   if (lua_type(L, index) == LUA_TNUMBER)
@@ -42,7 +42,7 @@ static parl_status refuse_token(parl_env *env, int function_ref, const char *cal
   else
     snprintf(text, sizeof text, "a %s", luaL_typename(L, index));
   return parl_env_breach(env, function_ref, callback,
-                         "token %d is %s; a token is an integer, 0 to %d", i, text,
+                         "token %d is %s; a token is an integer, %d to %d", i, text, least,
                          env->spec.n_tokens - 1);
 }
 
@@ -51,10 +51,12 @@ parl_status parl_env_read_tokens(parl_env *env, int base, int function_ref, cons
   lua_State *L = env->L;
   const int n_results = lua_gettop(L) - base, list = base + 1;
   const bool in_list = n_results == 1 && is_list(L);
+  /* A bare small number is a count that someone forgot to turn into a token. */
+  const int least = in_list ? 0 : PARL_N_CONTROL_TOKENS;
   parl_status status = PARL_STATUS_OK;
   const size_t length = in_list ? (size_t)lua_rawlen(L, list) : (size_t)n_results;
   const size_t room = max < PARL_ENV_MAX_OBSERVATION ? max : PARL_ENV_MAX_OBSERVATION;
-  if (!in_list && (n_results == 0 || (n_results == 1 && lua_type(L, list) != LUA_TNUMBER)))
+  if (n_results == 0 || (n_results == 1 && !in_list && !(lua_tonumber(L, list) >= least)))
     status = parl_env_breach(env, function_ref, callback, "must return a list of tokens, not %s",
                              n_results == 0 ? "nil" : luaL_typename(L, list));
   else if (length > room)
@@ -64,8 +66,8 @@ parl_status parl_env_read_tokens(parl_env *env, int base, int function_ref, cons
     if (in_list) lua_rawgeti(L, list, (lua_Integer)i + 1);
     const int index = in_list ? list + 1 : list + (int)i;
     const lua_Integer token = lua_isinteger(L, index) ? lua_tointeger(L, index) : -1;
-    if (token < 0 || token >= env->spec.n_tokens)
-      status = refuse_token(env, function_ref, callback, (int)i + 1, index);
+    if (token < least || token >= env->spec.n_tokens)
+      status = refuse_token(env, function_ref, callback, (int)i + 1, index, least);
     tokens[i] = (int32_t)token;
     if (in_list) lua_settop(L, list);
   }
