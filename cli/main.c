@@ -128,9 +128,9 @@ void cli_print_help(const char *verb) {
         "The tutorial is docs/writing-environments.md.\n");
   if (strcmp(verb, "bench") == 0)
     printf(
-        "\nrows are train_SHAPE and decode_SHAPE; shapes are quickstart, A, B and of A and B the\n"
-        "variants _mqa, _mla, _moe, _mla_moe. LIST has rows, shapes, A or B with all variants,\n"
-        "or ops. The peak is that of the same threads just before and after a row.\n"
+        "\nrows are train_SHAPE, decode_SHAPE and decode_bf16_SHAPE; shapes are quickstart, A, B\n"
+        "and of A and B the variants _mqa, _mla, _moe, _mla_moe. LIST has rows, shapes, A or B\n"
+        "with all variants, or ops. The peak is that of the same threads just before and after a row.\n"
         "docs/performance.md explains the columns.\n");
   if (strcmp(verb, "model") == 0)
     printf(

@@ -57,7 +57,8 @@ const char *parl_bench_shape_name(size_t i) {
 }
 
 const char *parl_bench_job_name(parl_bench_job job) {
-  return job == PARL_BENCH_TRAIN ? "train" : "decode";
+  static const char *const names[] = {"train", "decode", "decode_bf16"};
+  return names[job];
 }
 
 static parl_status make_shape(const struct row *r, parl_bench_shape *out) {
@@ -164,14 +165,16 @@ static parl_status open_training(bench *b) {
   return parl_train_step_create(b->model, b->workers, ACCUMULATORS, b->T, b->T, &b->step);
 }
 
-static parl_status open_decoders(bench *b) {
-  b->group = parl_decoder_advise_slots(b->model, b->T);
+static parl_status open_decoders(bench *b, parl_cache_dtype cache) {
+  b->group = parl_decoder_advise_slots(b->model, b->T, cache);
   PARL_CHECK(b->group <= MAX_GROUP && CONTEXTS % b->group == 0);
   const size_t n = CONTEXTS / b->group, n_threads = parl_workers_get_count(b->workers);
   b->wave = n < n_threads ? n : n_threads;
   PARL_TRY(PARL_ARENA_TAKE(&b->arena, n, &b->decoders));
+  const parl_decoder_def decoder = {b->model, .n_slots = b->group, .max_context = b->T,
+                                    .max_rows = b->group, .cache = cache};
   for (; b->n_decoders < n; b->n_decoders++)
-    PARL_TRY(parl_decoder_create(b->model, b->group, b->T, b->group, &b->decoders[b->n_decoders]));
+    PARL_TRY(parl_decoder_create(&decoder, &b->decoders[b->n_decoders]));
   return PARL_STATUS_OK;
 }
 
@@ -360,7 +363,10 @@ parl_status parl_bench_engine(const parl_bench_shape *shape, parl_bench_job job,
   parl_bench_speed speed = {0};
   parl_arena_init(&b.arena, 0);
   parl_status s = open_bench(&b, backend);
-  if (s == PARL_STATUS_OK) s = job == PARL_BENCH_TRAIN ? open_training(&b) : open_decoders(&b);
+  const bool bf16 = job == PARL_BENCH_DECODE_BF16;
+  if (s == PARL_STATUS_OK)
+    s = job == PARL_BENCH_TRAIN ? open_training(&b)
+                                : open_decoders(&b, bf16 ? PARL_CACHE_BF16 : PARL_CACHE_F32);
   if (s == PARL_STATUS_OK) s = run(&b, job, seconds, &speed);
   close_bench(&b);
   if (s == PARL_STATUS_OK) *out = speed;

@@ -21,6 +21,7 @@ typedef struct parl_bench_shape {
 typedef enum parl_bench_job {
   PARL_BENCH_TRAIN,
   PARL_BENCH_DECODE,
+  PARL_BENCH_DECODE_BF16, /* keys and values stored in bf16 */
   PARL_BENCH_N_JOBS
 } parl_bench_job;
 
@@ -41,7 +42,7 @@ typedef struct parl_bench_speed {
 parl_status parl_bench_shape_find(const char *name, parl_bench_shape *out);
 /* Names in table order, NULL beyond the last. */
 const char *parl_bench_shape_name(size_t i);
-/* "train" or "decode": a row of the benchmark is named <job>_<shape>. */
+/* "train", "decode" or "decode_bf16": a row of the benchmark is named <job>_<shape>. */
 const char *parl_bench_job_name(parl_bench_job job);
 
 /* Repeats the job for at least `seconds`, at least once. Repetitions in which the process had less

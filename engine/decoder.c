@@ -1,9 +1,9 @@
 /* engine/decoder.c - next-token logits from a cache of keys and values.
  *
- * A step runs its rows in blocks that stay in cache through all layers. In each layer a block first
- * writes all its keys and values, then every row attends to the first `position + 1` entries of its
- * slot: prompt and single token are the same thing. A prompt may span blocks, since a row needs
- * only rows before it. */
+ * A step runs its rows in blocks that stay in cache through all layers. In each layer every row of
+ * a block appends its key and value, then attends to the first `position + 1` entries of its slot:
+ * prompt and single token are the same thing. A prompt may span blocks, since a row needs only
+ * rows before it. */
 #include "engine/decoder.h"
 
 #include <stdlib.h>
@@ -21,18 +21,21 @@ struct parl_decoder {
   const parl_model *model; /* borrowed */
   parl_arena arena;
   size_t n_slots, max_context, max_rows, block_rows;
+  parl_cache_dtype cache;
   int32_t *lengths; /* [n_slots] tokens held */
-  float *k_cache;   /* [L, n_slots, H_kv, max_context, D]; mla: [L, n_slots, max_context, entry] */
-  float *v_cache;   /* [L, n_slots, H_kv, max_context, D] */
+  /* [L, n_slots, H_kv, max_context, D] of the cache's type; mla: [L, n_slots, max_context, entry] */
+  char *k_cache;
+  char *v_cache;      /* [L, n_slots, H_kv, max_context, D]; mla: none */
+  size_t entry_bytes; /* of a slot's keys at one position in one layer */
   int32_t *positions; /* [max_rows] */
   float *logits;      /* [max_rows, V] */
   /* Of one block: */
-  int32_t *tokens;      /* [block_rows] */
-  int32_t *visible;     /* [block_rows] positions a row attends to */
-  int32_t *wanted;      /* [block_rows] rows with logits */
-  const float **k_rows; /* [block_rows] cache of the row's slot and one key head */
-  const float **v_rows; /* [block_rows] */
-  float *x;             /* [block_rows, C] */
+  int32_t *tokens;  /* [block_rows] */
+  int32_t *visible; /* [block_rows] positions a row attends to */
+  int32_t *wanted;  /* [block_rows] rows with logits */
+  void **k_rows;    /* [block_rows] cache of the row's slot */
+  void **v_rows;    /* [block_rows] */
+  float *x;         /* [block_rows, C] */
   parl_attention_state attention;
   parl_ffn_state ffn;
   float *selected; /* [block_rows, C] */
@@ -43,6 +46,12 @@ static parl_status take(parl_decoder *d, size_t rows, size_t width, float **out)
   return parl_arena_take(&d->arena, rows, width * sizeof **out, (void **)out);
 }
 
+/* Of the keys of one position in one layer. */
+static size_t get_entry_bytes(const parl_model_dims *dims, parl_cache_dtype cache) {
+  const size_t width = dims->is_mla ? dims->entry : dims->kv;
+  return width * (cache == PARL_CACHE_BF16 ? sizeof(uint16_t) : sizeof(float));
+}
+
 static parl_status allocate_cache(parl_decoder *d, const parl_model_dims *dims) {
   size_t slots, entries;
   if (__builtin_mul_overflow(d->n_slots, dims->L, &slots) ||
@@ -50,9 +59,10 @@ static parl_status allocate_cache(parl_decoder *d, const parl_model_dims *dims) 
     return parl_fail(PARL_STATUS_ENOMEM, "the cache is larger than memory");
   PARL_TRY(PARL_ARENA_TAKE(&d->arena, d->n_slots, &d->lengths));
   memset(d->lengths, 0, d->n_slots * sizeof *d->lengths);
-  if (dims->is_mla) return take(d, entries, dims->entry, &d->k_cache);
-  PARL_TRY(take(d, entries, dims->kv, &d->k_cache));
-  return take(d, entries, dims->kv, &d->v_cache);
+  d->entry_bytes = get_entry_bytes(dims, d->cache);
+  PARL_TRY(parl_arena_take(&d->arena, entries, d->entry_bytes, (void **)&d->k_cache));
+  if (dims->is_mla) return PARL_STATUS_OK;
+  return parl_arena_take(&d->arena, entries, d->entry_bytes, (void **)&d->v_cache);
 }
 
 static parl_status allocate_block(parl_decoder *d, const parl_model *m) {
@@ -81,26 +91,27 @@ static parl_status allocate(parl_decoder *d) {
   return take(d, scratch, 1, &d->scratch);
 }
 
-parl_status parl_decoder_create(const parl_model *model, size_t n_slots, size_t max_context,
-                                size_t max_rows, parl_decoder **out) {
-  PARL_REQUIRE(model != NULL && out != NULL);
-  PARL_REQUIRE(n_slots >= 1 && n_slots <= INT32_MAX);
-  PARL_REQUIRE(max_rows >= 1 && max_rows <= INT32_MAX);
-  if (max_context < 1 || max_context > model->dims.T)
+parl_status parl_decoder_create(const parl_decoder_def *def, parl_decoder **out) {
+  PARL_REQUIRE(def != NULL && def->model != NULL && out != NULL);
+  PARL_REQUIRE(def->n_slots >= 1 && def->n_slots <= INT32_MAX);
+  PARL_REQUIRE(def->max_rows >= 1 && def->max_rows <= INT32_MAX);
+  if (def->max_context < 1 || def->max_context > def->model->dims.T)
     return parl_fail(PARL_STATUS_EINVAL, "decoder: max_context = %zu is outside [1, %zu]",
-                     max_context, model->dims.T);
+                     def->max_context, def->model->dims.T);
   parl_decoder *d = calloc(1, sizeof *d);
   if (d == NULL) return parl_fail(PARL_STATUS_ENOMEM, "decoder: no memory");
-  d->model = model;
-  d->n_slots = n_slots;
-  d->max_context = max_context;
-  d->max_rows = max_rows;
-  d->block_rows = max_rows < BLOCK_ROWS ? max_rows : BLOCK_ROWS;
+  d->model = def->model;
+  d->n_slots = def->n_slots;
+  d->max_context = def->max_context;
+  d->max_rows = def->max_rows;
+  d->cache = def->cache;
+  d->block_rows = def->max_rows < BLOCK_ROWS ? def->max_rows : BLOCK_ROWS;
   parl_arena_init(&d->arena, 0);
   const parl_status s = allocate(d);
   if (s != PARL_STATUS_OK) {
     parl_decoder_destroy(d);
-    return parl_fail_context(s, "decoder of %zu slots of %zu tokens", n_slots, max_context);
+    return parl_fail_context(s, "decoder of %zu slots of %zu tokens", def->n_slots,
+                             def->max_context);
   }
   *out = d;
   return PARL_STATUS_OK;
@@ -116,11 +127,14 @@ size_t parl_decoder_get_max_rows(const parl_decoder *decoder) {
   return decoder->max_rows;
 }
 
-size_t parl_decoder_advise_slots(const parl_model *model, size_t max_context) {
-  const size_t entries = 2 * model->dims.L * model->dims.kv * max_context;
+size_t parl_decoder_advise_slots(const parl_model *model, size_t max_context,
+                                 parl_cache_dtype cache) {
+  const parl_model_dims *dims = &model->dims;
+  const size_t n_caches = dims->is_mla ? 1 : 2;
+  const size_t slot_bytes = n_caches * dims->L * max_context * get_entry_bytes(dims, cache);
   size_t slots = BLOCK_ROWS;
   if (model->n_params * sizeof(float) > FAST_BYTES / 2) return slots;
-  while (slots > LEAST_SLOTS && slots * entries * sizeof(float) > FAST_BYTES / 2) slots /= 2;
+  while (slots > LEAST_SLOTS && slots * slot_bytes > FAST_BYTES / 2) slots /= 2;
   return slots;
 }
 
@@ -160,71 +174,39 @@ static parl_status append_rows(parl_decoder *d, const parl_decoder_row *rows, si
   return PARL_STATUS_OK;
 }
 
-/* Each key head has its own rows, so that the attention reads one stream of whole cache lines. */
-static size_t cache_start(const parl_decoder *d, size_t layer, size_t slot, size_t g) {
-  const parl_model_dims *dims = &d->model->dims;
-  return ((layer * d->n_slots + slot) * dims->H_kv + g) * d->max_context * dims->D;
-}
-
-/* Copies the block's keys and values into the cache. */
-static void write_cache(parl_decoder *d, const parl_decoder_row *rows, const int32_t *positions,
-                        size_t n, size_t layer) {
-  const parl_model_dims *dims = &d->model->dims;
-  const size_t bytes = dims->D * sizeof(float);
-  for (size_t r = 0; r < n; r++) {
-    const float *k = d->attention.qkv + r * dims->qkv + dims->q, *v = k + dims->kv;
-    for (size_t g = 0; g < dims->H_kv; g++) {
-      const size_t start = cache_start(d, layer, (size_t)rows[r].slot, g);
-      const size_t entry = start + (size_t)positions[r] * dims->D;
-      memcpy(d->k_cache + entry, k + g * dims->D, bytes);
-      memcpy(d->v_cache + entry, v + g * dims->D, bytes);
-    }
-  }
-}
-
-/* The query heads that share key head g, of all rows. */
-static void attend(parl_decoder *d, const parl_decoder_row *rows, size_t n, size_t layer,
-                   size_t g) {
-  const parl_model *m = d->model;
-  const size_t heads = m->dims.H / m->dims.H_kv;
-  for (size_t r = 0; r < n; r++) {
-    const size_t start = cache_start(d, layer, (size_t)rows[r].slot, g);
-    d->k_rows[r] = d->k_cache + start;
-    d->v_rows[r] = d->v_cache + start;
-  }
-  const parl_attention_decode_args args = {.rows = n,
-                                           .H = heads,
-                                           .H_kv = 1,
-                                           .D = m->dims.D,
-                                           .Dv = m->dims.D,
-                                           .scale = m->attention_scale,
-                                           .q = d->attention.qkv + g * heads * m->dims.D,
-                                           .ld_q = m->dims.qkv,
-                                           .k_cache = d->k_rows,
-                                           .v_cache = d->v_rows,
-                                           .lengths = d->visible,
-                                           .out = d->attention.mixed + g * heads * m->dims.D,
-                                           .ld_out = m->dims.q,
-                                           .scratch = d->scratch};
-  m->backend->attention_decode(&args);
-}
-
-/* Latents: the block's entries into the cache, then every row against its slot's. */
-static void attend_latents(parl_decoder *d, const parl_decoder_row *rows, const int32_t *positions,
-                           size_t n, size_t layer) {
+/* Appends the block's keys and values to the caches and fills the mixed values. */
+static void attend(parl_decoder *d, const parl_decoder_row *rows, size_t n, size_t layer) {
   const parl_model *m = d->model;
   const parl_model_dims *dims = &m->dims;
-  const parl_attention_state *s = &d->attention;
+  parl_attention_state *s = &d->attention;
   for (size_t r = 0; r < n; r++) {
     const size_t slot = layer * d->n_slots + (size_t)rows[r].slot;
-    float *start = d->k_cache + slot * d->max_context * dims->entry;
-    float *entry = start + (size_t)positions[r] * dims->entry;
-    const float *rope = s->latents + (r + 1) * dims->latents - dims->Dr;
-    memcpy(entry, s->latent + r * dims->R, dims->R * sizeof *entry);
-    memcpy(entry + dims->R, rope, dims->Dr * sizeof *entry);
-    d->k_rows[r] = start;
+    const size_t start = slot * d->max_context * d->entry_bytes;
+    d->k_rows[r] = d->k_cache + start;
+    if (!dims->is_mla) d->v_rows[r] = d->v_cache + start;
   }
-  parl_mla_decode(m, &m->layers[layer], n, d->k_rows, d->visible, &d->attention, d->scratch);
+  parl_attention_decode_args args = {.rows = n,
+                                     .context = d->max_context,
+                                     .bf16 = d->cache == PARL_CACHE_BF16,
+                                     .scale = m->attention_scale,
+                                     .k_cache = d->k_rows,
+                                     .lengths = d->visible,
+                                     .scratch = d->scratch};
+  if (dims->is_mla) {
+    parl_mla_decode(m, &m->layers[layer], &args, s);
+    return;
+  }
+  args.H = dims->H;
+  args.H_kv = dims->H_kv;
+  args.D = args.Dv = dims->D;
+  args.q = s->qkv;
+  args.k = s->qkv + dims->q;
+  args.v = args.k + dims->kv;
+  args.ld_q = args.ld_k = args.ld_v = dims->qkv;
+  args.v_cache = d->v_rows;
+  args.out = s->mixed;
+  args.ld_out = dims->mixed;
+  m->backend->attention_decode(&args);
 }
 
 /* Logits of the block's wanted rows; returns how many. */
@@ -256,12 +238,7 @@ static size_t run_block(parl_decoder *d, const parl_decoder_row *rows, const int
   m->backend->embedding_fwd(&embed);
   for (size_t i = 0; i < m->dims.L; i++) {
     parl_attention_project(m, &m->layers[i], n, d->x, positions, &d->attention);
-    if (m->dims.is_mla) {
-      attend_latents(d, rows, positions, n, i);
-    } else {
-      write_cache(d, rows, positions, n, i);
-      for (size_t g = 0; g < m->dims.H_kv; g++) attend(d, rows, n, i, g);
-    }
+    attend(d, rows, n, i);
     parl_attention_merge(m, &m->layers[i], n, &d->attention, d->x, d->x);
     parl_ffn_forward(m, &m->layers[i], n, d->x, &d->ffn, d->x);
   }

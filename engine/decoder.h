@@ -16,16 +16,27 @@ typedef struct parl_decoder_row {
   bool want_logits;
 } parl_decoder_row;
 
-/* n_slots contexts of up to max_context tokens (<= the model's); max_rows rows a step. The model is
- * borrowed and may change its weights between contexts. Fails: EINVAL, ENOMEM. */
-parl_status parl_decoder_create(const parl_model *model, size_t n_slots, size_t max_context,
-                                size_t max_rows, parl_decoder **out);
+/* How keys and values are stored: as computed, or rounded to the nearest bf16, which halves what
+ * attention reads; then logits differ from the full forward by about 1e-2 of their size. */
+typedef enum parl_cache_dtype { PARL_CACHE_F32, PARL_CACHE_BF16 } parl_cache_dtype;
+
+typedef struct parl_decoder_def {
+  const parl_model *model; /* borrowed; may change its weights between contexts */
+  size_t n_slots;          /* contexts, >= 1 */
+  size_t max_context;      /* tokens of one, 1 to the model's */
+  size_t max_rows;         /* of a step, >= 1 */
+  parl_cache_dtype cache;
+} parl_decoder_def;
+
+/* Fails: EINVAL, ENOMEM. */
+parl_status parl_decoder_create(const parl_decoder_def *def, parl_decoder **out);
 void parl_decoder_destroy(parl_decoder *decoder);
 size_t parl_decoder_get_max_rows(const parl_decoder *decoder);
 /* How many contexts of max_context tokens one decoder best holds on a CPU, 8 to 64: their cache of
  * keys and values should stay near a core, unless the weights do not fit there either; then more
  * rows share every pass over the weights. Advice: results do not depend on it. */
-size_t parl_decoder_advise_slots(const parl_model *model, size_t max_context);
+size_t parl_decoder_advise_slots(const parl_model *model, size_t max_context,
+                                 parl_cache_dtype cache);
 /* Empties a slot. */
 void parl_decoder_reset(parl_decoder *decoder, int32_t slot);
 /* Tokens held by the slot. */

@@ -118,32 +118,31 @@ static void absorb(const parl_model *m, const parl_layer *layer, size_t rows,
   }
 }
 
-/* The values are the entries themselves, so one cache serves both; their rope parts are mixed too
- * and not read. */
-void parl_mla_decode(const parl_model *m, const parl_layer *layer, size_t rows,
-                     const float *const *caches, const int32_t *lengths, parl_attention_state *s,
-                     float *scratch) {
+/* The values are the latents inside the entries, so one cache serves both. */
+void parl_mla_decode(const parl_model *m, const parl_layer *layer, parl_attention_decode_args *args,
+                     parl_attention_state *s) {
   const parl_model_dims *d = &m->dims;
-  const size_t ld = d->H * d->entry;
-  absorb(m, layer, rows, s);
-  const parl_attention_decode_args args = {.rows = rows,
-                                           .H = d->H,
-                                           .H_kv = 1,
-                                           .D = d->entry,
-                                           .Dv = d->entry,
-                                           .scale = m->attention_scale,
-                                           .q = s->absorbed,
-                                           .ld_q = ld,
-                                           .k_cache = caches,
-                                           .v_cache = caches,
-                                           .lengths = lengths,
-                                           .out = s->mixed_latent,
-                                           .ld_out = ld,
-                                           .scratch = scratch};
-  m->backend->attention_decode(&args);
+  const float *rope = s->latents + latent_place(d) + d->R;
+  for (size_t r = 0; r < args->rows; r++) {
+    float *entry = s->entries + r * d->entry;
+    memcpy(entry, s->latent + r * d->R, d->R * sizeof *entry);
+    memcpy(entry + d->R, rope + r * d->latents, d->Dr * sizeof *entry);
+  }
+  absorb(m, layer, args->rows, s);
+  args->H = d->H;
+  args->H_kv = 1;
+  args->D = d->entry;
+  args->Dv = d->R;
+  args->q = s->absorbed;
+  args->ld_q = d->H * d->entry;
+  args->k = s->entries;
+  args->ld_k = d->entry;
+  args->out = s->mixed_latent;
+  args->ld_out = d->H * d->R;
+  m->backend->attention_decode(args);
   for (size_t h = 0; h < d->H; h++)
-    parl_matrix_forward_view(m, &layer->value_rows[h], rows, s->mixed_latent + h * d->entry, ld,
-                             s->mixed + h * d->Dv, d->mixed);
+    parl_matrix_forward_view(m, &layer->value_rows[h], args->rows, s->mixed_latent + h * d->R,
+                             d->H * d->R, s->mixed + h * d->Dv, d->mixed);
 }
 
 /* dkv from dk and dv; the rope key's gradient, summed over heads, into dlatents. */

@@ -133,8 +133,9 @@ typedef struct parl_attention_state {
   float *kv;             /* [rows,H (Dn + Dv)] */
   float *k;              /* [rows,q] */
   float *v;              /* [rows,mixed] */
+  float *entries;        /* decoding: [rows, entry] for the cache */
   float *absorbed;       /* decoding: [rows, H entry] queries against the cache */
-  float *mixed_latent;   /* decoding: [rows, H entry] mixed cache entries */
+  float *mixed_latent;   /* decoding: [rows, H R] mixed latents */
 } parl_attention_state;
 
 typedef struct parl_ffn_state {
@@ -178,11 +179,10 @@ void parl_mla_project(const parl_model *m, const parl_layer *layer, size_t rows,
 void parl_mla_expand(const parl_model *m, const parl_layer *layer, size_t rows,
                      parl_attention_state *s);
 /* Attention of projected rows to caches of entries (normed latent | rotated rope key) without
- * expanding them: W_k moves over to the query, W_v behind the mixing. caches [rows] of [context,
- * entry], lengths [rows]; fills s->mixed. Source: DeepSeek-V2 2024, section 2.1.2. */
-void parl_mla_decode(const parl_model *m, const parl_layer *layer, size_t rows,
-                     const float *const *caches, const int32_t *lengths, parl_attention_state *s,
-                     float *scratch);
+ * expanding them: W_k moves over to the query, W_v behind the mixing. Completes `args`, which says
+ * rows, context, caches and scratch; fills s->mixed. Source: DeepSeek-V2 2024, section 2.1.2. */
+void parl_mla_decode(const parl_model *m, const parl_layer *layer, parl_attention_decode_args *args,
+                     parl_attention_state *s);
 /* ws->dmixed in; ws->dh out, the gradient of s->h. */
 void parl_mla_backward(const parl_model *m, const parl_layer *layer, parl_workspace *ws,
                        const parl_slice *slice, const parl_attention_state *s, float *grads);

@@ -14,8 +14,9 @@ static parl_status take_mla(parl_arena *arena, const parl_model_dims *d, size_t 
     PARL_TRY(take(arena, rows, d->q, &s->q));
   }
   if (decoding) {
+    PARL_TRY(take(arena, rows, d->entry, &s->entries));
     PARL_TRY(take(arena, rows, d->H * d->entry, &s->absorbed));
-    return take(arena, rows, d->H * d->entry, &s->mixed_latent);
+    return take(arena, rows, d->H * d->R, &s->mixed_latent);
   }
   PARL_TRY(take(arena, rows, 1, &s->q_rms));
   PARL_TRY(take(arena, rows, 1, &s->kv_rms));

@@ -17,7 +17,7 @@ typedef struct bench {
   size_t a, b, c;
   float *in[N_INPUTS]; /* owned by the arena */
   int32_t *index;
-  const float **pointers;
+  void **pointers;
   float *packed[2], *out[2], *scratch;
   size_t n_out; /* floats of out */
   parl_arena arena;
@@ -171,7 +171,8 @@ static void step_attention_bwd(bench *t, const parl_backend *backend, int side) 
   backend->attention_bwd(&args);
 }
 
-/* SEQUENCES slots with contexts of a positions; all heads share one head of keys */
+/* SEQUENCES slots with contexts of a positions; all heads share one head of keys. The last
+ * position is appended: it is what lies there already. */
 static parl_status setup_decode(bench *t, const parl_backend *const backends[2]) {
   PARL_TRY(setup_attention(t, backends));
   PARL_TRY(PARL_ARENA_TAKE(&t->arena, 2 * SEQUENCES, &t->pointers));
@@ -185,15 +186,20 @@ static parl_status setup_decode(bench *t, const parl_backend *const backends[2])
 }
 
 static void step_decode(bench *t, const parl_backend *backend, int side) {
-  const size_t ld = t->b * t->c;
+  const size_t ld = t->b * t->c, last = (t->a - 1) * t->c;
   const parl_attention_decode_args args = {.rows = SEQUENCES,
                                            .H = t->b,
                                            .H_kv = 1,
                                            .D = t->c,
                                            .Dv = t->c,
+                                           .context = t->a,
                                            .scale = (float)(1.0 / sqrt((double)t->c)),
                                            .q = t->in[0],
                                            .ld_q = ld,
+                                           .k = t->in[1] + last,
+                                           .ld_k = t->a * t->c,
+                                           .v = t->in[2] + last,
+                                           .ld_v = t->a * t->c,
                                            .k_cache = t->pointers,
                                            .v_cache = t->pointers + SEQUENCES,
                                            .lengths = t->index,

@@ -89,15 +89,18 @@ parl_status parl_attention_bwd_check(const parl_attention_bwd_args *a) {
 
 parl_status parl_attention_decode_check(const parl_attention_decode_args *a) {
   PARL_REQUIRE(a->H > 0 && a->H_kv > 0 && a->H % a->H_kv == 0);
-  PARL_REQUIRE(a->D > 0 && a->Dv > 0);
+  PARL_REQUIRE(a->D > 0 && a->Dv > 0 && a->context > 0);
   PARL_REQUIRE(isfinite(a->scale));
   PARL_REQUIRE(a->ld_q >= a->H * a->D);
+  PARL_REQUIRE(a->ld_k >= a->H_kv * a->D);
+  PARL_REQUIRE(a->v == NULL ? a->Dv <= a->D : a->ld_v >= a->H_kv * a->Dv);
   PARL_REQUIRE(a->ld_out >= a->H * a->Dv);
-  PARL_REQUIRE(a->q != NULL && a->out != NULL && a->scratch != NULL);
-  PARL_REQUIRE(a->k_cache != NULL && a->v_cache != NULL && a->lengths != NULL);
+  PARL_REQUIRE(a->q != NULL && a->k != NULL && a->out != NULL && a->scratch != NULL);
+  PARL_REQUIRE(a->k_cache != NULL && a->lengths != NULL);
+  PARL_REQUIRE((a->v == NULL) == (a->v_cache == NULL));
   for (size_t row = 0; row < a->rows; row++) {
-    PARL_REQUIRE(a->lengths[row] >= 1);
-    PARL_REQUIRE(a->k_cache[row] != NULL && a->v_cache[row] != NULL);
+    PARL_REQUIRE(a->lengths[row] >= 1 && (size_t)a->lengths[row] <= a->context);
+    PARL_REQUIRE(a->k_cache[row] != NULL && (a->v == NULL || a->v_cache[row] != NULL));
   }
   return PARL_STATUS_OK;
 }

@@ -26,7 +26,7 @@
   X(rope, 1e-5, "Su et al. 2021, interleaved pairs (k25 5.1)")                     \
   X(attention_fwd, 1e-5, "Vaswani et al. 2017; grouped keys, Ainslie et al. 2023") \
   X(attention_bwd, 1e-5, "Dao et al. 2022, recomputation from the log-sum-exp")    \
-  X(attention_decode, 1e-5, "one query row against a cache")                       \
+  X(attention_decode, 1e-5, "append to a cache, one query row against it")         \
   X(swiglu_fwd, 1e-5, "Shazeer 2020")                                              \
   X(swiglu_bwd, 1e-5, "Shazeer 2020")                                              \
   X(embedding_fwd, 0.0, "row lookup")                                              \
@@ -147,18 +147,26 @@ typedef struct parl_attention_bwd_args {
   size_t ld_dv;
 } parl_attention_bwd_args;
 
-/* Row r attends to positions 0..lengths[r]-1 of its own cache. */
+/* Row r appends its key and value to its own cache at position lengths[r] - 1, then attends to
+ * positions 0..lengths[r]-1; rows of one cache come in rising order. A cache holds head after head,
+ * each [context, D], as f32 or rounded to the nearest bf16. */
 typedef struct parl_attention_decode_args {
   size_t rows, H, H_kv, D, Dv;
+  size_t context; /* positions that a cache has room for */
+  bool bf16;      /* what caches hold; else f32 */
   float scale;
   const float *q; /* [rows, H*D] */
   size_t ld_q;
-  const float *const *k_cache; /* [rows] pointers to [max context, H_kv*D] */
-  const float *const *v_cache; /* [rows] pointers to [max context, H_kv*Dv] */
-  const int32_t *lengths;      /* [rows], >= 1 */
-  float *out;                  /* [rows, H*Dv] */
+  const float *k; /* [rows, H_kv*D] */
+  size_t ld_k;
+  const float *v; /* [rows, H_kv*Dv]; NULL: a value is the first Dv components of its key */
+  size_t ld_v;
+  void *const *k_cache;   /* [rows] pointers to [H_kv, context, D] */
+  void *const *v_cache;   /* [rows] pointers to [H_kv, context, Dv]; NULL if v is */
+  const int32_t *lengths; /* [rows], 1..context */
+  float *out;             /* [rows, H*Dv] */
   size_t ld_out;
-  float *scratch; /* [attention_scratch_floats(max context, D, Dv)] */
+  float *scratch; /* [attention_scratch_floats(context, D, Dv)] */
 } parl_attention_decode_args;
 
 /* out = silu(gate) * up; gate_up [rows, 2F] holds gate then up. */

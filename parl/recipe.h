@@ -68,6 +68,9 @@
   INT(minibatches, 1, 1, 1000, "steps", "optimizer steps on one rollout batch")             \
   REAL(temperature, 1.0, 0.01, 100.0, "1", "sampling temperature")                          \
   INT(slots, 64, 1, 100000, "episodes", "episodes alive at once")                           \
+  CHOICE(kv_cache, f32, "f32|bf16",                                                         \
+         "the decoder's keys and values; bf16: half the memory, sampling is not quite the " \
+         "trainer's policy (objective/logp_gap)")                                           \
   INT(accumulators, 4, 1, 256, "buffers", "gradient accumulators; fixes the order of sums") \
   INT(slice_rows, 512, 8, 1000000, "tokens", "tokens of one slice through the model")
 

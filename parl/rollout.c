@@ -59,7 +59,12 @@ static parl_status pool_init(shard *sh, pool *p, const parl_model *model, size_t
   if (model == NULL) return PARL_STATUS_OK;
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)MAX_ROWS, &p->rows));
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)MAX_ROWS, &p->choosers));
-  return parl_decoder_create(model, n, (size_t)limit, MAX_ROWS, &p->decoder);
+  const parl_decoder_def def = {.model = model,
+                                .n_slots = n,
+                                .max_context = (size_t)limit,
+                                .max_rows = MAX_ROWS,
+                                .cache = (parl_cache_dtype)sh->ee.config->train.kv_cache};
+  return parl_decoder_create(&def, &p->decoder);
 }
 
 static parl_status shard_init(shard *sh, const parl_rollout_def *def, const parl_run_config *config,

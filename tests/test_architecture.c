@@ -293,7 +293,8 @@ static void test_decoding(void **state) {
       run r;
       parl_decoder *d = NULL;
       run_open(&r, &config, backends[b], 1, false);
-      assert_ok(parl_decoder_create(r.model, N_SEQS, 70, ROWS, &d));
+      assert_ok(
+          parl_decoder_create(&(parl_decoder_def){r.model, N_SEQS, 70, ROWS, PARL_CACHE_F32}, &d));
       decode(d, r.batch, 0, 1, first);
       const double error = engine_difference(first, r.logits, n_floats);
       print_message("  %-24s %-20s %.1e\n", CASES[s].name, backends[b]->instructions, error);

@@ -78,7 +78,8 @@ static void test_equals_full_forward(void **state) {
       parl_model *m = engine_model(&config, backends[b], 5);
       texts *t = texts_create(m);
       parl_decoder *d = NULL;
-      assert_ok(parl_decoder_create(m, N_SLOTS, 128, MAX_ROWS, &d));
+      assert_ok(
+          parl_decoder_create(&(parl_decoder_def){m, N_SLOTS, 128, MAX_ROWS, PARL_CACHE_F32}, &d));
       double worst = 0.0;
       for (uint64_t seed = 0; seed < 6; seed++) {
         feed_randomly(d, t, seed);
@@ -104,7 +105,8 @@ static void test_batch_does_not_matter(void **state) {
     texts *t = texts_create(m);
     float *alone = malloc(sizeof t->decoded);
     parl_decoder *d = NULL;
-    assert_ok(parl_decoder_create(m, N_SLOTS, 101, MAX_ROWS, &d));
+    assert_ok(
+        parl_decoder_create(&(parl_decoder_def){m, N_SLOTS, 101, MAX_ROWS, PARL_CACHE_F32}, &d));
     for (size_t s = 0; s < N_SLOTS; s++)
       for (size_t i = 0; i < LENGTHS[s]; i++) {
         size_t chunk[N_SLOTS] = {0};
@@ -123,6 +125,36 @@ static void test_batch_does_not_matter(void **state) {
   }
 }
 
+/* Keys and values in bf16: near the full forward, and the same bits in any company. */
+static void test_bf16_cache(void **state) {
+  (void)state;
+  const parl_backend *backends[ENGINE_MAX_BACKENDS];
+  const size_t n = engine_backends(backends);
+  for (size_t b = 0; b < n; b++)
+    for (int64_t kv = 1; kv <= 4; kv *= 4) {
+      const parl_model_config config = engine_config(kv);
+      parl_model *m = engine_model(&config, backends[b], 5);
+      texts *t = texts_create(m);
+      float *first = malloc(sizeof t->decoded);
+      parl_decoder *d = NULL;
+      const parl_decoder_def def = {m, N_SLOTS, 128, MAX_ROWS, PARL_CACHE_BF16};
+      assert_ok(parl_decoder_create(&def, &d));
+      feed_randomly(d, t, 0);
+      memcpy(first, t->decoded, sizeof t->decoded);
+      const double error = engine_difference(t->decoded, t->full, TOTAL * ENGINE_VOCAB);
+      print_message("  %s kv %d: %.1e\n", backends[b]->instructions, (int)kv, error);
+      assert_true(error > 1e-5 && error < 4e-2);
+      for (uint64_t seed = 1; seed < 4; seed++) {
+        feed_randomly(d, t, seed);
+        assert_memory_equal(first, t->decoded, sizeof t->decoded);
+      }
+      parl_decoder_destroy(d);
+      parl_model_destroy(m);
+      free(first);
+      free(t);
+    }
+}
+
 typedef struct fixture {
   parl_model *model;
   parl_decoder *decoder; /* 2 slots of 4 tokens, 6 rows */
@@ -132,7 +164,7 @@ static fixture fixture_open(void) {
   fixture f = {0};
   const parl_model_config config = engine_config(2);
   f.model = engine_model(&config, parl_backend_ref(), 5);
-  assert_ok(parl_decoder_create(f.model, 2, 4, 6, &f.decoder));
+  assert_ok(parl_decoder_create(&(parl_decoder_def){f.model, 2, 4, 6, PARL_CACHE_F32}, &f.decoder));
   return f;
 }
 
@@ -177,9 +209,12 @@ static void test_bad_rows_are_refused(void **state) {
   assert_status(parl_decoder_step(f.decoder, many, 7, &logits), PARL_STATUS_EINVAL);
   assert_int_equal(parl_decoder_get_max_rows(f.decoder), 6);
   parl_decoder *none = NULL;
-  assert_status(parl_decoder_create(f.model, 2, 129, 6, &none), PARL_STATUS_EINVAL);
-  assert_status(parl_decoder_create(f.model, 0, 4, 6, &none), PARL_STATUS_EINVAL);
-  assert_status(parl_decoder_create(f.model, 2, 4, 0, &none), PARL_STATUS_EINVAL);
+  assert_status(parl_decoder_create(&(parl_decoder_def){f.model, 2, 129, 6, PARL_CACHE_F32}, &none),
+                PARL_STATUS_EINVAL);
+  assert_status(parl_decoder_create(&(parl_decoder_def){f.model, 0, 4, 6, PARL_CACHE_F32}, &none),
+                PARL_STATUS_EINVAL);
+  assert_status(parl_decoder_create(&(parl_decoder_def){f.model, 2, 4, 0, PARL_CACHE_F32}, &none),
+                PARL_STATUS_EINVAL);
   assert_null(none);
   fixture_close(&f);
 }
@@ -211,13 +246,14 @@ static void test_advice(void **state) {
   (void)state;
   parl_model_config config = engine_config(4);
   parl_model *m = engine_model(&config, parl_backend_ref(), 1);
-  assert_int_equal(parl_decoder_advise_slots(m, 16), 64);
-  assert_int_equal(parl_decoder_advise_slots(m, 512), 16); /* 2*2*24*512 floats each */
-  assert_int_equal(parl_decoder_advise_slots(m, 1 << 20), 8);
+  assert_int_equal(parl_decoder_advise_slots(m, 16, PARL_CACHE_F32), 64);
+  assert_int_equal(parl_decoder_advise_slots(m, 512, PARL_CACHE_F32),
+                   16); /* 2*2*24*512 floats each */
+  assert_int_equal(parl_decoder_advise_slots(m, 1 << 20, PARL_CACHE_F32), 8);
   parl_model_destroy(m);
   config.d_ff = 16384;
   m = engine_model(&config, parl_backend_ref(), 1);
-  assert_int_equal(parl_decoder_advise_slots(m, 1 << 20), 64);
+  assert_int_equal(parl_decoder_advise_slots(m, 1 << 20, PARL_CACHE_F32), 64);
   parl_model_destroy(m);
 }
 
@@ -225,6 +261,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_equals_full_forward),
       cmocka_unit_test(test_batch_does_not_matter),
+      cmocka_unit_test(test_bf16_cache),
       cmocka_unit_test(test_overflow_appends_nothing),
       cmocka_unit_test(test_bad_rows_are_refused),
       cmocka_unit_test(test_wanted_rows),

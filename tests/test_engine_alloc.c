@@ -90,7 +90,8 @@ static parl_status engine_open(engine *e, const parl_backend *backend) {
   parl_model_init_weights(e->model, 1);
   PARL_TRY(parl_optimizer_create(&o, e->model, &e->opt));
   PARL_TRY(parl_train_step_create(e->model, e->workers, 2, ROWS, ROWS, &e->step));
-  return parl_decoder_create(e->model, SLOTS, 64, ROWS, &e->decoder);
+  return parl_decoder_create(&(parl_decoder_def){e->model, SLOTS, 64, ROWS, PARL_CACHE_F32},
+                             &e->decoder);
 }
 
 static void engine_close(engine *e) {

@@ -244,42 +244,66 @@ static void case_attention_bwd(trial *t) {
   if (t->now == FOR_BOUND) attention_bounds(t, &a);
 }
 
-static void case_attention_decode(trial *t) {
-  enum { ROWS = 5 };
+/* n floats become n bf16 in the same place; little-endian. */
+static void squeeze(float *x, size_t n) {
+  for (size_t i = 0; i < n; i++) memmove((char *)x + 2 * i, (const char *)(x + i) + 2, 2);
+}
+
+/* One row against each of a few caches of t->s.a positions, which hold f32 or bf16; latent: the
+ * values are part of the keys. */
+static void decode_once(trial *t, const char *name, bool bf16, bool latent) {
+  enum { ROWS = 3 };
   const heads h = pick_heads(t->s.b);
   const size_t context = t->s.a, D = t->s.c, Dv = D > 1 ? D - 1 : 1;
-  const float *k_cache[ROWS], *v_cache[ROWS];
+  const size_t n_k = context * h.H_kv * D, n_v = context * h.H_kv * Dv;
+  void *k_cache[ROWS], *v_cache[ROWS];
   int32_t *lengths = indices(t, ROWS, context);
-  const float *k = input(t, ROWS * context, h.H_kv * D, h.H_kv * D);
-  const float *v = input(t, ROWS * context, h.H_kv * Dv, h.H_kv * Dv);
+  float *k = input_as(t, ROWS, n_k, n_k, t->how)->x, *v = input_as(t, ROWS, n_v, n_v, t->how)->x;
+  const float most = latent ? largest(k, ROWS, n_k, n_k) : largest(v, ROWS, n_v, n_v);
+  const size_t size = bf16 ? sizeof(uint16_t) : sizeof(float);
+  if (bf16) squeeze(k, ROWS * n_k), squeeze(v, ROWS * n_v);
   for (size_t r = 0; r < ROWS; r++) {
     lengths[r]++;
-    k_cache[r] = k + r * context * h.H_kv * D;
-    v_cache[r] = v + r * context * h.H_kv * Dv;
+    k_cache[r] = (char *)k + r * n_k * size;
+    v_cache[r] = (char *)v + r * n_v * size;
   }
   lengths[0] = (int32_t)context;
-  const size_t ld_q = gap(t, h.H * D), ld_out = gap(t, h.H * Dv);
+  const size_t ld_q = gap(t, h.H * D), ld_k = gap(t, h.H_kv * D), ld_v = gap(t, h.H_kv * Dv);
+  const size_t ld_out = gap(t, h.H * Dv);
   const size_t scratch = packer(t)->attention_scratch_floats(context, D, Dv);
-  const parl_attention_decode_args args = {
-      .rows = ROWS,
-      .H = h.H,
-      .H_kv = h.H_kv,
-      .D = D,
-      .Dv = Dv,
-      .scale = (float)(1.0 / sqrt((double)D)),
-      .q = input_as(t, ROWS, h.H * D, ld_q, t->how == OFFSET ? CENTRED : t->how)->x,
-      .ld_q = ld_q,
-      .k_cache = k_cache,
-      .v_cache = v_cache,
-      .lengths = lengths,
-      .out = output(t, "out", ROWS, h.H * Dv, ld_out),
-      .ld_out = ld_out,
-      .scratch = input_as(t, 1, scratch, scratch, CENTRED)->x};
-  t->sensitivity = t->how == OFFSET ? 1.0 + 100.0 * sqrt((double)D) / 16.0 : 1.0;
+  const regime query = t->how == OFFSET ? CENTRED : t->how;
+  const parl_attention_decode_args args = {.rows = ROWS,
+                                           .H = h.H,
+                                           .H_kv = h.H_kv,
+                                           .D = D,
+                                           .Dv = Dv,
+                                           .context = context,
+                                           .bf16 = bf16,
+                                           .scale = (float)(1.0 / sqrt((double)D)),
+                                           .q = input_as(t, ROWS, h.H * D, ld_q, query)->x,
+                                           .ld_q = ld_q,
+                                           .k = input(t, ROWS, h.H_kv * D, ld_k),
+                                           .ld_k = ld_k,
+                                           .v = latent ? NULL : input(t, ROWS, h.H_kv * Dv, ld_v),
+                                           .ld_v = ld_v,
+                                           .k_cache = k_cache,
+                                           .v_cache = latent ? NULL : v_cache,
+                                           .lengths = lengths,
+                                           .out = output(t, name, ROWS, h.H * Dv, ld_out),
+                                           .ld_out = ld_out,
+                                           .scratch = input_as(t, 1, scratch, scratch, CENTRED)->x};
   RUN(t, attention_decode, false, &args);
-  if (t->now == FOR_BOUND)
-    fill_rows(bound_of(t, 0), ROWS, h.H * Dv, ld_out,
-              largest(v, ROWS * context, h.H_kv * Dv, h.H_kv * Dv));
+  if (t->now != FOR_BOUND) return;
+  const float new =
+      latent ? largest(args.k, ROWS, h.H_kv * D, ld_k) : largest(args.v, ROWS, h.H_kv * Dv, ld_v);
+  fill_rows(bound_of(t, t->n_outputs - 1), ROWS, h.H * Dv, ld_out, fmaxf(most, new));
+}
+
+static void case_attention_decode(trial *t) {
+  t->sensitivity = t->how == OFFSET ? 1.0 + 100.0 * sqrt((double)t->s.c) / 16.0 : 1.0;
+  decode_once(t, "out", false, false);
+  decode_once(t, "out of bf16", true, false);
+  decode_once(t, "out of latents in bf16", true, true);
 }
 
 static void case_swiglu_fwd(trial *t) {

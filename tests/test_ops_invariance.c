@@ -230,10 +230,11 @@ static void case_rope(const parl_backend *backend, size_t width, size_t unused) 
 
 enum { H = 6, H_KV = 2 };
 
-/* A row is a slot: a = D = Dv, b = context; in: q, k caches, v caches; index = lengths */
-static void run_decode(batch *t, size_t first, size_t n) {
+/* A row is a slot: a = D = Dv, b = context; in: q and new keys and values, k caches, v caches;
+ * index = lengths */
+static void run_decode_as(batch *t, size_t first, size_t n, bool bf16) {
   const size_t D = t->a, context = t->b;
-  const float *k_cache[ROWS], *v_cache[ROWS];
+  void *k_cache[ROWS], *v_cache[ROWS];
   for (size_t r = 0; r < ROWS; r++) {
     k_cache[r] = t->in[1] + r * context * H_KV * D;
     v_cache[r] = t->in[2] + r * context * H_KV * D;
@@ -243,9 +244,15 @@ static void run_decode(batch *t, size_t first, size_t n) {
                                            .H_kv = H_KV,
                                            .D = D,
                                            .Dv = D,
+                                           .context = context,
+                                           .bf16 = bf16,
                                            .scale = 0.3f,
                                            .q = t->in[0] + first * H * D,
                                            .ld_q = H * D,
+                                           .k = t->in[0] + first * H * D,
+                                           .ld_k = H * D,
+                                           .v = t->in[0] + first * H * D + D,
+                                           .ld_v = H * D,
                                            .k_cache = k_cache + first,
                                            .v_cache = v_cache + first,
                                            .lengths = t->index + first,
@@ -255,15 +262,42 @@ static void run_decode(batch *t, size_t first, size_t n) {
   t->backend->attention_decode(&args);
 }
 
-static void case_decode(const parl_backend *backend, size_t D, size_t context) {
-  batch t = {.backend = backend, .a = D, .b = context, .width = {H * D}, .run = run_decode};
+static void run_decode(batch *t, size_t first, size_t n) {
+  run_decode_as(t, first, n, false);
+}
+
+static void run_decode_bf16(batch *t, size_t first, size_t n) {
+  run_decode_as(t, first, n, true);
+}
+
+/* n floats become pairs of their upper halves: twice as many bf16. */
+static void make_bf16(float *x, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    uint32_t bits;
+    memcpy(&bits, x + i, sizeof bits);
+    bits = (bits & 0xffff0000) | bits >> 16;
+    memcpy(x + i, &bits, sizeof bits);
+  }
+}
+
+static void decode_as(const parl_backend *backend, size_t D, size_t context, bool bf16) {
+  batch t = {.backend = backend, .a = D, .b = context, .width = {H * D}};
+  t.run = bf16 ? run_decode_bf16 : run_decode;
   t.in[0] = random_floats(ROWS * H * D, 1);
-  for (size_t i = 1; i < 3; i++) t.in[i] = random_floats(ROWS * context * H_KV * D, i + 1);
+  for (size_t i = 1; i < 3; i++) {
+    t.in[i] = random_floats(ROWS * context * H_KV * D, i + 1);
+    if (bf16) make_bf16(t.in[i], ROWS * context * H_KV * D);
+  }
   t.scratch = random_floats(backend->attention_scratch_floats(context, D, D), 4);
   t.index = calloc(ROWS, sizeof *t.index);
   assert_non_null(t.index);
   for (size_t r = 0; r < ROWS; r++) t.index[r] = (int32_t)(1 + r * 13 % context);
-  compare_pieces(&t, "attention_decode");
+  compare_pieces(&t, bf16 ? "attention_decode of bf16" : "attention_decode");
+}
+
+static void case_decode(const parl_backend *backend, size_t D, size_t context) {
+  decode_as(backend, D, context, false);
+  decode_as(backend, D, context, true);
 }
 
 enum { LONGEST = 50 };

@@ -5,7 +5,7 @@
 #define PARL_TESTS_TEST_OPS_TRIAL_H
 #include "tests/test_ops_support.h"
 
-enum { MAX_BUFFERS = 12 };
+enum { MAX_BUFFERS = 24 };
 typedef enum pass { ON_REF, ON_LEVEL, FOR_BOUND } pass;
 
 typedef struct shape {

@@ -3,17 +3,14 @@
  * Scores are a product with the transposed keys, k^T [D, padded rows], which all heads of a group
  * share; a few query rows at a time keep their scores in scratch. Work is done for the causal part
  * only, rounded up to whole vectors, and the rounding is filled with zeros.
- * Included by ops_impl.h only. Reading order: softmax_row, forward, backward, decode. */
+ * Included by ops_impl.h only. Reading order: softmax_row, forward, backward. */
 #include <math.h>
 
-enum {
-  BACK_ROWS = 32,  /* query rows of a block of the backward pass */
-  DECODE_HEADS = 8 /* heads of a group that read the cache together */
-};
+enum { BACK_ROWS = 32 }; /* query rows of a block of the backward pass */
 
-/* kt and vt [D + Dv, padded] and two blocks of scores [BACK_ROWS, padded]. */
+/* Two matrices as kt or vt, of the wider width, and two blocks of scores [BACK_ROWS, padded]. */
 static size_t attention_scratch_floats(size_t longest, size_t D, size_t Dv) {
-  return (D + Dv + 2 * BACK_ROWS) * round_up(longest, PANEL);
+  return 2 * ((D > Dv ? D : Dv) + BACK_ROWS) * round_up(longest, PANEL);
 }
 
 #define LOG2_E 1.44269504f
@@ -220,46 +217,4 @@ static void attention_bwd(const parl_attention_bwd_args *a) {
         backward_block(a, &w, start, t, least(BACK_ROWS, n - t), h);
     }
   }
-}
-
-/* Scores of one query against `count` <= W keys; lanes behind count are 0. */
-INLINE vf decode_scores(const float *q, const float *k, size_t ld_k, size_t D, size_t count) {
-  vf v[W];
-  UNROLL for (size_t i = 0; i < W; i++) v[i] = vf_set1(0.0f);
-  for (size_t d = 0; d < D; d += W) {
-    const size_t width = least(W, D - d);
-    const vf left = vf_load_n(q + d, width);
-    UNROLL for (size_t i = 0; i < W; i++) {
-      if (i < count) v[i] = vf_fma(left, vf_load_n(k + i * ld_k + d, width), v[i]);
-    }
-  }
-  return vf_sums(v);
-}
-
-/* Heads h..h+heads of one group, one row: the keys of a block are read once for all of them. */
-static void decode_heads(const parl_attention_decode_args *a, size_t row, size_t h, size_t heads) {
-  const size_t group = h / (a->H / a->H_kv), n = (size_t)a->lengths[row];
-  const size_t padded = round_up(n, W), ld_k = a->H_kv * a->D, ld_v = a->H_kv * a->Dv;
-  const float *k = a->k_cache[row] + group * a->D, *v = a->v_cache[row] + group * a->Dv;
-  const float *q = a->q + row * a->ld_q + h * a->D;
-  float *out = a->out + row * a->ld_out + h * a->Dv, *s = a->scratch;
-  size_t t = 0;
-  for (; t + W <= n; t += W)
-    for (size_t i = 0; i < heads; i++)
-      vf_store(s + i * padded + t, decode_scores(q + i * a->D, k + t * ld_k, ld_k, a->D, W));
-  for (size_t i = 0; t < n && i < heads; i++)
-    vf_store(s + i * padded + t, decode_scores(q + i * a->D, k + t * ld_k, ld_k, a->D, n - t));
-  float sums[DECODE_HEADS], max;
-  for (size_t i = 0; i < heads; i++)
-    sums[i] = softmax_row(s + i * padded, n, padded, a->scale, &max);
-  mix_rows(s, padded, heads, n, v, ld_v, a->Dv, out, a->Dv);
-  for (size_t i = 0; i < heads; i++) scale_row(out + i * a->Dv, a->Dv, 1.0f / sums[i]);
-}
-
-static void attention_decode(const parl_attention_decode_args *a) {
-  const size_t heads = a->H / a->H_kv;
-  for (size_t row = 0; row < a->rows; row++)
-    for (size_t group = 0; group < a->H_kv; group++)
-      for (size_t i = 0; i < heads; i += DECODE_HEADS)
-        decode_heads(a, row, group * heads + i, least(DECODE_HEADS, heads - i));
 }

@@ -5,7 +5,8 @@
  * SOFT_TEXT too, a second table whose matrix products emulate bf16 operands; a set with them
  * computes in bf16, on AMX tiles if AMX_TILES is defined, and defines F32_NAME, the table of its
  * vectors in f32. Thread rule: reentrant, no state but
- * constants. Reading order: vector, pairs, gemm, linear, attention, rows, policy, optimizer. */
+ * constants. Reading order: vector, pairs, gemm, linear, attention, decode,
+ * rows, policy, optimizer. */
 #include "kernels/cpu/cpu_internal.h"
 #include "kernels/cpu/vector_impl.h"
 /* after the vector type */
@@ -17,6 +18,8 @@
 #endif
 /* after the matrix product */
 #include "kernels/cpu/attention_impl.h"
+/* after attention's products */
+#include "kernels/cpu/decode_impl.h"
 #include "kernels/cpu/linear_bf16_impl.h"
 #ifdef SOFT_NAME
 #include "kernels/cpu/linear_impl.h"

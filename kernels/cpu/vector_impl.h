@@ -27,8 +27,8 @@
 
 typedef float vf __attribute__((vector_size(VEC_BYTES)));
 typedef int32_t vi __attribute__((vector_size(VEC_BYTES)));
-typedef uint32_t vu __attribute__((vector_size(VEC_BYTES)));
-typedef uint32_t vu __attribute__((vector_size(VEC_BYTES))); /* may wrap, as bits of a NaN do */
+typedef uint32_t vu __attribute__((vector_size(VEC_BYTES)));     /* may wrap, as bits of a NaN do */
+typedef uint16_t vh __attribute__((vector_size(VEC_BYTES / 2))); /* bf16 */
 typedef float vf_half __attribute__((vector_size(VEC_BYTES / 2)));
 typedef double vd __attribute__((vector_size(VEC_BYTES)));
 
@@ -141,6 +141,23 @@ INLINE vf vf_select(vi mask, vf yes, vf no) {
 /* All ones in the first n lanes. */
 INLINE vi vi_first(size_t n) {
   return lanes < (int32_t)(n < (size_t)W ? n : (size_t)W);
+}
+
+/* The first n lanes of bf16, zeros in the others. */
+INLINE vf vf_load_bf16(const uint16_t *p, size_t n) {
+  vh v = {0};
+  if (n >= (size_t)W)
+    memcpy(&v, p, sizeof v);
+  else
+    memcpy(&v, p, n * sizeof *p);
+  return (vf)(__builtin_convertvector(v, vu) << 16);
+}
+/* Rounds to nearest, ties to even; a NaN stays one. */
+INLINE void vf_store_bf16(uint16_t *p, vf v, size_t n) {
+  const vu bits = (vu)v, rounded = bits + 0x7fffu + (bits >> 16 & 1u);
+  const vf kept = vf_select(v == v, (vf)rounded, (vf)(bits | 0x400000u));
+  const vh half = __builtin_convertvector((vu)kept >> 16, vh);
+  memcpy(p, &half, (n < (size_t)W ? n : (size_t)W) * sizeof *p);
 }
 
 /* e^x with a relative error below 2e-7; below -87.3 it stays at the least normal number, above

@@ -5,12 +5,14 @@
  *   s = scale q.k,  lse = log sum exp s,  p = exp(s - lse),  out = sum p v
  *   dv += p dout,  dp = dout.v,  ds = p (dp - dout.out) scale,  dq += ds k,  dk += ds q */
 #include <math.h>
+#include <string.h>
 
 #include "kernels/ref/ref_internal.h"
 
-/* Scratch holds one row of scores, or the gradient sums of one key, in double. */
+/* Scratch holds one row of scores, or the gradient sums of one key, in double; then a head's keys
+ * and values of a cache. */
 size_t parl_ref_attention_scratch_floats(size_t longest, size_t D, size_t Dv) {
-  return 2 * (longest + D + Dv + 1);
+  return 2 * (longest + D + Dv + 1) + longest * (D + Dv);
 }
 
 static double dot(const float *a, const float *b, size_t n) {
@@ -123,14 +125,50 @@ void parl_ref_attention_bwd(const parl_attention_bwd_args *a) {
   }
 }
 
+/* The nearest bf16, of two the even one; a NaN stays one. */
+static uint16_t round_bf16(float x) {
+  uint32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  if (isnan(x)) return (uint16_t)(bits >> 16 | 0x40);
+  return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+static float widen_bf16(uint16_t x) {
+  const uint32_t bits = (uint32_t)x << 16;
+  float wide;
+  memcpy(&wide, &bits, sizeof wide);
+  return wide;
+}
+
+/* Writes x [width] at position n - 1 of a head's cache and reads all n into `out`. */
+static void append_and_read(const float *x, size_t width, void *cache, size_t n, bool bf16,
+                            float *out) {
+  float *wide = cache;
+  uint16_t *half = cache;
+  for (size_t i = 0; i < width; i++) {
+    if (bf16)
+      half[(n - 1) * width + i] = round_bf16(x[i]);
+    else
+      wide[(n - 1) * width + i] = x[i];
+  }
+  for (size_t i = 0; i < n * width; i++) out[i] = bf16 ? widen_bf16(half[i]) : wide[i];
+}
+
 void parl_ref_attention_decode(const parl_attention_decode_args *a) {
-  double *scores = as_doubles(a->scratch);
+  const size_t heads = a->H / a->H_kv, size = a->bf16 ? sizeof(uint16_t) : sizeof(float);
+  float *k = a->scratch + 2 * (a->context + 1), *v = k;
   for (size_t row = 0; row < a->rows; row++)
     for (size_t h = 0; h < a->H; h++) {
-      const size_t group = h / (a->H / a->H_kv);
-      (void)attend((size_t)a->lengths[row], a->D, a->Dv, (double)a->scale,
-                   a->q + row * a->ld_q + h * a->D, a->k_cache[row] + group * a->D, a->H_kv * a->D,
-                   a->v_cache[row] + group * a->Dv, a->H_kv * a->Dv, scores,
+      const size_t group = h / heads, n = (size_t)a->lengths[row], head = group * a->context * size;
+      append_and_read(a->k + row * a->ld_k + group * a->D, a->D,
+                      (char *)a->k_cache[row] + head * a->D, n, a->bf16, k);
+      if (a->v != NULL) {
+        v = k + n * a->D;
+        append_and_read(a->v + row * a->ld_v + group * a->Dv, a->Dv,
+                        (char *)a->v_cache[row] + head * a->Dv, n, a->bf16, v);
+      }
+      (void)attend(n, a->D, a->Dv, (double)a->scale, a->q + row * a->ld_q + h * a->D, k, a->D, v,
+                   a->v == NULL ? a->D : a->Dv, as_doubles(a->scratch),
                    a->out + row * a->ld_out + h * a->Dv);
     }
 }
