@@ -55,7 +55,7 @@ static int refuse_word(const char *word, size_t length) {
   static char rows[MAX_WORDS][BENCH_NAME_BYTES];
   const char *names[MAX_WORDS] = {"ops"};
   size_t n = 1;
-  for (size_t i = 0; parl_bench_shape_name(i) != NULL && n + 2 < MAX_WORDS; i++) {
+  for (size_t i = 0; parl_bench_shape_name(i) != NULL && n + PARL_BENCH_N_JOBS < MAX_WORDS; i++) {
     names[n++] = parl_bench_shape_name(i);
     for (int job = 0; job < PARL_BENCH_N_JOBS; job++, n++) {
       name_row((parl_bench_job)job, parl_bench_shape_name(i), rows[n]);

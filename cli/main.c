@@ -130,8 +130,8 @@ void cli_print_help(const char *verb) {
     printf(
         "\nrows are train_SHAPE, decode_SHAPE and decode_bf16_SHAPE; shapes are quickstart, A, B\n"
         "and of A and B the variants _mqa, _mla, _moe, _mla_moe. LIST has rows, shapes, A or B\n"
-        "with all variants, or ops. The peak is that of the same threads just before and after a row.\n"
-        "docs/performance.md explains the columns.\n");
+        "with all variants, or ops. The peak is that of the same threads just before and after a\n"
+        "row. docs/performance.md explains the columns.\n");
   if (strcmp(verb, "model") == 0)
     printf(
         "\nactions:\n"

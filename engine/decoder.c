@@ -22,9 +22,10 @@ struct parl_decoder {
   parl_arena arena;
   size_t n_slots, max_context, max_rows, block_rows;
   parl_cache_dtype cache;
-  int32_t *lengths; /* [n_slots] tokens held */
-  /* [L, n_slots, H_kv, max_context, D] of the cache's type; mla: [L, n_slots, max_context, entry] */
-  char *k_cache;
+  int32_t *lengths;      /* [n_slots] tokens held */
+  int32_t *held;         /* [n_slots, max_context] the tokens */
+  uint64_t *generations; /* [n_slots] of the weights when the slot was last emptied */
+  char *k_cache;      /* [L, n_slots, H_kv, max_context, D] of the cache's type; mla: of entries */
   char *v_cache;      /* [L, n_slots, H_kv, max_context, D]; mla: none */
   size_t entry_bytes; /* of a slot's keys at one position in one layer */
   int32_t *positions; /* [max_rows] */
@@ -59,6 +60,10 @@ static parl_status allocate_cache(parl_decoder *d, const parl_model_dims *dims) 
     return parl_fail(PARL_STATUS_ENOMEM, "the cache is larger than memory");
   PARL_TRY(PARL_ARENA_TAKE(&d->arena, d->n_slots, &d->lengths));
   memset(d->lengths, 0, d->n_slots * sizeof *d->lengths);
+  PARL_TRY(PARL_ARENA_TAKE(&d->arena, d->n_slots, &d->generations));
+  memset(d->generations, 0, d->n_slots * sizeof *d->generations);
+  PARL_TRY(
+      parl_arena_take(&d->arena, d->n_slots, d->max_context * sizeof *d->held, (void **)&d->held));
   d->entry_bytes = get_entry_bytes(dims, d->cache);
   PARL_TRY(parl_arena_take(&d->arena, entries, d->entry_bytes, (void **)&d->k_cache));
   if (dims->is_mla) return PARL_STATUS_OK;
@@ -141,6 +146,56 @@ size_t parl_decoder_advise_slots(const parl_model *model, size_t max_context,
 void parl_decoder_reset(parl_decoder *decoder, int32_t slot) {
   PARL_CHECK(slot >= 0 && (size_t)slot < decoder->n_slots);
   decoder->lengths[slot] = 0;
+  decoder->generations[slot] = decoder->model->generation;
+}
+
+/* The slot that holds most of tokens [n] from the present weights; *length of them. */
+static size_t find_prefix(const parl_decoder *d, const int32_t *tokens, size_t n, size_t *length) {
+  size_t best = 0;
+  *length = 0;
+  for (size_t s = 0; s < d->n_slots; s++) {
+    if (d->generations[s] != d->model->generation) continue;
+    const int32_t *held = d->held + s * d->max_context;
+    const size_t most = (size_t)d->lengths[s] < n ? (size_t)d->lengths[s] : n;
+    size_t same = 0;
+    while (same < most && held[same] == tokens[same]) same++;
+    if (same <= *length) continue;
+    best = s;
+    *length = same;
+  }
+  return best;
+}
+
+size_t parl_decoder_find_prefix(const parl_decoder *decoder, const int32_t *tokens, size_t n) {
+  size_t length;
+  (void)find_prefix(decoder, tokens, n, &length);
+  return length;
+}
+
+/* Copies the first n positions of every cache of a slot. */
+static void copy_caches(parl_decoder *d, size_t from, size_t to, size_t n) {
+  const parl_model_dims *dims = &d->model->dims;
+  const size_t heads = dims->is_mla ? 1 : dims->H_kv, width = d->entry_bytes / heads;
+  const size_t head = d->max_context * width, slot = heads * head;
+  for (size_t i = 0; i < dims->L; i++)
+    for (size_t g = 0; g < heads; g++) {
+      const size_t source = (i * d->n_slots + from) * slot + g * head;
+      const size_t target = (i * d->n_slots + to) * slot + g * head;
+      memcpy(d->k_cache + target, d->k_cache + source, n * width);
+      if (!dims->is_mla) memcpy(d->v_cache + target, d->v_cache + source, n * width);
+    }
+}
+
+size_t parl_decoder_restart(parl_decoder *decoder, int32_t slot, const int32_t *tokens, size_t n) {
+  size_t length;
+  const size_t from = find_prefix(decoder, tokens, n, &length), to = (size_t)slot;
+  parl_decoder_reset(decoder, slot);
+  if (from != to) {
+    copy_caches(decoder, from, to, length);
+    memcpy(decoder->held + to * decoder->max_context, tokens, length * sizeof *tokens);
+  }
+  decoder->lengths[slot] = (int32_t)length;
+  return length;
 }
 
 size_t parl_decoder_get_length(const parl_decoder *decoder, int32_t slot) {
@@ -170,6 +225,7 @@ static parl_status append_rows(parl_decoder *d, const parl_decoder_row *rows, si
       return s;
     }
     d->positions[i] = d->lengths[rows[i].slot]++;
+    d->held[(size_t)rows[i].slot * d->max_context + (size_t)d->positions[i]] = rows[i].token;
   }
   return PARL_STATUS_OK;
 }

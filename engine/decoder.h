@@ -39,6 +39,12 @@ size_t parl_decoder_advise_slots(const parl_model *model, size_t max_context,
                                  parl_cache_dtype cache);
 /* Empties a slot. */
 void parl_decoder_reset(parl_decoder *decoder, int32_t slot);
+/* Empties a slot and gives it the longest prefix of tokens [n] that any slot, itself included,
+ * holds from the same weights; returns the prefix's length. The keys and values are copied, so
+ * what follows has the bits it would have had. */
+size_t parl_decoder_restart(parl_decoder *decoder, int32_t slot, const int32_t *tokens, size_t n);
+/* Length of the prefix that restart would find. */
+size_t parl_decoder_find_prefix(const parl_decoder *decoder, const int32_t *tokens, size_t n);
 /* Tokens held by the slot. */
 size_t parl_decoder_get_length(const parl_decoder *decoder, int32_t slot);
 /* Appends every row's token; *logits = [number of rows with want_logits, V] in row order, owned by

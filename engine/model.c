@@ -110,6 +110,7 @@ static void pack(const parl_model *m, const parl_matrix *w) {
 }
 
 void parl_model_refresh(parl_model *model) {
+  model->generation++;
   for (size_t i = 0; i < model->n_matrices; i++) pack(model, model->matrices[i]);
 }
 
@@ -159,6 +160,7 @@ size_t parl_model_get_n_sparse_layers(const parl_model *model) {
 }
 
 void parl_model_balance(parl_model *model, const int64_t *load) {
+  model->generation++;
   const size_t E = model->dims.router.n_experts;
   const float step = (float)model->config.bias_update_rate;
   for (size_t i = model->dims.first_moe; i < model->dims.L; i++, load += E) {

@@ -72,7 +72,8 @@
   X(script_s, time, "s", "of it outside the decoder, all threads")                                 \
   X(learn_s, time, "s", "forward, backward and optimizer")                                         \
   X(train_tokens, time, "tokens", "tokens through forward and backward")                           \
-  X(decode_tokens, time, "tokens", "tokens through the decoders")
+  X(decode_tokens, time, "tokens", "tokens through the decoders")                                  \
+  X(reused_tokens, time, "tokens", "tokens that were not: another context had the same prefix")
 // clang-format on
 
 typedef struct parl_metrics {

@@ -219,15 +219,35 @@ static parl_status settle(shard *sh, bool *progress) {
   return PARL_STATUS_OK;
 }
 
+/* Whether a context of this step computes most of what the decoder lacks of c's first n tokens:
+ * then c waits a step and takes it over. */
+static bool is_worth_waiting(const pool *p, const parl_context *c, size_t n, size_t n_choosers) {
+  const size_t found = parl_decoder_find_prefix(p->decoder, c->sequence->tokens, n);
+  for (size_t i = 0; i < n_choosers; i++) {
+    const parl_sequence *other = p->choosers[i]->sequence;
+    const size_t most = (size_t)other->n_tokens < n ? (size_t)other->n_tokens : n;
+    size_t same = 0;
+    while (same < most && other->tokens[same] == c->sequence->tokens[same]) same++;
+    if (same > found && 2 * (same - found) > n - found) return true;
+  }
+  return false;
+}
+
 /* Queues the tokens that the decoder has not seen of every context that must choose. */
-static size_t queue_rows(pool *p, size_t max_rows, size_t *n_choosers) {
+static size_t queue_rows(shard *sh, pool *p, size_t max_rows, size_t *n_choosers) {
   size_t n = 0;
   *n_choosers = 0;
   for (size_t i = 0; i < p->n && n < max_rows; i++) {
     parl_context *c = &p->contexts[i];
     if (c->state != PARL_CONTEXT_CHOOSE) continue;
-    if (c->stale) parl_decoder_reset(p->decoder, c->decoder_slot);
-    c->stale = false;
+    if (c->stale) {
+      const size_t prefix = (size_t)c->sequence->n_tokens - 1; /* the last one gives logits */
+      if (is_worth_waiting(p, c, prefix, *n_choosers)) continue;
+      c->n_fed =
+          (int32_t)parl_decoder_restart(p->decoder, c->decoder_slot, c->sequence->tokens, prefix);
+      sh->counts.reused_tokens += c->n_fed;
+      c->stale = false;
+    }
     while (c->n_fed < c->sequence->n_tokens && n < max_rows) {
       const int32_t token = c->sequence->tokens[c->n_fed++];
       const bool last = c->n_fed == c->sequence->n_tokens;
@@ -252,7 +272,7 @@ static parl_status choose(shard *sh, const parl_model *model, parl_context *c, f
 static parl_status decode(shard *sh, pool *p, const parl_model *model, bool *progress) {
   if (p->decoder == NULL) return PARL_STATUS_OK;
   size_t n_choosers;
-  const size_t n_rows = queue_rows(p, parl_decoder_get_max_rows(p->decoder), &n_choosers);
+  const size_t n_rows = queue_rows(sh, p, parl_decoder_get_max_rows(p->decoder), &n_choosers);
   if (n_rows == 0) return PARL_STATUS_OK;
   *progress = true;
   const double start = parl_clock_s();
@@ -341,6 +361,7 @@ parl_status parl_rollout_run(parl_rollout *rollout, const parl_job *jobs, size_t
   for (size_t i = 0; i < rollout->n_shards; i++) {
     const parl_rollout_counts *c = &rollout->shards[i].counts;
     counts->decoded_tokens += c->decoded_tokens;
+    counts->reused_tokens += c->reused_tokens;
     counts->sampled_tokens += c->sampled_tokens;
     counts->decode_s += c->decode_s;
     counts->script_s += c->script_s;

@@ -41,6 +41,7 @@ typedef struct parl_rollout_def {
 /* Sums over a run, for metrics. */
 typedef struct parl_rollout_counts {
   int64_t decoded_tokens; /* rows through a decoder, both policies */
+  int64_t reused_tokens;  /* not decoded: another context had the same prefix */
   int64_t sampled_tokens;
   double decode_s, script_s; /* seconds of all shards together */
 } parl_rollout_counts;

@@ -70,6 +70,7 @@ static parl_status roll_out(parl_trainer *t) {
   t->metrics.decode_s = counts.decode_s;
   t->metrics.script_s = counts.script_s;
   t->metrics.decode_tokens = (double)counts.decoded_tokens;
+  t->metrics.reused_tokens = (double)counts.reused_tokens;
   return PARL_STATUS_OK;
 }
 

@@ -155,6 +155,63 @@ static void test_bf16_cache(void **state) {
     }
 }
 
+enum { TEXT = 20, SHARED = 12 };
+
+/* Logits of the last of tokens [n], of which the slot holds some already. */
+static const float *feed_rest(parl_decoder *d, int32_t slot, const int32_t *tokens, size_t n) {
+  parl_decoder_row rows[TEXT];
+  size_t n_rows = 0;
+  for (size_t i = parl_decoder_get_length(d, slot); i < n; i++)
+    rows[n_rows++] = (parl_decoder_row){slot, tokens[i], i + 1 == n};
+  float *logits;
+  assert_ok(parl_decoder_step(d, rows, n_rows, &logits));
+  return logits;
+}
+
+/* A prefix taken over from another slot, or from the slot's own past, changes no bit. */
+static void check_restart(const parl_model_config *config, const parl_backend *backend,
+                          parl_cache_dtype cache) {
+  parl_model *m = engine_model(config, backend, 5);
+  parl_decoder *d = NULL;
+  assert_ok(parl_decoder_create(&(parl_decoder_def){m, 4, 32, TEXT, cache}, &d));
+  int32_t first[TEXT], second[TEXT];
+  for (int32_t i = 0; i < TEXT; i++) {
+    first[i] = (3 * i + 1) % ENGINE_VOCAB;
+    second[i] = i < SHARED ? first[i] : (first[i] + 1) % ENGINE_VOCAB;
+  }
+  float want[ENGINE_VOCAB];
+  assert_int_equal(parl_decoder_restart(d, 2, first, TEXT - 1), 0);
+  (void)feed_rest(d, 2, first, TEXT);
+  memcpy(want, feed_rest(d, 0, second, TEXT), sizeof want);
+  parl_decoder_reset(d, 0);
+  assert_int_equal(parl_decoder_find_prefix(d, second, TEXT), SHARED);
+  assert_int_equal(parl_decoder_restart(d, 1, second, TEXT - 1), SHARED);
+  assert_memory_equal(feed_rest(d, 1, second, TEXT), want, sizeof want);
+  assert_int_equal(parl_decoder_restart(d, 1, second, SHARED + 3), SHARED + 3);
+  assert_memory_equal(feed_rest(d, 1, second, TEXT), want, sizeof want);
+  parl_model_refresh(m); /* the weights may be others now */
+  assert_int_equal(parl_decoder_restart(d, 3, second, TEXT - 1), 0);
+  assert_memory_equal(feed_rest(d, 3, second, TEXT), want, sizeof want);
+  assert_int_equal(parl_decoder_find_prefix(d, second, TEXT), TEXT);
+  parl_decoder_destroy(d);
+  parl_model_destroy(m);
+}
+
+static void test_restart_reuses_prefixes(void **state) {
+  (void)state;
+  const parl_backend *backends[ENGINE_MAX_BACKENDS];
+  const size_t n = engine_backends(backends);
+  for (size_t b = 0; b < n; b++)
+    for (int64_t kv = 1; kv <= 4; kv *= 4) {
+      parl_model_config config = engine_config(kv);
+      check_restart(&config, backends[b], PARL_CACHE_F32);
+      check_restart(&config, backends[b], PARL_CACHE_BF16);
+      config.attention = PARL_ATTENTION_MLA;
+      check_restart(&config, backends[b], PARL_CACHE_F32);
+      check_restart(&config, backends[b], PARL_CACHE_BF16);
+    }
+}
+
 typedef struct fixture {
   parl_model *model;
   parl_decoder *decoder; /* 2 slots of 4 tokens, 6 rows */
@@ -262,6 +319,7 @@ int main(void) {
       cmocka_unit_test(test_equals_full_forward),
       cmocka_unit_test(test_batch_does_not_matter),
       cmocka_unit_test(test_bf16_cache),
+      cmocka_unit_test(test_restart_reuses_prefixes),
       cmocka_unit_test(test_overflow_appends_nothing),
       cmocka_unit_test(test_bad_rows_are_refused),
       cmocka_unit_test(test_wanted_rows),

@@ -151,7 +151,8 @@ static void test_recorded_sequences(void **state) {
 
 enum { MANY = 40 };
 
-/* All facts, tokens and log-probabilities of MANY sampled episodes as one number. */
+/* All facts, tokens and log-probabilities of MANY sampled episodes as one number, and how many
+ * tokens their contexts have. */
 static uint64_t play_many(size_t threads, size_t slots, uint64_t seed) {
   fixture f = {.config = count_config()};
   f.config.episode.budget_factor = 3.0;
@@ -162,8 +163,10 @@ static uint64_t play_many(size_t threads, size_t slots, uint64_t seed) {
   parl_job jobs[MANY];
   for (size_t i = 0; i < MANY; i++)
     jobs[i] = (parl_job){i, 100 + i, NULL, 1.0, parl_trajectories_get(f.set, i)};
-  assert_ok(parl_rollout_run(f.rollout, jobs, MANY, NULL));
-  uint64_t hash = 0;
+  parl_rollout_counts counts;
+  assert_ok(parl_rollout_run(f.rollout, jobs, MANY, &counts));
+  assert_true(counts.reused_tokens > 0); /* sub-agents' briefs are alike */
+  uint64_t hash = (uint64_t)(counts.decoded_tokens + counts.reused_tokens);
   for (size_t i = 0; i < MANY; i++) {
     const parl_trajectory *t = jobs[i].out;
     uint32_t bits;

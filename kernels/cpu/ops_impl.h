@@ -4,9 +4,8 @@
  * and BACKEND_NAME, the table. A set without bf16 units computes in f32 and defines SOFT_NAME and
  * SOFT_TEXT too, a second table whose matrix products emulate bf16 operands; a set with them
  * computes in bf16, on AMX tiles if AMX_TILES is defined, and defines F32_NAME, the table of its
- * vectors in f32. Thread rule: reentrant, no state but
- * constants. Reading order: vector, pairs, gemm, linear, attention, decode,
- * rows, policy, optimizer. */
+ * vectors in f32. Thread rule: reentrant, no state but constants.
+ * Reading order: vector, pairs, gemm, linear, attention, decode, rows, policy, optimizer. */
 #include "kernels/cpu/cpu_internal.h"
 #include "kernels/cpu/vector_impl.h"
 /* after the vector type */
@@ -20,6 +19,7 @@
 #include "kernels/cpu/attention_impl.h"
 /* after attention's products */
 #include "kernels/cpu/decode_impl.h"
+/* the rest in any order */
 #include "kernels/cpu/linear_bf16_impl.h"
 #ifdef SOFT_NAME
 #include "kernels/cpu/linear_impl.h"
