@@ -420,10 +420,14 @@ static void test_invariance(void **state) {
 int main(void) {
   static struct CMUnitTest tests[N_ROWS * N_LEVELS];
   static char names[N_ROWS * N_LEVELS][64];
+  size_t n = 0;
   for (size_t i = 0; i < N_ROWS * N_LEVELS; i++) {
-    snprintf(names[i], sizeof names[i], "rows of %s on cpu:%s", rows[i / N_LEVELS].name,
-             level_names[i % N_LEVELS]);
-    tests[i] = (struct CMUnitTest){names[i], test_invariance, NULL, NULL, (void *)(uintptr_t)i};
+    const char *op = rows[i / N_LEVELS].name, *level = level_names[i % N_LEVELS];
+    /* an emulated level is the f32 level with other products */
+    if (strstr(level, "soft") != NULL && strncmp(op, "linear", 6) != 0) continue;
+    snprintf(names[n], sizeof names[n], "rows of %s on cpu:%s", op, level);
+    tests[n] = (struct CMUnitTest){names[n], test_invariance, NULL, NULL, (void *)(uintptr_t)i};
+    n++;
   }
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return _cmocka_run_group_tests("tests", tests, n, NULL, NULL);
 }

@@ -5,13 +5,12 @@
  * the even and of the odd products of its 16 pairs apart, adds them, then adds that to C.
  * Without the instructions (a compiler that has not got them, or AMX_EMULATED) the same source
  * runs on tiles in plain C.
- * Included by ops_impl.h only. Reading order: the tile layer, corners, tile_block, gemm_pairs. */
+ * Included by ops_impl.h only. Reading order: the tile layer, corners, tile_block, the two entry points. */
 
 enum {
   SIDE = 16,             /* rows of a tile, and its lanes */
   PAIR_PANEL = 2 * SIDE, /* columns of a panel of B */
-  PAIR_UNIT = SIDE,      /* a contraction has a multiple of so many pairs, */
-  ROW_UNIT = SIDE        /* and a block of A of so many rows; zeros fill it */
+  PAIR_UNIT = SIDE       /* a contraction has a multiple of so many pairs; zeros fill it */
 };
 
 #ifdef AMX_EMULATED
@@ -146,10 +145,21 @@ static void tile_block(const gemm *g, size_t i, size_t j) {
   }
 }
 
-/* K is a multiple of PAIR_UNIT and A readable, as zeros, up to a multiple of SIDE rows. */
-static void gemm_pairs(const gemm *g) {
+/* K is a multiple of PAIR_UNIT. Up to a multiple of SIDE rows of A are read, whatever they hold:
+ * their sums are not kept. */
+static void gemm_pair_rows(const gemm *g) {
   tiles_open();
   for (size_t j = 0; j < g->N; j += PAIR_PANEL)
     for (size_t i = 0; i < g->M; i += 2 * SIDE) tile_block(g, i, j);
   tiles_close();
+}
+
+/* A in columns, at most ROW_BLOCK x PAIR_BLOCK of it. */
+static void gemm_pair_columns(const gemm *g) {
+  _Alignas(64) float rows[PAIRED_ROWS];
+  gemm turned = *g;
+  turned.a = rows;
+  turned.a_row = g->K;
+  transpose(g->a, g->K, g->M, g->a_k, rows, g->K, W);
+  gemm_pair_rows(&turned);
 }

@@ -9,10 +9,12 @@
  * Included by ops_impl.h only. Reading order: gemm, tile, gemm_block, the two entry points. */
 
 enum {
-  PANEL = 2 * W,  /* columns of a tile */
-  K_BLOCK = 256,  /* a panel of B of this depth stays in the first-level cache */
-  ROW_BLOCK = 96, /* rows of A that stay in the second level, a multiple of 4, 6 and 8 */
-  WIDE = 4,       /* vectors of a tile of few rows */
+  PANEL = 2 * W,    /* columns of a tile */
+  K_BLOCK = 256,    /* a panel of B of this depth stays in the first-level cache */
+  ROW_BLOCK = 96,   /* rows of A that stay in the second level, a multiple of 4, 6 and 8 */
+  WIDE = 4,         /* vectors of a tile of few rows */
+  PAIR_BLOCK = 128, /* pairs of a contraction that are converted at a time */
+  PAIRED_ROWS = ROW_BLOCK * PAIR_BLOCK,
   LINE = 16,      /* floats of a line of the cache */
   FETCH_TILES = 6 /* with fewer tiles to a panel, asking for the next one costs too much */
 };
@@ -31,14 +33,16 @@ typedef struct gemm {
   size_t ldc;
 } gemm;
 
-/* How A lies: row by row (a_k is 1), column by column (a_row is 1), or rows of pairs. */
-typedef enum operand { ROWS, COLUMNS, PAIRS } operand;
+/* How A lies: row by row (a_k is 1) or column by column (a_row is 1); and the same of pairs. */
+typedef enum operand { ROWS, COLUMNS, PAIR_ROWS, PAIR_COLUMNS } operand;
 
 /* Rows i.. and columns j.. of C: `rows` x `vectors`, the last vector `last` lanes wide when
  * `is_part`. rows, vectors, is_part and how are constants after inlining. */
 INLINE void tile(const gemm *g, size_t i, size_t j, int rows, int vectors, bool is_part,
                  size_t last, operand how) {
-  const size_t a_row = how == COLUMNS ? 1 : g->a_row, a_k = how == COLUMNS ? g->a_k : 1;
+  const bool is_columns = how == COLUMNS || how == PAIR_COLUMNS;
+  const bool is_pairs = how == PAIR_ROWS || how == PAIR_COLUMNS;
+  const size_t a_row = is_columns ? 1 : g->a_row, a_k = is_columns ? g->a_k : 1;
   const size_t ldb = g->ldb, b_panel = g->b_panel;
   const float *a = g->a + i * a_row, *b = g->b + j / PANEL * b_panel;
   vf sum[8][WIDE];
@@ -60,8 +64,7 @@ INLINE void tile(const gemm *g, size_t i, size_t j, int rows, int vectors, bool 
     UNROLL for (int r = 0; r < rows; r++) {
       const vf left = vf_set1(a[(size_t)r * a_row]);
       UNROLL for (int v = 0; v < vectors; v++) sum[r][v] =
-          how == PAIRS ? vf_fma_pairs(left, right[v], sum[r][v])
-                       : vf_fma(left, right[v], sum[r][v]);
+          is_pairs ? vf_fma_pairs(left, right[v], sum[r][v]) : vf_fma(left, right[v], sum[r][v]);
     }
     a += a_k;
     b += ldb;
@@ -201,11 +204,13 @@ static void gemm_columns(const gemm *g) {
 #ifndef AMX_TILES
 enum {
   PAIR_PANEL = PANEL,
-  PAIR_UNIT = 1, /* a contraction has a multiple of so many pairs */
-  ROW_UNIT = 1   /* and a block of A of so many rows */
+  PAIR_UNIT = 1 /* a contraction has a multiple of so many pairs */
 };
-static void gemm_pairs(const gemm *g) {
-  gemm_all(g, PAIRS);
+static void gemm_pair_rows(const gemm *g) {
+  gemm_all(g, PAIR_ROWS);
+}
+static void gemm_pair_columns(const gemm *g) {
+  gemm_all(g, PAIR_COLUMNS);
 }
 #endif
 

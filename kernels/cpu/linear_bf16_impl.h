@@ -7,11 +7,7 @@
  * and serve all columns. Sums are f32 in C between blocks, which is exact.
  * Included by ops_impl.h only. Reading order: pack, product, the gradient of W. */
 
-enum {
-  PAIR_BLOCK = 128,   /* pairs of a contraction that are converted at a time */
-  COLUMN_BLOCK = 128, /* columns of x beside them in the gradient of W */
-  PAIRED_ROWS = ROW_BLOCK * PAIR_BLOCK
-};
+enum { COLUMN_BLOCK = 128 /* columns of x beside a block of pairs in the gradient of W */ };
 
 static size_t count_pairs(size_t n) {
   return round_up((n + 1) / 2, PAIR_UNIT);
@@ -43,11 +39,6 @@ static void linear_pack_bf16(const parl_linear_pack_args *a) {
   }
 }
 
-/* Zeros behind the rows of a block, up to a multiple of ROW_UNIT. */
-static void pad_rows(float *block, size_t rows, size_t ld) {
-  memset(block + rows * ld, 0, (round_up(rows, ROW_UNIT) - rows) * ld * sizeof *block);
-}
-
 /* C [M,N] = init + A [M,K] B with B packed; K is the contraction. g has A in f32 and B whole. */
 static void product_bf16(const gemm *g) {
   _Alignas(64) float rows[PAIRED_ROWS];
@@ -58,13 +49,12 @@ static void product_bf16(const gemm *g) {
       block.M = height;
       block.K = block.a_row = count_pairs(width);
       pair_columns(g->a + i * g->a_row + k, height, width, g->a_row, rows, block.K);
-      pad_rows(rows, height, block.K);
       block.a = rows;
       block.b = g->b + k / 2 * PAIR_PANEL;
       block.c = g->c + i * g->ldc;
       block.init = k > 0 ? block.c : g->init == NULL ? NULL : g->init + i * g->ld_init;
       block.ld_init = k > 0 ? g->ldc : g->ld_init;
-      gemm_pairs(&block);
+      gemm_pair_rows(&block);
     }
 }
 
@@ -102,18 +92,6 @@ static void linear_bwd_input_bf16(const parl_linear_bwd_input_args *a) {
   product_bf16(&g);
 }
 
-/* Columns of dy [rows, columns] become rows of pairs: to[c, 0..pairs) with ld_to between them, a
- * multiple of W. */
-static void pair_transposed(const float *from, size_t rows, size_t columns, size_t ld_from,
-                            float *to, size_t pairs, size_t ld_to) {
-  _Alignas(64) float strip[PAIR_BLOCK * PAIR_PANEL];
-  for (size_t c = 0; c < columns; c += PAIR_PANEL) {
-    const size_t width = least(PAIR_PANEL, columns - c);
-    pair_rows(from + c, rows, width, ld_from, strip, pairs, PAIR_PANEL);
-    transpose(strip, pairs, width, PAIR_PANEL, to + c * ld_to, ld_to, W);
-  }
-}
-
 /* dW += dy^T x over rows m.. of both, `height` of them, and the columns k.. of x. */
 static void weight_block(const parl_linear_bwd_weight_args *a, size_t m, size_t height, size_t k) {
   _Alignas(64) float left[PAIRED_ROWS], right[COLUMN_BLOCK * PAIR_BLOCK];
@@ -122,22 +100,21 @@ static void weight_block(const parl_linear_bwd_weight_args *a, size_t m, size_t 
     pair_rows(a->x + m * a->ld_x + k + c, height, least(PAIR_PANEL, width - c), a->ld_x,
               right + c * pairs, pairs, PAIR_PANEL);
   for (size_t n = 0; n < a->N; n += ROW_BLOCK) {
-    gemm g = {.M = least(ROW_BLOCK, a->N - n),
-              .N = width,
-              .K = pairs,
-              .a = left,
-              .a_row = round_up(pairs, W),
-              .a_k = 1,
-              .b = right,
-              .ldb = PAIR_PANEL,
-              .b_panel = pairs * PAIR_PANEL,
-              .init = a->dw + n * a->K + k,
-              .ld_init = a->K,
-              .c = a->dw + n * a->K + k,
-              .ldc = a->K};
-    pair_transposed(a->dy + m * a->ld_dy + n, height, g.M, a->ld_dy, left, pairs, g.a_row);
-    pad_rows(left, g.M, g.a_row);
-    gemm_pairs(&g);
+    const gemm g = {.M = least(ROW_BLOCK, a->N - n),
+                    .N = width,
+                    .K = pairs,
+                    .a = left,
+                    .a_row = 1,
+                    .a_k = ROW_BLOCK,
+                    .b = right,
+                    .ldb = PAIR_PANEL,
+                    .b_panel = pairs * PAIR_PANEL,
+                    .init = a->dw + n * a->K + k,
+                    .ld_init = a->K,
+                    .c = a->dw + n * a->K + k,
+                    .ldc = a->K};
+    pair_rows(a->dy + m * a->ld_dy + n, height, g.M, a->ld_dy, left, pairs, ROW_BLOCK);
+    gemm_pair_columns(&g);
   }
 }
 
