@@ -5,7 +5,8 @@
  * the even and of the odd products of its 16 pairs apart, adds them, then adds that to C.
  * Without the instructions (a compiler that has not got them, or AMX_EMULATED) the same source
  * runs on tiles in plain C.
- * Included by ops_impl.h only. Reading order: the tile layer, corners, tile_block, the two entry points. */
+ * Included by ops_impl.h only. Reading order: the tile layer, corners, tile_block, the two entry
+ * points. */
 
 enum {
   SIDE = 16,             /* rows of a tile, and its lanes */
