@@ -143,7 +143,8 @@ static void check_decoding(const parl_backend *backend, bool is_full) {
   run r;
   parl_decoder *d = NULL;
   run_open(&r, is_full, backend);
-  assert_ok(parl_decoder_create(r.model, N_SEQS, 70, ROWS, &d));
+  const parl_decoder_def def = {r.model, N_SEQS, 70, ROWS, PARL_CACHE_F32};
+  assert_ok(parl_decoder_create(&def, &d));
   float *one = malloc(r.n_logits * sizeof *one), *many = malloc(r.n_logits * sizeof *many);
   decode(d, r.batch, 1, one);
   double mean = 0.0, most = 0.0;
