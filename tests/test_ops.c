@@ -186,18 +186,6 @@ static parl_attention_fwd_args attention_views(trial *t) {
   return f;
 }
 
-static void fill_rows(float *x, size_t rows, size_t columns, size_t ld, float value) {
-  for (size_t r = 0; r < rows; r++)
-    for (size_t c = 0; c < columns; c++) x[r * ld + c] = value;
-}
-
-static float largest(const float *x, size_t rows, size_t columns, size_t ld) {
-  float most = 0.0f;
-  for (size_t r = 0; r < rows; r++)
-    for (size_t c = 0; c < columns; c++) most = fmaxf(most, fabsf(x[r * ld + c]));
-  return most;
-}
-
 static void case_attention_fwd(trial *t) {
   parl_attention_fwd_args f = attention_views(t);
   const size_t rows = t->s.a;

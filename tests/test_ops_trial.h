@@ -135,4 +135,16 @@ static inline void compare(const trial *t, const char *op, double tolerance, siz
     }
 }
 
+static inline void fill_rows(float *x, size_t rows, size_t columns, size_t ld, float value) {
+  for (size_t r = 0; r < rows; r++)
+    for (size_t c = 0; c < columns; c++) x[r * ld + c] = value;
+}
+
+static inline float largest(const float *x, size_t rows, size_t columns, size_t ld) {
+  float most = 0.0f;
+  for (size_t r = 0; r < rows; r++)
+    for (size_t c = 0; c < columns; c++) most = fmaxf(most, fabsf(x[r * ld + c]));
+  return most;
+}
+
 #endif
