@@ -10,7 +10,7 @@
 #include "parl/episode.h"
 #include "parl/rollout.h"
 
-enum { N_JOBS = 256, N_SLOTS = 64, N_WORLDS = 64 };
+enum { N_JOBS = 256, GROUP = 8, N_SLOTS = 64, N_WORLDS = 64 };
 
 typedef struct bench {
   const cli_args *args;
@@ -44,11 +44,12 @@ static parl_status open_rollout(const bench *b, bool random, parl_rollout **out)
                           .workers = b->workers,
                           .chooser = random ? &parl_random_chooser : NULL,
                           .choose_subs = random,
+                          .share_worlds = true,
                           .stop = cli_catch_signals()},
       out);
 }
 
-/* Batch after batch of new tasks until the time is over. The first is not counted. */
+/* Batch after batch of new tasks, in groups as in training, until the time is over. The first is not counted. */
 static parl_status measure(const bench *b, const char *style, result *r) {
   const bool random = strcmp(style, "random play") == 0;
   parl_rollout *rollout = NULL;
@@ -59,7 +60,7 @@ static parl_status measure(const bench *b, const char *style, result *r) {
   double start_cpu = 0, start_wall = 0;
   for (uint64_t k = 0; s == PARL_STATUS_OK && (k < 2 || r->wall_s < b->seconds); k++) {
     for (size_t i = 0; i < N_JOBS; i++)
-      jobs[i] = (parl_job){.task_seed = b->seed + N_JOBS * k + i,
+      jobs[i] = (parl_job){.task_seed = b->seed + (N_JOBS * k + i) / GROUP,
                            .episode_seed = b->seed + N_JOBS * k + i,
                            .style = random ? NULL : style,
                            .temperature = 1,

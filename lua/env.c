@@ -114,7 +114,8 @@ parl_status parl_env_create(const char *path, const parl_json *params,
   parl_env *env = calloc(1, sizeof *env);
   if (env == NULL) return parl_fail(PARL_STATUS_ENOMEM, "no memory for an environment");
   parl_arena_init(&env->arena, 16384);
-  env->declaration = env->limits = LUA_NOREF;
+  env->declaration = env->limits = env->shared = LUA_NOREF;
+  env->share_worlds = options != NULL && options->share_worlds;
   env->free_world = env->free_agent = -1;
   const parl_status status = build(env, path, params, options);
   if (status != PARL_STATUS_OK) {
@@ -284,20 +285,39 @@ typedef struct reset_arguments {
   parl_world world;
 } reset_arguments;
 
-/* Calls reset(rng, params), freezes the world, makes the orchestrator. */
-static int reset_body(lua_State *L) {
-  const reset_arguments *a = lua_touserdata(L, 1);
-  parl_env *env = a->env;
-  parl_world_slot *slot = &env->worlds[a->world];
-  parl_rng_object *rng = parl_env_push_rng(L, env, a->task_seed, 2, 0);
+/* Calls reset(rng, params) and freezes the world: [] -> [world]. */
+static void make_world(lua_State *L, parl_env *env, uint64_t task_seed) {
+  parl_rng_object *rng = parl_env_push_rng(L, env, task_seed, 2, 0);
   lua_rawgeti(L, LUA_REGISTRYINDEX, env->callback[PARL_CALLBACK_reset]);
   lua_pushvalue(L, -2);
   lua_rawgeti(L, LUA_REGISTRYINDEX, env->params_table);
   lua_call(L, 2, 1);
   rng->mode = PARL_RNG_FORBIDDEN; /* the stack still holds it */
   if (!lua_istable(L, -1))
-    return luaL_error(L, "reset must return a table, not %s", luaL_typename(L, -1));
+    luaL_error(L, "reset must return a table, not %s", luaL_typename(L, -1));
   parl_freeze_data(L, "world", "a world does not change after reset; use agent.state");
+}
+
+/* The next reset may want it too: [world] -> [world]. */
+static void keep_world(lua_State *L, parl_env *env, uint64_t task_seed) {
+  luaL_unref(L, LUA_REGISTRYINDEX, env->shared);
+  env->shared = LUA_NOREF;
+  lua_pushvalue(L, -1);
+  env->shared = luaL_ref(L, LUA_REGISTRYINDEX);
+  env->shared_seed = task_seed;
+}
+
+/* The world of the task, which nothing can change, and the orchestrator. */
+static int reset_body(lua_State *L) {
+  const reset_arguments *a = lua_touserdata(L, 1);
+  parl_env *env = a->env;
+  parl_world_slot *slot = &env->worlds[a->world];
+  if (env->shared != LUA_NOREF && env->shared_seed == a->task_seed) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, env->shared);
+  } else {
+    make_world(L, env, a->task_seed);
+    if (env->share_worlds) keep_world(L, env, a->task_seed);
+  }
   slot->ref = luaL_ref(L, LUA_REGISTRYINDEX);
   slot->main_agent = parl_env_make_agent(L, env, a->world, -1, 0);
   return 0;

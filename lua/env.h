@@ -127,6 +127,7 @@ typedef struct parl_env_options {
   double callback_s;      /* wall-clock limit of one callback; 0: 5 s */
   int64_t instructions;   /* deterministic limit of one callback (--strict); 0: off */
   const atomic_int *stop; /* non-zero ends the running callback, ESTOPPED; or NULL */
+  bool share_worlds;      /* a reset with the task seed of the one before takes over its world */
 } parl_env_options;
 
 typedef struct parl_env parl_env;
@@ -155,7 +156,7 @@ void parl_env_take_output(parl_env *env, parl_text *out);
  * signal handler. */
 void parl_env_interrupt(parl_env *env);
 
-/* Makes the world of `task_seed`; chance inside the episode is keyed by `episode_seed`.
+/* Makes the world of `task_seed`, or shares the last one's if it is of this task; chance inside the episode is keyed by `episode_seed`.
  * *main_agent is the orchestrator. Fails: ESCRIPT, ELIMIT. */
 parl_status parl_env_reset(parl_env *env, uint64_t task_seed, uint64_t episode_seed,
                            parl_world *out, parl_agent *main_agent);

@@ -125,6 +125,9 @@ struct parl_env {
   int n_worlds, n_agents; /* slots */
   parl_world free_world;
   parl_agent free_agent;
+  bool share_worlds;
+  int shared; /* the last reset's world in the registry, and its seed; LUA_NOREF: none */
+  uint64_t shared_seed;
 };
 
 /* --- env_spec.c: runs as parl.env{...} inside the script --- */

@@ -70,7 +70,8 @@ static parl_status pool_init(shard *sh, pool *p, const parl_model *model, size_t
 static parl_status shard_init(shard *sh, const parl_rollout_def *def, const parl_run_config *config,
                               size_t n_episodes) {
   parl_arena_init(&sh->arena, (size_t)1 << 20);
-  const parl_env_options options = parl_recipe_get_env_options(&config->env, def->stop);
+  parl_env_options options = parl_recipe_get_env_options(&config->env, def->stop);
+  options.share_worlds = def->share_worlds;
   PARL_TRY(parl_env_create(def->env_path, def->env_params, &options, &sh->env));
   const parl_env_spec *spec = parl_env_get_spec(sh->env);
   if (spec->limits.max_width > PARL_EPISODE_MAX_WIDTH)

@@ -36,6 +36,7 @@ typedef struct parl_rollout_def {
   bool choose_subs;            /* the chooser also is the sub-agents; else they are scripted */
   const atomic_int *stop;      /* non-zero ends a running callback; or NULL */
   size_t sub_slots;            /* sub-agents alive at once; 0: 8 an episode */
+  bool share_worlds;           /* neighbouring jobs of one task share its world; same outcomes */
 } parl_rollout_def;
 
 /* Sums over a run, for metrics. */

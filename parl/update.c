@@ -32,6 +32,7 @@ parl_status parl_trainer_prepare(parl_trainer *t) {
   PARL_TRY(parl_schedule_create(&c->lambda2, c->train.updates, &t->lambda2));
   PARL_TRY(parl_rollout_create(
       &(parl_rollout_def){.env_path = parl_recipe_get_env_path(t->host->recipe),
+                          .share_worlds = true,
                           .env_params = parl_recipe_get_env_params(t->host->recipe),
                           .stop = t->host->stop,
                           .config = c,

@@ -342,6 +342,39 @@ static void runaway_callbacks_are_stopped(void **state) {
   parl_env_destroy(env);
 }
 
+/* Resets of the tasks 7 7 9 9 7 with `share`: what they draw, and whether reset ran. */
+static void reset_all(bool share, const char *made) {
+  static const uint64_t tasks[] = {7, 7, 9, 9, 7};
+  char *code = edit(TOY, "x = rng:int(1, 1000000)", "x = (print('made') or 1) * rng:int(1, 8)");
+  char *shown = edit(code, "{tok.row[row], tok.word.ok}", "{tok.row[world.x], tok.row[row]}");
+  const parl_env_options options = {.callback_s = 0.5, .share_worlds = share};
+  parl_env *env = NULL;
+  parl_text said = {0};
+  assert_ok(make_env(shown, NULL, &options, &env));
+  parl_world w[5];
+  parl_agent m[5];
+  int32_t tokens[5][16];
+  size_t n;
+  for (size_t i = 0; i < 5; i++) assert_ok(parl_env_reset(env, tasks[i], i, &w[i], &m[i]));
+  parl_env_release(env, w[0]); /* the others keep what they share */
+  for (size_t i = 1; i < 5; i++) assert_ok(call(env, w[i], m[i], "look", 1, tokens[i], &n));
+  assert_int_equal(tokens[1][0], tokens[4][0]);
+  assert_int_equal(tokens[2][0], tokens[3][0]);
+  assert_int_not_equal(tokens[1][0], tokens[2][0]);
+  parl_env_take_output(env, &said);
+  assert_string_equal(parl_text_get(&said), made);
+  parl_text_deinit(&said);
+  parl_env_destroy(env);
+  free(shown);
+  free(code);
+}
+
+static void neighbours_share_a_world_on_request(void **state) {
+  (void)state;
+  reset_all(false, "made\nmade\nmade\nmade\nmade\n");
+  reset_all(true, "made\nmade\nmade\n");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(worlds_and_agents_are_isolated),
@@ -354,6 +387,7 @@ int main(void) {
       cmocka_unit_test(experts_do_not_disturb_chance),
       cmocka_unit_test(rng_methods_do_what_they_say),
       cmocka_unit_test(worlds_follow_from_the_task_seed_only),
+      cmocka_unit_test(neighbours_share_a_world_on_request),
       cmocka_unit_test(memory_returns_after_release),
       cmocka_unit_test(a_failed_reset_leaves_no_world),
       cmocka_unit_test(every_memory_cap_is_survived),
