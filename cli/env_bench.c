@@ -49,7 +49,8 @@ static parl_status open_rollout(const bench *b, bool random, parl_rollout **out)
       out);
 }
 
-/* Batch after batch of new tasks, in groups as in training, until the time is over. The first is not counted. */
+/* Batch after batch of new tasks, in groups as in training, until the time is over. The first is
+ * not counted. */
 static parl_status measure(const bench *b, const char *style, result *r) {
   const bool random = strcmp(style, "random play") == 0;
   parl_rollout *rollout = NULL;

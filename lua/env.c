@@ -293,8 +293,7 @@ static void make_world(lua_State *L, parl_env *env, uint64_t task_seed) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, env->params_table);
   lua_call(L, 2, 1);
   rng->mode = PARL_RNG_FORBIDDEN; /* the stack still holds it */
-  if (!lua_istable(L, -1))
-    luaL_error(L, "reset must return a table, not %s", luaL_typename(L, -1));
+  if (!lua_istable(L, -1)) luaL_error(L, "reset must return a table, not %s", luaL_typename(L, -1));
   parl_freeze_data(L, "world", "a world does not change after reset; use agent.state");
 }
 

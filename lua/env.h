@@ -156,8 +156,9 @@ void parl_env_take_output(parl_env *env, parl_text *out);
  * signal handler. */
 void parl_env_interrupt(parl_env *env);
 
-/* Makes the world of `task_seed`, or shares the last one's if it is of this task; chance inside the episode is keyed by `episode_seed`.
- * *main_agent is the orchestrator. Fails: ESCRIPT, ELIMIT. */
+/* Makes the world of `task_seed`, or with share_worlds takes over the last reset's if it is of this
+ * task. Chance inside the episode is keyed by `episode_seed`. *main_agent is the orchestrator.
+ * Fails: ESCRIPT, ELIMIT. */
 parl_status parl_env_reset(parl_env *env, uint64_t task_seed, uint64_t episode_seed,
                            parl_world *out, parl_agent *main_agent);
 /* Frees a world and all its agents. */

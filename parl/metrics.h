@@ -68,8 +68,8 @@
   X(balance_loss, experts, "1", "aux_loss_alpha * balance loss, mean of sequences")                \
   X(bias_range, experts, "1", "largest - smallest selection bias of a layer, the widest")          \
   X(rollout_s, time, "s", "rollout")                                                               \
-  X(decode_s, time, "s", "of it in the decoder, all threads")                                      \
-  X(script_s, time, "s", "of it outside the decoder, all threads")                                 \
+  X(decode_s, time, "s", "of it in the decoder and the sampler, all threads")                      \
+  X(script_s, time, "s", "of it in scripts, grammar and episodes, all threads")                    \
   X(learn_s, time, "s", "forward, backward and optimizer")                                         \
   X(train_tokens, time, "tokens", "tokens through forward and backward")                           \
   X(decode_tokens, time, "tokens", "tokens through the decoders")                                  \

@@ -21,6 +21,7 @@ typedef struct pool {
   parl_context *contexts;
   parl_decoder_row *rows;  /* [max rows] of the next step */
   parl_context **choosers; /* [max rows] contexts whose logits come back, in row order */
+  parl_sample *samples;    /* [max rows] what they choose */
 } pool;
 
 typedef struct shard {
@@ -59,6 +60,7 @@ static parl_status pool_init(shard *sh, pool *p, const parl_model *model, size_t
   if (model == NULL) return PARL_STATUS_OK;
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)MAX_ROWS, &p->rows));
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)MAX_ROWS, &p->choosers));
+  PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)MAX_ROWS, &p->samples));
   const parl_decoder_def def = {.model = model,
                                 .n_slots = n,
                                 .max_context = (size_t)limit,
@@ -259,33 +261,41 @@ static size_t queue_rows(shard *sh, pool *p, size_t max_rows, size_t *n_choosers
   return n;
 }
 
-static parl_status choose(shard *sh, const parl_model *model, parl_context *c, float *logits) {
-  const parl_job *job = c->episode->job;
-  const double u = parl_rng_uniform(job->episode_seed, c->stream, (uint64_t)c->n_taken);
-  const parl_sample sample =
-      parl_sampler_draw(parl_model_get_backend(model), logits, parl_model_get_vocab_size(model),
-                        c->mask, c->temperature, u);
-  sh->counts.sampled_tokens++;
-  return judge(sh, c->episode, parl_episode_choose(&sh->ee, c, sample.token, sample.logp));
+static parl_sample draw(const parl_model *model, const parl_context *c, float *logits) {
+  const uint64_t seed = c->episode->job->episode_seed;
+  const double u = parl_rng_uniform(seed, c->stream, (uint64_t)c->n_taken);
+  return parl_sampler_draw(parl_model_get_backend(model), logits, parl_model_get_vocab_size(model),
+                           c->mask, c->temperature, u);
 }
 
-/* One decoder step for a pool; *progress when there was something to decode. */
-static parl_status decode(shard *sh, pool *p, const parl_model *model, bool *progress) {
-  if (p->decoder == NULL) return PARL_STATUS_OK;
-  size_t n_choosers;
-  const size_t n_rows = queue_rows(sh, p, parl_decoder_get_max_rows(p->decoder), &n_choosers);
-  if (n_rows == 0) return PARL_STATUS_OK;
-  *progress = true;
-  const double start = parl_clock_s();
+/* One step of a pool's decoder: the samples of n_choosers contexts out of n_rows rows. */
+static parl_status decode(shard *sh, pool *p, const parl_model *model, size_t *n_rows,
+                          size_t *n_choosers) {
   float *logits;
-  PARL_TRY(parl_decoder_step(p->decoder, p->rows, n_rows, &logits));
+  *n_rows = queue_rows(sh, p, parl_decoder_get_max_rows(p->decoder), n_choosers);
+  if (*n_rows == 0) return PARL_STATUS_OK;
+  PARL_TRY(parl_decoder_step(p->decoder, p->rows, *n_rows, &logits));
+  for (size_t i = 0; i < *n_choosers; i++)
+    p->samples[i] = draw(model, p->choosers[i], logits + i * parl_model_get_vocab_size(model));
+  return PARL_STATUS_OK;
+}
+
+/* Every context of a pool with a model that must choose does; *progress when one did. */
+static parl_status choose(shard *sh, pool *p, const parl_model *model, bool *progress) {
+  if (p->decoder == NULL) return PARL_STATUS_OK;
+  size_t n_rows, n_choosers;
+  const double start = parl_clock_s();
+  PARL_TRY(decode(sh, p, model, &n_rows, &n_choosers));
   sh->counts.decode_s += parl_clock_s() - start;
   sh->counts.decoded_tokens += (int64_t)n_rows;
-  const size_t V = parl_model_get_vocab_size(model);
+  *progress |= n_rows > 0;
   for (size_t i = 0; i < n_choosers; i++) {
+    parl_context *c = p->choosers[i];
     /* An error in an earlier choice may have dropped this context's episode. */
-    if (p->choosers[i]->state != PARL_CONTEXT_CHOOSE) continue;
-    PARL_TRY(choose(sh, model, p->choosers[i], logits + i * V));
+    if (c->state != PARL_CONTEXT_CHOOSE) continue;
+    sh->counts.sampled_tokens++;
+    PARL_TRY(judge(sh, c->episode,
+                   parl_episode_choose(&sh->ee, c, p->samples[i].token, p->samples[i].logp)));
   }
   return PARL_STATUS_OK;
 }
@@ -319,8 +329,8 @@ static parl_status play(parl_rollout *r, shard *sh) {
     progress = false;
     PARL_TRY(start_episodes(r, sh, &progress));
     PARL_TRY(settle(sh, &progress));
-    PARL_TRY(decode(sh, &sh->mains, r->policy, &progress));
-    PARL_TRY(decode(sh, &sh->subs, r->sub_policy, &progress));
+    PARL_TRY(choose(sh, &sh->mains, r->policy, &progress));
+    PARL_TRY(choose(sh, &sh->subs, r->sub_policy, &progress));
     PARL_TRY(ask(sh, &sh->mains, r->chooser, &progress));
     PARL_TRY(ask(sh, &sh->subs, r->chooser, &progress));
   }
