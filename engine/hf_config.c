@@ -141,7 +141,7 @@ static parl_status check_kind(const parl_json *json, int *attention) {
   const char *type = parl_json_get_string(parl_json_find(json, "model_type"));
   for (size_t i = 0; type != NULL && i < sizeof kinds / sizeof kinds[0]; i++) {
     if (strcmp(type, kinds[i].name) != 0) continue;
-    if (attention != NULL) *attention = kinds[i].attention;
+    if (attention != NULL) *attention = (int)kinds[i].attention;
     return PARL_STATUS_OK;
   }
   return parl_fail(PARL_STATUS_EFORMAT,
@@ -285,7 +285,7 @@ static parl_status read_mla(const parl_json *json, parl_model_config *c) {
 
 /* Counted from the end if it is negative, as torch takes it. */
 static parl_status read_pad_token(const parl_json *json, parl_hf_config *out) {
-  double pad = NAN;
+  double pad = (double)NAN;
   const double vocab = (double)out->vocab_size;
   PARL_TRY(read_optional(json, "pad_token_id", &pad));
   if (pad < 0.0) pad += vocab;
