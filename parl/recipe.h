@@ -67,7 +67,7 @@
   INT(group, 8, 1, 10000, "rollouts", "rollouts of one task, K")                            \
   INT(minibatches, 1, 1, 1000, "steps", "optimizer steps on one rollout batch")             \
   REAL(temperature, 1.0, 0.01, 100.0, "1", "sampling temperature")                          \
-  INT(slots, 64, 1, 100000, "episodes", "episodes alive at once")                           \
+  INT(slots, 0, 0, 100000, "episodes", "episodes alive at once; 0: as suits the caches")    \
   CHOICE(kv_cache, f32, "f32|bf16",                                                         \
          "the decoder's keys and values; bf16: half the memory, sampling is not quite the " \
          "trainer's policy (objective/logp_gap)")                                           \

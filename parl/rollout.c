@@ -12,7 +12,7 @@
 #include "engine/sampler.h"
 #include "parl/episode.h"
 
-enum { SUBS_PER_SLOT = 8, MAX_ROWS = 512 };
+enum { SUBS_PER_SLOT = 8, MOST_FITTED = 64, MAX_ROWS = 512 };
 
 /* A policy's contexts in a shard: a decoder and who waits for its logits. */
 typedef struct pool {
@@ -69,6 +69,21 @@ static parl_status pool_init(shard *sh, pool *p, const parl_model *model, size_t
   return parl_decoder_create(&def, &p->decoder);
 }
 
+static size_t least(size_t a, size_t b) {
+  return a < b ? a : b;
+}
+
+/* At most n episodes that do well side by side, for orchestrators and for their sub-agents. */
+static size_t fit_caches(const parl_rollout_def *def, const parl_env_spec *spec, size_t n) {
+  const parl_cache_dtype cache = (parl_cache_dtype)def->config->train.kv_cache;
+  const size_t context = (size_t)spec->limits.context, subs = (size_t)spec->limits.sub_context;
+  n = least(n, MOST_FITTED);
+  if (def->policy != NULL) n = least(n, parl_decoder_advise_slots(def->policy, context, cache));
+  if (def->sub_policy != NULL)
+    n = least(n, parl_decoder_advise_slots(def->sub_policy, subs * SUBS_PER_SLOT, cache));
+  return n;
+}
+
 static parl_status shard_init(shard *sh, const parl_rollout_def *def, const parl_run_config *config,
                               size_t n_episodes) {
   parl_arena_init(&sh->arena, (size_t)1 << 20);
@@ -91,6 +106,7 @@ static parl_status shard_init(shard *sh, const parl_rollout_def *def, const parl
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)PARL_ENV_MAX_OBSERVATION, &sh->ee.tokens));
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)PARL_SCRIPT_MAX_TOKENS, &sh->ee.script));
   sh->tasks.arena = &sh->arena;
+  if (def->fit_caches) n_episodes = fit_caches(def, spec, n_episodes);
   sh->n_episodes = n_episodes;
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, n_episodes, &sh->episodes));
   for (size_t i = 0; i < n_episodes; i++)
