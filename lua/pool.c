@@ -7,9 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Not a constant: of realloc(NULL, n) the compiler makes malloc(n). */
-static void *volatile const none = NULL;
-
 #if defined(__SANITIZE_ADDRESS__)
 enum { LARGEST = 0 };
 #else
@@ -21,10 +18,15 @@ static size_t get_class(size_t bytes) {
   return (bytes - 1) / PARL_POOL_STEP;
 }
 
+static void *get_memory(size_t bytes) {
+  void *volatile none = NULL; /* of realloc(NULL, n) the compiler makes malloc(n) */
+  return realloc(none, bytes);
+}
+
 /* A piece of a new chunk; what was left of the last one is lost, at most 512 bytes of 65536. */
 static void *cut(parl_pool *pool, size_t bytes) {
   if (pool->n_rest < bytes) {
-    char *chunk = realloc(none, CHUNK_BYTES);
+    char *chunk = get_memory(CHUNK_BYTES);
     if (chunk == NULL) return NULL;
     memcpy(chunk, &pool->chunks, sizeof pool->chunks);
     pool->chunks = chunk;
@@ -38,7 +40,7 @@ static void *cut(parl_pool *pool, size_t bytes) {
 }
 
 void *parl_pool_take(parl_pool *pool, size_t bytes) {
-  if (bytes > LARGEST) return realloc(none, bytes);
+  if (bytes > LARGEST) return get_memory(bytes);
   const size_t k = get_class(bytes);
   void *block = pool->free[k];
   if (block == NULL) return cut(pool, (k + 1) * PARL_POOL_STEP);
