@@ -102,7 +102,6 @@ static parl_status create(const parl_evaluation_def *def, evaluation *e) {
   e->jobs = calloc(e->n, sizeof *e->jobs);
   if (e->jobs == NULL) return parl_fail(PARL_STATUS_ENOMEM, "evaluation: no memory");
   PARL_TRY(parl_trajectories_create(&(parl_trajectories_def){.n = e->n}, &e->set));
-  const size_t n_slots = (size_t)def->config->train.slots;
   return parl_rollout_create(
       &(parl_rollout_def){.env_path = parl_recipe_get_env_path(def->host->recipe),
                           .env_params = parl_recipe_get_env_params(def->host->recipe),
@@ -111,8 +110,7 @@ static parl_status create(const parl_evaluation_def *def, evaluation *e) {
                           .policy = def->style ? NULL : def->policy,
                           .sub_policy = def->sub_policy,
                           .reliability = def->config->agents.reliability,
-                          .n_slots = n_slots > 0 ? n_slots : e->n,
-                          .fit_caches = n_slots == 0,
+                          .n_jobs = e->n,
                           .workers = def->workers},
       &e->rollout);
 }

@@ -73,7 +73,14 @@ static size_t least(size_t a, size_t b) {
   return a < b ? a : b;
 }
 
-/* At most n episodes that do well side by side, for orchestrators and for their sub-agents. */
+/* Episodes alive at once, over all shards. */
+static size_t count_slots(const parl_rollout_def *def) {
+  const size_t wanted = (size_t)def->config->train.slots;
+  if (def->n_slots > 0) return def->n_slots;
+  return wanted > 0 ? least(wanted, def->n_jobs) : def->n_jobs;
+}
+
+/* At most n episodes whose keys and values stay near a core, those of their sub-agents too. */
 static size_t fit_caches(const parl_rollout_def *def, const parl_env_spec *spec, size_t n) {
   const parl_cache_dtype cache = (parl_cache_dtype)def->config->train.kv_cache;
   const size_t context = (size_t)spec->limits.context, subs = (size_t)spec->limits.sub_context;
@@ -106,7 +113,7 @@ static parl_status shard_init(shard *sh, const parl_rollout_def *def, const parl
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)PARL_ENV_MAX_OBSERVATION, &sh->ee.tokens));
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)PARL_SCRIPT_MAX_TOKENS, &sh->ee.script));
   sh->tasks.arena = &sh->arena;
-  if (def->fit_caches) n_episodes = fit_caches(def, spec, n_episodes);
+  if (def->n_slots == 0 && config->train.slots == 0) n_episodes = fit_caches(def, spec, n_episodes);
   sh->n_episodes = n_episodes;
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, n_episodes, &sh->episodes));
   for (size_t i = 0; i < n_episodes; i++)
@@ -125,7 +132,8 @@ static void shard_deinit(shard *sh) {
 }
 
 parl_status parl_rollout_create(const parl_rollout_def *def, parl_rollout **out) {
-  PARL_REQUIRE(def->n_slots >= 1);
+  const size_t n_slots = count_slots(def);
+  PARL_REQUIRE(n_slots >= 1);
   parl_rollout *r = calloc(1, sizeof *r);
   if (r == NULL) return parl_fail(PARL_STATUS_ENOMEM, "rollout: no memory");
   r->config = *def->config;
@@ -134,12 +142,11 @@ parl_status parl_rollout_create(const parl_rollout_def *def, parl_rollout **out)
   r->chooser = def->chooser;
   r->workers = def->workers;
   const size_t n_workers = parl_workers_get_count(def->workers);
-  const size_t n_shards = n_workers < def->n_slots ? n_workers : def->n_slots;
+  const size_t n_shards = least(n_workers, n_slots);
   r->shards = calloc(n_shards, sizeof *r->shards);
   parl_status s = r->shards ? PARL_STATUS_OK : parl_fail(PARL_STATUS_ENOMEM, "rollout: no memory");
   while (s == PARL_STATUS_OK && r->n_shards < n_shards)
-    s = shard_init(&r->shards[r->n_shards++], def, &r->config,
-                   (def->n_slots + n_shards - 1) / n_shards);
+    s = shard_init(&r->shards[r->n_shards++], def, &r->config, (n_slots + n_shards - 1) / n_shards);
   if (s != PARL_STATUS_OK) {
     parl_rollout_destroy(r);
     return s;

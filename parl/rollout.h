@@ -29,8 +29,8 @@ typedef struct parl_rollout_def {
   const parl_model *policy;      /* the orchestrator; NULL if every job is scripted */
   const parl_model *sub_policy;  /* frozen sub-agents; NULL: scripted ones */
   double reliability;            /* scripted sub-agents: chance that one works at all */
-  size_t n_slots;                /* episodes alive at once, over all shards, */
-  bool fit_caches;               /* or fewer, whose keys and values stay near a core */
+  size_t n_slots;                /* episodes alive at once, over all shards; 0: by train.slots, */
+  size_t n_jobs;                 /* at most as many as a run has jobs */
   parl_workers *workers;
   const parl_observer *observer; /* or NULL */
   const parl_chooser *chooser; /* chooses where policy is NULL and the job has no style; or NULL */

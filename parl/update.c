@@ -30,7 +30,6 @@ parl_status parl_trainer_prepare(parl_trainer *t) {
   PARL_TRY(parl_reward_create(&c->reward, &t->reward));
   PARL_TRY(parl_schedule_create(&c->lambda1, c->train.updates, &t->lambda1));
   PARL_TRY(parl_schedule_create(&c->lambda2, c->train.updates, &t->lambda2));
-  const size_t n_slots = (size_t)c->train.slots;
   PARL_TRY(parl_rollout_create(
       &(parl_rollout_def){.env_path = parl_recipe_get_env_path(t->host->recipe),
                           .share_worlds = true,
@@ -40,8 +39,7 @@ parl_status parl_trainer_prepare(parl_trainer *t) {
                           .policy = t->model,
                           .sub_policy = t->sub_policy,
                           .reliability = c->agents.reliability,
-                          .n_slots = n_slots > 0 && n_slots < t->n ? n_slots : t->n,
-                          .fit_caches = n_slots == 0,
+                          .n_jobs = t->n,
                           .workers = t->workers},
       &t->rollout));
   return parl_learner_create(

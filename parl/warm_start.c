@@ -337,7 +337,7 @@ static parl_status probe(const parl_run_config *config, parl_rollout *rollout, p
 parl_status parl_forecast_make(const parl_host *host, const parl_run_config *config,
                                const parl_model *warm, const parl_model *sub_policy,
                                parl_workers *workers, parl_forecast *out) {
-  const size_t n = (size_t)config->warm.probe, n_slots = (size_t)config->train.slots;
+  const size_t n = (size_t)config->warm.probe;
   parl_rollout *rollout = NULL;
   parl_trajectories *set = NULL;
   parl_reward *reward = NULL;
@@ -352,8 +352,7 @@ parl_status parl_forecast_make(const parl_host *host, const parl_run_config *con
                             .policy = warm,
                             .sub_policy = sub_policy,
                             .reliability = config->agents.reliability,
-                            .n_slots = n_slots > 0 ? n_slots : n + 1,
-                            .fit_caches = n_slots == 0,
+                            .n_jobs = n + 1, /* the probe may be off */
                             .workers = workers},
         &rollout);
   if (s == PARL_STATUS_OK) s = parl_trajectories_create(&(parl_trajectories_def){.n = n}, &set);
