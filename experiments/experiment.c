@@ -32,19 +32,14 @@ typedef struct experiment {
 
 /* --- which warm starts and baselines there are --- */
 
-static parl_status name_cell(const experiment *x, cell *c) {
-  const parl_recipe *recipe = x->host->recipe;
-  parl_env *env = NULL;
+static parl_status name_cell(const experiment *x, cell *c, const parl_env *env) {
   parl_text canonical = {0};
-  PARL_TRY(parl_recipe_open_env(recipe, &c->config.env, x->host->stop, &env));
-  parl_status s = parl_recipe_check_env(&c->config, parl_env_get_spec(env));
-  if (s == PARL_STATUS_OK)
-    s = parl_warm_start_path(x->host, &c->config, env, c->warm_path, sizeof c->warm_path);
-  if (s == PARL_STATUS_OK)
-    s = parl_recipe_append_canonical(recipe, &c->config, env, PARL_SCOPE_BASELINE, &canonical);
+  PARL_TRY(parl_recipe_check_env(&c->config, parl_env_get_spec(env)));
+  PARL_TRY(parl_warm_start_path(x->host, &c->config, env, c->warm_path, sizeof c->warm_path));
+  const parl_status s = parl_recipe_append_canonical(x->host->recipe, &c->config, env,
+                                                     PARL_SCOPE_BASELINE, &canonical);
   if (s == PARL_STATUS_OK) parl_hash_bytes(parl_text_get(&canonical), canonical.n, c->baseline_key);
   parl_text_deinit(&canonical);
-  parl_env_destroy(env);
   return s;
 }
 
@@ -62,6 +57,21 @@ static void mark_firsts(const experiment *x, size_t i) {
     snprintf(c->suffix, sizeof c->suffix, "@%s", parl_recipe_get_arm_name(x->host->recipe, c->arm));
 }
 
+static parl_status make_cell(const experiment *x, size_t i) {
+  const parl_host *host = x->host;
+  cell *c = &x->cells[i];
+  parl_env *env = NULL;
+  PARL_TRY(parl_recipe_open_env(host->recipe, &c->config.env, host->stop, &env));
+  parl_status s = name_cell(x, c, env);
+  if (s == PARL_STATUS_OK) {
+    mark_firsts(x, i);
+    s = parl_train_check(host, &c->config, env, parl_recipe_get_arm_name(host->recipe, c->arm),
+                         c->first_baseline ? c->suffix : NULL);
+  }
+  parl_env_destroy(env);
+  return s;
+}
+
 static parl_status make_cells(experiment *x) {
   const parl_recipe *recipe = x->host->recipe;
   const size_t n_arms = parl_recipe_get_n_arms(recipe);
@@ -74,8 +84,7 @@ static parl_status make_cells(experiment *x) {
     c->arm = i / n_seeds;
     c->config = *parl_recipe_get_arm(recipe, c->arm);
     c->config.run.seed += (int64_t)(i % n_seeds);
-    PARL_TRY(name_cell(x, c));
-    mark_firsts(x, i);
+    PARL_TRY(make_cell(x, i));
   }
   return PARL_STATUS_OK;
 }

@@ -27,30 +27,69 @@ static parl_status get_uid(const parl_host *host, const parl_run_config *config,
   return PARL_STATUS_OK;
 }
 
+/* Appends the paths of leaves that are not the same in both: ", train.updates, script". */
+static void append_differences(const parl_json *a, const parl_json *b, const char *prefix,
+                               parl_text *out) {
+  parl_text path = {0}, x = {0}, y = {0};
+  for (const parl_json *c = parl_json_get_first(a); c != NULL; c = parl_json_get_next(c)) {
+    const parl_json *other = parl_json_find(b, parl_json_get_key(c));
+    parl_text_clear(&path);
+    parl_text_appendf(&path, "%s%s", prefix, parl_json_get_key(c));
+    if (parl_json_get_type(c) == PARL_JSON_OBJECT) {
+      parl_text_append(&path, ".");
+      append_differences(c, other, parl_text_get(&path), out);
+      continue;
+    }
+    parl_text_clear(&x);
+    parl_text_clear(&y);
+    parl_json_append_canonical(c, &x);
+    if (other != NULL) parl_json_append_canonical(other, &y);
+    if (strcmp(parl_text_get(&x), parl_text_get(&y)) != 0)
+      parl_text_appendf(out, ", %s", parl_text_get(&path));
+  }
+  parl_text_deinit(&path);
+  parl_text_deinit(&x);
+  parl_text_deinit(&y);
+}
+
 typedef struct conflict {
-  const char *arm, *uid;
+  const char *arm, *uid, *config; /* config: canonical */
   int64_t seed;
   bool found;
+  parl_text fields; /* that differ */
 } conflict;
 
 static parl_status find_conflict(void *context, int64_t run_id, const parl_store_run *run) {
   (void)run_id;
   conflict *c = context;
-  if (run->seed == c->seed && strcmp(run->arm, c->arm) == 0 && strcmp(run->uid, c->uid) != 0)
-    c->found = true;
-  return PARL_STATUS_OK;
+  if (c->found || run->seed != c->seed || strcmp(run->arm, c->arm) != 0 ||
+      strcmp(run->uid, c->uid) == 0)
+    return PARL_STATUS_OK;
+  parl_json *mine = NULL, *theirs = NULL;
+  c->found = true;
+  parl_status s = parl_json_parse(c->config, strlen(c->config), "the configuration", &mine);
+  if (s == PARL_STATUS_OK)
+    s = parl_json_parse(run->config, strlen(run->config), "the stored configuration", &theirs);
+  if (s == PARL_STATUS_OK) append_differences(mine, theirs, "", &c->fields);
+  parl_json_destroy(mine);
+  parl_json_destroy(theirs);
+  return s;
 }
 
 /* A folder holds one configuration of an arm and seed: another one is refused, never mixed in. */
 static parl_status refuse_conflict(parl_store *store, const parl_host *host, const char *arm,
-                                   int64_t seed, const char *uid) {
-  conflict c = {.arm = arm, .uid = uid, .seed = seed};
-  PARL_TRY(parl_store_visit_runs(store, find_conflict, &c));
-  if (!c.found) return PARL_STATUS_OK;
-  return parl_fail(PARL_STATUS_EINVAL,
-                   "%s holds arm \"%s\" with seed %lld of another configuration or environment "
-                   "script; nothing is overwritten: name another folder with --set run.dir=...",
-                   parl_recipe_get_folder(host->recipe), arm, (long long)seed);
+                                   int64_t seed, const char *uid, const parl_text *canonical) {
+  conflict c = {.arm = arm, .uid = uid, .config = parl_text_get(canonical), .seed = seed};
+  parl_status s = parl_store_visit_runs(store, find_conflict, &c);
+  if (s == PARL_STATUS_OK && c.found)
+    s = parl_fail(PARL_STATUS_EINVAL,
+                  "%s holds arm \"%s\" with seed %lld of another configuration or environment "
+                  "script%s%s; nothing is overwritten: name another folder with --set run.dir=...",
+                  parl_recipe_get_folder(host->recipe), arm, (long long)seed,
+                  c.fields.n > 0 ? ", in " : "",
+                  c.fields.n > 0 ? parl_text_get(&c.fields) + 2 : "");
+  parl_text_deinit(&c.fields);
+  return s;
 }
 
 static void append_host(const parl_trainer *t, const parl_run_config *config, parl_text *out) {
@@ -364,7 +403,7 @@ static parl_status open_run(parl_trainer *t, parl_text *canonical, parl_scope sc
   PARL_REQUIRE(n > 0 && (size_t)n < sizeof t->checkpoint_path);
   PARL_TRY(parl_file_join(path, sizeof path, folder, "store.db"));
   PARL_TRY(parl_store_open(path, &t->store));
-  return refuse_conflict(t->store, t->host, t->arm, c->run.seed, t->uid);
+  return refuse_conflict(t->store, t->host, t->arm, c->run.seed, t->uid, canonical);
 }
 
 static void close_run(parl_trainer *t) {
@@ -441,14 +480,36 @@ static parl_status play_baseline(parl_trainer *t, const char *canonical, const c
   return put_run(t, canonical, "done", t->result->hash);
 }
 
-static parl_status baseline(const parl_host *host, const parl_run_config *config, const char *style,
-                            const char *suffix, parl_workers *workers) {
-  if (parl_host_is_stopped(host)) return parl_fail(PARL_STATUS_ESTOPPED, "stopped");
-  char arm[96];
-  snprintf(arm, sizeof arm, "%s%s", style ? style : "untrained", suffix);
+typedef parl_status (*baseline_visitor)(void *context, const char *style, const char *arm);
+
+/* style: NULL for the untrained policy. */
+static parl_status visit_baselines(const parl_run_config *config, const char *suffix,
+                                   baseline_visitor visit, void *context) {
+  char list[PARL_CONFIG_TEXT_BYTES], arm[96];
+  snprintf(arm, sizeof arm, "untrained%s", suffix);
+  PARL_TRY(visit(context, NULL, arm));
+  snprintf(list, sizeof list, "%s", config->eval.baselines);
+  char *rest = NULL;
+  for (char *style = strtok_r(list, ", ", &rest); style != NULL;
+       style = strtok_r(NULL, ", ", &rest)) {
+    snprintf(arm, sizeof arm, "%s%s", style, suffix);
+    PARL_TRY(visit(context, style, arm));
+  }
+  return PARL_STATUS_OK;
+}
+
+typedef struct players {
+  const parl_host *host;
+  const parl_run_config *config;
+  parl_workers *workers;
+} players;
+
+static parl_status baseline(void *context, const char *style, const char *arm) {
+  const players *x = context;
+  if (parl_host_is_stopped(x->host)) return parl_fail(PARL_STATUS_ESTOPPED, "stopped");
   parl_train_result result = {0};
   parl_trainer t = {
-      .host = host, .config = config, .arm = arm, .workers = workers, .result = &result};
+      .host = x->host, .config = x->config, .arm = arm, .workers = x->workers, .result = &result};
   parl_text canonical = {0};
   bool done = false;
   parl_status s = open_run(&t, &canonical, PARL_SCOPE_BASELINE);
@@ -464,12 +525,43 @@ static parl_status baseline(const parl_host *host, const parl_run_config *config
 
 parl_status parl_train_baselines(const parl_host *host, const parl_run_config *config,
                                  const char *suffix, parl_workers *workers) {
-  PARL_TRY(baseline(host, config, NULL, suffix, workers));
-  char list[PARL_CONFIG_TEXT_BYTES];
-  snprintf(list, sizeof list, "%s", config->eval.baselines);
-  char *rest = NULL;
-  for (char *style = strtok_r(list, ", ", &rest); style != NULL;
-       style = strtok_r(NULL, ", ", &rest))
-    PARL_TRY(baseline(host, config, style, suffix, workers));
-  return PARL_STATUS_OK;
+  return visit_baselines(config, suffix, baseline, &(players){host, config, workers});
+}
+
+/* --- refusing early --- */
+
+typedef struct inspection {
+  const parl_host *host;
+  const parl_run_config *config;
+  const parl_env *env;
+  parl_store *store;
+} inspection;
+
+static parl_status inspect(const inspection *x, const char *arm, parl_scope scope) {
+  parl_text canonical = {0};
+  char uid[PARL_HASH_HEX_BYTES];
+  parl_status s = get_uid(x->host, x->config, x->env, arm, scope, &canonical, uid);
+  if (s == PARL_STATUS_OK)
+    s = refuse_conflict(x->store, x->host, arm, x->config->run.seed, uid, &canonical);
+  parl_text_deinit(&canonical);
+  return s;
+}
+
+static parl_status inspect_baseline(void *context, const char *style, const char *arm) {
+  (void)style;
+  return inspect(context, arm, PARL_SCOPE_BASELINE);
+}
+
+parl_status parl_train_check(const parl_host *host, const parl_run_config *config,
+                             const parl_env *env, const char *arm, const char *suffix) {
+  char path[1024];
+  PARL_TRY(parl_file_join(path, sizeof path, parl_recipe_get_folder(host->recipe), "store.db"));
+  if (!parl_file_exists(path)) return PARL_STATUS_OK;
+  inspection x = {host, config, env, NULL};
+  PARL_TRY(parl_store_open(path, &x.store));
+  parl_status s = inspect(&x, arm, PARL_SCOPE_RUN);
+  if (s == PARL_STATUS_OK && suffix != NULL)
+    s = visit_baselines(config, suffix, inspect_baseline, &x);
+  parl_store_close(x.store);
+  return s;
 }

@@ -28,4 +28,11 @@ parl_status parl_train(const parl_host *host, const parl_run_config *config, con
 parl_status parl_train_baselines(const parl_host *host, const parl_run_config *config,
                                  const char *suffix, parl_workers *workers);
 
+/* Before anything is trained: what the two above would refuse, each in its turn, because the folder
+ * holds this arm and seed of another configuration. env: of this configuration. suffix: as above;
+ * NULL: the baselines are of another run. Fails: EINVAL, naming the fields that differ; or as the
+ * store does. */
+parl_status parl_train_check(const parl_host *host, const parl_run_config *config,
+                             const parl_env *env, const char *arm, const char *suffix);
+
 #endif

@@ -2,6 +2,7 @@
  * stop, learning, refusal of bad recipes, nothing overwritten. */
 #include <stdatomic.h>
 
+#include "core/file.h"
 #include "core/store.h"
 #include "experiments/experiment.h"
 #include "parl/metrics.h"
@@ -100,13 +101,47 @@ static void test_stop_and_continue(void **state) {
   parl_test_remove_folder(p.folder);
 }
 
+/* Progress of any kind is a failure: nothing may be trained. */
+static void forbid(void *context, const parl_progress *p) {
+  (void)context;
+  fail_msg("%s of arm \"%s\" before the refusal", p->phase, p->arm);
+}
+
+static void assert_refused(const place *p, const char *name, const char *extra, const char *part) {
+  char dir[2 * PARL_TEST_PATH_BYTES];
+  snprintf(dir, sizeof dir, "run.dir=%s/%s", p->folder, name);
+  const char *overrides[] = {dir, extra, "run.threads=1"};
+  parl_recipe *recipe = NULL;
+  parl_experiment_result r;
+  assert_ok(parl_recipe_load(p->recipe, overrides, 3, NULL, &recipe));
+  const parl_host host = {.recipe = recipe, .progress = forbid};
+  assert_fails(parl_experiment_run(&host, &r), PARL_STATUS_EINVAL, "run.dir");
+  assert_contains(parl_error_text(), part);
+  parl_recipe_destroy(recipe);
+}
+
+static void write_recipe(const place *p, const char *text) {
+  assert_ok(parl_file_write(p->recipe, text, strlen(text)));
+}
+
+/* Refused before the first step, also where the warm start or only a baseline is another. */
 static void test_another_configuration_is_not_mixed_in(void **state) {
   (void)state;
   place p;
   open_place(&p);
   parl_experiment_result r;
   assert_ok(run_recipe(&p, "x", "2", "train.updates=2", -1, &r));
-  assert_fails(run_recipe(&p, "x", "2", "train.updates=3", -1, &r), PARL_STATUS_EINVAL, "run.dir");
+  assert_refused(&p, "x", "train.updates=3", "arm \"annealed\" with seed 1");
+  assert_refused(&p, "x", "train.updates=3", "script, in train.updates; nothing");
+  assert_refused(&p, "x", "warm.steps=13", "in train.updates, warm.steps;");
+  assert_refused(&p, "x", "env.params.n=5", "in params.n, train.updates;");
+  char other[sizeof recipe_text];
+  memcpy(other, recipe_text, sizeof other);
+  memcpy(strstr(other, "'annealed'"), "'tempered'", 10);
+  memcpy(strstr(other, "'none'"), "'zero'", 6);
+  write_recipe(&p, other);
+  assert_refused(&p, "x", "eval.tasks=21", "arm \"untrained\" with seed 1");
+  write_recipe(&p, recipe_text);
   assert_ok(run_recipe(&p, "x", "2", "train.updates=2", -1, &r));
   assert_int_equal(r.n_done_before, 4);
   parl_test_remove_folder(p.folder);

@@ -75,7 +75,11 @@ refused "unknown section" 2 'did you mean "train"' train "$recipe" --set tran.up
 refused "wrong type" 2 'train.updates' train "$recipe" --set train.updates=yes
 refused "out of range" 2 '0' train "$recipe" --set train.updates=-3
 refused "unknown environment parameter" 2 'm' train "$recipe" --set env.params.m=3 --set run.dir="$dir/r1"
-refused "other configuration" 2 "run.dir" train "$recipe" --set optimizer.lr=0.01 --set run.dir="$dir/whole"
+refused "other configuration" 2 "in optimizer.lr; nothing is overwritten: name another folder with --set run.dir=" \
+  train "$recipe" --set optimizer.lr=0.01 --set run.dir="$dir/whole"
+checkpoints=$(ls "$dir/whole/checkpoints")
+refused "other warm start" 2 "in warm.steps" train "$recipe" --set warm.steps=11 --set run.dir="$dir/whole"
+same "refused before the warm start" "$checkpoints" "$(ls "$dir/whole/checkpoints")"
 printf 'return { name = "x", env = { file = 3 } }' >"$dir/type.lua"
 refused "wrong type in a recipe" 2 "env.file" train "$dir/type.lua"
 printf 'return { name = "x",\n  oops = function() end }' >"$dir/function.lua"
