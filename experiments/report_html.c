@@ -105,15 +105,7 @@ static parl_status append_curve_table(const parl_report *r, const parl_line_char
   return PARL_STATUS_OK;
 }
 
-static bool has_points(const parl_line_chart *c) {
-  for (size_t s = 0; s < c->n_series; s++)
-    for (size_t i = 0; i < c->n_points; i++)
-      if (c->series[s].y[i].n > 0) return true;
-  return false;
-}
-
 static parl_status append_chart(const parl_report *r, const parl_line_chart *c, parl_text *out) {
-  if (!has_points(c)) return PARL_STATUS_OK;
   begin_figure(out, c->title, c->unit);
   parl_chart_append_lines(out, c);
   parl_chart_append_legend(out, c->series, c->n_series);
@@ -127,18 +119,21 @@ static bool is_share(parl_curve curve) {
          curve == PARL_CURVE_useful_rate || curve == PARL_CURVE_flat_perf;
 }
 
-/* One curve of every trained arm. */
+/* One curve of every trained arm that has it. */
 static parl_status append_curve(const parl_report *r, parl_curve curve, parl_text *out) {
   parl_series *series = NULL;
+  size_t n = 0;
   PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_trained + 1, &series));
   for (size_t a = 0; a < r->n_trained; a++)
-    series[a] = (parl_series){r->arms[a].name, a, r->arms[a].curves[curve]};
+    if (parl_arm_has_curve(r, &r->arms[a], curve))
+      series[n++] = (parl_series){r->arms[a].name, a, r->arms[a].curves[curve]};
+  if (n == 0) return PARL_STATUS_OK;
   const parl_curve_info *info = &parl_curve_infos[curve];
   const parl_line_chart chart = {
       .title = info->title,
       .unit = info->unit,
       .n_points = r->n_points,
-      .n_series = r->n_trained,
+      .n_series = n,
       .x = r->x,
       .series = series,
       .is_share = is_share(curve),
@@ -153,6 +148,7 @@ static parl_status append_curve(const parl_report *r, parl_curve curve, parl_tex
 static parl_status append_shares(const parl_report *r, size_t a, parl_text *out) {
   static const parl_curve curves[] = {PARL_CURVE_share_perf, PARL_CURVE_share_parallel,
                                       PARL_CURVE_share_finish};
+  if (!parl_arm_has_curve(r, &r->arms[a], PARL_CURVE_share_perf)) return PARL_STATUS_OK;
   parl_series series[3];
   for (size_t i = 0; i < 3; i++)
     series[i] = (parl_series){parl_curve_infos[curves[i]].title, i, r->arms[a].curves[curves[i]]};
@@ -248,6 +244,20 @@ static parl_status append_group(const parl_report *r, const char *title, const c
   return PARL_STATUS_OK;
 }
 
+static parl_status append_experts(const parl_report *r, parl_text *out) {
+  static const parl_curve experts[] = {PARL_CURVE_expert_most, PARL_CURVE_expert_unused,
+                                       PARL_CURVE_expert_entropy, PARL_CURVE_bias_range};
+  bool any = false;
+  for (size_t a = 0; a < r->n_trained; a++)
+    any = any || parl_arm_has_curve(r, &r->arms[a], PARL_CURVE_expert_most);
+  if (!any) return PARL_STATUS_OK;
+  return append_group(r, "How tokens spread over experts",
+                      "Of the sparse layers, in the forward passes of training. Loads are even "
+                      "where the busiest expert has 1 and evenness is 1; the selection biases "
+                      "push towards that.",
+                      experts, sizeof experts / sizeof experts[0], out);
+}
+
 static parl_status append_learning(const parl_report *r, parl_text *out) {
   static const parl_curve learning[] = {PARL_CURVE_perf,        PARL_CURVE_critical,
                                         PARL_CURVE_launch_rate, PARL_CURVE_width,
@@ -275,7 +285,7 @@ static parl_status append_learning(const parl_report *r, parl_text *out) {
   for (size_t i = 0; i < sizeof objective / sizeof objective[0]; i++)
     PARL_TRY(append_curve(r, objective[i], out));
   parl_text_append(out, "</div>\n");
-  return PARL_STATUS_OK;
+  return append_experts(r, out);
 }
 
 static void append_block(parl_text *out, const char *title, const char *text) {

@@ -52,28 +52,36 @@ typedef struct parl_score_info {
 extern const parl_score_info parl_score_infos[PARL_N_SCORES];
 
 /* Metrics per update that become curves. X(name, store key, digits, title, unit) */
-#define PARL_CURVE_LIST(X)                                                                   \
-  X(perf, "reward/perf", 3, "r_perf", "unshaped score, 0 to 1")                              \
-  X(critical, "episode/critical_steps", 2, "Critical steps", "steps")                        \
-  X(launch_rate, "episode/launch_rate", 3, "Launch rate", "share of episodes with a launch") \
-  X(width, "episode/max_width", 2, "Width", "sub-agents in the widest launch")               \
-  X(finish_rate, "episode/finish_rate", 3, "Finish rate", "finished / assigned sub-agents")  \
-  X(useful_rate, "episode/useful_rate", 3, "Useful rate", "useful / assigned sub-agents")    \
-  X(lambda1, "lambda/lambda1", 3, "\xCE\xBB\xE2\x82\x81(t)", "weight of r_parallel")         \
-  X(lambda2, "lambda/lambda2", 3, "\xCE\xBB\xE2\x82\x82(t)", "weight of r_finish")           \
-  X(parallel, "reward/parallel", 3, "r_parallel, raw", "before \xCE\xBB\xE2\x82\x81")        \
-  X(finish, "reward/finish", 3, "r_finish, raw", "before \xCE\xBB\xE2\x82\x82")              \
-  X(weighted_parallel, "reward/weighted_parallel", 4, "\xCE\xBB\xE2\x82\x81 r_parallel",     \
-    "what it adds to the reward")                                                            \
-  X(weighted_finish, "reward/weighted_finish", 4, "\xCE\xBB\xE2\x82\x82 r_finish",           \
-    "what it adds to the reward")                                                            \
-  X(share_parallel, "advantage/share_parallel", 3, "r_parallel", "share of |advantage|")     \
-  X(share_finish, "advantage/share_finish", 3, "r_finish", "share of |advantage|")           \
-  X(share_perf, "advantage/share_perf", 3, "r_perf", "share of |advantage|")                 \
-  X(flat_perf, "advantage/zero_spread_perf", 3, "Groups without r_perf spread",              \
-    "share of groups; only shaped terms teach there")                                        \
-  X(entropy, "objective/entropy", 3, "Entropy", "nats per choice")                           \
-  X(masked, "objective/masked", 4, "Masked tokens", "share whose ratio left [\xCE\xB1, \xCE\xB2]")
+#define PARL_CURVE_LIST(X)                                                                         \
+  X(perf, "reward/perf", 3, "r_perf", "unshaped score, 0 to 1")                                    \
+  X(critical, "episode/critical_steps", 2, "Critical steps", "steps")                              \
+  X(launch_rate, "episode/launch_rate", 3, "Launch rate", "share of episodes with a launch")       \
+  X(width, "episode/max_width", 2, "Width", "sub-agents in the widest launch")                     \
+  X(finish_rate, "episode/finish_rate", 3, "Finish rate", "finished / assigned sub-agents")        \
+  X(useful_rate, "episode/useful_rate", 3, "Useful rate", "useful / assigned sub-agents")          \
+  X(lambda1, "lambda/lambda1", 3, "\xCE\xBB\xE2\x82\x81(t)", "weight of r_parallel")               \
+  X(lambda2, "lambda/lambda2", 3, "\xCE\xBB\xE2\x82\x82(t)", "weight of r_finish")                 \
+  X(parallel, "reward/parallel", 3, "r_parallel, raw", "before \xCE\xBB\xE2\x82\x81")              \
+  X(finish, "reward/finish", 3, "r_finish, raw", "before \xCE\xBB\xE2\x82\x82")                    \
+  X(weighted_parallel, "reward/weighted_parallel", 4, "\xCE\xBB\xE2\x82\x81 r_parallel",           \
+    "what it adds to the reward")                                                                  \
+  X(weighted_finish, "reward/weighted_finish", 4, "\xCE\xBB\xE2\x82\x82 r_finish",                 \
+    "what it adds to the reward")                                                                  \
+  X(share_parallel, "advantage/share_parallel", 3, "r_parallel", "share of |advantage|")           \
+  X(share_finish, "advantage/share_finish", 3, "r_finish", "share of |advantage|")                 \
+  X(share_perf, "advantage/share_perf", 3, "r_perf", "share of |advantage|")                       \
+  X(flat_perf, "advantage/zero_spread_perf", 3, "Groups without r_perf spread",                    \
+    "share of groups; only shaped terms teach there")                                              \
+  X(entropy, "objective/entropy", 3, "Entropy", "nats per choice")                                 \
+  X(masked, "objective/masked", 4, "Masked tokens", "share whose ratio left [\xCE\xB1, \xCE\xB2]") \
+  X(expert_most, "experts/expert_most", 2, "Busiest expert",                                       \
+    "its load / the mean load, in the worst layer")                                                \
+  X(expert_unused, "experts/expert_unused", 3, "Unused experts",                                   \
+    "share of experts that no token reached")                                                      \
+  X(expert_entropy, "experts/expert_entropy", 3, "Evenness of loads",                              \
+    "entropy / that of equal loads, mean of layers")                                               \
+  X(bias_range, "experts/bias_range", 4, "Selection biases",                                       \
+    "largest - smallest of a layer, the widest")
 typedef enum parl_curve {
 #define X(name, key, digits, title, unit) PARL_CURVE_##name,
   PARL_CURVE_LIST(X)
@@ -163,6 +171,13 @@ static inline const parl_report_scores *parl_run_scores(const parl_report *r,
                                                         const parl_report_run *run,
                                                         parl_decoding decoding, size_t family) {
   return &run->scores[(size_t)decoding * (1 + r->n_families) + family];
+}
+/* Whether a trained arm has any value of a curve: only sparse models have loads of experts. */
+static inline bool parl_arm_has_curve(const parl_report *r, const parl_report_arm *arm,
+                                      parl_curve curve) {
+  for (size_t i = 0; i < r->n_points; i++)
+    if (arm->curves[curve][i].n > 0) return true;
+  return false;
 }
 static inline parl_summary *parl_arm_score(const parl_report *r, const parl_report_arm *arm,
                                            parl_decoding decoding, size_t family,

@@ -128,6 +128,7 @@ static void write_curves(parl_json_writer *w, const parl_report *r) {
     parl_json_key(w, r->arms[a].name);
     parl_json_begin_object(w);
     for (size_t c = 0; c < PARL_N_CURVES; c++) {
+      if (!parl_arm_has_curve(r, &r->arms[a], (parl_curve)c)) continue;
       parl_json_key(w, parl_curve_infos[c].key);
       write_curve(w, r->arms[a].curves[c], r->n_points);
     }

@@ -307,6 +307,60 @@ static void test_families_are_told_apart(void **state) {
   finish(&f);
 }
 
+/* From the title of a figure to its end; NULL if there is none. The caller frees. */
+static char *read_figure(const fixture *f, const char *title) {
+  char *html = read_file(f, "report.html"), head[80], *figure = NULL;
+  snprintf(head, sizeof head, "<figcaption>%s<", title);
+  const char *start = strstr(html, head);
+  if (start != NULL) {
+    figure = strdup(start);
+    *strstr(figure, "</figure>") = '\0';
+  }
+  free(html);
+  return figure;
+}
+
+/* Loads of experts are drawn for the arms that have them, and nothing is said where none has. */
+static void test_loads_of_experts(void **state) {
+  (void)state;
+  fixture f;
+  begin(&f);
+  for (int64_t seed = 1; seed <= 2; seed++) {
+    const int64_t run = put_run(&f, "sparse", seed, "done");
+    put_episode(&f, run, make_episode("trained", "sampled", 1), 1);
+    for (int64_t t = 0; t < 4; t++)
+      assert_ok(parl_store_put_metric(f.store, run, t, "experts/expert_most",
+                                      (double)t + (seed == 1 ? 1.5 : 2.5)));
+  }
+  put_trained(&f, "dense", 1, 1, 1);
+  end_writing(&f);
+  parl_json *json = write_and_parse(&f);
+  const char *path = "curves.arms.sparse";
+  assert_close(get_item(json, path, "experts/expert_most", "iqm", 3), 5, 1e-12);
+  assert_close(get_item(json, path, "experts/expert_most", "lo", 3), 4.5, 1e-12);
+  assert_close(get_item(json, path, "experts/expert_most", "hi", 3), 5.5, 1e-12);
+  assert_null(parl_json_find(parl_json_find_path(json, path), "reward/perf"));
+  assert_null(
+      parl_json_find(parl_json_find_path(json, "curves.arms.dense"), "experts/expert_most"));
+  parl_json_destroy(json);
+  char *figure = read_figure(&f, "Busiest expert");
+  assert_non_null(figure);
+  assert_contains(figure, "Last values: sparse 5.00\"");
+  assert_null(strstr(figure, "dense"));
+  free(figure);
+  figure = read_figure(&f, "r_perf");
+  assert_contains(figure, "Last values: dense 0.310\"");
+  free(figure);
+  assert_null(read_figure(&f, "Unused experts"));
+  finish(&f);
+  fill(&f);
+  assert_ok(parl_report_write(f.folder, NULL));
+  char *html = read_file(&f, "report.html");
+  assert_null(strstr(html, "expert"));
+  free(html);
+  finish(&f);
+}
+
 /* Unfinished and superseded runs are listed, warned of, and enter no number. */
 static void test_only_the_newest_done_run_counts(void **state) {
   (void)state;
@@ -529,6 +583,7 @@ int main(void) {
       cmocka_unit_test(test_curves_by_hand),
       cmocka_unit_test(test_long_curves_are_thinned),
       cmocka_unit_test(test_families_are_told_apart),
+      cmocka_unit_test(test_loads_of_experts),
       cmocka_unit_test(test_only_the_newest_done_run_counts),
       cmocka_unit_test(test_page_is_well_formed_and_self_contained),
       cmocka_unit_test(test_names_are_escaped),
