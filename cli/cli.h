@@ -17,7 +17,7 @@ enum { CLI_MAX_SETS = 64, CLI_MAX_OPERANDS = 16 };
 #define CLI_VERB_LIST(X)                                                                           \
   X(train, "RECIPE", "train every arm and seed of a recipe, evaluate, write the report")           \
   X(eval, "RECIPE", "play a checkpoint or a scripted policy on held-out tasks")                    \
-  X(report, "FOLDER", "write report.html, report.json and report.md of a run folder")              \
+  X(report, "FOLDER", "write report.html, .md, .json and .csv of a run folder")                    \
   X(runs, "FOLDER", "list the runs of a folder")                                                   \
   X(env, "ACTION ...", "new NAME, check FILE, play FILE, bench FILE: write and try environments")  \
   X(model, "ACTION ...",                                                                           \

@@ -1,4 +1,4 @@
-/* experiments/report.c - reads, summarises, writes the three files. */
+/* experiments/report.c - reads, summarises, writes the files. */
 #include "experiments/report.h"
 
 #include "core/file.h"
@@ -27,23 +27,30 @@ static parl_status append_markdown(const parl_report *r, parl_text *out) {
   return parl_report_append_tables(r, all, PARL_N_TABLES, true, out);
 }
 
-static parl_status write_file(const char *folder, const char *name, const parl_text *text) {
-  char path[PATH_BYTES];
-  PARL_TRY(parl_text_status(text));
-  PARL_TRY(parl_file_join(path, sizeof path, folder, name));
-  return parl_file_write(path, parl_text_get(text), text->n);
-}
+/* In the order in which they are written: the page last, so that where it is the rest is too. */
+static const struct {
+  const char *name;
+  parl_status (*append)(const parl_report *r, parl_text *out);
+} files[] = {
+    {"report.json", parl_report_append_json},
+    {"report.csv", parl_report_append_csv},
+    {"report_seeds.csv", parl_report_append_seeds_csv},
+    {"report_curves.csv", parl_report_append_curves_csv},
+    {"report.md", append_markdown},
+    {"report.html", parl_report_append_html},
+};
+enum { N_FILES = sizeof files / sizeof files[0] };
 
-/* All three are made before the first is written. */
-static parl_status write_all(const parl_report *r, const char *folder, parl_text texts[3],
-                             parl_text *table) {
-  PARL_TRY(parl_report_append_html(r, folder, &texts[0]));
-  PARL_TRY(parl_report_append_json(r, &texts[1]));
-  PARL_TRY(append_markdown(r, &texts[2]));
+/* All are made before the first is written. */
+static parl_status write_all(const parl_report *r, parl_text texts[N_FILES], parl_text *table) {
+  char path[PATH_BYTES];
+  for (size_t i = 0; i < N_FILES; i++) PARL_TRY(files[i].append(r, &texts[i]));
   if (table != NULL) PARL_TRY(append_terminal(r, table));
-  PARL_TRY(write_file(folder, "report.json", &texts[1]));
-  PARL_TRY(write_file(folder, "report.md", &texts[2]));
-  return write_file(folder, "report.html", &texts[0]);
+  for (size_t i = 0; i < N_FILES; i++) {
+    PARL_TRY(parl_file_join(path, sizeof path, r->folder, files[i].name));
+    PARL_TRY(parl_file_write(path, parl_text_get(&texts[i]), texts[i].n));
+  }
+  return PARL_STATUS_OK;
 }
 
 parl_status parl_report_write(const char *folder, parl_text *table) {
@@ -51,12 +58,13 @@ parl_status parl_report_write(const char *folder, parl_text *table) {
   PARL_TRY(parl_file_join(path, sizeof path, folder, "store.db"));
   parl_arena arena;
   parl_report report = {0};
-  parl_text texts[3] = {{0}, {0}, {0}};
+  parl_text texts[N_FILES] = {0};
   parl_arena_init(&arena, 0);
   parl_status status = parl_report_load(path, &arena, &report);
+  report.folder = folder;
   if (status == PARL_STATUS_OK) status = parl_report_summarize(&report);
-  if (status == PARL_STATUS_OK) status = write_all(&report, folder, texts, table);
-  for (size_t i = 0; i < 3; i++) parl_text_deinit(&texts[i]);
+  if (status == PARL_STATUS_OK) status = write_all(&report, texts, table);
+  for (size_t i = 0; i < N_FILES; i++) parl_text_deinit(&texts[i]);
   parl_report_deinit(&report);
   parl_arena_deinit(&arena);
   return status;

@@ -1,13 +1,14 @@
 /* experiments/report.h - the ablation report of a run folder.
  *
- * report.html (self-contained, opens offline), report.json and report.md, all of the same numbers.
- * Reads the store, never the trainer. Thread rule: one thread per call. */
+ * report.html (self-contained, opens offline), report.json, report.md and, to load elsewhere,
+ * report.csv, report_seeds.csv and report_curves.csv, all of the same numbers. Reads the store,
+ * never the trainer. Thread rule: one thread per call. */
 #ifndef PARL_EXPERIMENTS_REPORT_H
 #define PARL_EXPERIMENTS_REPORT_H
 #include "core/store.h"
 #include "core/text.h"
 
-/* Builds all three from folder/store.db and writes them atomically into the folder. table (may be
+/* Builds all of them from folder/store.db and writes them atomically into the folder. table (may be
  * NULL) gets the plain-text tables that the program prints appended. Only runs whose status is
  * "done" enter a number; the others are listed. Fails: EIO (no store, folder not writable), EFORMAT
  * (not a store, or a store without runs), ESTORE, ENOMEM. */

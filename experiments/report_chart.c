@@ -81,7 +81,8 @@ static parl_axis make_y_axis(const parl_line_chart *c) {
   return parl_axis_make(low, high, 5, HEIGHT - BOTTOM, TOP);
 }
 
-static void append_grid(parl_text *out, const parl_axis *x, const parl_axis *y) {
+static void append_grid(parl_text *out, const parl_axis *x, const parl_axis *y,
+                        const char *x_name) {
   parl_text_append(out, "<g class=\"grid\">");
   for (double v = y->low; v <= y->high + y->step / 2; v += y->step)
     parl_text_appendf(out, "<path d=\"M%d %.1fH%d\"/>", LEFT, parl_axis_place(y, v), WIDTH - RIGHT);
@@ -94,8 +95,8 @@ static void append_grid(parl_text *out, const parl_axis *x, const parl_axis *y) 
     parl_text_appendf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.*f</text>", at,
                       HEIGHT - BOTTOM + 16, x->digits, v);
   }
-  parl_text_appendf(out, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">update</text></g>\n",
-                    WIDTH - RIGHT, HEIGHT - 6);
+  parl_text_appendf(out, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text></g>\n",
+                    WIDTH - RIGHT, HEIGHT - 6, x_name);
 }
 
 /* The area between lo and hi of one unbroken run of points [first, last). */
@@ -145,7 +146,7 @@ static void append_line(parl_text *out, const parl_line_chart *c, const parl_ser
 /* What a reader who cannot see the chart is told: the last value of each line. */
 static void append_description(parl_text *out, const parl_line_chart *c) {
   parl_text_append_html(out, c->title);
-  parl_text_append(out, " against updates. Last values:");
+  parl_text_appendf(out, " against %s. Last values:", c->x_name);
   for (size_t s = 0; s < c->n_series; s++) {
     size_t last = c->n_points;
     while (last > 0 && !isfinite(c->series[s].y[last - 1].iqm)) last--;
@@ -183,7 +184,7 @@ void parl_chart_append_lines(parl_text *out, const parl_line_chart *c) {
   ticks.high = floor(end / x.step + 1e-9) * x.step;
   ticks.pixel_high = parl_axis_place(&x, ticks.high > 0 ? ticks.high : end);
   if (!(ticks.high > 0)) ticks.high = end;
-  append_grid(out, &ticks, &y);
+  append_grid(out, &ticks, &y, c->x_name);
   for (size_t s = 0; s < c->n_series; s++) {
     parl_text_appendf(out, "<g class=\"k%zu\">", c->series[s].style % N_COLOURS);
     append_band(out, c, &c->series[s], &x, &y);

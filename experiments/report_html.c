@@ -135,6 +135,7 @@ static parl_status append_curve(const parl_report *r, parl_curve curve, parl_tex
       .n_points = r->n_points,
       .n_series = n,
       .x = r->x,
+      .x_name = "update",
       .series = series,
       .is_share = is_share(curve),
       .level = curve == PARL_CURVE_critical ? parl_report_get_optimum(r) : (double)NAN,
@@ -157,11 +158,41 @@ static parl_status append_shares(const parl_report *r, size_t a, parl_text *out)
                                  .n_points = r->n_points,
                                  .n_series = 3,
                                  .x = r->x,
+                                 .x_name = "update",
                                  .series = series,
                                  .is_share = true,
                                  .level = NAN,
                                  .digits = 3};
   return append_chart(r, &chart, out);
+}
+
+/* Of every policy, with the table of some thresholds. */
+static parl_status append_profile(const parl_report *r, parl_text *out) {
+  parl_series *series = NULL;
+  double x[PARL_REPORT_TAUS];
+  size_t n = 0;
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_arms + 1, &series));
+  for (size_t i = 0; i < PARL_REPORT_TAUS; i++) x[i] = parl_report_tau(i);
+  for (size_t a = 0; a < r->n_arms; a++)
+    if (r->arms[a].profile[0].n > 0)
+      series[n++] = (parl_series){r->arms[a].name, a, r->arms[a].profile};
+  if (n == 0) return PARL_STATUS_OK;
+  const parl_line_chart chart = {.title = "Performance profile",
+                                 .unit = "share of seeds with r_perf above \xCF\x84",
+                                 .n_points = PARL_REPORT_TAUS,
+                                 .n_series = n,
+                                 .x = x,
+                                 .x_name = "\xCF\x84",
+                                 .series = series,
+                                 .is_share = true,
+                                 .level = NAN,
+                                 .digits = 2};
+  begin_figure(out, chart.title, chart.unit);
+  parl_chart_append_lines(out, &chart);
+  parl_chart_append_legend(out, series, n);
+  PARL_TRY(append_details(r, PARL_TABLE_PROFILE, out));
+  parl_text_append(out, "</figure>\n");
+  return PARL_STATUS_OK;
 }
 
 /* --- sections --- */
@@ -231,7 +262,9 @@ static parl_status append_result(const parl_report *r, parl_text *out) {
   begin_figure(out, "What ended episodes", "share of episodes");
   parl_chart_append_endings(out, r);
   PARL_TRY(append_details(r, PARL_TABLE_ENDINGS, out));
-  parl_text_append(out, "</figure>\n</div>\n");
+  parl_text_append(out, "</figure>\n");
+  PARL_TRY(append_profile(r, out));
+  parl_text_append(out, "</div>\n");
   PARL_TRY(append_table(r, PARL_TABLE_GREEDY, out));
   return append_table(r, PARL_TABLE_FAMILIES, out);
 }
@@ -315,15 +348,18 @@ static void append_configs(const parl_report *r, parl_text *out) {
   }
 }
 
-static parl_status append_reproduction(const parl_report *r, const char *folder, parl_text *out) {
+static parl_status append_reproduction(const parl_report *r, parl_text *out) {
   parl_text_append(out,
                    "<h2>Reproduction</h2>\n<p>The same command resumes what is missing and "
                    "repeats nothing; uid is the hash of the configuration and the seed, hash "
                    "that of the metrics and weights.</p>\n<pre>parl train ");
   parl_text_append_html(out, r->recipe);
   parl_text_append(out, ".lua\nparl report ");
-  parl_text_append_html(out, folder);
-  parl_text_append(out, "</pre>\n");
+  parl_text_append_html(out, r->folder);
+  parl_text_append(out,
+                   "</pre>\n<p>The same numbers for programs: report.json; report.csv, a summary "
+                   "over seeds a row; report_seeds.csv, a score of one seed a row; "
+                   "report_curves.csv, an update of one seed a row.</p>\n");
   PARL_TRY(append_table(r, PARL_TABLE_DIFFERENCES, out));
   parl_text_appendf(out, "<details%s><summary>All %zu runs</summary>\n",
                     r->n_runs <= SHOWN_RUNS ? " open" : "", r->n_runs);
@@ -342,7 +378,7 @@ static parl_status append_reproduction(const parl_report *r, const char *folder,
   return PARL_STATUS_OK;
 }
 
-parl_status parl_report_append_html(const parl_report *r, const char *folder, parl_text *out) {
+parl_status parl_report_append_html(const parl_report *r, parl_text *out) {
   append_head(r, out);
   append_counts(r, out);
   append_warnings(r, out);
@@ -352,7 +388,7 @@ parl_status parl_report_append_html(const parl_report *r, const char *folder, pa
     PARL_TRY(append_table(r, PARL_TABLE_FORECAST, out));
   }
   PARL_TRY(append_learning(r, out));
-  PARL_TRY(append_reproduction(r, folder, out));
+  PARL_TRY(append_reproduction(r, out));
   parl_text_append(out, "</main></body>\n</html>\n");
   return parl_text_status(out);
 }

@@ -105,8 +105,15 @@ enum {
   PARL_REPORT_POINTS = 150,  /* of a curve, at most */
   PARL_REPORT_FEW_SEEDS = 5, /* below it, intervals are called unreliable */
   PARL_REPORT_ALL_PAIRS = 4, /* trained arms; beyond it only pairs with the first */
+  PARL_REPORT_TAUS = 101,    /* thresholds of a performance profile */
   PARL_REPORT_BOOTSTRAP_SEED = 2602
 };
+/* Of a profile: 0, 0.01, ... 1; those a table shows are PARL_PROFILE_SHOWN of them. */
+static inline double parl_report_tau(size_t i) {
+  return (double)i / (PARL_REPORT_TAUS - 1);
+}
+enum { PARL_PROFILE_SHOWN = 6 };
+extern const size_t parl_profile_shown[PARL_PROFILE_SHOWN];
 
 typedef struct parl_report_scores {
   double of[PARL_N_SCORES]; /* NaN: not known */
@@ -131,6 +138,7 @@ typedef struct parl_report_arm {
   size_t n_runs, n_counted;
   parl_summary *scores;   /* [N_DECODINGS, 1 + n_families, N_SCORES]; n = 0 where none */
   parl_summary of_oracle; /* 100 r_perf / r_perf of the oracle; n = 0 without one */
+  parl_summary *profile;  /* [TAUS] share of seeds with r_perf > tau; n = 0 where none */
   parl_summary (*curves)[PARL_REPORT_POINTS]; /* [N_CURVES]; NULL unless trained */
   parl_summary *warm;                         /* [n_warm] */
 } parl_report_arm;
@@ -144,6 +152,7 @@ typedef struct parl_report_pair {
 
 typedef struct parl_report {
   parl_arena *arena;
+  const char *folder; /* of the run, as the caller spells it */
   const char *recipe;
   size_t n_runs, n_arms, n_families, n_pairs, n_trained;
   parl_report_run *runs;   /* [n_runs] by row of the store */
@@ -215,6 +224,7 @@ typedef enum parl_table_kind {
   PARL_TABLE_COST,
   PARL_TABLE_LAUNCHING,
   PARL_TABLE_STEPS,
+  PARL_TABLE_PROFILE,
   PARL_TABLE_ENDINGS,
   PARL_TABLE_GREEDY,
   PARL_TABLE_PAIRS,
@@ -241,7 +251,8 @@ typedef struct parl_series {
 typedef struct parl_line_chart {
   const char *title, *unit;
   size_t n_points, n_series;
-  const double *x; /* [n_points] updates */
+  const double *x; /* [n_points] >= 0, rising */
+  const char *x_name;
   const parl_series *series;
   bool is_share; /* y axis from 0 to 1 */
   double level;  /* horizontal line; NaN: none */
@@ -272,10 +283,15 @@ static inline double parl_axis_place(const parl_axis *a, double value) {
 void parl_chart_append_marker(parl_text *out, size_t style, double x, double y, double radius,
                               bool hollow);
 
-/* --- the three files --- */
+/* --- the files --- */
 
 parl_status parl_report_append_json(const parl_report *r, parl_text *out);
-parl_status parl_report_append_html(const parl_report *r, const char *folder, parl_text *out);
+parl_status parl_report_append_html(const parl_report *r, parl_text *out);
+/* CSV with heads, quoted as in RFC 4180, lines end with LF; what is not known is empty.
+ * Summaries over seeds, one a row; scores of each seed, one a row; curves, a row an update. */
+parl_status parl_report_append_csv(const parl_report *r, parl_text *out);
+parl_status parl_report_append_seeds_csv(const parl_report *r, parl_text *out);
+parl_status parl_report_append_curves_csv(const parl_report *r, parl_text *out);
 /* Tables of `kinds` [n] in plain text or Markdown, those without rows left out. */
 parl_status parl_report_append_tables(const parl_report *r, const parl_table_kind *kinds, size_t n,
                                       bool markdown, parl_text *out);

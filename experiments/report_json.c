@@ -113,6 +113,23 @@ static void write_curve(parl_json_writer *w, const parl_summary *points, size_t 
   parl_json_end_object(w);
 }
 
+static void write_profile(parl_json_writer *w, const parl_report *r) {
+  parl_json_key(w, "profile");
+  parl_json_begin_object(w);
+  parl_json_key(w, "r_perf_above");
+  parl_json_begin_array(w);
+  for (size_t i = 0; i < PARL_REPORT_TAUS; i++) parl_json_number(w, parl_report_tau(i));
+  parl_json_end_array(w);
+  parl_json_key(w, "arms");
+  parl_json_begin_object(w);
+  for (size_t a = 0; a < r->n_arms; a++) {
+    parl_json_key(w, r->arms[a].name);
+    write_curve(w, r->arms[a].profile, PARL_REPORT_TAUS);
+  }
+  parl_json_end_object(w);
+  parl_json_end_object(w);
+}
+
 static void write_curves(parl_json_writer *w, const parl_report *r) {
   parl_json_key(w, "curves");
   parl_json_begin_object(w);
@@ -227,6 +244,7 @@ parl_status parl_report_append_json(const parl_report *r, parl_text *out) {
   parl_json_end_object(&w);
   write_pairs(&w, r);
   write_of_oracle(&w, r);
+  write_profile(&w, r);
   write_curves(&w, r);
   write_runs(&w, r);
   write_provenance(&w);

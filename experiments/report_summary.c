@@ -25,6 +25,10 @@ static parl_status get_runs(const parl_report *r, size_t arm, const parl_report_
   return PARL_STATUS_OK;
 }
 
+static double get_r_perf(const parl_report *r, const parl_report_run *run) {
+  return parl_run_scores(r, run, PARL_DECODING_MAIN, 0)->of[PARL_SCORE_r_perf];
+}
+
 static parl_status summarize_scores(const parl_report *r, parl_report_arm *arm,
                                     const parl_report_run *const *runs, double *values) {
   const size_t n_rows = PARL_N_DECODINGS * (1 + r->n_families);
@@ -54,6 +58,23 @@ static parl_status summarize_curves(const parl_report *r, parl_report_arm *arm,
   return PARL_STATUS_OK;
 }
 
+static parl_status summarize_profile(const parl_report *r, parl_report_arm *arm,
+                                     const parl_report_run *const *runs, double *values) {
+  size_t n = 0;
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, PARL_REPORT_TAUS, &arm->profile));
+  for (size_t i = 0; i < arm->n_counted; i++) {
+    values[n] = get_r_perf(r, runs[i]);
+    n += isfinite(values[n]);
+  }
+  for (size_t t = 0; t < PARL_REPORT_TAUS; t++) {
+    arm->profile[t] = EMPTY;
+    if (n > 0)
+      PARL_TRY(parl_share_above(values, n, 1, parl_report_tau(t), PARL_REPORT_BOOTSTRAP_SEED,
+                                &arm->profile[t]));
+  }
+  return PARL_STATUS_OK;
+}
+
 static parl_status summarize_warm(const parl_report *r, parl_report_arm *arm,
                                   const parl_report_run *const *runs, double *values) {
   PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_warm + 1, &arm->warm));
@@ -73,10 +94,6 @@ static size_t find_oracle(const parl_report *r, const char *arm) {
     if (strcmp(name, "oracle") == 0) found = i;
   }
   return found;
-}
-
-static double get_r_perf(const parl_report *r, const parl_report_run *run) {
-  return parl_run_scores(r, run, PARL_DECODING_MAIN, 0)->of[PARL_SCORE_r_perf];
 }
 
 /* Percent of the oracle of the same seed; of the oracle's mean where it lacks that seed. */
@@ -209,6 +226,7 @@ parl_status parl_report_summarize(parl_report *r) {
     parl_report_arm *arm = &r->arms[a];
     PARL_TRY(get_runs(r, a, &runs));
     PARL_TRY(summarize_scores(r, arm, runs, values));
+    PARL_TRY(summarize_profile(r, arm, runs, values));
     PARL_TRY(summarize_warm(r, arm, runs, values));
     if (arm->trained) PARL_TRY(summarize_curves(r, arm, runs, values));
   }

@@ -85,6 +85,24 @@ static void make_cost(const parl_report *r, parl_table *t) {
   }
 }
 
+const size_t parl_profile_shown[PARL_PROFILE_SHOWN] = {25, 50, 75, 90, 95, 99};
+
+static void make_profile(const parl_report *r, parl_table *t) {
+  parl_table_init(t, r->arena, "Performance profile: share of seeds with r_perf above",
+                  2 + PARL_PROFILE_SHOWN, 1);
+  parl_table_add(t, "policy");
+  parl_table_add(t, "seeds");
+  for (size_t i = 0; i < PARL_PROFILE_SHOWN; i++)
+    parl_table_add(t, "%g", parl_report_tau(parl_profile_shown[i]));
+  for (size_t a = 0; a < r->n_arms; a++) {
+    const parl_report_arm *arm = &r->arms[a];
+    parl_table_add(t, "%s", arm->name);
+    parl_table_add(t, "%zu", arm->profile[0].n);
+    for (size_t i = 0; i < PARL_PROFILE_SHOWN; i++)
+      parl_table_add_summary(t, &arm->profile[parl_profile_shown[i]], 2);
+  }
+}
+
 static void make_endings(const parl_report *r, parl_table *t) {
   parl_table_init(t, r->arena, "What ended episodes (sampled), and tokens", 7, 1);
   t->note = "Shares of episodes; tokens that the orchestrator chose, per episode.";
@@ -293,6 +311,9 @@ parl_status parl_report_make_table(const parl_report *r, parl_table_kind kind, p
       MAKE_SCORES("Steps (sampled)", PARL_DECODING_MAIN, PARL_SCORE_critical_steps,
                   PARL_SCORE_regret, PARL_SCORE_last_gain_steps, PARL_SCORE_total_steps,
                   PARL_SCORE_speed_up, PARL_SCORE_launches);
+      break;
+    case PARL_TABLE_PROFILE:
+      make_profile(r, t);
       break;
     case PARL_TABLE_ENDINGS:
       make_endings(r, t);

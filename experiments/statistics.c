@@ -1,4 +1,4 @@
-/* experiments/statistics.c - one bootstrap over three statistics. */
+/* experiments/statistics.c - one bootstrap over four statistics. */
 #include "experiments/statistics.h"
 
 #include <gsl/gsl_sort.h>
@@ -16,6 +16,7 @@ enum { STREAM = 0x7374617473 }; /* "stats": its own stream of random numbers */
 typedef struct sample {
   const double *a, *b; /* [n_a * n_strata] row-major, [n_b]; b NULL unless two arms */
   size_t n_a, n_b, n_strata;
+  double tau;      /* of get_share */
   double *scratch; /* [n_a * n_strata + n_b] owned */
 } sample;
 typedef double (*statistic)(const sample *s);
@@ -37,6 +38,13 @@ static double get_improvement(const sample *s) {
   for (size_t i = 0; i < s->n_a; i++)
     for (size_t j = 0; j < s->n_b; j++) wins += a[i] > b[j] ? 1 : a[i] == b[j] ? 0.5 : 0;
   return wins / ((double)s->n_a * (double)s->n_b);
+}
+
+static double get_share(const sample *s) {
+  const size_t n = s->n_a * s->n_strata;
+  size_t above = 0;
+  for (size_t i = 0; i < n; i++) above += s->scratch[i] > s->tau;
+  return (double)above / (double)n;
 }
 
 static void take_all(sample *s) {
@@ -96,11 +104,11 @@ static parl_status summarize(sample *s, statistic of_interval, uint64_t seed, si
   if (s->b != NULL) PARL_TRY(check(s->b, s->n_b, "the second arm"));
   s->scratch = calloc(s->n_a * s->n_strata + s->n_b, sizeof *s->scratch);
   if (s->scratch == NULL) return parl_fail(PARL_STATUS_ENOMEM, "statistics: no memory");
-  const int two_arms = of_interval == get_improvement;
-  parl_summary r = {.lo = NAN, .hi = NAN, .n = two_arms && s->n_b < s->n_a ? s->n_b : s->n_a};
+  const int of_scores = of_interval == get_mean || of_interval == get_iqm;
+  parl_summary r = {.lo = NAN, .hi = NAN, .n = s->b != NULL && s->n_b < s->n_a ? s->n_b : s->n_a};
   take_all(s);
-  r.mean = two_arms ? get_improvement(s) : get_mean(s);
-  r.iqm = two_arms ? r.mean : get_iqm(s);
+  r.mean = of_scores ? get_mean(s) : of_interval(s);
+  r.iqm = of_scores ? get_iqm(s) : r.mean;
   parl_status status = PARL_STATUS_OK;
   if (r.n >= 2 && is_flat(s))
     r.lo = r.hi = of_interval == get_iqm ? r.iqm : r.mean;
@@ -140,6 +148,13 @@ parl_status parl_probability_of_improvement(const double *a, size_t na, const do
   PARL_TRY(check(b, nb, "the second arm"));
   sample s = {.a = a, .b = b, .n_a = na, .n_b = nb, .n_strata = 1};
   return summarize(&s, get_improvement, seed, PARL_BOOTSTRAP_REPLICATES, out);
+}
+
+parl_status parl_share_above(const double *scores, size_t n_runs, size_t n_strata, double tau,
+                             uint64_t seed, parl_summary *out) {
+  PARL_REQUIRE(!isnan(tau));
+  sample s = {.a = scores, .n_a = n_runs, .n_strata = n_strata, .tau = tau};
+  return summarize(&s, get_share, seed, PARL_BOOTSTRAP_BAND_REPLICATES, out);
 }
 
 const char *parl_statistics_gsl_version(void) {

@@ -1,6 +1,7 @@
 /* experiments/statistics.h - the statistics of a comparison over seeds (GSL inside).
  *
- * Thread rule: pure functions. Reading order: summary, paired difference, improvement. */
+ * Thread rule: pure functions. Reading order: summary, paired difference, improvement,
+ * share. */
 #ifndef PARL_EXPERIMENTS_STATISTICS_H
 #define PARL_EXPERIMENTS_STATISTICS_H
 #include <stddef.h>
@@ -34,6 +35,12 @@ parl_status parl_summarize_paired(const double *a, const double *b, size_t n, ui
  * if either has fewer than 2 seeds. mean = iqm = estimate, n = the smaller arm's seeds. */
 parl_status parl_probability_of_improvement(const double *a, size_t na, const double *b, size_t nb,
                                             uint64_t seed, parl_summary *out);
+/* Share of scores [n_runs, n_strata] above tau, a performance profile's value there, with the
+ * interval of resampling as parl_summarize does, by PARL_BOOTSTRAP_BAND_REPLICATES. mean = iqm =
+ * share. The same seed draws the same samples at every tau, so that mean, lo and hi never rise
+ * with it. Otherwise as above; EINVAL too if tau is NaN. Source: Agarwal et al. 2021, 4.2. */
+parl_status parl_share_above(const double *scores, size_t n_runs, size_t n_strata, double tau,
+                             uint64_t seed, parl_summary *out);
 
 /* Version of the library inside, borrowed. */
 const char *parl_statistics_gsl_version(void);

@@ -148,6 +148,45 @@ static void test_improvement_by_hand(void **state) {
   assert_close(t.hi, 0, 0);
 }
 
+/* Of 1 2 2 4 a quarter is above 2 and all are above 0. Replicates of two seeds 0 and 1 have 0, half
+ * or all of them above 0.5; strata that never swap have always half of their scores above. */
+static void test_share_by_hand(void **state) {
+  (void)state;
+  const double four[] = {2, 1, 4, 2}, two[] = {0, 1}, strata[] = {0, 100, 0, 100, 0, 100};
+  parl_summary s;
+  assert_ok(parl_share_above(four, 4, 1, 2, 1, &s));
+  assert_close(s.mean, 0.25, 0);
+  assert_close(s.iqm, s.mean, 0);
+  assert_int_equal(s.n, 4);
+  assert_ok(parl_share_above(four, 4, 1, 0, 1, &s));
+  assert_true(s.mean == 1 && s.lo == 1 && s.hi == 1);
+  assert_ok(parl_share_above(two, 2, 1, 0.5, 1, &s));
+  assert_true(s.mean == 0.5 && s.lo == 0 && s.hi == 1);
+  assert_ok(parl_share_above(strata, 3, 2, 50, 1, &s));
+  assert_true(s.mean == 0.5 && s.lo == 0.5 && s.hi == 0.5);
+  assert_ok(parl_share_above(two, 1, 1, -1, 1, &s));
+  assert_true(s.mean == 1 && isnan(s.lo) && isnan(s.hi));
+}
+
+/* A profile falls from 1 below the least score to 0 at the largest, its band around it. */
+static void test_profiles_fall(void **state) {
+  (void)state;
+  enum { N = 9 };
+  double x[N];
+  parl_rng_cursor rng = {.seed = 5};
+  for (size_t i = 0; i < N; i++) x[i] = 0.9 * parl_rng_next_uniform(&rng);
+  parl_summary before = {1, 1, 1, 1, N};
+  for (int t = 0; t <= 20; t++) {
+    parl_summary s;
+    assert_ok(parl_share_above(x, N, 1, t / 20.0 - 0.05, 7, &s));
+    assert_true(s.mean <= before.mean && s.lo <= before.lo && s.hi <= before.hi);
+    assert_true(s.lo <= s.mean && s.mean <= s.hi);
+    if (t == 0) assert_true(s.mean == 1 && s.lo == 1);
+    before = s;
+  }
+  assert_true(before.mean == 0 && before.hi == 0);
+}
+
 static void test_refusals_leave_the_result(void **state) {
   (void)state;
   const double bad[] = {1, NAN, 3}, good[] = {1, 2, 3};
@@ -161,6 +200,8 @@ static void test_refusals_leave_the_result(void **state) {
   assert_status(parl_summarize_paired(good, good, 0, 1, &s), PARL_STATUS_EINVAL);
   assert_status(parl_probability_of_improvement(good, 3, good, 0, 1, &s), PARL_STATUS_EINVAL);
   assert_status(parl_probability_of_improvement(good, 3, bad, 3, 1, &s), PARL_STATUS_EINVAL);
+  assert_status(parl_share_above(good, 3, 1, NAN, 1, &s), PARL_STATUS_EINVAL);
+  assert_status(parl_share_above(bad, 3, 1, 0, 1, &s), PARL_STATUS_EINVAL);
   assert_close(s.mean, 42, 0);
 }
 
@@ -175,6 +216,8 @@ int main(void) {
       cmocka_unit_test(test_coverage),
       cmocka_unit_test(test_paired_by_hand),
       cmocka_unit_test(test_improvement_by_hand),
+      cmocka_unit_test(test_share_by_hand),
+      cmocka_unit_test(test_profiles_fall),
       cmocka_unit_test(test_refusals_leave_the_result),
   };
   return cmocka_run_group_tests_name("statistics", tests, NULL, NULL);

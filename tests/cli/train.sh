@@ -27,8 +27,8 @@ train() { "$PARL" train "$recipe" --quiet "$@"; }
 
 whole=$(train --json --set run.dir="$dir/whole" | hash_of)
 same "hash has 64 digits" 64 "${#whole}"
-for part in "$dir/whole/report.html" "$dir/whole/report.json" "$dir/whole/report.md" "$dir/whole/store.db"; do
-  [ -s "$part" ] && echo "ok wrote ${part##*/}" || echo "not ok wrote ${part##*/}: absent"
+for part in report.html report.json report.md report.csv report_seeds.csv report_curves.csv store.db; do
+  [ -s "$dir/whole/$part" ] && echo "ok wrote $part" || echo "not ok wrote $part: absent"
 done
 same "one thread, the same bits" "$whole" "$(train --json --set run.dir="$dir/one" --set run.threads=1 | hash_of)"
 

@@ -1,0 +1,306 @@
+/* tests/test_report_files.c - the files of the report: well formed, safe, the same bytes again. */
+#include <ctype.h>
+
+#include "tests/report_support.h"
+
+/* --- the page --- */
+
+/* Every tag that opens closes, in order. */
+static void check_nesting(const char *html) {
+  char open[64][16];
+  size_t depth = 0;
+  for (const char *p = strchr(html, '<'); p != NULL; p = strchr(p, '<')) {
+    const bool closing = *++p == '/';
+    if (closing) p++;
+    char name[16] = "";
+    size_t n = 0;
+    while (n < 15 && (isalnum((unsigned char)p[n]) || p[n] == '!')) n++;
+    memcpy(name, p, n);
+    name[n] = '\0';
+    const char *end = strchr(p, '>');
+    assert_non_null(end);
+    p = end;
+    if (closing) {
+      assert_true(depth > 0);
+      assert_string_equal(open[--depth], name);
+    } else if (end[-1] != '/' && strcmp(name, "meta") != 0 && name[0] != '!') {
+      assert_true(depth < 64);
+      memcpy(open[depth++], name, sizeof name);
+    }
+  }
+  assert_int_equal(depth, 0);
+}
+
+static size_t count(const char *text, const char *part) {
+  size_t n = 0;
+  for (const char *p = strstr(text, part); p != NULL; p = strstr(p + 1, part)) n++;
+  return n;
+}
+
+static void test_page_is_well_formed_and_self_contained(void **state) {
+  (void)state;
+  fixture f;
+  fill(&f);
+  assert_ok(parl_report_write(f.folder, NULL));
+  char *html = read_file(&f, "report.html");
+  check_nesting(html);
+  assert_contains(html,
+                  "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+                  "style-src 'unsafe-inline'; img-src data:\">");
+  assert_null(strstr(html, "://"));
+  assert_null(strstr(html, "src="));
+  assert_null(strstr(html, "href="));
+  assert_null(strstr(html, "url("));
+  assert_null(strstr(html, "nan"));
+  assert_contains(html, "prefers-color-scheme:dark");
+  assert_contains(html, "Few seeds (n = 3)");
+  assert_true(count(html, "<figure>") >= 5);
+  assert_int_equal(count(html, "<figure>"), count(html, "<details><summary>Table</summary>"));
+  assert_int_equal(count(html, "role=\"img\""), count(html, "aria-label=\""));
+  free(html);
+  finish(&f);
+}
+
+static void test_names_are_escaped(void **state) {
+  (void)state;
+  static const char *const files[] = {"report.html", "report.md", "report.json"};
+  fixture f;
+  fill(&f);
+  assert_ok(parl_report_write(f.folder, NULL));
+  for (size_t i = 0; i < 3; i++) {
+    char *text = read_file(&f, files[i]);
+    assert_null(strstr(text, "<script"));
+    assert_contains(text, "alert");
+    free(text);
+  }
+  char *html = read_file(&f, "report.html");
+  assert_contains(html, "&lt;script&gt;alert(1)&lt;/script&gt;");
+  free(html);
+  finish(&f);
+}
+
+/* --- CSV --- */
+
+enum { MAX_CELLS = 4096 };
+
+typedef struct sheet {
+  char *text; /* cells point into it */
+  const char *cells[MAX_CELLS];
+  size_t n_cells, n_columns;
+} sheet;
+
+/* One cell of RFC 4180, unquoted in place; *at moves behind it and its separator, which is
+ * returned. */
+static char read_cell(char **at, const char **out) {
+  char *from = *at, *to = *at;
+  const bool quoted = *from == '"';
+  *out = to;
+  if (quoted) from++;
+  for (; quoted ? *from != '"' || from[1] == '"' : strchr(",\n", *from) == NULL; from++) {
+    assert_true(*from != '\0' && (quoted || *from != '"'));
+    if (*from == '"') from++;
+    *to++ = *from;
+  }
+  if (quoted) from++;
+  const char separator = *from;
+  assert_true(separator == ',' || separator == '\n');
+  *to = '\0';
+  *at = from + 1;
+  return separator;
+}
+
+static void read_sheet(const fixture *f, const char *name, sheet *out) {
+  *out = (sheet){.text = read_file(f, name)};
+  char *at = out->text;
+  while (*at != '\0') {
+    assert_true(out->n_cells < MAX_CELLS);
+    if (read_cell(&at, &out->cells[out->n_cells++]) == ',') continue;
+    if (out->n_columns == 0) out->n_columns = out->n_cells;
+    assert_int_equal(out->n_cells % out->n_columns, 0);
+  }
+}
+
+/* The cell under `column` in the only row that begins with these n keys. */
+static const char *find_cell(const sheet *s, const char *const *keys, size_t n,
+                             const char *column) {
+  size_t c = 0, n_found = 0;
+  const char *found = NULL;
+  while (c < s->n_columns && strcmp(s->cells[c], column) != 0) c++;
+  assert_true(c < s->n_columns);
+  for (size_t row = s->n_columns; row < s->n_cells; row += s->n_columns) {
+    size_t k = 0;
+    while (k < n && strcmp(s->cells[row + k], keys[k]) == 0) k++;
+    if (k < n) continue;
+    found = s->cells[row + c];
+    n_found++;
+  }
+  assert_int_equal(n_found, 1);
+  return found;
+}
+
+#define CELL(sheet, column, ...)                       \
+  find_cell(sheet, (const char *const[]){__VA_ARGS__}, \
+            sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), column)
+
+static void test_csv_by_hand(void **state) {
+  (void)state;
+  fixture f;
+  sheet s;
+  fill(&f);
+  assert_ok(parl_report_write(f.folder, NULL));
+  read_sheet(&f, "report.csv", &s);
+  assert_int_equal(s.n_columns, 10);
+  assert_close(atof(CELL(&s, "iqm", "annealed", "", "sampled", "", "r_perf")),
+               (0.9 + 0.7 + 1.0) / 3, 1e-15);
+  assert_close(atof(CELL(&s, "lo", "annealed", "", "sampled", "", "r_perf")), 0.7, 1e-15);
+  assert_string_equal(CELL(&s, "n", "annealed", "", "greedy", "", "critical_steps"), "3");
+  assert_close(atof(CELL(&s, "mean", "oracle", "", "scripted", "", "percent_of_oracle")), 100,
+               1e-9);
+  assert_close(atof(CELL(&s, "mean", "annealed", "", "sampled", "", "r_perf>0.75")), 2.0 / 3,
+               1e-15);
+  assert_string_equal(CELL(&s, "iqm", "annealed", "", "", "", "forecast/lambda_star"), "0.1");
+  assert_close(atof(CELL(&s, "hi", "annealed", HOSTILE, "sampled", "", "r_perf")), 0.6, 1e-12);
+  assert_string_equal(
+      CELL(&s, "mean", "annealed", HOSTILE, "sampled", "", "probability_of_improvement"), "1");
+  free(s.text);
+  read_sheet(&f, "report_seeds.csv", &s);
+  assert_string_equal(CELL(&s, "value", "annealed", "true", "2", "sampled", "", "r_perf"), "0.7");
+  assert_string_equal(CELL(&s, "value", "annealed", "true", "2", "greedy", "", "r_perf"), "0.5");
+  assert_string_equal(CELL(&s, "value", "oracle", "false", "3", "scripted", "", "regret"), "5");
+  free(s.text);
+  read_sheet(&f, "report_curves.csv", &s);
+  assert_int_equal(s.n_cells / s.n_columns, 1 + 2 * 3 * 4);
+  assert_close(atof(CELL(&s, "reward/perf", "annealed", "1", "3")), 0.31, 1e-12);
+  assert_string_equal(CELL(&s, "episode/finish_rate", "annealed", "1", "1"), "");
+  assert_string_equal(CELL(&s, "experts/expert_most", "annealed", "1", "1"), "");
+  free(s.text);
+  finish(&f);
+}
+
+/* A reader gets back the very names, and rows of kinds of task, of runs that count. */
+static void test_csv_quotes_names(void **state) {
+  (void)state;
+  static const char name[] = "a \"wide\", and\nlong \xCE\xBB";
+  fixture f;
+  sheet s;
+  begin(&f);
+  const int64_t run = put_run(&f, name, 1, "done");
+  for (int64_t task = 0; task < 2; task++) {
+    parl_store_episode e = make_episode("trained", "sampled", task == 0 ? 0.25 : 0.75);
+    e.family = task == 0 ? "" : "wide,open";
+    put_episode(&f, run, e, task);
+  }
+  put_episode(&f, put_run(&f, name, 2, "failed"), make_episode("trained", "sampled", 0), 1);
+  end_writing(&f);
+  assert_ok(parl_report_write(f.folder, NULL));
+  read_sheet(&f, "report_seeds.csv", &s);
+  assert_string_equal(CELL(&s, "value", name, "true", "1", "sampled", "", "r_perf"), "0.5");
+  assert_string_equal(CELL(&s, "value", name, "true", "1", "sampled", "(none)", "r_perf"), "0.25");
+  assert_string_equal(CELL(&s, "value", name, "true", "1", "sampled", "wide,open", "r_perf"),
+                      "0.75");
+  for (size_t i = s.n_columns; i < s.n_cells; i += s.n_columns)
+    assert_string_equal(s.cells[i + 2], "1");
+  free(s.text);
+  read_sheet(&f, "report.csv", &s);
+  assert_string_equal(CELL(&s, "lo", name, "", "sampled", "", "r_perf"), ""); /* one seed */
+  free(s.text);
+  finish(&f);
+}
+
+/* --- the terminal's table --- */
+
+static void test_plain_table_is_aligned(void **state) {
+  (void)state;
+  fixture f;
+  fill(&f);
+  parl_text table = {0};
+  assert_ok(parl_report_write(f.folder, &table));
+  const char *text = parl_text_get(&table);
+  assert_contains(text, "0.867 [0.700, 1.000]");
+  assert_contains(text, "Few seeds (n = 3)");
+  const char *line = strstr(text, "policy");
+  const size_t width = strcspn(line, "\n");
+  for (int row = 0; row < 5; row++) {
+    assert_int_equal(strcspn(line, "\n"), width);
+    line += width + 1;
+  }
+  parl_text_deinit(&table);
+  finish(&f);
+}
+
+static void test_control_codes_are_not_obeyed(void **state) {
+  (void)state;
+  fixture f;
+  begin(&f);
+  const int64_t run = put_run(&f, "red \x1B[31m", 1, "done");
+  put_episode(&f, run, make_episode("trained", "sampled", 1), 1);
+  end_writing(&f);
+  parl_text table = {0};
+  assert_ok(parl_report_write(f.folder, &table));
+  assert_null(strchr(parl_text_get(&table), '\x1B'));
+  assert_contains(parl_text_get(&table), "red ?[31m");
+  parl_text_deinit(&table);
+  finish(&f);
+}
+
+static void test_same_store_same_bytes(void **state) {
+  (void)state;
+  static const char *const files[] = {"report.html", "report.md",        "report.json",
+                                      "report.csv",  "report_seeds.csv", "report_curves.csv"};
+  fixture f;
+  fill(&f);
+  for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+    assert_ok(parl_report_write(f.folder, NULL));
+    char *first = read_file(&f, files[i]);
+    assert_ok(parl_report_write(f.folder, NULL));
+    char *second = read_file(&f, files[i]);
+    assert_string_equal(first, second);
+    free(first);
+    free(second);
+  }
+  finish(&f);
+}
+
+/* --- refusals --- */
+
+static void assert_no_report(const fixture *f) {
+  char path[PARL_TEST_PATH_BYTES];
+  assert_ok(parl_file_join(path, sizeof path, f->folder, "report.html"));
+  assert_false(parl_file_exists(path));
+}
+
+static void test_missing_empty_and_foreign_stores(void **state) {
+  (void)state;
+  fixture f;
+  begin(&f);
+  end_writing(&f);
+  parl_text table = {0};
+  assert_fails(parl_report_write(f.folder, &table), PARL_STATUS_EFORMAT, "no run");
+  assert_contains(parl_error_text(), "store.db");
+  assert_no_report(&f);
+  assert_int_equal(remove(f.path), 0);
+  assert_status(parl_report_write(f.folder, &table), PARL_STATUS_EIO);
+  assert_false(parl_file_exists(f.path));
+  static const char junk[] =
+      "this is not a database, and longer than a header of one hundred bytes "
+      "so that nobody takes it for an empty file";
+  assert_ok(parl_file_write(f.path, junk, sizeof junk));
+  assert_status(parl_report_write(f.folder, &table), PARL_STATUS_EFORMAT);
+  assert_no_report(&f);
+  assert_int_equal(table.n, 0);
+  finish(&f);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_page_is_well_formed_and_self_contained),
+      cmocka_unit_test(test_names_are_escaped),
+      cmocka_unit_test(test_csv_by_hand),
+      cmocka_unit_test(test_csv_quotes_names),
+      cmocka_unit_test(test_plain_table_is_aligned),
+      cmocka_unit_test(test_control_codes_are_not_obeyed),
+      cmocka_unit_test(test_same_store_same_bytes),
+      cmocka_unit_test(test_missing_empty_and_foreign_stores),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
