@@ -65,6 +65,7 @@ static double count_activations(const parl_hf_config *c) {
 }
 
 static void print_shape(const parl_hf_config *c, const parl_shape *s, double context) {
+  const double full = (double)c->model.max_context;
   print_amount("parameters", s->n_params, "");
   print_amount("parameters that a token passes", s->n_active, "");
   print_amount("vocabulary", (double)c->vocab_size, "tokens");
@@ -73,8 +74,10 @@ static void print_shape(const parl_hf_config *c, const parl_shape *s, double con
                "FLOP");
   print_amount("  forward and backward, a token",
                parl_shape_train_flops(&c->model, c->vocab_size, context), "FLOP");
-  print_amount("cache, a token", s->cache_bytes, "B");
-  print_amount("cache, a full context", s->cache_bytes * (double)c->model.max_context, "B");
+  print_amount("cache, a token, f32", s->cache_bytes, "B");
+  print_amount("cache, a full context, f32", s->cache_bytes * full, "B");
+  print_amount("cache, a token, bf16", s->cache_bytes / 2, "B");
+  print_amount("cache, a full context, bf16", s->cache_bytes / 2 * full, "B");
   print_amount("weights, f32", s->weight_bytes, "B");
   print_amount("weights, gradient, moments, f32", s->training_bytes, "B");
   print_amount("activations to train, a token", count_activations(c), "B");
@@ -89,6 +92,7 @@ static void write_shape(const parl_hf_config *c, const parl_shape *s, double con
                         parl_json_writer *w) {
   const double forward = parl_shape_forward_flops(&c->model, c->vocab_size, context);
   const double train = parl_shape_train_flops(&c->model, c->vocab_size, context);
+  const double full = (double)c->model.max_context;
   write_number(w, "parameters", s->n_params);
   write_number(w, "active_parameters", s->n_active);
   write_number(w, "vocabulary", (double)c->vocab_size);
@@ -96,7 +100,9 @@ static void write_shape(const parl_hf_config *c, const parl_shape *s, double con
   write_number(w, "forward_flops_per_token", forward);
   write_number(w, "train_flops_per_token", train);
   write_number(w, "cache_bytes_per_token", s->cache_bytes);
-  write_number(w, "cache_bytes_full_context", s->cache_bytes * (double)c->model.max_context);
+  write_number(w, "cache_bytes_full_context", s->cache_bytes * full);
+  write_number(w, "cache_bytes_per_token_bf16", s->cache_bytes / 2);
+  write_number(w, "cache_bytes_full_context_bf16", s->cache_bytes / 2 * full);
   write_number(w, "weight_bytes", s->weight_bytes);
   write_number(w, "training_bytes", s->training_bytes);
   write_number(w, "activation_bytes_per_token", count_activations(c));

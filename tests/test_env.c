@@ -212,7 +212,11 @@ static void limits_may_follow_from_params(void **state) {
   parl_env_destroy(env);
 }
 
-static void results_are_checked(void **state) {
+static void check_callbacks(const refusal *list, size_t n) {
+  for (size_t i = 0; i < n; i++) check_callback(list[i].from, list[i].to, list[i].text);
+}
+
+static void observations_are_checked(void **state) {
   (void)state;
   static const refusal list[] = {
       {"return {tok.row[row], tok.word.ok}", "return {tok.row[row], 999}", "look: token 2 is 999"},
@@ -239,6 +243,13 @@ static void results_are_checked(void **state) {
        "parl.tok.row[9] does not exist"},
       {"return {tok.row[row], tok.word.ok}", "return {tok.word.okay}", "parl.tok.word.okay"},
       {"return {tok.row[row], tok.word.ok}", "return {agent.stat}", "did you mean 'agent.state'"},
+  };
+  check_callbacks(list, sizeof list / sizeof list[0]);
+}
+
+static void worlds_and_scores_are_checked(void **state) {
+  (void)state;
+  static const refusal list[] = {
       {"return {n = params.n,", "return 1, {", "reset must return a table, not number"},
       {"return {n = params.n,", "return {n = params.m,", "did you mean"},
       {"return {n = params.n,", "return {n = print,", "world.n is a function"},
@@ -257,6 +268,13 @@ static void results_are_checked(void **state) {
       {"  expert =", "  details = function() return {extra = 1} end,\n  expert =",
        "'extra' is a name of score's already"},
       {"return 0.5, {success = 0, extra = 2}", "return 0.5", "must return r_perf and {success"},
+  };
+  check_callbacks(list, sizeof list / sizeof list[0]);
+}
+
+static void optima_and_plans_are_checked(void **state) {
+  (void)state;
+  static const refusal list[] = {
       {"critical = 3", "critical = 3.5", "wrong: critical"},
       {"critical = 3", "critcal = 3", "wrong: critcal"},
       {"critical = 3", "critical = -1", "wrong: critical"},
@@ -277,6 +295,13 @@ static void results_are_checked(void **state) {
       {"return {{'look', 1}}", "return 'look'", "arguments of look do not fit"},
       {"return {{'look', 1}}", "return 'look', 9", "family 'row' has values 1 to 8"},
       {"return {{'look', 1}}", "return 'assign_task', 0, {1}", "name is a number, 1 to 8"},
+  };
+  check_callbacks(list, sizeof list / sizeof list[0]);
+}
+
+static void families_and_legal_are_checked(void **state) {
+  (void)state;
+  static const refusal list[] = {
       {"  expert =", "  family = function() return 7 end,\n  expert =",
        "family: must return a name"},
       {"  expert =", "  family = function() return 'a b' end,\n  expert =", "family: must return"},
@@ -287,8 +312,7 @@ static void results_are_checked(void **state) {
       {"  expert =", "  legal = function(w, a) a.rng:int(1, 2) end,\n  expert =", "no chance here"},
       {"return 0.5, {success", "main.rng:uniform() return 0.5, {success", "no chance here"},
   };
-  for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)
-    check_callback(list[i].from, list[i].to, list[i].text);
+  check_callbacks(list, sizeof list / sizeof list[0]);
 }
 
 /* A callback that returns values instead of a list of them says the same. */
@@ -416,7 +440,10 @@ int main(void) {
       cmocka_unit_test(files_must_exist_and_declare),
       cmocka_unit_test(params_are_set_and_checked),
       cmocka_unit_test(limits_may_follow_from_params),
-      cmocka_unit_test(results_are_checked),
+      cmocka_unit_test(observations_are_checked),
+      cmocka_unit_test(worlds_and_scores_are_checked),
+      cmocka_unit_test(optima_and_plans_are_checked),
+      cmocka_unit_test(families_and_legal_are_checked),
       cmocka_unit_test(plain_values_are_lists),
       cmocka_unit_test(calls_are_checked),
       cmocka_unit_test(legal_gets_what_is_taken),

@@ -195,6 +195,65 @@ static void test_outcome_depends_on_neither_threads_nor_slots(void **state) {
   assert_true(play_many(1, MANY, 6) != expected);
 }
 
+typedef struct census {
+  int alive, most;
+} census;
+
+static parl_status count_alive(void *context, const parl_event *e) {
+  census *c = context;
+  c->alive += (e->kind == PARL_EVENT_START) - (e->kind == PARL_EVENT_END);
+  if (c->alive > c->most) c->most = c->alive;
+  return PARL_STATUS_OK;
+}
+
+/* The most of 80 episodes that one worker has alive at once. */
+static int count_slots(const parl_run_config *config) {
+  enum { N = 80 };
+  census c = {0};
+  const parl_observer observer = {count_alive, &c};
+  parl_model *policy = count_model(config, count_n_tokens(), "cpu", 1);
+  parl_workers *workers = NULL;
+  parl_trajectories *set = NULL;
+  parl_rollout *rollout = NULL;
+  parl_job jobs[N];
+  assert_ok(parl_workers_create(1, &workers));
+  assert_ok(parl_trajectories_create(
+      &(parl_trajectories_def){
+          .n = N, .max_mains = 16, .context = 96, .max_subs = 8, .sub_context = 48, .n_words = 1},
+      &set));
+  assert_ok(parl_rollout_create(&(parl_rollout_def){.env_path = COUNT_ENV,
+                                                    .config = config,
+                                                    .policy = policy,
+                                                    .reliability = 1,
+                                                    .n_jobs = N,
+                                                    .workers = workers,
+                                                    .observer = &observer},
+                                &rollout));
+  for (size_t i = 0; i < N; i++) jobs[i] = (parl_job){i, i, NULL, 1, parl_trajectories_get(set, i)};
+  assert_ok(parl_rollout_run(rollout, jobs, N, NULL));
+  assert_int_equal(c.alive, 0);
+  parl_rollout_destroy(rollout);
+  parl_trajectories_destroy(set);
+  parl_workers_destroy(workers);
+  parl_model_destroy(policy);
+  return c.most;
+}
+
+/* Keys and values of a tiny context take 2 layers x 2 x 8 x 96 floats = 12 KiB, those of one with
+ * 16 heads of 128 3 MiB. What a recipe says is taken as it is. */
+static void test_slots_suit_the_caches(void **state) {
+  (void)state;
+  parl_run_config config = count_config();
+  config.episode.budget_factor = 1.5;
+  config.train.slots = 0;
+  assert_int_equal(count_slots(&config), 64);
+  config.model.n_heads = config.model.n_kv_heads = 16;
+  config.model.head_dim = 128;
+  assert_int_equal(count_slots(&config), 8);
+  config.train.slots = 20;
+  assert_int_equal(count_slots(&config), 20);
+}
+
 static void test_a_failing_script_stops_or_is_skipped(void **state) {
   (void)state;
   fixture f = {.config = count_config()};
@@ -299,6 +358,7 @@ int main(void) {
       cmocka_unit_test(test_unreliable_sub_agents_waste_their_steps),
       cmocka_unit_test(test_recorded_sequences),
       cmocka_unit_test(test_outcome_depends_on_neither_threads_nor_slots),
+      cmocka_unit_test(test_slots_suit_the_caches),
       cmocka_unit_test(test_a_failing_script_stops_or_is_skipped),
       cmocka_unit_test(test_context_policies),
       cmocka_unit_test(test_malformed_calls_cost_steps),

@@ -1,13 +1,9 @@
 #!/bin/sh
 # parl env new, check, play and bench as a user meets them; Ctrl-C; isolation in a process of its own.
 set -u
+# shellcheck source=tests/cli_support.sh
+. "$ROOT/tests/cli_support.sh"
 cd "$SCRATCH" || exit 1
-same() { # NAME WANTED GOT
-  if [ "$2" = "$3" ]; then echo "ok $1"; else echo "not ok $1: wanted '$2', got '$3'"; fi
-}
-has() { # NAME PART TEXT
-  case "$3" in *"$2"*) echo "ok $1" ;; *) echo "not ok $1: no '$2' in '$3'" ;; esac
-}
 field() { # JSON EXPRESSION: of the document x
   printf '%s' "$1" | python3 -c "import json, sys; x = json.load(sys.stdin); print($2)"
 }

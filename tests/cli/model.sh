@@ -1,22 +1,15 @@
 #!/bin/sh
 # parl model as a user meets it: counts, logits of a published folder, refusals.
 set -u
+# shellcheck source=tests/cli_support.sh
+. "$ROOT/tests/cli_support.sh"
 dir=$SCRATCH/model
 mkdir -p "$dir"
 
-has() { # NAME PART TEXT
-  case "$3" in *"$2"*) echo "ok $1" ;; *) echo "not ok $1: no '$2' in '$3'" ;; esac
-}
-code() { # NAME WANTED COMMAND...
-  name=$1 wanted=$2
-  shift 2
-  "$@" >"$dir/out" 2>"$dir/err"
-  got=$?
-  if [ "$got" = "$wanted" ]; then echo "ok $name"; else echo "not ok $name: exit code $got, not $wanted"; fi
-}
-
 has "k25 is counted" '"parameters":1026408209408,"active_parameters":32861477888' \
   "$("$PARL" model describe k25 --json)"
+has "its cache is counted" '"cache_bytes_per_token":140544,' "$("$PARL" model describe k25 --json)"
+has "and in bf16" '"cache_bytes_per_token_bf16":70272,' "$("$PARL" model describe k25 --json)"
 has "a folder is counted" '23.82 k' "$("$PARL" model describe tests/golden/moe)"
 has "a recipe is counted" 'parameters' "$("$PARL" model describe experiments/recipes/quickstart.lua)"
 
@@ -42,7 +35,7 @@ has "a folder is published" '"values":23832,"files":2,"bytes":95328' "$out"
 "$PARL" model logits "$dir/published" --tokens $folder/tokens.json -o "$dir/after"
 if cmp -s "$dir/before" "$dir/after"; then echo "ok its logits are the same"; else echo "not ok its logits differ"; fi
 code "a folder is not written over" 1 "$PARL" model export $folder -o "$dir/published"
-has "it exists" 'File exists' "$(cat "$dir/err")"
+has "it exists" 'File exists' "$(cat "$SCRATCH/err")"
 code "export needs a folder" 2 "$PARL" model export $folder
 code "export to f16" 2 "$PARL" model export $folder -o "$dir/x" --dtype f16
 code "shards of nothing" 2 "$PARL" model export $folder -o "$dir/x" --shard-size 0
@@ -63,10 +56,10 @@ if [ "$n" = 1 ]; then echo "ok its embedding is not trained"; else echo "not ok 
 
 code "no tokens" 2 "$PARL" model logits $folder -o "$dir/x"
 code "no such folder" 1 "$PARL" model logits "$dir" --tokens $folder/tokens.json -o "$dir/x"
-has "the file is named" config.json "$(cat "$dir/err")"
+has "the file is named" config.json "$(cat "$SCRATCH/err")"
 echo '{"tokens": [[1, 2], [3]]}' >"$dir/ragged.json"
 code "lists of unequal length" 1 "$PARL" model logits $folder --tokens "$dir/ragged.json" -o "$dir/x"
-has "the row is named" 'row 1' "$(cat "$dir/err")"
+has "the row is named" 'row 1' "$(cat "$SCRATCH/err")"
 echo '{"tokens": [[1, 53]]}' >"$dir/beyond.json"
 code "a token beyond the vocabulary" 2 "$PARL" model logits $folder --tokens "$dir/beyond.json" -o "$dir/x"
 echo '{"tokens": [[1]]}' >"$dir/one.json"
@@ -77,7 +70,7 @@ code "products in bf16" 0 "$PARL" model logits $folder --tokens $folder/tokens.j
 code "and in f32" 0 "$PARL" model logits $folder --tokens $folder/tokens.json -o "$dir/f32"
 if cmp -s "$dir/bf16" "$dir/f32"; then echo "not ok bf16 is f32"; else echo "ok they differ"; fi
 code "an unknown dtype" 2 "$PARL" model logits $folder --tokens $folder/tokens.json -o "$dir/y" --dtype f16
-has "the valid ones" "f32, bf16, auto" "$(cat "$dir/err")"
+has "the valid ones" "f32, bf16, auto" "$(cat "$SCRATCH/err")"
 code "a backend without the dtype" 2 "$PARL" model logits $folder --tokens $folder/tokens.json -o "$dir/y" \
   --backend ref --dtype bf16
 if [ -e "$dir/y" ]; then echo "not ok a failure leaves no file"; else echo "ok a failure leaves no file"; fi

@@ -1,6 +1,8 @@
 #!/bin/sh
 # parl train as a user meets it: kill -9 and go on, signals, --json, exit codes, refusals that lose nothing.
 set -u
+# shellcheck source=tests/cli_support.sh
+. "$ROOT/tests/cli_support.sh"
 dir=$SCRATCH/train
 mkdir -p "$dir"
 recipe=$dir/tiny.lua
@@ -16,12 +18,6 @@ return {
 }
 X2
 
-same() { # NAME WANTED GOT
-  if [ "$2" = "$3" ]; then echo "ok $1"; else echo "not ok $1: wanted '$2', got '$3'"; fi
-}
-has() { # NAME PART TEXT
-  case "$3" in *"$2"*) echo "ok $1" ;; *) echo "not ok $1: no '$2' in '$3'" ;; esac
-}
 hash_of() { sed 's/.*"hash":"\([0-9a-f]*\)".*/\1/'; }
 train() { "$PARL" train "$recipe" --quiet "$@"; }
 
