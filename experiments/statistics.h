@@ -38,7 +38,7 @@ parl_status parl_probability_of_improvement(const double *a, size_t na, const do
 /* Share of scores [n_runs, n_strata] above tau, a performance profile's value there, with the
  * interval of resampling as parl_summarize does, by PARL_BOOTSTRAP_BAND_REPLICATES. mean = iqm =
  * share. The same seed draws the same samples at every tau, so that mean, lo and hi never rise
- * with it. Otherwise as above; EINVAL too if tau is NaN. Source: Agarwal et al. 2021, 4.2. */
+ * with it. Otherwise as above; EINVAL too if tau is NaN. Source: Agarwal et al. 2021. */
 parl_status parl_share_above(const double *scores, size_t n_runs, size_t n_strata, double tau,
                              uint64_t seed, parl_summary *out);
 
