@@ -155,6 +155,14 @@ end
 
 -- ---------------------------------------------------------------------------------- the world
 
+local function ready()
+  for _, name in ipairs(NAMES) do
+    if PARTS[name].ready then
+      PARTS[name].ready()
+    end
+  end
+end
+
 local function pick_part(rng, params)
   local total = 0
   for _, name in ipairs(NAMES) do
@@ -249,6 +257,7 @@ return parl.env {
   task = {args = {"item+"}, max = 16},
   styles = {"serial", "narrow", "greedy_wide", "oracle", "random"},
   limits = limits_of,
+  ready = ready,
   reset = reset,
   prompt = function(world)
     return introduce(world, PARTS[world.part].prompt(world.task))

@@ -7,62 +7,77 @@
 -- searches a row needs, is exact, and the least critical steps of the whole task are known.
 --
 -- An agent's own progress is in agent.state: state[row] is the next attempt on the row (nil: the
--- first), state[-row] is true while the cell it is about holds a rumour.
+-- first), 0 once the row is full; state[-row] is true while the cell it is about holds a rumour.
 
 local parl <const> = parl
 local tok <const> = parl.tok
 local max <const>, min <const> = math.max, math.min
 
 local MAX_FAILURES <const> = 3 -- attempts on a cell that are not confirmed, at most
+local LAST <const> = 4096 -- added to the outcome that completes a row; more than any token
+local NOTHING <const> = {} -- a message without tokens
+
+-- Tokens: a local is read faster than parl.tok.
+local row_token, count_token, value_token, MISS, UNSURE, SURE, FULL
+
+local function ready()
+  row_token, count_token, value_token = tok.row, tok.count, tok.value
+  MISS, UNSURE, SURE, FULL = tok.word.miss, tok.word.unsure, tok.word.sure, tok.word.full
+end
 
 -- ---------------------------------------------------------------------------------- the world
 
 -- Flat lists, for speed. outcomes: what each attempt on each cell of each row returns, one after
--- the other, 0 a miss, -v a rumour, v confirmed. The attempts on a row are those from stop[row - 1]
--- to before stop[row]; cells[row] of them are confirmed.
+-- the other, 0 a miss, -t a rumour, t confirmed, where t is the token of the value. The attempts on
+-- a row begin at first[row]; cells[row] of them are confirmed. makespan: the steps of the longest
+-- sub-agent if the rows are best divided, which takes `groups` where not every row has its own.
 local function reset(rng, params)
   if params.rows_min > params.rows_max then
     error("rows_min exceeds rows_max")
   end
+  local int <const>, uniform <const> = rng.int, rng.uniform
   local columns <const>, p_fail <const> = params.columns, params.p_fail
-  local p_wrong <const> = p_fail + params.p_rumour
-  local outcomes, cells, stop = {}, {}, {[0] = 1}
-  local n = rng:int(params.rows_min, params.rows_max)
+  local p_wrong <const>, value <const> = p_fail + params.p_rumour, value_token
+  local outcomes, cells, first, w = {}, {}, {}, {}
+  local n = int(rng, params.rows_min, params.rows_max)
   local n_cells, longest, i = 0, 0, 1
   for row = 1, n do
-    local k, first = rng:int(1, columns), i
-    cells[row], n_cells = k, n_cells + k
+    local k = int(rng, 1, columns)
+    first[row], cells[row], n_cells = i, k, n_cells + k
     for _ = 1, k do
-      local truth = rng:int(1, 32)
+      local truth = int(rng, 1, 32)
       for _ = 1, MAX_FAILURES do
-        local u = rng:uniform()
+        local u = uniform(rng)
         if u >= p_wrong then
           break
         end
         -- a rumour is any other value
-        outcomes[i] = u < p_fail and 0 or -((truth + rng:int(0, 30)) % 32 + 1)
+        outcomes[i] = u < p_fail and 0 or -value[(truth + int(rng, 0, 30)) % 32 + 1]
         i = i + 1
       end
-      outcomes[i] = truth
+      outcomes[i] = value[truth]
       i = i + 1
     end
-    stop[row] = i
-    if i - first > longest then
-      longest = i - first
-    end
+    outcomes[i - 1] = outcomes[i - 1] + LAST
+    w[row] = i - first[row]
+    longest = max(longest, w[row])
+  end
+  local width <const> = params.width > 0 and params.width or max(16, params.rows_max)
+  local makespan, groups, is_exact = longest, nil, true
+  if n > width then
+    makespan, groups, is_exact = parl.makespan(w, width)
   end
   return {
-    n = n,
-    width = params.width > 0 and params.width or max(16, params.rows_max),
-    n_cells = n_cells, n_attempts = i - 1, longest = longest,
-    outcomes = outcomes, cells = cells, stop = stop,
+    n = n, width = width, n_cells = n_cells, n_attempts = i - 1,
+    outcomes = outcomes, cells = cells, first = first,
+    makespan = makespan, groups = groups, is_exact = is_exact,
   }
 end
 
 local function prompt(world)
-  local tokens, row_token, count, cells = {}, tok.row, tok.count, world.cells
+  local tokens, cells = {}, world.cells
   for row = 1, world.n do
-    tokens[2 * row - 1], tokens[2 * row] = row_token[row], count[cells[row]]
+    tokens[2 * row - 1], tokens[2 * row] = row_token[row], count_token[cells[row]]
   end
   return tokens
 end
@@ -70,71 +85,72 @@ end
 -- --------------------------------------------------------------------------------- an agent
 
 local function search(world, agent, row)
-  local state, stop = agent.state, world.stop
-  local last = stop[row]
-  if not last then
-    return tok.word.miss
-  end
+  local state = agent.state
   local i = state[row]
-  if not i then
-    i = stop[row - 1]
-    if state.task then -- not one of its own rows
+  if i == 0 then
+    return FULL
+  elseif not i then
+    i = world.first[row]
+    if not i then
+      return MISS
+    elseif state.task then -- not one of its own rows
       state.others = state.others or {}
       state.others[#state.others + 1] = row
     end
-  elseif i == last then
-    return tok.word.full
   end
-  local outcome, word = world.outcomes[i], tok.word
-  i = i + 1
-  state[row] = i
-  if outcome > 0 then
-    state.confirmed = (state.confirmed or 0) + 1
-    if state[-row] then
-      state[-row], state.rumours = nil, state.rumours - 1
+  local outcome = world.outcomes[i]
+  state[row] = i + 1
+  if outcome == 0 then
+    return MISS
+  elseif outcome < 0 then
+    if not state[-row] then
+      state[-row], state.rumours = true, (state.rumours or 0) + 1
     end
-    if i == last then
-      return word.sure, tok.value[outcome], word.full
-    end
-    return word.sure, tok.value[outcome]
-  elseif outcome == 0 then
-    return word.miss
-  elseif not state[-row] then
-    state[-row], state.rumours = true, (state.rumours or 0) + 1
+    return UNSURE, -outcome
   end
-  return word.unsure, tok.value[-outcome]
+  state.confirmed = (state.confirmed or 0) + 1
+  if state[-row] then
+    state[-row], state.rumours = nil, state.rumours - 1
+  end
+  if outcome > LAST then
+    state[row] = 0
+    return SURE, outcome - LAST, FULL
+  end
+  return SURE, outcome
 end
 
 -- Back to the first attempt on the cell that attempt i is about.
 local function cell_start(world, row, i)
-  local outcomes, first = world.outcomes, world.stop[row - 1]
+  local outcomes, first = world.outcomes, world.first[row]
   while i > first and outcomes[i - 1] <= 0 do
     i = i - 1
   end
   return i
 end
 
--- Open cells of a row before attempt i (nil: the first).
+-- Open cells of a row before attempt i (nil: the first; 0: the row is full).
 local function count_open(world, row, i)
   if not i then
     return world.cells[row]
+  elseif i == 0 then
+    return 0
   end
-  local outcomes, n = world.outcomes, 0
-  for k = i, world.stop[row] - 1 do
-    if outcomes[k] > 0 then
+  local outcomes, n = world.outcomes, 1
+  while outcomes[i] < LAST do
+    if outcomes[i] > 0 then
       n = n + 1
     end
+    i = i + 1
   end
   return n
 end
 
 -- Rows that are not full: the orchestrator's, or a sub-agent's own.
 local function open_rows(world, state)
-  local open, k, stop, task = {}, 0, world.stop, state.task
+  local open, k, task = {}, 0, state.task
   if not task then
     for row = 1, world.n do
-      local i = state[row]
-      if not i or i ~= stop[row] then
+      if state[row] ~= 0 then
         k = k + 1
         open[k] = row
       end
@@ -142,10 +158,10 @@ local function open_rows(world, state)
     return open
   end
   for j = 1, #task do
-    local row = task[j]
-    if state[row] ~= stop[row] then -- both are nil if there is no such row
+    local i = state[task[j]] -- nil: there is no such row
+    if i and i > 0 then
       k = k + 1
-      open[k] = row
+      open[k] = task[j]
     end
   end
   return open
@@ -158,15 +174,18 @@ end
 
 -- Tells a sub-agent of a row: two tokens.
 local function tell(world, mine, theirs, row)
-  local i, last = theirs[row], world.stop[row]
-  if not last then
-    return tok.row[row], tok.word.miss
-  elseif i == last then
-    mine[row] = i
-    return tok.row[row], tok.word.full
+  local i, cells = theirs[row], world.cells[row]
+  if i == 0 then
+    mine[row] = 0
+    return row_token[row], FULL
+  elseif i then
+    mine[row] = cell_start(world, row, i)
+    return row_token[row], count_token[count_open(world, row, i)]
+  elseif cells then
+    mine[row] = world.first[row]
+    return row_token[row], count_token[cells]
   end
-  mine[row] = i and cell_start(world, row, i) or world.stop[row - 1]
-  return tok.row[row], tok.count[count_open(world, row, i)]
+  return row_token[row], MISS
 end
 
 local function brief(world, sub, task, main)
@@ -183,49 +202,46 @@ local function brief(world, sub, task, main)
 end
 
 -- Confirmed cells add up; a rumour comes along if it is about the orchestrator's next open cell.
-local function take_over(world, mine, theirs, row, last)
+local function take_over(world, mine, theirs, row)
   local new, i, rumour, had = theirs[row], mine[row], theirs[-row], mine[-row]
-  if new ~= last then
-    new = cell_start(world, row, new)
+  local left = new > 0 and count_open(world, row, new) or 0
+  local had_left = i and count_open(world, row, i) or world.cells[row]
+  if left < had_left then
+    mine[row] = left > 0 and cell_start(world, row, new) or 0
+    mine.confirmed = (mine.confirmed or 0) + had_left - left
+  elseif left > had_left or not rumour then
+    return
   end
-  if new > (i or world.stop[row - 1]) then
-    mine[row], mine[-row] = new, rumour
-    mine.confirmed = (mine.confirmed or 0) + count_open(world, row, i)
-    if new ~= last then
-      mine.confirmed = mine.confirmed - count_open(world, row, new)
-    end
-  elseif rumour and (not i or new == cell_start(world, row, i)) then
-    mine[-row] = true
-  end
-  if mine[-row] ~= had then
-    mine.rumours = (mine.rumours or 0) + (had and -1 or 1)
+  if rumour ~= had then
+    mine[-row], mine.rumours = rumour, (mine.rumours or 0) + (had and -1 or 1)
   end
 end
 
 local function deliver(world, main, sub)
-  local mine, theirs, stop, tokens = main.state, sub.state, world.stop, {}
+  local mine, theirs, tokens = main.state, sub.state, nil
   local task, others = theirs.task, theirs.others
   for k = 1, #task do
     local row = task[k]
-    local last = stop[row]
-    if last then
-      take_over(world, mine, theirs, row, last)
-      if mine[row] ~= last then
-        tokens[#tokens + 1] = tok.row[row]
+    if theirs[row] then
+      take_over(world, mine, theirs, row)
+      if mine[row] ~= 0 then
+        tokens = tokens or {}
+        tokens[#tokens + 1] = row_token[row]
       end
     end
   end
   for k = 1, others and #others or 0 do
-    take_over(world, mine, theirs, others[k], stop[others[k]])
+    take_over(world, mine, theirs, others[k])
   end
-  return tokens
+  return tokens or NOTHING
 end
 
 -- Open rows and how many of their cells are missing.
 local function summarize(world, main)
   local state, tokens = main.state, {}
   for k, row in ipairs(open_rows(world, state)) do
-    tokens[2 * k - 1], tokens[2 * k] = tok.row[row], tok.count[count_open(world, row, state[row])]
+    tokens[2 * k - 1] = row_token[row]
+    tokens[2 * k] = count_token[count_open(world, row, state[row])]
   end
   return tokens
 end
@@ -256,26 +272,12 @@ end
 
 -- ------------------------------------------------------------------------------ the optimum
 
--- How the rows are best divided among sub-agents: the steps of the longest, whose rows they are,
--- and whether that is the least.
-local function schedule(world)
-  local w = {}
-  for row = 1, world.n do
-    w[row] = world.stop[row] - world.stop[row - 1]
-  end
-  return parl.makespan(w, world.width)
-end
-
 -- Alone: every search is a step. In parallel: create_subagent, the launch, and the longest
--- sub-agent; where every row has its own, that is the longest row. Rows that the orchestrator
--- searched itself would add their steps and save no more.
+-- sub-agent. Rows that the orchestrator searched itself would add their steps and save no more.
 local function optimum(world)
-  local serial, makespan, is_exact, _ = world.n_attempts, world.longest, true, nil
-  if world.n > world.width then
-    makespan, _, is_exact = schedule(world)
-  end
-  return {critical = min(serial, 2 + makespan), serial = serial, r_perf = 1,
-          bound = not is_exact and serial > 2 + makespan}
+  local serial, parallel = world.n_attempts, 2 + world.makespan
+  return {critical = min(serial, parallel), serial = serial, r_perf = 1,
+          bound = not world.is_exact and serial > parallel}
 end
 
 -- ------------------------------------------------------------------------------ the experts
@@ -285,7 +287,7 @@ local function random_turn(world, agent, rows)
   local can_create = (state.created or 0) < 4
   if (state.created or 0) > 0 and rng:chance(0.5) then
     rng:shuffle(rows)
-    return parl.launch(rows, rng:int(1, min(world.width, #rows)))
+    return "launch", 1, rows, rng:int(1, min(world.width, #rows))
   elseif can_create and rng:chance(0.3) then
     state.created = (state.created or 0) + 1
     return "create_subagent", state.created, "searcher"
@@ -295,40 +297,49 @@ local function random_turn(world, agent, rows)
   return "search", rng:pick(rows)
 end
 
+-- The first row that is not full, nil if there is none. Those before stay full.
+local function next_open(world, state)
+  local row = state.next or 1
+  while state[row] == 0 do
+    row = row + 1
+  end
+  state.next = row
+  return row <= world.n and row or nil
+end
+
 local function expert(world, agent, style)
   local state = agent.state
   local task = state.task
   if task then -- a sub-agent searches its rows one after the other
-    local stop = world.stop
-    for k = 1, #task do
-      local row = task[k]
-      if state[row] ~= stop[row] then -- both are nil if there is no such row
+    local k, row = 1, task[1]
+    while row do
+      local i = state[row] -- nil: there is no such row
+      if i and i > 0 then
         return "search", row
       end
+      k = k + 1
+      row = task[k]
     end
     return "finish"
   end
-  local rows = open_rows(world, state)
-  if #rows == 0 then
+  local row = next_open(world, state)
+  if not row then
     return "finish"
+  elseif style == "serial" then
+    return "search", row
   elseif style == "random" then
-    return random_turn(world, agent, rows)
-  end
-  local alone = style == "serial"
-  if style == "oracle" then
-    local best = optimum(world)
-    alone = best.serial <= best.critical
-  end
-  if alone then
-    return "search", rows[1]
+    return random_turn(world, agent, open_rows(world, state))
+  elseif style == "oracle" and world.n_attempts <= 2 + world.makespan then
+    return "search", row
   elseif not state.created then
     state.created = 1
     return "create_subagent", 1, "searcher"
-  elseif style == "oracle" and #rows == world.n and world.n > world.width then
-    local _, groups = schedule(world)
-    return parl.launch(groups)
   end
-  return parl.launch(rows, style == "narrow" and 2 or world.width)
+  local rows = open_rows(world, state)
+  if style == "oracle" and world.groups and #rows == world.n then
+    return "launch", 1, world.groups
+  end
+  return "launch", 1, rows, style == "narrow" and 2 or world.width
 end
 
 return parl.env {
@@ -378,6 +389,7 @@ return parl.env {
       max_turns = 16 + (MAX_FAILURES + 1) * params.columns * params.rows_max,
     }
   end,
+  ready = ready,
   reset = reset,
   prompt = prompt,
   legal = legal,

@@ -69,6 +69,8 @@
 
 /* Callbacks of a declaration. X(name, required, type, doc) */
 #define PARL_CALLBACK_LIST(X)                                                                      \
+  X(ready, false, "fun()",                                                                         \
+    "Runs once, when parl.tok is known: sets variables of the file, which do not change later.")   \
   X(reset, true, "fun(rng: parl.Rng, params: table): table",                                       \
     "Makes the world of a task: plain data, frozen afterwards.")                                   \
   X(prompt, true, "fun(world: table): parl.Tokens, ...", "What the orchestrator reads first.")     \
@@ -91,8 +93,8 @@
   X(family, false, "fun(world: table): string", "Kind of the task, for reports by family.")        \
   X(expert, false, "fun(world: table, agent: parl.Agent, style: string): any[][]|string, ...",     \
     "Calls of the next turn: {{\"search\", 3}}, {{\"assign_task\", 1, {3, 4}}}, {{\"finish\"}}; "  \
-    "a "                                                                                           \
-    "single call also without the lists: \"search\", 3.")                                          \
+    "a single call also without the lists: \"search\", 3. \"launch\", 1, {{3, 4}, 5}, n: an "      \
+    "assign_task for each of the first n groups (nil: all).")                                      \
   X(summarize, false, "fun(world: table, main: parl.Agent): parl.Tokens, ...",                     \
     "What to keep when the context policy `summary` drops the orchestrator's history.")
 

@@ -41,9 +41,14 @@ static void make_taken(lua_State *L, parl_env *env) {
   env->taken = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-/* After the chunk has run and parameters are set: limits, then nothing may change any more. */
+/* After the chunk has run and parameters are set: ready and limits, then nothing may change any
+ * more. */
 static int seal_body(lua_State *L) {
   parl_env *env = lua_touserdata(L, 1);
+  if (env->callback[PARL_CALLBACK_ready] != LUA_NOREF) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, env->callback[PARL_CALLBACK_ready]);
+    lua_call(L, 0, 0);
+  }
   parl_env_push_params(L, env);
   lua_pushvalue(L, -1);
   env->params_table = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -114,7 +119,7 @@ parl_status parl_env_create(const char *path, const parl_json *params,
   parl_env *env = calloc(1, sizeof *env);
   if (env == NULL) return parl_fail(PARL_STATUS_ENOMEM, "no memory for an environment");
   parl_arena_init(&env->arena, 16384);
-  env->declaration = env->limits = env->shared = LUA_NOREF;
+  env->declaration = env->limits = env->shared.ref = LUA_NOREF;
   env->share_worlds = options != NULL && options->share_worlds;
   env->free_world = env->free_agent = -1;
   const parl_status status = build(env, path, params, options);
@@ -210,6 +215,7 @@ static void make_objects(lua_State *L, parl_env *env, parl_agent_slot *slot) {
   parl_freeze_wrap(L, "agent", "keep what changes in agent.state");
   slot->ref = luaL_ref(L, LUA_REGISTRYINDEX);
   slot->role = NO_ROLE;
+  slot->id = -1;
 }
 
 static void link_agent(parl_env *env, parl_agent agent, parl_world world) {
@@ -230,8 +236,11 @@ parl_agent parl_env_make_agent(lua_State *L, parl_env *env, parl_world world, in
   parl_agent_slot *slot = &env->agents[agent];
   if (slot->ref == LUA_NOREF) make_objects(L, env, slot);
   lua_rawgeti(L, LUA_REGISTRYINDEX, slot->real_ref);
-  lua_pushinteger(L, is_main ? 0 : ordinal);
-  lua_setfield(L, -2, "id");
+  if (slot->id != ordinal) {
+    lua_pushinteger(L, ordinal);
+    lua_setfield(L, -2, "id");
+    slot->id = ordinal;
+  }
   if (slot->role != role) {
     lua_pushboolean(L, is_main);
     lua_setfield(L, -2, "main");
@@ -239,7 +248,7 @@ parl_agent parl_env_make_agent(lua_State *L, parl_env *env, parl_world world, in
     lua_setfield(L, -2, "role");
     slot->role = role;
   }
-  lua_createtable(L, 0, 4);
+  lua_createtable(L, 0, is_main ? 16 : 4); /* room for what many scripts keep */
   lua_setfield(L, -2, "state");
   lua_pop(L, 1); /* from here on nothing can fail */
   parl_env_restart_rng(slot->rng, env->worlds[world].episode_seed, is_main ? 0 : 1,
@@ -299,11 +308,17 @@ static void make_world(lua_State *L, parl_env *env, uint64_t task_seed) {
 
 /* The next reset may want it too: [world] -> [world]. */
 static void keep_world(lua_State *L, parl_env *env, uint64_t task_seed) {
-  luaL_unref(L, LUA_REGISTRYINDEX, env->shared);
-  env->shared = LUA_NOREF;
+  luaL_unref(L, LUA_REGISTRYINDEX, env->shared.ref);
+  env->shared.ref = LUA_NOREF;
   lua_pushvalue(L, -1);
-  env->shared = luaL_ref(L, LUA_REGISTRYINDEX);
-  env->shared_seed = task_seed;
+  env->shared.ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  env->shared.seed = task_seed;
+  env->shared.number++;
+  env->shared.has_prompt = env->shared.has_optimum = false;
+}
+
+static bool is_shared(const parl_env *env, uint64_t task_seed) {
+  return env->shared.ref != LUA_NOREF && env->shared.seed == task_seed;
 }
 
 /* The world of the task, which nothing can change, and the orchestrator. */
@@ -311,17 +326,19 @@ static int reset_body(lua_State *L) {
   const reset_arguments *a = lua_touserdata(L, 1);
   parl_env *env = a->env;
   parl_world_slot *slot = &env->worlds[a->world];
-  if (env->shared != LUA_NOREF && env->shared_seed == a->task_seed) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, env->shared);
+  if (is_shared(env, a->task_seed)) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, env->shared.ref);
   } else {
     make_world(L, env, a->task_seed);
     if (env->share_worlds) keep_world(L, env, a->task_seed);
   }
   slot->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  slot->shared_number = env->shared.number;
   slot->main_agent = parl_env_make_agent(L, env, a->world, -1, 0);
   return 0;
 }
 
+/* Whether a callback has changed a variable of the file; looked at with every new world. */
 static parl_status check_variables(parl_env *env) {
   char text[256];
   lua_rawgeti(env->L, LUA_REGISTRYINDEX, env->watch);
@@ -346,7 +363,7 @@ static parl_status fail_in_reset(const parl_env *env, parl_status status, uint64
 parl_status parl_env_reset(parl_env *env, uint64_t task_seed, uint64_t episode_seed,
                            parl_world *out, parl_agent *main_agent) {
   PARL_REQUIRE(env != NULL && out != NULL && main_agent != NULL);
-  PARL_TRY(check_variables(env));
+  if (!is_shared(env, task_seed)) PARL_TRY(check_variables(env));
   if (env->free_world < 0) PARL_TRY(grow_worlds(env));
   const parl_world world = env->free_world;
   parl_world_slot *slot = &env->worlds[world];

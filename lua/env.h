@@ -127,7 +127,9 @@ typedef struct parl_env_options {
   double callback_s;      /* wall-clock limit of one callback; 0: 5 s */
   int64_t instructions;   /* deterministic limit of one callback (--strict); 0: off */
   const atomic_int *stop; /* non-zero ends the running callback, ESTOPPED; or NULL */
-  bool share_worlds;      /* a reset with the task seed of the one before takes over its world */
+  /* A reset with the task seed of the one before takes over its world, and what prompt and
+   * optimum said of it. */
+  bool share_worlds;
 } parl_env_options;
 
 typedef struct parl_env parl_env;

@@ -26,15 +26,37 @@ static parl_status check_handles(const parl_env *env, parl_world world, parl_age
   return PARL_STATUS_OK;
 }
 
-parl_status parl_env_prompt(parl_env *env, parl_world world, int32_t *tokens, size_t max,
-                            size_t *n) {
-  const parl_world_slot *slot = parl_env_get_world(env, world);
-  PARL_REQUIRE(slot != NULL && tokens != NULL && n != NULL);
+/* What is kept of the slot's world, NULL if it is not the shared one of now. */
+static parl_shared_world *get_shared(parl_env *env, const parl_world_slot *slot) {
+  const bool is_now = slot->shared_number != 0 && slot->shared_number == env->shared.number;
+  return is_now ? &env->shared : NULL;
+}
+
+static parl_status call_prompt(parl_env *env, const parl_world_slot *slot, int32_t *tokens,
+                               size_t max, size_t *n) {
   const int base = lua_gettop(env->L);
   push_ref(env, CALLBACK(env, prompt));
   push_ref(env, slot->ref);
   PARL_TRY(parl_sandbox_call(env->sandbox, 1, LUA_MULTRET));
   return parl_env_read_tokens(env, base, CALLBACK(env, prompt), "prompt", tokens, max, n);
+}
+
+parl_status parl_env_prompt(parl_env *env, parl_world world, int32_t *tokens, size_t max,
+                            size_t *n) {
+  const parl_world_slot *slot = parl_env_get_world(env, world);
+  PARL_REQUIRE(slot != NULL && tokens != NULL && n != NULL);
+  parl_shared_world *shared = get_shared(env, slot);
+  if (shared == NULL || !shared->has_prompt || shared->n_prompt > max) {
+    PARL_TRY(call_prompt(env, slot, tokens, max, n));
+    if (shared == NULL) return PARL_STATUS_OK;
+    memcpy(shared->prompt, tokens, *n * sizeof *tokens);
+    shared->n_prompt = *n;
+    shared->has_prompt = true;
+    return PARL_STATUS_OK;
+  }
+  memcpy(tokens, shared->prompt, shared->n_prompt * sizeof *tokens);
+  *n = shared->n_prompt;
+  return PARL_STATUS_OK;
 }
 
 /* --- sub-agents --- */
@@ -401,9 +423,7 @@ static parl_status read_optimum(parl_env *env, parl_env_optimum *out) {
   return PARL_STATUS_OK;
 }
 
-parl_status parl_env_get_optimum(parl_env *env, parl_world world, parl_env_optimum *out) {
-  const parl_world_slot *slot = parl_env_get_world(env, world);
-  PARL_REQUIRE(slot != NULL && out != NULL);
+static parl_status call_optimum(parl_env *env, const parl_world_slot *slot, parl_env_optimum *out) {
   const int top = lua_gettop(env->L);
   push_ref(env, CALLBACK(env, optimum));
   push_ref(env, slot->ref);
@@ -414,6 +434,17 @@ parl_status parl_env_get_optimum(parl_env *env, parl_world world, parl_env_optim
           : parl_env_breach(env, CALLBACK(env, optimum), "optimum", "must return a table");
   lua_settop(env->L, top);
   return status;
+}
+
+parl_status parl_env_get_optimum(parl_env *env, parl_world world, parl_env_optimum *out) {
+  const parl_world_slot *slot = parl_env_get_world(env, world);
+  PARL_REQUIRE(slot != NULL && out != NULL);
+  parl_shared_world *shared = get_shared(env, slot);
+  if (shared == NULL) return call_optimum(env, slot, out);
+  if (!shared->has_optimum) PARL_TRY(call_optimum(env, slot, &shared->optimum));
+  shared->has_optimum = true;
+  *out = shared->optimum;
+  return PARL_STATUS_OK;
 }
 
 parl_status parl_env_get_family(parl_env *env, parl_world world, char *out, size_t n) {

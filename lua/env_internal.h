@@ -30,6 +30,15 @@ typedef enum parl_callback {
       PARL_N_CALLBACKS
 } parl_callback;
 
+/* Calls of an expert that are no tools. */
+typedef enum parl_control_call {
+  PARL_CONTROL_FINISH,
+  PARL_CONTROL_ASSIGN,
+  PARL_CONTROL_CREATE,
+  PARL_CONTROL_LAUNCH,
+  PARL_N_CONTROL_CALLS
+} parl_control_call;
+
 typedef enum parl_param_type {
   PARL_PARAM_INTEGER,
   PARL_PARAM_NUMBER,
@@ -67,12 +76,26 @@ typedef enum parl_rng_mode {
 } parl_rng_mode;
 
 typedef struct parl_rng_object {
+  uint64_t seed, a, b; /* name the streams */
+  bool started;        /* the cursors are set: most agents draw nothing */
   parl_rng_cursor chance, expert;
   parl_rng_mode mode;
 } parl_rng_object;
 
+/* The world of the last reset, for the next one of the same task, and what is known of it. */
+typedef struct parl_shared_world {
+  int ref; /* LUA_NOREF: none */
+  uint64_t seed;
+  uint64_t number; /* counts these worlds from 1 */
+  bool has_prompt, has_optimum;
+  size_t n_prompt;
+  int32_t prompt[PARL_ENV_MAX_OBSERVATION];
+  parl_env_optimum optimum;
+} parl_shared_world;
+
 typedef struct parl_world_slot {
-  int ref; /* frozen world in the registry; LUA_NOREF: free slot */
+  int ref;                /* frozen world in the registry; LUA_NOREF: free slot */
+  uint64_t shared_number; /* parl_shared_world.number; 0: it is not shared */
   uint64_t episode_seed;
   parl_agent first_agent; /* list through parl_agent_slot.next, -1 ends */
   parl_agent main_agent;
@@ -86,7 +109,7 @@ typedef struct parl_world_slot {
 typedef struct parl_agent_slot {
   int ref, real_ref;    /* frozen agent and what it hides, in the registry; LUA_NOREF: not made */
   parl_rng_object *rng; /* owned by the agent's table */
-  int role;             /* that the objects say; -1: the orchestrator */
+  int id, role;         /* that the objects say; role -1: the orchestrator */
   parl_world world;     /* -1: free slot */
   bool ended;
   parl_agent previous, next; /* in the world's list; next also links free slots */
@@ -116,6 +139,8 @@ struct parl_env {
   int tool_name[PARL_ENV_MAX_TOOLS + 1]; /* the last but none: "assign_task" at n_tools */
   int role_name[PARL_ENV_MAX_ROLES + 1]; /* "orchestrator" at n_roles */
   int style_name[PARL_ENV_MAX_STYLES];
+  /* Lua's own texts: the tools, then parl_control_call */
+  const char *call_names[PARL_ENV_MAX_TOOLS + PARL_N_CONTROL_CALLS];
   int last_style; /* that was asked for */
   int declaration, limits, params_table, tok, watch, rng_methods, agent_strict;
   int taken_real, taken;  /* the list that legal gets, and its frozen face */
@@ -126,8 +151,7 @@ struct parl_env {
   parl_world free_world;
   parl_agent free_agent;
   bool share_worlds;
-  int shared; /* the last reset's world in the registry, and its seed; LUA_NOREF: none */
-  uint64_t shared_seed;
+  parl_shared_world shared;
 };
 
 /* --- env_spec.c: runs as parl.env{...} inside the script --- */
@@ -192,7 +216,7 @@ void parl_env_open_rng(lua_State *L);
 /* Pushes a new rng object with both cursors at the start of their streams. Inside protect. */
 parl_rng_object *parl_env_push_rng(lua_State *L, const parl_env *env, uint64_t seed, uint64_t a,
                                    uint64_t b);
-/* Sets both cursors to the start of other streams. */
+/* Lets both cursors start at the beginning of other streams. */
 void parl_env_restart_rng(parl_rng_object *rng, uint64_t seed, uint64_t a, uint64_t b);
 
 /* --- env_values.c: between C and Lua values --- */

@@ -8,11 +8,20 @@
 
 enum { PURPOSE_CHANCE = 0x454E5643, PURPOSE_EXPERT = 0x454E5645 };
 
+static void start(parl_rng_object *rng) {
+  const uint64_t chance = parl_rng_stream(PURPOSE_CHANCE, rng->a, rng->b, 0);
+  const uint64_t expert = parl_rng_stream(PURPOSE_EXPERT, rng->a, rng->b, 0);
+  rng->chance = (parl_rng_cursor){rng->seed, chance, 0};
+  rng->expert = (parl_rng_cursor){rng->seed, expert, 0};
+  rng->started = true;
+}
+
 static parl_rng_cursor *get_cursor(lua_State *L) {
   parl_rng_object *rng = lua_touserdata(L, 1);
   /* scripts meet no other full userdata, and a light one has no length */
   if (rng == NULL || lua_rawlen(L, 1) != sizeof *rng)
     luaL_error(L, "call it with a colon: rng:int(1, 6)");
+  if (!rng->started) start(rng);
   if (rng->mode == PARL_RNG_CHANCE) return &rng->chance;
   if (rng->mode == PARL_RNG_FORBIDDEN)
     luaL_error(L,
@@ -97,8 +106,11 @@ void parl_env_open_rng(lua_State *L) {
 }
 
 void parl_env_restart_rng(parl_rng_object *rng, uint64_t seed, uint64_t a, uint64_t b) {
-  *rng = (parl_rng_object){.chance = {seed, parl_rng_stream(PURPOSE_CHANCE, a, b, 0), 0},
-                           .expert = {seed, parl_rng_stream(PURPOSE_EXPERT, a, b, 0), 0}};
+  rng->seed = seed;
+  rng->a = a;
+  rng->b = b;
+  rng->started = false;
+  rng->mode = PARL_RNG_CHANCE;
 }
 
 parl_rng_object *parl_env_push_rng(lua_State *L, const parl_env *env, uint64_t seed, uint64_t a,

@@ -257,9 +257,18 @@ static void read_limits_field(lua_State *L, parl_env *env) {
   env->limits = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-/* References to the texts that callbacks get, so that none is built while an episode runs. */
+/* References to the texts that callbacks get, so that none is built while an episode runs, and to
+ * those that experts return. */
 static void keep_texts(lua_State *L, parl_env *env) {
+  static const char *const control[PARL_N_CONTROL_CALLS] = {"finish", "assign_task",
+                                                            "create_subagent", "launch"};
   const parl_env_spec *spec = &env->spec;
+  for (int i = 0; i < spec->n_tools + PARL_N_CONTROL_CALLS; i++) {
+    const bool is_tool = i < spec->n_tools;
+    env->call_names[i] =
+        lua_pushstring(L, is_tool ? spec->tools[i].name : control[i - spec->n_tools]);
+    luaL_ref(L, LUA_REGISTRYINDEX);
+  }
   for (int i = 0; i <= spec->n_tools; i++) {
     lua_pushstring(L, i < spec->n_tools ? spec->tools[i].name : "assign_task");
     env->tool_name[i] = luaL_ref(L, LUA_REGISTRYINDEX);

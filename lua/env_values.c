@@ -46,8 +46,22 @@ static parl_status refuse_token(parl_env *env, int function_ref, const char *cal
                          env->spec.n_tokens - 1);
 }
 
-parl_status parl_env_read_tokens(parl_env *env, int base, int function_ref, const char *callback,
-                                 int32_t *tokens, size_t max, size_t *n) {
+/* Reads the n_results values above base if they are tokens: the common case. */
+static bool read_bare_tokens(const parl_env *env, int base, int n_results, int32_t *tokens) {
+  lua_State *L = env->L;
+  for (int i = 0; i < n_results; i++) {
+    if (!lua_isinteger(L, base + 1 + i)) return false;
+    const lua_Integer token = lua_tointeger(L, base + 1 + i);
+    if (token < PARL_N_CONTROL_TOKENS || token >= env->spec.n_tokens) return false;
+    tokens[i] = (int32_t)token;
+  }
+  return true;
+}
+
+/* A list of tokens, or what is wrong with a callback's results. */
+static parl_status read_listed_tokens(parl_env *env, int base, int function_ref,
+                                      const char *callback, int32_t *tokens, size_t room,
+                                      size_t *n) {
   lua_State *L = env->L;
   const int n_results = lua_gettop(L) - base, list = base + 1;
   const bool in_list = n_results == 1 && is_list(L);
@@ -55,7 +69,6 @@ parl_status parl_env_read_tokens(parl_env *env, int base, int function_ref, cons
   const int least = in_list ? 0 : PARL_N_CONTROL_TOKENS;
   parl_status status = PARL_STATUS_OK;
   const size_t length = in_list ? (size_t)lua_rawlen(L, list) : (size_t)n_results;
-  const size_t room = max < PARL_ENV_MAX_OBSERVATION ? max : PARL_ENV_MAX_OBSERVATION;
   if (n_results == 0 || (n_results == 1 && !in_list && !(lua_tonumber(L, list) >= least)))
     status = parl_env_breach(env, function_ref, callback, "must return a list of tokens, not %s",
                              n_results == 0 ? "nil" : luaL_typename(L, list));
@@ -76,14 +89,33 @@ parl_status parl_env_read_tokens(parl_env *env, int base, int function_ref, cons
   return status;
 }
 
+parl_status parl_env_read_tokens(parl_env *env, int base, int function_ref, const char *callback,
+                                 int32_t *tokens, size_t max, size_t *n) {
+  const int n_results = lua_gettop(env->L) - base;
+  const size_t room = max < PARL_ENV_MAX_OBSERVATION ? max : PARL_ENV_MAX_OBSERVATION;
+  if (n_results < 1 || (size_t)n_results > room || !read_bare_tokens(env, base, n_results, tokens))
+    return read_listed_tokens(env, base, function_ref, callback, tokens, room, n);
+  lua_settop(env->L, base);
+  *n = (size_t)n_results;
+  return PARL_STATUS_OK;
+}
+
 static parl_status refuse_value(const parl_env *env, const parl_tool *tool, int slot, int value) {
   const parl_family *f = &env->spec.families[tool->slots[slot].family];
   return parl_fail(PARL_STATUS_EINVAL, "%s: argument %d is %d; family '%s' has values 1 to %d",
                    tool->name, slot + 1, value, f->name, f->n);
 }
 
+/* Whether the call has the one value of a signature that has one: the common case. */
+static bool is_single(const parl_env *env, const parl_tool *signature, const parl_call *call) {
+  if (signature->n_slots != 1 || call->n_values != 1 || call->slot[0] != 0) return false;
+  return call->values[0] >= 1 &&
+         call->values[0] <= env->spec.families[signature->slots[0].family].n;
+}
+
 parl_status parl_env_check_call(const parl_env *env, const parl_tool *signature,
                                 const parl_call *call) {
+  if (is_single(env, signature, call)) return PARL_STATUS_OK;
   int count[PARL_ENV_MAX_SLOTS] = {0};
   if (call->n_values < 0 || call->n_values > PARL_ENV_MAX_VALUES)
     return parl_fail(PARL_STATUS_EINVAL, "%s: %d values; 0 to %d", signature->name, call->n_values,
@@ -198,27 +230,81 @@ static parl_status read_tool_call(parl_env *env, size_t i, int tool, int first, 
 }
 
 static parl_status refuse_tool(parl_env *env, size_t i, const char *name) {
-  const char *names[PARL_ENV_MAX_TOOLS + 3] = {"create_subagent", "assign_task", "finish"};
-  for (int t = 0; t < env->spec.n_tools; t++) names[t + 3] = env->spec.tools[t].name;
-  const char *near = parl_nearest(name, names, (size_t)env->spec.n_tools + 3);
+  const int n = env->spec.n_tools + PARL_CONTROL_LAUNCH;
+  const char *near = parl_nearest(name, env->call_names, (size_t)n);
   return parl_env_breach(env, env->callback[PARL_CALLBACK_expert], "expert",
                          "call %zu: unknown tool '%s'%s%s%s", i + 1, name,
                          near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
 
-/* The call whose items lie on the stack from index `first` to the top. */
-static parl_status read_call(parl_env *env, size_t i, int first, parl_call *call) {
-  const char *name = lua_type(env->L, first) == LUA_TSTRING ? lua_tostring(env->L, first) : "";
+static const char *get_text(lua_State *L, int index) {
+  return lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : "";
+}
+
+/* Place of a text in env->call_names, -1: none. Lua keeps equal short texts once. */
+static int find_call(const parl_env *env, const char *name) {
+  const int n = env->spec.n_tools + PARL_N_CONTROL_CALLS;
+  for (int i = 0; i < n; i++)
+    if (env->call_names[i] == name) return i;
+  for (int i = 0; i < n; i++)
+    if (strcmp(env->call_names[i], name) == 0) return i;
+  return -1;
+}
+
+/* The call whose items lie on the stack from index `first` to the top; its name is at `place`. */
+static parl_status read_call(parl_env *env, size_t i, int place, int first, parl_call *call) {
   call->tool = call->agent_name = call->role = call->n_values = 0;
-  for (int t = 0; t < env->spec.n_tools; t++)
-    if (strcmp(env->spec.tools[t].name, name) == 0) return read_tool_call(env, i, t, first, call);
-  call->kind = PARL_CALL_FINISH;
-  if (strcmp(name, "finish") == 0) return PARL_STATUS_OK;
-  call->kind = PARL_CALL_ASSIGN;
-  if (strcmp(name, "assign_task") == 0) return read_control(env, i, first, call);
-  call->kind = PARL_CALL_CREATE;
-  if (strcmp(name, "create_subagent") == 0) return read_control(env, i, first, call);
-  return refuse_tool(env, i, name);
+  if (place >= 0 && place < env->spec.n_tools) return read_tool_call(env, i, place, first, call);
+  switch (place - env->spec.n_tools) {
+    case PARL_CONTROL_FINISH:
+      call->kind = PARL_CALL_FINISH;
+      return PARL_STATUS_OK;
+    case PARL_CONTROL_ASSIGN:
+      call->kind = PARL_CALL_ASSIGN;
+      return read_control(env, i, first, call);
+    case PARL_CONTROL_CREATE:
+      call->kind = PARL_CALL_CREATE;
+      return read_control(env, i, first, call);
+    case PARL_CONTROL_LAUNCH:
+      return expert_breach(env, i, "launch is a whole turn: return \"launch\", name, groups%s", "");
+    default:
+      return refuse_tool(env, i, get_text(env->L, first));
+  }
+}
+
+/* "launch", name, groups, n from index `first` on: assign_task for each of the first n groups. */
+static parl_status read_launch(parl_env *env, int first, parl_call *calls, size_t max, size_t *n) {
+  lua_State *L = env->L;
+  const lua_Integer name = lua_isinteger(L, first + 1) ? lua_tointeger(L, first + 1) : 0;
+  const bool is_all = lua_isnoneornil(L, first + 3);
+  lua_settop(L, first + 3);
+  lua_insert(L, first + 2); /* groups at the top */
+  if (name < 1 || name > PARL_MAX_AGENT_NAMES || !is_list(L) ||
+      !(is_all || lua_isinteger(L, first + 2)))
+    return expert_breach(env, 0,
+                         "launch takes an agent's name, 1 to 8, a list of groups and "
+                         "perhaps how many of them%s",
+                         "");
+  const int groups = first + 3;
+  const size_t all = lua_rawlen(L, groups);
+  const lua_Integer wanted = is_all ? (lua_Integer)all : lua_tointeger(L, first + 2);
+  const size_t length = wanted < 0 ? 0 : (size_t)wanted < all ? (size_t)wanted : all;
+  if (length < 1 || length > max)
+    return parl_env_breach(env, env->callback[PARL_CALLBACK_expert], "expert",
+                           "launch takes 1 to %zu groups", max);
+  for (size_t i = 0; i < length; i++) {
+    parl_call *call = &calls[i];
+    call->kind = PARL_CALL_ASSIGN;
+    call->tool = call->role = call->n_values = 0;
+    call->agent_name = (int)name - 1;
+    lua_rawgeti(L, groups, (lua_Integer)i + 1);
+    if (!read_arguments(L, &env->spec.task, groups + 1, call))
+      return expert_breach(env, i, "arguments of %s do not fit `task`", "launch");
+    PARL_TRY(parl_env_check_call(env, &env->spec.task, call));
+    lua_settop(L, groups);
+  }
+  *n = length;
+  return PARL_STATUS_OK;
 }
 
 /* The call that is a list at the top. */
@@ -230,7 +316,7 @@ static parl_status read_listed_call(parl_env *env, size_t i, parl_call *call) {
   const size_t length = lua_rawlen(L, list);
   for (int k = 1; k <= MAX_ITEMS && (size_t)k <= length; k++) lua_rawgeti(L, list, k);
   if (length == 0) lua_pushnil(L);
-  return read_call(env, i, list + 1, call);
+  return read_call(env, i, find_call(env, get_text(L, list + 1)), list + 1, call);
 }
 
 parl_status parl_env_read_calls(parl_env *env, int base, parl_call *calls, size_t max, size_t *n) {
@@ -239,7 +325,10 @@ parl_status parl_env_read_calls(parl_env *env, int base, parl_call *calls, size_
   parl_status status = PARL_STATUS_OK;
   size_t length = 1;
   if (lua_type(L, list) == LUA_TSTRING) {
-    status = read_call(env, 0, list, &calls[0]);
+    const int place = find_call(env, lua_tostring(L, list));
+    status = place == env->spec.n_tools + PARL_CONTROL_LAUNCH
+                 ? read_launch(env, list, calls, max, &length)
+                 : read_call(env, 0, place, list, &calls[0]);
   } else {
     lua_settop(L, list);
     length = is_list(L) ? lua_rawlen(L, list) : 0;

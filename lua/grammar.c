@@ -1,9 +1,6 @@
 /* lua/grammar.c - the masks and the parser of turns.
  *
- * One small automaton. `turn` holds one call after the other, complete ones and then the one being
- * written, each as
- *   kind | (tool or agent name) << 2 | role << 8,  number of values,  value | slot << 12 ...
- *
+ * One small automaton:
  *   CALL         first token of a call; <go> once there is a complete call
  *   CREATE_NAME  the lowest name that is not registered (names are interchangeable: one is enough)
  *   CREATE_ROLE  a role
@@ -14,51 +11,21 @@
  *
  * mask and feed ask the same predicates (may_*), with n = calls that are complete, or would be if
  * the open list ended here. */
-#include "lua/grammar.h"
-
 #include <string.h>
+
+#include "lua/grammar_internal.h"
 
 enum {
   MAX_TOKENS = PARL_MASK_MAX_WORDS * 64,
-  HEAD_WORDS = 2,
   N_ANSWERS = sizeof(((parl_grammar *)0)->answers) / sizeof(parl_legal_answer),
-  VALUE_BITS = 12,
-  VALUE_MASK = (1 << VALUE_BITS) - 1
+  VALUE_MASK = (1 << PARL_PACKED_VALUE_BITS) - 1
 };
-_Static_assert(PARL_ENV_MAX_SLOTS <= 1 << (16 - VALUE_BITS) && MAX_TOKENS <= VALUE_MASK &&
-                   PARL_ENV_MAX_TOOLS <= 64 && PARL_MAX_AGENT_NAMES <= 64,
+_Static_assert(PARL_ENV_MAX_SLOTS <= 1 << (16 - PARL_PACKED_VALUE_BITS) &&
+                   MAX_TOKENS <= VALUE_MASK && PARL_ENV_MAX_TOOLS <= 64 &&
+                   PARL_MAX_AGENT_NAMES <= 64,
                "a call fits its words");
 
-typedef enum grammar_state {
-  STATE_CALL,
-  STATE_CREATE_NAME,
-  STATE_CREATE_ROLE,
-  STATE_ASSIGN_NAME,
-  STATE_VALUE,
-  STATE_DONE
-} grammar_state;
-
 /* --- the packed turn --- */
-
-static parl_call_kind get_kind(const uint16_t *call) {
-  return (parl_call_kind)(call[0] & 3);
-}
-
-static int get_number(const uint16_t *call) {
-  return call[0] >> 2 & 63;
-}
-
-static const uint16_t *next_call(const uint16_t *call) {
-  return call + HEAD_WORDS + call[1];
-}
-
-static uint16_t pack_head(parl_call_kind kind, int number, int role) {
-  return (uint16_t)((int)kind | number << 2 | role << 8);
-}
-
-static uint16_t pack_value(int value, int slot) {
-  return (uint16_t)(value | slot << VALUE_BITS);
-}
 
 /* The call being written. */
 static uint16_t *get_open(const parl_grammar *g) {
@@ -68,27 +35,27 @@ static uint16_t *get_open(const parl_grammar *g) {
 void parl_grammar_get_call(const parl_grammar *g, int i, parl_call *out) {
   PARL_CHECK(i >= 0 && i < g->n_calls);
   const uint16_t *call = g->turn;
-  for (; i > 0; i--) call = next_call(call);
-  out->kind = get_kind(call);
+  for (; i > 0; i--) call = parl_packed_next(call);
+  out->kind = parl_packed_kind(call);
   const bool is_tool = out->kind == PARL_CALL_TOOL;
-  out->tool = is_tool ? get_number(call) : 0;
-  out->agent_name = is_tool ? 0 : get_number(call);
+  out->tool = is_tool ? parl_packed_number(call) : 0;
+  out->agent_name = is_tool ? 0 : parl_packed_number(call);
   out->role = call[0] >> 8;
   out->n_values = call[1];
   for (int k = 0; k < out->n_values; k++) {
-    out->values[k] = (int16_t)(call[HEAD_WORDS + k] & VALUE_MASK);
-    out->slot[k] = (uint8_t)(call[HEAD_WORDS + k] >> VALUE_BITS);
+    out->values[k] = (int16_t)(call[PARL_PACKED_HEAD_WORDS + k] & VALUE_MASK);
+    out->slot[k] = (uint8_t)(call[PARL_PACKED_HEAD_WORDS + k] >> PARL_PACKED_VALUE_BITS);
   }
 }
 
 static int get_call_words(const parl_tool *signature) {
-  int n = HEAD_WORDS;
+  int n = PARL_PACKED_HEAD_WORDS;
   for (int s = 0; s < signature->n_slots; s++) n += signature->slots[s].max;
   return n;
 }
 
 int parl_grammar_get_room(const parl_env_spec *spec, bool is_main, int max_direct, int limit) {
-  int tool = HEAD_WORDS;
+  int tool = PARL_PACKED_HEAD_WORDS;
   for (int i = 0; i < spec->n_tools; i++) {
     const int n = get_call_words(&spec->tools[i]);
     if (n > tool) tool = n;
@@ -97,16 +64,15 @@ int parl_grammar_get_room(const parl_env_spec *spec, bool is_main, int max_direc
   const int launch = spec->limits.max_width * get_call_words(&spec->task);
   if (is_main && launch > room) room = launch;
   /* A call has a token at least, and every value one more. */
-  if (room > HEAD_WORDS * limit) room = HEAD_WORDS * limit;
-  room += HEAD_WORDS; /* which feed wants to see free before every token */
+  if (room > PARL_PACKED_HEAD_WORDS * limit) room = PARL_PACKED_HEAD_WORDS * limit;
+  room += PARL_PACKED_HEAD_WORDS; /* which feed wants to see free before every token */
   return room < PARL_TURN_MAX_WORDS ? room : PARL_TURN_MAX_WORDS;
 }
 
-/* The next turn is empty. */
-static void clear(parl_grammar *g) {
+void parl_grammar_clear(parl_grammar *g) {
   g->n_calls = g->n_creating = 0;
   g->n_words = g->n_complete = 0;
-  g->state = STATE_CALL;
+  g->state = PARL_GRAMMAR_CALL;
   g->slot = g->n_in_slot = 0;
   g->n_answers = 0;
 }
@@ -125,7 +91,7 @@ void parl_grammar_init(parl_grammar *g, parl_env *env, parl_world world, parl_ag
   g->n_created = 0;
   g->turn = turn;
   g->room = room;
-  clear(g);
+  parl_grammar_clear(g);
 }
 
 static const parl_env_spec *get_spec(const parl_grammar *g) {
@@ -135,7 +101,7 @@ static const parl_env_spec *get_spec(const parl_grammar *g) {
 /* --- what may start with n complete calls --- */
 
 static bool is_launch_turn(const parl_grammar *g, int n) {
-  return n > 0 && get_kind(g->turn) == PARL_CALL_ASSIGN;
+  return n > 0 && parl_packed_kind(g->turn) == PARL_CALL_ASSIGN;
 }
 
 static int count_created(const parl_grammar *g) {
@@ -184,22 +150,25 @@ static void set_bit(uint64_t *mask, int token) {
 }
 
 static const parl_tool *get_signature(const parl_env_spec *spec, const uint16_t *call) {
-  return get_kind(call) == PARL_CALL_ASSIGN ? &spec->task : &spec->tools[get_number(call)];
+  return parl_packed_kind(call) == PARL_CALL_ASSIGN ? &spec->task
+                                                    : &spec->tools[parl_packed_number(call)];
 }
 
 /* Distinct values of a family given so far in this turn, the open call's included. */
 static size_t collect_taken(const parl_grammar *g, int family, int16_t *taken) {
   uint64_t seen[PARL_MASK_MAX_WORDS] = {0};
   const parl_env_spec *spec = get_spec(g);
-  const int n_calls = g->n_calls + (g->state == STATE_VALUE);
+  const int n_calls = g->n_calls + (g->state == PARL_GRAMMAR_VALUE);
   size_t n = 0;
   const uint16_t *call = g->turn;
-  for (int i = 0; i < n_calls; i++, call = next_call(call)) {
+  for (int i = 0; i < n_calls; i++, call = parl_packed_next(call)) {
     if (call[1] == 0) continue;
     const parl_tool *signature = get_signature(spec, call);
     for (int k = 0; k < call[1]; k++) {
-      const int value = call[HEAD_WORDS + k] & VALUE_MASK;
-      if (signature->slots[call[HEAD_WORDS + k] >> VALUE_BITS].family != family) continue;
+      const int value = call[PARL_PACKED_HEAD_WORDS + k] & VALUE_MASK;
+      if (signature->slots[call[PARL_PACKED_HEAD_WORDS + k] >> PARL_PACKED_VALUE_BITS].family !=
+          family)
+        continue;
       if (seen[value / 64] >> (value % 64) & 1) continue;
       set_bit(seen, value);
       taken[n++] = (int16_t)value;
@@ -287,7 +256,7 @@ static parl_status add_starts(parl_grammar *g, int n, int assign_known, uint64_t
 static parl_status add_value_state(parl_grammar *g, uint64_t *mask) {
   const uint16_t *call = get_open(g);
   const parl_tool *signature = get_signature(get_spec(g), call);
-  const int tool = get_kind(call) == PARL_CALL_ASSIGN ? -1 : get_number(call);
+  const int tool = parl_packed_kind(call) == PARL_CALL_ASSIGN ? -1 : parl_packed_number(call);
   bool any = false;
   PARL_TRY(add_values(g, tool, g->slot, mask, &any));
   if (g->n_in_slot > 0) { /* an open list may end */
@@ -310,24 +279,24 @@ parl_status parl_grammar_get_mask(parl_grammar *g, uint64_t *mask, size_t *n_all
   const parl_env_spec *spec = get_spec(g);
   const size_t n_words = ((size_t)spec->n_tokens + 63) / 64;
   memset(mask, 0, n_words * sizeof *mask);
-  switch ((grammar_state)g->state) {
-    case STATE_CALL:
+  switch ((parl_grammar_state)g->state) {
+    case PARL_GRAMMAR_CALL:
       PARL_TRY(add_starts(g, g->n_calls, -1, mask));
       break;
-    case STATE_CREATE_NAME:
+    case PARL_GRAMMAR_CREATE_NAME:
       set_bit(mask, PARL_TOKEN_NAME_1 + count_created(g));
       break;
-    case STATE_CREATE_ROLE:
+    case PARL_GRAMMAR_CREATE_ROLE:
       for (int i = 0; i < spec->n_roles; i++) set_bit(mask, spec->role_token[i]);
       break;
-    case STATE_ASSIGN_NAME:
+    case PARL_GRAMMAR_ASSIGN_NAME:
       for (int i = 0; i < PARL_MAX_AGENT_NAMES; i++)
         if (g->created_role[i]) set_bit(mask, PARL_TOKEN_NAME_1 + i);
       break;
-    case STATE_VALUE:
+    case PARL_GRAMMAR_VALUE:
       PARL_TRY(add_value_state(g, mask));
       break;
-    case STATE_DONE:
+    case PARL_GRAMMAR_DONE:
       return parl_fail(PARL_STATUS_ESTATE, "the turn is complete: no token may follow");
   }
   size_t n = 0;
@@ -352,18 +321,18 @@ static parl_status refuse(const parl_grammar *g, int32_t token) {
 
 /* The open call is complete. */
 static void end_call(parl_grammar *g) {
-  g->n_creating += get_kind(get_open(g)) == PARL_CALL_CREATE;
+  g->n_creating += parl_packed_kind(get_open(g)) == PARL_CALL_CREATE;
   g->n_complete = g->n_words;
   g->n_calls++;
   const bool full = !is_launch_turn(g, g->n_calls) && g->n_calls >= g->def.max_direct;
-  g->state = full ? STATE_DONE : STATE_CALL;
+  g->state = full ? PARL_GRAMMAR_DONE : PARL_GRAMMAR_CALL;
 }
 
 static void begin_call(parl_grammar *g, parl_call_kind kind, int tool, int state) {
   uint16_t *call = get_open(g);
-  call[0] = pack_head(kind, tool, 0);
+  call[0] = parl_pack_head(kind, tool, 0);
   call[1] = 0;
-  g->n_words += HEAD_WORDS;
+  g->n_words += PARL_PACKED_HEAD_WORDS;
   g->state = state;
   g->slot = g->n_in_slot = 0;
 }
@@ -371,18 +340,18 @@ static void begin_call(parl_grammar *g, parl_call_kind kind, int tool, int state
 /* A token that may_start allows. */
 static void start(parl_grammar *g, int32_t token) {
   if (token == PARL_TOKEN_GO) {
-    g->state = STATE_DONE;
+    g->state = PARL_GRAMMAR_DONE;
   } else if (token == PARL_TOKEN_FINISH) {
-    begin_call(g, PARL_CALL_FINISH, 0, STATE_CALL);
+    begin_call(g, PARL_CALL_FINISH, 0, PARL_GRAMMAR_CALL);
     end_call(g);
-    g->state = STATE_DONE;
+    g->state = PARL_GRAMMAR_DONE;
   } else if (token == PARL_TOKEN_CREATE) {
-    begin_call(g, PARL_CALL_CREATE, 0, STATE_CREATE_NAME);
+    begin_call(g, PARL_CALL_CREATE, 0, PARL_GRAMMAR_CREATE_NAME);
   } else if (token == PARL_TOKEN_ASSIGN) {
-    begin_call(g, PARL_CALL_ASSIGN, 0, STATE_ASSIGN_NAME);
+    begin_call(g, PARL_CALL_ASSIGN, 0, PARL_GRAMMAR_ASSIGN_NAME);
   } else {
     const int tool = find_tool(get_spec(g), token);
-    begin_call(g, PARL_CALL_TOOL, tool, STATE_VALUE);
+    begin_call(g, PARL_CALL_TOOL, tool, PARL_GRAMMAR_VALUE);
     if (get_spec(g)->tools[tool].n_slots == 0) end_call(g);
   }
 }
@@ -401,7 +370,7 @@ static void end_slot(parl_grammar *g, const parl_tool *signature) {
 static void add_value(parl_grammar *g, const parl_tool *signature, int value) {
   uint16_t *call = get_open(g);
   call[1]++;
-  g->turn[g->n_words++] = pack_value(value, g->slot);
+  g->turn[g->n_words++] = parl_pack_value(value, g->slot);
   g->n_in_slot++;
   if (g->n_in_slot == signature->slots[g->slot].max) end_slot(g, signature);
 }
@@ -430,11 +399,11 @@ static parl_status feed_value(parl_grammar *g, int32_t token) {
 
 static parl_status feed_name(parl_grammar *g, int32_t token) {
   const int name = token - PARL_TOKEN_NAME_1;
-  const bool create = g->state == STATE_CREATE_NAME;
+  const bool create = g->state == PARL_GRAMMAR_CREATE_NAME;
   if (name < 0 || name >= PARL_MAX_AGENT_NAMES) return refuse(g, token);
   if (create ? name != count_created(g) : !g->created_role[name]) return refuse(g, token);
-  get_open(g)[0] |= pack_head(0, name, 0);
-  g->state = create ? STATE_CREATE_ROLE : STATE_VALUE;
+  get_open(g)[0] |= parl_pack_head(0, name, 0);
+  g->state = create ? PARL_GRAMMAR_CREATE_ROLE : PARL_GRAMMAR_VALUE;
   return PARL_STATUS_OK;
 }
 
@@ -442,7 +411,7 @@ static parl_status feed_role(parl_grammar *g, int32_t token) {
   const parl_env_spec *spec = get_spec(g);
   for (int i = 0; i < spec->n_roles; i++) {
     if (spec->role_token[i] != token) continue;
-    get_open(g)[0] |= pack_head(0, 0, i);
+    get_open(g)[0] |= parl_pack_head(0, 0, i);
     end_call(g);
     return PARL_STATUS_OK;
   }
@@ -451,135 +420,37 @@ static parl_status feed_role(parl_grammar *g, int32_t token) {
 
 parl_status parl_grammar_feed(parl_grammar *g, int32_t token, bool *turn_done) {
   parl_status status = PARL_STATUS_OK;
-  if (g->n_words + HEAD_WORDS > g->room) /* what one token adds at most */
+  if (g->n_words + PARL_PACKED_HEAD_WORDS > g->room) /* what one token adds at most */
     return parl_fail(PARL_STATUS_EINVAL, "the turn is too long: more than %d words", g->room);
-  switch ((grammar_state)g->state) {
-    case STATE_CALL:
+  switch ((parl_grammar_state)g->state) {
+    case PARL_GRAMMAR_CALL:
       if (!may_start(g, token, g->n_calls)) return refuse(g, token);
       start(g, token);
       break;
-    case STATE_CREATE_NAME:
-    case STATE_ASSIGN_NAME:
+    case PARL_GRAMMAR_CREATE_NAME:
+    case PARL_GRAMMAR_ASSIGN_NAME:
       status = feed_name(g, token);
       break;
-    case STATE_CREATE_ROLE:
+    case PARL_GRAMMAR_CREATE_ROLE:
       status = feed_role(g, token);
       break;
-    case STATE_VALUE:
+    case PARL_GRAMMAR_VALUE:
       status = feed_value(g, token);
       break;
-    case STATE_DONE:
+    case PARL_GRAMMAR_DONE:
       return refuse(g, token);
   }
   PARL_TRY(status);
-  *turn_done = g->state == STATE_DONE;
+  *turn_done = g->state == PARL_GRAMMAR_DONE;
   return PARL_STATUS_OK;
 }
 
 void parl_grammar_next_turn(parl_grammar *g) {
   const uint16_t *call = g->turn;
-  for (int i = 0; i < g->n_calls && g->n_creating > 0; i++, call = next_call(call)) {
-    if (get_kind(call) != PARL_CALL_CREATE) continue;
-    g->created_role[get_number(call)] = (uint8_t)((call[0] >> 8) + 1);
+  for (int i = 0; i < g->n_calls && g->n_creating > 0; i++, call = parl_packed_next(call)) {
+    if (parl_packed_kind(call) != PARL_CALL_CREATE) continue;
+    g->created_role[parl_packed_number(call)] = (uint8_t)((call[0] >> 8) + 1);
     g->n_created++;
   }
-  clear(g);
-}
-
-/* --- writing --- */
-
-typedef struct writer {
-  parl_grammar *g; /* what is written is fed to it */
-  int32_t *tokens;
-  size_t n, max;
-  bool done;
-} writer;
-
-static parl_status put(writer *w, int32_t token) {
-  if (w->n == w->max)
-    return parl_fail(PARL_STATUS_EINVAL, "the turn needs more than %zu tokens", w->max);
-  PARL_TRY(parl_grammar_feed(w->g, token, &w->done));
-  w->tokens[w->n++] = token;
-  return PARL_STATUS_OK;
-}
-
-static parl_status put_values(writer *w, const parl_tool *signature, const parl_call *call) {
-  const parl_env_spec *spec = get_spec(w->g);
-  for (int i = 0; i < call->n_values; i++) {
-    if (call->slot[i] >= signature->n_slots)
-      return parl_fail(PARL_STATUS_EINVAL, "%s has no argument %d", signature->name,
-                       call->slot[i] + 1);
-    const parl_family *f = &spec->families[signature->slots[call->slot[i]].family];
-    if (call->values[i] < 1 || call->values[i] > f->n)
-      return parl_fail(PARL_STATUS_EINVAL, "%s: %d is no value of family '%s' (1 to %d)",
-                       signature->name, call->values[i], f->name, f->n);
-    PARL_TRY(put(w, f->first_token + call->values[i] - 1));
-  }
-  return PARL_STATUS_OK;
-}
-
-static parl_status put_call(writer *w, const parl_call *call) {
-  const parl_env_spec *spec = get_spec(w->g);
-  switch (call->kind) {
-    case PARL_CALL_FINISH:
-      return put(w, PARL_TOKEN_FINISH);
-    case PARL_CALL_CREATE:
-      PARL_REQUIRE(call->role >= 0 && call->role < spec->n_roles);
-      PARL_TRY(put(w, PARL_TOKEN_CREATE));
-      PARL_TRY(put(w, PARL_TOKEN_NAME_1 + call->agent_name));
-      return put(w, spec->role_token[call->role]);
-    case PARL_CALL_ASSIGN:
-      PARL_TRY(put(w, PARL_TOKEN_ASSIGN));
-      PARL_TRY(put(w, PARL_TOKEN_NAME_1 + call->agent_name));
-      return put_values(w, &spec->task, call);
-    case PARL_CALL_TOOL:
-      PARL_REQUIRE(call->tool >= 0 && call->tool < spec->n_tools);
-      PARL_TRY(put(w, spec->tools[call->tool].token));
-      return put_values(w, &spec->tools[call->tool], call);
-  }
-  return parl_fail(PARL_STATUS_EINVAL, "call kind %d", (int)call->kind);
-}
-
-static bool is_same_call(const uint16_t *read, const parl_call *meant) {
-  const bool is_tool = meant->kind == PARL_CALL_TOOL, is_create = meant->kind == PARL_CALL_CREATE;
-  if (meant->kind == PARL_CALL_FINISH) return get_kind(read) == PARL_CALL_FINISH;
-  const int number = is_tool ? meant->tool : meant->agent_name;
-  if (read[0] != pack_head(meant->kind, number, is_create ? meant->role : 0)) return false;
-  if (is_create) return true;
-  if (read[1] != meant->n_values) return false;
-  for (int i = 0; i < meant->n_values; i++)
-    if (read[HEAD_WORDS + i] != pack_value(meant->values[i], meant->slot[i])) return false;
-  return true;
-}
-
-/* What a reader would understand must be what was meant: values in another slot order, or a list
- * that its tool does not allow, read differently. */
-static parl_status compare(const parl_grammar *g, const parl_call *calls, size_t n_calls) {
-  bool same = (size_t)g->n_calls == n_calls;
-  const uint16_t *call = g->turn;
-  for (size_t i = 0; same && i < n_calls; i++, call = next_call(call))
-    same = is_same_call(call, &calls[i]);
-  if (same) return PARL_STATUS_OK;
-  return parl_fail(PARL_STATUS_EINVAL, "these calls cannot be written as one turn");
-}
-
-parl_status parl_grammar_take(parl_grammar *g, const parl_call *calls, size_t n_calls,
-                              int32_t *tokens, size_t max, size_t *n) {
-  PARL_REQUIRE(n_calls >= 1 && n_calls <= PARL_TURN_MAX_CALLS);
-  writer w = {.g = g, .tokens = tokens, .max = max};
-  for (size_t i = 0; i < n_calls; i++) PARL_TRY(put_call(&w, &calls[i]));
-  if (!w.done) PARL_TRY(put(&w, PARL_TOKEN_GO));
-  PARL_TRY(compare(g, calls, n_calls));
-  *n = w.n;
-  return PARL_STATUS_OK;
-}
-
-parl_status parl_grammar_write(const parl_grammar *g, const parl_call *calls, size_t n_calls,
-                               int32_t *tokens, size_t max, size_t *n) {
-  uint16_t turn[PARL_TURN_MAX_WORDS];
-  parl_grammar copy = *g;
-  copy.turn = turn;
-  copy.room = PARL_TURN_MAX_WORDS;
-  clear(&copy);
-  return parl_grammar_take(&copy, calls, n_calls, tokens, max, n);
+  parl_grammar_clear(g);
 }

@@ -411,6 +411,13 @@ static const char *get_sub_style(const parl_episode_env *ee, const parl_job *job
   return ee->spec->n_styles > 0 ? ee->spec->styles[0] : NULL;
 }
 
+/* Whether a scripted sub-agent does its work at all. */
+static bool is_reliable(const parl_episode_env *ee, const parl_episode *ep, int ordinal) {
+  if (ee->reliability >= 1) return true;
+  const uint64_t stream = parl_rng_stream(PURPOSE_RELIABLE, (uint64_t)ordinal, 0, 0);
+  return parl_rng_uniform(ep->job->episode_seed, stream, 0) < ee->reliability;
+}
+
 parl_status parl_episode_start_sub(const parl_episode_env *ee, parl_episode *ep,
                                    parl_context *sub) {
   const size_t index = ep->n_started++;
@@ -436,8 +443,7 @@ parl_status parl_episode_start_sub(const parl_episode_env *ee, parl_episode *ep,
   ep->launches[index].agent = agent;
   PARL_TRY(TELL(ee, ep, .kind = PARL_EVENT_BRIEF, .agent = ordinal, .call = &task,
                 .tokens = ee->tokens, .n_tokens = n));
-  const uint64_t stream = parl_rng_stream(PURPOSE_RELIABLE, (uint64_t)ordinal, 0, 0);
-  if (ee->scripted_subs && parl_rng_uniform(ep->job->episode_seed, stream, 0) >= ee->reliability) {
+  if (ee->scripted_subs && !is_reliable(ee, ep, ordinal)) {
     sub->steps = sub->step_limit; /* wastes its steps */
     sub->state = PARL_CONTEXT_DONE;
     return PARL_STATUS_OK;

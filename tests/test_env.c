@@ -212,6 +212,44 @@ static void limits_may_follow_from_params(void **state) {
   parl_env_destroy(env);
 }
 
+/* ready sets variables once tokens are known; limits may use them, and nothing sets them later. */
+static void ready_sets_variables(void **state) {
+  (void)state;
+  char *code = edit(TOY, "local counter,", "local ok, room\nlocal counter,");
+  char *made = edit(code, "  limits = {context = 64,",
+                    "  ready = function() ok, room = tok.word.ok, 48 end,\n"
+                    "  limits = function() return {context = room,");
+  char *closed = edit(made, "max_turns = 20}", "max_turns = 20} end");
+  char *used = edit(closed, "return {tok.row[row], tok.word.ok}", "return ok");
+  parl_env *env = NULL;
+  parl_world w;
+  parl_agent m;
+  int32_t tokens[16];
+  size_t n = 0;
+  assert_ok(make_env(used, NULL, NULL, &env));
+  assert_int_equal(parl_env_get_spec(env)->limits.context, 48);
+  for (int i = 0; i < 2; i++) {
+    assert_ok(parl_env_reset(env, 1, 2, &w, &m));
+    assert_ok(call(env, w, m, "look", 5, tokens, &n));
+    assert_string_equal(parl_env_token_name(env, tokens[0]), "word:ok");
+  }
+  parl_env_destroy(env);
+  char *late = edit(closed, "return {tok.row[row], tok.word.ok}", "room = 1 return ok");
+  assert_ok(make_env(late, NULL, NULL, &env));
+  assert_ok(parl_env_reset(env, 1, 2, &w, &m));
+  assert_ok(call(env, w, m, "look", 5, tokens, &n));
+  assert_fails(parl_env_reset(env, 1, 2, &w, &m), PARL_STATUS_ESCRIPT, "variable 'room'");
+  parl_env_destroy(env);
+  char *wrong = edit(closed, "tok.word.ok, 48", "tok.word.oh, 48");
+  assert_fails(make_env(wrong, NULL, NULL, &env), PARL_STATUS_ESCRIPT, "did you mean");
+  free(code);
+  free(made);
+  free(closed);
+  free(used);
+  free(late);
+  free(wrong);
+}
+
 static void check_callbacks(const refusal *list, size_t n) {
   for (size_t i = 0; i < n; i++) check_callback(list[i].from, list[i].to, list[i].text);
 }
@@ -295,6 +333,15 @@ static void optima_and_plans_are_checked(void **state) {
       {"return {{'look', 1}}", "return 'look'", "arguments of look do not fit"},
       {"return {{'look', 1}}", "return 'look', 9", "family 'row' has values 1 to 8"},
       {"return {{'look', 1}}", "return 'assign_task', 0, {1}", "name is a number, 1 to 8"},
+      {"return {{'look', 1}}", "return 'launch', 0, {1}", "launch takes an agent's name"},
+      {"return {{'look', 1}}", "return 'launch', 1, 2", "launch takes an agent's name"},
+      {"return {{'look', 1}}", "return 'launch', 1, {1}, 'x'", "launch takes an agent's name"},
+      {"return {{'look', 1}}", "return 'launch', 1, {}", "1 to 4 groups"},
+      {"return {{'look', 1}}", "return 'launch', 1, {1}, 0", "1 to 4 groups"},
+      {"return {{'look', 1}}", "return 'launch', 1, {1, 1, 1, 1, 1}", "1 to 4 groups"},
+      {"return {{'look', 1}}", "return 'launch', 1, {1, 'x'}", "call 2: arguments of launch"},
+      {"return {{'look', 1}}", "return 'launch', 1, {9}", "family 'row' has values 1 to 8"},
+      {"return {{'look', 1}}", "return {{'launch', 1, {1}}}", "launch is a whole turn"},
   };
   check_callbacks(list, sizeof list / sizeof list[0]);
 }
@@ -363,6 +410,35 @@ static void plain_values_are_lists(void **state) {
   free(plain);
   free(turns);
   free(lists);
+}
+
+/* "launch", name, groups, n is what parl.launch(groups, n, name) writes out. */
+static void a_launch_is_its_calls(void **state) {
+  (void)state;
+  static const char *const forms[] = {"return 'launch', 2, {7, {1, 4}, {3}, 5}, 3",
+                                      "return parl.launch({7, {1, 4}, {3}, 5}, 3, 2)",
+                                      "return 'launch', 2, {7, {1, 4}, {3}}",
+                                      "return 'launch', 2, agent.state.all or {7, {1, 4}, {3}}, 9"};
+  for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+    parl_env *env = make_toy("return {{'look', 1}}", forms[i]);
+    parl_world w;
+    parl_agent m;
+    parl_call calls[4] = {{.n_values = 99}};
+    size_t n = 0;
+    assert_ok(parl_env_reset(env, 1, 2, &w, &m));
+    assert_ok(parl_env_expert(env, w, m, "only", calls, 4, &n));
+    assert_int_equal(n, 3);
+    for (size_t k = 0; k < 3; k++) {
+      assert_int_equal(calls[k].kind, PARL_CALL_ASSIGN);
+      assert_int_equal(calls[k].agent_name, 1);
+      assert_int_equal(calls[k].n_values, k == 1 ? 2 : 1);
+      assert_int_equal(calls[k].slot[0], 0);
+    }
+    assert_int_equal(calls[0].values[0], 7);
+    assert_int_equal(calls[1].values[1], 4);
+    assert_int_equal(calls[2].values[0], 3);
+    parl_env_destroy(env);
+  }
 }
 
 static void calls_are_checked(void **state) {
@@ -440,11 +516,13 @@ int main(void) {
       cmocka_unit_test(files_must_exist_and_declare),
       cmocka_unit_test(params_are_set_and_checked),
       cmocka_unit_test(limits_may_follow_from_params),
+      cmocka_unit_test(ready_sets_variables),
       cmocka_unit_test(observations_are_checked),
       cmocka_unit_test(worlds_and_scores_are_checked),
       cmocka_unit_test(optima_and_plans_are_checked),
       cmocka_unit_test(families_and_legal_are_checked),
       cmocka_unit_test(plain_values_are_lists),
+      cmocka_unit_test(a_launch_is_its_calls),
       cmocka_unit_test(calls_are_checked),
       cmocka_unit_test(legal_gets_what_is_taken),
       cmocka_unit_test(prints_reach_the_host),

@@ -369,6 +369,52 @@ static void reset_all(bool share, const char *made) {
   free(code);
 }
 
+/* How often prompt and optimum run for the tasks 7 7 9 7; what they say is the same. */
+static void ask_all(bool share, const char *asked) {
+  static const uint64_t tasks[] = {7, 7, 9, 7};
+  char *code = edit(TOY, "return {tok.row[world.n]}", "print('p') return {tok.row[world.x]}");
+  char *small = edit(code, "rng:int(1, 1000000)", "rng:int(1, 8)");
+  char *shown = edit(small, "return {critical = 3", "print('o') return {critical = world.x");
+  const parl_env_options options = {.callback_s = 0.5, .share_worlds = share};
+  parl_env *env = NULL;
+  parl_text said = {0};
+  assert_ok(make_env(shown, NULL, &options, &env));
+  const int row = parl_env_get_spec(env)->families[0].first_token;
+  parl_world w[4];
+  parl_agent m;
+  int32_t tokens[16];
+  size_t n = 0;
+  int64_t critical[4];
+  parl_env_optimum o;
+  for (size_t i = 0; i < 4; i++) {
+    assert_ok(parl_env_reset(env, tasks[i], i, &w[i], &m));
+    assert_ok(parl_env_prompt(env, w[i], tokens, 16, &n));
+    assert_ok(parl_env_get_optimum(env, w[i], &o));
+    assert_int_equal(n, 1);
+    critical[i] = o.critical_steps;
+    assert_int_equal(tokens[0], row - 1 + (int)critical[i]);
+  }
+  assert_ok(parl_env_get_optimum(env, w[2], &o)); /* another is the last one now */
+  assert_int_equal(o.critical_steps, critical[2]);
+  assert_fails(parl_env_prompt(env, w[3], tokens, 0, &n), PARL_STATUS_ESCRIPT, "at most 0");
+  assert_int_equal(critical[0], critical[1]);
+  assert_int_equal(critical[0], critical[3]);
+  assert_int_not_equal(critical[0], critical[2]);
+  parl_env_take_output(env, &said);
+  assert_string_equal(parl_text_get(&said), asked);
+  parl_text_deinit(&said);
+  parl_env_destroy(env);
+  free(shown);
+  free(small);
+  free(code);
+}
+
+static void a_shared_world_is_asked_once(void **state) {
+  (void)state;
+  ask_all(false, "p\no\np\no\np\no\np\no\no\np\n");
+  ask_all(true, "p\no\np\no\np\no\no\np\n");
+}
+
 static void neighbours_share_a_world_on_request(void **state) {
   (void)state;
   reset_all(false, "made\nmade\nmade\nmade\nmade\n");
@@ -388,6 +434,7 @@ int main(void) {
       cmocka_unit_test(rng_methods_do_what_they_say),
       cmocka_unit_test(worlds_follow_from_the_task_seed_only),
       cmocka_unit_test(neighbours_share_a_world_on_request),
+      cmocka_unit_test(a_shared_world_is_asked_once),
       cmocka_unit_test(memory_returns_after_release),
       cmocka_unit_test(a_failed_reset_leaves_no_world),
       cmocka_unit_test(every_memory_cap_is_survived),

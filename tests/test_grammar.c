@@ -458,6 +458,39 @@ static void a_taken_turn_is_the_written_one(void **state) {
   drop(f);
 }
 
+/* Turns that are taken without the automaton leave what feeding their tokens leaves. */
+static void plain_turns_need_no_automaton(void **state) {
+  (void)state;
+  const parl_call turns[] = {
+      {.kind = PARL_CALL_FINISH},
+      {.kind = PARL_CALL_TOOL, .tool = 1, .n_values = 1, .values = {6}},
+      {.kind = PARL_CALL_TOOL, .tool = 1, .n_values = 1, .values = {1}},
+  };
+  for (size_t i = 0; i < sizeof turns / sizeof turns[0]; i++) {
+    fixture *f = make(NULL, false, (parl_grammar_def){true, false, 1});
+    int32_t tokens[16];
+    size_t n = 0;
+    bool done = false;
+    assert_ok(parl_grammar_take(&f->g, &turns[i], 1, tokens, 16, &n));
+    assert_int_equal(n, 1 + (size_t)turns[i].n_values);
+    const parl_grammar taken = f->g;
+    uint16_t words[8];
+    memcpy(words, taken.turn, (size_t)taken.n_words * sizeof words[0]);
+    parl_grammar_next_turn(&f->g);
+    for (size_t k = 0; k < n; k++) {
+      assert_false(done);
+      assert_ok(parl_grammar_feed(&f->g, tokens[k], &done));
+    }
+    assert_true(done);
+    assert_int_equal(f->g.n_calls, taken.n_calls);
+    assert_int_equal(f->g.n_words, taken.n_words);
+    assert_int_equal(f->g.n_complete, taken.n_complete);
+    assert_int_equal(f->g.state, taken.state);
+    assert_memory_equal(f->g.turn, words, (size_t)taken.n_words * sizeof words[0]);
+    drop(f);
+  }
+}
+
 static void unwritable_turns_are_refused(void **state) {
   (void)state;
   fixture *f = make(NULL, true, (parl_grammar_def){true, true, 2});
@@ -523,6 +556,7 @@ int main(void) {
       cmocka_unit_test(legal_is_asked_once),
       cmocka_unit_test(a_turn_has_room),
       cmocka_unit_test(a_taken_turn_is_the_written_one),
+      cmocka_unit_test(plain_turns_need_no_automaton),
       cmocka_unit_test(unwritable_turns_are_refused),
   };
   return cmocka_run_group_tests_name("grammar", tests, NULL, NULL);

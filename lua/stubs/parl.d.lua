@@ -114,6 +114,8 @@
 ---@field styles? string[]
 --- Bounds of an episode.
 ---@field limits parl.Limits|fun(params: table): parl.Limits
+--- Runs once, when parl.tok is known: sets variables of the file, which do not change later.
+---@field ready? fun()
 --- Makes the world of a task: plain data, frozen afterwards.
 ---@field reset fun(rng: parl.Rng, params: table): table
 --- What the orchestrator reads first.
@@ -134,7 +136,8 @@
 --- Kind of the task, for reports by family.
 ---@field family? fun(world: table): string
 --- Calls of the next turn: {{"search", 3}}, {{"assign_task", 1, {3, 4}}}, {{"finish"}}; a
---- single call also without the lists: "search", 3.
+--- single call also without the lists: "search", 3. "launch", 1, {{3, 4}, 5}, n: an assign_task
+--- for each of the first n groups (nil: all).
 ---@field expert? fun(world: table, agent: parl.Agent, style: string): any[][]|string, ...
 --- What to keep when the context policy `summary` drops the orchestrator's history.
 ---@field summarize? fun(world: table, main: parl.Agent): parl.Tokens, ...
