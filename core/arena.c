@@ -1,10 +1,17 @@
 /* core/arena.c - a chain of aligned blocks. */
+#define _DEFAULT_SOURCE
 #include "core/arena.h"
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
-enum { ALIGNMENT = 64, DEFAULT_BLOCK_BYTES = 64 * 1024 };
+enum {
+  ALIGNMENT = 64,
+  DEFAULT_BLOCK_BYTES = 64 << 10,
+  DOUBLED_UP_TO = 16 << 20, /* blocks double, so that an arena of many pieces has few */
+  HUGE_PAGE_BYTES = 2 << 20
+};
 
 struct parl_arena_block {
   parl_arena_block *next;
@@ -13,21 +20,45 @@ struct parl_arena_block {
   unsigned char *bytes; /* [capacity_bytes], aligned */
 };
 
+static size_t round_to(size_t n, size_t unit) {
+  return (n + unit - 1) & ~(unit - 1);
+}
+
 static size_t round_up(size_t n) {
-  return (n + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+  return round_to(n, ALIGNMENT);
+}
+
+/* At least *bytes, which become as many as there are. A block that fills huge pages asks for them:
+ * walking through weights, activations and caches costs fewer translations of addresses then. */
+static void *take_memory(size_t *bytes) {
+  if (*bytes < HUGE_PAGE_BYTES) return aligned_alloc(ALIGNMENT, *bytes);
+  *bytes = round_to(*bytes, HUGE_PAGE_BYTES);
+  void *memory = aligned_alloc(HUGE_PAGE_BYTES, *bytes);
+#ifdef MADV_HUGEPAGE
+  if (memory != NULL) madvise(memory, *bytes, MADV_HUGEPAGE); /* a wish: no matter if refused */
+#endif
+  return memory;
 }
 
 static parl_arena_block *block_create(size_t capacity_bytes) {
   const size_t header_bytes = round_up(sizeof(parl_arena_block));
-  parl_arena_block *b = aligned_alloc(ALIGNMENT, header_bytes + capacity_bytes);
+  size_t bytes = header_bytes + capacity_bytes;
+  parl_arena_block *b = take_memory(&bytes);
   if (b == NULL) return NULL;
-  *b = (parl_arena_block){.capacity_bytes = capacity_bytes,
+  *b = (parl_arena_block){.capacity_bytes = bytes - header_bytes,
                           .bytes = (unsigned char *)b + header_bytes};
   return b;
 }
 
 void parl_arena_init(parl_arena *arena, size_t block_bytes) {
   *arena = (parl_arena){.block_bytes = round_up(block_bytes ? block_bytes : DEFAULT_BLOCK_BYTES)};
+}
+
+/* The size of the next block if nothing larger is asked for. */
+static size_t next_block_bytes(const parl_arena *arena) {
+  size_t bytes = arena->block_bytes;
+  for (size_t i = 0; i < arena->n_blocks && bytes < DOUBLED_UP_TO; i++) bytes *= 2;
+  return bytes;
 }
 
 /* The first block from `b` on that has room; blocks behind `current` are always empty. */
@@ -45,7 +76,8 @@ parl_status parl_arena_take(parl_arena *arena, size_t n_elements, size_t element
   bytes = round_up(bytes ? bytes : 1);
   parl_arena_block *b = find_room(arena->current, bytes);
   if (b == NULL) {
-    b = block_create(bytes > arena->block_bytes ? bytes : arena->block_bytes);
+    const size_t least = next_block_bytes(arena);
+    b = block_create(bytes > least ? bytes : least);
     if (b == NULL)
       return parl_fail(PARL_STATUS_ENOMEM, "arena: the system has no block of %zu bytes", bytes);
     arena->n_blocks++;

@@ -1,7 +1,7 @@
 /* core/arena.h - memory that is taken piece by piece and given back at once.
  *
- * An arena grows by blocks while a high-water mark is found and then allocates nothing more: reset
- * keeps the memory. Pieces never move. Thread rule: one thread at a time.
+ * An arena grows by blocks, each twice as large as the last up to 16 MiB, while a high-water mark
+ * is found and then allocates nothing more: reset keeps the memory. Pieces never move. Thread rule: one thread at a time.
  * Reading order: init, take, mark/rewind, reset, deinit. */
 #ifndef PARL_CORE_ARENA_H
 #define PARL_CORE_ARENA_H
@@ -14,7 +14,7 @@ typedef struct parl_arena_block parl_arena_block;
 typedef struct parl_arena {
   parl_arena_block *first;   /* owned chain of blocks */
   parl_arena_block *current; /* block that serves the next piece */
-  size_t block_bytes;        /* least size of a new block, bytes */
+  size_t block_bytes;        /* size of the first block, bytes */
   size_t n_blocks;           /* blocks ever allocated; constant in a steady state */
 } parl_arena;
 
@@ -23,7 +23,7 @@ typedef struct parl_arena_mark {
   size_t used_bytes;
 } parl_arena_mark;
 
-/* Makes an empty arena whose blocks hold at least `block_bytes` (0 means 64 KiB). Allocates
+/* Makes an empty arena whose first block holds at least `block_bytes` (0 means 64 KiB). Allocates
  * nothing. */
 void parl_arena_init(parl_arena *arena, size_t block_bytes);
 
