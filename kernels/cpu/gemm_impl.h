@@ -2,18 +2,18 @@
  *
  *   C[i,j] = init[i,j] + sum_k A(i,k) B[k,j],   A(i,k) = a[i * a_row + k * a_k]
  *
- * A tile of TILE_ROWS x PANEL sums stays in registers while k runs. Whatever the tile, an element
- * starts from init (or 0) and takes one fused multiply-add per k in rising order; parking it in C
- * between blocks of k is exact. So its bits do not depend on its row's neighbours.
+ * A tile of TILE_ROWS x TILE_VECTORS vectors of sums stays in registers while k runs. Whatever the
+ * tile, an element starts from init (or 0) and takes one fused multiply-add per k in rising order;
+ * parking it in C between blocks of k is exact. So its bits do not depend on its row's neighbours.
  * With pairs (pairs_impl.h) an element of A and B is two bf16 and a step of k two products.
  * Included by ops_impl.h only. Reading order: gemm, tile, gemm_block, the two entry points. */
 
 enum {
-  PANEL = 2 * W,    /* columns of a tile */
-  K_BLOCK = 256,    /* a panel of B of this depth stays in the first-level cache */
-  ROW_BLOCK = 96,   /* rows of A that stay in the second level, a multiple of 4, 6 and 8 */
-  WIDE = 4,         /* vectors of a tile of few rows */
-  PAIR_BLOCK = 128, /* pairs of a contraction that are converted at a time */
+  PANEL = TILE_VECTORS * W,
+  K_BLOCK = 192,           /* depth of a panel of B that stays in the first-level cache */
+  ROW_BLOCK = 144,         /* rows of A that stay in the second level, a multiple of 4, 6 and 8 */
+  WIDE = 2 * TILE_VECTORS, /* vectors of a tile of few rows */
+  PAIR_BLOCK = 128,        /* pairs of a contraction that are converted at a time */
   PAIRED_ROWS = ROW_BLOCK * PAIR_BLOCK,
   LINE = 16,      /* floats of a line of the cache */
   FETCH_TILES = 6 /* with fewer tiles to a panel, asking for the next one costs too much */
@@ -57,7 +57,7 @@ INLINE void tile(const gemm *g, size_t i, size_t j, int rows, int vectors, bool 
   for (size_t k = 0; k < g->K; k++) {
     vf right[WIDE];
     UNROLL for (int v = 0; v < vectors; v++) {
-      const float *from = b + (size_t)(v / 2) * b_panel + (size_t)(v % 2 * W);
+      const float *from = b + (size_t)(v / TILE_VECTORS) * b_panel + (size_t)(v % TILE_VECTORS * W);
       right[v] = is_part && v == vectors - 1 ? vf_load_part(from, last) : vf_load(from);
       HOLD(right[v]);
     }
@@ -80,16 +80,26 @@ INLINE void tile(const gemm *g, size_t i, size_t j, int rows, int vectors, bool 
   }
 }
 
+/* The last columns: as many vectors as hold them. Full tiles have a form without masks too. */
+INLINE void tile_edge(const gemm *g, size_t i, size_t j, int rows, int vectors, size_t last,
+                      operand how) {
+  if (rows == TILE_ROWS && last == W)
+    tile(g, i, j, rows, vectors, false, 0, how);
+  else
+    tile(g, i, j, rows, vectors, true, last, how);
+}
+
 /* A tile of up to PANEL columns, `width` of them real. */
 INLINE void tile_columns(const gemm *g, size_t i, size_t j, int rows, size_t width, operand how) {
+  const size_t vectors = (width + W - 1) / W, last = width - (vectors - 1) * W;
   if (width >= PANEL)
-    tile(g, i, j, rows, 2, false, 0, how);
-  else if (width > W)
-    tile(g, i, j, rows, 2, true, width - W, how);
-  else if (width == W)
-    tile(g, i, j, rows, 1, false, 0, how);
+    tile(g, i, j, rows, TILE_VECTORS, false, 0, how);
+  else if (TILE_VECTORS > 2 && vectors == 3)
+    tile_edge(g, i, j, rows, 3, last, how);
+  else if (vectors == 2)
+    tile_edge(g, i, j, rows, 2, last, how);
   else
-    tile(g, i, j, rows, 1, true, width, how);
+    tile_edge(g, i, j, rows, 1, last, how);
 }
 
 /* Fewer rows than a full tile has, over all columns; the fewest take more columns at a time. */
@@ -176,13 +186,20 @@ INLINE void gemm_block(const gemm *g, operand how) {
   if (full < g->M) last_rows(g, full, g->M - full, how);
 }
 
+/* n in parts of at most `most`, as even as multiples of `unit` allow: the size of one. */
+INLINE size_t even_part(size_t n, size_t most, size_t unit) {
+  const size_t parts = (n + most - 1) / most;
+  return parts < 2 ? n : round_up((n + parts - 1) / parts, unit);
+}
+
 INLINE void gemm_all(const gemm *g, operand how) {
+  const size_t deep = even_part(g->K, K_BLOCK, 1), high = even_part(g->M, ROW_BLOCK, TILE_ROWS);
   size_t k = 0;
   do {
-    const size_t depth = least(K_BLOCK, g->K - k);
-    for (size_t i = 0; i < g->M; i += ROW_BLOCK) {
+    const size_t depth = least(deep, g->K - k);
+    for (size_t i = 0; i < g->M; i += high) {
       gemm block = *g;
-      block.M = least(ROW_BLOCK, g->M - i);
+      block.M = least(high, g->M - i);
       block.K = depth;
       block.a = g->a + i * g->a_row + k * g->a_k;
       block.b = g->b + k * g->ldb;

@@ -7,7 +7,9 @@
  * and serve all columns. Sums are f32 in C between blocks, which is exact.
  * Included by ops_impl.h only. Reading order: pack, product, the gradient of W. */
 
-enum { COLUMN_BLOCK = 128 /* columns of x beside a block of pairs in the gradient of W */ };
+/* Columns of x beside a block of pairs in the gradient of W: whole panels of any backend. */
+enum { COLUMN_BLOCK = 192 };
+_Static_assert(COLUMN_BLOCK % PAIR_PANEL == 0, "a block is whole panels");
 
 static size_t count_pairs(size_t n) {
   return round_up((n + 1) / 2, PAIR_UNIT);

@@ -3,6 +3,7 @@
 #if defined(__AMX_BF16__) && defined(__AVX512BF16__)
 #define VEC_BYTES 64
 #define TILE_ROWS 8
+#define TILE_VECTORS 3
 #define AMX_TILES
 #define LEVEL_TEXT "amx"
 #define BACKEND_NAME parl_backend_cpu_amx

@@ -2,6 +2,7 @@
  * AMX is. */
 #define VEC_BYTES 16
 #define TILE_ROWS 4
+#define TILE_VECTORS 2
 #define AMX_TILES
 #define AMX_EMULATED
 #define LEVEL_TEXT "amx-emulated"

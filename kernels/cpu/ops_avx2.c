@@ -2,6 +2,7 @@
 #ifdef __AVX2__
 #define VEC_BYTES 32
 #define TILE_ROWS 6
+#define TILE_VECTORS 2
 #define LEVEL_TEXT "avx2"
 #define BACKEND_NAME parl_backend_cpu_avx2
 #define SOFT_TEXT "avx2-bf16-soft"

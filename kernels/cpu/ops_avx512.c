@@ -2,6 +2,7 @@
 #ifdef __AVX512F__
 #define VEC_BYTES 64
 #define TILE_ROWS 8
+#define TILE_VECTORS 3
 #define LEVEL_TEXT "avx512"
 #define BACKEND_NAME parl_backend_cpu_avx512
 #define SOFT_TEXT "avx512-bf16-soft"

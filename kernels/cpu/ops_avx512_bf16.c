@@ -3,6 +3,7 @@
 #ifdef __AVX512BF16__
 #define VEC_BYTES 64
 #define TILE_ROWS 8
+#define TILE_VECTORS 3
 #define LEVEL_TEXT "avx512-bf16"
 #define BACKEND_NAME parl_backend_cpu_avx512_bf16
 #define F32_NAME parl_backend_cpu_avx512

@@ -1,10 +1,10 @@
 /* kernels/cpu/ops_impl.h - the fast backend, written once and compiled per instruction set.
  *
- * The including file defines VEC_BYTES, TILE_ROWS (rows of a matrix tile in registers), LEVEL_TEXT
- * and BACKEND_NAME, the table. A set without bf16 units computes in f32 and defines SOFT_NAME and
- * SOFT_TEXT too, a second table whose matrix products emulate bf16 operands; a set with them
- * computes in bf16, on AMX tiles if AMX_TILES is defined, and defines F32_NAME, the table of its
- * vectors in f32. Thread rule: reentrant, no state but constants.
+ * The including file defines VEC_BYTES, TILE_ROWS and TILE_VECTORS (of a matrix tile in registers),
+ * LEVEL_TEXT and BACKEND_NAME, the table. A set without bf16 units computes in f32 and defines
+ * SOFT_NAME and SOFT_TEXT too, a second table whose matrix products emulate bf16 operands; a set
+ * with them computes in bf16, on AMX tiles if AMX_TILES is defined, and defines F32_NAME, the table
+ * of its vectors in f32. Thread rule: reentrant, no state but constants.
  * Reading order: vector, pairs, gemm, linear, attention, decode, rows, policy, optimizer. */
 #include "kernels/cpu/cpu_internal.h"
 #include "kernels/cpu/vector_impl.h"
