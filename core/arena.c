@@ -107,6 +107,12 @@ void parl_arena_rewind(parl_arena *arena, parl_arena_mark mark) {
   arena->current = keep;
 }
 
+size_t parl_arena_get_used(const parl_arena *arena) {
+  size_t bytes = 0;
+  for (const parl_arena_block *b = arena->first; b != NULL; b = b->next) bytes += b->used_bytes;
+  return bytes;
+}
+
 void parl_arena_reset(parl_arena *arena) {
   parl_arena_rewind(arena, (parl_arena_mark){NULL, 0});
 }

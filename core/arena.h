@@ -36,6 +36,9 @@ parl_status parl_arena_take(parl_arena *arena, size_t n_elements, size_t element
 parl_arena_mark parl_arena_get_mark(const parl_arena *arena);
 void parl_arena_rewind(parl_arena *arena, parl_arena_mark mark);
 
+/* Bytes of all pieces, each rounded up to 64. */
+size_t parl_arena_get_used(const parl_arena *arena);
+
 /* Gives back every piece, keeps the blocks. */
 void parl_arena_reset(parl_arena *arena);
 

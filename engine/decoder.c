@@ -66,8 +66,11 @@ static parl_status allocate_cache(parl_decoder *d, const parl_model_dims *dims) 
       parl_arena_take(&d->arena, d->n_slots, d->max_context * sizeof *d->held, (void **)&d->held));
   d->entry_bytes = get_entry_bytes(dims, d->cache);
   PARL_TRY(parl_arena_take(&d->arena, entries, d->entry_bytes, (void **)&d->k_cache));
+  memset(d->k_cache, 0, entries * d->entry_bytes); /* now, so that no step waits for its pages */
   if (dims->is_mla) return PARL_STATUS_OK;
-  return parl_arena_take(&d->arena, entries, d->entry_bytes, (void **)&d->v_cache);
+  PARL_TRY(parl_arena_take(&d->arena, entries, d->entry_bytes, (void **)&d->v_cache));
+  memset(d->v_cache, 0, entries * d->entry_bytes);
+  return PARL_STATUS_OK;
 }
 
 static parl_status allocate_block(parl_decoder *d, const parl_model *m) {

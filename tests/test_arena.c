@@ -104,6 +104,7 @@ static void test_large_pieces(void **state) {
   assert_ptr_equal(small, large + 5 * MEGABYTE);
   memset(small, 2, MEGABYTE / 2);
   assert_int_equal(large[5 * MEGABYTE - 1], 1);
+  assert_int_equal(parl_arena_get_used(&arena), 5 * MEGABYTE + MEGABYTE / 2);
   assert_ok(PARL_ARENA_TAKE(&arena, MEGABYTE, &next));
   assert_int_equal(arena.n_blocks, 2);
   parl_arena_deinit(&arena);
