@@ -1,7 +1,8 @@
 /* core/arena.h - memory that is taken piece by piece and given back at once.
  *
  * An arena grows by blocks, each twice as large as the last up to 16 MiB, while a high-water mark
- * is found and then allocates nothing more: reset keeps the memory. Pieces never move. Thread rule: one thread at a time.
+ * is found and then allocates nothing more: reset keeps the memory. Pieces never move. Thread rule:
+ * one thread at a time.
  * Reading order: init, take, mark/rewind, reset, deinit. */
 #ifndef PARL_CORE_ARENA_H
 #define PARL_CORE_ARENA_H
