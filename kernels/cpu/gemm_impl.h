@@ -10,7 +10,7 @@
 
 enum {
   PANEL = TILE_VECTORS * W,
-  K_BLOCK = 192,           /* depth of a panel of B that stays in the first-level cache */
+  K_BLOCK = 256,           /* depth of a panel of B, most of which stays in the first level */
   ROW_BLOCK = 144,         /* rows of A that stay in the second level, a multiple of 4, 6 and 8 */
   WIDE = 2 * TILE_VECTORS, /* vectors of a tile of few rows */
   PAIR_BLOCK = 128,        /* pairs of a contraction that are converted at a time */
@@ -151,25 +151,26 @@ INLINE void last_rows(const gemm *g, size_t i, size_t rows, operand how) {
   }
 }
 
-/* Brings a row of a tile or a panel near, PANEL floats that need not be aligned. */
-INLINE void fetch_row(const float *row) {
-  UNROLL for (size_t i = 0; i < PANEL; i += LINE) __builtin_prefetch(row + i);
-}
+/* Brings a row of a tile or a panel near, PANEL floats that need not be aligned: to the first level
+ * (3) or the second (2). */
+#define FETCH_ROW(row, level) \
+  UNROLL for (size_t x = 0; x < PANEL; x += LINE) __builtin_prefetch((row) + x, 0, level)
 
 /* While the tile at row i and column j is computed: the tile of C behind it, and its share of the
- * next panel of B. Without this a product whose operands are in the third level runs at two thirds
- * of one whose operands are near. */
+ * next panel of B, for which the first level has no room beside the present one. Without this a
+ * product whose operands are in the third level runs at two thirds of one whose operands are near.
+ */
 INLINE void fetch_next(const gemm *g, size_t i, size_t j, size_t full) {
   const size_t tiles = full / TILE_ROWS, at = i / TILE_ROWS, next = j + PANEL;
   if (at + 1 < tiles)
     UNROLL for (size_t r = 0; r < TILE_ROWS; r++)
-        fetch_row(g->c + (i + TILE_ROWS + r) * g->ldc + j);
+        FETCH_ROW(g->c + (i + TILE_ROWS + r) * g->ldc + j, 3);
   if (next >= g->N) return;
   if (at + 1 == tiles)
-    UNROLL for (size_t r = 0; r < TILE_ROWS; r++) fetch_row(g->c + r * g->ldc + next);
+    UNROLL for (size_t r = 0; r < TILE_ROWS; r++) FETCH_ROW(g->c + r * g->ldc + next, 3);
   const float *panel = g->b + next / PANEL * g->b_panel;
   const size_t end = (at + 1) * g->K / tiles;
-  for (size_t k = at * g->K / tiles; k < end; k++) fetch_row(panel + k * g->ldb);
+  for (size_t k = at * g->K / tiles; k < end; k++) FETCH_ROW(panel + k * g->ldb, 2);
 }
 
 /* One block of rows and of k: each panel of B serves all full tiles before the next is touched. */
