@@ -11,7 +11,7 @@
 
 local parl <const> = parl
 local tok <const> = parl.tok
-local max <const>, min <const> = math.max, math.min
+local max <const>, min <const>, range <const> = math.max, math.min, parl.range
 
 local MAX_FAILURES <const> = 3 -- attempts on a cell that are not confirmed, at most
 local LAST <const> = 4096 -- added to the outcome that completes a row; more than any token
@@ -27,8 +27,8 @@ end
 
 -- ---------------------------------------------------------------------------------- the world
 
--- Flat lists, for speed. outcomes: what each attempt on each cell of each row returns, one after
--- the other, 0 a miss, -t a rumour, t confirmed, where t is the token of the value. The attempts on
+-- The world is, for speed, the list of what each attempt on each cell of each row returns, in one
+-- sequence: 0 a miss, -t a rumour, t confirmed, where t is the token of the value. The attempts on
 -- a row begin at first[row]; cells[row] of them are confirmed. makespan: the steps of the longest
 -- sub-agent if the rows are best divided, which takes `groups` where not every row has its own.
 local function reset(rng, params)
@@ -38,8 +38,13 @@ local function reset(rng, params)
   local int <const>, uniform <const> = rng.int, rng.uniform
   local columns <const>, p_fail <const> = params.columns, params.p_fail
   local p_wrong <const>, value <const> = p_fail + params.p_rumour, value_token
-  local outcomes, cells, first, w = {}, {}, {}, {}
-  local n = int(rng, params.rows_min, params.rows_max)
+  local n <const> = int(rng, params.rows_min, params.rows_max)
+  local width <const> = params.width > 0 and params.width or max(16, params.rows_max)
+  local cells, first, w = {}, {}, {} -- w: searches that a row needs
+  local world = {
+    n = n, width = width, cells = cells, first = first, n_cells = 0, n_attempts = 0,
+    makespan = 0, is_exact = true,
+  }
   local n_cells, longest, i = 0, 0, 1
   for row = 1, n do
     local k = int(rng, 1, columns)
@@ -52,26 +57,21 @@ local function reset(rng, params)
           break
         end
         -- a rumour is any other value
-        outcomes[i] = u < p_fail and 0 or -value[(truth + int(rng, 0, 30)) % 32 + 1]
+        world[i] = u < p_fail and 0 or -value[(truth + int(rng, 0, 30)) % 32 + 1]
         i = i + 1
       end
-      outcomes[i] = value[truth]
+      world[i] = value[truth]
       i = i + 1
     end
-    outcomes[i - 1] = outcomes[i - 1] + LAST
+    world[i - 1] = world[i - 1] + LAST
     w[row] = i - first[row]
     longest = max(longest, w[row])
   end
-  local width <const> = params.width > 0 and params.width or max(16, params.rows_max)
-  local makespan, groups, is_exact = longest, nil, true
+  world.n_cells, world.n_attempts, world.makespan = n_cells, i - 1, longest
   if n > width then
-    makespan, groups, is_exact = parl.makespan(w, width)
+    world.makespan, world.groups, world.is_exact = parl.makespan(w, width)
   end
-  return {
-    n = n, width = width, n_cells = n_cells, n_attempts = i - 1,
-    outcomes = outcomes, cells = cells, first = first,
-    makespan = makespan, groups = groups, is_exact = is_exact,
-  }
+  return world
 end
 
 local function prompt(world)
@@ -98,7 +98,7 @@ local function search(world, agent, row)
       state.others[#state.others + 1] = row
     end
   end
-  local outcome = world.outcomes[i]
+  local outcome = world[i]
   state[row] = i + 1
   if outcome == 0 then
     return MISS
@@ -107,10 +107,11 @@ local function search(world, agent, row)
       state[-row], state.rumours = true, (state.rumours or 0) + 1
     end
     return UNSURE, -outcome
-  end
-  state.confirmed = (state.confirmed or 0) + 1
-  if state[-row] then
+  elseif state[-row] then
     state[-row], state.rumours = nil, state.rumours - 1
+  end
+  if not state.task then -- an orchestrator: its score
+    state.confirmed = (state.confirmed or 0) + 1
   end
   if outcome > LAST then
     state[row] = 0
@@ -121,8 +122,8 @@ end
 
 -- Back to the first attempt on the cell that attempt i is about.
 local function cell_start(world, row, i)
-  local outcomes, first = world.outcomes, world.first[row]
-  while i > first and outcomes[i - 1] <= 0 do
+  local first = world.first[row]
+  while i > first and world[i - 1] <= 0 do
     i = i - 1
   end
   return i
@@ -135,9 +136,9 @@ local function count_open(world, row, i)
   elseif i == 0 then
     return 0
   end
-  local outcomes, n = world.outcomes, 1
-  while outcomes[i] < LAST do
-    if outcomes[i] > 0 then
+  local n = 1
+  while world[i] < LAST do
+    if world[i] > 0 then
       n = n + 1
     end
     i = i + 1
@@ -147,16 +148,22 @@ end
 
 -- Rows that are not full: the orchestrator's, or a sub-agent's own.
 local function open_rows(world, state)
-  local open, k, task = {}, 0, state.task
+  local task, k = state.task, 0
   if not task then
-    for row = 1, world.n do
+    local n = world.n
+    local open = range(1, n) -- a list of that size
+    for row = 1, n do
       if state[row] ~= 0 then
         k = k + 1
         open[k] = row
       end
     end
+    for j = k + 1, n do
+      open[j] = nil
+    end
     return open
   end
+  local open = {}
   for j = 1, #task do
     local i = state[task[j]] -- nil: there is no such row
     if i and i > 0 then
@@ -220,8 +227,8 @@ end
 local function deliver(world, main, sub)
   local mine, theirs, tokens = main.state, sub.state, nil
   local task, others = theirs.task, theirs.others
-  for k = 1, #task do
-    local row = task[k]
+  local k, row = 1, task[1]
+  while row do
     if theirs[row] then
       take_over(world, mine, theirs, row)
       if mine[row] ~= 0 then
@@ -229,9 +236,13 @@ local function deliver(world, main, sub)
         tokens[#tokens + 1] = row_token[row]
       end
     end
+    k = k + 1
+    row = task[k]
   end
-  for k = 1, others and #others or 0 do
-    take_over(world, mine, theirs, others[k])
+  if others then
+    for j = 1, #others do
+      take_over(world, mine, theirs, others[j])
+    end
   end
   return tokens or NOTHING
 end
@@ -282,19 +293,18 @@ end
 
 -- ------------------------------------------------------------------------------ the experts
 
-local function random_turn(world, agent, rows)
-  local rng, state = agent.rng, agent.state
-  local can_create = (state.created or 0) < 4
-  if (state.created or 0) > 0 and rng:chance(0.5) then
-    rng:shuffle(rows)
+local function random_turn(world, state, rng)
+  local created = state.created or 0
+  if created > 0 and rng:chance(0.5) then
+    local rows = rng:shuffle(open_rows(world, state))
     return "launch", 1, rows, rng:int(1, min(world.width, #rows))
-  elseif can_create and rng:chance(0.3) then
-    state.created = (state.created or 0) + 1
-    return "create_subagent", state.created, "searcher"
+  elseif created < 4 and rng:chance(0.3) then
+    state.created = created + 1
+    return "create_subagent", created + 1, "searcher"
   elseif rng:chance(0.02) then
     return "finish"
   end
-  return "search", rng:pick(rows)
+  return "search", rng:pick(open_rows(world, state))
 end
 
 -- The first row that is not full, nil if there is none. Those before stay full.
@@ -328,7 +338,7 @@ local function expert(world, agent, style)
   elseif style == "serial" then
     return "search", row
   elseif style == "random" then
-    return random_turn(world, agent, open_rows(world, state))
+    return random_turn(world, state, agent.rng)
   elseif style == "oracle" and world.n_attempts <= 2 + world.makespan then
     return "search", row
   elseif not state.created then

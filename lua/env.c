@@ -164,17 +164,6 @@ void parl_env_interrupt(parl_env *env) {
 
 /* --- slots --- */
 
-parl_world_slot *parl_env_get_world(const parl_env *env, parl_world world) {
-  if (world < 0 || world >= env->n_worlds || env->worlds[world].ref == LUA_NOREF) return NULL;
-  return &env->worlds[world];
-}
-
-parl_agent_slot *parl_env_get_agent(const parl_env *env, parl_world world, parl_agent agent) {
-  if (agent < 0 || agent >= env->n_agents) return NULL;
-  parl_agent_slot *slot = &env->agents[agent];
-  return slot->world == world && !slot->ended ? slot : NULL;
-}
-
 /* Doubles the slots: only until as many are alive at once as ever will be. */
 static parl_status grow_worlds(parl_env *env) {
   const int n = env->n_worlds ? 2 * env->n_worlds : 16;

@@ -5,6 +5,8 @@
  * env_callbacks.c (the episode). */
 #ifndef PARL_LUA_ENV_INTERNAL_H
 #define PARL_LUA_ENV_INTERNAL_H
+#include <lauxlib.h>
+
 #include "core/arena.h"
 #include "core/rng.h"
 #include "lua/api_list.h"
@@ -244,7 +246,16 @@ parl_agent parl_env_make_agent(lua_State *L, parl_env *env, parl_world world, in
 /* The agent is no longer one of its world's, and its state is gone. */
 void parl_env_end_agent(parl_env *env, parl_agent agent);
 /* Slots by handle; NULL if there is no such world or agent, or it is another world's. */
-parl_world_slot *parl_env_get_world(const parl_env *env, parl_world world);
-parl_agent_slot *parl_env_get_agent(const parl_env *env, parl_world world, parl_agent agent);
+static inline parl_world_slot *parl_env_get_world(const parl_env *env, parl_world world) {
+  if (world < 0 || world >= env->n_worlds || env->worlds[world].ref == LUA_NOREF) return NULL;
+  return &env->worlds[world];
+}
+
+static inline parl_agent_slot *parl_env_get_agent(const parl_env *env, parl_world world,
+                                                  parl_agent agent) {
+  if (agent < 0 || agent >= env->n_agents) return NULL;
+  parl_agent_slot *slot = &env->agents[agent];
+  return slot->world == world && !slot->ended ? slot : NULL;
+}
 
 #endif

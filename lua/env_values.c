@@ -32,6 +32,15 @@ static bool is_list(lua_State *L) {
   return lua_istable(L, -1);
 }
 
+/* Index of the list at `index` or, if that is a frozen one, of the real list, which is pushed with
+ * its metatable; 0: it is no list. */
+static int find_list(lua_State *L, int index) {
+  if (!lua_istable(L, index)) return 0;
+  if (!lua_getmetatable(L, index)) return index;
+  lua_rawgeti(L, -1, 1);
+  return lua_gettop(L);
+}
+
 /* What stands at index, instead of token number i of what a callback returned. */
 static parl_status refuse_token(parl_env *env, int function_ref, const char *callback, int i,
                                 int index, int least) {
@@ -63,21 +72,22 @@ static parl_status read_listed_tokens(parl_env *env, int base, int function_ref,
                                       const char *callback, int32_t *tokens, size_t room,
                                       size_t *n) {
   lua_State *L = env->L;
-  const int n_results = lua_gettop(L) - base, list = base + 1;
-  const bool in_list = n_results == 1 && is_list(L);
+  const int n_results = lua_gettop(L) - base, first = base + 1;
+  const int list = n_results == 1 ? find_list(L, first) : 0;
+  const bool in_list = list != 0;
   /* A bare small number is a count that someone forgot to turn into a token. */
   const int least = in_list ? 0 : PARL_N_CONTROL_TOKENS;
   parl_status status = PARL_STATUS_OK;
   const size_t length = in_list ? (size_t)lua_rawlen(L, list) : (size_t)n_results;
-  if (n_results == 0 || (n_results == 1 && !in_list && !(lua_tonumber(L, list) >= least)))
+  if (n_results == 0 || (n_results == 1 && !in_list && !(lua_tonumber(L, first) >= least)))
     status = parl_env_breach(env, function_ref, callback, "must return a list of tokens, not %s",
-                             n_results == 0 ? "nil" : luaL_typename(L, list));
+                             n_results == 0 ? "nil" : luaL_typename(L, first));
   else if (length > room)
     status = parl_env_breach(env, function_ref, callback, "returned %zu tokens; at most %zu",
                              length, room);
   for (size_t i = 0; i < length && status == PARL_STATUS_OK; i++) {
     if (in_list) lua_rawgeti(L, list, (lua_Integer)i + 1);
-    const int index = in_list ? list + 1 : list + (int)i;
+    const int index = in_list ? list + 1 : first + (int)i;
     const lua_Integer token = lua_isinteger(L, index) ? lua_tointeger(L, index) : -1;
     if (token < least || token >= env->spec.n_tokens)
       status = refuse_token(env, function_ref, callback, (int)i + 1, index, least);

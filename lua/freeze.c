@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 100, PLACE_BYTES = 256 };
+enum { MAX_DEPTH = 100, PLACE_BYTES = 256, MAX_LIST = 128 };
 
 /* One step of the path to the value being frozen, for errors. */
 typedef struct place {
@@ -66,7 +66,9 @@ static void push_refusal(lua_State *L, const char *what, const char *hint) {
 void parl_freeze_wrap(lua_State *L, const char *what, const char *hint) {
   luaL_checkstack(L, 6, NULL);
   const int real = lua_gettop(L);
-  lua_createtable(L, 0, 0);
+  /* With empty places for a list's items, reading one finds sooner that it is not in the proxy. */
+  const lua_Unsigned n = lua_rawlen(L, real);
+  lua_createtable(L, n <= MAX_LIST ? (int)n : 0, 0);
   lua_createtable(L, 1, 3);
   lua_pushvalue(L, real);
   lua_rawseti(L, -2, 1);

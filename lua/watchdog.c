@@ -3,8 +3,10 @@
 #include "lua/watchdog.h"
 
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -70,10 +72,17 @@ static double seconds_since(struct timespec start) {
   return (double)(now.tv_sec - start.tv_sec) + 1e-9 * (double)(now.tv_nsec - start.tv_nsec);
 }
 
+/* A barrier in every thread of the process: with it `enter` needs none of its own, which would be a
+ * twentieth of a short callback's time. */
+static bool fence_all_threads(int command) {
+  return syscall(SYS_membarrier, command, 0, 0) == 0;
+}
+
 /* Under the mutex: sleeps until enter wakes us, unless something runs already. */
 static void sleep_until_woken(parl_watchdog *w) {
   atomic_store(&w->asleep, true); /* before the counter is read; enter is the mirror */
-  if (atomic_load(&w->entry) % 2 == 1) atomic_store(&w->asleep, false);
+  const bool fenced = !w->has_fence || fence_all_threads(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+  if (!fenced || atomic_load(&w->entry) % 2 == 1) atomic_store(&w->asleep, false);
   while (atomic_load(&w->asleep) && !w->quit) pthread_cond_wait(&w->wake, &w->mutex);
   atomic_store(&w->asleep, false);
 }
@@ -142,6 +151,9 @@ parl_status parl_watchdog_init(parl_watchdog *w, lua_State *L, lua_Hook hook, do
   w->hook = hook;
   w->limit_s = limit_s;
   w->stop = stop;
+#ifndef __SANITIZE_THREAD__ /* it knows nothing of such barriers */
+  w->has_fence = fence_all_threads(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
+#endif
   pthread_mutex_init(&w->mutex, NULL);
   pthread_condattr_t monotonic;
   pthread_condattr_init(&monotonic);
@@ -182,8 +194,13 @@ void parl_watchdog_enter(parl_watchdog *w) {
   atomic_store_explicit(&w->thread_id, own_thread_id, memory_order_relaxed);
   running = w;
   const uint64_t entry = atomic_load_explicit(&w->entry, memory_order_relaxed);
-  atomic_exchange(&w->entry, entry + 1); /* ordered before the load of asleep */
-  if (atomic_load(&w->asleep)) wake_monitor(w);
+  /* The store comes before the load of asleep, if need be by the monitor's barrier. */
+  if (w->has_fence)
+    atomic_store_explicit(&w->entry, entry + 1, memory_order_release);
+  else
+    atomic_exchange(&w->entry, entry + 1);
+  atomic_signal_fence(memory_order_seq_cst);
+  if (atomic_load_explicit(&w->asleep, memory_order_relaxed)) wake_monitor(w);
 }
 
 void parl_watchdog_leave(parl_watchdog *w) {

@@ -36,6 +36,7 @@ typedef struct parl_watchdog {
   _Atomic pid_t thread_id;  /* kernel id of the running thread */
   _Atomic bool asleep;      /* the monitor waits for `wake` */
   bool quit, started;       /* under mutex */
+  bool has_fence;           /* the monitor can order this thread's memory before it sleeps */
   pthread_t monitor;
   pthread_mutex_t mutex;
   pthread_cond_t wake;

@@ -90,6 +90,10 @@ static bool append(parl_context *c, const int32_t *tokens, size_t n) {
   return true;
 }
 
+uint64_t parl_context_get_stream(const parl_context *c) {
+  return parl_rng_stream(PURPOSE_SAMPLE, (uint64_t)c->ordinal, 0, 0);
+}
+
 static void context_init(const parl_episode_env *ee, parl_context *c, parl_episode *ep,
                          bool is_main, int ordinal, parl_agent agent, parl_sequence *recorded) {
   const parl_grammar_def def = {.use_legal = ee->config->episode.legal,
@@ -108,7 +112,6 @@ static void context_init(const parl_episode_env *ee, parl_context *c, parl_episo
   c->sequence->n_choices = 0;
   c->n_taken = 0;
   c->stale = true;
-  c->stream = parl_rng_stream(PURPOSE_SAMPLE, (uint64_t)ordinal, 0, 0);
   c->steps = 0;
   c->finished = false;
   parl_grammar_init(&c->grammar, ee->env, ep->world, agent, is_main, &def, c->turn, c->room);
@@ -314,7 +317,8 @@ static parl_status play_script(const parl_episode_env *ee, parl_context *c) {
                                                             ee->script, PARL_SCRIPT_MAX_TOKENS, &n)
                                        : parl_grammar_take(&c->grammar, ee->calls, n_calls,
                                                            ee->script, PARL_SCRIPT_MAX_TOKENS, &n);
-  PARL_TRY(parl_fail_context(status, "%s: expert style \"%s\"", ee->spec->path, c->style));
+  if (status != PARL_STATUS_OK)
+    return parl_fail_context(status, "%s: expert style \"%s\"", ee->spec->path, c->style);
   for (size_t i = 0; i < n; i++) {
     if (c->sequence->n_tokens >= c->limit) {
       overflow(c);

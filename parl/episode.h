@@ -48,7 +48,6 @@ typedef struct parl_context {
   uint64_t mask[PARL_MASK_MAX_WORDS];
   size_t n_allowed; /* tokens in mask */
   double temperature;
-  uint64_t stream;           /* of sampling */
   int64_t steps, step_limit; /* sub-agent */
   bool finished;             /* sub-agent: ended by finish */
   size_t sub_index;          /* place in its group */
@@ -114,6 +113,8 @@ typedef struct parl_episode_env {
 parl_status parl_context_create(const parl_episode_env *ee, parl_arena *arena, bool is_main,
                                 parl_context *out);
 parl_status parl_episode_create(const parl_episode_env *ee, parl_arena *arena, parl_episode *out);
+/* The stream of random numbers that samples the context's tokens. */
+uint64_t parl_context_get_stream(const parl_context *c);
 /* Bytes that an episode, its orchestrator's context included, holds on the C side, with up to
  * PARL_TASK_PAGE assignments. */
 size_t parl_episode_get_bytes(const parl_env_spec *spec, const parl_run_config *config);

@@ -286,7 +286,8 @@ static size_t queue_rows(shard *sh, pool *p, size_t max_rows, size_t *n_choosers
 
 static parl_sample draw(const parl_model *model, const parl_context *c, float *logits) {
   const uint64_t seed = c->episode->job->episode_seed;
-  const double u = parl_rng_uniform(seed, c->stream, (uint64_t)c->n_taken);
+  const uint64_t stream = parl_context_get_stream(c);
+  const double u = parl_rng_uniform(seed, stream, (uint64_t)c->n_taken);
   return parl_sampler_draw(parl_model_get_backend(model), logits, parl_model_get_vocab_size(model),
                            c->mask, c->temperature, u);
 }
