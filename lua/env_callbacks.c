@@ -46,16 +46,16 @@ parl_status parl_env_prompt(parl_env *env, parl_world world, int32_t *tokens, si
   const parl_world_slot *slot = parl_env_get_world(env, world);
   PARL_REQUIRE(slot != NULL && tokens != NULL && n != NULL);
   parl_shared_world *shared = get_shared(env, slot);
-  if (shared == NULL || !shared->has_prompt || shared->n_prompt > max) {
-    PARL_TRY(call_prompt(env, slot, tokens, max, n));
-    if (shared == NULL) return PARL_STATUS_OK;
-    memcpy(shared->prompt, tokens, *n * sizeof *tokens);
-    shared->n_prompt = *n;
-    shared->has_prompt = true;
+  if (shared != NULL && shared->has_prompt && shared->n_prompt <= max) {
+    memcpy(tokens, shared->prompt, shared->n_prompt * sizeof *tokens);
+    *n = shared->n_prompt;
     return PARL_STATUS_OK;
   }
-  memcpy(tokens, shared->prompt, shared->n_prompt * sizeof *tokens);
-  *n = shared->n_prompt;
+  PARL_TRY(call_prompt(env, slot, tokens, max, n));
+  if (shared == NULL) return PARL_STATUS_OK;
+  memcpy(shared->prompt, tokens, *n * sizeof *tokens);
+  shared->n_prompt = *n;
+  shared->has_prompt = true;
   return PARL_STATUS_OK;
 }
 

@@ -32,13 +32,11 @@ static bool is_list(lua_State *L) {
   return lua_istable(L, -1);
 }
 
-/* Index of the list at `index` or, if that is a frozen one, of the real list, which is pushed with
- * its metatable; 0: it is no list. */
+/* Index of the list at `index` or, if that is a frozen one, of the real list, which is pushed; 0: it
+ * is no list. */
 static int find_list(lua_State *L, int index) {
   if (!lua_istable(L, index)) return 0;
-  if (!lua_getmetatable(L, index)) return index;
-  lua_rawgeti(L, -1, 1);
-  return lua_gettop(L);
+  return parl_freeze_unwrap(L, index) ? lua_gettop(L) : index;
 }
 
 /* What stands at index, instead of token number i of what a callback returned. */
