@@ -32,8 +32,8 @@ static bool is_list(lua_State *L) {
   return lua_istable(L, -1);
 }
 
-/* Index of the list at `index` or, if that is a frozen one, of the real list, which is pushed; 0: it
- * is no list. */
+/* Index of the list at `index` or, if that is a frozen one, of the real list, which is pushed;
+ * 0: it is no list. */
 static int find_list(lua_State *L, int index) {
   if (!lua_istable(L, index)) return 0;
   return parl_freeze_unwrap(L, index) ? lua_gettop(L) : index;
