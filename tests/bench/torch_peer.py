@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """parl bench beside PyTorch, on the same shapes, in turns: `make bench-peers`, or
-torch_peer.py --parl PROGRAM [--rounds N] [--seconds S] [--shapes A,B] [--jobs train,decode] [--no-compile] [--one-core]
+torch_peer.py --parl PROGRAM [--rounds N] [--seconds S] [--shapes A,B] [--jobs train,decode] [--dtypes f32,bf16]
+              [--no-compile] [--one-core] [--avx2]
 
 The same network (RMSNorm, rotary pairs, causal attention, SwiGLU, untied head; as many parameters, which is checked)
 and the same work: training is forward, cross-entropy, backward, clipping and AdamW over one batch; decoding is 512
 contexts with a cache, together, timed at evenly spaced positions. PyTorch runs in f32 and bf16 (training: autocast;
 decoding: bf16 weights and cache), eager and compiled. A round measures every variant once, then parl; a ratio is of
 neighbours in time. --one-core is for a machine that others use: one thread each, timed by what the processor gave.
+--avx2 holds both to AVX2, as a processor without AVX-512 would.
 Prints a Markdown table; ends with one line, and code 0, where there is no PyTorch.
 """
 import argparse
@@ -16,6 +18,10 @@ import os
 import subprocess
 import sys
 import time
+
+AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
+if "--avx2" in sys.argv:  # read when PyTorch starts
+    os.environ.update(AVX2)
 
 try:
     import torch
@@ -149,7 +155,7 @@ class Variant:
 def make_variants(args, job, shape):
     torch._dynamo.config.recompile_limit = 64  # one function, several models and positions
     variants, clock = [], time.process_time if args.one_core else time.perf_counter
-    for dtype in ("f32", "bf16"):
+    for dtype in args.dtypes.split(","):
         for compiled in (False,) if args.no_compile else (False, True):
             try:
                 variants.append(Variant(job, shape, dtype, compiled, clock))
@@ -162,7 +168,8 @@ def make_variants(args, job, shape):
 
 def run_parl(args, row, dtype):
     """(dtype, tokens/s, percent of its peak, parameters); dtype "auto" is bf16 where the CPU has units for it."""
-    command = [args.parl, "bench", "--json", "--dtype", dtype, "--shapes", row, "--seconds", str(args.seconds)]
+    command = [args.parl, "bench", "--json", "--dtype", dtype, "--shapes", row, "--seconds", str(args.seconds),
+               "--backend", "cpu:avx2" if args.avx2 else "cpu"]
     result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     given = result["cpu_share"] if args.one_core else 1.0
     return result["dtype"], result["tokens_per_s"] / given, result["percent_of_peak"] / given, result["parameters"]
@@ -178,7 +185,7 @@ def compare(args, job, shape):
     for _ in range(args.rounds):
         for v in variants:
             v.measure(args.seconds)
-        for asked in ("f32", "auto"):
+        for asked in ("f32",) if args.avx2 else ("f32", "auto"):
             dtype, speed, percent, n_params = run_parl(args, row, asked)
             assert n_params == variants[0].n_params, "the models differ"
             if dtype == asked or dtype != "f32":
@@ -201,8 +208,10 @@ def main():
     parser.add_argument("--seconds", type=float, default=1.0, help="of each variant in each round")
     parser.add_argument("--shapes", default="A,B")
     parser.add_argument("--jobs", default="train,decode")
+    parser.add_argument("--dtypes", default="f32,bf16", help="of PyTorch, f32 among them")
     parser.add_argument("--no-compile", action="store_true")
     parser.add_argument("--one-core", action="store_true")
+    parser.add_argument("--avx2", action="store_true")
     args = parser.parse_args()
     if args.one_core:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
