@@ -256,7 +256,10 @@ static void append_point(parl_text *out, const parl_report *r, size_t a, const p
                       parl_axis_place(y, perf->lo), parl_axis_place(y, perf->hi));
   parl_chart_append_marker(out, a, at_x, at_y, 5, false);
   parl_text_append(out, "</g></g>\n");
-  add_obstacle(l, at_x - 6, at_y + 4, 12);
+  const bool has_interval = isfinite(steps->lo);
+  const double left = has_interval ? fmin(at_x, parl_axis_place(x, steps->lo)) : at_x;
+  const double right = has_interval ? fmax(at_x, parl_axis_place(x, steps->hi)) : at_x;
+  add_obstacle(l, left - 6, at_y + 4, right - left + 12);
 }
 
 static void append_names(parl_text *out, const parl_report *r, const parl_axis *x,
