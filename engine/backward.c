@@ -1,7 +1,8 @@
 /* engine/backward.c - the gradient, layer by layer in reverse, from the activations of the forward.
  *
  * ws->dx is the gradient of the residual stream. Each part reads it, and adds its own contribution
- * through the backward of its norm, so the identity path costs nothing. */
+ * through the backward of its norm, so the identity path costs nothing. A feed-forward part's
+ * gradients take the place of its activations, which are near then. */
 #include <string.h>
 
 #include "engine/model_internal.h"
@@ -53,17 +54,14 @@ void parl_norm_backward(const parl_model *m, size_t offset, size_t rows, const f
   m->backend->rmsnorm_bwd(&args);
 }
 
-/* ws->dx, the gradient of the layer's output, in; ws->dh, that of s->h, out. */
-static void dense_backward(const parl_model *m, const parl_layer *layer, parl_workspace *ws,
-                           const parl_ffn_state *s, float *grads) {
-  parl_matrix_backward(m, &layer->down, ws->rows, ws->dx, s->act, ws->dact, grads);
-  const parl_swiglu_bwd_args swiglu = {.rows = ws->rows,
-                                       .F = m->dims.F,
-                                       .gate_up = s->gate_up,
-                                       .dout = ws->dact,
-                                       .dgate_up = ws->dgate_up};
+void parl_swiglu_backward(const parl_model *m, const parl_matrix *gate_up, const parl_matrix *down,
+                          size_t rows, const float *x, float *inner, float *act, const float *dy,
+                          float *dx, float *grads) {
+  parl_matrix_backward(m, down, rows, dy, act, act, grads);
+  const parl_swiglu_bwd_args swiglu = {
+      .rows = rows, .F = down->K, .gate_up = inner, .dout = act, .dgate_up = inner};
   m->backend->swiglu_bwd(&swiglu);
-  parl_matrix_backward(m, &layer->gate_up, ws->rows, ws->dgate_up, s->h, ws->dh, grads);
+  parl_matrix_backward(m, gate_up, rows, inner, x, dx, grads);
 }
 
 /* ws->dx: gradient of the layer's output in, of s->mid out. */
@@ -73,7 +71,8 @@ static void ffn_backward(const parl_model *m, const parl_layer *layer, parl_work
   if (layer->is_moe)
     parl_moe_backward(m, layer, ws, slice, s, grads);
   else
-    dense_backward(m, layer, ws, s, grads);
+    parl_swiglu_backward(m, &layer->gate_up, &layer->down, ws->rows, s->h, s->gate_up, s->act,
+                         ws->dx, ws->dh, grads);
   parl_norm_backward(m, layer->post_norm, ws->rows, x, s->inv_rms, ws->dh, ws->dx, grads);
 }
 
@@ -160,5 +159,6 @@ parl_status parl_model_backward(const parl_model *model, parl_workspace *ws,
                                          .dout = ws->dx,
                                          .dtable = grads + model->embedding};
   model->backend->embedding_bwd(&embed);
+  ws->rows = 0; /* the activations of the forward are used up */
   return PARL_STATUS_OK;
 }

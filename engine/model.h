@@ -124,7 +124,8 @@ void parl_workspace_destroy(parl_workspace *ws);
 parl_status parl_model_forward(const parl_model *model, parl_workspace *ws, const parl_slice *slice,
                                float **logits);
 /* Adds the gradient of the last forward on ws into grads [n_params], given dlogits [n_outputs, V]
- * (may be the logits buffer). The slice must be the same. */
+ * (may be the logits buffer). The slice must be the same. Uses the forward up: a second backward
+ * wants a forward of its own. */
 parl_status parl_model_backward(const parl_model *model, parl_workspace *ws,
                                 const parl_slice *slice, const float *dlogits, float *grads);
 

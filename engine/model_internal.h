@@ -100,7 +100,7 @@ const float *parl_matrix_get_weights(const parl_model *m, const parl_matrix *w);
 /* y [rows,N] = x [rows,K] W^T + residual (NULL: none; may be y). */
 void parl_matrix_forward(const parl_model *m, const parl_matrix *w, size_t rows, const float *x,
                          const float *residual, float *y);
-/* dx [rows,K] = dy W; grads += dy^T x at the matrix' place. */
+/* dx [rows,K] = dy W; grads += dy^T x at the matrix' place. dx may be x, which is read first. */
 void parl_matrix_backward(const parl_model *m, const parl_matrix *w, size_t rows, const float *dy,
                           const float *x, float *dx, float *grads);
 /* The same with ld floats between rows. */
@@ -110,6 +110,11 @@ void parl_matrix_forward_view(const parl_model *m, const parl_matrix *w, size_t 
 void parl_matrix_backward_view(const parl_model *m, const parl_matrix *w, size_t rows,
                                const float *dy, size_t ld_dy, const float *x, size_t ld_x,
                                float *dx, size_t ld_dx, bool accumulate, float *grads);
+/* Of down(silu(gate) * up): dx [rows,C] from dy [rows,C]. inner [rows,2F] holds gate and up, act
+ * [rows,F] their product; both become their gradients. */
+void parl_swiglu_backward(const parl_model *m, const parl_matrix *gate_up, const parl_matrix *down,
+                          size_t rows, const float *x, float *inner, float *act, const float *dy,
+                          float *dx, float *grads);
 /* y [rows,C] = norm(x) with the weight at `offset`; inv_rms [rows] may be NULL. */
 void parl_norm_forward(const parl_model *m, size_t offset, size_t rows, const float *x, float *y,
                        float *inv_rms);
@@ -212,34 +217,31 @@ struct parl_workspace {
   size_t rows, n_outputs; /* of the last forward; rows == 0: none yet */
   int32_t *positions;     /* [rows] */
   parl_layer_state *layers;
-  float *x;                             /* [rows,C] output of the last layer */
-  float *selected;                      /* [n_outputs,C] its output rows */
-  float *final_h;                       /* [n_outputs,C] their norm */
-  float *final_rms;                     /* [n_outputs] */
-  float *logits;                        /* [n_outputs,V] */
-  float *scratch;                       /* attention's */
-  float *dselected;                     /* [n_outputs,C] */
-  float *dx;                            /* [rows,C] gradient of the residual stream */
-  float *dh;                            /* [rows,C] gradient of a norm's output */
-  float *dmixed;                        /* [rows,mixed] */
-  float *dqkv;                          /* gqa: [rows,qkv] */
-  float *dact;                          /* [rows,F] */
-  float *dgate_up;                      /* [rows,2F] */
-  float *dq, *dk, *dv;                  /* mla: [rows,q], [rows,q], [rows,mixed] */
-  float *dkv, *dlatents;                /* [rows,H (Dn + Dv)], [rows,latents] */
-  float *dlatent;                       /* [rows, R or Rq] */
-  float *dscores;                       /* sparse: [rows,E] */
-  float *dweights;                      /* [rows K] */
-  float *doutput, *dinput;              /* [rows K, C] */
-  float *dexpert_act, *dexpert_gate_up; /* [rows K, Fe], [rows K, 2Fe] */
-  size_t n_load;                        /* sparse layers * E */
-  int64_t *load;      /* [n_load] tokens of each expert, since it was last taken */
-  size_t n_scores;    /* layers * heads; 0: not kept */
-  float *max_scores;  /* [n_scores] largest scores since they were last taken */
-  float *score_keys;  /* [D, longest sequence] keys of a head, transposed */
-  float *score_block; /* [SCORE_ROWS, longest sequence] */
-  double aux_weight;  /* of a sequence's balance loss */
-  double balance;     /* weighted balance losses of backwards since last taken */
+  float *x;                /* [rows,C] output of the last layer */
+  float *selected;         /* [n_outputs,C] its output rows */
+  float *final_h;          /* [n_outputs,C] their norm */
+  float *final_rms;        /* [n_outputs] */
+  float *logits;           /* [n_outputs,V] */
+  float *scratch;          /* attention's */
+  float *dselected;        /* [n_outputs,C] */
+  float *dx;               /* [rows,C] gradient of the residual stream */
+  float *dh;               /* [rows,C] gradient of a norm's output */
+  float *dmixed;           /* [rows,mixed] */
+  float *dqkv;             /* gqa: [rows,qkv] */
+  float *dq, *dk, *dv;     /* mla: [rows,q], [rows,q], [rows,mixed] */
+  float *dkv, *dlatents;   /* [rows,H (Dn + Dv)], [rows,latents] */
+  float *dlatent;          /* [rows, R or Rq] */
+  float *dscores;          /* sparse: [rows,E] */
+  float *dweights;         /* [rows K] */
+  float *doutput, *dinput; /* [rows K, C] */
+  size_t n_load;           /* sparse layers * E */
+  int64_t *load;           /* [n_load] tokens of each expert, since it was last taken */
+  size_t n_scores;         /* layers * heads; 0: not kept */
+  float *max_scores;       /* [n_scores] largest scores since they were last taken */
+  float *score_keys;       /* [D, longest sequence] keys of a head, transposed */
+  float *score_block;      /* [SCORE_ROWS, longest sequence] */
+  double aux_weight;       /* of a sequence's balance loss */
+  double balance;          /* weighted balance losses of backwards since last taken */
 };
 
 /* out [rows,C] = layer i of ws->layers[i].x, filling the layer's state. */

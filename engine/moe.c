@@ -113,17 +113,9 @@ static void experts_backward(const parl_model *m, const parl_layer *layer, size_
   for (size_t e = 0; e < d->router.n_experts; e++) {
     const size_t start = (size_t)s->first[e], count = (size_t)s->first[e + 1] - start;
     if (count == 0) continue;
-    float *dact = ws->dexpert_act + start * d->Fe;
-    float *dgate_up = ws->dexpert_gate_up + start * 2 * d->Fe;
-    parl_matrix_backward(m, &layer->expert_down[e], count, ws->doutput + start * d->C,
-                         s->expert_act + start * d->Fe, dact, grads);
-    const parl_swiglu_bwd_args swiglu = {.rows = count,
-                                         .F = d->Fe,
-                                         .gate_up = s->expert_gate_up + start * 2 * d->Fe,
-                                         .dout = dact,
-                                         .dgate_up = dgate_up};
-    m->backend->swiglu_bwd(&swiglu);
-    parl_matrix_backward(m, &layer->expert_gate_up[e], count, dgate_up, s->input + start * d->C,
+    parl_swiglu_backward(m, &layer->expert_gate_up[e], &layer->expert_down[e], count,
+                         s->input + start * d->C, s->expert_gate_up + start * 2 * d->Fe,
+                         s->expert_act + start * d->Fe, ws->doutput + start * d->C,
                          ws->dinput + start * d->C, grads);
   }
   const parl_embedding_bwd_args scatter = {
@@ -139,14 +131,8 @@ static void shared_backward(const parl_model *m, const parl_layer *layer, const 
     memset(ws->dh, 0, ws->rows * d->C * sizeof *ws->dh);
     return;
   }
-  parl_matrix_backward(m, &layer->down, ws->rows, ws->dx, s->act, ws->dact, grads);
-  const parl_swiglu_bwd_args swiglu = {.rows = ws->rows,
-                                       .F = d->Fs,
-                                       .gate_up = s->gate_up,
-                                       .dout = ws->dact,
-                                       .dgate_up = ws->dgate_up};
-  m->backend->swiglu_bwd(&swiglu);
-  parl_matrix_backward(m, &layer->gate_up, ws->rows, ws->dgate_up, s->h, ws->dh, grads);
+  parl_swiglu_backward(m, &layer->gate_up, &layer->down, ws->rows, s->h, s->gate_up, s->act, ws->dx,
+                       ws->dh, grads);
 }
 
 /* ws->dh += the router's gradient: of the weights, and of the balance of each sequence. */

@@ -44,9 +44,7 @@ static parl_status allocate_moe(parl_workspace *ws, const parl_model_dims *d) {
   PARL_TRY(take(ws, ws->max_rows, E, &ws->dscores));
   PARL_TRY(take(ws, n, 1, &ws->dweights));
   PARL_TRY(take(ws, n, d->C, &ws->doutput));
-  PARL_TRY(take(ws, n, d->C, &ws->dinput));
-  PARL_TRY(take(ws, n, d->Fe, &ws->dexpert_act));
-  return take(ws, n, 2 * d->Fe, &ws->dexpert_gate_up);
+  return take(ws, n, d->C, &ws->dinput);
 }
 
 static parl_status allocate_attention(parl_workspace *ws, const parl_model_dims *d) {
@@ -77,10 +75,7 @@ static parl_status allocate(parl_workspace *ws, const parl_model *m) {
   PARL_TRY(take(ws, rows, d->C, &ws->dx));
   PARL_TRY(take(ws, rows, d->C, &ws->dh));
   PARL_TRY(allocate_attention(ws, d));
-  PARL_TRY(allocate_moe(ws, d));
-  const size_t widest = d->F > d->Fs ? d->F : d->Fs;
-  PARL_TRY(take(ws, rows, widest, &ws->dact));
-  return take(ws, rows, 2 * widest, &ws->dgate_up);
+  return allocate_moe(ws, d);
 }
 
 parl_status parl_workspace_create(const parl_model *model, size_t max_rows, size_t max_outputs,

@@ -380,6 +380,10 @@ static void test_bad_slices_are_refused(void **state) {
   *s = good;
   s->n_outputs--;
   assert_status(parl_model_backward(r.model, r.ws, s, r.logits, r.grads), PARL_STATUS_ESTATE);
+  *s = good;
+  assert_ok(parl_model_forward(r.model, r.ws, s, &r.logits));
+  assert_ok(parl_model_backward(r.model, r.ws, s, r.logits, r.grads));
+  assert_status(parl_model_backward(r.model, r.ws, s, r.logits, r.grads), PARL_STATUS_ESTATE);
   run_close(&r);
 }
 
