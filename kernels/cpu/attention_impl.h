@@ -128,7 +128,7 @@ static void attention_fwd(const parl_attention_fwd_args *a) {
     float *kt = a->scratch, *s = kt + a->D * padded;
     for (size_t h = 0; h < a->H; h++) {
       if (h % heads == 0)
-        transpose(a->k + start * a->ld_k + h / heads * a->D, n, a->D, a->ld_k, kt, padded, PANEL);
+        transpose(a->k + start * a->ld_k + h / heads * a->D, n, a->D, a->ld_k, kt, padded, W);
       forward_head(a, start, n, h, kt, s);
     }
   }
@@ -208,10 +208,8 @@ static void attention_bwd(const parl_attention_bwd_args *a) {
     }
     for (size_t h = 0; h < f->H; h++) {
       if (h % heads == 0) {
-        transpose(f->k + start * f->ld_k + h / heads * f->D, n, f->D, f->ld_k, w.kt, w.padded,
-                  PANEL);
-        transpose(f->v + start * f->ld_v + h / heads * f->Dv, n, f->Dv, f->ld_v, w.vt, w.padded,
-                  PANEL);
+        transpose(f->k + start * f->ld_k + h / heads * f->D, n, f->D, f->ld_k, w.kt, w.padded, W);
+        transpose(f->v + start * f->ld_v + h / heads * f->Dv, n, f->Dv, f->ld_v, w.vt, w.padded, W);
       }
       for (size_t t = 0; t < n; t += BACK_ROWS)
         backward_block(a, &w, start, t, least(BACK_ROWS, n - t), h);

@@ -100,7 +100,7 @@ INLINE void shared_heads(const decode_part *p, size_t heads, bool bf16) {
   const size_t padded = round_up(p->n, PANEL);
   float *kt = p->scratch, *s = kt + p->D * padded, *wide = s + heads * padded;
   const float *k = widen(p->k, p->n * p->D, wide, bf16);
-  transpose(k, p->n, p->D, p->D, kt, padded, PANEL);
+  transpose(k, p->n, p->D, p->D, kt, padded, W);
   score_rows(p->q, p->D, heads, p->D, kt, padded, p->n, s);
   float sums[SHARED_HEADS], max;
   for (size_t i = 0; i < heads; i++)
