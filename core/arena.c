@@ -1,5 +1,4 @@
 /* core/arena.c - a chain of aligned blocks. */
-#define _DEFAULT_SOURCE
 #include "core/arena.h"
 
 #include <stdint.h>

@@ -44,9 +44,10 @@ static void linear_pack_bf16(const parl_linear_pack_args *a) {
 /* C [M,N] = init + A [M,K] B with B packed; K is the contraction. g has A in f32 and B whole. */
 static void product_bf16(const gemm *g) {
   _Alignas(64) float rows[PAIRED_ROWS];
+  const size_t high = even_part(g->M, ROW_BLOCK, TILE_ROWS);
   for (size_t k = 0; k < g->K; k += 2 * PAIR_BLOCK)
-    for (size_t i = 0; i < g->M; i += ROW_BLOCK) {
-      const size_t height = least(ROW_BLOCK, g->M - i), width = least(2 * PAIR_BLOCK, g->K - k);
+    for (size_t i = 0; i < g->M; i += high) {
+      const size_t height = least(high, g->M - i), width = least(2 * PAIR_BLOCK, g->K - k);
       gemm block = *g;
       block.M = height;
       block.K = block.a_row = count_pairs(width);
