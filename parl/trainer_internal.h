@@ -1,4 +1,5 @@
-/* parl/trainer_internal.h - what trainer.c (life of a run) and update.c (one update) share. */
+/* parl/trainer_internal.h - what the files of a run share: trainer.c (its life), update.c (one
+ * update), run_identity.c, trainer_checkpoint.c, trainer_forecast.c, trainer_baselines.c. */
 #ifndef PARL_PARL_TRAINER_INTERNAL_H
 #define PARL_PARL_TRAINER_INTERNAL_H
 #include "parl/advantage.h"
@@ -35,6 +36,51 @@ typedef struct parl_trainer {
   parl_forecast forecast;
   parl_train_result *result;
 } parl_trainer;
+
+/* --- run_identity.c --- */
+
+/* Appends the canonical configuration and makes the uid, a hash of it and the arm's name. */
+parl_status parl_run_get_uid(const parl_host *host, const parl_run_config *config,
+                             const parl_env *env, const char *arm, parl_scope scope,
+                             parl_text *canonical, char uid[PARL_HASH_HEX_BYTES]);
+/* Fails: EINVAL naming the fields that differ if the store holds this arm and seed of another
+ * configuration. */
+parl_status parl_run_refuse_conflict(parl_store *store, const parl_host *host, const char *arm,
+                                     int64_t seed, const char *uid, const parl_text *canonical);
+/* Puts or updates the run's row; sets t->run_id. */
+parl_status parl_trainer_put_run(parl_trainer *t, const char *canonical, const char *status,
+                                 const char *hash);
+
+/* --- trainer_checkpoint.c --- */
+
+parl_status parl_trainer_save(parl_trainer *t);
+/* Continues from the checkpoint if there is one; drops what was stored after it. */
+parl_status parl_trainer_resume(parl_trainer *t);
+
+/* --- trainer_forecast.c --- */
+
+/* Probes the warm start into t->forecast and the store; nothing if warm.probe is 0. */
+parl_status parl_trainer_make_forecast(parl_trainer *t);
+/* Whether the forecast was right: it says that launching pays, and the trained policy launches more
+ * often than the warm start did; or neither. NaN if it said nothing. */
+parl_status parl_trainer_judge_forecast(parl_trainer *t, double launch_rate, double *held);
+
+/* --- trainer.c --- */
+
+/* Opens the environment and the store, names the run; refuses a conflict. */
+parl_status parl_trainer_open(parl_trainer *t, parl_text *canonical, parl_scope scope);
+/* Frees all that t owns, however far opening came. */
+void parl_trainer_close(parl_trainer *t);
+/* Looks the run up; sets t->run_id and the result's hash if it is done. */
+parl_status parl_trainer_is_done(parl_trainer *t, bool *done);
+/* The warm start, the frozen sub-agents, and a model with the warm start's weights. */
+parl_status parl_trainer_open_models(parl_trainer *t);
+/* Of all rows but timings and, of a trained run, the weights. */
+parl_status parl_trainer_hash_run(parl_trainer *t, char out[PARL_HASH_HEX_BYTES]);
+/* After a failure s: undoes what is open and stores "stopped" or "failed"; keeps the error text. */
+void parl_trainer_mark_stopped(parl_trainer *t, const char *canonical, parl_status s);
+
+/* --- update.c --- */
 
 /* Makes the buffers above from `learner` on. */
 parl_status parl_trainer_prepare(parl_trainer *t);
