@@ -11,6 +11,8 @@
 #include "parl/evaluator.h"
 #include "parl/warm_start.h"
 
+enum { CELL_BYTES = 32 };
+
 typedef struct eval_state {
   parl_recipe *recipe;
   parl_run_config config;
@@ -60,40 +62,31 @@ static void close_eval(eval_state *e) {
   parl_recipe_destroy(e->recipe);
 }
 
-static const struct {
-  const char *name;
-  size_t offset;
-} rows[] = {
-#define ROW(field) \
-  { #field, offsetof(parl_evaluation_means, field) }
-    ROW(r_perf),        ROW(success),         ROW(critical_steps), ROW(total_steps),
-    ROW(optimum_steps), ROW(last_gain_steps), ROW(launch_rate),    ROW(assigned),
-    ROW(finish_rate)
-#undef ROW
-};
-enum { N_ROWS = sizeof rows / sizeof rows[0] };
-
-static double get_row(const parl_evaluation_means *m, size_t i) {
-  return *(const double *)(const void *)((const char *)m + rows[i].offset);
-}
-
-static void write_means(parl_json_writer *w, const char *key, const parl_evaluation_means *m) {
+static void write_means(parl_json_writer *w, const char *key, const parl_means *m) {
   parl_json_key(w, key);
   parl_json_begin_object(w);
-  for (size_t i = 0; i < N_ROWS; i++) {
-    parl_json_key(w, rows[i].name);
-    parl_json_number(w, get_row(m, i));
+  for (int i = 0; i < PARL_N_MEANS; i++) {
+    parl_json_key(w, parl_mean_names[i]);
+    parl_json_number(w, parl_means_get_values(m)[i]);
   }
   parl_json_end_object(w);
 }
 
+/* "-" where nothing was counted. */
+static const char *format(const parl_means *m, int i, char cell[CELL_BYTES]) {
+  const double x = parl_means_get_values(m)[i];
+  snprintf(cell, CELL_BYTES, isnan(x) ? "-" : "%.4f", x);
+  return cell;
+}
+
 static void print_evaluation(const cli_args *args, const parl_evaluation *e) {
+  char cells[2][CELL_BYTES];
   if (!args->json) {
     printf("%-16s %10s %10s   (%lld held-out tasks)\n", "mean of",
            args->style ? "scripted" : "sampled", "greedy", (long long)e->n);
-    for (size_t i = 0; i < N_ROWS; i++)
-      printf("%-16s %10.4f %10.4f\n", rows[i].name, get_row(&e->sampled, i),
-             get_row(&e->greedy, i));
+    for (int i = 0; i < PARL_N_MEANS; i++)
+      printf("%-16s %10s %10s\n", parl_mean_names[i], format(&e->sampled, i, cells[0]),
+             format(&e->greedy, i, cells[1]));
     return;
   }
   parl_text text = {0};

@@ -115,9 +115,10 @@ static parl_status read_choice(const parl_field *f, const parl_json *value, cons
   const char *text = parl_json_get_string(value);
   const int place = text == NULL || strchr(text, '|') != NULL ? -1 : find_choice(f->choices, text);
   if (place < 0) {
-    char due[512];
-    snprintf(due, sizeof due, "one of %s", f->choices);
-    return fail_value(path, f, value, due);
+    char got[128];
+    describe(value, got, sizeof got);
+    return parl_fail(PARL_STATUS_EINVAL, "%s.%s = %s: one of %s is due (%s)", path, f->name, got,
+                     f->choices, f->doc);
   }
   if (slot != NULL) *slot = place;
   return PARL_STATUS_OK;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "experiments/report_internal.h"
+#include "parl/means.h"
 
 const parl_score_info parl_score_infos[PARL_N_SCORES] = {
 #define X(name, digits, label, meaning) {#name, label, meaning, digits},
@@ -187,62 +188,41 @@ static parl_status add_arms(loader *l, bool trained) {
 
 /* --- the second reading: the numbers --- */
 
-/* Sums of one decoding and family. A score is sum / weight. */
-typedef struct tally {
-  double sum[PARL_N_SCORES], weight[PARL_N_SCORES];
-  size_t n_episodes;
-} tally;
-
 typedef struct reading {
   const parl_report *report;
   parl_report_run *run;
-  tally *tallies;                     /* [N_DECODINGS, 1 + n_families] */
+  parl_mean_sums *sums;               /* [N_DECODINGS, 1 + n_families] */
   double (*n_in)[PARL_REPORT_POINTS]; /* [N_CURVES] values in each bucket */
 } reading;
 
-static void count(tally *t, parl_score score, double value, double weight) {
-  if (isnan(value) || weight <= 0) return;
-  t->sum[score] += value;
-  t->weight[score] += weight;
-}
-
-static void count_steps(tally *t, const parl_store_episode *e) {
-  const double critical = (double)e->critical_steps, total = (double)e->total_steps;
-  count(t, PARL_SCORE_critical_steps, critical, 1);
-  count(t, PARL_SCORE_total_steps, total, 1);
-  count(t, PARL_SCORE_speed_up, critical > 0 ? total / critical : 1, 1);
-  count(t, PARL_SCORE_last_gain_steps, (double)e->last_gain_steps, 1);
-  if (e->optimum_steps <= 0) return; /* the environment does not know it */
-  count(t, PARL_SCORE_optimum_steps, (double)e->optimum_steps, 1);
-  count(t, PARL_SCORE_regret, critical - (double)e->optimum_steps, 1);
-}
-
-static void count_episode(tally *t, const parl_store_episode *e) {
-  t->n_episodes++;
-  count(t, PARL_SCORE_r_perf, e->r_perf, 1);
-  count(t, PARL_SCORE_item_f1, e->r_perf, 1);
-  count(t, PARL_SCORE_success, e->success, 1);
-  count_steps(t, e);
-  count(t, PARL_SCORE_launches, (double)e->launches, 1);
-  count(t, PARL_SCORE_assigned, (double)e->assigned, 1);
-  count(t, PARL_SCORE_max_width, (double)e->max_width, 1);
-  count(t, PARL_SCORE_launch_rate, e->launches > 0, 1);
-  count(t, PARL_SCORE_finish_rate, (double)e->finished, (double)e->assigned);
-  count(t, PARL_SCORE_tokens, (double)e->n_tokens, 1);
-  for (int s = PARL_SCORE_end_finish; s <= PARL_SCORE_end_error; s++) {
-    const char *end = parl_score_infos[s].name + strlen("end_");
-    count(t, (parl_score)s, strcmp(e->end, end) == 0, 1);
-  }
+/* What the store knows of an episode; the rest is NaN. */
+static parl_facts to_facts(const parl_store_episode *e) {
+  return (parl_facts){.r_perf = e->r_perf,
+                      .success = e->success,
+                      .critical_steps = (double)e->critical_steps,
+                      .total_steps = (double)e->total_steps,
+                      .optimum_steps = (double)e->optimum_steps,
+                      .serial_steps = NAN,
+                      .last_gain_steps = (double)e->last_gain_steps,
+                      .launches = (double)e->launches,
+                      .assigned = (double)e->assigned,
+                      .finished = (double)e->finished,
+                      .max_width = (double)e->max_width,
+                      .tokens = (double)e->n_tokens,
+                      .end = parl_end_find(e->end)};
 }
 
 static parl_status read_episode(void *context, const parl_store_episode *e) {
   reading *x = context;
   const parl_decoding decoding = get_decoding(e);
   if (e->update != x->run->eval_update[decoding]) return PARL_STATUS_OK;
-  tally *t = &x->tallies[(size_t)decoding * (1 + x->report->n_families)];
-  count_episode(&t[0], e);
+  const parl_facts facts = to_facts(e);
+  const bool failed = facts.end == PARL_END_ERROR;
+  parl_mean_sums *sums = &x->sums[(size_t)decoding * (1 + x->report->n_families)];
+  parl_mean_sums_add(&sums[0], &facts, failed);
   for (size_t f = 0; f < x->report->n_families; f++)
-    if (strcmp(x->report->families[f], e->family) == 0) count_episode(&t[1 + f], e);
+    if (strcmp(x->report->families[f], e->family) == 0)
+      parl_mean_sums_add(&sums[1 + f], &facts, failed);
   return PARL_STATUS_OK;
 }
 
@@ -266,11 +246,11 @@ static parl_status read_metric(void *context, int64_t update, const char *key, d
 static parl_status take_reading(const parl_report *r, reading *x) {
   const size_t n = PARL_N_DECODINGS * (1 + r->n_families);
   PARL_TRY(PARL_ARENA_TAKE(r->arena, n, &x->run->scores));
-  PARL_TRY(PARL_ARENA_TAKE(r->arena, n, &x->tallies));
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, n, &x->sums));
   PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_warm + 1, &x->run->warm));
   PARL_TRY(PARL_ARENA_TAKE(r->arena, PARL_N_CURVES, &x->run->curves));
   PARL_TRY(PARL_ARENA_TAKE(r->arena, PARL_N_CURVES, &x->n_in));
-  for (size_t i = 0; i < n; i++) x->tallies[i] = (tally){.n_episodes = 0};
+  for (size_t i = 0; i < n; i++) x->sums[i] = (parl_mean_sums){.n = 0};
   for (size_t i = 0; i < r->n_warm; i++) x->run->warm[i] = NAN;
   for (size_t c = 0; c < PARL_N_CURVES; c++)
     for (size_t i = 0; i < PARL_REPORT_POINTS; i++) {
@@ -280,13 +260,14 @@ static parl_status take_reading(const parl_report *r, reading *x) {
   return PARL_STATUS_OK;
 }
 
-/* Sums to scores; NaN where nothing was counted. */
-static void finish_run(const parl_report *r, const tally *tallies, parl_report_scores *scores) {
+static void finish_run(const parl_report *r, const parl_mean_sums *sums,
+                       parl_report_scores *scores) {
   for (size_t i = 0; i < PARL_N_DECODINGS * (1 + r->n_families); i++) {
-    scores[i].n_episodes = tallies[i].n_episodes;
-    for (size_t s = 0; s < PARL_N_SCORES; s++)
-      scores[i].of[s] =
-          tallies[i].weight[s] > 0 ? tallies[i].sum[s] / tallies[i].weight[s] : (double)NAN;
+    const parl_means means = parl_mean_sums_get(&sums[i]);
+    scores[i].n_episodes = (size_t)sums[i].n;
+#define X(name, digits, label, meaning) scores[i].of[PARL_SCORE_##name] = means.name;
+    PARL_SCORE_LIST(X)
+#undef X
   }
 }
 
@@ -298,7 +279,7 @@ static parl_status read_run(loader *l, parl_report_run *run) {
     PARL_TRY(parl_store_visit_episodes(l->store, run->id, read_episode, &x));
     PARL_TRY(parl_store_visit_metrics(l->store, run->id, NULL, read_metric, &x));
   }
-  finish_run(r, x.tallies, run->scores);
+  finish_run(r, x.sums, run->scores);
   return PARL_STATUS_OK;
 }
 

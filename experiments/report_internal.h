@@ -20,13 +20,13 @@
  * X(name, digits, label, meaning) */
 #define PARL_SCORE_LIST(X)                                                          \
   X(r_perf, 3, "r_perf", "environment score, unshaped")                             \
-  X(item_f1, 3, "item F1", "the same: these environments score by item F1")         \
   X(success, 3, "success", "share of episodes solved perfectly")                    \
   X(critical_steps, 2, "critical steps", "steps along the critical path")           \
   X(total_steps, 2, "total steps", "steps of all agents")                           \
   X(optimum_steps, 2, "optimum", "least critical steps for a perfect result")       \
   X(regret, 2, "regret", "critical steps - optimum")                                \
-  X(speed_up, 2, "speed-up", "total / critical steps, mean over episodes")          \
+  X(concurrency, 2, "concurrency", "total / critical steps; waste raises it")       \
+  X(speed_up, 2, "speed-up", "steps of working alone / critical steps")             \
   X(last_gain_steps, 2, "last gain", "critical steps at the last change of r_perf") \
   X(launches, 2, "launches", "turns that launched a group, per episode")            \
   X(assigned, 2, "assigned", "sub-agents started, per episode")                     \

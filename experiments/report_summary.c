@@ -36,10 +36,6 @@ static parl_status summarize_scores(const parl_report *r, parl_report_arm *arm,
   for (size_t row = 0; row < n_rows; row++)
     for (size_t s = 0; s < PARL_N_SCORES; s++) {
       parl_summary *out = &arm->scores[row * PARL_N_SCORES + s];
-      if (s == PARL_SCORE_item_f1) { /* another name of the score before it */
-        *out = out[-1];
-        continue;
-      }
       for (size_t i = 0; i < arm->n_counted; i++) values[i] = runs[i]->scores[row].of[s];
       PARL_TRY(summarize(values, arm->n_counted, PARL_BOOTSTRAP_REPLICATES, out));
     }

@@ -63,13 +63,16 @@ static void make_outcome(const parl_report *r, parl_table *t) {
 
 /* What the outcome took, without intervals: the other tables have them. */
 static void make_cost(const parl_report *r, parl_table *t) {
-  static const parl_score scores[] = {
-      PARL_SCORE_item_f1,         PARL_SCORE_optimum_steps, PARL_SCORE_critical_steps,
-      PARL_SCORE_last_gain_steps, PARL_SCORE_total_steps,   PARL_SCORE_speed_up,
-      PARL_SCORE_launches,        PARL_SCORE_assigned,      PARL_SCORE_finish_rate};
+  static const parl_score scores[] = {PARL_SCORE_r_perf,         PARL_SCORE_optimum_steps,
+                                      PARL_SCORE_critical_steps, PARL_SCORE_last_gain_steps,
+                                      PARL_SCORE_total_steps,    PARL_SCORE_concurrency,
+                                      PARL_SCORE_speed_up,       PARL_SCORE_launches,
+                                      PARL_SCORE_assigned,       PARL_SCORE_finish_rate};
   const size_t n = sizeof scores / sizeof scores[0];
   parl_table_init(t, r->arena, "What it took (sampled)", n + 1, 1);
-  t->note = "Interquartile means over seeds; speed-up: total / critical steps.";
+  t->note =
+      "Interquartile means over seeds; concurrency: total / critical steps; speed-up: steps of "
+      "working alone / critical steps.";
   parl_table_add(t, "policy");
   add_heads(t, scores, n);
   for (size_t a = 0; a < r->n_arms; a++) {
@@ -310,7 +313,7 @@ parl_status parl_report_make_table(const parl_report *r, parl_table_kind kind, p
     case PARL_TABLE_STEPS:
       MAKE_SCORES("Steps (sampled)", PARL_DECODING_MAIN, PARL_SCORE_critical_steps,
                   PARL_SCORE_regret, PARL_SCORE_last_gain_steps, PARL_SCORE_total_steps,
-                  PARL_SCORE_speed_up, PARL_SCORE_launches);
+                  PARL_SCORE_concurrency, PARL_SCORE_speed_up, PARL_SCORE_launches);
       break;
     case PARL_TABLE_PROFILE:
       make_profile(r, t);

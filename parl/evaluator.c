@@ -60,26 +60,11 @@ static parl_status play(const parl_evaluation_def *def, evaluation *e, const cha
   return parl_store_end(store, s);
 }
 
-static parl_evaluation_means summarize(const evaluation *e) {
-  parl_evaluation_means m = {0};
-  double finished = 0;
-  for (size_t i = 0; i < e->n; i++) {
-    const parl_facts *f = &e->jobs[i].out->facts;
-    m.r_perf += f->r_perf;
-    m.success += f->success;
-    m.critical_steps += f->critical_steps;
-    m.total_steps += f->total_steps;
-    m.optimum_steps += f->optimum_steps;
-    m.last_gain_steps += f->last_gain_steps;
-    m.launch_rate += f->launches > 0 ? 1.0 : 0.0;
-    m.assigned += f->assigned;
-    finished += f->finished;
-  }
-  m.finish_rate = finished / m.assigned;
-  double *sums[] = {&m.r_perf,        &m.success,         &m.critical_steps, &m.total_steps,
-                    &m.optimum_steps, &m.last_gain_steps, &m.launch_rate,    &m.assigned};
-  for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++) *sums[i] /= (double)e->n;
-  return m;
+static parl_means summarize(const evaluation *e) {
+  parl_mean_sums sums = {0};
+  for (size_t i = 0; i < e->n; i++)
+    parl_mean_sums_add(&sums, &e->jobs[i].out->facts, e->jobs[i].out->failed);
+  return parl_mean_sums_get(&sums);
 }
 
 static parl_status evaluate(const parl_evaluation_def *def, evaluation *e, parl_store *store,

@@ -5,6 +5,7 @@
 #include "core/store.h"
 #include "core/workers.h"
 #include "parl/host.h"
+#include "parl/means.h"
 #include "parl/rollout.h"
 
 typedef struct parl_evaluation_def {
@@ -19,19 +20,10 @@ typedef struct parl_evaluation_def {
   parl_workers *workers;
 } parl_evaluation_def;
 
-/* Means over episodes. */
-typedef struct parl_evaluation_means {
-  double r_perf, success;
-  double critical_steps, total_steps, optimum_steps, last_gain_steps; /* steps */
-  double launch_rate; /* share of episodes with a launch */
-  double assigned;    /* sub-agents an episode */
-  double finish_rate; /* finished / assigned, NaN if none was assigned */
-} parl_evaluation_means;
-
 typedef struct parl_evaluation {
-  parl_evaluation_means sampled; /* of a script: its only decoding */
-  parl_evaluation_means greedy;  /* of a script: the same */
-  int64_t n;                     /* episodes of each */
+  parl_means sampled; /* of a script: its only decoding */
+  parl_means greedy;  /* of a script: the same */
+  int64_t n;          /* episodes of each */
 } parl_evaluation;
 
 /* Sampled at temperature 1 and greedily (a script once). store may be NULL; else its episodes

@@ -20,6 +20,8 @@ typedef enum parl_end {
 } parl_end;
 /* Borrowed text, "?" out of range. */
 const char *parl_end_text(parl_end end);
+/* The end of a text; PARL_N_ENDS if it is none. */
+parl_end parl_end_find(const char *text);
 
 /* One number a fact; the list makes the struct and the names Lua reward functions and metrics use.
  * X(name, unit, meaning) */

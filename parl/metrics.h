@@ -34,7 +34,8 @@
   X(total_steps, episode, "steps", "mean total steps")                                             \
   X(optimum_steps, episode, "steps", "mean optimum of the tasks")                                  \
   X(regret, episode, "steps", "mean critical steps - optimum")                                     \
-  X(speed_up, episode, "1", "mean total / critical steps")                                         \
+  X(concurrency, episode, "1", "mean total / critical steps; waste raises it")                     \
+  X(speed_up, episode, "1", "mean steps of working alone / critical steps; giving up raises it")   \
   X(last_gain_steps, episode, "steps", "mean critical steps at the last change of r_perf")         \
   X(launch_rate, episode, "1", "share of episodes with a launch")                                  \
   X(launches, episode, "turns", "mean turns that launch a group")                                  \

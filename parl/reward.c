@@ -15,7 +15,7 @@ PARL_CONFIG_SECTION(parl_reward_section, "reward", "r_parallel, r_finish and r_p
 enum {
   PARALLEL_INSTANTIATION,
   PARALLEL_CONCURRENCY,
-  PARALLEL_SPEED_UP,
+  PARALLEL_OVERLAP,
   PARALLEL_WIDTH,
   PARALLEL_LUA,
   N_PARALLEL
@@ -84,7 +84,7 @@ static double get_parallel(const parl_reward_config *c, const parl_facts *f) {
       return (f->assigned < cap ? f->assigned : cap) / cap;
     case PARALLEL_CONCURRENCY:
       return ratio(ratio(f->sub_steps, f->sub_max_steps), f->cap_width);
-    case PARALLEL_SPEED_UP:
+    case PARALLEL_OVERLAP:
       return f->total_steps > 0 ? 1 - f->critical_steps / f->total_steps : 0;
     default: {
       const double width = ratio(f->max_width, f->optimum_width);

@@ -10,20 +10,21 @@
 
 /* r_parallel: instantiation = min(assigned, parallel_cap) / parallel_cap
  *             concurrency   = (sub_steps / sub_max_steps) / cap_width
- *             speed_up      = 1 - critical_steps / total_steps
+ *             overlap       = 1 - critical_steps / total_steps: the share of all steps that run
+ *                             beside the critical path
  *             width         = min(1, max_width / optimum_width)
  * r_finish:   returned      = finished / assigned
  *             useful        = useful / assigned
  * All are 0 without assignments, and where their denominator is 0. Source: ours. */
-#define PARL_REWARD_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                         \
-  CHOICE(parallel, instantiation, "instantiation|concurrency|speed_up|width|lua", \
-         "definition of r_parallel")                                              \
-  INT(parallel_cap, 12, 1, 10000, "sub-agents",                                   \
-      "launches that earn the full instantiation reward")                         \
-  TEXT(parallel_lua, "", "Lua expression of the facts when parallel = \"lua\"")   \
-  CHOICE(finish, returned, "returned|useful|lua", "definition of r_finish")       \
-  TEXT(finish_lua, "", "Lua expression of the facts when finish = \"lua\"")       \
-  TEXT(perf_lua, "",                                                              \
+#define PARL_REWARD_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                        \
+  CHOICE(parallel, instantiation, "instantiation|concurrency|overlap|width|lua", \
+         "definition of r_parallel; overlap was called speed_up")                \
+  INT(parallel_cap, 12, 1, 10000, "sub-agents",                                  \
+      "launches that earn the full instantiation reward")                        \
+  TEXT(parallel_lua, "", "Lua expression of the facts when parallel = \"lua\"")  \
+  CHOICE(finish, returned, "returned|useful|lua", "definition of r_finish")      \
+  TEXT(finish_lua, "", "Lua expression of the facts when finish = \"lua\"")      \
+  TEXT(perf_lua, "",                                                             \
        "Lua expression of the facts that replaces r_perf; empty: the environment's score")
 PARL_CONFIG_STRUCT(parl_reward_config, PARL_REWARD_FIELDS);
 extern const parl_section parl_reward_section;

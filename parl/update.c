@@ -1,9 +1,11 @@
 /* parl/update.c - one update: rollouts, reward terms, advantage, objective, metrics. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/clock.h"
 #include "parl/context_policy.h"
+#include "parl/means.h"
 #include "parl/seeds.h"
 #include "parl/trainer_internal.h"
 
@@ -76,20 +78,20 @@ static parl_status roll_out(parl_trainer *t) {
 }
 
 /* Raw terms of every episode; a group with a failed episode is dropped whole. */
-static parl_status get_terms(parl_trainer *t, size_t *n_groups) {
+static parl_status get_terms(parl_trainer *t, size_t *n_groups, size_t *n_failed) {
   const size_t K = (size_t)t->config->train.group;
-  size_t n = 0, n_failed = 0;
+  size_t n = 0;
+  *n_failed = 0;
   for (size_t g = 0; g < t->n / K; g++) {
     size_t failed = 0;
     for (size_t k = 0; k < K; k++) failed += t->jobs[g * K + k].out->failed;
-    n_failed += failed;
+    *n_failed += failed;
     if (failed > 0) continue;
     for (size_t k = 0; k < K; k++, n++) {
       t->kept[n] = g * K + k;
       PARL_TRY(parl_reward_get_terms(t->reward, &t->jobs[g * K + k].out->facts, &t->terms[n]));
     }
   }
-  t->metrics.end_error = (double)n_failed / (double)t->n;
   *n_groups = n / K;
   return PARL_STATUS_OK;
 }
@@ -106,55 +108,24 @@ static void measure_rewards(parl_trainer *t, size_t n) {
   m->total = m->weighted_parallel + m->weighted_finish + m->perf;
 }
 
-static void measure_end(parl_metrics *m, parl_end end, double share) {
-  switch (end) {
-    case PARL_END_FINISH:
-      m->end_finish += share;
-      break;
-    case PARL_END_BUDGET:
-      m->end_budget += share;
-      break;
-    case PARL_END_CONTEXT:
-      m->end_context += share;
-      break;
-    case PARL_END_TURNS:
-      m->end_turns += share;
-      break;
-    case PARL_END_ERROR: /* dropped groups are counted in get_terms */
-    case PARL_N_ENDS:
-      break;
-  }
-}
-
+/* Metrics of groups "episode" and "end" are means over the groups that were kept. */
 static void measure_episodes(parl_trainer *t, size_t n) {
-  parl_metrics *m = &t->metrics;
-  const double share = 1.0 / (double)n;
-  double assigned = 0, finished = 0, useful = 0, duplicates = 0;
-  for (size_t i = 0; i < n; i++) {
-    const parl_facts *f = &t->jobs[t->kept[i]].out->facts;
-    m->success += share * f->success;
-    m->critical_steps += share * f->critical_steps;
-    m->total_steps += share * f->total_steps;
-    m->optimum_steps += share * f->optimum_steps;
-    m->speed_up += share * (f->critical_steps > 0 ? f->total_steps / f->critical_steps : 1.0);
-    m->last_gain_steps += share * f->last_gain_steps;
-    m->launch_rate += share * (f->launches > 0 ? 1.0 : 0.0);
-    m->launches += share * f->launches;
-    m->max_width += share * f->max_width;
-    m->tokens += share * f->tokens;
-    m->context += share * f->context;
-    m->rewrites += share * f->rewrites;
-    measure_end(m, f->end, share);
-    assigned += f->assigned;
-    finished += f->finished;
-    useful += f->useful;
-    duplicates += f->duplicates;
-  }
-  m->regret = m->critical_steps - m->optimum_steps;
-  m->assigned = share * assigned;
-  m->finish_rate = finished / assigned; /* NaN without assignments: undefined, stored as NULL */
-  m->useful_rate = useful / assigned;
-  m->duplicate_rate = duplicates / assigned;
+  parl_mean_sums sums = {0};
+  for (size_t i = 0; i < n; i++) parl_mean_sums_add(&sums, &t->jobs[t->kept[i]].out->facts, false);
+  const parl_means means = parl_mean_sums_get(&sums);
+#define COPY_reward(name)
+#define COPY_lambda(name)
+#define COPY_advantage(name)
+#define COPY_episode(name) t->metrics.name = means.name;
+#define COPY_end(name) t->metrics.name = means.name;
+#define COPY_objective(name)
+#define COPY_optimizer(name)
+#define COPY_attention(name)
+#define COPY_experts(name)
+#define COPY_time(name)
+#define X(name, group, unit, meaning) COPY_##group(name)
+  PARL_METRIC_LIST(X)
+#undef X
 }
 
 static parl_status measure_advantage(parl_trainer *t, size_t n_groups) {
@@ -222,6 +193,14 @@ static parl_status learn(parl_trainer *t, size_t n) {
   return PARL_STATUS_OK;
 }
 
+/* Every group was dropped: nothing was measured but lambda and time. NaN is stored as NULL. */
+static void forget(parl_metrics *m) {
+#define X(name, group, unit, meaning) \
+  if (strcmp(#group, "lambda") != 0 && strcmp(#group, "time") != 0) m->name = (double)NAN;
+  PARL_METRIC_LIST(X)
+#undef X
+}
+
 parl_status parl_trainer_update(parl_trainer *t) {
   const parl_metric_view before =
       t->update > 0 ? parl_metrics_get_view(&t->metrics) : (parl_metric_view){0};
@@ -240,15 +219,18 @@ parl_status parl_trainer_update(parl_trainer *t) {
                               .balance_loss = none,
                               .bias_range = none};
   PARL_TRY(roll_out(t));
-  size_t n_groups;
-  PARL_TRY(get_terms(t, &n_groups));
+  size_t n_groups, n_failed;
+  PARL_TRY(get_terms(t, &n_groups, &n_failed));
   if (n_groups > 0) {
     const size_t n = n_groups * (size_t)t->config->train.group;
     measure_rewards(t, n);
     measure_episodes(t, n);
     PARL_TRY(measure_advantage(t, n_groups));
     PARL_TRY(learn(t, n));
+  } else {
+    forget(&t->metrics);
   }
+  t->metrics.end_error = (double)n_failed / (double)t->n;
   t->update++;
   return PARL_STATUS_OK;
 }

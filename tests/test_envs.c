@@ -171,7 +171,7 @@ static parl_facts play_lure(const char *params, const char *style) {
   return f;
 }
 
-/* r_parallel (choice 0: instantiation, 1: concurrency, 2: speed-up) and r_finish (returned). */
+/* r_parallel (choice 0: instantiation, 1: concurrency, 2: overlap) and r_finish (returned). */
 static parl_reward_terms get_terms(const parl_facts *facts, int parallel) {
   parl_reward_config config;
   parl_reward_terms terms = {0};

@@ -7,7 +7,7 @@
 #include "parl/reward.h"
 #include "tests/support.h"
 
-enum { INSTANTIATION, CONCURRENCY, SPEED_UP, WIDTH, PARALLEL_LUA };
+enum { INSTANTIATION, CONCURRENCY, OVERLAP, WIDTH, PARALLEL_LUA };
 enum { RETURNED, USEFUL, FINISH_LUA };
 
 static parl_reward_config make_config(int parallel, int finish) {
@@ -68,7 +68,7 @@ static void test_worked_by_hand(void **state) {
   t = get_terms(&c, &f);
   assert_close(t.parallel, 30.0 / 6 / 16, 1e-15);
   assert_close(t.finish, 3.0 / 9, 1e-15);
-  c = make_config(SPEED_UP, RETURNED);
+  c = make_config(OVERLAP, RETURNED);
   assert_close(get_terms(&c, &f).parallel, 24.0 / 34, 1e-15);
   c = make_config(WIDTH, RETURNED);
   assert_close(get_terms(&c, &f).parallel, 6.0 / 8, 1e-15);
@@ -213,6 +213,18 @@ static void test_choices_out_of_range_are_refused(void **state) {
 }
 
 /* The numbers of the CHOICE lists are the enums above. */
+static void test_an_old_name_is_told_the_new_one(void **state) {
+  (void)state;
+  static const char text[] = "{\"parallel\":\"speed_up\"}";
+  parl_reward_config c;
+  parl_json *json = NULL;
+  parl_config_set_defaults(&parl_reward_section, &c);
+  assert_ok(parl_json_parse(text, strlen(text), "test", &json));
+  assert_int_equal(parl_config_read(&parl_reward_section, json, "reward", &c), PARL_STATUS_EINVAL);
+  assert_non_null(strstr(parl_error_text(), "overlap was called speed_up"));
+  parl_json_destroy(json);
+}
+
 static void test_section_reads_names(void **state) {
   (void)state;
   static const char text[] = "{\"parallel\":\"width\",\"finish\":\"useful\",\"parallel_cap\":3}";
@@ -239,6 +251,7 @@ int main(void) {
       cmocka_unit_test(test_lua_refusals),
       cmocka_unit_test(test_facts_that_are_not_finite_are_refused),
       cmocka_unit_test(test_choices_out_of_range_are_refused),
+      cmocka_unit_test(test_an_old_name_is_told_the_new_one),
       cmocka_unit_test(test_section_reads_names),
   };
   return cmocka_run_group_tests_name("reward", tests, NULL, NULL);
