@@ -1,69 +1,107 @@
-/* cli/cli.h - what the commands share: the table of verbs, options, exit codes, printing.
- * Only cli/ prints, exits or reads the environment. */
+/* cli/cli.h - what the commands share: arguments, exit codes, errors, the process.
+ * Only cli/ prints, exits or reads the environment.
+ *
+ * Reading order: command_list.h, cli_args, cli_command, cli_option, the functions. */
 #ifndef PARL_CLI_CLI_H
 #define PARL_CLI_CLI_H
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
+#include "cli/command_list.h"
 #include "core/log.h"
 #include "core/status.h"
 #include "core/text.h"
 
 enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_RESUMABLE = 75 };
-enum { CLI_MAX_SETS = 64, CLI_MAX_OPERANDS = 16 };
+enum { CLI_MAX_REPEATS = 64, CLI_MAX_OPERANDS = 16 };
 
-/* One list makes dispatch, help, completion. X(verb, operands, summary) */
-#define CLI_VERB_LIST(X)                                                                           \
-  X(train, "RECIPE", "train every arm and seed of a recipe, evaluate, write the report")           \
-  X(eval, "RECIPE", "play a checkpoint or a scripted policy on held-out tasks")                    \
-  X(report, "FOLDER", "write report.html, .md, .json and .csv of a run folder")                    \
-  X(runs, "FOLDER", "list the runs of a folder")                                                   \
-  X(env, "ACTION ...", "new NAME, check FILE, play FILE, bench FILE: write and try environments")  \
-  X(model, "ACTION ...",                                                                           \
-    "describe DIR|k25|RECIPE, logits DIR, export CHECKPOINT|DIR: count, compare, publish a model") \
-  X(bench, "", "measure kernels and engine on this machine")                                       \
-  X(doctor, "", "say what this machine and build have, and what is absent")                        \
-  X(completion, "SHELL", "print the completion script for bash")                                   \
-  X(help, "[VERB]", "explain a verb, the recipe's fields, or an environment")
+typedef struct cli_command cli_command;
 
-/* An option of a verb; value NULL for a switch. */
-typedef struct cli_option {
-  const char *name;  /* "--set" */
-  const char *value; /* "KEY=VALUE", or NULL */
-  const char *doc;
-} cli_option;
-
+#define CLI_FIELD_FLAG(field) bool field;
+#define CLI_FIELD_TEXT(field) const char *field;
+#define CLI_FIELD_CHOICE(field) const char *field;
+#define CLI_FIELD_COUNT(field) int64_t field;
+#define CLI_FIELD_REAL(field) double field;
+#define CLI_FIELD_LIST(field) \
+  size_t n_##field;           \
+  const char *field[CLI_MAX_REPEATS];
+/* The command line, checked. All texts are borrowed from argv. */
 typedef struct cli_args {
-  const char *verb;
-  size_t n_operands;
+  const cli_command *command;
+  size_t n_operands; /* without verb and action */
   const char *operands[CLI_MAX_OPERANDS];
-  size_t n_sets;
-  const char *sets[CLI_MAX_SETS];
-  bool json, quiet, help;
-  bool interactive, strict, isolate, hash, grads, force;
-  /* NULL if not given */
-  const char *checkpoint, *style, *tasks, *shapes, *backend, *seconds, *as, *seed, *episodes;
-  const char *tokens, *output, *dtype, *shard_size, *layout, *save, *compare, *fail_below;
+#define X(type, field, ...) CLI_FIELD_##type(field)
+#define MORE(...)
+  CLI_OPTION_LIST(X, MORE)
+#undef X
+#undef MORE
 } cli_args;
 
-typedef int (*cli_command)(const cli_args *args);
-#define X(verb, operands, summary) int cmd_##verb(const cli_args *args);
-CLI_VERB_LIST(X)
+typedef int (*cli_run)(const cli_args *args);
+#define GROUP(...)
+#define X(function, ...) int function(const cli_args *args);
+CLI_COMMAND_LIST(GROUP, X)
 #undef X
+#undef GROUP
 
-/* Options of a verb, in help order; *n their number. */
-const cli_option *cli_get_options(const char *verb, size_t *n);
-/* Every verb's name; *n their number. */
-const char *const *cli_get_verbs(size_t *n);
-void cli_print_help(const char *verb);
+/* A row of CLI_COMMAND_LIST; run is NULL for a verb that has actions. */
+struct cli_command {
+  cli_run run;
+  const char *verb, *action, *operands, *summary, *notes;
+};
+
+typedef enum cli_option_type {
+  CLI_FLAG,
+  CLI_TEXT,
+  CLI_CHOICE,
+  CLI_COUNT,
+  CLI_REAL,
+  CLI_LIST
+} cli_option_type;
+
+/* A row of CLI_OPTION_LIST. */
+typedef struct cli_option {
+  cli_option_type type;
+  size_t offset, n_offset; /* of the field in cli_args; of n_field if LIST */
+  const char *name;
+  char letter;
+  const char *value;
+  double low, high, preset;
+  const char *uses, *doc;
+} cli_option;
+
+/* --- the tables (commands.c, options.c) --- */
+
+/* All commands and verbs in the order of the list; *n their number. */
+const cli_command *cli_get_commands(size_t *n);
+/* The verb's row: its command, or the group of its actions. NULL if there is none. */
+const cli_command *cli_find_verb(const char *verb);
+/* The action's row; NULL if there is none. */
+const cli_command *cli_find_action(const char *verb, const char *action);
+/* "env check"; for a group "env". */
+void cli_append_name(const cli_command *c, parl_text *out);
+/* CLI_USAGE, naming the verb's actions and the nearest; wanted NULL if none was given. */
+int cli_refuse_action(const cli_command *group, const char *wanted);
+
+/* All options in the order of the list; *n their number. */
+const cli_option *cli_get_options(size_t *n);
+/* Whether the command, or for a group any of its actions, takes the option. */
+bool cli_takes(const cli_command *c, const cli_option *o);
+/* Reads argv after the verb into *out, whose command it finds. With --help on the line values
+ * and operands are not checked. CLI_DONE, or CLI_USAGE after a message. */
+int cli_parse(int argc, char **argv, const cli_command *verb, cli_args *out);
+
+/* What `parl help` says of a command or a group; of everything if NULL. */
+void cli_print_help(const cli_command *c);
+
+/* --- errors and the process (process.c) --- */
 
 /* Prints "parl: <error text>" on stderr; returns the exit code of the status. */
 int cli_fail(parl_status s);
 /* "parl: <text>" on stderr and exit code 2. */
 int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Requires exactly n operands; prints the usage otherwise. */
-bool cli_need_operands(const cli_args *args, size_t n);
 
 /* PARL_DATADIR or the folder of the installation. */
 const char *cli_get_datadir(void);

@@ -148,32 +148,18 @@ static parl_status bench(bench_book *book, const bench_options *o, const cli_arg
 
 /* -------------------------------------------------------------------------------- the verb */
 
-/* A number in (0, high] after an option, NULL leaves *out alone; CLI_DONE or CLI_USAGE. */
-static int read_number(const char *name, const char *text, double high, double *out) {
-  if (text == NULL) return CLI_DONE;
-  char *end;
-  const double x = strtod(text, &end);
-  if (*end != '\0' || end == text || !(x > 0 && x <= high))
-    return cli_usage("%s %s: more than 0 and at most %g", name, text, high);
-  *out = x;
-  return CLI_DONE;
-}
-
-static int check(const cli_args *args, bench_options *o) {
-  if (read_number("--seconds", args->seconds, 3600, &o->seconds) != CLI_DONE ||
-      read_number("--fail-below", args->fail_below, 1000, &o->least_ratio) != CLI_DONE ||
-      check_words(args->shapes) != CLI_DONE)
-    return CLI_USAGE;
-  if (args->fail_below && !args->compare) return cli_usage("--fail-below needs --compare FILE");
+static int check(const cli_args *args) {
+  if (check_words(args->shapes) != CLI_DONE) return CLI_USAGE;
+  if (args->fail_below > 0 && !args->compare) return cli_usage("--fail-below needs --compare FILE");
   if (args->save && !args->force && parl_file_exists(args->save))
     return cli_usage("--save %s: the file exists; --force overwrites it", args->save);
   return CLI_DONE;
 }
 
 int cmd_bench(const cli_args *args) {
-  if (!cli_need_operands(args, 0)) return CLI_USAGE;
-  bench_options o = {.shapes = args->shapes, .seconds = 3};
-  if (check(args, &o) != CLI_DONE) return CLI_USAGE;
+  bench_options o = {
+      .shapes = args->shapes, .seconds = args->seconds, .least_ratio = args->fail_below};
+  if (check(args) != CLI_DONE) return CLI_USAGE;
   /* a backend named in full says its dtype itself */
   const char *dtype = args->dtype ? args->dtype : args->backend ? NULL : "auto";
   parl_status s = parl_backend_select(args->backend ? args->backend : "cpu", dtype, &o.backend);

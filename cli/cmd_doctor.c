@@ -108,7 +108,6 @@ static size_t find_all(finding *list) {
 }
 
 int cmd_doctor(const cli_args *args) {
-  if (!cli_need_operands(args, 0)) return CLI_USAGE;
   finding list[MAX_FINDINGS];
   const size_t n = find_all(list);
   if (!args->json) {

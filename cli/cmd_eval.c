@@ -103,22 +103,14 @@ static void print_evaluation(const cli_args *args, const parl_evaluation *e) {
 }
 
 int cmd_eval(const cli_args *args) {
-  if (!cli_need_operands(args, 1)) return CLI_USAGE;
   if (args->style && args->checkpoint)
     return cli_usage("--style and --checkpoint exclude each other");
   eval_state e = {0};
   parl_status s =
       parl_recipe_load(args->operands[0], args->sets, args->n_sets, cli_get_datadir(), &e.recipe);
   if (s != PARL_STATUS_OK) return cli_fail(s);
-  long tasks = (long)parl_recipe_get_arm(e.recipe, 0)->eval.tasks;
-  if (args->tasks) {
-    char *end;
-    tasks = strtol(args->tasks, &end, 10);
-    if (*end != '\0' || end == args->tasks || tasks < 1 || tasks > 1000000) {
-      parl_recipe_destroy(e.recipe);
-      return cli_usage("--tasks %s: a whole number from 1 to 1000000", args->tasks);
-    }
-  }
+  const int64_t tasks =
+      args->tasks > 0 ? args->tasks : parl_recipe_get_arm(e.recipe, 0)->eval.tasks;
   parl_evaluation result = {0};
   s = open_eval(args, &e);
   if (s == PARL_STATUS_OK)

@@ -19,7 +19,6 @@ static parl_status print_json(const char *folder) {
 }
 
 int cmd_report(const cli_args *args) {
-  if (!cli_need_operands(args, 1)) return CLI_USAGE;
   parl_text table = {0};
   parl_status s = parl_report_write(args->operands[0], &table);
   if (s == PARL_STATUS_OK && args->json) s = print_json(args->operands[0]);

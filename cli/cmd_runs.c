@@ -35,7 +35,6 @@ static parl_status print_row(void *context, int64_t run_id, const parl_store_run
 }
 
 int cmd_runs(const cli_args *args) {
-  if (!cli_need_operands(args, 1)) return CLI_USAGE;
   char path[1024];
   parl_store *store = NULL;
   parl_status s = parl_file_join(path, sizeof path, args->operands[0], "store.db");

@@ -109,7 +109,6 @@ static parl_status train(const cli_args *args, const parl_recipe *recipe, meter 
 }
 
 int cmd_train(const cli_args *args) {
-  if (!cli_need_operands(args, 1)) return CLI_USAGE;
   parl_recipe *recipe;
   parl_status s =
       parl_recipe_load(args->operands[0], args->sets, args->n_sets, cli_get_datadir(), &recipe);

@@ -1,4 +1,4 @@
-/* cli/env.h - the verbs of `parl env`: new, check, play, bench. */
+/* cli/env.h - what the actions of `parl env` share. */
 #ifndef PARL_CLI_ENV_H
 #define PARL_CLI_ENV_H
 #include <stdint.h>
@@ -8,16 +8,8 @@
 #include "parl/recipe.h"
 #include "parl/trace.h"
 
-int env_new(const cli_args *args);
-int env_check(const cli_args *args);
-int env_play(const cli_args *args);
-int env_bench(const cli_args *args);
-
-/* The recipe around operand 1, with --set and --strict; no budget unless one is set. */
+/* The recipe around the operand FILE, with --set and --strict; no budget unless one is set. */
 parl_status env_load_recipe(const cli_args *args, parl_recipe **out);
-/* A whole number of an option, or `otherwise` if it is not given; false after a usage error. */
-bool env_read_number(const char *option, const char *text, int64_t low, int64_t high,
-                     int64_t otherwise, int64_t *out);
 
 /* Runs body in a child process under resource limits; returns its exit code, or says what killed it
  * and returns CLI_FAILED. */

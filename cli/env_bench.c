@@ -187,16 +187,7 @@ static parl_status run(bench *b, parl_env **env) {
 }
 
 int env_bench(const cli_args *args) {
-  bench b = {.args = args, .seconds = 1};
-  int64_t seed;
-  if (!env_read_number("--seed", args->seed, 0, INT64_C(1) << 53, 1, &seed)) return CLI_USAGE;
-  if (args->seconds) {
-    char *end;
-    b.seconds = strtod(args->seconds, &end);
-    if (*end != '\0' || end == args->seconds || !(b.seconds > 0 && b.seconds <= 3600))
-      return cli_usage("--seconds %s: more than 0 and at most 3600", args->seconds);
-  }
-  b.seed = (uint64_t)seed;
+  bench b = {.args = args, .seconds = args->seconds, .seed = (uint64_t)args->seed};
   parl_env *env = NULL;
   const parl_status s = run(&b, &env);
   parl_env_destroy(env);

@@ -53,15 +53,17 @@ static parl_status spawn(char *const *argv, int *fd, pid_t *child) {
 
 static parl_status ask_other(void *context, char hash[PARL_HASH_HEX_BYTES]) {
   const cli_args *args = ((const other *)context)->args;
-  char *argv[2 * CLI_MAX_SETS + 16];
+  char *argv[2 * CLI_MAX_REPEATS + 16], seed[24], tasks[24];
   size_t n = 0;
 #define ADD(text) argv[n++] = (char *)(text)
   ADD("parl"), ADD("env"), ADD("check"), ADD("--hash");
-  if (args->seed) ADD("--seed"), ADD(args->seed);
-  if (args->tasks) ADD("--tasks"), ADD(args->tasks);
+  snprintf(seed, sizeof seed, "%lld", (long long)args->seed);
+  snprintf(tasks, sizeof tasks, "%lld", (long long)args->tasks);
+  ADD("--seed"), ADD(seed);
+  if (args->tasks > 0) ADD("--tasks"), ADD(tasks);
   if (args->strict) ADD("--strict");
   for (size_t i = 0; i < args->n_sets; i++) ADD("--set"), ADD(args->sets[i]);
-  ADD("--"), ADD(args->operands[1]);
+  ADD("--"), ADD(args->operands[0]);
 #undef ADD
   argv[n] = NULL;
   int fd = -1, status = 0;
@@ -236,19 +238,14 @@ static int check(const cli_args *args, const parl_conformance_def *def) {
 }
 
 int env_check(const cli_args *args) {
-  int64_t seed, tasks, episodes;
-  if (!env_read_number("--seed", args->seed, 0, INT64_C(1) << 53, 1, &seed) ||
-      !env_read_number("--tasks", args->tasks, 2, 10000, 0, &tasks) ||
-      !env_read_number("--episodes", args->episodes, 10, 10000000, 0, &episodes))
-    return CLI_USAGE;
   parl_recipe *recipe;
   const parl_status s = env_load_recipe(args, &recipe);
   if (s != PARL_STATUS_OK) return cli_fail(s);
   other context = {args};
   const int code = check(args, &(parl_conformance_def){.recipe = recipe,
-                                                       .n_tasks = (size_t)tasks,
-                                                       .n_random = (size_t)episodes,
-                                                       .seed = (uint64_t)seed,
+                                                       .n_tasks = (size_t)args->tasks,
+                                                       .n_random = (size_t)args->episodes,
+                                                       .seed = (uint64_t)args->seed,
                                                        .ask_other = ask_other,
                                                        .context = &context,
                                                        .stop = cli_catch_signals()});

@@ -90,10 +90,10 @@ static int write_all(const char *folder, const char *name) {
 int env_new(const cli_args *args) {
   char folder[PATH_BYTES], path[PATH_BYTES];
   const char *name;
-  if (!split(args->operands[1], folder, &name))
+  if (!split(args->operands[0], folder, &name))
     return cli_usage(
         "env new %s: a name of letters, digits and _, at most %d, perhaps with a folder",
-        args->operands[1], NAME_MAX_BYTES);
+        args->operands[0], NAME_MAX_BYTES);
   for (size_t i = 0; i < N_FILES; i++) {
     make_path(i, folder, name, path);
     if (files[i].is_shared || !parl_file_exists(path)) continue;

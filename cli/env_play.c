@@ -239,13 +239,13 @@ static const char *get_name(const player *p) {
   return p->policy != NULL ? p->args->as : "you";
 }
 
-static void print_text(const player *p, int64_t seed) {
+static void print_text(const player *p) {
   const parl_facts *f = &p->trace.facts;
   const parl_env_spec *spec = parl_env_get_spec(p->env);
   parl_text text = {0};
   env_append_timeline(&p->trace, p->env, &text);
   printf("%s%s  seed %lld  played by %s\n", p->args->interactive ? "\n" : "", spec->name,
-         (long long)seed, get_name(p));
+         (long long)p->args->seed, get_name(p));
   printf("optimum  %s%lld critical steps; alone %lld steps; best r_perf %g\n\n",
          p->optimum.bound ? "at least " : "", (long long)p->optimum.critical_steps,
          (long long)p->optimum.serial_steps, p->optimum.r_perf);
@@ -272,7 +272,7 @@ static void write_facts(const parl_facts *f, parl_json_writer *w) {
   parl_json_end_object(w);
 }
 
-static void print_json(const player *p, int64_t seed) {
+static void print_json(const player *p) {
   parl_text text = {0};
   parl_json_writer w;
   parl_json_writer_init(&w, &text, false);
@@ -282,7 +282,7 @@ static void print_json(const player *p, int64_t seed) {
   parl_json_key(&w, "played_by");
   parl_json_string(&w, get_name(p));
   parl_json_key(&w, "seed");
-  parl_json_integer(&w, seed);
+  parl_json_integer(&w, p->args->seed);
   parl_json_key(&w, "params");
   parl_json_raw(&w, parl_env_get_params(p->env));
   parl_json_key(&w, "optimum_is_bound");
@@ -297,14 +297,14 @@ static void print_json(const player *p, int64_t seed) {
   parl_text_deinit(&text);
 }
 
-static parl_status run(player *p, int64_t seed) {
+static parl_status run(player *p) {
   PARL_TRY(env_load_recipe(p->args, &p->recipe));
   p->config = *parl_recipe_get_arm(p->recipe, 0);
   p->config.env.on_error = PARL_ON_ERROR_STOP;
   PARL_TRY(parl_workers_create(1, &p->workers));
   PARL_TRY(parl_recipe_open_env(p->recipe, &p->config.env, cli_catch_signals(), &p->env));
   PARL_TRY(choose_player(p));
-  return play(p, (uint64_t)seed);
+  return play(p, (uint64_t)p->args->seed);
 }
 
 static void close_player(player *p) {
@@ -318,12 +318,10 @@ static void close_player(player *p) {
 }
 
 int env_play(const cli_args *args) {
-  int64_t seed;
-  if (!env_read_number("--seed", args->seed, 0, INT64_C(1) << 53, 1, &seed)) return CLI_USAGE;
   if (args->interactive && args->as) return cli_usage("--interactive and --as exclude each other");
   player p = {.args = args};
-  const parl_status s = run(&p, seed);
-  if (s == PARL_STATUS_OK) (args->json ? print_json : print_text)(&p, seed);
+  const parl_status s = run(&p);
+  if (s == PARL_STATUS_OK) (args->json ? print_json : print_text)(&p);
   close_player(&p);
   return s == PARL_STATUS_OK ? CLI_DONE : cli_fail(s);
 }

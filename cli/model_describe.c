@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/model.h"
+#include "cli/cli.h"
 #include "core/file.h"
 #include "core/json.h"
 #include "engine/hf_config.h"
@@ -200,7 +200,7 @@ int model_describe(const cli_args *args) {
   parl_hf_config c;
   parl_shape shape;
   parl_layout layout;
-  parl_status s = find_config(args->operands[1], &c);
+  parl_status s = find_config(args->operands[0], &c);
   if (s == PARL_STATUS_OK) s = parl_shape_count(&c.model, c.vocab_size, &shape);
   if (s == PARL_STATUS_OK && args->layout != NULL) s = read_layout(args->layout, &c, &layout);
   if (s != PARL_STATUS_OK) return cli_fail(s);

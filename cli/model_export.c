@@ -1,17 +1,14 @@
 /* cli/model_export.c - parl model export: a checkpoint as others read it. */
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "cli/model.h"
+#include "cli/cli.h"
 #include "core/file.h"
 #include "core/json.h"
 #include "engine/checkpoint.h"
 #include "engine/hf_checkpoint.h"
 
 enum { PATH_BYTES = 4096 };
-static const size_t SHARD_BYTES = 5000000000;
 
 static parl_status load(const char *source, parl_model **out) {
   char path[PATH_BYTES];
@@ -23,25 +20,12 @@ static parl_status load(const char *source, parl_model **out) {
 }
 
 static bool read_options(const cli_args *args, parl_hf_save_options *out) {
-  *out = (parl_hf_save_options){.shard_bytes = SHARD_BYTES};
+  *out = (parl_hf_save_options){.shard_bytes = (size_t)args->shard_size};
   if (args->output == NULL) {
     cli_usage("model export needs -o DIR");
     return false;
   }
-  if (args->dtype != NULL && strcmp(args->dtype, "f32") != 0 && strcmp(args->dtype, "bf16") != 0) {
-    cli_usage("--dtype %s: f32 or bf16", args->dtype);
-    return false;
-  }
   out->is_bf16 = args->dtype != NULL && strcmp(args->dtype, "bf16") == 0;
-  if (args->shard_size == NULL) return true;
-  char *end;
-  errno = 0;
-  const long long bytes = strtoll(args->shard_size, &end, 10);
-  if (errno != 0 || *end != '\0' || bytes < 1) {
-    cli_usage("--shard-size %s: a number of bytes, 1 or more", args->shard_size);
-    return false;
-  }
-  out->shard_bytes = (size_t)bytes;
   return true;
 }
 
@@ -71,7 +55,7 @@ int model_export(const cli_args *args) {
   parl_hf_saved saved = {0};
   parl_model *model = NULL;
   if (!read_options(args, &options)) return CLI_USAGE;
-  parl_status s = load(args->operands[1], &model);
+  parl_status s = load(args->operands[0], &model);
   if (s == PARL_STATUS_OK) s = parl_hf_checkpoint_save(args->output, model, &options, &saved);
   if (s == PARL_STATUS_OK && args->json) s = print_json(args->output, model, &saved);
   if (s == PARL_STATUS_OK && !args->json)

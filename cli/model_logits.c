@@ -1,10 +1,10 @@
-/* cli/cmd_model.c - parl model describe | logits | export; logits is here. */
+/* cli/model_logits.c - parl model logits DIR: logits and gradients of a published folder. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/model.h"
+#include "cli/cli.h"
 #include "core/file.h"
 #include "core/json.h"
 #include "core/safetensors.h"
@@ -141,15 +141,15 @@ static parl_status run_job(job *j) {
   char path[PATH_BYTES];
   PARL_TRY(parl_backend_select(name, j->args->dtype, &backend));
   PARL_TRY(read_tokens(j));
-  PARL_TRY(parl_file_join(path, sizeof path, j->args->operands[1], "config.json"));
+  PARL_TRY(parl_file_join(path, sizeof path, j->args->operands[0], "config.json"));
   PARL_TRY(parl_hf_config_read(path, &j->config));
-  PARL_TRY(parl_hf_checkpoint_load(j->args->operands[1], j->T, backend, &j->model));
+  PARL_TRY(parl_hf_checkpoint_load(j->args->operands[0], j->T, backend, &j->model));
   PARL_TRY(compute(j));
   if (j->grads != NULL) PARL_TRY(publish_gradients(j));
   return write_result(j);
 }
 
-static int logits(const cli_args *args) {
+int model_logits(const cli_args *args) {
   if (args->tokens == NULL || args->output == NULL)
     return cli_usage("model logits needs --tokens FILE.json and -o OUT.safetensors");
   job j = {.args = args};
@@ -161,44 +161,4 @@ static int logits(const cli_args *args) {
   free(j.names);
   parl_model_destroy(j.model);
   return s == PARL_STATUS_OK ? CLI_DONE : cli_fail(s);
-}
-
-/* Which options each takes, besides --quiet. */
-static const struct {
-  const char *name, *operand;
-  int (*run)(const cli_args *args);
-  const char *options;
-} actions[] = {{"describe", "DIR|k25|RECIPE", model_describe, "--layout --json"},
-               {"logits", "DIR", logits, "--tokens -o --grads --backend --dtype"},
-               {"export", "CHECKPOINT|DIR", model_export, "-o --dtype --shard-size --json"}};
-
-/* An option that this action does not know; NULL if there is none. */
-static const char *find_foreign(const cli_args *a, const char *known) {
-  const struct {
-    const char *name;
-    bool given;
-  } given[] = {{"--json", a->json},
-               {"--tokens", a->tokens != NULL},
-               {"-o", a->output != NULL},
-               {"--grads", a->grads},
-               {"--backend", a->backend != NULL},
-               {"--dtype", a->dtype != NULL},
-               {"--shard-size", a->shard_size != NULL},
-               {"--layout", a->layout != NULL}};
-  for (size_t i = 0; i < sizeof given / sizeof given[0]; i++)
-    if (given[i].given && strstr(known, given[i].name) == NULL) return given[i].name;
-  return NULL;
-}
-
-int cmd_model(const cli_args *args) {
-  const char *wanted = args->n_operands > 0 ? args->operands[0] : "";
-  for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
-    if (strcmp(wanted, actions[i].name) != 0) continue;
-    if (args->n_operands != 2)
-      return cli_usage("model %s takes %s; see parl model --help", wanted, actions[i].operand);
-    const char *foreign = find_foreign(args, actions[i].options);
-    if (foreign != NULL) return cli_usage("model %s does not take %s", wanted, foreign);
-    return actions[i].run(args);
-  }
-  return cli_usage("model has no action %s: describe, logits or export", wanted);
 }

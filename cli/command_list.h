@@ -1,0 +1,120 @@
+/* cli/command_list.h - every verb and every option of the program, one row each.
+ *
+ * From these two lists come dispatch, the fields of cli_args, parsing with its checks of types and
+ * ranges, `--help`, and the completion scripts. A new option is one row; a new verb is one row and
+ * the function that it names. */
+#ifndef PARL_CLI_COMMAND_LIST_H
+#define PARL_CLI_COMMAND_LIST_H
+
+/* GROUP(verb, summary, notes): a verb that has actions, which are rows of the same verb.
+ * X(function, verb, action, operands, summary, notes): action "" for a verb without. Operands are
+ * words in capitals, in brackets those that may be left out; a command takes as many, no more.
+ * Notes follow the options in --help. */
+#define CLI_COMMAND_LIST(GROUP, X)                                                                \
+  X(cmd_train, "train", "", "RECIPE",                                                             \
+    "train every arm and seed of a recipe, evaluate, write the report",                           \
+    "example: parl train experiments/recipes/quickstart.lua --set train.updates=50\n")            \
+  X(cmd_eval, "eval", "", "RECIPE", "play a checkpoint or a scripted policy on held-out tasks",   \
+    "")                                                                                           \
+  X(cmd_report, "report", "", "FOLDER", "write report.html, .md, .json and .csv of a run folder", \
+    "")                                                                                           \
+  X(cmd_runs, "runs", "", "FOLDER", "list the runs of a folder", "")                              \
+  GROUP("env", "write and try environments",                                                      \
+        "example: parl env new orchard && parl env check orchard.lua\n"                           \
+        "The tutorial is docs/writing-environments.md.\n")                                        \
+  X(env_new, "env", "new", "NAME",                                                                \
+    "write NAME.lua, a recipe and a test for it, and settings for the editor", "")                \
+  X(env_check, "env", "check", "FILE",                                                            \
+    "is it sound? calls everything, plays it again and again; exit code 1 if not", "")            \
+  X(env_play, "env", "play", "FILE", "show an episode, sub-agents side by side", "")              \
+  X(env_bench, "env", "bench", "FILE", "episodes and agent steps per second on one core", "")     \
+  GROUP("model", "count, compare, publish a model",                                               \
+        "docs/models.md says what is published how.\n")                                           \
+  X(model_describe, "model", "describe", "DIR|k25|RECIPE",                                        \
+    "parameters, FLOPs a token, bytes of cache, memory to train", "")                             \
+  X(model_logits, "model", "logits", "DIR", "logits and gradients of a published folder", "")     \
+  X(model_export, "model", "export", "CHECKPOINT|DIR",                                            \
+    "write a published folder from a run's checkpoint, or anew", "")                              \
+  X(cmd_bench, "bench", "", "", "measure kernels and engine on this machine",                     \
+    "rows are train_SHAPE, decode_SHAPE and decode_bf16_SHAPE; shapes are quickstart, A, B\n"     \
+    "and of A and B the variants _mqa, _mla, _moe, _mla_moe. LIST has rows, shapes, A or B\n"     \
+    "with all variants, or ops. The peak is that of the same threads just before and after a\n"   \
+    "row. docs/performance.md explains the columns.\n")                                           \
+  X(cmd_doctor, "doctor", "", "", "say what this machine and build have, and what is absent", "") \
+  X(cmd_completion, "completion", "", "SHELL", "print the completion script for bash", "")        \
+  X(cmd_help, "help", "", "[TOPIC] [ACTION]",                                                     \
+    "explain a verb, the recipe's fields (recipe), or an environment (FILE.lua)", "")
+
+/* X(type, field, name, letter, value, low, high, preset, uses, doc)
+ *   type   FLAG bool · TEXT const char *, NULL if absent · CHOICE the same, one of value "a|b|c" ·
+ *          LIST const char *field[n_field], may be repeated · COUNT int64_t in [low, high] ·
+ *          REAL double in (low, high]; for COUNT and REAL an absent option leaves the preset, which
+ *          may lie outside the range to tell
+ *   name   "--name"; letter 'o' for "-o" too, or 0
+ *   value  what it is called in help, which completes it as well (FILE, DIR, KEY=VALUE); NULL for
+ *          FLAG
+ *   uses   the commands that take it: "train env.check"; "model" means all its actions
+ * MORE(...) has the same columns and adds no field: the option as other commands take it. */
+#define CLI_OPTION_LIST(X, MORE)                                                                   \
+  X(LIST, sets, "set", 0, "KEY=VALUE", 0, 0, 0, "train eval",                                      \
+    "override a recipe field; may be repeated")                                                    \
+  MORE(LIST, sets, "set", 0, "KEY=VALUE", 0, 0, 0, "env.check env.play env.bench",                 \
+       "env.params.NAME or another recipe field; may be repeated")                                 \
+  X(TEXT, checkpoint, "checkpoint", 0, "FILE", 0, 0, 0, "eval",                                    \
+    "policy to play; default: the warm start of the first seed")                                   \
+  X(TEXT, style, "style", 0, "STYLE", 0, 0, 0, "eval", "play this scripted expert instead")        \
+  X(COUNT, tasks, "tasks", 0, "N", 1, 1000000, 0, "eval", "held-out tasks; default: eval.tasks")   \
+  X(COUNT, seed, "seed", 0, "N", 0, 9007199254740992, 1, "env.check env.play env.bench",           \
+    "which task; of check, which tasks")                                                           \
+  X(TEXT, as, "as", 0, "STYLE", 0, 0, 0, "env.play",                                               \
+    "an expert style, random, or a checkpoint file; default: greedy_wide")                         \
+  MORE(TEXT, as, "as", 0, "STYLE", 0, 0, 0, "env.bench",                                           \
+       "an expert style or random; default: all of them")                                          \
+  X(FLAG, interactive, "interactive", 0, NULL, 0, 0, 0, "env.play",                                \
+    "you choose the calls; words from standard input")                                             \
+  MORE(COUNT, tasks, "tasks", 0, "N", 2, 10000, 0, "env.check",                                    \
+       "tasks that experts play; default: 24")                                                     \
+  X(COUNT, episodes, "episodes", 0, "N", 10, 10000000, 0, "env.check",                             \
+    "random episodes; default: 1000")                                                              \
+  X(FLAG, hash, "hash", 0, NULL, 0, 0, 0, "env.check",                                             \
+    "print the hash of all traces only, to compare machines")                                      \
+  X(REAL, seconds, "seconds", 0, "S", 0, 3600, 1, "env.bench", "time given to each style")         \
+  X(FLAG, strict, "strict", 0, NULL, 0, 0, 0, "env.check env.play env.bench",                      \
+    "count instructions: every limit is the same on every machine")                                \
+  X(FLAG, isolate, "isolate", 0, NULL, 0, 0, 0, "env.check env.play env.bench",                    \
+    "run the script in a process of its own, under the system's limits")                           \
+  X(TEXT, layout, "layout", 0, "LIST", 0, 0, 0, "model.describe",                                  \
+    "memory of each device, e.g. tp=8,ep=32,pp=16,dp=4")                                           \
+  X(TEXT, tokens, "tokens", 0, "FILE", 0, 0, 0, "model.logits",                                    \
+    "{\"tokens\": [[...], ...]}, lists of equal length")                                           \
+  X(TEXT, output, "output", 'o', "FILE", 0, 0, 0, "model.logits", "the safetensors file to write") \
+  MORE(TEXT, output, "output", 'o', "DIR", 0, 0, 0, "model.export", "the folder, which is new")    \
+  X(FLAG, grads, "grads", 0, NULL, 0, 0, 0, "model.logits", "add the loss and every gradient")     \
+  X(TEXT, shapes, "shapes", 0, "LIST", 0, 0, 0, "bench",                                           \
+    "what to measure, below; A,decode_B_mqa,ops for example; default: all")                        \
+  X(TEXT, backend, "backend", 0, "NAME", 0, 0, 0, "model.logits bench",                            \
+    "cpu, cpu:LEVEL as parl doctor lists them, or ref; default: cpu")                              \
+  X(CHOICE, dtype, "dtype", 0, "f32|bf16|auto", 0, 0, 0, "model.logits",                           \
+    "type of the products; default: f32")                                                          \
+  MORE(CHOICE, dtype, "dtype", 0, "f32|bf16", 0, 0, 0, "model.export",                             \
+       "type of the weights; default: f32")                                                        \
+  MORE(CHOICE, dtype, "dtype", 0, "f32|bf16|auto", 0, 0, 0, "bench",                               \
+       "type of the products; auto: bf16 if the CPU has units; default: auto with cpu")            \
+  X(COUNT, shard_size, "shard-size", 0, "BYTES", 1, 9007199254740992, 5000000000, "model.export",  \
+    "most bytes of weights in a file")                                                             \
+  MORE(REAL, seconds, "seconds", 0, "S", 0, 3600, 3, "bench", "time given to each engine row")     \
+  X(TEXT, save, "save", 0, "FILE", 0, 0, 0, "bench", "keep the result")                            \
+  X(TEXT, compare, "compare", 0, "FILE", 0, 0, 0, "bench",                                         \
+    "print each row's ratio to a kept result, with both spreads")                                  \
+  X(REAL, fail_below, "fail-below", 0, "RATIO", 0, 1000, 0, "bench",                               \
+    "exit code 1 if a ratio is less")                                                              \
+  X(FLAG, force, "force", 0, NULL, 0, 0, 0, "bench", "--save may overwrite")                       \
+  X(FLAG, json, "json", 0, NULL, 0, 0, 0,                                                          \
+    "train eval report runs env.check env.play env.bench model.describe model.export bench "       \
+    "doctor",                                                                                      \
+    "machine-readable result on standard output")                                                  \
+  X(FLAG, quiet, "quiet", 0, NULL, 0, 0, 0,                                                        \
+    "train eval report env.check env.play env.bench model bench", "no progress, log or warning")   \
+  X(FLAG, help, "help", 'h', NULL, 0, 0, 0, "*", "explain the command")
+
+#endif
