@@ -1,4 +1,4 @@
-/* core/store.c - the connection: opening, schema, journal, transactions. */
+/* core/store.c - the connection: opening, journal, transactions. */
 #include "core/store.h"
 
 #include <errno.h>
@@ -12,31 +12,6 @@
 #include "core/text.h"
 
 enum { BUSY_MS = 10000, RETRY_MS = 10 };
-
-/* Tables are found by their primary keys alone, so a row put twice replaces itself and the order of
- * the file does not depend on the order of the writes. */
-static const char schema_sql[] =
-    "CREATE TABLE run("
-    " id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, recipe TEXT NOT NULL, arm TEXT NOT NULL,"
-    " seed INTEGER NOT NULL, config TEXT NOT NULL, status TEXT NOT NULL, host TEXT NOT NULL,"
-    " revision TEXT NOT NULL, hash TEXT NOT NULL);"
-    "CREATE TABLE metric("
-    " run_id INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE, key TEXT NOT NULL,"
-    " at_update INTEGER NOT NULL, value REAL,"
-    " PRIMARY KEY(run_id, key, at_update)) WITHOUT ROWID;"
-    "CREATE TABLE episode("
-    " run_id INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE, policy TEXT NOT NULL,"
-    " decoding TEXT NOT NULL, at_update INTEGER NOT NULL, family TEXT NOT NULL,"
-    " task_seed INTEGER NOT NULL, rollout INTEGER NOT NULL, r_perf REAL, success REAL,"
-    " critical_steps INTEGER NOT NULL, total_steps INTEGER NOT NULL,"
-    " optimum_steps INTEGER NOT NULL, last_gain_steps INTEGER NOT NULL,"
-    " launches INTEGER NOT NULL, assigned INTEGER NOT NULL, finished INTEGER NOT NULL,"
-    " max_width INTEGER NOT NULL, n_tokens INTEGER NOT NULL, end TEXT NOT NULL,"
-    " PRIMARY KEY(run_id, policy, decoding, at_update, family, task_seed, rollout)) WITHOUT ROWID;"
-    "CREATE TABLE checkpoint("
-    " run_id INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE, at_update INTEGER NOT NULL,"
-    " path TEXT NOT NULL, sha256 TEXT NOT NULL,"
-    " PRIMARY KEY(run_id, at_update)) WITHOUT ROWID;";
 
 static parl_status map_code(int code) {
   switch (code & 0xFF) {
@@ -86,30 +61,6 @@ parl_status parl_store_read_integer(parl_store *store, const char *sql, int64_t 
   return s;
 }
 
-/* Reads who made the file inside one transaction, so that a creator's commit is seen whole. */
-static parl_status read_identity(parl_store *store, bool *is_new) {
-  int64_t application = 0, version = 0, n_objects = 0;
-  PARL_TRY(parl_store_read_integer(store, "PRAGMA application_id", &application));
-  PARL_TRY(parl_store_read_integer(store, "PRAGMA user_version", &version));
-  PARL_TRY(parl_store_read_integer(store, "SELECT count(*) FROM sqlite_master", &n_objects));
-  *is_new = application == 0 && version == 0 && n_objects == 0;
-  if (*is_new) return PARL_STATUS_OK;
-  if (application != PARL_STORE_APPLICATION)
-    return parl_fail(PARL_STATUS_EFORMAT, "%s: is a database, but not one of parl's runs",
-                     store->path);
-  if (version != PARL_STORE_SCHEMA)
-    return parl_fail(PARL_STATUS_EFORMAT,
-                     "%s: has schema version %lld; this program reads version %d", store->path,
-                     (long long)version, PARL_STORE_SCHEMA);
-  return PARL_STATUS_OK;
-}
-
-static parl_status check_identity(parl_store *store, bool *is_new) {
-  PARL_TRY(parl_store_run_sql(store, "BEGIN", "read"));
-  PARL_TRY(read_identity(store, is_new)); /* on failure the connection is closed */
-  return parl_store_run_sql(store, "COMMIT", "read");
-}
-
 bool parl_store_is_network(long f_type) {
   static const unsigned long known[] = {
       0x6969ul,     /* NFS */
@@ -149,30 +100,11 @@ static parl_status set_journal(parl_store *store, bool is_network) {
   return code == SQLITE_OK ? PARL_STATUS_OK : parl_store_fail(store, code, "set the journal");
 }
 
-static parl_status create_tables(parl_store *store) {
-  char sql[128];
-  snprintf(sql, sizeof sql, "PRAGMA application_id=%d; PRAGMA user_version=%d",
-           PARL_STORE_APPLICATION, PARL_STORE_SCHEMA);
-  bool is_new = false; /* another process may have been faster */
-  PARL_TRY(read_identity(store, &is_new));
-  if (!is_new) return PARL_STATUS_OK;
-  PARL_TRY(parl_store_run_sql(store, schema_sql, "create the tables"));
-  return parl_store_run_sql(store, sql, "create the tables");
-}
-
 static parl_status set_up(parl_store *store, bool is_network) {
-  bool is_new = false;
-  PARL_TRY(check_identity(store, &is_new));
+  int64_t version = 0;
+  PARL_TRY(parl_store_read_version(store, &version));
   PARL_TRY(set_journal(store, is_network));
-  if (is_new) {
-    PARL_TRY(parl_store_begin(store));
-    const parl_status s = create_tables(store);
-    if (s != PARL_STATUS_OK) {
-      parl_store_rollback(store);
-      return s;
-    }
-    PARL_TRY(parl_store_commit(store));
-  }
+  if (version < parl_store_get_schema()) PARL_TRY(parl_store_add_missing(store));
   return parl_store_run_sql(store,
                             is_network ? "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON"
                                        : "PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON",
@@ -228,10 +160,12 @@ static parl_status open_and_check(const char *name, const char *path, int flags,
   parl_store *store = NULL;
   PARL_TRY(connect_to(name, path, SQLITE_OPEN_READONLY | flags, &store));
   store->is_readonly = true;
-  bool is_new = false;
-  parl_status s = check_identity(store, &is_new);
-  if (s == PARL_STATUS_OK && is_new)
+  int64_t version = 0;
+  parl_status s = parl_store_read_version(store, &version);
+  if (s == PARL_STATUS_OK && version == 0)
     s = parl_fail(PARL_STATUS_EFORMAT, "%s: is empty, no run database", path);
+  if (s == PARL_STATUS_OK && version < parl_store_get_schema())
+    s = parl_store_shadow_missing(store, version);
   if (s != PARL_STATUS_OK) {
     parl_store_close(store);
     return s;

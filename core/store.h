@@ -15,8 +15,6 @@
 #include "core/hash.h"
 #include "core/status.h"
 
-enum { PARL_STORE_SCHEMA = 1 }; /* of the tables; a file of another number is refused */
-
 typedef struct parl_store parl_store;
 
 /* A run: one arm of a recipe with one seed. Texts are borrowed and not NULL. */
@@ -46,13 +44,13 @@ typedef struct parl_store_episode {
   const char *end;                                 /* "finish", "budget", "context", "error" */
 } parl_store_episode;
 
-/* Opens or creates; *out is owned by the caller.
- * Fails: as above, and EFORMAT if the file is no run database or of another schema version; such a
- * file is not changed. */
+/* Opens or creates; *out is owned by the caller. A file of an older parl gets the tables and columns
+ * that came since. Fails: as above, and EFORMAT if the file is no run database or a newer parl's;
+ * such a file is not changed. */
 parl_status parl_store_open(const char *path, parl_store **out);
 
-/* Opens for reading, also where the folder cannot be written. Fails: as parl_store_open, and EIO if
- * the file does not exist. */
+/* Opens for reading, also where the folder cannot be written. What a file of an older parl lacks is
+ * unknown: NULL or no rows. Fails: as parl_store_open, and EIO if the file does not exist. */
 parl_status parl_store_open_readonly(const char *path, parl_store **out);
 
 /* Rolls back what was not committed, closes, frees; NULL is allowed. */

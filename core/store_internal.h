@@ -1,4 +1,4 @@
-/* core/store_internal.h - the connection, as store.c and store_rows.c share it. */
+/* core/store_internal.h - the connection, as store.c, store_schema.c and store_rows.c share it. */
 #ifndef PARL_CORE_STORE_INTERNAL_H
 #define PARL_CORE_STORE_INTERNAL_H
 #include <sqlite3.h>
@@ -34,6 +34,19 @@ parl_status parl_store_run_sql(parl_store *store, const char *sql, const char *v
 
 /* First column of the first row of a query that has one. */
 parl_status parl_store_read_integer(parl_store *store, const char *sql, int64_t *out);
+
+/* Version of the tables that this program makes. */
+int64_t parl_store_get_schema(void);
+
+/* Version of the file's tables, 0 if it is new. Fails: EFORMAT if it is no run database or a newer
+ * program's; close then. */
+parl_status parl_store_read_version(parl_store *store, int64_t *version);
+
+/* Creates the tables and columns that the file lacks, in one transaction. */
+parl_status parl_store_add_missing(parl_store *store);
+
+/* Lets a reader see what a file of this version lacks as NULL, or as an empty table. */
+parl_status parl_store_shadow_missing(parl_store *store, int64_t version);
 
 /* Whether the file system of this statfs f_type is shared between machines, or may be. */
 bool parl_store_is_network(long f_type);

@@ -37,3 +37,21 @@ parl_status parl_metrics_put(parl_store *store, int64_t run_id, int64_t update,
       PARL_TRY(parl_store_put_metric(store, run_id, update, parl_metric_keys[i], values[i]));
   return PARL_STATUS_OK;
 }
+
+typedef struct reading {
+  int64_t update;
+  double *values; /* [PARL_N_METRICS] */
+} reading;
+
+static parl_status read_metric(void *context, int64_t update, const char *key, double value) {
+  const reading *r = context;
+  for (int i = 0; update == r->update && i < PARL_N_METRICS; i++)
+    if (strcmp(parl_metric_keys[i], key) == 0) r->values[i] = value;
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_metrics_get(parl_store *store, int64_t run_id, int64_t update, parl_metrics *out) {
+  reading r = {update, (double *)(void *)out};
+  for (int i = 0; i < PARL_N_METRICS; i++) r.values[i] = (double)NAN;
+  return parl_store_visit_metrics(store, run_id, NULL, read_metric, &r);
+}

@@ -95,5 +95,7 @@ const double *parl_metrics_get_values(const parl_metrics *m);
 parl_metric_view parl_metrics_get_view(const parl_metrics *m);
 parl_status parl_metrics_put(parl_store *store, int64_t run_id, int64_t update,
                              const parl_metrics *m);
+/* What was put, by name; NaN for what was not, so that metrics may come and go between versions. */
+parl_status parl_metrics_get(parl_store *store, int64_t run_id, int64_t update, parl_metrics *out);
 
 #endif

@@ -18,11 +18,6 @@ static parl_status append_progress(const parl_trainer *t, parl_text *out) {
   parl_json_number(&w, parl_schedule_get_state(t->lambda1));
   parl_json_key(&w, "lambda2");
   parl_json_number(&w, parl_schedule_get_state(t->lambda2));
-  parl_json_key(&w, "metrics");
-  parl_json_begin_array(&w);
-  for (int i = 0; i < PARL_N_METRICS; i++)
-    parl_json_number(&w, parl_metrics_get_values(&t->metrics)[i]);
-  parl_json_end_array(&w);
   parl_json_end_object(&w);
   return parl_text_status(out);
 }
@@ -45,21 +40,17 @@ parl_status parl_trainer_save(parl_trainer *t) {
 
 static parl_status read_progress(parl_trainer *t, const parl_json *root) {
   const char *uid = parl_json_get_string(parl_json_find(root, "uid"));
-  const parl_json *metrics = parl_json_find(root, "metrics");
   const parl_json *update = parl_json_find(root, "update");
   if (uid == NULL || strcmp(uid, t->uid) != 0)
     return parl_fail(PARL_STATUS_EFORMAT, "%s belongs to another run; move it away",
                      t->checkpoint_path);
-  if (metrics == NULL || parl_json_get_size(metrics) != PARL_N_METRICS || update == NULL)
-    return parl_fail(PARL_STATUS_EFORMAT, "%s: its progress is of another version of parl",
-                     t->checkpoint_path);
+  if (parl_json_get_type(update) != PARL_JSON_NUMBER)
+    return parl_fail(PARL_STATUS_EFORMAT, "%s: its progress has no \"update\"", t->checkpoint_path);
   t->update = (int64_t)parl_json_get_number(update);
   parl_schedule_set_state(t->lambda1, parl_json_get_number(parl_json_find(root, "lambda1")));
   parl_schedule_set_state(t->lambda2, parl_json_get_number(parl_json_find(root, "lambda2")));
-  double *values = (double *)(void *)&t->metrics;
-  for (const parl_json *v = parl_json_get_first(metrics); v != NULL; v = parl_json_get_next(v))
-    *values++ = parl_json_get_type(v) == PARL_JSON_NUMBER ? parl_json_get_number(v) : (double)NAN;
-  return PARL_STATUS_OK;
+  return t->update > 0 ? parl_metrics_get(t->store, t->run_id, t->update - 1, &t->metrics)
+                       : PARL_STATUS_OK;
 }
 
 parl_status parl_trainer_resume(parl_trainer *t) {

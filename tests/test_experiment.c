@@ -204,6 +204,39 @@ static void test_stored_metrics(void **state) {
   assert_int_equal(find_metrics("optimizer.kind=muonclip").n_scores, 8);
 }
 
+/* Metrics come and go between versions: they are found by name. */
+static void test_metrics_are_found_by_name(void **state) {
+  (void)state;
+  char folder[PARL_TEST_PATH_BYTES], path[2 * PARL_TEST_PATH_BYTES];
+  parl_test_temp_folder(folder);
+  snprintf(path, sizeof path, "%s/store.db", folder);
+  parl_store *store = NULL;
+  int64_t id = 0;
+  const parl_store_run run = {.uid = "u",
+                              .recipe = "r",
+                              .arm = "a",
+                              .config = "{}",
+                              .status = "running",
+                              .host = "{}",
+                              .revision = ""};
+  assert_ok(parl_store_open(path, &store));
+  assert_ok(parl_store_begin(store));
+  assert_ok(parl_store_put_run(store, &run, &id));
+  assert_ok(parl_store_put_metric(store, id, 6, "reward/perf", 1));
+  assert_ok(parl_store_put_metric(store, id, 7, "reward/perf", 0.1));
+  assert_ok(parl_store_put_metric(store, id, 7, "gone/since", 2));
+  assert_ok(parl_store_put_metric(store, id, 7, "objective/kl", 3));
+  assert_ok(parl_store_put_metric(store, id, 8, "objective/kl", 4));
+  parl_metrics m = {.tokens = 5};
+  assert_ok(parl_metrics_get(store, id, 7, &m));
+  assert_close(m.perf, 0.1, 0);
+  assert_close(m.kl, 3, 0);
+  assert_true(isnan(m.tokens) && isnan(m.total));
+  assert_ok(parl_store_commit(store));
+  parl_store_close(store);
+  parl_test_remove_folder(folder);
+}
+
 static void refuse(const place *p, const char *override, const char *part) {
   parl_recipe *recipe = NULL;
   assert_fails(parl_recipe_load(p->recipe, &override, 1, NULL, &recipe), PARL_STATUS_EINVAL, part);
@@ -266,6 +299,7 @@ int main(void) {
       cmocka_unit_test(test_stop_and_continue),
       cmocka_unit_test(test_another_configuration_is_not_mixed_in),
       cmocka_unit_test(test_stored_metrics),
+      cmocka_unit_test(test_metrics_are_found_by_name),
       cmocka_unit_test(test_model_preset),
       cmocka_unit_test(test_bad_recipes),
   };
