@@ -64,7 +64,7 @@ ifeq ($(BUILD),fuzz)
 SRC := $(wildcard core/*.c engine/*.c lua/*.c) # what reads foreign bytes; the fast kernels are written for gcc
 endif
 CLI := $(wildcard cli/*.c)
-OBJ := $(SRC:%.c=$(OBJDIR)/%.o) $(OBJDIR)/build_info.o
+OBJ := $(SRC:%.c=$(OBJDIR)/%.o) $(OBJDIR)/build_info.o $(OBJDIR)/report_style.o
 CLI_OBJ := $(CLI:%.c=$(OBJDIR)/%.o) $(OBJDIR)/templates.o
 TEMPLATES := $(wildcard cli/templates/*) lua/stubs/parl.d.lua
 TEST_SRC := $(wildcard tests/test_*.c)
@@ -116,13 +116,18 @@ $(OUT)/build_info.c: FORCE
 	   echo 'const char *parl_build_datadir(void) { return "$(parldir)"; }'; } >$@.new; \
 	 cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-# What `parl env new` writes, as strings in the program.
+# Files as strings in the program: what `parl env new` writes, and the style of the report.
+AS_STRING = sed 's/[\\"]/\\&/g; s/^/   "/; s/$$/\\n"/'
 $(OUT)/templates.c: $(TEMPLATES)
 	@mkdir -p $(@D)
 	@{ echo '/* Written by make. */'; echo '#include "cli/env.h"'; echo 'const env_template env_templates[] = {'; \
-	   for f in $^; do echo "  {\"$${f##*/}\","; sed 's/[\\"]/\\&/g; s/^/   "/; s/$$/\\n"/' $$f; echo '  },'; done; \
+	   for f in $^; do echo "  {\"$${f##*/}\","; $(AS_STRING) $$f; echo '  },'; done; \
 	   echo '  {0, 0}};'; } >$@
-$(OBJDIR)/templates.o: $(OUT)/templates.c $(OUT)/flags | need-libraries
+$(OUT)/report_style.c: experiments/report.css
+	@mkdir -p $(@D)
+	@{ echo '/* Written by make. */'; echo '#include "experiments/report_internal.h"'; \
+	   echo 'const char parl_report_style[] ='; $(AS_STRING) $<; echo '   ;'; } >$@
+$(OBJDIR)/templates.o $(OBJDIR)/report_style.o: $(OBJDIR)/%.o: $(OUT)/%.c $(OUT)/flags | need-libraries
 	@mkdir -p $(@D) && $(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # -O3 where speed is wanted: under sanitizers it only makes the compiler slow.

@@ -1,61 +1,36 @@
-/* experiments/report_chart.c - axes, markers, line charts with bands, legends; all as inline SVG.
+/* experiments/report_chart.c - markers, line charts with bands, legends; all as inline SVG.
  *
- * Colours are classes k0..k5 of the page (a chart in the dark has others); a style is told apart by
+ * Colours are classes k0..k9 of the page (a chart in the dark has others); a style is told apart by
  * its dash and marker too. */
 #include <string.h>
 
 #include "experiments/report_internal.h"
 
-enum { N_COLOURS = 6, N_DASHES = 4, N_MARKERS = 4 };
+enum { N_DASHES = 4, N_MARKERS = 7 }; /* no divisors of PARL_N_COLOURS: few styles are alike */
 enum { WIDTH = 520, HEIGHT = 250, LEFT = 50, RIGHT = 14, TOP = 12, BOTTOM = 38 };
 
 static const char *const dashes[N_DASHES] = {"", "7 3", "2 3", "9 3 2 3"};
 
-/* 1, 2 or 5 times a power of ten, at least `rough`. */
-static double get_round_step(double rough) {
-  const double power = pow(10, floor(log10(rough)));
-  const double share = rough / power;
-  return power * (share <= 1 ? 1 : share <= 2 ? 2 : share <= 5 ? 5 : 10);
-}
-
-parl_axis parl_axis_make(double low, double high, int wanted, double pixel_low, double pixel_high) {
-  if (!(high > low)) { /* one value, or none */
-    const double middle = isfinite(low) ? low : 0;
-    low = middle - (middle != 0 ? fabs(middle) / 2 : 0);
-    high = middle + (middle != 0 ? fabs(middle) / 2 : 1);
-  }
-  parl_axis a = {.step = get_round_step((high - low) / wanted)};
-  a.low = floor(low / a.step + 1e-9) * a.step;
-  a.high = ceil(high / a.step - 1e-9) * a.step;
-  a.pixel_low = pixel_low;
-  a.pixel_high = pixel_high;
-  const double digits = -floor(log10(a.step) + 1e-9);
-  a.digits = digits > 0 ? (int)digits : 0;
-  return a;
-}
+/* Outlines around (0, 0) for a radius of 1: circle is drawn as such, the others as paths. */
+static const char *const marker_paths[N_MARKERS] = {
+    NULL,
+    "M-.9-.9h1.8v1.8h-1.8z",                                       /* square */
+    "M0-1.3 1.3 0 0 1.3-1.3 0z",                                   /* diamond */
+    "M0-1.2 1.2.9h-2.4z",                                          /* triangle */
+    "M0 1.2 1.2-.9h-2.4z",                                         /* its reverse */
+    "M-.4-1.2h.8v.8h.8v.8h-.8v.8h-.8v-.8h-.8v-.8h.8z",             /* plus */
+    "M0-1.5.4-.5 1.4-.5.6.2.9 1.2 0 .6-.9 1.2-.6.2-1.4-.5-.4-.5z", /* star */
+};
 
 void parl_chart_append_marker(parl_text *out, size_t style, double x, double y, double radius,
                               bool hollow) {
-  const double r = radius;
-  const char *paint = hollow ? "class=\"hollow\" stroke=\"currentColor\" stroke-width=\"1.6\""
-                             : "fill=\"currentColor\"";
-  switch (style % N_MARKERS) {
-    case 0:
-      parl_text_appendf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\" %s/>", x, y, r, paint);
-      break;
-    case 1:
-      parl_text_appendf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" %s/>",
-                        x - 0.9 * r, y - 0.9 * r, 1.8 * r, 1.8 * r, paint);
-      break;
-    case 2:
-      parl_text_appendf(out, "<path d=\"M%.1f %.1fl%.1f %.1fl%.1f %.1fl%.1f %.1fz\" %s/>", x,
-                        y - 1.3 * r, 1.3 * r, 1.3 * r, -1.3 * r, 1.3 * r, -1.3 * r, -1.3 * r,
-                        paint);
-      break;
-    default:
-      parl_text_appendf(out, "<path d=\"M%.1f %.1fl%.1f %.1fh%.1fz\" %s/>", x, y - 1.2 * r, 1.2 * r,
-                        2.1 * r, -2.4 * r, paint);
-  }
+  const char *path = marker_paths[style % N_MARKERS];
+  if (path == NULL)
+    parl_text_appendf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"", x, y, radius);
+  else
+    parl_text_appendf(out, "<path transform=\"translate(%.1f %.1f) scale(%.1f)\" d=\"%s\"", x, y,
+                      radius, path);
+  parl_text_append(out, hollow ? " class=\"hollow\"/>" : " class=\"mark\"/>");
 }
 
 /* --- lines --- */
@@ -77,26 +52,7 @@ static parl_axis make_y_axis(const parl_line_chart *c) {
   widen(c->level, &low, &high);
   if (c->is_share || (low >= 0 && low < 0.5 * high)) low = 0;
   if (c->is_share) high = 1;
-  if (low == 0 && high == 0) high = 1;
   return parl_axis_make(low, high, 5, HEIGHT - BOTTOM, TOP);
-}
-
-static void append_grid(parl_text *out, const parl_axis *x, const parl_axis *y,
-                        const char *x_name) {
-  parl_text_append(out, "<g class=\"grid\">");
-  for (double v = y->low; v <= y->high + y->step / 2; v += y->step)
-    parl_text_appendf(out, "<path d=\"M%d %.1fH%d\"/>", LEFT, parl_axis_place(y, v), WIDTH - RIGHT);
-  parl_text_append(out, "</g>\n<g class=\"tick\">");
-  for (double v = y->low; v <= y->high + y->step / 2; v += y->step)
-    parl_text_appendf(out, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.*f</text>", LEFT - 7,
-                      parl_axis_place(y, v) + 4, y->digits, fabs(v) < y->step / 2 ? 0.0 : v);
-  for (double v = x->low; v <= x->high + x->step / 2; v += x->step) {
-    const double at = parl_axis_place(x, v);
-    parl_text_appendf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.*f</text>", at,
-                      HEIGHT - BOTTOM + 16, x->digits, v);
-  }
-  parl_text_appendf(out, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text></g>\n",
-                    WIDTH - RIGHT, HEIGHT - 6, x_name);
 }
 
 /* The area between lo and hi of one unbroken run of points [first, last). */
@@ -123,24 +79,75 @@ static void append_band(parl_text *out, const parl_line_chart *c, const parl_ser
   }
 }
 
-static void append_line(parl_text *out, const parl_line_chart *c, const parl_series *s,
-                        const parl_axis *x, const parl_axis *y) {
-  parl_text_appendf(out, "<path class=\"line\" stroke-dasharray=\"%s\" d=\"",
-                    dashes[s->style % N_DASHES]);
-  bool pen_down = false;
-  double last_x = 0, last_y = 0;
-  for (size_t i = 0; i < c->n_points; i++) {
-    if (!isfinite(s->y[i].iqm)) {
-      pen_down = false;
-      continue;
-    }
-    last_x = parl_axis_place(x, c->x[i]);
-    last_y = parl_axis_place(y, s->y[i].iqm);
-    parl_text_appendf(out, "%s%.1f %.1f", pen_down ? "L" : "M", last_x, last_y);
-    pen_down = true;
+/* Mean of the values around point i; NaN where there is none, so that gaps stay. */
+static double get_smoothed(const parl_line_chart *c, const parl_series *s, size_t i,
+                           size_t window) {
+  const size_t half = window / 2, first = i > half ? i - half : 0;
+  double sum = 0, n = 0;
+  if (!isfinite(s->y[i].iqm)) return NAN;
+  for (size_t k = first; k <= i + half && k < c->n_points; k++) {
+    if (!isfinite(s->y[k].iqm)) continue;
+    sum += s->y[k].iqm;
+    n++;
   }
-  parl_text_append(out, "\"/>");
-  if (pen_down) parl_chart_append_marker(out, s->style, last_x, last_y, 3.4, false);
+  return sum / n;
+}
+
+/* One line of the values, or of their means over `window` points; its marker at the last one. */
+static void append_line(parl_text *out, const parl_line_chart *c, const parl_series *s,
+                        const parl_axis *x, const parl_axis *y, size_t window) {
+  bool pen_down = false, any = false;
+  double last_x = 0, last_y = 0;
+  parl_text_append(out, " d=\"");
+  for (size_t i = 0; i < c->n_points; i++) {
+    const double value = get_smoothed(c, s, i, window);
+    const bool known = isfinite(value);
+    if (known) {
+      last_x = parl_axis_place(x, c->x[i]);
+      last_y = parl_axis_place(y, value);
+      parl_text_appendf(out, "%s%.1f %.1f", pen_down ? "L" : "M", last_x, last_y);
+    }
+    pen_down = known;
+    any = any || known;
+  }
+  parl_text_append(out, any ? "\"/>" : "M0 0\"/>");
+  if (any) parl_chart_append_marker(out, s->style, last_x, last_y, 3.4, false);
+}
+
+static bool is_one_seed(const parl_line_chart *c, const parl_series *s) {
+  for (size_t i = 0; i < c->n_points; i++)
+    if (s->y[i].n > 1) return false;
+  return true;
+}
+
+size_t parl_chart_get_window(const parl_line_chart *c) {
+  const size_t window = c->n_points / 30 * 2 + 1;
+  if (!c->is_noisy || window < 3) return 1;
+  for (size_t s = 0; s < c->n_series; s++)
+    if (is_one_seed(c, &c->series[s])) return window;
+  return 1;
+}
+
+static void append_series(parl_text *out, const parl_line_chart *c, const parl_series *s,
+                          const parl_axis *x, const parl_axis *y) {
+  const size_t window = is_one_seed(c, s) ? parl_chart_get_window(c) : 1;
+  parl_text_appendf(out, "<g class=\"k%zu\">", s->style % PARL_N_COLOURS);
+  if (window > 1) {
+    parl_text_append(out, "<g class=\"raw\"><path class=\"line\"");
+    append_line(out, c, s, x, y, 1);
+    parl_text_append(out, "</g>");
+  }
+  parl_text_appendf(out, "<path class=\"line\" stroke-dasharray=\"%s\"",
+                    dashes[s->style % N_DASHES]);
+  append_line(out, c, s, x, y, window);
+  parl_text_append(out, "</g>\n");
+}
+
+bool parl_chart_is_informative(const parl_line_chart *c) {
+  double low = NAN, high = NAN;
+  for (size_t s = 0; s < c->n_series; s++)
+    for (size_t i = 0; i < c->n_points; i++) widen(c->series[s].y[i].iqm, &low, &high);
+  return !isnan(low) && !parl_axis_is_one_value(low, high);
 }
 
 /* What a reader who cannot see the chart is told: the last value of each line. */
@@ -152,50 +159,46 @@ static void append_description(parl_text *out, const parl_line_chart *c) {
     while (last > 0 && !isfinite(c->series[s].y[last - 1].iqm)) last--;
     parl_text_append(out, s > 0 ? ", " : " ");
     parl_text_append_html(out, c->series[s].name);
-    if (last > 0)
-      parl_text_appendf(out, " %.*f", c->digits, c->series[s].y[last - 1].iqm);
-    else
-      parl_text_append(out, " none");
+    parl_text_append(out, last > 0 ? " " : " none");
+    if (last > 0) parl_number_append(out, c->series[s].y[last - 1].iqm, c->digits);
   }
 }
 
 /* Its name stands at the left end and below it, where learning curves seldom are. */
-static void append_level(parl_text *out, const parl_line_chart *c, const parl_axis *y) {
+static void append_level(parl_text *out, const parl_line_chart *c, const parl_axis *y,
+                         double left) {
   if (!isfinite(c->level)) return;
   const double at = parl_axis_place(y, c->level);
   const bool below = at + 16 < HEIGHT - BOTTOM;
   parl_text_appendf(out,
-                    "<path class=\"level\" d=\"M%d %.1fH%d\"/><text class=\"tick\" x=\"%d\" "
+                    "<path class=\"level\" d=\"M%.1f %.1fH%d\"/><text class=\"tick\" x=\"%.1f\" "
                     "y=\"%.1f\">",
-                    LEFT, at, WIDTH - RIGHT, LEFT + 4, below ? at + 13 : at - 5);
+                    left, at, WIDTH - RIGHT, left + 4, below ? at + 13 : at - 5);
   parl_text_append_html(out, c->level_name);
-  parl_text_appendf(out, " %.*f</text>", c->digits, c->level);
+  parl_text_append(out, " ");
+  parl_number_append(out, c->level, c->digits);
+  parl_text_append(out, "</text>");
 }
 
 void parl_chart_append_lines(parl_text *out, const parl_line_chart *c) {
-  const double end = c->n_points > 1 ? c->x[c->n_points - 1] : 1;
-  parl_axis x = parl_axis_make(0, end, 6, LEFT, WIDTH - RIGHT);
-  x.high = end; /* the line ends at the frame; ticks stay round */
   const parl_axis y = make_y_axis(c);
+  const double left = fmax(LEFT, 14 + parl_axis_get_label_width(&y));
+  const double end = c->n_points > 0 ? c->x[c->n_points - 1] : 0;
+  const parl_axis x = parl_axis_make_within(end, 6, left, WIDTH - RIGHT);
   parl_text_appendf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"", WIDTH, HEIGHT);
   append_description(out, c);
   parl_text_append(out, "\">\n");
-  parl_axis ticks = x;
-  ticks.high = floor(end / x.step + 1e-9) * x.step;
-  ticks.pixel_high = parl_axis_place(&x, ticks.high > 0 ? ticks.high : end);
-  if (!(ticks.high > 0)) ticks.high = end;
-  append_grid(out, &ticks, &y, c->x_name);
+  parl_axis_append_y(out, &y, left, WIDTH - RIGHT);
+  parl_axis_append_x(out, &x, TOP, HEIGHT - BOTTOM, false);
+  parl_text_appendf(out, "<text class=\"tick\" x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text>\n",
+                    WIDTH - RIGHT, HEIGHT - 6, c->x_name);
   for (size_t s = 0; s < c->n_series; s++) {
-    parl_text_appendf(out, "<g class=\"k%zu\">", c->series[s].style % N_COLOURS);
+    parl_text_appendf(out, "<g class=\"k%zu\">", c->series[s].style % PARL_N_COLOURS);
     append_band(out, c, &c->series[s], &x, &y);
     parl_text_append(out, "</g>");
   }
-  append_level(out, c, &y);
-  for (size_t s = 0; s < c->n_series; s++) {
-    parl_text_appendf(out, "<g class=\"k%zu\">", c->series[s].style % N_COLOURS);
-    append_line(out, c, &c->series[s], &x, &y);
-    parl_text_append(out, "</g>\n");
-  }
+  append_level(out, c, &y, left);
+  for (size_t s = 0; s < c->n_series; s++) append_series(out, c, &c->series[s], &x, &y);
   parl_text_append(out, "</svg>\n");
 }
 
@@ -206,7 +209,7 @@ void parl_chart_append_legend(parl_text *out, const parl_series *series, size_t 
                       "<span class=\"k%zu\"><svg viewBox=\"0 0 34 12\" width=\"34\" height=\"12\" "
                       "aria-hidden=\"true\"><path class=\"line\" stroke-dasharray=\"%s\" "
                       "d=\"M1 6H33\"/>",
-                      series[s].style % N_COLOURS, dashes[series[s].style % N_DASHES]);
+                      series[s].style % PARL_N_COLOURS, dashes[series[s].style % N_DASHES]);
     parl_chart_append_marker(out, series[s].style, 17, 6, 3.4, false);
     parl_text_append(out, "</svg><b>");
     parl_text_append_html(out, series[s].name);

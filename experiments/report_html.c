@@ -4,61 +4,6 @@
 #include "core/build_info.h"
 #include "experiments/report_internal.h"
 
-/* Okabe and Ito's colours; in the dark the bright ones come first. */
-static const char style[] =
-    ":root{color-scheme:light dark;--paper:#fff;--card:#fff;--ink:#1b1f24;--soft:#5b6470;"
-    "--rule:#e3e6ea;--tint:#f6f7f9;--c0:#0072b2;--c1:#d55e00;--c2:#009e73;--c3:#cc79a7;"
-    "--c4:#e69f00;--c5:#56b4e9;--warn:#fff6e0;--warn-edge:#e69f00}\n"
-    "@media(prefers-color-scheme:dark){:root{--paper:#14171b;--card:#1a1e23;--ink:#e7eaee;"
-    "--soft:#9ba5b1;--rule:#2f353d;--tint:#20252b;--c0:#56b4e9;--c1:#e69f00;--c2:#1fbf92;"
-    "--c3:#dd93ba;--c4:#f0e442;--c5:#e8743b;--warn:#2b2517}}\n"
-    "*{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);"
-    "font:15px/1.55 system-ui,-apple-system,\"Segoe UI\",Roboto,\"Noto Sans\",sans-serif}\n"
-    "main{max-width:1140px;margin:0 auto;padding:2.2rem 1.6rem 4rem}"
-    "h1{font-size:1.75rem;line-height:1.2;margin:0 0 .3rem;letter-spacing:-.01em}"
-    "h2{font-size:1.2rem;margin:2.8rem 0 .4rem;padding-bottom:.35rem;"
-    "border-bottom:1px solid var(--rule)}"
-    "p{margin:.4rem 0 .9rem;max-width:78ch}.meta,.note,figcaption small{color:var(--soft)}"
-    ".note{font-size:.85rem}.warn{background:var(--warn);border-left:4px solid var(--warn-edge);"
-    "padding:.55rem .9rem;margin:.8rem 0;max-width:none}\n"
-    ".grid2{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));"
-    "gap:1.1rem 1.4rem;align-items:start}"
-    "figure{margin:1rem 0 0;background:var(--card);border:1px solid var(--rule);"
-    "border-radius:8px;padding:.9rem 1rem .7rem;min-width:0}.grid2{margin-top:1.1rem}"
-    ".grid2 figure{margin:0}"
-    "figcaption{font-weight:600;margin-bottom:.35rem}figcaption small{font-weight:400;"
-    "margin-left:.5rem}\n"
-    "figure>svg{display:block;width:100%;height:auto}.scroll{overflow-x:auto}"
-    "svg.wide{min-width:860px}svg text{font:11.5px system-ui,\"Noto Sans\",sans-serif;"
-    "fill:var(--ink)}svg .tick,svg .tick text{fill:var(--soft)}"
-    "svg .head{font-weight:600;font-size:12.5px}svg .name{font-size:12.5px;"
-    "paint-order:stroke;stroke:var(--card);stroke-width:3px}"
-    "svg .grid path{stroke:var(--rule)}svg .level{stroke:var(--soft);stroke-dasharray:5 4;"
-    "fill:none}svg .line{fill:none;stroke:currentColor;stroke-width:2;stroke-linejoin:round}"
-    "svg .band{fill:currentColor;fill-opacity:.15}svg .seed{fill:currentColor;fill-opacity:.4}"
-    "svg .hollow{fill:var(--card)}svg .in{fill:#111;font-size:11.5px}\n"
-    ".k0{color:var(--c0)}.k1{color:var(--c1)}.k2{color:var(--c2)}.k3{color:var(--c3)}"
-    ".k4{color:var(--c4)}.k5{color:var(--c5)}"
-    ".e0{fill:#3fb894;background:#3fb894}.e1{fill:#e69f00;background:#e69f00}"
-    ".e2{fill:#d68fb6;background:#d68fb6}.e3{fill:#56b4e9;background:#56b4e9}"
-    ".e4{fill:#e8743b;background:#e8743b}\n"
-    ".legend{display:flex;flex-wrap:wrap;gap:.15rem 1.1rem;margin:.3rem 0 .1rem;"
-    "font-size:.84rem}.legend span{display:inline-flex;align-items:center;gap:.35rem}"
-    ".legend b{font-weight:500;color:var(--ink);overflow-wrap:anywhere}"
-    ".legend i{display:inline-block;width:12px;height:12px;border-radius:2px}\n"
-    "table{border-collapse:collapse;font-size:.875rem;margin:.7rem 0 .3rem;"
-    "font-variant-numeric:tabular-nums}caption{text-align:left;font-weight:600;"
-    "padding:.2rem 0 .35rem}th,td{padding:.3rem .8rem;border-bottom:1px solid var(--rule);"
-    "text-align:left;vertical-align:baseline;white-space:nowrap}"
-    "thead th{border-bottom:2px solid var(--rule);color:var(--soft);font-weight:600}"
-    "tbody th{font-weight:600}.n{text-align:right}td small{color:var(--soft)}"
-    "tbody tr:hover{background:var(--tint)}\n"
-    "details{margin-top:.5rem;font-size:.9rem}summary{cursor:pointer;color:var(--soft)}"
-    "pre{background:var(--tint);border:1px solid var(--rule);border-radius:6px;padding:.7rem .9rem;"
-    "overflow-x:auto;font:12.5px/1.5 ui-monospace,\"DejaVu Sans Mono\",monospace;"
-    "white-space:pre-wrap;overflow-wrap:anywhere}"
-    "@media print{figure{break-inside:avoid}}\n";
-
 enum { TABLE_POINTS = 20, SHARE_FIGURES = 6, SHOWN_RUNS = 24 };
 
 static parl_status append_table(const parl_report *r, parl_table_kind kind, parl_text *out) {
@@ -73,6 +18,27 @@ static parl_status append_details(const parl_report *r, parl_table_kind kind, pa
   PARL_TRY(append_table(r, kind, out));
   parl_text_append(out, "</details>\n");
   return PARL_STATUS_OK;
+}
+
+/* A drawing that is wider than the screen scrolls. */
+static void append_drawing(parl_text *out, const parl_report *r,
+                           void (*append)(parl_text *out, const parl_report *r)) {
+  parl_text_append(out, "<div class=\"scroll\">");
+  append(out, r);
+  parl_text_append(out, "</div>\n");
+}
+
+static void append_lines(parl_text *out, const parl_line_chart *c) {
+  parl_text_append(out, "<div class=\"scroll\">");
+  parl_chart_append_lines(out, c);
+  parl_text_append(out, "</div>\n");
+  parl_chart_append_legend(out, c->series, c->n_series);
+  const size_t window = parl_chart_get_window(c);
+  if (window > 1)
+    parl_text_appendf(out,
+                      "<p class=\"note\">Of one seed: the mean of %zu points around each, the "
+                      "points themselves faint behind.</p>\n",
+                      window);
 }
 
 static void begin_figure(parl_text *out, const char *title, const char *unit) {
@@ -96,11 +62,11 @@ static parl_status append_curve_table(const parl_report *r, const parl_line_char
   const size_t step = (c->n_points + TABLE_POINTS - 1) / TABLE_POINTS;
   for (size_t i = 0; i < c->n_points; i++) {
     if (i % step != 0 && i + 1 != c->n_points) continue;
-    parl_table_add(&t, "%g", c->x[i]);
+    parl_table_add_number(&t, c->x[i], c->x[i] != floor(c->x[i]));
     for (size_t s = 0; s < c->n_series; s++)
       parl_table_add_summary(&t, &c->series[s].y[i], c->digits);
   }
-  parl_text_append(out, "<details><summary>Table</summary>\n");
+  parl_text_append(out, "<details class=\"points\"><summary>Table</summary>\n");
   PARL_TRY(parl_table_append_html(&t, out));
   parl_text_append(out, "</details>\n");
   return PARL_STATUS_OK;
@@ -108,11 +74,28 @@ static parl_status append_curve_table(const parl_report *r, const parl_line_char
 
 static parl_status append_chart(const parl_report *r, const parl_line_chart *c, parl_text *out) {
   begin_figure(out, c->title, c->unit);
-  parl_chart_append_lines(out, c);
-  parl_chart_append_legend(out, c->series, c->n_series);
+  append_lines(out, c);
   PARL_TRY(append_curve_table(r, c, out));
   parl_text_append(out, "</figure>\n");
   return PARL_STATUS_OK;
+}
+
+/* A weight is what the recipe says: it has no noise to smooth away. */
+static bool is_weight(parl_curve curve) {
+  return curve == PARL_CURVE_lambda1 || curve == PARL_CURVE_lambda2;
+}
+
+/* The one value of a chart that shows nothing else, for the line that stands in its place. */
+static void note_constant(const parl_line_chart *c, parl_text *out) {
+  double value = NAN;
+  for (size_t s = 0; s < c->n_series; s++)
+    for (size_t i = 0; i < c->n_points; i++)
+      if (isfinite(c->series[s].y[i].iqm)) value = c->series[s].y[i].iqm;
+  if (isnan(value)) return;
+  parl_text_append(out, out->n > 0 ? ", " : "");
+  parl_text_append_html(out, c->title);
+  parl_text_append(out, " ");
+  parl_number_append(out, value, c->digits);
 }
 
 static bool is_share(parl_curve curve) {
@@ -120,8 +103,10 @@ static bool is_share(parl_curve curve) {
          curve == PARL_CURVE_useful_rate || curve == PARL_CURVE_flat_perf;
 }
 
-/* One curve of every trained arm that has it. */
-static parl_status append_curve(const parl_report *r, parl_curve curve, parl_text *out) {
+/* One curve of every trained arm that has it; if all have one and the same value, that goes into
+ * constants instead. */
+static parl_status append_curve(const parl_report *r, parl_curve curve, parl_text *out,
+                                parl_text *constants) {
   parl_series *series = NULL;
   size_t n = 0;
   PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_trained + 1, &series));
@@ -139,14 +124,33 @@ static parl_status append_curve(const parl_report *r, parl_curve curve, parl_tex
       .x_name = "update",
       .series = series,
       .is_share = is_share(curve),
+      .is_noisy = !is_weight(curve),
       .level = curve == PARL_CURVE_critical ? parl_report_get_optimum(r) : (double)NAN,
       .level_name = "mean optimum of the evaluation",
       .digits = info->digits,
   };
-  return append_chart(r, &chart, out);
+  if (parl_chart_is_informative(&chart)) return append_chart(r, &chart, out);
+  note_constant(&chart, constants);
+  return PARL_STATUS_OK;
 }
 
-/* The three shares of |advantage| of one arm. */
+/* Cards side by side, then what is the same everywhere and has none. */
+static parl_status append_curves(const parl_report *r, const parl_curve *curves, size_t n,
+                                 parl_text *out) {
+  parl_text constants = {0};
+  parl_status status = PARL_STATUS_OK;
+  for (size_t i = 0; i < n && status == PARL_STATUS_OK; i++)
+    status = append_curve(r, curves[i], out, &constants);
+  parl_text_append(out, "</div>\n");
+  if (constants.n > 0)
+    parl_text_appendf(out, "<p class=\"note\">The same in every update of every policy: %s.</p>\n",
+                      parl_text_get(&constants));
+  if (status == PARL_STATUS_OK) status = parl_text_status(&constants);
+  parl_text_deinit(&constants);
+  return status;
+}
+
+/* The three shares of |advantage| of one arm; none where none ever changes. */
 static parl_status append_shares(const parl_report *r, size_t a, parl_text *out) {
   static const parl_curve curves[] = {PARL_CURVE_share_perf, PARL_CURVE_share_parallel,
                                       PARL_CURVE_share_finish};
@@ -162,9 +166,17 @@ static parl_status append_shares(const parl_report *r, size_t a, parl_text *out)
                                  .x_name = "update",
                                  .series = series,
                                  .is_share = true,
+                                 .is_noisy = true,
                                  .level = NAN,
                                  .digits = 3};
-  return append_chart(r, &chart, out);
+  bool changes = false;
+  for (size_t i = 0; i < 3; i++) {
+    parl_line_chart alone = chart;
+    alone.n_series = 1;
+    alone.series = &series[i];
+    changes = changes || parl_chart_is_informative(&alone);
+  }
+  return changes ? append_chart(r, &chart, out) : PARL_STATUS_OK;
 }
 
 /* Of every policy, with the table of some thresholds. */
@@ -189,8 +201,7 @@ static parl_status append_profile(const parl_report *r, parl_text *out) {
                                  .level = NAN,
                                  .digits = 2};
   begin_figure(out, chart.title, chart.unit);
-  parl_chart_append_lines(out, &chart);
-  parl_chart_append_legend(out, series, n);
+  append_lines(out, &chart);
   PARL_TRY(append_details(r, PARL_TABLE_PROFILE, out));
   parl_text_append(out, "</figure>\n");
   return PARL_STATUS_OK;
@@ -207,7 +218,7 @@ static void append_head(const parl_report *r, parl_text *out) {
                    "<title>");
   parl_text_append_html(out, r->recipe);
   parl_text_append(out, " - ablation report</title>\n<style>\n");
-  parl_text_append(out, style);
+  parl_text_append(out, parl_report_style);
   parl_text_append(out, "</style>\n</head>\n<body><main>\n<h1>");
   parl_text_append_html(out, r->recipe);
   parl_text_append(out, "</h1>\n");
@@ -251,17 +262,17 @@ static parl_status append_result(const parl_report *r, parl_text *out) {
   PARL_TRY(append_table(r, PARL_TABLE_PAIRS, out));
   begin_figure(out, "Policies compared",
                "filled: sampled or scripted; hollow: greedy; faint: single seeds; dashed: optimum");
-  parl_text_append(out, "<div class=\"scroll\">");
-  parl_chart_append_dots(out, r);
-  parl_text_append(out, "</div>");
+  append_drawing(out, r, parl_chart_append_dots);
   PARL_TRY(append_details(r, PARL_TABLE_LAUNCHING, out));
   parl_text_append(out, "</figure>\n<div class=\"grid2\">\n");
-  begin_figure(out, "r_perf against critical steps", "up and to the left is better");
-  parl_chart_append_scatter(out, r);
+  begin_figure(out, "r_perf against critical steps at the last gain",
+               "up and to the left is better; the dotted tail leads to the end of the episode");
+  append_drawing(out, r, parl_chart_append_scatter);
   PARL_TRY(append_details(r, PARL_TABLE_STEPS, out));
   parl_text_append(out, "</figure>\n");
   begin_figure(out, "What ended episodes", "share of episodes");
-  parl_chart_append_endings(out, r);
+  append_drawing(out, r, parl_chart_append_endings);
+  parl_chart_append_endings_legend(out);
   PARL_TRY(append_details(r, PARL_TABLE_ENDINGS, out));
   parl_text_append(out, "</figure>\n");
   PARL_TRY(append_profile(r, out));
@@ -273,9 +284,7 @@ static parl_status append_result(const parl_report *r, parl_text *out) {
 static parl_status append_group(const parl_report *r, const char *title, const char *text,
                                 const parl_curve *curves, size_t n, parl_text *out) {
   parl_text_appendf(out, "<h2>%s</h2>\n<p>%s</p>\n<div class=\"grid2\">\n", title, text);
-  for (size_t i = 0; i < n; i++) PARL_TRY(append_curve(r, curves[i], out));
-  parl_text_append(out, "</div>\n");
-  return PARL_STATUS_OK;
+  return append_curves(r, curves, n, out);
 }
 
 static parl_status append_experts(const parl_report *r, parl_text *out) {
@@ -316,9 +325,7 @@ static parl_status append_learning(const parl_report *r, parl_text *out) {
                    "not the reward: a term with a small weight can still make most of it.</p>\n"
                    "<div class=\"grid2\">\n");
   for (size_t a = 0; a < r->n_trained && a < SHARE_FIGURES; a++) PARL_TRY(append_shares(r, a, out));
-  for (size_t i = 0; i < sizeof objective / sizeof objective[0]; i++)
-    PARL_TRY(append_curve(r, objective[i], out));
-  parl_text_append(out, "</div>\n");
+  PARL_TRY(append_curves(r, objective, sizeof objective / sizeof objective[0], out));
   return append_experts(r, out);
 }
 

@@ -195,6 +195,18 @@ static inline parl_summary *parl_arm_score(const parl_report *r, const parl_repo
   return &arm->scores[row * PARL_N_SCORES + (size_t)score];
 }
 
+/* --- numbers, as they are read --- */
+
+enum { PARL_NUMBER_BYTES = 48, PARL_SUMMARY_BYTES = 3 * PARL_NUMBER_BYTES + 8 };
+/* `digits` after the point, or three figures ("2.5e-6") where `largest`, the largest magnitude of
+ * the numbers that stand together, is too large or small for that; "-" if not finite. */
+void parl_number_format(double x, int digits, double largest, char out[PARL_NUMBER_BYTES]);
+void parl_number_append(parl_text *out, double x, int digits);
+/* In place: 1e+06 becomes 1e6, 1e-05 1e-5. */
+void parl_number_shorten(char *s);
+/* "iqm [lo, hi]"; "iqm" of one seed; "-" of none. */
+void parl_summary_format(const parl_summary *s, int digits, char out[PARL_SUMMARY_BYTES]);
+
 /* --- tables: one model, three renderings --- */
 
 typedef struct parl_table {
@@ -209,8 +221,9 @@ typedef struct parl_table {
 void parl_table_init(parl_table *t, parl_arena *arena, const char *title, size_t n_columns,
                      size_t n_left);
 void parl_table_add(parl_table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* "iqm [lo, hi]"; "iqm" of one seed; "-" of none. */
+/* As parl_summary_format. */
 void parl_table_add_summary(parl_table *t, const parl_summary *s, int digits);
+void parl_table_add_number(parl_table *t, double x, int digits); /* "-" if not finite */
 /* Each fails with ENOMEM only, and so does the text. */
 parl_status parl_table_append_plain(const parl_table *t, parl_text *out);
 parl_status parl_table_append_markdown(const parl_table *t, parl_text *out);
@@ -255,35 +268,61 @@ typedef struct parl_line_chart {
   const char *x_name;
   const parl_series *series;
   bool is_share; /* y axis from 0 to 1 */
+  bool is_noisy; /* a series of one seed is drawn smoothed, its values faint behind */
   double level;  /* horizontal line; NaN: none */
   const char *level_name;
   int digits;
 } parl_line_chart;
 
 void parl_chart_append_lines(parl_text *out, const parl_line_chart *c);
+/* Points that a smoothed value is the mean of; 1: nothing is smoothed. */
+size_t parl_chart_get_window(const parl_line_chart *c);
+/* Whether it shows more than one number: some point differs from another. */
+bool parl_chart_is_informative(const parl_line_chart *c);
 /* Coloured, dashed samples with names. */
 void parl_chart_append_legend(parl_text *out, const parl_series *series, size_t n);
 void parl_chart_append_dots(parl_text *out, const parl_report *r);
 void parl_chart_append_scatter(parl_text *out, const parl_report *r);
 void parl_chart_append_endings(parl_text *out, const parl_report *r);
+void parl_chart_append_endings_legend(parl_text *out);
 /* Mean optimum of the tasks that policies were judged on; NaN if no environment knows it. */
 double parl_report_get_optimum(const parl_report *r);
 
-/* An axis: about `wanted` round ticks from low to high. */
+/* An axis: `n_ticks` round ticks, the i-th at (first + i) steps, for i from 0. */
 typedef struct parl_axis {
-  double low, high, step;
+  double low, high, first, step;
   double pixel_low, pixel_high;
-  int digits; /* of tick labels */
+  int n_ticks, digits; /* digits: of labels, after the point */
 } parl_axis;
+/* About `wanted` >= 1 ticks that cover [low, high]. Any doubles will do: NaN is not there, a range
+ * that is rounding noise beside its values counts as one value, which gets room on both sides, and
+ * what lies beyond 1e300 lies at the edge. 2 <= n_ticks <= wanted + 3. */
 parl_axis parl_axis_make(double low, double high, int wanted, double pixel_low, double pixel_high);
-static inline double parl_axis_place(const parl_axis *a, double value) {
-  return a->pixel_low + (value - a->low) / (a->high - a->low) * (a->pixel_high - a->pixel_low);
+/* From 0 to high itself, with the ticks inside. */
+parl_axis parl_axis_make_within(double high, int wanted, double pixel_low, double pixel_high);
+/* Whether two numbers differ by rounding only. */
+bool parl_axis_is_one_value(double low, double high);
+static inline double parl_axis_get_tick(const parl_axis *a, int i) {
+  return (a->first + i) * a->step;
 }
-/* A marker of a style (circle, square, diamond, triangle) around (x, y); hollow: outline only. */
+/* Pixel of a value that is not NaN, always within the axis. */
+double parl_axis_place(const parl_axis *a, double value);
+/* The label of a tick: "0.25", "120", "2.5e6". */
+void parl_axis_format(const parl_axis *a, double value, char out[PARL_NUMBER_BYTES]);
+/* Pixels of the longest label. */
+double parl_axis_get_label_width(const parl_axis *a);
+/* Labels below `bottom` and, if `grid`, lines; lines and labels left of `left`. */
+void parl_axis_append_x(parl_text *out, const parl_axis *x, double top, double bottom, bool grid);
+void parl_axis_append_y(parl_text *out, const parl_axis *y, double left, double right);
+/* Colour class k0 ... of a style; marker and dash tell styles of one colour apart. */
+enum { PARL_N_COLOURS = 10 };
+/* A marker of a style (circle, square, diamond, triangle, ...) around (x, y); hollow: outline. */
 void parl_chart_append_marker(parl_text *out, size_t style, double x, double y, double radius,
                               bool hollow);
 
 /* --- the files --- */
+
+extern const char parl_report_style[]; /* report.css; the Makefile makes its source */
 
 parl_status parl_report_append_json(const parl_report *r, parl_text *out);
 parl_status parl_report_append_html(const parl_report *r, parl_text *out);

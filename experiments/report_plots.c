@@ -3,11 +3,16 @@
 
 #include "experiments/report_internal.h"
 
-enum { N_COLOURS = 6, N_PANELS = 5, ROW = 30 };
+enum { N_PANELS = 6, ROW = 30 };
 
-static const parl_score panel_scores[N_PANELS] = {PARL_SCORE_r_perf, PARL_SCORE_success,
-                                                  PARL_SCORE_critical_steps, PARL_SCORE_launch_rate,
-                                                  PARL_SCORE_finish_rate};
+static const parl_score panel_scores[N_PANELS] = {
+    PARL_SCORE_r_perf,         PARL_SCORE_success,     PARL_SCORE_last_gain_steps,
+    PARL_SCORE_critical_steps, PARL_SCORE_launch_rate, PARL_SCORE_finish_rate};
+
+/* Measured in critical steps, so that the optimum is one of its values. */
+static bool has_optimum(parl_score score) {
+  return score == PARL_SCORE_last_gain_steps || score == PARL_SCORE_critical_steps;
+}
 
 /* The first n characters (UTF-8), with an ellipsis if there are more. */
 static void append_short(parl_text *out, const char *s, size_t n) {
@@ -25,9 +30,9 @@ static void append_title(parl_text *out, const char *name, const char *what, con
                          int digits) {
   parl_text_append(out, "<title>");
   parl_text_append_html(out, name);
-  parl_text_appendf(out, ", %s: %.*f", what, digits, s->iqm);
-  if (isfinite(s->lo)) parl_text_appendf(out, " [%.*f, %.*f]", digits, s->lo, digits, s->hi);
-  parl_text_appendf(out, ", n = %zu</title>", s->n);
+  char text[PARL_SUMMARY_BYTES];
+  parl_summary_format(s, digits, text);
+  parl_text_appendf(out, ", %s: %s, n = %zu</title>", what, text, s->n);
 }
 
 static void widen(double value, double *low, double *high) {
@@ -66,23 +71,13 @@ typedef struct panel {
 } panel;
 
 static void append_panel_frame(parl_text *out, const panel *p) {
-  const parl_axis *x = &p->axis;
-  const parl_score_info *info = &parl_score_infos[p->score];
-  parl_text_appendf(out, "<text class=\"head\" x=\"%.1f\" y=\"16\">%s</text><g class=\"grid\">",
-                    x->pixel_low, info->label);
-  for (double v = x->low; v <= x->high + x->step / 2; v += x->step)
-    parl_text_appendf(out, "<path d=\"M%.1f %.1fV%.1f\"/>", parl_axis_place(x, v), p->top,
-                      p->bottom);
-  parl_text_append(out, "</g><g class=\"tick\">");
-  for (double v = x->low; v <= x->high + x->step / 2; v += x->step)
-    parl_text_appendf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%.*f</text>",
-                      parl_axis_place(x, v), p->bottom + 15, x->digits,
-                      fabs(v) < x->step / 2 ? 0.0 : v);
-  parl_text_append(out, "</g>\n");
+  parl_text_appendf(out, "<text class=\"head\" x=\"%.1f\" y=\"16\">%s</text>", p->axis.pixel_low,
+                    parl_score_infos[p->score].label);
+  parl_axis_append_x(out, &p->axis, p->top, p->bottom, true);
 }
 
 static void append_interval(parl_text *out, const parl_axis *x, const parl_summary *s, double y) {
-  if (isfinite(s->lo))
+  if (isfinite(s->lo) && isfinite(s->hi))
     parl_text_appendf(out, "<path class=\"line\" d=\"M%.1f %.1fH%.1f\"/>",
                       parl_axis_place(x, s->lo), y, parl_axis_place(x, s->hi));
 }
@@ -99,14 +94,14 @@ static void append_dot(parl_text *out, const parl_report *r, size_t a, const pan
       parl_text_appendf(out, "<circle class=\"seed\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.2\"/>",
                         parl_axis_place(&p->axis, value), y);
   }
-  if (s->n > 0) {
+  if (isfinite(s->iqm)) {
     parl_text_append(out, "<g>");
     append_title(out, arm->name, "sampled", s, digits);
     append_interval(out, &p->axis, s, y);
     parl_chart_append_marker(out, a, parl_axis_place(&p->axis, s->iqm), y, 4.6, false);
     parl_text_append(out, "</g>");
   }
-  if (greedy->n == 0) return;
+  if (!isfinite(greedy->iqm)) return;
   parl_text_append(out, "<g>");
   append_title(out, arm->name, "greedy", greedy, digits);
   append_interval(out, &p->axis, greedy, y + 10);
@@ -118,10 +113,9 @@ static panel make_panel(const parl_report *r, parl_score score, double left, dou
                         double top, double bottom) {
   double low = NAN, high = NAN;
   widen_by_score(r, score, &low, &high);
-  if (score == PARL_SCORE_critical_steps) widen(parl_report_get_optimum(r), &low, &high);
+  if (has_optimum(score)) widen(parl_report_get_optimum(r), &low, &high);
   if (score != PARL_SCORE_r_perf && low > 0) low = 0;
-  if (score != PARL_SCORE_critical_steps && high > 0.8 && high < 1) high = 1;
-  if (low == 0 && high == 0) high = 1;
+  if (!has_optimum(score) && high > 0.8 && high < 1) high = 1;
   return (panel){score, parl_axis_make(low, high, 3, left, right), top, bottom};
 }
 
@@ -138,7 +132,7 @@ void parl_chart_append_dots(parl_text *out, const parl_report *r) {
     const panel p = make_panel(r, panel_scores[i], left + 14, left + step - 24, top, bottom);
     append_panel_frame(out, &p);
     const double optimum = parl_report_get_optimum(r);
-    if (p.score == PARL_SCORE_critical_steps && isfinite(optimum)) {
+    if (has_optimum(p.score) && isfinite(optimum)) {
       const double x = parl_axis_place(&p.axis, optimum);
       parl_text_appendf(out,
                         "<path class=\"level\" d=\"M%.1f %.1fV%.1f\"><title>mean optimum "
@@ -146,7 +140,7 @@ void parl_chart_append_dots(parl_text *out, const parl_report *r) {
                         x, top - 4, bottom, optimum);
     }
     for (size_t a = 0; a < r->n_arms; a++) {
-      parl_text_appendf(out, "<g class=\"k%zu\">", a % N_COLOURS);
+      parl_text_appendf(out, "<g class=\"k%zu\">", a % PARL_N_COLOURS);
       append_dot(out, r, a, &p, top + ROW * ((double)a + 0.4));
       parl_text_append(out, "</g>\n");
     }
@@ -204,92 +198,102 @@ static void append_label(parl_text *out, labels *l, size_t style, const char *na
     if (is_free(l, from, at, width)) break;
   }
   add_obstacle(l, from, at, width);
-  parl_text_appendf(out, "<g class=\"k%zu\">", style % N_COLOURS);
+  parl_text_appendf(out, "<g class=\"k%zu\">", style % PARL_N_COLOURS);
   parl_chart_append_marker(out, style, from + 4, at - 4, 3.2, false);
   parl_text_appendf(out, "<text class=\"name\" x=\"%.1f\" y=\"%.1f\">", from + 11, at);
   append_short(out, name, 22);
   parl_text_append(out, "</text></g>");
 }
 
-static void append_scatter_frame(parl_text *out, const parl_axis *x, const parl_axis *y) {
-  parl_text_append(out, "<g class=\"grid\">");
-  for (double v = y->low; v <= y->high + y->step / 2; v += y->step)
-    parl_text_appendf(out, "<path d=\"M%d %.1fH%d\"/>", S_LEFT, parl_axis_place(y, v),
-                      S_WIDTH - S_RIGHT);
-  for (double v = x->low; v <= x->high + x->step / 2; v += x->step)
-    parl_text_appendf(out, "<path d=\"M%.1f %dV%d\"/>", parl_axis_place(x, v), S_TOP,
-                      S_HEIGHT - S_BOTTOM);
-  parl_text_append(out, "</g><g class=\"tick\">");
-  for (double v = y->low; v <= y->high + y->step / 2; v += y->step)
-    parl_text_appendf(out, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.*f</text>", S_LEFT - 7,
-                      parl_axis_place(y, v) + 4, y->digits, fabs(v) < y->step / 2 ? 0.0 : v);
-  for (double v = x->low; v <= x->high + x->step / 2; v += x->step)
-    parl_text_appendf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.*f</text>",
-                      parl_axis_place(x, v), S_HEIGHT - S_BOTTOM + 16, x->digits,
-                      fabs(v) < x->step / 2 ? 0.0 : v);
-  parl_text_appendf(out, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">critical steps</text></g>\n",
-                    S_WIDTH - S_RIGHT, S_HEIGHT - 8);
+/* Where an arm lies; false if it has no place. */
+typedef struct spot {
+  const parl_summary *gain, *end, *perf; /* critical steps at the last gain and at the end */
+  double x, y, left, right;              /* pixels, with the interval of x */
+} spot;
+
+static bool find_spot(const parl_report *r, size_t a, const parl_axis *x, const parl_axis *y,
+                      spot *out) {
+  const parl_report_arm *arm = &r->arms[a];
+  const parl_decoding main = PARL_DECODING_MAIN;
+  *out = (spot){.gain = parl_arm_score(r, arm, main, 0, PARL_SCORE_last_gain_steps),
+                .end = parl_arm_score(r, arm, main, 0, PARL_SCORE_critical_steps),
+                .perf = parl_arm_score(r, arm, main, 0, PARL_SCORE_r_perf)};
+  if (!isfinite(out->gain->iqm) || !isfinite(out->perf->iqm)) return false;
+  const bool has_interval = isfinite(out->gain->lo) && isfinite(out->gain->hi);
+  out->x = parl_axis_place(x, out->gain->iqm);
+  out->y = parl_axis_place(y, out->perf->iqm);
+  out->left = has_interval ? fmin(out->x, parl_axis_place(x, out->gain->lo)) : out->x;
+  out->right = has_interval ? fmax(out->x, parl_axis_place(x, out->gain->hi)) : out->x;
+  return true;
 }
 
-/* The marker of one arm, its seeds and intervals. */
+static void append_seeds(parl_text *out, const parl_report *r, size_t a, const parl_axis *x,
+                         const parl_axis *y) {
+  for (size_t i = 0; i < r->n_runs; i++) {
+    const double *of = parl_run_scores(r, &r->runs[i], PARL_DECODING_MAIN, 0)->of;
+    const double steps = of[PARL_SCORE_last_gain_steps], perf = of[PARL_SCORE_r_perf];
+    if (r->runs[i].arm == a && r->runs[i].counted && isfinite(steps) && isfinite(perf))
+      parl_text_appendf(out, "<circle class=\"seed\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.2\"/>",
+                        parl_axis_place(x, steps), parl_axis_place(y, perf));
+  }
+}
+
+/* The marker of one arm, its seeds and intervals, and a tail to where its episodes end. */
 static void append_point(parl_text *out, const parl_report *r, size_t a, const parl_axis *x,
                          const parl_axis *y, labels *l) {
   const parl_report_arm *arm = &r->arms[a];
-  const parl_summary *steps =
-      parl_arm_score(r, arm, PARL_DECODING_MAIN, 0, PARL_SCORE_critical_steps);
-  const parl_summary *perf = parl_arm_score(r, arm, PARL_DECODING_MAIN, 0, PARL_SCORE_r_perf);
-  if (steps->n == 0 || perf->n == 0) return;
-  const double at_x = parl_axis_place(x, steps->iqm), at_y = parl_axis_place(y, perf->iqm);
-  parl_text_appendf(out, "<g class=\"k%zu\">", a % N_COLOURS);
-  for (size_t i = 0; i < r->n_runs; i++) {
-    const parl_report_scores *s = parl_run_scores(r, &r->runs[i], PARL_DECODING_MAIN, 0);
-    if (r->runs[i].arm == a && r->runs[i].counted && isfinite(s->of[PARL_SCORE_r_perf]))
-      parl_text_appendf(out, "<circle class=\"seed\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.2\"/>",
-                        parl_axis_place(x, s->of[PARL_SCORE_critical_steps]),
-                        parl_axis_place(y, s->of[PARL_SCORE_r_perf]));
-  }
+  spot at;
+  if (!find_spot(r, a, x, y, &at)) return;
+  parl_text_appendf(out, "<g class=\"k%zu\">", a % PARL_N_COLOURS);
+  append_seeds(out, r, a, x, y);
   parl_text_append(out, "<g>");
-  append_title(out, arm->name, "r_perf", perf, 3);
-  append_interval(out, x, steps, at_y);
-  if (isfinite(perf->lo))
-    parl_text_appendf(out, "<path class=\"line\" d=\"M%.1f %.1fV%.1f\"/>", at_x,
-                      parl_axis_place(y, perf->lo), parl_axis_place(y, perf->hi));
-  parl_chart_append_marker(out, a, at_x, at_y, 5, false);
+  append_title(out, arm->name, "r_perf", at.perf, 3);
+  append_interval(out, x, at.gain, at.y);
+  if (isfinite(at.perf->lo) && isfinite(at.perf->hi))
+    parl_text_appendf(out, "<path class=\"line\" d=\"M%.1f %.1fV%.1f\"/>", at.x,
+                      parl_axis_place(y, at.perf->lo), parl_axis_place(y, at.perf->hi));
+  if (isfinite(at.end->iqm)) {
+    const double end = parl_axis_place(x, at.end->iqm);
+    parl_text_appendf(out, "<path class=\"tail\" d=\"M%.1f %.1fH%.1f\"/>", at.x, at.y, end);
+    parl_chart_append_marker(out, a, end, at.y, 3.2, true);
+    add_obstacle(l, end - 4, at.y + 4, 8);
+  }
+  parl_chart_append_marker(out, a, at.x, at.y, 5, false);
   parl_text_append(out, "</g></g>\n");
-  const bool has_interval = isfinite(steps->lo);
-  const double left = has_interval ? fmin(at_x, parl_axis_place(x, steps->lo)) : at_x;
-  const double right = has_interval ? fmax(at_x, parl_axis_place(x, steps->hi)) : at_x;
-  add_obstacle(l, left - 6, at_y + 4, right - left + 12);
+  add_obstacle(l, at.left - 6, at.y + 4, at.right - at.left + 12);
 }
 
 static void append_names(parl_text *out, const parl_report *r, const parl_axis *x,
                          const parl_axis *y, labels *l) {
   for (size_t a = 0; a < r->n_arms; a++) {
-    const parl_report_arm *arm = &r->arms[a];
-    const parl_summary *steps =
-        parl_arm_score(r, arm, PARL_DECODING_MAIN, 0, PARL_SCORE_critical_steps);
-    const parl_summary *perf = parl_arm_score(r, arm, PARL_DECODING_MAIN, 0, PARL_SCORE_r_perf);
-    if (steps->n == 0 || perf->n == 0) continue;
-    append_label(out, l, a, arm->name, parl_axis_place(x, steps->iqm),
-                 parl_axis_place(y, perf->iqm));
-    parl_text_append(out, "\n");
+    spot at;
+    if (find_spot(r, a, x, y, &at)) append_label(out, l, a, r->arms[a].name, at.x, at.y);
   }
+  parl_text_append(out, "\n");
 }
 
 void parl_chart_append_scatter(parl_text *out, const parl_report *r) {
   const double optimum = parl_report_get_optimum(r);
   double x_low = NAN, x_high = NAN, y_low = NAN, y_high = NAN;
+  widen_by_score(r, PARL_SCORE_last_gain_steps, &x_low, &x_high);
   widen_by_score(r, PARL_SCORE_critical_steps, &x_low, &x_high);
   widen_by_score(r, PARL_SCORE_r_perf, &y_low, &y_high);
   widen(optimum, &x_low, &x_high);
   if (y_high > 0.8 && y_high < 1) y_high = 1;
-  const parl_axis x = parl_axis_make(x_low, x_high, 6, S_LEFT, S_WIDTH - S_RIGHT);
   const parl_axis y = parl_axis_make(y_low, y_high, 5, S_HEIGHT - S_BOTTOM, S_TOP);
+  const double left = fmax(S_LEFT, 14 + parl_axis_get_label_width(&y));
+  const parl_axis x = parl_axis_make(x_low, x_high, 6, left, S_WIDTH - S_RIGHT);
   parl_text_appendf(out,
                     "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"r_perf against critical "
-                    "steps, one point a policy; the table of outcomes has the numbers\">\n",
+                    "steps at the last gain, one point a policy; the table of steps has the "
+                    "numbers\">\n",
                     S_WIDTH, S_HEIGHT);
-  append_scatter_frame(out, &x, &y);
+  parl_axis_append_y(out, &y, left, S_WIDTH - S_RIGHT);
+  parl_axis_append_x(out, &x, S_TOP, S_HEIGHT - S_BOTTOM, true);
+  parl_text_appendf(out,
+                    "<text class=\"tick\" x=\"%d\" y=\"%d\" text-anchor=\"end\">critical steps at "
+                    "the last gain; hollow: at the end</text>\n",
+                    S_WIDTH - S_RIGHT, S_HEIGHT - 8);
   labels l = {.n = 0};
   if (isfinite(optimum)) {
     const double at = parl_axis_place(&x, optimum);
@@ -338,7 +342,11 @@ void parl_chart_append_endings(parl_text *out, const parl_report *r) {
     }
     parl_text_append(out, "\n");
   }
-  parl_text_append(out, "</svg>\n<p class=\"legend\">");
+  parl_text_append(out, "</svg>\n");
+}
+
+void parl_chart_append_endings_legend(parl_text *out) {
+  parl_text_append(out, "<p class=\"legend\">");
   for (int s = PARL_SCORE_end_finish; s <= PARL_SCORE_end_error; s++)
     parl_text_appendf(out, "<span><i class=\"e%d\"></i><b>%s</b></span> ",
                       s - PARL_SCORE_end_finish, parl_score_infos[s].label);

@@ -39,19 +39,16 @@ void parl_table_add(parl_table *t, const char *format, ...) {
   t->cells[t->n_cells++] = cell;
 }
 
-/* What is rounded to zero has no sign. */
-static double drop_sign(double x, int digits) {
-  return fabs(x) < 0.5 * pow(10, -digits) ? 0 : x;
+void parl_table_add_summary(parl_table *t, const parl_summary *s, int digits) {
+  char text[PARL_SUMMARY_BYTES];
+  parl_summary_format(s, digits, text);
+  parl_table_add(t, "%s", text);
 }
 
-void parl_table_add_summary(parl_table *t, const parl_summary *s, int digits) {
-  if (s->n == 0)
-    parl_table_add(t, "-");
-  else if (isnan(s->lo))
-    parl_table_add(t, "%.*f", digits, drop_sign(s->iqm, digits));
-  else
-    parl_table_add(t, "%.*f [%.*f, %.*f]", digits, drop_sign(s->iqm, digits), digits,
-                   drop_sign(s->lo, digits), digits, drop_sign(s->hi, digits));
+void parl_table_add_number(parl_table *t, double x, int digits) {
+  char text[PARL_NUMBER_BYTES];
+  parl_number_format(x, digits, fabs(x), text);
+  parl_table_add(t, "%s", text);
 }
 
 static parl_status check(const parl_table *t, const parl_text *out) {

@@ -54,10 +54,7 @@ static void make_outcome(const parl_report *r, parl_table *t) {
     parl_table_add(t, "%s", arm->name);
     parl_table_add(t, "%zu", get_n(r, arm, PARL_DECODING_MAIN));
     add_scores(t, r, arm, PARL_DECODING_MAIN, 0, scores, n);
-    if (arm->of_oracle.n > 0)
-      parl_table_add(t, "%.1f", arm->of_oracle.iqm);
-    else
-      parl_table_add(t, "-");
+    parl_table_add_number(t, arm->of_oracle.iqm, 1);
   }
 }
 
@@ -80,10 +77,7 @@ static void make_cost(const parl_report *r, parl_table *t) {
     parl_table_add(t, "%s", arm->name);
     for (size_t i = 0; i < n; i++) {
       const parl_summary *x = parl_arm_score(r, arm, PARL_DECODING_MAIN, 0, scores[i]);
-      if (x->n > 0)
-        parl_table_add(t, "%.*f", parl_score_infos[scores[i]].digits, x->iqm);
-      else
-        parl_table_add(t, "-");
+      parl_table_add_number(t, x->iqm, parl_score_infos[scores[i]].digits);
     }
   }
 }
@@ -118,7 +112,7 @@ static void make_endings(const parl_report *r, parl_table *t) {
     parl_table_add(t, "%s", arm->name);
     for (int s = PARL_SCORE_end_finish; s <= PARL_SCORE_end_error; s++) {
       const parl_summary *x = parl_arm_score(r, arm, PARL_DECODING_MAIN, 0, (parl_score)s);
-      parl_table_add(t, x->n > 0 ? "%.3f" : "-", x->mean);
+      parl_table_add_number(t, x->mean, 3);
     }
     parl_table_add_summary(t, parl_arm_score(r, arm, PARL_DECODING_MAIN, 0, PARL_SCORE_tokens), 1);
   }
@@ -194,14 +188,13 @@ static void make_runs(const parl_report *r, parl_table *t) {
   for (size_t i = 0; i < r->n_runs; i++) {
     const parl_report_run *run = &r->runs[i];
     const parl_report_scores *s = parl_run_scores(r, run, PARL_DECODING_MAIN, 0);
-    const bool known = isfinite(s->of[PARL_SCORE_r_perf]);
     const bool older = !run->counted && strcmp(run->status, "done") == 0;
     parl_table_add(t, "%s", run->arm_name);
     parl_table_add(t, "%lld", (long long)run->seed);
     parl_table_add(t, "%s%s", run->status, older ? " (superseded)" : "");
     parl_table_add(t, "%.12s", run->uid);
     parl_table_add(t, "%.12s", run->hash[0] != '\0' ? run->hash : "-");
-    parl_table_add(t, known ? "%.3f" : "-", s->of[PARL_SCORE_r_perf]);
+    parl_table_add_number(t, s->of[PARL_SCORE_r_perf], 3);
     parl_table_add(t, "%zu", s->n_episodes);
   }
 }

@@ -166,4 +166,10 @@ static inline char *read_figure(const fixture *f, const char *title) {
   return figure;
 }
 
+static inline size_t count(const char *text, const char *part) {
+  size_t n = 0;
+  for (const char *p = strstr(text, part); p != NULL; p = strstr(p + 1, part)) n++;
+  return n;
+}
+
 #endif

@@ -1,5 +1,6 @@
 /* tests/test_report_files.c - the files of the report: well formed, safe, the same bytes again. */
 #include <ctype.h>
+#include <math.h>
 
 #include "tests/report_support.h"
 
@@ -31,12 +32,6 @@ static void check_nesting(const char *html) {
   assert_int_equal(depth, 0);
 }
 
-static size_t count(const char *text, const char *part) {
-  size_t n = 0;
-  for (const char *p = strstr(text, part); p != NULL; p = strstr(p + 1, part)) n++;
-  return n;
-}
-
 static void test_page_is_well_formed_and_self_contained(void **state) {
   (void)state;
   fixture f;
@@ -52,10 +47,10 @@ static void test_page_is_well_formed_and_self_contained(void **state) {
   assert_null(strstr(html, "href="));
   assert_null(strstr(html, "url("));
   assert_null(strstr(html, "nan"));
-  assert_contains(html, "prefers-color-scheme:dark");
+  assert_contains(html, "prefers-color-scheme: dark");
   assert_contains(html, "Few seeds (n = 3)");
   assert_true(count(html, "<figure>") >= 5);
-  assert_int_equal(count(html, "<figure>"), count(html, "<details><summary>Table</summary>"));
+  assert_int_equal(count(html, "<figure>"), count(html, "<summary>Table</summary>"));
   assert_int_equal(count(html, "role=\"img\""), count(html, "aria-label=\""));
   free(html);
   finish(&f);
@@ -75,6 +70,39 @@ static void test_names_are_escaped(void **state) {
   }
   char *html = read_file(&f, "report.html");
   assert_contains(html, "&lt;script&gt;alert(1)&lt;/script&gt;");
+  free(html);
+  finish(&f);
+}
+
+/* What is the same in every update of every policy gets a line, not a card; scores that differ by
+ * rounding only end the axis, not the memory. */
+static void test_cards_without_information_are_not_drawn(void **state) {
+  (void)state;
+  fixture f;
+  begin(&f);
+  for (int64_t seed = 1; seed <= 3; seed++) {
+    const int64_t run = put_run(&f, seed == 1 ? "annealed" : "other", seed, "done");
+    const double score = seed == 1 ? 0.7 : nextafter(0.7, 1);
+    put_episode(&f, run, make_episode("trained", "sampled", score), 1);
+    for (int64_t t = 0; t < 40; t++) {
+      assert_ok(parl_store_put_metric(f.store, run, t, "reward/perf", score));
+      assert_ok(parl_store_put_metric(f.store, run, t, "objective/masked", 0));
+      assert_ok(parl_store_put_metric(f.store, run, t, "objective/entropy", (double)t));
+      assert_ok(parl_store_put_metric(f.store, run, t, "episode/useful_rate", (double)NAN));
+    }
+  }
+  end_writing(&f);
+  assert_ok(parl_report_write(f.folder, NULL));
+  assert_null(read_figure(&f, "r_perf"));
+  assert_null(read_figure(&f, "Masked tokens"));
+  assert_null(read_figure(&f, "Useful rate"));
+  char *figure = read_figure(&f, "Entropy");
+  assert_non_null(figure);
+  free(figure);
+  char *html = read_file(&f, "report.html");
+  assert_contains(html, "The same in every update of every policy: r_perf 0.700.");
+  assert_contains(html, "The same in every update of every policy: Masked tokens 0.0000.");
+  assert_true(strlen(html) < 100000);
   free(html);
   finish(&f);
 }
@@ -295,6 +323,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_page_is_well_formed_and_self_contained),
       cmocka_unit_test(test_names_are_escaped),
+      cmocka_unit_test(test_cards_without_information_are_not_drawn),
       cmocka_unit_test(test_csv_by_hand),
       cmocka_unit_test(test_csv_quotes_names),
       cmocka_unit_test(test_plain_table_is_aligned),
