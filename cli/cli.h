@@ -98,8 +98,11 @@ void cli_print_help(const cli_command *c);
 
 /* --- errors and the process (process.c) --- */
 
-/* Prints "parl: <error text>" on stderr; returns the exit code of the status. */
+/* Prints "parl: <error text>" on stderr; returns the exit code of the status: 2 for EINVAL until
+ * work begins, when what is wrong is what the user wrote, 1 from then on. */
 int cli_fail(parl_status s);
+/* The command line, the recipe and --set were read and found good. */
+void cli_begin_work(void);
 /* "parl: <text>" on stderr and exit code 2. */
 int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -110,7 +113,11 @@ bool cli_is_interactive(void);
 /* Log lines on stderr. */
 void cli_log_sink(void *context, parl_log_level level, const char *text);
 
-/* Installs handlers: the first SIGINT or SIGTERM asks to stop, the second ends at once. */
+/* The signals that ask a program to end: SIGINT, SIGTERM, SIGHUP. One way to handle them all; a
+ * SIGHUP that is ignored stays ignored. */
+bool cli_is_stop_signal(int number);
+void cli_handle_stop_signals(void (*handler)(int number));
+/* Installs handlers: the first SIGINT, SIGTERM or SIGHUP asks to stop, the second ends at once. */
 const atomic_int *cli_catch_signals(void);
 /* Signal that was caught, or 0. */
 int cli_get_signal(void);

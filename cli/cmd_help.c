@@ -80,7 +80,7 @@ static void print_everything(void) {
   printf(
       "\nparl VERB --help explains a verb; parl help recipe lists every field of a recipe;\n"
       "parl help FILE.lua explains an environment.\n"
-      "Exit codes: 0 done, 1 failed, 2 usage, 75 stopped but resumable, 130/143 on signals.\n");
+      "Exit codes: 0 done, 1 failed, 2 usage, 75 stopped but resumable, 129/130/143 on signals.\n");
 }
 
 void cli_print_help(const cli_command *c) {

@@ -72,6 +72,8 @@ static void print_json(const parl_experiment_result *r, const char *folder) {
   parl_json_number(&w, r->wall_s);
   parl_json_key(&w, "runs");
   parl_json_integer(&w, (int64_t)r->n_runs);
+  parl_json_key(&w, "failed");
+  parl_json_integer(&w, (int64_t)r->n_failed);
   parl_json_key(&w, "run");
   parl_json_string(&w, folder);
   parl_json_end_object(&w);
@@ -79,7 +81,24 @@ static void print_json(const parl_experiment_result *r, const char *folder) {
   parl_text_deinit(&text);
 }
 
-static parl_status train(const cli_args *args, const parl_recipe *recipe, meter *m) {
+static void print_failures(const parl_experiment_result *r) {
+  fprintf(stderr, "parl: %zu run%s failed:\n%s", r->n_failed, r->n_failed == 1 ? "" : "s",
+          parl_text_get(&r->failures));
+}
+
+/* What cannot be trained is said before anything is; from then on nothing is the command line's
+ * fault. */
+static parl_status run(const parl_host *host, parl_experiment_result *result) {
+  parl_plan *plan = NULL;
+  PARL_TRY(parl_plan_make(host, &plan));
+  cli_begin_work();
+  const parl_status s = parl_experiment_run_plan(host, plan, result);
+  parl_plan_destroy(plan);
+  return s;
+}
+
+static parl_status train(const cli_args *args, const parl_recipe *recipe, meter *m,
+                         size_t *n_failed) {
   parl_log log;
   parl_log_init(&log, args->quiet ? NULL : cli_log_sink, NULL, PARL_LOG_INFO);
   const parl_host host = {.recipe = recipe,
@@ -87,8 +106,8 @@ static parl_status train(const cli_args *args, const parl_recipe *recipe, meter 
                           .stop = cli_catch_signals(),
                           .progress = args->quiet ? NULL : on_progress,
                           .context = m};
-  parl_experiment_result result;
-  parl_status s = parl_experiment_run(&host, &result);
+  parl_experiment_result result = {0};
+  parl_status s = run(&host, &result);
   if (m->interactive && !args->quiet) fprintf(stderr, "\r\033[K");
   parl_text table = {0};
   const char *folder = parl_recipe_get_folder(recipe);
@@ -103,6 +122,9 @@ static parl_status train(const cli_args *args, const parl_recipe *recipe, meter 
         result.decode_tokens_per_s);
     printf("report: %s/report.html\n", folder);
   }
+  if (result.n_failed > 0) print_failures(&result);
+  *n_failed = result.n_failed;
+  parl_experiment_result_deinit(&result);
   parl_text_deinit(&table);
   parl_log_deinit(&log);
   return s;
@@ -117,7 +139,9 @@ int cmd_train(const cli_args *args) {
              .interactive = cli_is_interactive(),
              .start_s = parl_clock_s(),
              .total = count_units(recipe)};
-  s = train(args, recipe, &m);
+  size_t n_failed = 0;
+  s = train(args, recipe, &m, &n_failed);
   parl_recipe_destroy(recipe);
-  return s == PARL_STATUS_OK ? CLI_DONE : cli_fail(s);
+  if (s != PARL_STATUS_OK) return cli_fail(s);
+  return n_failed == 0 ? CLI_DONE : CLI_FAILED;
 }

@@ -66,7 +66,7 @@ static int wait_for(pid_t child) {
     }
   if (WIFEXITED(status)) return WEXITSTATUS(status);
   const int number = WTERMSIG(status);
-  if (number == SIGINT || number == SIGTERM) return 128 + number;
+  if (cli_is_stop_signal(number)) return 128 + number;
   fprintf(stderr, "parl: the script's process ended by signal %d, %s%s\n", number,
           strsignal(number), explain(number));
   return CLI_FAILED;
@@ -74,17 +74,14 @@ static int wait_for(pid_t child) {
 
 int env_run_isolated(int (*body)(const cli_args *args), const cli_args *args) {
   fflush(NULL);
-  const struct sigaction action = {.sa_handler = forward};
-  sigaction(SIGINT, &action, NULL);
-  sigaction(SIGTERM, &action, NULL);
+  cli_handle_stop_signals(forward);
   const pid_t child = fork();
   if (child < 0) {
     fprintf(stderr, "parl: fork: %s\n", strerror(errno));
     return CLI_FAILED;
   }
   if (child == 0) {
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
+    cli_handle_stop_signals(SIG_DFL);
     set_limits();
     const int code = body(args);
     const bool written = fflush(stdout) == 0 || errno == EPIPE;

@@ -9,9 +9,15 @@
 #include "cli/cli.h"
 #include "core/build_info.h"
 
+static bool has_begun;
+
+void cli_begin_work(void) {
+  has_begun = true;
+}
+
 int cli_fail(parl_status s) {
   fprintf(stderr, "parl: %s\n", parl_error_text());
-  if (s == PARL_STATUS_EINVAL) return CLI_USAGE;
+  if (s == PARL_STATUS_EINVAL && !has_begun) return CLI_USAGE;
   if (s != PARL_STATUS_ESTOPPED) return CLI_FAILED;
   fprintf(stderr, "parl: the same command continues\n");
   return cli_get_signal() ? 128 + cli_get_signal() : CLI_RESUMABLE;
@@ -50,10 +56,21 @@ static void on_signal(int number) {
   stop_requested = number;
 }
 
-const atomic_int *cli_catch_signals(void) {
-  struct sigaction action = {.sa_handler = on_signal};
+bool cli_is_stop_signal(int number) {
+  return number == SIGINT || number == SIGTERM || number == SIGHUP;
+}
+
+void cli_handle_stop_signals(void (*handler)(int number)) {
+  const struct sigaction action = {.sa_handler = handler};
+  struct sigaction hangup;
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
+  sigaction(SIGHUP, NULL, &hangup);
+  if (hangup.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL); /* nohup: it goes on */
+}
+
+const atomic_int *cli_catch_signals(void) {
+  cli_handle_stop_signals(on_signal);
   return &stop_requested;
 }
 

@@ -8,9 +8,18 @@ import lua_api
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 EXIT_CODES = (
-    (0, "done"), (1, "failed; the error text is on stderr"), (2, "the command line is wrong"),
-    (75, "stopped before the end; the same command continues"), (130, "ended by SIGINT, after a checkpoint"),
-    (143, "ended by SIGTERM, after a checkpoint"),
+    (0, "done"),
+    (1, "failed, the command line being right: a file cannot be read or written, a script fails, a run diverges, a check "
+        "finds faults. `parl train` made every other run before it ended with this"),
+    (2, "the command line, the recipe or `--set` is wrong: `EINVAL` before work begins. Nothing was changed"),
+    (75, "stopped before the end; the same command continues"),
+    (129, "ended by SIGHUP, after a checkpoint; `nohup` prevents it"),
+    (130, "ended by SIGINT, after a checkpoint"), (143, "ended by SIGTERM, after a checkpoint"),
+)
+
+PHASES = (
+    ("train", "recipe, `--set`, what the environment refuses of them, a folder that holds another configuration",
+     "warm starts, runs, baselines, the report"),
 )
 
 
@@ -37,6 +46,10 @@ def errors_page():
     lines += ["| `%s` | %s |" % (name, meaning) for name, _, meaning in rows_of("core/status.h", "PARL_STATUS_LIST(X)")]
     lines += ["", "## Exit codes of `parl`", "", "| code | meaning |", "|---|---|"]
     lines += ["| %d | %s |" % row for row in EXIT_CODES]
+    lines += ["", "Until work begins `EINVAL` means what the user wrote, and exits 2; from then on it means what a run met, and",
+              "exits 1. Every other status exits 1, but for `ESTOPPED`. Where work begins:", "",
+              "| verb | refused before it, exit 2 | from then on, exit 1 |", "|---|---|---|"]
+    lines += ["| `%s` | %s | %s |" % row for row in PHASES]
     return "\n".join(lines) + "\n"
 
 

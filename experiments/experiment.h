@@ -1,27 +1,33 @@
-/* experiments/experiment.h - a whole recipe: warm starts, baselines and every (arm, seed), then the
- * report.
+/* experiments/experiment.h - a whole recipe: warm starts, every (arm, seed) and the baselines.
  *
  * Runs of small models go side by side, one a thread; with fewer runs than threads a run gets
- * several.
+ * several. A run that fails stops no other one.
  * Thread rule: one thread per experiment. */
 #ifndef PARL_EXPERIMENTS_EXPERIMENT_H
 #define PARL_EXPERIMENTS_EXPERIMENT_H
-#include "parl/host.h"
-#include "parl/trainer.h"
+#include "experiments/plan.h"
 
 typedef struct parl_experiment_result {
-  char uid[PARL_HASH_HEX_BYTES];  /* of all runs */
-  char hash[PARL_HASH_HEX_BYTES]; /* of all runs' hashes, in the order of arms and seeds */
-  size_t n_runs, n_done_before;   /* n_done_before: were finished by an earlier command */
+  char uid[PARL_HASH_HEX_BYTES];  /* of all trained runs */
+  char hash[PARL_HASH_HEX_BYTES]; /* of their hashes, in the order of arms and seeds */
+  size_t n_runs, n_done_before;   /* trained; n_done_before: were finished by an earlier command */
+  size_t n_failed;                /* of all runs, the baselines too */
+  parl_text failures;             /* "arm "a", seed 1: why" a line; owned, empty if n_failed is 0 */
   int64_t updates;                /* made in this process */
   double train_tokens_per_s;      /* of learning, summed over the runs under way at once */
   double decode_tokens_per_s;
   double wall_s;
 } parl_experiment_result;
 
-/* Trains what is missing and evaluates it. threads = 0: run.threads, or one per processor.
- * Fails: ESTOPPED when host->stop is set, everything so far being kept; otherwise with the first
- * failing run's error. */
+/* Trains what the plan lacks and evaluates it. Threads: run.threads, or one per processor. OK also
+ * where runs failed: n_failed says so. Fails: ESTOPPED when host->stop is set, everything so far
+ * being kept; EIO, ENOMEM or ESTORE, which concern every run. *out is to be freed either way. */
+parl_status parl_experiment_run_plan(const parl_host *host, const parl_plan *plan,
+                                     parl_experiment_result *out);
+
+/* Makes the plan of host->recipe and runs it. Fails: as both. */
 parl_status parl_experiment_run(const parl_host *host, parl_experiment_result *out);
+
+void parl_experiment_result_deinit(parl_experiment_result *result);
 
 #endif

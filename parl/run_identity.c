@@ -1,4 +1,4 @@
-/* parl/run_identity.c - which run this is: its uid, what it conflicts with, its row in the store. */
+/* parl/run_identity.c - which run this is: its uid, what it conflicts with, its row. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -67,10 +67,9 @@ static parl_status find_conflict(void *context, int64_t run_id, const parl_store
   return s;
 }
 
-/* A folder holds one configuration of an arm and seed: another one is refused, never mixed in. */
 parl_status parl_run_refuse_conflict(parl_store *store, const parl_host *host, const char *arm,
-                                     int64_t seed, const char *uid, const parl_text *canonical) {
-  conflict c = {.arm = arm, .uid = uid, .config = parl_text_get(canonical), .seed = seed};
+                                     int64_t seed, const char *uid, const char *canonical) {
+  conflict c = {.arm = arm, .uid = uid, .config = canonical, .seed = seed};
   parl_status s = parl_store_visit_runs(store, find_conflict, &c);
   if (s == PARL_STATUS_OK && c.found)
     s = parl_fail(PARL_STATUS_EINVAL,

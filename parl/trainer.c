@@ -131,7 +131,8 @@ parl_status parl_trainer_open(parl_trainer *t, parl_text *canonical, parl_scope 
   PARL_REQUIRE(n > 0 && (size_t)n < sizeof t->checkpoint_path);
   PARL_TRY(parl_file_join(path, sizeof path, folder, "store.db"));
   PARL_TRY(parl_store_open(path, &t->store));
-  return parl_run_refuse_conflict(t->store, t->host, t->arm, c->run.seed, t->uid, canonical);
+  return parl_run_refuse_conflict(t->store, t->host, t->arm, c->run.seed, t->uid,
+                                  parl_text_get(canonical));
 }
 
 void parl_trainer_close(parl_trainer *t) {

@@ -23,16 +23,23 @@ typedef struct parl_train_result {
 parl_status parl_train(const parl_host *host, const parl_run_config *config, const char *arm,
                        parl_workers *workers, parl_train_result *out);
 
-/* Plays the baselines of a seed (the untrained warm start and eval.baselines) and stores them as
- * runs. suffix is put behind the names. */
-parl_status parl_train_baselines(const parl_host *host, const parl_run_config *config,
-                                 const char *suffix, parl_workers *workers);
+/* Plays a policy that is not trained, the warm start (style NULL) or a script, and stores it as a
+ * run named `arm`; a finished one is left alone. Fails: ESTOPPED when host->stop is set. */
+parl_status parl_train_baseline(const parl_host *host, const parl_run_config *config,
+                                const char *arm, const char *style, parl_workers *workers,
+                                parl_train_result *out);
 
-/* Before anything is trained: what the two above would refuse, each in its turn, because the folder
- * holds this arm and seed of another configuration. env: of this configuration. suffix: as above;
- * NULL: the baselines are of another run. Fails: EINVAL, naming the fields that differ; or as the
- * store does. */
-parl_status parl_train_check(const parl_host *host, const parl_run_config *config,
-                             const parl_env *env, const char *arm, const char *suffix);
+/* --- which run this is --- */
+
+/* Appends the canonical configuration and makes the uid, a hash of it and the arm's name. env: of
+ * this configuration. Fails: ENOMEM. */
+parl_status parl_run_get_uid(const parl_host *host, const parl_run_config *config,
+                             const parl_env *env, const char *arm, parl_scope scope,
+                             parl_text *canonical, char uid[PARL_HASH_HEX_BYTES]);
+
+/* A folder holds one configuration of an arm and seed: another one is refused, never mixed in.
+ * Fails: EINVAL naming the fields that differ; or as the store does. */
+parl_status parl_run_refuse_conflict(parl_store *store, const parl_host *host, const char *arm,
+                                     int64_t seed, const char *uid, const char *canonical);
 
 #endif

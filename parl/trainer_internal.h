@@ -39,14 +39,6 @@ typedef struct parl_trainer {
 
 /* --- run_identity.c --- */
 
-/* Appends the canonical configuration and makes the uid, a hash of it and the arm's name. */
-parl_status parl_run_get_uid(const parl_host *host, const parl_run_config *config,
-                             const parl_env *env, const char *arm, parl_scope scope,
-                             parl_text *canonical, char uid[PARL_HASH_HEX_BYTES]);
-/* Fails: EINVAL naming the fields that differ if the store holds this arm and seed of another
- * configuration. */
-parl_status parl_run_refuse_conflict(parl_store *store, const parl_host *host, const char *arm,
-                                     int64_t seed, const char *uid, const parl_text *canonical);
 /* Puts or updates the run's row; sets t->run_id. */
 parl_status parl_trainer_put_run(parl_trainer *t, const char *canonical, const char *status,
                                  const char *hash);

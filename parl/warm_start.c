@@ -73,6 +73,11 @@ static parl_status parse_mixture(const char *text, const parl_env_spec *spec, mi
   return PARL_STATUS_OK;
 }
 
+parl_status parl_warm_start_check(const parl_run_config *config, const parl_env_spec *spec) {
+  mixture mix;
+  return parse_mixture(config->warm.mix, spec, &mix);
+}
+
 static const char *draw_style(const mixture *m, uint64_t seed, int64_t step, size_t i) {
   const double u = (double)parl_seed(seed, PARL_PURPOSE_DEMO_STYLE, (uint64_t)step, i) * 0x1p-53;
   size_t k = 0;

@@ -14,6 +14,10 @@
 parl_status parl_warm_start_path(const parl_host *host, const parl_run_config *config,
                                  const parl_env *env, char *out, size_t n);
 
+/* What the environment can tell of warm.mix before anything is played. Fails: EINVAL naming the
+ * style and the nearest one. */
+parl_status parl_warm_start_check(const parl_run_config *config, const parl_env_spec *spec);
+
 /* Loads the warm start of this configuration and seed, or makes and saves it. *out is owned by the
  * caller.
  * Fails: ESTOPPED between steps (nothing is saved then). */

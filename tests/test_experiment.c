@@ -147,6 +147,35 @@ static void test_another_configuration_is_not_mixed_in(void **state) {
   parl_test_remove_folder(p.folder);
 }
 
+/* One arm diverges: its runs fail, all others are made, and the next command leaves it at that. */
+static void test_a_failed_run_stops_no_other(void **state) {
+  (void)state;
+  place p;
+  open_place(&p);
+  parl_experiment_result whole, r;
+  assert_ok(run_recipe(&p, "whole", "2", NULL, -1, &whole));
+  assert_int_equal(whole.n_failed, 0);
+  char text[sizeof recipe_text + 256];
+  const char *arms = strstr(recipe_text, "{ { name = 'annealed'");
+  snprintf(text, sizeof text,
+           "%.*s{ { name = 'bad', train = { updates = 40 }, optimizer = { lr = 1.0, clip = 0, "
+           "warmup = 0 }, objective = { entropy_bonus = 10 } },\n%s",
+           (int)(arms - recipe_text), recipe_text, arms + 2);
+  write_recipe(&p, text);
+  assert_ok(run_recipe(&p, "x", "2", NULL, -1, &r));
+  assert_int_equal(r.n_runs, 6);
+  assert_int_equal(r.n_failed, 2);
+  assert_contains(parl_text_get(&r.failures), "arm \"bad\", seed 1: ");
+  assert_contains(parl_text_get(&r.failures), "arm \"bad\", seed 2: ");
+  assert_contains(parl_text_get(&r.failures), "not finite");
+  parl_experiment_result_deinit(&r);
+  write_recipe(&p, recipe_text);
+  assert_ok(run_recipe(&p, "x", "2", NULL, -1, &r));
+  assert_int_equal(r.n_done_before, 4);
+  assert_string_equal(r.hash, whole.hash);
+  parl_test_remove_folder(p.folder);
+}
+
 typedef struct found {
   double lambda_first, lambda_last, gap_max;
   int n, n_experts, n_scores;
@@ -298,6 +327,7 @@ int main(void) {
       cmocka_unit_test(test_same_bits),
       cmocka_unit_test(test_stop_and_continue),
       cmocka_unit_test(test_another_configuration_is_not_mixed_in),
+      cmocka_unit_test(test_a_failed_run_stops_no_other),
       cmocka_unit_test(test_stored_metrics),
       cmocka_unit_test(test_metrics_are_found_by_name),
       cmocka_unit_test(test_model_preset),

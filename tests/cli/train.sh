@@ -47,6 +47,32 @@ wait $pid
 same "exit code of SIGTERM" 143 $?
 has "stopped says so" "the same command continues" "$(cat "$dir/term.err")"
 
+# A terminal that goes away asks to stop as well, unless the command was told to outlive it.
+"$PARL" train "$recipe" --quiet --set run.dir="$dir/hup" --set train.updates=100000 >/dev/null 2>"$dir/hup.err" &
+pid=$!
+sleep 0.6
+kill -HUP $pid
+wait $pid
+same "exit code of SIGHUP" 129 $?
+has "SIGHUP: a checkpoint" "stopped after update" "$(cat "$dir/hup.err")"
+nohup "$PARL" train "$recipe" --quiet --json --set run.dir="$dir/nohup" >"$dir/nohup.out" 2>/dev/null &
+pid=$!
+sleep 0.3
+kill -HUP $pid
+wait $pid
+same "nohup: the same bits" "$whole" "$(hash_of <"$dir/nohup.out")"
+
+# A run that diverges fails by itself: the other arm is trained, and the command line was right.
+bad='name = "bad", optimizer = { lr = 1.0, clip = 0, warmup = 0 }, objective = { entropy_bonus = 10 }'
+sed "s/arms = {/arms = { { $bad },/" "$recipe" >"$dir/diverges.lua"
+diverging() { "$PARL" train "$dir/diverges.lua" --quiet --set run.dir="$dir/diverges" --set train.updates=40 "$@"; }
+text=$(diverging 2>&1 >/dev/null)
+same "diverging arm: exit code" 1 $?
+has "diverging arm: text" 'arm "bad", seed 1: ' "$text"
+same "diverging arm: the others are done" 6 \
+  "$("$PARL" runs "$dir/diverges" | grep -c '  [ab]  *[12]  done\|untrained .* done')"
+same "diverging arm: it failed" 2 "$("$PARL" runs "$dir/diverges" | grep -c ' bad .* failed')"
+
 # A disk that is full (a limit on the size of files stands in for it): an error that names the file, and once there
 # is room the same command goes on to the same bits.
 (ulimit -f 40; "$PARL" train "$recipe" --quiet --set run.dir="$dir/full" >/dev/null 2>"$dir/full.err")
@@ -101,11 +127,11 @@ cp "$dir/foreign/store.db" "$dir/foreign.copy"
 refused "foreign store" 1 "store.db" train "$recipe" --set run.dir="$dir/foreign"
 cmp -s "$dir/foreign/store.db" "$dir/foreign.copy" && echo "ok foreign store is untouched" ||
   echo "not ok foreign store is untouched: it changed"
-cp -r "$dir/whole" "$dir/damaged"
+cp -r "$dir/term" "$dir/damaged" # its runs are not finished: they need their warm starts
 for file in "$dir"/damaged/checkpoints/warm-*.safetensors; do
   head -c 1000 "$file" >"$file.short" && mv "$file.short" "$file"
 done
-refused "truncated checkpoint" 1 "warm-" train "$recipe" --set run.dir="$dir/damaged" --set run.n_seeds=3
+refused "truncated checkpoint" 1 "warm-" train "$recipe" --set run.dir="$dir/damaged" --set train.updates=100000
 same "after all that, the finished run is intact" "$whole" "$(train --json --set run.dir="$dir/whole" | hash_of)"
 
 # The other verbs.
