@@ -6,9 +6,9 @@
 
 enum { PATH_BYTES = 4096 };
 
-static const parl_table_kind terminal_tables[] = {PARL_TABLE_OUTCOME,  PARL_TABLE_COST,
-                                                  PARL_TABLE_GREEDY,   PARL_TABLE_PAIRS,
-                                                  PARL_TABLE_FORECAST, PARL_TABLE_FAMILIES};
+static const parl_table_kind terminal_tables[] = {
+    PARL_TABLE_OUTCOME,  PARL_TABLE_COST,           PARL_TABLE_GREEDY,  PARL_TABLE_PAIRS,
+    PARL_TABLE_FORECAST, PARL_TABLE_FORECAST_SCORE, PARL_TABLE_FAMILIES};
 
 static parl_status append_terminal(const parl_report *r, parl_text *out) {
   PARL_TRY(parl_report_append_tables(

@@ -394,6 +394,8 @@ parl_status parl_report_append_html(const parl_report *r, parl_text *out) {
   if (r->n_warm > 0) {
     parl_text_append(out, "<h2>Before training</h2>\n");
     PARL_TRY(append_table(r, PARL_TABLE_FORECAST, out));
+    PARL_TRY(append_table(r, PARL_TABLE_FORECAST_SCORE, out));
+    PARL_TRY(append_table(r, PARL_TABLE_WARM_START, out));
   }
   PARL_TRY(append_learning(r, out));
   PARL_TRY(append_reproduction(r, out));

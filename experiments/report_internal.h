@@ -243,10 +243,22 @@ typedef enum parl_table_kind {
   PARL_TABLE_PAIRS,
   PARL_TABLE_FAMILIES,
   PARL_TABLE_FORECAST,
+  PARL_TABLE_FORECAST_SCORE,
+  PARL_TABLE_WARM_START,
   PARL_TABLE_DIFFERENCES,
   PARL_TABLE_RUNS,
   PARL_N_TABLES
 } parl_table_kind;
+/* Runs of which a forecast was made; of them those that can be judged: the forecast said something
+ * and the launch rate grew or fell beyond the noise; those it was right of, those that grew. */
+typedef struct parl_forecast_score {
+  size_t n_runs, n_judged, n_right, n_grew;
+} parl_forecast_score;
+/* Over the trained runs that count; family 0 is all tasks. */
+parl_forecast_score parl_report_score_forecast(const parl_report *r, size_t family);
+void parl_report_make_forecast(const parl_report *r, parl_table *out);
+void parl_report_make_forecast_score(const parl_report *r, parl_table *out);
+void parl_report_make_warm_start(const parl_report *r, parl_table *out);
 /* A table without a row but its heads is not worth showing. */
 parl_status parl_report_make_table(const parl_report *r, parl_table_kind kind, parl_table *out);
 static inline size_t parl_table_get_rows(const parl_table *t) {

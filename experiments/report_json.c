@@ -89,6 +89,31 @@ static void write_pairs(parl_json_writer *w, const parl_report *r) {
   parl_json_end_array(w);
 }
 
+/* How often the forecast was right, beside what is right without it. */
+static void write_forecast(parl_json_writer *w, const parl_report *r) {
+  parl_json_key(w, "forecast");
+  parl_json_begin_object(w);
+  for (size_t f = 0; f <= r->n_families; f++) {
+    const parl_forecast_score s = parl_report_score_forecast(r, f);
+    const struct {
+      const char *name;
+      size_t n;
+    } rows[] = {{"runs", s.n_runs},
+                {"judged", s.n_judged},
+                {"right", s.n_right},
+                {"always_grows_right", s.n_grew},
+                {"never_grows_right", s.n_judged - s.n_grew}};
+    parl_json_key(w, f > 0 ? r->families[f - 1] : "all tasks");
+    parl_json_begin_object(w);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+      parl_json_key(w, rows[i].name);
+      parl_json_integer(w, (int64_t)rows[i].n);
+    }
+    parl_json_end_object(w);
+  }
+  parl_json_end_object(w);
+}
+
 static void write_of_oracle(parl_json_writer *w, const parl_report *r) {
   parl_json_key(w, "percent_of_oracle");
   parl_json_begin_object(w);
@@ -243,6 +268,7 @@ parl_status parl_report_append_json(const parl_report *r, parl_text *out) {
   for (size_t a = 0; a < r->n_arms; a++) write_arm(&w, r, &r->arms[a]);
   parl_json_end_object(&w);
   write_pairs(&w, r);
+  write_forecast(&w, r);
   write_of_oracle(&w, r);
   write_profile(&w, r);
   write_curves(&w, r);

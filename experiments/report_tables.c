@@ -161,21 +161,6 @@ static void make_families(const parl_report *r, parl_table *t) {
     }
 }
 
-/* The warm start, measured before update 0: what the trained policies began with. */
-static void make_forecast(const parl_report *r, parl_table *t) {
-  parl_table_init(t, r->arena, "The warm start before update 0, and the forecast", 1 + r->n_trained,
-                  1);
-  t->note =
-      "lambda_star: the weight at which launching starts to pay, by the warm start's own episodes; "
-      "a rule of thumb.";
-  parl_table_add(t, "measure");
-  for (size_t a = 0; a < r->n_trained; a++) parl_table_add(t, "%s", r->arms[a].name);
-  for (size_t k = 0; k < r->n_warm; k++) {
-    parl_table_add(t, "%s", r->warm_keys[k]);
-    for (size_t a = 0; a < r->n_trained; a++) parl_table_add_summary(t, &r->arms[a].warm[k], 3);
-  }
-}
-
 static void make_runs(const parl_report *r, parl_table *t) {
   parl_table_init(t, r->arena, "Runs", 7, 1);
   parl_table_add(t, "policy");
@@ -325,7 +310,13 @@ parl_status parl_report_make_table(const parl_report *r, parl_table_kind kind, p
       make_families(r, t);
       break;
     case PARL_TABLE_FORECAST:
-      make_forecast(r, t);
+      parl_report_make_forecast(r, t);
+      break;
+    case PARL_TABLE_FORECAST_SCORE:
+      parl_report_make_forecast_score(r, t);
+      break;
+    case PARL_TABLE_WARM_START:
+      parl_report_make_warm_start(r, t);
       break;
     case PARL_TABLE_DIFFERENCES:
       return make_differences(r, t);

@@ -72,13 +72,10 @@ static parl_status evaluate_final(parl_trainer *t) {
                                                 .n_tasks = (size_t)t->config->eval.tasks,
                                                 .workers = t->workers},
                          t->store, t->run_id, &e));
-  double held;
-  PARL_TRY(parl_trainer_judge_forecast(t, e.sampled.launch_rate, &held));
+  PARL_TRY(parl_trainer_judge_forecast(t));
   PARL_TRY(parl_store_begin(t->store));
-  parl_status s = parl_store_put_metric(t->store, t->run_id, t->update, "forecast/held", held);
-  if (s == PARL_STATUS_OK)
-    s = parl_store_put_metric(t->store, t->run_id, t->update, "final/launch_rate",
-                              e.sampled.launch_rate);
+  parl_status s = parl_store_put_metric(t->store, t->run_id, t->update, "final/launch_rate",
+                                        e.sampled.launch_rate);
   if (s == PARL_STATUS_OK)
     s = parl_store_put_metric(t->store, t->run_id, t->update, "final/r_perf", e.sampled.r_perf);
   return parl_store_end(t->store, s);

@@ -3,6 +3,7 @@
 #ifndef PARL_PARL_TRAINER_INTERNAL_H
 #define PARL_PARL_TRAINER_INTERNAL_H
 #include "parl/advantage.h"
+#include "parl/forecast.h"
 #include "parl/learner.h"
 #include "parl/metrics.h"
 #include "parl/rollout.h"
@@ -53,9 +54,9 @@ parl_status parl_trainer_resume(parl_trainer *t);
 
 /* Probes the warm start into t->forecast and the store; nothing if warm.probe is 0. */
 parl_status parl_trainer_make_forecast(parl_trainer *t);
-/* Whether the forecast was right: it says that launching pays, and the trained policy launches more
- * often than the warm start did; or neither. NaN if it said nothing. */
-parl_status parl_trainer_judge_forecast(parl_trainer *t, double launch_rate, double *held);
+/* After the evaluation: stores whether launching grew beyond the noise since the warm start, and
+ * whether the forecast had said so, of each part; NaN where either cannot be said. */
+parl_status parl_trainer_judge_forecast(parl_trainer *t);
 
 /* --- trainer.c --- */
 
@@ -76,6 +77,9 @@ void parl_trainer_mark_stopped(parl_trainer *t, const char *canonical, parl_stat
 
 /* Makes the buffers above from `learner` on. */
 parl_status parl_trainer_prepare(parl_trainer *t);
+/* The weights of update t->update, by their schedules: once an update, in order; of update 0 any
+ * number of times. */
+parl_status parl_trainer_get_lambdas(parl_trainer *t, double *lambda1, double *lambda2);
 /* Plays, rewards, learns: update t->update; fills t->metrics and moves t->update on. */
 parl_status parl_trainer_update(parl_trainer *t);
 

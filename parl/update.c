@@ -201,15 +201,18 @@ static void forget(parl_metrics *m) {
 #undef X
 }
 
-parl_status parl_trainer_update(parl_trainer *t) {
+parl_status parl_trainer_get_lambdas(parl_trainer *t, double *lambda1, double *lambda2) {
   const parl_metric_view before =
       t->update > 0 ? parl_metrics_get_view(&t->metrics) : (parl_metric_view){0};
+  PARL_TRY(
+      parl_fail_context(parl_schedule_next(t->lambda1, t->update, &before, lambda1), "lambda1"));
+  return parl_fail_context(parl_schedule_next(t->lambda2, t->update, &before, lambda2), "lambda2");
+}
+
+parl_status parl_trainer_update(parl_trainer *t) {
   const double none = (double)NAN;
   double lambda1, lambda2;
-  PARL_TRY(
-      parl_fail_context(parl_schedule_next(t->lambda1, t->update, &before, &lambda1), "lambda1"));
-  PARL_TRY(
-      parl_fail_context(parl_schedule_next(t->lambda2, t->update, &before, &lambda2), "lambda2"));
+  PARL_TRY(parl_trainer_get_lambdas(t, &lambda1, &lambda2));
   t->metrics = (parl_metrics){.lambda1 = lambda1,
                               .lambda2 = lambda2,
                               .max_score = none,

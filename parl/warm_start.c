@@ -1,4 +1,4 @@
-/* parl/warm_start.c - demonstrations, imitation, probe. */
+/* parl/warm_start.c - demonstrations, imitation, checkpoint. */
 #include "parl/warm_start.h"
 
 #include <math.h>
@@ -10,7 +10,6 @@
 #include "engine/checkpoint.h"
 #include "parl/context_policy.h"
 #include "parl/learner.h"
-#include "parl/reward.h"
 #include "parl/rollout.h"
 #include "parl/seeds.h"
 
@@ -273,104 +272,4 @@ parl_status parl_sub_policy_get(const parl_host *host, const parl_run_config *co
   *out = model;
   *owned = true;
   return PARL_STATUS_OK;
-}
-
-/* --- the forecast --- */
-
-typedef struct probe_sums {
-  double launch, alone, width, r_perf, perf_launch, perf_alone, parallel, finish;
-  double assigned, finished, useful;
-} probe_sums;
-
-static parl_status add_probe(parl_reward *reward, const parl_trajectory *t, probe_sums *s,
-                             parl_forecast *f) {
-  parl_reward_terms terms;
-  PARL_TRY(parl_reward_get_terms(reward, &t->facts, &terms));
-  f->end[t->facts.end]++;
-  s->r_perf += terms.perf;
-  s->width += t->facts.max_width;
-  s->assigned += t->facts.assigned;
-  s->finished += t->facts.finished;
-  s->useful += t->facts.useful;
-  if (t->facts.launches > 0) {
-    s->launch++;
-    s->perf_launch += terms.perf;
-    s->parallel += terms.parallel;
-    s->finish += terms.finish;
-  } else {
-    s->alone++;
-    s->perf_alone += terms.perf;
-  }
-  return PARL_STATUS_OK;
-}
-
-static void finish_forecast(const probe_sums *s, parl_forecast *f) {
-  const double n = s->launch + s->alone;
-  f->n = (size_t)n;
-  f->launch_rate = s->launch / n; /* 0 / 0 is NaN: unknown */
-  f->max_width = s->width / n;
-  f->r_perf = s->r_perf / n;
-  f->r_perf_launch = s->perf_launch / s->launch;
-  f->r_perf_alone = s->perf_alone / s->alone;
-  f->gap = f->r_perf_alone - f->r_perf_launch;
-  f->r_parallel_launch = s->parallel / s->launch;
-  f->r_finish_launch = s->finish / s->launch;
-  f->lambda_star = f->gap / (f->r_parallel_launch + f->r_finish_launch);
-  f->sub_finish_rate = s->finished / s->assigned;
-  f->sub_useful_rate = s->useful / s->assigned;
-  for (int e = 0; e < PARL_N_ENDS; e++) f->end[e] /= n;
-}
-
-static parl_status probe(const parl_run_config *config, parl_rollout *rollout, parl_job *jobs,
-                         parl_trajectories *set, parl_reward *reward, parl_forecast *out) {
-  const size_t n = (size_t)config->warm.probe;
-  for (size_t i = 0; i < n; i++)
-    jobs[i] = (parl_job){
-        .task_seed = parl_seed((uint64_t)config->run.seed, PARL_PURPOSE_PROBE_TASK, 0, i),
-        .episode_seed = parl_seed((uint64_t)config->run.seed, PARL_PURPOSE_PROBE_EPISODE, 0, i),
-        .temperature = config->train.temperature,
-        .out = parl_trajectories_get(set, i)};
-  PARL_TRY(parl_rollout_run(rollout, jobs, n, NULL));
-  probe_sums sums = {0};
-  *out = (parl_forecast){0};
-  for (size_t i = 0; i < n; i++)
-    if (!jobs[i].out->failed) PARL_TRY(add_probe(reward, jobs[i].out, &sums, out));
-  finish_forecast(&sums, out);
-  return PARL_STATUS_OK;
-}
-
-parl_status parl_forecast_make(const parl_host *host, const parl_run_config *config,
-                               const parl_model *warm, const parl_model *sub_policy,
-                               parl_workers *workers, parl_forecast *out) {
-  const size_t n = (size_t)config->warm.probe;
-  parl_rollout *rollout = NULL;
-  parl_trajectories *set = NULL;
-  parl_reward *reward = NULL;
-  parl_job *jobs = calloc(n + 1, sizeof *jobs);
-  parl_status s = jobs ? PARL_STATUS_OK : parl_fail(PARL_STATUS_ENOMEM, "forecast: no memory");
-  if (s == PARL_STATUS_OK)
-    s = parl_rollout_create(
-        &(parl_rollout_def){.env_path = parl_recipe_get_env_path(host->recipe),
-                            .env_params = parl_recipe_get_env_params(host->recipe),
-                            .stop = host->stop,
-                            .config = config,
-                            .policy = warm,
-                            .sub_policy = sub_policy,
-                            .reliability = config->agents.reliability,
-                            .n_jobs = n + 1, /* the probe may be off */
-                            .workers = workers},
-        &rollout);
-  if (s == PARL_STATUS_OK) s = parl_trajectories_create(&(parl_trajectories_def){.n = n}, &set);
-  if (s == PARL_STATUS_OK) s = parl_reward_create(&config->reward, &reward);
-  if (s == PARL_STATUS_OK) s = probe(config, rollout, jobs, set, reward, out);
-  parl_reward_destroy(reward);
-  parl_trajectories_destroy(set);
-  parl_rollout_destroy(rollout);
-  free(jobs);
-  return s;
-}
-
-int parl_forecast_says_launch(const parl_forecast *f, double lambda1, double lambda2) {
-  if (isnan(f->gap)) return -1;
-  return lambda1 * f->r_parallel_launch + lambda2 * f->r_finish_launch >= f->gap;
 }

@@ -1,5 +1,5 @@
 /* parl/warm_start.h - the policy before reinforcement learning: imitation of a stated mixture of
- * experts, and what it is worth: the forecast lambda* (DESIGN 7).
+ * experts.
  *
  * The warm start is made once per seed, kept as a checkpoint, and is also the frozen sub-agent.
  * Thread rule: one thread per call; it uses the workers. */
@@ -29,28 +29,5 @@ parl_status parl_warm_start_get(const parl_host *host, const parl_run_config *co
 parl_status parl_sub_policy_get(const parl_host *host, const parl_run_config *config,
                                 const parl_env *env, parl_model *warm, parl_model **out,
                                 bool *owned);
-
-typedef struct parl_forecast {
-  double launch_rate;                        /* share of probe episodes with a launch */
-  double max_width;                          /* mean */
-  double r_perf;                             /* mean */
-  double r_perf_launch;                      /* mean over episodes with a launch; NaN if none */
-  double r_perf_alone;                       /* mean over episodes without; NaN if none */
-  double gap;                                /* alone - launch */
-  double r_parallel_launch, r_finish_launch; /* means over episodes with a launch */
-  double lambda_star; /* gap / (r_parallel + r_finish | launch): where launching pays; or NaN */
-  double sub_finish_rate,
-      sub_useful_rate;     /* reliability of the frozen sub-agents; NaN if none was assigned */
-  double end[PARL_N_ENDS]; /* shares of what ended episodes */
-  size_t n;
-} parl_forecast;
-
-/* Plays warm.probe episodes of the warm start. Fails as a rollout does. */
-parl_status parl_forecast_make(const parl_host *host, const parl_run_config *config,
-                               const parl_model *warm, const parl_model *sub_policy,
-                               parl_workers *workers, parl_forecast *out);
-/* Whether the forecast says that launching pays at these weights: lambda1 r_parallel + lambda2
- * r_finish >= gap. -1 if it says nothing. */
-int parl_forecast_says_launch(const parl_forecast *f, double lambda1, double lambda2);
 
 #endif
