@@ -150,18 +150,29 @@ static parl_status append_curves(const parl_report *r, const parl_curve *curves,
   return status;
 }
 
-/* The three shares of |advantage| of one arm; none where none ever changes. */
+/* Whether a curve of an arm is ever other than 0: a term may be off. */
+static bool is_used(const parl_report *r, const parl_report_arm *arm, parl_curve curve) {
+  for (size_t i = 0; i < r->n_points; i++)
+    if (arm->curves[curve][i].n > 0 && arm->curves[curve][i].mean != 0) return true;
+  return false;
+}
+
+/* The shares of |advantage| of one arm, of the terms that have any; none where none ever changes. */
 static parl_status append_shares(const parl_report *r, size_t a, parl_text *out) {
-  static const parl_curve curves[] = {PARL_CURVE_share_perf, PARL_CURVE_share_parallel,
-                                      PARL_CURVE_share_finish};
-  if (!parl_arm_has_curve(r, &r->arms[a], PARL_CURVE_share_perf)) return PARL_STATUS_OK;
-  parl_series series[3];
-  for (size_t i = 0; i < 3; i++)
-    series[i] = (parl_series){parl_curve_infos[curves[i]].title, i, r->arms[a].curves[curves[i]]};
-  const parl_line_chart chart = {.title = r->arms[a].name,
+#define SHARE(X, term, ...) PARL_CURVE_share_##term,
+  static const parl_curve curves[] = {PARL_TERM_LIST(SHARE, SHARE, )};
+#undef SHARE
+  const parl_report_arm *arm = &r->arms[a];
+  if (!parl_arm_has_curve(r, arm, PARL_CURVE_share_perf)) return PARL_STATUS_OK;
+  parl_series series[PARL_N_TERMS];
+  size_t n = 0;
+  for (size_t i = 0; i < PARL_N_TERMS; i++)
+    if (is_used(r, arm, curves[i]))
+      series[n++] = (parl_series){parl_curve_infos[curves[i]].title, i, arm->curves[curves[i]]};
+  const parl_line_chart chart = {.title = arm->name,
                                  .unit = "shares of |advantage| by term",
                                  .n_points = r->n_points,
-                                 .n_series = 3,
+                                 .n_series = n,
                                  .x = r->x,
                                  .x_name = "update",
                                  .series = series,
@@ -170,7 +181,7 @@ static parl_status append_shares(const parl_report *r, size_t a, parl_text *out)
                                  .level = NAN,
                                  .digits = 3};
   bool changes = false;
-  for (size_t i = 0; i < 3; i++) {
+  for (size_t i = 0; i < n; i++) {
     parl_line_chart alone = chart;
     alone.n_series = 1;
     alone.series = &series[i];
@@ -287,6 +298,25 @@ static parl_status append_group(const parl_report *r, const char *title, const c
   return append_curves(r, curves, n, out);
 }
 
+/* Weights and terms of the reward. */
+static parl_status append_terms(const parl_report *r, parl_text *out) {
+#define WEIGHT(X, term, lambda, ...) PARL_CURVE_##lambda,
+#define RAW(X, term, ...) PARL_CURVE_##term,
+#define WEIGHTED(X, term, ...) PARL_CURVE_weighted_##term,
+  static const parl_curve curves[] = {PARL_TERM_LIST(WEIGHT, PARL_TERM_NONE_, ) PARL_TERM_LIST(
+      RAW, PARL_TERM_NONE_, ) PARL_TERM_LIST(WEIGHTED, PARL_TERM_NONE_, )};
+#undef WEIGHT
+#undef RAW
+#undef WEIGHTED
+  return append_group(
+      r, "Reward terms and their annealing",
+      "r = \xCE\xBB\xE2\x82\x81 r_parallel + \xCE\xBB\xE2\x82\x82 r_finish + r_perf + "
+      "\xCE\xBB_early r_early, where r_early, what a solved episode leaves of its budget, is this "
+      "program's own and off unless a recipe says otherwise. What a policy still does once "
+      "\xCE\xBB is 0, r_perf alone rewards.",
+      curves, sizeof curves / sizeof curves[0], out);
+}
+
 static parl_status append_experts(const parl_report *r, parl_text *out) {
   static const parl_curve experts[] = {PARL_CURVE_expert_most, PARL_CURVE_expert_unused,
                                        PARL_CURVE_expert_entropy, PARL_CURVE_bias_range};
@@ -305,9 +335,6 @@ static parl_status append_learning(const parl_report *r, parl_text *out) {
   static const parl_curve learning[] = {PARL_CURVE_perf,        PARL_CURVE_critical,
                                         PARL_CURVE_launch_rate, PARL_CURVE_width,
                                         PARL_CURVE_finish_rate, PARL_CURVE_useful_rate};
-  static const parl_curve reward[] = {PARL_CURVE_lambda1,           PARL_CURVE_lambda2,
-                                      PARL_CURVE_parallel,          PARL_CURVE_finish,
-                                      PARL_CURVE_weighted_parallel, PARL_CURVE_weighted_finish};
   static const parl_curve objective[] = {PARL_CURVE_flat_perf, PARL_CURVE_entropy,
                                          PARL_CURVE_masked};
   if (r->n_trained == 0 || r->n_points == 0) return PARL_STATUS_OK;
@@ -315,11 +342,7 @@ static parl_status append_learning(const parl_report *r, parl_text *out) {
                         "Of the episodes that training sampled, so of other tasks than the result "
                         "above.",
                         learning, sizeof learning / sizeof learning[0], out));
-  PARL_TRY(
-      append_group(r, "Reward terms and their annealing",
-                   "r = \xCE\xBB\xE2\x82\x81 r_parallel + \xCE\xBB\xE2\x82\x82 r_finish + "
-                   "r_perf. What a policy still does once \xCE\xBB is 0, r_perf alone rewards.",
-                   reward, sizeof reward / sizeof reward[0], out));
+  PARL_TRY(append_terms(r, out));
   parl_text_append(out,
                    "<h2>What the advantage is made of</h2>\n<p>The policy follows the advantage, "
                    "not the reward: a term with a small weight can still make most of it.</p>\n"

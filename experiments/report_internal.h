@@ -15,6 +15,7 @@
 #include "core/store.h"
 #include "core/text.h"
 #include "experiments/statistics.h"
+#include "parl/terms.h"
 
 /* What is said of a run's last evaluation; means over its episodes.
  * X(name, digits, label, meaning) */
@@ -51,6 +52,16 @@ typedef struct parl_score_info {
 } parl_score_info;
 extern const parl_score_info parl_score_infos[PARL_N_SCORES];
 
+/* Curves of a term of the reward. */
+#define PARL_CURVE_WEIGHT_(X, term, lambda, symbol, ...) \
+  X(lambda, "lambda/" #lambda, 3, symbol "(t)", "weight of r_" #term)
+#define PARL_CURVE_RAW_(X, term, lambda, symbol, ...) \
+  X(term, "reward/" #term, 3, "r_" #term ", raw", "before " symbol)
+#define PARL_CURVE_WEIGHTED_(X, term, lambda, symbol, ...) \
+  X(weighted_##term, "reward/weighted_" #term, 4, symbol " r_" #term, "what it adds to the reward")
+#define PARL_CURVE_SHARE_(X, term, ...) \
+  X(share_##term, "advantage/share_" #term, 3, "r_" #term, "share of |advantage|")
+
 /* Metrics per update that become curves. X(name, store key, digits, title, unit) */
 #define PARL_CURVE_LIST(X)                                                                         \
   X(perf, "reward/perf", 3, "r_perf", "unshaped score, 0 to 1")                                    \
@@ -59,17 +70,10 @@ extern const parl_score_info parl_score_infos[PARL_N_SCORES];
   X(width, "episode/max_width", 2, "Width", "sub-agents in the widest launch")                     \
   X(finish_rate, "episode/finish_rate", 3, "Finish rate", "finished / assigned sub-agents")        \
   X(useful_rate, "episode/useful_rate", 3, "Useful rate", "useful / assigned sub-agents")          \
-  X(lambda1, "lambda/lambda1", 3, "\xCE\xBB\xE2\x82\x81(t)", "weight of r_parallel")               \
-  X(lambda2, "lambda/lambda2", 3, "\xCE\xBB\xE2\x82\x82(t)", "weight of r_finish")                 \
-  X(parallel, "reward/parallel", 3, "r_parallel, raw", "before \xCE\xBB\xE2\x82\x81")              \
-  X(finish, "reward/finish", 3, "r_finish, raw", "before \xCE\xBB\xE2\x82\x82")                    \
-  X(weighted_parallel, "reward/weighted_parallel", 4, "\xCE\xBB\xE2\x82\x81 r_parallel",           \
-    "what it adds to the reward")                                                                  \
-  X(weighted_finish, "reward/weighted_finish", 4, "\xCE\xBB\xE2\x82\x82 r_finish",                 \
-    "what it adds to the reward")                                                                  \
-  X(share_parallel, "advantage/share_parallel", 3, "r_parallel", "share of |advantage|")           \
-  X(share_finish, "advantage/share_finish", 3, "r_finish", "share of |advantage|")                 \
-  X(share_perf, "advantage/share_perf", 3, "r_perf", "share of |advantage|")                       \
+  PARL_TERM_LIST(PARL_CURVE_WEIGHT_, PARL_TERM_NONE_, X)                                           \
+  PARL_TERM_LIST(PARL_CURVE_RAW_, PARL_TERM_NONE_, X)                                              \
+  PARL_TERM_LIST(PARL_CURVE_WEIGHTED_, PARL_TERM_NONE_, X)                                         \
+  PARL_TERM_LIST(PARL_CURVE_SHARE_, PARL_CURVE_SHARE_, X)                                          \
   X(flat_perf, "advantage/zero_spread_perf", 3, "Groups without r_perf spread",                    \
     "share of groups; only shaped terms teach there")                                              \
   X(entropy, "objective/entropy", 3, "Entropy", "nats per choice")                                 \

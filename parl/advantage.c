@@ -11,13 +11,14 @@ typedef struct moments {
   bool flat;
 } moments;
 
-typedef enum term { PARALLEL, FINISH, PERF, TOTAL } term;
+/* A term, or the whole reward behind them. */
+enum { TOTAL = PARL_N_TERMS };
 
 typedef struct batch {
   parl_advantage_mode mode;
   const parl_reward_terms *terms; /* [n_groups * K] */
   size_t n_groups, K;
-  double lambda1, lambda2;
+  const parl_reward_terms *weights;
   double std; /* of r - group mean over the batch, mode batch only */
 } batch;
 
@@ -26,20 +27,11 @@ typedef struct group {
   moments of[TOTAL + 1];
 } group;
 
-static double get_value(const batch *b, const parl_reward_terms *x, term which) {
-  switch (which) {
-    case PARALLEL:
-      return x->parallel;
-    case FINISH:
-      return x->finish;
-    case PERF:
-      return x->perf;
-    default:
-      return parl_reward_total(x, b->lambda1, b->lambda2);
-  }
+static double get_value(const batch *b, const parl_reward_terms *x, int which) {
+  return which == TOTAL ? parl_reward_total(x, b->weights) : parl_terms_get(x)[which];
 }
 
-static moments get_moments(const batch *b, const parl_reward_terms *x, term which) {
+static moments get_moments(const batch *b, const parl_reward_terms *x, int which) {
   const double first = get_value(b, x, which);
   double sum = 0, squares = 0;
   bool flat = true;
@@ -60,21 +52,20 @@ static moments get_moments(const batch *b, const parl_reward_terms *x, term whic
 static group get_group(const batch *b, size_t g) {
   const parl_reward_terms *x = &b->terms[g * b->K];
   group out;
-  for (int which = PARALLEL; which <= TOTAL; which++)
-    out.of[which] = get_moments(b, x, (term)which);
+  for (int which = 0; which <= TOTAL; which++) out.of[which] = get_moments(b, x, which);
   return out;
 }
 
-/* Contributions of r_parallel, r_finish and r_perf to the advantage of one rollout. */
+/* Contributions of the terms to the advantage of one rollout. */
 static void get_contributions(const batch *b, const group *g, const parl_reward_terms *x,
-                              double out[3]) {
-  const double weight[3] = {b->lambda1, b->lambda2, 1};
-  for (int which = PARALLEL; which <= PERF; which++) {
+                              double out[PARL_N_TERMS]) {
+  const double *weight = parl_terms_get(b->weights);
+  for (int which = 0; which < PARL_N_TERMS; which++) {
     const moments *m = &g->of[which];
-    const double centred = get_value(b, x, (term)which) - m->mean;
+    const double centred = get_value(b, x, which) - m->mean;
     switch (b->mode) {
       case PARL_ADVANTAGE_NONE:
-        out[which] = weight[which] * get_value(b, x, (term)which);
+        out[which] = weight[which] * get_value(b, x, which);
         break;
       case PARL_ADVANTAGE_MEAN:
         out[which] = weight[which] * centred;
@@ -96,15 +87,15 @@ static parl_status check(const batch *b) {
   const int mode = (int)b->mode;
   PARL_REQUIRE(mode >= PARL_ADVANTAGE_NONE && mode <= PARL_ADVANTAGE_BATCH);
   PARL_REQUIRE(b->K >= 1);
-  PARL_REQUIRE(isfinite(b->lambda1) && isfinite(b->lambda2));
-  for (size_t i = 0; i < b->n_groups * b->K; i++) {
-    const parl_reward_terms *x = &b->terms[i];
-    if (!isfinite(x->parallel) || !isfinite(x->finish) || !isfinite(x->perf))
-      return parl_fail(PARL_STATUS_EINVAL,
-                       "advantage: rollout %zu of group %zu has terms %g, %g, %g; "
-                       "all must be finite",
-                       i % b->K, i / b->K, x->parallel, x->finish, x->perf);
-  }
+  for (int which = 0; which < PARL_N_TERMS; which++)
+    PARL_REQUIRE(isfinite(parl_terms_get(b->weights)[which]));
+  for (size_t i = 0; i < b->n_groups * b->K; i++)
+    for (int which = 0; which < PARL_N_TERMS; which++)
+      if (!isfinite(parl_terms_get(&b->terms[i])[which]))
+        return parl_fail(PARL_STATUS_EINVAL,
+                         "advantage: rollout %zu of group %zu has %s = %g; it must be finite",
+                         i % b->K, i / b->K, parl_term_names[which],
+                         parl_terms_get(&b->terms[i])[which]);
   return PARL_STATUS_OK;
 }
 
@@ -126,21 +117,24 @@ static parl_status init(batch *b) {
 
 /* Exactly 0 in a group without spread, where rounding of the contributions may leave a trace. */
 static double get_advantage(const batch *b, const group *g, const parl_reward_terms *x,
-                            double contributions[3]) {
+                            double contributions[PARL_N_TERMS]) {
   get_contributions(b, g, x, contributions);
   const bool flat =
       b->mode != PARL_ADVANTAGE_NONE && b->mode != PARL_ADVANTAGE_PER_TERM && g->of[TOTAL].flat;
-  return flat ? 0 : contributions[PARALLEL] + contributions[FINISH] + contributions[PERF];
+  double sum = 0;
+  for (int which = 0; which < PARL_N_TERMS && !flat; which++) sum += contributions[which];
+  return sum;
 }
 
 parl_status parl_advantage(parl_advantage_mode mode, const parl_reward_terms *terms,
-                           size_t n_groups, size_t K, double lambda1, double lambda2, double *out) {
-  batch b = {mode, terms, n_groups, K, lambda1, lambda2, 0};
+                           size_t n_groups, size_t K, const parl_reward_terms *weights,
+                           double *out) {
+  batch b = {mode, terms, n_groups, K, weights, 0};
   PARL_TRY(init(&b));
   for (size_t i = 0; i < n_groups * K; i += K) {
     const group g = get_group(&b, i / K);
     for (size_t k = 0; k < K; k++) {
-      double contributions[3];
+      double contributions[PARL_N_TERMS];
       out[i + k] = get_advantage(&b, &g, &terms[i + k], contributions);
     }
   }
@@ -149,21 +143,21 @@ parl_status parl_advantage(parl_advantage_mode mode, const parl_reward_terms *te
 
 /* Sums over rollouts and counts over groups, before they become shares. */
 typedef struct tally {
-  double abs_term[3], abs_total, abs_shaped_only;
+  double abs_term[PARL_N_TERMS], abs_total, abs_shaped_only;
   size_t n_flat_perf, n_flat_total;
 } tally;
 
 static void count_group(const batch *b, size_t g, tally *t) {
   const group moments_of = get_group(b, g);
-  const bool flat_perf = moments_of.of[PERF].flat;
+  const bool flat_perf = moments_of.of[PARL_TERM_perf].flat;
   t->n_flat_perf += flat_perf;
   t->n_flat_total += moments_of.of[TOTAL].flat;
   for (size_t k = 0; k < b->K; k++) {
-    double c[3];
+    double c[PARL_N_TERMS];
     const double advantage = fabs(get_advantage(b, &moments_of, &b->terms[g * b->K + k], c));
     t->abs_total += advantage;
     if (flat_perf) t->abs_shaped_only += advantage;
-    for (int which = PARALLEL; which <= PERF; which++) t->abs_term[which] += fabs(c[which]);
+    for (int which = 0; which < PARL_N_TERMS; which++) t->abs_term[which] += fabs(c[which]);
   }
 }
 
@@ -172,22 +166,22 @@ static double divide(double part, double whole) {
 }
 
 parl_status parl_advantage_get_shares(parl_advantage_mode mode, const parl_reward_terms *terms,
-                                      size_t n_groups, size_t K, double lambda1, double lambda2,
+                                      size_t n_groups, size_t K, const parl_reward_terms *weights,
                                       parl_advantage_shares *out) {
-  batch b = {mode, terms, n_groups, K, lambda1, lambda2, 0};
+  batch b = {mode, terms, n_groups, K, weights, 0};
   PARL_TRY(init(&b));
   tally t = {0};
   for (size_t g = 0; g < n_groups; g++) count_group(&b, g, &t);
-  const double sum = t.abs_term[PARALLEL] + t.abs_term[FINISH] + t.abs_term[PERF];
+  double sum = 0;
+  for (int which = 0; which < PARL_N_TERMS; which++) sum += t.abs_term[which];
   *out = (parl_advantage_shares){
-      .parallel = divide(t.abs_term[PARALLEL], sum),
-      .finish = divide(t.abs_term[FINISH], sum),
-      .perf = divide(t.abs_term[PERF], sum),
       .zero_spread_perf = divide((double)t.n_flat_perf, (double)n_groups),
       .zero_spread_total = divide((double)t.n_flat_total, (double)n_groups),
       .mean_abs = divide(t.abs_total, (double)(n_groups * K)),
       .mean_abs_shaped_only = divide(t.abs_shaped_only, (double)(t.n_flat_perf * K)),
   };
+  for (int which = 0; which < PARL_N_TERMS; which++)
+    parl_terms_put(&out->share, which, divide(t.abs_term[which], sum));
   return PARL_STATUS_OK;
 }
 

@@ -15,8 +15,13 @@ static parl_status allocate(parl_batch *b) {
   b->masks = calloc(rows * b->n_words, sizeof *b->masks);
   b->slices = calloc(seqs, sizeof *b->slices);
   b->first_output = calloc(seqs, sizeof *b->first_output);
+  b->first_sequence = calloc(seqs, sizeof *b->first_sequence);
+  b->prompt = calloc(seqs, sizeof *b->prompt);
+  b->end_output = calloc(seqs, sizeof *b->end_output);
+  b->prompt_outputs = calloc(seqs, sizeof *b->prompt_outputs);
   if (!b->tokens || !b->seq_start || !b->outputs || !b->targets || !b->logp_old || !b->weight ||
-      !b->masks || !b->slices || !b->first_output)
+      !b->masks || !b->slices || !b->first_output || !b->first_sequence || !b->prompt ||
+      !b->end_output || !b->prompt_outputs)
     return parl_fail(PARL_STATUS_ENOMEM, "batch: no memory for %zu rows", rows);
   return PARL_STATUS_OK;
 }
@@ -51,11 +56,17 @@ void parl_batch_destroy(parl_batch *batch) {
   free(batch->masks);
   free(batch->slices);
   free(batch->first_output);
+  free(batch->first_sequence);
+  free(batch->prompt);
+  free(batch->end_output);
+  free(batch->prompt_outputs);
   free(batch);
 }
 
 void parl_batch_reset(parl_batch *batch) {
   batch->n_rows = batch->n_outputs = batch->n_sequences = batch->n_slices = 0;
+  batch->n_prompts = 0;
+  memset(batch->prompt_outputs, 0, batch->max_sequences * sizeof *batch->prompt_outputs);
 }
 
 static size_t slice_rows(const parl_slice *s) {
@@ -72,17 +83,19 @@ static parl_slice *open_slice(parl_batch *b, size_t n) {
   int32_t *starts = b->seq_start + b->n_sequences + b->n_slices;
   starts[0] = 0;
   b->first_output[b->n_slices] = b->n_outputs;
+  b->first_sequence[b->n_slices] = b->n_sequences;
   parl_slice *s = &b->slices[b->n_slices++];
   *s = (parl_slice){
       .seq_start = starts, .tokens = b->tokens + b->n_rows, .outputs = b->outputs + b->n_outputs};
   return s;
 }
 
-void parl_batch_add(parl_batch *batch, const parl_sequence *sequence, float weight) {
+void parl_batch_add(parl_batch *batch, const parl_sequence *sequence, size_t prompt, float weight) {
   if (sequence->n_choices == 0) return;
   const size_t n_choices = (size_t)sequence->n_choices;
   const size_t n = (size_t)sequence->at[n_choices - 1];
   PARL_CHECK(batch->n_sequences < batch->max_sequences && batch->n_rows + n <= batch->max_rows);
+  PARL_CHECK(prompt < batch->max_sequences);
   parl_slice *s = open_slice(batch, n);
   const int32_t base = s->seq_start[s->n_seqs];
   memcpy(batch->tokens + batch->n_rows, sequence->tokens, n * sizeof *batch->tokens);
@@ -99,11 +112,16 @@ void parl_batch_add(parl_batch *batch, const parl_sequence *sequence, float weig
   s->n_seqs++;
   ((int32_t *)s->seq_start)[s->n_seqs] = base + (int32_t)n;
   batch->n_outputs += n_choices;
+  batch->n_prompts += batch->prompt_outputs[prompt] == 0;
+  batch->prompt_outputs[prompt] += n_choices;
+  batch->prompt[batch->n_sequences] = prompt;
+  batch->end_output[batch->n_sequences] = batch->n_outputs;
   batch->n_rows += n;
   batch->n_sequences++;
 }
 
-void parl_batch_add_mains(parl_batch *batch, const parl_trajectory *trajectory, float weight) {
+void parl_batch_add_mains(parl_batch *batch, const parl_trajectory *trajectory, size_t prompt,
+                          float weight) {
   for (size_t i = 0; i < trajectory->n_mains; i++)
-    parl_batch_add(batch, &trajectory->mains[i], weight);
+    parl_batch_add(batch, &trajectory->mains[i], prompt, weight);
 }

@@ -89,6 +89,22 @@ static void imitate(size_t n, const float *logp, const float *entropy, double n_
   }
 }
 
+/* The objective of a slice's sequences, whose outputs begin with `first`: what a token's term is
+ * divided by depends on its prompt. */
+static parl_status judge_sequences(parl_learner *l, size_t sequence, size_t n, size_t first,
+                                   parl_objective_sums *sums) {
+  const parl_batch *b = l->batch;
+  for (size_t end = sequence + n; sequence < end; sequence++) {
+    const double divisor = parl_objective_get_divisor(
+        &l->objective, b->prompt_outputs[b->prompt[sequence]], b->n_prompts, b->n_outputs);
+    PARL_TRY(parl_objective(&l->objective, b->end_output[sequence] - first, l->logp + first,
+                            b->logp_old + first, b->weight + first, l->entropy + first, divisor,
+                            l->dlogp + first, l->dentropy + first, sums));
+    first = b->end_output[sequence];
+  }
+  return PARL_STATUS_OK;
+}
+
 static parl_status slice_loss(void *context, size_t i, const parl_slice *slice, float *logits) {
   parl_learner *l = context;
   const parl_batch *b = l->batch;
@@ -114,8 +130,7 @@ static parl_status slice_loss(void *context, size_t i, const parl_slice *slice, 
   } else {
     for (size_t k = 0; k < n; k++)
       l->gaps[i] += fabs((double)logp[k] - (double)b->logp_old[first + k]);
-    PARL_TRY(parl_objective(&l->objective, n, logp, b->logp_old + first, b->weight + first, entropy,
-                            (double)b->n_outputs, dlogp, dentropy, sums));
+    PARL_TRY(judge_sequences(l, b->first_sequence[i], slice->n_seqs, first, sums));
   }
   backend->policy_bwd(&(parl_policy_bwd_args){.rows = n,
                                               .V = V,

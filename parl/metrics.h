@@ -10,21 +10,24 @@
 #include <stddef.h>
 
 #include "core/store.h"
-#include "parl/schedule.h"
+#include "parl/terms.h"
+
+/* What a term of the reward has. */
+#define PARL_METRIC_RAW_(X, term, ...) X(term, reward, "1", "mean raw r_" #term)
+#define PARL_METRIC_WEIGHTED_(X, term, weight, ...) \
+  X(weighted_##term, reward, "1", "mean " #weight " r_" #term)
+#define PARL_METRIC_WEIGHT_(X, term, weight, ...) \
+  X(weight, lambda, "1", "weight of r_" #term " in this update")
+#define PARL_METRIC_SHARE_(X, term, ...) \
+  X(share_##term, advantage, "1", "share of |advantage| that r_" #term " makes")
 
 // clang-format off
 #define PARL_METRIC_LIST(X)                                                                        \
-  X(total, reward, "1", "mean of lambda1 r_parallel + lambda2 r_finish + r_perf")                  \
-  X(perf, reward, "1", "mean r_perf")                                                              \
-  X(parallel, reward, "1", "mean raw r_parallel")                                                  \
-  X(finish, reward, "1", "mean raw r_finish")                                                      \
-  X(weighted_parallel, reward, "1", "mean lambda1 r_parallel")                                     \
-  X(weighted_finish, reward, "1", "mean lambda2 r_finish")                                         \
-  X(lambda1, lambda, "1", "weight of r_parallel in this update")                                   \
-  X(lambda2, lambda, "1", "weight of r_finish in this update")                                     \
-  X(share_parallel, advantage, "1", "share of |advantage| that r_parallel makes")                  \
-  X(share_finish, advantage, "1", "share of |advantage| that r_finish makes")                      \
-  X(share_perf, advantage, "1", "share of |advantage| that r_perf makes")                          \
+  X(total, reward, "1", "mean reward: the sum of all weighted terms")                              \
+  PARL_TERM_LIST(PARL_METRIC_RAW_, PARL_METRIC_RAW_, X)                                            \
+  PARL_TERM_LIST(PARL_METRIC_WEIGHTED_, PARL_TERM_NONE_, X)                                        \
+  PARL_TERM_LIST(PARL_METRIC_WEIGHT_, PARL_TERM_NONE_, X)                                          \
+  PARL_TERM_LIST(PARL_METRIC_SHARE_, PARL_METRIC_SHARE_, X)                                        \
   X(zero_spread_perf, advantage, "1", "share of groups whose r_perf does not vary")                \
   X(zero_spread_total, advantage, "1", "share of groups whose reward does not vary")               \
   X(mean_abs, advantage, "1", "mean |advantage|")                                                  \

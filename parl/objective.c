@@ -68,8 +68,15 @@ static parl_status check_config(const parl_objective_config *c, double n_total) 
   PARL_REQUIRE(c->tau >= 0 && isfinite(c->tau));
   PARL_REQUIRE(c->epsilon >= 0 && c->epsilon <= 1);
   PARL_REQUIRE(isfinite(c->entropy_bonus));
+  PARL_REQUIRE(c->normalise == PARL_NORMALISE_PROMPT || c->normalise == PARL_NORMALISE_BATCH);
   PARL_REQUIRE(n_total > 0 && isfinite(n_total));
   return PARL_STATUS_OK;
+}
+
+double parl_objective_get_divisor(const parl_objective_config *config, size_t n_prompt,
+                                  size_t n_prompts, size_t n_batch) {
+  if (config->normalise == PARL_NORMALISE_BATCH) return (double)n_batch;
+  return (double)n_prompts * (double)n_prompt;
 }
 
 parl_status parl_objective(const parl_objective_config *config, size_t n, const float *logp,

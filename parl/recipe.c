@@ -45,12 +45,23 @@ const parl_recipe_section *parl_recipe_get_sections(size_t *n) {
       {&parl_optimizer_section, offsetof(parl_run_config, optimizer)},
       {&parl_objective_section, offsetof(parl_run_config, objective)},
       {&parl_reward_section, offsetof(parl_run_config, reward)},
-      {&parl_lambda1_section, offsetof(parl_run_config, lambda1)},
-      {&parl_lambda2_section, offsetof(parl_run_config, lambda2)},
-      {&parl_eval_section, offsetof(parl_run_config, eval)},
+#define LAMBDA(X, term, lambda, ...) {&parl_##lambda##_section, offsetof(parl_run_config, lambda)},
+      PARL_TERM_LIST(LAMBDA, PARL_TERM_NONE_, )
+#undef LAMBDA
+          {&parl_eval_section, offsetof(parl_run_config, eval)},
   };
   *n = sizeof sections / sizeof sections[0];
   return sections;
+}
+
+const parl_schedule_config *parl_run_config_get_schedule(const parl_run_config *config,
+                                                         parl_term term) {
+#define LAMBDA(X, term, lambda, ...) &config->lambda,
+#define ONE(X, term) NULL,
+  const parl_schedule_config *const schedules[] = {PARL_TERM_LIST(LAMBDA, ONE, )};
+#undef LAMBDA
+#undef ONE
+  return schedules[term];
 }
 
 enum { MAX_ARMS = 256, PATH_BYTES = 1024, NAME_BYTES = 64 };

@@ -106,9 +106,15 @@ typedef struct parl_run_config {
   parl_optimizer_config optimizer;
   parl_objective_config objective;
   parl_reward_config reward;
-  parl_schedule_config lambda1, lambda2;
+#define PARL_RUN_LAMBDA_(X, term, lambda, ...) parl_schedule_config lambda;
+  PARL_TERM_LIST(PARL_RUN_LAMBDA_, PARL_TERM_NONE_, )
+#undef PARL_RUN_LAMBDA_
   parl_eval_config eval;
 } parl_run_config;
+
+/* The schedule of a term's weight; NULL if it has none: the weight is 1. Borrowed. */
+const parl_schedule_config *parl_run_config_get_schedule(const parl_run_config *config,
+                                                         parl_term term);
 
 /* Every section in recipe order: its table and where its struct lies in parl_run_config. */
 typedef struct parl_recipe_section {

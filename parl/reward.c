@@ -7,7 +7,7 @@
 #include "lua/expression.h"
 
 #define SECTION_TYPE_ parl_reward_config
-PARL_CONFIG_SECTION(parl_reward_section, "reward", "r_parallel, r_finish and r_perf",
+PARL_CONFIG_SECTION(parl_reward_section, "reward", "r_parallel, r_finish, r_perf and r_early",
                     PARL_REWARD_FIELDS);
 #undef SECTION_TYPE_
 
@@ -31,7 +31,7 @@ enum { N_FACTS = sizeof fact_names / sizeof fact_names[0] };
 
 struct parl_reward {
   parl_reward_config config;
-  parl_expression *parallel, *finish, *perf; /* owned; NULL where a built-in serves */
+  parl_expression *parallel, *finish, *perf, *early; /* owned; NULL where a built-in serves */
 };
 
 static parl_status compile(const char *field, const char *code, parl_expression **out) {
@@ -45,6 +45,7 @@ static parl_status compile_all(parl_reward *r) {
   if (c->parallel == PARALLEL_LUA) PARL_TRY(compile("parallel_lua", c->parallel_lua, &r->parallel));
   if (c->finish == FINISH_LUA) PARL_TRY(compile("finish_lua", c->finish_lua, &r->finish));
   if (c->perf_lua[0] != '\0') PARL_TRY(compile("perf_lua", c->perf_lua, &r->perf));
+  if (c->early_lua[0] != '\0') PARL_TRY(compile("early_lua", c->early_lua, &r->early));
   return PARL_STATUS_OK;
 }
 
@@ -68,6 +69,7 @@ void parl_reward_destroy(parl_reward *reward) {
   parl_expression_destroy(reward->parallel);
   parl_expression_destroy(reward->finish);
   parl_expression_destroy(reward->perf);
+  parl_expression_destroy(reward->early);
   free(reward);
 }
 
@@ -98,6 +100,12 @@ static double get_finish(const parl_reward_config *c, const parl_facts *f) {
   return ratio(c->finish == FINISH_USEFUL ? f->useful : f->finished, f->assigned);
 }
 
+static double get_early(const parl_facts *f) {
+  const double left = f->budget_steps - f->critical_steps;
+  if (f->end != PARL_END_FINISH || left <= 0) return 0;
+  return f->success * left / f->budget_steps;
+}
+
 static parl_status evaluate(parl_expression *e, const char *field, const parl_facts *f,
                             double *out) {
   const double values[] = {
@@ -114,9 +122,12 @@ static parl_status evaluate(parl_expression *e, const char *field, const parl_fa
   return PARL_STATUS_OK;
 }
 
-static parl_status check_built_in(const char *term, double value) {
-  if (isfinite(value)) return PARL_STATUS_OK;
-  return parl_fail(PARL_STATUS_EINVAL, "%s is %g: a fact it is made of is not finite", term, value);
+static parl_status check(const parl_reward_terms *t) {
+  for (int i = 0; i < PARL_N_TERMS; i++)
+    if (!isfinite(parl_terms_get(t)[i]))
+      return parl_fail(PARL_STATUS_EINVAL, "%s is %g: a fact it is made of is not finite",
+                       parl_term_names[i], parl_terms_get(t)[i]);
+  return PARL_STATUS_OK;
 }
 
 parl_status parl_reward_get_terms(parl_reward *reward, const parl_facts *facts,
@@ -134,13 +145,18 @@ parl_status parl_reward_get_terms(parl_reward *reward, const parl_facts *facts,
     PARL_TRY(evaluate(reward->perf, "perf_lua", facts, &t.perf));
   else
     t.perf = facts->r_perf;
-  PARL_TRY(check_built_in("r_parallel", t.parallel));
-  PARL_TRY(check_built_in("r_finish", t.finish));
-  PARL_TRY(check_built_in("r_perf", t.perf));
+  if (reward->early != NULL)
+    PARL_TRY(evaluate(reward->early, "early_lua", facts, &t.early));
+  else
+    t.early = get_early(facts);
+  PARL_TRY(check(&t));
   *out = t;
   return PARL_STATUS_OK;
 }
 
-double parl_reward_total(const parl_reward_terms *terms, double lambda1, double lambda2) {
-  return lambda1 * terms->parallel + lambda2 * terms->finish + terms->perf;
+double parl_reward_total(const parl_reward_terms *terms, const parl_reward_terms *weights) {
+  const double *value = parl_terms_get(terms), *weight = parl_terms_get(weights);
+  double sum = 0;
+  for (int i = 0; i < PARL_N_TERMS; i++) sum += weight[i] * value[i];
+  return sum;
 }

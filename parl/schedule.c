@@ -7,13 +7,6 @@
 
 #include "lua/expression.h"
 
-#define SECTION_TYPE_ parl_schedule_config
-PARL_CONFIG_SECTION(parl_lambda1_section, "lambda1", "weight of r_parallel over updates",
-                    PARL_SCHEDULE_FIELDS);
-PARL_CONFIG_SECTION(parl_lambda2_section, "lambda2", "weight of r_finish over updates",
-                    PARL_SCHEDULE_FIELDS);
-#undef SECTION_TYPE_
-
 /* In the order of the CHOICE list. */
 enum { CONSTANT, LINEAR, COSINE, EXPONENTIAL, STEP, CYCLIC, CLOSED_LOOP, LUA, N_SHAPES };
 enum { N_CLOCKS = 3 }; /* t, updates, u: what an expression sees before the metrics */

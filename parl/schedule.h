@@ -18,10 +18,10 @@
  *                [min(start, stop), max(start, stop)]; begins at start, moves from update 1 on;
  *                a metric that is NaN (undefined in this update) leaves it where it is
  *   lua:         expression of t, updates, u and the metrics */
-#define PARL_SCHEDULE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                  \
+#define PARL_SCHEDULE_FIELDS_FROM(START, INT, REAL, FLAG, TEXT, CHOICE)                      \
   CHOICE(shape, linear, "constant|linear|cosine|exponential|step|cyclic|closed_loop|lua",    \
          "form of the schedule")                                                             \
-  REAL(start, 0.1, 0.0, 1000.0, "1", "value at update 0")                                    \
+  REAL(start, START, 0.0, 1000.0, "1", "value at update 0")                                  \
   REAL(stop, 0.0, 0.0, 1000.0, "1", "value once annealed")                                   \
   REAL(over, 0.6, 0.001, 1.0, "of the updates", "how much of the training the anneal takes") \
   INT(period, 50, 1, 1000000, "updates", "cycle length of cyclic")                           \
@@ -29,9 +29,12 @@
   REAL(target, 0.5, -1e6, 1e6, "of the metric", "set point of closed_loop")                  \
   REAL(gain, 0.01, -1e3, 1e3, "1", "integral gain of closed_loop, per update")               \
   TEXT(lua, "", "Lua expression when shape = \"lua\"")
+#define PARL_SCHEDULE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE) \
+  PARL_SCHEDULE_FIELDS_FROM(0.1, INT, REAL, FLAG, TEXT, CHOICE)
+/* Of a weight that is 0 unless a recipe says otherwise. */
+#define PARL_SCHEDULE_OFF_FIELDS(INT, REAL, FLAG, TEXT, CHOICE) \
+  PARL_SCHEDULE_FIELDS_FROM(0.0, INT, REAL, FLAG, TEXT, CHOICE)
 PARL_CONFIG_STRUCT(parl_schedule_config, PARL_SCHEDULE_FIELDS);
-extern const parl_section parl_lambda1_section; /* key "lambda1", weight of r_parallel */
-extern const parl_section parl_lambda2_section; /* key "lambda2", weight of r_finish */
 
 typedef struct parl_metric_view {
   size_t n;

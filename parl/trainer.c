@@ -29,7 +29,11 @@ static void report_progress(const parl_trainer *t, const char *phase) {
 
 static void warn_of_normalisation(const parl_trainer *t) {
   const parl_advantage_mode mode = (parl_advantage_mode)t->config->objective.advantage;
-  const bool shaped = t->config->lambda1.start > 0 || t->config->lambda2.start > 0;
+  bool shaped = false;
+  for (int i = 0; i < PARL_N_TERMS; i++) {
+    const parl_schedule_config *weight = parl_run_config_get_schedule(t->config, (parl_term)i);
+    shaped = shaped || (weight != NULL && weight->start > 0);
+  }
   if (shaped && parl_advantage_cancels_lambda(mode))
     parl_log_write(t->host->log, PARL_LOG_WARNING,
                    "%s: objective.advantage divides by the standard deviation, which cancels a "
@@ -137,8 +141,7 @@ void parl_trainer_close(parl_trainer *t) {
   parl_rollout_destroy(t->rollout);
   parl_trajectories_destroy(t->set);
   parl_reward_destroy(t->reward);
-  parl_schedule_destroy(t->lambda1);
-  parl_schedule_destroy(t->lambda2);
+  for (int i = 0; i < PARL_N_TERMS; i++) parl_schedule_destroy(t->schedules[i]);
   free(t->jobs);
   free(t->terms);
   free(t->kept);

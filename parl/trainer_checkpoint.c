@@ -14,10 +14,11 @@ static parl_status append_progress(const parl_trainer *t, parl_text *out) {
   parl_json_string(&w, t->uid);
   parl_json_key(&w, "update");
   parl_json_integer(&w, t->update);
-  parl_json_key(&w, "lambda1");
-  parl_json_number(&w, parl_schedule_get_state(t->lambda1));
-  parl_json_key(&w, "lambda2");
-  parl_json_number(&w, parl_schedule_get_state(t->lambda2));
+  for (int i = 0; i < PARL_N_TERMS; i++) {
+    if (t->schedules[i] == NULL) continue;
+    parl_json_key(&w, parl_term_lambdas[i]);
+    parl_json_number(&w, parl_schedule_get_state(t->schedules[i]));
+  }
   parl_json_end_object(&w);
   return parl_text_status(out);
 }
@@ -47,8 +48,10 @@ static parl_status read_progress(parl_trainer *t, const parl_json *root) {
   if (parl_json_get_type(update) != PARL_JSON_NUMBER)
     return parl_fail(PARL_STATUS_EFORMAT, "%s: its progress has no \"update\"", t->checkpoint_path);
   t->update = (int64_t)parl_json_get_number(update);
-  parl_schedule_set_state(t->lambda1, parl_json_get_number(parl_json_find(root, "lambda1")));
-  parl_schedule_set_state(t->lambda2, parl_json_get_number(parl_json_find(root, "lambda2")));
+  for (int i = 0; i < PARL_N_TERMS; i++)
+    if (t->schedules[i] != NULL)
+      parl_schedule_set_state(t->schedules[i],
+                              parl_json_get_number(parl_json_find(root, parl_term_lambdas[i])));
   return t->update > 0 ? parl_metrics_get(t->store, t->run_id, t->update - 1, &t->metrics)
                        : PARL_STATUS_OK;
 }

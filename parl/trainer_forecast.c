@@ -84,11 +84,11 @@ static void log_forecast(const parl_trainer *t) {
 }
 
 parl_status parl_trainer_make_forecast(parl_trainer *t) {
-  double lambda1, lambda2;
+  parl_reward_terms weights;
   if (t->config->warm.probe == 0) return PARL_STATUS_OK;
-  PARL_TRY(parl_trainer_get_lambdas(t, &lambda1, &lambda2));
-  PARL_TRY(parl_forecast_make(t->host, t->config, t->warm, t->sub_policy, lambda1, lambda2,
-                              t->workers, &t->forecast));
+  PARL_TRY(parl_trainer_get_weights(t, &weights));
+  PARL_TRY(parl_forecast_make(t->host, t->config, t->warm, t->sub_policy, weights.parallel,
+                              weights.finish, t->workers, &t->forecast));
   PARL_TRY(parl_store_begin(t->store));
   PARL_TRY(parl_store_end(t->store, put_forecast(t)));
   log_forecast(t);

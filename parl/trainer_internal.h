@@ -26,14 +26,14 @@ typedef struct parl_trainer {
   parl_rollout *rollout;
   parl_trajectories *set;
   parl_reward *reward;
-  parl_schedule *lambda1, *lambda2;
-  size_t n;                 /* episodes of an update: tasks * group */
-  parl_job *jobs;           /* [n] */
-  parl_reward_terms *terms; /* [n], dropped groups closed up */
-  size_t *kept;             /* [n] job of each entry of terms */
-  double *advantage;        /* [n] */
-  int64_t update;           /* updates done */
-  parl_metrics metrics;     /* of the last update */
+  parl_schedule *schedules[PARL_N_TERMS]; /* of the terms' weights; NULL: 1 */
+  size_t n;                               /* episodes of an update: tasks * group */
+  parl_job *jobs;                         /* [n] */
+  parl_reward_terms *terms;               /* [n], dropped groups closed up */
+  size_t *kept;                           /* [n] job of each entry of terms */
+  double *advantage;                      /* [n] */
+  int64_t update;                         /* updates done */
+  parl_metrics metrics;                   /* of the last update */
   parl_forecast forecast;
   parl_train_result *result;
 } parl_trainer;
@@ -79,7 +79,7 @@ void parl_trainer_mark_stopped(parl_trainer *t, const char *canonical, parl_stat
 parl_status parl_trainer_prepare(parl_trainer *t);
 /* The weights of update t->update, by their schedules: once an update, in order; of update 0 any
  * number of times. */
-parl_status parl_trainer_get_lambdas(parl_trainer *t, double *lambda1, double *lambda2);
+parl_status parl_trainer_get_weights(parl_trainer *t, parl_reward_terms *out);
 /* Plays, rewards, learns: update t->update; fills t->metrics and moves t->update on. */
 parl_status parl_trainer_update(parl_trainer *t);
 

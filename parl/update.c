@@ -30,8 +30,11 @@ parl_status parl_trainer_prepare(parl_trainer *t) {
   const parl_env_spec *spec = parl_env_get_spec(t->env);
   PARL_TRY(allocate(t, spec));
   PARL_TRY(parl_reward_create(&c->reward, &t->reward));
-  PARL_TRY(parl_schedule_create(&c->lambda1, c->train.updates, &t->lambda1));
-  PARL_TRY(parl_schedule_create(&c->lambda2, c->train.updates, &t->lambda2));
+  for (int i = 0; i < PARL_N_TERMS; i++) {
+    const parl_schedule_config *schedule = parl_run_config_get_schedule(c, (parl_term)i);
+    if (schedule != NULL)
+      PARL_TRY(parl_schedule_create(schedule, c->train.updates, &t->schedules[i]));
+  }
   PARL_TRY(parl_rollout_create(
       &(parl_rollout_def){.env_path = parl_recipe_get_env_path(t->host->recipe),
                           .share_worlds = true,
@@ -99,13 +102,17 @@ static parl_status get_terms(parl_trainer *t, size_t *n_groups, size_t *n_failed
 static void measure_rewards(parl_trainer *t, size_t n) {
   parl_metrics *m = &t->metrics;
   for (size_t i = 0; i < n; i++) {
-    m->perf += t->terms[i].perf / (double)n;
-    m->parallel += t->terms[i].parallel / (double)n;
-    m->finish += t->terms[i].finish / (double)n;
+#define ADD(X, term, ...) m->term += t->terms[i].term / (double)n;
+    PARL_TERM_LIST(ADD, ADD, )
+#undef ADD
   }
-  m->weighted_parallel = m->lambda1 * m->parallel;
-  m->weighted_finish = m->lambda2 * m->finish;
-  m->total = m->weighted_parallel + m->weighted_finish + m->perf;
+#define WEIGH(X, term, lambda, ...)         \
+  m->weighted_##term = m->lambda * m->term; \
+  m->total += m->weighted_##term;
+#define KEEP(X, term) m->total += m->term;
+  PARL_TERM_LIST(WEIGH, KEEP, )
+#undef WEIGH
+#undef KEEP
 }
 
 /* Metrics of groups "episode" and "end" are means over the groups that were kept. */
@@ -128,16 +135,25 @@ static void measure_episodes(parl_trainer *t, size_t n) {
 #undef X
 }
 
+static parl_reward_terms get_weights(const parl_metrics *m) {
+#define WEIGHT(X, term, lambda, ...) .term = m->lambda,
+#define ONE(X, term_) .term_ = 1,
+  return (parl_reward_terms){PARL_TERM_LIST(WEIGHT, ONE, )};
+#undef WEIGHT
+#undef ONE
+}
+
 static parl_status measure_advantage(parl_trainer *t, size_t n_groups) {
   parl_metrics *m = &t->metrics;
   const parl_advantage_mode mode = (parl_advantage_mode)t->config->objective.advantage;
   const size_t K = (size_t)t->config->train.group;
   parl_advantage_shares s;
-  PARL_TRY(parl_advantage(mode, t->terms, n_groups, K, m->lambda1, m->lambda2, t->advantage));
-  PARL_TRY(parl_advantage_get_shares(mode, t->terms, n_groups, K, m->lambda1, m->lambda2, &s));
-  m->share_parallel = s.parallel;
-  m->share_finish = s.finish;
-  m->share_perf = s.perf;
+  const parl_reward_terms weights = get_weights(m);
+  PARL_TRY(parl_advantage(mode, t->terms, n_groups, K, &weights, t->advantage));
+  PARL_TRY(parl_advantage_get_shares(mode, t->terms, n_groups, K, &weights, &s));
+#define SHARE(X, term, ...) m->share_##term = s.share.term;
+  PARL_TERM_LIST(SHARE, SHARE, )
+#undef SHARE
   m->zero_spread_perf = s.zero_spread_perf;
   m->zero_spread_total = s.zero_spread_total;
   m->mean_abs = s.mean_abs;
@@ -178,13 +194,13 @@ static void measure_step(parl_metrics *m, const parl_learner_info *info, bool fi
 
 static parl_status learn(parl_trainer *t, size_t n) {
   const double start = parl_clock_s();
-  const size_t M = (size_t)t->config->train.minibatches;
+  const size_t M = (size_t)t->config->train.minibatches, K = (size_t)t->config->train.group;
   parl_batch *batch = parl_learner_get_batch(t->learner);
   for (size_t b = 0; b < M; b++) {
     parl_batch_reset(batch);
     /* Strided, so that a minibatch holds rollouts of every group. */
     for (size_t i = b; i < n; i += M)
-      parl_batch_add_mains(batch, t->jobs[t->kept[i]].out, (float)t->advantage[i]);
+      parl_batch_add_mains(batch, t->jobs[t->kept[i]].out, i / K, (float)t->advantage[i]);
     parl_learner_info info;
     PARL_TRY(parl_learner_step(t->learner, &info));
     measure_step(&t->metrics, &info, b == 0, (double)M);
@@ -201,26 +217,32 @@ static void forget(parl_metrics *m) {
 #undef X
 }
 
-parl_status parl_trainer_get_lambdas(parl_trainer *t, double *lambda1, double *lambda2) {
+parl_status parl_trainer_get_weights(parl_trainer *t, parl_reward_terms *out) {
   const parl_metric_view before =
       t->update > 0 ? parl_metrics_get_view(&t->metrics) : (parl_metric_view){0};
-  PARL_TRY(
-      parl_fail_context(parl_schedule_next(t->lambda1, t->update, &before, lambda1), "lambda1"));
-  return parl_fail_context(parl_schedule_next(t->lambda2, t->update, &before, lambda2), "lambda2");
+  for (int i = 0; i < PARL_N_TERMS; i++) {
+    double weight = 1;
+    if (t->schedules[i] != NULL)
+      PARL_TRY(parl_fail_context(parl_schedule_next(t->schedules[i], t->update, &before, &weight),
+                                 "%s", parl_term_lambdas[i]));
+    parl_terms_put(out, i, weight);
+  }
+  return PARL_STATUS_OK;
 }
 
 parl_status parl_trainer_update(parl_trainer *t) {
   const double none = (double)NAN;
-  double lambda1, lambda2;
-  PARL_TRY(parl_trainer_get_lambdas(t, &lambda1, &lambda2));
-  t->metrics = (parl_metrics){.lambda1 = lambda1,
-                              .lambda2 = lambda2,
-                              .max_score = none,
+  parl_reward_terms weights;
+  PARL_TRY(parl_trainer_get_weights(t, &weights));
+  t->metrics = (parl_metrics){.max_score = none,
                               .expert_most = none,
                               .expert_unused = none,
                               .expert_entropy = none,
                               .balance_loss = none,
                               .bias_range = none};
+#define SET(X, term, lambda, ...) t->metrics.lambda = weights.term;
+  PARL_TERM_LIST(SET, PARL_TERM_NONE_, )
+#undef SET
   PARL_TRY(roll_out(t));
   size_t n_groups, n_failed;
   PARL_TRY(get_terms(t, &n_groups, &n_failed));

@@ -11,12 +11,16 @@ enum { K = 4, N_GROUPS = 2, N = K * N_GROUPS };
 
 /* Group 0: only r_perf varies, 0 0 1 1. Group 1: only the shaped terms vary. */
 static const parl_reward_terms TERMS[N] = {
-    {0.5, 1, 0},   {0.5, 1, 0},   {0.5, 1, 1},   {0.5, 1, 1},
-    {0.0, 0, 0.5}, {0.0, 0, 0.5}, {0.5, 1, 0.5}, {1.0, 1, 0.5},
+    {0.5, 1, 0, 0},   {0.5, 1, 0, 0},   {0.5, 1, 1, 0},   {0.5, 1, 1, 0},
+    {0.0, 0, 0.5, 0}, {0.0, 0, 0.5, 0}, {0.5, 1, 0.5, 0}, {1.0, 1, 0.5, 0},
 };
 
+/* r_early is off in the cases worked by hand, but for its own. */
+#define WEIGHTS(lambda1, lambda2) (&(parl_reward_terms){(lambda1), (lambda2), 1, 0})
+static const parl_reward_terms RANDOM_WEIGHTS = {0.3, 0.1, 1, 0.2};
+
 static void get(parl_advantage_mode mode, double lambda1, double lambda2, double out[N]) {
-  assert_ok(parl_advantage(mode, TERMS, N_GROUPS, K, lambda1, lambda2, out));
+  assert_ok(parl_advantage(mode, TERMS, N_GROUPS, K, WEIGHTS(lambda1, lambda2), out));
 }
 
 static void assert_all_close(const double *actual, const double *expected, double tolerance) {
@@ -77,8 +81,8 @@ static void test_per_term_by_hand(void **state) {
 static void make_terms(parl_reward_terms *terms, size_t n, uint64_t trial) {
   parl_rng_cursor rng = {.seed = 3, .stream = trial};
   for (size_t i = 0; i < n; i++)
-    terms[i] = (parl_reward_terms){parl_rng_next_uniform(&rng), parl_rng_next_uniform(&rng),
-                                   parl_rng_next_uniform(&rng)};
+    for (int which = 0; which < PARL_N_TERMS; which++)
+      parl_terms_put(&terms[i], which, parl_rng_next_uniform(&rng));
 }
 
 /* A constant added to every reward of a group changes nothing but in mode none. */
@@ -94,8 +98,9 @@ static void test_constant_shift_is_invisible(void **state) {
         shifted[i].perf += i < K ? 3 : -7;
         shifted[i].parallel += 2;
       }
-      assert_ok(parl_advantage((parl_advantage_mode)mode, terms, N_GROUPS, K, 0.3, 0.1, a));
-      assert_ok(parl_advantage((parl_advantage_mode)mode, shifted, N_GROUPS, K, 0.3, 0.1, b));
+      assert_ok(parl_advantage((parl_advantage_mode)mode, terms, N_GROUPS, K, &RANDOM_WEIGHTS, a));
+      assert_ok(
+          parl_advantage((parl_advantage_mode)mode, shifted, N_GROUPS, K, &RANDOM_WEIGHTS, b));
       assert_all_close(a, b, 1e-12);
     }
 }
@@ -107,7 +112,7 @@ static void test_groups_sum_to_zero(void **state) {
       parl_reward_terms terms[N];
       double a[N];
       make_terms(terms, N, trial);
-      assert_ok(parl_advantage((parl_advantage_mode)mode, terms, N_GROUPS, K, 0.3, 0.1, a));
+      assert_ok(parl_advantage((parl_advantage_mode)mode, terms, N_GROUPS, K, &RANDOM_WEIGHTS, a));
       assert_close(a[0] + a[1] + a[2] + a[3], 0, 1e-12);
       assert_close(a[4] + a[5] + a[6] + a[7], 0, 1e-12);
     }
@@ -121,8 +126,8 @@ static void test_order_within_a_group(void **state) {
     double a[N], b[N];
     make_terms(terms, N, 9);
     for (size_t i = 0; i < N; i++) turned[i] = terms[i / K * K + (K - 1 - i % K)];
-    assert_ok(parl_advantage((parl_advantage_mode)mode, terms, N_GROUPS, K, 0.3, 0.1, a));
-    assert_ok(parl_advantage((parl_advantage_mode)mode, turned, N_GROUPS, K, 0.3, 0.1, b));
+    assert_ok(parl_advantage((parl_advantage_mode)mode, terms, N_GROUPS, K, &RANDOM_WEIGHTS, a));
+    assert_ok(parl_advantage((parl_advantage_mode)mode, turned, N_GROUPS, K, &RANDOM_WEIGHTS, b));
     for (size_t i = 0; i < N; i++) assert_close(b[i], a[i / K * K + (K - 1 - i % K)], 1e-12);
   }
 }
@@ -131,21 +136,22 @@ static void test_order_within_a_group(void **state) {
 static void test_no_spread_is_exactly_zero(void **state) {
   (void)state;
   parl_reward_terms terms[7];
-  for (size_t i = 0; i < 7; i++) terms[i] = (parl_reward_terms){0.1, 0.7, 1.0 / 3};
+  for (size_t i = 0; i < 7; i++) terms[i] = (parl_reward_terms){0.1, 0.7, 1.0 / 3, 0.3};
   for (int mode = PARL_ADVANTAGE_MEAN; mode <= PARL_ADVANTAGE_BATCH; mode++) {
     double out[7];
-    assert_ok(parl_advantage((parl_advantage_mode)mode, terms, 1, 7, 0.3, 0.1, out));
+    assert_ok(parl_advantage((parl_advantage_mode)mode, terms, 1, 7, WEIGHTS(0.3, 0.1), out));
     for (size_t i = 0; i < 7; i++) assert_close(out[i], 0, 0);
-    assert_ok(parl_advantage((parl_advantage_mode)mode, terms, 7, 1, 0.3, 0.1, out));
+    assert_ok(parl_advantage((parl_advantage_mode)mode, terms, 7, 1, WEIGHTS(0.3, 0.1), out));
     for (size_t i = 0; i < 7; i++) assert_close(out[i], 0, 0);
   }
 }
 
 /* A sparse task: r_perf is 0 in all rollouts, so only the shaped terms vary. */
 static double get_shaped_size(parl_advantage_mode mode, double lambda) {
-  static const parl_reward_terms sparse[K] = {{0, 0, 0}, {0.25, 1, 0}, {0.5, 0.5, 0}, {1, 1, 0}};
+  static const parl_reward_terms sparse[K] = {
+      {0, 0, 0, 0}, {0.25, 1, 0, 0}, {0.5, 0.5, 0, 0}, {1, 1, 0, 0}};
   parl_advantage_shares shares;
-  assert_ok(parl_advantage_get_shares(mode, sparse, 1, K, lambda, lambda, &shares));
+  assert_ok(parl_advantage_get_shares(mode, sparse, 1, K, WEIGHTS(lambda, lambda), &shares));
   assert_close(shares.mean_abs_shaped_only, shares.mean_abs, 0);
   assert_close(shares.zero_spread_perf, 1, 0);
   return shares.mean_abs;
@@ -183,16 +189,17 @@ static void test_batch_keeps_lambda_beside_a_group_with_spread(void **state) {
 static void test_shares_by_hand(void **state) {
   (void)state;
   parl_advantage_shares s;
-  assert_ok(parl_advantage_get_shares(PARL_ADVANTAGE_MEAN, TERMS, N_GROUPS, K, 0.4, 0.2, &s));
-  assert_close(s.parallel, 0.2, 1e-14);
-  assert_close(s.finish, 0.4 / 3, 1e-14);
-  assert_close(s.perf, 2.0 / 3, 1e-14);
+  assert_ok(
+      parl_advantage_get_shares(PARL_ADVANTAGE_MEAN, TERMS, N_GROUPS, K, WEIGHTS(0.4, 0.2), &s));
+  assert_close(s.share.parallel, 0.2, 1e-14);
+  assert_close(s.share.finish, 0.4 / 3, 1e-14);
+  assert_close(s.share.perf, 2.0 / 3, 1e-14);
   assert_close(s.zero_spread_perf, 0.5, 0);
   assert_close(s.zero_spread_total, 0, 0);
   assert_close(s.mean_abs, 3.0 / 8, 1e-14);
   assert_close(s.mean_abs_shaped_only, 1.0 / 4, 1e-14);
-  assert_ok(parl_advantage_get_shares(PARL_ADVANTAGE_MEAN, TERMS, N_GROUPS, K, 0, 0, &s));
-  assert_close(s.perf, 1, 0);
+  assert_ok(parl_advantage_get_shares(PARL_ADVANTAGE_MEAN, TERMS, N_GROUPS, K, WEIGHTS(0, 0), &s));
+  assert_close(s.share.perf, 1, 0);
   assert_close(s.zero_spread_total, 0.5, 0);
   assert_close(s.mean_abs_shaped_only, 0, 0);
 }
@@ -204,14 +211,36 @@ static void test_shares_sum_to_one_or_are_zero(void **state) {
     parl_advantage_shares s;
     make_terms(terms, N, 21);
     const parl_advantage_mode m = (parl_advantage_mode)mode;
-    assert_ok(parl_advantage_get_shares(m, terms, N_GROUPS, K, 0.3, 0.1, &s));
-    assert_close(s.parallel + s.finish + s.perf, 1, 1e-12);
+    assert_ok(parl_advantage_get_shares(m, terms, N_GROUPS, K, &RANDOM_WEIGHTS, &s));
+    assert_close(s.share.parallel + s.share.finish + s.share.perf + s.share.early, 1, 1e-12);
     memset(terms, 0, sizeof terms);
-    assert_ok(parl_advantage_get_shares(m, terms, N_GROUPS, K, 0.3, 0.1, &s));
-    assert_close(s.parallel + s.finish + s.perf + s.mean_abs, 0, 0);
-    assert_ok(parl_advantage_get_shares(m, terms, 0, K, 0.3, 0.1, &s));
+    assert_ok(parl_advantage_get_shares(m, terms, N_GROUPS, K, &RANDOM_WEIGHTS, &s));
+    assert_close(s.share.parallel + s.share.finish + s.share.perf + s.share.early + s.mean_abs, 0,
+                 0);
+    assert_ok(parl_advantage_get_shares(m, terms, 0, K, &RANDOM_WEIGHTS, &s));
     assert_close(s.zero_spread_total, 0, 0);
   }
+}
+
+/* lambda_early = .4 on r_early 0 0 .25 .75: mean .25, so .4 * (-.25 -.25 0 .5), std sqrt(.09375).
+ * r_perf 0 0 1 1 beside it. */
+static void test_early_by_hand(void **state) {
+  (void)state;
+  static const parl_reward_terms terms[K] = {
+      {0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 1, 0.25}, {0, 0, 1, 0.75}};
+  const parl_reward_terms weights = {0, 0, 1, 0.4};
+  const double d = sqrt(0.09375) + 1e-6, f = 0.5 + 1e-6;
+  const double mean[K] = {-0.6, -0.6, 0.5, 0.7};
+  const double per_term[K] = {-0.5 / f - 0.1 / d, -0.5 / f - 0.1 / d, 0.5 / f, 0.5 / f + 0.2 / d};
+  double out[K];
+  assert_ok(parl_advantage(PARL_ADVANTAGE_MEAN, terms, 1, K, &weights, out));
+  for (size_t i = 0; i < K; i++) assert_close(out[i], mean[i], 1e-14);
+  assert_ok(parl_advantage(PARL_ADVANTAGE_PER_TERM, terms, 1, K, &weights, out));
+  for (size_t i = 0; i < K; i++) assert_close(out[i], per_term[i], 1e-12);
+  parl_advantage_shares s; /* |.4 * .25| * 2 + .4 * .5 = .4 beside 4 * .5 */
+  assert_ok(parl_advantage_get_shares(PARL_ADVANTAGE_MEAN, terms, 1, K, &weights, &s));
+  assert_close(s.share.early, 0.4 / 2.4, 1e-14);
+  assert_close(s.share.perf, 2.0 / 2.4, 1e-14);
 }
 
 static void test_refusals_leave_the_result(void **state) {
@@ -222,14 +251,16 @@ static void test_refusals_leave_the_result(void **state) {
   memcpy(terms, TERMS, sizeof terms);
   terms[6].finish = NAN;
   for (int mode = PARL_ADVANTAGE_NONE; mode <= PARL_ADVANTAGE_BATCH; mode++)
-    assert_status(parl_advantage((parl_advantage_mode)mode, terms, N_GROUPS, K, 0.3, 0.1, out),
-                  PARL_STATUS_EINVAL);
+    assert_status(
+        parl_advantage((parl_advantage_mode)mode, terms, N_GROUPS, K, WEIGHTS(0.3, 0.1), out),
+        PARL_STATUS_EINVAL);
   assert_non_null(strstr(parl_error_text(), "rollout 2 of group 1"));
-  assert_status(parl_advantage(PARL_ADVANTAGE_MEAN, TERMS, N_GROUPS, 0, 0.3, 0.1, out),
+  assert_status(parl_advantage(PARL_ADVANTAGE_MEAN, TERMS, N_GROUPS, 0, WEIGHTS(0.3, 0.1), out),
                 PARL_STATUS_EINVAL);
-  assert_status(parl_advantage(PARL_ADVANTAGE_MEAN, TERMS, N_GROUPS, K, NAN, 0.1, out),
+  assert_status(parl_advantage(PARL_ADVANTAGE_MEAN, TERMS, N_GROUPS, K, WEIGHTS(NAN, 0.1), out),
                 PARL_STATUS_EINVAL);
-  assert_status(parl_advantage(beyond, TERMS, N_GROUPS, K, 0.3, 0.1, out), PARL_STATUS_EINVAL);
+  assert_status(parl_advantage(beyond, TERMS, N_GROUPS, K, WEIGHTS(0.3, 0.1), out),
+                PARL_STATUS_EINVAL);
   assert_close(out[0], 42, 0);
 }
 
@@ -258,6 +289,7 @@ int main(void) {
       cmocka_unit_test(test_batch_keeps_lambda_beside_a_group_with_spread),
       cmocka_unit_test(test_shares_by_hand),
       cmocka_unit_test(test_shares_sum_to_one_or_are_zero),
+      cmocka_unit_test(test_early_by_hand),
       cmocka_unit_test(test_refusals_leave_the_result),
       cmocka_unit_test(test_modes_follow_the_choice_list),
   };

@@ -11,13 +11,13 @@ enum { K = 4 };
 #define ALONE(r)            \
   {                         \
     "wide", false, false, { \
-      0, 0, r               \
+      0, 0, r, 0            \
     }                       \
   }
 #define LAUNCH(r, parallel, finish) \
   {                                 \
     "wide", false, true, {          \
-      parallel, finish, r           \
+      parallel, finish, r, 0        \
     }                               \
   }
 

@@ -38,7 +38,7 @@ static void test_packing(void **state) {
   make_sequences(&q);
   parl_batch *b = NULL;
   assert_ok(parl_batch_create(N_SEQS, LONGEST, 16, 1, &b));
-  for (int i = 0; i < N_SEQS; i++) parl_batch_add(b, q.s[i], (float)i);
+  for (int i = 0; i < N_SEQS; i++) parl_batch_add(b, q.s[i], (size_t)i / 2, (float)i);
   size_t rows = 0, outputs = 0, seqs = 0;
   for (size_t k = 0; k < b->n_slices; k++) {
     const parl_slice *s = &b->slices[k];
@@ -74,6 +74,7 @@ typedef struct gradient_case {
   int kind;
   bool imitate, masked;
   double temperature, entropy_bonus;
+  int normalise;
 } gradient_case;
 
 static parl_learner *make_learner(const gradient_case *c, parl_model *model, parl_workers *workers,
@@ -87,7 +88,8 @@ static parl_learner *make_learner(const gradient_case *c, parl_model *model, par
                                            .tau = 0.05,
                                            .tau_masked = c->masked,
                                            .epsilon = 0.2,
-                                           .entropy_bonus = c->entropy_bonus};
+                                           .entropy_bonus = c->entropy_bonus,
+                                           .normalise = c->normalise};
   parl_learner *learner = NULL;
   assert_ok(parl_learner_create(&(parl_learner_def){.model = model,
                                                     .workers = workers,
@@ -101,7 +103,7 @@ static parl_learner *make_learner(const gradient_case *c, parl_model *model, par
                                                     .temperature = c->temperature},
                                 &learner));
   for (int i = 0; i < N_SEQS; i++)
-    parl_batch_add(parl_learner_get_batch(learner), q->s[i], (float)(i - 2) * 0.7f);
+    parl_batch_add(parl_learner_get_batch(learner), q->s[i], (size_t)i / 2, (float)(i - 2) * 0.7f);
   return learner;
 }
 
@@ -176,11 +178,11 @@ static void check_gradient(const gradient_case *c) {
 static void test_gradient_of_the_objective(void **state) {
   (void)state;
   const gradient_case cases[] = {
-      {"ref", PARL_OBJECTIVE_K25, false, false, 1.0, 0.0},
-      {"ref", PARL_OBJECTIVE_K25, false, true, 0.7, 0.02},
-      {"cpu", PARL_OBJECTIVE_K25, false, false, 1.3, 0.01},
-      {"cpu", PARL_OBJECTIVE_PPO, false, false, 1.0, 0.0},
-      {"cpu", PARL_OBJECTIVE_K25, true, false, 1.0, 0.0},
+      {"ref", PARL_OBJECTIVE_K25, false, false, 1.0, 0.0, PARL_NORMALISE_PROMPT},
+      {"ref", PARL_OBJECTIVE_K25, false, true, 0.7, 0.02, PARL_NORMALISE_PROMPT},
+      {"cpu", PARL_OBJECTIVE_K25, false, false, 1.3, 0.01, PARL_NORMALISE_BATCH},
+      {"cpu", PARL_OBJECTIVE_PPO, false, false, 1.0, 0.0, PARL_NORMALISE_PROMPT},
+      {"cpu", PARL_OBJECTIVE_K25, true, false, 1.0, 0.0, PARL_NORMALISE_PROMPT},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) check_gradient(&cases[i]);
 }
@@ -195,7 +197,7 @@ static void test_overfits_one_batch(void **state) {
   assert_ok(parl_workers_create(2, &workers));
   sequences q;
   make_sequences(&q);
-  const gradient_case c = {"cpu", 0, true, false, 1.0, 0.0};
+  const gradient_case c = {"cpu", 0, true, false, 1.0, 0.0, PARL_NORMALISE_PROMPT};
   parl_learner *learner = make_learner(&c, model, workers, &q);
   parl_learner_info info;
   double first = 0;
@@ -211,11 +213,61 @@ static void test_overfits_one_batch(void **state) {
   parl_model_destroy(model);
 }
 
+/* Loss of the sequences first .. end - 1, which are of the prompts i / 2. */
+static double get_loss(parl_learner *learner, const sequences *q, size_t first, size_t end,
+                       size_t *n_tokens) {
+  parl_batch *batch = parl_learner_get_batch(learner);
+  parl_batch_reset(batch);
+  for (size_t i = first; i < end; i++)
+    parl_batch_add(batch, q->s[i], i / 2, (float)i * 0.7f - 1.4f);
+  parl_learner_info info;
+  float *grads;
+  assert_ok(parl_learner_gradient(learner, &info, &grads));
+  *n_tokens = batch->n_outputs;
+  return info.sums.loss;
+}
+
+/* A step on three prompts of unequal length, in slices that cut across them: by prompt its loss is
+ * the mean of theirs, by batch the mean weighed by their tokens. A prompt alone has one loss. */
+static void test_prompts_weigh_the_same(void **state) {
+  (void)state;
+  parl_run_config config = count_config();
+  parl_model *model = count_model(&config, V, "ref", 11);
+  parl_workers *workers = NULL;
+  assert_ok(parl_workers_create(1, &workers));
+  sequences q;
+  make_sequences(&q);
+  double alone[N_SEQS];
+  for (int normalise = PARL_NORMALISE_PROMPT; normalise <= PARL_NORMALISE_BATCH; normalise++) {
+    const gradient_case c = {"ref", PARL_OBJECTIVE_K25, false, false, 1.0, 0.0, normalise};
+    parl_learner *learner = make_learner(&c, model, workers, &q);
+    double sum = 0, weighed = 0;
+    size_t n, n_all, n_seen = 0;
+    const double all = get_loss(learner, &q, 0, N_SEQS, &n_all);
+    for (size_t p = 0; p < N_SEQS; p += 2) {
+      const double part = get_loss(learner, &q, p, p + 2 < N_SEQS ? p + 2 : N_SEQS, &n);
+      if (normalise == PARL_NORMALISE_PROMPT) alone[p] = part;
+      assert_close(part, alone[p], 1e-6);
+      sum += part / 3;
+      weighed += part * (double)n / (double)n_all;
+      n_seen += n;
+    }
+    assert_int_equal(n_seen, n_all);
+    assert_true(fabs(sum - weighed) > 1e-3);
+    assert_close(all, normalise == PARL_NORMALISE_PROMPT ? sum : weighed, 1e-6);
+    parl_learner_destroy(learner);
+  }
+  parl_trajectories_destroy(q.set);
+  parl_workers_destroy(workers);
+  parl_model_destroy(model);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_packing),
       cmocka_unit_test(test_gradient_of_the_objective),
       cmocka_unit_test(test_overfits_one_batch),
+      cmocka_unit_test(test_prompts_weigh_the_same),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

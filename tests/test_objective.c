@@ -269,8 +269,50 @@ static void test_huge_ratios(void **state) {
   assert_close(lost.sums.masked, 1, 0);
 }
 
+/* Loss of -logp A over two prompts of 2 and n tokens, logp -1 and -2, A = 1. */
+static double get_loss_of_two_prompts(int normalise, size_t n) {
+  parl_objective_config c = make_config(PARL_OBJECTIVE_REINFORCE);
+  c.tau = 0;
+  c.normalise = normalise;
+  const double x = parl_objective_get_divisor(&c, 2, 2, 2 + n);
+  const double y = parl_objective_get_divisor(&c, n, 2, 2 + n);
+  return 2 * get(&c, -1, -1, 1, 0, x).sums.loss + (double)n * get(&c, -2, -2, 1, 0, y).sums.loss;
+}
+
+/* prompt: N = 2 * 2 = 4 and 2 * 6 = 12, so 2 * 1 / 4 + 6 * 2 / 12 = 1.5, the mean of the prompts'
+ * means. batch: N = 8, so (2 * 1 + 6 * 2) / 8 = 1.75, the mean of the tokens. */
+static void test_normalise_by_hand(void **state) {
+  (void)state;
+  parl_objective_config c = make_config(PARL_OBJECTIVE_K25);
+  assert_int_equal(c.normalise, PARL_NORMALISE_PROMPT); /* as the paper */
+  assert_close(parl_objective_get_divisor(&c, 2, 2, 8), 4, 0);
+  assert_close(parl_objective_get_divisor(&c, 6, 2, 8), 12, 0);
+  c.normalise = PARL_NORMALISE_BATCH;
+  assert_close(parl_objective_get_divisor(&c, 2, 2, 8), 8, 0);
+  assert_close(parl_objective_get_divisor(&c, 6, 2, 8), 8, 0);
+  assert_close(get_loss_of_two_prompts(PARL_NORMALISE_PROMPT, 6), 1.5, 1e-12);
+  assert_close(get_loss_of_two_prompts(PARL_NORMALISE_BATCH, 6), 1.75, 1e-12);
+}
+
+/* Prompts of equal length: both agree. Shares of a prompt's tokens add up to 1 / P. */
+static void test_normalise_agrees_on_equal_lengths(void **state) {
+  (void)state;
+  parl_objective_config a = make_config(PARL_OBJECTIVE_K25), b = a;
+  b.normalise = PARL_NORMALISE_BATCH;
+  for (size_t n = 1; n < 40; n += 3)
+    for (size_t P = 1; P < 20; P++) {
+      assert_close(parl_objective_get_divisor(&a, n, P, n * P),
+                   parl_objective_get_divisor(&b, n, P, n * P), 0);
+      assert_close((double)n / parl_objective_get_divisor(&a, n, P, 1000), 1.0 / (double)P, 1e-15);
+    }
+  assert_close(get_loss_of_two_prompts(PARL_NORMALISE_PROMPT, 2),
+               get_loss_of_two_prompts(PARL_NORMALISE_BATCH, 2), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_normalise_by_hand),
+      cmocka_unit_test(test_normalise_agrees_on_equal_lengths),
       cmocka_unit_test(test_defaults),
       cmocka_unit_test(test_k25_by_hand),
       cmocka_unit_test(test_k25_outside_by_hand),

@@ -20,7 +20,7 @@ static parl_reward_config make_config(int parallel, int finish) {
 
 static parl_reward_terms get_terms(const parl_reward_config *c, const parl_facts *f) {
   parl_reward *reward = NULL;
-  parl_reward_terms t = {NAN, NAN, NAN};
+  parl_reward_terms t = {NAN, NAN, NAN, NAN};
   assert_ok(parl_reward_create(c, &reward));
   assert_ok(parl_reward_get_terms(reward, f, &t));
   parl_reward_destroy(reward);
@@ -76,9 +76,12 @@ static void test_worked_by_hand(void **state) {
 
 static void test_total_by_hand(void **state) {
   (void)state;
-  const parl_reward_terms t = {.parallel = 0.5, .finish = 0.25, .perf = 0.75};
-  assert_close(parl_reward_total(&t, 0.3, 0.1), 0.15 + 0.025 + 0.75, 1e-15);
-  assert_close(parl_reward_total(&t, 0, 0), 0.75, 0);
+  const parl_reward_terms t = {.parallel = 0.5, .finish = 0.25, .perf = 0.75, .early = 0.125};
+  assert_close(parl_reward_total(&t, &(parl_reward_terms){0.3, 0.1, 1, 0}), 0.15 + 0.025 + 0.75,
+               1e-15);
+  assert_close(parl_reward_total(&t, &(parl_reward_terms){0, 0, 1, 0}), 0.75, 0);
+  assert_close(parl_reward_total(&t, &(parl_reward_terms){0.3, 0.1, 1, 0.4}),
+               0.15 + 0.025 + 0.75 + 0.05, 1e-15);
 }
 
 static void test_saturation(void **state) {
@@ -144,6 +147,57 @@ static void test_terms_are_in_the_unit_interval(void **state) {
   }
 }
 
+/* A budget of 16 steps of which 10 went: 6 / 16, if the episode ended itself and is solved. */
+static void test_early_by_hand(void **state) {
+  (void)state;
+  const parl_reward_config c = make_config(INSTANTIATION, RETURNED);
+  parl_facts f = make_facts();
+  f.end = PARL_END_FINISH;
+  f.budget_steps = 16;
+  f.success = 1;
+  assert_close(get_terms(&c, &f).early, 6.0 / 16, 1e-15);
+  f.critical_steps = 16;
+  assert_close(get_terms(&c, &f).early, 0, 0);
+  f.critical_steps = 17;
+  assert_close(get_terms(&c, &f).early, 0, 0);
+  f.critical_steps = 10;
+  f.budget_steps = 0; /* none: nothing is left of it */
+  assert_close(get_terms(&c, &f).early, 0, 0);
+  f.budget_steps = 16;
+  f.success = 0;
+  assert_close(get_terms(&c, &f).early, 0, 0);
+  f.success = 1;
+  for (int end = 0; end < PARL_N_ENDS; end++) {
+    f.end = (parl_end)end;
+    assert_close(get_terms(&c, &f).early, end == PARL_END_FINISH ? 6.0 / 16 : 0, 1e-15);
+  }
+}
+
+/* Whatever lambda_early is: ending at once, or anywhere before the task is solved, never gets more
+ * than solving it, however late; of two that solve it the faster gets more. */
+static void test_early_never_pays_for_giving_up(void **state) {
+  (void)state;
+  const parl_reward_config c = make_config(INSTANTIATION, RETURNED);
+  for (uint64_t trial = 0; trial < 500; trial++) {
+    parl_rng_cursor rng = {.seed = 8, .stream = trial};
+    const double budget = 2 + (double)parl_rng_next_below(&rng, 30);
+    parl_facts solved = {.r_perf = 1, .success = 1, .budget_steps = budget};
+    parl_facts given_up = {.r_perf = parl_rng_next_uniform(&rng), .budget_steps = budget};
+    solved.critical_steps = 1 + (double)parl_rng_next_below(&rng, (uint32_t)budget);
+    given_up.critical_steps = (double)parl_rng_next_below(&rng, (uint32_t)budget + 1);
+    solved.end = (parl_end)parl_rng_next_below(&rng, 2);
+    const parl_reward_terms weights = {0, 0, 1, 20 * parl_rng_next_uniform(&rng)};
+    const parl_reward_terms s = get_terms(&c, &solved), g = get_terms(&c, &given_up);
+    assert_true(parl_reward_total(&s, &weights) >= parl_reward_total(&g, &weights));
+    assert_true(s.early >= 0 && s.early < 1);
+    parl_facts faster = solved;
+    faster.critical_steps--;
+    faster.end = PARL_END_FINISH;
+    const parl_reward_terms q = get_terms(&c, &faster);
+    assert_true(parl_reward_total(&q, &weights) > parl_reward_total(&s, &weights));
+  }
+}
+
 static void test_lua_terms(void **state) {
   (void)state;
   const parl_facts f = make_facts();
@@ -155,6 +209,12 @@ static void test_lua_terms(void **state) {
   assert_close(t.parallel, 6.0 / 16, 1e-15);
   assert_close(t.finish, 0.5, 1e-15);
   assert_close(t.perf, 0.75 * 0.9, 1e-15);
+  strcpy(c.early_lua, "critical_steps / total_steps");
+  assert_close(get_terms(&c, &f).early, 10.0 / 34, 1e-15);
+  parl_reward *reward = NULL;
+  strcpy(c.early_lua, "1 +");
+  assert_status(parl_reward_create(&c, &reward), PARL_STATUS_ESCRIPT);
+  assert_non_null(strstr(parl_error_text(), "early_lua"));
 }
 
 static void test_lua_refusals(void **state) {
@@ -171,7 +231,7 @@ static void test_lua_refusals(void **state) {
   assert_status(parl_reward_create(&c, &reward), PARL_STATUS_EINVAL);
   assert_null(reward);
   strcpy(c.finish_lua, "0 / 0");
-  parl_reward_terms t = {1, 2, 3};
+  parl_reward_terms t = {1, 2, 3, 4};
   assert_ok(parl_reward_create(&c, &reward));
   assert_status(parl_reward_get_terms(reward, &f, &t), PARL_STATUS_ESCRIPT);
   assert_non_null(strstr(parl_error_text(), "finish_lua"));
@@ -183,7 +243,7 @@ static void test_facts_that_are_not_finite_are_refused(void **state) {
   (void)state;
   parl_facts f = make_facts();
   parl_reward *reward = NULL;
-  parl_reward_terms t = {1, 2, 3};
+  parl_reward_terms t = {1, 2, 3, 4};
   const parl_reward_config c = make_config(CONCURRENCY, RETURNED);
   assert_ok(parl_reward_create(&c, &reward));
   f.r_perf = NAN;
@@ -247,6 +307,8 @@ int main(void) {
       cmocka_unit_test(test_no_assignment_earns_nothing),
       cmocka_unit_test(test_empty_denominators),
       cmocka_unit_test(test_terms_are_in_the_unit_interval),
+      cmocka_unit_test(test_early_by_hand),
+      cmocka_unit_test(test_early_never_pays_for_giving_up),
       cmocka_unit_test(test_lua_terms),
       cmocka_unit_test(test_lua_refusals),
       cmocka_unit_test(test_facts_that_are_not_finite_are_refused),

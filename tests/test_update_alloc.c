@@ -72,8 +72,7 @@ static void test_an_update_allocates_nothing(void **state) {
   parl_rollout_destroy(t.rollout);
   parl_trajectories_destroy(t.set);
   parl_reward_destroy(t.reward);
-  parl_schedule_destroy(t.lambda1);
-  parl_schedule_destroy(t.lambda2);
+  for (int i = 0; i < PARL_N_TERMS; i++) parl_schedule_destroy(t.schedules[i]);
   free(t.jobs);
   free(t.terms);
   free(t.kept);
