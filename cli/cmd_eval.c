@@ -17,6 +17,7 @@ typedef struct eval_state {
   parl_recipe *recipe;
   parl_run_config config;
   parl_host host;
+  parl_log log;
   parl_workers *workers;
   parl_env *env;
   parl_model *warm, *policy, *sub_policy;
@@ -30,7 +31,7 @@ static parl_status load_policy(const cli_args *args, eval_state *e) {
     PARL_TRY(
         parl_file_join(folder, sizeof folder, parl_recipe_get_folder(e->recipe), "checkpoints"));
     PARL_TRY(parl_file_make_folder(folder));
-    PARL_TRY(parl_warm_start_get(&e->host, &e->config, e->workers, &e->warm));
+    PARL_TRY(parl_warm_start_get(&e->host, &e->config, e->workers, NULL, &e->warm));
   }
   PARL_TRY(parl_sub_policy_get(&e->host, &e->config, e->env, e->warm, &e->sub_policy,
                                &e->owns_sub_policy));
@@ -44,7 +45,8 @@ static parl_status load_policy(const cli_args *args, eval_state *e) {
 
 static parl_status open_eval(const cli_args *args, eval_state *e) {
   e->config = *parl_recipe_get_arm(e->recipe, 0);
-  e->host = (parl_host){.recipe = e->recipe, .stop = cli_catch_signals()};
+  parl_log_init(&e->log, cli_log_sink, NULL, PARL_LOG_INFO);
+  e->host = (parl_host){.recipe = e->recipe, .log = &e->log, .stop = cli_catch_signals()};
   const int64_t asked = e->config.run.threads;
   PARL_TRY(parl_workers_create(asked > 0 ? (size_t)asked : parl_workers_count_processors(),
                                &e->workers));
@@ -60,6 +62,7 @@ static void close_eval(eval_state *e) {
   parl_env_destroy(e->env);
   parl_workers_destroy(e->workers);
   parl_recipe_destroy(e->recipe);
+  parl_log_deinit(&e->log);
 }
 
 static void write_means(parl_json_writer *w, const char *key, const parl_means *m) {
@@ -123,7 +126,10 @@ int cmd_eval(const cli_args *args) {
                                              .n_tasks = (size_t)tasks,
                                              .workers = e.workers},
                       NULL, 0, &result);
-  if (s == PARL_STATUS_OK) print_evaluation(args, &result);
+  if (s == PARL_STATUS_OK) {
+    parl_failures_warn(&result.failures, &e.log, "eval", PARL_PHASE_EVALUATION);
+    print_evaluation(args, &result);
+  }
   close_eval(&e);
   return s == PARL_STATUS_OK ? CLI_DONE : cli_fail(s);
 }

@@ -100,7 +100,7 @@ static parl_status run(const parl_host *host, parl_experiment_result *result) {
 static parl_status train(const cli_args *args, const parl_recipe *recipe, meter *m,
                          size_t *n_failed) {
   parl_log log;
-  parl_log_init(&log, args->quiet ? NULL : cli_log_sink, NULL, PARL_LOG_INFO);
+  parl_log_init(&log, cli_log_sink, NULL, args->quiet ? PARL_LOG_WARNING : PARL_LOG_INFO);
   const parl_host host = {.recipe = recipe,
                           .log = &log,
                           .stop = cli_catch_signals(),

@@ -10,6 +10,7 @@
  * Reading order: the three structs, open, begin, put, visit. */
 #ifndef PARL_CORE_STORE_H
 #define PARL_CORE_STORE_H
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/hash.h"
@@ -42,10 +43,22 @@ typedef struct parl_store_episode {
   int64_t launches, assigned, finished, max_width; /* counts of sub-agents and launches */
   int64_t n_tokens;                                /* of the orchestrator, tokens */
   const char *end;                                 /* "finish", "budget", "context", "error" */
+  double budget_steps, serial_steps; /* steps, 0 if none; NaN in rows of an older parl */
+  double useful, duplicates;         /* counts of sub-agents; NaN as above */
+  bool failed;                       /* its script did: nothing above but the names is known */
+  const char *optimum_is;            /* "exact", "expected", "bound"; NULL or "": not stated */
+  const char *scores; /* JSON object of the environment's named numbers; NULL or "": none */
 } parl_store_episode;
 
-/* Opens or creates; *out is owned by the caller. A file of an older parl gets the tables and columns
- * that came since. Fails: as above, and EFORMAT if the file is no run database or a newer parl's;
+/* Episodes of a phase of a run that were left out, since their script failed. */
+typedef struct parl_store_failure {
+  const char *phase;   /* "warm start", "probe", "training", "evaluation"; borrowed */
+  int64_t n, n_failed; /* episodes played; of them those that failed */
+  const char *error;   /* text of the first failure; borrowed */
+} parl_store_failure;
+
+/* Opens or creates; *out is owned by the caller. A file of an older parl gets the tables and
+ * columns that came since. Fails: as above, and EFORMAT if the file is no run database or a newer parl's;
  * such a file is not changed. */
 parl_status parl_store_open(const char *path, parl_store **out);
 
@@ -86,6 +99,10 @@ parl_status parl_store_put_metric(parl_store *store, int64_t run_id, int64_t upd
 parl_status parl_store_put_episode(parl_store *store, int64_t run_id,
                                    const parl_store_episode *episode);
 
+/* Puts what failed in a phase, in the place of what was known of it. Fails: like put_metric. */
+parl_status parl_store_put_failure(parl_store *store, int64_t run_id,
+                                   const parl_store_failure *failure);
+
 /* Puts a checkpoint, in the place of one of the same update if any. Fails: like put_metric. */
 parl_status parl_store_put_checkpoint(parl_store *store, int64_t run_id, int64_t update,
                                       const char *path, const char *sha256);
@@ -101,6 +118,7 @@ parl_status parl_store_hash_run(parl_store *store, int64_t run_id, parl_hash *h)
  * visit, which returns its status. It may read the same store, and write to another. */
 typedef parl_status (*parl_store_run_visitor)(void *context, int64_t run_id,
                                               const parl_store_run *run);
+typedef parl_status (*parl_store_failure_visitor)(void *context, const parl_store_failure *f);
 typedef parl_status (*parl_store_metric_visitor)(void *context, int64_t update, const char *key,
                                                  double value);
 typedef parl_status (*parl_store_episode_visitor)(void *context, const parl_store_episode *episode);
@@ -117,6 +135,10 @@ parl_status parl_store_visit_metrics(parl_store *store, int64_t run_id, const ch
 /* By policy, decoding, update, family, task_seed, rollout. */
 parl_status parl_store_visit_episodes(parl_store *store, int64_t run_id,
                                       parl_store_episode_visitor visit, void *context);
+
+/* By phase. */
+parl_status parl_store_visit_failures(parl_store *store, int64_t run_id,
+                                      parl_store_failure_visitor visit, void *context);
 
 /* By update. */
 parl_status parl_store_visit_checkpoints(parl_store *store, int64_t run_id,

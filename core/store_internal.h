@@ -16,6 +16,7 @@ typedef enum parl_store_statement {
   PARL_STORE_PUT_METRIC,
   PARL_STORE_PUT_EPISODE,
   PARL_STORE_PUT_CHECKPOINT,
+  PARL_STORE_PUT_FAILURE,
   PARL_STORE_N_STATEMENTS
 } parl_store_statement;
 

@@ -17,8 +17,11 @@ static const char *const kept_sql[PARL_STORE_N_STATEMENTS] = {
     [PARL_STORE_PUT_EPISODE] =
         "INSERT OR REPLACE INTO episode(run_id, policy, decoding, at_update, task_seed, rollout,"
         " family, r_perf, success, critical_steps, total_steps, optimum_steps, last_gain_steps,"
-        " launches, assigned, finished, max_width, n_tokens, end)"
-        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " launches, assigned, finished, max_width, n_tokens, end, budget_steps, serial_steps,"
+        " useful, duplicates, failed, optimum_is, scores)"
+        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [PARL_STORE_PUT_FAILURE] =
+        "INSERT OR REPLACE INTO failure(run_id, phase, n, n_failed, error) VALUES(?, ?, ?, ?, ?)",
     [PARL_STORE_PUT_CHECKPOINT] =
         "INSERT OR REPLACE INTO checkpoint(run_id, at_update, path, sha256) VALUES(?, ?, ?, ?)",
 };
@@ -193,7 +196,28 @@ parl_status parl_store_put_episode(parl_store *store, int64_t run_id,
   bind_integer(&q, e->max_width);
   bind_integer(&q, e->n_tokens);
   bind_text(&q, e->end);
+  bind_real(&q, e->budget_steps);
+  bind_real(&q, e->serial_steps);
+  bind_real(&q, e->useful);
+  bind_real(&q, e->duplicates);
+  bind_integer(&q, e->failed);
+  bind_text(&q, e->optimum_is);
+  bind_text(&q, e->scores);
   return finish_kept(&q, "put an episode");
+}
+
+parl_status parl_store_put_failure(parl_store *store, int64_t run_id,
+                                   const parl_store_failure *failure) {
+  PARL_REQUIRE(failure->phase != NULL && failure->error != NULL);
+  PARL_TRY(require_transaction(store));
+  query q;
+  PARL_TRY(open_kept(store, PARL_STORE_PUT_FAILURE, &q));
+  bind_integer(&q, run_id);
+  bind_text(&q, failure->phase);
+  bind_integer(&q, failure->n);
+  bind_integer(&q, failure->n_failed);
+  bind_text(&q, failure->error);
+  return finish_kept(&q, "put a failure");
 }
 
 parl_status parl_store_put_checkpoint(parl_store *store, int64_t run_id, int64_t update,
@@ -328,6 +352,13 @@ static parl_status read_episode(query *q, void *visit) {
       .max_width = get_integer(q, 15),
       .n_tokens = get_integer(q, 16),
       .end = get_text(q, 17),
+      .budget_steps = get_real(q, 18),
+      .serial_steps = get_real(q, 19),
+      .useful = get_real(q, 20),
+      .duplicates = get_real(q, 21),
+      .failed = get_integer(q, 22) != 0,
+      .optimum_is = get_text(q, 23),
+      .scores = get_text(q, 24),
   };
   PARL_TRY(check_row(q));
   return v->visit(v->context, &e);
@@ -339,12 +370,37 @@ parl_status parl_store_visit_episodes(parl_store *store, int64_t run_id,
   PARL_TRY(open_once(store,
                      "SELECT policy, decoding, at_update, family, task_seed, rollout, r_perf,"
                      " success, critical_steps, total_steps, optimum_steps, last_gain_steps,"
-                     " launches, assigned, finished, max_width, n_tokens, end FROM episode"
+                     " launches, assigned, finished, max_width, n_tokens, end, budget_steps,"
+                     " serial_steps, useful, duplicates, failed, optimum_is, scores FROM episode"
                      " WHERE run_id=? ORDER BY policy, decoding, at_update, family, task_seed,"
                      " rollout",
                      &q));
   bind_integer(&q, run_id);
   return visit_rows(&q, read_episode, &(episode_visit){visit, context});
+}
+
+typedef struct failure_visit {
+  parl_store_failure_visitor visit;
+  void *context;
+} failure_visit;
+
+static parl_status read_failure(query *q, void *visit) {
+  const failure_visit *v = visit;
+  const parl_store_failure f = {.phase = get_text(q, 0),
+                                .n = get_integer(q, 1),
+                                .n_failed = get_integer(q, 2),
+                                .error = get_text(q, 3)};
+  PARL_TRY(check_row(q));
+  return v->visit(v->context, &f);
+}
+
+parl_status parl_store_visit_failures(parl_store *store, int64_t run_id,
+                                      parl_store_failure_visitor visit, void *context) {
+  query q;
+  PARL_TRY(open_once(
+      store, "SELECT phase, n, n_failed, error FROM failure WHERE run_id=? ORDER BY phase", &q));
+  bind_integer(&q, run_id);
+  return visit_rows(&q, read_failure, &(failure_visit){visit, context});
 }
 
 typedef struct checkpoint_visit {
@@ -410,6 +466,12 @@ static parl_status hash_episode(void *context, const parl_store_episode *e) {
                               e->finished,        e->max_width,   e->n_tokens};
   for (size_t i = 0; i < sizeof integers / sizeof integers[0]; i++)
     hash_integer(context, integers[i]);
+  const double reals[] = {e->budget_steps, e->serial_steps, e->useful, e->duplicates};
+  for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++)
+    if (!isnan(reals[i])) hash_real(context, reals[i]); /* an older row is hashed as it was */
+  const char *const texts[] = {e->failed ? "failed" : "", e->optimum_is, e->scores};
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+    if (texts[i][0] != '\0') hash_text(context, texts[i]);
   return PARL_STATUS_OK;
 }
 

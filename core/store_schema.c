@@ -34,12 +34,23 @@ static const char first_sql[] =
     " PRIMARY KEY(run_id, at_update)) WITHOUT ROWID;";
 
 /* What came after version 1, each a version of its own. Rows are appended, never changed. A column
- * may be NULL, for that is what it is in older rows: {table, column, type}. A table is {table, NULL,
- * "(...) WITHOUT ROWID"}. */
+ * may be NULL, for that is what it is in older rows: {table, column, type}. A table is
+ * {table, NULL, "(...) WITHOUT ROWID"}. */
 static const struct addition {
   const char *table, *column, *definition;
 } additions[] = {
-    {"run", "digest", "TEXT"}, /* 2: of the run's rows */
+    {"run", "digest", "TEXT"},              /* 2: of the run's rows */
+    {"episode", "budget_steps", "INTEGER"}, /* 3 to 9: what an outsider needs of an episode */
+    {"episode", "serial_steps", "INTEGER"},
+    {"episode", "useful", "INTEGER"},
+    {"episode", "duplicates", "INTEGER"},
+    {"episode", "failed", "INTEGER"},
+    {"episode", "optimum_is", "TEXT"},
+    {"episode", "scores", "TEXT"},
+    {"failure", NULL, /* 10: episodes that were left out */
+     "(run_id INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE, phase TEXT NOT NULL,"
+     " n INTEGER NOT NULL, n_failed INTEGER NOT NULL, error TEXT NOT NULL,"
+     " PRIMARY KEY(run_id, phase)) WITHOUT ROWID"},
 };
 
 enum { FIRST = 1, N_ADDITIONS = sizeof additions / sizeof additions[0] };

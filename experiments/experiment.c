@@ -77,7 +77,7 @@ static job *take_job(experiment *x) {
 
 static parl_status do_warm(experiment *x, size_t i, parl_workers *workers) {
   parl_model *model = NULL;
-  PARL_TRY(parl_warm_start_get(x->host, x->plan->warms[i].config, workers, &model));
+  PARL_TRY(parl_warm_start_get(x->host, x->plan->warms[i].config, workers, NULL, &model));
   parl_model_destroy(model);
   return PARL_STATUS_OK;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "experiments/report_internal.h"
+#include "parl/failures.h"
 #include "parl/means.h"
 
 const parl_score_info parl_score_infos[PARL_N_SCORES] = {
@@ -114,6 +115,7 @@ static parl_status survey_episode(void *context, const parl_store_episode *e) {
   if (strcmp(e->policy, "trained") == 0) l->run->trained = true;
   if (strcmp(e->decoding, "scripted") == 0) l->run->scripted = true;
   size_t place = 0;
+  if (e->failed && e->family[0] == '\0') return PARL_STATUS_OK; /* broke before it had one */
   return find_or_add(r->arena, &r->families, &r->n_families, &l->family_capacity, e->family,
                      &place);
 }
@@ -202,11 +204,13 @@ static parl_facts to_facts(const parl_store_episode *e) {
                       .critical_steps = (double)e->critical_steps,
                       .total_steps = (double)e->total_steps,
                       .optimum_steps = (double)e->optimum_steps,
-                      .serial_steps = NAN,
+                      .serial_steps = e->serial_steps,
                       .last_gain_steps = (double)e->last_gain_steps,
                       .launches = (double)e->launches,
                       .assigned = (double)e->assigned,
                       .finished = (double)e->finished,
+                      .useful = e->useful,
+                      .duplicates = e->duplicates,
                       .max_width = (double)e->max_width,
                       .tokens = (double)e->n_tokens,
                       .end = parl_end_find(e->end)};
@@ -217,7 +221,7 @@ static parl_status read_episode(void *context, const parl_store_episode *e) {
   const parl_decoding decoding = get_decoding(e);
   if (e->update != x->run->eval_update[decoding]) return PARL_STATUS_OK;
   const parl_facts facts = to_facts(e);
-  const bool failed = facts.end == PARL_END_ERROR;
+  const bool failed = e->failed || facts.end == PARL_END_ERROR;
   parl_mean_sums *sums = &x->sums[(size_t)decoding * (1 + x->report->n_families)];
   parl_mean_sums_add(&sums[0], &facts, failed);
   for (size_t f = 0; f < x->report->n_families; f++)
@@ -271,10 +275,24 @@ static void finish_run(const parl_report *r, const parl_mean_sums *sums,
   }
 }
 
+static parl_status read_failure(void *context, const parl_store_failure *f) {
+  reading *x = context;
+  parl_report_run *run = x->run;
+  if (run->n_failures == PARL_N_PHASES) return PARL_STATUS_OK;
+  parl_report_failure *out = &run->failures[run->n_failures];
+  *out = (parl_report_failure){.n = f->n, .n_failed = f->n_failed};
+  PARL_TRY(parl_report_copy_text(x->report->arena, f->phase, &out->phase));
+  PARL_TRY(parl_report_copy_text(x->report->arena, f->error, &out->error));
+  run->n_failures++;
+  return PARL_STATUS_OK;
+}
+
 static parl_status read_run(loader *l, parl_report_run *run) {
   const parl_report *r = l->report;
   reading x = {.report = r, .run = run};
   PARL_TRY(take_reading(r, &x));
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, PARL_N_PHASES, &run->failures));
+  PARL_TRY(parl_store_visit_failures(l->store, run->id, read_failure, &x));
   if (run->counted) {
     PARL_TRY(parl_store_visit_episodes(l->store, run->id, read_episode, &x));
     PARL_TRY(parl_store_visit_metrics(l->store, run->id, NULL, read_metric, &x));

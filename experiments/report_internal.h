@@ -124,6 +124,12 @@ typedef struct parl_report_scores {
   size_t n_episodes;
 } parl_report_scores;
 
+/* Episodes of a phase of a run that were left out, since their script failed. */
+typedef struct parl_report_failure {
+  const char *phase, *error; /* error: text of the first */
+  int64_t n, n_failed;
+} parl_report_failure;
+
 typedef struct parl_report_run {
   int64_t id, seed, eval_update[PARL_N_DECODINGS]; /* update of the last evaluation, -1: none */
   const char *uid, *arm_name, *status, *hash, *host, *revision, *config;
@@ -134,6 +140,8 @@ typedef struct parl_report_run {
   parl_report_scores *scores; /* [N_DECODINGS, 1 + n_families]; family 0 is all episodes */
   double (*curves)[PARL_REPORT_POINTS]; /* [N_CURVES] mean of each bucket, NaN if empty */
   double *warm;                         /* [n_warm] NaN if absent */
+  size_t n_failures;
+  parl_report_failure *failures; /* [n_failures] by phase */
 } parl_report_run;
 
 typedef struct parl_report_arm {
@@ -173,6 +181,7 @@ typedef struct parl_report {
 } parl_report;
 
 /* Reads the store. Fails as parl_report_write says. */
+/* A run that failed has its failures too. */
 parl_status parl_report_load(const char *path, parl_arena *arena, parl_report *out);
 /* Fills summaries, pairs and warnings. Fails: ENOMEM. */
 parl_status parl_report_summarize(parl_report *r);

@@ -192,6 +192,25 @@ static void write_raw(parl_json_writer *w, const char *key, const char *text) {
   parl_json_destroy(parsed);
 }
 
+static void write_failures(parl_json_writer *w, const parl_report_run *run) {
+  parl_json_key(w, "failures");
+  parl_json_begin_array(w);
+  for (size_t i = 0; i < run->n_failures; i++) {
+    const parl_report_failure *f = &run->failures[i];
+    parl_json_begin_object(w);
+    parl_json_key(w, "phase");
+    parl_json_string(w, f->phase);
+    parl_json_key(w, "episodes");
+    parl_json_integer(w, f->n);
+    parl_json_key(w, "failed");
+    parl_json_integer(w, f->n_failed);
+    parl_json_key(w, "first_error");
+    parl_json_string(w, f->error);
+    parl_json_end_object(w);
+  }
+  parl_json_end_array(w);
+}
+
 static void write_runs(parl_json_writer *w, const parl_report *r) {
   parl_json_key(w, "runs");
   parl_json_begin_array(w);
@@ -212,6 +231,7 @@ static void write_runs(parl_json_writer *w, const parl_report *r) {
     parl_json_string(w, run->hash);
     parl_json_key(w, "revision");
     parl_json_string(w, run->revision);
+    write_failures(w, run);
     write_raw(w, "host", run->host);
     write_raw(w, "config", run->config);
     parl_json_end_object(w);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "experiments/report_internal.h"
+#include "parl/failures.h"
 
 static const parl_summary EMPTY = {NAN, NAN, NAN, NAN, 0};
 
@@ -214,6 +215,35 @@ static void warn_of_left_out(parl_report *r) {
                       n_older);
 }
 
+/* The first line of a text that anybody may have written: control codes are shown, not obeyed. */
+static void append_line(const char *s, parl_text *out) {
+  for (; *s != '\0' && *s != '\n'; s++)
+    parl_text_append_bytes(out, (unsigned char)*s < 0x20 || *s == 0x7F ? "?" : s, 1);
+}
+
+/* A line for each arm and phase in which episodes failed. */
+static void warn_of_failures(parl_report *r, size_t arm, const char *phase) {
+  const char *error = NULL;
+  int64_t n = 0, n_failed = 0;
+  for (size_t i = 0; i < r->n_runs; i++)
+    for (size_t k = 0; r->runs[i].arm == arm && k < r->runs[i].n_failures; k++) {
+      const parl_report_failure *f = &r->runs[i].failures[k];
+      if (strcmp(f->phase, phase) != 0) continue;
+      if (error == NULL) error = f->error;
+      n += f->n;
+      n_failed += f->n_failed;
+    }
+  if (n_failed == 0) return;
+  append_line(r->arms[arm].name, &r->warnings);
+  parl_text_appendf(
+      &r->warnings,
+      ": %lld of %lld episodes of the %s failed and are left out of every number. The "
+      "first: ",
+      (long long)n_failed, (long long)n, phase);
+  append_line(error, &r->warnings);
+  parl_text_append(&r->warnings, "\n");
+}
+
 parl_status parl_report_summarize(parl_report *r) {
   double *values = NULL;
   PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_runs + 1, &values));
@@ -233,5 +263,7 @@ parl_status parl_report_summarize(parl_report *r) {
   PARL_TRY(summarize_pairs(r));
   warn_of_few_seeds(r);
   warn_of_left_out(r);
+  for (size_t a = 0; a < r->n_arms; a++)
+    for (int p = 0; p < PARL_N_PHASES; p++) warn_of_failures(r, a, parl_phase_text((parl_phase)p));
   return parl_text_status(&r->warnings);
 }

@@ -518,6 +518,14 @@ parl_status parl_episode_end_sub(const parl_episode_env *ee, parl_context *sub) 
   return collect(ee, ep);
 }
 
+/* What the environment says at the end, whatever ended the episode. */
+static parl_status keep_scores(const parl_episode_env *ee, const parl_episode *ep,
+                               parl_trajectory *out) {
+  double r_perf, success;
+  parl_text_clear(&out->scores);
+  return parl_env_score(ee->env, ep->world, &r_perf, &success, &out->scores);
+}
+
 parl_status parl_episode_end(const parl_episode_env *ee, parl_episode *ep) {
   parl_trajectory *out = ep->job->out;
   ep->facts.r_perf = ep->r_perf;
@@ -527,6 +535,7 @@ parl_status parl_episode_end(const parl_episode_env *ee, parl_episode *ep) {
   ep->facts.context = (double)ep->main->sequence->n_tokens;
   out->facts = ep->facts;
   out->failed = false;
+  if (out->keep_scores) PARL_TRY(keep_scores(ee, ep, out));
   PARL_TRY(parl_env_get_family(ee->env, ep->world, out->family, sizeof out->family));
   PARL_TRY(TELL(ee, ep, .kind = PARL_EVENT_END, .facts = &ep->facts));
   ep->main->state = PARL_CONTEXT_FREE;

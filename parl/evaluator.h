@@ -4,6 +4,7 @@
 #define PARL_PARL_EVALUATOR_H
 #include "core/store.h"
 #include "core/workers.h"
+#include "parl/failures.h"
 #include "parl/host.h"
 #include "parl/means.h"
 #include "parl/rollout.h"
@@ -21,13 +22,15 @@ typedef struct parl_evaluation_def {
 } parl_evaluation_def;
 
 typedef struct parl_evaluation {
-  parl_means sampled; /* of a script: its only decoding */
-  parl_means greedy;  /* of a script: the same */
-  int64_t n;          /* episodes of each */
+  parl_means sampled;     /* of a script: its only decoding */
+  parl_means greedy;      /* of a script: the same */
+  int64_t n;              /* episodes of each, those that failed included */
+  parl_failures failures; /* of all of them: left out of the means */
 } parl_evaluation;
 
 /* Sampled at temperature 1 and greedily (a script once). store may be NULL; else its episodes
- * are written in one transaction. */
+ * are written in one transaction, failed ones too.
+ * Fails: as a rollout, and ESCRIPT as parl_failures_check; what was played is stored then. */
 parl_status parl_evaluate(const parl_evaluation_def *def, parl_store *store, int64_t run_id,
                           parl_evaluation *out);
 

@@ -221,8 +221,6 @@ static parl_status read_probe(prober *p, parl_forecast *out) {
     if (!t->failed) PARL_TRY(parl_reward_get_terms(p->reward, &t->facts, &p->probe[i].terms));
   }
   out->means = parl_mean_sums_get(&sums);
-  out->n = sums.n;
-  out->n_failed = sums.n_failed;
   return PARL_STATUS_OK;
 }
 
@@ -300,6 +298,10 @@ parl_status parl_forecast_make(const parl_host *host, const parl_run_config *con
   if (s == PARL_STATUS_OK) {
     set_jobs(&p);
     s = parl_rollout_run(p.rollout, p.jobs, p.n, NULL);
+  }
+  if (s == PARL_STATUS_OK) {
+    parl_failures_add(&out->failures, p.rollout);
+    s = parl_failures_check(&out->failures, config->env.max_failures, PARL_PHASE_PROBE, true);
   }
   if (s == PARL_STATUS_OK) s = read_probe(&p, out);
   if (s == PARL_STATUS_OK) s = estimate_parts(&p, out);

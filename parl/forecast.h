@@ -16,6 +16,7 @@
 #define PARL_PARL_FORECAST_H
 #include "core/workers.h"
 #include "engine/model.h"
+#include "parl/failures.h"
 #include "parl/host.h"
 #include "parl/means.h"
 #include "parl/reward.h"
@@ -67,7 +68,7 @@ double parl_forecast_grew(double before, double before_se, double after, double 
 // clang-format off
 #define PARL_FORECAST_LIST(X)                                                                     \
   X(groups, (double)p->n_groups, "tasks", "tasks none of whose episodes failed")                  \
-  X(informative, (double)p->n_informative, "tasks", "tasks where some episodes launch, some not")   \
+  X(informative, (double)p->n_informative, "tasks", "tasks where some episodes launch, some not")  \
   X(launch_rate, p->launch_rate, "1", "share of episodes with a launch")                          \
   X(launch_rate_se, p->launch_rate_se, "1", "its standard error, over tasks")                     \
   X(r_perf_launch, p->r_perf_launch, "1", "mean r_perf of episodes with a launch, tasks pooled")  \
@@ -93,13 +94,14 @@ enum { PARL_FORECAST_MAX_PARTS = 17 }; /* all, and families */
 typedef struct parl_forecast {
   double lambda1, lambda2; /* at update 0 */
   parl_means means;        /* of the episodes that did not fail */
-  int64_t n, n_failed;     /* episodes */
+  parl_failures failures;  /* episodes played, and those that failed */
   size_t n_parts;          /* 1, or 1 + families where there are several */
   parl_forecast_part parts[PARL_FORECAST_MAX_PARTS]; /* [n_parts] all, then families by name */
 } parl_forecast;
 
 /* Plays warm.probe episodes of the warm start, in groups of train.group rollouts of a task (at
- * least two), and estimates. lambda1, lambda2: the weights of update 0. Fails as a rollout does. */
+ * least two), and estimates. lambda1, lambda2: the weights of update 0.
+ * Fails: as a rollout does, and as parl_failures_check. */
 parl_status parl_forecast_make(const parl_host *host, const parl_run_config *config,
                                const parl_model *warm, const parl_model *sub_policy, double lambda1,
                                double lambda2, parl_workers *workers, parl_forecast *out);

@@ -24,14 +24,16 @@
   CHOICE(dtype, f32, "f32|bf16|auto",                                                        \
          "operands of matrix products; auto: bf16 where the processor has units for it")
 
-#define PARL_ENV_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                          \
-  TEXT(file, "", "environment script")                                          \
-  REAL(memory_mib, 256.0, 1.0, 65536.0, "MiB", "memory cap of one Lua state")   \
-  REAL(callback_s, 5.0, 0.001, 3600.0, "s", "wall-clock limit of one callback") \
-  INT(instructions, 0, 0, 9007199254740991, "instructions",                     \
-      "deterministic limit of one callback; 0: off")                            \
-  CHOICE(on_error, stop, "stop|skip",                                           \
-         "an episode whose script fails: stop the run, or drop its group")
+#define PARL_ENV_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                           \
+  TEXT(file, "", "environment script")                                                           \
+  REAL(memory_mib, 256.0, 1.0, 65536.0, "MiB", "memory cap of one Lua state")                    \
+  REAL(callback_s, 5.0, 0.001, 3600.0, "s", "wall-clock limit of one callback")                  \
+  INT(instructions, 0, 0, 9007199254740991, "instructions",                                      \
+      "deterministic limit of one callback; 0: off")                                             \
+  CHOICE(on_error, stop, "stop|skip",                                                            \
+         "an episode whose script fails: stop the run, or leave it (in training its group) out") \
+  REAL(max_failures, 0.05, 0.0, 1.0, "of the episodes",                                          \
+       "skip: more failures than this in a phase (200 episodes of it at least) fail the run")
 
 #define PARL_EPISODE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                       \
   REAL(budget_factor, 1.6, 0.0, 1000.0, "optimum",                                               \

@@ -2,6 +2,7 @@
 #include "parl/rollout.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@
 #include "engine/sampler.h"
 #include "parl/episode.h"
 
-enum { SUBS_PER_SLOT = 8, MOST_FITTED = 64, MAX_ROWS = 512 };
+enum { SUBS_PER_SLOT = 8, MOST_FITTED = 64, MAX_ROWS = 512, ERROR_BYTES = 2048 };
 
 /* A policy's contexts in a shard: a decoder and who waits for its logits. */
 typedef struct pool {
@@ -33,6 +34,9 @@ typedef struct shard {
   parl_episode *episodes;
   pool mains, subs;
   parl_rollout_counts counts;
+  int64_t n_failed;           /* episodes that were dropped */
+  const parl_job *failed_job; /* the first of them in the order of jobs; NULL: none */
+  char error[ERROR_BYTES];    /* its text */
 } shard;
 
 struct parl_rollout {
@@ -170,27 +174,40 @@ const parl_env *parl_rollout_get_env(const parl_rollout *rollout) {
 
 /* Drops an episode whose script failed: its contexts are free again, its world is gone. */
 static void drop_episode(shard *sh, parl_episode *ep) {
+  parl_trajectory *out = ep->job->out;
   for (size_t i = 0; i < sh->subs.n; i++)
     if (sh->subs.contexts[i].episode == ep) sh->subs.contexts[i].state = PARL_CONTEXT_FREE;
   ep->main->state = PARL_CONTEXT_FREE;
-  ep->job->out->facts = (parl_facts){.end = PARL_END_ERROR};
-  ep->job->out->failed = true;
+  out->facts = (parl_facts){.end = PARL_END_ERROR};
+  out->failed = true;
+  parl_text_clear(&out->scores);
   ep->live = false;
   if (ep->world >= 0) parl_env_release(sh->env, ep->world);
+}
+
+/* Counts a dropped episode; the text of the first job's stays, whatever the order of play was. */
+static void note_failure(shard *sh, const parl_job *job) {
+  sh->n_failed++;
+  if (sh->failed_job != NULL && sh->failed_job < job) return;
+  sh->failed_job = job;
+  snprintf(sh->error, sizeof sh->error, "%s", parl_error_text());
 }
 
 /* A script's failure stops the run with its place in the experiment, or drops the episode. */
 static parl_status judge(shard *sh, parl_episode *ep, parl_status s) {
   if (s == PARL_STATUS_OK) return s;
   const bool script = s == PARL_STATUS_ESCRIPT || s == PARL_STATUS_ELIMIT;
-  if (script && sh->ee.config->env.on_error == PARL_ON_ERROR_SKIP) {
-    drop_episode(sh, ep);
-    return PARL_STATUS_OK;
-  }
-  return parl_fail_context(
+  s = parl_fail_context(
       s, "episode with task seed %llu, episode seed %llu, after %d turns and %lld steps",
       (unsigned long long)ep->job->task_seed, (unsigned long long)ep->job->episode_seed,
       (int)ep->facts.turns, (long long)ep->total);
+  if (!script || sh->ee.config->env.on_error != PARL_ON_ERROR_SKIP) return s;
+  note_failure(sh, ep->job);
+  char *family = ep->job->out->family; /* "" if it broke too early to have one */
+  if (ep->world < 0 || parl_env_get_family(sh->env, ep->world, family, PARL_FAMILY_BYTES))
+    family[0] = '\0';
+  drop_episode(sh, ep);
+  return PARL_STATUS_OK;
 }
 
 static parl_context *find_free(pool *p) {
@@ -372,6 +389,8 @@ static parl_status run_shard(void *context, size_t task, size_t worker) {
   parl_rollout *r = context;
   shard *sh = &r->shards[task];
   sh->counts = (parl_rollout_counts){0};
+  sh->n_failed = 0;
+  sh->failed_job = NULL;
   const double start = parl_clock_s();
   const parl_status s = play(r, sh);
   sh->counts.script_s = parl_clock_s() - start - sh->counts.decode_s;
@@ -402,4 +421,16 @@ parl_status parl_rollout_run(parl_rollout *rollout, const parl_job *jobs, size_t
     counts->script_s += c->script_s;
   }
   return PARL_STATUS_OK;
+}
+
+const char *parl_rollout_get_failures(const parl_rollout *rollout, int64_t *n, int64_t *n_failed) {
+  const shard *first = NULL;
+  *n = (int64_t)rollout->n_jobs;
+  *n_failed = 0;
+  for (size_t i = 0; i < rollout->n_shards; i++) {
+    const shard *sh = &rollout->shards[i];
+    *n_failed += sh->n_failed;
+    if (sh->n_failed > 0 && (first == NULL || sh->failed_job < first->failed_job)) first = sh;
+  }
+  return first != NULL ? first->error : "";
 }

@@ -60,5 +60,8 @@ const parl_env *parl_rollout_get_env(const parl_rollout *rollout);
  * trajectory is `failed`. */
 parl_status parl_rollout_run(parl_rollout *rollout, const parl_job *jobs, size_t n_jobs,
                              parl_rollout_counts *counts);
+/* Episodes of the last run, and those that failed. The text of the failure of the first job among
+ * them, borrowed until the next run; "" if none failed. */
+const char *parl_rollout_get_failures(const parl_rollout *rollout, int64_t *n, int64_t *n_failed);
 
 #endif

@@ -12,6 +12,7 @@
 static parl_status store_update(parl_trainer *t) {
   PARL_TRY(parl_store_begin(t->store));
   parl_status s = parl_metrics_put(t->store, t->run_id, t->update - 1, &t->metrics);
+  if (s == PARL_STATUS_OK && t->metrics.end_error > 0) s = parl_trainer_put_failures(t);
   return parl_store_end(t->store, s);
 }
 
@@ -52,6 +53,8 @@ static parl_status train_loop(parl_trainer *t) {
     }
     PARL_TRY(parl_trainer_update(t));
     PARL_TRY(store_update(t));
+    PARL_TRY(parl_failures_check(&t->failures, t->config->env.max_failures, PARL_PHASE_TRAINING,
+                                 t->update == t->config->train.updates));
     t->result->updates++;
     t->result->train_s += t->metrics.learn_s;
     t->result->decode_s += t->metrics.decode_s;
@@ -61,6 +64,7 @@ static parl_status train_loop(parl_trainer *t) {
     if (t->update % every == 0 || t->update == t->config->train.updates)
       PARL_TRY(parl_trainer_save(t));
   }
+  parl_failures_warn(&t->failures, t->host->log, t->arm, PARL_PHASE_TRAINING);
   return PARL_STATUS_OK;
 }
 
@@ -76,6 +80,7 @@ static parl_status evaluate_final(parl_trainer *t) {
                                                 .n_tasks = (size_t)t->config->eval.tasks,
                                                 .workers = t->workers},
                          t->store, t->run_id, &e));
+  parl_failures_warn(&e.failures, t->host->log, t->arm, PARL_PHASE_EVALUATION);
   PARL_TRY(parl_trainer_judge_forecast(t));
   PARL_TRY(parl_store_begin(t->store));
   parl_status s = parl_store_put_metric(t->store, t->run_id, t->update, "final/launch_rate",
@@ -97,12 +102,15 @@ parl_status parl_trainer_hash_run(parl_trainer *t, char out[PARL_HASH_HEX_BYTES]
 }
 
 parl_status parl_trainer_open_models(parl_trainer *t) {
-  PARL_TRY(parl_warm_start_get(t->host, t->config, t->workers, &t->warm));
+  PARL_TRY(parl_warm_start_get(t->host, t->config, t->workers, &t->warm_failures, &t->warm));
   PARL_TRY(parl_sub_policy_get(t->host, t->config, t->env, t->warm, &t->sub_policy,
                                &t->owns_sub_policy));
   PARL_TRY(parl_model_create(&t->config->model, parl_model_get_vocab_size(t->warm),
                              parl_model_get_backend(t->warm), &t->model));
-  return parl_model_copy_weights(t->model, t->warm);
+  PARL_TRY(parl_model_copy_weights(t->model, t->warm));
+  if (t->warm_failures.n_failed == 0) return PARL_STATUS_OK;
+  PARL_TRY(parl_store_begin(t->store));
+  return parl_store_end(t->store, parl_trainer_put_failures(t));
 }
 
 static parl_status run(parl_trainer *t, const char *canonical) {
@@ -110,6 +118,7 @@ static parl_status run(parl_trainer *t, const char *canonical) {
   PARL_TRY(parl_trainer_open_models(t));
   PARL_TRY(parl_trainer_prepare(t));
   PARL_TRY(parl_trainer_resume(t));
+  PARL_TRY(parl_trainer_recall_failures(t));
   warn_of_normalisation(t);
   if (t->update == 0) PARL_TRY(parl_trainer_make_forecast(t));
   PARL_TRY(train_loop(t));

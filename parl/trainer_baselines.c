@@ -19,6 +19,7 @@ static parl_status play_baseline(parl_trainer *t, const char *canonical, const c
                                                 .n_tasks = (size_t)t->config->eval.tasks,
                                                 .workers = t->workers},
                          t->store, t->run_id, &e));
+  parl_failures_warn(&e.failures, t->host->log, t->arm, PARL_PHASE_EVALUATION);
   PARL_TRY(parl_trainer_hash_run(t, t->result->hash));
   return parl_trainer_put_run(t, canonical, "done", t->result->hash);
 }

@@ -25,8 +25,10 @@ static parl_status put_part(parl_trainer *t, const parl_forecast_part *p) {
 
 static parl_status put_forecast(parl_trainer *t) {
   const parl_forecast *f = &t->forecast;
-  PARL_TRY(put(t, 0, "warm", "", "episodes", (double)f->n));
-  PARL_TRY(put(t, 0, "warm", "", "failed", (double)f->n_failed));
+  PARL_TRY(put(t, 0, "warm", "", "episodes", (double)f->failures.n));
+  PARL_TRY(put(t, 0, "warm", "", "failed", (double)f->failures.n_failed));
+  if (f->failures.n_failed > 0)
+    PARL_TRY(parl_failures_put(&f->failures, t->store, t->run_id, PARL_PHASE_PROBE));
   for (int i = 0; i < PARL_N_MEANS; i++)
     PARL_TRY(put(t, 0, "warm", "", parl_mean_names[i], parl_means_get_values(&f->means)[i]));
   PARL_TRY(put(t, 0, "forecast", "", "lambda1", f->lambda1));
@@ -91,6 +93,7 @@ parl_status parl_trainer_make_forecast(parl_trainer *t) {
                               weights.finish, t->workers, &t->forecast));
   PARL_TRY(parl_store_begin(t->store));
   PARL_TRY(parl_store_end(t->store, put_forecast(t)));
+  parl_failures_warn(&t->forecast.failures, t->host->log, t->arm, PARL_PHASE_PROBE);
   log_forecast(t);
   return PARL_STATUS_OK;
 }
@@ -138,7 +141,7 @@ static parl_status read_said(void *context, int64_t update, const char *key, dou
 static parl_status read_done(void *context, const parl_store_episode *e) {
   judge *j = context;
   if (strcmp(e->policy, "trained") != 0 || strcmp(e->decoding, "sampled") != 0 ||
-      e->update != j->update || parl_end_find(e->end) == PARL_END_ERROR)
+      e->update != j->update || e->failed)
     return PARL_STATUS_OK;
   for (size_t i = 0; i < j->n; i++) {
     verdict *v = &j->of[i];

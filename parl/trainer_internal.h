@@ -35,6 +35,8 @@ typedef struct parl_trainer {
   int64_t update;                         /* updates done */
   parl_metrics metrics;                   /* of the last update */
   parl_forecast forecast;
+  parl_failures failures;      /* of the updates done */
+  parl_failures warm_failures; /* of the warm start's demonstrations */
   parl_train_result *result;
 } parl_trainer;
 
@@ -72,6 +74,13 @@ parl_status parl_trainer_open_models(parl_trainer *t);
 parl_status parl_trainer_hash_run(parl_trainer *t, char out[PARL_HASH_HEX_BYTES]);
 /* After a failure s: undoes what is open and stores "stopped" or "failed"; keeps the error text. */
 void parl_trainer_mark_stopped(parl_trainer *t, const char *canonical, parl_status s);
+
+/* --- trainer_failures.c --- */
+
+/* What failed in the updates before t->update, as the store has it. */
+parl_status parl_trainer_recall_failures(parl_trainer *t);
+/* Stores the failures of the warm start and of the updates done, inside a transaction. */
+parl_status parl_trainer_put_failures(parl_trainer *t);
 
 /* --- update.c --- */
 

@@ -31,9 +31,11 @@ static parl_status take_sequences(parl_arena *arena, size_t n, int32_t capacity,
 }
 
 static parl_status fill(parl_trajectories *set, const parl_trajectories_def *def) {
+  for (size_t i = 0; i < set->n; i++) set->items[i] = (parl_trajectory){0}; /* can be freed */
   for (size_t i = 0; i < set->n; i++) {
     parl_trajectory *t = &set->items[i];
-    *t = (parl_trajectory){.max_mains = def->max_mains, .max_subs = def->max_subs};
+    *t = (parl_trajectory){
+        .keep_scores = def->keep_scores, .max_mains = def->max_mains, .max_subs = def->max_subs};
     PARL_TRY(take_sequences(&set->arena, def->max_mains, def->context, def->n_words, &t->mains));
     PARL_TRY(take_sequences(&set->arena, def->max_subs, def->sub_context, def->n_words, &t->subs));
   }
@@ -57,6 +59,7 @@ parl_status parl_trajectories_create(const parl_trajectories_def *def, parl_traj
 
 void parl_trajectories_destroy(parl_trajectories *set) {
   if (set == NULL) return;
+  for (size_t i = 0; i < set->n && set->items != NULL; i++) parl_text_deinit(&set->items[i].scores);
   parl_arena_deinit(&set->arena);
   free(set);
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "core/status.h"
+#include "core/text.h"
 #include "parl/facts.h"
 
 enum { PARL_FAMILY_BYTES = 32 };
@@ -31,6 +32,8 @@ typedef struct parl_trajectory {
   char family[PARL_FAMILY_BYTES]; /* task kind, "" if the environment has one */
   bool failed;                    /* the environment broke: facts are not to be used */
   parl_facts facts;
+  bool keep_scores; /* scores are wanted */
+  parl_text scores; /* JSON object of the environment's named numbers at the end */
   size_t n_mains, max_mains;
   parl_sequence
       *mains; /* [max_mains] the orchestrator's context; one more each time it is rewritten
@@ -48,6 +51,7 @@ typedef struct parl_trajectories_def {
   size_t max_subs;     /* recorded sub-agents, the first of an episode; 0: none */
   int32_t sub_context; /* tokens each of them holds */
   int32_t n_words;     /* 64-bit words of a mask */
+  bool keep_scores;    /* the environment's named numbers; allocates as they come */
 } parl_trajectories_def;
 
 /* Everything is allocated here. Fails: ENOMEM. */

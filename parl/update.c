@@ -72,6 +72,7 @@ static parl_status roll_out(parl_trainer *t) {
   parl_rollout_counts counts;
   const double start = parl_clock_s();
   PARL_TRY(parl_rollout_run(t->rollout, t->jobs, t->n, &counts));
+  parl_failures_add(&t->failures, t->rollout);
   t->metrics.rollout_s = parl_clock_s() - start;
   t->metrics.decode_s = counts.decode_s;
   t->metrics.script_s = counts.script_s;

@@ -95,6 +95,7 @@ typedef struct imitation {
   parl_trajectories *trajectories;
   parl_job *jobs;
   parl_learner *learner;
+  parl_failures failures;
 } imitation;
 
 static parl_status imitation_init(imitation *im, const parl_run_config *config, parl_model *model) {
@@ -160,6 +161,9 @@ static parl_status imitation_step(imitation *im, int64_t step) {
                    .style = draw_style(&im->mix, seed, step, i),
                    .out = parl_trajectories_get(im->trajectories, i)};
   PARL_TRY(parl_rollout_run(im->rollout, im->jobs, n, NULL));
+  parl_failures_add(&im->failures, im->rollout);
+  PARL_TRY(parl_failures_check(&im->failures, im->config->env.max_failures, PARL_PHASE_WARM_START,
+                               step + 1 == im->config->warm.steps));
   parl_batch *batch = parl_learner_get_batch(im->learner);
   parl_batch_reset(batch);
   for (size_t i = 0; i < n; i++) {
@@ -183,7 +187,7 @@ static parl_status imitation_step(imitation *im, int64_t step) {
 }
 
 static parl_status imitate(const parl_host *host, const parl_run_config *config,
-                           parl_workers *workers, parl_model *model) {
+                           parl_workers *workers, parl_model *model, parl_failures *failures) {
   imitation im = {.host = host, .config = config, .workers = workers};
   parl_status s = imitation_init(&im, config, model);
   for (int64_t step = 0; s == PARL_STATUS_OK && step < config->warm.steps; step++) {
@@ -193,6 +197,7 @@ static parl_status imitate(const parl_host *host, const parl_run_config *config,
             : imitation_step(&im, step);
   }
   imitation_deinit(&im);
+  *failures = im.failures;
   return s;
 }
 
@@ -221,29 +226,54 @@ static parl_status create_model(const parl_run_config *config, const parl_env *e
   return parl_model_create(&config->model, (size_t)parl_env_get_spec(env)->n_tokens, backend, out);
 }
 
+static parl_status load(const char *path, const char *vocab, parl_model *model,
+                        parl_failures *failures) {
+  parl_text progress = {0};
+  parl_status s = parl_checkpoint_load(path, model, NULL, vocab, &progress);
+  if (s == PARL_STATUS_OK && progress.n > 0)
+    s = parl_failures_parse(parl_text_get(&progress), path, failures);
+  parl_text_deinit(&progress);
+  return s;
+}
+
+static parl_status save(const char *path, const char *vocab, parl_model *model,
+                        const parl_failures *failures) {
+  parl_text progress = {0};
+  parl_status s = PARL_STATUS_OK;
+  if (failures->n_failed > 0) s = parl_failures_append_json(failures, &progress);
+  const parl_checkpoint_meta meta = {vocab, parl_text_get(&progress)};
+  if (s == PARL_STATUS_OK) s = parl_checkpoint_save(path, model, NULL, &meta, NULL);
+  parl_text_deinit(&progress);
+  return s;
+}
+
 static parl_status get(const parl_host *host, const parl_run_config *config, parl_workers *workers,
-                       const parl_env *env, parl_model *model) {
-  char path[PATH_BYTES];
+                       const parl_env *env, parl_model *model, parl_failures *failures) {
+  char path[PATH_BYTES], who[64];
   PARL_TRY(parl_warm_start_path(host, config, env, path, sizeof path));
   const char *vocab = parl_env_get_spec(env)->vocab_hash;
-  if (parl_file_exists(path)) return parl_checkpoint_load(path, model, NULL, vocab, NULL);
+  if (parl_file_exists(path)) return load(path, vocab, model, failures);
   parl_model_init_weights(model, parl_seed((uint64_t)config->run.seed, PARL_PURPOSE_INIT, 0, 0));
-  PARL_TRY(imitate(host, config, workers, model));
-  return parl_checkpoint_save(path, model, NULL, &(parl_checkpoint_meta){vocab, ""}, NULL);
+  PARL_TRY(imitate(host, config, workers, model, failures));
+  snprintf(who, sizeof who, "seed %lld", (long long)config->run.seed);
+  parl_failures_warn(failures, host->log, who, PARL_PHASE_WARM_START);
+  return save(path, vocab, model, failures);
 }
 
 parl_status parl_warm_start_get(const parl_host *host, const parl_run_config *config,
-                                parl_workers *workers, parl_model **out) {
+                                parl_workers *workers, parl_failures *failures, parl_model **out) {
   parl_env *env = NULL;
   parl_model *model = NULL;
+  parl_failures own = {0};
   PARL_TRY(parl_recipe_open_env(host->recipe, &config->env, host->stop, &env));
   parl_status s = create_model(config, env, &model);
-  if (s == PARL_STATUS_OK) s = get(host, config, workers, env, model);
+  if (s == PARL_STATUS_OK) s = get(host, config, workers, env, model, &own);
   parl_env_destroy(env);
   if (s != PARL_STATUS_OK) {
     parl_model_destroy(model);
     return s;
   }
+  if (failures != NULL) *failures = own;
   *out = model;
   return PARL_STATUS_OK;
 }

@@ -7,6 +7,7 @@
 #define PARL_PARL_WARM_START_H
 #include "core/workers.h"
 #include "engine/model.h"
+#include "parl/failures.h"
 #include "parl/host.h"
 
 /* Path of the warm start's checkpoint of a run:
@@ -19,10 +20,10 @@ parl_status parl_warm_start_path(const parl_host *host, const parl_run_config *c
 parl_status parl_warm_start_check(const parl_run_config *config, const parl_env_spec *spec);
 
 /* Loads the warm start of this configuration and seed, or makes and saves it. *out is owned by the
- * caller.
- * Fails: ESTOPPED between steps (nothing is saved then). */
+ * caller. failures (may be NULL) gets what failed of its demonstrations, when they were played.
+ * Fails: ESTOPPED between steps (nothing is saved then), ESCRIPT as parl_failures_check. */
 parl_status parl_warm_start_get(const parl_host *host, const parl_run_config *config,
-                                parl_workers *workers, parl_model **out);
+                                parl_workers *workers, parl_failures *failures, parl_model **out);
 
 /* The frozen sub-agents' policy of a run: its warm start, agents.checkpoint, or none (scripted).
  * *out is borrowed from warm or, with *owned = true, to be destroyed by the caller. */

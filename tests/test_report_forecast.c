@@ -1,4 +1,4 @@
-/* tests/test_report_forecast.c - what the report says of forecasts, beside saying always the same. */
+/* tests/test_report_forecast.c - forecasts in the report, beside always saying the same. */
 #include <math.h>
 
 #include "tests/report_support.h"
