@@ -10,8 +10,9 @@
 #include "core/hash.h"
 #include "lua/env_internal.h"
 #include "lua/freeze.h"
+#include "lua/sandbox_internal.h"
 
-enum { MAX_SOURCE = 1 << 20, MAX_ENDED = 128 /* agents that a world keeps */, NO_ROLE = -2 };
+enum { MAX_ENDED = 128 /* agents that a world keeps */, NO_ROLE = -2 };
 
 /* --- loading --- */
 
@@ -76,9 +77,11 @@ static parl_status check_result(parl_env *env) {
 static parl_status load_script(parl_env *env, const char *path) {
   char *bytes = NULL;
   size_t n = 0;
-  PARL_TRY(parl_file_read(path, MAX_SOURCE, &bytes, &n));
+  PARL_TRY(parl_file_read(path, PARL_SANDBOX_MAX_SOURCE, &bytes, &n));
   parl_hash_bytes(bytes, n, env->spec.script_hash);
-  const parl_status status = parl_sandbox_load(env->sandbox, bytes, n, path);
+  const char *text = bytes;
+  parl_sandbox_skip_head(&text, &n);
+  const parl_status status = parl_sandbox_load(env->sandbox, text, n, path);
   free(bytes);
   PARL_TRY(status);
   PARL_TRY(parl_sandbox_call(env->sandbox, 0, 1));

@@ -27,6 +27,9 @@ enum {
   PARL_ENV_MAX_OBSERVATION = 512 /* tokens one callback may return */
 };
 
+/* Most steps that `optimum` may state: more than any episode has (2^20 turns of 2^20 steps). */
+#define PARL_ENV_MAX_STEPS (INT64_C(1) << 40)
+
 /* A typed token family: `row = 64` (values 1..64) or `word = {"ok", "miss"}` (values 1..2 with
  * names). */
 typedef struct parl_family {

@@ -14,6 +14,11 @@
 
 #define CALLBACK(env, name) (env)->callback[PARL_CALLBACK_##name]
 
+/* For messages: nobody means anything by "-nan". */
+static double drop_nan_sign(double x) {
+  return isnan(x) ? fabs(x) : x;
+}
+
 static void push_ref(const parl_env *env, int ref) {
   lua_rawgeti(env->L, LUA_REGISTRYINDEX, ref);
 }
@@ -180,21 +185,20 @@ parl_status parl_env_call(parl_env *env, parl_world world, parl_agent agent, con
 
 /* --- legal --- */
 
-/* The list that `legal` sees is one table, refilled: pushes its frozen face. */
-static void push_taken(parl_env *env, const int16_t *taken, int n) {
+/* The list that `legal` sees is one table: filled before the call, and emptied after it, so that a
+ * script which keeps it learns nothing of other agents' turns. */
+static void fill_taken(parl_env *env, const int16_t *taken, int n) {
   lua_State *L = env->L;
+  if (n == 0) return;
   push_ref(env, env->taken_real);
   for (int i = 0; i < n; i++) {
-    lua_pushinteger(L, taken[i]);
+    if (taken != NULL)
+      lua_pushinteger(L, taken[i]);
+    else
+      lua_pushnil(L);
     lua_rawseti(L, -2, i + 1);
   }
-  for (int i = n; i < env->n_taken; i++) {
-    lua_pushnil(L);
-    lua_rawseti(L, -2, i + 1);
-  }
-  env->n_taken = n;
   lua_pop(L, 1);
-  push_ref(env, env->taken);
 }
 
 /* [list of values or nil] -> []. */
@@ -215,6 +219,11 @@ static parl_status read_legal(parl_env *env, const parl_family *f, uint8_t *allo
   memset(allowed, 0, (size_t)f->n);
   if (parl_freeze_unwrap(L, list)) lua_replace(L, list);
   const lua_Integer n = (lua_Integer)lua_rawlen(L, list);
+  if (n > PARL_ENV_MAX_VOCABULARY) {
+    lua_settop(L, list - 1);
+    return parl_env_breach(env, CALLBACK(env, legal), "legal", "returned %lld values; at most %d",
+                           (long long)n, PARL_ENV_MAX_VOCABULARY);
+  }
   for (lua_Integer i = 1; i <= n; i++) {
     lua_rawgeti(L, list, i);
     const lua_Integer value = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0;
@@ -248,12 +257,14 @@ parl_status parl_env_legal(parl_env *env, parl_world world, parl_agent agent, in
   push_ref(env, a->ref);
   push_ref(env, env->tool_name[tool < 0 ? env->spec.n_tools : tool]);
   lua_pushinteger(env->L, slot + 1);
-  push_taken(env, taken, (int)n_taken);
+  fill_taken(env, taken, (int)n_taken);
+  push_ref(env, env->taken);
   a->rng->mode = PARL_RNG_FORBIDDEN;
-  const parl_status status = parl_sandbox_call(env->sandbox, 5, 1);
+  parl_status status = parl_sandbox_call(env->sandbox, 5, 1);
   a->rng->mode = PARL_RNG_CHANCE;
-  PARL_TRY(status);
-  return read_legal(env, f, allowed);
+  if (status == PARL_STATUS_OK) status = read_legal(env, f, allowed); /* may be `taken` itself */
+  fill_taken(env, NULL, (int)n_taken);
+  return status;
 }
 
 /* --- score, optimum, family --- */
@@ -271,6 +282,7 @@ static int compare_details(const void *a, const void *b) {
 static parl_status read_details(parl_env *env, parl_callback callback, detail *list, int *n) {
   lua_State *L = env->L;
   const int table = lua_gettop(L);
+  if (parl_freeze_unwrap(L, table)) lua_replace(L, table);
   for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
     const bool good = lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TNUMBER &&
                       isfinite(lua_tonumber(L, -1)) && *n < PARL_ENV_MAX_DETAILS;
@@ -306,7 +318,7 @@ static parl_status read_score(parl_env *env, double *r_perf, double *success, de
                            luaL_typename(L, -2));
   const double x = lua_tonumber(L, -2);
   if (!(x >= 0 && x <= 1))
-    return parl_env_breach(env, ref, "score", "r_perf is %g, outside 0 to 1", x);
+    return parl_env_breach(env, ref, "score", "r_perf is %g, outside 0 to 1", drop_nan_sign(x));
   double s = -1;
   if (lua_type(L, -1) == LUA_TNUMBER) {
     s = lua_tonumber(L, -1);
@@ -389,36 +401,80 @@ parl_status parl_env_summarize(parl_env *env, parl_world world, int32_t *tokens,
   return parl_env_read_tokens(env, base, CALLBACK(env, summarize), "summarize", tokens, max, n);
 }
 
+/* What is wrong with field `key` of the result of `optimum`, whose value is at the top. */
+static parl_status refuse_optimum(parl_env *env, const char *key, const char *due) {
+  lua_State *L = env->L;
+  char text[64];
+  if (lua_isinteger(L, -1))
+    snprintf(text, sizeof text, "%lld", (long long)lua_tointeger(L, -1));
+  else if (lua_type(L, -1) == LUA_TNUMBER)
+    snprintf(text, sizeof text, "%.17g", drop_nan_sign(lua_tonumber(L, -1)));
+  else
+    snprintf(text, sizeof text, "a %s", luaL_typename(L, -1));
+  return parl_env_breach(env, CALLBACK(env, optimum), "optimum", "%s is %s; %s", key, text, due);
+}
+
+/* Steps at the top. */
+static parl_status read_steps(parl_env *env, const char *key, int64_t *out) {
+  const lua_Integer n = lua_isinteger(env->L, -1) ? lua_tointeger(env->L, -1) : -1;
+  if (n < 0 || n > PARL_ENV_MAX_STEPS) {
+    char due[64];
+    snprintf(due, sizeof due, "an integer from 0, at most %lld", (long long)PARL_ENV_MAX_STEPS);
+    return refuse_optimum(env, key, due);
+  }
+  *out = n;
+  return PARL_STATUS_OK;
+}
+
+/* The field whose name is at -2 and whose value at -1; a bit of *seen for each that must be there.
+ */
+static parl_status read_optimum_field(parl_env *env, parl_env_optimum *o, int *seen) {
+  static const char *const known[] = {
+#define X(name, type, doc) #name,
+      PARL_OPTIMUM_LIST(X)
+#undef X
+  };
+  lua_State *L = env->L;
+  const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
+  if (strcmp(key, "critical") == 0) {
+    *seen |= 1;
+    return read_steps(env, key, &o->critical_steps);
+  }
+  if (strcmp(key, "serial") == 0) {
+    *seen |= 2;
+    return read_steps(env, key, &o->serial_steps);
+  }
+  if (strcmp(key, "r_perf") == 0) {
+    o->r_perf = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : -1;
+    *seen |= 4;
+    return o->r_perf >= 0 && o->r_perf <= 1 ? PARL_STATUS_OK
+                                            : refuse_optimum(env, key, "a number from 0 to 1");
+  }
+  if (strcmp(key, "bound") == 0) {
+    o->bound = lua_toboolean(L, -1);
+    return lua_isboolean(L, -1) ? PARL_STATUS_OK : refuse_optimum(env, key, "true or false");
+  }
+  const char *near = parl_nearest(key, known, sizeof known / sizeof known[0]);
+  return parl_env_breach(env, CALLBACK(env, optimum), "optimum", "unknown field '%.60s'%s%s%s", key,
+                         near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+}
+
 /* A table of the four fields is at the top. */
 static parl_status read_optimum(parl_env *env, parl_env_optimum *out) {
   lua_State *L = env->L;
   const int table = lua_gettop(L);
   parl_env_optimum o = {0};
   int seen = 0;
-  const char *wrong = NULL;
-  for (lua_pushnil(L); wrong == NULL && lua_next(L, table); lua_pop(L, 1)) {
-    const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
-    const bool is_count = lua_isinteger(L, -1) && lua_tointeger(L, -1) >= 0;
-    wrong = key;
-    if (strcmp(key, "critical") == 0 && is_count) {
-      o.critical_steps = lua_tointeger(L, -1);
-      seen |= 1, wrong = NULL;
-    } else if (strcmp(key, "serial") == 0 && is_count) {
-      o.serial_steps = lua_tointeger(L, -1);
-      seen |= 2, wrong = NULL;
-    } else if (strcmp(key, "r_perf") == 0 && lua_type(L, -1) == LUA_TNUMBER) {
-      o.r_perf = lua_tonumber(L, -1);
-      if (o.r_perf >= 0 && o.r_perf <= 1) seen |= 4, wrong = NULL;
-    } else if (strcmp(key, "bound") == 0 && lua_isboolean(L, -1)) {
-      o.bound = lua_toboolean(L, -1);
-      wrong = NULL;
-    }
-  }
-  if (wrong || seen != 7)
-    return parl_env_breach(env, CALLBACK(env, optimum), "optimum",
-                           "must return {critical=steps, serial=steps, r_perf=0..1, bound=boolean}"
-                           "%s%s",
-                           wrong ? "; wrong: " : "", wrong ? wrong : "");
+  if (parl_freeze_unwrap(L, table)) lua_replace(L, table);
+  for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1))
+    PARL_TRY(read_optimum_field(env, &o, &seen));
+  if (seen != 7)
+    return parl_env_breach(
+        env, CALLBACK(env, optimum), "optimum",
+        "must return {critical=steps, serial=steps, r_perf=0..1, bound=boolean}; %s is missing",
+        !(seen & 1)   ? "critical"
+        : !(seen & 2) ? "serial"
+                      : "r_perf");
   *out = o;
   return PARL_STATUS_OK;
 }

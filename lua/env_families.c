@@ -23,7 +23,7 @@ static void read_family(lua_State *L, parl_env *env, parl_family *f) {
   }
   if (!lua_istable(L, -1) || lua_rawlen(L, -1) < 1)
     parl_env_refuse(L, place, "must be a number of values or a list of words");
-  const int room = (int)lua_rawlen(L, -1) <= 256 ? (int)lua_rawlen(L, -1) : 256;
+  const int room = lua_rawlen(L, -1) <= 256 ? (int)lua_rawlen(L, -1) : 256;
   const char **words = parl_env_take(L, env, (size_t)room, sizeof *words);
   f->n = parl_env_read_names(L, env, place, words, room);
   f->words = words;

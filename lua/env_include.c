@@ -11,8 +11,7 @@
 #include "core/file.h"
 #include "core/hash.h"
 #include "lua/env_internal.h"
-
-enum { MAX_SOURCE = 1 << 20, MAX_PATH = 4096 };
+#include "lua/sandbox_internal.h"
 
 static void check_name(lua_State *L, const char *name) {
   const size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
@@ -42,14 +41,15 @@ static void add_hash(parl_env *env, const char *bytes, size_t n) {
 static void load(lua_State *L, parl_env *env, const char *path) {
   char *bytes = NULL;
   size_t n = 0;
-  const char *chunk = lua_pushfstring(L, "@%s", path);
-  if (parl_file_read(path, MAX_SOURCE, &bytes, &n) != PARL_STATUS_OK)
+  if (parl_file_read(path, PARL_SANDBOX_MAX_SOURCE, &bytes, &n) != PARL_STATUS_OK)
     luaL_error(L, "parl.include: %s", parl_error_text());
   add_hash(env, bytes, n);
-  const int rc = luaL_loadbufferx(L, bytes, n, chunk, "t");
+  const char *text = bytes;
+  parl_sandbox_skip_head(&text, &n);
+  const int rc = parl_sandbox_compile(L, text, n, path);
   free(bytes);
+  parl_sandbox_charge(L, 0);
   if (rc != LUA_OK) lua_error(L);
-  lua_remove(L, -2);
 }
 
 /* parl.include(name). Upvalue 1: the parl_env. */

@@ -145,8 +145,8 @@ struct parl_env {
   const char *call_names[PARL_ENV_MAX_TOOLS + PARL_N_CONTROL_CALLS];
   int last_style; /* that was asked for */
   int declaration, limits, params_table, tok, watch, rng_methods, agent_strict;
-  int taken_real, taken;  /* the list that legal gets, and its frozen face */
-  int n_taken, max_taken; /* values in it now, and at most */
+  int taken_real, taken; /* the list that legal gets, and its frozen face */
+  int max_taken;         /* values in it at most */
   parl_world_slot *worlds;
   parl_agent_slot *agents;
   int n_worlds, n_agents; /* slots */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lua/env_internal.h"
+#include "lua/sandbox_internal.h"
 
 enum {
   MAX_ITEMS = 1 << 16, /* of a list */
@@ -21,6 +22,7 @@ static lua_Integer get_length(lua_State *L, int index) {
   luaL_checktype(L, index, LUA_TTABLE);
   const lua_Integer n = luaL_len(L, index);
   if (n > MAX_ITEMS) luaL_argerror(L, index, "the list is too long");
+  parl_sandbox_charge(L, 4 * (double)n);
   return n;
 }
 
@@ -36,6 +38,7 @@ static int kit_range(lua_State *L) {
   if (n > MAX_ITEMS || (n == 0 && first <= last))
     return luaL_error(L, "parl.range(%I, %I): more than %d numbers", (LUAI_UACINT)first,
                       (LUAI_UACINT)last, MAX_ITEMS);
+  parl_sandbox_charge(L, (double)n);
   lua_createtable(L, (int)n, 0);
   for (lua_Integer i = 0; i < (lua_Integer)n; i++) {
     lua_pushinteger(L, first + i);
@@ -169,6 +172,7 @@ static int kit_launch(lua_State *L) {
 /* --- makespan: n jobs on m workers, each job whole on one of them --- */
 
 typedef struct plan {
+  lua_State *L; /* whose limits hold */
   int n, m;
   int64_t cost[MAX_COSTS];
   int order[MAX_COSTS];       /* jobs, the largest first */
@@ -235,6 +239,7 @@ static bool is_tried(const plan *p, int k) {
 static void place(plan *p, int i, int64_t highest) {
   p->n_nodes++;
   if (p->best == p->bound || p->n_nodes > MAX_NODES) return;
+  parl_sandbox_charge(p->L, p->m);
   if (i == p->n) {
     p->best = highest;
     memcpy(p->best_worker, p->worker, sizeof p->worker);
@@ -274,7 +279,7 @@ static void push_groups(lua_State *L, const plan *p) {
 
 /* parl.makespan(costs, workers) */
 static int kit_makespan(lua_State *L) {
-  plan p = {.n = 0};
+  plan p = {.L = L};
   read_costs(L, &p);
   if (p.n > 0) {
     sort_jobs(&p);

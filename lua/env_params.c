@@ -26,7 +26,7 @@ static void read_number(lua_State *L, int table, const char *place, parl_param *
   if (!(p->initial >= p->low && p->initial <= p->high))
     parl_env_refuse(L, place, "default %g is outside %g to %g", p->initial, p->low, p->high);
   if (p->type == PARL_PARAM_INTEGER && (p->low != floor(p->low) || p->high != floor(p->high) ||
-                                        fabs(p->low) > 0x1p53 || fabs(p->high) > 0x1p53))
+                                        fabs(p->low) >= 0x1p53 || fabs(p->high) >= 0x1p53))
     parl_env_refuse(L, place, "min and max of an integer must be integers below 2^53");
 }
 

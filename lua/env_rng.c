@@ -5,6 +5,7 @@
 #include <lauxlib.h>
 
 #include "lua/env_internal.h"
+#include "lua/sandbox_internal.h"
 
 enum { PURPOSE_CHANCE = 0x454E5643, PURPOSE_EXPERT = 0x454E5645 };
 
@@ -34,11 +35,12 @@ static parl_rng_cursor *get_cursor(lua_State *L) {
 static int rng_int(lua_State *L) {
   parl_rng_cursor *cursor = get_cursor(L);
   const lua_Integer low = luaL_checkinteger(L, 2), high = luaL_checkinteger(L, 3);
-  const uint64_t n = (uint64_t)high - (uint64_t)low + 1;
-  if (low > high || n == 0)
+  const uint64_t n = (uint64_t)high - (uint64_t)low + 1; /* 0: every integer there is */
+  if (low > high)
     return luaL_error(L, "rng:int(%I, %I): the range is empty", (LUAI_UACINT)low,
                       (LUAI_UACINT)high);
-  lua_pushinteger(L, (lua_Integer)((uint64_t)low + parl_rng_next_below(cursor, n)));
+  const uint64_t drawn = n == 0 ? parl_rng_next(cursor) : parl_rng_next_below(cursor, n);
+  lua_pushinteger(L, (lua_Integer)((uint64_t)low + drawn));
   return 1;
 }
 
@@ -66,7 +68,8 @@ static int rng_normal(lua_State *L) {
 static lua_Integer get_list_length(lua_State *L) {
   luaL_checktype(L, 2, LUA_TTABLE);
   const lua_Integer n = luaL_len(L, 2);
-  if (n > 1000000) luaL_error(L, "the list is too long");
+  if (n > PARL_SANDBOX_MAX_ITEMS)
+    luaL_error(L, "rng: a list of %I items; at most %d", (LUAI_UACINT)n, PARL_SANDBOX_MAX_ITEMS);
   return n;
 }
 
@@ -74,6 +77,7 @@ static lua_Integer get_list_length(lua_State *L) {
 static int rng_shuffle(lua_State *L) {
   parl_rng_cursor *cursor = get_cursor(L);
   for (lua_Integer i = get_list_length(L); i > 1; i--) {
+    if (i % 64 == 0) parl_sandbox_charge(L, 64);
     const lua_Integer j = (lua_Integer)parl_rng_next_below(cursor, (uint64_t)i) + 1;
     lua_geti(L, 2, i);
     lua_geti(L, 2, j);

@@ -190,8 +190,8 @@ static bool read_arguments(lua_State *L, const parl_tool *signature, int first, 
     }
     lua_pushvalue(L, first + s);
     if (!is_list(L)) return false;
-    const int n = (int)lua_rawlen(L, -1);
-    for (int i = 1; i <= n; i++) {
+    const lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
+    for (lua_Integer i = 1; i <= n; i++) {
       lua_rawgeti(L, -1, i);
       if (!add_value(call, s, L, -1)) return false;
       lua_pop(L, 1);

@@ -72,25 +72,56 @@ void parl_expression_destroy(parl_expression *e) {
   free(e);
 }
 
-static int eval_body(lua_State *L) {
-  const evaluation *v = lua_touserdata(L, 1);
+/* Pushes the real table of globals. */
+static int push_globals(lua_State *L) {
   lua_pushglobaltable(L);
   if (!parl_freeze_unwrap(L, -1)) return luaL_error(L, "no globals");
-  const int globals = lua_gettop(L);
+  lua_remove(L, -2);
+  return lua_gettop(L);
+}
+
+/* The next evaluation may have other names. */
+static int clear_body(lua_State *L) {
+  const evaluation *v = lua_touserdata(L, 1);
+  const int globals = push_globals(L);
+  for (size_t i = 0; i < v->n; i++) {
+    lua_pushnil(L);
+    lua_setfield(L, globals, v->names[i]);
+  }
+  return 0;
+}
+
+static void set_names(lua_State *L, const evaluation *v) {
+  const int globals = push_globals(L);
   for (size_t i = 0; i < v->n; i++) {
     lua_pushstring(L, v->names[i]);
     if (lua_rawget(L, globals) > LUA_TNIL && !lua_isnumber(L, -1))
-      return luaL_error(L, "the name '%s' is taken by the language", v->names[i]);
+      luaL_error(L, "the name '%s' is taken by the language", v->names[i]);
     lua_pushnumber(L, v->values[i]);
     lua_setfield(L, globals, v->names[i]);
     lua_pop(L, 1);
   }
+}
+
+/* The program's only variable that outlives an evaluation is its _ENV: it begins as the globals
+ * each time, and may not become anything else. */
+static int eval_body(lua_State *L) {
+  const evaluation *v = lua_touserdata(L, 1);
+  set_names(L, v);
   lua_rawgeti(L, LUA_REGISTRYINDEX, v->e->function);
+  const int function = lua_gettop(L);
+  lua_pushglobaltable(L);
+  lua_setupvalue(L, function, 1);
+  lua_pushvalue(L, function);
   lua_call(L, 0, 1);
-  for (size_t i = 0; i < v->n; i++) { /* the next evaluation may have other names */
-    lua_pushnil(L);
-    lua_setfield(L, globals, v->names[i]);
-  }
+  lua_pushglobaltable(L);
+  lua_getupvalue(L, function, 1);
+  if (!lua_rawequal(L, -1, -2))
+    return luaL_error(L, "expression: sets _ENV; nothing is kept from one evaluation to the next");
+  lua_pop(L, 2);
+  lua_pushcfunction(L, clear_body);
+  lua_pushlightuserdata(L, (void *)v);
+  lua_call(L, 1, 0);
   return 1;
 }
 
@@ -101,7 +132,11 @@ parl_status parl_expression_eval(parl_expression *e, const char *const *names, c
   evaluation v = {.e = e, .names = names, .values = values, .n = n};
   lua_pushcfunction(L, eval_body);
   lua_pushlightuserdata(L, &v);
-  PARL_TRY(parl_sandbox_call(e->sandbox, 1, 1));
+  const parl_status status = parl_sandbox_call(e->sandbox, 1, 1);
+  if (status != PARL_STATUS_OK) {
+    PARL_TRY(parl_sandbox_protect(e->sandbox, clear_body, &v)); /* keeps the error's text */
+    return status;
+  }
   const char *type = luaL_typename(L, -1);
   const bool is_number = lua_type(L, -1) == LUA_TNUMBER;
   const double x = lua_tonumber(L, -1);

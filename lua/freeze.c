@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 100, PLACE_BYTES = 256, MAX_LIST = 128 };
+#include "lua/sandbox_internal.h"
+
+enum { MAX_DEPTH = 100, PLACE_BYTES = 256, MAX_LIST = 128, LOOK_EVERY = 64 };
 
 /* One step of the path to the value being frozen, for errors. */
 typedef struct place {
@@ -115,7 +117,9 @@ static bool is_plain(int type) {
 }
 
 static void freeze_members(lua_State *L, const freezer *f, const place *at, int depth, int real) {
+  int n = 0;
   for (lua_pushnil(L); lua_next(L, real);) {
+    if (n++ % LOOK_EVERY == 0) parl_sandbox_charge(L, LOOK_EVERY);
     if (!is_plain(lua_type(L, -2)))
       refuse_value(L, f, at, "has a key that is neither a string, a number nor a boolean");
     if (is_plain(lua_type(L, -1))) {
@@ -180,6 +184,10 @@ static void freeze_function(lua_State *L, const freezer *f, const place *at, int
   lua_pushvalue(L, function);
   const bool seen = lua_rawget(L, f->memo) != LUA_TNIL;
   lua_pop(L, 1);
+  if (lua_iscfunction(L, function) && parl_sandbox_is_iterator(lua_tocfunction(L, function)))
+    refuse_value(L, f, at,
+                 "is an iterator of pairs or gmatch: it keeps its place from one episode to the "
+                 "next; make it where it is used");
   if (seen || lua_iscfunction(L, function)) return;
   lua_pushvalue(L, function);
   lua_pushboolean(L, 1);

@@ -9,14 +9,23 @@
 #include <string.h>
 
 #include "lua/freeze.h"
-#include "lua/sandbox.h"
+#include "lua/sandbox_internal.h"
 
-enum { MAX_DEPTH = 60, PLACE_BYTES = 512, MAX_KEYS = 4096 };
+enum {
+  MAX_DEPTH = 60,
+  PLACE_BYTES = 512,
+  MAX_KEYS = 4096,
+  MAX_KEY_BYTES = 256,
+  MAX_VALUES = 100000,     /* in all, a shared table's each time */
+  MAX_TEXT_BYTES = 4 << 20 /* of the JSON that is written */
+};
 
 typedef struct converter {
   const char *path; /* of the file */
   parl_json_writer w;
   char place[PLACE_BYTES]; /* of the value being written, "train.lr" */
+  const parl_text *text;   /* what w writes */
+  int n_values;            /* written so far */
   parl_status status;      /* EINVAL once a value was refused, which ends the conversion */
 } converter;
 
@@ -75,12 +84,18 @@ static void write_object(lua_State *L, converter *c, int depth, size_t n) {
 static void write_table(lua_State *L, converter *c, int depth) {
   size_t n_named = 0, n_items = 0;
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
-    if (lua_type(L, -2) == LUA_TSTRING && strlen(lua_tostring(L, -2)) == lua_rawlen(L, -2))
+    if (n_named + n_items > MAX_VALUES) {
+      refuse(c, "a table of more than 100000 values");
+      lua_pop(L, 2);
+      break;
+    }
+    if (lua_type(L, -2) == LUA_TSTRING && strlen(lua_tostring(L, -2)) == lua_rawlen(L, -2) &&
+        lua_rawlen(L, -2) <= MAX_KEY_BYTES)
       n_named++;
     else if (lua_isinteger(L, -2))
       n_items++;
     else
-      refuse(c, "a key that is neither a text nor a place in a list");
+      refuse(c, "a key that is neither a short text nor a place in a list");
   }
   if (n_named > 0 && n_items > 0) refuse(c, "has both named fields and list items");
   if (n_items > 0 && lua_rawlen(L, -1) != n_items) refuse(c, "a list with holes");
@@ -92,11 +107,17 @@ static void write_table(lua_State *L, converter *c, int depth) {
     write_object(L, c, depth, n_named);
 }
 
+/* Whether a double holds the integer. */
+static bool is_exact(lua_Integer i) {
+  const lua_Integer most = (lua_Integer)1 << 53;
+  return i >= -most && i <= most;
+}
+
 static void write_number(lua_State *L, converter *c) {
   const double x = lua_tonumber(L, -1);
   if (!isfinite(x)) {
     refuse(c, isnan(x) ? "is NaN" : "is infinite");
-  } else if (lua_isinteger(L, -1) && fabs(x) > 0x1p53) {
+  } else if (lua_isinteger(L, -1) && !is_exact(lua_tointeger(L, -1))) {
     refuse(c, "an integer beyond 2^53");
   } else if (lua_isinteger(L, -1)) {
     parl_json_integer(&c->w, lua_tointeger(L, -1));
@@ -108,6 +129,11 @@ static void write_number(lua_State *L, converter *c) {
 /* The value at the top. */
 static void write_value(lua_State *L, converter *c, int depth) {
   luaL_checkstack(L, 10, NULL);
+  parl_sandbox_charge(L, 10);
+  if (++c->n_values > MAX_VALUES) {
+    refuse(c, "too large: more than 100000 values (tables that are used twice count twice)");
+    return;
+  }
   if (depth > MAX_DEPTH) {
     refuse(c, "nested too deeply, or a cycle");
     return;
@@ -120,7 +146,9 @@ static void write_value(lua_State *L, converter *c, int depth) {
       write_number(L, c);
       return;
     case LUA_TSTRING:
-      if (strlen(lua_tostring(L, -1)) != lua_rawlen(L, -1))
+      if (c->text->n + lua_rawlen(L, -1) > MAX_TEXT_BYTES)
+        refuse(c, "too long: more than 4 MiB in all");
+      else if (strlen(lua_tostring(L, -1)) != lua_rawlen(L, -1))
         refuse(c, "a text with a zero byte");
       else
         parl_json_string(&c->w, lua_tostring(L, -1));
@@ -153,7 +181,7 @@ static int convert_body(lua_State *L) {
 
 static parl_status run(parl_sandbox *sandbox, const char *path, parl_text *json) {
   lua_State *L = parl_sandbox_get_state(sandbox);
-  converter c = {.path = path};
+  converter c = {.path = path, .text = json};
   parl_json_writer_init(&c.w, json, false);
   PARL_TRY(parl_sandbox_load_file(sandbox, path));
   PARL_TRY(parl_sandbox_call(sandbox, 0, 1));

@@ -1,4 +1,4 @@
-/* lua/sandbox.c - life of a sandbox: allocator, limits, loading, protected calls. */
+/* lua/sandbox.c - life of a sandbox: allocator, limits, protected calls. */
 #include "lua/sandbox.h"
 
 #include <lauxlib.h>
@@ -7,11 +7,10 @@
 #include <string.h>
 
 #include "core/config.h"
-#include "core/file.h"
 #include "lua/freeze.h"
 #include "lua/sandbox_internal.h"
 
-enum { MESSAGE_HANDLER = 1, COUNT_STEP = 1000, MAX_SOURCE = 1 << 20, MAX_NAMES = 128 };
+enum { MESSAGE_HANDLER = 1, COUNT_STEP = 1000, MAX_NAMES = 128 };
 
 parl_sandbox_def parl_sandbox_default_def(void) {
   return (parl_sandbox_def){.memory_bytes = (size_t)256 << 20, .call_s = 5};
@@ -56,8 +55,32 @@ static int add_traceback(lua_State *L) {
     lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
     lua_replace(L, 1);
   }
-  if (has_script_frame(L)) luaL_traceback(L, L, lua_tostring(L, 1), 1);
+  const parl_sandbox *s = parl_sandbox_of(L);
+  const bool on_request =
+      s->raised && parl_watchdog_get_reason(&s->watchdog) == PARL_STOP_REQUEST; /* nobody's fault */
+  const bool has_one = strstr(lua_tostring(L, 1), "\nstack traceback:") != NULL;
+  if (!on_request && !has_one && has_script_frame(L)) luaL_traceback(L, L, lua_tostring(L, 1), 1);
   return 1;
+}
+
+/* Whether the hook was called because the handler of an error is. */
+static bool is_handler(lua_State *L, lua_Debug *about) {
+  lua_getinfo(L, "f", about);
+  const bool is = lua_tocfunction(L, -1) == add_traceback;
+  lua_pop(L, 1);
+  return is;
+}
+
+/* Pushes "script:line: " of the innermost function that is a script's, "" without one: the limit
+ * may be met inside a function of C. */
+static void push_place(lua_State *L) {
+  lua_Debug about;
+  for (int level = 0; level < 100 && lua_getstack(L, level, &about); level++) {
+    if (!lua_getinfo(L, "Sl", &about) || about.currentline <= 0) continue;
+    lua_pushfstring(L, "%s:%d: ", about.short_src, about.currentline);
+    return;
+  }
+  lua_pushliteral(L, "");
 }
 
 /* The debug hook of an entry that has to stop: raises at every instruction, so that no pcall of
@@ -68,7 +91,9 @@ static void stop_hook(lua_State *L, lua_Debug *about) {
     lua_sethook(L, NULL, 0, 0);
     return;
   }
-  luaL_where(L, about ? 0 : 1); /* the script's line, also from inside a function of C */
+  if (about != NULL && s->raised && is_handler(L, about)) return;
+  s->raised = true;
+  push_place(L);
   switch (parl_watchdog_get_reason(&s->watchdog)) {
     case PARL_STOP_INSTRUCTIONS:
       lua_pushfstring(L, "ran more than %I instructions", (LUAI_UACINT)s->def.instructions);
@@ -91,17 +116,27 @@ static void count_hook(lua_State *L, lua_Debug *about) {
   stop_hook(L, about);
 }
 
-void parl_sandbox_charge(lua_State *L, double n) {
+bool parl_sandbox_spend(lua_State *L, double n) {
   parl_sandbox *s = parl_sandbox_of(L);
-  if (s->def.instructions == 0) return;
-  s->instructions_left -= n < 1e15 ? (int64_t)n : INT64_C(1000000000000000);
-  if (s->instructions_left > 0) return;
-  parl_watchdog_stop_here(&s->watchdog, PARL_STOP_INSTRUCTIONS);
-  stop_hook(L, NULL);
+  if (s->def.instructions > 0) {
+    s->instructions_left -= n < 1e15 ? (int64_t)n : INT64_C(1000000000000000);
+    if (s->instructions_left <= 0) parl_watchdog_stop_here(&s->watchdog, PARL_STOP_INSTRUCTIONS);
+  }
+  return !parl_watchdog_is_stopped(&s->watchdog);
+}
+
+void parl_sandbox_charge(lua_State *L, double n) {
+  if (!parl_sandbox_spend(L, n)) stop_hook(L, NULL);
+}
+
+_Noreturn void parl_sandbox_rethrow(lua_State *L) {
+  if (!parl_sandbox_of(L)->raised) stop_hook(L, NULL);
+  lua_error(L);
+  __builtin_unreachable(); /* neither returns */
 }
 
 static void enter(parl_sandbox *s) {
-  s->refused = false;
+  s->refused = s->raised = false;
   parl_watchdog_enter(&s->watchdog);
   if (s->def.instructions > 0) {
     s->instructions_left = s->def.instructions;
@@ -113,7 +148,7 @@ static void enter(parl_sandbox *s) {
  * asked before the entry is left. */
 static parl_status report(parl_sandbox *s, int rc) {
   parl_status status = PARL_STATUS_ESCRIPT;
-  if (parl_watchdog_is_stopped(&s->watchdog)) {
+  if (s->raised) { /* not: stopped. The script's own error may have come a moment before that. */
     const bool on_request = parl_watchdog_get_reason(&s->watchdog) == PARL_STOP_REQUEST;
     status = on_request ? PARL_STATUS_ESTOPPED : PARL_STATUS_ELIMIT;
   }
@@ -221,6 +256,7 @@ parl_status parl_sandbox_create(const parl_sandbox_def *def, parl_sandbox **out)
   parl_sandbox *s = calloc(1, sizeof *s);
   if (s == NULL) return parl_fail(PARL_STATUS_ENOMEM, "no memory for a sandbox");
   s->def = *def;
+  parl_pool_init(&s->pool, def->memory_bytes);
   const parl_status status = open_state(s);
   if (status != PARL_STATUS_OK) {
     parl_sandbox_destroy(s);
@@ -241,36 +277,6 @@ void parl_sandbox_destroy(parl_sandbox *s) {
 
 lua_State *parl_sandbox_get_state(parl_sandbox *s) {
   return s->L;
-}
-
-typedef struct source {
-  const char *bytes, *name;
-  size_t n;
-} source;
-
-/* Runs as a function of the state so that a chunk name of any length is under the memory cap. */
-static int load_body(lua_State *L) {
-  const source *text = lua_touserdata(L, 1);
-  const char *name = lua_pushfstring(L, "@%s", text->name);
-  if (luaL_loadbufferx(L, text->bytes, text->n, name, "t") != LUA_OK) return lua_error(L);
-  return 1;
-}
-
-parl_status parl_sandbox_load(parl_sandbox *s, const char *bytes, size_t n, const char *name) {
-  source text = {.bytes = bytes, .n = n, .name = name};
-  snprintf(s->script, sizeof s->script, "%s", name);
-  lua_pushcfunction(s->L, load_body);
-  lua_pushlightuserdata(s->L, &text);
-  return parl_sandbox_call(s, 1, 1);
-}
-
-parl_status parl_sandbox_load_file(parl_sandbox *s, const char *path) {
-  char *bytes = NULL;
-  size_t n = 0;
-  PARL_TRY(parl_file_read(path, MAX_SOURCE, &bytes, &n));
-  const parl_status status = parl_sandbox_load(s, bytes, n, path);
-  free(bytes);
-  return status;
 }
 
 void parl_sandbox_take_output(parl_sandbox *s, parl_text *out) {

@@ -1,17 +1,26 @@
-/* lua/sandbox_base.c - the globals of a sandbox: what of the base, math and utf8 libraries is safe.
+/* lua/sandbox_base.c - the globals of a sandbox: what of the base and math libraries is safe.
  *
- * Taken over: assert error ipairs select tonumber type, math without random, utf8. Rewritten: pairs
+ * Taken over: assert error ipairs select tonumber type, math without random. Rewritten: pairs
  * (sorted), pcall (cannot swallow a limit), print (kept, not written), tostring (no addresses). */
 #include <lauxlib.h>
 #include <lualib.h>
+#include <math.h>
 #include <string.h>
 
 #include "lua/freeze.h"
 #include "lua/sandbox_internal.h"
 
+enum { LOOK_EVERY = 1024 /* items between two looks at the limits */ };
+
 void parl_sandbox_push_text(lua_State *L, int index) {
   switch (lua_type(L, index)) {
     case LUA_TNUMBER:
+      if (isnan(lua_tonumber(L, index))) { /* its sign means nothing */
+        lua_pushliteral(L, "nan");
+        return;
+      }
+      luaL_tolstring(L, index, NULL);
+      return;
     case LUA_TSTRING:
     case LUA_TBOOLEAN:
     case LUA_TNIL:
@@ -51,8 +60,8 @@ static int base_pcall(lua_State *L) {
   lua_insert(L, 1);
   const int rc = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 0);
   if (rc == LUA_OK) return lua_gettop(L);
-  if (rc == LUA_ERRMEM || parl_watchdog_is_stopped(&parl_sandbox_of(L)->watchdog))
-    return lua_error(L);
+  if (rc == LUA_ERRMEM) return lua_error(L);
+  if (parl_watchdog_is_stopped(&parl_sandbox_of(L)->watchdog)) parl_sandbox_rethrow(L);
   lua_pushboolean(L, 0);
   lua_insert(L, -2);
   return 2;
@@ -114,15 +123,17 @@ static void push_key(lua_State *L, const sort_key *k) {
 
 /* Bottom-up merge sort of n keys; scratch has room for n more. Returns which of the two holds the
  * result. */
-static sort_key *sort_keys(sort_key *keys, sort_key *scratch, size_t n) {
+static sort_key *sort_keys(lua_State *L, sort_key *keys, sort_key *scratch, size_t n) {
   for (size_t width = 1; width < n; width *= 2) {
     for (size_t low = 0; low < n; low += 2 * width) {
       const size_t middle = low + width < n ? low + width : n;
       const size_t high = low + 2 * width < n ? low + 2 * width : n;
       size_t a = low, b = middle;
-      for (size_t i = low; i < high; i++)
+      for (size_t i = low; i < high; i++) {
+        if (i % LOOK_EVERY == 0) parl_sandbox_charge(L, 0);
         scratch[i] =
             a < middle && (b >= high || !is_before(&keys[b], &keys[a])) ? keys[a++] : keys[b++];
+      }
     }
     sort_key *swap = keys;
     keys = scratch;
@@ -135,6 +146,7 @@ static sort_key *sort_keys(sort_key *keys, sort_key *scratch, size_t n) {
 static int pairs_step(lua_State *L) {
   lua_Integer i = lua_tointeger(L, lua_upvalueindex(2));
   for (;;) {
+    if (i % LOOK_EVERY == LOOK_EVERY - 1) parl_sandbox_charge(L, 0);
     if (lua_rawgeti(L, lua_upvalueindex(1), ++i) == LUA_TNIL) return 1;
     lua_pushvalue(L, -1);
     if (lua_rawget(L, lua_upvalueindex(3)) != LUA_TNIL) break;
@@ -151,14 +163,19 @@ static int base_pairs(lua_State *L) {
   lua_settop(L, 1);
   if (parl_freeze_unwrap(L, 1)) lua_replace(L, 1);
   size_t n = 0;
-  for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) n++;
-  parl_sandbox_charge(L, 4.0 * (double)n);
+  for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1))
+    if (++n % LOOK_EVERY == 0) parl_sandbox_charge(L, 6 * LOOK_EVERY);
+  parl_sandbox_charge(L, 6.0 * (double)(n % LOOK_EVERY));
   sort_key *keys = lua_newuserdatauv(L, 2 * n * sizeof *keys, 0);
   size_t i = 0;
-  for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) keys[i++] = read_key(L);
-  const sort_key *sorted = sort_keys(keys, keys + n, n);
+  for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
+    if (i % LOOK_EVERY == 0) parl_sandbox_charge(L, 0);
+    keys[i++] = read_key(L);
+  }
+  const sort_key *sorted = sort_keys(L, keys, keys + n, n);
   lua_createtable(L, (int)n, 0);
   for (i = 0; i < n; i++) {
+    if (i % LOOK_EVERY == 0) parl_sandbox_charge(L, 0);
     push_key(L, &sorted[i]);
     lua_rawseti(L, -2, (lua_Integer)i + 1);
   }
@@ -166,6 +183,10 @@ static int base_pairs(lua_State *L) {
   lua_pushvalue(L, 1);
   lua_pushcclosure(L, pairs_step, 3);
   return 1;
+}
+
+bool parl_sandbox_is_iterator(lua_CFunction f) {
+  return f == pairs_step || parl_sandbox_is_gmatch(f);
 }
 
 static int refuse_random(lua_State *L) {
@@ -186,7 +207,6 @@ static void add_library(lua_State *L, const char *name, const char *const *dropp
 void parl_sandbox_open_base(lua_State *L) {
   static const char *const kept[] = {"assert", "error",    "ipairs", "select",
                                      "type",   "tonumber", NULL};
-  static const char *const none[] = {NULL};
   /* Of Lua 5.2; some builds of 5.4 have them, some do not. */
   static const char *const old_math[] = {"atan2", "cosh",  "sinh",  "tanh", "pow",
                                          "frexp", "ldexp", "log10", NULL};
@@ -199,6 +219,7 @@ void parl_sandbox_open_base(lua_State *L) {
   lua_call(L, 0, 1);
   for (const char *const *name = kept; *name; name++) {
     lua_getfield(L, -1, *name);
+    if (strcmp(*name, "tonumber") == 0) lua_pushcclosure(L, parl_sandbox_bound_arguments, 1);
     lua_setfield(L, -3, *name);
   }
   lua_pop(L, 1);
@@ -210,7 +231,4 @@ void parl_sandbox_open_base(lua_State *L) {
   lua_pushcfunction(L, refuse_random);
   lua_setfield(L, -2, "randomseed");
   add_library(L, "math", old_math);
-  lua_pushcfunction(L, luaopen_utf8);
-  lua_call(L, 0, 1);
-  add_library(L, "utf8", none);
 }

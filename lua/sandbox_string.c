@@ -1,5 +1,5 @@
-/* lua/sandbox_string.c - the string library, bounded: no function of it can run long inside C,
- * where no limit reaches. */
+/* lua/sandbox_string.c - the string and utf8 libraries, bounded: no function of them can run long
+ * inside C, where no hook reaches. What searches is in sandbox_match.c. */
 #include <lauxlib.h>
 #include <lualib.h>
 #include <string.h>
@@ -7,8 +7,7 @@
 #include "lua/freeze.h"
 #include "lua/sandbox_internal.h"
 
-/* Steps a pattern match may take in the worst case, about a tenth of a second. */
-static const double MAX_MATCH_STEPS = 6e7;
+enum { MAX_FORMAT = 1 << 20 /* bytes of string.format's texts together */ };
 
 /* Upvalue 1 is the library's own function in all wrappers. */
 static int call_original(lua_State *L) {
@@ -16,6 +15,37 @@ static int call_original(lua_State *L) {
   lua_insert(L, 1);
   lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
   return lua_gettop(L);
+}
+
+/* Bytes of the texts among the values from index 1 on, and one for each value. */
+static double weigh(lua_State *L) {
+  const int n = lua_gettop(L);
+  double sum = n;
+  for (int i = 1; i <= n; i++)
+    if (lua_type(L, i) == LUA_TSTRING) sum += (double)lua_rawlen(L, i);
+  return sum;
+}
+
+static void check_texts(lua_State *L) {
+  const int n = lua_gettop(L);
+  for (int i = 1; i <= n; i++)
+    if (lua_type(L, i) == LUA_TSTRING && lua_rawlen(L, i) > PARL_SANDBOX_MAX_STRING)
+      luaL_error(L, "a text of %I bytes; at most %d", (LUAI_UACINT)lua_rawlen(L, i),
+                 PARL_SANDBOX_MAX_STRING);
+}
+
+/* Functions whose work grows with what they are given. */
+int parl_sandbox_bound_arguments(lua_State *L) {
+  check_texts(L);
+  parl_sandbox_charge(L, weigh(L) / 8);
+  return call_original(L);
+}
+
+/* Functions whose work grows with what they give. */
+static int bound_results(lua_State *L) {
+  const int n = call_original(L);
+  parl_sandbox_charge(L, weigh(L) / 8);
+  return n;
 }
 
 static int bounded_rep(lua_State *L) {
@@ -27,56 +57,33 @@ static int bounded_rep(lua_State *L) {
   if (times > PARL_SANDBOX_MAX_STRING || bytes > PARL_SANDBOX_MAX_STRING)
     return luaL_error(L, "string.rep: %f copies of %I bytes exceed %d", (lua_Number)times,
                       (LUAI_UACINT)(n + n_separator), PARL_SANDBOX_MAX_STRING);
-  parl_sandbox_charge(L, bytes / 64);
-  return call_original(L);
-}
-
-/* Worst case of the backtracking matcher: each * + - multiplies by the subject's length, each ? by
- * two, a start that is not anchored by the length again, and %b by the length. A '?' or '*' that is
- * a plain character is counted too: the bound is only ever too high. */
-static double bound_steps(const char *pattern, size_t n_pattern, size_t n_subject) {
-  const double length = (double)n_subject + 1;
-  double steps = n_pattern > 0 && pattern[0] == '^' ? 1 : length;
-  for (size_t i = 0; i < n_pattern; i++) {
-    const char c = pattern[i];
-    if (c == '*' || c == '+' || c == '-' || (i > 0 && c == 'b' && pattern[i - 1] == '%'))
-      steps *= length;
-    else if (c == '?')
-      steps *= 2;
-  }
-  return steps * ((double)n_pattern + 1);
-}
-
-static int bounded_match(lua_State *L) {
-  size_t n_subject, n_pattern;
-  luaL_checklstring(L, 1, &n_subject);
-  const char *pattern = luaL_checklstring(L, 2, &n_pattern);
-  const bool plain = strpbrk(pattern, "*+-?%") == NULL;
-  if (!plain && bound_steps(pattern, n_pattern, n_subject) > MAX_MATCH_STEPS)
-    return luaL_error(L, "this pattern could take too long on a text of %I bytes: %s",
-                      (LUAI_UACINT)n_subject, pattern);
-  if (plain && (double)n_subject * (double)n_pattern > 1e9)
-    return luaL_error(L, "the text is too long to search");
-  parl_sandbox_charge(L, (double)n_subject + (double)n_pattern);
+  if (times > 0) parl_sandbox_charge(L, (double)times / 8 + bytes / 64);
   return call_original(L);
 }
 
 /* Replaces the argument of every %s by its address-free text; refuses %p. */
-static int bounded_format(lua_State *L) {
-  size_t n;
-  const char *format = luaL_checklstring(L, 1, &n);
+static void clean_arguments(lua_State *L, const char *format, size_t n) {
   int argument = 1;
   for (size_t i = 0; i < n; i++) {
     if (format[i] != '%') continue;
     if (++i < n && format[i] == '%') continue;
     while (i < n && strchr("-+ #0123456789.", format[i]) != NULL && format[i] != '\0') i++;
     argument++;
-    if (i < n && format[i] == 'p') return luaL_error(L, "string.format: %%p shows an address");
+    if (i < n && format[i] == 'p') luaL_error(L, "string.format: %%p shows an address");
     if (i < n && format[i] == 's' && argument <= lua_gettop(L)) {
       parl_sandbox_push_text(L, argument);
       lua_replace(L, argument);
     }
   }
+}
+
+static int bounded_format(lua_State *L) {
+  size_t n;
+  const char *format = luaL_checklstring(L, 1, &n);
+  if (weigh(L) - lua_gettop(L) > MAX_FORMAT)
+    return luaL_error(L, "string.format: more than %d bytes of text", MAX_FORMAT);
+  clean_arguments(L, format, n);
+  parl_sandbox_charge(L, weigh(L));
   return call_original(L);
 }
 
@@ -85,6 +92,23 @@ static void wrap(lua_State *L, const char *name, lua_CFunction wrapper) {
   lua_getfield(L, -1, name);
   lua_pushcclosure(L, wrapper, 1);
   lua_setfield(L, -2, name);
+}
+
+static void close_library(lua_State *L, const char *name) {
+  parl_sandbox_make_strict(L, name);
+  parl_freeze_wrap(L, "a library", "copy what you want to change into a local");
+  lua_setfield(L, -2, name);
+}
+
+static void open_utf8(lua_State *L) {
+  lua_pushcfunction(L, luaopen_utf8);
+  lua_call(L, 0, 1);
+  wrap(L, "char", parl_sandbox_bound_arguments);
+  wrap(L, "codepoint", bound_results);
+  wrap(L, "codes", parl_sandbox_bound_arguments);
+  wrap(L, "len", parl_sandbox_bound_arguments);
+  wrap(L, "offset", parl_sandbox_bound_arguments);
+  close_library(L, "utf8");
 }
 
 void parl_sandbox_open_string(lua_State *L) {
@@ -97,11 +121,13 @@ void parl_sandbox_open_string(lua_State *L) {
   }
   wrap(L, "rep", bounded_rep);
   wrap(L, "format", bounded_format);
-  wrap(L, "find", bounded_match);
-  wrap(L, "match", bounded_match);
-  wrap(L, "gmatch", bounded_match);
-  wrap(L, "gsub", bounded_match);
-  parl_sandbox_make_strict(L, "string");
-  parl_freeze_wrap(L, "a library", "copy what you want to change into a local");
-  lua_setfield(L, -2, "string");
+  wrap(L, "char", parl_sandbox_bound_arguments);
+  wrap(L, "upper", parl_sandbox_bound_arguments);
+  wrap(L, "lower", parl_sandbox_bound_arguments);
+  wrap(L, "reverse", parl_sandbox_bound_arguments);
+  wrap(L, "sub", bound_results);
+  wrap(L, "byte", bound_results);
+  parl_sandbox_open_match(L);
+  close_library(L, "string");
+  open_utf8(L);
 }

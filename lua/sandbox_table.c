@@ -5,6 +5,13 @@
 #include "lua/freeze.h"
 #include "lua/sandbox_internal.h"
 
+enum { LOOK_EVERY = 1024 /* items between two looks at the limits */ };
+
+/* Item i of a loop is done. */
+static void look(lua_State *L, lua_Integer i) {
+  if (i % LOOK_EVERY == 0) parl_sandbox_charge(L, LOOK_EVERY);
+}
+
 static void check_count(lua_State *L, lua_Integer first, lua_Integer last) {
   if (first <= last && (lua_Unsigned)last - (lua_Unsigned)first >= PARL_SANDBOX_MAX_ITEMS)
     luaL_error(L, "items %I to %I: more than %d", (LUAI_UACINT)first, (LUAI_UACINT)last,
@@ -28,8 +35,8 @@ static int table_insert(lua_State *L) {
   if (lua_gettop(L) != 3) return luaL_error(L, "table.insert takes 2 or 3 arguments");
   const lua_Integer place = luaL_checkinteger(L, 2);
   luaL_argcheck(L, place >= 1 && place <= n + 1, 2, "position out of bounds");
-  parl_sandbox_charge(L, (double)(n + 1 - place));
   for (lua_Integer i = n + 1; i > place; i--) {
+    look(L, i);
     lua_geti(L, 1, i - 1);
     lua_seti(L, 1, i);
   }
@@ -44,9 +51,9 @@ static int table_remove(lua_State *L) {
   if (lua_gettop(L) > 1)
     luaL_argcheck(L, (place >= 1 && place <= n + 1) || (n == 0 && place == 0), 2,
                   "position out of bounds");
-  parl_sandbox_charge(L, place < n ? (double)(n - place) : 0);
   lua_geti(L, 1, place);
   for (lua_Integer i = place; i < n; i++) {
+    look(L, i);
     lua_geti(L, 1, i + 1);
     lua_seti(L, 1, i);
   }
@@ -67,9 +74,9 @@ static int table_move(lua_State *L) {
   check_count(L, first, last);
   luaL_argcheck(L, place <= LUA_MAXINTEGER - PARL_SANDBOX_MAX_ITEMS, 4, "too large");
   const lua_Integer n = first <= last ? last - first + 1 : 0;
-  parl_sandbox_charge(L, (double)n);
   const bool forward = place <= first || place > last || !lua_rawequal(L, 1, to);
   for (lua_Integer k = 0; k < n; k++) {
+    look(L, k);
     const lua_Integer i = forward ? k : n - 1 - k;
     lua_geti(L, 1, first + i);
     lua_seti(L, to, place + i);
@@ -111,10 +118,10 @@ static int table_concat(lua_State *L) {
   const lua_Integer last = lua_isnoneornil(L, 4) ? get_length(L, 1) : luaL_checkinteger(L, 4);
   luaL_checktype(L, 1, LUA_TTABLE);
   check_count(L, first, last);
-  parl_sandbox_charge(L, first <= last ? (double)(last - first) : 0);
   luaL_Buffer b;
   luaL_buffinit(L, &b);
   for (lua_Integer i = first; i <= last; i++) {
+    parl_sandbox_charge(L, 1);
     lua_geti(L, 1, i);
     if (!lua_isstring(L, -1))
       return luaL_error(L, "table.concat: item %I is a %s", (LUAI_UACINT)i, luaL_typename(L, -1));
@@ -130,7 +137,12 @@ static int table_concat(lua_State *L) {
 
 /* Whether the value at index a comes before the one at b: by the function at index 2, or by <. */
 static bool comes_before(lua_State *L, int a, int b) {
-  if (lua_isnil(L, 2)) return lua_compare(L, a, b, LUA_OPLT);
+  if (lua_isnil(L, 2)) {
+    const bool are_texts = lua_type(L, a) == LUA_TSTRING && lua_type(L, b) == LUA_TSTRING;
+    if (are_texts && lua_tostring(L, a) == lua_tostring(L, b)) return false; /* the same object */
+    parl_sandbox_charge(L, are_texts ? 1 + (double)lua_rawlen(L, a) / 16 : 1);
+    return lua_compare(L, a, b, LUA_OPLT);
+  }
   lua_pushvalue(L, 2);
   lua_pushvalue(L, a);
   lua_pushvalue(L, b);
@@ -145,6 +157,7 @@ static void merge(lua_State *L, int from, int to, lua_Integer low, lua_Integer m
                   lua_Integer high) {
   lua_Integer a = low, b = middle;
   for (lua_Integer i = low; i < high; i++) {
+    look(L, i);
     bool take_b = a >= middle;
     if (a < middle && b < high) {
       lua_rawgeti(L, from, a);
@@ -163,10 +176,10 @@ static int table_sort(lua_State *L) {
   const lua_Integer n = get_length(L, 1);
   if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TFUNCTION);
   lua_settop(L, 2);
-  parl_sandbox_charge(L, 20.0 * (double)n);
   lua_createtable(L, (int)n, 0);
   lua_createtable(L, (int)n, 0);
   for (lua_Integer i = 1; i <= n; i++) {
+    look(L, i);
     lua_geti(L, 1, i);
     lua_rawseti(L, 3, i);
   }
@@ -182,6 +195,7 @@ static int table_sort(lua_State *L) {
     to = swap;
   }
   for (lua_Integer i = 1; i <= n; i++) {
+    look(L, i);
     lua_rawgeti(L, from, i);
     lua_seti(L, 1, i);
   }

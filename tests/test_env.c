@@ -313,11 +313,18 @@ static void worlds_and_scores_are_checked(void **state) {
 static void optima_and_plans_are_checked(void **state) {
   (void)state;
   static const refusal list[] = {
-      {"critical = 3", "critical = 3.5", "wrong: critical"},
-      {"critical = 3", "critcal = 3", "wrong: critcal"},
-      {"critical = 3", "critical = -1", "wrong: critical"},
+      {"critical = 3", "critical = 3.5", "critical is"},
+      {"critical = 3", "critcal = 3", "did you mean 'critical'?"},
+      {"critical = 3", "critical = -1", "critical is"},
+      {"critical = 3", "critical = math.maxinteger", "optimum: critical is 9223372036854775807; "},
+      {"critical = 3", "critical = (1 << 40) + 1", "at most 1099511627776"},
+      {"serial = 5", "serial = math.maxinteger", "optimum: serial is 9223372036854775807; "},
+      {"serial = 5", "serial = 1e300", "serial is 1.0000000000000001e+300"},
+      {"serial = 5", "serial = -1", "serial is -1"},
+      {"r_perf = 1,", "r_perf = 0/0,", "r_perf is nan;"},
+      {"bound = false", "bound = 1", "bound is 1; true or false"},
       {"critical = 3, ", "", "optimum: must return"},
-      {"r_perf = 1,", "r_perf = 2,", "wrong: r_perf"},
+      {"r_perf = 1,", "r_perf = 2,", "r_perf is 2;"},
       {"return {{'look', 1}}", "return {}", "list of 1 to 4 calls"},
       {"return {{'look', 1}}", "return {{'lok', 1}}", "did you mean 'look'"},
       {"return {{'look', 1}}", "return {{'look'}}", "arguments of look do not fit"},

@@ -215,11 +215,15 @@ static void rng_methods_do_what_they_say(void **state) {
       "local t = rng:shuffle({1, 2, 3, 4, 5}) table.sort(t) assert(table.concat(t) == '12345') "
       "local p = rng:pick({7, 7}) assert(p == 7) assert(rng:int(5, 5) == 5) "
       "rng:int(math.mininteger, math.maxinteger - 1) "
+      "local low, high = 0, 0 for i = 1, 60 do local k = rng:int(math.mininteger, math.maxinteger) "
+      "assert(math.type(k) == 'integer') if k < 0 then low = low + 1 else high = high + 1 end end "
+      "assert(low > 10 and high > 10) assert(rng:int(math.maxinteger, math.maxinteger) == "
+      "math.maxinteger) assert(rng:int(math.mininteger, math.mininteger) == math.mininteger) "
       "for _, f in ipairs({function() rng:int(2, 1) end, function() rng:chance(2) end, "
       "function() rng:chance(0/0) end, function() rng:pick({}) end, function() rng:int(1.5, 2) "
       "end, "
       "function() rng:unifrom() end, function() rng.int(1, 2) end, function() rng.int() end, "
-      "function() rng:int(math.mininteger, math.maxinteger) end}) do assert(not pcall(f)) end "
+      "function() rng:int(math.maxinteger, math.mininteger) end}) do assert(not pcall(f)) end "
       "return {n = params.n,");
   parl_world w;
   parl_agent m;
@@ -326,6 +330,57 @@ static void every_memory_cap_is_survived(void **state) {
   }
   assert_true(n_played > 0);
   (void)n_refused;
+}
+
+/* What keeps a place of its own cannot be reached by a callback. */
+static void iterators_of_the_file_are_refused(void **state) {
+  (void)state;
+  static const char *const lines[] = {
+      "local counter = pairs({1, 2, 3})", "local counter = ('a b c'):gmatch('%a')",
+      "local counter = {deep = {pairs({1, 2, 3})}}",
+      "local kept = pairs({1, 2}) local counter = function() return kept() end",
+      "local counter = (function() local inner = ('ab'):gmatch('.') return function() return "
+      "inner() end end)()"};
+  for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+    char *code = edit(TOY, "local counter, list = 0, {1, 2, {3}}", lines[i]);
+    char *used = edit(code, "return {tok.row[world.n]}", "local c = counter return {tok.row[1]}");
+    parl_env *env = NULL;
+    assert_fails(make_env(used, NULL, NULL, &env), PARL_STATUS_ESCRIPT,
+                 "is an iterator of pairs or gmatch");
+    assert_contains(parl_error_text(), "script.lua");
+    free(used);
+    free(code);
+  }
+}
+
+/* The list that `legal` gets says nothing once the call is over, to whoever kept it. */
+static void taken_is_not_kept(void **state) {
+  (void)state;
+  char *code = edit(TOY, "  prompt = ",
+                    "  legal = function(world, agent, tool, slot, taken)\n"
+                    "    agent.state.taken = taken return taken end,\n  prompt = ");
+  char *shown = edit(code, "{tok.row[row], tok.word.ok}",
+                     "{tok.row[1 + #(agent.state.taken or "
+                     "{})]}");
+  parl_env *env = NULL;
+  assert_ok(make_env(shown, NULL, NULL, &env));
+  const int row = parl_env_get_spec(env)->families[0].first_token;
+  parl_world w[2];
+  parl_agent m[2];
+  uint8_t allowed[8];
+  int32_t tokens[16];
+  size_t n;
+  for (uint64_t i = 0; i < 2; i++) assert_ok(parl_env_reset(env, i, i, &w[i], &m[i]));
+  static const int16_t given[] = {3, 5};
+  for (size_t i = 0; i < 2; i++) {
+    assert_ok(parl_env_legal(env, w[i], m[i], find_tool(env, "look"), 0, given, 2, allowed));
+    for (int k = 0; k < 8; k++) assert_int_equal(allowed[k], k == 2 || k == 4);
+  }
+  assert_ok(call(env, w[0], m[0], "look", 1, tokens, &n));
+  assert_int_equal(tokens[0], row);
+  parl_env_destroy(env);
+  free(shown);
+  free(code);
 }
 
 static void runaway_callbacks_are_stopped(void **state) {
@@ -438,6 +493,8 @@ int main(void) {
       cmocka_unit_test(memory_returns_after_release),
       cmocka_unit_test(a_failed_reset_leaves_no_world),
       cmocka_unit_test(every_memory_cap_is_survived),
+      cmocka_unit_test(iterators_of_the_file_are_refused),
+      cmocka_unit_test(taken_is_not_kept),
       cmocka_unit_test(runaway_callbacks_are_stopped),
   };
   return cmocka_run_group_tests_name("env_isolation", tests, NULL, NULL);

@@ -67,6 +67,32 @@ static void what_json_cannot_hold_is_refused(void **state) {
   }
 }
 
+/* A table that is used twice is written twice: sharing may not make a small file a huge one. */
+static void shared_tables_are_bounded(void **state) {
+  (void)state;
+  static const struct {
+    const char *code, *text;
+  } list[] = {
+      {"local t = {'x'} for i = 1, 45 do t = {t, t} end return {name = t}", "name[1][1]"},
+      {"local t = {a = 1} for i = 1, 45 do t = {a = t, b = t} end return {arms = t}", "arms.a.a"},
+      {"local t = {} for i = 1, 300 do t[i] = i end local u = {} for i = 1, 400 do u[i] = t end "
+       "return {list = u}",
+       "list[33"},
+      {"local s, t = ('x'):rep(1 << 20), {} for i = 1, 100 do t[i] = s end return {s = t}", "s[4]"},
+      {"local t = {} for i = 1, 200000 do t[i] = i end return {t = t}", "t: a table of more than"},
+      {"local t = {} for i = 1, 5000 do t['k' .. i] = i end return {t = t}", "t: more fields"},
+      {"return {t = {[('k'):rep(1000)] = 1}}", "t: a key that is neither"},
+      {"return {n = (1 << 53) + 1}", "n: an integer beyond 2^53"},
+      {"return {n = -(1 << 53) - 1}", "n: an integer beyond 2^53"},
+      {"return {n = math.mininteger}", "n: an integer beyond 2^53"}};
+  for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
+    parl_json *json = NULL;
+    assert_fails(load(list[i].code, &json), PARL_STATUS_EINVAL, list[i].text);
+    assert_null(json);
+  }
+  check("local t = {1} return {a = t, b = {t, t}}", "{\"a\":[1],\"b\":[[1],[1]]}");
+}
+
 static void failing_files_name_the_line(void **state) {
   (void)state;
   parl_json *json = NULL;
@@ -84,6 +110,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(tables_become_objects_and_arrays),
       cmocka_unit_test(what_json_cannot_hold_is_refused),
+      cmocka_unit_test(shared_tables_are_bounded),
       cmocka_unit_test(failing_files_name_the_line),
   };
   return cmocka_run_group_tests_name("recipe_lua", tests, NULL, NULL);

@@ -1,3 +1,3 @@
 -- luacheck: ignore
--- expect: ESCRIPT too long
+-- expect: ELIMIT ran longer
 return ("("):rep(20000):find("%b()%b()")

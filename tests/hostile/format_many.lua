@@ -1,4 +1,4 @@
 -- luacheck: ignore
--- expect: ELIMIT bytes of memory
+-- expect: ESCRIPT more than
 local s = "x"
 while true do s = ("%s%s%s%s"):format(s, s, s, s) end

@@ -1,3 +1,3 @@
 -- luacheck: ignore
--- expect: ESCRIPT too long
+-- expect: ELIMIT ran longer
 return ("a"):rep(28):find(("a?"):rep(28) .. ("a"):rep(28))

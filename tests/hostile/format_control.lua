@@ -1,0 +1,3 @@
+-- luacheck: ignore
+-- expect: ESCRIPT more than
+("%q"):format(("\1"):rep(2 << 20))

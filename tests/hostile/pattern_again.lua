@@ -1,0 +1,3 @@
+-- luacheck: ignore
+-- expect: ELIMIT ran longer
+("a"):rep(40000):find("(.-)%1b")

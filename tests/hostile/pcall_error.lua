@@ -1,0 +1,3 @@
+-- luacheck: ignore
+-- expect: ELIMIT ran longer
+repeat local ok = pcall(error) until false

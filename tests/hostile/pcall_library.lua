@@ -1,0 +1,3 @@
+-- luacheck: ignore
+-- expect: ELIMIT ran longer
+repeat pcall(pairs) pcall(table.concat, 1) pcall(("").rep) until false

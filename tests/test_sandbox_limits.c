@@ -1,0 +1,149 @@
+/* tests/test_sandbox_limits.c - limits of a sandbox where they are hard to meet: in the parser, and
+ * in the middle of anything. */
+#include <stdbool.h>
+
+#include "core/file.h"
+#include "lua/sandbox_internal.h"
+#include "tests/support.h"
+
+static parl_sandbox *make(double call_s, size_t mib, int64_t instructions) {
+  const parl_sandbox_def def = {
+      .memory_bytes = mib << 20, .call_s = call_s, .instructions = instructions};
+  parl_sandbox *s = NULL;
+  assert_ok(parl_sandbox_create(&def, &s));
+  return s;
+}
+
+static parl_status run(parl_sandbox *s, const char *code) {
+  PARL_TRY(parl_sandbox_load(s, code, strlen(code), "attack.lua"));
+  return parl_sandbox_call(s, 0, 0);
+}
+
+/* `n` times `piece`, where %d is the number of the time, between two texts; the caller frees. */
+static char *repeat(const char *before, const char *piece, int n, const char *after) {
+  parl_text text = {0};
+  parl_text_append(&text, before);
+  for (int i = 0; i < n; i++) {
+    char one[64];
+    const char *place = strstr(piece, "%d");
+    if (place != NULL)
+      snprintf(one, sizeof one, "%.*s%d%s", (int)(place - piece), piece, i, place + 2);
+    parl_text_append(&text, place != NULL ? one : piece);
+  }
+  parl_text_append(&text, after);
+  assert_ok(parl_text_status(&text));
+  return text.bytes;
+}
+
+/* Texts over which the parser takes the square of their length. */
+static void long_sources_are_stopped(void **state) {
+  (void)state;
+  static const struct {
+    const char *before, *piece;
+    int n;
+    const char *after;
+  } list[] = {
+      {"local a = 1\nif a then a = 1\n", "elseif a then\n", 200000, "end"},
+      {"", "::l%d:: f() ", 60000, ""},
+      {"", "goto a ::l%d:: f() ", 50000, ""},
+  };
+  for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
+    char *code = repeat(list[i].before, list[i].piece, list[i].n, list[i].after);
+    parl_sandbox *s = make(0.1, 64, 0);
+    assert_fails(run(s, code), PARL_STATUS_ELIMIT, "ran longer than 0.1 s");
+    assert_ok(run(s, "return 1"));
+    parl_sandbox_destroy(s);
+    free(code);
+  }
+}
+
+/* A byte order mark and a first line for the shell are no part of the program; lines keep their
+ * numbers. */
+static void heads_of_files_are_left_out(void **state) {
+  (void)state;
+  static const char *const heads[] = {"\xEF\xBB\xBF", "#!/usr/bin/env parl", "\xEF\xBB\xBF#!parl"};
+  char folder[PARL_TEST_PATH_BYTES], path[PARL_TEST_PATH_BYTES + 16], code[128];
+  parl_test_temp_folder(folder);
+  snprintf(path, sizeof path, "%s/s.lua", folder);
+  for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+    parl_sandbox *s = make(1, 8, 0);
+    snprintf(code, sizeof code, "%s\nlocal a = 1\nerror('here')", heads[i]);
+    assert_ok(parl_file_write(path, code, strlen(code)));
+    assert_ok(parl_sandbox_load_file(s, path));
+    assert_fails(parl_sandbox_call(s, 0, 0), PARL_STATUS_ESCRIPT, "s.lua:3: here");
+    assert_ok(parl_file_write(path, heads[i], strlen(heads[i])));
+    assert_ok(parl_sandbox_load_file(s, path)); /* nothing else */
+    lua_pop(parl_sandbox_get_state(s), 1);
+    parl_sandbox_destroy(s);
+  }
+  parl_test_remove_folder(folder);
+}
+
+/* --- a limit that is met anywhere --- */
+
+static struct {
+  int countdown; /* events until it expires */
+  bool by_hook;  /* the stop's own hook is installed, too, as the signal does */
+  bool has_expired;
+} expiry;
+
+static void expire(lua_State *L, lua_Debug *about) {
+  (void)about;
+  if (--expiry.countdown > 0) return;
+  parl_watchdog *w = &parl_sandbox_of(L)->watchdog;
+  expiry.has_expired = true;
+  parl_watchdog_stop_here(w, PARL_STOP_TIME);
+  /* The signal comes a moment later than the mark. */
+  if (!expiry.by_hook) lua_sethook(L, w->hook, LUA_MASKCOUNT, 1000);
+}
+
+/* Whatever a script does when time is up, the error is that of the limit. */
+static void a_limit_is_told_wherever_it_is_met(void **state) {
+  (void)state;
+  static const char *const codes[] = {
+      "repeat local ok = pcall(error) until false",
+      "repeat pcall(error, 'mine') pcall(pcall, error) until false",
+      "local function f() local ok = pcall(error, {}) return f() end f()",
+      "repeat pcall(table.sort, {3, 2, 1}, function() error() end) until false",
+      "repeat pcall(string.gsub, 'abc', '.', error) until false",
+      "repeat pcall(function() for _ in pairs({1}) do error('x', 0) end end) until false"};
+  enum { N_EVENTS = 120 };
+  for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+    for (int k = 0; k < 2 * N_EVENTS; k++) {
+      parl_sandbox *s = make(30, 8, 0);
+      assert_ok(parl_sandbox_load(s, codes[i], strlen(codes[i]), "attack.lua"));
+      expiry.countdown = k / 2 + 1;
+      expiry.by_hook = k % 2;
+      expiry.has_expired = false;
+      lua_sethook(parl_sandbox_get_state(s), expire, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+      assert_fails(parl_sandbox_call(s, 0, 0), PARL_STATUS_ELIMIT, "ran longer than 30");
+      assert_true(expiry.has_expired);
+      assert_ok(run(s, "return 1"));
+      parl_sandbox_destroy(s);
+    }
+}
+
+/* The script's own last error stays what it is, though time is up before it is reported. */
+static void an_error_before_the_limit_stays(void **state) {
+  (void)state;
+  static const char code[] = "local x = 1\nerror('mine')";
+  for (int k = 1; k < 8; k++) {
+    parl_sandbox *s = make(30, 8, 0);
+    assert_ok(parl_sandbox_load(s, code, strlen(code), "attack.lua"));
+    expiry.countdown = k;
+    expiry.by_hook = false;
+    lua_sethook(parl_sandbox_get_state(s), expire, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+    assert_fails(parl_sandbox_call(s, 0, 0), PARL_STATUS_ESCRIPT, "attack.lua:2: mine");
+    parl_sandbox_destroy(s);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(long_sources_are_stopped),
+      cmocka_unit_test(heads_of_files_are_left_out),
+      cmocka_unit_test(a_limit_is_told_wherever_it_is_met),
+      cmocka_unit_test(an_error_before_the_limit_stays),
+  };
+  return cmocka_run_group_tests_name("sandbox_limits", tests, NULL, NULL);
+}
