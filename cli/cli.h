@@ -13,6 +13,7 @@
 #include "core/log.h"
 #include "core/status.h"
 #include "core/text.h"
+#include "lua/script_host.h"
 
 enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_RESUMABLE = 75 };
 enum { CLI_MAX_REPEATS = 64, CLI_MAX_OPERANDS = 16 };
@@ -121,5 +122,7 @@ void cli_handle_stop_signals(void (*handler)(int number));
 const atomic_int *cli_catch_signals(void);
 /* Signal that was caught, or 0. */
 int cli_get_signal(void);
+/* Catches signals too: they stop scripts, which print on standard error, or nowhere if quiet. */
+const parl_script_host *cli_get_script_host(bool quiet);
 
 #endif

@@ -46,11 +46,14 @@ static parl_status load_policy(const cli_args *args, eval_state *e) {
 static parl_status open_eval(const cli_args *args, eval_state *e) {
   e->config = *parl_recipe_get_arm(e->recipe, 0);
   parl_log_init(&e->log, cli_log_sink, NULL, PARL_LOG_INFO);
-  e->host = (parl_host){.recipe = e->recipe, .log = &e->log, .stop = cli_catch_signals()};
+  e->host = (parl_host){.recipe = e->recipe,
+                        .log = &e->log,
+                        .stop = cli_catch_signals(),
+                        .scripts = cli_get_script_host(args->quiet)};
   const int64_t asked = e->config.run.threads;
   PARL_TRY(parl_workers_create(asked > 0 ? (size_t)asked : parl_workers_count_processors(),
                                &e->workers));
-  PARL_TRY(parl_recipe_open_env(e->recipe, &e->config.env, e->host.stop, &e->env));
+  PARL_TRY(parl_recipe_open_env(e->recipe, &e->config.env, e->host.scripts, &e->env));
   PARL_TRY(parl_recipe_check_env(&e->config, parl_env_get_spec(e->env)));
   return load_policy(args, e);
 }

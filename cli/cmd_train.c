@@ -104,6 +104,7 @@ static parl_status train(const cli_args *args, const parl_recipe *recipe, meter 
   const parl_host host = {.recipe = recipe,
                           .log = &log,
                           .stop = cli_catch_signals(),
+                          .scripts = cli_get_script_host(args->quiet),
                           .progress = args->quiet ? NULL : on_progress,
                           .context = m};
   parl_experiment_result result = {0};

@@ -45,7 +45,7 @@ static parl_status open_rollout(const bench *b, bool random, parl_rollout **out)
                           .chooser = random ? &parl_random_chooser : NULL,
                           .choose_subs = random,
                           .share_worlds = true,
-                          .stop = cli_catch_signals()},
+                          .scripts = cli_get_script_host(b->args->quiet)},
       out);
 }
 
@@ -176,7 +176,8 @@ static parl_status run(bench *b, parl_env **env) {
   b->config.env.on_error = PARL_ON_ERROR_STOP;
   PARL_TRY(parl_workers_create(1, &b->workers));
   PARL_TRY(parl_trajectories_create(&(parl_trajectories_def){.n = N_JOBS, .n_words = 1}, &b->set));
-  PARL_TRY(parl_recipe_open_env(b->recipe, &b->config.env, cli_catch_signals(), env));
+  PARL_TRY(
+      parl_recipe_open_env(b->recipe, &b->config.env, cli_get_script_host(b->args->quiet), env));
   PARL_TRY(weigh(b, *env));
   const char *styles[PARL_ENV_MAX_STYLES + 1];
   result results[PARL_ENV_MAX_STYLES + 1];

@@ -1,6 +1,8 @@
 /* cli/env_check.c - parl env check FILE: the conformance suite. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,9 +21,13 @@ typedef struct other {
   const cli_args *args;
 } other;
 
+/* Looks up between two bytes: a signal that asks to stop may come to this process alone. */
 static parl_status read_hash(int fd, char hash[PARL_HASH_HEX_BYTES]) {
   size_t n = 0;
   while (n < PARL_HASH_HEX_BYTES - 1) {
+    struct pollfd source = {.fd = fd, .events = POLLIN};
+    if (cli_get_signal() != 0) return parl_fail(PARL_STATUS_ESTOPPED, "stopped on request");
+    if (poll(&source, 1, 100) <= 0) continue;
     const ssize_t got = read(fd, hash + n, PARL_HASH_HEX_BYTES - 1 - n);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) break;
@@ -56,7 +62,7 @@ static parl_status ask_other(void *context, char hash[PARL_HASH_HEX_BYTES]) {
   char *argv[2 * CLI_MAX_REPEATS + 16], seed[24], tasks[24];
   size_t n = 0;
 #define ADD(text) argv[n++] = (char *)(text)
-  ADD("parl"), ADD("env"), ADD("check"), ADD("--hash");
+  ADD("parl"), ADD("env"), ADD("check"), ADD("--hash"), ADD("--quiet");
   snprintf(seed, sizeof seed, "%lld", (long long)args->seed);
   snprintf(tasks, sizeof tasks, "%lld", (long long)args->tasks);
   ADD("--seed"), ADD(seed);
@@ -70,6 +76,7 @@ static parl_status ask_other(void *context, char hash[PARL_HASH_HEX_BYTES]) {
   pid_t child = 0;
   PARL_TRY(spawn(argv, &fd, &child));
   const parl_status s = read_hash(fd, hash);
+  if (s == PARL_STATUS_ESTOPPED) kill(child, SIGKILL); /* it only computes */
   close(fd);
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
   return s;
@@ -242,13 +249,15 @@ int env_check(const cli_args *args) {
   const parl_status s = env_load_recipe(args, &recipe);
   if (s != PARL_STATUS_OK) return cli_fail(s);
   other context = {args};
-  const int code = check(args, &(parl_conformance_def){.recipe = recipe,
-                                                       .n_tasks = (size_t)args->tasks,
-                                                       .n_random = (size_t)args->episodes,
-                                                       .seed = (uint64_t)args->seed,
-                                                       .ask_other = ask_other,
-                                                       .context = &context,
-                                                       .stop = cli_catch_signals()});
+  const int code =
+      check(args, &(parl_conformance_def){.recipe = recipe,
+                                          .n_tasks = (size_t)args->tasks,
+                                          .n_random = (size_t)args->episodes,
+                                          .seed = (uint64_t)args->seed,
+                                          .ask_other = ask_other,
+                                          .context = &context,
+                                          .stop = cli_catch_signals(),
+                                          .scripts = cli_get_script_host(args->quiet)});
   parl_recipe_destroy(recipe);
   return code;
 }

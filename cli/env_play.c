@@ -221,7 +221,7 @@ static parl_status play(player *p, uint64_t seed) {
                                               .observer = &observer,
                                               .chooser = p->random ? &parl_random_chooser : &person,
                                               .choose_subs = p->random,
-                                              .stop = cli_catch_signals()},
+                                              .scripts = cli_get_script_host(p->args->quiet)},
                           &p->rollout));
   const parl_job job = {.task_seed = seed,
                         .episode_seed = seed,
@@ -302,7 +302,8 @@ static parl_status run(player *p) {
   p->config = *parl_recipe_get_arm(p->recipe, 0);
   p->config.env.on_error = PARL_ON_ERROR_STOP;
   PARL_TRY(parl_workers_create(1, &p->workers));
-  PARL_TRY(parl_recipe_open_env(p->recipe, &p->config.env, cli_catch_signals(), &p->env));
+  PARL_TRY(parl_recipe_open_env(p->recipe, &p->config.env, cli_get_script_host(p->args->quiet),
+                                &p->env));
   PARL_TRY(choose_player(p));
   return play(p, (uint64_t)p->args->seed);
 }

@@ -1,9 +1,11 @@
 /* cli/process.c - messages, the environment, and signals. */
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -76,4 +78,83 @@ const atomic_int *cli_catch_signals(void) {
 
 int cli_get_signal(void) {
   return stop_requested;
+}
+
+/* --- what scripts get --- */
+
+enum { FREE_LINES = 100 /* that scripts print; then one a second */ };
+
+static struct {
+  pthread_mutex_t mutex;
+  int64_t n_lines, n_dropped;
+  time_t last; /* second of the last one */
+} printed = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+/* Whether a line is printed; *n_dropped before it are not. */
+static bool take_line(int64_t *n_dropped) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  pthread_mutex_lock(&printed.mutex);
+  const bool may = printed.n_lines < FREE_LINES || now.tv_sec > printed.last;
+  *n_dropped = printed.n_dropped;
+  printed.n_dropped = may ? 0 : printed.n_dropped + 1;
+  printed.n_lines += may;
+  if (may) printed.last = now.tv_sec;
+  pthread_mutex_unlock(&printed.mutex);
+  return may;
+}
+
+/* One line of what a script printed; what would move a terminal's cursor becomes a '?'. */
+static void print_line(const char *text, size_t n) {
+  char line[1024];
+  int64_t n_dropped;
+  if (!take_line(&n_dropped)) return;
+  if (n_dropped > 0) {
+    snprintf(line, sizeof line, "print: (%lld lines left out)", (long long)n_dropped);
+    cli_log_sink(NULL, PARL_LOG_INFO, line);
+  }
+  const bool is_cut = n > sizeof line - 16;
+  if (is_cut) n = sizeof line - 16;
+  const int begin = snprintf(line, sizeof line, "print: ");
+  for (size_t i = 0; i < n; i++) {
+    const unsigned char c = (unsigned char)text[i];
+    line[begin + (int)i] = (c < 0x20 && c != '\t') || c == 0x7f ? '?' : (char)c;
+  }
+  snprintf(line + begin + n, 4, "%s", is_cut ? "..." : "");
+  cli_log_sink(NULL, PARL_LOG_INFO, line);
+}
+
+static void on_print(void *context, const char *text) {
+  (void)context;
+  for (;;) {
+    const size_t n = strcspn(text, "\n");
+    print_line(text, n);
+    if (text[n] == '\0') return;
+    text += n + 1;
+  }
+}
+
+static void drop_print(void *context, const char *text) {
+  (void)context;
+  (void)text;
+}
+
+/* A script holds a thread inside C, for good perhaps. What was saved is whole (a temporary name, a
+ * transaction), what was not cannot be reached any more. */
+static void on_stuck(void *context, int number) {
+  static const char message[] =
+      "parl: a script does not stop: ended without it; what was saved is kept\n";
+  (void)context;
+  const ssize_t written = write(STDERR_FILENO, message, sizeof message - 1);
+  (void)written;
+  _exit(128 + number);
+}
+
+const parl_script_host *cli_get_script_host(bool quiet) {
+  static const parl_script_host loud = {
+      .stop = &stop_requested, .stuck = on_stuck, .print = on_print};
+  static const parl_script_host silent = {
+      .stop = &stop_requested, .stuck = on_stuck, .print = drop_print};
+  cli_catch_signals();
+  return quiet ? &silent : &loud;
 }

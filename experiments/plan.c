@@ -131,8 +131,8 @@ static parl_status visit_arms(builder *b, parl_status (*add)(builder *, const pa
   parl_status s = PARL_STATUS_OK;
   for (size_t arm = 0; s == PARL_STATUS_OK && arm < parl_recipe_get_n_arms(recipe); arm++) {
     parl_env *env = NULL;
-    PARL_TRY(
-        parl_recipe_open_env(recipe, &parl_recipe_get_arm(recipe, arm)->env, b->host->stop, &env));
+    PARL_TRY(parl_recipe_open_env(recipe, &parl_recipe_get_arm(recipe, arm)->env, b->host->scripts,
+                                  &env));
     s = add(b, env, arm);
     parl_env_destroy(env);
   }

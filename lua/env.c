@@ -102,7 +102,7 @@ static parl_status build(parl_env *env, const char *path, const parl_json *param
   if (options && options->memory_bytes > 0) def.memory_bytes = options->memory_bytes;
   if (options && options->callback_s > 0) def.call_s = options->callback_s;
   if (options) def.instructions = options->instructions;
-  if (options) def.stop = options->stop;
+  if (options) def.host = options->host;
   PARL_TRY(keep_path(env, path));
   PARL_TRY(parl_sandbox_create(&def, &env->sandbox));
   env->L = parl_sandbox_get_state(env->sandbox);
@@ -330,8 +330,7 @@ static int reset_body(lua_State *L) {
   return 0;
 }
 
-/* Whether a callback has changed a variable of the file; looked at with every new world. */
-static parl_status check_variables(parl_env *env) {
+parl_status parl_env_check_variables(parl_env *env) {
   char text[256];
   lua_rawgeti(env->L, LUA_REGISTRYINDEX, env->watch);
   const bool same = parl_freeze_check(env->L, lua_gettop(env->L), text, sizeof text);
@@ -355,7 +354,7 @@ static parl_status fail_in_reset(const parl_env *env, parl_status status, uint64
 parl_status parl_env_reset(parl_env *env, uint64_t task_seed, uint64_t episode_seed,
                            parl_world *out, parl_agent *main_agent) {
   PARL_REQUIRE(env != NULL && out != NULL && main_agent != NULL);
-  if (!is_shared(env, task_seed)) PARL_TRY(check_variables(env));
+  if (!is_shared(env, task_seed)) PARL_TRY(parl_env_check_variables(env));
   if (env->free_world < 0) PARL_TRY(grow_worlds(env));
   const parl_world world = env->free_world;
   parl_world_slot *slot = &env->worlds[world];

@@ -9,13 +9,13 @@
  * Reading order: parl_env_spec, create, reset, the callbacks in the order of an episode. */
 #ifndef PARL_LUA_ENV_H
 #define PARL_LUA_ENV_H
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "core/json.h"
 #include "core/status.h"
+#include "lua/script_host.h"
 
 enum {
   PARL_ENV_MAX_SLOTS = 4,  /* argument slots of one tool */
@@ -126,10 +126,10 @@ typedef struct parl_call {
 } parl_call;
 
 typedef struct parl_env_options {
-  size_t memory_bytes;    /* cap of the Lua state; 0: 256 MiB */
-  double callback_s;      /* wall-clock limit of one callback; 0: 5 s */
-  int64_t instructions;   /* deterministic limit of one callback (--strict); 0: off */
-  const atomic_int *stop; /* non-zero ends the running callback, ESTOPPED; or NULL */
+  size_t memory_bytes;          /* cap of the Lua state; 0: 256 MiB */
+  double callback_s;            /* wall-clock limit of one callback; 0: 5 s */
+  int64_t instructions;         /* deterministic limit of one callback (--strict); 0: off */
+  const parl_script_host *host; /* borrowed for the life of the environment; or NULL */
   /* A reset with the task seed of the one before takes over its world, and what prompt and
    * optimum said of it. */
   bool share_worlds;
@@ -155,7 +155,8 @@ void parl_env_append_params_help(const parl_env *env, parl_text *out);
 const char *parl_env_token_name(const parl_env *env, int token);
 /* Bytes the Lua state holds now. */
 size_t parl_env_get_memory(const parl_env *env);
-/* Moves what the script printed since the last call (at most 64 KiB) to the end of out. */
+/* Moves what the script printed since the last call (at most 64 KiB) to the end of out; nothing
+ * where the host prints. */
 void parl_env_take_output(parl_env *env, parl_text *out);
 /* Makes the callback that runs now, if any, fail soon with ESTOPPED. From any thread, not from a
  * signal handler. */
@@ -166,6 +167,9 @@ void parl_env_interrupt(parl_env *env);
  * Fails: ESCRIPT, ELIMIT. */
 parl_status parl_env_reset(parl_env *env, uint64_t task_seed, uint64_t episode_seed,
                            parl_world *out, parl_agent *main_agent);
+/* Whether the variables of the file are what they were once it was loaded. Looked at with every new
+ * world; ask once more when all is played. Fails: ESCRIPT naming the variable. */
+parl_status parl_env_check_variables(parl_env *env);
 /* Frees a world and all its agents. */
 void parl_env_release(parl_env *env, parl_world world);
 

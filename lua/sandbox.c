@@ -243,7 +243,7 @@ static parl_status open_state(parl_sandbox *s) {
   s->L = lua_newstate(allocate, s);
   if (s->L == NULL) return parl_fail(PARL_STATUS_ENOMEM, "no memory for a Lua state");
   *(parl_sandbox **)lua_getextraspace(s->L) = s;
-  PARL_TRY(parl_watchdog_init(&s->watchdog, s->L, stop_hook, s->def.call_s, s->def.stop));
+  PARL_TRY(parl_watchdog_init(&s->watchdog, s->L, stop_hook, s->def.call_s, s->def.host));
   lua_pushcfunction(s->L, add_traceback);
   if (!lua_checkstack(s->L, PARL_SANDBOX_SLOTS))
     return parl_fail(PARL_STATUS_ENOMEM, "no memory for a Lua stack");

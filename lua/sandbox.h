@@ -11,12 +11,12 @@
 #ifndef PARL_LUA_SANDBOX_H
 #define PARL_LUA_SANDBOX_H
 #include <lua.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "core/status.h"
 #include "core/text.h"
+#include "lua/script_host.h"
 
 typedef struct parl_sandbox parl_sandbox;
 
@@ -24,8 +24,7 @@ typedef struct parl_sandbox_def {
   size_t memory_bytes;  /* cap of the state, >= 64 KiB */
   double call_s;        /* wall-clock limit of one call, seconds, > 0 */
   int64_t instructions; /* limit of one call in VM instructions; 0: none. Slows scripts ~2x */
-  /* Once it is not zero, a running call ends within 0.1 s with ESTOPPED. May be NULL. */
-  const atomic_int *stop;
+  const parl_script_host *host; /* borrowed; or NULL */
 } parl_sandbox_def;
 
 /* 256 MiB, 5 s, no instruction limit. */
@@ -62,7 +61,8 @@ void parl_sandbox_set_global(lua_State *L, const char *name);
  * `name` (static) is how scripts call the table. Call inside protect. */
 void parl_sandbox_make_strict(lua_State *L, const char *name);
 
-/* What scripts printed since the last call, at most 64 KiB, moved into out (appended). */
+/* What scripts printed since the last call, at most 64 KiB, moved into out (appended); nothing where
+ * the host prints. */
 void parl_sandbox_take_output(parl_sandbox *sandbox, parl_text *out);
 /* Bytes held now, garbage included. */
 size_t parl_sandbox_get_memory(const parl_sandbox *sandbox);

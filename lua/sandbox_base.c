@@ -37,19 +37,27 @@ static int base_tostring(lua_State *L) {
   return 1;
 }
 
+/* Goes to the host, or is kept. */
 static int base_print(lua_State *L) {
   const int n = lua_gettop(L);
-  parl_text *output = &parl_sandbox_of(L)->output;
+  parl_sandbox *s = parl_sandbox_of(L);
+  parl_text *output = &s->output;
+  const bool to_host = s->def.host != NULL && s->def.host->print != NULL;
+  if (to_host) parl_text_clear(output); /* an error may have left half a line */
   for (int i = 1; i <= n; i++) {
     size_t bytes;
+    parl_sandbox_charge(L, 10);
     parl_sandbox_push_text(L, i);
     const char *text = lua_tolstring(L, -1, &bytes);
     if (output->n + bytes + 1 < PARL_SANDBOX_MAX_OUTPUT) {
       parl_text_append_bytes(output, text, bytes);
-      parl_text_append_bytes(output, i < n ? "\t" : "\n", 1);
+      if (i < n || !to_host) parl_text_append_bytes(output, i < n ? "\t" : "\n", 1);
     }
     lua_pop(L, 1);
   }
+  if (!to_host) return 0;
+  s->def.host->print(s->def.host->context, parl_text_get(output));
+  parl_text_clear(output);
   return 0;
 }
 

@@ -17,6 +17,9 @@ static _Thread_local pid_t own_thread_id;
 /* Between two looks where someone may ask to stop: two of them are less than 0.1 s. */
 static const double STOP_TICK_S = 0.03;
 
+/* So long an entry may last after that before it counts as stuck. */
+static const double STUCK_S = 0.7;
+
 static void arm(parl_watchdog *w) {
   lua_sethook(w->L, w->hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
 }
@@ -87,15 +90,33 @@ static void sleep_until_woken(parl_watchdog *w) {
   atomic_store(&w->asleep, false);
 }
 
+/* What *host->stop says; -1 if nobody ever asks. */
+static int get_request(const parl_watchdog *w) {
+  return w->host != NULL && w->host->stop != NULL ? *w->host->stop : -1;
+}
+
+/* Asks an entry, which has lasted for a tick at least, to stop; says once that it does not: `told` is
+ * the entry that was asked last, since `asked`. */
+static void insist(parl_watchdog *w, uint64_t entry, uint64_t *told, struct timespec *asked) {
+  if (entry != *told) {
+    *told = entry;
+    *asked = get_now();
+    stop_entry(w, entry, PARL_STOP_REQUEST);
+  } else if (w->host->stuck != NULL && seconds_since(*asked) >= STUCK_S) {
+    w->host->stuck(w->host->context, get_request(w));
+    *asked = add_seconds(get_now(), 86400);
+  }
+}
+
 static void *monitor_main(void *argument) {
   enum { IDLE_LOOKS = 8 };
   parl_watchdog *w = argument;
   double tick_s = w->limit_s / 8;
   if (tick_s > 0.1) tick_s = 0.1;
-  if (tick_s > STOP_TICK_S && w->stop != NULL) tick_s = STOP_TICK_S;
+  if (tick_s > STOP_TICK_S && get_request(w) >= 0) tick_s = STOP_TICK_S;
   if (tick_s < 1e-3) tick_s = 1e-3;
-  uint64_t seen = 0;
-  struct timespec since = get_now();
+  uint64_t seen = 0, told = 0; /* the entries that run, and that was asked to stop */
+  struct timespec since = get_now(), asked = since;
   int n_idle = 0;
   pthread_mutex_lock(&w->mutex);
   while (!w->quit) {
@@ -110,10 +131,10 @@ static void *monitor_main(void *argument) {
       seen = entry;
       since = get_now();
       n_idle = 0;
+    } else if (get_request(w) > 0) {
+      insist(w, entry, &told, &asked);
     } else if (seconds_since(since) >= w->limit_s) {
       stop_entry(w, entry, PARL_STOP_TIME);
-    } else if (w->stop != NULL && *w->stop != 0) {
-      stop_entry(w, entry, PARL_STOP_REQUEST); /* it has lasted for a tick at least */
     }
     const struct timespec until = add_seconds(get_now(), tick_s);
     pthread_cond_timedwait(&w->wake, &w->mutex, &until);
@@ -142,7 +163,7 @@ static int start_monitor(parl_watchdog *w) {
 }
 
 parl_status parl_watchdog_init(parl_watchdog *w, lua_State *L, lua_Hook hook, double limit_s,
-                               const atomic_int *stop) {
+                               const parl_script_host *host) {
   PARL_REQUIRE(limit_s > 0 && limit_s <= 86400);
   memset(w, 0, sizeof *w);
   PARL_TRY(install_handler());
@@ -150,7 +171,7 @@ parl_status parl_watchdog_init(parl_watchdog *w, lua_State *L, lua_Hook hook, do
   w->L = L;
   w->hook = hook;
   w->limit_s = limit_s;
-  w->stop = stop;
+  w->host = host;
 #ifndef __SANITIZE_THREAD__ /* it knows nothing of such barriers */
   w->has_fence = fence_all_threads(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
 #endif

@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "core/status.h"
+#include "lua/script_host.h"
 
 typedef enum parl_stop {
   PARL_STOP_NONE,
@@ -26,28 +27,28 @@ typedef enum parl_stop {
 } parl_stop;
 
 typedef struct parl_watchdog {
-  lua_State *L;             /* borrowed */
-  lua_Hook hook;            /* installed when time is up; must raise an error */
-  double limit_s;           /* of one entry */
-  const atomic_int *stop;   /* a request from outside; or NULL */
-  _Atomic uint64_t entry;   /* odd: entry number (entry + 1) / 2 runs */
-  _Atomic uint64_t stopped; /* the entry that has to stop */
-  _Atomic int reason;       /* parl_stop of that entry */
-  _Atomic pid_t thread_id;  /* kernel id of the running thread */
-  _Atomic bool asleep;      /* the monitor waits for `wake` */
-  bool quit, started;       /* under mutex */
-  bool has_fence;           /* the monitor can order this thread's memory before it sleeps */
+  lua_State *L;                 /* borrowed */
+  lua_Hook hook;                /* installed when time is up; must raise an error */
+  double limit_s;               /* of one entry */
+  const parl_script_host *host; /* requests from outside; or NULL */
+  _Atomic uint64_t entry;       /* odd: entry number (entry + 1) / 2 runs */
+  _Atomic uint64_t stopped;     /* the entry that has to stop */
+  _Atomic int reason;           /* parl_stop of that entry */
+  _Atomic pid_t thread_id;      /* kernel id of the running thread */
+  _Atomic bool asleep;          /* the monitor waits for `wake` */
+  bool quit, started;           /* under mutex */
+  bool has_fence;               /* the monitor can order this thread's memory before it sleeps */
   pthread_t monitor;
   pthread_mutex_t mutex;
   pthread_cond_t wake;
   struct parl_watchdog *outer; /* what this thread ran before this entry */
 } parl_watchdog;
 
-/* Starts the monitor; `w` must not move afterwards. Once *stop (may be NULL) is not zero, an entry
- * that lasts is stopped as by interrupt. Fails: ESTATE if another library owns SIGURG,
+/* Starts the monitor; `w` must not move afterwards. Once *host->stop is not zero, an entry that lasts
+ * is stopped as by interrupt, and host->stuck is called for one that does not end. Fails: ESTATE if another library owns SIGURG,
  * ENOMEM if no thread can be started. */
 parl_status parl_watchdog_init(parl_watchdog *w, lua_State *L, lua_Hook hook, double limit_s,
-                               const atomic_int *stop);
+                               const parl_script_host *host);
 /* Safe on a zeroed object. */
 void parl_watchdog_deinit(parl_watchdog *w);
 

@@ -82,7 +82,7 @@ parl_status parl_suite_go_on(const parl_suite *s) {
 }
 
 parl_status parl_suite_open_env(const parl_suite *s, parl_env **out) {
-  return parl_recipe_open_env(s->def->recipe, &s->config.env, s->def->stop, out);
+  return parl_recipe_open_env(s->def->recipe, &s->config.env, s->def->scripts, out);
 }
 
 uint64_t parl_suite_task_seed(const parl_suite *s, size_t i) {

@@ -45,7 +45,8 @@ typedef struct parl_conformance_def {
   /* The hash of traces that another process gets by parl_conformance_hash; NULL: not compared. */
   parl_status (*ask_other)(void *context, char hash[PARL_HASH_HEX_BYTES]);
   void *context;
-  const atomic_int *stop; /* non-zero: ESTOPPED; may be NULL */
+  const atomic_int *stop;          /* non-zero: ESTOPPED; may be NULL */
+  const parl_script_host *scripts; /* what stops callbacks, and where they print; or NULL */
 } parl_conformance_def;
 
 enum { PARL_CONFORMANCE_MAX_FINDINGS = 64, PARL_CONFORMANCE_TEXT = 1024, PARL_MAX_TIMINGS = 32 };

@@ -150,7 +150,7 @@ static parl_status group_init(parl_suite *s, const char *style, bool legal, size
                           .observer = &out->observer,
                           .chooser = style ? NULL : &parl_random_chooser,
                           .choose_subs = style == NULL,
-                          .stop = s->def->stop},
+                          .scripts = s->def->scripts},
       &out->rollout);
 }
 

@@ -87,7 +87,7 @@ static parl_status open_rollout(batch *b, const parl_observer *observer, size_t 
                                                  .chooser = b->random ? &parl_random_chooser : NULL,
                                                  .choose_subs = b->random,
                                                  .sub_slots = slots == 1 ? 1 : 0,
-                                                 .stop = b->s->def->stop},
+                                                 .scripts = b->s->def->scripts},
                              out);
 }
 

@@ -109,7 +109,7 @@ static parl_status create(const parl_evaluation_def *def, evaluation *e) {
   return parl_rollout_create(
       &(parl_rollout_def){.env_path = parl_recipe_get_env_path(def->host->recipe),
                           .env_params = parl_recipe_get_env_params(def->host->recipe),
-                          .stop = def->host->stop,
+                          .scripts = def->host->scripts,
                           .config = def->config,
                           .policy = def->style ? NULL : def->policy,
                           .sub_policy = def->sub_policy,

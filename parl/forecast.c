@@ -268,7 +268,7 @@ static parl_status prober_init(prober *p, const parl_host *host, const parl_mode
       &(parl_rollout_def){.env_path = parl_recipe_get_env_path(host->recipe),
                           .env_params = parl_recipe_get_env_params(host->recipe),
                           .share_worlds = true,
-                          .stop = host->stop,
+                          .scripts = host->scripts,
                           .config = p->config,
                           .policy = warm,
                           .sub_policy = sub_policy,

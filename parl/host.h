@@ -20,8 +20,9 @@ typedef struct parl_progress {
 
 typedef struct parl_host {
   const parl_recipe *recipe;
-  parl_log *log;          /* may be NULL */
-  const atomic_int *stop; /* non-zero: checkpoint and return ESTOPPED; may be NULL */
+  parl_log *log;                   /* may be NULL */
+  const atomic_int *stop;          /* non-zero: checkpoint and return ESTOPPED; may be NULL */
+  const parl_script_host *scripts; /* the same `stop` for scripts, and where they print; or NULL */
   void (*progress)(void *context,
                    const parl_progress *p); /* may be NULL; called from several threads */
   void *context;

@@ -383,16 +383,16 @@ const char *parl_recipe_get_folder(const parl_recipe *recipe) {
 }
 
 parl_env_options parl_recipe_get_env_options(const parl_env_config *config,
-                                             const atomic_int *stop) {
+                                             const parl_script_host *scripts) {
   return (parl_env_options){.memory_bytes = (size_t)(config->memory_mib * 1048576.0),
                             .callback_s = config->callback_s,
                             .instructions = config->instructions,
-                            .stop = stop};
+                            .host = scripts};
 }
 
 parl_status parl_recipe_open_env(const parl_recipe *recipe, const parl_env_config *config,
-                                 const atomic_int *stop, parl_env **out) {
-  const parl_env_options options = parl_recipe_get_env_options(config, stop);
+                                 const parl_script_host *scripts, parl_env **out) {
+  const parl_env_options options = parl_recipe_get_env_options(config, scripts);
   return parl_env_create(recipe->env_path, recipe->env_params, &options, out);
 }
 

@@ -150,11 +150,12 @@ const char *parl_recipe_get_env_path(const parl_recipe *recipe);
 /* Folder of the runs: run.dir or runs/<name>. */
 const char *parl_recipe_get_folder(const parl_recipe *recipe);
 
-/* Limits of the Lua states of a run. stop: see parl_env_options; may be NULL. */
-parl_env_options parl_recipe_get_env_options(const parl_env_config *config, const atomic_int *stop);
+/* Limits of the Lua states of a run. scripts may be NULL. */
+parl_env_options parl_recipe_get_env_options(const parl_env_config *config,
+                                             const parl_script_host *scripts);
 /* Opens the recipe's environment under the limits of `config`. Fails: as parl_env_create. */
 parl_status parl_recipe_open_env(const parl_recipe *recipe, const parl_env_config *config,
-                                 const atomic_int *stop, parl_env **out);
+                                 const parl_script_host *scripts, parl_env **out);
 
 /* The backend of run.backend and run.dtype. Fails: as parl_backend_select. */
 parl_status parl_recipe_get_backend(const parl_run_config *config, const parl_backend **out);

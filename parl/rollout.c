@@ -98,7 +98,7 @@ static size_t fit_caches(const parl_rollout_def *def, const parl_env_spec *spec,
 static parl_status shard_init(shard *sh, const parl_rollout_def *def, const parl_run_config *config,
                               size_t n_episodes) {
   parl_arena_init(&sh->arena, (size_t)1 << 20);
-  parl_env_options options = parl_recipe_get_env_options(&config->env, def->stop);
+  parl_env_options options = parl_recipe_get_env_options(&config->env, def->scripts);
   options.share_worlds = def->share_worlds;
   PARL_TRY(parl_env_create(def->env_path, def->env_params, &options, &sh->env));
   const parl_env_spec *spec = parl_env_get_spec(sh->env);
@@ -376,7 +376,7 @@ static parl_status play(parl_rollout *r, shard *sh) {
     PARL_TRY(ask(sh, &sh->subs, r->chooser, &progress));
   }
   for (size_t i = 0; i < sh->n_episodes; i++) PARL_CHECK(!sh->episodes[i].live);
-  return PARL_STATUS_OK;
+  return parl_env_check_variables(sh->env);
 }
 
 static void clear_shard(shard *sh) {

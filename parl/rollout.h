@@ -35,9 +35,9 @@ typedef struct parl_rollout_def {
   const parl_observer *observer; /* or NULL */
   const parl_chooser *chooser; /* chooses where policy is NULL and the job has no style; or NULL */
   bool choose_subs;            /* the chooser also is the sub-agents; else they are scripted */
-  const atomic_int *stop;      /* non-zero ends a running callback; or NULL */
-  size_t sub_slots;            /* sub-agents alive at once; 0: 8 an episode */
-  bool share_worlds;           /* neighbouring jobs of one task share its world; same outcomes */
+  const parl_script_host *scripts; /* what stops callbacks, and where they print; or NULL */
+  size_t sub_slots;                /* sub-agents alive at once; 0: 8 an episode */
+  bool share_worlds; /* neighbouring jobs of one task share its world; same outcomes */
 } parl_rollout_def;
 
 /* Sums over a run, for metrics. */

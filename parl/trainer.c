@@ -130,7 +130,7 @@ static parl_status run(parl_trainer *t, const char *canonical) {
 parl_status parl_trainer_open(parl_trainer *t, parl_text *canonical, parl_scope scope) {
   const parl_run_config *c = t->config;
   const char *folder = parl_recipe_get_folder(t->host->recipe);
-  PARL_TRY(parl_recipe_open_env(t->host->recipe, &c->env, t->host->stop, &t->env));
+  PARL_TRY(parl_recipe_open_env(t->host->recipe, &c->env, t->host->scripts, &t->env));
   PARL_TRY(parl_run_get_uid(t->host, c, t->env, t->arm, scope, canonical, t->uid));
   char path[1024];
   PARL_TRY(parl_file_join(path, sizeof path, folder, "checkpoints"));

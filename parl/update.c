@@ -39,7 +39,7 @@ parl_status parl_trainer_prepare(parl_trainer *t) {
       &(parl_rollout_def){.env_path = parl_recipe_get_env_path(t->host->recipe),
                           .share_worlds = true,
                           .env_params = parl_recipe_get_env_params(t->host->recipe),
-                          .stop = t->host->stop,
+                          .scripts = t->host->scripts,
                           .config = c,
                           .policy = t->model,
                           .sub_policy = t->sub_policy,

@@ -107,7 +107,7 @@ static parl_status imitation_init(imitation *im, const parl_run_config *config, 
   PARL_TRY(parl_rollout_create(
       &(parl_rollout_def){.env_path = parl_recipe_get_env_path(im->host->recipe),
                           .env_params = parl_recipe_get_env_params(im->host->recipe),
-                          .stop = im->host->stop,
+                          .scripts = im->host->scripts,
                           .config = &demo,
                           .reliability = 1.0,
                           .n_slots = n < 64 ? n : 64,
@@ -265,7 +265,7 @@ parl_status parl_warm_start_get(const parl_host *host, const parl_run_config *co
   parl_env *env = NULL;
   parl_model *model = NULL;
   parl_failures own = {0};
-  PARL_TRY(parl_recipe_open_env(host->recipe, &config->env, host->stop, &env));
+  PARL_TRY(parl_recipe_open_env(host->recipe, &config->env, host->scripts, &env));
   parl_status s = create_model(config, env, &model);
   if (s == PARL_STATUS_OK) s = get(host, config, workers, env, model, &own);
   parl_env_destroy(env);

@@ -1,6 +1,8 @@
 /* tests/test_sandbox_limits.c - limits of a sandbox where they are hard to meet: in the parser, and
  * in the middle of anything. */
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <time.h>
 
 #include "core/file.h"
 #include "lua/sandbox_internal.h"
@@ -138,11 +140,83 @@ static void an_error_before_the_limit_stays(void **state) {
   }
 }
 
+/* --- the host --- */
+
+typedef struct heard {
+  char text[200];
+  atomic_int stop, n_stuck;
+} heard;
+
+static void hear(void *context, const char *text) {
+  heard *h = context;
+  const size_t used = strlen(h->text);
+  snprintf(h->text + used, sizeof h->text - used, "%s|", text);
+}
+
+static void count_stuck(void *context, int stop) {
+  heard *h = context;
+  assert_int_equal(stop, 15);
+  atomic_fetch_add(&h->n_stuck, 1);
+}
+
+static void lines_go_to_the_host(void **state) {
+  (void)state;
+  heard h = {.text = ""};
+  const parl_script_host host = {.print = hear, .context = &h};
+  const parl_sandbox_def def = {.memory_bytes = 8 << 20, .call_s = 5, .host = &host};
+  parl_sandbox *s = NULL;
+  assert_ok(parl_sandbox_create(&def, &s));
+  assert_ok(
+      run(s, "print('a', 1) print() print(nil) print(('x'):rep(1 << 20), 'cut') print('end')"));
+  assert_string_equal(h.text, "a\t1||nil|cut|end|");
+  parl_text kept = {0};
+  parl_sandbox_take_output(s, &kept);
+  assert_int_equal(kept.n, 0);
+  parl_sandbox_destroy(s);
+}
+
+/* A function of C that looks at nothing for `seconds`. */
+static int nap(lua_State *L) {
+  const double seconds = lua_tonumber(L, 1);
+  struct timespec now, start;
+  clock_gettime(CLOCK_MONOTONIC, &start);
+  do clock_gettime(CLOCK_MONOTONIC, &now);
+  while ((double)(now.tv_sec - start.tv_sec) + 1e-9 * (double)(now.tv_nsec - start.tv_nsec) <
+         seconds);
+  return 0;
+}
+
+static int set_nap(lua_State *L) {
+  lua_pushcfunction(L, nap);
+  parl_sandbox_set_global(L, "nap");
+  return 0;
+}
+
+/* Only of a call that a request does not end, and once. */
+static void a_stuck_call_is_told(void **state) {
+  (void)state;
+  heard h = {.text = ""};
+  const parl_script_host host = {.stop = &h.stop, .stuck = count_stuck, .context = &h};
+  const parl_sandbox_def def = {.memory_bytes = 8 << 20, .call_s = 20, .host = &host};
+  parl_sandbox *s = NULL;
+  assert_ok(parl_sandbox_create(&def, &s));
+  assert_ok(parl_sandbox_protect(s, set_nap, NULL));
+  assert_ok(run(s, "nap(0.9)")); /* nobody asks */
+  atomic_store(&h.stop, 15);
+  assert_fails(run(s, "while true do end"), PARL_STATUS_ESTOPPED, "stopped on request");
+  assert_int_equal(h.n_stuck, 0);
+  assert_fails(run(s, "nap(2.5) while true do end"), PARL_STATUS_ESTOPPED, "stopped on request");
+  assert_int_equal(h.n_stuck, 1);
+  parl_sandbox_destroy(s);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(long_sources_are_stopped),
       cmocka_unit_test(heads_of_files_are_left_out),
       cmocka_unit_test(a_limit_is_told_wherever_it_is_met),
+      cmocka_unit_test(lines_go_to_the_host),
+      cmocka_unit_test(a_stuck_call_is_told),
       cmocka_unit_test(an_error_before_the_limit_stays),
   };
   return cmocka_run_group_tests_name("sandbox_limits", tests, NULL, NULL);
