@@ -75,9 +75,12 @@
     "Makes the world of a task: plain data, frozen afterwards.")                                   \
   X(prompt, true, "fun(world: table): parl.Tokens, ...", "What the orchestrator reads first.")     \
   X(legal, false,                                                                                  \
-    "fun(world: table, agent: parl.Agent, tool: string, slot: integer, taken: integer[])"          \
-    ": integer[]?",                                                                                \
-    "Which values make sense for an argument now (nil: all); taken were given in this turn.")      \
+    "fun(world: table, agent: parl.Agent, tool: string, slot: integer, taken: integer[], "         \
+    "given: (integer|integer[])[]): integer[]?",                                                   \
+    "Which values make sense for argument `slot` (from 1) of a call now; nil: all. taken: values " \
+    "of its family that this turn has already. given: the call's arguments before it, a list for " \
+    "a `+`. None ({}) for the first argument: the call is not offered; for a later one: the "      \
+    "advice is dropped, and all are allowed.")                                                     \
   X(brief, true,                                                                                   \
     "fun(world: table, sub: parl.Agent, task: integer[], main: parl.Agent): parl.Tokens, ...",     \
     "A sub-agent begins: its first message. task has one entry a slot, or the values of the only " \

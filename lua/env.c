@@ -30,16 +30,27 @@ static int open_body(lua_State *L) {
   return 0;
 }
 
-/* The list that `legal` gets, as long as it can ever be: filling it allocates nothing. */
-static void make_taken(lua_State *L, parl_env *env) {
+/* A list with room for n items and its frozen face, in the registry. */
+static void make_list(lua_State *L, int n, int *real, int *face) {
+  lua_createtable(L, n, 0);
+  lua_pushvalue(L, -1);
+  *real = luaL_ref(L, LUA_REGISTRYINDEX);
+  parl_freeze_wrap(L, "a list that `legal` gets", "it is given to be read");
+  *face = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+/* The lists that `legal` gets, as long as they can ever be: filling them allocates nothing. */
+static void make_legal_lists(lua_State *L, parl_env *env) {
   env->max_taken = PARL_ENV_MAX_VALUES;
   for (int i = 0; i < env->spec.n_families; i++)
     if (env->spec.families[i].n > env->max_taken) env->max_taken = env->spec.families[i].n;
-  lua_createtable(L, env->max_taken, 0);
-  lua_pushvalue(L, -1);
-  env->taken_real = luaL_ref(L, LUA_REGISTRYINDEX);
-  parl_freeze_wrap(L, "taken", "it is given to be read");
-  env->taken = luaL_ref(L, LUA_REGISTRYINDEX);
+  make_list(L, env->max_taken, &env->taken_real, &env->taken);
+  make_list(L, PARL_ENV_MAX_SLOTS, &env->given_real, &env->given);
+  bool has_several = env->spec.task.n_slots > 1;
+  for (int i = 0; i < env->spec.n_tools; i++)
+    has_several = has_several || env->spec.tools[i].n_slots > 1;
+  for (int s = 0; has_several && s < PARL_ENV_MAX_SLOTS; s++)
+    make_list(L, PARL_ENV_MAX_VALUES, &env->given_list_real[s], &env->given_list[s]);
 }
 
 /* After the chunk has run and parameters are set: ready and limits, then nothing may change any
@@ -54,7 +65,7 @@ static int seal_body(lua_State *L) {
   lua_pushvalue(L, -1);
   env->params_table = luaL_ref(L, LUA_REGISTRYINDEX);
   parl_env_read_limits(L, env);
-  make_taken(L, env);
+  if (env->spec.has_legal) make_legal_lists(L, env);
   lua_rawgeti(L, LUA_REGISTRYINDEX, env->watch);
   const int watch = lua_gettop(L);
   for (int i = 0; i < PARL_N_CALLBACKS + env->spec.n_tools; i++) {

@@ -188,10 +188,12 @@ parl_status parl_env_brief(parl_env *env, parl_world world, const parl_call *tas
 parl_status parl_env_call(parl_env *env, parl_world world, parl_agent agent, const parl_call *call,
                           int32_t *tokens, size_t max, size_t *n);
 /* Which values make sense for slot `slot` of a tool (tool = -1: the task of assign_task) now.
- * taken: distinct values of the same family already given in this turn, in order.
- * allowed [n of the family] gets 0/1. Everything is allowed without a `legal` callback. */
+ * given: this call's values so far, of which those of earlier slots are shown to the script; NULL
+ * where there are none. taken: distinct values of the same family already given in this turn, in
+ * order. allowed [n of the family] gets 0/1. Everything is allowed without a `legal` callback. */
 parl_status parl_env_legal(parl_env *env, parl_world world, parl_agent agent, int tool, int slot,
-                           const int16_t *taken, size_t n_taken, uint8_t *allowed);
+                           const parl_call *given, const int16_t *taken, size_t n_taken,
+                           uint8_t *allowed);
 /* A sub-agent ended; its findings reach the orchestrator. Returns the message's tokens (without
  * FINISHED/UNFINISHED) and frees the agent. */
 parl_status parl_env_deliver(parl_env *env, parl_world world, parl_agent sub, bool finished,

@@ -12,18 +12,7 @@
 #include "lua/env_internal.h"
 #include "lua/freeze.h"
 
-#define CALLBACK(env, name) (env)->callback[PARL_CALLBACK_##name]
-
-/* For messages: nobody means anything by "-nan". */
-static double drop_nan_sign(double x) {
-  return isnan(x) ? fabs(x) : x;
-}
-
-static void push_ref(const parl_env *env, int ref) {
-  lua_rawgeti(env->L, LUA_REGISTRYINDEX, ref);
-}
-
-static parl_status check_handles(const parl_env *env, parl_world world, parl_agent agent) {
+parl_status parl_env_check_handles(const parl_env *env, parl_world world, parl_agent agent) {
   if (parl_env_get_world(env, world) == NULL)
     return parl_fail(PARL_STATUS_EINVAL, "there is no world %d", (int)world);
   if (parl_env_get_agent(env, world, agent) == NULL)
@@ -40,10 +29,10 @@ static parl_shared_world *get_shared(parl_env *env, const parl_world_slot *slot)
 static parl_status call_prompt(parl_env *env, const parl_world_slot *slot, int32_t *tokens,
                                size_t max, size_t *n) {
   const int base = lua_gettop(env->L);
-  push_ref(env, CALLBACK(env, prompt));
-  push_ref(env, slot->ref);
+  parl_env_push_ref(env, PARL_ENV_CALLBACK(env, prompt));
+  parl_env_push_ref(env, slot->ref);
   PARL_TRY(parl_sandbox_call(env->sandbox, 1, LUA_MULTRET));
-  return parl_env_read_tokens(env, base, CALLBACK(env, prompt), "prompt", tokens, max, n);
+  return parl_env_read_tokens(env, base, PARL_ENV_CALLBACK(env, prompt), "prompt", tokens, max, n);
 }
 
 parl_status parl_env_prompt(parl_env *env, parl_world world, int32_t *tokens, size_t max,
@@ -91,11 +80,11 @@ static int brief_body(lua_State *L) {
   brief_arguments *a = lua_touserdata(L, 1);
   parl_env *env = a->env;
   a->agent = parl_env_make_agent(L, env, a->world, a->role, a->ordinal);
-  push_ref(env, CALLBACK(env, brief));
-  push_ref(env, env->worlds[a->world].ref);
-  push_ref(env, env->agents[a->agent].ref);
+  parl_env_push_ref(env, PARL_ENV_CALLBACK(env, brief));
+  parl_env_push_ref(env, env->worlds[a->world].ref);
+  parl_env_push_ref(env, env->agents[a->agent].ref);
   push_task(L, &env->spec.task, a->task);
-  push_ref(env, env->agents[env->worlds[a->world].main_agent].ref);
+  parl_env_push_ref(env, env->agents[env->worlds[a->world].main_agent].ref);
   lua_call(L, 4, LUA_MULTRET);
   return lua_gettop(L) - 1;
 }
@@ -111,7 +100,8 @@ parl_status parl_env_brief(parl_env *env, parl_world world, const parl_call *tas
   lua_pushlightuserdata(env->L, &a);
   parl_status status = parl_sandbox_call(env->sandbox, 1, LUA_MULTRET);
   if (status == PARL_STATUS_OK)
-    status = parl_env_read_tokens(env, base, CALLBACK(env, brief), "brief", tokens, max, n);
+    status =
+        parl_env_read_tokens(env, base, PARL_ENV_CALLBACK(env, brief), "brief", tokens, max, n);
   if (status == PARL_STATUS_OK)
     *out = a.agent;
   else if (a.agent >= 0)
@@ -121,17 +111,18 @@ parl_status parl_env_brief(parl_env *env, parl_world world, const parl_call *tas
 
 parl_status parl_env_deliver(parl_env *env, parl_world world, parl_agent sub, bool finished,
                              int32_t *tokens, size_t max, size_t *n) {
-  PARL_TRY(check_handles(env, world, sub));
+  PARL_TRY(parl_env_check_handles(env, world, sub));
   const parl_world_slot *slot = &env->worlds[world];
   PARL_REQUIRE(sub != slot->main_agent);
   const int base = lua_gettop(env->L);
-  push_ref(env, CALLBACK(env, deliver));
-  push_ref(env, slot->ref);
-  push_ref(env, env->agents[slot->main_agent].ref);
-  push_ref(env, env->agents[sub].ref);
+  parl_env_push_ref(env, PARL_ENV_CALLBACK(env, deliver));
+  parl_env_push_ref(env, slot->ref);
+  parl_env_push_ref(env, env->agents[slot->main_agent].ref);
+  parl_env_push_ref(env, env->agents[sub].ref);
   lua_pushboolean(env->L, finished);
   PARL_TRY(parl_sandbox_call(env->sandbox, 4, LUA_MULTRET));
-  PARL_TRY(parl_env_read_tokens(env, base, CALLBACK(env, deliver), "deliver", tokens, max, n));
+  PARL_TRY(
+      parl_env_read_tokens(env, base, PARL_ENV_CALLBACK(env, deliver), "deliver", tokens, max, n));
   parl_env_end_agent(env, sub);
   return PARL_STATUS_OK;
 }
@@ -147,9 +138,9 @@ typedef struct call_arguments {
 
 static int call_body(lua_State *L) {
   const call_arguments *a = lua_touserdata(L, 1);
-  push_ref(a->env, a->env->run[a->call->tool]);
-  push_ref(a->env, a->world->ref);
-  push_ref(a->env, a->agent->ref);
+  parl_env_push_ref(a->env, a->env->run[a->call->tool]);
+  parl_env_push_ref(a->env, a->world->ref);
+  parl_env_push_ref(a->env, a->agent->ref);
   const int n = parl_env_push_arguments(L, &a->env->spec.tools[a->call->tool], a->call);
   lua_call(L, n + 2, LUA_MULTRET);
   return lua_gettop(L) - 1;
@@ -163,7 +154,7 @@ static bool has_lists(const parl_tool *tool) {
 
 parl_status parl_env_call(parl_env *env, parl_world world, parl_agent agent, const parl_call *call,
                           int32_t *tokens, size_t max, size_t *n) {
-  PARL_TRY(check_handles(env, world, agent));
+  PARL_TRY(parl_env_check_handles(env, world, agent));
   PARL_REQUIRE(call->kind == PARL_CALL_TOOL && call->tool >= 0 && call->tool < env->spec.n_tools);
   const parl_tool *tool = &env->spec.tools[call->tool];
   PARL_TRY(parl_env_check_call(env, tool, call));
@@ -174,97 +165,13 @@ parl_status parl_env_call(parl_env *env, parl_world world, parl_agent agent, con
     lua_pushlightuserdata(env->L, (void *)&a);
     PARL_TRY(parl_sandbox_call(env->sandbox, 1, LUA_MULTRET));
   } else {
-    push_ref(env, env->run[call->tool]);
-    push_ref(env, a.world->ref);
-    push_ref(env, a.agent->ref);
+    parl_env_push_ref(env, env->run[call->tool]);
+    parl_env_push_ref(env, a.world->ref);
+    parl_env_push_ref(env, a.agent->ref);
     const int n_arguments = parl_env_push_arguments(env->L, tool, call);
     PARL_TRY(parl_sandbox_call(env->sandbox, n_arguments + 2, LUA_MULTRET));
   }
   return parl_env_read_tokens(env, base, env->run[call->tool], tool->name, tokens, max, n);
-}
-
-/* --- legal --- */
-
-/* The list that `legal` sees is one table: filled before the call, and emptied after it, so that a
- * script which keeps it learns nothing of other agents' turns. */
-static void fill_taken(parl_env *env, const int16_t *taken, int n) {
-  lua_State *L = env->L;
-  if (n == 0) return;
-  push_ref(env, env->taken_real);
-  for (int i = 0; i < n; i++) {
-    if (taken != NULL)
-      lua_pushinteger(L, taken[i]);
-    else
-      lua_pushnil(L);
-    lua_rawseti(L, -2, i + 1);
-  }
-  lua_pop(L, 1);
-}
-
-/* [list of values or nil] -> []. */
-static parl_status read_legal(parl_env *env, const parl_family *f, uint8_t *allowed) {
-  lua_State *L = env->L;
-  const int list = lua_gettop(L);
-  if (lua_isnil(L, list)) {
-    memset(allowed, 1, (size_t)f->n);
-    lua_pop(L, 1);
-    return PARL_STATUS_OK;
-  }
-  if (!lua_istable(L, list)) {
-    const char *type = luaL_typename(L, list);
-    lua_pop(L, 1);
-    return parl_env_breach(env, CALLBACK(env, legal), "legal",
-                           "must return a list of values or nil, not %s", type);
-  }
-  memset(allowed, 0, (size_t)f->n);
-  if (parl_freeze_unwrap(L, list)) lua_replace(L, list);
-  const lua_Integer n = (lua_Integer)lua_rawlen(L, list);
-  if (n > PARL_ENV_MAX_VOCABULARY) {
-    lua_settop(L, list - 1);
-    return parl_env_breach(env, CALLBACK(env, legal), "legal", "returned %lld values; at most %d",
-                           (long long)n, PARL_ENV_MAX_VOCABULARY);
-  }
-  for (lua_Integer i = 1; i <= n; i++) {
-    lua_rawgeti(L, list, i);
-    const lua_Integer value = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0;
-    lua_pop(L, 1);
-    if (value < 1 || value > f->n) {
-      lua_settop(L, list - 1);
-      return parl_env_breach(env, CALLBACK(env, legal), "legal",
-                             "item %lld is no value of family '%s' (1 to %d)", (long long)i,
-                             f->name, f->n);
-    }
-    allowed[value - 1] = 1;
-  }
-  lua_pop(L, 1);
-  return PARL_STATUS_OK;
-}
-
-parl_status parl_env_legal(parl_env *env, parl_world world, parl_agent agent, int tool, int slot,
-                           const int16_t *taken, size_t n_taken, uint8_t *allowed) {
-  PARL_TRY(check_handles(env, world, agent));
-  PARL_REQUIRE(tool >= -1 && tool < env->spec.n_tools && n_taken <= (size_t)env->max_taken);
-  const parl_tool *signature = tool < 0 ? &env->spec.task : &env->spec.tools[tool];
-  PARL_REQUIRE(slot >= 0 && slot < signature->n_slots);
-  const parl_family *f = &env->spec.families[signature->slots[slot].family];
-  if (!env->spec.has_legal) {
-    memset(allowed, 1, (size_t)f->n);
-    return PARL_STATUS_OK;
-  }
-  const parl_agent_slot *a = &env->agents[agent];
-  push_ref(env, CALLBACK(env, legal));
-  push_ref(env, env->worlds[world].ref);
-  push_ref(env, a->ref);
-  push_ref(env, env->tool_name[tool < 0 ? env->spec.n_tools : tool]);
-  lua_pushinteger(env->L, slot + 1);
-  fill_taken(env, taken, (int)n_taken);
-  push_ref(env, env->taken);
-  a->rng->mode = PARL_RNG_FORBIDDEN;
-  parl_status status = parl_sandbox_call(env->sandbox, 5, 1);
-  a->rng->mode = PARL_RNG_CHANCE;
-  if (status == PARL_STATUS_OK) status = read_legal(env, f, allowed); /* may be `taken` itself */
-  fill_taken(env, NULL, (int)n_taken);
-  return status;
 }
 
 /* --- score, optimum, family --- */
@@ -312,13 +219,14 @@ static void append_details(const detail *list, int n, parl_text *out) {
 static parl_status read_score(parl_env *env, double *r_perf, double *success, detail *list,
                               int *n) {
   lua_State *L = env->L;
-  const int ref = CALLBACK(env, score);
+  const int ref = PARL_ENV_CALLBACK(env, score);
   if (lua_type(L, -2) != LUA_TNUMBER)
     return parl_env_breach(env, ref, "score", "r_perf must be a number, not %s",
                            luaL_typename(L, -2));
   const double x = lua_tonumber(L, -2);
   if (!(x >= 0 && x <= 1))
-    return parl_env_breach(env, ref, "score", "r_perf is %g, outside 0 to 1", drop_nan_sign(x));
+    return parl_env_breach(env, ref, "score", "r_perf is %g, outside 0 to 1",
+                           parl_env_drop_nan_sign(x));
   double s = -1;
   if (lua_type(L, -1) == LUA_TNUMBER) {
     s = lua_tonumber(L, -1);
@@ -342,9 +250,9 @@ static parl_status read_score(parl_env *env, double *r_perf, double *success, de
 static parl_status ask_about_score(parl_env *env, const parl_world_slot *slot,
                                    parl_callback callback, int n_results) {
   const parl_agent_slot *a = &env->agents[slot->main_agent];
-  push_ref(env, env->callback[callback]);
-  push_ref(env, slot->ref);
-  push_ref(env, a->ref);
+  parl_env_push_ref(env, env->callback[callback]);
+  parl_env_push_ref(env, slot->ref);
+  parl_env_push_ref(env, a->ref);
   a->rng->mode = PARL_RNG_FORBIDDEN;
   const parl_status status = parl_sandbox_call(env->sandbox, 2, n_results);
   a->rng->mode = PARL_RNG_CHANCE;
@@ -354,7 +262,7 @@ static parl_status ask_about_score(parl_env *env, const parl_world_slot *slot,
 /* Writes the details of score, in list [n], and those of `details`. */
 static parl_status write_details(parl_env *env, const parl_world_slot *slot, detail *list, int n,
                                  parl_text *out) {
-  const int ref = CALLBACK(env, details);
+  const int ref = PARL_ENV_CALLBACK(env, details);
   if (ref != LUA_NOREF) {
     PARL_TRY(ask_about_score(env, slot, PARL_CALLBACK_details, 1));
     if (!lua_istable(env->L, -1))
@@ -391,14 +299,15 @@ parl_status parl_env_summarize(parl_env *env, parl_world world, int32_t *tokens,
   PARL_REQUIRE(slot != NULL && env->spec.has_summarize && tokens != NULL && n != NULL);
   const parl_agent_slot *a = &env->agents[slot->main_agent];
   const int base = lua_gettop(env->L);
-  push_ref(env, CALLBACK(env, summarize));
-  push_ref(env, slot->ref);
-  push_ref(env, a->ref);
+  parl_env_push_ref(env, PARL_ENV_CALLBACK(env, summarize));
+  parl_env_push_ref(env, slot->ref);
+  parl_env_push_ref(env, a->ref);
   a->rng->mode = PARL_RNG_FORBIDDEN;
   const parl_status status = parl_sandbox_call(env->sandbox, 2, LUA_MULTRET);
   a->rng->mode = PARL_RNG_CHANCE;
   PARL_TRY(status);
-  return parl_env_read_tokens(env, base, CALLBACK(env, summarize), "summarize", tokens, max, n);
+  return parl_env_read_tokens(env, base, PARL_ENV_CALLBACK(env, summarize), "summarize", tokens,
+                              max, n);
 }
 
 /* What is wrong with field `key` of the result of `optimum`, whose value is at the top. */
@@ -408,10 +317,11 @@ static parl_status refuse_optimum(parl_env *env, const char *key, const char *du
   if (lua_isinteger(L, -1))
     snprintf(text, sizeof text, "%lld", (long long)lua_tointeger(L, -1));
   else if (lua_type(L, -1) == LUA_TNUMBER)
-    snprintf(text, sizeof text, "%.17g", drop_nan_sign(lua_tonumber(L, -1)));
+    snprintf(text, sizeof text, "%.17g", parl_env_drop_nan_sign(lua_tonumber(L, -1)));
   else
     snprintf(text, sizeof text, "a %s", luaL_typename(L, -1));
-  return parl_env_breach(env, CALLBACK(env, optimum), "optimum", "%s is %s; %s", key, text, due);
+  return parl_env_breach(env, PARL_ENV_CALLBACK(env, optimum), "optimum", "%s is %s; %s", key, text,
+                         due);
 }
 
 /* Steps at the top. */
@@ -455,8 +365,9 @@ static parl_status read_optimum_field(parl_env *env, parl_env_optimum *o, int *s
     return lua_isboolean(L, -1) ? PARL_STATUS_OK : refuse_optimum(env, key, "true or false");
   }
   const char *near = parl_nearest(key, known, sizeof known / sizeof known[0]);
-  return parl_env_breach(env, CALLBACK(env, optimum), "optimum", "unknown field '%.60s'%s%s%s", key,
-                         near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+  return parl_env_breach(env, PARL_ENV_CALLBACK(env, optimum), "optimum",
+                         "unknown field '%.60s'%s%s%s", key, near ? " (did you mean '" : "",
+                         near ? near : "", near ? "'?)" : "");
 }
 
 /* A table of the four fields is at the top. */
@@ -470,7 +381,7 @@ static parl_status read_optimum(parl_env *env, parl_env_optimum *out) {
     PARL_TRY(read_optimum_field(env, &o, &seen));
   if (seen != 7)
     return parl_env_breach(
-        env, CALLBACK(env, optimum), "optimum",
+        env, PARL_ENV_CALLBACK(env, optimum), "optimum",
         "must return {critical=steps, serial=steps, r_perf=0..1, bound=boolean}; %s is missing",
         !(seen & 1)   ? "critical"
         : !(seen & 2) ? "serial"
@@ -481,13 +392,13 @@ static parl_status read_optimum(parl_env *env, parl_env_optimum *out) {
 
 static parl_status call_optimum(parl_env *env, const parl_world_slot *slot, parl_env_optimum *out) {
   const int top = lua_gettop(env->L);
-  push_ref(env, CALLBACK(env, optimum));
-  push_ref(env, slot->ref);
+  parl_env_push_ref(env, PARL_ENV_CALLBACK(env, optimum));
+  parl_env_push_ref(env, slot->ref);
   PARL_TRY(parl_sandbox_call(env->sandbox, 1, 1));
   const parl_status status =
       lua_istable(env->L, -1)
           ? read_optimum(env, out)
-          : parl_env_breach(env, CALLBACK(env, optimum), "optimum", "must return a table");
+          : parl_env_breach(env, PARL_ENV_CALLBACK(env, optimum), "optimum", "must return a table");
   lua_settop(env->L, top);
   return status;
 }
@@ -506,19 +417,19 @@ parl_status parl_env_get_optimum(parl_env *env, parl_world world, parl_env_optim
 parl_status parl_env_get_family(parl_env *env, parl_world world, char *out, size_t n) {
   const parl_world_slot *slot = parl_env_get_world(env, world);
   PARL_REQUIRE(slot != NULL && out != NULL && n > 0);
-  if (CALLBACK(env, family) == LUA_NOREF) {
+  if (PARL_ENV_CALLBACK(env, family) == LUA_NOREF) {
     out[0] = '\0';
     return PARL_STATUS_OK;
   }
-  push_ref(env, CALLBACK(env, family));
-  push_ref(env, slot->ref);
+  parl_env_push_ref(env, PARL_ENV_CALLBACK(env, family));
+  parl_env_push_ref(env, slot->ref);
   PARL_TRY(parl_sandbox_call(env->sandbox, 1, 1));
   const char *name = lua_type(env->L, -1) == LUA_TSTRING ? lua_tostring(env->L, -1) : NULL;
   const bool fits = name && parl_env_is_name(name) && strlen(name) < n;
   if (fits) memcpy(out, name, strlen(name) + 1);
   lua_pop(env->L, 1);
   if (fits) return PARL_STATUS_OK;
-  return parl_env_breach(env, CALLBACK(env, family), "family",
+  return parl_env_breach(env, PARL_ENV_CALLBACK(env, family), "family",
                          "must return a name of letters, digits and _, shorter than %zu", n);
 }
 
@@ -540,16 +451,16 @@ static parl_status find_style(parl_env *env, const char *style, int *out) {
 
 parl_status parl_env_expert(parl_env *env, parl_world world, parl_agent agent, const char *style,
                             parl_call *calls, size_t max, size_t *n) {
-  PARL_TRY(check_handles(env, world, agent));
+  PARL_TRY(parl_env_check_handles(env, world, agent));
   PARL_REQUIRE(style != NULL && calls != NULL && n != NULL);
   int s = 0;
   PARL_TRY(find_style(env, style, &s));
   const parl_agent_slot *a = &env->agents[agent];
   const int base = lua_gettop(env->L);
-  push_ref(env, CALLBACK(env, expert));
-  push_ref(env, env->worlds[world].ref);
-  push_ref(env, a->ref);
-  push_ref(env, env->style_name[s]);
+  parl_env_push_ref(env, PARL_ENV_CALLBACK(env, expert));
+  parl_env_push_ref(env, env->worlds[world].ref);
+  parl_env_push_ref(env, a->ref);
+  parl_env_push_ref(env, env->style_name[s]);
   a->rng->mode = PARL_RNG_EXPERT;
   const parl_status status = parl_sandbox_call(env->sandbox, 3, LUA_MULTRET);
   a->rng->mode = PARL_RNG_CHANCE;

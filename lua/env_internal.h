@@ -2,10 +2,11 @@
  *
  * Reading order: env_spec.c (parl.env{}), env_params.c, env_presets.c, env_families.c,
  * env_include.c, env_kit.c, env_values.c, env_rng.c, env.c (life, worlds, agents),
- * env_callbacks.c (the episode). */
+ * env_callbacks.c (the episode), env_legal.c. */
 #ifndef PARL_LUA_ENV_INTERNAL_H
 #define PARL_LUA_ENV_INTERNAL_H
 #include <lauxlib.h>
+#include <math.h>
 
 #include "core/arena.h"
 #include "core/rng.h"
@@ -147,6 +148,9 @@ struct parl_env {
   int declaration, limits, params_table, tok, watch, rng_methods, agent_strict;
   int taken_real, taken; /* the list that legal gets, and its frozen face */
   int max_taken;         /* values in it at most */
+  /* The list of a call's earlier arguments, and those that are lists themselves; made only
+   * where a call has two. Filling them allocates nothing. */
+  int given_real, given, given_list_real[PARL_ENV_MAX_SLOTS], given_list[PARL_ENV_MAX_SLOTS];
   parl_world_slot *worlds;
   parl_agent_slot *agents;
   int n_worlds, n_agents; /* slots */
@@ -238,6 +242,20 @@ parl_status parl_env_check_call(const parl_env *env, const parl_tool *signature,
 /* Pushes the arguments slot by slot: a number, or a list for a `many` slot. Returns their number.
  * Allocates lists: inside protect if the signature has a `many` slot. */
 int parl_env_push_arguments(lua_State *L, const parl_tool *signature, const parl_call *call);
+
+/* For messages: nobody means anything by "-nan". */
+static inline double parl_env_drop_nan_sign(double x) {
+  return isnan(x) ? fabs(x) : x;
+}
+
+/* --- env_callbacks.c --- */
+#define PARL_ENV_CALLBACK(env, name) (env)->callback[PARL_CALLBACK_##name]
+/* Fails: EINVAL if there is no such world, or it has no such agent. */
+parl_status parl_env_check_handles(const parl_env *env, parl_world world, parl_agent agent);
+/* Pushes what a registry reference stands for. */
+static inline void parl_env_push_ref(const parl_env *env, int ref) {
+  lua_rawgeti(env->L, LUA_REGISTRYINDEX, ref);
+}
 
 /* --- env.c --- */
 /* Makes an agent: inside protect. ordinal 0 and role < 0: the orchestrator. May raise ENOMEM. */

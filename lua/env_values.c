@@ -45,12 +45,20 @@ static parl_status refuse_token(parl_env *env, int function_ref, const char *cal
   lua_State *L = env->L;
   char text[64];
   if (lua_type(L, index) == LUA_TNUMBER)
-    snprintf(text, sizeof text, "%.17g", lua_tonumber(L, index));
+    snprintf(text, sizeof text, "%.17g", parl_env_drop_nan_sign(lua_tonumber(L, index)));
   else
     snprintf(text, sizeof text, "a %s", luaL_typename(L, index));
   return parl_env_breach(env, function_ref, callback,
                          "token %d is %s; a token is an integer, %d to %d", i, text, least,
                          env->spec.n_tokens - 1);
+}
+
+/* A callback may return so many values that the stack has no room for what reading them takes. */
+static parl_status make_stack_room(parl_env *env, int base, int function_ref,
+                                   const char *callback) {
+  if (lua_checkstack(env->L, 64)) return PARL_STATUS_OK;
+  lua_settop(env->L, base);
+  return parl_env_breach(env, function_ref, callback, "returned too many values");
 }
 
 /* Reads the n_results values above base if they are tokens: the common case. */
@@ -101,8 +109,11 @@ parl_status parl_env_read_tokens(parl_env *env, int base, int function_ref, cons
                                  int32_t *tokens, size_t max, size_t *n) {
   const int n_results = lua_gettop(env->L) - base;
   const size_t room = max < PARL_ENV_MAX_OBSERVATION ? max : PARL_ENV_MAX_OBSERVATION;
-  if (n_results < 1 || (size_t)n_results > room || !read_bare_tokens(env, base, n_results, tokens))
+  if (n_results < 1 || (size_t)n_results > room ||
+      !read_bare_tokens(env, base, n_results, tokens)) {
+    PARL_TRY(make_stack_room(env, base, function_ref, callback));
     return read_listed_tokens(env, base, function_ref, callback, tokens, room, n);
+  }
   lua_settop(env->L, base);
   *n = (size_t)n_results;
   return PARL_STATUS_OK;
@@ -201,6 +212,65 @@ static bool read_arguments(lua_State *L, const parl_tool *signature, int first, 
   return true;
 }
 
+/* "row+, word". */
+static void append_due(const parl_env *env, const parl_tool *signature, parl_text *out) {
+  for (int s = 0; s < signature->n_slots; s++)
+    parl_text_appendf(out, "%s%s%s", s ? ", " : "",
+                      env->spec.families[signature->slots[s].family].name,
+                      signature->slots[s].many ? "+" : "");
+  if (signature->n_slots == 0) parl_text_append(out, "nothing");
+}
+
+/* A number as it is, anything else by its type. */
+static void append_value(lua_State *L, int index, parl_text *out) {
+  if (lua_type(L, index) == LUA_TNUMBER)
+    parl_text_appendf(out, "%.14g", parl_env_drop_nan_sign(lua_tonumber(L, index)));
+  else
+    parl_text_appendf(out, "a %s", luaL_typename(L, index));
+}
+
+/* "{3, 4}, a string": the values from index `first` to `last`. */
+static void append_given(lua_State *L, int first, int last, parl_text *out) {
+  enum { MAX_SHOWN = 6 };
+  if (last >= first + MAX_SHOWN) last = first + MAX_SHOWN - 1;
+  for (int i = first; i <= last; i++) {
+    if (i > first) parl_text_append(out, ", ");
+    lua_pushvalue(L, i);
+    if (!is_list(L)) {
+      append_value(L, -1, out);
+      lua_pop(L, 1);
+      continue;
+    }
+    const lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
+    parl_text_append(out, "{");
+    for (lua_Integer k = 1; k <= n && k <= MAX_SHOWN; k++) {
+      if (k > 1) parl_text_append(out, ", ");
+      lua_rawgeti(L, -1, k);
+      append_value(L, -1, out);
+      lua_pop(L, 1);
+    }
+    parl_text_append(out, n > MAX_SHOWN ? ", ...}" : "}");
+    lua_pop(L, 1);
+  }
+  if (last < first) parl_text_append(out, "nothing");
+}
+
+/* The values from index `first` to `last` are no arguments of the call. `from`: where `args` stand. */
+static parl_status refuse_arguments(parl_env *env, size_t i, const char *call, const char *from,
+                                    const parl_tool *signature, int first, int last) {
+  parl_text due = {0}, given = {0};
+  append_due(env, signature, &due);
+  append_given(env->L, first, last, &given);
+  const parl_status status =
+      parl_env_breach(env, env->callback[PARL_CALLBACK_expert], "expert",
+                      "call %zu: arguments of %s do not fit %s: due are %s (integers of the "
+                      "families); given are %s",
+                      i + 1, call, from, parl_text_get(&due), parl_text_get(&given));
+  parl_text_deinit(&due);
+  parl_text_deinit(&given);
+  return status;
+}
+
 static int find_role(const parl_env *env, const char *name) {
   for (int i = 0; name && i < env->spec.n_roles; i++)
     if (strcmp(env->spec.roles[i], name) == 0) return i;
@@ -218,7 +288,7 @@ static parl_status read_control(parl_env *env, size_t i, int first, parl_call *c
   call->agent_name = (int)name - 1;
   if (call->kind == PARL_CALL_ASSIGN) {
     if (!read_arguments(L, &env->spec.task, first + 2, call))
-      return expert_breach(env, i, "arguments of %s do not fit `task`", "assign_task");
+      return refuse_arguments(env, i, "assign_task", "`task`", &env->spec.task, first + 2, top);
     return parl_env_check_call(env, &env->spec.task, call);
   }
   const bool has_role = top == first + 2 && lua_type(L, first + 2) == LUA_TSTRING;
@@ -232,8 +302,9 @@ static parl_status read_tool_call(parl_env *env, size_t i, int tool, int first, 
   const parl_tool *signature = &env->spec.tools[tool];
   call->kind = PARL_CALL_TOOL;
   call->tool = tool;
+  const int top = lua_gettop(env->L);
   if (!read_arguments(env->L, signature, first + 1, call))
-    return expert_breach(env, i, "arguments of %s do not fit its `args`", signature->name);
+    return refuse_arguments(env, i, signature->name, "its `args`", signature, first + 1, top);
   return parl_env_check_call(env, signature, call);
 }
 
@@ -246,7 +317,8 @@ static parl_status refuse_tool(parl_env *env, size_t i, const char *name) {
 }
 
 static const char *get_text(lua_State *L, int index) {
-  return lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : "";
+  const char *text = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : "";
+  return lua_type(L, index) == LUA_TSTRING && strlen(text) != lua_rawlen(L, index) ? "" : text;
 }
 
 /* Place of a text in env->call_names, -1: none. Lua keeps equal short texts once. */
@@ -307,7 +379,7 @@ static parl_status read_launch(parl_env *env, int first, parl_call *calls, size_
     call->agent_name = (int)name - 1;
     lua_rawgeti(L, groups, (lua_Integer)i + 1);
     if (!read_arguments(L, &env->spec.task, groups + 1, call))
-      return expert_breach(env, i, "arguments of %s do not fit `task`", "launch");
+      return refuse_arguments(env, i, "launch", "`task`", &env->spec.task, groups + 1, groups + 1);
     PARL_TRY(parl_env_check_call(env, &env->spec.task, call));
     lua_settop(L, groups);
   }
@@ -332,6 +404,7 @@ parl_status parl_env_read_calls(parl_env *env, int base, parl_call *calls, size_
   const int list = base + 1;
   parl_status status = PARL_STATUS_OK;
   size_t length = 1;
+  PARL_TRY(make_stack_room(env, base, PARL_ENV_CALLBACK(env, expert), "expert"));
   if (lua_type(L, list) == LUA_TSTRING) {
     const int place = find_call(env, lua_tostring(L, list));
     status = place == env->spec.n_tools + PARL_CONTROL_LAUNCH

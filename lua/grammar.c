@@ -11,6 +11,7 @@
  *
  * mask and feed ask the same predicates (may_*), with n = calls that are complete, or would be if
  * the open list ended here. */
+#include <stdio.h>
 #include <string.h>
 
 #include "lua/grammar_internal.h"
@@ -32,10 +33,7 @@ static uint16_t *get_open(const parl_grammar *g) {
   return g->turn + g->n_complete;
 }
 
-void parl_grammar_get_call(const parl_grammar *g, int i, parl_call *out) {
-  PARL_CHECK(i >= 0 && i < g->n_calls);
-  const uint16_t *call = g->turn;
-  for (; i > 0; i--) call = parl_packed_next(call);
+static void unpack(const uint16_t *call, parl_call *out) {
   out->kind = parl_packed_kind(call);
   const bool is_tool = out->kind == PARL_CALL_TOOL;
   out->tool = is_tool ? parl_packed_number(call) : 0;
@@ -46,6 +44,13 @@ void parl_grammar_get_call(const parl_grammar *g, int i, parl_call *out) {
     out->values[k] = (int16_t)(call[PARL_PACKED_HEAD_WORDS + k] & VALUE_MASK);
     out->slot[k] = (uint8_t)(call[PARL_PACKED_HEAD_WORDS + k] >> PARL_PACKED_VALUE_BITS);
   }
+}
+
+void parl_grammar_get_call(const parl_grammar *g, int i, parl_call *out) {
+  PARL_CHECK(i >= 0 && i < g->n_calls);
+  const uint16_t *call = g->turn;
+  for (; i > 0; i--) call = parl_packed_next(call);
+  unpack(call, out);
 }
 
 static int get_call_words(const parl_tool *signature) {
@@ -178,7 +183,7 @@ static size_t collect_taken(const parl_grammar *g, int family, int16_t *taken) {
 }
 
 /* An answer of this turn to the same question. While a turn is written nothing changes what `legal`
- * sees but the list of taken values, which only grows. */
+ * sees of a first slot but the list of taken values, which only grows. */
 static const parl_legal_answer *find_answer(const parl_grammar *g, int tool, int slot,
                                             int n_taken) {
   const int oldest = g->n_answers > N_ANSWERS ? g->n_answers - N_ANSWERS : 0;
@@ -194,12 +199,16 @@ static parl_status ask_legal(parl_grammar *g, int tool, int slot, int family, ui
   int16_t taken[MAX_TOKENS];
   const int n_values = get_spec(g)->families[family].n;
   const size_t n_taken = collect_taken(g, family, taken);
-  const parl_legal_answer *known = find_answer(g, tool, slot, (int)n_taken);
+  const parl_legal_answer *known = slot == 0 ? find_answer(g, tool, slot, (int)n_taken) : NULL;
   if (known != NULL) {
     for (int i = 0; i < n_values; i++) allowed[i] = known->bits[i / 64] >> (i % 64) & 1;
     return PARL_STATUS_OK;
   }
-  PARL_TRY(parl_env_legal(g->env, g->world, g->agent, tool, slot, taken, n_taken, allowed));
+  parl_call open;
+  if (slot > 0) unpack(get_open(g), &open); /* of a later slot only the open call asks */
+  PARL_TRY(parl_env_legal(g->env, g->world, g->agent, tool, slot, slot > 0 ? &open : NULL, taken,
+                          n_taken, allowed));
+  if (slot > 0) return PARL_STATUS_OK; /* depends on the call */
   parl_legal_answer answer = {(int16_t)tool, (int16_t)slot, (int16_t)n_taken, {0}};
   if (n_values > 64 * (int)(sizeof answer.bits / sizeof answer.bits[0])) return PARL_STATUS_OK;
   for (int i = 0; i < n_values; i++)
@@ -308,6 +317,13 @@ parl_status parl_grammar_get_mask(parl_grammar *g, uint64_t *mask, size_t *n_all
 
 /* --- feeding --- */
 
+/* Whether a token would begin one more direct call than a turn may have. */
+static bool is_one_too_many(const parl_grammar *g, int32_t token) {
+  const int n = g->n_calls + (g->state == PARL_GRAMMAR_VALUE);
+  const bool is_direct = token == PARL_TOKEN_CREATE || find_tool(get_spec(g), token) >= 0;
+  return is_direct && n >= g->def.max_direct && !is_launch_turn(g, n);
+}
+
 static parl_status refuse(const parl_grammar *g, int32_t token) {
   static const char *const expected[] = {"a call",
                                          "the lowest free agent name",
@@ -315,8 +331,14 @@ static parl_status refuse(const parl_grammar *g, int32_t token) {
                                          "a registered agent name",
                                          "an argument value",
                                          "nothing: the turn is complete"};
-  return parl_fail(PARL_STATUS_EINVAL, "token %d (%s) is not well formed here; expected is %s",
-                   (int)token, parl_env_token_name(g->env, (int)token), expected[g->state]);
+  char why[96] = "";
+  if (is_one_too_many(g, token) && g->is_main)
+    snprintf(why, sizeof why, " (direct calls in one turn: at most episode.max_direct = %d)",
+             g->def.max_direct);
+  else if (is_one_too_many(g, token))
+    snprintf(why, sizeof why, " (a sub-agent's turn is one call)");
+  return parl_fail(PARL_STATUS_EINVAL, "token %d (%s) is not well formed here; expected is %s%s",
+                   (int)token, parl_env_token_name(g->env, (int)token), expected[g->state], why);
 }
 
 /* The open call is complete. */

@@ -136,15 +136,20 @@ static parl_status check_legal(probe *p, parl_agent agent) {
   if (!p->spec->has_legal) return PARL_STATUS_OK;
   for (int tool = -1; tool < p->spec->n_tools; tool++) {
     const parl_tool *t = tool < 0 ? &p->spec->task : &p->spec->tools[tool];
+    parl_call given = {.n_values = 0}; /* the least value for every earlier slot */
     for (int slot = 0; slot < t->n_slots; slot++) {
       const size_t n = (size_t)p->spec->families[t->slots[slot].family].n;
-      TRY_BLAME(p,
-                TIMED(p, "legal",
-                      parl_env_legal(p->env, p->world, agent, tool, slot, NULL, 0, p->allowed)),
-                PARL_CONFORMANCE_contract, "legal");
-      TRY_BLAME(p, parl_env_legal(p->env, p->world, agent, tool, slot, NULL, 0, p->allowed_again),
-                PARL_CONFORMANCE_contract, "legal");
+      TRY_BLAME(
+          p,
+          TIMED(p, "legal",
+                parl_env_legal(p->env, p->world, agent, tool, slot, &given, NULL, 0, p->allowed)),
+          PARL_CONFORMANCE_contract, "legal");
+      TRY_BLAME(
+          p, parl_env_legal(p->env, p->world, agent, tool, slot, &given, NULL, 0, p->allowed_again),
+          PARL_CONFORMANCE_contract, "legal");
       check_same(p, memcmp(p->allowed, p->allowed_again, n) == 0, "legal");
+      given.slot[given.n_values] = (uint8_t)slot;
+      given.values[given.n_values++] = 1;
     }
   }
   return PARL_STATUS_OK;

@@ -87,7 +87,8 @@ static inline void check_callback(const char *from, const char *to, const char *
   const parl_call task = {.kind = PARL_CALL_ASSIGN, .n_values = 1, .values = {1}};
   parl_status status = parl_env_reset(env, 1, 1, &w, &m);
   if (!status) status = parl_env_prompt(env, w, tokens, 16, &n);
-  if (!status) status = parl_env_legal(env, w, m, find_tool(env, "look"), 0, NULL, 0, allowed);
+  if (!status)
+    status = parl_env_legal(env, w, m, find_tool(env, "look"), 0, NULL, NULL, 0, allowed);
   if (!status) status = call(env, w, m, "look", 2, tokens, &n);
   if (!status) status = parl_env_brief(env, w, &task, 0, 1, &s, tokens, 16, &n);
   if (!status) status = parl_env_expert(env, w, m, "only", calls, 4, &n);

@@ -99,7 +99,7 @@ static void an_episode_runs(void **state) {
   assert_ok(parl_env_get_family(env, w, family, sizeof family));
   assert_string_equal(family, "");
   uint8_t allowed[8];
-  assert_ok(parl_env_legal(env, w, m, -1, 0, NULL, 0, allowed));
+  assert_ok(parl_env_legal(env, w, m, -1, 0, NULL, NULL, 0, allowed));
   assert_int_equal(allowed[7], 1);
   parl_env_release(env, w);
   assert_status(parl_env_prompt(env, w, tokens, 16, &n), PARL_STATUS_EINVAL);
@@ -488,14 +488,14 @@ static void legal_gets_what_is_taken(void **state) {
   const int16_t taken[3] = {8, 2, 5};
   assert_ok(parl_env_reset(env, 1, 2, &w, &m));
   assert_true(parl_env_get_spec(env)->has_legal);
-  assert_ok(parl_env_legal(env, w, m, -1, 0, taken, 3, allowed));
+  assert_ok(parl_env_legal(env, w, m, -1, 0, NULL, taken, 3, allowed));
   assert_memory_equal(allowed, ((uint8_t[]){0, 1, 0, 0, 1, 0, 0, 1}), 8);
-  assert_ok(
-      parl_env_legal(env, w, m, -1, 0, taken, 1, allowed)); /* shorter: nothing is left over */
+  assert_ok(parl_env_legal(env, w, m, -1, 0, NULL, taken, 1,
+                           allowed)); /* shorter: nothing is left over */
   assert_memory_equal(allowed, ((uint8_t[]){0, 0, 0, 0, 0, 0, 0, 1}), 8);
-  assert_ok(parl_env_legal(env, w, m, find_tool(env, "look"), 0, taken, 3, allowed));
+  assert_ok(parl_env_legal(env, w, m, find_tool(env, "look"), 0, NULL, taken, 3, allowed));
   assert_memory_equal(allowed, ((uint8_t[]){1, 1, 1, 1, 1, 1, 1, 1}), 8);
-  assert_status(parl_env_legal(env, w, m, -1, 1, NULL, 0, allowed), PARL_STATUS_EINVAL);
+  assert_status(parl_env_legal(env, w, m, -1, 1, NULL, NULL, 0, allowed), PARL_STATUS_EINVAL);
   parl_env_destroy(env);
 }
 

@@ -373,7 +373,7 @@ static void taken_is_not_kept(void **state) {
   for (uint64_t i = 0; i < 2; i++) assert_ok(parl_env_reset(env, i, i, &w[i], &m[i]));
   static const int16_t given[] = {3, 5};
   for (size_t i = 0; i < 2; i++) {
-    assert_ok(parl_env_legal(env, w[i], m[i], find_tool(env, "look"), 0, given, 2, allowed));
+    assert_ok(parl_env_legal(env, w[i], m[i], find_tool(env, "look"), 0, NULL, given, 2, allowed));
     for (int k = 0; k < 8; k++) assert_int_equal(allowed[k], k == 2 || k == 4);
   }
   assert_ok(call(env, w[0], m[0], "look", 1, tokens, &n));

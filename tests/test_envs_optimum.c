@@ -97,7 +97,7 @@ static void add_direct(search *s, const replay *r, action *list, int *n_list) {
   uint8_t allowed[256];
   for (int t = 0; t < spec->n_tools; t++) {
     if (spec->tools[t].n_slots != 1 || spec->tools[t].slots[0].many) continue;
-    assert_ok(parl_env_legal(s->env, r->world, r->main, t, 0, NULL, 0, allowed));
+    assert_ok(parl_env_legal(s->env, r->world, r->main, t, 0, NULL, NULL, 0, allowed));
     for (int v = 1; v <= s->n_items; v++)
       if (allowed[v - 1]) list[(*n_list)++] = (action){.kind = DIRECT, .tool = t, .value = v};
   }

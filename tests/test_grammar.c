@@ -126,6 +126,9 @@ static void an_orchestrator_creates_then_launches(void **state) {
   assert_int_equal(get_call(f, 0).agent_name, 0);
   assert_int_equal(get_call(f, 0).role, 1);
   refuse(f, "finish"); /* the turn is over */
+  assert_null(strstr(parl_error_text(), "max_direct"));
+  refuse(f, "look");
+  assert_contains(parl_error_text(), "at most episode.max_direct = 1");
   uint64_t mask[PARL_MASK_MAX_WORDS];
   size_t n;
   assert_status(parl_grammar_get_mask(&f->g, mask, &n), PARL_STATUS_ESTATE);

@@ -399,7 +399,7 @@ static void legal_masks_full_and_taken_rows(void **state) {
   const int16_t taken[] = {3};
   assert_ok(parl_env_reset(env, 1, 1, &w, &m));
   assert_int_equal(search(env, w, m, 2, tokens, &n), SURE);
-  assert_ok(parl_env_legal(env, w, m, -1, 0, taken, 1, allowed));
+  assert_ok(parl_env_legal(env, w, m, -1, 0, NULL, taken, 1, allowed));
   for (int v = 1; v <= 64; v++) assert_int_equal(allowed[v - 1], v == 1 || v == 4);
   const parl_call task = {.kind = PARL_CALL_ASSIGN, .n_values = 3, .values = {2, 4, 60}};
   assert_ok(parl_env_brief(env, w, &task, 0, 1, &sub, tokens, MAX_TOKENS, &n));
@@ -409,7 +409,7 @@ static void legal_masks_full_and_taken_rows(void **state) {
   const int32_t due[] = {row + 1, first_word + FULL, row + 3, count, row + 59, first_word + MISS};
   assert_int_equal(n, 6);
   assert_memory_equal(tokens, due, sizeof due);
-  assert_ok(parl_env_legal(env, w, sub, 0, 0, NULL, 0, allowed));
+  assert_ok(parl_env_legal(env, w, sub, 0, 0, NULL, NULL, 0, allowed));
   for (int v = 1; v <= 64; v++) assert_int_equal(allowed[v - 1], v == 4);
   assert_ok(parl_env_deliver(env, w, sub, false, tokens, MAX_TOKENS, &n));
   assert_int_equal(n, 1); /* row 4 is still open */

@@ -120,8 +120,11 @@
 ---@field reset fun(rng: parl.Rng, params: table): table
 --- What the orchestrator reads first.
 ---@field prompt fun(world: table): parl.Tokens, ...
---- Which values make sense for an argument now (nil: all); taken were given in this turn.
----@field legal? fun(world: table, agent: parl.Agent, tool: string, slot: integer, taken: integer[]): integer[]?
+--- Which values make sense for argument `slot` (from 1) of a call now; nil: all. taken: values
+--- of its family that this turn has already. given: the call's arguments before it, a list for
+--- a `+`. None ({}) for the first argument: the call is not offered; for a later one: the
+--- advice is dropped, and all are allowed.
+---@field legal? fun(world: table, agent: parl.Agent, tool: string, slot: integer, taken: integer[], given: (integer|integer[])[]): integer[]?
 --- A sub-agent begins: its first message. task has one entry a slot, or the values of the only
 --- `many` slot.
 ---@field brief fun(world: table, sub: parl.Agent, task: integer[], main: parl.Agent): parl.Tokens, ...
