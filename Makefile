@@ -35,9 +35,11 @@ WARN := -Wall -Wextra -Wshadow -Wundef -Wvla -Wdouble-promotion -Wstrict-prototy
 WERROR := $(if $(CI),-Werror)
 OPT_release := -O2 -g
 OPT_debug := -O0 -g3
-OPT_asan := -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+# A conversion from floating point that does not fit is undefined, too; a division by zero is not: IEEE 754 defines it.
+UNDEFINED := undefined,float-cast-overflow
+OPT_asan := -O1 -g -fsanitize=address,$(UNDEFINED) -fno-omit-frame-pointer -fno-sanitize-recover=$(UNDEFINED)
 OPT_tsan := -O1 -g -fsanitize=thread
-OPT_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+OPT_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,$(UNDEFINED) -fno-sanitize-recover=$(UNDEFINED)
 OPT := $(OPT_$(BUILD))
 ifeq ($(OPT),)
 $(error BUILD=$(BUILD) is not one of release, debug, asan, tsan, fuzz)

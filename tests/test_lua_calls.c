@@ -5,7 +5,7 @@
 #include "tests/support.h"
 
 static void check_programs(int64_t instructions) {
-  enum { N = 150, N_BYTES = 64 };
+  enum { N = 120, N_BYTES = 64 };
   parl_rng_cursor rng = {.seed = 17};
   for (int i = 0; i < N; i++) {
     uint8_t bytes[N_BYTES];
