@@ -362,6 +362,16 @@ static int64_t get_budget(const parl_run_config *config, const parl_env_optimum 
   return (int64_t)(steps + 1e-9);
 }
 
+/* Another task than the job's if its prompt is not of the part. */
+static parl_status draw_task(const parl_episode_env *ee, const parl_job *job) {
+  if (ee->split == NULL) return PARL_STATUS_OK;
+  parl_draw drawn;
+  PARL_TRY(parl_split_draw(ee->split, job->part, job->task_seed, &drawn));
+  job->out->task_seed = drawn.task_seed;
+  job->out->held_out = drawn.held_out;
+  return PARL_STATUS_OK;
+}
+
 parl_status parl_episode_start(const parl_episode_env *ee, parl_episode *ep, parl_context *main,
                                const parl_job *job) {
   ep->live = true;
@@ -373,11 +383,13 @@ parl_status parl_episode_start(const parl_episode_env *ee, parl_episode *ep, par
   parl_episode_forget_tasks(ee->tasks, ep);
   ep->facts = (parl_facts){.end = PARL_END_ERROR};
   job->out->task_seed = job->task_seed;
+  job->out->held_out = false;
   job->out->episode_seed = job->episode_seed;
   job->out->n_subs = 0;
   job->out->n_mains = job->out->max_mains > 0;
+  PARL_TRY(draw_task(ee, job));
   parl_agent agent;
-  PARL_TRY(parl_env_reset(ee->env, job->task_seed, job->episode_seed, &ep->world, &agent));
+  PARL_TRY(parl_env_reset(ee->env, job->out->task_seed, job->episode_seed, &ep->world, &agent));
   parl_env_optimum optimum;
   PARL_TRY(parl_env_get_optimum(ee->env, ep->world, &optimum));
   ep->budget = get_budget(ee->config, &optimum);

@@ -106,6 +106,7 @@ typedef struct parl_episode_env {
   int32_t *script;               /* [PARL_SCRIPT_MAX_TOKENS] and their tokens */
   int32_t *tokens;               /* [PARL_ENV_MAX_OBSERVATION] scratch for observations */
   parl_task_pool *tasks;
+  parl_split *split; /* NULL until a job asks for a part */
 } parl_episode_env;
 
 /* Takes what a context or an episode points to from an arena; both are zeroed first.

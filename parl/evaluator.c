@@ -20,6 +20,7 @@ static void set_jobs(const parl_evaluation_def *def, evaluation *e, double tempe
     e->jobs[i] = (parl_job){.task_seed = parl_seed(seed, PARL_PURPOSE_EVAL_TASK, 0, i),
                             .episode_seed = parl_seed(seed, PARL_PURPOSE_EVAL_EPISODE, 0, i),
                             .style = def->style,
+                            .part = PARL_PART_HELD_OUT,
                             .temperature = temperature,
                             .out = parl_trajectories_get(e->set, i)};
 }
@@ -86,17 +87,25 @@ static parl_means summarize(const evaluation *e) {
   return parl_mean_sums_get(&sums);
 }
 
+static double get_unseen(const evaluation *e) {
+  double n = 0;
+  for (size_t i = 0; i < e->n; i++) n += e->jobs[i].out->held_out;
+  return n / (double)e->n;
+}
+
 static parl_status evaluate(const parl_evaluation_def *def, evaluation *e, parl_store *store,
                             int64_t run_id, parl_evaluation *out) {
   if (def->style != NULL) {
     PARL_TRY(play(def, e, "scripted", 0, store, run_id, &out->failures));
     out->sampled = out->greedy = summarize(e);
+    out->unseen = get_unseen(e);
     return PARL_STATUS_OK;
   }
   PARL_TRY(play(def, e, "sampled", 1.0, store, run_id, &out->failures));
   out->sampled = summarize(e);
   PARL_TRY(play(def, e, "greedy", 0.0, store, run_id, &out->failures));
   out->greedy = summarize(e);
+  out->unseen = get_unseen(e);
   return PARL_STATUS_OK;
 }
 
@@ -108,6 +117,7 @@ static parl_status create(const parl_evaluation_def *def, evaluation *e) {
       parl_trajectories_create(&(parl_trajectories_def){.n = e->n, .keep_scores = true}, &e->set));
   return parl_rollout_create(
       &(parl_rollout_def){.env_path = parl_recipe_get_env_path(def->host->recipe),
+                          .share_worlds = true,
                           .env_params = parl_recipe_get_env_params(def->host->recipe),
                           .scripts = def->host->scripts,
                           .config = def->config,

@@ -26,6 +26,7 @@ typedef struct parl_evaluation {
   parl_means greedy;      /* of a script: the same */
   int64_t n;              /* episodes of each, those that failed included */
   parl_failures failures; /* of all of them: left out of the means */
+  double unseen;          /* share of them whose prompt training never sees (parl/split.h) */
 } parl_evaluation;
 
 /* Sampled at temperature 1 and greedily (a script once). store may be NULL; else its episodes

@@ -207,6 +207,7 @@ static void set_jobs(prober *p) {
   for (size_t i = 0; i < p->n; i++)
     p->jobs[i] = (parl_job){.task_seed = parl_seed(seed, PARL_PURPOSE_PROBE_TASK, 0, i / p->K),
                             .episode_seed = parl_seed(seed, PARL_PURPOSE_PROBE_EPISODE, 0, i),
+                            .part = PARL_PART_TRAIN,
                             .temperature = p->config->train.temperature,
                             .out = parl_trajectories_get(p->set, i)};
 }

@@ -33,7 +33,10 @@
   CHOICE(on_error, stop, "stop|skip",                                                            \
          "an episode whose script fails: stop the run, or leave it (in training its group) out") \
   REAL(max_failures, 0.05, 0.0, 1.0, "of the episodes",                                          \
-       "skip: more failures than this in a phase (200 episodes of it at least) fail the run")
+       "skip: more failures than this in a phase (200 episodes of it at least) fail the run")    \
+  REAL(holdout, 0.2, 0.0, 0.9, "of the prompts",                                                 \
+       "prompts that only evaluation sees, where a family has enough of them; 0: none")          \
+  INT(holdout_seed, 1, 0, 9007199254740991, "1", "which prompts these are")
 
 #define PARL_EPISODE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                       \
   REAL(budget_factor, 1.6, 0.0, 1000.0, "optimum",                                               \

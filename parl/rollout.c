@@ -131,6 +131,7 @@ static parl_status shard_init(shard *sh, const parl_rollout_def *def, const parl
 static void shard_deinit(shard *sh) {
   parl_decoder_destroy(sh->mains.decoder);
   parl_decoder_destroy(sh->subs.decoder);
+  parl_split_destroy(sh->ee.split);
   parl_env_destroy(sh->env);
   parl_arena_deinit(&sh->arena);
 }
@@ -199,7 +200,7 @@ static parl_status judge(shard *sh, parl_episode *ep, parl_status s) {
   const bool script = s == PARL_STATUS_ESCRIPT || s == PARL_STATUS_ELIMIT;
   s = parl_fail_context(
       s, "episode with task seed %llu, episode seed %llu, after %d turns and %lld steps",
-      (unsigned long long)ep->job->task_seed, (unsigned long long)ep->job->episode_seed,
+      (unsigned long long)ep->job->out->task_seed, (unsigned long long)ep->job->episode_seed,
       (int)ep->facts.turns, (long long)ep->total);
   if (!script || sh->ee.config->env.on_error != PARL_ON_ERROR_SKIP) return s;
   note_failure(sh, ep->job);
@@ -232,6 +233,15 @@ static parl_status settle_episode(shard *sh, parl_episode *ep, bool *progress) {
   return judge(sh, ep, parl_episode_end(&sh->ee, ep));
 }
 
+/* Makes the split when a job first asks for a part of it. */
+static parl_status split_prompts(shard *sh, const parl_job *job) {
+  const parl_env_config *c = &sh->ee.config->env;
+  if (job->part == PARL_PART_ANY || c->holdout <= 0 || sh->ee.split != NULL) return PARL_STATUS_OK;
+  return parl_fail_context(
+      parl_split_create(sh->env, c->holdout, (uint64_t)c->holdout_seed, &sh->ee.split),
+      "env.holdout = %g", c->holdout);
+}
+
 /* Fills free slots with jobs. An episode's context has the episode's number. What needs no model is
  * played to its end while it is in cache. */
 static parl_status start_episodes(parl_rollout *r, shard *sh, bool *progress) {
@@ -241,6 +251,7 @@ static parl_status start_episodes(parl_rollout *r, shard *sh, bool *progress) {
       const size_t job = atomic_fetch_add(&r->next_job, 1);
       if (job >= r->n_jobs) return PARL_STATUS_OK;
       ep->world = -1;
+      PARL_TRY(split_prompts(sh, &r->jobs[job]));
       PARL_TRY(
           judge(sh, ep, parl_episode_start(&sh->ee, ep, &sh->mains.contexts[i], &r->jobs[job])));
       PARL_TRY(settle_episode(sh, ep, progress));

@@ -12,14 +12,16 @@
 #include "core/workers.h"
 #include "parl/observer.h"
 #include "parl/recipe.h"
+#include "parl/split.h"
 #include "parl/trajectory.h"
 
 typedef struct parl_job {
-  uint64_t task_seed;    /* which world */
+  uint64_t task_seed;    /* which world, */
   uint64_t episode_seed; /* chance inside the episode, and sampling */
   const char *style;     /* scripted orchestrator of this style; NULL: the policy */
   double temperature;    /* of the policy; 0: greedy */
   parl_trajectory *out;
+  parl_part part; /* but another of its family if its prompt is not of this part */
 } parl_job;
 
 typedef struct parl_rollout_def {

@@ -1,7 +1,8 @@
 /* parl/seeds.h - where every random number of an experiment comes from.
  *
  * A purpose never shares a stream with another, so training tasks, demonstrations, probes and
- * held-out tasks are different worlds. Seeds have 53 bits and survive JSON. */
+ * held-out tasks are different worlds. Their prompts may be the same: see parl/split.h. Seeds have
+ * 53 bits and survive JSON. */
 #ifndef PARL_PARL_SEEDS_H
 #define PARL_PARL_SEEDS_H
 #include "core/rng.h"
@@ -16,7 +17,10 @@ typedef enum parl_purpose {
   PARL_PURPOSE_TRAIN_TASK,
   PARL_PURPOSE_TRAIN_EPISODE,
   PARL_PURPOSE_EVAL_TASK,
-  PARL_PURPOSE_EVAL_EPISODE
+  PARL_PURPOSE_EVAL_EPISODE,
+  PARL_PURPOSE_SPLIT_LOOK,
+  PARL_PURPOSE_SPLIT_HASH,
+  PARL_PURPOSE_REDRAW
 } parl_purpose;
 
 /* The seed of item `index` of `step` for a purpose. */

@@ -87,6 +87,8 @@ static parl_status evaluate_final(parl_trainer *t) {
                                         e.sampled.launch_rate);
   if (s == PARL_STATUS_OK)
     s = parl_store_put_metric(t->store, t->run_id, t->update, "final/r_perf", e.sampled.r_perf);
+  if (s == PARL_STATUS_OK)
+    s = parl_store_put_metric(t->store, t->run_id, t->update, "final/unseen_prompts", e.unseen);
   return parl_store_end(t->store, s);
 }
 

@@ -29,6 +29,7 @@ typedef struct parl_sequence {
 
 typedef struct parl_trajectory {
   uint64_t task_seed, episode_seed;
+  bool held_out;                  /* training never sees the task's prompt */
   char family[PARL_FAMILY_BYTES]; /* task kind, "" if the environment has one */
   bool failed;                    /* the environment broke: facts are not to be used */
   parl_facts facts;

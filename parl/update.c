@@ -68,6 +68,7 @@ static parl_status roll_out(parl_trainer *t) {
     t->jobs[i] = (parl_job){.task_seed = parl_seed(seed, PARL_PURPOSE_TRAIN_TASK, u, i / K),
                             .episode_seed = parl_seed(seed, PARL_PURPOSE_TRAIN_EPISODE, u, i),
                             .temperature = t->config->train.temperature,
+                            .part = PARL_PART_TRAIN,
                             .out = parl_trajectories_get(t->set, i)};
   parl_rollout_counts counts;
   const double start = parl_clock_s();

@@ -106,6 +106,7 @@ static parl_status imitation_init(imitation *im, const parl_run_config *config, 
   const size_t n = (size_t)config->warm.episodes;
   PARL_TRY(parl_rollout_create(
       &(parl_rollout_def){.env_path = parl_recipe_get_env_path(im->host->recipe),
+                          .share_worlds = true,
                           .env_params = parl_recipe_get_env_params(im->host->recipe),
                           .scripts = im->host->scripts,
                           .config = &demo,
@@ -159,6 +160,7 @@ static parl_status imitation_step(imitation *im, int64_t step) {
         (parl_job){.task_seed = parl_seed(seed, PARL_PURPOSE_DEMO_TASK, (uint64_t)step, i),
                    .episode_seed = parl_seed(seed, PARL_PURPOSE_DEMO_EPISODE, (uint64_t)step, i),
                    .style = draw_style(&im->mix, seed, step, i),
+                   .part = PARL_PART_TRAIN,
                    .out = parl_trajectories_get(im->trajectories, i)};
   PARL_TRY(parl_rollout_run(im->rollout, im->jobs, n, NULL));
   parl_failures_add(&im->failures, im->rollout);

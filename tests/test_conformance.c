@@ -128,7 +128,7 @@ static void play(const char *style, size_t sub_slots, listener *l) {
                                                     .choose_subs = style == NULL,
                                                     .sub_slots = sub_slots},
                                 &rollout));
-  const parl_job job = {1, 11, style, 0, parl_trajectories_get(set, 0)};
+  const parl_job job = {1, 11, style, 0, parl_trajectories_get(set, 0), PARL_PART_ANY};
   assert_ok(parl_rollout_run(rollout, &job, 1, NULL));
   parl_rollout_destroy(rollout);
   parl_trajectories_destroy(set);

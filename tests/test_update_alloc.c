@@ -68,6 +68,11 @@ static void test_an_update_allocates_nothing(void **state) {
   for (int i = 0; i < 8; i++) assert_ok(parl_trainer_update(&t));
   assert_int_equal(atomic_load(&n_calls) - before, 0);
   assert_true(t.metrics.train_tokens > 0 && t.metrics.decode_tokens > 0);
+  /* What an update is: tasks of training's part, three prompts in every minibatch. */
+  for (size_t i = 0; i < t.n; i++) assert_int_equal(t.jobs[i].part, PARL_PART_TRAIN);
+  const parl_batch *batch = parl_learner_get_batch(t.learner);
+  assert_int_equal(batch->n_prompts, 3);
+  for (size_t p = 0; p < 3; p++) assert_true(batch->prompt_outputs[p] > 0);
   parl_learner_destroy(t.learner);
   parl_rollout_destroy(t.rollout);
   parl_trajectories_destroy(t.set);
