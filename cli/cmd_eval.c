@@ -93,6 +93,8 @@ static void print_evaluation(const cli_args *args, const parl_evaluation *e) {
     for (int i = 0; i < PARL_N_MEANS; i++)
       printf("%-16s %10s %10s\n", parl_mean_names[i], format(&e->sampled, i, cells[0]),
              format(&e->greedy, i, cells[1]));
+    printf("%-16s %10.4f   (share of the tasks whose prompt training never shows)\n",
+           "unseen_prompts", e->unseen);
     return;
   }
   parl_text text = {0};
@@ -101,6 +103,8 @@ static void print_evaluation(const cli_args *args, const parl_evaluation *e) {
   parl_json_begin_object(&w);
   parl_json_key(&w, "tasks");
   parl_json_integer(&w, e->n);
+  parl_json_key(&w, "unseen_prompts");
+  parl_json_number(&w, e->unseen);
   write_means(&w, "sampled", &e->sampled);
   write_means(&w, "greedy", &e->greedy);
   parl_json_end_object(&w);

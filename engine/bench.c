@@ -24,7 +24,7 @@ typedef struct base {
   size_t vocab_size, batch;
 } base;
 #define QUICKSTART \
-  { 2, 64, 4, 128, 160, 160, 64 }
+  { 2, 32, 4, 64, 160, 215, 64 }
 #define A \
   { 4, 128, 4, 344, 128, 512, 64 }
 #define B \

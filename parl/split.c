@@ -106,7 +106,7 @@ void parl_split_destroy(parl_split *split) {
   free(split);
 }
 
-/* Whether a family has prompts enough: of all pairs, at most one in LEAST_PROMPTS has one prompt. */
+/* Whether a family has prompts enough: at most one pair in LEAST_PROMPTS has one prompt. */
 static bool is_split(const parl_split *s, size_t which) {
   if (which == s->n_families || s->families[which].n < 2) return false;
   const family *f = &s->families[which];

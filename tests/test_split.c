@@ -187,9 +187,20 @@ static void test_a_part_without_prompts_is_refused(void **state) {
   parl_env_destroy(env);
 }
 
-/* Plays N_TASKS scripted episodes of a part; the played task seeds. */
+static double get_optimum(parl_env *env, uint64_t task_seed) {
+  parl_world world;
+  parl_agent agent;
+  parl_env_optimum optimum;
+  assert_ok(parl_env_reset(env, task_seed, 1, &world, &agent));
+  assert_ok(parl_env_get_optimum(env, world, &optimum));
+  parl_env_release(env, world);
+  return (double)optimum.critical_steps;
+}
+
+/* Plays N_TASKS scripted episodes of a part; the task seeds they say they played, and did. */
 static void play(parl_part part, size_t n_workers, uint64_t first, uint64_t *out) {
   parl_run_config config = count_config();
+  parl_env *env = open_env("envs/wide_search.lua", "{}");
   config.env.holdout = SHARE;
   parl_workers *workers = NULL;
   parl_rollout *rollout = NULL;
@@ -213,10 +224,12 @@ static void play(parl_part part, size_t n_workers, uint64_t first, uint64_t *out
     out[i] = jobs[i].out->task_seed;
     assert_int_equal(jobs[i].out->held_out, part == PARL_PART_HELD_OUT);
     assert_false(jobs[i].out->failed);
+    assert_close(jobs[i].out->facts.optimum_steps, get_optimum(env, out[i]), 0);
   }
   parl_rollout_destroy(rollout);
   parl_trajectories_destroy(set);
   parl_workers_destroy(workers);
+  parl_env_destroy(env);
 }
 
 static void test_rollouts_play_the_part(void **state) {

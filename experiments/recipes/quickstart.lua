@@ -1,18 +1,18 @@
--- quickstart: does PARL train an orchestrator? Two arms, three seeds, minutes on a laptop.
+-- quickstart: what does a lambda schedule do? Two arms, five seeds, a minute on a laptop.
 --
--- Wide search with sub-agents as they come out of the warm start, a budget of 1.6 x the optimum in
--- critical steps, and useless rows masked (the environment's `legal`). The annealed arm pays for
--- launches at first; the other never does. Launching pays here from the start, so both should
--- learn.
+-- One policy for two kinds of task: wide search, where launching sub-agents pays, and chains, where
+-- it cannot help and costs. Scripted sub-agents that never fail by chance; without the mask, clumsy
+-- launching is possible. Chains drive out the token that starts a launch: without pay for launching
+-- (`no_shaping`) wide search ends without a single sub-agent. The annealed arm pays for launches
+-- over the first 60 % of the updates, and keeps them on wide search when nothing pays any more.
+-- Judge it per family. The contrast is wide_only: without the chains lambda = 0 learns too.
 return {
   name = "quickstart",
-  run = { n_seeds = 3 },
-  env = {
-    file = "envs/wide_search.lua",
-    params = { rows_min = 4, rows_max = 12 },
-  },
-  episode = { budget_factor = 1.6, legal = true },
-  model = { n_layers = 2, d_model = 64, n_heads = 4, n_kv_heads = 4, head_dim = 16, d_ff = 128 },
+  run = { n_seeds = 5, seed = 301 },
+  env = { file = "envs/swarm_mix.lua", params = { preset = "wide_chain" } },
+  episode = { budget_factor = 1.6, legal = false },
+  agents = { subs = "scripted", reliability = 1.0 },
+  model = { n_layers = 2, d_model = 32, n_heads = 4, n_kv_heads = 4, head_dim = 8, d_ff = 64 },
   warm = { steps = 150, episodes = 64, mix = "serial=0.8,narrow=0.15,greedy_wide=0.05" },
   train = { updates = 150, tasks = 8, group = 8 },
   eval = { tasks = 500 },
