@@ -1,10 +1,11 @@
-/* experiments/statistics.c - one bootstrap over four statistics. */
+/* experiments/statistics.c - one bootstrap over four statistics: exact where the seeds are few. */
 #include "experiments/statistics.h"
 
 #include <gsl/gsl_sort.h>
 #include <gsl/gsl_statistics_double.h>
 #include <gsl/gsl_version.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,8 +70,89 @@ static int is_flat(const sample *s) {
   return s->b == NULL;
 }
 
-static parl_status get_interval(sample *s, statistic f, uint64_t seed, size_t n_replicates,
-                                double *lo, double *hi) {
+/* --- few seeds: every resample there is, each with its chance --- */
+
+typedef struct draw {
+  double value, weight;
+} draw;
+
+typedef struct bootstrap {
+  sample *s;
+  statistic f;
+  draw *draws; /* [n] owned */
+  size_t n;
+} bootstrap;
+
+/* Multisets of n out of n things, C(2n - 1, n); `most` + 1 if there are more than `most`. */
+static size_t count_resamples(size_t n, size_t most) {
+  double count = 1;
+  for (size_t i = 1; i < n && count <= (double)most; i++) count *= (double)(2 * n - i) / (double)i;
+  return count <= (double)most ? (size_t)llround(count) : most + 1;
+}
+
+/* Puts k = 0, 1, ... copies of value i of an arm behind the `placed` ones, then the values after
+ * it; the weight is 1 / (k_1! k_2! ...) of both arms. */
+static void enumerate(bootstrap *x, bool of_b, size_t i, size_t placed, double weight) {
+  sample *s = x->s;
+  const size_t n = of_b ? s->n_b : s->n_a;
+  double *to = s->scratch + (of_b ? s->n_a : 0);
+  if (placed == n && (of_b || s->b == NULL)) {
+    x->draws[x->n++] = (draw){x->f(s), weight};
+    return;
+  }
+  if (placed == n) {
+    enumerate(x, true, 0, 0, weight);
+    return;
+  }
+  const double value = of_b ? s->b[i] : s->a[i];
+  for (size_t k = 0; placed + k <= n; k++) {
+    if (k > 0) to[placed + k - 1] = value;
+    if (k > 1) weight /= (double)k;
+    if (i + 1 < n || placed + k == n) enumerate(x, of_b, i + 1, placed + k, weight);
+  }
+}
+
+static int compare_draws(const void *a, const void *b) {
+  const double x = ((const draw *)a)->value, y = ((const draw *)b)->value;
+  return (x > y) - (x < y);
+}
+
+/* The least value that at least `share` of all weight does not exceed. */
+static double get_quantile(const bootstrap *x, double share) {
+  double all = 0, below = 0;
+  for (size_t i = 0; i < x->n; i++) all += x->draws[i].weight;
+  for (size_t i = 0; i < x->n; i++) {
+    below += x->draws[i].weight;
+    if (below >= share * all) return x->draws[i].value;
+  }
+  return x->draws[x->n - 1].value;
+}
+
+static parl_status get_exact_interval(sample *s, statistic f, size_t n, double *lo, double *hi) {
+  bootstrap x = {.s = s, .f = f, .draws = calloc(n, sizeof *x.draws)};
+  double *sorted = calloc(s->n_a, sizeof *sorted); /* f may sort the scratch, which must not move */
+  const double *a = s->a;
+  if (x.draws != NULL && sorted != NULL) {
+    memcpy(sorted, a, s->n_a * sizeof *sorted);
+    gsl_sort(sorted, 1, s->n_a);
+    s->a = sorted;
+    enumerate(&x, false, 0, 0, 1);
+    s->a = a;
+    qsort(x.draws, x.n, sizeof *x.draws, compare_draws);
+    *lo = get_quantile(&x, 0.025);
+    *hi = get_quantile(&x, 0.975);
+  }
+  const bool failed = x.draws == NULL || sorted == NULL;
+  free(x.draws);
+  free(sorted);
+  return failed ? parl_fail(PARL_STATUS_ENOMEM, "statistics: no memory for %zu resamples", n)
+                : PARL_STATUS_OK;
+}
+
+/* --- more seeds: random resamples --- */
+
+static parl_status get_random_interval(sample *s, statistic f, uint64_t seed, size_t n_replicates,
+                                       double *lo, double *hi) {
   double *values = calloc(n_replicates, sizeof *values);
   if (values == NULL)
     return parl_fail(PARL_STATUS_ENOMEM, "statistics: no memory for %zu replicates", n_replicates);
@@ -84,6 +166,16 @@ static parl_status get_interval(sample *s, statistic f, uint64_t seed, size_t n_
   *hi = gsl_stats_quantile_from_sorted_data(values, 1, n_replicates, 0.975);
   free(values);
   return PARL_STATUS_OK;
+}
+
+/* All resamples if they are no more than as many random ones. */
+static parl_status get_interval(sample *s, statistic f, uint64_t seed, size_t n_replicates,
+                                double *lo, double *hi) {
+  const size_t n_a = count_resamples(s->n_a, n_replicates);
+  const size_t n_b = s->b != NULL ? count_resamples(s->n_b, n_replicates) : 1;
+  if (s->n_strata == 1 && n_a <= n_replicates && n_b <= n_replicates / n_a)
+    return get_exact_interval(s, f, n_a * n_b, lo, hi);
+  return get_random_interval(s, f, seed, n_replicates, lo, hi);
 }
 
 static parl_status check(const double *scores, size_t n, const char *what) {

@@ -15,12 +15,15 @@ typedef struct parl_summary {
   size_t n;         /* seeds */
 } parl_summary;
 
-/* Replicates of what is printed as a number, and of a band that is only drawn. */
+/* Random resamples behind what is printed as a number, and behind a band that is only drawn. Where
+ * the seeds are so few that there are no more resamples than that (C(2n - 1, n) of one arm of one
+ * stratum: n <= 9 for a number, n <= 6 for a band), each is taken once with its chance, and the
+ * interval is exact. */
 enum { PARL_BOOTSTRAP_REPLICATES = 50000, PARL_BOOTSTRAP_BAND_REPLICATES = 1000 };
 
 /* scores [n_runs, n_strata] row-major: run = seed, stratum = task family. Mean and iqm over all
  * scores, [lo, hi] of the iqm. Runs are resampled with replacement inside each stratum. seed keys
- * the resampling: the same seed, the same interval. Fails: EINVAL if empty or a score is not
+ * random resampling: the same seed, the same interval. Fails: EINVAL if empty or a score is not
  * finite; ENOMEM; *out is untouched then. Source: Agarwal et al. 2021 (rliable). */
 parl_status parl_summarize(const double *scores, size_t n_runs, size_t n_strata, uint64_t seed,
                            parl_summary *out);

@@ -1,5 +1,7 @@
 /* tests/test_statistics.c - by hand, coverage by simulation, few seeds, ties, refusals. */
 #include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/rng.h"
@@ -79,20 +81,84 @@ static void test_strata_are_resampled_apart(void **state) {
   assert_int_equal(s.n, 4);
 }
 
+enum { N_FEW = 5, N_RESAMPLES = 3125 };
+
+static int compare_doubles(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/* Mean of five, or of the middle three: GSL trims whole scores. */
+static double get_trimmed(const double *x, bool trim) {
+  double sorted[N_FEW], sum = 0;
+  memcpy(sorted, x, sizeof sorted);
+  qsort(sorted, N_FEW, sizeof *sorted, compare_doubles);
+  for (size_t i = trim ? 1 : 0; i < N_FEW - (trim ? 1 : 0); i++)
+    sum += sorted[i]; /* floor(5 / 4) at each end */
+  return sum / (trim ? 3 : 5);
+}
+
+/* All 5^5 resamples one after the other, against the interval of few seeds. */
+static void test_few_seeds_are_exact(void **state) {
+  (void)state;
+  const double x[N_FEW] = {0.3, -1.25, 0.875, 2, 0.5}, zero[N_FEW] = {0};
+  for (int trim = 0; trim < 2; trim++) {
+    static double all[N_RESAMPLES];
+    for (size_t r = 0; r < N_RESAMPLES; r++) {
+      double resample[N_FEW];
+      size_t rest = r;
+      for (size_t i = 0; i < N_FEW; i++, rest /= N_FEW) resample[i] = x[rest % N_FEW];
+      all[r] = get_trimmed(resample, trim);
+    }
+    qsort(all, N_RESAMPLES, sizeof *all, compare_doubles);
+    parl_summary s, t;
+    for (uint64_t seed = 1; seed <= 2; seed++) { /* nothing is random */
+      if (trim)
+        assert_ok(parl_summarize(x, N_FEW, 1, seed, &s));
+      else
+        assert_ok(parl_summarize_paired(x, zero, N_FEW, seed, &s));
+      assert_close(s.lo, all[78], 1e-15);   /* the 79th of 3125: 2.53 % */
+      assert_close(s.hi, all[3046], 1e-15); /* the 3047th: 97.5 % */
+    }
+    if (!trim) continue;
+    assert_ok(parl_summarize_replicates(x, N_FEW, 1, 1, 126, &t)); /* C(9, 5): still all */
+    assert_true(t.lo == s.lo && t.hi == s.hi);
+  }
+}
+
+/* Ten seeds have 92378 resamples: too many to take all. */
 static void test_resampling_is_keyed_by_the_seed(void **state) {
   (void)state;
-  double x[9];
+  double x[10];
   parl_rng_cursor rng = {.seed = 4};
-  for (size_t i = 0; i < 9; i++) x[i] = parl_rng_next_normal(&rng);
+  for (size_t i = 0; i < 10; i++) x[i] = parl_rng_next_normal(&rng);
   parl_summary a, b, c;
-  assert_ok(parl_summarize(x, 9, 1, 7, &a));
-  assert_ok(parl_summarize(x, 9, 1, 7, &b));
-  assert_ok(parl_summarize(x, 9, 1, 8, &c));
+  assert_ok(parl_summarize(x, 10, 1, 7, &a));
+  assert_ok(parl_summarize(x, 10, 1, 7, &b));
+  assert_ok(parl_summarize(x, 10, 1, 8, &c));
   assert_true(a.lo == b.lo && a.hi == b.hi);
   assert_true(a.lo != c.lo || a.hi != c.hi);
   assert_close(a.lo, c.lo, 0.05);
   assert_close(a.hi, c.hi, 0.05);
   assert_true(a.lo <= a.iqm && a.iqm <= a.hi);
+}
+
+/* Nine seeds, all 24310 resamples: as near to random ones as those are to each other. */
+static void test_exact_and_random_agree(void **state) {
+  (void)state;
+  double x[9], y[5] = {0.1, 0.4, 0.2, 0.9, 0.6};
+  parl_rng_cursor rng = {.seed = 6};
+  for (size_t i = 0; i < 9; i++) x[i] = parl_rng_next_normal(&rng);
+  parl_summary exact, other;
+  assert_ok(parl_summarize_replicates(x, 9, 1, 7, 24310, &exact));
+  assert_ok(parl_summarize_replicates(x, 9, 1, 7, 24309, &other));
+  assert_true(exact.lo != other.lo || exact.hi != other.hi);
+  assert_close(exact.lo, other.lo, 0.05);
+  assert_close(exact.hi, other.hi, 0.05);
+  assert_ok(parl_probability_of_improvement(x, 5, y, 5, 1, &exact)); /* 126 * 126 */
+  assert_ok(parl_probability_of_improvement(x, 5, y, 5, 2, &other));
+  assert_true(exact.lo == other.lo && exact.hi == other.hi);
+  assert_true(exact.lo <= exact.mean && exact.mean <= exact.hi);
 }
 
 /* 95 % intervals of 12 normal scores contain the true value in about 92 % of trials (percentile
@@ -212,6 +278,8 @@ int main(void) {
       cmocka_unit_test(test_one_seed_has_no_interval),
       cmocka_unit_test(test_equal_scores_have_an_empty_width),
       cmocka_unit_test(test_strata_are_resampled_apart),
+      cmocka_unit_test(test_few_seeds_are_exact),
+      cmocka_unit_test(test_exact_and_random_agree),
       cmocka_unit_test(test_resampling_is_keyed_by_the_seed),
       cmocka_unit_test(test_coverage),
       cmocka_unit_test(test_paired_by_hand),
