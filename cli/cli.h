@@ -125,4 +125,8 @@ int cli_get_signal(void);
 /* Catches signals too: they stop scripts, which print on standard error, or nowhere if quiet. */
 const parl_script_host *cli_get_script_host(bool quiet);
 
+/* The line that trains the same recipe with the same overrides from the same folder, quoted for a
+ * shell. */
+void cli_append_train(parl_text *out, const cli_args *args);
+
 #endif

@@ -100,19 +100,22 @@ static parl_status run(const parl_host *host, parl_experiment_result *result) {
 static parl_status train(const cli_args *args, const parl_recipe *recipe, meter *m,
                          size_t *n_failed) {
   parl_log log;
+  parl_text command = {0};
+  cli_append_train(&command, args);
   parl_log_init(&log, cli_log_sink, NULL, args->quiet ? PARL_LOG_WARNING : PARL_LOG_INFO);
   const parl_host host = {.recipe = recipe,
                           .log = &log,
                           .stop = cli_catch_signals(),
                           .scripts = cli_get_script_host(args->quiet),
                           .progress = args->quiet ? NULL : on_progress,
-                          .context = m};
+                          .context = m,
+                          .command = parl_text_get(&command)};
   parl_experiment_result result = {0};
   parl_status s = run(&host, &result);
   if (m->interactive && !args->quiet) fprintf(stderr, "\r\033[K");
   parl_text table = {0};
   const char *folder = parl_recipe_get_folder(recipe);
-  if (s == PARL_STATUS_OK) s = parl_report_write(folder, &table);
+  if (s == PARL_STATUS_OK) s = parl_report_write(folder, NULL, &table);
   if (s == PARL_STATUS_OK && args->json) print_json(&result, folder);
   if (s == PARL_STATUS_OK && !args->json) {
     fputs(parl_text_get(&table), stdout);
@@ -127,6 +130,7 @@ static parl_status train(const cli_args *args, const parl_recipe *recipe, meter 
   *n_failed = result.n_failed;
   parl_experiment_result_deinit(&result);
   parl_text_deinit(&table);
+  parl_text_deinit(&command);
   parl_log_deinit(&log);
   return s;
 }

@@ -64,6 +64,8 @@
     "policy to play; default: the warm start of the first seed")                                   \
   X(TEXT, style, "style", 0, "STYLE", 0, 0, 0, "eval", "play this scripted expert instead")        \
   X(COUNT, tasks, "tasks", 0, "N", 1, 1000000, 0, "eval", "held-out tasks; default: eval.tasks")   \
+  X(TEXT, reference, "reference", 0, "ARM", 0, 0, 0, "report",                                     \
+    "policy that differences are taken from; default: the first whose lambdas stay 0")             \
   X(COUNT, seed, "seed", 0, "N", 0, 9007199254740992, 1, "env.check env.play env.bench",           \
     "which task; of check, which tasks")                                                           \
   X(TEXT, as, "as", 0, "STYLE", 0, 0, 0, "env.play",                                               \

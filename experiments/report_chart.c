@@ -114,23 +114,13 @@ static void append_line(parl_text *out, const parl_line_chart *c, const parl_ser
   if (any) parl_chart_append_marker(out, s->style, last_x, last_y, 3.4, false);
 }
 
-static bool is_one_seed(const parl_line_chart *c, const parl_series *s) {
-  for (size_t i = 0; i < c->n_points; i++)
-    if (s->y[i].n > 1) return false;
-  return true;
-}
-
 size_t parl_chart_get_window(const parl_line_chart *c) {
-  const size_t window = c->n_points / 30 * 2 + 1;
-  if (!c->is_noisy || window < 3) return 1;
-  for (size_t s = 0; s < c->n_series; s++)
-    if (is_one_seed(c, &c->series[s])) return window;
-  return 1;
+  return c->is_noisy ? c->n_points / 30 * 2 + 1 : 1;
 }
 
 static void append_series(parl_text *out, const parl_line_chart *c, const parl_series *s,
                           const parl_axis *x, const parl_axis *y) {
-  const size_t window = is_one_seed(c, s) ? parl_chart_get_window(c) : 1;
+  const size_t window = parl_chart_get_window(c);
   parl_text_appendf(out, "<g class=\"k%zu\">", s->style % PARL_N_COLOURS);
   if (window > 1) {
     parl_text_append(out, "<g class=\"raw\"><path class=\"line\"");

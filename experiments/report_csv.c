@@ -19,13 +19,19 @@ static void end_row(csv *c) {
   c->in_row = false;
 }
 
+/* A spreadsheet takes a text that begins with one of these for a formula: it gets an apostrophe. */
+static bool is_formula(const char *s) {
+  return s[0] != '\0' && strchr("=+-@\t\r", s[0]) != NULL;
+}
+
 static void add_text(csv *c, const char *s) {
   begin_cell(c);
+  const char *guard = is_formula(s) ? "'" : "";
   if (strpbrk(s, ",\"\r\n") == NULL) {
-    parl_text_append(c->out, s);
+    parl_text_appendf(c->out, "%s%s", guard, s);
     return;
   }
-  parl_text_append(c->out, "\"");
+  parl_text_appendf(c->out, "\"%s", guard);
   for (; *s != '\0'; s++) {
     if (*s == '"') parl_text_append(c->out, "\"");
     parl_text_append_bytes(c->out, s, 1);
@@ -102,11 +108,13 @@ static void add_arm(csv *c, const parl_report *r, const parl_report_arm *arm) {
 
 static void add_pair(csv *c, const parl_report *r, const parl_report_pair *pair) {
   const char *a = r->arms[pair->a].name, *b = r->arms[pair->b].name;
-  for (int d = 0; d < PARL_N_DECODINGS; d++) {
-    const subject of = {a, b, get_decoding((parl_decoding)d, false), ""};
-    for (size_t s = 0; s < PARL_N_SCORES; s++)
-      add_summary(c, &of, parl_score_infos[s].name, &pair->scores[d][s]);
-  }
+  for (int d = 0; d < PARL_N_DECODINGS; d++)
+    for (size_t f = 0; f <= r->n_families; f++) {
+      const subject of = {a, b, get_decoding((parl_decoding)d, false), get_family(r, f)};
+      const parl_summary *scores = parl_pair_score(r, pair, (parl_decoding)d, f, (parl_score)0);
+      for (size_t s = 0; s < PARL_N_SCORES; s++)
+        add_summary(c, &of, parl_score_infos[s].name, &scores[s]);
+    }
   add_summary(c, &(subject){a, b, "sampled", ""}, "probability_of_improvement", &pair->improvement);
 }
 

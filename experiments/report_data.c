@@ -30,6 +30,19 @@ void parl_report_deinit(parl_report *r) {
   parl_text_deinit(&r->warnings);
 }
 
+void parl_report_visit_warnings(const parl_report *r,
+                                void (*visit)(void *context, const char *line), void *context) {
+  const char *line = parl_text_get(&r->warnings);
+  for (const char *end = strchr(line, '\n'); end != NULL; end = strchr(line, '\n')) {
+    char text[1024];
+    const size_t n = (size_t)(end - line) < sizeof text ? (size_t)(end - line) : sizeof text - 1;
+    memcpy(text, line, n);
+    text[n] = '\0';
+    visit(context, text);
+    line = end + 1;
+  }
+}
+
 typedef struct loader {
   parl_store *store;
   parl_report *report;
@@ -66,6 +79,18 @@ static parl_status find_or_add(parl_arena *arena, const char ***texts, size_t *n
 
 /* --- runs --- */
 
+/* "command" of the JSON about machine and build. */
+static parl_status read_command(parl_arena *arena, const char *host, const char **out) {
+  parl_json *tree = NULL;
+  *out = NULL;
+  if (parl_json_parse(host, strlen(host), "host", &tree) != PARL_STATUS_OK) return PARL_STATUS_OK;
+  const char *command = parl_json_get_string(parl_json_find(tree, "command"));
+  const parl_status s =
+      command != NULL ? parl_report_copy_text(arena, command, out) : PARL_STATUS_OK;
+  parl_json_destroy(tree);
+  return s;
+}
+
 static parl_status add_run(void *context, int64_t run_id, const parl_store_run *row) {
   loader *l = context;
   parl_report *r = l->report;
@@ -78,6 +103,7 @@ static parl_status add_run(void *context, int64_t run_id, const parl_store_run *
   PARL_TRY(parl_report_copy_text(arena, row->status, &run->status));
   PARL_TRY(parl_report_copy_text(arena, row->hash, &run->hash));
   PARL_TRY(parl_report_copy_text(arena, row->host, &run->host));
+  PARL_TRY(read_command(arena, row->host, &run->command));
   PARL_TRY(parl_report_copy_text(arena, row->revision, &run->revision));
   PARL_TRY(parl_report_copy_text(arena, row->config, &run->config));
   if (r->n_runs == 0) PARL_TRY(parl_report_copy_text(arena, row->recipe, &r->recipe));
@@ -143,12 +169,24 @@ static parl_status survey_metric(void *context, int64_t update, const char *key,
   return PARL_STATUS_OK;
 }
 
+/* A run that has no result yet: only what is to be trained has a section for it. */
+static parl_status is_to_train(const parl_report_run *run, bool *out) {
+  parl_json *config = NULL;
+  PARL_TRY(parl_json_parse(run->config, strlen(run->config), "a run's configuration", &config));
+  *out = parl_json_find(config, "train") != NULL;
+  parl_json_destroy(config);
+  return PARL_STATUS_OK;
+}
+
 static parl_status survey(loader *l) {
   parl_report *r = l->report;
   r->last_update = -1;
   for (size_t i = 0; i < r->n_runs; i++) {
     l->run = &r->runs[i];
-    if (!l->run->counted) continue;
+    if (!l->run->counted) {
+      PARL_TRY(is_to_train(l->run, &l->run->trained));
+      continue;
+    }
     PARL_TRY(parl_store_visit_episodes(l->store, l->run->id, survey_episode, l));
     PARL_TRY(parl_store_visit_metrics(l->store, l->run->id, NULL, survey_metric, l));
   }
@@ -301,6 +339,13 @@ static parl_status read_run(loader *l, parl_report_run *run) {
   return PARL_STATUS_OK;
 }
 
+static int compare_by_arm(const void *a, const void *b) {
+  const parl_report_run *x = a, *y = b;
+  if (x->arm != y->arm) return x->arm < y->arm ? -1 : 1;
+  if (x->seed != y->seed) return x->seed < y->seed ? -1 : 1;
+  return compare_runs(a, b);
+}
+
 static parl_status load(loader *l) {
   parl_report *r = l->report;
   PARL_TRY(parl_store_visit_runs(l->store, add_run, l));
@@ -310,6 +355,7 @@ static parl_status load(loader *l) {
   PARL_TRY(survey(l));
   PARL_TRY(add_arms(l, true));
   PARL_TRY(add_arms(l, false));
+  qsort(r->runs, r->n_runs, sizeof *r->runs, compare_by_arm);
   for (size_t i = 0; i < r->n_runs; i++) PARL_TRY(read_run(l, &r->runs[i]));
   return PARL_STATUS_OK;
 }

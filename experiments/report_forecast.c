@@ -34,11 +34,6 @@ parl_forecast_score parl_report_score_forecast(const parl_report *r, size_t fami
   return s;
 }
 
-static const char *get_kind(const parl_report *r, size_t family) {
-  if (family == 0) return "all tasks";
-  return r->families[family - 1][0] != '\0' ? r->families[family - 1] : "(none)";
-}
-
 /* Ends of the intervals within a run, mean over seeds. */
 static void add_within(parl_table *t, const parl_report *r, const parl_report_arm *arm,
                        size_t family, const char *name) {
@@ -61,10 +56,7 @@ static void add_within(parl_table *t, const parl_report *r, const parl_report_ar
 static void add_value(parl_table *t, const parl_report *r, const parl_report_arm *arm,
                       size_t family, const char *name, int digits) {
   const size_t k = find_key(r, family, name);
-  if (k == r->n_warm || arm->warm[k].n == 0)
-    parl_table_add(t, "-");
-  else
-    parl_table_add(t, "%.*f", digits, arm->warm[k].mean);
+  parl_table_add_number(t, k < r->n_warm ? arm->warm[k].mean : (double)NAN, digits);
 }
 
 void parl_report_make_forecast(const parl_report *r, parl_table *t) {
@@ -84,7 +76,7 @@ void parl_report_make_forecast(const parl_report *r, parl_table *t) {
       const parl_report_arm *arm = &r->arms[a];
       if (find_key(r, f, "says_launch") == r->n_warm) continue;
       parl_table_add(t, "%s", arm->name);
-      parl_table_add(t, "%s", get_kind(r, f));
+      parl_table_add(t, "%s", parl_report_get_family(r, f));
       add_value(t, r, arm, f, "launch_rate", 3);
       add_value(t, r, arm, f, "informative", 1);
       add_within(t, r, arm, f, "gap");
@@ -109,7 +101,7 @@ void parl_report_make_forecast_score(const parl_report *r, parl_table *t) {
   for (size_t f = 0; f <= r->n_families; f++) {
     const parl_forecast_score s = parl_report_score_forecast(r, f);
     if (s.n_runs == 0) continue;
-    parl_table_add(t, "%s", get_kind(r, f));
+    parl_table_add(t, "%s", parl_report_get_family(r, f));
     parl_table_add(t, "%zu", s.n_runs);
     parl_table_add(t, "%zu", s.n_judged);
     parl_table_add(t, "%zu", s.n_right);

@@ -4,13 +4,13 @@
 #include "core/build_info.h"
 #include "experiments/report_internal.h"
 
-enum { TABLE_POINTS = 20, SHARE_FIGURES = 6, SHOWN_RUNS = 24 };
+enum { TABLE_POINTS = 20, SHARE_FIGURES = 6, SHOWN_RUNS = 24, SHOWN_PAIRS = 6 };
 
 static parl_status append_table(const parl_report *r, parl_table_kind kind, parl_text *out) {
   parl_table t;
   PARL_TRY(parl_report_make_table(r, kind, &t));
   if (!t.failed && parl_table_get_rows(&t) == 0) return PARL_STATUS_OK;
-  return parl_table_append_html(&t, out);
+  return parl_table_append(&t, PARL_FORMAT_HTML, out);
 }
 
 static parl_status append_details(const parl_report *r, parl_table_kind kind, parl_text *out) {
@@ -33,12 +33,6 @@ static void append_lines(parl_text *out, const parl_line_chart *c) {
   parl_chart_append_lines(out, c);
   parl_text_append(out, "</div>\n");
   parl_chart_append_legend(out, c->series, c->n_series);
-  const size_t window = parl_chart_get_window(c);
-  if (window > 1)
-    parl_text_appendf(out,
-                      "<p class=\"note\">Of one seed: the mean of %zu points around each, the "
-                      "points themselves faint behind.</p>\n",
-                      window);
 }
 
 static void begin_figure(parl_text *out, const char *title, const char *unit) {
@@ -66,8 +60,8 @@ static parl_status append_curve_table(const parl_report *r, const parl_line_char
     for (size_t s = 0; s < c->n_series; s++)
       parl_table_add_summary(&t, &c->series[s].y[i], c->digits);
   }
-  parl_text_append(out, "<details class=\"points\"><summary>Table</summary>\n");
-  PARL_TRY(parl_table_append_html(&t, out));
+  parl_text_append(out, "<details class=\"screen\"><summary>Table</summary>\n");
+  PARL_TRY(parl_table_append(&t, PARL_FORMAT_HTML, out));
   parl_text_append(out, "</details>\n");
   return PARL_STATUS_OK;
 }
@@ -257,20 +251,33 @@ static void append_counts(const parl_report *r, parl_text *out) {
                     r->n_arms - r->n_trained, (long long)(r->last_update + 1), episodes);
 }
 
-static void append_warnings(const parl_report *r, parl_text *out) {
-  const char *line = parl_text_get(&r->warnings);
-  for (const char *end = strchr(line, '\n'); end != NULL; end = strchr(line, '\n')) {
-    parl_text_append(out, "<p class=\"warn\" role=\"note\">");
-    parl_text_append_bytes(out, line, (size_t)(end - line));
+static void append_warning(void *out, const char *line) {
+  parl_text_append(out, "<p class=\"warn\" role=\"note\">");
+  parl_text_append_html(out, line);
+  parl_text_append(out, "</p>\n");
+}
+
+/* What each policy was, and in which environment all of them. */
+static parl_status append_policies(const parl_report *r, parl_text *out) {
+  parl_text environment = {0};
+  if (r->n_trained == 0) return PARL_STATUS_OK;
+  PARL_TRY(append_table(r, PARL_TABLE_POLICIES, out));
+  const parl_status s = parl_report_append_environment(r, &environment);
+  if (s == PARL_STATUS_OK && environment.n > 0) {
+    parl_text_append(out, "<p class=\"note\">Environment ");
+    parl_text_append_html(out, parl_text_get(&environment));
     parl_text_append(out, "</p>\n");
-    line = end + 1;
   }
+  parl_text_deinit(&environment);
+  return s;
 }
 
 static parl_status append_result(const parl_report *r, parl_text *out) {
   parl_text_append(out, "<h2>Result</h2>\n");
+  PARL_TRY(parl_report_append_answers(r, PARL_FORMAT_HTML, out));
+  PARL_TRY(append_policies(r, out));
+  PARL_TRY(parl_report_append_lead(r, PARL_FORMAT_HTML, out));
   PARL_TRY(append_table(r, PARL_TABLE_OUTCOME, out));
-  PARL_TRY(append_table(r, PARL_TABLE_PAIRS, out));
   begin_figure(out, "Policies compared",
                "filled: sampled or scripted; hollow: greedy; faint: single seeds; dashed: optimum");
   append_drawing(out, r, parl_chart_append_dots);
@@ -289,7 +296,11 @@ static parl_status append_result(const parl_report *r, parl_text *out) {
   PARL_TRY(append_profile(r, out));
   parl_text_append(out, "</div>\n");
   PARL_TRY(append_table(r, PARL_TABLE_GREEDY, out));
-  return append_table(r, PARL_TABLE_FAMILIES, out);
+  parl_text_appendf(out, "<details%s><summary>All %zu pairs of policies</summary>\n",
+                    r->n_pairs <= SHOWN_PAIRS ? " open" : "", r->n_pairs);
+  PARL_TRY(append_table(r, PARL_TABLE_PAIRS, out));
+  parl_text_append(out, "</details>\n");
+  return PARL_STATUS_OK;
 }
 
 static parl_status append_group(const parl_report *r, const char *title, const char *text,
@@ -340,7 +351,7 @@ static parl_status append_learning(const parl_report *r, parl_text *out) {
   if (r->n_trained == 0 || r->n_points == 0) return PARL_STATUS_OK;
   PARL_TRY(append_group(r, "Learning curves",
                         "Of the episodes that training sampled, so of other tasks than the result "
-                        "above.",
+                        "above. Lines are means over the points around, which stand faint behind.",
                         learning, sizeof learning / sizeof learning[0], out));
   PARL_TRY(append_terms(r, out));
   parl_text_append(out,
@@ -352,43 +363,85 @@ static parl_status append_learning(const parl_report *r, parl_text *out) {
   return append_experts(r, out);
 }
 
-static void append_block(parl_text *out, const char *title, const char *text) {
-  parl_text_append(out, "<details><summary>");
+/* A text that is JSON is set out; any other stands as it is. on_paper: printed too. */
+static void append_block(parl_text *out, const char *title, const char *text, bool on_paper) {
+  parl_json *tree = NULL;
+  parl_text pretty = {0};
+  if (parl_json_parse(text, strlen(text), title, &tree) == PARL_STATUS_OK) {
+    parl_json_writer w;
+    parl_json_writer_init(&w, &pretty, true);
+    parl_report_write_node(&w, tree);
+  }
+  parl_json_destroy(tree);
+  parl_text_append(out, on_paper ? "<details><summary>" : "<details class=\"screen\"><summary>");
   parl_text_append_html(out, title);
   parl_text_append(out, "</summary><pre>");
-  parl_text_append_html(out, text);
+  for (const char *line = pretty.n > 0 ? parl_text_get(&pretty) : text; *line != '\0';) {
+    const size_t n = strcspn(line, "\n"); /* line breaks stay, those of a name do not */
+    parl_text piece = {0};
+    parl_text_append_bytes(&piece, line, n);
+    parl_text_append_html(out, parl_text_get(&piece));
+    parl_text_deinit(&piece);
+    parl_text_append(out, line[n] != '\0' ? "\n" : "");
+    line += n + (line[n] != '\0');
+  }
   parl_text_append(out, "</pre></details>\n");
+  parl_text_deinit(&pretty);
 }
 
-/* The configuration of the first run that counts of each trained arm, and each distinct host. */
+/* The configuration of one run of each trained arm, of the same seed where there is one, and each
+ * distinct host. On paper one configuration is enough: the table says what differs. */
 static void append_configs(const parl_report *r, parl_text *out) {
-  for (size_t a = 0; a < r->n_trained; a++)
-    for (size_t i = 0; i < r->n_runs; i++) {
-      if (r->runs[i].arm != a || !r->runs[i].counted) continue;
-      parl_text title = {0};
-      parl_text_appendf(&title, "Configuration of %s, seed %lld", r->arms[a].name,
-                        (long long)r->runs[i].seed);
-      append_block(out, parl_text_get(&title), r->runs[i].config);
-      parl_text_deinit(&title);
-      break;
-    }
+  for (size_t a = 0; a < r->n_trained; a++) {
+    const parl_report_run *run = parl_report_find_example(r, a);
+    parl_text title = {0};
+    if (run == NULL) continue;
+    parl_text_appendf(&title, "Configuration of %s, seed %lld", r->arms[a].name,
+                      (long long)run->seed);
+    append_block(out, parl_text_get(&title), run->config, a == 0);
+    parl_text_deinit(&title);
+  }
   for (size_t i = 0; i < r->n_runs; i++) {
     bool seen = false;
     for (size_t j = 0; j < i; j++) seen = seen || strcmp(r->runs[i].host, r->runs[j].host) == 0;
-    if (!seen) append_block(out, "Machine and build", r->runs[i].host);
+    if (!seen) append_block(out, "Machine and build", r->runs[i].host, true);
   }
+}
+
+/* Each command that made a run which counts; where none was kept, the recipe's name. */
+static void append_commands(const parl_report *r, parl_text *out) {
+  bool any = false;
+  parl_text_append(out, "<pre>");
+  for (size_t i = 0; i < r->n_runs; i++) {
+    const char *command = r->runs[i].command;
+    bool seen = command == NULL || !r->runs[i].counted;
+    for (size_t j = 0; j < i && !seen; j++)
+      seen = r->runs[j].counted && r->runs[j].command != NULL &&
+             strcmp(command, r->runs[j].command) == 0;
+    if (seen) continue;
+    parl_text_append_html(out, command);
+    parl_text_append(out, "\n");
+    any = true;
+  }
+  if (!any) {
+    parl_text_append(out, "parl train ");
+    parl_text_append_html(out, r->recipe);
+    parl_text_append(out, ".lua  # overrides were not kept\n");
+  }
+  parl_text_append(out, "parl report ");
+  parl_text_append_html(out, r->folder);
+  parl_text_append(out, "</pre>\n");
 }
 
 static parl_status append_reproduction(const parl_report *r, parl_text *out) {
   parl_text_append(out,
-                   "<h2>Reproduction</h2>\n<p>The same command resumes what is missing and "
-                   "repeats nothing; uid is the hash of the configuration and the seed, hash "
-                   "that of the metrics and weights.</p>\n<pre>parl train ");
-  parl_text_append_html(out, r->recipe);
-  parl_text_append(out, ".lua\nparl report ");
-  parl_text_append_html(out, r->folder);
+                   "<h2>Reproduction</h2>\n<p>From the folder in which it was started; in an empty "
+                   "run folder the same command makes the same hashes on the same kind of machine, "
+                   "in this one it resumes what is missing and repeats nothing. uid is the hash of "
+                   "the configuration and the seed, hash that of the metrics and weights.</p>\n");
+  append_commands(r, out);
   parl_text_append(out,
-                   "</pre>\n<p>The same numbers for programs: report.json; report.csv, a summary "
+                   "<p>The same numbers for programs: report.json; report.csv, a summary "
                    "over seeds a row; report_seeds.csv, a score of one seed a row; "
                    "report_curves.csv, an update of one seed a row.</p>\n");
   PARL_TRY(append_table(r, PARL_TABLE_DIFFERENCES, out));
@@ -412,7 +465,7 @@ static parl_status append_reproduction(const parl_report *r, parl_text *out) {
 parl_status parl_report_append_html(const parl_report *r, parl_text *out) {
   append_head(r, out);
   append_counts(r, out);
-  append_warnings(r, out);
+  parl_report_visit_warnings(r, append_warning, out);
   PARL_TRY(append_result(r, out));
   if (r->n_warm > 0) {
     parl_text_append(out, "<h2>Before training</h2>\n");

@@ -108,8 +108,8 @@ typedef enum parl_decoding {
 enum {
   PARL_REPORT_POINTS = 150,  /* of a curve, at most */
   PARL_REPORT_FEW_SEEDS = 5, /* below it, intervals are called unreliable */
-  PARL_REPORT_ALL_PAIRS = 4, /* trained arms; beyond it only pairs with the first */
   PARL_REPORT_TAUS = 101,    /* thresholds of a performance profile */
+  PARL_REPORT_TERMINAL = 80, /* columns of plain text */
   PARL_REPORT_BOOTSTRAP_SEED = 2602
 };
 /* Of a profile: 0, 0.01, ... 1; those a table shows are PARL_PROFILE_SHOWN of them. */
@@ -133,6 +133,7 @@ typedef struct parl_report_failure {
 typedef struct parl_report_run {
   int64_t id, seed, eval_update[PARL_N_DECODINGS]; /* update of the last evaluation, -1: none */
   const char *uid, *arm_name, *status, *hash, *host, *revision, *config;
+  const char *command; /* shell line that started it; NULL: not kept */
   size_t arm;
   bool counted;               /* done, and the newest of its arm and seed */
   bool trained;               /* has a trained policy's episodes or metrics */
@@ -155,10 +156,10 @@ typedef struct parl_report_arm {
   parl_summary *warm;                         /* [n_warm] */
 } parl_report_arm;
 
-/* Difference of two trained arms, paired by seed. */
+/* Difference of two arms, paired by seed. */
 typedef struct parl_report_pair {
-  size_t a, b; /* arms */
-  parl_summary scores[PARL_N_DECODINGS][PARL_N_SCORES];
+  size_t a, b;              /* arms: a - b */
+  parl_summary *scores;     /* [N_DECODINGS, 1 + n_families, N_SCORES] as of an arm */
   parl_summary improvement; /* P(r_perf of a > of b), main decoding */
 } parl_report_pair;
 
@@ -167,10 +168,11 @@ typedef struct parl_report {
   const char *folder; /* of the run, as the caller spells it */
   const char *recipe;
   size_t n_runs, n_arms, n_families, n_pairs, n_trained;
-  parl_report_run *runs;   /* [n_runs] by row of the store */
-  parl_report_arm *arms;   /* [n_arms] trained first, then by first appearance */
+  parl_report_run *runs;   /* [n_runs] by arm, seed and row of the store */
+  parl_report_arm *arms;   /* [n_arms] trained first, each in the order of the store */
   const char **families;   /* [n_families]; 0 of them unless there are at least two */
-  parl_report_pair *pairs; /* [n_pairs] */
+  parl_report_pair *pairs; /* [n_pairs] every trained arm minus the reference, then the others */
+  size_t reference;        /* arm that differences are taken from; n_arms: none */
   size_t n_warm;
   const char **warm_keys;       /* [n_warm] "warm/..." and "forecast/..." of update 0 */
   int64_t last_update;          /* -1: no metrics */
@@ -183,9 +185,13 @@ typedef struct parl_report {
 /* Reads the store. Fails as parl_report_write says. */
 /* A run that failed has its failures too. */
 parl_status parl_report_load(const char *path, parl_arena *arena, parl_report *out);
-/* Fills summaries, pairs and warnings. Fails: ENOMEM. */
-parl_status parl_report_summarize(parl_report *r);
+/* Fills summaries, pairs and warnings; reference as in parl_report_write. Fails: EINVAL (no such
+ * policy, names the nearest; no run of it is done), ENOMEM. */
+parl_status parl_report_summarize(parl_report *r, const char *reference);
 void parl_report_deinit(parl_report *r);
+/* Each warning, without its line break. */
+void parl_report_visit_warnings(const parl_report *r,
+                                void (*visit)(void *context, const char *line), void *context);
 
 /* Copies into the arena. Fails: ENOMEM. */
 parl_status parl_report_copy_text(parl_arena *arena, const char *s, const char **out);
@@ -208,6 +214,17 @@ static inline parl_summary *parl_arm_score(const parl_report *r, const parl_repo
   return &arm->scores[row * PARL_N_SCORES + (size_t)score];
 }
 
+static inline parl_summary *parl_pair_score(const parl_report *r, const parl_report_pair *pair,
+                                            parl_decoding decoding, size_t family,
+                                            parl_score score) {
+  const size_t row = (size_t)decoding * (1 + r->n_families) + family;
+  return &pair->scores[row * PARL_N_SCORES + (size_t)score];
+}
+/* a - b; NULL if there is no such pair. */
+const parl_report_pair *parl_report_find_pair(const parl_report *r, size_t a, size_t b);
+/* Name of a kind of task, as readers see it: 0 is "all tasks". */
+const char *parl_report_get_family(const parl_report *r, size_t family);
+
 /* --- numbers, as they are read --- */
 
 enum { PARL_NUMBER_BYTES = 48, PARL_SUMMARY_BYTES = 3 * PARL_NUMBER_BYTES + 8 };
@@ -220,7 +237,25 @@ void parl_number_shorten(char *s);
 /* "iqm [lo, hi]"; "iqm" of one seed; "-" of none. */
 void parl_summary_format(const parl_summary *s, int digits, char out[PARL_SUMMARY_BYTES]);
 
+/* --- text, in which a name may hold anything --- */
+
+/* Text between tags or in a quoted attribute. */
+void parl_text_append_html(parl_text *out, const char *s);
+/* The first n letters, with an ellipsis if there are more. */
+void parl_text_append_html_short(parl_text *out, const char *s, size_t n_letters);
+void parl_text_append_markdown(parl_text *out, const char *s);
+/* Control codes and what turns the writing direction become "?". */
+void parl_text_append_plain(parl_text *out, const char *s);
+/* Columns of a terminal. */
+size_t parl_text_get_width(const char *s);
+/* Plain, in `width` columns at most: what is too long loses its middle. */
+void parl_text_append_cut(parl_text *out, const char *s, size_t width);
+/* Plain, in lines of `width` columns, of which all but the first begin with `indent` blanks. */
+void parl_text_append_wrapped(parl_text *out, const char *s, size_t width, size_t indent);
+
 /* --- tables: one model, three renderings --- */
+
+typedef enum parl_format { PARL_FORMAT_PLAIN, PARL_FORMAT_MARKDOWN, PARL_FORMAT_HTML } parl_format;
 
 typedef struct parl_table {
   parl_arena *arena;
@@ -237,15 +272,13 @@ void parl_table_add(parl_table *t, const char *format, ...) __attribute__((forma
 /* As parl_summary_format. */
 void parl_table_add_summary(parl_table *t, const parl_summary *s, int digits);
 void parl_table_add_number(parl_table *t, double x, int digits); /* "-" if not finite */
-/* Each fails with ENOMEM only, and so does the text. */
-parl_status parl_table_append_plain(const parl_table *t, parl_text *out);
-parl_status parl_table_append_markdown(const parl_table *t, parl_text *out);
-parl_status parl_table_append_html(const parl_table *t, parl_text *out);
-/* Text between tags or in a quoted attribute. */
-void parl_text_append_html(parl_text *out, const char *s);
+/* Each fails with ENOMEM only, and so does the text. What is too wide for a terminal or a sheet of
+ * paper is cut in pieces, each of which begins with the first column, or the first two. */
+parl_status parl_table_append(const parl_table *t, parl_format format, parl_text *out);
 
 /* Which tables there are. */
 typedef enum parl_table_kind {
+  PARL_TABLE_POLICIES, /* first: it stands at the top */
   PARL_TABLE_OUTCOME,
   PARL_TABLE_COST,
   PARL_TABLE_LAUNCHING,
@@ -254,7 +287,6 @@ typedef enum parl_table_kind {
   PARL_TABLE_ENDINGS,
   PARL_TABLE_GREEDY,
   PARL_TABLE_PAIRS,
-  PARL_TABLE_FAMILIES,
   PARL_TABLE_FORECAST,
   PARL_TABLE_FORECAST_SCORE,
   PARL_TABLE_WARM_START,
@@ -272,6 +304,8 @@ parl_forecast_score parl_report_score_forecast(const parl_report *r, size_t fami
 void parl_report_make_forecast(const parl_report *r, parl_table *out);
 void parl_report_make_forecast_score(const parl_report *r, parl_table *out);
 void parl_report_make_warm_start(const parl_report *r, parl_table *out);
+parl_status parl_report_make_policies(const parl_report *r, parl_table *out);
+parl_status parl_report_make_differences(const parl_report *r, parl_table *out);
 /* A table without a row but its heads is not worth showing. */
 parl_status parl_report_make_table(const parl_report *r, parl_table_kind kind, parl_table *out);
 static inline size_t parl_table_get_rows(const parl_table *t) {
@@ -293,7 +327,7 @@ typedef struct parl_line_chart {
   const char *x_name;
   const parl_series *series;
   bool is_share; /* y axis from 0 to 1 */
-  bool is_noisy; /* a series of one seed is drawn smoothed, its values faint behind */
+  bool is_noisy; /* lines are drawn smoothed, their points faint behind */
   double level;  /* horizontal line; NaN: none */
   const char *level_name;
   int digits;
@@ -345,6 +379,21 @@ enum { PARL_N_COLOURS = 10 };
 void parl_chart_append_marker(parl_text *out, size_t style, double x, double y, double radius,
                               bool hollow);
 
+/* --- what the arms were --- */
+
+/* The run that stands for an arm: its seed is one that every trained arm has, if there is such a
+ * seed. NULL if the arm has no run. */
+const parl_report_run *parl_report_find_example(const parl_report *r, size_t arm);
+/* Whether the schedule `key` of a configuration stays at 0. */
+bool parl_report_is_zero(const parl_json *config, const char *key);
+/* Plain lines, one an arm. */
+parl_status parl_report_append_policies(const parl_report *r, parl_text *out);
+/* File, hash of the script and resolved parameters of the environment, not escaped; nothing if the
+ * configuration does not tell. */
+parl_status parl_report_append_environment(const parl_report *r, parl_text *out);
+/* A JSON tree, its numbers in as few digits as read back the same. */
+void parl_report_write_node(parl_json_writer *w, const parl_json *node);
+
 /* --- the files --- */
 
 extern const char parl_report_style[]; /* report.css; the Makefile makes its source */
@@ -356,8 +405,12 @@ parl_status parl_report_append_html(const parl_report *r, parl_text *out);
 parl_status parl_report_append_csv(const parl_report *r, parl_text *out);
 parl_status parl_report_append_seeds_csv(const parl_report *r, parl_text *out);
 parl_status parl_report_append_curves_csv(const parl_report *r, parl_text *out);
-/* Tables of `kinds` [n] in plain text or Markdown, those without rows left out. */
+/* Tables of `kinds` [n], those without rows left out. */
 parl_status parl_report_append_tables(const parl_report *r, const parl_table_kind *kinds, size_t n,
-                                      bool markdown, parl_text *out);
+                                      parl_format format, parl_text *out);
+/* The answer: a table a kind of task, and the differences from the reference. */
+parl_status parl_report_append_lead(const parl_report *r, parl_format format, parl_text *out);
+/* A sentence for each comparison with the reference. */
+parl_status parl_report_append_answers(const parl_report *r, parl_format format, parl_text *out);
 
 #endif

@@ -66,7 +66,24 @@ static void write_arm(parl_json_writer *w, const parl_report *r, const parl_repo
   parl_json_end_object(w);
 }
 
+/* Differences on one kind of task, of both decodings. */
+static void write_pair_scores(parl_json_writer *w, const parl_report *r,
+                              const parl_report_pair *pair, size_t family) {
+  const parl_summary *greedy = parl_pair_score(r, pair, PARL_DECODING_GREEDY, family, 0);
+  write_scores(w, parl_pair_score(r, pair, PARL_DECODING_MAIN, family, 0));
+  if (greedy[PARL_SCORE_r_perf].n == 0) return;
+  parl_json_key(w, "greedy");
+  parl_json_begin_object(w);
+  write_scores(w, greedy);
+  parl_json_end_object(w);
+}
+
 static void write_pairs(parl_json_writer *w, const parl_report *r) {
+  parl_json_key(w, "reference");
+  if (r->reference < r->n_arms)
+    parl_json_string(w, r->arms[r->reference].name);
+  else
+    parl_json_null(w);
   parl_json_key(w, "paired");
   parl_json_begin_array(w);
   for (size_t i = 0; i < r->n_pairs; i++) {
@@ -76,12 +93,17 @@ static void write_pairs(parl_json_writer *w, const parl_report *r) {
     parl_json_string(w, r->arms[pair->a].name);
     parl_json_key(w, "b");
     parl_json_string(w, r->arms[pair->b].name);
-    write_scores(w, pair->scores[PARL_DECODING_MAIN]);
+    write_pair_scores(w, r, pair, 0);
     write_summary(w, "probability_of_improvement", &pair->improvement);
-    if (pair->scores[PARL_DECODING_GREEDY][PARL_SCORE_r_perf].n > 0) {
-      parl_json_key(w, "greedy");
+    if (r->n_families > 0) {
+      parl_json_key(w, "families");
       parl_json_begin_object(w);
-      write_scores(w, pair->scores[PARL_DECODING_GREEDY]);
+      for (size_t f = 0; f < r->n_families; f++) {
+        parl_json_key(w, r->families[f]);
+        parl_json_begin_object(w);
+        write_pair_scores(w, r, pair, 1 + f);
+        parl_json_end_object(w);
+      }
       parl_json_end_object(w);
     }
     parl_json_end_object(w);
@@ -180,6 +202,22 @@ static void write_curves(parl_json_writer *w, const parl_report *r) {
   parl_json_end_object(w);
 }
 
+void parl_report_write_node(parl_json_writer *w, const parl_json *node) {
+  const parl_json_type type = parl_json_get_type(node);
+  if (type == PARL_JSON_NUMBER) parl_json_number(w, parl_json_get_number(node));
+  if (type == PARL_JSON_STRING) parl_json_string(w, parl_json_get_string(node));
+  if (type == PARL_JSON_BOOL) parl_json_bool(w, parl_json_get_bool(node));
+  if (type == PARL_JSON_NULL) parl_json_null(w);
+  if (type == PARL_JSON_ARRAY) parl_json_begin_array(w);
+  if (type == PARL_JSON_OBJECT) parl_json_begin_object(w);
+  for (const parl_json *c = parl_json_get_first(node); c != NULL; c = parl_json_get_next(c)) {
+    if (type == PARL_JSON_OBJECT) parl_json_key(w, parl_json_get_key(c));
+    parl_report_write_node(w, c);
+  }
+  if (type == PARL_JSON_ARRAY) parl_json_end_array(w);
+  if (type == PARL_JSON_OBJECT) parl_json_end_object(w);
+}
+
 /* A text that is JSON goes in as such, any other as a string. */
 static void write_raw(parl_json_writer *w, const char *key, const char *text) {
   parl_json *parsed = NULL;
@@ -188,7 +226,7 @@ static void write_raw(parl_json_writer *w, const char *key, const char *text) {
     parl_json_string(w, text);
     return;
   }
-  parl_json_raw(w, text);
+  parl_report_write_node(w, parsed);
   parl_json_destroy(parsed);
 }
 
@@ -232,6 +270,11 @@ static void write_runs(parl_json_writer *w, const parl_report *r) {
     parl_json_key(w, "revision");
     parl_json_string(w, run->revision);
     write_failures(w, run);
+    parl_json_key(w, "command");
+    if (run->command != NULL)
+      parl_json_string(w, run->command);
+    else
+      parl_json_null(w);
     write_raw(w, "host", run->host);
     write_raw(w, "config", run->config);
     parl_json_end_object(w);
@@ -259,18 +302,14 @@ static void write_provenance(parl_json_writer *w) {
   parl_json_end_object(w);
 }
 
+static void write_warning(void *writer, const char *line) {
+  parl_json_string(writer, line);
+}
+
 static void write_warnings(parl_json_writer *w, const parl_report *r) {
   parl_json_key(w, "warnings");
   parl_json_begin_array(w);
-  const char *line = parl_text_get(&r->warnings);
-  for (const char *end = strchr(line, '\n'); end != NULL; end = strchr(line, '\n')) {
-    char text[512];
-    const size_t n = (size_t)(end - line) < sizeof text ? (size_t)(end - line) : sizeof text - 1;
-    memcpy(text, line, n);
-    text[n] = '\0';
-    parl_json_string(w, text);
-    line = end + 1;
-  }
+  parl_report_visit_warnings(r, write_warning, w);
   parl_json_end_array(w);
 }
 

@@ -14,18 +14,6 @@ static bool has_optimum(parl_score score) {
   return score == PARL_SCORE_last_gain_steps || score == PARL_SCORE_critical_steps;
 }
 
-/* The first n characters (UTF-8), with an ellipsis if there are more. */
-static void append_short(parl_text *out, const char *s, size_t n) {
-  size_t bytes = 0, characters = 0;
-  while (s[bytes] != '\0') {
-    const bool begins = ((unsigned char)s[bytes] & 0xC0) != 0x80;
-    if (begins && characters++ == n) break;
-    bytes++;
-  }
-  for (size_t i = 0; i < bytes; i++) parl_text_append_html(out, (const char[]){s[i], '\0'});
-  if (s[bytes] != '\0') parl_text_append(out, "\xE2\x80\xA6");
-}
-
 static void append_title(parl_text *out, const char *name, const char *what, const parl_summary *s,
                          int digits) {
   parl_text_append(out, "<title>");
@@ -148,7 +136,7 @@ void parl_chart_append_dots(parl_text *out, const parl_report *r) {
   for (size_t a = 0; a < r->n_arms; a++) {
     parl_text_appendf(out, "<text class=\"name\" x=\"0\" y=\"%.1f\">",
                       top + ROW * ((double)a + 0.4) + 4);
-    append_short(out, r->arms[a].name, 20);
+    parl_text_append_html_short(out, r->arms[a].name, 20);
     parl_text_append(out, "</text>\n");
   }
   parl_text_append(out, "</svg>\n");
@@ -201,7 +189,7 @@ static void append_label(parl_text *out, labels *l, size_t style, const char *na
   parl_text_appendf(out, "<g class=\"k%zu\">", style % PARL_N_COLOURS);
   parl_chart_append_marker(out, style, from + 4, at - 4, 3.2, false);
   parl_text_appendf(out, "<text class=\"name\" x=\"%.1f\" y=\"%.1f\">", from + 11, at);
-  append_short(out, name, 22);
+  parl_text_append_html_short(out, name, 22);
   parl_text_append(out, "</text></g>");
 }
 
@@ -319,7 +307,7 @@ void parl_chart_append_endings(parl_text *out, const parl_report *r) {
     const double y = top + ROW * (double)a;
     double x = names;
     parl_text_appendf(out, "<text class=\"name\" x=\"0\" y=\"%.1f\">", y + 15);
-    append_short(out, r->arms[a].name, 17);
+    parl_text_append_html_short(out, r->arms[a].name, 17);
     parl_text_append(out, "</text>");
     for (int s = PARL_SCORE_end_finish; s <= PARL_SCORE_end_error; s++) {
       const parl_summary *share =

@@ -1,6 +1,7 @@
 /* experiments/report_summary.c - the statistics of a report: arms, pairs, curves, warnings. */
 #include <string.h>
 
+#include "core/config.h"
 #include "experiments/report_internal.h"
 #include "parl/failures.h"
 
@@ -137,42 +138,104 @@ static parl_status take_pairing(const parl_report *r, size_t a, size_t b, pairin
 }
 
 /* Fills x and y with the pairs whose values are both known; returns how many. */
-static size_t fill(const parl_report *r, const pairing *p, parl_decoding decoding, size_t score) {
+static size_t fill(const pairing *p, size_t row, size_t score) {
   size_t n = 0;
   for (size_t i = 0; i < p->n; i++) {
-    p->x[n] = parl_run_scores(r, p->a[i], decoding, 0)->of[score];
-    p->y[n] = parl_run_scores(r, p->b[i], decoding, 0)->of[score];
+    p->x[n] = p->a[i]->scores[row].of[score];
+    p->y[n] = p->b[i]->scores[row].of[score];
     n += isfinite(p->x[n]) && isfinite(p->y[n]);
   }
   return n;
 }
 
+/* Differences from the reference are what a report is about; the others are many. */
 static parl_status summarize_pair(const parl_report *r, parl_report_pair *pair) {
   const uint64_t seed = PARL_REPORT_BOOTSTRAP_SEED;
+  const size_t n_rows = PARL_N_DECODINGS * (1 + r->n_families);
+  const size_t n_replicates =
+      pair->b == r->reference ? PARL_BOOTSTRAP_REPLICATES : PARL_BOOTSTRAP_BAND_REPLICATES;
   pairing p;
   PARL_TRY(take_pairing(r, pair->a, pair->b, &p));
-  for (int d = 0; d < PARL_N_DECODINGS; d++)
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, n_rows * PARL_N_SCORES, &pair->scores));
+  for (size_t row = 0; row < n_rows; row++)
     for (size_t s = 0; s < PARL_N_SCORES; s++) {
-      const size_t n = fill(r, &p, (parl_decoding)d, s);
-      pair->scores[d][s] = EMPTY;
-      if (n > 0) PARL_TRY(parl_summarize_paired(p.x, p.y, n, seed, &pair->scores[d][s]));
+      parl_summary *out = &pair->scores[row * PARL_N_SCORES + s];
+      const size_t n = fill(&p, row, s);
+      *out = EMPTY;
+      if (n > 0) PARL_TRY(parl_summarize_paired_replicates(p.x, p.y, n, seed, n_replicates, out));
     }
-  const size_t n = fill(r, &p, PARL_DECODING_MAIN, PARL_SCORE_r_perf);
+  const size_t n = fill(&p, 0, PARL_SCORE_r_perf); /* row 0: all tasks, main decoding */
   pair->improvement = EMPTY;
   if (n == 0) return PARL_STATUS_OK;
   return parl_probability_of_improvement(p.x, n, p.y, n, seed, &pair->improvement);
 }
 
+static parl_status add_pair(parl_report *r, size_t a, size_t b) {
+  parl_report_pair *pair = &r->pairs[r->n_pairs++];
+  pair->a = a;
+  pair->b = b;
+  return summarize_pair(r, pair);
+}
+
 static parl_status summarize_pairs(parl_report *r) {
-  const bool all = r->n_trained <= PARL_REPORT_ALL_PAIRS;
-  PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_trained * r->n_trained + 1, &r->pairs));
-  for (size_t a = 0; a < r->n_trained && (all || a == 0); a++)
-    for (size_t b = a + 1; b < r->n_trained; b++) {
-      parl_report_pair *pair = &r->pairs[r->n_pairs++];
-      pair->a = a;
-      pair->b = b;
-      PARL_TRY(summarize_pair(r, pair));
-    }
+  const size_t n = r->n_trained, reference = r->reference;
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, n * (n + 1) + 1, &r->pairs));
+  for (size_t a = 0; a < n && reference < r->n_arms; a++)
+    if (a != reference) PARL_TRY(add_pair(r, a, reference));
+  for (size_t a = 0; a < n; a++)
+    for (size_t b = a + 1; b < n; b++)
+      if (a != reference && b != reference) PARL_TRY(add_pair(r, a, b));
+  return PARL_STATUS_OK;
+}
+
+/* --- the reference --- */
+
+bool parl_report_is_zero(const parl_json *config, const char *key) {
+  const parl_json *schedule = parl_json_find(config, key);
+  const char *shape = parl_json_get_string(parl_json_find(schedule, "shape"));
+  if (schedule == NULL) return true;
+  if (shape != NULL && (strcmp(shape, "lua") == 0 || strcmp(shape, "closed_loop") == 0))
+    return false;
+  if (parl_json_get_number(parl_json_find(schedule, "start")) != 0) return false;
+  return shape == NULL || strcmp(shape, "constant") == 0 ||
+         parl_json_get_number(parl_json_find(schedule, "stop")) == 0;
+}
+
+static parl_status is_unshaped(const parl_report *r, size_t arm, bool *out) {
+  const parl_report_run *run = parl_report_find_example(r, arm);
+  parl_json *config = NULL;
+  *out = false;
+  if (run == NULL || !run->counted) return PARL_STATUS_OK;
+  PARL_TRY(parl_json_parse(run->config, strlen(run->config), "a run's configuration", &config));
+  *out = parl_report_is_zero(config, "lambda1") && parl_report_is_zero(config, "lambda2");
+  parl_json_destroy(config);
+  return PARL_STATUS_OK;
+}
+
+static parl_status refuse_reference(const parl_report *r, const char *name) {
+  const char **names = NULL;
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_arms + 1, &names));
+  for (size_t a = 0; a < r->n_arms; a++) names[a] = r->arms[a].name;
+  const char *near = parl_nearest(name, names, r->n_arms);
+  return parl_fail(PARL_STATUS_EINVAL, "reference \"%s\": no policy of that name has a run%s%s%s",
+                   name, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+                   near != NULL ? "\"?" : "");
+}
+
+static parl_status choose_reference(parl_report *r, const char *name) {
+  r->reference = r->n_arms;
+  for (size_t a = 0; a < r->n_arms && name != NULL; a++)
+    if (strcmp(r->arms[a].name, name) == 0) r->reference = a;
+  if (name != NULL && r->reference == r->n_arms) return refuse_reference(r, name);
+  if (name != NULL && r->arms[r->reference].n_counted == 0)
+    return parl_fail(PARL_STATUS_EINVAL, "reference \"%s\": none of its %zu runs is done", name,
+                     r->arms[r->reference].n_runs);
+  for (size_t a = 0; a < r->n_trained && r->reference == r->n_arms; a++) {
+    bool unshaped;
+    PARL_TRY(is_unshaped(r, a, &unshaped));
+    if (unshaped) r->reference = a;
+  }
+  if (r->reference == r->n_arms && r->n_trained > 0) r->reference = 0;
   return PARL_STATUS_OK;
 }
 
@@ -215,10 +278,12 @@ static void warn_of_left_out(parl_report *r) {
                       n_older);
 }
 
-/* The first line of a text that anybody may have written: control codes are shown, not obeyed. */
+/* The first line of a text that anybody may have written. */
 static void append_line(const char *s, parl_text *out) {
-  for (; *s != '\0' && *s != '\n'; s++)
-    parl_text_append_bytes(out, (unsigned char)*s < 0x20 || *s == 0x7F ? "?" : s, 1);
+  parl_text line = {0};
+  parl_text_append_bytes(&line, s, strcspn(s, "\n"));
+  parl_text_append_plain(out, parl_text_get(&line));
+  parl_text_deinit(&line);
 }
 
 /* A line for each arm and phase in which episodes failed. */
@@ -244,7 +309,7 @@ static void warn_of_failures(parl_report *r, size_t arm, const char *phase) {
   parl_text_append(&r->warnings, "\n");
 }
 
-parl_status parl_report_summarize(parl_report *r) {
+parl_status parl_report_summarize(parl_report *r, const char *reference) {
   double *values = NULL;
   PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_runs + 1, &values));
   const parl_report_run **runs = NULL;
@@ -260,6 +325,7 @@ parl_status parl_report_summarize(parl_report *r) {
     PARL_TRY(get_runs(r, a, &runs));
     PARL_TRY(summarize_of_oracle(r, &r->arms[a], runs, values));
   }
+  PARL_TRY(choose_reference(r, reference));
   PARL_TRY(summarize_pairs(r));
   warn_of_few_seeds(r);
   warn_of_left_out(r);

@@ -57,102 +57,103 @@ static parl_status check(const parl_table *t, const parl_text *out) {
   return parl_text_status(out);
 }
 
-/* Columns that a cell takes: its bytes but the continuation bytes of UTF-8. */
-static size_t get_width(const char *s) {
-  size_t width = 0;
-  for (; *s != '\0'; s++) width += ((unsigned char)*s & 0xC0) != 0x80;
-  return width;
-}
-
-/* A name may hold a terminal's control codes: they are shown, not obeyed. */
-static void append_plain_cell(parl_text *out, const char *s) {
-  for (; *s != '\0'; s++) {
-    const unsigned char c = (unsigned char)*s;
-    parl_text_append_bytes(out, c < 0x20 || c == 0x7F ? "?" : s, 1);
-  }
-}
-
 static void pad(parl_text *out, size_t n) {
   for (size_t i = 0; i < n; i++) parl_text_append(out, " ");
 }
 
-static void append_plain_row(const parl_table *t, const char *const *row, const size_t *widths,
-                             parl_text *out) {
+/* Columns that stand at the left of each piece of a table that is split. */
+static size_t get_n_repeated(const parl_table *t) {
+  return t->n_left == 2 ? 2 : 1;
+}
+
+/* Columns [first, last) beside the repeated ones. */
+typedef struct piece {
+  size_t repeated, first, last;
+} piece;
+
+static bool is_shown(const piece *p, size_t column) {
+  return column < p->repeated || (column >= p->first && column < p->last);
+}
+
+static void append_plain_row(const parl_table *t, const piece *p, const char *const *row,
+                             const size_t *widths, parl_text *out) {
   for (size_t c = 0; c < t->n_columns; c++) {
-    const size_t gap = widths[c] - get_width(row[c]);
+    if (!is_shown(p, c)) continue;
+    const size_t width = parl_text_get_width(row[c]);
+    const size_t gap = width < widths[c] ? widths[c] - width : 0;
+    const bool is_last = p->last > p->repeated ? c + 1 == p->last : c + 1 == p->repeated;
     if (c > 0) parl_text_append(out, "  ");
     if (c >= t->n_left) pad(out, gap);
-    append_plain_cell(out, row[c]);
-    if (c < t->n_left && c + 1 < t->n_columns) pad(out, gap);
+    parl_text_append_cut(out, row[c], widths[c]);
+    if (c < t->n_left && !is_last) pad(out, gap);
   }
   parl_text_append(out, "\n");
 }
 
-parl_status parl_table_append_plain(const parl_table *t, parl_text *out) {
+/* As many columns as fit beside the repeated ones, at least one. */
+static piece get_plain_piece(const parl_table *t, const size_t *widths, size_t first) {
+  piece p = {get_n_repeated(t), first, first};
+  size_t width = 0;
+  for (size_t c = 0; c < p.repeated && c < t->n_columns; c++) width += widths[c] + 2;
+  while (p.last < t->n_columns &&
+         (p.last == first || width + widths[p.last] <= PARL_REPORT_TERMINAL))
+    width += widths[p.last++] + 2;
+  return p;
+}
+
+/* Widths of columns [n_columns]. A long first one is cut where that makes the table fit. */
+static void set_widths(const parl_table *t, size_t *widths) {
+  enum { LEAST = 16, MOST = 40 };
+  size_t total = 0;
+  for (size_t c = 0; c < t->n_columns; c++) widths[c] = 0;
+  for (size_t i = 0; i < t->n_cells; i++) {
+    const size_t width = parl_text_get_width(t->cells[i]);
+    if (width > widths[i % t->n_columns]) widths[i % t->n_columns] = width;
+  }
+  for (size_t c = 0; c < t->n_columns; c++) total += widths[c] + (c > 0 ? 2 : 0);
+  const size_t over = total > PARL_REPORT_TERMINAL ? total - PARL_REPORT_TERMINAL : 0;
+  if (over > 0 && widths[0] >= LEAST + over)
+    widths[0] -= over;
+  else if (widths[0] > MOST)
+    widths[0] = MOST;
+}
+
+static parl_status append_plain(const parl_table *t, parl_text *out) {
   PARL_TRY(check(t, out));
   size_t *widths = NULL;
   PARL_TRY(PARL_ARENA_TAKE(t->arena, t->n_columns, &widths));
-  for (size_t c = 0; c < t->n_columns; c++) widths[c] = 0;
-  for (size_t i = 0; i < t->n_cells; i++) {
-    const size_t width = get_width(t->cells[i]);
-    if (width > widths[i % t->n_columns]) widths[i % t->n_columns] = width;
-  }
-  parl_text_appendf(out, "%s\n", t->title);
-  for (size_t i = 0; i < t->n_cells; i += t->n_columns)
-    append_plain_row(t, &t->cells[i], widths, out);
-  if (t->note != NULL) parl_text_appendf(out, "%s\n", t->note);
+  set_widths(t, widths);
+  parl_text_append_wrapped(out, t->title, PARL_REPORT_TERMINAL, 0);
+  piece p = {.last = get_n_repeated(t)};
+  do {
+    p = get_plain_piece(t, widths, p.last);
+    for (size_t i = 0; i < t->n_cells; i += t->n_columns)
+      append_plain_row(t, &p, &t->cells[i], widths, out);
+    if (p.last < t->n_columns) parl_text_append(out, "\n");
+  } while (p.last < t->n_columns);
+  if (t->note != NULL) parl_text_append_wrapped(out, t->note, PARL_REPORT_TERMINAL, 0);
   return parl_text_status(out);
 }
 
-static void append_markdown_cell(parl_text *out, const char *s) {
-  for (; *s != '\0'; s++) {
-    if (*s == '|' || *s == '\\' || *s == '`' || *s == '*' || *s == '_' || *s == '[')
-      parl_text_appendf(out, "\\%c", *s);
-    else if (*s == '<' || *s == '>' || *s == '&')
-      parl_text_appendf(out, "&#%d;", *s);
-    else
-      append_plain_cell(out, (const char[]){*s, '\0'});
-  }
-}
-
-parl_status parl_table_append_markdown(const parl_table *t, parl_text *out) {
+static parl_status append_markdown(const parl_table *t, parl_text *out) {
   PARL_TRY(check(t, out));
-  parl_text_appendf(out, "## %s\n\n", t->title);
+  parl_text_append(out, "## ");
+  parl_text_append_markdown(out, t->title);
+  parl_text_append(out, "\n\n");
   for (size_t i = 0; i < t->n_cells; i++) {
     parl_text_append(out, "| ");
-    append_markdown_cell(out, t->cells[i]);
+    parl_text_append_markdown(out, t->cells[i]);
     parl_text_append(out, i % t->n_columns + 1 == t->n_columns ? " |\n" : " ");
     if (i + 1 != t->n_columns) continue;
     for (size_t c = 0; c < t->n_columns; c++)
       parl_text_append(out, c < t->n_left ? "|:--" : "|--:");
     parl_text_append(out, "|\n");
   }
-  if (t->note != NULL) parl_text_appendf(out, "\n%s\n", t->note);
+  if (t->note == NULL) return parl_text_status(out);
+  parl_text_append(out, "\n");
+  parl_text_append_markdown(out, t->note);
+  parl_text_append(out, "\n");
   return parl_text_status(out);
-}
-
-void parl_text_append_html(parl_text *out, const char *s) {
-  for (; *s != '\0'; s++) {
-    switch (*s) {
-      case '<':
-        parl_text_append(out, "&lt;");
-        break;
-      case '>':
-        parl_text_append(out, "&gt;");
-        break;
-      case '&':
-        parl_text_append(out, "&amp;");
-        break;
-      case '"':
-        parl_text_append(out, "&quot;");
-        break;
-      case '\'':
-        parl_text_append(out, "&#39;");
-        break;
-      default:
-        parl_text_append_bytes(out, s, 1);
-    }
-  }
 }
 
 /* "iqm [lo, hi]" with the interval set smaller. */
@@ -168,26 +169,51 @@ static void append_html_cell(parl_text *out, const char *s) {
   parl_text_append(out, "</small>");
 }
 
-parl_status parl_table_append_html(const parl_table *t, parl_text *out) {
-  PARL_TRY(check(t, out));
+static void append_html_piece(const parl_table *t, const piece *p, parl_text *out) {
   parl_text_append(out, "<div class=\"scroll\"><table><caption>");
   parl_text_append_html(out, t->title);
+  parl_text_append(out, p->first > p->repeated ? " (more columns)" : "");
   parl_text_append(out, "</caption>\n<thead>");
   for (size_t i = 0; i < t->n_cells; i++) {
     const size_t column = i % t->n_columns;
     const bool head = i < t->n_columns, row_head = !head && column == 0;
     if (column == 0) parl_text_append(out, "<tr>");
-    parl_text_append(out, head ? "<th scope=\"col\"" : row_head ? "<th scope=\"row\"" : "<td");
-    parl_text_append(out, column < t->n_left ? ">" : " class=\"n\">");
-    append_html_cell(out, t->cells[i]);
-    parl_text_append(out, head || row_head ? "</th>" : "</td>");
+    if (is_shown(p, column)) {
+      parl_text_append(out, head ? "<th scope=\"col\"" : row_head ? "<th scope=\"row\"" : "<td");
+      parl_text_append(out, column < t->n_left ? ">" : " class=\"n\">");
+      append_html_cell(out, t->cells[i]);
+      parl_text_append(out, head || row_head ? "</th>" : "</td>");
+    }
     if (column + 1 == t->n_columns) parl_text_append(out, "</tr>\n");
     if (i + 1 == t->n_columns) parl_text_append(out, "</thead><tbody>\n");
   }
   parl_text_append(out, "</tbody></table></div>\n");
+}
+
+static parl_status append_html(const parl_table *t, parl_text *out) {
+  enum { MOST_COLUMNS = 9 }; /* that fit on paper */
+  PARL_TRY(check(t, out));
+  piece p = {.repeated = get_n_repeated(t), .last = get_n_repeated(t)};
+  do {
+    p.first = p.last;
+    p.last = p.first + MOST_COLUMNS - p.repeated;
+    if (p.last > t->n_columns) p.last = t->n_columns;
+    append_html_piece(t, &p, out);
+  } while (p.last < t->n_columns);
   if (t->note == NULL) return parl_text_status(out);
   parl_text_append(out, "<p class=\"note\">");
   parl_text_append_html(out, t->note);
   parl_text_append(out, "</p>\n");
   return parl_text_status(out);
+}
+
+parl_status parl_table_append(const parl_table *t, parl_format format, parl_text *out) {
+  switch (format) {
+    case PARL_FORMAT_PLAIN:
+      return append_plain(t, out);
+    case PARL_FORMAT_MARKDOWN:
+      return append_markdown(t, out);
+    default:
+      return append_html(t, out);
+  }
 }

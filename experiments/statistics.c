@@ -224,13 +224,19 @@ parl_status parl_summarize(const double *scores, size_t n_runs, size_t n_strata,
 
 parl_status parl_summarize_paired(const double *a, const double *b, size_t n, uint64_t seed,
                                   parl_summary *out) {
+  return parl_summarize_paired_replicates(a, b, n, seed, PARL_BOOTSTRAP_REPLICATES, out);
+}
+
+parl_status parl_summarize_paired_replicates(const double *a, const double *b, size_t n,
+                                             uint64_t seed, size_t n_replicates,
+                                             parl_summary *out) {
   PARL_TRY(check(a, n, "the first arm"));
   PARL_TRY(check(b, n, "the second arm"));
   double *difference = calloc(n, sizeof *difference);
   if (difference == NULL) return parl_fail(PARL_STATUS_ENOMEM, "statistics: no memory");
   for (size_t i = 0; i < n; i++) difference[i] = a[i] - b[i];
   sample s = {.a = difference, .n_a = n, .n_strata = 1};
-  const parl_status status = summarize(&s, get_mean, seed, PARL_BOOTSTRAP_REPLICATES, out);
+  const parl_status status = summarize(&s, get_mean, seed, n_replicates, out);
   free(difference);
   return status;
 }

@@ -34,6 +34,9 @@ parl_status parl_summarize_replicates(const double *scores, size_t n_runs, size_
  * Otherwise as above. */
 parl_status parl_summarize_paired(const double *a, const double *b, size_t n, uint64_t seed,
                                   parl_summary *out);
+/* The same with n_replicates >= 1 of one's own. */
+parl_status parl_summarize_paired_replicates(const double *a, const double *b, size_t n,
+                                             uint64_t seed, size_t n_replicates, parl_summary *out);
 /* P(a > b) by Mann-Whitney U / (na nb), ties 1/2, with the interval of resampling both arms; NaN
  * if either has fewer than 2 seeds. mean = iqm = estimate, n = the smaller arm's seeds. */
 parl_status parl_probability_of_improvement(const double *a, size_t na, const double *b, size_t nb,

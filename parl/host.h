@@ -26,6 +26,7 @@ typedef struct parl_host {
   void (*progress)(void *context,
                    const parl_progress *p); /* may be NULL; called from several threads */
   void *context;
+  const char *command; /* shell line that starts it, kept with each run; NULL: not known */
 } parl_host;
 
 static inline int parl_host_is_stopped(const parl_host *host) {

@@ -108,6 +108,10 @@ static void append_host(const parl_trainer *t, const parl_run_config *config, pa
   }
   parl_json_key(&w, "threads");
   parl_json_integer(&w, (int64_t)parl_workers_get_count(t->workers));
+  if (t->host->command != NULL) {
+    parl_json_key(&w, "command");
+    parl_json_string(&w, t->host->command);
+  }
   parl_json_end_object(&w);
 }
 

@@ -34,21 +34,26 @@ static inline void finish(fixture *f) {
   parl_test_remove_folder(f->folder);
 }
 
-static inline int64_t put_run(fixture *f, const char *arm, int64_t seed, const char *status) {
-  char config[200];
+static inline int64_t put_run_of(fixture *f, const char *arm, int64_t seed, const char *status,
+                                 const char *config, const char *host) {
   int64_t id = 0;
-  snprintf(config, sizeof config, "{\"lambda1\":{\"start\":%s},\"seed\":%lld}",
-           arm[0] == 'a' ? "0.3" : "0", (long long)seed);
   parl_store_run run = {.recipe = "toy",
                         .arm = arm,
                         .seed = seed,
                         .config = config,
                         .status = status,
-                        .host = "{\"cpu\":\"test\"}",
+                        .host = host,
                         .revision = "abc"};
   snprintf(run.uid, sizeof run.uid, "%064lld", (long long)++f->n_runs);
   assert_ok(parl_store_put_run(f->store, &run, &id));
   return id;
+}
+
+static inline int64_t put_run(fixture *f, const char *arm, int64_t seed, const char *status) {
+  char config[200];
+  snprintf(config, sizeof config, "{\"lambda1\":{\"start\":%s},\"seed\":%lld}",
+           arm[0] == 'a' ? "0.3" : "0", (long long)seed);
+  return put_run_of(f, arm, seed, status, config, "{\"cpu\":\"test\"}");
 }
 
 static inline parl_store_episode make_episode(const char *policy, const char *decoding,
@@ -138,7 +143,7 @@ __attribute__((noinline)) static char *read_file(const fixture *f, const char *n
 }
 
 static inline parl_json *write_and_parse(const fixture *f) {
-  assert_ok(parl_report_write(f->folder, NULL));
+  assert_ok(parl_report_write(f->folder, NULL, NULL));
   char *text = read_file(f, "report.json");
   parl_json *json = NULL;
   assert_ok(parl_json_parse(text, strlen(text), "report.json", &json));

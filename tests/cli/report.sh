@@ -1,0 +1,41 @@
+#!/bin/sh
+# The report says how to make its runs again, and that makes them: the same bits from the command it prints.
+set -u
+# shellcheck source=tests/cli_support.sh
+. "$ROOT/tests/cli_support.sh"
+dir="$SCRATCH/a report's folder"
+mkdir -p "$dir"
+cp "$PWD/tests/envs/count.lua" "$dir/count.lua"
+cat >"$dir/tiny.lua" <<X2
+return {
+  name = "tiny", run = { n_seeds = 2, threads = 1 },
+  env = { file = "count.lua" },
+  model = { n_layers = 1, d_model = 16, n_heads = 2, n_kv_heads = 2, head_dim = 8, d_ff = 32 },
+  warm = { steps = 5, episodes = 8, mix = "serial=0.7,wide=0.3", probe = 16 },
+  train = { updates = 4, tasks = 2, group = 4 },
+  eval = { tasks = 10, baselines = "serial" },
+  arms = { { name = "annealed", lambda1 = { start = 0.3 } },
+           { name = "bare", lambda1 = { shape = "constant", start = 0.0 }, lambda2 = { shape = "constant", start = 0.0 } } },
+}
+X2
+hash_of() { sed 's/.*"hash":"\([0-9a-f]*\)".*/\1/'; }
+cd "$dir" || exit 1
+first=$("$PARL" train tiny.lua --quiet --json --set "reward.perf_lua=r_perf * (1 - 0 * tokens)" --set train.updates=3 \
+  --set 'run.dir=it'"'"'s here; <b>' | hash_of)
+same "it trains" 64 "${#first}"
+command=$(sed -n 's/^.*<pre>\(parl train .*\)$/\1/p' "it's here; <b>/report.html" | sed "s/&#39;/'/g; s/&lt;/</g; s/&gt;/>/g; s/&quot;/\"/g; s/&amp;/\&/g")
+has "its overrides are in the command" "--set train.updates=3" "$command"
+mv "it's here; <b>" before
+parl() { "$PARL" "$@" --quiet --json; }
+again=$(eval "$command" | hash_of)
+same "the printed command makes the same bits" "$first" "$again"
+"$PARL" runs before | sed 's/ .*//' | sort >runs.before
+"$PARL" runs "it's here; <b>" | sed 's/ .*//' | sort >runs.again
+same "and the same runs" "$(cat runs.before)" "$(cat runs.again)"
+
+out=$("$PARL" report before --reference annealed)
+has "differences are taken from --reference" "Differences from annealed, paired by seed" "$out"
+out=$("$PARL" report before)
+has "by default from the arm whose weights stay 0" "Differences from bare, paired by seed" "$out"
+code "a reference that is no policy" 2 "$PARL" report before --reference anealed
+has "names the nearest" 'did you mean "annealed"?' "$(cat "$SCRATCH/err")"
