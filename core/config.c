@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/json_internal.h"
+
 enum { MAX_WORD_BYTES = 64 };
 
 static void *slot_of(const parl_field *f, void *config) {
@@ -88,8 +90,10 @@ static parl_status read_number(const parl_field *f, const parl_json *value, cons
   const bool whole = f->type == PARL_FIELD_INT;
   const double x = parl_json_get_number(value);
   char due[128];
-  snprintf(due, sizeof due, "%s in [%.15g, %.15g]", whole ? "a whole number" : "a number", f->low,
-           f->high);
+  char low[PARL_JSON_NUMBER_BYTES], high[PARL_JSON_NUMBER_BYTES];
+  parl_json_format_number(f->low, 15, low);
+  parl_json_format_number(f->high, 15, high);
+  snprintf(due, sizeof due, "%s in [%s, %s]", whole ? "a whole number" : "a number", low, high);
   if (parl_json_get_type(value) != PARL_JSON_NUMBER || !isfinite(x) || !(x >= f->low) ||
       !(x <= f->high))
     return fail_value(path, f, value, due);
@@ -286,12 +290,16 @@ static const char *get_type_name(parl_field_type t) {
 static void describe_field(const parl_field *f, char preset[PARL_CONFIG_TEXT_BYTES + 2],
                            char range[1024]) {
   const size_t n = PARL_CONFIG_TEXT_BYTES + 2;
+  char number[PARL_JSON_NUMBER_BYTES], low[PARL_JSON_NUMBER_BYTES], high[PARL_JSON_NUMBER_BYTES];
   range[0] = '\0';
   switch (f->type) {
     case PARL_FIELD_INT:
     case PARL_FIELD_REAL:
-      snprintf(preset, n, "%.15g", f->preset);
-      snprintf(range, 1024, "[%.15g, %.15g]", f->low, f->high);
+      parl_json_format_number(f->preset, 15, number);
+      parl_json_format_number(f->low, 15, low);
+      parl_json_format_number(f->high, 15, high);
+      snprintf(preset, n, "%s", number);
+      snprintf(range, 1024, "[%s, %s]", low, high);
       break;
     case PARL_FIELD_FLAG:
       snprintf(preset, n, "%s", f->preset > 0 ? "true" : "false");

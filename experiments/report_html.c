@@ -4,7 +4,7 @@
 #include "core/build_info.h"
 #include "experiments/report_internal.h"
 
-enum { TABLE_POINTS = 20, SHARE_FIGURES = 6, SHOWN_RUNS = 24, SHOWN_PAIRS = 6 };
+enum { TABLE_POINTS = 20, SHARE_FIGURES = 6, SHOWN_RUNS = 24, SHOWN_PAIRS = 6, PAPER_PAIRS = 36 };
 
 static parl_status append_table(const parl_report *r, parl_table_kind kind, parl_text *out) {
   parl_table t;
@@ -151,7 +151,7 @@ static bool is_used(const parl_report *r, const parl_report_arm *arm, parl_curve
   return false;
 }
 
-/* The shares of |advantage| of one arm, of the terms that have any; none where none ever changes. */
+/* Shares of |advantage| of one arm, of the terms that have any; nothing where none ever changes. */
 static parl_status append_shares(const parl_report *r, size_t a, parl_text *out) {
 #define SHARE(X, term, ...) PARL_CURVE_share_##term,
   static const parl_curve curves[] = {PARL_TERM_LIST(SHARE, SHARE, )};
@@ -297,7 +297,10 @@ static parl_status append_result(const parl_report *r, parl_text *out) {
   parl_text_append(out, "</div>\n");
   PARL_TRY(append_table(r, PARL_TABLE_GREEDY, out));
   parl_text_appendf(out, "<details%s><summary>All %zu pairs of policies</summary>\n",
-                    r->n_pairs <= SHOWN_PAIRS ? " open" : "", r->n_pairs);
+                    r->n_pairs <= SHOWN_PAIRS  ? " open"
+                    : r->n_pairs > PAPER_PAIRS ? " class=\"screen\""
+                                               : "",
+                    r->n_pairs);
   PARL_TRY(append_table(r, PARL_TABLE_PAIRS, out));
   parl_text_append(out, "</details>\n");
   return PARL_STATUS_OK;

@@ -55,6 +55,19 @@ static void add_difference(parl_table *t, const parl_summary *s, parl_score scor
   parl_table_add_summary(t, &difference, parl_score_infos[score].digits);
 }
 
+/* How many columns of differences a terminal has room for beside the names. */
+static size_t get_n_plain(const parl_report *r) {
+  size_t name = 0, family = parl_text_get_width(parl_report_get_family(r, 0));
+  for (size_t a = 0; a < r->n_trained; a++)
+    name = a != r->reference && parl_text_get_width(r->arms[a].name) > name
+               ? parl_text_get_width(r->arms[a].name)
+               : name;
+  for (size_t f = 1; f <= r->n_families; f++)
+    if (parl_text_get_width(parl_report_get_family(r, f)) > family)
+      family = parl_text_get_width(parl_report_get_family(r, f));
+  return name + family <= 22 ? 2 : 1;
+}
+
 /* Each trained policy minus the reference, on every kind of task and over all. */
 static parl_status make_differences(const parl_report *r, bool is_wide, parl_table *t) {
   parl_text title = {0};
@@ -66,7 +79,7 @@ static parl_status make_differences(const parl_report *r, bool is_wide, parl_tab
   PARL_TRY(s);
   static const parl_score scores[] = {PARL_SCORE_r_perf, PARL_SCORE_last_gain_steps,
                                       PARL_SCORE_critical_steps, PARL_SCORE_assigned};
-  const size_t n = is_wide ? 4 : 2;
+  const size_t n = is_wide ? 4 : get_n_plain(r);
   parl_table_init(t, r->arena, copy, 3 + n, 2);
   t->note = "Mean difference [95 % bootstrap interval].";
   parl_table_add(t, "policy");

@@ -86,6 +86,7 @@ static void test_refused(void **state) {
   (void)state;
   static const char *const cases[][2] = {
       {"{\"updates\":-1}", "train.updates = -1: a whole number in [0, 1000000] is due"},
+      {"{\"seed\":-1}", "train.seed = -1: a whole number in [0, 9007199254740992] is due"},
       {"{\"updates\":1000001}", "train.updates = 1000001: a whole number in [0, 1000000]"},
       {"{\"updates\":1.5}", "train.updates = 1.5: a whole number"},
       {"{\"updates\":\"7\"}", "train.updates = \"7\": a whole number"},
@@ -208,6 +209,7 @@ static void test_help(void **state) {
   assert_contains(parl_text_get(&t), "train: the sample\n");
   assert_contains(parl_text_get(&t), "updates      int     150  [0, 1000000]  updates  optimizer");
   assert_contains(parl_text_get(&t), "environment  text    \"envs/wide.lua\"  file of");
+  assert_contains(parl_text_get(&t), "seed         int     1  [0, 9007199254740992]  1  of all");
   parl_text_clear(&t);
   parl_config_append_help(&sample_section, true, &t);
   assert_contains(parl_text_get(&t),

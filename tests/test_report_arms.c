@@ -135,6 +135,17 @@ static void test_differences_are_of_the_same_seed(void **state) {
   assert_contains(html, "Configuration of b, seed 7");
   free(html);
   finish(&f);
+  begin(&f); /* no seed in common */
+  put_arm(&f, "a", 1, ZERO, ZERO, "\"y\":1,", "{}");
+  put_arm(&f, "b", 2, ZERO, ZERO, "\"y\":2,", "{}");
+  end_writing(&f);
+  assert_ok(parl_report_write(f.folder, NULL, NULL));
+  markdown = read_file(&f, "report.md");
+  table = strstr(markdown, "What differs between the configurations");
+  assert_contains(table, "| y | 1 | 2 |");
+  assert_null(strstr(table, "| seed | 1 | 2 |"));
+  free(markdown);
+  finish(&f);
 }
 
 /* By arm and seed, not by when they ended. */

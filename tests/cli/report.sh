@@ -1,5 +1,5 @@
 #!/bin/sh
-# The report says how to make its runs again, and that makes them: the same bits from the command it prints.
+# The command that the report prints makes its runs again: the same bits.
 set -u
 # shellcheck source=tests/cli_support.sh
 . "$ROOT/tests/cli_support.sh"
@@ -14,23 +14,27 @@ return {
   warm = { steps = 5, episodes = 8, mix = "serial=0.7,wide=0.3", probe = 16 },
   train = { updates = 4, tasks = 2, group = 4 },
   eval = { tasks = 10, baselines = "serial" },
-  arms = { { name = "annealed", lambda1 = { start = 0.3 } },
-           { name = "bare", lambda1 = { shape = "constant", start = 0.0 }, lambda2 = { shape = "constant", start = 0.0 } } },
+  arms = {
+    { name = "annealed", lambda1 = { start = 0.3 } },
+    { name = "bare", lambda1 = { start = 0.0 }, lambda2 = { start = 0.0 } },
+  },
 }
 X2
 hash_of() { sed 's/.*"hash":"\([0-9a-f]*\)".*/\1/'; }
 cd "$dir" || exit 1
-first=$("$PARL" train tiny.lua --quiet --json --set "reward.perf_lua=r_perf * (1 - 0 * tokens)" --set train.updates=3 \
-  --set 'run.dir=it'"'"'s here; <b>' | hash_of)
+folder="it's here; <b>"
+first=$("$PARL" train tiny.lua --quiet --json --set "reward.perf_lua=r_perf * (1 - 0 * tokens)" \
+  --set train.updates=3 --set "run.dir=$folder" | hash_of)
 same "it trains" 64 "${#first}"
-command=$(sed -n 's/^.*<pre>\(parl train .*\)$/\1/p' "it's here; <b>/report.html" | sed "s/&#39;/'/g; s/&lt;/</g; s/&gt;/>/g; s/&quot;/\"/g; s/&amp;/\&/g")
+command=$(sed -n 's/^.*<pre>\(parl train .*\)$/\1/p' "$folder/report.html" |
+  sed "s/&#39;/'/g; s/&lt;/</g; s/&gt;/>/g; s/&quot;/\"/g; s/&amp;/\&/g")
 has "its overrides are in the command" "--set train.updates=3" "$command"
-mv "it's here; <b>" before
+mv "$folder" before
 parl() { "$PARL" "$@" --quiet --json; }
 again=$(eval "$command" | hash_of)
 same "the printed command makes the same bits" "$first" "$again"
 "$PARL" runs before | sed 's/ .*//' | sort >runs.before
-"$PARL" runs "it's here; <b>" | sed 's/ .*//' | sort >runs.again
+"$PARL" runs "$folder" | sed 's/ .*//' | sort >runs.again
 same "and the same runs" "$(cat runs.before)" "$(cat runs.again)"
 
 out=$("$PARL" report before --reference annealed)
