@@ -115,7 +115,7 @@ static parl_status train(const cli_args *args, const parl_recipe *recipe, meter 
   if (m->interactive && !args->quiet) fprintf(stderr, "\r\033[K");
   parl_text table = {0};
   const char *folder = parl_recipe_get_folder(recipe);
-  if (s == PARL_STATUS_OK) s = parl_report_write(folder, NULL, &table);
+  if (s == PARL_STATUS_OK) s = parl_report_write(folder, &table);
   if (s == PARL_STATUS_OK && args->json) print_json(&result, folder);
   if (s == PARL_STATUS_OK && !args->json) {
     fputs(parl_text_get(&table), stdout);

@@ -83,7 +83,11 @@ static parl_status write_all(const parl_report *r, parl_text texts[N_FILES], par
   return PARL_STATUS_OK;
 }
 
-parl_status parl_report_write(const char *folder, const char *reference, parl_text *table) {
+parl_status parl_report_write(const char *folder, parl_text *table) {
+  return parl_report_write_against(folder, NULL, table);
+}
+
+parl_status parl_report_write_against(const char *folder, const char *reference, parl_text *table) {
   char path[PATH_BYTES];
   PARL_TRY(parl_file_join(path, sizeof path, folder, "store.db"));
   parl_arena arena;

@@ -8,13 +8,15 @@
 #include "core/store.h"
 #include "core/text.h"
 
-/* Builds all of them from folder/store.db and writes them atomically into the folder.
- *   reference: the policy that differences are taken from; NULL: the first trained one whose
- *     lambda1 and lambda2 are 0 throughout, or else the first trained one
- *   table: gets the plain text that the program prints appended; may be NULL
- * Only runs whose status is "done" enter a number; the others are listed. Fails: EIO (no store,
- * folder not writable), EFORMAT (not a store, or a store without runs), EINVAL (reference is no
- * policy with a run that is done), ESTORE, ENOMEM. */
-parl_status parl_report_write(const char *folder, const char *reference, parl_text *table);
+/* Builds all of them from folder/store.db and writes them atomically into the folder. table (may be
+ * NULL) gets the plain text that the program prints appended. Only runs whose status is "done"
+ * enter a number; the others are listed. Differences are taken from the first trained policy whose
+ * lambda1 and lambda2 are 0 throughout, or else from the first trained one. Fails: EIO (no store,
+ * folder not writable), EFORMAT (not a store, or a store without runs), ESTORE, ENOMEM. */
+parl_status parl_report_write(const char *folder, parl_text *table);
+
+/* The same with differences from the policy of this name; NULL: as above. Fails: EINVAL too, if no
+ * policy of that name has a run that is done. */
+parl_status parl_report_write_against(const char *folder, const char *reference, parl_text *table);
 
 #endif

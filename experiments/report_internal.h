@@ -185,8 +185,8 @@ typedef struct parl_report {
 /* Reads the store. Fails as parl_report_write says. */
 /* A run that failed has its failures too. */
 parl_status parl_report_load(const char *path, parl_arena *arena, parl_report *out);
-/* Fills summaries, pairs and warnings; reference as in parl_report_write. Fails: EINVAL (no such
- * policy, names the nearest; no run of it is done), ENOMEM. */
+/* Fills summaries, pairs and warnings; reference as in parl_report_write_against. Fails: EINVAL (no
+ * such policy, names the nearest; no run of it is done), ENOMEM. */
 parl_status parl_report_summarize(parl_report *r, const char *reference);
 void parl_report_deinit(parl_report *r);
 /* Each warning, without its line break. */

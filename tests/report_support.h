@@ -143,7 +143,7 @@ __attribute__((noinline)) static char *read_file(const fixture *f, const char *n
 }
 
 static inline parl_json *write_and_parse(const fixture *f) {
-  assert_ok(parl_report_write(f->folder, NULL, NULL));
+  assert_ok(parl_report_write(f->folder, NULL));
   char *text = read_file(f, "report.json");
   parl_json *json = NULL;
   assert_ok(parl_json_parse(text, strlen(text), "report.json", &json));

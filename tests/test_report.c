@@ -220,7 +220,7 @@ static void test_loads_of_experts(void **state) {
   assert_null(read_figure(&f, "Unused experts"));
   finish(&f);
   fill(&f);
-  assert_ok(parl_report_write(f.folder, NULL, NULL));
+  assert_ok(parl_report_write(f.folder, NULL));
   char *html = read_file(&f, "report.html");
   assert_null(strstr(html, "expert"));
   free(html);
@@ -241,7 +241,7 @@ static void test_only_the_newest_done_run_counts(void **state) {
   run = put_run(&f, "annealed", 2, "failed");
   end_writing(&f);
   parl_text table = {0};
-  assert_ok(parl_report_write(f.folder, NULL, &table));
+  assert_ok(parl_report_write(f.folder, &table));
   assert_contains(parl_text_get(&table), "2 of 4 runs are not done");
   assert_contains(parl_text_get(&table), "1 runs were repeated");
   assert_contains(parl_text_get(&table), "One seed");

@@ -24,7 +24,7 @@ static void put_arm(fixture *f, const char *arm, int64_t seed, const char *lambd
 
 static char *get_terminal(const fixture *f) {
   parl_text table = {0};
-  assert_ok(parl_report_write(f->folder, NULL, &table));
+  assert_ok(parl_report_write(f->folder, &table));
   char *copy = strdup(parl_text_get(&table));
   parl_text_deinit(&table);
   return copy;
@@ -58,7 +58,7 @@ static void test_schedules_in_words(void **state) {
     put_arm(&f, "a", 1, rows[i].schedule, ZERO, "", "{}");
     put_arm(&f, "b", 1, ZERO, ZERO, "", "{}");
     end_writing(&f);
-    assert_ok(parl_report_write(f.folder, NULL, NULL));
+    assert_ok(parl_report_write(f.folder, NULL));
     char *markdown = read_file(&f, "report.md"), due[200];
     parl_text escaped = {0};
     parl_text_append_markdown(&escaped, rows[i].words);
@@ -103,7 +103,7 @@ static void test_policies_and_environment_stand_at_the_top(void **state) {
   begin(&f);
   put_arm(&f, "a", 1, ZERO, ZERO, "\"lambda_early\":" SCHEDULE("constant", "0.1", "0") ",", "{}");
   end_writing(&f);
-  assert_ok(parl_report_write(f.folder, NULL, NULL));
+  assert_ok(parl_report_write(f.folder, NULL));
   html = read_file(&f, "report.html");
   assert_contains(html, "lambda_early</th>");
   assert_contains(html, "<td>0.1 throughout</td>");
@@ -122,7 +122,7 @@ static void test_differences_are_of_the_same_seed(void **state) {
   put_arm(&f, "b", 7, ZERO, ZERO, "\"x\":7,\"y\":2,", "{}");
   put_arm(&f, "a", 9, ZERO, ZERO, "\"x\":9,\"y\":1,", "{}");
   end_writing(&f);
-  assert_ok(parl_report_write(f.folder, NULL, NULL));
+  assert_ok(parl_report_write(f.folder, NULL));
   char *markdown = read_file(&f, "report.md");
   const char *table = strstr(markdown, "What differs between the configurations");
   assert_non_null(table);
@@ -139,7 +139,7 @@ static void test_differences_are_of_the_same_seed(void **state) {
   put_arm(&f, "a", 1, ZERO, ZERO, "\"y\":1,", "{}");
   put_arm(&f, "b", 2, ZERO, ZERO, "\"y\":2,", "{}");
   end_writing(&f);
-  assert_ok(parl_report_write(f.folder, NULL, NULL));
+  assert_ok(parl_report_write(f.folder, NULL));
   markdown = read_file(&f, "report.md");
   table = strstr(markdown, "What differs between the configurations");
   assert_contains(table, "| y | 1 | 2 |");
@@ -161,7 +161,7 @@ static void test_runs_are_in_order(void **state) {
   put_arm(&f, "b", 1, ZERO, ZERO, "", "{}");
   put_arm(&f, "a", 1, ZERO, ZERO, "", "{}");
   end_writing(&f);
-  assert_ok(parl_report_write(f.folder, NULL, NULL));
+  assert_ok(parl_report_write(f.folder, NULL));
   char *markdown = read_file(&f, "report.md");
   const char *at = strstr(markdown, "## Runs");
   for (size_t i = 0; i < sizeof due / sizeof due[0]; i++) {
@@ -182,7 +182,7 @@ static void test_commands_are_shown(void **state) {
   put_arm(&f, "a", 2, ZERO, ZERO, "", "{\"command\":\"parl train --set 'x=<y>' r.lua\"}");
   put_arm(&f, "a", 3, ZERO, ZERO, "", "{\"command\":\"parl train --set x=2 r.lua\"}");
   end_writing(&f);
-  assert_ok(parl_report_write(f.folder, NULL, NULL));
+  assert_ok(parl_report_write(f.folder, NULL));
   char *html = read_file(&f, "report.html");
   assert_contains(html,
                   "<pre>parl train --set &#39;x=&lt;y&gt;&#39; r.lua\n"
@@ -195,7 +195,7 @@ static void test_commands_are_shown(void **state) {
   begin(&f);
   put_arm(&f, "a", 1, ZERO, ZERO, "", "no json");
   end_writing(&f);
-  assert_ok(parl_report_write(f.folder, NULL, NULL));
+  assert_ok(parl_report_write(f.folder, NULL));
   html = read_file(&f, "report.html");
   assert_contains(html, "parl train toy.lua  # overrides were not kept");
   free(html);

@@ -37,7 +37,7 @@ static void test_page_is_well_formed_and_self_contained(void **state) {
   (void)state;
   fixture f;
   fill(&f);
-  assert_ok(parl_report_write(f.folder, NULL, NULL));
+  assert_ok(parl_report_write(f.folder, NULL));
   char *html = read_file(&f, "report.html");
   check_nesting(html);
   assert_contains(html,
@@ -62,7 +62,7 @@ static void test_names_are_escaped(void **state) {
   static const char *const files[] = {"report.html", "report.md", "report.json"};
   fixture f;
   fill(&f);
-  assert_ok(parl_report_write(f.folder, NULL, NULL));
+  assert_ok(parl_report_write(f.folder, NULL));
   for (size_t i = 0; i < 3; i++) {
     char *text = read_file(&f, files[i]);
     assert_null(strstr(text, "<script"));
@@ -93,7 +93,7 @@ static void test_cards_without_information_are_not_drawn(void **state) {
     }
   }
   end_writing(&f);
-  assert_ok(parl_report_write(f.folder, NULL, NULL));
+  assert_ok(parl_report_write(f.folder, NULL));
   assert_null(read_figure(&f, "r_perf"));
   assert_null(read_figure(&f, "Masked tokens"));
   assert_null(read_figure(&f, "Useful rate"));
@@ -176,7 +176,7 @@ static void test_csv_by_hand(void **state) {
   fixture f;
   sheet s;
   fill(&f);
-  assert_ok(parl_report_write(f.folder, NULL, NULL));
+  assert_ok(parl_report_write(f.folder, NULL));
   read_sheet(&f, "report.csv", &s);
   assert_int_equal(s.n_columns, 10);
   assert_close(atof(CELL(&s, "iqm", "annealed", "", "sampled", "", "r_perf")),
@@ -221,7 +221,7 @@ static void test_csv_quotes_names(void **state) {
   }
   put_episode(&f, put_run(&f, name, 2, "failed"), make_episode("trained", "sampled", 0), 1);
   end_writing(&f);
-  assert_ok(parl_report_write(f.folder, NULL, NULL));
+  assert_ok(parl_report_write(f.folder, NULL));
   read_sheet(&f, "report_seeds.csv", &s);
   assert_string_equal(CELL(&s, "value", name, "true", "1", "sampled", "", "r_perf"), "0.5");
   assert_string_equal(CELL(&s, "value", name, "true", "1", "sampled", "(none)", "r_perf"), "0.25");
@@ -247,7 +247,7 @@ static void test_csv_names_are_no_formulas(void **state) {
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
     put_trained(&f, names[i], 1, 0.5 + 0.1 * (double)i, 0.5);
   end_writing(&f);
-  assert_ok(parl_report_write(f.folder, NULL, NULL));
+  assert_ok(parl_report_write(f.folder, NULL));
   for (size_t k = 0; k < 3; k++) {
     sheet s;
     size_t n_found = 0;
@@ -292,7 +292,7 @@ static void test_plain_table_is_aligned(void **state) {
   fixture f;
   fill(&f);
   parl_text table = {0};
-  assert_ok(parl_report_write(f.folder, NULL, &table));
+  assert_ok(parl_report_write(f.folder, &table));
   const char *text = parl_text_get(&table);
   assert_contains(text, "0.867 [0.700, 1.000]");
   assert_contains(text, "Few seeds (n = 3)");
@@ -312,7 +312,7 @@ static void test_control_codes_are_not_obeyed(void **state) {
   put_episode(&f, run, make_episode("trained", "sampled", 1), 1);
   end_writing(&f);
   parl_text table = {0};
-  assert_ok(parl_report_write(f.folder, NULL, &table));
+  assert_ok(parl_report_write(f.folder, &table));
   assert_null(strchr(parl_text_get(&table), '\x1B'));
   assert_contains(parl_text_get(&table), "red ?[31m");
   parl_text_deinit(&table);
@@ -326,9 +326,9 @@ static void test_same_store_same_bytes(void **state) {
   fixture f;
   fill(&f);
   for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-    assert_ok(parl_report_write(f.folder, NULL, NULL));
+    assert_ok(parl_report_write(f.folder, NULL));
     char *first = read_file(&f, files[i]);
-    assert_ok(parl_report_write(f.folder, NULL, NULL));
+    assert_ok(parl_report_write(f.folder, NULL));
     char *second = read_file(&f, files[i]);
     assert_string_equal(first, second);
     free(first);
@@ -351,17 +351,17 @@ static void test_missing_empty_and_foreign_stores(void **state) {
   begin(&f);
   end_writing(&f);
   parl_text table = {0};
-  assert_fails(parl_report_write(f.folder, NULL, &table), PARL_STATUS_EFORMAT, "no run");
+  assert_fails(parl_report_write(f.folder, &table), PARL_STATUS_EFORMAT, "no run");
   assert_contains(parl_error_text(), "store.db");
   assert_no_report(&f);
   assert_int_equal(remove(f.path), 0);
-  assert_status(parl_report_write(f.folder, NULL, &table), PARL_STATUS_EIO);
+  assert_status(parl_report_write(f.folder, &table), PARL_STATUS_EIO);
   assert_false(parl_file_exists(f.path));
   static const char junk[] =
       "this is not a database, and longer than a header of one hundred bytes "
       "so that nobody takes it for an empty file";
   assert_ok(parl_file_write(f.path, junk, sizeof junk));
-  assert_status(parl_report_write(f.folder, NULL, &table), PARL_STATUS_EFORMAT);
+  assert_status(parl_report_write(f.folder, &table), PARL_STATUS_EFORMAT);
   assert_no_report(&f);
   assert_int_equal(table.n, 0);
   finish(&f);

@@ -58,7 +58,7 @@ static void test_without_forecast_there_is_no_table(void **state) {
   begin(&f);
   put_episode(&f, put_run(&f, "annealed", 1, "done"), make_episode("trained", "sampled", 1), 1);
   end_writing(&f);
-  assert_ok(parl_report_write(f.folder, NULL, NULL));
+  assert_ok(parl_report_write(f.folder, NULL));
   char *markdown = read_file(&f, "report.md");
   assert_null(strstr(markdown, "forecast"));
   assert_null(strstr(markdown, "warm start"));
