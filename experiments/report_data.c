@@ -133,11 +133,19 @@ static parl_decoding get_decoding(const parl_store_episode *e) {
   return strcmp(e->decoding, "greedy") == 0 ? PARL_DECODING_GREEDY : PARL_DECODING_MAIN;
 }
 
+static parl_optimum_word get_optimum_word(const char *text) {
+  if (text == NULL) return PARL_OPTIMUM_WORD_UNSTATED;
+  if (strcmp(text, "exact") == 0) return PARL_OPTIMUM_WORD_EXACT;
+  if (strcmp(text, "expected") == 0) return PARL_OPTIMUM_WORD_EXPECTED;
+  return strcmp(text, "bound") == 0 ? PARL_OPTIMUM_WORD_BOUND : PARL_OPTIMUM_WORD_UNSTATED;
+}
+
 static parl_status survey_episode(void *context, const parl_store_episode *e) {
   loader *l = context;
   parl_report *r = l->report;
   int64_t *last = &l->run->eval_update[get_decoding(e)];
   if (e->update > *last) *last = e->update;
+  if (e->optimum_steps > 0) r->optimum_kinds |= 1u << get_optimum_word(e->optimum_is);
   if (strcmp(e->policy, "trained") == 0) l->run->trained = true;
   if (strcmp(e->decoding, "scripted") == 0) l->run->scripted = true;
   size_t place = 0;

@@ -1,4 +1,5 @@
 /* experiments/report_html.c - the page: style, sections, figures with their tables. */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/build_info.h"
@@ -74,6 +75,10 @@ static parl_status append_chart(const parl_report *r, const parl_line_chart *c, 
   return PARL_STATUS_OK;
 }
 
+static bool is_of_steps(parl_curve curve) {
+  return curve == PARL_CURVE_last_gain || curve == PARL_CURVE_critical;
+}
+
 /* A weight is what the recipe says: it has no noise to smooth away. */
 static bool is_weight(parl_curve curve) {
   return curve == PARL_CURVE_lambda1 || curve == PARL_CURVE_lambda2;
@@ -119,8 +124,8 @@ static parl_status append_curve(const parl_report *r, parl_curve curve, parl_tex
       .series = series,
       .is_share = is_share(curve),
       .is_noisy = !is_weight(curve),
-      .level = curve == PARL_CURVE_critical ? parl_report_get_optimum(r) : (double)NAN,
-      .level_name = "mean optimum of the evaluation",
+      .level = is_of_steps(curve) ? parl_report_get_optimum(r) : (double)NAN,
+      .level_name = parl_report_get_optimum_label(r),
       .digits = info->digits,
   };
   if (parl_chart_is_informative(&chart)) return append_chart(r, &chart, out);
@@ -278,8 +283,12 @@ static parl_status append_result(const parl_report *r, parl_text *out) {
   PARL_TRY(append_policies(r, out));
   PARL_TRY(parl_report_append_lead(r, PARL_FORMAT_HTML, out));
   PARL_TRY(append_table(r, PARL_TABLE_OUTCOME, out));
-  begin_figure(out, "Policies compared",
-               "filled: sampled or scripted; hollow: greedy; faint: single seeds; dashed: optimum");
+  PARL_TRY(append_table(r, PARL_TABLE_COST, out));
+  char unit[120];
+  snprintf(unit, sizeof unit,
+           "filled: sampled or scripted; hollow: greedy; faint: single seeds; dashed: %s",
+           parl_report_get_optimum_label(r));
+  begin_figure(out, "Policies compared", unit);
   append_drawing(out, r, parl_chart_append_dots);
   PARL_TRY(append_details(r, PARL_TABLE_LAUNCHING, out));
   parl_text_append(out, "</figure>\n<div class=\"grid2\">\n");
@@ -346,9 +355,9 @@ static parl_status append_experts(const parl_report *r, parl_text *out) {
 }
 
 static parl_status append_learning(const parl_report *r, parl_text *out) {
-  static const parl_curve learning[] = {PARL_CURVE_perf,        PARL_CURVE_critical,
-                                        PARL_CURVE_launch_rate, PARL_CURVE_width,
-                                        PARL_CURVE_finish_rate, PARL_CURVE_useful_rate};
+  static const parl_curve learning[] = {
+      PARL_CURVE_perf,  PARL_CURVE_last_gain,   PARL_CURVE_critical,   PARL_CURVE_launch_rate,
+      PARL_CURVE_width, PARL_CURVE_finish_rate, PARL_CURVE_useful_rate};
   static const parl_curve objective[] = {PARL_CURVE_flat_perf, PARL_CURVE_entropy,
                                          PARL_CURVE_masked};
   if (r->n_trained == 0 || r->n_points == 0) return PARL_STATUS_OK;

@@ -65,6 +65,7 @@ extern const parl_score_info parl_score_infos[PARL_N_SCORES];
 /* Metrics per update that become curves. X(name, store key, digits, title, unit) */
 #define PARL_CURVE_LIST(X)                                                                         \
   X(perf, "reward/perf", 3, "r_perf", "unshaped score, 0 to 1")                                    \
+  X(last_gain, "episode/last_gain_steps", 2, "Critical steps at the last gain", "steps")           \
   X(critical, "episode/critical_steps", 2, "Critical steps", "steps")                              \
   X(launch_rate, "episode/launch_rate", 3, "Launch rate", "share of episodes with a launch")       \
   X(width, "episode/max_width", 2, "Width", "sub-agents in the widest launch")                     \
@@ -97,6 +98,14 @@ typedef struct parl_curve_info {
   int digits; /* after the point */
 } parl_curve_info;
 extern const parl_curve_info parl_curve_infos[PARL_N_CURVES];
+
+/* What an environment says that its optimum is, as the store spells it. */
+typedef enum parl_optimum_word {
+  PARL_OPTIMUM_WORD_UNSTATED,
+  PARL_OPTIMUM_WORD_EXACT,
+  PARL_OPTIMUM_WORD_EXPECTED,
+  PARL_OPTIMUM_WORD_BOUND
+} parl_optimum_word;
 
 /* main: sampled, or scripted for a script. */
 typedef enum parl_decoding {
@@ -173,6 +182,7 @@ typedef struct parl_report {
   const char **families;   /* [n_families]; 0 of them unless there are at least two */
   parl_report_pair *pairs; /* [n_pairs] every trained arm minus the reference, then the others */
   size_t reference;        /* arm that differences are taken from; n_arms: none */
+  unsigned optimum_kinds;  /* bit k: a task's optimum is of parl_optimum_word k; 0: none is known */
   size_t n_warm;
   const char **warm_keys;       /* [n_warm] "warm/..." and "forecast/..." of update 0 */
   int64_t last_update;          /* -1: no metrics */
@@ -250,7 +260,8 @@ void parl_text_append_plain(parl_text *out, const char *s);
 size_t parl_text_get_width(const char *s);
 /* Plain, in `width` columns at most: what is too long loses its middle. */
 void parl_text_append_cut(parl_text *out, const char *s, size_t width);
-/* Plain, in lines of `width` columns, of which all but the first begin with `indent` blanks. */
+/* Plain, in lines of `width` columns, of which all but the first begin with `indent` blanks; a word
+ * that is longer loses its middle. */
 void parl_text_append_wrapped(parl_text *out, const char *s, size_t width, size_t indent);
 
 /* --- tables: one model, three renderings --- */
@@ -346,6 +357,8 @@ void parl_chart_append_endings(parl_text *out, const parl_report *r);
 void parl_chart_append_endings_legend(parl_text *out);
 /* Mean optimum of the tasks that policies were judged on; NaN if no environment knows it. */
 double parl_report_get_optimum(const parl_report *r);
+/* What that may be called: "optimum", "lower bound", "expected optimum", ... */
+const char *parl_report_get_optimum_label(const parl_report *r);
 
 /* An axis: `n_ticks` round ticks, the i-th at (first + i) steps, for i from 0. */
 typedef struct parl_axis {

@@ -50,6 +50,22 @@ double parl_report_get_optimum(const parl_report *r) {
   return NAN;
 }
 
+/* A bound is never called an optimum. */
+const char *parl_report_get_optimum_label(const parl_report *r) {
+  switch (r->optimum_kinds) {
+    case 1u << PARL_OPTIMUM_WORD_EXACT:
+      return "optimum";
+    case 1u << PARL_OPTIMUM_WORD_BOUND:
+      return "lower bound";
+    case 1u << PARL_OPTIMUM_WORD_EXPECTED:
+    case 1u << PARL_OPTIMUM_WORD_EXPECTED | 1u << PARL_OPTIMUM_WORD_EXACT:
+      return "expected optimum";
+    default:
+      return (r->optimum_kinds & 1u << PARL_OPTIMUM_WORD_BOUND) != 0 ? "optimum or bound"
+                                                                     : "stated optimum";
+  }
+}
+
 /* --- dots --- */
 
 typedef struct panel {
@@ -123,9 +139,9 @@ void parl_chart_append_dots(parl_text *out, const parl_report *r) {
     if (has_optimum(p.score) && isfinite(optimum)) {
       const double x = parl_axis_place(&p.axis, optimum);
       parl_text_appendf(out,
-                        "<path class=\"level\" d=\"M%.1f %.1fV%.1f\"><title>mean optimum "
+                        "<path class=\"level\" d=\"M%.1f %.1fV%.1f\"><title>mean %s "
                         "%.2f</title></path>",
-                        x, top - 4, bottom, optimum);
+                        x, top - 4, bottom, parl_report_get_optimum_label(r), optimum);
     }
     for (size_t a = 0; a < r->n_arms; a++) {
       parl_text_appendf(out, "<g class=\"k%zu\">", a % PARL_N_COLOURS);
@@ -287,8 +303,9 @@ void parl_chart_append_scatter(parl_text *out, const parl_report *r) {
     const double at = parl_axis_place(&x, optimum);
     parl_text_appendf(out,
                       "<path class=\"level\" d=\"M%.1f %dV%d\"/><text class=\"tick\" x=\"%.1f\" "
-                      "y=\"%d\">optimum %.2f</text>\n",
-                      at, S_TOP, S_HEIGHT - S_BOTTOM, at + 5, S_HEIGHT - S_BOTTOM - 6, optimum);
+                      "y=\"%d\">%s %.2f</text>\n",
+                      at, S_TOP, S_HEIGHT - S_BOTTOM, at + 5, S_HEIGHT - S_BOTTOM - 6,
+                      parl_report_get_optimum_label(r), optimum);
   }
   for (size_t a = 0; a < r->n_arms; a++) append_point(out, r, a, &x, &y, &l);
   append_names(out, r, &x, &y, &l);

@@ -101,21 +101,26 @@ static piece get_plain_piece(const parl_table *t, const size_t *widths, size_t f
   return p;
 }
 
-/* Widths of columns [n_columns]. A long first one is cut where that makes the table fit. */
+/* Widths of columns [n_columns]. Long ones are cut, the first even further where that makes the
+ * table fit. */
 static void set_widths(const parl_table *t, size_t *widths) {
-  enum { LEAST = 16, MOST = 40 };
+  enum { LEAST = 16, MOST_NAME = 36, MOST_KIND = 20, MOST = 60 };
   size_t total = 0;
   for (size_t c = 0; c < t->n_columns; c++) widths[c] = 0;
   for (size_t i = 0; i < t->n_cells; i++) {
     const size_t width = parl_text_get_width(t->cells[i]);
     if (width > widths[i % t->n_columns]) widths[i % t->n_columns] = width;
   }
-  for (size_t c = 0; c < t->n_columns; c++) total += widths[c] + (c > 0 ? 2 : 0);
+  for (size_t c = 0; c < t->n_columns; c++) {
+    const size_t most = c == 0 ? widths[0] : c < get_n_repeated(t) ? MOST_KIND : MOST;
+    if (widths[c] > most) widths[c] = most;
+    total += widths[c] + (c > 0 ? 2 : 0);
+  }
   const size_t over = total > PARL_REPORT_TERMINAL ? total - PARL_REPORT_TERMINAL : 0;
   if (over > 0 && widths[0] >= LEAST + over)
     widths[0] -= over;
-  else if (widths[0] > MOST)
-    widths[0] = MOST;
+  else if (widths[0] > MOST_NAME)
+    widths[0] = MOST_NAME;
 }
 
 static parl_status append_plain(const parl_table *t, parl_text *out) {

@@ -11,8 +11,13 @@ static void add_scores(parl_table *t, const parl_report *r, const parl_report_ar
                            parl_score_infos[scores[i]].digits);
 }
 
-static void add_heads(parl_table *t, const parl_score *scores, size_t n) {
-  for (size_t i = 0; i < n; i++) parl_table_add(t, "%s", parl_score_infos[scores[i]].label);
+/* What an environment calls its optimum is the head of that column. */
+static void add_heads(parl_table *t, const parl_report *r, const parl_score *scores, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    parl_table_add(t, "%s",
+                   scores[i] == PARL_SCORE_optimum_steps && r->optimum_kinds != 0
+                       ? parl_report_get_optimum_label(r)
+                       : parl_score_infos[scores[i]].label);
 }
 
 static size_t get_n(const parl_report *r, const parl_report_arm *arm, parl_decoding decoding) {
@@ -25,7 +30,7 @@ static void make_scores(const parl_report *r, const char *title, parl_decoding d
   parl_table_init(t, r->arena, title, n + 2, 1);
   parl_table_add(t, "policy");
   parl_table_add(t, "seeds");
-  add_heads(t, scores, n);
+  add_heads(t, r, scores, n);
   for (size_t a = 0; a < r->n_arms; a++) {
     const parl_report_arm *arm = &r->arms[a];
     if (decoding != PARL_DECODING_MAIN && get_n(r, arm, decoding) == 0) continue;
@@ -46,7 +51,7 @@ static void make_outcome(const parl_report *r, parl_table *t) {
   t->note = "Interquartile mean over seeds [95 % bootstrap interval].";
   parl_table_add(t, "policy");
   parl_table_add(t, "seeds");
-  add_heads(t, scores, n);
+  add_heads(t, r, scores, n);
   parl_table_add(t, "%% of oracle");
   for (size_t a = 0; a < r->n_arms; a++) {
     const parl_report_arm *arm = &r->arms[a];
@@ -59,18 +64,18 @@ static void make_outcome(const parl_report *r, parl_table *t) {
 
 /* What the outcome took, without intervals: the other tables have them. */
 static void make_cost(const parl_report *r, parl_table *t) {
-  static const parl_score scores[] = {PARL_SCORE_r_perf,         PARL_SCORE_optimum_steps,
-                                      PARL_SCORE_critical_steps, PARL_SCORE_last_gain_steps,
-                                      PARL_SCORE_total_steps,    PARL_SCORE_concurrency,
-                                      PARL_SCORE_speed_up,       PARL_SCORE_launches,
-                                      PARL_SCORE_assigned,       PARL_SCORE_finish_rate};
+  static const parl_score scores[] = {PARL_SCORE_r_perf,          PARL_SCORE_optimum_steps,
+                                      PARL_SCORE_last_gain_steps, PARL_SCORE_critical_steps,
+                                      PARL_SCORE_total_steps,     PARL_SCORE_concurrency,
+                                      PARL_SCORE_speed_up,        PARL_SCORE_launches,
+                                      PARL_SCORE_assigned,        PARL_SCORE_finish_rate};
   const size_t n = sizeof scores / sizeof scores[0];
   parl_table_init(t, r->arena, "What it took (sampled)", n + 1, 1);
   t->note =
       "Interquartile means over seeds; concurrency: total / critical steps; speed-up: steps of "
       "working alone / critical steps.";
   parl_table_add(t, "policy");
-  add_heads(t, scores, n);
+  add_heads(t, r, scores, n);
   for (size_t a = 0; a < r->n_arms; a++) {
     const parl_report_arm *arm = &r->arms[a];
     parl_table_add(t, "%s", arm->name);
@@ -130,7 +135,7 @@ static void make_pairs(const parl_report *r, parl_table *t) {
   parl_table_add(t, "difference");
   parl_table_add(t, "on");
   parl_table_add(t, "pairs");
-  add_heads(t, scores, N_SHOWN);
+  add_heads(t, r, scores, N_SHOWN);
   parl_table_add(t, "P(r_perf higher)");
   for (size_t i = 0; i < r->n_pairs; i++)
     for (size_t f = 0; f <= r->n_families; f++) {
@@ -187,8 +192,8 @@ parl_status parl_report_make_table(const parl_report *r, parl_table_kind kind, p
                   PARL_SCORE_assigned, PARL_SCORE_max_width, PARL_SCORE_finish_rate);
       break;
     case PARL_TABLE_STEPS:
-      MAKE_SCORES("Steps (sampled)", PARL_DECODING_MAIN, PARL_SCORE_critical_steps,
-                  PARL_SCORE_regret, PARL_SCORE_last_gain_steps, PARL_SCORE_total_steps,
+      MAKE_SCORES("Steps (sampled)", PARL_DECODING_MAIN, PARL_SCORE_last_gain_steps,
+                  PARL_SCORE_critical_steps, PARL_SCORE_regret, PARL_SCORE_total_steps,
                   PARL_SCORE_concurrency, PARL_SCORE_speed_up, PARL_SCORE_launches);
       break;
     case PARL_TABLE_PROFILE:

@@ -163,7 +163,8 @@ void parl_text_append_wrapped(parl_text *out, const char *s, size_t width, size_
     const size_t kept = n < sizeof word ? n : sizeof word - 1;
     memcpy(word, s, kept);
     word[kept] = '\0';
-    const size_t columns = parl_text_get_width(word);
+    const size_t room = width > indent + 1 ? width - indent : width;
+    const size_t all = parl_text_get_width(word), columns = all < room ? all : room;
     if (!first && column + 1 + columns > width) {
       parl_text_appendf(out, "\n%*s", (int)indent, "");
       column = indent;
@@ -171,7 +172,7 @@ void parl_text_append_wrapped(parl_text *out, const char *s, size_t width, size_
       parl_text_append(out, " ");
       column++;
     }
-    parl_text_append_plain(out, word);
+    parl_text_append_cut(out, word, columns);
     column += columns;
     s += n + (s[n] == ' ');
   }

@@ -5,6 +5,26 @@
 #include "experiments/report_internal.h"
 #include "tests/report_support.h"
 
+/* Display width of the line at *at, which moves behind it. */
+static size_t read_line_width(const char **at) {
+  char line[1024];
+  const size_t n = strcspn(*at, "\n");
+  assert_true(n < sizeof line);
+  memcpy(line, *at, n);
+  line[n] = '\0';
+  *at += n + ((*at)[n] == '\n');
+  return parl_text_get_width(line);
+}
+
+static void assert_fits_terminal(const char *text) {
+  while (*text != '\0') {
+    const char *line = text;
+    const size_t width = read_line_width(&text);
+    if (width > 80) print_error("%zu columns: %.*s\n", width, (int)(text - line), line);
+    assert_true(width <= 80);
+  }
+}
+
 /* --- the page --- */
 
 /* Every tag that opens closes, in order. */
@@ -57,22 +77,100 @@ static void test_page_is_well_formed_and_self_contained(void **state) {
   finish(&f);
 }
 
+/* Names of arms, of the recipe and of kinds of task, none of which may do a thing. */
 static void test_names_are_escaped(void **state) {
   (void)state;
   static const char *const files[] = {"report.html", "report.md", "report.json"};
+  static const char *const names[] = {
+      HOSTILE,
+      "</title></style><script>alert(2)</script>",
+      "\"' onmouseover=alert(3) x='",
+      "&lt;script&gt;&amp;<!--",
+      "]]><svg onload=alert(4)>",
+      "\xE2\x80\xAEright to left\xD7\xA9\xD7\x9C",
+      "\xF0\x9F\x98\x80 \xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x94\xAC",
+      "javascript:alert(5)`|*_[x](javascript:alert(6))",
+  };
+  enum { N_NAMES = sizeof names / sizeof names[0] };
+  char name[600];
   fixture f;
-  fill(&f);
-  assert_ok(parl_report_write(f.folder, NULL));
+  begin(&f);
+  for (size_t i = 0; i <= N_NAMES; i++) {
+    memset(name, 'x', sizeof name - 1); /* and one that is very long */
+    name[sizeof name - 1] = '\0';
+    put_trained(&f, i < N_NAMES ? names[i] : name, 1, 0.1 * (double)i, 0.5);
+    parl_store_episode e = make_episode("trained", "sampled", 0.3);
+    e.family = i < N_NAMES ? names[i] : name;
+    put_episode(&f, (int64_t)i + 1, e, 9);
+  }
+  end_writing(&f);
+  parl_text table = {0};
+  assert_ok(parl_report_write(f.folder, &table));
+  assert_fits_terminal(parl_text_get(&table));
   for (size_t i = 0; i < 3; i++) {
     char *text = read_file(&f, files[i]);
     assert_null(strstr(text, "<script"));
-    assert_contains(text, "alert");
+    assert_null(strstr(text, "<svg onload"));
+    assert_null(strstr(text, "<!--"));
+    if (i < 2) assert_null(strstr(text, "\xE2\x80\xAE"));
+    assert_contains(text, "alert(4)");
     free(text);
   }
   char *html = read_file(&f, "report.html");
+  check_nesting(html);
   assert_contains(html, "&lt;script&gt;alert(1)&lt;/script&gt;");
+  assert_null(strstr(html, "' onmouseover"));
+  assert_int_equal(count(html, "<title>toy"), 1);
   free(html);
+  char *markdown = read_file(&f, "report.md");
+  assert_null(strstr(markdown, " [x](javascript"));
+  assert_null(strstr(markdown, "_[x]("));
+  assert_contains(markdown, "\\_\\[x](javascript");
+  free(markdown);
+  parl_text_deinit(&table);
   finish(&f);
+}
+
+/* A bound is called one wherever a reader meets it. */
+static void test_a_bound_is_no_optimum(void **state) {
+  (void)state;
+  static const struct {
+    const char *first, *second, *label;
+  } rows[] = {{"exact", "exact", "optimum"},
+              {"bound", "bound", "lower bound"},
+              {"exact", "expected", "expected optimum"},
+              {"exact", "bound", "optimum or bound"},
+              {"", NULL, "stated optimum"}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    fixture f;
+    begin(&f);
+    const int64_t run = put_run(&f, "annealed", 1, "done");
+    parl_store_episode e = make_episode("trained", "sampled", 0.5);
+    e.optimum_is = rows[i].first;
+    put_episode(&f, run, e, 1);
+    e.optimum_is = rows[i].second;
+    put_episode(&f, run, e, 2);
+    for (int64_t t = 0; t < 3; t++)
+      assert_ok(parl_store_put_metric(f.store, run, t, "episode/critical_steps", (double)t));
+    end_writing(&f);
+    parl_text table = {0};
+    char due[60];
+    assert_ok(parl_report_write(f.folder, &table));
+    char *html = read_file(&f, "report.html"), *figure = read_figure(&f, "Critical steps");
+    snprintf(due, sizeof due, ">%s 5.00<", rows[i].label);
+    assert_contains(figure, due);
+    assert_int_equal(count(html, due), 2); /* there and beside r_perf against steps */
+    snprintf(due, sizeof due, "  %s  ", rows[i].label);
+    assert_contains(parl_text_get(&table), due);
+    if (strcmp(rows[i].label, "lower bound") == 0) {
+      assert_null(strstr(parl_text_get(&table), "optimum"));
+      assert_null(strstr(html, "optimum"));
+    }
+    parl_text_deinit(&table);
+    free(figure);
+    free(html);
+    finish(&f);
+  }
 }
 
 /* What is the same in every update of every policy gets a line, not a card; scores that differ by
@@ -267,26 +365,6 @@ static void test_csv_names_are_no_formulas(void **state) {
 
 /* --- the terminal's table --- */
 
-/* Display width of the line at *at, which moves behind it. */
-static size_t read_line_width(const char **at) {
-  char line[1024];
-  const size_t n = strcspn(*at, "\n");
-  assert_true(n < sizeof line);
-  memcpy(line, *at, n);
-  line[n] = '\0';
-  *at += n + ((*at)[n] == '\n');
-  return parl_text_get_width(line);
-}
-
-static void assert_fits_terminal(const char *text) {
-  while (*text != '\0') {
-    const char *line = text;
-    const size_t width = read_line_width(&text);
-    if (width > 80) print_error("%zu columns: %.*s\n", width, (int)(text - line), line);
-    assert_true(width <= 80);
-  }
-}
-
 static void test_plain_table_is_aligned(void **state) {
   (void)state;
   fixture f;
@@ -371,6 +449,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_page_is_well_formed_and_self_contained),
       cmocka_unit_test(test_names_are_escaped),
+      cmocka_unit_test(test_a_bound_is_no_optimum),
       cmocka_unit_test(test_cards_without_information_are_not_drawn),
       cmocka_unit_test(test_csv_by_hand),
       cmocka_unit_test(test_csv_quotes_names),

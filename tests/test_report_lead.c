@@ -217,6 +217,9 @@ static void test_text_of_any_bytes(void **state) {
   parl_text_clear(&text);
   parl_text_append_wrapped(&text, "one two three", 7, 1);
   assert_string_equal(parl_text_get(&text), "one two\n three\n");
+  parl_text_clear(&text);
+  parl_text_append_wrapped(&text, "a abcdefghijkl b", 8, 2);
+  assert_string_equal(parl_text_get(&text), "a abc\xE2\x80\xA6kl\n  b\n");
   parl_text_deinit(&text);
 }
 
