@@ -34,7 +34,7 @@ void parl_number_append(parl_text *out, double x, int digits) {
 void parl_summary_format(const parl_summary *s, int digits, char out[PARL_SUMMARY_BYTES]) {
   char value[PARL_NUMBER_BYTES], lo[PARL_NUMBER_BYTES], hi[PARL_NUMBER_BYTES];
   const bool has_interval = isfinite(s->lo) && isfinite(s->hi);
-  double largest = fabs(s->iqm);
+  double largest = fmax(1, fabs(s->iqm)); /* in a table what is tiny reads as 0 */
   if (has_interval) largest = fmax(largest, fmax(fabs(s->lo), fabs(s->hi)));
   parl_number_format(s->n > 0 ? s->iqm : (double)NAN, digits, largest, value);
   if (s->n == 0 || !has_interval) {

@@ -47,7 +47,7 @@ void parl_table_add_summary(parl_table *t, const parl_summary *s, int digits) {
 
 void parl_table_add_number(parl_table *t, double x, int digits) {
   char text[PARL_NUMBER_BYTES];
-  parl_number_format(x, digits, fabs(x), text);
+  parl_number_format(x, digits, fmax(1, fabs(x)), text);
   parl_table_add(t, "%s", text);
 }
 
@@ -196,7 +196,7 @@ static void append_html_piece(const parl_table *t, const piece *p, parl_text *ou
 }
 
 static parl_status append_html(const parl_table *t, parl_text *out) {
-  enum { MOST_COLUMNS = 9 }; /* that fit on paper */
+  enum { MOST_COLUMNS = 11 }; /* that fit on paper */
   PARL_TRY(check(t, out));
   piece p = {.repeated = get_n_repeated(t), .last = get_n_repeated(t)};
   do {

@@ -129,8 +129,8 @@ static void test_no_difference_is_said(void **state) {
   char *text = get_terminal(&f, NULL);
   join_lines(text);
   assert_contains(text,
-                  "annealed shows no difference from bare on the held-out tasks (1e-5 [1e-5, "
-                  "1e-5]).");
+                  "annealed shows no difference from bare on the held-out tasks (0.000 [0.000, "
+                  "0.000]).");
   free(text);
   finish(&f);
 }
