@@ -21,9 +21,13 @@ void parl_hash_update(parl_hash *h, const void *bytes, size_t n) {
   if (n > 0) sha256_update(context_of(h), n, bytes);
 }
 
+void parl_hash_finish_bytes(parl_hash *h, unsigned char out[PARL_HASH_BYTES]) {
+  sha256_digest(context_of(h), PARL_HASH_BYTES, out);
+}
+
 void parl_hash_finish(parl_hash *h, char out[PARL_HASH_HEX_BYTES]) {
-  uint8_t digest[SHA256_DIGEST_SIZE];
-  sha256_digest(context_of(h), sizeof digest, digest);
+  unsigned char digest[PARL_HASH_BYTES];
+  parl_hash_finish_bytes(h, digest);
   for (size_t i = 0; i < sizeof digest; i++) snprintf(out + 2 * i, 3, "%02x", digest[i]);
 }
 

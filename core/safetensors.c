@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/hash.h"
 #include "core/json.h"
 #include "core/safetensors_internal.h"
 
@@ -253,6 +254,29 @@ static parl_status read_header_size(const unsigned char *bytes, size_t n, const 
   return PARL_STATUS_OK;
 }
 
+/* What one flipped bit of our own files could change, their digest tells. A file of another program
+ * has none. */
+static parl_status check_digest(const parl_safetensors *f, const char *bytes, size_t n,
+                                const char *what) {
+  const char *due = parl_safetensors_get_metadata(f, PARL_SAFETENSORS_DIGEST);
+  if (due == NULL) return PARL_STATUS_OK;
+  const size_t at = SIZE_BYTES + strlen(PARL_SAFETENSORS_START), n_hex = PARL_HASH_HEX_BYTES - 1;
+  char found[PARL_HASH_HEX_BYTES] = "";
+  if (n >= at + n_hex && strlen(due) == n_hex && memcmp(bytes + at, due, n_hex) == 0) {
+    parl_hash h;
+    parl_hash_init(&h);
+    parl_hash_update(&h, bytes, at);
+    parl_hash_update(&h, PARL_SAFETENSORS_ZEROS, n_hex);
+    parl_hash_update(&h, bytes + at + n_hex, n - at - n_hex);
+    parl_hash_finish(&h, found);
+  }
+  if (strcmp(found, due) == 0) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EFORMAT,
+                   "%s: its bytes are not those that were written: they do not have the digest "
+                   "that it carries (is the file damaged?)",
+                   what);
+}
+
 static parl_status parse_into(parl_safetensors *f, const char *bytes, size_t n, const char *what) {
   size_t n_header = 0;
   PARL_TRY(read_header_size((const unsigned char *)bytes, n, what, &n_header));
@@ -264,7 +288,7 @@ static parl_status parse_into(parl_safetensors *f, const char *bytes, size_t n, 
   PARL_TRY(attach_data(f, what, bytes + SIZE_BYTES + n_header));
   for (size_t i = 0; i < f->n; i++) f->by_name[i] = &f->entries[i];
   qsort(f->by_name, f->n, sizeof *f->by_name, compare_names);
-  return PARL_STATUS_OK;
+  return check_digest(f, bytes, n, what);
 }
 
 parl_status parl_safetensors_parse(const void *bytes, size_t n, const char *what,

@@ -1,7 +1,8 @@
 /* core/safetensors.h - tensors in a file: Hugging Face's format, checked on read, atomic on write.
  *
  * Opening maps the file and checks everything before anything is handed out: header size (at most
- * 100 MB), JSON, dtypes, shapes, offsets in range, without overlap or gap. Values are not looked
+ * 100 MB), JSON, dtypes, shapes, offsets in range, without overlap or gap, and, in a file that we
+ * wrote, the digest in its metadata. Values are not looked
  * at: NaN is data. While a reader is open nobody may shorten the file; ours are replaced, never
  * written over.
  * Thread rule: a reader may be shared once opened. Reading order: open, find, write.
@@ -14,6 +15,7 @@
 #include "core/status.h"
 
 enum { PARL_TENSOR_MAX_DIMS = 8 };
+#define PARL_SAFETENSORS_DIGEST "parl.sha256" /* the metadata that only the writer sets */
 
 /* X(name, bytes per element); the names are the format's. Its other dtypes are refused. */
 #define PARL_DTYPE_LIST(X) X(F32, 4) X(BF16, 2) X(F16, 2) X(F64, 8) X(I32, 4) X(I64, 8) X(U8, 1)
@@ -64,7 +66,7 @@ const char *parl_safetensors_get_metadata(const parl_safetensors *file, const ch
  * appears under its name when it is whole, see parl_file_write.
  *   sha256 [65] receives the hex hash of the whole file; may be NULL
  * Fails: EINVAL if a tensor's name is empty, twice, no UTF-8 or __metadata__, if its shape does not
- * match its bytes, or if a metadata key is there twice; EIO, ENOMEM. */
+ * match its bytes, or if a metadata key is there twice or the digest's; EIO, ENOMEM. */
 parl_status parl_safetensors_write(const char *path, const parl_tensor_info *tensors,
                                    size_t n_tensors, const char *const *metadata, size_t n_pairs,
                                    char sha256[65]);

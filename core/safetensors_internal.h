@@ -4,6 +4,10 @@
 #include "core/safetensors.h"
 
 #define PARL_SAFETENSORS_METADATA "__metadata__"
+/* What our files begin with, then the digest of the whole file, taken with zeros in its place. */
+#define PARL_SAFETENSORS_START \
+  "{\"" PARL_SAFETENSORS_METADATA "\":{\"" PARL_SAFETENSORS_DIGEST "\":\""
+#define PARL_SAFETENSORS_ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
 
 enum { PARL_SAFETENSORS_MAX_HEADER = 100 * 1000 * 1000 /* bytes; the format's own limit */ };
 

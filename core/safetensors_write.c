@@ -53,6 +53,10 @@ static parl_status check_arguments(const char *path, const parl_tensor_info *ten
     if (metadata[i] == NULL || !parl_utf8_is_valid(metadata[i], strlen(metadata[i])))
       return parl_fail(PARL_STATUS_EINVAL, "%s: metadata text %zu is NULL or no UTF-8", path, i);
   }
+  for (size_t i = 0; i < n_pairs; i++)
+    if (strcmp(metadata[2 * i], PARL_SAFETENSORS_DIGEST) == 0)
+      return parl_fail(PARL_STATUS_EINVAL, "%s: metadata \"%s\" is the writer's own", path,
+                       metadata[2 * i]);
   PARL_TRY(check_unique(path, "metadata key", metadata, 2 * sizeof *metadata, n_pairs));
   return n_tensors == 0
              ? PARL_STATUS_OK
@@ -76,21 +80,22 @@ static void append_tensor(parl_json_writer *w, const parl_tensor_info *t, size_t
   parl_json_end_object(w);
 }
 
-/* The JSON, filled up with blanks so that the data begins at a multiple of eight bytes. */
+/* The JSON, filled up with blanks so that the data begins at a multiple of eight bytes; zeros stand
+ * where the digest will. */
 static parl_status make_header(const char *path, const parl_tensor_info *tensors, size_t n_tensors,
                                const char *const *metadata, size_t n_pairs, parl_text *out) {
   parl_json_writer w;
   parl_json_writer_init(&w, out, false);
   parl_json_begin_object(&w);
-  if (n_pairs > 0) {
-    parl_json_key(&w, PARL_SAFETENSORS_METADATA);
-    parl_json_begin_object(&w);
-    for (size_t i = 0; i < n_pairs; i++) {
-      parl_json_key(&w, metadata[2 * i]);
-      parl_json_string(&w, metadata[2 * i + 1]);
-    }
-    parl_json_end_object(&w);
+  parl_json_key(&w, PARL_SAFETENSORS_METADATA);
+  parl_json_begin_object(&w);
+  parl_json_key(&w, PARL_SAFETENSORS_DIGEST);
+  parl_json_string(&w, PARL_SAFETENSORS_ZEROS);
+  for (size_t i = 0; i < n_pairs; i++) {
+    parl_json_key(&w, metadata[2 * i]);
+    parl_json_string(&w, metadata[2 * i + 1]);
   }
+  parl_json_end_object(&w);
   size_t begin = 0;
   for (size_t i = 0; i < n_tensors; i++) {
     append_tensor(&w, &tensors[i], begin);
@@ -105,37 +110,55 @@ static parl_status make_header(const char *path, const parl_tensor_info *tensors
   return parl_text_status(out);
 }
 
-static parl_status append_hashed(parl_file_writer *file, parl_hash *hash, const void *bytes,
-                                 size_t n) {
-  if (hash != NULL) parl_hash_update(hash, bytes, n);
-  return parl_file_writer_append(file, bytes, n);
+typedef struct piece {
+  const void *bytes;
+  size_t n;
+} piece;
+
+/* The file is its size, its header, then the data of each tensor. */
+static piece get_piece(size_t i, const unsigned char *size, const parl_text *header,
+                       const parl_tensor_info *tensors) {
+  if (i == 0) return (piece){size, SIZE_BYTES};
+  if (i == 1) return (piece){header->bytes, header->n};
+  return (piece){tensors[i - 2].data, tensors[i - 2].bytes};
 }
 
-static parl_status append_all(parl_file_writer *file, parl_hash *hash, const parl_text *header,
-                              const parl_tensor_info *tensors, size_t n_tensors) {
+/* Puts the digest in its place; sha256 (may be NULL) is of the file as it then is. */
+static void seal(const unsigned char *size, parl_text *header, const parl_tensor_info *tensors,
+                 size_t n_tensors, char *sha256) {
+  char digest[PARL_HASH_HEX_BYTES];
+  for (int pass = 0; pass < (sha256 != NULL ? 2 : 1); pass++) {
+    parl_hash hash;
+    parl_hash_init(&hash);
+    for (size_t i = 0; i < n_tensors + 2; i++) {
+      const piece p = get_piece(i, size, header, tensors);
+      parl_hash_update(&hash, p.bytes, p.n);
+    }
+    parl_hash_finish(&hash, pass == 0 ? digest : sha256);
+    if (pass == 0)
+      memcpy(header->bytes + strlen(PARL_SAFETENSORS_START), digest, PARL_HASH_HEX_BYTES - 1);
+  }
+}
+
+static parl_status write_file(const char *path, parl_text *header, const parl_tensor_info *tensors,
+                              size_t n_tensors, char *sha256) {
   unsigned char size[SIZE_BYTES];
+  char hash[PARL_HASH_HEX_BYTES];
   for (int i = 0; i < SIZE_BYTES; i++) size[i] = (unsigned char)((uint64_t)header->n >> 8 * i);
-  PARL_TRY(append_hashed(file, hash, size, sizeof size));
-  PARL_TRY(append_hashed(file, hash, header->bytes, header->n));
-  for (size_t i = 0; i < n_tensors; i++)
-    PARL_TRY(append_hashed(file, hash, tensors[i].data, tensors[i].bytes));
-  return PARL_STATUS_OK;
-}
-
-static parl_status write_file(const char *path, const parl_text *header,
-                              const parl_tensor_info *tensors, size_t n_tensors, char sha256[65]) {
+  seal(size, header, tensors, n_tensors, sha256 != NULL ? hash : NULL);
   parl_file_writer file;
-  parl_hash hash;
-  parl_hash_init(&hash);
   PARL_TRY(parl_file_writer_open(&file, path));
-  const parl_status s =
-      append_all(&file, sha256 == NULL ? NULL : &hash, header, tensors, n_tensors);
+  parl_status s = PARL_STATUS_OK;
+  for (size_t i = 0; s == PARL_STATUS_OK && i < n_tensors + 2; i++) {
+    const piece p = get_piece(i, size, header, tensors);
+    s = parl_file_writer_append(&file, p.bytes, p.n);
+  }
   if (s != PARL_STATUS_OK) {
     parl_file_writer_abort(&file);
     return s;
   }
   PARL_TRY(parl_file_writer_commit(&file));
-  if (sha256 != NULL) parl_hash_finish(&hash, sha256);
+  if (sha256 != NULL) memcpy(sha256, hash, sizeof hash);
   return PARL_STATUS_OK;
 }
 

@@ -106,7 +106,7 @@ static parl_status set_up(parl_store *store, bool is_network) {
   PARL_TRY(set_journal(store, is_network));
   if (version < parl_store_get_schema()) PARL_TRY(parl_store_add_missing(store));
   return parl_store_run_sql(store,
-                            is_network ? "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON"
+                            is_network ? "PRAGMA synchronous=EXTRA; PRAGMA foreign_keys=ON"
                                        : "PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON",
                             "open");
 }
@@ -233,12 +233,14 @@ parl_status parl_store_begin(parl_store *store) {
 parl_status parl_store_commit(parl_store *store) {
   if (sqlite3_get_autocommit(store->db))
     return parl_fail(PARL_STATUS_ESTATE, "%s: no transaction is open", store->path);
-  const parl_status s = parl_store_run_sql(store, "COMMIT", "commit");
+  parl_status s = parl_store_finish_count(store);
+  if (s == PARL_STATUS_OK) s = parl_store_run_sql(store, "COMMIT", "commit");
   if (s != PARL_STATUS_OK) parl_store_rollback(store);
   return s;
 }
 
 void parl_store_rollback(parl_store *store) {
+  store->is_counting = false;
   if (sqlite3_get_autocommit(store->db)) return;
   (void)sqlite3_step(store->kept[PARL_STORE_ROLLBACK]); /* what it cannot undo, closing does */
   (void)sqlite3_reset(store->kept[PARL_STORE_ROLLBACK]);
@@ -248,6 +250,20 @@ parl_status parl_store_end(parl_store *store, parl_status s) {
   if (s == PARL_STATUS_OK) s = parl_store_commit(store);
   if (s != PARL_STATUS_OK) parl_store_rollback(store);
   return s;
+}
+
+/* Of a rollback journal every commit is on the disk: synchronous=EXTRA. */
+parl_status parl_store_sync(parl_store *store) {
+  sqlite3_file *wal = NULL;
+  int code = sqlite3_file_control(store->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+  if (code == SQLITE_OK && wal != NULL && wal->pMethods != NULL)
+    code = wal->pMethods->xSync(wal, SQLITE_SYNC_FULL);
+  return code == SQLITE_OK ? PARL_STATUS_OK : parl_store_fail(store, code, "sync");
+}
+
+parl_status parl_store_hold(parl_store *store) {
+  PARL_REQUIRE(store->is_readonly);
+  return parl_store_run_sql(store, "BEGIN", "read");
 }
 
 const char *parl_store_sqlite_version(void) {

@@ -58,8 +58,8 @@ typedef struct parl_store_failure {
 } parl_store_failure;
 
 /* Opens or creates; *out is owned by the caller. A file of an older parl gets the tables and
- * columns that came since. Fails: as above, and EFORMAT if the file is no run database or a newer parl's;
- * such a file is not changed. */
+ * columns that came since. Fails: as above, and EFORMAT if the file is no run database or a newer
+ * parl's; such a file is not changed. */
 parl_status parl_store_open(const char *path, parl_store **out);
 
 /* Opens for reading, also where the folder cannot be written. What a file of an older parl lacks is
@@ -80,6 +80,10 @@ parl_status parl_store_commit(parl_store *store);
 /* Ends a transaction: commits if s is OK, else rolls back; returns s or the commit's failure. */
 parl_status parl_store_end(parl_store *store, parl_status s);
 void parl_store_rollback(parl_store *store);
+
+/* Returns when all that was committed so far survives a power cut: a commit by itself waits for no
+ * disk, so that an update costs no more than its numbers. */
+parl_status parl_store_sync(parl_store *store);
 
 /* Inserts the run, or updates status, host, revision and hash of the one with this uid.
  *   *run_id is the row's id, valid for this file. */
@@ -113,6 +117,21 @@ parl_status parl_store_delete_after(parl_store *store, int64_t run_id, int64_t l
 /* Feeds every metric and episode of the run into h, in an order that does not depend on when they
  * were put, but for keys that begin with "time/". */
 parl_status parl_store_hash_run(parl_store *store, int64_t run_id, parl_hash *h);
+
+/* Whether the run's row, its metrics and its episodes are those that were put. Every reading of a
+ * run's own row checks that row by itself. A file of a parl that kept no digests is not checked.
+ * Fails: as above; EFORMAT naming the run if they are not. */
+parl_status parl_store_check_run(parl_store *store, int64_t run_id);
+
+/* The file's pages and all its runs. Fails: likewise. */
+parl_status parl_store_check(parl_store *store);
+
+/* The digest of the run's metrics and episodes, as hex: what a checkpoint remembers of
+ * the store. Fails: ESTATE if there is no such run. */
+parl_status parl_store_get_digest(parl_store *store, int64_t run_id, char out[PARL_HASH_HEX_BYTES]);
+
+/* From here to the end of the connection, reads see one moment of a store opened for reading. */
+parl_status parl_store_hold(parl_store *store);
 
 /* Visitors of rows; strings and structs are borrowed for the call. A visitor that fails ends the
  * visit, which returns its status. It may read the same store, and write to another. */

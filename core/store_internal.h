@@ -1,4 +1,4 @@
-/* core/store_internal.h - the connection, as store.c, store_schema.c and store_rows.c share it. */
+/* core/store_internal.h - the connection, as the files store*.c share it. */
 #ifndef PARL_CORE_STORE_INTERNAL_H
 #define PARL_CORE_STORE_INTERNAL_H
 #include <sqlite3.h>
@@ -8,15 +8,54 @@
 
 enum { PARL_STORE_APPLICATION = 0x7061726C /* "parl", in the file's header */ };
 
+/* Columns in the order in which they are read and hashed; what comes later goes to the end, or the
+ * digests of older rows would change. Of a run: what its seal covers, then the rest. */
+#define PARL_STORE_RUN_COLUMNS \
+  "uid, recipe, arm, seed, config, status, host, revision, hash, digest, id, seal"
+#define PARL_STORE_METRIC_COLUMNS "at_update, key, value"
+#define PARL_STORE_EPISODE_COLUMNS                                                       \
+  "policy, decoding, at_update, family, task_seed, rollout, r_perf, success,"            \
+  " critical_steps, total_steps, optimum_steps, last_gain_steps, launches, assigned,"    \
+  " finished, max_width, n_tokens, end, budget_steps, serial_steps, useful, duplicates," \
+  " failed, optimum_is, scores"
+#define PARL_STORE_FAILURE_COLUMNS "phase, n, n_failed, error"
+
+enum {
+  PARL_STORE_DIGEST = 9,
+  PARL_STORE_SEALED, /* so many columns of a run does its seal cover */
+  PARL_STORE_ID = PARL_STORE_SEALED,
+  PARL_STORE_SEAL,
+};
+
+/* Tables of a run's history, which its digest covers. */
+enum { PARL_STORE_N_TABLES = 2 };
+typedef struct parl_store_table {
+  const char *name, *columns;
+} parl_store_table;
+extern const parl_store_table parl_store_tables[PARL_STORE_N_TABLES];
+
+/* Sum of the hashes of rows, modulo 2^64 in each lane. */
+enum { PARL_STORE_LANES = 4 };
+typedef struct parl_store_digest {
+  uint64_t lanes[PARL_STORE_LANES];
+} parl_store_digest;
+
 /* Statements that are prepared at first use and kept. */
 typedef enum parl_store_statement {
   PARL_STORE_ROLLBACK, /* prepared by begin, the rest by store_rows.c */
   PARL_STORE_PUT_RUN,
+  PARL_STORE_CHANGE_RUN,
   PARL_STORE_FIND_RUN,
   PARL_STORE_PUT_METRIC,
   PARL_STORE_PUT_EPISODE,
   PARL_STORE_PUT_CHECKPOINT,
   PARL_STORE_PUT_FAILURE,
+  PARL_STORE_TAKE_METRIC, /* what a put replaces is taken out */
+  PARL_STORE_TAKE_EPISODE,
+  PARL_STORE_GET_DIGEST, /* these by store_digest.c */
+  PARL_STORE_GET_SEALED,
+  PARL_STORE_GET_FAILURES,
+  PARL_STORE_SET_DIGEST,
   PARL_STORE_N_STATEMENTS
 } parl_store_statement;
 
@@ -24,6 +63,10 @@ struct parl_store {
   sqlite3 *db;
   char *path; /* owned */
   bool is_readonly;
+  int64_t version;  /* of the file's tables */
+  bool is_counting; /* in this transaction, rows of run `counted`: its digest is `digest` */
+  int64_t counted;
+  parl_store_digest digest;
   sqlite3_stmt *kept[PARL_STORE_N_STATEMENTS]; /* owned, NULL until used */
 };
 
@@ -35,6 +78,8 @@ parl_status parl_store_run_sql(parl_store *store, const char *sql, const char *v
 
 /* First column of the first row of a query that has one. */
 parl_status parl_store_read_integer(parl_store *store, const char *sql, int64_t *out);
+
+enum { PARL_STORE_DIGEST_VERSION = 11 }; /* of the tables, the first with digests and seals */
 
 /* Version of the tables that this program makes. */
 int64_t parl_store_get_schema(void);
@@ -48,6 +93,25 @@ parl_status parl_store_add_missing(parl_store *store);
 
 /* Lets a reader see what a file of this version lacks as NULL, or as an empty table. */
 parl_status parl_store_shadow_missing(parl_store *store, int64_t version);
+
+/* Adds the hash of the present row of a table to d. */
+void parl_store_digest_add_row(parl_store_digest *d, const char *table, sqlite3_stmt *row);
+
+/* Before rows of a run change in this transaction, or the run's own row. */
+parl_status parl_store_count_run(parl_store *store, int64_t run_id);
+
+/* Adds to that run's digest, or takes out of it. */
+void parl_store_count_rows(parl_store *store, const parl_store_digest *rows, bool is_out);
+
+/* Writes digest and seal of the run that was counted; a no-op without one. */
+parl_status parl_store_finish_count(parl_store *store);
+
+/* Gives digests to the runs of a file that had none. */
+parl_status parl_store_count_all(parl_store *store);
+
+/* Compares the present row of PARL_STORE_RUN_COLUMNS, and the run's failures, with its seal. Fails:
+ * EFORMAT. */
+parl_status parl_store_check_seal(parl_store *store, sqlite3_stmt *run);
 
 /* Whether the file system of this statfs f_type is shared between machines, or may be. */
 bool parl_store_is_network(long f_type);

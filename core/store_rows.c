@@ -5,25 +5,37 @@
 
 #include "core/store.h"
 #include "core/store_internal.h"
+#include "core/text.h"
+
+enum { STATUS = 5, HASH = 8 }; /* of PARL_STORE_RUN_COLUMNS */
 
 static const char *const kept_sql[PARL_STORE_N_STATEMENTS] = {
     [PARL_STORE_PUT_RUN] =
         "INSERT INTO run(uid, recipe, arm, seed, config, status, host, revision, hash)"
-        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(uid) DO UPDATE SET status=excluded.status,"
-        " host=excluded.host, revision=excluded.revision, hash=excluded.hash",
-    [PARL_STORE_FIND_RUN] = "SELECT id, status, hash FROM run WHERE uid=?",
+        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [PARL_STORE_CHANGE_RUN] = "UPDATE run SET status=?, host=?, revision=?, hash=? WHERE id=?",
+    /* by the table: what an index says is in no seal */
+    [PARL_STORE_FIND_RUN] = "SELECT " PARL_STORE_RUN_COLUMNS " FROM run WHERE +uid=?",
     [PARL_STORE_PUT_METRIC] =
-        "INSERT OR REPLACE INTO metric(run_id, at_update, key, value) VALUES(?, ?, ?, ?)",
+        "INSERT INTO metric(run_id, at_update, key, value) VALUES(?, ?, ?, ?)"
+        " RETURNING " PARL_STORE_METRIC_COLUMNS,
     [PARL_STORE_PUT_EPISODE] =
-        "INSERT OR REPLACE INTO episode(run_id, policy, decoding, at_update, task_seed, rollout,"
-        " family, r_perf, success, critical_steps, total_steps, optimum_steps, last_gain_steps,"
+        "INSERT INTO episode(run_id, policy, decoding, at_update, family, task_seed, rollout,"
+        " r_perf, success, critical_steps, total_steps, optimum_steps, last_gain_steps,"
         " launches, assigned, finished, max_width, n_tokens, end, budget_steps, serial_steps,"
         " useful, duplicates, failed, optimum_is, scores)"
-        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " RETURNING " PARL_STORE_EPISODE_COLUMNS,
     [PARL_STORE_PUT_FAILURE] =
         "INSERT OR REPLACE INTO failure(run_id, phase, n, n_failed, error) VALUES(?, ?, ?, ?, ?)",
     [PARL_STORE_PUT_CHECKPOINT] =
         "INSERT OR REPLACE INTO checkpoint(run_id, at_update, path, sha256) VALUES(?, ?, ?, ?)",
+    [PARL_STORE_TAKE_METRIC] =
+        "DELETE FROM metric WHERE run_id=? AND at_update=? AND key=?"
+        " RETURNING " PARL_STORE_METRIC_COLUMNS,
+    [PARL_STORE_TAKE_EPISODE] =
+        "DELETE FROM episode WHERE run_id=? AND policy=? AND decoding=? AND at_update=?"
+        " AND family=? AND task_seed=? AND rollout=? RETURNING " PARL_STORE_EPISODE_COLUMNS,
 };
 
 /* A statement whose parameters are bound one after the other; the first failure stays. */
@@ -84,6 +96,21 @@ static parl_status finish_kept(query *q, const char *verb) {
   return s;
 }
 
+/* Likewise, where the statement returns the rows of a table that it put, or took out. */
+static parl_status finish_counted(query *q, const char *table, bool is_out) {
+  bool has_row = true;
+  parl_status s = PARL_STATUS_OK;
+  parl_store_digest rows = {0};
+  while (s == PARL_STATUS_OK && has_row) {
+    s = step(q, "put a row", &has_row);
+    if (s == PARL_STATUS_OK && has_row) parl_store_digest_add_row(&rows, table, q->statement);
+  }
+  if (s == PARL_STATUS_OK) parl_store_count_rows(q->store, &rows, is_out);
+  sqlite3_reset(q->statement);
+  sqlite3_clear_bindings(q->statement);
+  return s;
+}
+
 static parl_status require_transaction(const parl_store *store) {
   if (sqlite3_get_autocommit(store->db))
     return parl_fail(PARL_STATUS_ESTATE, "%s: rows are put between begin and commit only",
@@ -116,14 +143,16 @@ parl_status parl_store_find_run(parl_store *store, const char *uid, int *found, 
                                 char *status, char *hash) {
   PARL_REQUIRE(uid != NULL && found != NULL);
   query q;
+  PARL_TRY(parl_store_finish_count(store));
   PARL_TRY(open_kept(store, PARL_STORE_FIND_RUN, &q));
   bind_text(&q, uid);
   bool has_row = false;
   parl_status s = step(&q, "find a run", &has_row);
+  if (s == PARL_STATUS_OK && has_row) s = parl_store_check_seal(store, q.statement);
   if (s == PARL_STATUS_OK && has_row) {
-    const char *status_text = get_text(&q, 1), *hash_text = get_text(&q, 2);
+    const char *status_text = get_text(&q, STATUS), *hash_text = get_text(&q, HASH);
     s = check_row(&q);
-    if (s == PARL_STATUS_OK && run_id != NULL) *run_id = get_integer(&q, 0);
+    if (s == PARL_STATUS_OK && run_id != NULL) *run_id = get_integer(&q, PARL_STORE_ID);
     if (s == PARL_STATUS_OK && status != NULL) snprintf(status, 16, "%s", status_text);
     if (s == PARL_STATUS_OK && hash != NULL) snprintf(hash, PARL_HASH_HEX_BYTES, "%s", hash_text);
   }
@@ -133,11 +162,7 @@ parl_status parl_store_find_run(parl_store *store, const char *uid, int *found, 
   return s;
 }
 
-parl_status parl_store_put_run(parl_store *store, const parl_store_run *run, int64_t *run_id) {
-  PARL_REQUIRE(run->uid[0] != '\0' && run->recipe != NULL && run->arm != NULL);
-  PARL_REQUIRE(run->config != NULL && run->host != NULL && run->revision != NULL);
-  PARL_REQUIRE(run->status != NULL && strlen(run->status) < 16 && run_id != NULL);
-  PARL_TRY(require_transaction(store));
+static parl_status insert_run(parl_store *store, const parl_store_run *run, int64_t *id) {
   query q;
   PARL_TRY(open_kept(store, PARL_STORE_PUT_RUN, &q));
   bind_text(&q, run->uid);
@@ -150,9 +175,32 @@ parl_status parl_store_put_run(parl_store *store, const parl_store_run *run, int
   bind_text(&q, run->revision);
   bind_text(&q, run->hash);
   PARL_TRY(finish_kept(&q, "put a run"));
+  *id = sqlite3_last_insert_rowid(store->db);
+  return PARL_STATUS_OK;
+}
+
+static parl_status change_run(parl_store *store, const parl_store_run *run, int64_t id) {
+  query q;
+  PARL_TRY(open_kept(store, PARL_STORE_CHANGE_RUN, &q));
+  bind_text(&q, run->status);
+  bind_text(&q, run->host);
+  bind_text(&q, run->revision);
+  bind_text(&q, run->hash);
+  bind_integer(&q, id);
+  return finish_kept(&q, "put a run");
+}
+
+parl_status parl_store_put_run(parl_store *store, const parl_store_run *run, int64_t *run_id) {
+  PARL_REQUIRE(run->uid[0] != '\0' && run->recipe != NULL && run->arm != NULL);
+  PARL_REQUIRE(run->config != NULL && run->host != NULL && run->revision != NULL);
+  PARL_REQUIRE(run->status != NULL && strlen(run->status) < 16 && run_id != NULL);
+  PARL_TRY(require_transaction(store));
   int found = 0;
-  PARL_TRY(parl_store_find_run(store, run->uid, &found, run_id, NULL, NULL));
-  PARL_CHECK(found);
+  int64_t id = 0;
+  PARL_TRY(parl_store_find_run(store, run->uid, &found, &id, NULL, NULL));
+  PARL_TRY(found ? change_run(store, run, id) : insert_run(store, run, &id));
+  PARL_TRY(parl_store_count_run(store, id));
+  *run_id = id;
   return PARL_STATUS_OK;
 }
 
@@ -161,12 +209,39 @@ parl_status parl_store_put_metric(parl_store *store, int64_t run_id, int64_t upd
   PARL_REQUIRE(key != NULL && update >= 0);
   PARL_TRY(require_transaction(store));
   query q;
-  PARL_TRY(open_kept(store, PARL_STORE_PUT_METRIC, &q));
-  bind_integer(&q, run_id);
-  bind_integer(&q, update);
-  bind_text(&q, key);
-  bind_real(&q, value);
-  return finish_kept(&q, "put a metric");
+  PARL_TRY(parl_store_count_run(store, run_id));
+  for (int is_put = 0; is_put < 2; is_put++) { /* out with the old row, in with the new */
+    PARL_TRY(open_kept(store, is_put ? PARL_STORE_PUT_METRIC : PARL_STORE_TAKE_METRIC, &q));
+    bind_integer(&q, run_id);
+    bind_integer(&q, update);
+    bind_text(&q, key);
+    if (is_put) bind_real(&q, value);
+    PARL_TRY(finish_counted(&q, "metric", !is_put));
+  }
+  return PARL_STATUS_OK;
+}
+
+/* What does not name an episode. */
+static void bind_outcome(query *q, const parl_store_episode *e) {
+  bind_real(q, e->r_perf);
+  bind_real(q, e->success);
+  bind_integer(q, e->critical_steps);
+  bind_integer(q, e->total_steps);
+  bind_integer(q, e->optimum_steps);
+  bind_integer(q, e->last_gain_steps);
+  bind_integer(q, e->launches);
+  bind_integer(q, e->assigned);
+  bind_integer(q, e->finished);
+  bind_integer(q, e->max_width);
+  bind_integer(q, e->n_tokens);
+  bind_text(q, e->end);
+  bind_real(q, e->budget_steps);
+  bind_real(q, e->serial_steps);
+  bind_real(q, e->useful);
+  bind_real(q, e->duplicates);
+  bind_integer(q, e->failed);
+  bind_text(q, e->optimum_is);
+  bind_text(q, e->scores);
 }
 
 parl_status parl_store_put_episode(parl_store *store, int64_t run_id,
@@ -176,34 +251,20 @@ parl_status parl_store_put_episode(parl_store *store, int64_t run_id,
   PARL_REQUIRE(e->update >= 0);
   PARL_TRY(require_transaction(store));
   query q;
-  PARL_TRY(open_kept(store, PARL_STORE_PUT_EPISODE, &q));
-  bind_integer(&q, run_id);
-  bind_text(&q, e->policy);
-  bind_text(&q, e->decoding);
-  bind_integer(&q, e->update);
-  bind_integer(&q, e->task_seed);
-  bind_integer(&q, e->rollout);
-  bind_text(&q, e->family);
-  bind_real(&q, e->r_perf);
-  bind_real(&q, e->success);
-  bind_integer(&q, e->critical_steps);
-  bind_integer(&q, e->total_steps);
-  bind_integer(&q, e->optimum_steps);
-  bind_integer(&q, e->last_gain_steps);
-  bind_integer(&q, e->launches);
-  bind_integer(&q, e->assigned);
-  bind_integer(&q, e->finished);
-  bind_integer(&q, e->max_width);
-  bind_integer(&q, e->n_tokens);
-  bind_text(&q, e->end);
-  bind_real(&q, e->budget_steps);
-  bind_real(&q, e->serial_steps);
-  bind_real(&q, e->useful);
-  bind_real(&q, e->duplicates);
-  bind_integer(&q, e->failed);
-  bind_text(&q, e->optimum_is);
-  bind_text(&q, e->scores);
-  return finish_kept(&q, "put an episode");
+  PARL_TRY(parl_store_count_run(store, run_id));
+  for (int is_put = 0; is_put < 2; is_put++) {
+    PARL_TRY(open_kept(store, is_put ? PARL_STORE_PUT_EPISODE : PARL_STORE_TAKE_EPISODE, &q));
+    bind_integer(&q, run_id);
+    bind_text(&q, e->policy);
+    bind_text(&q, e->decoding);
+    bind_integer(&q, e->update);
+    bind_text(&q, e->family);
+    bind_integer(&q, e->task_seed);
+    bind_integer(&q, e->rollout);
+    if (is_put) bind_outcome(&q, e);
+    PARL_TRY(finish_counted(&q, "episode", !is_put));
+  }
+  return PARL_STATUS_OK;
 }
 
 parl_status parl_store_put_failure(parl_store *store, int64_t run_id,
@@ -211,6 +272,7 @@ parl_status parl_store_put_failure(parl_store *store, int64_t run_id,
   PARL_REQUIRE(failure->phase != NULL && failure->error != NULL);
   PARL_TRY(require_transaction(store));
   query q;
+  PARL_TRY(parl_store_count_run(store, run_id));
   PARL_TRY(open_kept(store, PARL_STORE_PUT_FAILURE, &q));
   bind_integer(&q, run_id);
   bind_text(&q, failure->phase);
@@ -233,24 +295,31 @@ parl_status parl_store_put_checkpoint(parl_store *store, int64_t run_id, int64_t
   return finish_kept(&q, "put a checkpoint");
 }
 
-parl_status parl_store_delete_after(parl_store *store, int64_t run_id, int64_t last) {
-  static const char *const sql[] = {
-      "DELETE FROM metric WHERE run_id=? AND at_update>?",
-      "DELETE FROM episode WHERE run_id=? AND at_update>?",
-      "DELETE FROM checkpoint WHERE run_id=? AND at_update>?",
-  };
-  PARL_TRY(require_transaction(store));
-  for (size_t i = 0; i < sizeof sql / sizeof sql[0]; i++) {
-    query q;
-    PARL_TRY(open_once(store, sql[i], &q));
+/* Without columns: of a table that no digest covers. */
+static parl_status delete_rows(parl_store *store, const parl_store_table *table, int64_t run_id,
+                               int64_t last) {
+  parl_text sql = {0};
+  query q = {0};
+  parl_text_appendf(&sql, "DELETE FROM %s WHERE run_id=? AND at_update>?", table->name);
+  if (table->columns != NULL) parl_text_appendf(&sql, " RETURNING %s", table->columns);
+  parl_status s = parl_text_status(&sql);
+  if (s == PARL_STATUS_OK) s = open_once(store, parl_text_get(&sql), &q);
+  if (s == PARL_STATUS_OK) {
     bind_integer(&q, run_id);
     bind_integer(&q, last);
-    bool has_row;
-    const parl_status s = step(&q, "delete rows", &has_row);
-    sqlite3_finalize(q.statement);
-    PARL_TRY(s);
+    s = finish_counted(&q, table->name, true);
   }
-  return PARL_STATUS_OK;
+  sqlite3_finalize(q.statement);
+  parl_text_deinit(&sql);
+  return s;
+}
+
+parl_status parl_store_delete_after(parl_store *store, int64_t run_id, int64_t last) {
+  PARL_TRY(require_transaction(store));
+  PARL_TRY(parl_store_count_run(store, run_id));
+  for (int i = 0; i < PARL_STORE_N_TABLES; i++)
+    PARL_TRY(delete_rows(store, &parl_store_tables[i], run_id, last));
+  return delete_rows(store, &(parl_store_table){"checkpoint", NULL}, run_id, last);
 }
 
 /* Reads the present row and hands it to a visitor. */
@@ -276,27 +345,27 @@ typedef struct run_visit {
 
 static parl_status read_run(query *q, void *visit) {
   const run_visit *v = visit;
+  PARL_TRY(parl_store_check_seal(q->store, q->statement));
   parl_store_run run = {
-      .recipe = get_text(q, 2),
-      .arm = get_text(q, 3),
-      .seed = get_integer(q, 4),
-      .config = get_text(q, 5),
-      .status = get_text(q, 6),
-      .host = get_text(q, 7),
-      .revision = get_text(q, 8),
+      .recipe = get_text(q, 1),
+      .arm = get_text(q, 2),
+      .seed = get_integer(q, 3),
+      .config = get_text(q, 4),
+      .status = get_text(q, STATUS),
+      .host = get_text(q, 6),
+      .revision = get_text(q, 7),
   };
-  snprintf(run.uid, sizeof run.uid, "%s", get_text(q, 1));
-  snprintf(run.hash, sizeof run.hash, "%s", get_text(q, 9));
+  snprintf(run.uid, sizeof run.uid, "%s", get_text(q, 0));
+  snprintf(run.hash, sizeof run.hash, "%s", get_text(q, HASH));
   PARL_TRY(check_row(q));
-  return v->visit(v->context, get_integer(q, 0), &run);
+  return v->visit(v->context, get_integer(q, PARL_STORE_ID), &run);
 }
 
 parl_status parl_store_visit_runs(parl_store *store, parl_store_run_visitor visit, void *context) {
   query q;
-  PARL_TRY(open_once(store,
-                     "SELECT id, uid, recipe, arm, seed, config, status, host, revision, hash"
-                     " FROM run ORDER BY recipe, arm, seed, uid",
-                     &q));
+  PARL_TRY(parl_store_finish_count(store));
+  PARL_TRY(open_once(
+      store, "SELECT " PARL_STORE_RUN_COLUMNS " FROM run ORDER BY recipe, arm, seed, uid", &q));
   return visit_rows(&q, read_run, &(run_visit){visit, context});
 }
 
@@ -316,10 +385,10 @@ parl_status parl_store_visit_metrics(parl_store *store, int64_t run_id, const ch
                                      parl_store_metric_visitor visit, void *context) {
   query q;
   PARL_TRY(open_once(store,
-                     key == NULL ? "SELECT at_update, key, value FROM metric WHERE run_id=?"
-                                   " ORDER BY key, at_update"
-                                 : "SELECT at_update, key, value FROM metric WHERE run_id=?"
-                                   " AND key=? ORDER BY at_update",
+                     key == NULL ? "SELECT " PARL_STORE_METRIC_COLUMNS
+                                   " FROM metric WHERE run_id=? ORDER BY key, at_update"
+                                 : "SELECT " PARL_STORE_METRIC_COLUMNS
+                                   " FROM metric WHERE run_id=? AND key=? ORDER BY at_update",
                      &q));
   bind_integer(&q, run_id);
   if (key != NULL) bind_text(&q, key);
@@ -367,14 +436,12 @@ static parl_status read_episode(query *q, void *visit) {
 parl_status parl_store_visit_episodes(parl_store *store, int64_t run_id,
                                       parl_store_episode_visitor visit, void *context) {
   query q;
-  PARL_TRY(open_once(store,
-                     "SELECT policy, decoding, at_update, family, task_seed, rollout, r_perf,"
-                     " success, critical_steps, total_steps, optimum_steps, last_gain_steps,"
-                     " launches, assigned, finished, max_width, n_tokens, end, budget_steps,"
-                     " serial_steps, useful, duplicates, failed, optimum_is, scores FROM episode"
-                     " WHERE run_id=? ORDER BY policy, decoding, at_update, family, task_seed,"
-                     " rollout",
-                     &q));
+  PARL_TRY(open_once(
+      store,
+      "SELECT " PARL_STORE_EPISODE_COLUMNS
+      " FROM episode WHERE run_id=? ORDER BY policy, decoding, at_update, family, task_seed,"
+      " rollout",
+      &q));
   bind_integer(&q, run_id);
   return visit_rows(&q, read_episode, &(episode_visit){visit, context});
 }
@@ -398,7 +465,8 @@ parl_status parl_store_visit_failures(parl_store *store, int64_t run_id,
                                       parl_store_failure_visitor visit, void *context) {
   query q;
   PARL_TRY(open_once(
-      store, "SELECT phase, n, n_failed, error FROM failure WHERE run_id=? ORDER BY phase", &q));
+      store, "SELECT " PARL_STORE_FAILURE_COLUMNS " FROM failure WHERE run_id=? ORDER BY phase",
+      &q));
   bind_integer(&q, run_id);
   return visit_rows(&q, read_failure, &(failure_visit){visit, context});
 }
@@ -423,59 +491,4 @@ parl_status parl_store_visit_checkpoints(parl_store *store, int64_t run_id,
       &q));
   bind_integer(&q, run_id);
   return visit_rows(&q, read_checkpoint, &(checkpoint_visit){visit, context});
-}
-
-/* Least significant byte first on every machine. */
-static void hash_integer(parl_hash *h, int64_t x) {
-  unsigned char bytes[8];
-  for (int i = 0; i < 8; i++) bytes[i] = (unsigned char)((uint64_t)x >> 8 * i);
-  parl_hash_update(h, bytes, sizeof bytes);
-}
-
-static void hash_real(parl_hash *h, double x) {
-  int64_t bits; /* a NaN comes from get_real, so there is one only */
-  memcpy(&bits, &x, sizeof bits);
-  hash_integer(h, bits);
-}
-
-/* With its NUL, so that two texts cannot run into each other. */
-static void hash_text(parl_hash *h, const char *s) {
-  parl_hash_update(h, s, strlen(s) + 1);
-}
-
-static parl_status hash_metric(void *context, int64_t update, const char *key, double value) {
-  if (strncmp(key, "time/", 5) == 0) return PARL_STATUS_OK;
-  hash_text(context, "metric");
-  hash_text(context, key);
-  hash_integer(context, update);
-  hash_real(context, value);
-  return PARL_STATUS_OK;
-}
-
-static parl_status hash_episode(void *context, const parl_store_episode *e) {
-  hash_text(context, "episode");
-  hash_text(context, e->policy);
-  hash_text(context, e->decoding);
-  hash_text(context, e->family);
-  hash_text(context, e->end);
-  hash_real(context, e->r_perf);
-  hash_real(context, e->success);
-  const int64_t integers[] = {e->update,          e->task_seed,   e->rollout,
-                              e->critical_steps,  e->total_steps, e->optimum_steps,
-                              e->last_gain_steps, e->launches,    e->assigned,
-                              e->finished,        e->max_width,   e->n_tokens};
-  for (size_t i = 0; i < sizeof integers / sizeof integers[0]; i++)
-    hash_integer(context, integers[i]);
-  const double reals[] = {e->budget_steps, e->serial_steps, e->useful, e->duplicates};
-  for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++)
-    if (!isnan(reals[i])) hash_real(context, reals[i]); /* an older row is hashed as it was */
-  const char *const texts[] = {e->failed ? "failed" : "", e->optimum_is, e->scores};
-  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-    if (texts[i][0] != '\0') hash_text(context, texts[i]);
-  return PARL_STATUS_OK;
-}
-
-parl_status parl_store_hash_run(parl_store *store, int64_t run_id, parl_hash *h) {
-  PARL_TRY(parl_store_visit_metrics(store, run_id, NULL, hash_metric, h));
-  return parl_store_visit_episodes(store, run_id, hash_episode, h);
 }

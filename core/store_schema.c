@@ -51,6 +51,7 @@ static const struct addition {
      "(run_id INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE, phase TEXT NOT NULL,"
      " n INTEGER NOT NULL, n_failed INTEGER NOT NULL, error TEXT NOT NULL,"
      " PRIMARY KEY(run_id, phase)) WITHOUT ROWID"},
+    {"run", "seal", "TEXT"}, /* 11: of the run's own row with that digest; core/store_digest.c */
 };
 
 enum { FIRST = 1, N_ADDITIONS = sizeof additions / sizeof additions[0] };
@@ -86,6 +87,7 @@ static parl_status read_version(parl_store *store, int64_t *version) {
 parl_status parl_store_read_version(parl_store *store, int64_t *version) {
   PARL_TRY(parl_store_run_sql(store, "BEGIN", "read"));
   PARL_TRY(read_version(store, version)); /* on failure the connection is closed */
+  store->version = *version;
   return parl_store_run_sql(store, "COMMIT", "read");
 }
 
@@ -114,13 +116,15 @@ static parl_status add_missing(parl_store *store, parl_text *sql) {
   }
   parl_text_appendf(sql, "PRAGMA user_version=%lld", (long long)parl_store_get_schema());
   PARL_TRY(parl_text_status(sql));
-  return parl_store_run_sql(store, parl_text_get(sql), "create the tables");
+  PARL_TRY(parl_store_run_sql(store, parl_text_get(sql), "create the tables"));
+  return version < PARL_STORE_DIGEST_VERSION ? parl_store_count_all(store) : PARL_STATUS_OK;
 }
 
 parl_status parl_store_add_missing(parl_store *store) {
   parl_text sql = {0};
   parl_status s = parl_store_begin(store);
   if (s == PARL_STATUS_OK) s = parl_store_end(store, add_missing(store, &sql));
+  if (s == PARL_STATUS_OK) store->version = parl_store_get_schema();
   parl_text_deinit(&sql);
   return s;
 }

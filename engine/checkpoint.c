@@ -12,7 +12,7 @@
 #include "engine/model_internal.h"
 #include "engine/shape.h"
 
-static const char FORMAT[] = "parl-1";
+static const char FORMAT[] = "parl-2", OLDER_FORMAT[] = "parl-1"; /* that one has no digest */
 static const char M_PREFIX[] = "optimizer.m.", V_PREFIX[] = "optimizer.v.";
 /* They do not change what the weights mean; training with rounded ones may follow on training
  * without. */
@@ -154,9 +154,11 @@ static parl_status check_config(const parl_safetensors *file, const parl_model *
 
 static parl_status check_metadata(const parl_safetensors *file, const parl_model *model,
                                   const char *vocab) {
-  const char *format = NULL, *spoken = NULL;
+  const char *format = NULL, *spoken = NULL, *digest = NULL;
   PARL_TRY(get_metadata(file, "format", &format));
-  if (strcmp(format, FORMAT) != 0)
+  if (strcmp(format, FORMAT) == 0)
+    PARL_TRY(get_metadata(file, PARL_SAFETENSORS_DIGEST, &digest)); /* if there, it was checked */
+  else if (strcmp(format, OLDER_FORMAT) != 0)
     return parl_fail(PARL_STATUS_EFORMAT, "format \"%s\" is not \"%s\"", format, FORMAT);
   PARL_TRY(get_metadata(file, "vocab", &spoken));
   if (vocab != NULL && strcmp(vocab, spoken) != 0)

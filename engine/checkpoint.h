@@ -1,7 +1,7 @@
 /* engine/checkpoint.h - a model and, if wanted, its optimizer and progress in one safetensors file.
  *
  * Tensors carry their Hugging Face names; optimizer moments are "optimizer.m.<name>" and
- * "optimizer.v.<name>". Metadata: "format" = "parl-1", "model" = the config as JSON, "vocab" = hash
+ * "optimizer.v.<name>". Metadata: "format" = "parl-2", "model" = the config as JSON, "vocab" = hash
  * of the vocabulary, "progress" = JSON of the caller (update number, schedule, rng), and with an
  * optimizer "optimizer_steps" = steps taken.
  * Thread rule: pure functions on their arguments. */

@@ -372,7 +372,9 @@ parl_status parl_report_load(const char *path, parl_arena *arena, parl_report *o
   *out = (parl_report){.arena = arena};
   loader l = {.report = out};
   PARL_TRY(parl_store_open_readonly(path, &l.store));
-  const parl_status status = load(&l);
+  parl_status status = parl_store_hold(l.store);
+  if (status == PARL_STATUS_OK) status = parl_store_check(l.store);
+  if (status == PARL_STATUS_OK) status = load(&l);
   parl_store_close(l.store);
   return parl_fail_context(status, "%s", path);
 }

@@ -131,6 +131,7 @@ parl_status parl_trainer_put_run(parl_trainer *t, const char *canonical, const c
   parl_status s = parl_store_begin(t->store);
   if (s == PARL_STATUS_OK) s = parl_store_put_run(t->store, &run, &t->run_id);
   s = parl_store_end(t->store, s);
+  if (s == PARL_STATUS_OK) s = parl_store_sync(t->store); /* "done" outlives a power cut */
   parl_text_deinit(&host);
   return s;
 }

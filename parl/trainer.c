@@ -178,6 +178,7 @@ parl_status parl_trainer_is_done(parl_trainer *t, bool *done) {
   char status[16];
   PARL_TRY(parl_store_find_run(t->store, t->uid, &found, &t->run_id, status, t->result->hash));
   *done = found && strcmp(status, "done") == 0;
+  if (*done) PARL_TRY(parl_store_check_run(t->store, t->run_id));
   if (!*done) t->run_id = 0;
   return PARL_STATUS_OK;
 }

@@ -1,4 +1,6 @@
 /* tests/test_checkpoint.c - a round trip keeps every bit; a bad file changes none. */
+#include <unistd.h>
+
 #include "core/file.h"
 #include "core/safetensors.h"
 #include "engine/checkpoint.h"
@@ -296,9 +298,63 @@ static void spoil_metadata(size_t pair, const char *key, const char *value, cons
   draft_close(&d, path, needle);
 }
 
+static void assert_flip_is_refused(const char *path, char *bytes, size_t n, size_t bit) {
+  bytes[bit / 8] = (char)(bytes[bit / 8] ^ 1 << bit % 8);
+  assert_ok(parl_file_write(path, bytes, n));
+  policy p = policy_open(5);
+  const parl_status s = parl_checkpoint_load(path, p.model, p.opt, "cafe", NULL);
+  if (s == PARL_STATUS_OK) fail_msg("bit %zu of byte %zu is not noticed", bit % 8, bit / 8);
+  policy_close(&p);
+  bytes[bit / 8] = (char)(bytes[bit / 8] ^ 1 << bit % 8);
+}
+
+/* No bit of a checkpoint can change unnoticed: all of the start, and many of the rest. */
+static void test_every_bit_counts(void **state) {
+  (void)state;
+  const char *path = make_path();
+  char *bytes = NULL;
+  size_t n = 0;
+  policy a = policy_open(3);
+  assert_ok(parl_checkpoint_save(path, a.model, a.opt, &META, NULL));
+  policy_close(&a);
+  assert_ok(parl_file_read(path, 1 << 24, &bytes, &n));
+  for (size_t bit = 0; bit < 8 * 110; bit++) assert_flip_is_refused(path, bytes, n, bit);
+  for (size_t bit = 0; bit < 8 * n; bit += 8 * n / 150 + 1)
+    assert_flip_is_refused(path, bytes, n, bit);
+  assert_flip_is_refused(path, bytes, n, 8 * n - 1);
+  free(bytes);
+  remove(path);
+}
+
+/* The format before the digest is read; the present one without it is not. */
+static void test_older_format(void **state) {
+  (void)state;
+  const char *path = make_path();
+  char *bytes = NULL;
+  size_t n = 0;
+  policy a = policy_open(3), b = policy_open(4);
+  assert_ok(parl_checkpoint_save(path, a.model, a.opt, &META, NULL));
+  assert_ok(parl_file_read(path, 1 << 24, &bytes, &n));
+  char *key = strstr(bytes + 8, "parl.sha256");
+  assert_non_null(key);
+  key[4] = '-'; /* no digest, then */
+  assert_ok(parl_file_write(path, bytes, n));
+  assert_fails(parl_checkpoint_load(path, b.model, b.opt, "cafe", NULL), PARL_STATUS_EFORMAT,
+               "no metadata \"parl.sha256\"");
+  char *format = strstr(bytes + 8, "parl-2");
+  assert_non_null(format);
+  format[5] = '1';
+  assert_ok(parl_file_write(path, bytes, n));
+  assert_ok(parl_checkpoint_load(path, b.model, b.opt, "cafe", NULL));
+  policy_close(&a);
+  policy_close(&b);
+  free(bytes);
+  remove(path);
+}
+
 static void test_spoiled_metadata(void **state) {
   (void)state;
-  spoil_metadata(0, NULL, "parl-2", "format \"parl-2\"");
+  spoil_metadata(0, NULL, "parl-3", "format \"parl-3\"");
   spoil_metadata(0, "formats", "parl-1", "no metadata \"format\"");
   spoil_metadata(1, NULL, "{\"n_layers\":3}", "differs in n_layers");
   spoil_metadata(1, NULL, "{\"n_layers\":", "");
@@ -321,6 +377,8 @@ static void test_broken_weights_are_not_saved(void **state) {
 }
 
 int main(void) {
+  /* Hundreds of files are written; in memory nothing waits for a disk. */
+  if (access("/dev/shm", W_OK) == 0) setenv("TMPDIR", "/dev/shm", 1);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_round_trip),
       cmocka_unit_test(test_load_refreshes),
@@ -331,6 +389,8 @@ int main(void) {
       cmocka_unit_test(test_spoiled_tensors),
       cmocka_unit_test(test_spoiled_values),
       cmocka_unit_test(test_spoiled_metadata),
+      cmocka_unit_test(test_every_bit_counts),
+      cmocka_unit_test(test_older_format),
       cmocka_unit_test(test_broken_weights_are_not_saved),
   };
   return cmocka_run_group_tests_name("checkpoint", tests, make_folder, remove_folder);
