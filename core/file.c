@@ -12,7 +12,7 @@
 
 #include "core/file_internal.h"
 
-enum { MAX_TEMPORARIES = 1000, FILE_MODE = 0666, FOLDER_MODE = 0777 };
+enum { HASH_BLOCK = 1 << 16, MAX_TEMPORARIES = 1000, FILE_MODE = 0666, FOLDER_MODE = 0777 };
 
 static parl_status fail_io(const char *path, const char *verb) {
   return parl_fail(PARL_STATUS_EIO, "%s: cannot %s: %s", path, verb, strerror(errno));
@@ -32,15 +32,12 @@ static parl_status read_all(int fd, const char *path, char *bytes, size_t n, siz
   return PARL_STATUS_OK;
 }
 
-static parl_status read_open(int fd, const char *path, size_t max_bytes, char **out,
-                             size_t *n_out) {
-  struct stat st;
-  if (fstat(fd, &st) != 0) return fail_io(path, "read");
-  if (!S_ISREG(st.st_mode)) return parl_fail(PARL_STATUS_EIO, "%s: is no regular file", path);
-  if ((size_t)st.st_size > max_bytes)
+static parl_status read_open(int fd, const char *path, const struct stat *st, size_t max_bytes,
+                             char **out, size_t *n_out) {
+  if ((size_t)st->st_size > max_bytes)
     return parl_fail(PARL_STATUS_EFORMAT, "%s: has %lld bytes, at most %zu are allowed", path,
-                     (long long)st.st_size, max_bytes);
-  const size_t n = (size_t)st.st_size;
+                     (long long)st->st_size, max_bytes);
+  const size_t n = (size_t)st->st_size;
   char *bytes = malloc(n + 1);
   if (bytes == NULL)
     return parl_fail(PARL_STATUS_ENOMEM, "%s: no memory for its %zu bytes", path, n);
@@ -56,12 +53,44 @@ static parl_status read_open(int fd, const char *path, size_t max_bytes, char **
   return PARL_STATUS_OK;
 }
 
+static parl_status open_regular(const char *path, int *fd, struct stat *st) {
+  *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hang us */
+  if (*fd < 0) return fail_io(path, "open");
+  parl_status s = PARL_STATUS_OK;
+  if (fstat(*fd, st) != 0)
+    s = fail_io(path, "read");
+  else if (!S_ISREG(st->st_mode))
+    s = parl_fail(PARL_STATUS_EIO, "%s: is no regular file", path);
+  if (s != PARL_STATUS_OK) close(*fd);
+  return s;
+}
+
 parl_status parl_file_read(const char *path, size_t max_bytes, char **out, size_t *n_out) {
   PARL_REQUIRE(path != NULL && max_bytes < SIZE_MAX);
-  const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hang us */
-  if (fd < 0) return fail_io(path, "open");
-  const parl_status s = read_open(fd, path, max_bytes, out, n_out);
+  struct stat st;
+  int fd = -1;
+  PARL_TRY(open_regular(path, &fd, &st));
+  const parl_status s = read_open(fd, path, &st, max_bytes, out, n_out);
   close(fd);
+  return s;
+}
+
+parl_status parl_file_hash(const char *path, char out[PARL_HASH_HEX_BYTES]) {
+  PARL_REQUIRE(path != NULL);
+  struct stat st;
+  int fd = -1;
+  PARL_TRY(open_regular(path, &fd, &st));
+  char block[HASH_BLOCK];
+  size_t n = 0;
+  parl_hash h;
+  parl_hash_init(&h);
+  parl_status s;
+  do {
+    s = read_all(fd, path, block, sizeof block, &n);
+    if (s == PARL_STATUS_OK) parl_hash_update(&h, block, n);
+  } while (s == PARL_STATUS_OK && n == sizeof block);
+  close(fd);
+  if (s == PARL_STATUS_OK) parl_hash_finish(&h, out);
   return s;
 }
 

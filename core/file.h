@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/hash.h"
 #include "core/status.h"
 
 /* Reads a regular file of at most max_bytes into memory that the caller frees, a NUL added.
@@ -17,6 +18,9 @@ parl_status parl_file_read(const char *path, size_t max_bytes, char **out, size_
  * and no temporary is left. Fails: EIO naming the path and the system's reason, also where the path
  * is something else than a regular file; EINVAL if the path is longer than 4000 bytes. */
 parl_status parl_file_write(const char *path, const void *bytes, size_t n);
+
+/* SHA-256 of a regular file's bytes. Fails: EIO naming the path and the system's reason. */
+parl_status parl_file_hash(const char *path, char out[PARL_HASH_HEX_BYTES]);
 
 /* Whether anything has this name. */
 bool parl_file_exists(const char *path);

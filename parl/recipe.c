@@ -9,6 +9,7 @@
 #include "engine/preset.h"
 #include "lua/recipe.h"
 #include "parl/context_policy.h"
+#include "parl/run_files.h"
 
 #define SECTION_TYPE_ parl_run_section_config
 PARL_CONFIG_SECTION(parl_run_section, "run", "where and how a run runs", PARL_RUN_FIELDS);
@@ -471,9 +472,10 @@ parl_status parl_recipe_append_canonical(const parl_recipe *recipe, const parl_r
   parl_json_integer(&w, config->run.seed);
   parl_json_key(&w, "recipe");
   parl_json_string(&w, recipe->name);
+  parl_status s = parl_run_files_write(config, scope, "files", &w);
   parl_json_end_object(&w);
   parl_json *tree = NULL;
-  parl_status s = parl_text_status(&raw);
+  if (s == PARL_STATUS_OK) s = parl_text_status(&raw);
   if (s == PARL_STATUS_OK)
     s = parl_json_parse(parl_text_get(&raw), raw.n, "canonical config", &tree);
   if (s == PARL_STATUS_OK) parl_json_append_canonical(tree, out);

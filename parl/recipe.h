@@ -175,8 +175,9 @@ typedef enum parl_scope {
 } parl_scope;
 
 /* Canonical JSON of the sections in scope, the seed, the backend and dtype, the environment's
- * resolved parameters and script hash; run.dir, threads and the like cannot change a result and are
- * left out. Fails: ENOMEM. */
+ * resolved parameters and script hash, and the content of every other file that is read
+ * (parl/run_files.h); run.dir, threads and the like cannot change a result and are left out. Fails:
+ * ENOMEM, EIO. */
 parl_status parl_recipe_append_canonical(const parl_recipe *recipe, const parl_run_config *config,
                                          const parl_env *env, parl_scope scope, parl_text *out);
 

@@ -73,8 +73,9 @@ parl_status parl_run_refuse_conflict(parl_store *store, const parl_host *host, c
   parl_status s = parl_store_visit_runs(store, find_conflict, &c);
   if (s == PARL_STATUS_OK && c.found)
     s = parl_fail(PARL_STATUS_EINVAL,
-                  "%s holds arm \"%s\" with seed %lld of another configuration or environment "
-                  "script%s%s; nothing is overwritten: name another folder with --set run.dir=...",
+                  "%s holds arm \"%s\" with seed %lld of another configuration, file or "
+                  "environment script%s%s; nothing is overwritten: name another folder with --set "
+                  "run.dir=...",
                   parl_recipe_get_folder(host->recipe), arm, (long long)seed,
                   c.fields.n > 0 ? ", in " : "",
                   c.fields.n > 0 ? parl_text_get(&c.fields) + 2 : "");
