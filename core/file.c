@@ -1,12 +1,17 @@
 /* core/file.c - whole files. */
 #include "core/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -102,6 +107,14 @@ static parl_status check_target(const char *path) {
   return PARL_STATUS_OK;
 }
 
+/* A lock that ends with its process says that a temporary is being written. False: it was taken for
+ * stale before. Where there are no locks, nobody takes it for stale either. */
+static bool hold(int fd) {
+  struct stat st;
+  if (flock(fd, LOCK_EX | LOCK_NB) != 0) return errno != EWOULDBLOCK;
+  return fstat(fd, &st) == 0 && st.st_nlink > 0;
+}
+
 parl_status parl_file_writer_open(parl_file_writer *w, const char *path) {
   PARL_REQUIRE(path != NULL);
   PARL_TRY(check_target(path));
@@ -114,8 +127,13 @@ parl_status parl_file_writer_open(parl_file_writer *w, const char *path) {
       return parl_fail(PARL_STATUS_EINVAL, "%s: the path is longer than %d bytes", path,
                        PARL_FILE_PATH_BYTES);
     w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
-    if (w->fd >= 0) return PARL_STATUS_OK;
-    if (errno != EEXIST) return fail_io(path, "create");
+    if (w->fd >= 0 && hold(w->fd)) return PARL_STATUS_OK;
+    if (w->fd >= 0) {
+      close(w->fd);
+      w->fd = -1;
+    } else if (errno != EEXIST) {
+      return fail_io(path, "create");
+    }
   }
   return fail_io(w->temporary, "create");
 }
@@ -177,6 +195,51 @@ parl_status parl_file_write(const char *path, const void *bytes, size_t n) {
     return s;
   }
   return parl_file_writer_commit(&w);
+}
+
+/* Of "<base>.tmp.<pid>.<k>": where ".tmp." begins and the pid; false for another name. */
+static bool parse_temporary(const char *name, size_t *n_base, long *pid) {
+  const char *at = NULL;
+  for (const char *p = strstr(name, ".tmp."); p != NULL; p = strstr(p + 1, ".tmp.")) at = p;
+  if (at == NULL || at == name) return false;
+  const char *digits = at + strlen(".tmp.");
+  const size_t n_pid = strspn(digits, "0123456789");
+  if (n_pid < 1 || n_pid > 10 || digits[n_pid] != '.') return false;
+  const char *count = digits + n_pid + 1;
+  const size_t n_count = strspn(count, "0123456789");
+  if (n_count < 1 || count[n_count] != '\0') return false;
+  *n_base = (size_t)(at - name);
+  *pid = strtol(digits, NULL, 10);
+  return true;
+}
+
+static bool is_dead(long pid) {
+  return pid > 0 && (pid == (long)getpid() || (kill((pid_t)pid, 0) != 0 && errno == ESRCH));
+}
+
+static void remove_if_unheld(int folder, const char *name) {
+  struct stat st;
+  const int fd = openat(folder, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return;
+  if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+      flock(fd, LOCK_EX | LOCK_NB) == 0)
+    unlinkat(folder, name, 0);
+  close(fd);
+}
+
+void parl_file_remove_stale(const char *folder, const char *pattern) {
+  DIR *d = opendir(folder);
+  if (d == NULL) return;
+  for (const struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
+    char base[NAME_MAX + 1];
+    size_t n_base = 0;
+    long pid = 0;
+    if (!parse_temporary(e->d_name, &n_base, &pid) || n_base >= sizeof base) continue;
+    memcpy(base, e->d_name, n_base);
+    base[n_base] = '\0';
+    if (fnmatch(pattern, base, 0) == 0 && is_dead(pid)) remove_if_unheld(dirfd(d), e->d_name);
+  }
+  closedir(d);
 }
 
 bool parl_file_exists(const char *path) {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "core/store_internal.h"
 #include "core/text.h"
@@ -32,11 +33,35 @@ static parl_status map_code(int code) {
   }
 }
 
+/* A database needs files beside it. */
+static bool is_folder_closed(const char *path) {
+  parl_text folder = {0};
+  const char *slash = strrchr(path, '/');
+  if (slash == NULL)
+    parl_text_append(&folder, ".");
+  else
+    parl_text_append_bytes(&folder, path, (size_t)(slash - path) + 1);
+  const bool closed =
+      !folder.failed && access(parl_text_get(&folder), W_OK) != 0 && errno == EACCES;
+  parl_text_deinit(&folder);
+  return closed;
+}
+
+/* What SQLite's text does not say of a file that it could not open or write: "" or ": why". */
+static const char *find_reason(const parl_store *store, int base) {
+  if (base != SQLITE_CANTOPEN && base != SQLITE_READONLY && base != SQLITE_PERM) return "";
+  const int kept = store->db != NULL ? sqlite3_system_errno(store->db) : 0;
+  if (kept == EROFS) return " (read-only file system)";
+  if (kept == EACCES || kept == EPERM) return " (permission denied)";
+  if (access(store->path, W_OK) != 0 && errno == EACCES) return " (permission denied)";
+  return is_folder_closed(store->path) ? " (permission denied for its folder)" : "";
+}
+
 parl_status parl_store_fail(const parl_store *store, int code, const char *verb) {
   const int extended = store->db == NULL ? code : sqlite3_extended_errcode(store->db);
   const bool same = (extended & 0xFF) == (code & 0xFF); /* else the text is of another call */
   const int base = code & 0xFF;
-  const char *hint = "";
+  const char *hint = find_reason(store, base);
   if (base == SQLITE_BUSY || base == SQLITE_LOCKED) hint = " for more than 10 s by another process";
   if (base == SQLITE_FULL) hint = " (no space left on the disk?)";
   return parl_fail(map_code(same ? extended : code), "%s: cannot %s: %s%s", store->path, verb,

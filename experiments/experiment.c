@@ -168,6 +168,7 @@ static parl_status make_jobs(experiment *x) {
   PARL_TRY(parl_file_join(folder, sizeof folder, parl_recipe_get_folder(x->host->recipe),
                           "checkpoints"));
   PARL_TRY(parl_file_make_folder(folder));
+  parl_file_remove_stale(folder, "*.safetensors");
   return find_done(x);
 }
 

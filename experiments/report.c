@@ -98,6 +98,7 @@ parl_status parl_report_write_against(const char *folder, const char *reference,
   report.folder = folder;
   if (status == PARL_STATUS_OK) status = parl_report_summarize(&report, reference);
   if (status == PARL_STATUS_OK) status = write_all(&report, texts, table);
+  parl_file_remove_stale(folder, "report*");
   for (size_t i = 0; i < N_FILES; i++) parl_text_deinit(&texts[i]);
   parl_report_deinit(&report);
   parl_arena_deinit(&arena);

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/file.h"
@@ -203,6 +204,75 @@ static void *write_often(void *argument) {
   return NULL;
 }
 
+/* The name of a temporary of this process number, made and closed. */
+static const char *make_temporary(const char *base, long pid) {
+  char name[128];
+  snprintf(name, sizeof name, "%s.tmp.%ld.0", base, pid);
+  const char *path = path_of(name);
+  const int fd = open(path, O_WRONLY | O_CREAT, 0600);
+  assert_true(fd >= 0);
+  close(fd);
+  return path;
+}
+
+static bool is_removed(const char *base, long pid) {
+  const char *path = make_temporary(base, pid);
+  parl_file_remove_stale(folder, "*.safetensors");
+  const bool removed = !parl_file_exists(path);
+  if (!removed) assert_int_equal(unlink(path), 0);
+  return removed;
+}
+
+/* Only what a dead writer of ours left goes: no other name, nothing that somebody writes. */
+static void test_stale_temporaries_are_removed(void **state) {
+  (void)state;
+  const pid_t child = fork();
+  if (child == 0) _exit(0);
+  assert_int_equal(waitpid(child, NULL, 0), child); /* now its number is free */
+  assert_true(is_removed("a.safetensors", child));
+  assert_true(is_removed("a.safetensors.tmp.1.2.safetensors", child));
+  assert_true(is_removed("a.safetensors", getpid())); /* of an earlier process of this number */
+  assert_false(is_removed("a.safetensors", getppid()));
+  assert_false(is_removed("notes.txt", child));
+  assert_false(is_removed("a.safetensors.tmp", 0));
+  static const char *const others[] = {
+      "a.safetensors",          "a.safetensors.tmp.1",   ".tmp.1.0",
+      "a.safetensors.tmp.1.0x", "a.safetensors.tmp.x.0", "a.safetensors.tmp.99999999999.0"};
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+    const char *path = path_of(others[i]);
+    assert_ok(parl_file_write(path, "x", 1));
+    parl_file_remove_stale(folder, "*");
+    assert_true(parl_file_exists(path));
+    assert_int_equal(unlink(path), 0);
+  }
+  parl_file_remove_stale("/nonexistent", "*");
+}
+
+/* A writer's own is not stale while it writes, and a killed one's is. */
+static void test_held_temporaries_stay(void **state) {
+  (void)state;
+  const char *path = path_of("w.safetensors");
+  parl_file_writer w;
+  assert_ok(parl_file_writer_open(&w, path));
+  assert_ok(parl_file_writer_append(&w, "x", 1));
+  parl_file_remove_stale(folder, "*");
+  assert_true(parl_file_exists(w.temporary));
+  assert_ok(parl_file_writer_commit(&w));
+  const pid_t child = fork();
+  if (child == 0) {
+    if (parl_file_writer_open(&w, path) != PARL_STATUS_OK) _exit(1);
+    raise(SIGKILL);
+  }
+  int status = 0;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFSIGNALED(status));
+  char left[PARL_TEST_PATH_BYTES + 64];
+  snprintf(left, sizeof left, "%s.tmp.%ld.0", path, (long)child);
+  assert_true(parl_file_exists(left));
+  parl_file_remove_stale(folder, "*.safetensors");
+  assert_false(parl_file_exists(left));
+}
+
 static void test_threads_write_one_path(void **state) {
   (void)state;
   static char letters[] = "abcd";
@@ -263,6 +333,8 @@ int main(void) {
       cmocka_unit_test(test_writer_in_pieces),
       cmocka_unit_test(test_failing_rename),
       cmocka_unit_test(test_stale_temporary),
+      cmocka_unit_test(test_stale_temporaries_are_removed),
+      cmocka_unit_test(test_held_temporaries_stay),
       cmocka_unit_test(test_threads_write_one_path),
       cmocka_unit_test(test_make_folder),
       cmocka_unit_test(test_join),

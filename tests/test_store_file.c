@@ -183,6 +183,42 @@ static void test_readonly_folder(void **state) {
   assert_int_equal(WEXITSTATUS(wait_status), 0);
 }
 
+/* 0 if every way of not being allowed is said so. */
+static int write_in_child(void) {
+  if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) return 2;
+  parl_store *s = NULL;
+  char fresh[3 * PARL_TEST_PATH_BYTES];
+  snprintf(fresh, sizeof fresh, "%s/new.db", folder);
+  const char *const paths[] = {path, fresh};
+  for (size_t i = 0; i < 2; i++) {
+    if (parl_store_open(paths[i], &s) != PARL_STATUS_EIO) return 3;
+    if (strstr(parl_error_text(), "permission denied") == NULL ||
+        strstr(parl_error_text(), paths[i]) == NULL) {
+      fprintf(stderr, "%s\n", parl_error_text());
+      return 4;
+    }
+  }
+  return 0;
+}
+
+static void test_permission_is_said(void **state) {
+  (void)state;
+  parl_store_close(open_store());
+  for (int is_file_writable = 0; is_file_writable < 2; is_file_writable++) {
+    assert_int_equal(chmod(path, is_file_writable ? 0666 : 0444), 0);
+    assert_int_equal(chmod(folder, 0555), 0);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) _exit(write_in_child());
+    int wait_status = 0;
+    assert_int_equal(waitpid(child, &wait_status, 0), child);
+    assert_int_equal(chmod(folder, 0755), 0);
+    assert_true(WIFEXITED(wait_status));
+    if (WEXITSTATUS(wait_status) == 2) skip();
+    assert_int_equal(WEXITSTATUS(wait_status), 0);
+  }
+}
+
 static void test_journals(void **state) {
   (void)state;
   char wal[3 * PARL_TEST_PATH_BYTES];
@@ -439,6 +475,7 @@ int main(void) {
       TEST(test_damaged),
       TEST(test_readonly),
       TEST(test_readonly_folder),
+      TEST(test_permission_is_said),
       TEST(test_journals),
       TEST(test_threads_share_a_file),
       TEST(test_processes_share_a_file),
