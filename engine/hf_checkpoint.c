@@ -225,12 +225,26 @@ static parl_status check_size(const loader *l) {
   return PARL_STATUS_OK;
 }
 
+/* The index may say how many bytes of weights there are. */
+static parl_status check_total(const loader *l) {
+  const parl_json *total = parl_json_find_path(l->index, "metadata.total_size");
+  double bytes = 0.0;
+  if (parl_json_get_type(total) != PARL_JSON_NUMBER) return PARL_STATUS_OK;
+  for (size_t i = 0; i < l->n_shards; i++)
+    for (size_t k = 0; k < parl_safetensors_get_count(l->shards[i].file); k++)
+      bytes += (double)parl_safetensors_get(l->shards[i].file, k)->bytes;
+  if (bytes == parl_json_get_number(total)) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EFORMAT, "%s: total_size is %.0f bytes, but its files hold %.0f",
+                   INDEX, parl_json_get_number(total), bytes);
+}
+
 static parl_status load(loader *l, size_t max_context, const parl_backend *backend) {
   char path[PATH_BYTES];
   PARL_TRY(parl_file_join(path, sizeof path, l->folder, "config.json"));
   PARL_TRY(parl_hf_config_read(path, &l->config));
   if (max_context > 0) l->config.model.max_context = (int64_t)max_context;
   PARL_TRY(open_shards(l));
+  PARL_TRY(check_total(l));
   PARL_TRY(check_size(l));
   PARL_TRY(parl_model_create(&l->config.model, l->config.vocab_size, backend, &l->model));
   size_t n_tensors;

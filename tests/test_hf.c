@@ -285,10 +285,14 @@ static void test_spoiled_tensors(void **state) {
   folder_close(&f);
 }
 
+static size_t index_total; /* the total_size that it states; 0: none */
+
 static void write_index(const folder *f, size_t split, const char *second, const char *extra) {
   char path[2 * PARL_TEST_PATH_BYTES];
   parl_text text = {0};
-  parl_text_append(&text, "{\"metadata\":{},\"weight_map\":{");
+  parl_text_append(&text, "{\"metadata\":{");
+  if (index_total > 0) parl_text_appendf(&text, "\"total_size\":%zu", index_total);
+  parl_text_append(&text, "},\"weight_map\":{");
   for (size_t i = 0; i < f->n; i++)
     parl_text_appendf(&text, "%s\"%s\":\"%s\"", i ? "," : "", f->infos[i].name,
                       i < split ? "a.safetensors" : second);
@@ -310,6 +314,14 @@ static void test_shards(void **state) {
   assert_ok(parl_hf_checkpoint_load(f.path, 16, parl_backend_ref(), &m));
   parl_model_destroy(m);
   m = NULL;
+  for (size_t i = 0; i < f.n; i++) index_total += f.infos[i].bytes;
+  write_index(&f, half, "b.safetensors", "");
+  assert_ok(parl_hf_checkpoint_load(f.path, 16, parl_backend_ref(), &m));
+  parl_model_destroy(m);
+  index_total += 4;
+  write_index(&f, half, "b.safetensors", "");
+  refused(&f, PARL_STATUS_EFORMAT, "total_size is ");
+  index_total = 0;
   write_index(&f, half + 1, "b.safetensors", "");
   refused(&f, PARL_STATUS_EFORMAT, "is missing");
   write_index(&f, half, "c.safetensors", "");
