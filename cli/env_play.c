@@ -246,8 +246,14 @@ static void print_text(const player *p) {
   env_append_timeline(&p->trace, p->env, &text);
   printf("%s%s  seed %lld  played by %s\n", p->args->interactive ? "\n" : "", spec->name,
          (long long)p->args->seed, get_name(p));
-  printf("optimum  %s%lld critical steps; alone %lld steps; best r_perf %g\n\n",
-         p->optimum.bound ? "at least " : "", (long long)p->optimum.critical_steps,
+  static const char *const words[PARL_N_OPTIMUM_KINDS] = {
+      [PARL_OPTIMUM_UNSTATED] = "optimum  ",
+      [PARL_OPTIMUM_EXACT] = "optimum  ",
+      [PARL_OPTIMUM_EXPECTED] = "optimum  expected ",
+      [PARL_OPTIMUM_BOUND] = "bound    at least "};
+  printf("%s%lld critical steps%s; alone %lld steps; best r_perf %g\n\n", words[p->optimum.is],
+         (long long)p->optimum.critical_steps,
+         p->optimum.is == PARL_OPTIMUM_UNSTATED ? " (not stated whether exact)" : "",
          (long long)p->optimum.serial_steps, p->optimum.r_perf);
   fputs(parl_text_get(&text), stdout);
   printf(
@@ -285,8 +291,8 @@ static void print_json(const player *p) {
   parl_json_integer(&w, p->args->seed);
   parl_json_key(&w, "params");
   parl_json_raw(&w, parl_env_get_params(p->env));
-  parl_json_key(&w, "optimum_is_bound");
-  parl_json_bool(&w, p->optimum.bound);
+  parl_json_key(&w, "optimum_is");
+  parl_json_string(&w, parl_optimum_kind_text(p->optimum.is));
   parl_json_key(&w, "events");
   parl_trace_append_json(&p->trace, p->env, &w);
   write_facts(&p->trace.facts, &w);

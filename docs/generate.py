@@ -153,7 +153,7 @@ def forecast_lines():
              "compares rollouts of one task, so a launch is weighed within tasks: `parl/forecast.h` has the formulas. The same keys",
              "with the name of a family, `forecast/FAMILY/gap`, are of its tasks alone.", "",
              "| key | unit | meaning |", "|---|---|---|",
-             "| `forecast/lambda1`, `forecast/lambda2` | 1 | the weights of update 0, as their schedules say |"]
+             "| `forecast/lambda1`, `forecast/lambda2`, `forecast/lambda_early` | 1 | the weights of update 0, as their schedules say |"]
     lines += ["| `forecast/%s` | %s | %s |" % row for row in rows]
     lines += ["| `forecast/grew` | 0/1 | after training: the launch rate of the sampled evaluation is above the warm start's (1) or below it (0) by"
               " 1.96 standard errors; undefined between |",

@@ -164,9 +164,13 @@ local function score(world, main)
 end
 
 local function optimum(world)
-  local critical = math.min(world.total, 2 + world.makespan)
-  return {critical = critical, serial = world.total, r_perf = 1,
-          bound = not world.is_exact and world.total > critical}
+  local alone <const> = world.total <= 2 + world.makespan
+  local is_exact <const> = alone or world.is_exact
+  return {
+    critical = alone and world.total or 2 + world.makespan, serial = world.total, r_perf = 1,
+    is = is_exact and "exact" or "bound",
+    width = alone and 0 or is_exact and #world.groups or nil,
+  }
 end
 
 -- ------------------------------------------------------------------------------ the experts

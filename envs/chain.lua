@@ -138,7 +138,7 @@ local function optimum(world)
   for link = 1, world.n do
     steps = steps + world.w[link]
   end
-  return {critical = steps, serial = steps, r_perf = 1}
+  return {critical = steps, serial = steps, r_perf = 1, is = "exact", width = 0}
 end
 
 -- ------------------------------------------------------------------------------ the experts

@@ -298,9 +298,47 @@ local function score(world, main)
   return n_done / world.n, {success = n_done == world.n and 1 or 0}
 end
 
+-- What a launch of T steps finishes beyond `done`: each open end with all its open ancestors and
+-- the role that does it; and what is done then.
+local function share_out(world, roles, done, steps)
+  local shares, covered = {}, done
+  for task = world.n, 1, -1 do -- open ends come last: what they cover needs no one else
+    local cost, r = get_closure_cost(world, roles, done, task)
+    if covered >> task & 1 == 0 and cost <= steps then
+      local tasks = {}
+      for _, other in ipairs(world.ancestors[task]) do
+        if done >> other & 1 == 0 then
+          tasks[#tasks + 1] = other
+          covered = covered | 1 << other
+        end
+      end
+      shares[#shares + 1] = {role = r, tasks = tasks}
+    end
+  end
+  return shares, covered
+end
+
+-- The widest launch of the plan that solve() makes.
+local function get_width(world)
+  local width, done, memo = 0, 0, {}
+  while done ~= world.all do
+    local _, move = solve(world, world.roles, done, memo)
+    if move > 0 then
+      done = done | 1 << move
+    else
+      local shares
+      shares, done = share_out(world, world.roles, done, -move)
+      width = math.max(width, #shares)
+    end
+  end
+  return width
+end
+
 local function optimum(world)
+  local is_exact <const> = world.is_exact or world.critical == world.serial
   return {critical = world.critical, serial = world.serial, r_perf = 1,
-          bound = not world.is_exact and world.critical < world.serial}
+          is = is_exact and "exact" or "bound",
+          width = world.is_exact and get_width(world) or nil}
 end
 
 -- ------------------------------------------------------------------------------ the experts
@@ -318,21 +356,10 @@ local function create_role(state, roles)
   return nil
 end
 
--- What a launch of T steps can finish, each open end with all its open ancestors.
 local function launch_for(world, state, roles, steps)
-  local calls, covered = {}, state.done
-  for task = world.n, 1, -1 do -- open ends come last: what they cover needs no one else
-    local cost, r = get_closure_cost(world, roles, state.done, task)
-    if covered >> task & 1 == 0 and cost <= steps then
-      local group = {}
-      for _, other in ipairs(world.ancestors[task]) do
-        if state.done >> other & 1 == 0 then
-          group[#group + 1] = other
-          covered = covered | 1 << other
-        end
-      end
-      calls[#calls + 1] = {"assign_task", state.name[r], group}
-    end
+  local calls = {}
+  for i, share in ipairs((share_out(world, roles, state.done, steps))) do
+    calls[i] = {"assign_task", state.name[share.role], share.tasks}
   end
   return calls
 end

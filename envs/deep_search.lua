@@ -240,7 +240,9 @@ local function optimum(world)
     serial = serial + #world.walk[branch]
     longest = math.max(longest, #world.walk[branch])
   end
-  return {critical = math.min(serial, 2 + longest) + 1, serial = serial + 1, r_perf = 1}
+  local alone <const> = serial <= 2 + longest
+  return {critical = math.min(serial, 2 + longest) + 1, serial = serial + 1, r_perf = 1,
+          is = "exact", width = alone and 0 or world.n}
 end
 
 -- ------------------------------------------------------------------------------ the experts

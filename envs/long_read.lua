@@ -238,8 +238,14 @@ end
 local function optimum(world)
   local critical, alone = plan(world)
   local all = 2 + world.n + alone * (2 + 2 * world.pairs) + 2 * world.n_facts + 4
-  return {critical = critical, serial = world.n + 1, r_perf = 1,
-          bound = alone > 0 and (alone < world.n or all > world.context)}
+  local is_bound <const> = alone > 0 and (alone < world.n or all > world.context)
+  local shared <const> = world.n - alone -- pages that sub-agents read
+  local n_each <const> = math.max(1, math.min((shared + WIDTH - 1) // WIDTH, world.sub_pages))
+  return {
+    critical = critical, serial = world.n + 1, r_perf = 1,
+    is = is_bound and "bound" or "exact",
+    width = not is_bound and math.min(WIDTH, (shared + n_each - 1) // n_each) or nil,
+  }
 end
 
 -- ------------------------------------------------------------------------------ the experts

@@ -181,7 +181,9 @@ local function score(world, main)
 end
 
 local function optimum(world)
-  return {critical = math.min(world.total, 2 + world.longest), serial = world.total, r_perf = 1}
+  local alone <const> = world.total <= 2 + world.longest
+  return {critical = math.min(world.total, 2 + world.longest), serial = world.total, r_perf = 1,
+          is = "exact", width = alone and 0 or world.n_real}
 end
 
 -- ------------------------------------------------------------------------------ the experts

@@ -287,8 +287,13 @@ end
 -- sub-agent. Rows that the orchestrator searched itself would add their steps and save no more.
 local function optimum(world)
   local serial, parallel = world.n_attempts, 2 + world.makespan
-  return {critical = min(serial, parallel), serial = serial, r_perf = 1,
-          bound = not world.is_exact and serial > parallel}
+  local alone <const> = serial <= parallel
+  local is_exact <const> = alone or world.is_exact
+  return {
+    critical = min(serial, parallel), serial = serial, r_perf = 1,
+    is = is_exact and "exact" or "bound",
+    width = alone and 0 or is_exact and (world.groups and #world.groups or world.n) or nil,
+  }
 end
 
 -- ------------------------------------------------------------------------------ the experts

@@ -133,7 +133,8 @@ static parl_status visit_arms(builder *b, parl_status (*add)(builder *, const pa
     parl_env *env = NULL;
     PARL_TRY(parl_recipe_open_env(recipe, &parl_recipe_get_arm(recipe, arm)->env, b->host->scripts,
                                   &env));
-    s = add(b, env, arm);
+    s = parl_reward_check_env(&parl_recipe_get_arm(recipe, arm)->reward, env);
+    if (s == PARL_STATUS_OK) s = add(b, env, arm);
     parl_env_destroy(env);
   }
   return s;

@@ -133,11 +133,17 @@
   X(sub_steps, "integer", "Steps of one sub-agent.")
 
 /* Keys of what `optimum` returns. X(name, type, doc) */
-#define PARL_OPTIMUM_LIST(X)                                          \
-  X(critical, "integer", "Least critical steps for the best result.") \
-  X(serial, "integer", "Steps of working alone.")                     \
-  X(r_perf, "number", "The best r_perf that can be reached.")         \
-  X(bound, "boolean?", "True if `critical` is a lower bound, perhaps not reachable.")
+#define PARL_OPTIMUM_LIST(X)                                                                       \
+  X(critical, "integer", "Least critical steps for the best result.")                              \
+  X(serial, "integer", "Steps of working alone.")                                                  \
+  X(r_perf, "number", "The best r_perf that can be reached.")                                      \
+  X(is, "\"exact\"|\"expected\"|\"bound\"|nil",                                                    \
+    "What `critical` is: reached and least; a mean over the chance of episodes; or a lower "       \
+    "bound, perhaps not reachable. nil: not stated.")                                              \
+  X(bound, "boolean?", "True: the same as is = \"bound\".")                                        \
+  X(width, "integer?",                                                                             \
+    "Sub-agents of the widest launch of the play that takes `critical` steps; 0: it works alone. " \
+    "nil: not stated.")
 
 /* What of Lua's own library a script finds, by place. X(name) */
 /* The formatter wraps these lists one way and then the other. */

@@ -203,11 +203,28 @@ parl_status parl_env_deliver(parl_env *env, parl_world world, parl_agent sub, bo
 parl_status parl_env_score(parl_env *env, parl_world world, double *r_perf, double *success,
                            parl_text *details);
 
+/* What the critical steps of an optimum are, by the environment's own word. X(name, text) */
+#define PARL_OPTIMUM_KIND_LIST(X)                                  \
+  X(UNSTATED, "")                                                  \
+  X(EXACT, "exact")       /* reached, and nothing is quicker */    \
+  X(EXPECTED, "expected") /* a mean over the chance of episodes */ \
+  X(BOUND, "bound")       /* nothing is quicker; perhaps it is not reached */
+typedef enum parl_optimum_kind {
+#define X(name, text) PARL_OPTIMUM_##name,
+  PARL_OPTIMUM_KIND_LIST(X)
+#undef X
+      PARL_N_OPTIMUM_KINDS
+} parl_optimum_kind;
+/* Borrowed text; the kind of a text, PARL_N_OPTIMUM_KINDS if it is none. */
+const char *parl_optimum_kind_text(parl_optimum_kind kind);
+parl_optimum_kind parl_optimum_kind_find(const char *text);
+
 typedef struct parl_env_optimum {
   int64_t critical_steps; /* least critical steps for a perfect result */
   int64_t serial_steps;   /* of working alone */
+  int64_t width;          /* sub-agents of its widest launch, 0: it works alone; -1: not stated */
   double r_perf;          /* best reachable */
-  bool bound;             /* critical_steps is a lower bound, perhaps not reachable */
+  parl_optimum_kind is;
 } parl_env_optimum;
 parl_status parl_env_get_optimum(parl_env *env, parl_world world, parl_env_optimum *out);
 /* Task kind for per-family reports ("" if the environment has one kind), copied into out [n]. */

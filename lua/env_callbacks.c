@@ -310,86 +310,6 @@ parl_status parl_env_summarize(parl_env *env, parl_world world, int32_t *tokens,
                               max, n);
 }
 
-/* What is wrong with field `key` of the result of `optimum`, whose value is at the top. */
-static parl_status refuse_optimum(parl_env *env, const char *key, const char *due) {
-  lua_State *L = env->L;
-  char text[64];
-  if (lua_isinteger(L, -1))
-    snprintf(text, sizeof text, "%lld", (long long)lua_tointeger(L, -1));
-  else if (lua_type(L, -1) == LUA_TNUMBER)
-    snprintf(text, sizeof text, "%.17g", parl_env_drop_nan_sign(lua_tonumber(L, -1)));
-  else
-    snprintf(text, sizeof text, "a %s", luaL_typename(L, -1));
-  return parl_env_breach(env, PARL_ENV_CALLBACK(env, optimum), "optimum", "%s is %s; %s", key, text,
-                         due);
-}
-
-/* Steps at the top. */
-static parl_status read_steps(parl_env *env, const char *key, int64_t *out) {
-  const lua_Integer n = lua_isinteger(env->L, -1) ? lua_tointeger(env->L, -1) : -1;
-  if (n < 0 || n > PARL_ENV_MAX_STEPS) {
-    char due[64];
-    snprintf(due, sizeof due, "an integer from 0, at most %lld", (long long)PARL_ENV_MAX_STEPS);
-    return refuse_optimum(env, key, due);
-  }
-  *out = n;
-  return PARL_STATUS_OK;
-}
-
-/* The field whose name is at -2 and whose value at -1; a bit of *seen for each that must be there.
- */
-static parl_status read_optimum_field(parl_env *env, parl_env_optimum *o, int *seen) {
-  static const char *const known[] = {
-#define X(name, type, doc) #name,
-      PARL_OPTIMUM_LIST(X)
-#undef X
-  };
-  lua_State *L = env->L;
-  const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
-  if (strcmp(key, "critical") == 0) {
-    *seen |= 1;
-    return read_steps(env, key, &o->critical_steps);
-  }
-  if (strcmp(key, "serial") == 0) {
-    *seen |= 2;
-    return read_steps(env, key, &o->serial_steps);
-  }
-  if (strcmp(key, "r_perf") == 0) {
-    o->r_perf = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : -1;
-    *seen |= 4;
-    return o->r_perf >= 0 && o->r_perf <= 1 ? PARL_STATUS_OK
-                                            : refuse_optimum(env, key, "a number from 0 to 1");
-  }
-  if (strcmp(key, "bound") == 0) {
-    o->bound = lua_toboolean(L, -1);
-    return lua_isboolean(L, -1) ? PARL_STATUS_OK : refuse_optimum(env, key, "true or false");
-  }
-  const char *near = parl_nearest(key, known, sizeof known / sizeof known[0]);
-  return parl_env_breach(env, PARL_ENV_CALLBACK(env, optimum), "optimum",
-                         "unknown field '%.60s'%s%s%s", key, near ? " (did you mean '" : "",
-                         near ? near : "", near ? "'?)" : "");
-}
-
-/* A table of the four fields is at the top. */
-static parl_status read_optimum(parl_env *env, parl_env_optimum *out) {
-  lua_State *L = env->L;
-  const int table = lua_gettop(L);
-  parl_env_optimum o = {0};
-  int seen = 0;
-  if (parl_freeze_unwrap(L, table)) lua_replace(L, table);
-  for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1))
-    PARL_TRY(read_optimum_field(env, &o, &seen));
-  if (seen != 7)
-    return parl_env_breach(
-        env, PARL_ENV_CALLBACK(env, optimum), "optimum",
-        "must return {critical=steps, serial=steps, r_perf=0..1, bound=boolean}; %s is missing",
-        !(seen & 1)   ? "critical"
-        : !(seen & 2) ? "serial"
-                      : "r_perf");
-  *out = o;
-  return PARL_STATUS_OK;
-}
-
 static parl_status call_optimum(parl_env *env, const parl_world_slot *slot, parl_env_optimum *out) {
   const int top = lua_gettop(env->L);
   parl_env_push_ref(env, PARL_ENV_CALLBACK(env, optimum));
@@ -397,7 +317,7 @@ static parl_status call_optimum(parl_env *env, const parl_world_slot *slot, parl
   PARL_TRY(parl_sandbox_call(env->sandbox, 1, 1));
   const parl_status status =
       lua_istable(env->L, -1)
-          ? read_optimum(env, out)
+          ? parl_env_read_optimum(env, out)
           : parl_env_breach(env, PARL_ENV_CALLBACK(env, optimum), "optimum", "must return a table");
   lua_settop(env->L, top);
   return status;

@@ -2,7 +2,7 @@
  *
  * Reading order: env_spec.c (parl.env{}), env_params.c, env_presets.c, env_families.c,
  * env_include.c, env_kit.c, env_values.c, env_rng.c, env.c (life, worlds, agents),
- * env_callbacks.c (the episode), env_legal.c. */
+ * env_callbacks.c (the episode), env_legal.c, env_optimum.c. */
 #ifndef PARL_LUA_ENV_INTERNAL_H
 #define PARL_LUA_ENV_INTERNAL_H
 #include <lauxlib.h>
@@ -256,6 +256,10 @@ parl_status parl_env_check_handles(const parl_env *env, parl_world world, parl_a
 static inline void parl_env_push_ref(const parl_env *env, int ref) {
   lua_rawgeti(env->L, LUA_REGISTRYINDEX, ref);
 }
+
+/* --- env_optimum.c --- */
+/* Reads the table at the top. Fails: ESCRIPT naming the field. */
+parl_status parl_env_read_optimum(parl_env *env, parl_env_optimum *out);
 
 /* --- env.c --- */
 /* Makes an agent: inside protect. ordinal 0 and role < 0: the orchestrator. May raise ENOMEM. */

@@ -67,7 +67,7 @@ typedef struct parl_timing {
 /* How a style, or "random", did. */
 typedef struct parl_style_summary {
   char style[48];
-  size_t n_bound;                    /* episodes whose optimum is a bound */
+  size_t n_is[PARL_N_OPTIMUM_KINDS]; /* episodes by what their optimum is */
   size_t n, n_success, n_at_optimum; /* episodes; of these: success; success in optimum steps */
   double r_perf, critical_steps, total_steps, optimum_steps, serial_steps; /* means */
 } parl_style_summary;

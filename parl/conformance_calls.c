@@ -123,12 +123,16 @@ static parl_status check_optimum(probe *p) {
   TRY_BLAME(p, parl_env_get_optimum(p->env, p->world, &again), PARL_CONFORMANCE_optimum, "optimum");
   check_same(p,
              o.critical_steps == again.critical_steps && o.serial_steps == again.serial_steps &&
-                 o.r_perf == again.r_perf && o.bound == again.bound,
+                 o.r_perf == again.r_perf && o.is == again.is && o.width == again.width,
              "optimum");
   if (o.serial_steps < o.critical_steps)
     parl_suite_find(p->s, PARL_CONFORMANCE_optimum, false, p->where,
                     "optimum says %lld critical steps, but working alone takes %lld",
                     (long long)o.critical_steps, (long long)o.serial_steps);
+  if (o.width == 0 && o.serial_steps > o.critical_steps)
+    parl_suite_find(p->s, PARL_CONFORMANCE_optimum, false, p->where,
+                    "optimum says width 0, to work alone, which takes %lld steps, not %lld",
+                    (long long)o.serial_steps, (long long)o.critical_steps);
   return PARL_STATUS_OK;
 }
 

@@ -40,6 +40,18 @@ static parl_status look_for_shared(gatherer *g, const parl_event *event, const c
   return status;
 }
 
+/* The oracle that plays the optimum launches as the optimum does. */
+static void judge_width(gatherer *g, const parl_facts *f, const parl_env_optimum *o,
+                        const char *where) {
+  const bool is_optimal = f->success != 0 && (int64_t)f->critical_steps == o->critical_steps;
+  if (o->width < 0 || !is_optimal || strcmp(g->summary->style, "oracle") != 0) return;
+  if ((int64_t)f->max_width != o->width)
+    parl_suite_find(g->s, PARL_CONFORMANCE_optimum, false, where,
+                    "the oracle reaches the optimum with %lld sub-agents in its widest launch; "
+                    "optimum says %lld",
+                    (long long)f->max_width, (long long)o->width);
+}
+
 static parl_status judge_optimum(gatherer *g, const parl_event *event, const char *where) {
   const parl_facts *f = event->facts;
   parl_env_optimum o;
@@ -47,13 +59,14 @@ static parl_status judge_optimum(gatherer *g, const parl_event *event, const cha
   parl_style_summary *t = g->summary;
   t->n_success += f->success != 0;
   t->n_at_optimum += f->success != 0 && (int64_t)f->critical_steps == o.critical_steps;
-  t->n_bound += o.bound;
+  t->n_is[o.is]++;
   if (f->success != 0) {
     const double excess = f->critical_steps - (double)o.critical_steps;
     g->excess += excess;
     g->excess_squared += excess * excess;
   }
   if (g->s->has_chance) return PARL_STATUS_OK;
+  judge_width(g, f, &o, where);
   if (f->success != 0 && (int64_t)f->critical_steps < o.critical_steps)
     parl_suite_find(g->s, PARL_CONFORMANCE_optimum, false, where,
                     "success in %lld critical steps; optimum says that %lld are the least",
@@ -193,6 +206,23 @@ static void judge_mean(gatherer *g, const char *name) {
                     n, -mean, error);
 }
 
+/* Whether what the optimum is called fits the environment. */
+static void judge_kinds(gatherer *g, const char *name) {
+  const parl_style_summary *t = g->summary;
+  const size_t n_bound = t->n_is[PARL_OPTIMUM_BOUND], n_exact = t->n_is[PARL_OPTIMUM_EXACT];
+  const size_t n_expected = t->n_is[PARL_OPTIMUM_EXPECTED];
+  if (n_bound > 0)
+    parl_suite_find(g->s, PARL_CONFORMANCE_optimum, true, name,
+                    "in %zu of %zu tasks the optimum is a bound, perhaps not reachable", n_bound,
+                    t->n);
+  if (n_exact > 0 && g->s->has_chance)
+    parl_suite_find(g->s, PARL_CONFORMANCE_optimum, true, name,
+                    "the optimum is called exact, but episodes have chance of their own");
+  if (n_expected > 0 && !g->s->has_chance)
+    parl_suite_find(g->s, PARL_CONFORMANCE_optimum, true, name,
+                    "the optimum is called expected, but episodes have no chance of their own");
+}
+
 static void judge_style(gatherer *g, const char *name) {
   const parl_style_summary *t = g->summary;
   if (g->n_against > 1)
@@ -205,10 +235,7 @@ static void judge_style(gatherer *g, const char *name) {
         g->n_unfinished, t->n, name, g->n_ends[PARL_END_TURNS], g->n_ends[PARL_END_CONTEXT]);
   judge_mean(g, name);
   if (strcmp(name, "oracle") != 0) return;
-  if (t->n_bound > 0)
-    parl_suite_find(g->s, PARL_CONFORMANCE_optimum, true, name,
-                    "in %zu of %zu tasks the optimum is a bound, perhaps not reachable", t->n_bound,
-                    t->n);
+  judge_kinds(g, name);
   if (t->n_at_optimum < t->n && !g->s->has_chance)
     parl_suite_find(g->s, PARL_CONFORMANCE_optimum, true, name,
                     "the oracle reaches the optimum in %zu of %zu tasks", t->n_at_optimum, t->n);

@@ -1,6 +1,7 @@
 /* parl/episode.c - one episode as a state machine; the shard supplies the tokens. */
 #include "parl/episode.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/rng.h"
@@ -396,7 +397,9 @@ parl_status parl_episode_start(const parl_episode_env *ee, parl_episode *ep, par
   ep->facts.optimum_steps = (double)optimum.critical_steps;
   ep->facts.serial_steps = (double)optimum.serial_steps;
   ep->facts.budget_steps = ep->budget == INT64_MAX ? 0 : (double)ep->budget;
-  ep->facts.cap_width = ep->facts.optimum_width = ee->spec->limits.max_width;
+  ep->facts.optimum_width = optimum.width < 0 ? (double)NAN : (double)optimum.width;
+  ep->facts.optimum_is = optimum.is;
+  ep->facts.cap_width = ee->spec->limits.max_width;
   ep->r_perf = 0;
   bool changed;
   PARL_TRY(rescore(ee, ep, &changed));

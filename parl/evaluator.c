@@ -52,6 +52,7 @@ static parl_store_episode to_row(const parl_evaluation_def *def, const char *dec
                               .useful = f->useful,
                               .duplicates = f->duplicates,
                               .failed = t->failed,
+                              .optimum_is = parl_optimum_kind_text(f->optimum_is),
                               .scores = parl_text_get(&t->scores)};
 }
 

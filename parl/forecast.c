@@ -15,9 +15,15 @@ enum { N_REPLICATES = 2000, PURPOSE_BOOTSTRAP = 201 };
 
 /* Sums over the episodes of one group, or of several groups added up. */
 typedef struct cross {
-  double launch;                 /* of (L - mean L)^2 */
-  double perf, parallel, finish; /* of (term - its mean) (L - mean L) */
+  double launch;          /* of (L - mean L)^2 */
+  parl_reward_terms with; /* of (term - its mean) (L - mean L) */
 } cross;
+
+/* sum += factor * x, term by term. */
+static void add_terms(parl_reward_terms *sum, const parl_reward_terms *x, double factor) {
+  for (int i = 0; i < PARL_N_TERMS; i++)
+    parl_terms_put(sum, i, parl_terms_get(sum)[i] + factor * parl_terms_get(x)[i]);
+}
 
 static cross measure_group(const parl_probe *probe, size_t K) {
   double launched = 0;
@@ -27,18 +33,14 @@ static cross measure_group(const parl_probe *probe, size_t K) {
   for (size_t k = 0; k < K; k++) { /* sum of (term - mean) d is sum of term d, for sum of d is 0 */
     const double d = probe[k].launched - mean;
     x.launch += d * d;
-    x.perf += probe[k].terms.perf * d;
-    x.parallel += probe[k].terms.parallel * d;
-    x.finish += probe[k].terms.finish * d;
+    add_terms(&x.with, &probe[k].terms, d);
   }
   return x;
 }
 
 static void add_cross(cross *sum, const cross *x) {
   sum->launch += x->launch;
-  sum->perf += x->perf;
-  sum->parallel += x->parallel;
-  sum->finish += x->finish;
+  add_terms(&sum->with, &x->with, 1);
 }
 
 typedef struct estimate {
@@ -46,12 +48,15 @@ typedef struct estimate {
 } estimate;
 
 /* NaN where no group has both kinds of episodes, or a launch earns no shaped reward. */
-static estimate solve(const cross *sum, double lambda1, double lambda2) {
+static estimate solve(const cross *sum, const parl_reward_terms *weights) {
   const double none = (double)NAN;
   if (!(sum->launch > 0)) return (estimate){none, none, none};
-  const double earned = sum->parallel + sum->finish;
-  return (estimate){-sum->perf / sum->launch, earned > 0 ? -sum->perf / earned : none,
-                    (lambda1 * sum->parallel + lambda2 * sum->finish + sum->perf) / sum->launch};
+  const double earned = sum->with.parallel + sum->with.finish;
+  parl_reward_terms others = *weights;
+  others.parallel = others.finish = 0;
+  const double lost = -parl_reward_total(&sum->with, &others);
+  return (estimate){-sum->with.perf / sum->launch, earned > 0 ? lost / earned : none,
+                    parl_reward_total(&sum->with, weights) / sum->launch};
 }
 
 /* --- the bootstrap --- */
@@ -73,14 +78,14 @@ static void set_interval(double *values, size_t n, parl_interval *out) {
 }
 
 /* Draws tasks with replacement. scratch [3 * N_REPLICATES] */
-static void bootstrap(const cross *groups, size_t n, double lambda1, double lambda2, uint64_t seed,
-                      double *scratch, parl_forecast_part *out) {
+static void bootstrap(const cross *groups, size_t n, const parl_reward_terms *weights,
+                      uint64_t seed, double *scratch, parl_forecast_part *out) {
   double *gap = scratch, *star = gap + N_REPLICATES, *margin = star + N_REPLICATES;
   parl_rng_cursor rng = {seed, parl_rng_stream(PURPOSE_BOOTSTRAP, 0, 0, 0), 0};
   for (size_t r = 0; r < N_REPLICATES; r++) {
     cross sum = {0};
     for (size_t i = 0; i < n; i++) add_cross(&sum, &groups[parl_rng_next_below(&rng, n)]);
-    const estimate e = solve(&sum, lambda1, lambda2);
+    const estimate e = solve(&sum, weights);
     gap[r] = e.gap;
     star[r] = e.lambda_star;
     margin[r] = e.margin;
@@ -120,18 +125,18 @@ static double get_rate_error(const pool *p, double n_groups) {
   return fmax(parl_forecast_share_error(p->launched, p->n), sqrt(fmax(variance, 0)));
 }
 
-static void finish_part(const pool *p, const cross *sum, double lambda1, double lambda2,
+static void finish_part(const pool *p, const cross *sum, const parl_reward_terms *weights,
                         parl_forecast_part *out) {
   const double none = (double)NAN;
-  const estimate e = solve(sum, lambda1, lambda2);
+  const estimate e = solve(sum, weights);
   out->launch_rate = p->launched / p->n; /* 0 / 0 is NaN: unknown */
   out->launch_rate_se = out->n_groups > 1 ? get_rate_error(p, (double)out->n_groups) : none;
   out->r_perf_launch = p->perf_launch / p->launched;
   out->r_perf_alone = p->perf_alone / (p->n - p->launched);
   out->r_parallel_launch = p->parallel / p->launched;
   out->r_finish_launch = p->finish / p->launched;
-  out->slope_parallel = sum->parallel / sum->launch;
-  out->slope_finish = sum->finish / sum->launch;
+  out->slope_parallel = sum->with.parallel / sum->launch;
+  out->slope_finish = sum->with.finish / sum->launch;
   out->gap = (parl_interval){e.gap, none, none};
   out->lambda_star = (parl_interval){e.lambda_star, none, none};
   out->margin = (parl_interval){e.margin, none, none};
@@ -145,7 +150,7 @@ static bool is_counted(const parl_probe *probe, size_t K, const char *family) {
 }
 
 parl_status parl_forecast_estimate(const parl_probe *probe, size_t n_groups, size_t K,
-                                   const char *family, double lambda1, double lambda2,
+                                   const char *family, const parl_reward_terms *weights,
                                    uint64_t seed, parl_forecast_part *out) {
   PARL_REQUIRE(K >= 1);
   double *scratch = malloc(3 * N_REPLICATES * sizeof *scratch);
@@ -165,9 +170,8 @@ parl_status parl_forecast_estimate(const parl_probe *probe, size_t n_groups, siz
       add_cross(&sum, &x);
       add_pool(&p, &probe[g * K], K);
     }
-    finish_part(&p, &sum, lambda1, lambda2, out);
-    if (out->n_informative > 1)
-      bootstrap(groups, out->n_groups, lambda1, lambda2, seed, scratch, out);
+    finish_part(&p, &sum, weights, out);
+    if (out->n_informative > 1) bootstrap(groups, out->n_groups, weights, seed, scratch, out);
   }
   free(scratch);
   free(groups);
@@ -238,8 +242,8 @@ static const char *find_next_family(const prober *p, const char *last) {
 
 static parl_status add_part(const prober *p, const char *family, parl_forecast *out) {
   const uint64_t seed = (uint64_t)p->config->run.seed;
-  PARL_TRY(parl_forecast_estimate(p->probe, p->n_groups, p->K, family, out->lambda1, out->lambda2,
-                                  seed, &out->parts[out->n_parts]));
+  PARL_TRY(parl_forecast_estimate(p->probe, p->n_groups, p->K, family, &out->weights, seed,
+                                  &out->parts[out->n_parts]));
   out->n_parts++;
   return PARL_STATUS_OK;
 }
@@ -290,11 +294,12 @@ static void prober_deinit(prober *p) {
 }
 
 parl_status parl_forecast_make(const parl_host *host, const parl_run_config *config,
-                               const parl_model *warm, const parl_model *sub_policy, double lambda1,
-                               double lambda2, parl_workers *workers, parl_forecast *out) {
+                               const parl_model *warm, const parl_model *sub_policy,
+                               const parl_reward_terms *weights, parl_workers *workers,
+                               parl_forecast *out) {
   PARL_REQUIRE(config->warm.probe >= 1);
   prober p = {.config = config};
-  *out = (parl_forecast){.lambda1 = lambda1, .lambda2 = lambda2};
+  *out = (parl_forecast){.weights = *weights};
   parl_status s = prober_init(&p, host, warm, sub_policy, workers);
   if (s == PARL_STATUS_OK) {
     set_jobs(&p);

@@ -8,8 +8,9 @@
  * which is what r - mean of the group says of a launch to the policy: a task all of whose rollouts
  * launch, or none, says nothing, and hard tasks are not compared with easy ones.
  *   gap     = -slope(r_perf): what a launch costs
- *   lambda* = gap / (slope(r_parallel) + slope(r_finish)), for lambda1 = lambda2
- *   margin  = lambda1 slope(r_parallel) + lambda2 slope(r_finish) - gap: what a launch gains
+ *   lambda* = (gap - lambda_early slope(r_early)) / (slope(r_parallel) + slope(r_finish)), for
+ *             lambda1 = lambda2
+ *   margin  = sum over terms of weight * slope: what a launch gains
  * Intervals are 95 % percentile bootstraps over tasks.
  * Thread rule: one thread per call; make uses the workers. Reading order: probe, part, estimate. */
 #ifndef PARL_PARL_FORECAST_H
@@ -51,7 +52,7 @@ typedef struct parl_forecast_part {
  * fewer than two informative groups. seed names the bootstrap's random numbers.
  * Fails: EINVAL if K < 1, ENOMEM. Source: ours; fixed-effects regression of a term on L. */
 parl_status parl_forecast_estimate(const parl_probe *probe, size_t n_groups, size_t K,
-                                   const char *family, double lambda1, double lambda2,
+                                   const char *family, const parl_reward_terms *weights,
                                    uint64_t seed, parl_forecast_part *out);
 /* Whether a launch gains at the weights of the estimate: 1 or 0; NaN where that is unknown. */
 double parl_forecast_says(const parl_forecast_part *part);
@@ -92,18 +93,19 @@ double parl_forecast_grew(double before, double before_se, double after, double 
 enum { PARL_FORECAST_MAX_PARTS = 17 }; /* all, and families */
 
 typedef struct parl_forecast {
-  double lambda1, lambda2; /* at update 0 */
-  parl_means means;        /* of the episodes that did not fail */
-  parl_failures failures;  /* episodes played, and those that failed */
-  size_t n_parts;          /* 1, or 1 + families where there are several */
+  parl_reward_terms weights; /* at update 0 */
+  parl_means means;          /* of the episodes that did not fail */
+  parl_failures failures;    /* episodes played, and those that failed */
+  size_t n_parts;            /* 1, or 1 + families where there are several */
   parl_forecast_part parts[PARL_FORECAST_MAX_PARTS]; /* [n_parts] all, then families by name */
 } parl_forecast;
 
 /* Plays warm.probe episodes of the warm start, in groups of train.group rollouts of a task (at
- * least two), and estimates. lambda1, lambda2: the weights of update 0.
+ * least two), and estimates. weights: those of update 0.
  * Fails: as a rollout does, and as parl_failures_check. */
 parl_status parl_forecast_make(const parl_host *host, const parl_run_config *config,
-                               const parl_model *warm, const parl_model *sub_policy, double lambda1,
-                               double lambda2, parl_workers *workers, parl_forecast *out);
+                               const parl_model *warm, const parl_model *sub_policy,
+                               const parl_reward_terms *weights, parl_workers *workers,
+                               parl_forecast *out);
 
 #endif

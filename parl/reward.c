@@ -122,6 +122,25 @@ static parl_status evaluate(parl_expression *e, const char *field, const parl_fa
   return PARL_STATUS_OK;
 }
 
+static parl_status check_width(const parl_reward_config *c, double optimum_width) {
+  if (c->parallel != PARALLEL_WIDTH || !isnan(optimum_width)) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EINVAL,
+                   "reward.parallel = \"width\": the optimum of this task states no width; an "
+                   "environment's `optimum` returns it as width = sub-agents of its widest launch");
+}
+
+parl_status parl_reward_check_env(const parl_reward_config *config, parl_env *env) {
+  if (config->parallel != PARALLEL_WIDTH) return PARL_STATUS_OK;
+  parl_world world;
+  parl_agent agent;
+  parl_env_optimum optimum;
+  PARL_TRY(parl_env_reset(env, 0, 0, &world, &agent));
+  parl_status s = parl_env_get_optimum(env, world, &optimum);
+  parl_env_release(env, world);
+  if (s == PARL_STATUS_OK) s = check_width(config, optimum.width < 0 ? (double)NAN : 0);
+  return parl_fail_context(s, "%s", parl_env_get_spec(env)->path);
+}
+
 static parl_status check(const parl_reward_terms *t) {
   for (int i = 0; i < PARL_N_TERMS; i++)
     if (!isfinite(parl_terms_get(t)[i]))
@@ -133,6 +152,7 @@ static parl_status check(const parl_reward_terms *t) {
 parl_status parl_reward_get_terms(parl_reward *reward, const parl_facts *facts,
                                   parl_reward_terms *out) {
   parl_reward_terms t = {0};
+  PARL_TRY(check_width(&reward->config, facts->optimum_width));
   if (reward->parallel != NULL)
     PARL_TRY(evaluate(reward->parallel, "parallel_lua", facts, &t.parallel));
   else

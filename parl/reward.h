@@ -14,7 +14,8 @@
  *             concurrency   = (sub_steps / sub_max_steps) / cap_width
  *             overlap       = 1 - critical_steps / total_steps: the share of all steps that run
  *                             beside the critical path
- *             width         = min(1, max_width / optimum_width)
+ *             width         = min(1, max_width / optimum_width); needs an environment that states
+ *                             the width of its optimum
  * r_finish:   returned      = finished / assigned
  *             useful        = useful / assigned
  * All are 0 without assignments, and where their denominator is 0.
@@ -45,9 +46,13 @@ typedef struct parl_reward parl_reward;
 parl_status parl_reward_create(const parl_reward_config *config, parl_reward **out);
 void parl_reward_destroy(parl_reward *reward);
 /* Raw terms of an episode, before their weights. Fails: ESCRIPT if an expression fails or is not
- * finite, EINVAL if a built-in term is not finite; *out is untouched then. */
+ * finite, EINVAL if a built-in term is not finite or the task
+ * states no width that one needs; *out is untouched then. */
 parl_status parl_reward_get_terms(parl_reward *reward, const parl_facts *facts,
                                   parl_reward_terms *out);
+/* Whether the environment states what the definitions need: the width of its optimum, of a task as
+ * an example. Fails: EINVAL naming the field; as the script does. */
+parl_status parl_reward_check_env(const parl_reward_config *config, parl_env *env);
 /* Sum of weight * term. */
 double parl_reward_total(const parl_reward_terms *terms, const parl_reward_terms *weights);
 

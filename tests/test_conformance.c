@@ -3,6 +3,7 @@
  * tests/cli/faults.sh. */
 #include <stdatomic.h>
 
+#include "core/file.h"
 #include "parl/chooser.h"
 #include "parl/conformance.h"
 #include "parl/trace.h"
@@ -50,6 +51,43 @@ static void a_sound_environment_passes(void **state) {
   assert_true(c->bytes_per_world > 100);
   free(c);
   parl_recipe_destroy(recipe);
+}
+
+/* The template with one text in another's place: a finding of the optimum must say so. */
+static void check_optimum(const char *from, const char *to, bool is_note, const char *what) {
+  char folder[PARL_TEST_PATH_BYTES], path[PARL_TEST_PATH_BYTES + 16], *text = NULL;
+  size_t n = 0;
+  parl_text changed = {0};
+  assert_ok(parl_file_read(TEMPLATE, 1 << 20, &text, &n));
+  const char *at = strstr(text, from);
+  assert_non_null(at);
+  parl_text_append_bytes(&changed, text, (size_t)(at - text));
+  parl_text_appendf(&changed, "%s%s", to, at + strlen(from));
+  parl_test_temp_folder(folder);
+  snprintf(path, sizeof path, "%s/env.lua", folder);
+  assert_ok(parl_file_write(path, parl_text_get(&changed), changed.n));
+  parl_recipe *recipe = load(path);
+  parl_conformance *c = calloc(1, sizeof *c);
+  const parl_conformance_def def = {.recipe = recipe, .n_tasks = 6, .n_random = 20, .seed = 7};
+  assert_ok(parl_conformance_run(&def, c));
+  const parl_finding *f = find(c, PARL_CONFORMANCE_optimum, is_note);
+  assert_non_null(f);
+  assert_contains(f->what, what);
+  free(c);
+  free(text);
+  parl_text_deinit(&changed);
+  parl_recipe_destroy(recipe);
+  parl_test_remove_folder(folder);
+}
+
+static void what_the_optimum_is_said_to_be_is_checked(void **state) {
+  (void)state;
+  check_optimum("or world.n_trees, --", "or 1, --", false,
+                "sub-agents in its widest launch; optimum says 1");
+  check_optimum("and 0 or world.n_trees, --", "and 0 or 0, --", false,
+                "optimum says width 0, to work alone, which takes");
+  check_optimum("is = \"exact\"", "is = \"expected\"", true, "no chance of their own");
+  check_optimum("is = \"exact\"", "is = \"bound\"", true, "the optimum is a bound");
 }
 
 static void another_process_is_heard(void **state) {
@@ -177,6 +215,7 @@ static void a_trace_does_not_depend_on_slots(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_sound_environment_passes),
+      cmocka_unit_test(what_the_optimum_is_said_to_be_is_checked),
       cmocka_unit_test(another_process_is_heard),
       cmocka_unit_test(it_stops_when_asked),
       cmocka_unit_test(a_missing_file_is_a_failure),

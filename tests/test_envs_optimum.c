@@ -181,7 +181,7 @@ static void search_all(const char *name, const char *params, int n_items, int64_
     assert_ok(parl_env_reset(s.env, s.seed, 1, &w, &m));
     assert_ok(parl_env_get_optimum(s.env, w, &best));
     parl_env_release(s.env, w);
-    if (best.critical_steps > most || best.bound) continue;
+    if (best.critical_steps > most || best.is != PARL_OPTIMUM_EXACT) continue;
     s.limit = best.critical_steps - 1;
     search_from(&s);
     n_tasks++;
@@ -275,7 +275,7 @@ static void batch_download_is_scheduled(void **state) {
     assert_int_equal(b.best, best.serial_steps);
     partition(&b, 0);
     assert_int_equal(b.best, best.critical_steps);
-    assert_false(best.bound);
+    assert_int_equal(best.is, PARL_OPTIMUM_EXACT);
   }
   parl_env_destroy(env);
 }
@@ -383,7 +383,7 @@ static void check_dag(const char *params, int slow, uint64_t n_seeds) {
     }
     if (n_tasks <= 6) {
       dag_probe(d, env, w, m, t, n);
-      assert_false(best.bound);
+      assert_int_equal(best.is, PARL_OPTIMUM_EXACT);
       assert_int_equal(dag_solve(d, 0, 0), best.critical_steps);
       n_checked++;
     }

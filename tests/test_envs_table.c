@@ -39,7 +39,7 @@ static void append_row(const env_case *c, parl_text *out) {
     parl_env_release(env, w);
     critical += (double)best.critical_steps / N_TASKS;
     serial += (double)best.serial_steps / N_TASKS;
-    n_bounds += best.bound;
+    n_bounds += best.is == PARL_OPTIMUM_BOUND;
   }
   parl_text_appendf(out, "| `%s` | %s | %s%.1f | %.1f |", c->name, c->preset, n_bounds ? ">= " : "",
                     critical, serial);

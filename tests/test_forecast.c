@@ -29,8 +29,9 @@ static const parl_probe hand[] = {
     LAUNCH(0.1, 1, 1),    LAUNCH(0.1, 1, 1),   LAUNCH(0, 1, 1), LAUNCH(0, 1, 1)}; /* C */
 
 static parl_forecast_part estimate(const parl_probe *probe, size_t n_groups, const char *family) {
+  static const parl_reward_terms weights = {.parallel = 0.3, .finish = 0.1, .perf = 1};
   parl_forecast_part p;
-  assert_ok(parl_forecast_estimate(probe, n_groups, K, family, 0.3, 0.1, 7, &p));
+  assert_ok(parl_forecast_estimate(probe, n_groups, K, family, &weights, 7, &p));
   return p;
 }
 
@@ -51,7 +52,7 @@ static void test_by_hand(void **state) {
   assert_close(p.r_finish_launch, 6.0 / 7, 1e-12);
   assert_close(parl_forecast_says(&p), 1, 0);
   parl_forecast_part q;
-  assert_ok(parl_forecast_estimate(hand, 3, K, NULL, 0, 0, 7, &q));
+  assert_ok(parl_forecast_estimate(hand, 3, K, NULL, &(parl_reward_terms){.perf = 1}, 7, &q));
   assert_close(q.margin.value, -q.gap.value, 1e-15);
   assert_close(parl_forecast_says(&q), 0, 0);
 }

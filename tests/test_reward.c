@@ -123,6 +123,41 @@ static void test_empty_denominators(void **state) {
   }
 }
 
+/* A task whose optimum states no width has no share of it: not of the cap either. */
+static void test_a_width_that_is_not_stated(void **state) {
+  (void)state;
+  const parl_reward_config c = make_config(WIDTH, RETURNED);
+  parl_facts f = make_facts();
+  parl_reward *reward = NULL;
+  parl_reward_terms t;
+  assert_close(get_terms(&c, &f).parallel, 6.0 / 8, 0);
+  f.optimum_width = 0; /* it works alone: launching earns nothing */
+  assert_close(get_terms(&c, &f).parallel, 0, 0);
+  f.optimum_width = NAN;
+  assert_ok(parl_reward_create(&c, &reward));
+  assert_fails(parl_reward_get_terms(reward, &f, &t), PARL_STATUS_EINVAL, "states no width");
+  parl_reward_destroy(reward);
+}
+
+static void check_env(const char *path, parl_status due) {
+  const parl_reward_config width = make_config(WIDTH, RETURNED);
+  const parl_reward_config other = make_config(CONCURRENCY, RETURNED);
+  parl_env *env = NULL;
+  assert_ok(parl_env_create(path, NULL, &(parl_env_options){0}, &env));
+  assert_ok(parl_reward_check_env(&other, env));
+  if (due == PARL_STATUS_OK)
+    assert_ok(parl_reward_check_env(&width, env));
+  else
+    assert_fails(parl_reward_check_env(&width, env), due, path);
+  parl_env_destroy(env);
+}
+
+static void test_environments_that_state_a_width(void **state) {
+  (void)state;
+  check_env("envs/wide_search.lua", PARL_STATUS_OK);
+  check_env("tests/envs/count.lua", PARL_STATUS_EINVAL);
+}
+
 /* Whatever an episode does, every built-in term lies in [0, 1]. */
 static void test_terms_are_in_the_unit_interval(void **state) {
   (void)state;
@@ -306,6 +341,8 @@ int main(void) {
       cmocka_unit_test(test_saturation),
       cmocka_unit_test(test_no_assignment_earns_nothing),
       cmocka_unit_test(test_empty_denominators),
+      cmocka_unit_test(test_a_width_that_is_not_stated),
+      cmocka_unit_test(test_environments_that_state_a_width),
       cmocka_unit_test(test_terms_are_in_the_unit_interval),
       cmocka_unit_test(test_early_by_hand),
       cmocka_unit_test(test_early_never_pays_for_giving_up),

@@ -116,7 +116,11 @@ local function optimum(world)
   for tree = 1, world.n_trees do
     longest = math.max(longest, world.apples[tree])
   end
-  return {critical = math.min(world.total, 2 + longest), serial = world.total, r_perf = 1}
+  return {
+    critical = math.min(world.total, 2 + longest), serial = world.total, r_perf = 1,
+    is = "exact", -- else "expected" over the chance of episodes, or a lower "bound"
+    width = world.total <= 2 + longest and 0 or world.n_trees, -- sub-agents it launches at once
+  }
 end
 
 -- Scripted play, for the warm start, the baselines and the sub-agents: the calls of the next turn.

@@ -89,8 +89,14 @@
 ---@field serial integer
 --- The best r_perf that can be reached.
 ---@field r_perf number
---- True if `critical` is a lower bound, perhaps not reachable.
+--- What `critical` is: reached and least; a mean over the chance of episodes; or a lower bound,
+--- perhaps not reachable. nil: not stated.
+---@field is "exact"|"expected"|"bound"|nil
+--- True: the same as is = "bound".
 ---@field bound boolean?
+--- Sub-agents of the widest launch of the play that takes `critical` steps; 0: it works alone.
+--- nil: not stated.
+---@field width integer?
 
 --- An environment.
 ---@class parl.Declaration
