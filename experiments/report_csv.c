@@ -86,6 +86,14 @@ static void add_summary(csv *c, const subject *of, const char *metric, const par
   end_row(c);
 }
 
+enum { NAMED_BYTES = 128 };
+
+/* "score/NAME": it cannot be another metric's. */
+static const char *get_named(const parl_report *r, size_t i, char out[NAMED_BYTES]) {
+  snprintf(out, NAMED_BYTES, "score/%s", r->named.names[i]);
+  return out;
+}
+
 static void add_arm(csv *c, const parl_report *r, const parl_report_arm *arm) {
   const subject of = {arm->name, "", get_decoding(PARL_DECODING_MAIN, arm->scripted), ""};
   for (int d = 0; d < PARL_N_DECODINGS; d++)
@@ -95,6 +103,11 @@ static void add_arm(csv *c, const parl_report *r, const parl_report_arm *arm) {
                             get_family(r, f)};
       for (size_t s = 0; s < PARL_N_SCORES; s++)
         add_summary(c, &part, parl_score_infos[s].name, &scores[s]);
+      for (size_t i = 0; i < r->named.n; i++) {
+        char name[NAMED_BYTES];
+        add_summary(c, &part, get_named(r, i, name),
+                    parl_arm_named(r, arm, (parl_decoding)d, f, i));
+      }
     }
   add_summary(c, &of, "percent_of_oracle", &arm->of_oracle);
   for (size_t i = 0; i < PARL_PROFILE_SHOWN; i++) {
@@ -128,19 +141,28 @@ parl_status parl_report_append_csv(const parl_report *r, parl_text *out) {
 
 /* --- seeds --- */
 
+static void add_value(csv *c, const parl_report *r, const parl_report_run *run,
+                      parl_decoding decoding, size_t family, const char *metric, double value) {
+  if (!isfinite(value)) return;
+  add_text(c, run->arm_name);
+  add_text(c, r->arms[run->arm].trained ? "true" : "false");
+  add_integer(c, run->seed);
+  add_text(c, get_decoding(decoding, run->scripted));
+  add_text(c, get_family(r, family));
+  add_text(c, metric);
+  add_number(c, value);
+  end_row(c);
+}
+
 static void add_scores(csv *c, const parl_report *r, const parl_report_run *run,
                        parl_decoding decoding, size_t family) {
   const double *of = parl_run_scores(r, run, decoding, family)->of;
-  for (size_t s = 0; s < PARL_N_SCORES; s++) {
-    if (!isfinite(of[s])) continue;
-    add_text(c, run->arm_name);
-    add_text(c, r->arms[run->arm].trained ? "true" : "false");
-    add_integer(c, run->seed);
-    add_text(c, get_decoding(decoding, run->scripted));
-    add_text(c, get_family(r, family));
-    add_text(c, parl_score_infos[s].name);
-    add_number(c, of[s]);
-    end_row(c);
+  const double *named = &run->named[((size_t)decoding * (1 + r->n_families) + family) * r->named.n];
+  for (size_t s = 0; s < PARL_N_SCORES; s++)
+    add_value(c, r, run, decoding, family, parl_score_infos[s].name, of[s]);
+  for (size_t i = 0; i < r->named.n; i++) {
+    char name[NAMED_BYTES];
+    add_value(c, r, run, decoding, family, get_named(r, i, name), named[i]);
   }
 }
 

@@ -149,6 +149,7 @@ static parl_status survey_episode(void *context, const parl_store_episode *e) {
   if (strcmp(e->policy, "trained") == 0) l->run->trained = true;
   if (strcmp(e->decoding, "scripted") == 0) l->run->scripted = true;
   size_t place = 0;
+  PARL_TRY(parl_report_survey_named(r, e));
   if (e->failed && e->family[0] == '\0') return PARL_STATUS_OK; /* broke before it had one */
   return find_or_add(r->arena, &r->families, &r->n_families, &l->family_capacity, e->family,
                      &place);
@@ -273,7 +274,7 @@ static parl_status read_episode(void *context, const parl_store_episode *e) {
   for (size_t f = 0; f < x->report->n_families; f++)
     if (strcmp(x->report->families[f], e->family) == 0)
       parl_mean_sums_add(&sums[1 + f], &facts, failed);
-  return PARL_STATUS_OK;
+  return parl_report_read_named(x->report, x->run, decoding, e);
 }
 
 static parl_status read_metric(void *context, int64_t update, const char *key, double value) {
@@ -337,6 +338,7 @@ static parl_status read_run(loader *l, parl_report_run *run) {
   const parl_report *r = l->report;
   reading x = {.report = r, .run = run};
   PARL_TRY(take_reading(r, &x));
+  PARL_TRY(parl_report_take_named(r, run));
   PARL_TRY(PARL_ARENA_TAKE(r->arena, PARL_N_PHASES, &run->failures));
   PARL_TRY(parl_store_visit_failures(l->store, run->id, read_failure, &x));
   if (run->counted) {

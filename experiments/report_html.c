@@ -305,6 +305,7 @@ static parl_status append_result(const parl_report *r, parl_text *out) {
   PARL_TRY(append_profile(r, out));
   parl_text_append(out, "</div>\n");
   PARL_TRY(append_table(r, PARL_TABLE_GREEDY, out));
+  PARL_TRY(append_table(r, PARL_TABLE_NAMED, out));
   parl_text_appendf(out, "<details%s><summary>All %zu pairs of policies</summary>\n",
                     r->n_pairs <= SHOWN_PAIRS  ? " open"
                     : r->n_pairs > PAPER_PAIRS ? " class=\"screen\""

@@ -150,6 +150,7 @@ typedef struct parl_report_run {
   parl_report_scores *scores; /* [N_DECODINGS, 1 + n_families]; family 0 is all episodes */
   double (*curves)[PARL_REPORT_POINTS]; /* [N_CURVES] mean of each bucket, NaN if empty */
   double *warm;                         /* [n_warm] NaN if absent */
+  double *named, *n_named; /* [N_DECODINGS, 1 + n_families, named.n] means, NaN if none; counts */
   size_t n_failures;
   parl_report_failure *failures; /* [n_failures] by phase */
 } parl_report_run;
@@ -163,6 +164,7 @@ typedef struct parl_report_arm {
   parl_summary *profile;  /* [TAUS] share of seeds with r_perf > tau; n = 0 where none */
   parl_summary (*curves)[PARL_REPORT_POINTS]; /* [N_CURVES]; NULL unless trained */
   parl_summary *warm;                         /* [n_warm] */
+  parl_summary *named; /* [N_DECODINGS, 1 + n_families, named.n]; n = 0 where none */
 } parl_report_arm;
 
 /* Difference of two arms, paired by seed. */
@@ -171,6 +173,13 @@ typedef struct parl_report_pair {
   parl_summary *scores;     /* [N_DECODINGS, 1 + n_families, N_SCORES] as of an arm */
   parl_summary improvement; /* P(r_perf of a > of b), main decoding */
 } parl_report_pair;
+
+/* Scores that environments name, in the order of their first episode. */
+enum { PARL_REPORT_MAX_NAMED = 64 };
+typedef struct parl_named {
+  size_t n;
+  const char *names[PARL_REPORT_MAX_NAMED];
+} parl_named;
 
 typedef struct parl_report {
   parl_arena *arena;
@@ -183,6 +192,7 @@ typedef struct parl_report {
   parl_report_pair *pairs; /* [n_pairs] every trained arm minus the reference, then the others */
   size_t reference;        /* arm that differences are taken from; n_arms: none */
   unsigned optimum_kinds;  /* bit k: a task's optimum is of parl_optimum_word k; 0: none is known */
+  parl_named named;
   size_t n_warm;
   const char **warm_keys;       /* [n_warm] "warm/..." and "forecast/..." of update 0 */
   int64_t last_update;          /* -1: no metrics */
@@ -234,6 +244,18 @@ static inline parl_summary *parl_pair_score(const parl_report *r, const parl_rep
 const parl_report_pair *parl_report_find_pair(const parl_report *r, size_t a, size_t b);
 /* Name of a kind of task, as readers see it: 0 is "all tasks". */
 const char *parl_report_get_family(const parl_report *r, size_t family);
+
+static inline parl_summary *parl_arm_named(const parl_report *r, const parl_report_arm *arm,
+                                           parl_decoding decoding, size_t family, size_t name) {
+  const size_t row = (size_t)decoding * (1 + r->n_families) + family;
+  return &arm->named[row * r->named.n + name];
+}
+/* The first and the second reading of an episode's named scores; take comes between them. Fail:
+ * EFORMAT, ENOMEM. */
+parl_status parl_report_survey_named(parl_report *r, const parl_store_episode *e);
+parl_status parl_report_take_named(const parl_report *r, parl_report_run *run);
+parl_status parl_report_read_named(const parl_report *r, parl_report_run *run,
+                                   parl_decoding decoding, const parl_store_episode *e);
 
 /* --- numbers, as they are read --- */
 
@@ -298,6 +320,7 @@ typedef enum parl_table_kind {
   PARL_TABLE_ENDINGS,
   PARL_TABLE_GREEDY,
   PARL_TABLE_PAIRS,
+  PARL_TABLE_NAMED,
   PARL_TABLE_FORECAST,
   PARL_TABLE_FORECAST_SCORE,
   PARL_TABLE_WARM_START,
@@ -314,6 +337,7 @@ typedef struct parl_forecast_score {
 parl_forecast_score parl_report_score_forecast(const parl_report *r, size_t family);
 void parl_report_make_forecast(const parl_report *r, parl_table *out);
 void parl_report_make_forecast_score(const parl_report *r, parl_table *out);
+void parl_report_make_named(const parl_report *r, parl_table *out);
 void parl_report_make_warm_start(const parl_report *r, parl_table *out);
 parl_status parl_report_make_policies(const parl_report *r, parl_table *out);
 parl_status parl_report_make_differences(const parl_report *r, parl_table *out);

@@ -26,15 +26,29 @@ static void write_scores(parl_json_writer *w, const parl_summary scores[PARL_N_S
   for (size_t s = 0; s < PARL_N_SCORES; s++) write_summary(w, parl_score_infos[s].name, &scores[s]);
 }
 
+/* What the environment names; a name may be any, so it has an object of its own. */
+static void write_named(parl_json_writer *w, const parl_report *r, const parl_report_arm *arm,
+                        parl_decoding decoding, size_t family) {
+  parl_json_key(w, "scores");
+  parl_json_begin_object(w);
+  for (size_t i = 0; i < r->named.n; i++) {
+    const parl_summary *s = parl_arm_named(r, arm, decoding, family, i);
+    if (s->n > 0) write_summary(w, r->named.names[i], s);
+  }
+  parl_json_end_object(w);
+}
+
 static void write_decodings(parl_json_writer *w, const parl_report *r, const parl_report_arm *arm,
                             size_t family) {
   write_scores(w, parl_arm_score(r, arm, PARL_DECODING_MAIN, family, PARL_SCORE_r_perf));
+  write_named(w, r, arm, PARL_DECODING_MAIN, family);
   const parl_summary *greedy =
       parl_arm_score(r, arm, PARL_DECODING_GREEDY, family, PARL_SCORE_r_perf);
   if (greedy->n == 0) return;
   parl_json_key(w, "greedy");
   parl_json_begin_object(w);
   write_scores(w, greedy);
+  write_named(w, r, arm, PARL_DECODING_GREEDY, family);
   parl_json_end_object(w);
 }
 

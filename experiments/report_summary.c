@@ -44,6 +44,17 @@ static parl_status summarize_scores(const parl_report *r, parl_report_arm *arm,
   return PARL_STATUS_OK;
 }
 
+static parl_status summarize_named(const parl_report *r, parl_report_arm *arm,
+                                   const parl_report_run *const *runs, double *values) {
+  const size_t n = PARL_N_DECODINGS * (1 + r->n_families) * r->named.n;
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, n + 1, &arm->named));
+  for (size_t k = 0; k < n; k++) {
+    for (size_t i = 0; i < arm->n_counted; i++) values[i] = runs[i]->named[k];
+    PARL_TRY(summarize(values, arm->n_counted, PARL_BOOTSTRAP_REPLICATES, &arm->named[k]));
+  }
+  return PARL_STATUS_OK;
+}
+
 static parl_status summarize_curves(const parl_report *r, parl_report_arm *arm,
                                     const parl_report_run *const *runs, double *values) {
   PARL_TRY(PARL_ARENA_TAKE(r->arena, PARL_N_CURVES, &arm->curves));
@@ -317,6 +328,7 @@ parl_status parl_report_summarize(parl_report *r, const char *reference) {
     parl_report_arm *arm = &r->arms[a];
     PARL_TRY(get_runs(r, a, &runs));
     PARL_TRY(summarize_scores(r, arm, runs, values));
+    PARL_TRY(summarize_named(r, arm, runs, values));
     PARL_TRY(summarize_profile(r, arm, runs, values));
     PARL_TRY(summarize_warm(r, arm, runs, values));
     if (arm->trained) PARL_TRY(summarize_curves(r, arm, runs, values));

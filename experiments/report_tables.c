@@ -209,6 +209,9 @@ parl_status parl_report_make_table(const parl_report *r, parl_table_kind kind, p
     case PARL_TABLE_PAIRS:
       make_pairs(r, t);
       break;
+    case PARL_TABLE_NAMED:
+      parl_report_make_named(r, t);
+      break;
     case PARL_TABLE_FORECAST:
       parl_report_make_forecast(r, t);
       break;
