@@ -185,20 +185,28 @@ static int compare_details(const void *a, const void *b) {
   return strcmp(((const detail *)a)->name, ((const detail *)b)->name);
 }
 
+/* The name is at -2, the value at -1. */
+static parl_status refuse_detail(parl_env *env, parl_callback callback) {
+  lua_State *L = env->L;
+  char shown[64] = "";
+  const bool is_text = lua_type(L, -2) == LUA_TSTRING;
+  if (is_text) parl_env_append_shown(lua_tostring(L, -2), lua_rawlen(L, -2), shown, sizeof shown);
+  return parl_env_breach(env, env->callback[callback],
+                         callback == PARL_CALLBACK_score ? "score" : "details",
+                         "detail '%s': at most %d finite numbers are allowed, by names of letters, "
+                         "digits and _",
+                         is_text ? shown : luaL_typename(L, -2), PARL_ENV_MAX_DETAILS);
+}
+
 /* Adds the table of named numbers at the top to list; *n of them then. */
 static parl_status read_details(parl_env *env, parl_callback callback, detail *list, int *n) {
   lua_State *L = env->L;
   const int table = lua_gettop(L);
   if (parl_freeze_unwrap(L, table)) lua_replace(L, table);
   for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
-    const bool good = lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TNUMBER &&
+    const bool good = parl_env_get_name(L, -2) != NULL && lua_type(L, -1) == LUA_TNUMBER &&
                       isfinite(lua_tonumber(L, -1)) && *n < PARL_ENV_MAX_DETAILS;
-    if (!good) {
-      const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
-      return parl_env_breach(
-          env, env->callback[callback], callback == PARL_CALLBACK_score ? "score" : "details",
-          "detail '%s': at most %d named finite numbers are allowed", key, PARL_ENV_MAX_DETAILS);
-    }
+    if (!good) return refuse_detail(env, callback);
     list[(*n)++] = (detail){lua_tostring(L, -2), lua_tonumber(L, -1)};
   }
   return PARL_STATUS_OK;
@@ -344,8 +352,8 @@ parl_status parl_env_get_family(parl_env *env, parl_world world, char *out, size
   parl_env_push_ref(env, PARL_ENV_CALLBACK(env, family));
   parl_env_push_ref(env, slot->ref);
   PARL_TRY(parl_sandbox_call(env->sandbox, 1, 1));
-  const char *name = lua_type(env->L, -1) == LUA_TSTRING ? lua_tostring(env->L, -1) : NULL;
-  const bool fits = name && parl_env_is_name(name) && strlen(name) < n;
+  const char *name = parl_env_get_name(env->L, -1);
+  const bool fits = name != NULL && strlen(name) < n;
   if (fits) memcpy(out, name, strlen(name) + 1);
   lua_pop(env->L, 1);
   if (fits) return PARL_STATUS_OK;

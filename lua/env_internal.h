@@ -173,7 +173,15 @@ const char *parl_env_keep(lua_State *L, parl_env *env, int index);
 /* Refuses keys of the table at index that are not in known [n]. */
 void parl_env_check_keys(lua_State *L, int index, const char *place, const char *const *known,
                          size_t n);
-bool parl_env_is_name(const char *s);
+/* The name at index, borrowed; NULL if it is none, or has bytes behind a zero. */
+const char *parl_env_get_name(lua_State *L, int index);
+/* Refuses the value at index, which is no name. */
+_Noreturn void parl_env_refuse_name(lua_State *L, int index, const char *place);
+/* The n bytes of s as they can be shown: others than ASCII as \x80, cut with "..." where out [room]
+ * ends. */
+void parl_env_append_shown(const char *s, size_t n, char *out, size_t room);
+/* Copies the text at the top: one line of at most 1000 bytes. */
+const char *parl_env_keep_line(lua_State *L, parl_env *env, const char *place);
 /* Reads a list of distinct names: [list] -> []. Returns how many. */
 int parl_env_read_names(lua_State *L, parl_env *env, const char *place, const char **out, int max);
 /* Memory of env's arena. */

@@ -45,8 +45,11 @@ static void read_choice(lua_State *L, parl_env *env, const char *place, parl_par
   p->type = PARL_PARAM_CHOICE;
   for (lua_Unsigned i = 0; i < n; i++) {
     lua_rawgeti(L, list, (lua_Integer)i + 1);
-    if (lua_type(L, -1) != LUA_TSTRING || !parl_env_is_name(lua_tostring(L, -1)))
-      parl_env_refuse(L, place, "choice[%d] must be a word of letters, digits and _", (int)i + 1);
+    if (parl_env_get_name(L, -1) == NULL) {
+      char here[160];
+      snprintf(here, sizeof here, "%s.choice[%d]", place, (int)i + 1);
+      parl_env_refuse_name(L, -1, here);
+    }
     p->choices[p->n_choices++] = parl_env_keep(L, env, -1);
     lua_pop(L, 1);
   }
@@ -72,7 +75,7 @@ static void read_param(lua_State *L, parl_env *env, const char *name) {
   *p = (parl_param){.name = name, .doc = ""};
   lua_getfield(L, table, "doc");
   if (lua_type(L, -1) == LUA_TSTRING)
-    p->doc = parl_env_keep(L, env, -1);
+    p->doc = parl_env_keep_line(L, env, place);
   else if (!lua_isnil(L, -1))
     parl_env_refuse(L, place, "doc must be a string");
   const bool has_choice = lua_getfield(L, table, "choice") != LUA_TNIL;

@@ -41,10 +41,33 @@ const char *parl_env_keep(lua_State *L, parl_env *env, int index) {
   return keep_bytes(L, env, s, strlen(s));
 }
 
-bool parl_env_is_name(const char *s) {
+static bool is_name(const char *s) {
   static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
   const size_t n = strspn(s, letters);
   return n >= 1 && n <= 40 && s[n] == '\0' && strchr("0123456789", s[0]) == NULL;
+}
+
+const char *parl_env_get_name(lua_State *L, int index) {
+  const char *s = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : NULL;
+  return s != NULL && strlen(s) == lua_rawlen(L, index) && is_name(s) ? s : NULL;
+}
+
+void parl_env_append_shown(const char *s, size_t n, char *out, size_t room) {
+  size_t used = 0;
+  for (size_t i = 0; i < n && used + 8 < room; i++) {
+    const unsigned char c = (unsigned char)s[i];
+    used += (size_t)snprintf(out + used, room - used, c < 0x20 || c >= 0x7f ? "\\x%02x" : "%c", c);
+  }
+  snprintf(out + used, room - used, "%s", used + 8 < room ? "" : "...");
+}
+
+_Noreturn void parl_env_refuse_name(lua_State *L, int index, const char *place) {
+  char shown[96] = "";
+  if (lua_type(L, index) != LUA_TSTRING)
+    parl_env_refuse(L, place, "a %s where a name is due", luaL_typename(L, index));
+  parl_env_append_shown(lua_tostring(L, index), lua_rawlen(L, index), shown, sizeof shown);
+  parl_env_refuse(L, place, "'%s' is no name: 1 to 40 letters, digits and _, no digit first",
+                  shown);
 }
 
 void parl_env_check_keys(lua_State *L, int index, const char *place, const char *const *known,
@@ -58,8 +81,10 @@ void parl_env_check_keys(lua_State *L, int index, const char *place, const char 
     while (i < n && strcmp(known[i], key) != 0) i++;
     if (i < n) continue;
     const char *near = parl_nearest(key, known, n);
-    if (near) parl_env_refuse(L, place, "unknown field '%s' (did you mean '%s'?)", key, near);
-    parl_env_refuse(L, place, "unknown field '%s'", key);
+    char shown[96] = "";
+    parl_env_append_shown(key, lua_rawlen(L, -2), shown, sizeof shown);
+    if (near) parl_env_refuse(L, place, "unknown field '%s' (did you mean '%s'?)", shown, near);
+    parl_env_refuse(L, place, "unknown field '%s'", shown);
   }
 }
 
@@ -71,8 +96,7 @@ int parl_env_sort_keys(lua_State *L, int index, const char *place, const char **
   int n = 0;
   index = lua_absindex(L, index);
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
-    if (lua_type(L, -2) != LUA_TSTRING || !parl_env_is_name(lua_tostring(L, -2)))
-      parl_env_refuse(L, place, "keys must be names of letters, digits and _");
+    if (parl_env_get_name(L, -2) == NULL) parl_env_refuse_name(L, -2, place);
     if (n == max) parl_env_refuse(L, place, "more than %d entries", max);
     keys[n++] = lua_tostring(L, -2);
   }
@@ -86,9 +110,22 @@ static void get_field(lua_State *L, const char *key, int type) {
     parl_env_refuse(L, key, "must be a %s, not %s", lua_typename(L, type), luaL_typename(L, -1));
 }
 
+const char *parl_env_keep_line(lua_State *L, parl_env *env, const char *place) {
+  enum { MAX_BYTES = 1000 };
+  const char *s = lua_tostring(L, -1);
+  const size_t n = lua_rawlen(L, -1);
+  if (n > MAX_BYTES) parl_env_refuse(L, place, "%zu bytes; at most %d", n, MAX_BYTES);
+  for (size_t i = 0; i < n; i++) {
+    const unsigned char c = (unsigned char)s[i];
+    if (c < 0x20 || c == 0x7f)
+      parl_env_refuse(L, place, "byte %zu is %d, a control character: it is one line", i + 1, c);
+  }
+  return parl_env_keep(L, env, -1);
+}
+
 static const char *read_text(lua_State *L, parl_env *env, const char *key) {
   get_field(L, key, LUA_TSTRING);
-  const char *kept = parl_env_keep(L, env, -1);
+  const char *kept = parl_env_keep_line(L, env, key);
   lua_pop(L, 1);
   return kept;
 }
@@ -98,8 +135,11 @@ int parl_env_read_names(lua_State *L, parl_env *env, const char *place, const ch
   if (n > (lua_Unsigned)max) parl_env_refuse(L, place, "more than %d entries", max);
   for (int i = 0; i < (int)n; i++) {
     lua_rawgeti(L, -1, i + 1);
-    if (lua_type(L, -1) != LUA_TSTRING || !parl_env_is_name(lua_tostring(L, -1)))
-      parl_env_refuse(L, place, "[%d] must be a name of letters, digits and _", i + 1);
+    if (parl_env_get_name(L, -1) == NULL) {
+      char here[128];
+      snprintf(here, sizeof here, "%s[%d]", place, i + 1);
+      parl_env_refuse_name(L, -1, here);
+    }
     out[i] = parl_env_keep(L, env, -1);
     for (int k = 0; k < i; k++)
       if (strcmp(out[k], out[i]) == 0) parl_env_refuse(L, place, "'%s' is listed twice", out[i]);
@@ -176,7 +216,7 @@ static void read_tool(lua_State *L, parl_env *env, int i) {
   parl_env_check_keys(L, table, place, keys, sizeof keys / sizeof keys[0]);
   read_signature(L, env, table, place, tool);
   if (lua_getfield(L, table, "doc") != LUA_TSTRING) parl_env_refuse(L, place, "doc must be a text");
-  tool->doc = parl_env_keep(L, env, -1);
+  tool->doc = parl_env_keep_line(L, env, place);
   if (lua_getfield(L, table, "run") != LUA_TFUNCTION)
     parl_env_refuse(L, place, "run must be a function(world, agent, ...)");
   env->run[i] = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -315,9 +355,10 @@ static int declare(lua_State *L) {
   luaL_checkstack(L, 40, NULL);
   if (env->declared) parl_env_refuse(L, "parl.env", "a file declares one environment");
   parl_env_check_keys(L, 1, "", keys, sizeof keys / sizeof keys[0]);
-  env->spec.name = read_text(L, env, "name");
-  if (!parl_env_is_name(env->spec.name))
-    parl_env_refuse(L, "name", "must be made of letters, digits and _");
+  get_field(L, "name", LUA_TSTRING);
+  if (parl_env_get_name(L, -1) == NULL) parl_env_refuse_name(L, -1, "name");
+  env->spec.name = parl_env_keep(L, env, -1);
+  lua_pop(L, 1);
   env->spec.summary = read_text(L, env, "summary");
   read_settings(L, env);
   read_lists(L, env);

@@ -255,7 +255,7 @@ static void append_given(lua_State *L, int first, int last, parl_text *out) {
   if (last < first) parl_text_append(out, "nothing");
 }
 
-/* The values from index `first` to `last` are no arguments of the call. `from`: where `args` stand. */
+/* The values from index `first` to `last` are no arguments of the call. `from`: where `args` is. */
 static parl_status refuse_arguments(parl_env *env, size_t i, const char *call, const char *from,
                                     const parl_tool *signature, int first, int last) {
   parl_text due = {0}, given = {0};

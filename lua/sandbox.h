@@ -61,8 +61,8 @@ void parl_sandbox_set_global(lua_State *L, const char *name);
  * `name` (static) is how scripts call the table. Call inside protect. */
 void parl_sandbox_make_strict(lua_State *L, const char *name);
 
-/* What scripts printed since the last call, at most 64 KiB, moved into out (appended); nothing where
- * the host prints. */
+/* What scripts printed since the last call, at most 64 KiB, moved into out (appended); nothing
+ * where the host prints. */
 void parl_sandbox_take_output(parl_sandbox *sandbox, parl_text *out);
 /* Bytes held now, garbage included. */
 size_t parl_sandbox_get_memory(const parl_sandbox *sandbox);

@@ -95,8 +95,8 @@ static int get_request(const parl_watchdog *w) {
   return w->host != NULL && w->host->stop != NULL ? *w->host->stop : -1;
 }
 
-/* Asks an entry, which has lasted for a tick at least, to stop; says once that it does not: `told` is
- * the entry that was asked last, since `asked`. */
+/* Asks an entry, which has lasted for a tick at least, to stop; says once that it does not: `told`
+ * is the entry that was asked last, since `asked`. */
 static void insist(parl_watchdog *w, uint64_t entry, uint64_t *told, struct timespec *asked) {
   if (entry != *told) {
     *told = entry;

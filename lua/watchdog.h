@@ -44,9 +44,9 @@ typedef struct parl_watchdog {
   struct parl_watchdog *outer; /* what this thread ran before this entry */
 } parl_watchdog;
 
-/* Starts the monitor; `w` must not move afterwards. Once *host->stop is not zero, an entry that lasts
- * is stopped as by interrupt, and host->stuck is called for one that does not end. Fails: ESTATE if another library owns SIGURG,
- * ENOMEM if no thread can be started. */
+/* Starts the monitor; `w` must not move afterwards. Once *host->stop is not zero, an entry that
+ * lasts is stopped as by interrupt, and host->stuck is called for one that does not end.
+ * Fails: ESTATE if another library owns SIGURG, ENOMEM if no thread can be started. */
 parl_status parl_watchdog_init(parl_watchdog *w, lua_State *L, lua_Hook hook, double limit_s,
                                const parl_script_host *host);
 /* Safe on a zeroed object. */

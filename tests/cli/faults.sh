@@ -58,7 +58,7 @@ for value in '0/0 NaN' '1/0 infinite' '-0.5 negative' '1.5 high' '"1" text' 'nil
 done
 fault "success is no flag" reward "success=0 or success=1" 's/success = n == world.total and 1 or 0/success = 0.5/'
 fault "no details" reward "must return r_perf and" 's|return n / world.total, {.*|return n / world.total|'
-fault "NaN among the details" reward "named finite numbers" 's|{success = n == |{rate = 0/0, success = n == |'
+fault "NaN among the details" reward "finite numbers are allowed" 's|{success = n == |{rate = 0/0, success = n == |'
 
 # Shapes.
 fault "prompt is a number" contract "must return a list of tokens, not number" 's/^  return tokens$/  return 3/'

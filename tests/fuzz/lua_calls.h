@@ -164,8 +164,8 @@ static const char *const calls_arguments[] = {"nil",
                                               "rng",
                                               "utf8"};
 
-/* Half of the first arguments of the string, utf8 and table functions, and of the second ones of the
- * string functions, are of the kind that they take. */
+/* Half of the first arguments of the string, utf8 and table functions, and of the second ones of
+ * the string functions, are of the kind that they take. */
 static const char *const calls_texts[] = {"long",
                                           "pair",
                                           "zeros",
