@@ -172,6 +172,7 @@ static void lines_go_to_the_host(void **state) {
   parl_text kept = {0};
   parl_sandbox_take_output(s, &kept);
   assert_int_equal(kept.n, 0);
+  parl_text_deinit(&kept);
   parl_sandbox_destroy(s);
 }
 
