@@ -16,7 +16,7 @@ enum {
   PLACE_BYTES = 512,
   MAX_KEYS = 4096,
   MAX_KEY_BYTES = 256,
-  MAX_VALUES = 100000,     /* in all, a shared table's each time */
+  MAX_VALUES = 50000,      /* in all, a shared table's each time */
   MAX_TEXT_BYTES = 4 << 20 /* of the JSON that is written */
 };
 
@@ -85,7 +85,7 @@ static void write_table(lua_State *L, converter *c, int depth) {
   size_t n_named = 0, n_items = 0;
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
     if (n_named + n_items > MAX_VALUES) {
-      refuse(c, "a table of more than 100000 values");
+      refuse(c, "a table of more than 50000 values");
       lua_pop(L, 2);
       break;
     }
@@ -131,7 +131,7 @@ static void write_value(lua_State *L, converter *c, int depth) {
   luaL_checkstack(L, 10, NULL);
   parl_sandbox_charge(L, 10);
   if (++c->n_values > MAX_VALUES) {
-    refuse(c, "too large: more than 100000 values (tables that are used twice count twice)");
+    refuse(c, "too large: more than 50000 values (tables that are used twice count twice)");
     return;
   }
   if (depth > MAX_DEPTH) {

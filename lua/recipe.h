@@ -1,6 +1,7 @@
 /* lua/recipe.h - recipes written in Lua: a file that returns a table of plain data.
  *
- * The file runs in a throw-away sandbox (1 s, 64 MiB) and has no randomness, files or clock.
+ * The file runs in a throw-away sandbox (1 s, 64 MiB) and has no randomness, files or clock. What
+ * it returns has at most 50000 values and 4 MiB of text, shared tables counted each time.
  * A table with keys 1..n becomes an array, one with text keys an object; an empty table is an
  * object. Thread rule: pure function. */
 #ifndef PARL_LUA_RECIPE_H

@@ -77,7 +77,7 @@ static void shared_tables_are_bounded(void **state) {
       {"local t = {a = 1} for i = 1, 45 do t = {a = t, b = t} end return {arms = t}", "arms.a.a"},
       {"local t = {} for i = 1, 300 do t[i] = i end local u = {} for i = 1, 400 do u[i] = t end "
        "return {list = u}",
-       "list[33"},
+       "list[16"},
       {"local s, t = ('x'):rep(1 << 20), {} for i = 1, 100 do t[i] = s end return {s = t}", "s[4]"},
       {"local t = {} for i = 1, 200000 do t[i] = i end return {t = t}", "t: a table of more than"},
       {"local t = {} for i = 1, 5000 do t['k' .. i] = i end return {t = t}", "t: more fields"},
