@@ -54,7 +54,7 @@ static const char calls_head[] =
     "local long, pair, zeros = ('a'):rep(1 << 20), ('a'):rep(300), ('\\0'):rep(4000)\n"
     "local control, cont = ('\\1'):rep(1 << 19), ('\\x80'):rep(1 << 19)\n"
     "local list, texts, same, nested = {}, {}, {}, {}\n"
-    "for i = 1, 9000 do list[i] = (i * 7919) % 9007 texts[i] = 'k' .. i end\n"
+    "for i = 1, 3000 do list[i] = (i * 7919) % 3001 texts[i] = 'k' .. i end\n"
     "local longer = long .. 'b'\n"
     "for i = 1, 6000 do same[i] = i % 2 == 0 and long or longer nested[i] = list end\n"
     "local r = {}\n"
@@ -160,7 +160,7 @@ static const char *const calls_arguments[] = {"nil",
                                               "r[2]",
                                               "r[3]",
                                               "table.unpack(list, 1, 200)",
-                                              "table.unpack(list, 1, 9000)",
+                                              "table.unpack(list, 1, 3000)",
                                               "rng",
                                               "utf8"};
 
