@@ -139,8 +139,8 @@ static int table_concat(lua_State *L) {
 static bool comes_before(lua_State *L, int a, int b) {
   if (lua_isnil(L, 2)) {
     const bool are_texts = lua_type(L, a) == LUA_TSTRING && lua_type(L, b) == LUA_TSTRING;
-    if (are_texts && lua_tostring(L, a) == lua_tostring(L, b)) return false; /* the same object */
     parl_sandbox_charge(L, are_texts ? 1 + (double)lua_rawlen(L, a) / 16 : 1);
+    if (are_texts && lua_tostring(L, a) == lua_tostring(L, b)) return false; /* the same object */
     return lua_compare(L, a, b, LUA_OPLT);
   }
   lua_pushvalue(L, 2);
