@@ -14,6 +14,7 @@
 #include "core/status.h"
 #include "core/text.h"
 #include "lua/script_host.h"
+#include "parl/recipe.h"
 
 enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_RESUMABLE = 75 };
 enum { CLI_MAX_REPEATS = 64, CLI_MAX_OPERANDS = 16 };
@@ -97,6 +98,16 @@ int cli_parse(int argc, char **argv, const cli_command *verb, cli_args *out);
 /* What `parl help` says of a command or a group; of everything if NULL. */
 void cli_print_help(const cli_command *c);
 
+/* What Lua expressions of a recipe may name: topics of `parl help` (help_terms.c). */
+typedef struct cli_topic {
+  const char *name;
+  void (*print)(void);
+} cli_topic;
+enum { CLI_N_TOPICS = 2 };
+extern const cli_topic cli_topics[CLI_N_TOPICS];
+/* Whether there is such a topic; prints it then. */
+bool cli_print_topic(const char *name);
+
 /* --- errors and the process (process.c) --- */
 
 /* Prints "parl: <error text>" on stderr; returns the exit code of the status: 2 for EINVAL until
@@ -109,6 +120,14 @@ int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* PARL_DATADIR or the folder of the installation. */
 const char *cli_get_datadir(void);
+/* Loads operand 0 with every --set. What an override does not change is said on stderr, --quiet or
+ * not. Fails: as parl_recipe_load. */
+parl_status cli_load_recipe(const cli_args *args, parl_recipe **out);
+/* Prints the recipe's warnings. */
+void cli_warn_of_recipe(const parl_recipe *recipe);
+/* Warns where --set chose a preset and the recipe itself sets some of what that sets: exceptions
+ * are those of parl_env_append_preset_exceptions. */
+void cli_warn_of_preset(const cli_args *args, const char *exceptions);
 /* True if stderr is a terminal that takes control sequences and CI is not set. */
 bool cli_is_interactive(void);
 /* Log lines on stderr. */

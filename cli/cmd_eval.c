@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli.h"
+#include "cli/eval.h"
 #include "core/file.h"
 #include "core/json.h"
 #include "engine/checkpoint.h"
@@ -15,8 +15,7 @@ enum { CELL_BYTES = 32 };
 
 typedef struct eval_state {
   parl_recipe *recipe;
-  parl_run_config config;
-  parl_host host;
+  eval_run run;
   parl_log log;
   parl_workers *workers;
   parl_env *env;
@@ -24,37 +23,48 @@ typedef struct eval_state {
   bool owns_sub_policy;
 } eval_state;
 
+/* The warm start is made if it is not there. */
 static parl_status load_policy(const cli_args *args, eval_state *e) {
-  const bool needs_warm = args->style == NULL || e->config.agents.subs == PARL_SUBS_POLICY;
-  if (needs_warm) {
+  const parl_run_config *c = &e->run.config;
+  const bool is_sub = c->agents.subs == PARL_SUBS_POLICY && c->agents.checkpoint[0] == '\0';
+  if (is_sub || (args->style == NULL && args->checkpoint == NULL)) {
     char folder[1024];
     PARL_TRY(
         parl_file_join(folder, sizeof folder, parl_recipe_get_folder(e->recipe), "checkpoints"));
     PARL_TRY(parl_file_make_folder(folder));
-    PARL_TRY(parl_warm_start_get(&e->host, &e->config, e->workers, NULL, &e->warm));
+    PARL_TRY(parl_warm_start_get(&e->run.host, c, e->workers, NULL, &e->warm));
   }
-  PARL_TRY(parl_sub_policy_get(&e->host, &e->config, e->env, e->warm, &e->sub_policy,
-                               &e->owns_sub_policy));
+  PARL_TRY(
+      parl_sub_policy_get(&e->run.host, c, e->env, e->warm, &e->sub_policy, &e->owns_sub_policy));
   if (args->style != NULL) return PARL_STATUS_OK;
-  PARL_TRY(parl_model_create(&e->config.model, parl_model_get_vocab_size(e->warm),
-                             parl_model_get_backend(e->warm), &e->policy));
+  const parl_env_spec *spec = parl_env_get_spec(e->env);
+  const parl_backend *backend;
+  PARL_TRY(parl_recipe_get_backend(c, &backend));
+  PARL_TRY(parl_model_create(&c->model, (size_t)spec->n_tokens, backend, &e->policy));
   if (args->checkpoint == NULL) return parl_model_copy_weights(e->policy, e->warm);
-  return parl_checkpoint_load(args->checkpoint, e->policy, NULL,
-                              parl_env_get_spec(e->env)->vocab_hash, NULL);
+  return parl_checkpoint_load(args->checkpoint, e->policy, NULL, spec->vocab_hash, NULL);
+}
+
+static parl_status check_style(const cli_args *args, const parl_env_spec *spec) {
+  return args->style != NULL ? parl_recipe_check_style(spec, "--style", args->style)
+                             : PARL_STATUS_OK;
 }
 
 static parl_status open_eval(const cli_args *args, eval_state *e) {
-  e->config = *parl_recipe_get_arm(e->recipe, 0);
   parl_log_init(&e->log, cli_log_sink, NULL, PARL_LOG_INFO);
-  e->host = (parl_host){.recipe = e->recipe,
-                        .log = &e->log,
-                        .stop = cli_catch_signals(),
-                        .scripts = cli_get_script_host(args->quiet)};
-  const int64_t asked = e->config.run.threads;
+  e->run.host = (parl_host){.recipe = e->recipe,
+                            .log = &e->log,
+                            .stop = cli_catch_signals(),
+                            .scripts = cli_get_script_host(args->quiet)};
+  PARL_TRY(eval_choose_run(args, &e->run));
+  const parl_run_config *c = &e->run.config;
+  const int64_t asked = c->run.threads;
   PARL_TRY(parl_workers_create(asked > 0 ? (size_t)asked : parl_workers_count_processors(),
                                &e->workers));
-  PARL_TRY(parl_recipe_open_env(e->recipe, &e->config.env, e->host.scripts, &e->env));
-  PARL_TRY(parl_recipe_check_env(&e->config, parl_env_get_spec(e->env)));
+  PARL_TRY(parl_recipe_open_env(e->recipe, &c->env, e->run.host.scripts, &e->env));
+  PARL_TRY(parl_recipe_check_env(e->recipe, c, parl_env_get_spec(e->env)));
+  PARL_TRY(check_style(args, parl_env_get_spec(e->env)));
+  PARL_TRY(eval_say_run(args, &e->run, e->env));
   return load_policy(args, e);
 }
 
@@ -64,6 +74,7 @@ static void close_eval(eval_state *e) {
   parl_model_destroy(e->warm);
   parl_env_destroy(e->env);
   parl_workers_destroy(e->workers);
+  eval_run_deinit(&e->run);
   parl_recipe_destroy(e->recipe);
   parl_log_deinit(&e->log);
 }
@@ -85,11 +96,12 @@ static const char *format(const parl_means *m, int i, char cell[CELL_BYTES]) {
   return cell;
 }
 
-static void print_evaluation(const cli_args *args, const parl_evaluation *e) {
+static void print_evaluation(const cli_args *args, const eval_run *run, const parl_evaluation *e) {
   char cells[2][CELL_BYTES];
   if (!args->json) {
-    printf("%-16s %10s %10s   (%lld held-out tasks)\n", "mean of",
-           args->style ? "scripted" : "sampled", "greedy", (long long)e->n);
+    printf("%-16s %10s %10s   (%lld held-out tasks; arm %s, seed %lld)\n", "mean of",
+           args->style ? "scripted" : "sampled", "greedy", (long long)e->n, run->arm,
+           (long long)run->config.run.seed);
     for (int i = 0; i < PARL_N_MEANS; i++)
       printf("%-16s %10s %10s\n", parl_mean_names[i], format(&e->sampled, i, cells[0]),
              format(&e->greedy, i, cells[1]));
@@ -101,6 +113,10 @@ static void print_evaluation(const cli_args *args, const parl_evaluation *e) {
   parl_json_writer w;
   parl_json_writer_init(&w, &text, false);
   parl_json_begin_object(&w);
+  parl_json_key(&w, "arm");
+  parl_json_string(&w, run->arm);
+  parl_json_key(&w, "seed");
+  parl_json_integer(&w, run->config.run.seed);
   parl_json_key(&w, "tasks");
   parl_json_integer(&w, e->n);
   parl_json_key(&w, "unseen_prompts");
@@ -116,16 +132,15 @@ int cmd_eval(const cli_args *args) {
   if (args->style && args->checkpoint)
     return cli_usage("--style and --checkpoint exclude each other");
   eval_state e = {0};
-  parl_status s =
-      parl_recipe_load(args->operands[0], args->sets, args->n_sets, cli_get_datadir(), &e.recipe);
+  parl_status s = cli_load_recipe(args, &e.recipe);
   if (s != PARL_STATUS_OK) return cli_fail(s);
   const int64_t tasks =
       args->tasks > 0 ? args->tasks : parl_recipe_get_arm(e.recipe, 0)->eval.tasks;
   parl_evaluation result = {0};
   s = open_eval(args, &e);
   if (s == PARL_STATUS_OK)
-    s = parl_evaluate(&(parl_evaluation_def){.host = &e.host,
-                                             .config = &e.config,
+    s = parl_evaluate(&(parl_evaluation_def){.host = &e.run.host,
+                                             .config = &e.run.config,
                                              .policy = e.policy,
                                              .style = args->style,
                                              .sub_policy = e.sub_policy,
@@ -135,7 +150,7 @@ int cmd_eval(const cli_args *args) {
                       NULL, 0, &result);
   if (s == PARL_STATUS_OK) {
     parl_failures_warn(&result.failures, &e.log, "eval", PARL_PHASE_EVALUATION);
-    print_evaluation(args, &result);
+    print_evaluation(args, &e.run, &result);
   }
   close_eval(&e);
   return s == PARL_STATUS_OK ? CLI_DONE : cli_fail(s);

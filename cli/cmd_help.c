@@ -29,10 +29,10 @@ static void append_actions(const cli_command *group, const cli_option *o, parl_t
 static void append_range(const cli_option *o, parl_text *out) {
   if (o->type != CLI_COUNT && o->type != CLI_REAL) return;
   parl_text_appendf(out, " (%s %.10g to ", o->type == CLI_REAL ? "above" : "from", o->low);
-  if (o->high < ldexp(1.0, 53))
+  if (o->high < ldexp(1.0, 53) - 1)
     parl_text_appendf(out, "%.10g", o->high);
   else
-    parl_text_append(out, "2^53");
+    parl_text_append(out, o->high < ldexp(1.0, 53) ? "2^53 - 1" : "2^53");
   const bool is_above = o->type == CLI_REAL ? o->preset > o->low : o->preset >= o->low;
   if (is_above && o->preset <= o->high) parl_text_appendf(out, "; default: %.10g", o->preset);
   parl_text_append(out, ")");
@@ -78,7 +78,8 @@ static void print_everything(void) {
   printf("parl - train and compare parallel-agent orchestrators\n\nusage: parl VERB ...\n\n");
   print_commands(NULL);
   printf(
-      "\nparl VERB --help explains a verb; parl help recipe lists every field of a recipe;\n"
+      "\nparl VERB --help explains a verb; parl help recipe lists every field of a recipe,\n"
+      "parl help reward and parl help schedule what its Lua expressions may name;\n"
       "parl help FILE.lua explains an environment.\n"
       "Exit codes: 0 done, 1 failed, 2 usage, 75 stopped but resumable, 129/130/143 on signals.\n");
 }
@@ -141,6 +142,7 @@ static int help_env(const char *path) {
 static int refuse_topic(const char *topic) {
   const char *names[64] = {"recipe"};
   size_t n, n_names = 1;
+  for (size_t i = 0; i < CLI_N_TOPICS; i++) names[n_names++] = cli_topics[i].name;
   const cli_command *all = cli_get_commands(&n);
   for (size_t i = 0; i < n && n_names < 64; i++)
     if (all[i].action[0] == '\0') names[n_names++] = all[i].verb;
@@ -168,6 +170,7 @@ int cmd_help(const cli_args *args) {
   }
   if (action != NULL) return cli_usage("help on \"%s\" has no \"%s\"", topic, action);
   if (strcmp(topic, "recipe") == 0) return help_recipe();
+  if (cli_print_topic(topic)) return CLI_DONE;
   const size_t length = strlen(topic);
   if (length > 4 && strcmp(topic + length - 4, ".lua") == 0) return help_env(topic);
   return refuse_topic(topic);

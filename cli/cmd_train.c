@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "core/json.h"
 #include "experiments/experiment.h"
+#include "experiments/plan_text.h"
 #include "experiments/report.h"
 
 /* Progress of all runs as one line. Units: warm-start steps and updates. */
@@ -88,11 +89,28 @@ static void print_failures(const parl_experiment_result *r) {
 
 /* What cannot be trained is said before anything is; from then on nothing is the command line's
  * fault. */
-static parl_status run(const parl_host *host, parl_experiment_result *result) {
+static parl_status run(const cli_args *args, const parl_host *host,
+                       parl_experiment_result *result) {
   parl_plan *plan = NULL;
   PARL_TRY(parl_plan_make(host, &plan));
+  cli_warn_of_preset(args, parl_text_get(&plan->preset_exceptions));
   cli_begin_work();
   const parl_status s = parl_experiment_run_plan(host, plan, result);
+  parl_plan_destroy(plan);
+  return s;
+}
+
+static parl_status print_plan(const cli_args *args, const parl_recipe *recipe) {
+  const parl_host host = {
+      .recipe = recipe, .stop = cli_catch_signals(), .scripts = cli_get_script_host(args->quiet)};
+  parl_plan *plan = NULL;
+  parl_text text = {0};
+  PARL_TRY(parl_plan_make(&host, &plan));
+  cli_warn_of_preset(args, parl_text_get(&plan->preset_exceptions));
+  const parl_status s =
+      args->json ? parl_plan_append_json(&host, plan, &text) : parl_plan_append(&host, plan, &text);
+  if (s == PARL_STATUS_OK) printf("%s%s", parl_text_get(&text), args->json ? "\n" : "");
+  parl_text_deinit(&text);
   parl_plan_destroy(plan);
   return s;
 }
@@ -111,7 +129,7 @@ static parl_status train(const cli_args *args, const parl_recipe *recipe, meter 
                           .context = m,
                           .command = parl_text_get(&command)};
   parl_experiment_result result = {0};
-  parl_status s = run(&host, &result);
+  parl_status s = run(args, &host, &result);
   if (m->interactive && !args->quiet) fprintf(stderr, "\r\033[K");
   parl_text table = {0};
   const char *folder = parl_recipe_get_folder(recipe);
@@ -137,9 +155,13 @@ static parl_status train(const cli_args *args, const parl_recipe *recipe, meter 
 
 int cmd_train(const cli_args *args) {
   parl_recipe *recipe;
-  parl_status s =
-      parl_recipe_load(args->operands[0], args->sets, args->n_sets, cli_get_datadir(), &recipe);
+  parl_status s = cli_load_recipe(args, &recipe);
   if (s != PARL_STATUS_OK) return cli_fail(s);
+  if (args->plan) {
+    s = print_plan(args, recipe);
+    parl_recipe_destroy(recipe);
+    return s == PARL_STATUS_OK ? CLI_DONE : cli_fail(s);
+  }
   meter m = {.mutex = PTHREAD_MUTEX_INITIALIZER,
              .interactive = cli_is_interactive(),
              .start_s = parl_clock_s(),

@@ -43,7 +43,7 @@
   X(cmd_doctor, "doctor", "", "", "say what this machine and build have, and what is absent", "") \
   X(cmd_completion, "completion", "", "SHELL", "print the completion script for bash", "")        \
   X(cmd_help, "help", "", "[TOPIC] [ACTION]",                                                     \
-    "explain a verb, the recipe's fields (recipe), or an environment (FILE.lua)", "")
+    "explain a verb, a recipe (recipe, reward, schedule), or an environment (FILE.lua)", "")
 
 /* X(type, field, name, letter, value, low, high, preset, uses, doc)
  *   type   FLAG bool · TEXT const char *, NULL if absent · CHOICE the same, one of value "a|b|c" ·
@@ -56,18 +56,24 @@
  *   uses   the commands that take it: "train env.check"; "model" means all its actions
  * MORE(...) has the same columns and adds no field: the option as other commands take it. */
 #define CLI_OPTION_LIST(X, MORE)                                                                   \
-  X(LIST, sets, "set", 0, "KEY=VALUE", 0, 0, 0, "train eval",                                      \
-    "override a recipe field; may be repeated")                                                    \
+  X(LIST, sets, "set", 0, "[ARM:]KEY=VALUE", 0, 0, 0, "train eval",                                \
+    "override a recipe field of every arm, or of one; may be repeated")                            \
   MORE(LIST, sets, "set", 0, "KEY=VALUE", 0, 0, 0, "env.check env.play env.bench",                 \
        "env.params.NAME or another recipe field; may be repeated")                                 \
+  X(FLAG, plan, "plan", 0, NULL, 0, 0, 0, "train",                                                 \
+    "print what would be made and what differs between arms; make nothing")                        \
   X(TEXT, checkpoint, "checkpoint", 0, "FILE", 0, 0, 0, "eval",                                    \
-    "policy to play; default: the warm start of the first seed")                                   \
+    "policy to play, as its own arm and seed say; default: the warm start")                        \
+  X(TEXT, arm, "arm", 0, "ARM", 0, 0, 0, "eval",                                                   \
+    "configuration; default: the checkpoint's own, else the first")                                \
   X(TEXT, style, "style", 0, "STYLE", 0, 0, 0, "eval", "play this scripted expert instead")        \
   X(COUNT, tasks, "tasks", 0, "N", 1, 1000000, 0, "eval", "held-out tasks; default: eval.tasks")   \
   X(TEXT, reference, "reference", 0, "ARM", 0, 0, 0, "report",                                     \
     "policy that differences are taken from; default: the first whose lambdas stay 0")             \
-  X(COUNT, seed, "seed", 0, "N", 0, 9007199254740992, 1, "env.check env.play env.bench",           \
+  X(COUNT, seed, "seed", 0, "N", 0, 9007199254740991, 1, "env.check env.play env.bench",           \
     "which task; of check, which tasks")                                                           \
+  MORE(COUNT, seed, "seed", 0, "N", 0, 9007199254740991, -1, "eval",                               \
+       "whose warm start the sub-agents are; default: the checkpoint's own, else the first")       \
   X(TEXT, as, "as", 0, "STYLE", 0, 0, 0, "env.play",                                               \
     "an expert style, random, or a checkpoint file; default: greedy_wide")                         \
   MORE(TEXT, as, "as", 0, "STYLE", 0, 0, 0, "env.bench",                                           \
@@ -116,7 +122,7 @@
     "doctor",                                                                                      \
     "machine-readable result on standard output")                                                  \
   X(FLAG, quiet, "quiet", 0, NULL, 0, 0, 0,                                                        \
-    "train eval report env.check env.play env.bench model bench", "no progress, log or warning")   \
+    "train eval report env.check env.play env.bench model bench", "no progress and no log")        \
   X(FLAG, help, "help", 'h', NULL, 0, 0, 0, "*", "explain the command")
 
 #endif

@@ -8,7 +8,8 @@
 #include "parl/recipe.h"
 #include "parl/trace.h"
 
-/* The recipe around the operand FILE, with --set and --strict; no budget unless one is set. */
+/* The recipe around the operand FILE, with --set and --strict; no budget and scripted sub-agents
+ * unless they are set. */
 parl_status env_load_recipe(const cli_args *args, parl_recipe **out);
 
 /* Runs body in a child process under resource limits; returns its exit code, or says what killed it

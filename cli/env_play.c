@@ -6,9 +6,11 @@
 #include "cli/env.h"
 #include "core/config.h"
 #include "core/file.h"
+#include "core/override.h"
 #include "core/safetensors.h"
 #include "engine/checkpoint.h"
 #include "parl/chooser.h"
+#include "parl/origin.h"
 #include "parl/rollout.h"
 
 enum { LINE_BYTES = 4096 };
@@ -18,9 +20,9 @@ typedef struct player {
   parl_recipe *recipe;
   parl_run_config config;
   parl_workers *workers;
-  parl_env *env; /* of our own: for its specification and the names of tokens */
-  parl_model *policy;
-  const char *style; /* or NULL */
+  parl_env *env;                   /* of our own: for its specification and the names of tokens */
+  parl_model *policy, *sub_policy; /* sub_policy NULL: scripted, or chosen as the orchestrator */
+  const char *style;               /* or NULL */
   bool random;
   parl_trajectories *set;
   parl_rollout *rollout;
@@ -34,30 +36,92 @@ typedef struct player {
 
 /* --- who plays --- */
 
-/* The model as the checkpoint's metadata describe it, with its weights. */
-static parl_status load_checkpoint(player *p, const char *path) {
-  const parl_backend *backend;
-  const parl_env_spec *spec = parl_env_get_spec(p->env);
+/* The configuration in the checkpoint's metadata. */
+static parl_status read_model_config(const char *path, parl_model_config *out) {
   parl_safetensors *file = NULL;
   parl_json *json = NULL;
-  PARL_TRY(parl_recipe_get_backend(&p->config, &backend));
   PARL_TRY(parl_safetensors_open(path, &file));
   const char *text = parl_safetensors_get_metadata(file, "model");
   parl_status s = text ? parl_json_parse(text, strlen(text), "metadata \"model\"", &json)
                        : parl_fail(PARL_STATUS_EFORMAT, "%s: has no metadata \"model\"", path);
-  parl_config_set_defaults(&parl_model_section, &p->config.model);
-  if (s == PARL_STATUS_OK)
-    s = parl_config_read(&parl_model_section, json, "model", &p->config.model);
+  parl_config_set_defaults(&parl_model_section, out);
+  if (s == PARL_STATUS_OK) s = parl_config_read(&parl_model_section, json, "model", out);
   parl_json_destroy(json);
   parl_safetensors_close(file);
-  PARL_TRY(s);
+  return s;
+}
+
+/* The model as the checkpoint's metadata describe it, with its weights. */
+static parl_status load_model(const player *p, const char *path, parl_model **out) {
+  const parl_backend *backend;
+  const parl_env_spec *spec = parl_env_get_spec(p->env);
   const int longest = spec->limits.context > spec->limits.sub_context ? spec->limits.context
                                                                       : spec->limits.sub_context;
-  if (longest > p->config.model.max_context)
+  parl_model_config config;
+  parl_model *model = NULL;
+  PARL_TRY(parl_recipe_get_backend(&p->config, &backend));
+  PARL_TRY(read_model_config(path, &config));
+  if (longest > config.max_context)
     return parl_fail(PARL_STATUS_EINVAL, "%s: holds contexts of %lld tokens, %s needs %d", path,
-                     (long long)p->config.model.max_context, spec->path, longest);
-  PARL_TRY(parl_model_create(&p->config.model, (size_t)spec->n_tokens, backend, &p->policy));
-  return parl_checkpoint_load(path, p->policy, NULL, spec->vocab_hash, NULL);
+                     (long long)config.max_context, spec->path, longest);
+  PARL_TRY(parl_model_create(&config, (size_t)spec->n_tokens, backend, &model));
+  const parl_status s = parl_checkpoint_load(path, model, NULL, spec->vocab_hash, NULL);
+  if (s == PARL_STATUS_OK)
+    *out = model;
+  else
+    parl_model_destroy(model);
+  return s;
+}
+
+/* --- who its sub-agents are --- */
+
+/* --set agents.FIELD=VALUE over what the checkpoint's run had. */
+static parl_status override_agents(player *p, const parl_origin *origin) {
+  parl_agents_config *agents = &p->config.agents;
+  parl_json *tree = NULL;
+  parl_config_set_defaults(&parl_agents_section, agents);
+  const parl_json *own = parl_json_find(origin->config, "agents");
+  if (own != NULL) PARL_TRY(parl_config_read(&parl_agents_section, own, "agents", agents));
+  PARL_TRY(parl_json_create_object(&tree));
+  parl_status s = PARL_STATUS_OK;
+  for (size_t i = 0; s == PARL_STATUS_OK && i < p->args->n_sets; i++) {
+    parl_override o;
+    s = parl_override_parse(p->args->sets[i], NULL, 0, &o);
+    if (s == PARL_STATUS_OK && strncmp(o.key, "agents.", 7) == 0)
+      s = parl_json_set_path(tree, o.key, o.value);
+  }
+  const parl_json *set = parl_json_find(tree, "agents");
+  if (s == PARL_STATUS_OK && set != NULL)
+    s = parl_config_read(&parl_agents_section, set, "agents", agents);
+  parl_json_destroy(tree);
+  return s;
+}
+
+/* As the checkpoint's run had them: scripted, agents.checkpoint, or its warm start. */
+static parl_status load_subs(player *p, const char *path, const parl_origin *origin) {
+  char sub_path[1024];
+  PARL_TRY(override_agents(p, origin));
+  if (p->config.agents.subs == PARL_SUBS_SCRIPTED) return PARL_STATUS_OK;
+  if (p->config.agents.checkpoint[0] != '\0')
+    return parl_fail_context(load_model(p, p->config.agents.checkpoint, &p->sub_policy),
+                             "agents.checkpoint");
+  parl_origin_get_sub_path(origin, path, sub_path, sizeof sub_path);
+  if (sub_path[0] != '\0') return load_model(p, sub_path, &p->sub_policy);
+  if (!p->args->quiet)
+    fprintf(stderr,
+            "parl: %s: %s%s; it plays its sub-agents, too (--set agents.checkpoint=FILE chooses)\n",
+            path, origin->is_run ? "the warm start of its run is not beside it: " : "",
+            origin->is_run ? origin->warm : "does not say who its sub-agents are");
+  return load_model(p, path, &p->sub_policy);
+}
+
+static parl_status load_checkpoint(player *p, const char *path) {
+  parl_origin origin = {0};
+  PARL_TRY(parl_origin_read(path, &origin));
+  parl_status s = load_model(p, path, &p->policy);
+  if (s == PARL_STATUS_OK) s = load_subs(p, path, &origin);
+  parl_origin_deinit(&origin);
+  return s;
 }
 
 static const char *find_style(const parl_env_spec *spec, const char *name) {
@@ -75,6 +139,18 @@ static parl_status refuse_style(const parl_env_spec *spec, const char *as) {
       parl_text_get(&known), near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
   parl_text_deinit(&known);
   return s;
+}
+
+/* Beside a script, chance or a person: scripted, unless agents.checkpoint names a policy. */
+static parl_status load_set_subs(player *p) {
+  const char *path = p->config.agents.checkpoint;
+  if (path[0] != '\0')
+    return parl_fail_context(load_model(p, path, &p->sub_policy), "agents.checkpoint");
+  if (p->config.agents.subs == PARL_SUBS_POLICY)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "agents.subs = \"policy\": there is no warm start here; name one with "
+                     "agents.checkpoint");
+  return PARL_STATUS_OK;
 }
 
 /* greedy_wide, else the first style, else random. */
@@ -207,20 +283,19 @@ static parl_status on_event(void *context, const parl_event *event) {
 static parl_status play(player *p, uint64_t seed) {
   const parl_observer observer = {on_event, p};
   const parl_chooser person = {ask_person, p};
-  const bool scripted = p->policy == NULL || p->config.agents.subs == PARL_SUBS_SCRIPTED;
   PARL_TRY(parl_trajectories_create(&(parl_trajectories_def){.n = 1, .n_words = 1}, &p->set));
   PARL_TRY(
       parl_rollout_create(&(parl_rollout_def){.env_path = parl_recipe_get_env_path(p->recipe),
                                               .env_params = parl_recipe_get_env_params(p->recipe),
                                               .config = &p->config,
                                               .policy = p->policy,
-                                              .sub_policy = scripted ? NULL : p->policy,
+                                              .sub_policy = p->sub_policy,
                                               .reliability = p->config.agents.reliability,
                                               .n_slots = 1,
                                               .workers = p->workers,
                                               .observer = &observer,
                                               .chooser = p->random ? &parl_random_chooser : &person,
-                                              .choose_subs = p->random,
+                                              .choose_subs = p->random && p->sub_policy == NULL,
                                               .scripts = cli_get_script_host(p->args->quiet)},
                           &p->rollout));
   const parl_job job = {.task_seed = seed,
@@ -311,6 +386,7 @@ static parl_status run(player *p) {
   PARL_TRY(parl_recipe_open_env(p->recipe, &p->config.env, cli_get_script_host(p->args->quiet),
                                 &p->env));
   PARL_TRY(choose_player(p));
+  if (p->policy == NULL) PARL_TRY(load_set_subs(p));
   return play(p, (uint64_t)p->args->seed);
 }
 
@@ -318,6 +394,7 @@ static void close_player(player *p) {
   parl_trace_deinit(&p->trace);
   parl_rollout_destroy(p->rollout);
   parl_trajectories_destroy(p->set);
+  parl_model_destroy(p->sub_policy);
   parl_model_destroy(p->policy);
   parl_env_destroy(p->env);
   parl_workers_destroy(p->workers);

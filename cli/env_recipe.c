@@ -2,10 +2,11 @@
 #include "cli/env.h"
 
 parl_status env_load_recipe(const cli_args *args, parl_recipe **out) {
-  const char *sets[CLI_MAX_REPEATS + 2];
+  const char *sets[CLI_MAX_REPEATS + 1];
   size_t n = 0;
-  sets[n++] = "episode.budget_factor=0";
   if (args->strict) sets[n++] = "env.instructions=20000000";
   for (size_t i = 0; i < args->n_sets; i++) sets[n++] = args->sets[i];
-  return parl_recipe_load_env(args->operands[0], sets, n, cli_get_datadir(), out);
+  PARL_TRY(parl_recipe_load_env(args->operands[0], sets, n, cli_get_datadir(), out));
+  cli_warn_of_recipe(*out);
+  return PARL_STATUS_OK;
 }

@@ -86,19 +86,27 @@ static const cli_option *find_id(int id) {
   return id >= FIRST_ID ? &options[id - FIRST_ID] : find_letter(id);
 }
 
+/* The first row of each name: getopt calls two of one name ambiguous. */
+static bool is_first(size_t i) {
+  for (size_t k = 0; k < i; k++)
+    if (strcmp(options[k].name, options[i].name) == 0) return false;
+  return true;
+}
+
 static void list_for_getopt(struct option list[N_OPTIONS + 1], char letters[2 * N_OPTIONS + 3]) {
-  size_t n = 0;
+  size_t n = 0, n_list = 0;
   letters[n++] = '-'; /* operands come in their place, whatever POSIXLY_CORRECT says */
   letters[n++] = ':';
   for (size_t i = 0; i < N_OPTIONS; i++) {
     const int has_value = options[i].type == CLI_FLAG ? no_argument : required_argument;
-    list[i] = (struct option){options[i].name, has_value, NULL, FIRST_ID + (int)i};
+    if (is_first(i))
+      list[n_list++] = (struct option){options[i].name, has_value, NULL, FIRST_ID + (int)i};
     if (options[i].letter == 0 || find_letter(options[i].letter) != &options[i]) continue;
     letters[n++] = options[i].letter;
     if (has_value) letters[n++] = ':';
   }
   letters[n] = '\0';
-  list[N_OPTIONS] = (struct option){0};
+  list[n_list] = (struct option){0};
 }
 
 /* getopt takes "--see" for --seed, which another option may make ambiguous one day: not here. */

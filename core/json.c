@@ -114,7 +114,7 @@ static int count_segments(const char *path) {
 static bool is_path(const char *path) {
   const size_t n = strlen(path);
   return n > 0 && path[0] != '.' && path[n - 1] != '.' && strstr(path, "..") == NULL &&
-         count_segments(path) <= PARL_JSON_MAX_DEPTH && parl_utf8_is_valid(path, n);
+         count_segments(path) <= PARL_JSON_MAX_DEPTH && parl_utf8_find_bad(path, n) == n;
 }
 
 const parl_json *parl_json_find_path(const parl_json *root, const char *path) {
@@ -152,7 +152,7 @@ static parl_status parse_value_text(const char *path, const char *text, cJSON **
   parl_json *value = NULL;
   parl_status s = parl_json_parse(text, strlen(text), path, &value);
   if (s == PARL_STATUS_EFORMAT) {
-    if (!parl_utf8_is_valid(text, strlen(text)))
+    if (parl_utf8_find_bad(text, strlen(text)) < strlen(text))
       return parl_fail(PARL_STATUS_EINVAL, "%s: the value is not UTF-8", path);
     s = keep(cJSON_CreateString(text), &value);
   }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "core/json.h"
+#include "core/utf8.h"
 
 enum {
   PARL_JSON_MAX_DEPTH = 256,  /* objects and arrays inside each other */
@@ -22,13 +23,6 @@ static inline const cJSON *parl_json_to_const_node(const parl_json *json) {
 static inline parl_json *parl_json_from_node(cJSON *node) {
   return (parl_json *)(void *)node;
 }
-
-/* Length 1..4 of the UTF-8 sequence that starts at s [n], or 0 if it is none: overlong, a
- * surrogate, beyond U+10FFFF or cut. Source: Unicode 15 table 3-7. */
-size_t parl_utf8_sequence(const unsigned char *s, size_t n);
-
-/* Whether s [n] is UTF-8 throughout. */
-int parl_utf8_is_valid(const char *s, size_t n);
 
 /* Text of a finite number: integers up to 2^53 without a fraction, else the shortest of `digits`,
  * ..., 17 significant digits that reads back to the same double. */

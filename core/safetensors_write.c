@@ -33,7 +33,7 @@ static parl_status check_unique(const char *path, const char *kind, const void *
 
 static parl_status check_tensor(const char *path, const parl_tensor_info *t) {
   if (t->name == NULL || t->name[0] == '\0' || strcmp(t->name, PARL_SAFETENSORS_METADATA) == 0 ||
-      !parl_utf8_is_valid(t->name, strlen(t->name)))
+      parl_utf8_find_bad(t->name, strlen(t->name)) < strlen(t->name))
     return parl_fail(PARL_STATUS_EINVAL, "%s: \"%s\" is no name for a tensor", path,
                      t->name ? t->name : "(null)");
   size_t bytes = 0;
@@ -50,7 +50,8 @@ static parl_status check_arguments(const char *path, const parl_tensor_info *ten
                                    size_t n_tensors, const char *const *metadata, size_t n_pairs) {
   for (size_t i = 0; i < n_tensors; i++) PARL_TRY(check_tensor(path, &tensors[i]));
   for (size_t i = 0; i < 2 * n_pairs; i++) {
-    if (metadata[i] == NULL || !parl_utf8_is_valid(metadata[i], strlen(metadata[i])))
+    if (metadata[i] == NULL ||
+        parl_utf8_find_bad(metadata[i], strlen(metadata[i])) < strlen(metadata[i]))
       return parl_fail(PARL_STATUS_EINVAL, "%s: metadata text %zu is NULL or no UTF-8", path, i);
   }
   for (size_t i = 0; i < n_pairs; i++)

@@ -83,6 +83,9 @@ typedef struct parl_model_tensor {
   bool trained;    /* has gradients; an expert's selection bias has none */
 } parl_model_tensor;
 
+/* Whether there can be such a model: ranges, and what must divide what. Fails: EINVAL naming the
+ * field. */
+parl_status parl_model_check_config(const parl_model_config *config, size_t vocab_size);
 /* Builds a model with zeroed weights. vocab_size in tokens, >= 2. Fails: EINVAL, ENOMEM. */
 parl_status parl_model_create(const parl_model_config *config, size_t vocab_size,
                               const parl_backend *backend, parl_model **out);

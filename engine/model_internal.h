@@ -80,8 +80,6 @@ struct parl_model {
 
 /* The config as extents; it must have been checked. */
 parl_model_dims parl_model_dims_make(const parl_model_config *config, size_t vocab_size);
-/* Ranges, and what fields must be to each other. Fails: EINVAL naming the field. */
-parl_status parl_model_check_config(const parl_model_config *config, size_t vocab_size);
 /* Lists tensors and matrices with their places. Fails: ENOMEM, EINVAL if too large. */
 parl_status parl_model_add_tensors(parl_model *m);
 /* Cosines and sines of all positions, and the scale of the scores. Fails: ENOMEM. */

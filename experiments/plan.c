@@ -76,10 +76,23 @@ static parl_status get_key(const builder *b, const parl_env *env, const parl_run
   return s;
 }
 
+/* Everything but training itself: what the environment knows, the model, the backend, the file of
+ * the sub-agents' policy. */
+static parl_status check_arm(builder *b, const parl_env *env, size_t arm) {
+  const parl_recipe *recipe = b->host->recipe;
+  const parl_run_config *config = parl_recipe_get_arm(recipe, arm);
+  parl_model *subs = NULL;
+  bool owned = false;
+  PARL_TRY(parl_recipe_check_env(recipe, config, parl_env_get_spec(env)));
+  PARL_TRY(parl_sub_policy_get(b->host, config, env, NULL, &subs, &owned));
+  if (owned) parl_model_destroy(subs);
+  if (arm == 0) parl_env_append_preset_exceptions(env, &b->plan->preset_exceptions);
+  return parl_text_status(&b->plan->preset_exceptions);
+}
+
 static parl_status add_trained(builder *b, const parl_env *env, size_t arm) {
   const parl_recipe *recipe = b->host->recipe;
-  PARL_TRY(parl_recipe_check_env(parl_recipe_get_arm(recipe, arm), parl_env_get_spec(env)));
-  PARL_TRY(parl_warm_start_check(parl_recipe_get_arm(recipe, arm), parl_env_get_spec(env)));
+  PARL_TRY(check_arm(b, env, arm));
   for (size_t k = 0; k < b->n_seeds; k++) {
     const size_t i = arm * b->n_seeds + k;
     parl_run_config *config = &b->plan->configs[i];
@@ -188,5 +201,6 @@ void parl_plan_destroy(parl_plan *plan) {
   free(plan->cells);
   free(plan->warms);
   free(plan->configs);
+  parl_text_deinit(&plan->preset_exceptions);
   free(plan);
 }

@@ -29,7 +29,8 @@ typedef struct parl_plan {
   parl_cell *cells;
   size_t n_warms;
   parl_warm *warms;
-  parl_run_config *configs; /* [n_trained] */
+  parl_run_config *configs;    /* [n_trained] */
+  parl_text preset_exceptions; /* as of parl_env_append_preset_exceptions */
 } parl_plan;
 
 /* Lists the cells of host->recipe and checks each. *out is owned by the caller.

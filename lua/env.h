@@ -149,6 +149,9 @@ void parl_env_destroy(parl_env *env);
 const parl_env_spec *parl_env_get_spec(const parl_env *env);
 /* Resolved parameters as a canonical JSON object, borrowed. */
 const char *parl_env_get_params(const parl_env *env);
+/* Appends the names of the parameters that the chosen preset sets and that were set otherwise
+ * beside it: "rows_min, rows_max"; nothing without a preset. */
+void parl_env_append_preset_exceptions(const parl_env *env, parl_text *out);
 /* Markdown table of the parameters (name, type, default, range, doc). */
 void parl_env_append_params_help(const parl_env *env, parl_text *out);
 /* Borrowed name of a token id, "?" out of range. */

@@ -96,6 +96,22 @@ void parl_env_read_presets(lua_State *L, parl_env *env) {
   lua_settop(L, table - 1);
 }
 
+/* Nothing of the preset would be left. */
+static parl_status refuse_preset(const parl_env *env, const parl_preset *preset) {
+  parl_text names = {0};
+  for (int i = 0; i < env->n_params; i++)
+    if (preset->sets[i])
+      parl_text_appendf(&names, "%s%s", names.n > 0 ? ", " : "", env->params[i].name);
+  const parl_status s =
+      parl_fail(PARL_STATUS_EINVAL,
+                "env.params.preset = \"%s\" changes nothing: all that it sets (%s) is set beside "
+                "it; leave one out, or give all parameters anew with "
+                "--set 'env.params={\"preset\": \"%s\"}'",
+                preset->name, parl_text_get(&names), preset->name);
+  parl_text_deinit(&names);
+  return s;
+}
+
 parl_status parl_env_apply_preset(parl_env *env, const parl_json *params) {
   const int place = parl_env_find_param(env, "preset");
   const parl_json *value = parl_json_find(params, "preset");
@@ -104,7 +120,25 @@ parl_status parl_env_apply_preset(parl_env *env, const parl_json *params) {
   const int chosen = word ? parl_env_find_choice(&env->params[place], word) : -1;
   if (chosen <= 0) return PARL_STATUS_OK; /* the default, or a word that will be refused */
   const parl_preset *preset = &env->presets[chosen - 1];
-  for (int i = 0; i < env->n_params; i++)
-    if (preset->sets[i]) env->params[i].value = preset->values[i];
-  return PARL_STATUS_OK;
+  int n_left = 0, n_set = 0;
+  for (int i = 0; i < env->n_params; i++) {
+    if (!preset->sets[i]) continue;
+    env->params[i].value = preset->values[i];
+    n_set++;
+    n_left += parl_json_find(params, env->params[i].name) == NULL;
+  }
+  return n_set > 0 && n_left == 0 ? refuse_preset(env, preset) : PARL_STATUS_OK;
+}
+
+void parl_env_append_preset_exceptions(const parl_env *env, parl_text *out) {
+  const int place = parl_env_find_param(env, "preset");
+  const int chosen = env->n_presets > 0 ? (int)env->params[place].value : 0;
+  if (chosen == 0) return;
+  const parl_preset *preset = &env->presets[chosen - 1];
+  bool is_first = true;
+  for (int i = 0; i < env->n_params; i++) {
+    if (!preset->sets[i] || env->params[i].value == preset->values[i]) continue;
+    parl_text_appendf(out, "%s%s", is_first ? "" : ", ", env->params[i].name);
+    is_first = false;
+  }
 }

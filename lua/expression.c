@@ -2,7 +2,6 @@
 #include "lua/expression.h"
 
 #include <lauxlib.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,7 +141,6 @@ parl_status parl_expression_eval(parl_expression *e, const char *const *names, c
   const double x = lua_tonumber(L, -1);
   lua_pop(L, 1);
   if (!is_number) return parl_fail(PARL_STATUS_ESCRIPT, "expression: gives a %s, no number", type);
-  if (!isfinite(x)) return parl_fail(PARL_STATUS_ESCRIPT, "expression: gives %g", x);
   *out = x;
   return PARL_STATUS_OK;
 }

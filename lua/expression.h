@@ -17,8 +17,8 @@ parl_status parl_expression_create(const char *code, parl_expression **out);
 void parl_expression_destroy(parl_expression *e);
 
 /* Value of the program where names[i] is a global of value values[i], i < n. Other globals than
- * these and the sandbox's are errors, and so is another _ENV. Fails: ESCRIPT (an error, or a result
- * that is no finite number), ELIMIT (0.1 s, 8 MiB). */
+ * these and the sandbox's are errors, and so is another _ENV. *out may be NaN or infinite. Fails:
+ * ESCRIPT (an error, or a result that is no number), ELIMIT (0.1 s, 8 MiB). */
 parl_status parl_expression_eval(parl_expression *e, const char *const *names, const double *values,
                                  size_t n, double *out);
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/utf8.h"
 #include "lua/freeze.h"
 #include "lua/sandbox_internal.h"
 
@@ -81,6 +82,21 @@ static void write_object(lua_State *L, converter *c, int depth, size_t n) {
   lua_pop(L, 1);
 }
 
+/* Whether a text is what JSON can hold; refuses it otherwise. */
+static bool check_text(converter *c, const char *text, size_t n) {
+  char what[64];
+  if (strlen(text) != n) {
+    refuse(c, "a text with a zero byte");
+    return false;
+  }
+  const size_t bad = parl_utf8_find_bad(text, n);
+  if (bad == n) return true;
+  snprintf(what, sizeof what, "byte %zu (0x%02x) is no UTF-8", bad + 1,
+           (unsigned)(unsigned char)text[bad]);
+  refuse(c, what);
+  return false;
+}
+
 static void write_table(lua_State *L, converter *c, int depth) {
   size_t n_named = 0, n_items = 0;
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
@@ -89,9 +105,8 @@ static void write_table(lua_State *L, converter *c, int depth) {
       lua_pop(L, 2);
       break;
     }
-    if (lua_type(L, -2) == LUA_TSTRING && strlen(lua_tostring(L, -2)) == lua_rawlen(L, -2) &&
-        lua_rawlen(L, -2) <= MAX_KEY_BYTES)
-      n_named++;
+    if (lua_type(L, -2) == LUA_TSTRING && lua_rawlen(L, -2) <= MAX_KEY_BYTES)
+      n_named += check_text(c, lua_tostring(L, -2), lua_rawlen(L, -2));
     else if (lua_isinteger(L, -2))
       n_items++;
     else
@@ -126,6 +141,15 @@ static void write_number(lua_State *L, converter *c) {
   }
 }
 
+static void write_text(lua_State *L, converter *c) {
+  size_t n;
+  const char *text = lua_tolstring(L, -1, &n);
+  if (c->text->n + n > MAX_TEXT_BYTES)
+    refuse(c, "too long: more than 4 MiB in all");
+  else if (check_text(c, text, n))
+    parl_json_string(&c->w, text);
+}
+
 /* The value at the top. */
 static void write_value(lua_State *L, converter *c, int depth) {
   luaL_checkstack(L, 10, NULL);
@@ -146,12 +170,7 @@ static void write_value(lua_State *L, converter *c, int depth) {
       write_number(L, c);
       return;
     case LUA_TSTRING:
-      if (c->text->n + lua_rawlen(L, -1) > MAX_TEXT_BYTES)
-        refuse(c, "too long: more than 4 MiB in all");
-      else if (strlen(lua_tostring(L, -1)) != lua_rawlen(L, -1))
-        refuse(c, "a text with a zero byte");
-      else
-        parl_json_string(&c->w, lua_tostring(L, -1));
+      write_text(L, c);
       return;
     case LUA_TTABLE:
       if (parl_freeze_unwrap(L, -1)) {

@@ -43,18 +43,15 @@ parl_status parl_failures_put(const parl_failures *f, parl_store *store, int64_t
           .phase = parl_phase_text(phase), .n = f->n, .n_failed = f->n_failed, .error = f->error});
 }
 
-parl_status parl_failures_append_json(const parl_failures *f, parl_text *out) {
-  parl_json_writer w;
-  parl_json_writer_init(&w, out, false);
-  parl_json_begin_object(&w);
-  parl_json_key(&w, "episodes");
-  parl_json_integer(&w, f->n);
-  parl_json_key(&w, "failed");
-  parl_json_integer(&w, f->n_failed);
-  parl_json_key(&w, "error");
-  parl_json_string(&w, f->error);
-  parl_json_end_object(&w);
-  return parl_text_status(out);
+void parl_failures_write(const parl_failures *f, parl_json_writer *w) {
+  parl_json_begin_object(w);
+  parl_json_key(w, "episodes");
+  parl_json_integer(w, f->n);
+  parl_json_key(w, "failed");
+  parl_json_integer(w, f->n_failed);
+  parl_json_key(w, "error");
+  parl_json_string(w, f->error);
+  parl_json_end_object(w);
 }
 
 static bool is_count(const parl_json *node) {
@@ -63,20 +60,16 @@ static bool is_count(const parl_json *node) {
   return x >= 0 && x <= 0x1p53;
 }
 
-parl_status parl_failures_parse(const char *json, const char *source, parl_failures *out) {
-  parl_json *root = NULL;
-  PARL_TRY(parl_json_parse(json, strlen(json), source, &root));
-  const parl_json *n = parl_json_find(root, "episodes"), *failed = parl_json_find(root, "failed");
-  const char *error = parl_json_get_string(parl_json_find(root, "error"));
-  const bool good = is_count(n) && is_count(failed) && error != NULL;
-  if (good) {
-    out->n = (int64_t)parl_json_get_number(n);
-    out->n_failed = (int64_t)parl_json_get_number(failed);
-    snprintf(out->error, sizeof out->error, "%s", error);
-  }
-  parl_json_destroy(root);
-  if (good) return PARL_STATUS_OK;
-  return parl_fail(PARL_STATUS_EFORMAT, "%s: does not say which episodes failed", source);
+parl_status parl_failures_read(const parl_json *object, const char *source, parl_failures *out) {
+  const parl_json *n = parl_json_find(object, "episodes");
+  const parl_json *failed = parl_json_find(object, "failed");
+  const char *error = parl_json_get_string(parl_json_find(object, "error"));
+  if (!is_count(n) || !is_count(failed) || error == NULL)
+    return parl_fail(PARL_STATUS_EFORMAT, "%s: does not say which episodes failed", source);
+  out->n = (int64_t)parl_json_get_number(n);
+  out->n_failed = (int64_t)parl_json_get_number(failed);
+  snprintf(out->error, sizeof out->error, "%s", error);
+  return PARL_STATUS_OK;
 }
 
 void parl_failures_warn(const parl_failures *f, parl_log *log, const char *who, parl_phase phase) {

@@ -43,9 +43,10 @@ parl_status parl_failures_check(const parl_failures *f, double max_share, parl_p
 /* Stores them as those of a phase of a run, inside a transaction. */
 parl_status parl_failures_put(const parl_failures *f, parl_store *store, int64_t run_id,
                               parl_phase phase);
-/* As JSON, and back: a warm start keeps them with its weights. Fails: ENOMEM; EFORMAT. */
-parl_status parl_failures_append_json(const parl_failures *f, parl_text *out);
-parl_status parl_failures_parse(const char *json, const char *source, parl_failures *out);
+/* As a JSON object, and back: a warm start keeps them with its weights. source names the file.
+ * Fails: EFORMAT. */
+void parl_failures_write(const parl_failures *f, parl_json_writer *w);
+parl_status parl_failures_read(const parl_json *object, const char *source, parl_failures *out);
 /* One warning if any failed; who says which run. */
 void parl_failures_warn(const parl_failures *f, parl_log *log, const char *who, parl_phase phase);
 

@@ -20,6 +20,11 @@ const double *parl_metrics_get_values(const parl_metrics *m) {
   return (const double *)(const void *)m; /* all members are doubles */
 }
 
+void parl_metrics_set_undefined(parl_metrics *m) {
+  double *values = (double *)(void *)m;
+  for (int i = 0; i < PARL_N_METRICS; i++) values[i] = (double)NAN;
+}
+
 parl_metric_view parl_metrics_get_view(const parl_metrics *m) {
   return (parl_metric_view){PARL_N_METRICS, parl_metric_names, parl_metrics_get_values(m)};
 }

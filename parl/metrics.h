@@ -94,6 +94,8 @@ extern const char *const parl_metric_keys[PARL_N_METRICS];
 extern const char *const parl_metric_names[PARL_N_METRICS];
 /* The values in the same order, borrowed. */
 const double *parl_metrics_get_values(const parl_metrics *m);
+/* Every metric NaN, as before the first update. */
+void parl_metrics_set_undefined(parl_metrics *m);
 /* For schedules. */
 parl_metric_view parl_metrics_get_view(const parl_metrics *m);
 parl_status parl_metrics_put(parl_store *store, int64_t run_id, int64_t update,

@@ -6,220 +6,107 @@
 #include <string.h>
 
 #include "core/file.h"
-#include "engine/preset.h"
 #include "lua/recipe.h"
-#include "parl/context_policy.h"
+#include "parl/recipe_internal.h"
 #include "parl/run_files.h"
 
-#define SECTION_TYPE_ parl_run_section_config
-PARL_CONFIG_SECTION(parl_run_section, "run", "where and how a run runs", PARL_RUN_FIELDS);
-#undef SECTION_TYPE_
-#define SECTION_TYPE_ parl_env_config
-PARL_CONFIG_SECTION(parl_env_section, "env", "the environment; its own parameters under env.params",
-                    PARL_ENV_FIELDS);
-#undef SECTION_TYPE_
-#define SECTION_TYPE_ parl_episode_config
-PARL_CONFIG_SECTION(parl_episode_section, "episode", "budget and action mask", PARL_EPISODE_FIELDS);
-#undef SECTION_TYPE_
-#define SECTION_TYPE_ parl_agents_config
-PARL_CONFIG_SECTION(parl_agents_section, "agents", "frozen sub-agents", PARL_AGENTS_FIELDS);
-#undef SECTION_TYPE_
-#define SECTION_TYPE_ parl_warm_config
-PARL_CONFIG_SECTION(parl_warm_section, "warm", "warm start by imitation", PARL_WARM_FIELDS);
-#undef SECTION_TYPE_
-#define SECTION_TYPE_ parl_train_config
-PARL_CONFIG_SECTION(parl_train_section, "train", "reinforcement learning", PARL_TRAIN_FIELDS);
-#undef SECTION_TYPE_
-#define SECTION_TYPE_ parl_eval_config
-PARL_CONFIG_SECTION(parl_eval_section, "eval", "evaluation on held-out tasks", PARL_EVAL_FIELDS);
-#undef SECTION_TYPE_
-
-const parl_recipe_section *parl_recipe_get_sections(size_t *n) {
-  static const parl_recipe_section sections[] = {
-      {&parl_run_section, offsetof(parl_run_config, run)},
-      {&parl_env_section, offsetof(parl_run_config, env)},
-      {&parl_episode_section, offsetof(parl_run_config, episode)},
-      {&parl_agents_section, offsetof(parl_run_config, agents)},
-      {&parl_model_section, offsetof(parl_run_config, model)},
-      {&parl_warm_section, offsetof(parl_run_config, warm)},
-      {&parl_train_section, offsetof(parl_run_config, train)},
-      {&parl_optimizer_section, offsetof(parl_run_config, optimizer)},
-      {&parl_objective_section, offsetof(parl_run_config, objective)},
-      {&parl_reward_section, offsetof(parl_run_config, reward)},
-#define LAMBDA(X, term, lambda, ...) {&parl_##lambda##_section, offsetof(parl_run_config, lambda)},
-      PARL_TERM_LIST(LAMBDA, PARL_TERM_NONE_, )
-#undef LAMBDA
-          {&parl_eval_section, offsetof(parl_run_config, eval)},
-  };
-  *n = sizeof sections / sizeof sections[0];
-  return sections;
-}
-
-const parl_schedule_config *parl_run_config_get_schedule(const parl_run_config *config,
-                                                         parl_term term) {
-#define LAMBDA(X, term, lambda, ...) &config->lambda,
-#define ONE(X, term) NULL,
-  const parl_schedule_config *const schedules[] = {PARL_TERM_LIST(LAMBDA, ONE, )};
-#undef LAMBDA
-#undef ONE
-  return schedules[term];
-}
-
-enum { MAX_ARMS = 256, PATH_BYTES = 1024, NAME_BYTES = 64 };
-
-struct parl_recipe {
-  char name[NAME_BYTES];
-  char path[PATH_BYTES];
-  char folder[PATH_BYTES];
-  char env_path[PATH_BYTES];
-  parl_json *tree;       /* base with overrides, arms taken out */
-  parl_json *env_params; /* or NULL */
-  size_t n_arms;
-  char (*arm_names)[NAME_BYTES]; /* [n_arms] */
-  parl_run_config *arms;         /* [n_arms] */
-};
-
-static const parl_recipe_section *find_section(const char *name) {
-  size_t n;
-  const parl_recipe_section *s = parl_recipe_get_sections(&n);
-  for (size_t i = 0; i < n; i++)
-    if (strcmp(s[i].section->name, name) == 0) return &s[i];
-  return NULL;
-}
-
-static parl_status refuse_section(const char *key, const char *path) {
-  enum { EXTRA = 3, MAX = 32 };
-  const char *names[MAX] = {"name", "summary", "arms"};
-  size_t n;
-  const parl_recipe_section *s = parl_recipe_get_sections(&n);
-  for (size_t i = 0; i < n; i++) names[EXTRA + i] = s[i].section->name;
-  const char *near = parl_nearest(key, names, EXTRA + n);
-  return parl_fail(PARL_STATUS_EINVAL, "%s: unknown section \"%s\"%s%s%s", path, key,
-                   near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
-}
-
-/* A copy of the env section without its free-form member "params". */
-static parl_status read_env_section(const parl_json *object, parl_run_config *config) {
-  parl_json *copy = NULL;
-  PARL_TRY(parl_json_copy(object, &copy));
-  parl_json_remove(copy, "params");
-  const parl_status s = parl_config_read(&parl_env_section, copy, "env", &config->env);
-  parl_json_destroy(copy);
-  return s;
-}
-
-/* model.preset is no field: it fills in what the section does not say. */
-static parl_status read_model_section(const parl_json *object, parl_run_config *config) {
-  const parl_json *preset = parl_json_find(object, "preset");
-  if (preset == NULL) return parl_config_read(&parl_model_section, object, "model", &config->model);
-  const char *name = parl_json_get_string(preset);
-  if (name == NULL) return parl_fail(PARL_STATUS_EINVAL, "model.preset must be a text in quotes");
-  parl_json *copy = NULL;
-  PARL_TRY(parl_json_copy(object, &copy));
-  parl_json_remove(copy, "preset");
-  parl_status s = parl_config_read(&parl_model_section, copy, "model", &config->model);
-  if (s == PARL_STATUS_OK)
-    s = parl_fail_context(parl_model_apply_preset(name, &config->model), "model.preset");
-  if (s == PARL_STATUS_OK) s = parl_config_read(&parl_model_section, copy, "model", &config->model);
-  parl_json_destroy(copy);
-  return s;
-}
-
-static parl_status read_section(const parl_recipe_section *s, const parl_json *object,
-                                parl_run_config *config) {
-  if (s->section == &parl_env_section) return read_env_section(object, config);
-  if (s->section == &parl_model_section) return read_model_section(object, config);
-  return parl_config_read(s->section, object, s->section->name, (char *)config + s->offset);
-}
-
-static parl_status check_across(const parl_run_config *c, const char *path) {
-  if (c->env.file[0] == '\0')
-    return parl_fail(PARL_STATUS_EINVAL, "%s: env.file is missing: name an environment script",
-                     path);
-  const int64_t batch = c->train.tasks * c->train.group;
-  if (batch > 1000000)
-    return parl_fail(PARL_STATUS_EINVAL,
-                     "%s: train.tasks * train.group = %lld episodes; at most 1000000", path,
-                     (long long)batch);
-  if (c->train.minibatches > batch)
-    return parl_fail(PARL_STATUS_EINVAL,
-                     "%s: train.minibatches = %lld, but an update has %lld episodes", path,
-                     (long long)c->train.minibatches, (long long)batch);
-  return PARL_STATUS_OK;
-}
-
-static parl_status read_sections(const parl_json *tree, const char *path, parl_run_config *config) {
-  size_t n;
-  const parl_recipe_section *sections = parl_recipe_get_sections(&n);
-  for (size_t i = 0; i < n; i++)
-    parl_config_set_defaults(sections[i].section, (char *)config + sections[i].offset);
-  for (const parl_json *c = parl_json_get_first(tree); c != NULL; c = parl_json_get_next(c)) {
-    const char *key = parl_json_get_key(c);
-    if (strcmp(key, "name") == 0 || strcmp(key, "summary") == 0) continue;
-    const parl_recipe_section *s = find_section(key);
-    if (s == NULL) return refuse_section(key, path);
-    if (parl_json_get_type(c) != PARL_JSON_OBJECT)
-      return parl_fail(PARL_STATUS_EINVAL, "%s: section \"%s\" is a %s; it must be a table", path,
-                       key, parl_json_type_name(parl_json_get_type(c)));
-    PARL_TRY(parl_fail_context(read_section(s, c, config), "%s", path));
-  }
-  return check_across(config, path);
-}
-
-static parl_status read_name(const parl_json *node, const char *what, char out[NAME_BYTES]) {
+static parl_status read_name(const parl_json *node, const char *what, char out[PARL_NAME_BYTES]) {
   const char *s = node ? parl_json_get_string(node) : NULL;
-  if (s == NULL || s[0] == '\0' || strlen(s) >= NAME_BYTES || strchr(s, '/') || s[0] == '.')
-    return parl_fail(PARL_STATUS_EINVAL,
-                     "%s must be a text of 1 to %d bytes without '/' and a leading '.'", what,
-                     NAME_BYTES - 1);
+  if (s == NULL)
+    return parl_fail(PARL_STATUS_EINVAL, "%s must be a text of 1 to %d bytes", what,
+                     PARL_NAME_BYTES - 1);
+  PARL_TRY(parl_name_check(what, s));
+  if (strchr(s, '/') != NULL || s[0] == '.')
+    return parl_fail(PARL_STATUS_EINVAL, "%s \"%s\": it may neither hold '/' nor begin with '.'",
+                     what, s);
   memcpy(out, s, strlen(s) + 1);
   return PARL_STATUS_OK;
 }
 
-static parl_status read_arm(parl_recipe *r, size_t i, const parl_json *arm) {
-  PARL_TRY(parl_fail_context(read_name(parl_json_find(arm, "name"), "arm's name", r->arm_names[i]),
-                             "%s: arm %zu", r->path, i + 1));
+static parl_status read_arm_name(parl_recipe *r, size_t i, const parl_json *arm) {
+  if (parl_json_get_type(arm) != PARL_JSON_OBJECT)
+    return parl_fail(PARL_STATUS_EINVAL, "%s: arm %zu is not a table", r->path, i + 1);
+  parl_status s = read_name(parl_json_find(arm, "name"), "its name", r->arm_names[i]);
+  if (s == PARL_STATUS_OK) s = parl_recipe_check_arm_name(r->arm_names[i]);
+  PARL_TRY(parl_fail_context(s, "%s: arm %zu", r->path, i + 1));
   for (size_t j = 0; j < i; j++)
     if (strcmp(r->arm_names[i], r->arm_names[j]) == 0)
       return parl_fail(PARL_STATUS_EINVAL, "%s: two arms are named \"%s\"", r->path,
                        r->arm_names[i]);
-  if (parl_json_find(arm, "run") || parl_json_find_path(arm, "env.params") ||
-      parl_json_find_path(arm, "env.file") || parl_json_find(arm, "eval"))
-    return parl_fail(
-        PARL_STATUS_EINVAL,
-        "%s: arm \"%s\" overrides run, eval, env.file or env.params; these are the same "
-        "for all arms, so that arms can be compared",
-        r->path, r->arm_names[i]);
-  parl_json *merged = NULL;
-  PARL_TRY(parl_json_copy(r->tree, &merged));
-  parl_status s = parl_json_merge(merged, arm);
-  char where[PATH_BYTES + NAME_BYTES + 16];
-  snprintf(where, sizeof where, "%s: arm \"%s\"", r->path, r->arm_names[i]);
-  if (s == PARL_STATUS_OK) s = read_sections(merged, where, &r->arms[i]);
-  parl_json_destroy(merged);
-  return s;
+  return PARL_STATUS_OK;
 }
 
-static parl_status read_arms(parl_recipe *r, const parl_json *arms) {
+static parl_status read_arm_names(parl_recipe *r, const parl_json *arms) {
   const size_t n = arms ? parl_json_get_size(arms) : 0;
-  if (arms && (parl_json_get_type(arms) != PARL_JSON_ARRAY || n == 0 || n > MAX_ARMS))
+  if (arms && (parl_json_get_type(arms) != PARL_JSON_ARRAY || n == 0 || n > PARL_RECIPE_MAX_ARMS))
     return parl_fail(PARL_STATUS_EINVAL, "%s: arms must be a list of 1 to %d tables", r->path,
-                     MAX_ARMS);
+                     PARL_RECIPE_MAX_ARMS);
   r->n_arms = n ? n : 1;
   r->arm_names = calloc(r->n_arms, sizeof *r->arm_names);
   r->arms = calloc(r->n_arms, sizeof *r->arms);
   if (r->arm_names == NULL || r->arms == NULL)
     return parl_fail(PARL_STATUS_ENOMEM, "%s: no memory for %zu arms", r->path, r->n_arms);
-  if (n == 0) {
-    memcpy(r->arm_names[0], "trained", sizeof "trained");
-    return read_sections(r->tree, r->path, &r->arms[0]);
-  }
+  if (n == 0) memcpy(r->arm_names[0], "trained", sizeof "trained");
   size_t i = 0;
-  for (const parl_json *a = parl_json_get_first(arms); a != NULL; a = parl_json_get_next(a)) {
-    if (parl_json_get_type(a) != PARL_JSON_OBJECT)
-      return parl_fail(PARL_STATUS_EINVAL, "%s: arm %zu is not a table", r->path, i + 1);
-    PARL_TRY(read_arm(r, i++, a));
+  for (const parl_json *a = parl_json_get_first(arms); a != NULL; a = parl_json_get_next(a))
+    PARL_TRY(read_arm_name(r, i++, a));
+  return PARL_STATUS_OK;
+}
+
+static parl_status check_shared(const parl_recipe *r, const char *arm, const parl_json *own) {
+  if (parl_json_find(own, "run") || parl_json_find_path(own, "env.params") ||
+      parl_json_find_path(own, "env.file") || parl_json_find(own, "eval"))
+    return parl_fail(
+        PARL_STATUS_EINVAL,
+        "%s: arm \"%s\" overrides run, eval, env.file or env.params; these are the same "
+        "for all arms, so that arms can be compared",
+        r->path, arm);
+  return PARL_STATUS_OK;
+}
+
+typedef struct override_list {
+  const parl_override *items;
+  size_t n;
+} override_list;
+
+/* base [own table] [overrides of all arms] [overrides of this arm]: the later wins. */
+static parl_status merge_arm(const parl_recipe *r, size_t i, const parl_json *table,
+                             override_list list, parl_json *merged) {
+  parl_json *own = NULL;
+  PARL_TRY(parl_json_create_object(&own));
+  parl_status s = parl_recipe_apply_overrides(list.items, list.n, i, own);
+  if (s == PARL_STATUS_OK) s = check_shared(r, r->arm_names[i], own);
+  parl_json_destroy(own);
+  PARL_TRY(s);
+  if (table != NULL) {
+    PARL_TRY(check_shared(r, r->arm_names[i], table));
+    PARL_TRY(parl_json_merge(merged, table));
   }
+  PARL_TRY(parl_recipe_apply_overrides(list.items, list.n, r->n_arms, merged));
+  return parl_recipe_apply_overrides(list.items, list.n, i, merged);
+}
+
+static parl_status read_arm(parl_recipe *r, size_t i, const parl_json *table, override_list list) {
+  parl_json *merged = NULL;
+  PARL_TRY(parl_json_copy(r->tree, &merged));
+  parl_status s = merge_arm(r, i, table, list, merged);
+  char where[PARL_RECIPE_PATH_BYTES + PARL_NAME_BYTES + 16];
+  snprintf(where, sizeof where, "%s%s%s%s", r->path, table ? ": arm \"" : "",
+           table ? r->arm_names[i] : "", table ? "\"" : "");
+  if (s == PARL_STATUS_OK)
+    s = parl_fail_context(parl_recipe_read_tree(merged, &r->arms[i]), "%s", where);
+  if (s == PARL_STATUS_OK)
+    s = parl_fail_context(parl_recipe_check_across(&r->arms[i]), "%s", where);
+  parl_json_destroy(merged);
+  return s;
+}
+
+static parl_status read_arms(parl_recipe *r, const parl_json *arms, override_list list) {
+  PARL_TRY(parl_recipe_apply_overrides(list.items, list.n, r->n_arms, r->tree));
+  if (arms == NULL) return read_arm(r, 0, NULL, list);
+  size_t i = 0;
+  for (const parl_json *a = parl_json_get_first(arms); a != NULL; a = parl_json_get_next(a))
+    PARL_TRY(read_arm(r, i++, a, list));
   return PARL_STATUS_OK;
 }
 
@@ -229,25 +116,10 @@ static parl_status load_tree(const char *path, parl_json **out) {
   char *bytes = NULL;
   size_t size;
   PARL_TRY(parl_file_read(path, (size_t)16 << 20, &bytes, &size));
-  const parl_status s = parl_json_parse(bytes, size, path, out);
+  const size_t mark = size >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+  const parl_status s = parl_json_parse(bytes + mark, size - mark, path, out);
   free(bytes);
   return s;
-}
-
-static parl_status apply_overrides(parl_json *tree, const char *const *overrides, size_t n) {
-  for (size_t i = 0; i < n; i++) {
-    const char *equals = strchr(overrides[i], '=');
-    char key[256];
-    if (equals == NULL || equals == overrides[i] || (size_t)(equals - overrides[i]) >= sizeof key)
-      return parl_fail(PARL_STATUS_EINVAL, "--set %s: expected section.field=value", overrides[i]);
-    memcpy(key, overrides[i], (size_t)(equals - overrides[i]));
-    key[equals - overrides[i]] = '\0';
-    if (strchr(key, '.') == NULL)
-      return parl_fail(PARL_STATUS_EINVAL, "--set %s: expected section.field=value", overrides[i]);
-    PARL_TRY(
-        parl_fail_context(parl_json_set_path(tree, key, equals + 1), "--set %s", overrides[i]));
-  }
-  return PARL_STATUS_OK;
 }
 
 /* The environment as named, else beside the recipe or up to two folders above it, else in
@@ -272,15 +144,20 @@ static parl_status find_env(parl_recipe *r, const char *datadir) {
                    r->path, file);
 }
 
+/* The recipe's own name, else that of its file. */
 static parl_status set_names(parl_recipe *r) {
   const parl_json *name = parl_json_find(r->tree, "name");
   if (name != NULL) {
     PARL_TRY(parl_fail_context(read_name(name, "name", r->name), "%s", r->path));
   } else {
+    char base[PARL_RECIPE_PATH_BYTES];
     const char *slash = strrchr(r->path, '/');
-    const char *base = slash ? slash + 1 : r->path;
-    const char *dot = strrchr(base, '.');
-    snprintf(r->name, sizeof r->name, "%.*s", dot ? (int)(dot - base) : NAME_BYTES - 1, base);
+    snprintf(base, sizeof base, "%s", slash ? slash + 1 : r->path);
+    char *dot = strrchr(base, '.');
+    if (dot != NULL) *dot = '\0';
+    PARL_TRY(parl_fail_context(parl_name_check("its file's name", base), "%s: has no `name`, and",
+                               r->path));
+    memcpy(r->name, base, strlen(base) + 1);
   }
   const char *dir = r->arms[0].run.dir;
   if (dir[0] != '\0')
@@ -290,7 +167,8 @@ static parl_status set_names(parl_recipe *r) {
   return PARL_STATUS_OK;
 }
 
-/* The tree of a recipe that only names its environment, r->path. */
+/* The tree of a recipe that only names its environment, r->path. Scripts are to play to their end,
+ * and there is no warm start to be a sub-agent. */
 static parl_status make_env_tree(parl_recipe *r) {
   parl_text text = {0};
   parl_json_writer w;
@@ -301,6 +179,10 @@ static parl_status make_env_tree(parl_recipe *r) {
   parl_json_key(&w, "file");
   parl_json_string(&w, r->path);
   parl_json_end_object(&w);
+  parl_json_key(&w, "episode");
+  parl_json_raw(&w, "{\"budget_factor\":0}");
+  parl_json_key(&w, "agents");
+  parl_json_raw(&w, "{\"subs\":\"scripted\"}");
   parl_json_end_object(&w);
   parl_status s = parl_text_status(&text);
   if (s == PARL_STATUS_OK) s = parl_json_parse(parl_text_get(&text), text.n, r->path, &r->tree);
@@ -308,17 +190,28 @@ static parl_status make_env_tree(parl_recipe *r) {
   return s;
 }
 
-static parl_status load(parl_recipe *r, bool is_env, const char *const *overrides, size_t n,
+static parl_status read_all(parl_recipe *r, const parl_json *arms, const char *const *texts,
+                            size_t n) {
+  parl_override *overrides = NULL;
+  PARL_TRY(read_arm_names(r, arms));
+  PARL_TRY(parl_recipe_parse_overrides(r, texts, n, &overrides));
+  const parl_status s = read_arms(r, arms, (override_list){overrides, n});
+  if (s == PARL_STATUS_OK) parl_recipe_note_overrides(r, overrides, n);
+  free(overrides);
+  PARL_TRY(s);
+  return parl_text_status(&r->warnings);
+}
+
+static parl_status load(parl_recipe *r, const char *const *overrides, size_t n,
                         const char *datadir) {
-  PARL_TRY(is_env ? make_env_tree(r) : load_tree(r->path, &r->tree));
+  PARL_TRY(r->is_env ? make_env_tree(r) : load_tree(r->path, &r->tree));
   if (parl_json_get_type(r->tree) != PARL_JSON_OBJECT)
     return parl_fail(PARL_STATUS_EINVAL, "%s: a recipe is a table", r->path);
-  PARL_TRY(apply_overrides(r->tree, overrides, n));
   const parl_json *arms_node = parl_json_find(r->tree, "arms");
   parl_json *arms = NULL;
   if (arms_node != NULL) PARL_TRY(parl_json_copy(arms_node, &arms));
   parl_json_remove(r->tree, "arms");
-  const parl_status s = read_arms(r, arms);
+  const parl_status s = read_all(r, arms, overrides, n);
   parl_json_destroy(arms);
   PARL_TRY(s);
   const parl_json *params = parl_json_find_path(r->tree, "env.params");
@@ -329,11 +222,14 @@ static parl_status load(parl_recipe *r, bool is_env, const char *const *override
 
 static parl_status create(const char *path, bool is_env, const char *const *overrides,
                           size_t n_overrides, const char *datadir, parl_recipe **out) {
-  PARL_REQUIRE(strlen(path) < PATH_BYTES);
+  if (strlen(path) >= PARL_RECIPE_PATH_BYTES)
+    return parl_fail(PARL_STATUS_EINVAL, "%.64s...: the path is longer than %d bytes", path,
+                     PARL_RECIPE_PATH_BYTES - 1);
   parl_recipe *r = calloc(1, sizeof *r);
   if (r == NULL) return parl_fail(PARL_STATUS_ENOMEM, "recipe: no memory");
   memcpy(r->path, path, strlen(path) + 1);
-  const parl_status s = load(r, is_env, overrides, n_overrides, datadir);
+  r->is_env = is_env;
+  const parl_status s = load(r, overrides, n_overrides, datadir);
   if (s != PARL_STATUS_OK) {
     parl_recipe_destroy(r);
     return s;
@@ -358,6 +254,7 @@ void parl_recipe_destroy(parl_recipe *recipe) {
   parl_json_destroy(recipe->env_params);
   free(recipe->arm_names);
   free(recipe->arms);
+  parl_text_deinit(&recipe->warnings);
   free(recipe);
 }
 
@@ -382,6 +279,9 @@ const char *parl_recipe_get_env_path(const parl_recipe *recipe) {
 const char *parl_recipe_get_folder(const parl_recipe *recipe) {
   return recipe->folder;
 }
+const char *parl_recipe_get_warnings(const parl_recipe *recipe) {
+  return parl_text_get(&recipe->warnings);
+}
 
 parl_env_options parl_recipe_get_env_options(const parl_env_config *config,
                                              const parl_script_host *scripts) {
@@ -395,35 +295,6 @@ parl_status parl_recipe_open_env(const parl_recipe *recipe, const parl_env_confi
                                  const parl_script_host *scripts, parl_env **out) {
   const parl_env_options options = parl_recipe_get_env_options(config, scripts);
   return parl_env_create(recipe->env_path, recipe->env_params, &options, out);
-}
-
-static parl_status check_style(const parl_env_spec *spec, const char *field, const char *style) {
-  for (int i = 0; i < spec->n_styles; i++)
-    if (strcmp(spec->styles[i], style) == 0) return PARL_STATUS_OK;
-  const char *near = parl_nearest(style, spec->styles, (size_t)spec->n_styles);
-  return parl_fail(PARL_STATUS_EINVAL, "%s: %s has no expert style \"%s\"%s%s%s", field, spec->name,
-                   style, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
-}
-
-parl_status parl_recipe_check_env(const parl_run_config *config, const parl_env_spec *spec) {
-  const int longest = spec->limits.context > spec->limits.sub_context ? spec->limits.context
-                                                                      : spec->limits.sub_context;
-  if (longest > config->model.max_context)
-    return parl_fail(PARL_STATUS_EINVAL,
-                     "model.max_context = %lld tokens, but %s lets a context grow to %d",
-                     (long long)config->model.max_context, spec->path, longest);
-  if (config->episode.context_policy == PARL_CONTEXT_POLICY_SUMMARY && !spec->has_summarize)
-    return parl_fail(PARL_STATUS_EINVAL,
-                     "episode.context_policy = \"summary\": %s has no callback `summarize`",
-                     spec->path);
-  if (config->agents.style[0] != '\0')
-    PARL_TRY(check_style(spec, "agents.style", config->agents.style));
-  char list[PARL_CONFIG_TEXT_BYTES];
-  snprintf(list, sizeof list, "%s", config->eval.baselines);
-  char *rest = NULL;
-  for (char *s = strtok_r(list, ", ", &rest); s != NULL; s = strtok_r(NULL, ", ", &rest))
-    PARL_TRY(check_style(spec, "eval.baselines", s));
-  return PARL_STATUS_OK;
 }
 
 static void get_dtype(const parl_run_config *config, char out[8]) {

@@ -130,16 +130,21 @@ const parl_recipe_section *parl_recipe_get_sections(size_t *n);
 
 typedef struct parl_recipe parl_recipe;
 
-/* Loads PATH (.lua or .json), applies overrides ("key=value", [n_overrides]) to the base of all
- * arms, and checks every arm. datadir (may be NULL) is where an environment is looked for after
- * the working folder and the recipe's. Fails: EIO, ESCRIPT, EINVAL naming the field, its value
- * and range or the nearest key. */
+/* Loads PATH (.lua or .json) and checks every arm. An arm is the recipe's sections, then its own
+ * table, then the overrides (texts [n_overrides] as of core/override.h): those of every arm
+ * ("lambda1.start=0.3") in their order, then those of this arm ("annealed:lambda1.start=0.3") in
+ * theirs, so an arm's own win whatever stands first. An override is checked by itself, too: its
+ * arm, key, type and range. Schedules and reward expressions are tried. datadir (may be NULL) is
+ * where an environment is looked for after the working folder and the recipe's. Fails: EIO,
+ * ESCRIPT, EINVAL naming the field, its value and range or the nearest key. */
 parl_status parl_recipe_load(const char *path, const char *const *overrides, size_t n_overrides,
                              const char *datadir, parl_recipe **out);
-/* A recipe of defaults around one environment script, with overrides: to look at an environment
- * without a recipe. Fails: as load. */
+/* A recipe of defaults around one environment script, with overrides, to look at an environment
+ * without a recipe: no budget, scripted sub-agents. Fails: as load. */
 parl_status parl_recipe_load_env(const char *path, const char *const *overrides, size_t n_overrides,
                                  const char *datadir, parl_recipe **out);
+/* A line for each override that changes nothing, and why; "" if there is none. Borrowed. */
+const char *parl_recipe_get_warnings(const parl_recipe *recipe);
 void parl_recipe_destroy(parl_recipe *recipe);
 const char *parl_recipe_get_name(const parl_recipe *recipe);
 size_t parl_recipe_get_n_arms(const parl_recipe *recipe);
@@ -163,9 +168,15 @@ parl_status parl_recipe_open_env(const parl_recipe *recipe, const parl_env_confi
 /* The backend of run.backend and run.dtype. Fails: as parl_backend_select. */
 parl_status parl_recipe_get_backend(const parl_run_config *config, const parl_backend **out);
 
-/* What only the environment can tell: contexts fit the model, styles exist. Fails: EINVAL naming
- * the field and the nearest style. */
-parl_status parl_recipe_check_env(const parl_run_config *config, const parl_env_spec *spec);
+/* What only the environment can tell: no arm is named like a style, styles exist, the mix of the
+ * warm start is one, contexts fit the model, there is such a model and such a backend. Fails:
+ * EINVAL naming the field and the nearest style. */
+parl_status parl_recipe_check_env(const parl_recipe *recipe, const parl_run_config *config,
+                                  const parl_env_spec *spec);
+
+/* Fails: EINVAL naming `field` and the nearest, if the environment has no such expert style. */
+parl_status parl_recipe_check_style(const parl_env_spec *spec, const char *field,
+                                    const char *style);
 
 /* What a canonical configuration identifies. */
 typedef enum parl_scope {

@@ -45,6 +45,9 @@ typedef struct parl_reward parl_reward;
  * expression), ESCRIPT, ENOMEM. */
 parl_status parl_reward_create(const parl_reward_config *config, parl_reward **out);
 void parl_reward_destroy(parl_reward *reward);
+/* Before anything is trained: creates the reward and tries it on two episodes, one that finishes at
+ * once and one that launches three sub-agents. Fails: as create and get_terms do. */
+parl_status parl_reward_check(const parl_reward_config *config);
 /* Raw terms of an episode, before their weights. Fails: ESCRIPT if an expression fails or is not
  * finite, EINVAL if a built-in term is not finite or the task
  * states no width that one needs; *out is untouched then. */

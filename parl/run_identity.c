@@ -18,7 +18,7 @@ parl_status parl_run_get_uid(const parl_host *host, const parl_run_config *confi
   return PARL_STATUS_OK;
 }
 
-/* Appends the paths of leaves that are not the same in both: ", train.updates, script". */
+/* Appends ", train.updates, script". */
 static void append_differences(const parl_json *a, const parl_json *b, const char *prefix,
                                parl_text *out) {
   parl_text path = {0}, x = {0}, y = {0};
@@ -43,6 +43,14 @@ static void append_differences(const parl_json *a, const parl_json *b, const cha
   parl_text_deinit(&y);
 }
 
+void parl_run_append_differences(const parl_json *a, const parl_json *b, parl_text *out) {
+  parl_text list = {0};
+  append_differences(a, b, "", &list);
+  if (list.n > 2) parl_text_append(out, parl_text_get(&list) + 2);
+  out->failed |= list.failed;
+  parl_text_deinit(&list);
+}
+
 typedef struct conflict {
   const char *arm, *uid, *config; /* config: canonical */
   int64_t seed;
@@ -61,7 +69,7 @@ static parl_status find_conflict(void *context, int64_t run_id, const parl_store
   parl_status s = parl_json_parse(c->config, strlen(c->config), "the configuration", &mine);
   if (s == PARL_STATUS_OK)
     s = parl_json_parse(run->config, strlen(run->config), "the stored configuration", &theirs);
-  if (s == PARL_STATUS_OK) append_differences(mine, theirs, "", &c->fields);
+  if (s == PARL_STATUS_OK) parl_run_append_differences(mine, theirs, &c->fields);
   parl_json_destroy(mine);
   parl_json_destroy(theirs);
   return s;
@@ -77,8 +85,7 @@ parl_status parl_run_refuse_conflict(parl_store *store, const parl_host *host, c
                   "environment script%s%s; nothing is overwritten: name another folder with --set "
                   "run.dir=...",
                   parl_recipe_get_folder(host->recipe), arm, (long long)seed,
-                  c.fields.n > 0 ? ", in " : "",
-                  c.fields.n > 0 ? parl_text_get(&c.fields) + 2 : "");
+                  c.fields.n > 0 ? ", in " : "", c.fields.n > 0 ? parl_text_get(&c.fields) : "");
   parl_text_deinit(&c.fields);
   return s;
 }

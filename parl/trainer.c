@@ -116,6 +116,7 @@ parl_status parl_trainer_open_models(parl_trainer *t) {
 }
 
 static parl_status run(parl_trainer *t, const char *canonical) {
+  t->canonical = canonical;
   PARL_TRY(parl_trainer_put_run(t, canonical, "running", ""));
   PARL_TRY(parl_trainer_open_models(t));
   PARL_TRY(parl_trainer_prepare(t));

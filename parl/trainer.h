@@ -31,6 +31,10 @@ parl_status parl_train_baseline(const parl_host *host, const parl_run_config *co
 
 /* --- which run this is --- */
 
+/* Appends the paths of a's leaves that b does not have or has otherwise: "train.updates,
+ * script". */
+void parl_run_append_differences(const parl_json *a, const parl_json *b, parl_text *out);
+
 /* Appends the canonical configuration and makes the uid, a hash of it and the arm's name. env: of
  * this configuration. Fails: ENOMEM. */
 parl_status parl_run_get_uid(const parl_host *host, const parl_run_config *config,

@@ -4,16 +4,22 @@
 
 #include "core/file.h"
 #include "engine/checkpoint.h"
+#include "parl/origin.h"
 #include "parl/trainer_internal.h"
 
 static parl_status append_progress(const parl_trainer *t, const char *digest, parl_text *out) {
+  char warm[1024];
+  PARL_TRY(parl_warm_start_path(t->host, t->config, t->env, warm, sizeof warm));
   parl_json_writer w;
   parl_json_writer_init(&w, out, false);
   parl_json_begin_object(&w);
-  parl_json_key(&w, "uid");
-  parl_json_string(&w, t->uid);
-  parl_json_key(&w, "update");
-  parl_json_integer(&w, t->update);
+  parl_origin_write(&(parl_origin_def){.uid = t->uid,
+                                       .arm = t->arm,
+                                       .seed = t->config->run.seed,
+                                       .update = t->update,
+                                       .warm = strrchr(warm, '/') + 1,
+                                       .config = t->canonical},
+                    &w);
   parl_json_key(&w, "store");
   parl_json_string(&w, digest);
   for (int i = 0; i < PARL_N_TERMS; i++) {

@@ -19,6 +19,7 @@ typedef struct parl_trainer {
   parl_store *store;
   int64_t run_id;
   char uid[PARL_HASH_HEX_BYTES];
+  const char *canonical; /* configuration, borrowed */
   char checkpoint_path[1024];
   parl_model *model, *warm, *sub_policy;
   bool owns_sub_policy;

@@ -29,6 +29,7 @@ parl_status parl_trainer_prepare(parl_trainer *t) {
   const parl_run_config *c = t->config;
   const parl_env_spec *spec = parl_env_get_spec(t->env);
   PARL_TRY(allocate(t, spec));
+  parl_metrics_set_undefined(&t->metrics);
   PARL_TRY(parl_reward_create(&c->reward, &t->reward));
   for (int i = 0; i < PARL_N_TERMS; i++) {
     const parl_schedule_config *schedule = parl_run_config_get_schedule(c, (parl_term)i);
@@ -220,8 +221,7 @@ static void forget(parl_metrics *m) {
 }
 
 parl_status parl_trainer_get_weights(parl_trainer *t, parl_reward_terms *out) {
-  const parl_metric_view before =
-      t->update > 0 ? parl_metrics_get_view(&t->metrics) : (parl_metric_view){0};
+  const parl_metric_view before = parl_metrics_get_view(&t->metrics);
   for (int i = 0; i < PARL_N_TERMS; i++) {
     double weight = 1;
     if (t->schedules[i] != NULL)

@@ -10,6 +10,7 @@
 #include "engine/checkpoint.h"
 #include "parl/context_policy.h"
 #include "parl/learner.h"
+#include "parl/origin.h"
 #include "parl/rollout.h"
 #include "parl/seeds.h"
 
@@ -231,18 +232,30 @@ static parl_status create_model(const parl_run_config *config, const parl_env *e
 static parl_status load(const char *path, const char *vocab, parl_model *model,
                         parl_failures *failures) {
   parl_text progress = {0};
+  parl_json *root = NULL;
   parl_status s = parl_checkpoint_load(path, model, NULL, vocab, &progress);
   if (s == PARL_STATUS_OK && progress.n > 0)
-    s = parl_failures_parse(parl_text_get(&progress), path, failures);
+    s = parl_json_parse(parl_text_get(&progress), progress.n, path, &root);
+  const parl_json *failed = parl_json_find(root, "failures");
+  if (s == PARL_STATUS_OK && failed != NULL) s = parl_failures_read(failed, path, failures);
+  parl_json_destroy(root);
   parl_text_deinit(&progress);
   return s;
 }
 
-static parl_status save(const char *path, const char *vocab, parl_model *model,
+static parl_status save(const char *path, const char *vocab, int64_t seed, parl_model *model,
                         const parl_failures *failures) {
   parl_text progress = {0};
-  parl_status s = PARL_STATUS_OK;
-  if (failures->n_failed > 0) s = parl_failures_append_json(failures, &progress);
+  parl_json_writer w;
+  parl_json_writer_init(&w, &progress, false);
+  parl_json_begin_object(&w);
+  parl_origin_write_warm(seed, &w);
+  if (failures->n_failed > 0) {
+    parl_json_key(&w, "failures");
+    parl_failures_write(failures, &w);
+  }
+  parl_json_end_object(&w);
+  parl_status s = parl_text_status(&progress);
   const parl_checkpoint_meta meta = {vocab, parl_text_get(&progress)};
   if (s == PARL_STATUS_OK) s = parl_checkpoint_save(path, model, NULL, &meta, NULL);
   parl_text_deinit(&progress);
@@ -259,7 +272,7 @@ static parl_status get(const parl_host *host, const parl_run_config *config, par
   PARL_TRY(imitate(host, config, workers, model, failures));
   snprintf(who, sizeof who, "seed %lld", (long long)config->run.seed);
   parl_failures_warn(failures, host->log, who, PARL_PHASE_WARM_START);
-  return save(path, vocab, model, failures);
+  return save(path, vocab, config->run.seed, model, failures);
 }
 
 parl_status parl_warm_start_get(const parl_host *host, const parl_run_config *config,

@@ -250,6 +250,89 @@ static void test_refusals(void **state) {
   refuse(&c, "target");
 }
 
+/* It may begin inside its range, and only there. */
+static void test_closed_loop_begins_inside(void **state) {
+  (void)state;
+  parl_schedule_config c = make_config(CLOSED_LOOP, 0, 0.5);
+  c.gain = 0.1;
+  c.initial = 0.2;
+  parl_schedule *s = NULL;
+  double out = NAN;
+  assert_ok(parl_schedule_create(&c, 100, &s));
+  assert_ok(parl_schedule_next(s, 0, NULL, &out));
+  assert_close(out, 0.2, 0);
+  assert_close(step_loop(s, 1, 0.4), 0.21, 1e-15);
+  parl_schedule_destroy(s);
+  s = NULL;
+  c.initial = 0.6;
+  refuse(&c, "initial = 0.6");
+  c.initial = -0.5;
+  refuse(&c, "initial = -0.5");
+}
+
+static parl_status check(const char *code, int64_t n_updates) {
+  parl_schedule_config c = make_config(LUA, 0.25, 0);
+  strcpy(c.lua, code);
+  return parl_schedule_check(&c, n_updates, NAMES, 2);
+}
+
+/* 0.3 - 0.1 * 3 is -5.6e-17, which is 0; at update 4 it is really negative. */
+static void test_ahead_of_time(void **state) {
+  (void)state;
+  parl_schedule_config c = make_config(LUA, 0.1, 0);
+  strcpy(c.lua, "0.3 - 0.1*t");
+  assert_close(get_value(&c, 4, 3), 0, 0);
+  assert_ok(check("0.3 - 0.1*t", 4));
+  assert_fails(check("0.3 - 0.1*t", 5), PARL_STATUS_ESCRIPT, "update 4 gives -0.1");
+  assert_fails(check("-1e-8", 1), PARL_STATUS_ESCRIPT, "update 0 gives -1e-08");
+  assert_fails(check("t < 7 and 1 or 1 / 0", 10), PARL_STATUS_ESCRIPT, "update 7 gives inf");
+  assert_fails(check("t < 7 and 1 or 0 / 0", 10), PARL_STATUS_ESCRIPT, "update 7 gives nan");
+  assert_fails(check("t < 7 and 1 or launch_rat", 10), PARL_STATUS_ESCRIPT, "launch_rat");
+  assert_fails(check("t < 7 and 1 or nil", 10), PARL_STATUS_ESCRIPT, "update 7");
+  assert_ok(check("1 / (10 - t)", 10)); /* update 10 is never trained */
+  assert_fails(check("-1", 0), PARL_STATUS_ESCRIPT, "update 0");
+  c = make_config(CLOSED_LOOP, 0.3, 0);
+  strcpy(c.metric, "launch_rat");
+  assert_fails(parl_schedule_check(&c, 10, NAMES, 2), PARL_STATUS_EINVAL, "\"launch_rate\"");
+  strcpy(c.metric, "launch_rate");
+  assert_ok(parl_schedule_check(&c, 10, NAMES, 2));
+  c = make_config(LINEAR, 0.3, 0);
+  assert_ok(parl_schedule_check(&c, 1000000, NAMES, 2));
+}
+
+/* A metric that is undefined holds the value: start at first, the last one later. Only metrics do:
+ * any other NaN is refused. */
+static void test_undefined_metrics_hold_the_value(void **state) {
+  (void)state;
+  parl_schedule_config c = make_config(LUA, 0.25, 0);
+  strcpy(c.lua, "0.3*(1 - launch_rate)");
+  assert_ok(parl_schedule_check(&c, 100, NAMES, 2));
+  assert_ok(check("launch_rate ~= launch_rate and 0.1 or 0.3*launch_rate", 100));
+  assert_fails(check("launch_rate ~= launch_rate and -1 or 1", 100), PARL_STATUS_ESCRIPT,
+               "update 0 gives -1");
+  assert_fails(check("t > 3 and launch_rte or launch_rate", 100), PARL_STATUS_ESCRIPT,
+               "launch_rte");
+  parl_schedule *s = NULL;
+  double out = NAN;
+  assert_ok(parl_schedule_create(&c, 100, &s));
+  double values[] = {NAN, NAN};
+  const parl_metric_view m = {2, NAMES, values};
+  assert_ok(parl_schedule_next(s, 0, &m, &out));
+  assert_close(out, 0.25, 0);
+  values[0] = values[1] = 0.5;
+  assert_ok(parl_schedule_next(s, 1, &m, &out));
+  assert_close(out, 0.15, 1e-15);
+  values[0] = values[1] = NAN;
+  assert_ok(parl_schedule_next(s, 2, &m, &out));
+  assert_close(out, 0.15, 1e-15);
+  assert_close(parl_schedule_get_state(s), 0.15, 1e-15);
+  parl_schedule_destroy(s);
+  strcpy(c.lua, "0 / 0 + t");
+  assert_ok(parl_schedule_create(&c, 100, &s));
+  assert_fails(parl_schedule_next(s, 0, &m, &out), PARL_STATUS_ESCRIPT, "update 0 gives nan");
+  parl_schedule_destroy(s);
+}
+
 static void test_updates_out_of_range(void **state) {
   (void)state;
   const parl_schedule_config c = make_config(LINEAR, 0.1, 0);
@@ -278,6 +361,9 @@ int main(void) {
       cmocka_unit_test(test_closed_loop_names_the_nearest_metric),
       cmocka_unit_test(test_lua_shape),
       cmocka_unit_test(test_refusals),
+      cmocka_unit_test(test_closed_loop_begins_inside),
+      cmocka_unit_test(test_ahead_of_time),
+      cmocka_unit_test(test_undefined_metrics_hold_the_value),
       cmocka_unit_test(test_updates_out_of_range),
   };
   return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);

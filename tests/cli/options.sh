@@ -44,7 +44,7 @@ refused "abbreviation with a value" "written in full: --seed" env play toy.lua -
 refused "no value" "--seed needs N" env play toy.lua --seed
 refused "no value of a letter" "-o needs" model export x -o
 refused "value of a switch" "--json takes no value" env play toy.lua --json=yes
-refused "not a number" "--seed three: a whole number from 0 to 9007199254740992" env play toy.lua --seed three
+refused "not a number" "--seed three: a whole number from 0 to 9007199254740991" env play toy.lua --seed three
 refused "number and more" "--seed 3x" env play toy.lua --seed 3x
 refused "empty number" "--seed : a whole number" env play toy.lua --seed=
 refused "fraction" "--seed 1.5" env play toy.lua --seed 1.5

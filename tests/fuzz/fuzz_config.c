@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/config.h"
+#include "core/override.h"
 
 #define FUZZ_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                \
   INT(updates, 150, 0, 1000000, "updates", "steps")               \
@@ -60,7 +61,29 @@ static void check_object(const parl_json *object) {
   }
 }
 
-/* The input as a recipe; then as "field=value", the way of a command line. */
+static const char *const arms[] = {"a", "a.b-0", "a=1:x", "\xCE\xBB = 0.3"};
+enum { N_ARMS = sizeof arms / sizeof arms[0] };
+
+/* What was taken apart, put together again, is the text; the key is one that a tree takes. */
+static void check_override(const parl_override *o, const char *line) {
+  if (o->text != line || o->arm > N_ARMS || strchr(o->key, '.') == NULL) abort();
+  const char *at = line;
+  if (o->arm < N_ARMS) {
+    const size_t n = strlen(arms[o->arm]);
+    if (memcmp(at, arms[o->arm], n) != 0 || at[n] != ':') abort();
+    at += n + 1;
+  }
+  const size_t n = strlen(o->key);
+  if (memcmp(at, o->key, n) != 0 || at[n] != '=' || o->value != at + n + 1) abort();
+  parl_json *object = NULL;
+  if (parl_json_create_object(&object) != PARL_STATUS_OK) abort();
+  if (parl_json_set_path(object, o->key, o->value) == PARL_STATUS_OK &&
+      parl_json_find(object, "fuzz") != NULL)
+    check_object(parl_json_find(object, "fuzz"));
+  parl_json_destroy(object);
+}
+
+/* The input as a recipe; then as the override of a command line. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   parl_json *object = NULL;
   if (parl_json_parse((const char *)data, size, "fuzz", &object) == PARL_STATUS_OK)
@@ -68,11 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   parl_json_destroy(object);
   char line[512] = "";
   memcpy(line, data, size < sizeof line ? size : sizeof line - 1);
-  char *equals = strchr(line, '=');
-  if (equals == NULL) return 0;
-  *equals = '\0';
-  if (parl_json_create_object(&object) != PARL_STATUS_OK) abort();
-  if (parl_json_set_path(object, line, equals + 1) == PARL_STATUS_OK) check_object(object);
-  parl_json_destroy(object);
+  parl_override o;
+  if (parl_override_parse(line, arms, N_ARMS, &o) == PARL_STATUS_OK) check_override(&o, line);
   return 0;
 }

@@ -1,0 +1,122 @@
+/* cli/eval_run.c - which arm and seed of a recipe a checkpoint is played as. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/eval.h"
+#include "core/config.h"
+#include "parl/trainer.h"
+#include "parl/warm_start.h"
+
+/* Place of the arm, or n if the recipe has none of that name. */
+static size_t find_arm(const parl_recipe *recipe, const char *name) {
+  const size_t n = parl_recipe_get_n_arms(recipe);
+  for (size_t i = 0; i < n; i++)
+    if (strcmp(parl_recipe_get_arm_name(recipe, i), name) == 0) return i;
+  return n;
+}
+
+static parl_status refuse_arm(const parl_recipe *recipe, const char *name) {
+  const char *names[256];
+  size_t n = parl_recipe_get_n_arms(recipe);
+  if (n > sizeof names / sizeof names[0]) n = sizeof names / sizeof names[0];
+  for (size_t i = 0; i < n; i++) names[i] = parl_recipe_get_arm_name(recipe, i);
+  const char *near = parl_nearest(name, names, n);
+  return parl_fail(PARL_STATUS_EINVAL, "--arm %s: the recipe has no such arm%s%s%s", name,
+                   near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
+static const char *get_base(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash != NULL ? slash + 1 : path;
+}
+
+/* Whether path is the warm start of this arm with the origin's seed. */
+static parl_status is_warm_of(const eval_run *r, size_t arm, const char *path, bool *out) {
+  parl_env *env = NULL;
+  char due[1024];
+  parl_run_config config = *parl_recipe_get_arm(r->host.recipe, arm);
+  config.run.seed = r->origin.seed;
+  PARL_TRY(parl_recipe_open_env(r->host.recipe, &config.env, r->host.scripts, &env));
+  const parl_status s = parl_warm_start_path(&r->host, &config, env, due, sizeof due);
+  parl_env_destroy(env);
+  PARL_TRY(s);
+  *out = strcmp(get_base(due), get_base(path)) == 0;
+  return PARL_STATUS_OK;
+}
+
+/* The arm that the checkpoint says it is of; n_arms if it says none. */
+static parl_status find_own_arm(const eval_run *r, const char *path, size_t *out) {
+  const parl_recipe *recipe = r->host.recipe;
+  const size_t n = parl_recipe_get_n_arms(recipe);
+  const char *of = parl_json_get_string(parl_json_find(r->origin.config, "recipe"));
+  const bool is_ours = of != NULL && strcmp(of, parl_recipe_get_name(recipe)) == 0;
+  *out = is_ours ? find_arm(recipe, r->origin.arm) : n;
+  for (size_t i = 0; r->origin.is_warm && i < n; i++) {
+    bool same = false;
+    PARL_TRY(is_warm_of(r, i, path, &same));
+    if (same) {
+      *out = i;
+      break;
+    }
+  }
+  return PARL_STATUS_OK;
+}
+
+/* What differs between the run that saved the checkpoint and the one it is played as. */
+static parl_status append_differences(eval_run *r, const parl_env *env) {
+  parl_text canonical = {0};
+  char uid[PARL_HASH_HEX_BYTES];
+  parl_json *now = NULL;
+  parl_status s =
+      parl_run_get_uid(&r->host, &r->config, env, r->arm, PARL_SCOPE_RUN, &canonical, uid);
+  if (s == PARL_STATUS_OK && strcmp(uid, r->origin.uid) != 0)
+    s = parl_json_parse(parl_text_get(&canonical), canonical.n, "the configuration", &now);
+  if (s == PARL_STATUS_OK && now != NULL)
+    parl_run_append_differences(now, r->origin.config, &r->differences);
+  parl_json_destroy(now);
+  parl_text_deinit(&canonical);
+  PARL_TRY(s);
+  return parl_text_status(&r->differences);
+}
+
+parl_status eval_choose_run(const cli_args *args, eval_run *r) {
+  const parl_recipe *recipe = r->host.recipe;
+  const size_t n = parl_recipe_get_n_arms(recipe);
+  size_t own = n;
+  if (args->checkpoint != NULL) {
+    PARL_TRY(parl_origin_read(args->checkpoint, &r->origin));
+    PARL_TRY(find_own_arm(r, args->checkpoint, &own));
+  }
+  size_t arm = own < n ? own : 0;
+  if (args->arm != NULL) arm = find_arm(recipe, args->arm);
+  if (arm == n) return refuse_arm(recipe, args->arm);
+  r->config = *parl_recipe_get_arm(recipe, arm);
+  r->arm = parl_recipe_get_arm_name(recipe, arm);
+  r->is_own = own < n;
+  if (r->is_own) r->config.run.seed = r->origin.seed;
+  if (args->seed >= 0) r->config.run.seed = args->seed;
+  return PARL_STATUS_OK;
+}
+
+parl_status eval_say_run(const cli_args *args, eval_run *r, const parl_env *env) {
+  if (args->checkpoint == NULL) return PARL_STATUS_OK;
+  const long long seed = (long long)r->config.run.seed;
+  const bool is_chosen = args->arm != NULL || args->seed >= 0;
+  if (!r->is_own && !args->quiet)
+    fprintf(stderr, "parl: %s is of no run of this recipe: played as arm \"%s\", seed %lld%s\n",
+            args->checkpoint, r->arm, seed,
+            args->arm != NULL && args->seed >= 0 ? "" : " (--arm and --seed choose)");
+  if (!r->is_own || !r->origin.is_run || is_chosen) return PARL_STATUS_OK;
+  PARL_TRY(append_differences(r, env));
+  if (r->differences.n > 0 && !args->quiet)
+    fprintf(stderr,
+            "parl: %s was saved by arm \"%s\", seed %lld with other values of %s: played with "
+            "those of the recipe\n",
+            args->checkpoint, r->arm, seed, parl_text_get(&r->differences));
+  return PARL_STATUS_OK;
+}
+
+void eval_run_deinit(eval_run *r) {
+  parl_origin_deinit(&r->origin);
+  parl_text_deinit(&r->differences);
+}

@@ -1,0 +1,69 @@
+/* cli/help_terms.c - parl help reward, parl help schedule: what a Lua expression may name. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "parl/facts.h"
+#include "parl/metrics.h"
+#include "parl/reward.h"
+
+/* One name a line: what it is called, its unit, what it means. */
+static void print_row(const char *name, const char *unit, const char *meaning) {
+  printf("  %-22s %-10s %s\n", name, unit, meaning);
+}
+
+/* The fields of the reward section that are expressions. */
+static void print_expressions(void) {
+  for (size_t i = 0; i < parl_reward_section.n_fields; i++) {
+    const parl_field *f = &parl_reward_section.fields[i];
+    const size_t n = strlen(f->name);
+    if (n > 4 && strcmp(f->name + n - 4, "_lua") == 0)
+      printf("  reward.%-15s %s\n", f->name, f->doc);
+  }
+}
+
+static void print_reward(void) {
+  print_expressions();
+  printf(
+      "\nEach is a Lua expression, or a chunk with a `return`, of the facts of a finished "
+      "episode.\n"
+      "The result is finite. Example: success - 0.1*duplicates\n\nfacts:\n");
+#define X(name, unit, meaning) print_row(#name, unit, meaning);
+  PARL_FACT_LIST(X)
+#undef X
+  printf("\nmath, string and table are there, too; math.random is not.\n");
+}
+
+static void print_schedule(void) {
+  for (int i = 0; i < PARL_N_TERMS; i++)
+    if (parl_term_lambdas[i] != NULL)
+      printf("  %s.lua with %s.shape = \"lua\": weight of %s\n", parl_term_lambdas[i],
+             parl_term_lambdas[i], parl_term_names[i]);
+  printf(
+      "\nEach is a Lua expression, or a chunk with a `return`, of the clock and of the metrics of\n"
+      "the update before; closed_loop names one of the metrics. The result is finite and not\n"
+      "negative; between -1e-9 and 0 it counts as 0. Without a metric it is evaluated for every\n"
+      "update before anything is trained.\n"
+      "Examples: 0.3 * math.max(0, 1 - t/90)    0.3 * (1 - launch_rate)\n\nclock:\n");
+  print_row("t", "updates", "number of this update, from 0");
+  print_row("updates", "updates", "train.updates");
+  print_row("u", "1", "share of the anneal that is over: min(1, t / (over * updates))");
+  printf(
+      "\nA metric that is undefined is NaN: all of them at update 0, a share of nothing later. A\n"
+      "result that is NaN for that reason leaves the weight where it is; before the first value\n"
+      "that is `start`. NaN is neither less nor more than a number.\n\nmetrics:\n");
+#define X(field, group, unit, meaning) print_row(#field, unit, meaning);
+  PARL_METRIC_LIST(X)
+#undef X
+}
+
+const cli_topic cli_topics[CLI_N_TOPICS] = {{"reward", print_reward}, {"schedule", print_schedule}};
+
+bool cli_print_topic(const char *name) {
+  for (size_t i = 0; i < CLI_N_TOPICS; i++) {
+    if (strcmp(cli_topics[i].name, name) != 0) continue;
+    cli_topics[i].print();
+    return true;
+  }
+  return false;
+}

@@ -1,0 +1,49 @@
+/* cli/load.c - the recipe of a command line, and what is odd about its overrides. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+void cli_warn_of_recipe(const parl_recipe *recipe) {
+  for (const char *line = parl_recipe_get_warnings(recipe); *line != '\0';) {
+    const size_t n = strcspn(line, "\n");
+    fprintf(stderr, "parl: warning: %.*s\n", (int)n, line);
+    line += n + (line[n] == '\n');
+  }
+}
+
+parl_status cli_load_recipe(const cli_args *args, parl_recipe **out) {
+  PARL_TRY(parl_recipe_load(args->operands[0], args->sets, args->n_sets, cli_get_datadir(), out));
+  cli_warn_of_recipe(*out);
+  return PARL_STATUS_OK;
+}
+
+/* The value of the --set of a parameter [n] of the environment; NULL if there is none. */
+static const char *find_param_set(const cli_args *args, const char *name, size_t n) {
+  static const char front[] = "env.params.";
+  const size_t length = sizeof front - 1;
+  for (size_t i = 0; i < args->n_sets; i++) {
+    const char *set = args->sets[i];
+    if (strncmp(set, front, length) == 0 && strncmp(set + length, name, n) == 0 &&
+        set[length + n] == '=')
+      return set + length + n + 1;
+  }
+  return NULL;
+}
+
+void cli_warn_of_preset(const cli_args *args, const char *exceptions) {
+  const char *preset = find_param_set(args, "preset", strlen("preset"));
+  parl_text kept = {0};
+  for (const char *at = exceptions; preset != NULL && *at != '\0'; at += strspn(at, ", ")) {
+    const size_t n = strcspn(at, ",");
+    if (find_param_set(args, at, n) == NULL)
+      parl_text_appendf(&kept, "%s%.*s", kept.n > 0 ? ", " : "", (int)n, at);
+    at += n;
+  }
+  if (kept.n > 0)
+    fprintf(
+        stderr,
+        "parl: warning: --set env.params.preset=%s changes only what the recipe leaves: not %s\n",
+        preset, parl_text_get(&kept));
+  parl_text_deinit(&kept);
+}

@@ -1,0 +1,285 @@
+/* experiments/plan_text.c - a plan, read off its cells and the folder. */
+#include "experiments/plan_text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/file.h"
+
+enum { STATUS_BYTES = 16 };
+
+typedef struct view {
+  const parl_host *host;
+  const parl_plan *plan;
+  size_t n_arms, n_seeds;
+  parl_json **arms;              /* [n_arms] resolved configurations, of the first seed */
+  char (*status)[STATUS_BYTES];  /* [n_cells] "pending", or as in the store */
+  bool *made;                    /* [n_warms] */
+  size_t n_done, n_left, n_made; /* cells; warm starts */
+} view;
+
+/* --- what the folder has --- */
+
+static parl_status read_store(view *v) {
+  char path[1024];
+  parl_store *store = NULL;
+  for (size_t i = 0; i < v->plan->n_cells; i++) memcpy(v->status[i], "pending", sizeof "pending");
+  PARL_TRY(parl_file_join(path, sizeof path, parl_recipe_get_folder(v->host->recipe), "store.db"));
+  if (!parl_file_exists(path)) return PARL_STATUS_OK;
+  PARL_TRY(parl_store_open_readonly(path, &store));
+  parl_status s = PARL_STATUS_OK;
+  for (size_t i = 0; s == PARL_STATUS_OK && i < v->plan->n_cells; i++) {
+    int found = 0;
+    s = parl_store_find_run(store, v->plan->cells[i].uid, &found, NULL, v->status[i], NULL);
+  }
+  parl_store_close(store);
+  return s;
+}
+
+static parl_status view_init(view *v, const parl_host *host, const parl_plan *plan) {
+  *v = (view){.host = host, .plan = plan, .n_arms = parl_recipe_get_n_arms(host->recipe)};
+  v->n_seeds = plan->n_trained / v->n_arms;
+  v->arms = calloc(v->n_arms, sizeof *v->arms);
+  v->status = calloc(plan->n_cells, sizeof *v->status);
+  v->made = calloc(plan->n_warms, sizeof *v->made);
+  if (v->arms == NULL || v->status == NULL || v->made == NULL)
+    return parl_fail(PARL_STATUS_ENOMEM, "plan: no memory");
+  for (size_t a = 0; a < v->n_arms; a++) {
+    const char *text = plan->cells[a * v->n_seeds].canonical;
+    PARL_TRY(parl_json_parse(text, strlen(text), "a configuration", &v->arms[a]));
+  }
+  PARL_TRY(read_store(v));
+  for (size_t i = 0; i < plan->n_cells; i++) v->n_done += strcmp(v->status[i], "done") == 0;
+  for (size_t i = 0; i < plan->n_warms; i++) {
+    v->made[i] = parl_file_exists(plan->warms[i].path);
+    v->n_made += v->made[i];
+  }
+  v->n_left = plan->n_cells - v->n_done;
+  return PARL_STATUS_OK;
+}
+
+static void view_deinit(view *v) {
+  for (size_t a = 0; v->arms != NULL && a < v->n_arms; a++) parl_json_destroy(v->arms[a]);
+  free(v->arms);
+  free(v->status);
+  free(v->made);
+}
+
+/* --- what differs between arms --- */
+
+/* Calls visit for every field, in the order of the tables, that is not the same in all arms. */
+typedef void (*difference_visitor)(void *context, const char *section, const char *field,
+                                   const parl_json *value);
+
+static bool differs(const view *v, const char *section, const char *field) {
+  parl_text first = {0}, other = {0};
+  bool found = false;
+  for (size_t a = 0; a < v->n_arms && !found; a++) {
+    parl_text *text = a == 0 ? &first : &other;
+    parl_text_clear(text);
+    parl_json_append_canonical(parl_json_find(parl_json_find(v->arms[a], section), field), text);
+    found = a > 0 && strcmp(parl_text_get(&first), parl_text_get(&other)) != 0;
+  }
+  parl_text_deinit(&first);
+  parl_text_deinit(&other);
+  return found;
+}
+
+static void visit_differences(const view *v, size_t arm, difference_visitor visit, void *context) {
+  size_t n;
+  const parl_recipe_section *sections = parl_recipe_get_sections(&n);
+  for (size_t i = 0; i < n; i++) {
+    const parl_section *s = sections[i].section;
+    const parl_json *own = parl_json_find(v->arms[arm], s->name);
+    for (size_t k = 0; own != NULL && k < s->n_fields; k++)
+      if (differs(v, s->name, s->fields[k].name))
+        visit(context, s->name, s->fields[k].name, parl_json_find(own, s->fields[k].name));
+  }
+}
+
+/* --- for a reader --- */
+
+static void append_value(const parl_json *value, parl_text *out) {
+  const double x = parl_json_get_number(value);
+  if (parl_json_get_type(value) == PARL_JSON_NUMBER)
+    parl_text_appendf(out, "%.6g", x);
+  else
+    parl_json_append_canonical(value, out);
+}
+
+static void append_difference(void *context, const char *section, const char *field,
+                              const parl_json *value) {
+  parl_text *line = context;
+  parl_text_appendf(line, "%s%s.%s = ", line->n > 0 ? ", " : "", section, field);
+  append_value(value, line);
+}
+
+static void append_env(const view *v, parl_text *out) {
+  const parl_json *params = parl_json_find(v->arms[0], "params");
+  parl_text_appendf(out, "environment %s\n", parl_recipe_get_env_path(v->host->recipe));
+  for (const parl_json *c = parl_json_get_first(params); c != NULL; c = parl_json_get_next(c)) {
+    parl_text_appendf(out, "  %s = ", parl_json_get_key(c));
+    append_value(c, out);
+    const bool is_preset = strcmp(parl_json_get_key(c), "preset") == 0;
+    if (is_preset && v->plan->preset_exceptions.n > 0)
+      parl_text_appendf(out, ", but for %s", parl_text_get(&v->plan->preset_exceptions));
+    parl_text_append(out, "\n");
+  }
+}
+
+static void append_arms(const view *v, parl_text *out) {
+  parl_text_appendf(out, "\n%zu arm%s of %zu seed%s, %s\n", v->n_arms, v->n_arms == 1 ? "" : "s",
+                    v->n_seeds, v->n_seeds == 1 ? "" : "s",
+                    v->n_arms == 1 ? "alone" : "which differ in");
+  for (size_t a = 0; a < v->n_arms; a++) {
+    parl_text line = {0};
+    visit_differences(v, a, append_difference, &line);
+    parl_text_appendf(out, "  %-16s %s\n", parl_recipe_get_arm_name(v->host->recipe, a),
+                      line.n > 0 ? parl_text_get(&line) : "nothing");
+    out->failed |= line.failed;
+    parl_text_deinit(&line);
+  }
+}
+
+static void append_warms(const view *v, parl_text *out) {
+  parl_text_appendf(out, "\n%zu warm start%s, %zu made\n", v->plan->n_warms,
+                    v->plan->n_warms == 1 ? "" : "s", v->n_made);
+  for (size_t i = 0; i < v->plan->n_warms; i++)
+    parl_text_appendf(out, "  seed %-11lld %-8s %s\n",
+                      (long long)v->plan->warms[i].config->run.seed,
+                      v->made[i] ? "made" : "to make", v->plan->warms[i].path);
+}
+
+static void append_cells(const view *v, parl_text *out) {
+  parl_text_appendf(out, "\n%zu runs, %zu of them trained; %zu done\n", v->plan->n_cells,
+                    v->plan->n_trained, v->n_done);
+  for (size_t i = 0; i < v->plan->n_cells; i++)
+    parl_text_appendf(out, "  %-16s seed %-6lld %-8s %s\n", v->plan->cells[i].name,
+                      (long long)v->plan->cells[i].config->run.seed,
+                      i < v->plan->n_trained ? "train" : "play", v->status[i]);
+}
+
+parl_status parl_plan_append(const parl_host *host, const parl_plan *plan, parl_text *out) {
+  view v;
+  const parl_status s = view_init(&v, host, plan);
+  if (s == PARL_STATUS_OK) {
+    parl_text_appendf(out, "plan of %s in %s\n", parl_recipe_get_name(host->recipe),
+                      parl_recipe_get_folder(host->recipe));
+    append_env(&v, out);
+    append_arms(&v, out);
+    append_warms(&v, out);
+    append_cells(&v, out);
+  }
+  view_deinit(&v);
+  PARL_TRY(s);
+  return parl_text_status(out);
+}
+
+/* --- for a machine --- */
+
+static void write_raw(const parl_json *value, parl_json_writer *w) {
+  parl_text text = {0};
+  parl_json_append_canonical(value, &text);
+  parl_json_raw(w, text.failed || text.n == 0 ? "null" : parl_text_get(&text));
+  w->out->failed |= text.failed;
+  parl_text_deinit(&text);
+}
+
+static void write_difference(void *context, const char *section, const char *field,
+                             const parl_json *value) {
+  parl_json_writer *w = context;
+  char key[128];
+  snprintf(key, sizeof key, "%s.%s", section, field);
+  parl_json_key(w, key);
+  write_raw(value, w);
+}
+
+static void write_env(const view *v, parl_json_writer *w) {
+  parl_json_key(w, "env");
+  parl_json_begin_object(w);
+  parl_json_key(w, "file");
+  parl_json_string(w, parl_recipe_get_env_path(v->host->recipe));
+  parl_json_key(w, "params");
+  write_raw(parl_json_find(v->arms[0], "params"), w);
+  parl_json_key(w, "preset_exceptions");
+  parl_json_string(w, parl_text_get(&v->plan->preset_exceptions));
+  parl_json_end_object(w);
+}
+
+static void write_arms(const view *v, parl_json_writer *w) {
+  parl_json_key(w, "arms");
+  parl_json_begin_array(w);
+  for (size_t a = 0; a < v->n_arms; a++) {
+    parl_json_begin_object(w);
+    parl_json_key(w, "name");
+    parl_json_string(w, parl_recipe_get_arm_name(v->host->recipe, a));
+    parl_json_key(w, "differs");
+    parl_json_begin_object(w);
+    visit_differences(v, a, write_difference, w);
+    parl_json_end_object(w);
+    parl_json_key(w, "config");
+    parl_json_raw(w, v->plan->cells[a * v->n_seeds].canonical);
+    parl_json_end_object(w);
+  }
+  parl_json_end_array(w);
+}
+
+static void write_warms(const view *v, parl_json_writer *w) {
+  parl_json_key(w, "warm_starts");
+  parl_json_begin_array(w);
+  for (size_t i = 0; i < v->plan->n_warms; i++) {
+    parl_json_begin_object(w);
+    parl_json_key(w, "seed");
+    parl_json_integer(w, v->plan->warms[i].config->run.seed);
+    parl_json_key(w, "path");
+    parl_json_string(w, v->plan->warms[i].path);
+    parl_json_key(w, "made");
+    parl_json_bool(w, v->made[i]);
+    parl_json_end_object(w);
+  }
+  parl_json_end_array(w);
+}
+
+static void write_cells(const view *v, parl_json_writer *w) {
+  parl_json_key(w, "runs");
+  parl_json_begin_array(w);
+  for (size_t i = 0; i < v->plan->n_cells; i++) {
+    const parl_cell *c = &v->plan->cells[i];
+    parl_json_begin_object(w);
+    parl_json_key(w, "arm");
+    parl_json_string(w, c->name);
+    parl_json_key(w, "seed");
+    parl_json_integer(w, c->config->run.seed);
+    parl_json_key(w, "trained");
+    parl_json_bool(w, i < v->plan->n_trained);
+    parl_json_key(w, "status");
+    parl_json_string(w, v->status[i]);
+    parl_json_key(w, "uid");
+    parl_json_string(w, c->uid);
+    parl_json_end_object(w);
+  }
+  parl_json_end_array(w);
+}
+
+parl_status parl_plan_append_json(const parl_host *host, const parl_plan *plan, parl_text *out) {
+  view v;
+  const parl_status s = view_init(&v, host, plan);
+  if (s == PARL_STATUS_OK) {
+    parl_json_writer w;
+    parl_json_writer_init(&w, out, false);
+    parl_json_begin_object(&w);
+    parl_json_key(&w, "recipe");
+    parl_json_string(&w, parl_recipe_get_name(host->recipe));
+    parl_json_key(&w, "folder");
+    parl_json_string(&w, parl_recipe_get_folder(host->recipe));
+    write_env(&v, &w);
+    write_arms(&v, &w);
+    write_warms(&v, &w);
+    write_cells(&v, &w);
+    parl_json_end_object(&w);
+  }
+  view_deinit(&v);
+  PARL_TRY(s);
+  return parl_text_status(out);
+}
