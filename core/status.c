@@ -41,6 +41,16 @@ parl_status parl_fail(parl_status s, const char *format, ...) {
   return s;
 }
 
+parl_status parl_fail_sizes(parl_status s, const char *format, ...) {
+  if (s != PARL_STATUS_ENOMEM) return s;
+  char sizes[TEXT_BYTES / 4];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(sizes, sizeof sizes, format, args);
+  va_end(args);
+  return parl_fail(s, "no memory for %s: %s", sizes, error_text);
+}
+
 parl_status parl_fail_context(parl_status s, const char *format, ...) {
   if (s == PARL_STATUS_OK) return s;
   char prefix[TEXT_BYTES / 4];

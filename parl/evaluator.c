@@ -135,7 +135,8 @@ parl_status parl_evaluate(const parl_evaluation_def *def, parl_store *store, int
   PARL_REQUIRE(def->n_tasks >= 1 && (def->policy != NULL || def->style != NULL));
   evaluation e = {0};
   *out = (parl_evaluation){.n = (int64_t)def->n_tasks};
-  parl_status s = create(def, &e);
+  parl_status s =
+      parl_fail_sizes(create(def, &e), "the evaluation of %zu tasks (eval.tasks)", def->n_tasks);
   if (s == PARL_STATUS_OK) s = evaluate(def, &e, store, run_id, out);
   parl_rollout_destroy(e.rollout);
   parl_trajectories_destroy(e.set);

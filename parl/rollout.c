@@ -124,8 +124,12 @@ static parl_status shard_init(shard *sh, const parl_rollout_def *def, const parl
     PARL_TRY(parl_episode_create(&sh->ee, &sh->arena, &sh->episodes[i]));
   const size_t n_sub_slots = def->sub_slots > 0 ? def->sub_slots : n_episodes * SUBS_PER_SLOT;
   const size_t n_subs = sh->ee.scripted_subs ? 1 : n_sub_slots;
-  PARL_TRY(pool_init(sh, &sh->mains, def->policy, n_episodes, spec->limits.context));
-  return pool_init(sh, &sh->subs, def->sub_policy, n_subs, spec->limits.sub_context);
+  PARL_TRY(parl_fail_sizes(pool_init(sh, &sh->mains, def->policy, n_episodes, spec->limits.context),
+                           "%zu orchestrators at once (train.slots) with limits.context = %d",
+                           n_episodes, spec->limits.context));
+  return parl_fail_sizes(
+      pool_init(sh, &sh->subs, def->sub_policy, n_subs, spec->limits.sub_context),
+      "%zu sub-agents at once with limits.sub_context = %d", n_subs, spec->limits.sub_context);
 }
 
 static void shard_deinit(shard *sh) {

@@ -28,7 +28,9 @@ static parl_status allocate(parl_trainer *t, const parl_env_spec *spec) {
 parl_status parl_trainer_prepare(parl_trainer *t) {
   const parl_run_config *c = t->config;
   const parl_env_spec *spec = parl_env_get_spec(t->env);
-  PARL_TRY(allocate(t, spec));
+  PARL_TRY(parl_fail_sizes(allocate(t, spec),
+                           "train.tasks * train.group = %lld episodes with limits.context = %d",
+                           (long long)(c->train.tasks * c->train.group), spec->limits.context));
   parl_metrics_set_undefined(&t->metrics);
   PARL_TRY(parl_reward_create(&c->reward, &t->reward));
   for (int i = 0; i < PARL_N_TERMS; i++) {
@@ -48,7 +50,7 @@ parl_status parl_trainer_prepare(parl_trainer *t) {
                           .n_jobs = t->n,
                           .workers = t->workers},
       &t->rollout));
-  return parl_learner_create(
+  const parl_status s = parl_learner_create(
       &(parl_learner_def){.model = t->model,
                           .workers = t->workers,
                           .optimizer = &c->optimizer,
@@ -60,6 +62,11 @@ parl_status parl_trainer_prepare(parl_trainer *t) {
                           .n_words = (size_t)(spec->n_tokens + 63) / 64,
                           .temperature = c->train.temperature},
       &t->learner);
+  return parl_fail_sizes(s,
+                         "train.accumulators = %lld, train.slice_rows = %lld and "
+                         "train.tasks * train.group = %zu episodes with limits.context = %d",
+                         (long long)c->train.accumulators, (long long)c->train.slice_rows, t->n,
+                         spec->limits.context);
 }
 
 static parl_status roll_out(parl_trainer *t) {

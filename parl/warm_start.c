@@ -192,7 +192,11 @@ static parl_status imitation_step(imitation *im, int64_t step) {
 static parl_status imitate(const parl_host *host, const parl_run_config *config,
                            parl_workers *workers, parl_model *model, parl_failures *failures) {
   imitation im = {.host = host, .config = config, .workers = workers};
-  parl_status s = imitation_init(&im, config, model);
+  parl_status s =
+      parl_fail_sizes(imitation_init(&im, config, model),
+                      "the warm start of warm.episodes = %lld demonstrations in contexts of "
+                      "limits.context (model.max_context = %lld)",
+                      (long long)config->warm.episodes, (long long)config->model.max_context);
   for (int64_t step = 0; s == PARL_STATUS_OK && step < config->warm.steps; step++) {
     s = parl_host_is_stopped(host)
             ? parl_fail(PARL_STATUS_ESTOPPED, "stopped during the warm start of seed %lld",
@@ -226,7 +230,12 @@ static parl_status create_model(const parl_run_config *config, const parl_env *e
                                 parl_model **out) {
   const parl_backend *backend;
   PARL_TRY(parl_recipe_get_backend(config, &backend));
-  return parl_model_create(&config->model, (size_t)parl_env_get_spec(env)->n_tokens, backend, out);
+  const parl_model_config *m = &config->model;
+  return parl_fail_sizes(
+      parl_model_create(m, (size_t)parl_env_get_spec(env)->n_tokens, backend, out),
+      "a model of model.n_layers = %lld, model.d_model = %lld, model.d_ff = %lld, "
+      "model.max_context = %lld",
+      (long long)m->n_layers, (long long)m->d_model, (long long)m->d_ff, (long long)m->max_context);
 }
 
 static parl_status load(const char *path, const char *vocab, parl_model *model,

@@ -54,6 +54,17 @@ static void test_context(void **state) {
   assert_string_equal(parl_error_text(), "file 3: inner");
 }
 
+/* Only where memory ran out. */
+static void test_sizes(void **state) {
+  (void)state;
+  parl_fail(PARL_STATUS_ENOMEM, "inner");
+  assert_int_equal(parl_fail_sizes(PARL_STATUS_ENOMEM, "train.tasks = %d", 3), PARL_STATUS_ENOMEM);
+  assert_string_equal(parl_error_text(), "no memory for train.tasks = 3: inner");
+  assert_int_equal(parl_fail_sizes(PARL_STATUS_EIO, "never"), PARL_STATUS_EIO);
+  assert_int_equal(parl_fail_sizes(PARL_STATUS_OK, "never"), PARL_STATUS_OK);
+  assert_string_equal(parl_error_text(), "no memory for train.tasks = 3: inner");
+}
+
 static void *read_text(void *out) {
   const int was_empty = parl_error_text()[0] == '\0';
   parl_fail(PARL_STATUS_EIO, "other");
@@ -139,6 +150,7 @@ int main(void) {
       cmocka_unit_test(test_fail_takes_its_own_text),
       cmocka_unit_test(test_text_is_cut),
       cmocka_unit_test(test_context),
+      cmocka_unit_test(test_sizes),
       cmocka_unit_test(test_text_belongs_to_the_thread),
       cmocka_unit_test(test_try_and_require),
       cmocka_unit_test(test_check_aborts),

@@ -100,6 +100,11 @@ echo "no checkpoint" >"$dir/text.safetensors"
 refused "no checkpoint" "agents.checkpoint: " --set agents.checkpoint="$dir/text.safetensors"
 unset WANTED
 
+# Sizes that memory does not hold are named as the recipe names them.
+(ulimit -v 2000000; "$PARL" train "$recipe" --quiet --set run.dir="$dir/large" --set train.tasks=100000 \
+  --set train.group=10 >"$SCRATCH/out" 2>"$SCRATCH/err")
+has "too large" "train.tasks * train.group = 1000000 episodes with limits.context = " "$(cat "$SCRATCH/err")"
+
 # A preset that the recipe leaves nothing of is refused; one that it leaves a part of is shown.
 sed 's|params = { n = 4 }|params = { rows_min = 4, rows_max = 9 }|; s|file = "[^"]*"|file = "envs/wide_search.lua"|
      s|mix = "[^"]*"|mix = "serial=1"|; s|"wide"|"greedy_wide"|' "$recipe" >"$dir/rows.lua"
