@@ -37,8 +37,8 @@ parl_status parl_fail(parl_status s, const char *format, ...) __attribute__((for
 parl_status parl_fail_context(parl_status s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Puts "no memory for " and the sizes that asked for it, by the names they have for a user, in front
- * of the present error text if s is ENOMEM; returns `s` unchanged. */
+/* Puts "no memory for " and the sizes that asked for it, by the names they have for a user, in
+ * front of the present error text if s is ENOMEM; returns `s` unchanged. */
 parl_status parl_fail_sizes(parl_status s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
