@@ -97,7 +97,7 @@ int cli_parse(int argc, char **argv, const cli_command *verb, cli_args *out);
 /* What `parl help` says of a command or a group; of everything if NULL. */
 void cli_print_help(const cli_command *c);
 
-/* --- errors and the process (process.c) --- */
+/* --- errors and the process (process.c, output.c) --- */
 
 /* Prints "parl: <error text>" on stderr; returns the exit code of the status: 2 for EINVAL until
  * work begins, when what is wrong is what the user wrote, 1 from then on. */
@@ -106,6 +106,25 @@ int cli_fail(parl_status s);
 void cli_begin_work(void);
 /* "parl: <text>" on stderr and exit code 2. */
 int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Standard input, output and error are open from here on, so that no file of ours gets the number
+ * of one that the caller closed; what is written to a closed one fails. */
+void cli_open_output(void);
+/* Closes standard output; nothing may be printed after. A write that failed, however early, is said
+ * on stderr, and turns the exit code CLI_DONE into CLI_FAILED; a reader that went away is neither.
+ * Returns the exit code. */
+int cli_close_output(int code);
+/* Prints the text, with a line end if it has none, and frees it. Fails: ENOMEM if an append to it
+ * failed; nothing is printed then. */
+parl_status cli_print(parl_text *text);
+
+/* A number as text for a table, right-aligned in `width` columns, as %.*f and as %.*g; what is not
+ * finite has no value and is "-". */
+typedef struct cli_cell {
+  char text[64];
+} cli_cell;
+cli_cell cli_fixed(int width, int decimals, double x);
+cli_cell cli_general(int width, int digits, double x);
 
 /* PARL_DATADIR or the folder of the installation. */
 const char *cli_get_datadir(void);

@@ -108,12 +108,11 @@ static int help_recipe(void) {
   const parl_recipe_section *s = parl_recipe_get_sections(&n);
   parl_text text = {0};
   for (size_t i = 0; i < n; i++) {
-    parl_text_appendf(&text, "%s%s - %s\n", i ? "\n" : "", s[i].section->name, s[i].section->doc);
+    parl_text_append(&text, i ? "\n" : "");
     parl_config_append_help(s[i].section, false, &text);
   }
-  fputs(parl_text_get(&text), stdout);
-  parl_text_deinit(&text);
-  return CLI_DONE;
+  const parl_status status = cli_print(&text);
+  return status == PARL_STATUS_OK ? CLI_DONE : cli_fail(status);
 }
 
 static int help_env(const char *path) {

@@ -83,10 +83,7 @@ int env_run_isolated(int (*body)(const cli_args *args), const cli_args *args) {
   if (child == 0) {
     cli_handle_stop_signals(SIG_DFL);
     set_limits();
-    const int code = body(args);
-    const bool written = fflush(stdout) == 0 || errno == EPIPE;
-    if (!written) fprintf(stderr, "parl: standard output: %s\n", strerror(errno));
-    exit(written ? code : CLI_FAILED);
+    exit(cli_close_output(body(args)));
   }
   child_id = child;
   return wait_for(child);

@@ -190,10 +190,7 @@ static parl_status print_json(const parl_hf_config *c, const parl_shape *shape, 
   write_shape(c, shape, context, &w);
   if (layout != NULL) write_layout(c, layout, &w);
   parl_json_end_object(&w);
-  puts(parl_text_get(&text));
-  const parl_status s = parl_text_status(&text);
-  parl_text_deinit(&text);
-  return s;
+  return cli_print(&text);
 }
 
 int model_describe(const cli_args *args) {

@@ -44,10 +44,7 @@ static parl_status print_json(const char *folder, const parl_model *model,
   parl_json_key(&w, "bytes");
   parl_json_number(&w, saved->bytes);
   parl_json_end_object(&w);
-  puts(parl_text_get(&text));
-  const parl_status s = parl_text_status(&text);
-  parl_text_deinit(&text);
-  return s;
+  return cli_print(&text);
 }
 
 int model_export(const cli_args *args) {
