@@ -80,7 +80,7 @@ TSAN_TESTS := $(foreach t,$(TESTS),$(if $(strip $(foreach n,$(THREADED),$(findst
 
 # ----------------------------------------------------------------------------------------- build
 .PHONY: all
-all: $(OUT)/parl ## build the program: build/<BUILD>/parl
+all: $(OUT)/parl $(OUT)/share ## build the program: build/<BUILD>/parl
 	@printf 'built %s; optional: nvcc %s, NCCL %s, MPI %s (none is used yet: everything runs on the CPU)\n' '$<' \
 	  "$$(command -v nvcc >/dev/null && echo found || echo absent)" \
 	  "$$(printf '#include <nccl.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo found || echo absent)" \
@@ -117,6 +117,10 @@ $(OUT)/build_info.c: FORCE
 	   echo 'const char *parl_build_flags(void) { return "$(MACHINE) $(strip -std=gnu17 $(OPT) $(WARN) -ffp-contract=off)"; }'; \
 	   echo 'const char *parl_build_datadir(void) { return "$(parldir)"; }'; } >$@.new; \
 	 cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+# Where the program finds shipped files, installed or not.
+$(OUT)/share:
+	@mkdir -p $@/parl && ln -sfn $(CURDIR)/envs $@/parl/envs && ln -sfn $(CURDIR)/experiments/recipes $@/parl/recipes
 
 # Files as strings in the program: what `parl env new` writes, and the style of the report.
 AS_STRING = sed 's/[\\"]/\\&/g; s/^/   "/; s/$$/\\n"/'

@@ -14,9 +14,10 @@
 #include "core/status.h"
 #include "core/text.h"
 #include "lua/script_host.h"
+#include "parl/recipe.h"
 
 enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_RESUMABLE = 75 };
-enum { CLI_MAX_REPEATS = 64, CLI_MAX_OPERANDS = 16 };
+enum { CLI_MAX_REPEATS = 64, CLI_MAX_OPERANDS = 16, CLI_PATH_BYTES = 4096 };
 
 typedef struct cli_command cli_command;
 
@@ -97,7 +98,7 @@ int cli_parse(int argc, char **argv, const cli_command *verb, cli_args *out);
 /* What `parl help` says of a command or a group; of everything if NULL. */
 void cli_print_help(const cli_command *c);
 
-/* --- errors and the process (process.c, output.c) --- */
+/* --- errors and the process (process.c, output.c, shipped.c) --- */
 
 /* Prints "parl: <error text>" on stderr; returns the exit code of the status: 2 for EINVAL until
  * work begins, when what is wrong is what the user wrote, 1 from then on. */
@@ -126,8 +127,19 @@ typedef struct cli_cell {
 cli_cell cli_fixed(int width, int decimals, double x);
 cli_cell cli_general(int width, int digits, double x);
 
-/* PARL_DATADIR or the folder of the installation. */
+/* Folder of the shipped recipes and environments: PARL_DATADIR if it is set; else share/parl beside
+ * the program or its folder, if there is one, so that an installation may be moved; else where the
+ * program was to be installed. Borrowed. */
 const char *cli_get_datadir(void);
+/* The path of a recipe or an environment as the user named it, else among the shipped ones. Fails:
+ * as parl_lookup_find. */
+parl_status cli_find_recipe(const char *name, char path[CLI_PATH_BYTES]);
+parl_status cli_find_env(const char *name, char path[CLI_PATH_BYTES]);
+/* As parl_recipe_load, of a recipe as the user named it. */
+parl_status cli_load_recipe(const cli_args *args, parl_recipe **out);
+/* Names of the shipped recipes or environments, each after a blank. */
+void cli_append_recipes(parl_text *out);
+void cli_append_envs(parl_text *out);
 /* True if stderr is a terminal that takes control sequences and CI is not set. */
 bool cli_is_interactive(void);
 /* Log lines on stderr. */

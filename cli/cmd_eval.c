@@ -116,8 +116,7 @@ int cmd_eval(const cli_args *args) {
   if (args->style && args->checkpoint)
     return cli_usage("--style and --checkpoint exclude each other");
   eval_state e = {0};
-  parl_status s =
-      parl_recipe_load(args->operands[0], args->sets, args->n_sets, cli_get_datadir(), &e.recipe);
+  parl_status s = cli_load_recipe(args, &e.recipe);
   if (s != PARL_STATUS_OK) return cli_fail(s);
   const int64_t tasks =
       args->tasks > 0 ? args->tasks : parl_recipe_get_arm(e.recipe, 0)->eval.tasks;

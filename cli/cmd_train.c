@@ -133,8 +133,7 @@ static parl_status train(const cli_args *args, const parl_recipe *recipe, meter 
 
 int cmd_train(const cli_args *args) {
   parl_recipe *recipe;
-  parl_status s =
-      parl_recipe_load(args->operands[0], args->sets, args->n_sets, cli_get_datadir(), &recipe);
+  parl_status s = cli_load_recipe(args, &recipe);
   if (s != PARL_STATUS_OK) return cli_fail(s);
   meter m = {.mutex = PTHREAD_MUTEX_INITIALIZER,
              .interactive = cli_is_interactive(),

@@ -43,7 +43,7 @@
   X(cmd_doctor, "doctor", "", "", "say what this machine and build have, and what is absent", "") \
   X(cmd_completion, "completion", "", "SHELL", "print the completion script for bash", "")        \
   X(cmd_help, "help", "", "[TOPIC] [ACTION]",                                                     \
-    "explain a verb, the recipe's fields (recipe), or an environment (FILE.lua)", "")
+    "explain a verb, the fields of a recipe (recipe), an environment or a recipe by name", "")
 
 /* X(type, field, name, letter, value, low, high, preset, uses, doc)
  *   type   FLAG bool · TEXT const char *, NULL if absent · CHOICE the same, one of value "a|b|c" ·

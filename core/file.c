@@ -18,6 +18,14 @@ static parl_status fail_io(const char *path, const char *verb) {
   return parl_fail(PARL_STATUS_EIO, "%s: cannot %s: %s", path, verb, strerror(errno));
 }
 
+parl_status parl_file_fail_kind(const char *path, mode_t mode) {
+  return parl_fail(PARL_STATUS_EIO, "%s: is no regular file but %s", path,
+                   S_ISDIR(mode)    ? "a folder"
+                   : S_ISFIFO(mode) ? "a pipe"
+                   : S_ISSOCK(mode) ? "a socket"
+                                    : "a device");
+}
+
 /* Reads n bytes, or fewer if the file ends. */
 static parl_status read_all(int fd, const char *path, char *bytes, size_t n, size_t *n_read) {
   size_t at = 0;
@@ -36,7 +44,7 @@ static parl_status read_open(int fd, const char *path, size_t max_bytes, char **
                              size_t *n_out) {
   struct stat st;
   if (fstat(fd, &st) != 0) return fail_io(path, "read");
-  if (!S_ISREG(st.st_mode)) return parl_fail(PARL_STATUS_EIO, "%s: is no regular file", path);
+  if (!S_ISREG(st.st_mode)) return parl_file_fail_kind(path, st.st_mode);
   if ((size_t)st.st_size > max_bytes)
     return parl_fail(PARL_STATUS_EFORMAT, "%s: has %lld bytes, at most %zu are allowed", path,
                      (long long)st.st_size, max_bytes);
@@ -68,8 +76,7 @@ parl_status parl_file_read(const char *path, size_t max_bytes, char **out, size_
 /* A rename would put a regular file in the place of, say, /dev/null. */
 static parl_status check_target(const char *path) {
   struct stat st;
-  if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-    return parl_fail(PARL_STATUS_EIO, "%s: is no regular file", path);
+  if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) return parl_file_fail_kind(path, st.st_mode);
   return PARL_STATUS_OK;
 }
 
@@ -155,7 +162,7 @@ bool parl_file_exists(const char *path) {
   return stat(path, &st) == 0;
 }
 
-static bool is_folder(const char *path) {
+bool parl_file_is_folder(const char *path) {
   struct stat st;
   return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
@@ -170,7 +177,8 @@ parl_status parl_file_make_folder(const char *path) {
   for (size_t i = 1; i <= n; i++) {
     if (part[i] != '/' && part[i] != '\0') continue;
     part[i] = '\0';
-    if (mkdir(part, FOLDER_MODE) != 0 && !is_folder(part)) return fail_io(part, "make the folder");
+    if (mkdir(part, FOLDER_MODE) != 0 && !parl_file_is_folder(part))
+      return fail_io(part, "make the folder");
     part[i] = path[i];
   }
   return PARL_STATUS_OK;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/file.h"
+#include "core/lookup.h"
 #include "engine/preset.h"
 #include "lua/recipe.h"
 #include "parl/context_policy.h"
@@ -249,26 +250,25 @@ static parl_status apply_overrides(parl_json *tree, const char *const *overrides
   return PARL_STATUS_OK;
 }
 
-/* The environment as named, else beside the recipe or up to two folders above it, else in
- * datadir. */
-static parl_status find_env(parl_recipe *r, const char *datadir) {
-  const char *file = r->arms[0].env.file;
-  const char *ups[] = {"", "../", "../../"};
-  snprintf(r->env_path, sizeof r->env_path, "%s", file);
-  if (file[0] == '/' || parl_file_exists(r->env_path)) return PARL_STATUS_OK;
+/* The environment as named, else beside the recipe or up to two folders above it, else in datadir;
+ * where the environment is all there is to the recipe, as named or in datadir. */
+static parl_status find_env(parl_recipe *r, bool is_env, const char *datadir) {
   const char *slash = strrchr(r->path, '/');
-  const int folder_bytes = slash ? (int)(slash - r->path) + 1 : 0;
-  for (size_t i = 0; i < sizeof ups / sizeof ups[0]; i++) {
-    snprintf(r->env_path, sizeof r->env_path, "%.*s%s%s", folder_bytes, r->path, ups[i], file);
-    if (parl_file_exists(r->env_path)) return PARL_STATUS_OK;
+  const int n = slash ? (int)(slash - r->path) + 1 : 0;
+  char beside[3][PATH_BYTES + 8], shipped[PATH_BYTES + 8];
+  snprintf(shipped, sizeof shipped, "%s/envs", datadir ? datadir : "");
+  parl_lookup lookup = {
+      .what = "environment", .extension = ".lua", .n_folders = 1, .folders = {""}};
+  for (size_t i = 0; i < 3 && !is_env; i++) {
+    static const char *const ups[] = {"", "../", "../../"};
+    snprintf(beside[i], sizeof beside[i], "%.*s%s", n, r->path, ups[i]);
+    if (n > 0 || i > 0) lookup.folders[lookup.n_folders++] = beside[i];
   }
-  if (datadir != NULL) {
-    snprintf(r->env_path, sizeof r->env_path, "%s/%s", datadir, file);
-    if (parl_file_exists(r->env_path)) return PARL_STATUS_OK;
-  }
-  return parl_fail(PARL_STATUS_EIO,
-                   "%s: env.file = \"%s\" is neither in the working folder nor beside the recipe",
-                   r->path, file);
+  if (datadir != NULL) lookup.folders[lookup.n_folders++] = shipped;
+  if (datadir != NULL) lookup.folders[lookup.n_folders++] = datadir;
+  const parl_status s =
+      parl_lookup_find(&lookup, r->arms[0].env.file, r->env_path, sizeof r->env_path);
+  return is_env ? s : parl_fail_context(s, "%s: env.file", r->path);
 }
 
 static parl_status set_names(parl_recipe *r) {
@@ -323,7 +323,7 @@ static parl_status load(parl_recipe *r, bool is_env, const char *const *override
   const parl_json *params = parl_json_find_path(r->tree, "env.params");
   if (params != NULL) PARL_TRY(parl_json_copy(params, &r->env_params));
   PARL_TRY(set_names(r));
-  return find_env(r, datadir);
+  return find_env(r, is_env, datadir);
 }
 
 static parl_status create(const char *path, bool is_env, const char *const *overrides,
