@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/file.h"
+#include "core/foreign.h"
 #include "core/lookup.h"
 #include "engine/preset.h"
 #include "lua/recipe.h"
@@ -229,7 +230,8 @@ static parl_status load_tree(const char *path, parl_json **out) {
   char *bytes = NULL;
   size_t size;
   PARL_TRY(parl_file_read(path, (size_t)16 << 20, &bytes, &size));
-  const parl_status s = parl_json_parse(bytes, size, path, out);
+  parl_status s = parl_foreign_refuse(bytes, size, path, PARL_FOREIGN_JSON);
+  if (s == PARL_STATUS_OK) s = parl_json_parse(bytes, size, path, out);
   free(bytes);
   return s;
 }
