@@ -11,6 +11,8 @@ datadir ?= $(PREFIX)/share
 parldir = $(datadir)/parl
 docdir = $(datadir)/doc/parl
 completiondir = $(datadir)/bash-completion/completions
+zshdir = $(datadir)/zsh/site-functions
+fishdir = $(datadir)/fish/vendor_completions.d
 FUZZ_SECONDS ?= 60
 CLANG_FORMAT ?= clang-format
 PYTHON ?= python3
@@ -122,11 +124,11 @@ $(OUT)/build_info.c: FORCE
 $(OUT)/share:
 	@mkdir -p $@/parl && ln -sfn $(CURDIR)/envs $@/parl/envs && ln -sfn $(CURDIR)/experiments/recipes $@/parl/recipes
 
-# Files as strings in the program: what `parl env new` writes, and the style of the report.
+# Files as strings in the program: what `parl env new` and `parl completion` write, and the style of the report.
 AS_STRING = sed 's/[\\"]/\\&/g; s/^/   "/; s/$$/\\n"/'
 $(OUT)/templates.c: $(TEMPLATES)
 	@mkdir -p $(@D)
-	@{ echo '/* Written by make. */'; echo '#include "cli/env.h"'; echo 'const env_template env_templates[] = {'; \
+	@{ echo '/* Written by make. */'; echo '#include "cli/template.h"'; echo 'const cli_template cli_templates[] = {'; \
 	   for f in $^; do echo "  {\"$${f##*/}\","; $(AS_STRING) $$f; echo '  },'; done; \
 	   echo '  {0, 0}};'; } >$@
 $(OUT)/report_style.c: experiments/report.css
@@ -241,10 +243,13 @@ install: all ## install to PREFIX=/usr/local (DESTDIR is honoured)
 	set -e; for f in $(wildcard experiments/recipes/*.lua); do install -m 644 $$f $(DESTDIR)$(parldir)/recipes/; done
 	set -e; for f in $(wildcard lua/*.lua lua/stubs/*.lua); do install -D -m 644 $$f $(DESTDIR)$(parldir)/lua/$${f##*/}; done
 	set -e; for f in README.md LICENSE $(wildcard docs/*.md); do install -m 644 $$f $(DESTDIR)$(docdir)/; done
-	@if $(OUT)/parl completion bash >$(OUT)/completion.bash 2>/dev/null; then \
-	  install -D -m 644 $(OUT)/completion.bash $(DESTDIR)$(completiondir)/parl; fi
+	set -e; for shell in bash zsh fish; do \
+	  $(OUT)/parl completion $$shell --program $(bindir)/parl >$(OUT)/completion.$$shell; done
+	install -D -m 644 $(OUT)/completion.bash $(DESTDIR)$(completiondir)/parl
+	install -D -m 644 $(OUT)/completion.zsh $(DESTDIR)$(zshdir)/_parl
+	install -D -m 644 $(OUT)/completion.fish $(DESTDIR)$(fishdir)/parl.fish
 uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(bindir)/parl $(DESTDIR)$(completiondir)/parl
+	rm -f $(DESTDIR)$(bindir)/parl $(DESTDIR)$(completiondir)/parl $(DESTDIR)$(zshdir)/_parl $(DESTDIR)$(fishdir)/parl.fish
 	rm -rf $(DESTDIR)$(parldir) $(DESTDIR)$(docdir)
 clean: ## remove what was built
 	rm -rf build

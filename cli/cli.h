@@ -17,7 +17,7 @@
 #include "parl/recipe.h"
 
 enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_RESUMABLE = 75 };
-enum { CLI_MAX_REPEATS = 64, CLI_MAX_OPERANDS = 16, CLI_PATH_BYTES = 4096 };
+enum { CLI_MAX_REPEATS = 64, CLI_MAX_OPERANDS = 256, CLI_PATH_BYTES = 4096 };
 
 typedef struct cli_command cli_command;
 

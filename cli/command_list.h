@@ -8,7 +8,7 @@
 
 /* GROUP(verb, summary, notes): a verb that has actions, which are rows of the same verb.
  * X(function, verb, action, operands, summary, notes): action "" for a verb without. Operands are
- * words in capitals, in brackets those that may be left out; a command takes as many, no more.
+ * words in capitals, in brackets those that may be left out, with ... those that may be many.
  * Notes follow the options in --help. */
 #define CLI_COMMAND_LIST(GROUP, X)                                                                \
   X(cmd_train, "train", "", "RECIPE",                                                             \
@@ -41,7 +41,10 @@
     "with all variants, or ops. The peak is that of the same threads just before and after a\n"   \
     "row. docs/performance.md explains the columns.\n")                                           \
   X(cmd_doctor, "doctor", "", "", "say what this machine and build have, and what is absent", "") \
-  X(cmd_completion, "completion", "", "SHELL", "print the completion script for bash", "")        \
+  X(cmd_completion, "completion", "", "SHELL [WORD...]",                                          \
+    "print the completion script for bash, zsh or fish",                                          \
+    "put it where the shell looks, as make install does, or: eval \"$(parl completion "           \
+    "bash)\"\nSHELL words prints what can follow on a command line; the scripts ask it.\n")       \
   X(cmd_help, "help", "", "[TOPIC] [ACTION]",                                                     \
     "explain a verb, the fields of a recipe (recipe), an environment or a recipe by name", "")
 
@@ -109,6 +112,8 @@
   X(REAL, fail_below, "fail-below", 0, "RATIO", 0, 1000, 0, "bench",                               \
     "exit code 1 if a ratio is less")                                                              \
   X(FLAG, force, "force", 0, NULL, 0, 0, 0, "bench", "--save may overwrite")                       \
+  X(TEXT, program, "program", 0, "FILE", 0, 0, 0, "completion",                                    \
+    "what the script asks if the word on the line is no program; default: this one")               \
   X(FLAG, json, "json", 0, NULL, 0, 0, 0,                                                          \
     "train eval report runs env.check env.play env.bench model.describe model.export bench "       \
     "doctor",                                                                                      \

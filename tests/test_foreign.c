@@ -74,7 +74,8 @@ static void test_in_place_of_a_checkpoint(void **state) {
     assert_fails(parl_safetensors_open(path, &f), PARL_STATUS_EFORMAT, CASES[i].name);
     assert_contains(parl_error_text(), path);
   }
-  assert_fails(parl_safetensors_open(folder, &f), PARL_STATUS_EIO, "is no regular file but a folder");
+  assert_fails(parl_safetensors_open(folder, &f), PARL_STATUS_EIO,
+               "is no regular file but a folder");
   static const char text[] = "nothing that anybody knows";
   assert_ok(parl_file_write(path, text, sizeof text));
   assert_fails(parl_safetensors_open(path, &f), PARL_STATUS_EFORMAT, "is no safetensors file");
@@ -84,8 +85,7 @@ static void test_in_place_of_a_checkpoint(void **state) {
 /* Cut anywhere, a file is called truncated, or empty. */
 static void test_truncated(void **state) {
   (void)state;
-  static const char header[] =
-      "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}        ";
+  static const char header[] = "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}  ";
   char bytes[8 + sizeof header - 1 + 8] = {sizeof header - 1};
   memcpy(bytes + 8, header, sizeof header - 1);
   parl_safetensors *f = NULL;

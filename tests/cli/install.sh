@@ -15,7 +15,8 @@ build() {
 }
 build install
 n_wrong=0
-for file in bin/parl share/doc/parl/README.md share/doc/parl/LICENSE; do
+for file in bin/parl share/doc/parl/README.md share/doc/parl/LICENSE share/bash-completion/completions/parl \
+  share/zsh/site-functions/_parl share/fish/vendor_completions.d/parl.fish; do
   if [ ! -f "$dest/usr/$file" ]; then
     echo "not ok install: no $file"
     n_wrong=1
@@ -32,6 +33,10 @@ if ! (cd "$SCRATCH" && "$dest/usr/bin/parl" help >"$SCRATCH/help" && [ -s "$SCRA
   n_wrong=1
 fi
 [ "$n_wrong" -eq 0 ] && echo "ok install"
+
+same "completion asks the installed program" 3 "$(cat "$dest"/usr/share/bash-completion/completions/parl \
+  "$dest"/usr/share/zsh/site-functions/_parl "$dest"/usr/share/fish/vendor_completions.d/parl.fish |
+  grep -c "'/usr/bin/parl'")"
 
 # What is shipped is found by its name, from any folder, wherever the installation was moved to.
 parl=$dest/usr/bin/parl shared=$dest/usr/share/parl empty=$SCRATCH/empty
