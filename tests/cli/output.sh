@@ -77,6 +77,10 @@ while read -r args; do
   same "$args" 0 $?
   case $args in $silent*) [ -s whole ] && echo "not ok $args: it prints" ; continue ;; esac
   [ -s whole ] || echo "not ok $args: prints nothing"
+  # What has no value is "-" in a table and null in JSON.
+  if grep -iqE '(^|[^a-z_])-?(nan|inf|infinity)([^a-z_]|$)' whole err; then
+    echo "not ok $args: a number is $(grep -iohE '.{0,30}(nan|inf)\b' whole err | head -n 1)"
+  fi
   run "$args" closed
   same "$args, output closed: exit code" 1 $?
   has "$args, output closed: text" "standard output: Bad file descriptor" "$(cat err)"
