@@ -167,6 +167,13 @@ bool parl_file_is_folder(const char *path) {
   return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* After mkdir failed by `error`: fine if the folder is there. */
+static parl_status accept_folder(const char *path, int error) {
+  if (parl_file_is_folder(path)) return PARL_STATUS_OK;
+  errno = error; /* looking left its own */
+  return fail_io(path, "make the folder");
+}
+
 parl_status parl_file_make_folder(const char *path) {
   char part[PARL_FILE_PATH_BYTES];
   const size_t n = strlen(path);
@@ -177,8 +184,7 @@ parl_status parl_file_make_folder(const char *path) {
   for (size_t i = 1; i <= n; i++) {
     if (part[i] != '/' && part[i] != '\0') continue;
     part[i] = '\0';
-    if (mkdir(part, FOLDER_MODE) != 0 && !parl_file_is_folder(part))
-      return fail_io(part, "make the folder");
+    if (mkdir(part, FOLDER_MODE) != 0) PARL_TRY(accept_folder(part, errno));
     part[i] = path[i];
   }
   return PARL_STATUS_OK;
