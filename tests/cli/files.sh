@@ -1,5 +1,5 @@
 #!/bin/sh
-# A file that cannot be read, or is not what it should be, is named with the reason, whichever option or operand named it.
+# A file that cannot be read, or is not what it should be, is named with the reason, whatever named it.
 set -u
 # shellcheck source=tests/cli_support.sh
 . "$ROOT/tests/cli_support.sh"
@@ -112,4 +112,5 @@ refused "a model in a pickle" "has pytorch_model.bin but no model.safetensors" \
   "$PARL" model logits model --tokens model/tokens.json -o out
 sed 's/"mscale":/"mscal":/; s/"rope_type"/"rope_tpye"/; s/"vocab_size"/"vocab_sze"/' model/config.json >misspelt.json
 mkdir misspelt && mv misspelt.json misspelt/config.json
-refused "a misspelt key" 'config.json: unknown key "vocab_sze"; did you mean "vocab_size"?' "$PARL" model describe misspelt
+refused "a misspelt key" 'config.json: unknown key "vocab_sze"; did you mean "vocab_size"?' \
+  "$PARL" model describe misspelt
