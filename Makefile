@@ -11,6 +11,8 @@ datadir ?= $(PREFIX)/share
 parldir = $(datadir)/parl
 docdir = $(datadir)/doc/parl
 completiondir = $(datadir)/bash-completion/completions
+zshdir = $(datadir)/zsh/site-functions
+fishdir = $(datadir)/fish/vendor_completions.d
 FUZZ_SECONDS ?= 60
 CLANG_FORMAT ?= clang-format
 PYTHON ?= python3
@@ -80,7 +82,7 @@ TSAN_TESTS := $(foreach t,$(TESTS),$(if $(strip $(foreach n,$(THREADED),$(findst
 
 # ----------------------------------------------------------------------------------------- build
 .PHONY: all
-all: $(OUT)/parl ## build the program: build/<BUILD>/parl
+all: $(OUT)/parl $(OUT)/share ## build the program: build/<BUILD>/parl
 	@printf 'built %s; optional: nvcc %s, NCCL %s, MPI %s (none is used yet: everything runs on the CPU)\n' '$<' \
 	  "$$(command -v nvcc >/dev/null && echo found || echo absent)" \
 	  "$$(printf '#include <nccl.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo found || echo absent)" \
@@ -118,11 +120,15 @@ $(OUT)/build_info.c: FORCE
 	   echo 'const char *parl_build_datadir(void) { return "$(parldir)"; }'; } >$@.new; \
 	 cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-# Files as strings in the program: what `parl env new` writes, and the style of the report.
+# Where the program finds shipped files, installed or not.
+$(OUT)/share:
+	@mkdir -p $@/parl && ln -sfn $(CURDIR)/envs $@/parl/envs && ln -sfn $(CURDIR)/experiments/recipes $@/parl/recipes
+
+# Files as strings in the program: what `parl env new` and `parl completion` write, and the style of the report.
 AS_STRING = sed 's/[\\"]/\\&/g; s/^/   "/; s/$$/\\n"/'
 $(OUT)/templates.c: $(TEMPLATES)
 	@mkdir -p $(@D)
-	@{ echo '/* Written by make. */'; echo '#include "cli/env.h"'; echo 'const env_template env_templates[] = {'; \
+	@{ echo '/* Written by make. */'; echo '#include "cli/template.h"'; echo 'const cli_template cli_templates[] = {'; \
 	   for f in $^; do echo "  {\"$${f##*/}\","; $(AS_STRING) $$f; echo '  },'; done; \
 	   echo '  {0, 0}};'; } >$@
 $(OUT)/report_style.c: experiments/report.css
@@ -237,10 +243,13 @@ install: all ## install to PREFIX=/usr/local (DESTDIR is honoured)
 	set -e; for f in $(wildcard experiments/recipes/*.lua); do install -m 644 $$f $(DESTDIR)$(parldir)/recipes/; done
 	set -e; for f in $(wildcard lua/*.lua lua/stubs/*.lua); do install -D -m 644 $$f $(DESTDIR)$(parldir)/lua/$${f##*/}; done
 	set -e; for f in README.md LICENSE $(wildcard docs/*.md); do install -m 644 $$f $(DESTDIR)$(docdir)/; done
-	@if $(OUT)/parl completion bash >$(OUT)/completion.bash 2>/dev/null; then \
-	  install -D -m 644 $(OUT)/completion.bash $(DESTDIR)$(completiondir)/parl; fi
+	set -e; for shell in bash zsh fish; do \
+	  $(OUT)/parl completion $$shell --program $(bindir)/parl >$(OUT)/completion.$$shell; done
+	install -D -m 644 $(OUT)/completion.bash $(DESTDIR)$(completiondir)/parl
+	install -D -m 644 $(OUT)/completion.zsh $(DESTDIR)$(zshdir)/_parl
+	install -D -m 644 $(OUT)/completion.fish $(DESTDIR)$(fishdir)/parl.fish
 uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(bindir)/parl $(DESTDIR)$(completiondir)/parl
+	rm -f $(DESTDIR)$(bindir)/parl $(DESTDIR)$(completiondir)/parl $(DESTDIR)$(zshdir)/_parl $(DESTDIR)$(fishdir)/parl.fish
 	rm -rf $(DESTDIR)$(parldir) $(DESTDIR)$(docdir)
 clean: ## remove what was built
 	rm -rf build

@@ -7,6 +7,7 @@
 #include "cli/bench.h"
 #include "core/build_info.h"
 #include "core/file.h"
+#include "core/foreign.h"
 
 enum { MAX_FILE_BYTES = 1 << 20 };
 static const double LEAST_SHARE = 0.93; /* less is said: others ran, or threads waited */
@@ -121,7 +122,8 @@ parl_status bench_book_open(bench_book *book, const char *path) {
   char *bytes = NULL;
   size_t n = 0;
   PARL_TRY(parl_file_read(path, MAX_FILE_BYTES, &bytes, &n));
-  const parl_status s = parl_json_parse(bytes, n, path, &book->stored);
+  parl_status s = parl_foreign_refuse(bytes, n, path, PARL_FOREIGN_JSON);
+  if (s == PARL_STATUS_OK) s = parl_json_parse(bytes, n, path, &book->stored);
   free(bytes);
   PARL_TRY(s);
   const parl_json *rows = parl_json_find(book->stored, "rows");

@@ -17,7 +17,7 @@
 #include "parl/recipe.h"
 
 enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_RESUMABLE = 75 };
-enum { CLI_MAX_REPEATS = 64, CLI_MAX_OPERANDS = 16 };
+enum { CLI_MAX_REPEATS = 64, CLI_MAX_OPERANDS = 256, CLI_PATH_BYTES = 4096 };
 
 typedef struct cli_command cli_command;
 
@@ -108,7 +108,7 @@ extern const cli_topic cli_topics[CLI_N_TOPICS];
 /* Whether there is such a topic; prints it then. */
 bool cli_print_topic(const char *name);
 
-/* --- errors and the process (process.c) --- */
+/* --- errors and the process (process.c, output.c, shipped.c) --- */
 
 /* Prints "parl: <error text>" on stderr; returns the exit code of the status: 2 for EINVAL until
  * work begins, when what is wrong is what the user wrote, 1 from then on. */
@@ -118,9 +118,30 @@ void cli_begin_work(void);
 /* "parl: <text>" on stderr and exit code 2. */
 int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* PARL_DATADIR or the folder of the installation. */
+/* Standard input, output and error are open from here on, so that no file of ours gets the number
+ * of one that the caller closed; what is written to a closed one fails. */
+void cli_open_output(void);
+/* Closes standard output; nothing may be printed after. A write that failed, however early, is said
+ * on stderr, and turns the exit code CLI_DONE into CLI_FAILED; a reader that went away is neither.
+ * Returns the exit code. */
+int cli_close_output(int code);
+/* Prints the text, with a line end if it has none, and frees it. Fails: ENOMEM if an append to it
+ * failed; nothing is printed then. */
+parl_status cli_print(parl_text *text);
+
+/* A number as text for a table, right-aligned in `width` columns, as %.*f and as %.*g; what is not
+ * finite has no value and is "-". */
+typedef struct cli_cell {
+  char text[64];
+} cli_cell;
+cli_cell cli_fixed(int width, int decimals, double x);
+cli_cell cli_general(int width, int digits, double x);
+
+/* Folder of the shipped recipes and environments: PARL_DATADIR if it is set; else share/parl beside
+ * the program or its folder, if there is one, so that an installation may be moved; else where the
+ * program was to be installed. Borrowed. */
 const char *cli_get_datadir(void);
-/* Loads operand 0 with every --set. What an override does not change is said on stderr, --quiet or
+/* Loads the recipe that operand 0 names, as cli_find_recipe, with every --set. What an override does not change is said on stderr, --quiet or
  * not. Fails: as parl_recipe_load. */
 parl_status cli_load_recipe(const cli_args *args, parl_recipe **out);
 /* Prints the recipe's warnings. */
@@ -128,6 +149,13 @@ void cli_warn_of_recipe(const parl_recipe *recipe);
 /* Warns where --set chose a preset and the recipe itself sets some of what that sets: exceptions
  * are those of parl_env_append_preset_exceptions. */
 void cli_warn_of_preset(const cli_args *args, const char *exceptions);
+/* The path of a recipe or an environment as the user named it, else among the shipped ones. Fails:
+ * as parl_lookup_find. */
+parl_status cli_find_recipe(const char *name, char path[CLI_PATH_BYTES]);
+parl_status cli_find_env(const char *name, char path[CLI_PATH_BYTES]);
+/* Names of the shipped recipes or environments, each after a blank. */
+void cli_append_recipes(parl_text *out);
+void cli_append_envs(parl_text *out);
 /* True if stderr is a terminal that takes control sequences and CI is not set. */
 bool cli_is_interactive(void);
 /* Log lines on stderr. */

@@ -123,7 +123,6 @@ int cmd_doctor(const cli_args *args) {
     parl_json_string(&w, list[i].value);
   }
   parl_json_end_object(&w);
-  puts(parl_text_get(&text));
-  parl_text_deinit(&text);
-  return CLI_DONE;
+  const parl_status s = cli_print(&text);
+  return s == PARL_STATUS_OK ? CLI_DONE : cli_fail(s);
 }

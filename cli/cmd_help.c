@@ -1,12 +1,16 @@
 /* cli/cmd_help.c - parl help, and --help of every command. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "core/config.h"
+#include "core/file.h"
 #include "lua/env.h"
 #include "parl/recipe.h"
+
+enum { MAX_SOURCE_BYTES = 16 << 20 };
 
 /* --- commands --- */
 
@@ -74,13 +78,26 @@ static void print_commands(const cli_command *group) {
   }
 }
 
+static void print_shipped(void) {
+  parl_text recipes = {0}, envs = {0};
+  cli_append_recipes(&recipes);
+  cli_append_envs(&envs);
+  if (recipes.n > 0) printf("\nshipped recipes:%s\n", parl_text_get(&recipes));
+  if (envs.n > 0) printf("shipped environments:%s\n", parl_text_get(&envs));
+  if (recipes.n + envs.n == 0)
+    printf("\nno shipped recipes or environments in %s\n", cli_get_datadir());
+  parl_text_deinit(&recipes);
+  parl_text_deinit(&envs);
+}
+
 static void print_everything(void) {
   printf("parl - train and compare parallel-agent orchestrators\n\nusage: parl VERB ...\n\n");
   print_commands(NULL);
+  print_shipped();
   printf(
-      "\nparl VERB --help explains a verb; parl help recipe lists every field of a recipe,\n"
-      "parl help reward and parl help schedule what its Lua expressions may name;\n"
-      "parl help FILE.lua explains an environment.\n"
+      "\nA file of your own by the same name comes first: parl train quickstart, parl help chain.\n"
+      "parl VERB --help explains a verb; parl help recipe lists every field of a recipe,\n"
+      "parl help reward and parl help schedule what its Lua expressions may name.\n"
       "Exit codes: 0 done, 1 failed, 2 usage, 75 stopped but resumable, 129/130/143 on signals.\n");
 }
 
@@ -109,24 +126,21 @@ static int help_recipe(void) {
   const parl_recipe_section *s = parl_recipe_get_sections(&n);
   parl_text text = {0};
   for (size_t i = 0; i < n; i++) {
-    parl_text_appendf(&text, "%s%s - %s\n", i ? "\n" : "", s[i].section->name, s[i].section->doc);
+    parl_text_append(&text, i ? "\n" : "");
     parl_config_append_help(s[i].section, false, &text);
   }
-  fputs(parl_text_get(&text), stdout);
-  parl_text_deinit(&text);
-  return CLI_DONE;
+  const parl_status status = cli_print(&text);
+  return status == PARL_STATUS_OK ? CLI_DONE : cli_fail(status);
 }
 
-static int help_env(const char *path) {
+static parl_status print_env(const char *path) {
   parl_env *env;
-  const parl_status s = parl_env_create(path, NULL, &(parl_env_options){0}, &env);
-  if (s != PARL_STATUS_OK) return cli_fail(s);
+  PARL_TRY(parl_env_create(path, NULL, &(parl_env_options){0}, &env));
   const parl_env_spec *spec = parl_env_get_spec(env);
   printf("%s - %s\n\nparameters (env.params):\n", spec->name, spec->summary);
   parl_text text = {0};
   parl_env_append_params_help(env, &text);
-  fputs(parl_text_get(&text), stdout);
-  parl_text_deinit(&text);
+  const parl_status s = cli_print(&text);
   printf("\ntools:");
   for (int i = 0; i < spec->n_tools; i++) printf(" %s", spec->tools[i].name);
   printf("\nexpert styles:");
@@ -136,19 +150,82 @@ static int help_env(const char *path) {
       spec->n_tokens, spec->limits.context, spec->limits.sub_context, spec->limits.sub_steps,
       spec->limits.max_width);
   parl_env_destroy(env);
-  return CLI_DONE;
+  return s;
+}
+
+/* The lines of comment that a source begins with. */
+static void print_comment(const char *source) {
+  for (const char *at = source; strncmp(at, "--", 2) == 0;) {
+    const int n = (int)strcspn(at, "\n"), skip = 2 + (at[2] == ' ');
+    printf("  %.*s\n", n - skip, at + skip);
+    at += n + (at[n] == '\n');
+  }
+}
+
+static parl_status print_recipe(const char *path, const char *source) {
+  parl_recipe *recipe = NULL;
+  PARL_TRY(parl_recipe_load(path, NULL, 0, cli_get_datadir(), &recipe));
+  const parl_run_config *c = parl_recipe_get_arm(recipe, 0);
+  printf("%s - a recipe\n", path);
+  print_comment(source);
+  printf("\nenvironment: %s\narms:", parl_recipe_get_env_path(recipe));
+  for (size_t i = 0; i < parl_recipe_get_n_arms(recipe); i++)
+    printf(" %s", parl_recipe_get_arm_name(recipe, i));
+  printf("\n%lld seeds of %lld updates each, written to %s\n", (long long)c->run.n_seeds,
+         (long long)c->train.updates, parl_recipe_get_folder(recipe));
+  parl_recipe_destroy(recipe);
+  return PARL_STATUS_OK;
+}
+
+/* Only an environment can name parl.env: a recipe has no `parl`. */
+static parl_status print_file(const char *path) {
+  char *source = NULL;
+  size_t n;
+  PARL_TRY(parl_file_read(path, MAX_SOURCE_BYTES, &source, &n));
+  const bool is_env = strstr(source, "parl.env") != NULL;
+  const parl_status s = is_env ? print_env(path) : print_recipe(path, source);
+  free(source);
+  return s;
+}
+
+/* A file that is there, or what is shipped under the name, which may be one of each. CLI_USAGE and
+ * silence if nothing is. */
+static int help_file(const char *topic) {
+  char env[CLI_PATH_BYTES], recipe[CLI_PATH_BYTES];
+  const bool has_env = cli_find_env(topic, env) == PARL_STATUS_OK;
+  const bool has_recipe = cli_find_recipe(topic, recipe) == PARL_STATUS_OK;
+  if (!has_env && !has_recipe) return CLI_USAGE;
+  parl_status s = has_env ? print_file(env) : PARL_STATUS_OK;
+  if (s == PARL_STATUS_OK && has_recipe && !(has_env && strcmp(env, recipe) == 0)) {
+    if (has_env) putchar('\n');
+    s = print_file(recipe);
+  }
+  if (s == PARL_STATUS_OK) return CLI_DONE;
+  cli_fail(s);
+  return CLI_FAILED;
 }
 
 static int refuse_topic(const char *topic) {
-  const char *names[64] = {"recipe"};
+  enum { MAX_NAMES = 256 };
+  const char *names[MAX_NAMES] = {"recipe"};
   size_t n, n_names = 1;
   for (size_t i = 0; i < CLI_N_TOPICS; i++) names[n_names++] = cli_topics[i].name;
   const cli_command *all = cli_get_commands(&n);
-  for (size_t i = 0; i < n && n_names < 64; i++)
+  for (size_t i = 0; i < n && n_names < MAX_NAMES; i++)
     if (all[i].action[0] == '\0') names[n_names++] = all[i].verb;
+  parl_text shipped = {0};
+  cli_append_recipes(&shipped);
+  cli_append_envs(&shipped);
+  char *rest = shipped.bytes;
+  while (rest != NULL && n_names < MAX_NAMES && (names[n_names] = strtok_r(NULL, " ", &rest)))
+    n_names++;
   const char *near = parl_nearest(topic, names, n_names);
-  return cli_usage("no help on \"%s\"%s%s%s", topic, near ? "; did you mean \"" : "",
-                   near ? near : "", near ? "\"?" : "");
+  if (near != NULL)
+    cli_usage("no help on \"%s\"; did you mean \"%s\"?", topic, near);
+  else
+    cli_usage("no help on \"%s\": no verb, recipe or environment; parl help lists them", topic);
+  parl_text_deinit(&shipped);
+  return CLI_USAGE;
 }
 
 int cmd_help(const cli_args *args) {
@@ -171,7 +248,9 @@ int cmd_help(const cli_args *args) {
   if (action != NULL) return cli_usage("help on \"%s\" has no \"%s\"", topic, action);
   if (strcmp(topic, "recipe") == 0) return help_recipe();
   if (cli_print_topic(topic)) return CLI_DONE;
+  const int code = help_file(topic);
+  if (code != CLI_USAGE) return code;
   const size_t length = strlen(topic);
-  if (length > 4 && strcmp(topic + length - 4, ".lua") == 0) return help_env(topic);
-  return refuse_topic(topic);
+  const bool is_file = length > 4 && strcmp(topic + length - 4, ".lua") == 0;
+  return is_file ? cli_fail(PARL_STATUS_EIO) : refuse_topic(topic);
 }

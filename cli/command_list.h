@@ -8,7 +8,7 @@
 
 /* GROUP(verb, summary, notes): a verb that has actions, which are rows of the same verb.
  * X(function, verb, action, operands, summary, notes): action "" for a verb without. Operands are
- * words in capitals, in brackets those that may be left out; a command takes as many, no more.
+ * words in capitals, in brackets those that may be left out, with ... those that may be many.
  * Notes follow the options in --help. */
 #define CLI_COMMAND_LIST(GROUP, X)                                                                \
   X(cmd_train, "train", "", "RECIPE",                                                             \
@@ -41,9 +41,12 @@
     "with all variants, or ops. The peak is that of the same threads just before and after a\n"   \
     "row. docs/performance.md explains the columns.\n")                                           \
   X(cmd_doctor, "doctor", "", "", "say what this machine and build have, and what is absent", "") \
-  X(cmd_completion, "completion", "", "SHELL", "print the completion script for bash", "")        \
+  X(cmd_completion, "completion", "", "SHELL [WORD...]",                                          \
+    "print the completion script for bash, zsh or fish",                                          \
+    "put it where the shell looks, as make install does, or: eval \"$(parl completion "           \
+    "bash)\"\nSHELL words prints what can follow on a command line; the scripts ask it.\n")       \
   X(cmd_help, "help", "", "[TOPIC] [ACTION]",                                                     \
-    "explain a verb, a recipe (recipe, reward, schedule), or an environment (FILE.lua)", "")
+    "explain a verb, a recipe's fields (recipe, reward, schedule), an environment or a recipe", "")
 
 /* X(type, field, name, letter, value, low, high, preset, uses, doc)
  *   type   FLAG bool · TEXT const char *, NULL if absent · CHOICE the same, one of value "a|b|c" ·
@@ -117,6 +120,8 @@
   X(REAL, fail_below, "fail-below", 0, "RATIO", 0, 1000, 0, "bench",                               \
     "exit code 1 if a ratio is less")                                                              \
   X(FLAG, force, "force", 0, NULL, 0, 0, 0, "bench", "--save may overwrite")                       \
+  X(TEXT, program, "program", 0, "FILE", 0, 0, 0, "completion",                                    \
+    "what the script asks if the word on the line is no program; default: this one")               \
   X(FLAG, json, "json", 0, NULL, 0, 0, 0,                                                          \
     "train eval report runs env.check env.play env.bench model.describe model.export bench "       \
     "doctor",                                                                                      \

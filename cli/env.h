@@ -19,10 +19,4 @@ int env_run_isolated(int (*body)(const cli_args *args), const cli_args *args);
 /* The episode for a reader: a turn a paragraph, sub-agents of a launch side by side. */
 void env_append_timeline(const parl_trace *t, const parl_env *env, parl_text *out);
 
-/* A file that `parl env new` writes; the list ends with a NULL name. */
-typedef struct env_template {
-  const char *name, *text;
-} env_template;
-extern const env_template env_templates[];
-
 #endif

@@ -112,7 +112,8 @@ static void write_result(const result *r, parl_json_writer *w) {
 }
 
 /* results[0] is the one asked for. */
-static void print_json(const bench *b, const parl_env *env, const result *results, size_t n) {
+static parl_status print_json(const bench *b, const parl_env *env, const result *results,
+                              size_t n) {
   parl_text text = {0};
   parl_json_writer w;
   parl_json_writer_init(&w, &text, false);
@@ -137,19 +138,22 @@ static void print_json(const bench *b, const parl_env *env, const result *result
   }
   parl_json_end_array(&w);
   parl_json_end_object(&w);
-  puts(parl_text_get(&text));
-  parl_text_deinit(&text);
+  return cli_print(&text);
 }
 
-static void print_text(const bench *b, const parl_env *env, const result *results, size_t n) {
+static parl_status print_text(const bench *b, const parl_env *env, const result *results,
+                              size_t n) {
   printf("%s, one core, scripted agents, %s\n\n", parl_env_get_spec(env)->name,
          b->config.env.instructions > 0 ? "with an instruction budget" : "the default guard on");
   printf("%-14s %14s %17s %14s\n", "style", "episodes/s", "agent steps/s", "steps/episode");
   for (size_t i = 0; i < n; i++)
-    printf("%-14s %14.0f %17.0f %14.1f\n", results[i].style, results[i].episodes / results[i].cpu_s,
-           results[i].steps / results[i].cpu_s, results[i].steps / results[i].episodes);
+    printf("%-14s %s %s %s\n", results[i].style,
+           cli_fixed(14, 0, results[i].episodes / results[i].cpu_s).text,
+           cli_fixed(17, 0, results[i].steps / results[i].cpu_s).text,
+           cli_fixed(14, 1, results[i].steps / results[i].episodes).text);
   printf("\nper second of the thread's own processor time; a live episode holds %.1f KiB\n",
          b->episode_bytes / 1024);
+  return PARL_STATUS_OK;
 }
 
 /* Styles in the order of measurement: the one asked for alone, or greedy_wide and then the rest. */
@@ -183,8 +187,7 @@ static parl_status run(bench *b, parl_env **env) {
   result results[PARL_ENV_MAX_STYLES + 1];
   const size_t n = list_styles(b, parl_env_get_spec(*env), styles);
   for (size_t i = 0; i < n; i++) PARL_TRY(measure(b, styles[i], &results[i]));
-  (b->args->json ? print_json : print_text)(b, *env, results, n);
-  return PARL_STATUS_OK;
+  return (b->args->json ? print_json : print_text)(b, *env, results, n);
 }
 
 int env_bench(const cli_args *args) {

@@ -145,7 +145,7 @@ static void write_times(const parl_conformance *c, parl_json_writer *w) {
   parl_json_end_array(w);
 }
 
-static void print_json(const parl_conformance *c) {
+static parl_status print_json(const parl_conformance *c) {
   parl_text text = {0};
   parl_json_writer w;
   parl_json_writer_init(&w, &text, false);
@@ -164,8 +164,7 @@ static void print_json(const parl_conformance *c) {
   parl_json_key(&w, "hash");
   parl_json_string(&w, c->hash);
   parl_json_end_object(&w);
-  puts(parl_text_get(&text));
-  parl_text_deinit(&text);
+  return cli_print(&text);
 }
 
 static const char *judge(const parl_conformance *c, parl_conformance_check check) {
@@ -192,7 +191,7 @@ static void print_findings(const parl_conformance *c, parl_conformance_check che
   }
 }
 
-static void print_text(const parl_conformance *c) {
+static parl_status print_text(const parl_conformance *c) {
   printf("%s%s%s\n\n", c->name, c->name[0] ? "  " : "", c->path);
   for (int k = 0; k < PARL_N_CONFORMANCE_CHECKS; k++) {
     const parl_conformance_check check = (parl_conformance_check)k;
@@ -205,19 +204,22 @@ static void print_text(const parl_conformance *c) {
            "critical", "total", "optimum");
   for (size_t i = 0; i < c->n_styles; i++) {
     const parl_style_summary *t = &c->styles[i];
-    printf("%-14s %8zu %7.0f%% %8.3f %9.2f %9.2f %9.2f\n", t->style, t->n,
-           t->n > 0 ? 100 * (double)t->n_success / (double)t->n : 0, t->r_perf, t->critical_steps,
-           t->total_steps, t->optimum_steps);
+    printf("%-14s %8zu %s%% %s %s %s %s\n", t->style, t->n,
+           cli_fixed(7, 0, 100 * (double)t->n_success / (double)t->n).text,
+           cli_fixed(8, 3, t->r_perf).text, cli_fixed(9, 2, t->critical_steps).text,
+           cli_fixed(9, 2, t->total_steps).text, cli_fixed(9, 2, t->optimum_steps).text);
   }
   if (c->n_timings > 0) printf("\n%-14s %8s %10s %10s\n", "callback", "calls", "mean us", "max us");
   for (size_t i = 0; i < c->n_timings; i++) {
     const parl_timing *t = &c->timings[i];
-    printf("%-14s %8lld %10.2f %10.1f\n", t->name, (long long)t->n, 1e6 * t->total_s / (double)t->n,
-           1e6 * t->max_s);
+    printf("%-14s %8lld %s %s\n", t->name, (long long)t->n,
+           cli_fixed(10, 2, 1e6 * t->total_s / (double)t->n).text,
+           cli_fixed(10, 1, 1e6 * t->max_s).text);
   }
   printf("\n%zu episodes, %.1f KiB of Lua memory for a live one, trace hash %.16s\n", c->n_episodes,
          c->bytes_per_world / 1024, c->hash[0] ? c->hash : "-");
   printf("%s\n", c->n_faults == 0 ? "passed" : "failed");
+  return PARL_STATUS_OK;
 }
 
 static int print_hash(const parl_conformance_def *def) {
@@ -232,14 +234,9 @@ static int check(const cli_args *args, const parl_conformance_def *def) {
   if (args->hash) return print_hash(def);
   parl_conformance *result = calloc(1, sizeof *result);
   if (result == NULL) return cli_fail(parl_fail(PARL_STATUS_ENOMEM, "check: no memory"));
-  const parl_status s = parl_conformance_run(def, result);
-  int code = CLI_FAILED;
-  if (s == PARL_STATUS_OK) {
-    (args->json ? print_json : print_text)(result);
-    code = result->n_faults == 0 ? CLI_DONE : CLI_FAILED;
-  } else {
-    code = cli_fail(s);
-  }
+  parl_status s = parl_conformance_run(def, result);
+  if (s == PARL_STATUS_OK) s = (args->json ? print_json : print_text)(result);
+  const int code = s != PARL_STATUS_OK ? cli_fail(s) : result->n_faults > 0 ? CLI_FAILED : CLI_DONE;
   free(result);
   return code;
 }

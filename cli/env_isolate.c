@@ -28,8 +28,11 @@ static const struct {
 
 static void set_limits(void) {
   for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
-    const struct rlimit limit = {limits[i].limit, limits[i].limit};
-    if (setrlimit(limits[i].resource, &limit) == 0) continue;
+    struct rlimit now;
+    rlim_t limit = limits[i].limit;
+    if (getrlimit(limits[i].resource, &now) == 0 && now.rlim_max < limit)
+      limit = now.rlim_max; /* which only root could raise */
+    if (setrlimit(limits[i].resource, &(struct rlimit){limit, limit}) == 0) continue;
     fprintf(stderr, "parl: cannot limit the child process to %s: %s\n", limits[i].text,
             strerror(errno));
     _exit(CLI_FAILED);
@@ -47,11 +50,11 @@ static void forward(int number) {
 static const char *explain(int number) {
   switch (number) {
     case SIGXCPU:
-      return " (more than 600 s of processor time)";
+      return " (more processor time than 600 s, or than the limit it was started under)";
     case SIGXFSZ:
-      return " (a file of more than 256 MiB)";
+      return " (a file of more than 256 MiB, or than the limit it was started under)";
     case SIGKILL:
-      return " (killed from outside: out of memory, or more than 600 s of processor time)";
+      return " (killed from outside: out of memory, or out of processor time)";
     default:
       return "";
   }
@@ -83,10 +86,7 @@ int env_run_isolated(int (*body)(const cli_args *args), const cli_args *args) {
   if (child == 0) {
     cli_handle_stop_signals(SIG_DFL);
     set_limits();
-    const int code = body(args);
-    const bool written = fflush(stdout) == 0 || errno == EPIPE;
-    if (!written) fprintf(stderr, "parl: standard output: %s\n", strerror(errno));
-    exit(written ? code : CLI_FAILED);
+    exit(cli_close_output(body(args)));
   }
   child_id = child;
   return wait_for(child);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "cli/env.h"
+#include "cli/template.h"
 #include "core/file.h"
 
 enum { PATH_BYTES = 1024, NAME_MAX_BYTES = 40 };
@@ -18,22 +19,6 @@ static const struct {
     {"test.sh", "*_test.sh", false, true},      {"luarc.json", ".luarc.json", true, false},
     {"luacheckrc", ".luacheckrc", true, false}, {"parl.d.lua", ".parl/parl.d.lua", true, false}};
 enum { N_FILES = sizeof files / sizeof files[0] };
-
-/* text with every `from` replaced. */
-static void append_replaced(const char *text, const char *from, const char *to, parl_text *out) {
-  for (const char *at; (at = strstr(text, from)) != NULL; text = at + strlen(from)) {
-    parl_text_append_bytes(out, text, (size_t)(at - text));
-    parl_text_append(out, to);
-  }
-  parl_text_append(out, text);
-}
-
-static const char *find_template(const char *name) {
-  const env_template *t = env_templates;
-  while (t->name != NULL && strcmp(t->name, name) != 0) t++;
-  PARL_CHECK(t->name != NULL);
-  return t->text;
-}
 
 /* "folder/orchard" -> "folder/" and "orchard". */
 static bool split(const char *operand, char *folder, const char **name) {
@@ -62,7 +47,7 @@ static parl_status write_file(size_t i, const char *folder, const char *name, co
     snprintf(stubs, sizeof stubs, "%s.parl", folder);
     PARL_TRY(parl_file_make_folder(stubs));
   }
-  append_replaced(find_template(files[i].template), "my_env", name, &text);
+  cli_append_template(files[i].template, "my_env", name, &text);
   parl_status s = parl_text_status(&text);
   if (s == PARL_STATUS_OK) s = parl_file_write(path, parl_text_get(&text), text.n);
   if (s == PARL_STATUS_OK && files[i].is_program) chmod(path, 0755);

@@ -13,7 +13,9 @@ void cli_warn_of_recipe(const parl_recipe *recipe) {
 }
 
 parl_status cli_load_recipe(const cli_args *args, parl_recipe **out) {
-  PARL_TRY(parl_recipe_load(args->operands[0], args->sets, args->n_sets, cli_get_datadir(), out));
+  char path[CLI_PATH_BYTES];
+  PARL_TRY(cli_find_recipe(args->operands[0], path));
+  PARL_TRY(parl_recipe_load(path, args->sets, args->n_sets, cli_get_datadir(), out));
   cli_warn_of_recipe(*out);
   return PARL_STATUS_OK;
 }

@@ -1,5 +1,4 @@
 /* cli/main.c - finds the verb, reads the command line, runs the command. */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,10 +46,6 @@ static int run(int argc, char **argv) {
 int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error of write, as a full disk is */
-  const int result = run(argc, argv);
-  if (fflush(stdout) != 0 && errno != EPIPE) {
-    fprintf(stderr, "parl: standard output: %s\n", strerror(errno));
-    return CLI_FAILED;
-  }
-  return result;
+  cli_open_output();
+  return cli_close_output(run(argc, argv));
 }

@@ -12,17 +12,14 @@
 #include "lua/env.h"
 #include "parl/recipe.h"
 
-enum { PATH_BYTES = 4096, CONTEXT = 4096 };
-
-static bool ends_with(const char *text, const char *end) {
-  const size_t n = strlen(text), n_end = strlen(end);
-  return n > n_end && strcmp(text + n - n_end, end) == 0;
-}
+enum { PATH_BYTES = CLI_PATH_BYTES, CONTEXT = 4096 };
 
 /* The first arm's model; the vocabulary is the environment's. */
-static parl_status read_recipe(const char *path, parl_hf_config *out) {
+static parl_status read_recipe(const char *name, parl_hf_config *out) {
+  char path[PATH_BYTES];
   parl_recipe *recipe = NULL;
   parl_env *env = NULL;
+  PARL_TRY(parl_fail_context(cli_find_recipe(name, path), "no folder of a model"));
   PARL_TRY(parl_recipe_load(path, NULL, 0, cli_get_datadir(), &recipe));
   const parl_status s =
       parl_env_create(parl_recipe_get_env_path(recipe), parl_recipe_get_env_params(recipe),
@@ -42,7 +39,7 @@ static parl_status find_config(const char *what, parl_hf_config *out) {
     *out = parl_hf_config_k25();
     return PARL_STATUS_OK;
   }
-  if (ends_with(what, ".lua") || ends_with(what, ".json")) return read_recipe(what, out);
+  if (!parl_file_is_folder(what)) return read_recipe(what, out);
   PARL_TRY(parl_file_join(path, sizeof path, what, "config.json"));
   return parl_hf_config_read(path, out);
 }
@@ -190,10 +187,7 @@ static parl_status print_json(const parl_hf_config *c, const parl_shape *shape, 
   write_shape(c, shape, context, &w);
   if (layout != NULL) write_layout(c, layout, &w);
   parl_json_end_object(&w);
-  puts(parl_text_get(&text));
-  const parl_status s = parl_text_status(&text);
-  parl_text_deinit(&text);
-  return s;
+  return cli_print(&text);
 }
 
 int model_describe(const cli_args *args) {

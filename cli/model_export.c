@@ -8,15 +8,11 @@
 #include "engine/checkpoint.h"
 #include "engine/hf_checkpoint.h"
 
-enum { PATH_BYTES = 4096 };
-
 static parl_status load(const char *source, parl_model **out) {
-  char path[PATH_BYTES];
   const parl_backend *backend = NULL;
   PARL_TRY(parl_backend_find("cpu", &backend));
-  PARL_TRY(parl_file_join(path, sizeof path, source, "config.json"));
-  return parl_file_exists(path) ? parl_hf_checkpoint_load(source, 0, backend, out)
-                                : parl_checkpoint_open_model(source, backend, out);
+  return parl_file_is_folder(source) ? parl_hf_checkpoint_load(source, 0, backend, out)
+                                     : parl_checkpoint_open_model(source, backend, out);
 }
 
 static bool read_options(const cli_args *args, parl_hf_save_options *out) {
@@ -44,10 +40,7 @@ static parl_status print_json(const char *folder, const parl_model *model,
   parl_json_key(&w, "bytes");
   parl_json_number(&w, saved->bytes);
   parl_json_end_object(&w);
-  puts(parl_text_get(&text));
-  const parl_status s = parl_text_status(&text);
-  parl_text_deinit(&text);
-  return s;
+  return cli_print(&text);
 }
 
 int model_export(const cli_args *args) {

@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "core/file.h"
+#include "core/foreign.h"
 #include "core/json.h"
 #include "core/safetensors.h"
 #include "engine/hf_checkpoint.h"
@@ -59,7 +60,8 @@ static parl_status read_tokens(job *j) {
   size_t n = 0;
   parl_json *root = NULL;
   PARL_TRY(parl_file_read(j->args->tokens, MAX_TOKENS_BYTES, &bytes, &n));
-  parl_status s = parl_json_parse(bytes, n, j->args->tokens, &root);
+  parl_status s = parl_foreign_refuse(bytes, n, j->args->tokens, PARL_FOREIGN_JSON);
+  if (s == PARL_STATUS_OK) s = parl_json_parse(bytes, n, j->args->tokens, &root);
   free(bytes);
   if (s != PARL_STATUS_OK) return s;
   s = parl_fail_context(read_rows(j, parl_json_find(root, "tokens")), "%s", j->args->tokens);

@@ -177,9 +177,11 @@ static int find_command(const cli_command *verb, bool help, cli_args *a) {
 static int check_operands(const cli_args *a) {
   size_t least = 0, most = 0;
   for (const char *at = a->command->operands; *at != '\0'; at += strspn(at, " ")) {
-    most++;
+    const size_t length = strcspn(at, " ");
+    const bool is_many = length > 4 && strncmp(at + length - 4, "...]", 4) == 0;
+    most += is_many ? CLI_MAX_OPERANDS : 1;
     least += *at != '[';
-    at += strcspn(at, " ");
+    at += length;
   }
   if (a->n_operands >= least && a->n_operands <= most) return CLI_DONE;
   parl_text name = {0};

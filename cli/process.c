@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "core/build_info.h"
 
 static bool has_begun;
 
@@ -33,11 +32,6 @@ int cli_usage(const char *format, ...) {
   fputc('\n', stderr);
   va_end(args);
   return CLI_USAGE;
-}
-
-const char *cli_get_datadir(void) {
-  const char *dir = getenv("PARL_DATADIR");
-  return dir && dir[0] ? dir : parl_build_datadir();
 }
 
 bool cli_is_interactive(void) {

@@ -23,6 +23,14 @@ static parl_status fail_io(const char *path, const char *verb) {
   return parl_fail(PARL_STATUS_EIO, "%s: cannot %s: %s", path, verb, strerror(errno));
 }
 
+parl_status parl_file_fail_kind(const char *path, mode_t mode) {
+  return parl_fail(PARL_STATUS_EIO, "%s: is no regular file but %s", path,
+                   S_ISDIR(mode)    ? "a folder"
+                   : S_ISFIFO(mode) ? "a pipe"
+                   : S_ISSOCK(mode) ? "a socket"
+                                    : "a device");
+}
+
 /* Reads n bytes, or fewer if the file ends. */
 static parl_status read_all(int fd, const char *path, char *bytes, size_t n, size_t *n_read) {
   size_t at = 0;
@@ -65,7 +73,7 @@ static parl_status open_regular(const char *path, int *fd, struct stat *st) {
   if (fstat(*fd, st) != 0)
     s = fail_io(path, "read");
   else if (!S_ISREG(st->st_mode))
-    s = parl_fail(PARL_STATUS_EIO, "%s: is no regular file", path);
+    s = parl_file_fail_kind(path, st->st_mode);
   if (s != PARL_STATUS_OK) close(*fd);
   return s;
 }
@@ -102,8 +110,7 @@ parl_status parl_file_hash(const char *path, char out[PARL_HASH_HEX_BYTES]) {
 /* A rename would put a regular file in the place of, say, /dev/null. */
 static parl_status check_target(const char *path) {
   struct stat st;
-  if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-    return parl_fail(PARL_STATUS_EIO, "%s: is no regular file", path);
+  if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) return parl_file_fail_kind(path, st.st_mode);
   return PARL_STATUS_OK;
 }
 
@@ -247,9 +254,16 @@ bool parl_file_exists(const char *path) {
   return stat(path, &st) == 0;
 }
 
-static bool is_folder(const char *path) {
+bool parl_file_is_folder(const char *path) {
   struct stat st;
   return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* After mkdir failed by `error`: fine if the folder is there. */
+static parl_status accept_folder(const char *path, int error) {
+  if (parl_file_is_folder(path)) return PARL_STATUS_OK;
+  errno = error; /* looking left its own */
+  return fail_io(path, "make the folder");
 }
 
 parl_status parl_file_make_folder(const char *path) {
@@ -262,7 +276,7 @@ parl_status parl_file_make_folder(const char *path) {
   for (size_t i = 1; i <= n; i++) {
     if (part[i] != '/' && part[i] != '\0') continue;
     part[i] = '\0';
-    if (mkdir(part, FOLDER_MODE) != 0 && !is_folder(part)) return fail_io(part, "make the folder");
+    if (mkdir(part, FOLDER_MODE) != 0) PARL_TRY(accept_folder(part, errno));
     part[i] = path[i];
   }
   return PARL_STATUS_OK;

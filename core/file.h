@@ -9,7 +9,8 @@
 #include "core/hash.h"
 #include "core/status.h"
 
-/* Reads a regular file of at most max_bytes into memory that the caller frees, a NUL added.
+/* Reads a regular file of at most max_bytes into memory that the caller frees, a NUL added; a
+ * folder, a pipe or a device is refused as what it is.
  *   *n_out bytes without that NUL
  * Fails: EIO naming the path and the system's reason, EFORMAT if larger, ENOMEM. */
 parl_status parl_file_read(const char *path, size_t max_bytes, char **out, size_t *n_out);
@@ -29,6 +30,8 @@ void parl_file_remove_stale(const char *folder, const char *pattern);
 
 /* Whether anything has this name. */
 bool parl_file_exists(const char *path);
+/* Whether a folder has this name. */
+bool parl_file_is_folder(const char *path);
 
 /* Makes a folder and those above it; one that exists is no failure. Fails: EIO, EINVAL. */
 parl_status parl_file_make_folder(const char *path);

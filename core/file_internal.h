@@ -2,6 +2,7 @@
 #ifndef PARL_CORE_FILE_INTERNAL_H
 #define PARL_CORE_FILE_INTERNAL_H
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "core/status.h"
 
@@ -12,6 +13,9 @@ typedef struct parl_file_writer {
   const char *path;                     /* borrowed, the name it will have */
   char temporary[PARL_FILE_PATH_BYTES]; /* path.tmp.<pid>.<k> */
 } parl_file_writer;
+
+/* EIO: the path is a folder, a pipe, a socket or a device, by its mode, and not a file. */
+parl_status parl_file_fail_kind(const char *path, mode_t mode);
 
 /* Creates a temporary beside `path`, which is borrowed until commit or abort.
  * Fails: EINVAL if the path is too long, EIO naming the path; there is nothing to abort then. */

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/file_internal.h"
+#include "core/foreign.h"
 #include "core/hash.h"
 #include "core/json.h"
 #include "core/safetensors_internal.h"
@@ -245,11 +247,17 @@ static parl_status read_header_size(const unsigned char *bytes, size_t n, const 
                      n);
   uint64_t size = 0;
   for (int i = SIZE_BYTES - 1; i >= 0; i--) size = size << 8 | bytes[i];
-  if (size > PARL_SAFETENSORS_MAX_HEADER || size > n - SIZE_BYTES)
+  if (size > PARL_SAFETENSORS_MAX_HEADER)
     return parl_fail(PARL_STATUS_EFORMAT,
-                     "%s: a header of %llu bytes is announced; the file has %zu bytes after its "
-                     "size, and at most %d are allowed",
-                     what, (unsigned long long)size, n - SIZE_BYTES, PARL_SAFETENSORS_MAX_HEADER);
+                     "%s: is no safetensors file: a header of %llu bytes is announced, at most %d "
+                     "are allowed",
+                     what, (unsigned long long)size, PARL_SAFETENSORS_MAX_HEADER);
+  if (size > n - SIZE_BYTES)
+    return parl_fail(
+        PARL_STATUS_EFORMAT,
+        "%s: is truncated: a header of %llu bytes is announced, the file has %zu bytes "
+        "after its size",
+        what, (unsigned long long)size, n - SIZE_BYTES);
   *out = (size_t)size;
   return PARL_STATUS_OK;
 }
@@ -279,6 +287,7 @@ static parl_status check_digest(const parl_safetensors *f, const char *bytes, si
 
 static parl_status parse_into(parl_safetensors *f, const char *bytes, size_t n, const char *what) {
   size_t n_header = 0;
+  PARL_TRY(parl_foreign_refuse(bytes, n, what, PARL_FOREIGN_SAFETENSORS));
   PARL_TRY(read_header_size((const unsigned char *)bytes, n, what, &n_header));
   PARL_TRY(parl_json_parse(bytes + SIZE_BYTES, n_header, what, &f->header));
   const size_t n_data = n - SIZE_BYTES - n_header;
@@ -312,10 +321,9 @@ static parl_status fail_io(const char *path, const char *verb) {
 static parl_status open_map(int fd, const char *path, void **map, size_t *n) {
   struct stat st;
   if (fstat(fd, &st) != 0) return fail_io(path, "read");
-  if (!S_ISREG(st.st_mode)) return parl_fail(PARL_STATUS_EIO, "%s: is no regular file", path);
-  if (st.st_size < SIZE_BYTES) /* nor can an empty file be mapped */
-    return parl_fail(PARL_STATUS_EFORMAT, "%s: %lld bytes are too few for a safetensors file", path,
-                     (long long)st.st_size);
+  if (!S_ISREG(st.st_mode)) return parl_file_fail_kind(path, st.st_mode);
+  if (st.st_size == 0) /* which cannot be mapped */
+    return parl_foreign_refuse("", 0, path, PARL_FOREIGN_SAFETENSORS);
   void *bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
   if (bytes == MAP_FAILED) return fail_io(path, "map");
   *map = bytes;

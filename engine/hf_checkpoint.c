@@ -8,6 +8,7 @@
 
 #include "core/bf16.h"
 #include "core/file.h"
+#include "core/foreign.h"
 #include "core/safetensors.h"
 #include "engine/hf_config.h"
 #include "engine/hf_internal.h"
@@ -80,10 +81,28 @@ static parl_status read_index(loader *l, const char *path) {
   char *bytes = NULL;
   size_t n = 0;
   PARL_TRY(parl_file_read(path, MAX_INDEX_BYTES, &bytes, &n));
-  const parl_status s = parl_hf_index_parse(bytes, n, path, &l->index);
+  parl_status s = parl_foreign_refuse(bytes, n, path, PARL_FOREIGN_JSON);
+  if (s == PARL_STATUS_OK) s = parl_hf_index_parse(bytes, n, path, &l->index);
   free(bytes);
   PARL_TRY(s);
   l->map = parl_json_find(l->index, "weight_map");
+  return PARL_STATUS_OK;
+}
+
+/* Names what is there instead if there are no safetensors. */
+static parl_status refuse_other_weights(const char *folder) {
+  static const char *const others[] = {"pytorch_model.bin", "pytorch_model.bin.index.json",
+                                       "consolidated.00.pth", "tf_model.h5", "flax_model.msgpack"};
+  char path[PATH_BYTES];
+  PARL_TRY(parl_file_join(path, sizeof path, folder, WHOLE));
+  if (parl_file_exists(path)) return PARL_STATUS_OK;
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+    PARL_TRY(parl_file_join(path, sizeof path, folder, others[i]));
+    if (parl_file_exists(path))
+      return parl_fail(PARL_STATUS_EFORMAT,
+                       "%s: has %s but no %s; only safetensors are read: convert the model", folder,
+                       others[i], WHOLE);
+  }
   return PARL_STATUS_OK;
 }
 
@@ -94,6 +113,7 @@ static parl_status open_shards(loader *l) {
   const size_t most = l->map != NULL ? parl_json_get_size(l->map) : 1;
   l->shards = calloc(most, sizeof *l->shards);
   if (l->shards == NULL) return parl_fail(PARL_STATUS_ENOMEM, "checkpoint: no memory");
+  if (l->map == NULL) PARL_TRY(refuse_other_weights(l->folder));
   if (l->map == NULL) return open_shard(l, WHOLE);
   for (const parl_json *c = parl_json_get_first(l->map); c != NULL; c = parl_json_get_next(c))
     PARL_TRY(open_shard(l, parl_json_get_string(c)));

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "core/file.h"
+#include "core/foreign.h"
 #include "core/json.h"
+#include "engine/hf_internal.h"
 #include "engine/model_internal.h"
 
 enum { MAX_BYTES = 16 << 20 };
@@ -95,6 +97,46 @@ static parl_status read_key(const parl_json *json, const struct key *k, parl_mod
     memcpy(place, &n, sizeof n);
   }
   return PARL_STATUS_OK;
+}
+
+/* Keys that are read by name, beside KEYS. */
+static const char *const NAMED_KEYS[] = {"model_type",
+                                         "text_config",
+                                         "quantization_config",
+                                         "hidden_act",
+                                         "tie_word_embeddings",
+                                         "attention_bias",
+                                         "mlp_bias",
+                                         "scoring_func",
+                                         "topk_method",
+                                         "rope_interleave",
+                                         "moe_layer_freq",
+                                         "num_key_value_heads",
+                                         "head_dim",
+                                         "rope_parameters",
+                                         "rope_scaling",
+                                         "rope_theta",
+                                         "n_routed_experts",
+                                         "norm_topk_prob",
+                                         "q_lora_rank",
+                                         "initializer_range",
+                                         "vocab_size",
+                                         "num_nextn_predict_layers",
+                                         "pad_token_id"};
+enum { N_NAMED_KEYS = sizeof NAMED_KEYS / sizeof NAMED_KEYS[0] };
+static const char *const ROPE_KEYS[] = {"rope_type",        "type",
+                                        "rope_theta",       "partial_rotary_factor",
+                                        "factor",           "original_max_position_embeddings",
+                                        "beta_fast",        "beta_slow",
+                                        "mscale",           "mscale_all_dim",
+                                        "attention_factor", "truncate"};
+
+static parl_status check_keys(const parl_json *json) {
+  const char *names[N_KEYS + N_NAMED_KEYS];
+  size_t n = 0;
+  for (size_t i = 0; i < N_KEYS; i++) names[n++] = KEYS[i].name;
+  for (size_t i = 0; i < N_NAMED_KEYS; i++) names[n++] = NAMED_KEYS[i];
+  return parl_hf_check_misspelt(json, names, n);
 }
 
 /* What deepseek_v3 computes in one way only; absent, or these. */
@@ -229,25 +271,36 @@ static parl_status read_yarn(const parl_json *rope, parl_model_config *c) {
   return read_mscale(rope, c);
 }
 
+/* *is_yarn is false without a type, which then has nothing to scale by. */
+static parl_status read_rope_type(const parl_json *rope, const char *name, bool *is_yarn) {
+  const parl_json *named = parl_json_find(rope, "rope_type");
+  if (is_absent(named)) named = parl_json_find(rope, "type");
+  const char *type = is_absent(named) ? "default" : parl_json_get_string(named);
+  *is_yarn = type != NULL && strcmp(type, "yarn") == 0;
+  if (!*is_yarn && (type == NULL || strcmp(type, "default") != 0))
+    return parl_fail(PARL_STATUS_EFORMAT, "rotary type \"%s\" is not supported: default or yarn",
+                     type ? type : "?");
+  PARL_TRY(parl_hf_check_keys(rope, name, ROPE_KEYS, sizeof ROPE_KEYS / sizeof ROPE_KEYS[0]));
+  if (is_absent(named) && !is_absent(parl_json_find(rope, "factor")))
+    return parl_fail(PARL_STATUS_EFORMAT, "\"%s\" has \"factor\" but no \"rope_type\"", name);
+  return PARL_STATUS_OK;
+}
+
 static parl_status read_rope(const parl_json *json, parl_model_config *c) {
-  const parl_json *rope = parl_json_find(json, "rope_parameters");
-  if (is_absent(rope)) rope = parl_json_find(json, "rope_scaling");
+  const bool is_new = !is_absent(parl_json_find(json, "rope_parameters"));
+  const char *name = is_new ? "rope_parameters" : "rope_scaling";
+  const parl_json *rope = parl_json_find(json, name);
   const parl_json_type kind = parl_json_get_type(rope);
+  bool is_yarn = false;
   if (kind != PARL_JSON_NULL && kind != PARL_JSON_OBJECT)
-    return parl_fail(PARL_STATUS_EFORMAT, "the rotary parameters are a %s; an object is wanted",
+    return parl_fail(PARL_STATUS_EFORMAT, "\"%s\" is a %s; an object is wanted", name,
                      parl_json_type_name(kind));
+  if (kind == PARL_JSON_OBJECT) PARL_TRY(read_rope_type(rope, name, &is_yarn));
   const bool is_inside = parl_json_find(rope, "rope_theta") != NULL;
   PARL_TRY(read_number(is_inside ? rope : json, "rope_theta", &c->rope_theta));
   if (kind == PARL_JSON_NULL) return PARL_STATUS_OK;
   PARL_TRY(check_one(rope, "partial_rotary_factor"));
-  const parl_json *named = parl_json_find(rope, "rope_type");
-  if (is_absent(named)) named = parl_json_find(rope, "type");
-  if (is_absent(named)) return PARL_STATUS_OK;
-  const char *type = parl_json_get_string(named);
-  if (type != NULL && strcmp(type, "default") == 0) return PARL_STATUS_OK;
-  if (type != NULL && strcmp(type, "yarn") == 0) return read_yarn(rope, c);
-  return parl_fail(PARL_STATUS_EFORMAT, "rotary type \"%s\" is not supported: default or yarn",
-                   type ? type : "?");
+  return is_yarn ? read_yarn(rope, c) : PARL_STATUS_OK;
 }
 
 static parl_status read_moe(const parl_json *json, parl_model_config *c) {
@@ -326,8 +379,10 @@ static parl_status read_root(const parl_json *root, parl_hf_config *out) {
   if (parl_json_get_type(root) != PARL_JSON_OBJECT)
     return parl_fail(PARL_STATUS_EFORMAT, "an object is wanted, not a %s",
                      parl_json_type_name(parl_json_get_type(root)));
+  PARL_TRY(check_keys(root));
   const parl_json *text = parl_json_find(root, "text_config");
   out->is_nested = parl_json_get_type(text) == PARL_JSON_OBJECT;
+  if (out->is_nested) PARL_TRY(check_keys(text));
   if (out->is_nested) PARL_TRY(check_kind(root, NULL));
   PARL_TRY(check_unquantised(root));
   PARL_TRY(read_text(out->is_nested ? text : root, out));
@@ -350,7 +405,8 @@ parl_status parl_hf_config_read(const char *path, parl_hf_config *out) {
   char *bytes = NULL;
   size_t n = 0;
   PARL_TRY(parl_file_read(path, MAX_BYTES, &bytes, &n));
-  const parl_status s = parl_hf_config_parse(bytes, n, path, out);
+  parl_status s = parl_foreign_refuse(bytes, n, path, PARL_FOREIGN_JSON);
+  if (s == PARL_STATUS_OK) s = parl_hf_config_parse(bytes, n, path, out);
   free(bytes);
   return s;
 }

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "core/file.h"
+#include "core/foreign.h"
+#include "core/lookup.h"
 #include "lua/recipe.h"
 #include "parl/recipe_internal.h"
 #include "parl/run_files.h"
@@ -117,31 +119,31 @@ static parl_status load_tree(const char *path, parl_json **out) {
   size_t size;
   PARL_TRY(parl_file_read(path, (size_t)16 << 20, &bytes, &size));
   const size_t mark = size >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-  const parl_status s = parl_json_parse(bytes + mark, size - mark, path, out);
+  parl_status s = parl_foreign_refuse(bytes + mark, size - mark, path, PARL_FOREIGN_JSON);
+  if (s == PARL_STATUS_OK) s = parl_json_parse(bytes + mark, size - mark, path, out);
   free(bytes);
   return s;
 }
 
-/* The environment as named, else beside the recipe or up to two folders above it, else in
- * datadir. */
+/* The environment as named, else beside the recipe or up to two folders above it, else in datadir;
+ * where the environment is all there is to the recipe, as named or in datadir. */
 static parl_status find_env(parl_recipe *r, const char *datadir) {
-  const char *file = r->arms[0].env.file;
-  const char *ups[] = {"", "../", "../../"};
-  snprintf(r->env_path, sizeof r->env_path, "%s", file);
-  if (file[0] == '/' || parl_file_exists(r->env_path)) return PARL_STATUS_OK;
   const char *slash = strrchr(r->path, '/');
-  const int folder_bytes = slash ? (int)(slash - r->path) + 1 : 0;
-  for (size_t i = 0; i < sizeof ups / sizeof ups[0]; i++) {
-    snprintf(r->env_path, sizeof r->env_path, "%.*s%s%s", folder_bytes, r->path, ups[i], file);
-    if (parl_file_exists(r->env_path)) return PARL_STATUS_OK;
+  const int n = slash ? (int)(slash - r->path) + 1 : 0;
+  char beside[3][PARL_RECIPE_PATH_BYTES + 8], shipped[PARL_RECIPE_PATH_BYTES + 8];
+  snprintf(shipped, sizeof shipped, "%s/envs", datadir ? datadir : "");
+  parl_lookup lookup = {
+      .what = "environment", .extension = ".lua", .n_folders = 1, .folders = {""}};
+  for (size_t i = 0; i < 3 && !r->is_env; i++) {
+    static const char *const ups[] = {"", "../", "../../"};
+    snprintf(beside[i], sizeof beside[i], "%.*s%s", n, r->path, ups[i]);
+    if (n > 0 || i > 0) lookup.folders[lookup.n_folders++] = beside[i];
   }
-  if (datadir != NULL) {
-    snprintf(r->env_path, sizeof r->env_path, "%s/%s", datadir, file);
-    if (parl_file_exists(r->env_path)) return PARL_STATUS_OK;
-  }
-  return parl_fail(PARL_STATUS_EIO,
-                   "%s: env.file = \"%s\" is neither in the working folder nor beside the recipe",
-                   r->path, file);
+  if (datadir != NULL) lookup.folders[lookup.n_folders++] = shipped;
+  if (datadir != NULL) lookup.folders[lookup.n_folders++] = datadir;
+  const parl_status s =
+      parl_lookup_find(&lookup, r->arms[0].env.file, r->env_path, sizeof r->env_path);
+  return r->is_env ? s : parl_fail_context(s, "%s: env.file", r->path);
 }
 
 /* The recipe's own name, else that of its file. */

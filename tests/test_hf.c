@@ -151,6 +151,110 @@ static void test_bad_configs(void **state) {
   assert_int_equal(c.vocab_size, 7); /* untouched */
 }
 
+/* A letter less in one key of the text, and the message names that key. */
+static void assert_misspelt(const char *text, const char *key) {
+  char spoilt[4096], name[128];
+  parl_hf_config c;
+  snprintf(name, sizeof name, "\"%s\":", key);
+  const char *at = strstr(text, name);
+  assert_non_null(at);
+  const size_t middle = (size_t)(at - text) + 1 + strlen(key) / 2;
+  snprintf(spoilt, sizeof spoilt, "%.*s%s", (int)middle, text, text + middle + 1);
+  snprintf(name, sizeof name, "did you mean \"%s\"?", key);
+  assert_fails(parl_hf_config_parse(spoilt, strlen(spoilt), "config", &c), PARL_STATUS_EFORMAT,
+               name);
+}
+
+/* Whatever is read, at whatever depth: a misspelt key is no default. */
+static void test_misspelt_keys(void **state) {
+  (void)state;
+  static const char *const keys[] = {"num_hidden_layers",
+                                     "hidden_size",
+                                     "num_attention_heads",
+                                     "intermediate_size",
+                                     "max_position_embeddings",
+                                     "rms_norm_eps",
+                                     "kv_lora_rank",
+                                     "qk_nope_head_dim",
+                                     "qk_rope_head_dim",
+                                     "v_head_dim",
+                                     "head_dim",
+                                     "vocab_size",
+                                     "num_experts_per_tok",
+                                     "n_shared_experts",
+                                     "moe_intermediate_size",
+                                     "first_k_dense_replace",
+                                     "routed_scaling_factor",
+                                     "n_routed_experts",
+                                     "model_type",
+                                     "q_lora_rank",
+                                     "rope_scaling",
+                                     "n_group",
+                                     "topk_group",
+                                     "aux_loss_alpha",
+                                     "scoring_func",
+                                     "topk_method",
+                                     "hidden_act",
+                                     "norm_topk_prob",
+                                     "initializer_range",
+                                     "num_nextn_predict_layers",
+                                     "pad_token_id",
+                                     "tie_word_embeddings",
+                                     "attention_bias",
+                                     "rope_interleave",
+                                     "moe_layer_freq",
+                                     "num_key_value_heads",
+                                     "quantization_config"};
+  static const char *const rope[] = {"factor",           "original_max_position_embeddings",
+                                     "beta_fast",        "beta_slow",
+                                     "mscale",           "mscale_all_dim",
+                                     "attention_factor", "truncate",
+                                     "rope_theta",       "partial_rotary_factor",
+                                     "rope_type"};
+  char text[4096];
+  parl_hf_config c;
+  snprintf(text, sizeof text,
+           "{%s,\"model_type\":\"deepseek_v3\",\"q_lora_rank\":16,\"n_group\":1,\"topk_group\":1,"
+           "\"aux_loss_alpha\":0.1,\"scoring_func\":\"sigmoid\",\"topk_method\":\"noaux_tc\","
+           "\"hidden_act\":\"silu\",\"norm_topk_prob\":true,\"initializer_range\":0.02,"
+           "\"num_nextn_predict_layers\":0,\"pad_token_id\":null,\"tie_word_embeddings\":false,"
+           "\"attention_bias\":false,\"rope_interleave\":true,\"moe_layer_freq\":1,"
+           "\"num_key_value_heads\":2,\"quantization_config\":null,\"rope_scaling\":{"
+           "\"rope_type\":\"yarn\",\"rope_theta\":5e4,\"factor\":4,\"beta_fast\":32,"
+           "\"beta_slow\":1,\"mscale\":1,\"mscale_all_dim\":1,\"attention_factor\":1.2,"
+           "\"truncate\":true,\"partial_rotary_factor\":1,"
+           "\"original_max_position_embeddings\":16}}",
+           BODY);
+  assert_ok(parl_hf_config_parse(text, strlen(text), "config", &c));
+  for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) assert_misspelt(text, keys[i]);
+  for (size_t i = 0; i < sizeof rope / sizeof rope[0]; i++) assert_misspelt(text, rope[i]);
+  char nested[4096 + 128];
+  snprintf(nested, sizeof nested, "{\"model_type\":\"kimi_k25\",\"txt_config\":%s}", text);
+  assert_fails(parl_hf_config_parse(nested, strlen(nested), "config", &c), PARL_STATUS_EFORMAT,
+               "did you mean \"text_config\"?");
+  assert_fails(
+      parse(",\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4,\"xylophone\":1}", TAIL, &c),
+      PARL_STATUS_EFORMAT, "unknown key \"xylophone\"; known are rope_type, ");
+  assert_fails(parse(",\"rope_scaling\":{\"factor\":4}", TAIL, &c), PARL_STATUS_EFORMAT,
+               "\"factor\" but no \"rope_type\"");
+}
+
+/* What published configs carry and no result depends on is no misspelling. */
+static void test_foreign_keys(void **state) {
+  (void)state;
+  parl_hf_config c;
+  assert_ok(
+      parse(",\"architectures\":[],\"bos_token_id\":0,\"eos_token_id\":1,\"sep_token_id\":null,"
+            "\"decoder_start_token_id\":null,\"ep_size\":1,\"seq_aux\":true,\"auto_map\":{},"
+            "\"attention_dropout\":0.0,\"qk_head_dim\":12,\"output_router_logits\":false,"
+            "\"top_k\":50,\"top_p\":1.0,\"use_cache\":true,\"max_length\":20,\"min_length\":0,"
+            "\"num_beams\":1,\"vision_config\":{\"hidden_siz\":3},\"torch_dtype\":\"bfloat16\","
+            "\"transformers_version\":\"4.48\",\"xylophone\":3,\"_name_or_path\":\"\","
+            "\"pretraining_tp\":1,\"media_placeholder_token_id\":5",
+            TAIL, &c));
+  assert_int_equal(c.vocab_size, 53);
+}
+
 /* Counted by hand from k25 5.1: see the comment on each term. */
 static void test_k25_is_counted(void **state) {
   (void)state;
@@ -387,6 +491,7 @@ int main(void) {
       cmocka_unit_test(test_k25_is_counted),     cmocka_unit_test(test_counts_equal_a_model),
       cmocka_unit_test(test_spoiled_tensors),    cmocka_unit_test(test_shards),
       cmocka_unit_test(test_bad_indexes),        cmocka_unit_test(test_nested_checkpoint),
+      cmocka_unit_test(test_misspelt_keys),      cmocka_unit_test(test_foreign_keys),
   };
   return cmocka_run_group_tests_name("hf", tests, NULL, NULL);
 }

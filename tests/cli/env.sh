@@ -133,6 +133,24 @@ interrupt "SIGTERM in check" TERM 143 env check loop.lua --set env.callback_s=60
 interrupt "Ctrl-C in an isolated check" INT 130 env check loop.lua --isolate --set env.callback_s=60
 interrupt "Ctrl-C in train" INT 130 train loop_recipe.lua --quiet
 
+# A limit that is lower than ours already is kept, and is no failure.
+for limit in "-n 40" "-t 300" "-v 3000000" "-f 1000" "-c 0"; do
+  [ "$limit ${PARL_BUILD-}" = "-v 3000000 asan" ] && continue # which reserves terabytes
+  # shellcheck disable=SC2086
+  text=$(ulimit $limit; "$PARL" env play sub/toy.lua --as serial --isolate 2>&1)
+  has "isolated under ulimit $limit" "played by serial" "$text"
+done
+same "the lower limit holds" "40 40" "$(
+  ulimit -n 40
+  "$PARL" env play loop.lua --as serial --isolate --set env.callback_s=60 >log.txt 2>&1 &
+  pid=$!
+  sleep 0.5
+  read -r child _ <"/proc/$pid/task/$pid/children"
+  sed -n 's/^Max open files *\([0-9]*\) *\([0-9]*\).*/\1 \2/p' "/proc/$child/limits"
+  kill -KILL "$child"
+  wait $pid
+)"
+
 # Isolation: the same results; what kills the child does not kill the parent.
 same "isolated check, the same hash" "$("$PARL" env check sub/toy.lua --hash --tasks 6)" \
   "$("$PARL" env check sub/toy.lua --hash --tasks 6 --isolate)"
