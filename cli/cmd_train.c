@@ -1,58 +1,13 @@
 /* cli/cmd_train.c - parl train RECIPE. */
-#include <math.h>
-#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include "cli/cli.h"
-#include "core/clock.h"
+#include "cli/meter.h"
 #include "core/json.h"
 #include "experiments/experiment.h"
 #include "experiments/plan_text.h"
 #include "experiments/report.h"
-
-/* Progress of all runs as one line. Units: warm-start steps and updates. */
-typedef struct meter {
-  pthread_mutex_t mutex;
-  bool interactive;
-  double start_s, last_print_s;
-  int64_t done, total;
-} meter;
-
-static int64_t count_units(const parl_recipe *recipe) {
-  int64_t total = 0;
-  for (size_t a = 0; a < parl_recipe_get_n_arms(recipe); a++) {
-    const parl_run_config *c = parl_recipe_get_arm(recipe, a);
-    total += c->run.n_seeds * (c->train.updates + (a == 0 ? c->warm.steps : 0));
-  }
-  return total;
-}
-
-static void print_meter(meter *m, const parl_progress *p, double now) {
-  /* Warm starts of later arms are not counted beforehand: more may be done than was counted. */
-  const double share = m->done < m->total ? (double)m->done / (double)m->total : 1.0;
-  const double eta = share > 0 ? (now - m->start_s) * (1 - share) / share : 0;
-  char run[96] = "", numbers[96] = "";
-  snprintf(run, sizeof run, "%s%s seed %lld %lld/%lld", p->arm, p->arm[0] ? "" : p->phase,
-           (long long)p->seed, (long long)p->done, (long long)p->n);
-  if (!isnan(p->r_perf))
-    snprintf(numbers, sizeof numbers, "  r_perf %.3f  critical %.1f  launch %.0f%%", p->r_perf,
-             p->critical_steps, 100 * p->launch_rate);
-  fprintf(stderr, "%s%3.0f%%  %d:%02d left  %s%s%s", m->interactive ? "\r\033[K" : "", 100 * share,
-          (int)eta / 60, (int)eta % 60, run, numbers, m->interactive ? "" : "\n");
-  fflush(stderr);
-}
-
-static void on_progress(void *context, const parl_progress *p) {
-  meter *m = context;
-  pthread_mutex_lock(&m->mutex);
-  m->done++;
-  const double now = parl_clock_s();
-  if (now - m->last_print_s >= (m->interactive ? 0.25 : 5.0)) {
-    m->last_print_s = now;
-    print_meter(m, p, now);
-  }
-  pthread_mutex_unlock(&m->mutex);
-}
 
 static void print_json(const parl_experiment_result *r, const char *folder) {
   parl_text text = {0};
@@ -115,8 +70,8 @@ static parl_status print_plan(const cli_args *args, const parl_recipe *recipe) {
   return s;
 }
 
-static parl_status train(const cli_args *args, const parl_recipe *recipe, meter *m,
-                         size_t *n_failed) {
+static parl_status train(const cli_args *args, const parl_recipe *recipe, size_t *n_failed) {
+  cli_meter meter;
   parl_log log;
   parl_text command = {0};
   cli_append_train(&command, args);
@@ -125,12 +80,15 @@ static parl_status train(const cli_args *args, const parl_recipe *recipe, meter 
                           .log = &log,
                           .stop = cli_catch_signals(),
                           .scripts = cli_get_script_host(args->quiet),
-                          .progress = args->quiet ? NULL : on_progress,
-                          .context = m,
+                          .progress = args->quiet ? NULL : cli_meter_on_progress,
+                          .context = &meter,
+                          .retry_failed = args->retry_failed,
                           .command = parl_text_get(&command)};
   parl_experiment_result result = {0};
+  cli_meter_init(&meter);
   parl_status s = run(args, &host, &result);
-  if (m->interactive && !args->quiet) fprintf(stderr, "\r\033[K");
+  cli_meter_deinit(&meter);
+  cli_handle_stop_signals(SIG_DFL); /* all is stored: a signal ends the report at once */
   parl_text table = {0};
   const char *folder = parl_recipe_get_folder(recipe);
   if (s == PARL_STATUS_OK) s = parl_report_write(folder, &table);
@@ -162,12 +120,8 @@ int cmd_train(const cli_args *args) {
     parl_recipe_destroy(recipe);
     return s == PARL_STATUS_OK ? CLI_DONE : cli_fail(s);
   }
-  meter m = {.mutex = PTHREAD_MUTEX_INITIALIZER,
-             .interactive = cli_is_interactive(),
-             .start_s = parl_clock_s(),
-             .total = count_units(recipe)};
   size_t n_failed = 0;
-  s = train(args, recipe, &m, &n_failed);
+  s = train(args, recipe, &n_failed);
   parl_recipe_destroy(recipe);
   if (s != PARL_STATUS_OK) return cli_fail(s);
   return n_failed == 0 ? CLI_DONE : CLI_FAILED;

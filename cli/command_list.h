@@ -18,7 +18,16 @@
     "")                                                                                           \
   X(cmd_report, "report", "", "FOLDER", "write report.html, .md, .json and .csv of a run folder", \
     "")                                                                                           \
-  X(cmd_runs, "runs", "", "FOLDER", "list the runs of a folder", "")                              \
+  X(cmd_runs, "runs", "", "FOLDER",                                                               \
+    "list the runs of a folder, planned ones too, or make room for others",                       \
+    "status: pending, running, done; failed: stays so until --retry-failed; stopped: the same\n"  \
+    "command goes on; lost: its process ended without a word, the same command goes on; "         \
+    "retired.\n"                                                                                  \
+    "--json prints one object a line: uid, recipe, arm, seed, status, holder (who trains it),\n"  \
+    "error, trained, update of updates, r_perf (of the evaluation, or of the last update), "      \
+    "time_s\n"                                                                                    \
+    "(updates and evaluations), hash, revision, config. What is not known is null.\n"             \
+    "--remove and --retire name the runs first; a run that is being trained is refused.\n")       \
   GROUP("env", "write and try environments",                                                      \
         "example: parl env new orchard && parl env check orchard.lua\n"                           \
         "The tutorial is docs/writing-environments.md.\n")                                        \
@@ -65,6 +74,12 @@
        "env.params.NAME or another recipe field; may be repeated")                                 \
   X(FLAG, plan, "plan", 0, NULL, 0, 0, 0, "train",                                                 \
     "print what would be made and what differs between arms; make nothing")                        \
+  X(FLAG, retry_failed, "retry-failed", 0, NULL, 0, 0, 0, "train",                                 \
+    "make runs that failed before again; without it they stay failed")                             \
+  X(TEXT, remove, "remove", 0, "ARM", 0, 0, 0, "runs",                                             \
+    "delete an arm's runs, their metrics, episodes and checkpoints; retired ones if no others")    \
+  X(TEXT, retire, "retire", 0, "ARM", 0, 0, 0, "runs",                                             \
+    "set an arm's runs aside: out of the report and of the way, until a recipe plans them")        \
   X(TEXT, checkpoint, "checkpoint", 0, "FILE", 0, 0, 0, "eval",                                    \
     "policy to play, as its own arm and seed say; default: the warm start")                        \
   X(TEXT, arm, "arm", 0, "ARM", 0, 0, 0, "eval",                                                   \

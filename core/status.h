@@ -18,7 +18,8 @@
   X(ELIMIT, 6, "a script ran out of its time, instructions or memory")                             \
   X(ESTORE, 7, "the run database refused an operation")                                            \
   X(ESTOPPED, 8, "stopped on request; the same command continues")                                 \
-  X(ESTATE, 9, "the operation does not fit the object's present state")
+  X(ESTATE, 9, "the operation does not fit the object's present state")                            \
+  X(ECLAIMED, 10, "another process works on this run now")
 
 typedef enum parl_status {
 #define X(name, value, meaning) PARL_STATUS_##name = value,

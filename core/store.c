@@ -252,7 +252,10 @@ parl_status parl_store_begin(parl_store *store) {
         sqlite3_prepare_v3(store->db, "ROLLBACK", -1, SQLITE_PREPARE_PERSISTENT, rollback, NULL);
     if (code != SQLITE_OK) return parl_store_fail(store, code, "begin");
   }
-  return parl_store_run_sql(store, "BEGIN IMMEDIATE", "begin");
+  PARL_TRY(parl_store_run_sql(store, "BEGIN IMMEDIATE", "begin"));
+  const parl_status s = parl_store_check_fence(store);
+  if (s != PARL_STATUS_OK) parl_store_rollback(store);
+  return s;
 }
 
 parl_status parl_store_commit(parl_store *store) {

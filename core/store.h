@@ -14,20 +14,33 @@
 #include <stdint.h>
 
 #include "core/hash.h"
+#include "core/process.h"
 #include "core/status.h"
+#include "core/text.h"
 
 typedef struct parl_store parl_store;
 
 /* A run: one arm of a recipe with one seed. Texts are borrowed and not NULL. */
 typedef struct parl_store_run {
-  char uid[PARL_HASH_HEX_BYTES];  /* hash of canonical config + seed */
-  const char *recipe, *arm;       /* names */
-  int64_t seed;                   /* of every random number of the run */
-  const char *config;             /* canonical JSON */
-  const char *status;             /* "running", "done", "failed", "stopped"; at most 15 bytes */
+  char uid[PARL_HASH_HEX_BYTES]; /* hash of canonical config + seed */
+  const char *recipe, *arm;      /* names */
+  int64_t seed;                  /* of every random number of the run */
+  const char *config;            /* canonical JSON */
+  const char *status; /* "pending", "running", "done", "failed", "stopped"; at most 15 bytes */
   const char *host, *revision;    /* JSON about the machine and build; code revision */
   char hash[PARL_HASH_HEX_BYTES]; /* of metrics and weights when done, else "" */
+  const char *error; /* why it failed or stopped; as read: "" if neither. put_run clears it */
+  bool is_retired;   /* as read: it counts no more, and is in nobody's way */
 } parl_store_run;
+
+/* That a process works on `name`, a run's uid or a file of the folder; core/claims.h makes them. */
+enum { PARL_STORE_CLAIM_NAME_BYTES = 128, PARL_STORE_TOKEN_BYTES = 33 };
+typedef struct parl_store_claim {
+  char name[PARL_STORE_CLAIM_NAME_BYTES];
+  char token[PARL_STORE_TOKEN_BYTES]; /* of the holder: no two have the same */
+  parl_process process;               /* the holder */
+  int64_t renewed;                    /* seconds since 1970 by the holder's clock */
+} parl_store_claim;
 
 /* One evaluated episode. (policy, decoding, update, family, task_seed, rollout) names it within its
  * run. Texts are borrowed and not NULL. */
@@ -70,7 +83,7 @@ parl_status parl_store_open_readonly(const char *path, parl_store **out);
 void parl_store_close(parl_store *store);
 
 /* Starts a transaction and waits up to 10 s for another writer's end.
- * Fails: as above; ESTATE inside a transaction or if opened for reading. */
+ * Fails: as above; ESTATE inside a transaction or if opened for reading; ECLAIMED by a fence. */
 parl_status parl_store_begin(parl_store *store);
 
 /* Ends it. On failure nothing of the transaction remains. */
@@ -93,6 +106,30 @@ parl_status parl_store_put_run(parl_store *store, const parl_store_run *run, int
  * each of these three may be NULL. */
 parl_status parl_store_find_run(parl_store *store, const char *uid, int *found, int64_t *run_id,
                                 char *status, char *hash);
+
+/* Inserts the run unless its uid is there: then it is left as it is. */
+parl_status parl_store_plan_run(parl_store *store, const parl_store_run *run);
+
+/* Deletes runs of this arm and seed that were planned and never begun, but for the one of this
+ * uid. */
+parl_status parl_store_delete_pending(parl_store *store, const char *arm, int64_t seed,
+                                      const char *uid);
+
+/* Status and error text of the run with this uid, unless it is done. */
+parl_status parl_store_set_status(parl_store *store, const char *uid, const char *status,
+                                  const char *error);
+
+/* Appends the error text of a run. */
+parl_status parl_store_get_error(parl_store *store, int64_t run_id, parl_text *out);
+
+parl_status parl_store_get_retired(parl_store *store, int64_t run_id, bool *is_retired);
+parl_status parl_store_set_retired(parl_store *store, int64_t run_id, bool is_retired);
+
+/* Deletes a run and all its rows. */
+parl_status parl_store_delete_run(parl_store *store, int64_t run_id);
+
+/* The run's checkpoints lie at `path` now. */
+parl_status parl_store_move_checkpoints(parl_store *store, int64_t run_id, const char *path);
 
 /* Puts a value, in the place of one of the same key and update if any. NaN is stored as NULL.
  * Fails: as above; ESTORE if there is no such run. */
@@ -133,6 +170,26 @@ parl_status parl_store_get_digest(parl_store *store, int64_t run_id, char out[PA
 /* From here to the end of the connection, reads see one moment of a store opened for reading. */
 parl_status parl_store_hold(parl_store *store);
 
+/* Puts a claim, in the place of one of the same name if any. */
+parl_status parl_store_put_claim(parl_store *store, const parl_store_claim *claim);
+
+/* Looks a claim up by name; *out is filled if found. */
+parl_status parl_store_find_claim(parl_store *store, const char *name, int *found,
+                                  parl_store_claim *out);
+
+/* Sets `renewed` of all claims with this token. */
+parl_status parl_store_renew_claims(parl_store *store, const char *token, int64_t now);
+
+/* Deletes the claim of this token and name; name NULL: all of the token. */
+parl_status parl_store_delete_claims(parl_store *store, const char *token, const char *name);
+
+/* From now on begin fails with ECLAIMED unless the claim `name` has this token: nothing is written
+ * for a run that another process took over. */
+void parl_store_set_fence(parl_store *store, const char *name, const char *token);
+
+/* Fails: ECLAIMED if a transaction would; as the store does. */
+parl_status parl_store_check_fence(parl_store *store);
+
 /* Visitors of rows; strings and structs are borrowed for the call. A visitor that fails ends the
  * visit, which returns its status. It may read the same store, and write to another. */
 typedef parl_status (*parl_store_run_visitor)(void *context, int64_t run_id,
@@ -144,7 +201,9 @@ typedef parl_status (*parl_store_episode_visitor)(void *context, const parl_stor
 typedef parl_status (*parl_store_checkpoint_visitor)(void *context, int64_t update,
                                                      const char *path, const char *sha256);
 
-/* By recipe, arm, seed, uid. */
+typedef parl_status (*parl_store_claim_visitor)(void *context, const parl_store_claim *claim);
+
+/* In the order in which they were planned. */
 parl_status parl_store_visit_runs(parl_store *store, parl_store_run_visitor visit, void *context);
 
 /* By key, update; key NULL: all keys. A NULL value is NaN. */
@@ -162,6 +221,10 @@ parl_status parl_store_visit_failures(parl_store *store, int64_t run_id,
 /* By update. */
 parl_status parl_store_visit_checkpoints(parl_store *store, int64_t run_id,
                                          parl_store_checkpoint_visitor visit, void *context);
+
+/* By name. */
+parl_status parl_store_visit_claims(parl_store *store, parl_store_claim_visitor visit,
+                                    void *context);
 
 /* Version of the library inside, borrowed. */
 const char *parl_store_sqlite_version(void);

@@ -11,7 +11,7 @@ enum { PARL_STORE_APPLICATION = 0x7061726C /* "parl", in the file's header */ };
 /* Columns in the order in which they are read and hashed; what comes later goes to the end, or the
  * digests of older rows would change. Of a run: what its seal covers, then the rest. */
 #define PARL_STORE_RUN_COLUMNS \
-  "uid, recipe, arm, seed, config, status, host, revision, hash, digest, id, seal"
+  "uid, recipe, arm, seed, config, status, host, revision, hash, digest, id, seal, error, retired"
 #define PARL_STORE_METRIC_COLUMNS "at_update, key, value"
 #define PARL_STORE_EPISODE_COLUMNS                                                       \
   "policy, decoding, at_update, family, task_seed, rollout, r_perf, success,"            \
@@ -25,6 +25,8 @@ enum {
   PARL_STORE_SEALED, /* so many columns of a run does its seal cover */
   PARL_STORE_ID = PARL_STORE_SEALED,
   PARL_STORE_SEAL,
+  PARL_STORE_ERROR,
+  PARL_STORE_RETIRED,
 };
 
 /* Tables of a run's history, which its digest covers. */
@@ -67,7 +69,9 @@ struct parl_store {
   bool is_counting; /* in this transaction, rows of run `counted`: its digest is `digest` */
   int64_t counted;
   parl_store_digest digest;
-  sqlite3_stmt *kept[PARL_STORE_N_STATEMENTS]; /* owned, NULL until used */
+  sqlite3_stmt *kept[PARL_STORE_N_STATEMENTS];  /* owned, NULL until used */
+  char fence_name[PARL_STORE_CLAIM_NAME_BYTES]; /* claim that begin demands, and */
+  char fence_token[PARL_STORE_TOKEN_BYTES];     /* whose; "": none */
 };
 
 /* The status of an SQLite result code with the connection's error text; `verb` says what failed. */

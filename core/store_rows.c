@@ -3,8 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/store.h"
-#include "core/store_internal.h"
+#include "core/store_query.h"
 #include "core/text.h"
 
 enum { STATUS = 5, HASH = 8 }; /* of PARL_STORE_RUN_COLUMNS */
@@ -13,7 +12,8 @@ static const char *const kept_sql[PARL_STORE_N_STATEMENTS] = {
     [PARL_STORE_PUT_RUN] =
         "INSERT INTO run(uid, recipe, arm, seed, config, status, host, revision, hash)"
         " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    [PARL_STORE_CHANGE_RUN] = "UPDATE run SET status=?, host=?, revision=?, hash=? WHERE id=?",
+    [PARL_STORE_CHANGE_RUN] =
+        "UPDATE run SET status=?, host=?, revision=?, hash=?, error=NULL WHERE id=?",
     /* by the table: what an index says is in no seal */
     [PARL_STORE_FIND_RUN] = "SELECT " PARL_STORE_RUN_COLUMNS " FROM run WHERE +uid=?",
     [PARL_STORE_PUT_METRIC] =
@@ -38,27 +38,6 @@ static const char *const kept_sql[PARL_STORE_N_STATEMENTS] = {
         " AND family=? AND task_seed=? AND rollout=? RETURNING " PARL_STORE_EPISODE_COLUMNS,
 };
 
-/* A statement whose parameters are bound one after the other; the first failure stays. */
-typedef struct query {
-  parl_store *store;
-  sqlite3_stmt *statement;
-  int n_bound;
-  int code;
-} query;
-
-static void bind_integer(query *q, int64_t x) {
-  if (q->code == SQLITE_OK) q->code = sqlite3_bind_int64(q->statement, ++q->n_bound, x);
-}
-
-static void bind_real(query *q, double x) { /* SQLite stores NaN as NULL */
-  if (q->code == SQLITE_OK) q->code = sqlite3_bind_double(q->statement, ++q->n_bound, x);
-}
-
-static void bind_text(query *q, const char *s) {
-  if (q->code == SQLITE_OK)
-    q->code = sqlite3_bind_text(q->statement, ++q->n_bound, s, -1, SQLITE_STATIC);
-}
-
 static parl_status open_kept(parl_store *store, parl_store_statement which, query *out) {
   sqlite3_stmt **kept = &store->kept[which];
   if (*kept == NULL) {
@@ -70,33 +49,7 @@ static parl_status open_kept(parl_store *store, parl_store_statement which, quer
   return PARL_STATUS_OK;
 }
 
-static parl_status open_once(parl_store *store, const char *sql, query *out) {
-  *out = (query){.store = store, .code = SQLITE_OK};
-  const int code = sqlite3_prepare_v2(store->db, sql, -1, &out->statement, NULL);
-  return code == SQLITE_OK ? PARL_STATUS_OK : parl_store_fail(store, code, "prepare a statement");
-}
-
-/* Moves to the next row. *has_row false: there is none. */
-static parl_status step(query *q, const char *verb, bool *has_row) {
-  if (q->code == SQLITE_OK) q->code = sqlite3_step(q->statement);
-  *has_row = q->code == SQLITE_ROW;
-  if (q->code != SQLITE_ROW && q->code != SQLITE_DONE)
-    return parl_store_fail(q->store, q->code, verb);
-  q->code = SQLITE_OK;
-  return PARL_STATUS_OK;
-}
-
-/* Runs a kept statement that returns no rows and makes it ready for its next use; resetting also
- * lets go of the texts bound to it. */
-static parl_status finish_kept(query *q, const char *verb) {
-  bool has_row;
-  const parl_status s = step(q, verb, &has_row);
-  sqlite3_reset(q->statement);
-  sqlite3_clear_bindings(q->statement);
-  return s;
-}
-
-/* Likewise, where the statement returns the rows of a table that it put, or took out. */
+/* Runs a kept statement that returns the rows of a table that it put, or took out. */
 static parl_status finish_counted(query *q, const char *table, bool is_out) {
   bool has_row = true;
   parl_status s = PARL_STATUS_OK;
@@ -109,34 +62,6 @@ static parl_status finish_counted(query *q, const char *table, bool is_out) {
   sqlite3_reset(q->statement);
   sqlite3_clear_bindings(q->statement);
   return s;
-}
-
-static parl_status require_transaction(const parl_store *store) {
-  if (sqlite3_get_autocommit(store->db))
-    return parl_fail(PARL_STATUS_ESTATE, "%s: rows are put between begin and commit only",
-                     store->path);
-  return PARL_STATUS_OK;
-}
-
-static const char *get_text(query *q, int column) {
-  const unsigned char *s = sqlite3_column_text(q->statement, column);
-  if (s == NULL && sqlite3_column_type(q->statement, column) != SQLITE_NULL) q->code = SQLITE_NOMEM;
-  return s == NULL ? "" : (const char *)s;
-}
-
-static double get_real(const query *q, int column) {
-  return sqlite3_column_type(q->statement, column) == SQLITE_NULL
-             ? (double)NAN
-             : sqlite3_column_double(q->statement, column);
-}
-
-static int64_t get_integer(const query *q, int column) {
-  return sqlite3_column_int64(q->statement, column);
-}
-
-/* A reading of a row is whole if no text ran out of memory. */
-static parl_status check_row(const query *q) {
-  return q->code == SQLITE_OK ? PARL_STATUS_OK : parl_store_fail(q->store, q->code, "read");
 }
 
 parl_status parl_store_find_run(parl_store *store, const char *uid, int *found, int64_t *run_id,
@@ -190,11 +115,16 @@ static parl_status change_run(parl_store *store, const parl_store_run *run, int6
   return finish_kept(&q, "put a run");
 }
 
-parl_status parl_store_put_run(parl_store *store, const parl_store_run *run, int64_t *run_id) {
+static parl_status require_run(const parl_store *store, const parl_store_run *run) {
   PARL_REQUIRE(run->uid[0] != '\0' && run->recipe != NULL && run->arm != NULL);
   PARL_REQUIRE(run->config != NULL && run->host != NULL && run->revision != NULL);
-  PARL_REQUIRE(run->status != NULL && strlen(run->status) < 16 && run_id != NULL);
-  PARL_TRY(require_transaction(store));
+  PARL_REQUIRE(run->status != NULL && strlen(run->status) < 16);
+  return require_transaction(store);
+}
+
+parl_status parl_store_put_run(parl_store *store, const parl_store_run *run, int64_t *run_id) {
+  PARL_REQUIRE(run_id != NULL);
+  PARL_TRY(require_run(store, run));
   int found = 0;
   int64_t id = 0;
   PARL_TRY(parl_store_find_run(store, run->uid, &found, &id, NULL, NULL));
@@ -202,6 +132,16 @@ parl_status parl_store_put_run(parl_store *store, const parl_store_run *run, int
   PARL_TRY(parl_store_count_run(store, id));
   *run_id = id;
   return PARL_STATUS_OK;
+}
+
+parl_status parl_store_plan_run(parl_store *store, const parl_store_run *run) {
+  PARL_TRY(require_run(store, run));
+  int found = 0;
+  int64_t id = 0;
+  PARL_TRY(parl_store_find_run(store, run->uid, &found, &id, NULL, NULL));
+  if (found) return PARL_STATUS_OK;
+  PARL_TRY(insert_run(store, run, &id));
+  return parl_store_count_run(store, id);
 }
 
 parl_status parl_store_put_metric(parl_store *store, int64_t run_id, int64_t update,
@@ -322,22 +262,6 @@ parl_status parl_store_delete_after(parl_store *store, int64_t run_id, int64_t l
   return delete_rows(store, &(parl_store_table){"checkpoint", NULL}, run_id, last);
 }
 
-/* Reads the present row and hands it to a visitor. */
-typedef parl_status (*row_reader)(query *q, void *visit);
-
-/* Visits every row of a query and closes it. */
-static parl_status visit_rows(query *q, row_reader read, void *visit) {
-  bool has_row = true;
-  parl_status s = PARL_STATUS_OK;
-  while (s == PARL_STATUS_OK) {
-    s = step(q, "read rows", &has_row);
-    if (s != PARL_STATUS_OK || !has_row) break;
-    s = read(q, visit);
-  }
-  sqlite3_finalize(q->statement);
-  return s;
-}
-
 typedef struct run_visit {
   parl_store_run_visitor visit;
   void *context;
@@ -354,6 +278,8 @@ static parl_status read_run(query *q, void *visit) {
       .status = get_text(q, STATUS),
       .host = get_text(q, 6),
       .revision = get_text(q, 7),
+      .error = get_text(q, PARL_STORE_ERROR),
+      .is_retired = get_integer(q, PARL_STORE_RETIRED) != 0,
   };
   snprintf(run.uid, sizeof run.uid, "%s", get_text(q, 0));
   snprintf(run.hash, sizeof run.hash, "%s", get_text(q, HASH));
@@ -364,8 +290,7 @@ static parl_status read_run(query *q, void *visit) {
 parl_status parl_store_visit_runs(parl_store *store, parl_store_run_visitor visit, void *context) {
   query q;
   PARL_TRY(parl_store_finish_count(store));
-  PARL_TRY(open_once(
-      store, "SELECT " PARL_STORE_RUN_COLUMNS " FROM run ORDER BY recipe, arm, seed, uid", &q));
+  PARL_TRY(open_once(store, "SELECT " PARL_STORE_RUN_COLUMNS " FROM run ORDER BY id", &q));
   return visit_rows(&q, read_run, &(run_visit){visit, context});
 }
 

@@ -51,7 +51,12 @@ static const struct addition {
      "(run_id INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE, phase TEXT NOT NULL,"
      " n INTEGER NOT NULL, n_failed INTEGER NOT NULL, error TEXT NOT NULL,"
      " PRIMARY KEY(run_id, phase)) WITHOUT ROWID"},
-    {"run", "seal", "TEXT"}, /* 11: of the run's own row with that digest; core/store_digest.c */
+    {"run", "seal", "TEXT"},  /* 11: of the run's own row with that digest; core/store_digest.c */
+    {"run", "error", "TEXT"}, /* 12: why it failed or stopped */
+    {"run", "retired", "INTEGER"}, /* 13: 1 if it was set aside */
+    {"claim", NULL,                /* 14: who works on a run, or on a file of the folder */
+     "(name TEXT PRIMARY KEY, token TEXT NOT NULL, host TEXT NOT NULL, space TEXT NOT NULL,"
+     " pid INTEGER NOT NULL, start INTEGER NOT NULL, renewed INTEGER NOT NULL) WITHOUT ROWID"},
 };
 
 enum { FIRST = 1, N_ADDITIONS = sizeof additions / sizeof additions[0] };

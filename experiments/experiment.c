@@ -1,41 +1,26 @@
 /* experiments/experiment.c - jobs over a pool of threads: warm starts, runs, baselines.
  *
  * Every thread takes the first job that may start, until none is left: warm starts come first, and
- * a cell waits for its own only. */
+ * a cell waits for its own only. A job is claimed in the store before it starts; one that another
+ * process holds is asked for again while it lasts, and found done then. */
 #include "experiments/experiment.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/clock.h"
 #include "core/file.h"
+#include "experiments/experiment_internal.h"
 #include "parl/warm_start.h"
 
-/* A warm start or a cell. */
-typedef enum job_state { JOB_TODO, JOB_BUSY, JOB_DONE, JOB_FAILED } job_state;
-
-typedef struct job {
-  job_state state;
-  bool was_done;            /* by an earlier command: it is looked at, and needs no warm start */
-  parl_train_result result; /* of a cell */
-} job;
-
-typedef struct experiment {
-  const parl_host *host;
-  const parl_plan *plan;
-  parl_experiment_result *out;
-  job *warms, *cells;      /* [plan->n_warms], [plan->n_cells] */
-  size_t n_outer, n_inner; /* runs at once, threads of each */
-  parl_workers *outer;
-  parl_workers **inner;  /* [n_outer] */
-  pthread_mutex_t mutex; /* guards the jobs and out->failures */
-  pthread_cond_t changed;
-  bool ended; /* a failure that concerns every run: nothing more starts */
-} experiment;
+static const double ASK_AGAIN_S = 0.5; /* for a job that another process holds */
 
 /* --- what may start --- */
+
+static bool is_cell(const experiment *x, const job *j) {
+  return j >= x->cells && j < x->cells + x->plan->n_cells;
+}
 
 static bool is_warm_wanted(const experiment *x, size_t warm) {
   for (size_t i = 0; i < x->plan->n_cells; i++)
@@ -44,18 +29,20 @@ static bool is_warm_wanted(const experiment *x, size_t warm) {
   return false;
 }
 
-/* The first job that may start, or NULL; *waiting when one that is under way may let another
- * start. */
-static job *find_job(experiment *x, bool *waiting) {
-  *waiting = false;
-  for (size_t i = 0; i < x->plan->n_warms; i++) {
-    if (x->warms[i].state == JOB_BUSY) *waiting = true;
-    if (x->warms[i].state == JOB_TODO && is_warm_wanted(x, i)) return &x->warms[i];
+static bool may_start(const experiment *x, const job *j) {
+  if (!is_cell(x, j)) return is_warm_wanted(x, (size_t)(j - x->warms));
+  return j->was_done || x->warms[x->plan->cells[j - x->cells].warm].state == JOB_DONE;
+}
+
+/* The first job of a list that may start now, or NULL. *waiting is set by one that may later. */
+static job *find_job(const experiment *x, job *list, size_t n, double now, bool *waiting) {
+  for (size_t i = 0; i < n; i++) {
+    job *j = &list[i];
+    if (j->state == JOB_BUSY) *waiting = true;
+    if (j->state != JOB_TODO || !may_start(x, j)) continue;
+    if (now >= j->ask_s) return j;
+    *waiting = true;
   }
-  for (size_t i = 0; i < x->plan->n_cells; i++)
-    if (x->cells[i].state == JOB_TODO &&
-        (x->cells[i].was_done || x->warms[x->plan->cells[i].warm].state == JOB_DONE))
-      return &x->cells[i];
   return NULL;
 }
 
@@ -64,35 +51,105 @@ static job *take_job(experiment *x) {
   job *found = NULL;
   bool waiting = true;
   pthread_mutex_lock(&x->mutex);
-  while (waiting && found == NULL && !x->ended && !parl_host_is_stopped(x->host)) {
-    found = find_job(x, &waiting);
-    if (found == NULL && waiting) pthread_cond_wait(&x->changed, &x->mutex);
+  while (found == NULL && waiting && !x->ended && !parl_host_is_stopped(x->host)) {
+    waiting = false;
+    const double now = parl_clock_s();
+    found = find_job(x, x->warms, x->plan->n_warms, now, &waiting);
+    if (found == NULL) found = find_job(x, x->cells, x->plan->n_cells, now, &waiting);
+    if (found == NULL && waiting) parl_experiment_wait(x, ASK_AGAIN_S / 2);
   }
   if (found != NULL) found->state = JOB_BUSY;
   pthread_mutex_unlock(&x->mutex);
   return found;
 }
 
+/* --- claims --- */
+
+static const char *get_claim_name(const experiment *x, const job *j) {
+  if (is_cell(x, j)) return x->plan->cells[j - x->cells].uid;
+  const char *path = x->plan->warms[j - x->warms].path, *slash = strrchr(path, '/');
+  return slash == NULL ? path : slash + 1;
+}
+
+static void say_waiting(const experiment *x, job *j, const char *holder) {
+  if (j->said_waiting) return;
+  j->said_waiting = true;
+  if (is_cell(x, j)) {
+    const parl_cell *c = &x->plan->cells[j - x->cells];
+    parl_log_write(x->host->log, PARL_LOG_INFO, "arm \"%s\", seed %lld: %s has it", c->name,
+                   (long long)c->config->run.seed, holder);
+  } else {
+    parl_log_write(x->host->log, PARL_LOG_INFO, "warm start of seed %lld: %s has it",
+                   (long long)x->plan->warms[j - x->warms].config->run.seed, holder);
+  }
+}
+
 /* --- doing it --- */
 
-static parl_status do_warm(experiment *x, size_t i, parl_workers *workers) {
+static parl_status do_warm(lane *l, size_t i) {
   parl_model *model = NULL;
-  PARL_TRY(parl_warm_start_get(x->host, x->plan->warms[i].config, workers, NULL, &model));
+  PARL_TRY(parl_warm_start_get(&l->host, l->x->plan->warms[i].config, l->workers, NULL, &model));
   parl_model_destroy(model);
   return PARL_STATUS_OK;
 }
 
-static parl_status do_cell(experiment *x, size_t i, parl_workers *workers) {
-  const parl_cell *c = &x->plan->cells[i];
-  parl_train_result *result = &x->cells[i].result;
-  if (c->scope == PARL_SCOPE_RUN) return parl_train(x->host, c->config, c->name, workers, result);
-  return parl_train_baseline(x->host, c->config, c->name, c->style[0] != '\0' ? c->style : NULL,
-                             workers, result);
+/* What failed before, here or in another process, failed. */
+static parl_status find_failure(const experiment *x, const parl_cell *c) {
+  parl_store *store = NULL;
+  parl_text error = {0};
+  char status[16] = "";
+  int found = 0;
+  int64_t id = 0;
+  PARL_TRY(parl_store_open(x->store_path, &store));
+  parl_status s = parl_store_find_run(store, c->uid, &found, &id, status, NULL);
+  const bool failed = s == PARL_STATUS_OK && found && strcmp(status, "failed") == 0;
+  if (failed) s = parl_store_get_error(store, id, &error);
+  parl_store_close(store);
+  if (failed && s == PARL_STATUS_OK)
+    s = parl_fail(PARL_STATUS_ESTATE, "%s (before; --retry-failed tries again)",
+                  parl_text_get(&error));
+  parl_text_deinit(&error);
+  return s;
 }
+
+static parl_status do_cell(lane *l, size_t i) {
+  const parl_cell *c = &l->x->plan->cells[i];
+  parl_train_result *result = &l->x->cells[i].result;
+  PARL_TRY(find_failure(l->x, c));
+  if (c->scope == PARL_SCOPE_RUN)
+    return parl_train(&l->host, c->config, c->name, l->workers, result);
+  return parl_train_baseline(&l->host, c->config, c->name, c->style[0] != '\0' ? c->style : NULL,
+                             l->workers, result);
+}
+
+/* Claims the job and does it. *held: another process has it. */
+static parl_status do_job(lane *l, job *j, bool *held) {
+  const experiment *x = l->x;
+  char holder[PARL_CLAIM_HOLDER_BYTES];
+  const char *name = get_claim_name(x, j);
+  bool taken = false;
+  *held = false;
+  PARL_TRY(parl_claims_take(l->host.claims, name, &taken, holder));
+  if (!taken) {
+    say_waiting(x, j, holder);
+    *held = true;
+    return PARL_STATUS_OK;
+  }
+  l->job = j;
+  const parl_status s =
+      is_cell(x, j) ? do_cell(l, (size_t)(j - x->cells)) : do_warm(l, (size_t)(j - x->warms));
+  char text[4096]; /* giving back must not hide why it failed */
+  snprintf(text, sizeof text, "%s", parl_error_text());
+  const parl_status given = parl_claims_give_back(l->host.claims, name);
+  return s == PARL_STATUS_OK ? given : parl_fail(s, "%s", text);
+}
+
+/* --- how it ended --- */
 
 static void add_failure(experiment *x, size_t i, const char *why) {
   const parl_cell *c = &x->plan->cells[i];
   x->cells[i].state = JOB_FAILED;
+  parl_experiment_count_done(x, &x->cells[i]);
   x->out->n_failed++;
   parl_text_appendf(&x->out->failures, "arm \"%s\", seed %lld: %s\n", c->name,
                     (long long)c->config->run.seed, why);
@@ -106,35 +163,54 @@ static bool concerns_all(parl_status s) {
          s == PARL_STATUS_ESTORE;
 }
 
-/* Books how a job ended; its failure is this thread's error text. */
-static parl_status settle(experiment *x, job *j, parl_status s) {
-  pthread_mutex_lock(&x->mutex);
-  if (s == PARL_STATUS_OK) {
-    j->state = JOB_DONE;
-  } else if (concerns_all(s)) {
-    j->state = JOB_TODO;
-    x->ended = true;
-  } else if (j >= x->cells && j < x->cells + x->plan->n_cells) {
-    add_failure(x, (size_t)(j - x->cells), parl_error_text());
-  } else {
-    j->state = JOB_FAILED;
-    for (size_t i = 0; i < x->plan->n_cells; i++)
-      if (x->plan->cells[i].warm == (size_t)(j - x->warms) && x->cells[i].state == JOB_TODO)
-        add_failure(x, i, parl_error_text());
+/* A warm start failed, so none of its cells can be made. */
+static parl_status fail_cells(experiment *x, size_t warm, parl_status why_status) {
+  const char *status = parl_run_failed_for_good(why_status) ? "failed" : "stopped";
+  parl_store *store = NULL;
+  char why[4096];
+  snprintf(why, sizeof why, "warm start: %s", parl_error_text());
+  PARL_TRY(parl_store_open(x->store_path, &store));
+  parl_status s = parl_store_begin(store);
+  for (size_t i = 0; s == PARL_STATUS_OK && i < x->plan->n_cells; i++) {
+    const parl_cell *c = &x->plan->cells[i];
+    if (c->warm != warm || x->cells[i].state != JOB_TODO || x->cells[i].was_done) continue;
+    add_failure(x, i, why);
+    s = parl_store_set_status(store, c->uid, status, why);
   }
+  s = parl_store_end(store, s);
+  parl_store_close(store);
+  return s;
+}
+
+/* Books how a job ended; its failure is this thread's error text. */
+static parl_status settle(experiment *x, job *j, parl_status s, bool held) {
+  pthread_mutex_lock(&x->mutex);
+  j->state = JOB_TODO;
+  if (held || s == PARL_STATUS_ECLAIMED) {
+    j->ask_s = parl_clock_s() + ASK_AGAIN_S;
+    if (!held) parl_log_write(x->host->log, PARL_LOG_WARNING, "%s", parl_error_text());
+    s = PARL_STATUS_OK;
+  } else if (s == PARL_STATUS_OK) {
+    j->state = JOB_DONE;
+    parl_experiment_count_done(x, j);
+  } else if (!concerns_all(s)) {
+    j->state = JOB_FAILED;
+    if (is_cell(x, j)) add_failure(x, (size_t)(j - x->cells), parl_error_text());
+    s = is_cell(x, j) ? PARL_STATUS_OK : fail_cells(x, (size_t)(j - x->warms), s);
+  }
+  if (s != PARL_STATUS_OK) x->ended = true;
   pthread_cond_broadcast(&x->changed);
   pthread_mutex_unlock(&x->mutex);
-  return concerns_all(s) ? s : PARL_STATUS_OK;
+  return s;
 }
 
 static parl_status work(void *context, size_t task, size_t worker) {
   (void)task;
   experiment *x = context;
   for (job *j = take_job(x); j != NULL; j = take_job(x)) {
-    const bool is_cell = j >= x->cells && j < x->cells + x->plan->n_cells;
-    const parl_status s = is_cell ? do_cell(x, (size_t)(j - x->cells), x->inner[worker])
-                                  : do_warm(x, (size_t)(j - x->warms), x->inner[worker]);
-    PARL_TRY(settle(x, j, s));
+    bool held = false;
+    const parl_status s = do_job(&x->lanes[worker], j, &held);
+    PARL_TRY(settle(x, j, s, held));
   }
   return PARL_STATUS_OK;
 }
@@ -143,44 +219,52 @@ static parl_status work(void *context, size_t task, size_t worker) {
 
 /* What an earlier command finished needs no warm start. */
 static parl_status find_done(experiment *x) {
-  char path[1024], status[16];
+  char status[16];
   parl_store *store = NULL;
-  PARL_TRY(parl_file_join(path, sizeof path, parl_recipe_get_folder(x->host->recipe), "store.db"));
-  if (!parl_file_exists(path)) return PARL_STATUS_OK;
-  PARL_TRY(parl_store_open(path, &store));
+  PARL_TRY(parl_store_open(x->store_path, &store));
   parl_status s = PARL_STATUS_OK;
   for (size_t i = 0; s == PARL_STATUS_OK && i < x->plan->n_cells; i++) {
     int found = 0;
     s = parl_store_find_run(store, x->plan->cells[i].uid, &found, NULL, status, NULL);
-    x->cells[i].was_done = found && strcmp(status, "done") == 0;
+    x->cells[i].was_done = found && (strcmp(status, "done") == 0 || strcmp(status, "failed") == 0);
   }
   parl_store_close(store);
   return s;
 }
 
 static parl_status make_jobs(experiment *x) {
-  char folder[1024];
+  char path[1024];
   const parl_plan *p = x->plan;
+  const char *folder = parl_recipe_get_folder(x->host->recipe);
   x->warms = calloc(p->n_warms, sizeof *x->warms);
   x->cells = calloc(p->n_cells, sizeof *x->cells);
   if (x->warms == NULL || x->cells == NULL)
     return parl_fail(PARL_STATUS_ENOMEM, "experiment: no memory");
-  PARL_TRY(parl_file_join(folder, sizeof folder, parl_recipe_get_folder(x->host->recipe),
-                          "checkpoints"));
-  PARL_TRY(parl_file_make_folder(folder));
-  parl_file_remove_stale(folder, "*.safetensors");
+  PARL_TRY(parl_file_join(path, sizeof path, folder, "checkpoints"));
+  PARL_TRY(parl_file_make_folder(path));
+  parl_file_remove_stale(path, "*.safetensors");
+  PARL_TRY(parl_file_join(x->store_path, sizeof x->store_path, folder, "store.db"));
+  PARL_TRY(parl_claims_open(x->store_path, &x->claims));
+  PARL_TRY(parl_plan_record(x->host, p, x->store_path));
   return find_done(x);
 }
 
-static parl_status make_workers(experiment *x) {
+static parl_status make_lanes(experiment *x) {
   const int64_t asked = x->plan->configs[0].run.threads;
   const size_t threads = asked > 0 ? (size_t)asked : parl_workers_count_processors();
   x->n_outer = threads < x->plan->n_trained ? threads : x->plan->n_trained;
   x->n_inner = threads / x->n_outer;
   PARL_TRY(parl_workers_create(x->n_outer, &x->outer));
-  x->inner = calloc(x->n_outer, sizeof *x->inner);
-  if (x->inner == NULL) return parl_fail(PARL_STATUS_ENOMEM, "experiment: no memory");
-  for (size_t i = 0; i < x->n_outer; i++) PARL_TRY(parl_workers_create(x->n_inner, &x->inner[i]));
+  x->lanes = calloc(x->n_outer, sizeof *x->lanes);
+  if (x->lanes == NULL) return parl_fail(PARL_STATUS_ENOMEM, "experiment: no memory");
+  for (size_t i = 0; i < x->n_outer; i++) {
+    lane *l = &x->lanes[i];
+    *l = (lane){.x = x, .host = *x->host};
+    l->host.claims = x->claims;
+    l->host.context = l;
+    if (x->host->progress != NULL) l->host.progress = parl_experiment_on_progress;
+    PARL_TRY(parl_workers_create(x->n_inner, &l->workers));
+  }
   return PARL_STATUS_OK;
 }
 
@@ -216,26 +300,32 @@ static void summarize(const experiment *x, parl_experiment_result *out) {
     out->decode_tokens_per_s = decode_tokens / decode_s * (double)(x->n_outer * x->n_inner);
 }
 
+static parl_status run(experiment *x) {
+  PARL_TRY(make_jobs(x));
+  PARL_TRY(make_lanes(x));
+  parl_experiment_count_all(x);
+  PARL_TRY(parl_workers_run(x->outer, x->n_outer, work, x));
+  if (is_left(x)) return parl_fail(PARL_STATUS_ESTOPPED, "stopped before every run was made");
+  PARL_TRY(parl_text_status(&x->out->failures));
+  summarize(x, x->out);
+  return PARL_STATUS_OK;
+}
+
 parl_status parl_experiment_run_plan(const parl_host *host, const parl_plan *plan,
                                      parl_experiment_result *out) {
   experiment x = {.host = host, .plan = plan, .out = out};
   *out = (parl_experiment_result){0};
-  const double start = parl_clock_s();
-  pthread_mutex_init(&x.mutex, NULL);
-  pthread_cond_init(&x.changed, NULL);
-  parl_status s = make_jobs(&x);
-  if (s == PARL_STATUS_OK) s = make_workers(&x);
-  if (s == PARL_STATUS_OK) s = parl_workers_run(x.outer, x.n_outer, work, &x);
-  if (s == PARL_STATUS_OK && is_left(&x))
-    s = parl_fail(PARL_STATUS_ESTOPPED, "stopped before every run was made");
-  if (s == PARL_STATUS_OK) s = parl_text_status(&out->failures);
-  if (s == PARL_STATUS_OK) summarize(&x, out);
-  out->wall_s = parl_clock_s() - start;
-  for (size_t i = 0; x.inner != NULL && i < x.n_outer; i++) parl_workers_destroy(x.inner[i]);
+  x.start_s = parl_clock_s();
+  parl_experiment_init_waiting(&x);
+  const parl_status s = run(&x);
+  out->wall_s = parl_clock_s() - x.start_s;
+  for (size_t i = 0; x.lanes != NULL && i < x.n_outer; i++)
+    parl_workers_destroy(x.lanes[i].workers);
   parl_workers_destroy(x.outer);
+  parl_claims_close(x.claims);
   pthread_cond_destroy(&x.changed);
   pthread_mutex_destroy(&x.mutex);
-  free(x.inner);
+  free(x.lanes);
   free(x.cells);
   free(x.warms);
   return s;

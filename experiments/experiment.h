@@ -19,9 +19,11 @@ typedef struct parl_experiment_result {
   double wall_s;
 } parl_experiment_result;
 
-/* Trains what the plan lacks and evaluates it. Threads: run.threads, or one per processor. OK also
- * where runs failed: n_failed says so. Fails: ESTOPPED when host->stop is set, everything so far
- * being kept; EIO, ENOMEM or ESTORE, which concern every run. *out is to be freed either way. */
+/* Trains what the plan lacks and evaluates it. Threads: run.threads, or one per processor. Any
+ * number of processes may run one plan in one folder: each makes what no other has claimed, and all
+ * end when the whole is made. OK also where runs failed: n_failed says so. Fails: ESTOPPED when
+ * host->stop is set, everything so far being kept; EIO, ENOMEM or ESTORE, which concern every run.
+ * *out is to be freed either way. */
 parl_status parl_experiment_run_plan(const parl_host *host, const parl_plan *plan,
                                      parl_experiment_result *out);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/file.h"
+#include "parl/run_list.h"
 #include "parl/warm_start.h"
 
 /* Untrained and scripted cells of one seed are those of every arm that has the same environment,
@@ -153,21 +154,80 @@ static parl_status visit_arms(builder *b, parl_status (*add)(builder *, const pa
   return s;
 }
 
+/* --- the store --- */
+
+static parl_status note_alive(void *context, const parl_store_claim *claim) {
+  *(bool *)context |= parl_claim_is_alive(claim);
+  return PARL_STATUS_OK;
+}
+
 /* A folder holds one configuration of an arm and seed. */
 static parl_status refuse_conflicts(const parl_host *host, const parl_plan *p) {
   char path[1024];
+  bool is_worked_in = false;
   parl_store *store = NULL;
   PARL_TRY(parl_file_join(path, sizeof path, parl_recipe_get_folder(host->recipe), "store.db"));
   if (!parl_file_exists(path)) return PARL_STATUS_OK;
-  PARL_TRY(parl_store_open(path, &store));
-  parl_status s = PARL_STATUS_OK;
+  PARL_TRY(parl_store_open(path, &store)); /* another process may be creating it */
+  parl_status s = parl_store_visit_claims(store, note_alive, &is_worked_in);
   for (size_t i = 0; s == PARL_STATUS_OK && i < p->n_cells; i++) {
     const parl_cell *c = &p->cells[i];
-    s = parl_run_refuse_conflict(store, host, c->name, c->config->run.seed, c->uid, c->canonical);
+    s = parl_run_refuse_conflict(store, host, c->name, c->config->run.seed, c->uid, c->canonical,
+                                 is_worked_in);
   }
   parl_store_close(store);
   return s;
 }
+
+typedef struct recording {
+  const parl_host *host;
+  parl_store *store;
+} recording;
+
+/* What the plan asks for counts again. */
+static parl_status restore(const recording *r, const parl_cell *c, int64_t run_id) {
+  bool is_retired = false;
+  PARL_TRY(parl_store_get_retired(r->store, run_id, &is_retired));
+  if (!is_retired) return PARL_STATUS_OK;
+  return parl_run_list_restore(r->store, parl_recipe_get_folder(r->host->recipe), run_id, c->uid,
+                               c->name, c->config->run.seed);
+}
+
+static parl_status record_cell(const recording *r, const parl_cell *c) {
+  parl_store_run run = {.recipe = parl_recipe_get_name(r->host->recipe),
+                        .arm = c->name,
+                        .seed = c->config->run.seed,
+                        .config = c->canonical,
+                        .status = "pending",
+                        .host = "{}",
+                        .revision = ""};
+  memcpy(run.uid, c->uid, sizeof run.uid);
+  char status[16] = "";
+  int found = 0;
+  int64_t id = 0;
+  PARL_TRY(parl_store_delete_pending(r->store, run.arm, run.seed, run.uid));
+  PARL_TRY(parl_store_find_run(r->store, run.uid, &found, &id, status, NULL));
+  if (!found) return parl_store_plan_run(r->store, &run);
+  PARL_TRY(restore(r, c, id));
+  if (r->host->retry_failed && strcmp(status, "failed") == 0)
+    return parl_store_set_status(r->store, run.uid, "pending", "");
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_plan_record(const parl_host *host, const parl_plan *plan, const char *store_path) {
+  recording r = {host, NULL};
+  PARL_TRY(parl_store_open(store_path, &r.store));
+  parl_status s = parl_store_begin(r.store);
+  if (s == PARL_STATUS_OK) {
+    for (size_t i = 0; s == PARL_STATUS_OK && i < plan->n_cells; i++)
+      s = record_cell(&r, &plan->cells[i]);
+    s = parl_store_end(r.store, s);
+  }
+  parl_store_close(r.store);
+  return s;
+}
+
+/* --- the plan --- */
 
 static parl_status build(builder *b) {
   const size_t n = parl_recipe_get_n_arms(b->host->recipe) * b->n_seeds;

@@ -33,11 +33,17 @@ typedef struct parl_plan {
   parl_text preset_exceptions; /* as of parl_env_append_preset_exceptions */
 } parl_plan;
 
-/* Lists the cells of host->recipe and checks each. *out is owned by the caller.
+/* Lists the cells of host->recipe and checks each. While a process works in the folder, what it
+ * planned and has not begun counts as begun. *out is owned by the caller.
  * Fails: EINVAL naming the field that an environment or a style refuses, or the fields in which a
  * cell differs from what its folder holds; ESCRIPT, ELIMIT, EIO if an environment cannot be opened
  * or the store cannot be read. */
 parl_status parl_plan_make(const parl_host *host, parl_plan **out);
+
+/* Stores every cell that the store lacks as pending, and brings back those that were retired; with
+ * host->retry_failed those that failed are pending again. Cells that were planned before and not
+ * begun, in another configuration, are forgotten. Fails: as the store does. */
+parl_status parl_plan_record(const parl_host *host, const parl_plan *plan, const char *store_path);
 
 /* NULL is allowed. */
 void parl_plan_destroy(parl_plan *plan);

@@ -95,6 +95,7 @@ static parl_status add_run(void *context, int64_t run_id, const parl_store_run *
   loader *l = context;
   parl_report *r = l->report;
   parl_arena *arena = r->arena;
+  if (row->is_retired) return PARL_STATUS_OK;
   PARL_TRY(grow(arena, (void **)&r->runs, r->n_runs, &l->run_capacity, sizeof *r->runs));
   parl_report_run *run = &r->runs[r->n_runs];
   *run = (parl_report_run){.id = run_id, .seed = row->seed, .eval_update = {-1, -1}};

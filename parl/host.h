@@ -6,6 +6,7 @@
 #define PARL_PARL_HOST_H
 #include <stdatomic.h>
 
+#include "core/claims.h"
 #include "core/log.h"
 #include "parl/recipe.h"
 
@@ -16,6 +17,9 @@ typedef struct parl_progress {
   int64_t done, n; /* steps of this phase of this run */
   double r_perf;   /* latest mean; NaN if none */
   double critical_steps, launch_rate;
+  /* Of the experiment, which fills these in: runs, share of the work, time to come or NaN. */
+  size_t n_cells_done, n_cells;
+  double share, left_s;
 } parl_progress;
 
 typedef struct parl_host {
@@ -27,6 +31,8 @@ typedef struct parl_host {
                    const parl_progress *p); /* may be NULL; called from several threads */
   void *context;
   const char *command; /* shell line that starts it, kept with each run; NULL: not known */
+  parl_claims *claims; /* a run is written only while its uid is claimed here; NULL: unasked */
+  bool retry_failed;   /* runs that failed are made again */
 } parl_host;
 
 static inline int parl_host_is_stopped(const parl_host *host) {

@@ -17,6 +17,7 @@ struct parl_learner {
   bool imitate;
   parl_objective_config objective;
   float inv_temperature;
+  const atomic_int *stop;
   float *logp, *entropy, *dlogp, *dentropy; /* [batch.max_rows] */
   parl_objective_sums *sums;                /* [batch.max_sequences] of each slice */
   double *gaps;                             /* [batch.max_sequences] */
@@ -41,6 +42,7 @@ parl_status parl_learner_create(const parl_learner_def *def, parl_learner **out)
   l->imitate = def->objective == NULL;
   if (!l->imitate) l->objective = *def->objective;
   l->inv_temperature = (float)(1.0 / def->temperature);
+  l->stop = def->stop;
   parl_status s = parl_optimizer_create(def->optimizer, def->model, &l->optimizer);
   if (s == PARL_STATUS_OK) s = parl_optimizer_set_workers(l->optimizer, def->model, def->workers);
   if (s == PARL_STATUS_OK)
@@ -108,6 +110,8 @@ static parl_status judge_sequences(parl_learner *l, size_t sequence, size_t n, s
 static parl_status slice_loss(void *context, size_t i, const parl_slice *slice, float *logits) {
   parl_learner *l = context;
   const parl_batch *b = l->batch;
+  if (l->stop != NULL && *l->stop != 0)
+    return parl_fail(PARL_STATUS_ESTOPPED, "stopped while learning");
   const parl_backend *backend = parl_model_get_backend(l->model);
   const size_t first = b->first_output[i], n = slice->n_outputs;
   const size_t V = parl_model_get_vocab_size(l->model);

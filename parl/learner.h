@@ -5,6 +5,8 @@
  * workers. */
 #ifndef PARL_PARL_LEARNER_H
 #define PARL_PARL_LEARNER_H
+#include <stdatomic.h>
+
 #include "core/workers.h"
 #include "engine/load.h"
 #include "engine/optimizer.h"
@@ -19,6 +21,7 @@ typedef struct parl_learner_def {
   size_t accumulators, slice_rows;
   size_t max_sequences, longest, n_words; /* of a batch */
   double temperature;                     /* of the behaviour policy; 1 for imitation */
+  const atomic_int *stop; /* non-zero ends a step before it changes anything; or NULL */
 } parl_learner_def;
 
 typedef struct parl_learner_info {
@@ -41,7 +44,7 @@ parl_optimizer *parl_learner_get_optimizer(parl_learner *learner);
  * next call. Fails: EINVAL if a log-probability or gradient is not finite. */
 parl_status parl_learner_gradient(parl_learner *learner, parl_learner_info *info, float **grads);
 /* One step on the batch; without a single choice in it nothing happens and info is zero. Fails:
- * EINVAL if a loss or gradient is not finite; the weights are untouched then. */
+ * EINVAL if a loss or gradient is not finite, ESTOPPED; the weights are untouched then. */
 parl_status parl_learner_step(parl_learner *learner, parl_learner_info *info);
 
 #endif

@@ -43,6 +43,7 @@ struct parl_rollout {
   parl_run_config config;
   const parl_model *policy, *sub_policy;
   const parl_chooser *chooser;
+  const atomic_int *stop;
   parl_workers *workers;
   size_t n_shards;
   shard *shards;
@@ -149,6 +150,7 @@ parl_status parl_rollout_create(const parl_rollout_def *def, parl_rollout **out)
   r->policy = def->policy;
   r->sub_policy = def->sub_policy;
   r->chooser = def->chooser;
+  r->stop = def->scripts != NULL ? def->scripts->stop : NULL;
   r->workers = def->workers;
   const size_t n_workers = parl_workers_get_count(def->workers);
   const size_t n_shards = least(n_workers, n_slots);
@@ -382,6 +384,8 @@ static parl_status ask(shard *sh, pool *p, const parl_chooser *chooser, bool *pr
 static parl_status play(parl_rollout *r, shard *sh) {
   bool progress = true;
   while (progress) {
+    if (r->stop != NULL && *r->stop != 0)
+      return parl_fail(PARL_STATUS_ESTOPPED, "stopped while playing");
     progress = false;
     PARL_TRY(start_episodes(r, sh, &progress));
     PARL_TRY(settle(sh, &progress));

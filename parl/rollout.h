@@ -37,7 +37,7 @@ typedef struct parl_rollout_def {
   const parl_observer *observer; /* or NULL */
   const parl_chooser *chooser; /* chooses where policy is NULL and the job has no style; or NULL */
   bool choose_subs;            /* the chooser also is the sub-agents; else they are scripted */
-  const parl_script_host *scripts; /* what stops callbacks, and where they print; or NULL */
+  const parl_script_host *scripts; /* `stop` ends it, ESTOPPED, a callback too; prints; or NULL */
   size_t sub_slots;                /* sub-agents alive at once; 0: 8 an episode */
   bool share_worlds; /* neighbouring jobs of one task share its world; same outcomes */
 } parl_rollout_def;

@@ -54,7 +54,7 @@ void parl_run_append_differences(const parl_json *a, const parl_json *b, parl_te
 typedef struct conflict {
   const char *arm, *uid, *config; /* config: canonical */
   int64_t seed;
-  bool found;
+  bool pending, found;
   parl_text fields; /* that differ */
 } conflict;
 
@@ -62,7 +62,8 @@ static parl_status find_conflict(void *context, int64_t run_id, const parl_store
   (void)run_id;
   conflict *c = context;
   if (c->found || run->seed != c->seed || strcmp(run->arm, c->arm) != 0 ||
-      strcmp(run->uid, c->uid) == 0)
+      strcmp(run->uid, c->uid) == 0 || run->is_retired ||
+      (!c->pending && strcmp(run->status, "pending") == 0))
     return PARL_STATUS_OK;
   parl_json *mine = NULL, *theirs = NULL;
   c->found = true;
@@ -76,18 +77,27 @@ static parl_status find_conflict(void *context, int64_t run_id, const parl_store
 }
 
 parl_status parl_run_refuse_conflict(parl_store *store, const parl_host *host, const char *arm,
-                                     int64_t seed, const char *uid, const char *canonical) {
-  conflict c = {.arm = arm, .uid = uid, .config = canonical, .seed = seed};
+                                     int64_t seed, const char *uid, const char *canonical,
+                                     bool pending) {
+  conflict c = {.arm = arm, .uid = uid, .config = canonical, .seed = seed, .pending = pending};
+  const char *folder = parl_recipe_get_folder(host->recipe);
   parl_status s = parl_store_visit_runs(store, find_conflict, &c);
   if (s == PARL_STATUS_OK && c.found)
-    s = parl_fail(PARL_STATUS_EINVAL,
-                  "%s holds arm \"%s\" with seed %lld of another configuration, file or "
-                  "environment script%s%s; nothing is overwritten: name another folder with --set "
-                  "run.dir=...",
-                  parl_recipe_get_folder(host->recipe), arm, (long long)seed,
-                  c.fields.n > 0 ? ", in " : "", c.fields.n > 0 ? parl_text_get(&c.fields) : "");
+    s = parl_fail(
+        PARL_STATUS_EINVAL,
+        "%s holds arm \"%s\" with seed %lld of another configuration, file or "
+        "environment script%s%s; nothing is overwritten: name another folder with --set "
+        "run.dir=..., or first set that arm aside with parl runs %s --retire %s, or delete it with "
+        "--remove %s",
+        folder, arm, (long long)seed, c.fields.n > 0 ? ", in " : "",
+        c.fields.n > 0 ? parl_text_get(&c.fields) : "", folder, arm, arm);
   parl_text_deinit(&c.fields);
   return s;
+}
+
+bool parl_run_failed_for_good(parl_status s) {
+  return s == PARL_STATUS_EINVAL || s == PARL_STATUS_ESCRIPT || s == PARL_STATUS_ELIMIT ||
+         s == PARL_STATUS_ESTATE;
 }
 
 static void append_host(const parl_trainer *t, const parl_run_config *config, parl_text *out) {

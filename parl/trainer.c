@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "core/file.h"
 #include "parl/evaluator.h"
+#include "parl/run_list.h"
 #include "parl/trainer_internal.h"
 
 static parl_status store_update(parl_trainer *t) {
@@ -43,18 +45,25 @@ static void warn_of_normalisation(const parl_trainer *t) {
                    t->arm);
 }
 
+/* Between two optimizer steps of an update there is nothing to save: the last checkpoint stands. */
+static parl_status stop(parl_trainer *t) {
+  PARL_TRY(parl_store_check_fence(t->store));
+  if (t->n_steps == 0) PARL_TRY(parl_trainer_save(t));
+  return parl_fail(PARL_STATUS_ESTOPPED, "stopped after update %lld of arm \"%s\", seed %lld",
+                   (long long)t->update, t->arm, (long long)t->config->run.seed);
+}
+
 static parl_status train_loop(parl_trainer *t) {
   const int64_t every = t->config->run.checkpoint_every;
   while (t->update < t->config->train.updates) {
-    if (parl_host_is_stopped(t->host)) {
-      PARL_TRY(parl_trainer_save(t));
-      return parl_fail(PARL_STATUS_ESTOPPED, "stopped after update %lld of arm \"%s\", seed %lld",
-                       (long long)t->update, t->arm, (long long)t->config->run.seed);
-    }
-    PARL_TRY(parl_trainer_update(t));
+    if (parl_host_is_stopped(t->host)) return stop(t);
+    const parl_status s = parl_trainer_update(t);
+    if (s == PARL_STATUS_ESTOPPED) return stop(t);
+    PARL_TRY(s);
     PARL_TRY(store_update(t));
     PARL_TRY(parl_failures_check(&t->failures, t->config->env.max_failures, PARL_PHASE_TRAINING,
                                  t->update == t->config->train.updates));
+    t->n_steps = 0;
     t->result->updates++;
     t->result->train_s += t->metrics.learn_s;
     t->result->decode_s += t->metrics.decode_s;
@@ -70,6 +79,7 @@ static parl_status train_loop(parl_trainer *t) {
 
 static parl_status evaluate_final(parl_trainer *t) {
   parl_evaluation e;
+  const double start = parl_clock_s();
   report_progress(t, "evaluate");
   PARL_TRY(parl_evaluate(&(parl_evaluation_def){.host = t->host,
                                                 .config = t->config,
@@ -83,8 +93,11 @@ static parl_status evaluate_final(parl_trainer *t) {
   parl_failures_warn(&e.failures, t->host->log, t->arm, PARL_PHASE_EVALUATION);
   PARL_TRY(parl_trainer_judge_forecast(t));
   PARL_TRY(parl_store_begin(t->store));
-  parl_status s = parl_store_put_metric(t->store, t->run_id, t->update, "final/launch_rate",
-                                        e.sampled.launch_rate);
+  parl_status s = parl_store_put_metric(t->store, t->run_id, t->update, "time/evaluate_s",
+                                        parl_clock_s() - start);
+  if (s == PARL_STATUS_OK)
+    s = parl_store_put_metric(t->store, t->run_id, t->update, "final/launch_rate",
+                              e.sampled.launch_rate);
   if (s == PARL_STATUS_OK)
     s = parl_store_put_metric(t->store, t->run_id, t->update, "final/r_perf", e.sampled.r_perf);
   if (s == PARL_STATUS_OK)
@@ -138,14 +151,13 @@ parl_status parl_trainer_open(parl_trainer *t, parl_text *canonical, parl_scope 
   char path[1024];
   PARL_TRY(parl_file_join(path, sizeof path, folder, "checkpoints"));
   PARL_TRY(parl_file_make_folder(path));
-  const int n =
-      snprintf(t->checkpoint_path, sizeof t->checkpoint_path, "%s/checkpoints/%s-s%lld.safetensors",
-               folder, t->arm, (long long)c->run.seed);
-  PARL_REQUIRE(n > 0 && (size_t)n < sizeof t->checkpoint_path);
+  PARL_TRY(parl_run_get_checkpoint_path(folder, t->arm, c->run.seed, t->checkpoint_path));
   PARL_TRY(parl_file_join(path, sizeof path, folder, "store.db"));
   PARL_TRY(parl_store_open(path, &t->store));
+  if (t->host->claims != NULL)
+    parl_store_set_fence(t->store, t->uid, parl_claims_get_token(t->host->claims));
   return parl_run_refuse_conflict(t->store, t->host, t->arm, c->run.seed, t->uid,
-                                  parl_text_get(canonical));
+                                  parl_text_get(canonical), false);
 }
 
 void parl_trainer_close(parl_trainer *t) {
@@ -165,12 +177,16 @@ void parl_trainer_close(parl_trainer *t) {
   parl_env_destroy(t->env);
 }
 
-void parl_trainer_mark_stopped(parl_trainer *t, const char *canonical, parl_status s) {
+void parl_trainer_mark_stopped(parl_trainer *t, parl_status s) {
   if (t->run_id == 0) return;
   char text[4096]; /* a second failure must not hide the first */
   snprintf(text, sizeof text, "%s", parl_error_text());
   parl_store_rollback(t->store);
-  (void)parl_trainer_put_run(t, canonical, s == PARL_STATUS_ESTOPPED ? "stopped" : "failed", "");
+  if (parl_store_begin(t->store) == PARL_STATUS_OK)
+    (void)parl_store_end(
+        t->store,
+        parl_store_set_status(t->store, t->uid, parl_run_failed_for_good(s) ? "failed" : "stopped",
+                              s == PARL_STATUS_ESTOPPED ? "" : text));
   (void)parl_fail(s, "%s", text);
 }
 
@@ -194,7 +210,7 @@ parl_status parl_train(const parl_host *host, const parl_run_config *config, con
   if (s == PARL_STATUS_OK) s = parl_trainer_is_done(&t, &out->was_done);
   if (s == PARL_STATUS_OK && !out->was_done) {
     s = run(&t, parl_text_get(&canonical));
-    if (s != PARL_STATUS_OK) parl_trainer_mark_stopped(&t, parl_text_get(&canonical), s);
+    if (s != PARL_STATUS_OK) parl_trainer_mark_stopped(&t, s);
   }
   parl_trainer_close(&t);
   parl_text_deinit(&canonical);

@@ -18,8 +18,9 @@ typedef struct parl_train_result {
 } parl_train_result;
 
 /* Trains and evaluates. Continues from the run's last checkpoint, to the same bits as a run that
- * was never stopped; a finished run is left alone. The store is <folder>/store.db. Fails:
- * ESTOPPED after a checkpoint when host->stop is set. */
+ * was never stopped; a finished run is left alone. The store is <folder>/store.db, where a failure
+ * is stored with the run. Fails: ESTOPPED after a checkpoint when host->stop is set; ECLAIMED if
+ * another process took the run over. */
 parl_status parl_train(const parl_host *host, const parl_run_config *config, const char *arm,
                        parl_workers *workers, parl_train_result *out);
 
@@ -41,9 +42,14 @@ parl_status parl_run_get_uid(const parl_host *host, const parl_run_config *confi
                              const parl_env *env, const char *arm, parl_scope scope,
                              parl_text *canonical, char uid[PARL_HASH_HEX_BYTES]);
 
-/* A folder holds one configuration of an arm and seed: another one is refused, never mixed in.
- * Fails: EINVAL naming the fields that differ; or as the store does. */
+/* A folder holds one configuration of an arm and seed: another one is refused, never mixed in. Runs
+ * that are retired are in nobody's way, and those that were planned and not begun only if
+ * `pending` says so. Fails: EINVAL naming the fields that differ; or as the store does. */
 parl_status parl_run_refuse_conflict(parl_store *store, const parl_host *host, const char *arm,
-                                     int64_t seed, const char *uid, const char *canonical);
+                                     int64_t seed, const char *uid, const char *canonical,
+                                     bool pending);
+
+/* Whether a run that failed so would fail again: the training did, not a file or the machine. */
+bool parl_run_failed_for_good(parl_status s);
 
 #endif

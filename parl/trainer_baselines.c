@@ -1,6 +1,7 @@
 /* parl/trainer_baselines.c - policies that are not trained, as runs. */
 #include <string.h>
 
+#include "core/clock.h"
 #include "parl/evaluator.h"
 #include "parl/trainer_internal.h"
 
@@ -10,6 +11,7 @@ static parl_status play_baseline(parl_trainer *t, const char *canonical, const c
   PARL_TRY(parl_store_begin(t->store));
   PARL_TRY(parl_store_end(t->store, parl_store_delete_after(t->store, t->run_id, -1)));
   parl_evaluation e;
+  const double start = parl_clock_s();
   PARL_TRY(parl_evaluate(&(parl_evaluation_def){.host = t->host,
                                                 .config = t->config,
                                                 .policy = style ? NULL : t->warm,
@@ -20,6 +22,9 @@ static parl_status play_baseline(parl_trainer *t, const char *canonical, const c
                                                 .workers = t->workers},
                          t->store, t->run_id, &e));
   parl_failures_warn(&e.failures, t->host->log, t->arm, PARL_PHASE_EVALUATION);
+  PARL_TRY(parl_store_begin(t->store));
+  PARL_TRY(parl_store_end(t->store, parl_store_put_metric(t->store, t->run_id, 0, "time/evaluate_s",
+                                                          parl_clock_s() - start)));
   PARL_TRY(parl_trainer_hash_run(t, t->result->hash));
   return parl_trainer_put_run(t, canonical, "done", t->result->hash);
 }
@@ -35,7 +40,7 @@ parl_status parl_train_baseline(const parl_host *host, const parl_run_config *co
   if (s == PARL_STATUS_OK) s = parl_trainer_is_done(&t, &out->was_done);
   if (s == PARL_STATUS_OK && !out->was_done) {
     s = play_baseline(&t, parl_text_get(&canonical), style);
-    if (s != PARL_STATUS_OK) parl_trainer_mark_stopped(&t, parl_text_get(&canonical), s);
+    if (s != PARL_STATUS_OK) parl_trainer_mark_stopped(&t, s);
   }
   parl_trainer_close(&t);
   parl_text_deinit(&canonical);

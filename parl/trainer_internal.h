@@ -34,6 +34,7 @@ typedef struct parl_trainer {
   size_t *kept;                           /* [n] job of each entry of terms */
   double *advantage;                      /* [n] */
   int64_t update;                         /* updates done */
+  size_t n_steps;                         /* optimizer steps of the update under way */
   parl_metrics metrics;                   /* of the last update */
   parl_forecast forecast;
   parl_failures failures;      /* of the updates done */
@@ -73,8 +74,9 @@ parl_status parl_trainer_is_done(parl_trainer *t, bool *done);
 parl_status parl_trainer_open_models(parl_trainer *t);
 /* Of all rows but timings and, of a trained run, the weights. */
 parl_status parl_trainer_hash_run(parl_trainer *t, char out[PARL_HASH_HEX_BYTES]);
-/* After a failure s: undoes what is open and stores "stopped" or "failed"; keeps the error text. */
-void parl_trainer_mark_stopped(parl_trainer *t, const char *canonical, parl_status s);
+/* After a failure s: undoes what is open and stores "stopped" or "failed" with the error text,
+ * which is kept. */
+void parl_trainer_mark_stopped(parl_trainer *t, parl_status s);
 
 /* --- trainer_failures.c --- */
 
@@ -90,7 +92,8 @@ parl_status parl_trainer_prepare(parl_trainer *t);
 /* The weights of update t->update, by their schedules: once an update, in order; of update 0 any
  * number of times. */
 parl_status parl_trainer_get_weights(parl_trainer *t, parl_reward_terms *out);
-/* Plays, rewards, learns: update t->update; fills t->metrics and moves t->update on. */
+/* Plays, rewards, learns: update t->update; fills t->metrics and moves t->update on. Fails:
+ * ESTOPPED when the host is; with t->n_steps 0 the run is where it was before. */
 parl_status parl_trainer_update(parl_trainer *t);
 
 #endif

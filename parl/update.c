@@ -60,7 +60,8 @@ parl_status parl_trainer_prepare(parl_trainer *t) {
                           .max_sequences = t->n * parl_episode_max_mains(&c->episode),
                           .longest = (size_t)spec->limits.context,
                           .n_words = (size_t)(spec->n_tokens + 63) / 64,
-                          .temperature = c->train.temperature},
+                          .temperature = c->train.temperature,
+                          .stop = t->host->stop},
       &t->learner);
   return parl_fail_sizes(s,
                          "train.accumulators = %lld, train.slice_rows = %lld and "
@@ -213,6 +214,7 @@ static parl_status learn(parl_trainer *t, size_t n) {
       parl_batch_add_mains(batch, t->jobs[t->kept[i]].out, i / K, (float)t->advantage[i]);
     parl_learner_info info;
     PARL_TRY(parl_learner_step(t->learner, &info));
+    t->n_steps++;
     measure_step(&t->metrics, &info, b == 0, (double)M);
   }
   t->metrics.learn_s = parl_clock_s() - start;
@@ -239,7 +241,7 @@ parl_status parl_trainer_get_weights(parl_trainer *t, parl_reward_terms *out) {
   return PARL_STATUS_OK;
 }
 
-parl_status parl_trainer_update(parl_trainer *t) {
+static parl_status update(parl_trainer *t) {
   const double none = (double)NAN;
   parl_reward_terms weights;
   PARL_TRY(parl_trainer_get_weights(t, &weights));
@@ -267,4 +269,17 @@ parl_status parl_trainer_update(parl_trainer *t) {
   t->metrics.end_error = (double)n_failed / (double)t->n;
   t->update++;
   return PARL_STATUS_OK;
+}
+
+/* An update that is stopped before its first optimizer step has changed nothing but the schedules,
+ * which go back: it is as if it had not begun. */
+parl_status parl_trainer_update(parl_trainer *t) {
+  double states[PARL_N_TERMS];
+  for (int i = 0; i < PARL_N_TERMS; i++)
+    if (t->schedules[i] != NULL) states[i] = parl_schedule_get_state(t->schedules[i]);
+  t->n_steps = 0;
+  const parl_status s = update(t);
+  for (int i = 0; s == PARL_STATUS_ESTOPPED && i < PARL_N_TERMS; i++)
+    if (t->schedules[i] != NULL) parl_schedule_set_state(t->schedules[i], states[i]);
+  return s;
 }

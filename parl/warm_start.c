@@ -142,7 +142,8 @@ static parl_status imitation_init(imitation *im, const parl_run_config *config, 
                                                  .max_sequences = n * (max_mains + max_subs),
                                                  .longest = (size_t)longest,
                                                  .n_words = (size_t)n_words,
-                                                 .temperature = 1.0},
+                                                 .temperature = 1.0,
+                                                 .stop = im->host->stop},
                              &im->learner);
 }
 

@@ -36,6 +36,92 @@ static parl_status list_episode(void *context, const parl_store_episode *e) {
   return PARL_STATUS_OK;
 }
 
+static parl_status list_state(void *context, int64_t run_id, const parl_store_run *r) {
+  (void)run_id;
+  parl_text_appendf(context, "%s %s %lld [%s]%s;", r->uid, r->status, (long long)r->seed, r->error,
+                    r->is_retired ? " retired" : "");
+  return PARL_STATUS_OK;
+}
+
+static void assert_states(parl_store *s, const char *due) {
+  parl_text t = {0};
+  assert_ok(parl_store_visit_runs(s, list_state, &t));
+  assert_string_equal(parl_text_get(&t), due);
+  parl_text_deinit(&t);
+}
+
+static void plan(parl_store *s, const char *uid, int64_t seed) {
+  parl_store_run run = make_run(uid);
+  run.status = "pending";
+  run.seed = seed;
+  assert_ok(parl_store_plan_run(s, &run));
+}
+
+/* From the plan to the end: what is done stays done, what was never begun may be forgotten. */
+static void test_states_of_runs(void **state) {
+  (void)state;
+  int64_t id = 0;
+  parl_text error = {0};
+  bool is_retired = true;
+  parl_store *s = open_with_run(&id);
+  plan(s, "u", 9); /* is there */
+  plan(s, "v", 9);
+  assert_states(s, "u running -3 [];v pending 9 [];");
+  assert_ok(parl_store_set_status(s, "u", "failed", "why"));
+  assert_ok(parl_store_get_error(s, id, &error));
+  assert_string_equal(parl_text_get(&error), "why");
+  assert_states(s, "u failed -3 [why];v pending 9 [];");
+  const parl_store_run again = make_run("u");
+  assert_ok(parl_store_put_run(s, &again, &id));
+  assert_states(s, "u running -3 [];v pending 9 [];");
+  parl_store_run done = make_run("u");
+  done.status = "done";
+  assert_ok(parl_store_put_run(s, &done, &id));
+  assert_ok(parl_store_set_status(s, "u", "failed", "late"));
+  assert_ok(parl_store_delete_pending(s, "base", 9, "v")); /* the plan's own */
+  assert_ok(parl_store_delete_pending(s, "other", 9, "w"));
+  assert_ok(parl_store_delete_pending(s, "base", 8, "w"));
+  assert_ok(parl_store_delete_pending(s, "base", -3, "w")); /* begun */
+  assert_ok(parl_store_set_retired(s, id, true));
+  assert_states(s, "u done -3 [] retired;v pending 9 [];");
+  assert_ok(parl_store_delete_pending(s, "base", 9, "w"));
+  assert_ok(parl_store_get_retired(s, id, &is_retired));
+  assert_true(is_retired);
+  assert_ok(parl_store_set_retired(s, id, false));
+  assert_states(s, "u done -3 [];");
+  parl_text_deinit(&error);
+  assert_ok(parl_store_commit(s));
+  parl_store_close(s);
+}
+
+static void test_delete_run(void **state) {
+  (void)state;
+  int64_t id = 0, other = 0;
+  parl_store *s = open_with_run(&id);
+  const parl_store_run run = make_run("other");
+  assert_ok(parl_store_put_run(s, &run, &other));
+  for (int i = 0; i < 2; i++) {
+    const int64_t at = i == 0 ? id : other;
+    const parl_store_episode e = make_episode(1, 1);
+    assert_ok(parl_store_put_metric(s, at, 1, "m", 1));
+    assert_ok(parl_store_put_episode(s, at, &e));
+    assert_ok(parl_store_put_checkpoint(s, at, 1, "p", "s"));
+  }
+  assert_ok(parl_store_move_checkpoints(s, other, "q"));
+  assert_ok(parl_store_delete_run(s, id));
+  assert_metrics(s, id, NULL, "");
+  assert_metrics(s, other, NULL, "m@1=1;");
+  int64_t n = -1;
+  assert_ok(parl_store_read_integer(s, "SELECT count(*) FROM episode", &n));
+  assert_int_equal(n, 1);
+  assert_ok(parl_store_read_integer(s, "SELECT count(*) FROM checkpoint WHERE path='q'", &n));
+  assert_int_equal(n, 1);
+  assert_ok(parl_store_read_integer(s, "SELECT count(*) FROM checkpoint", &n));
+  assert_int_equal(n, 1);
+  assert_ok(parl_store_commit(s));
+  parl_store_close(s);
+}
+
 static parl_status list_checkpoint(void *context, int64_t update, const char *file,
                                    const char *sha256) {
   parl_text_appendf(context, "%lld %s %s;", (long long)update, file, sha256);
@@ -71,7 +157,7 @@ static void test_runs(void **state) {
   assert_ok(parl_store_put_run(s, &run, &again));
   assert_true(again == id);
   run = make_run("v");
-  run.recipe = "early"; /* before "quick" in the visit */
+  run.recipe = "early"; /* the visit keeps to the order of putting */
   assert_ok(parl_store_put_run(s, &run, &other));
   assert_true(other != id);
   assert_ok(parl_store_commit(s));
@@ -90,8 +176,8 @@ static void test_runs(void **state) {
   parl_text t = {0};
   assert_ok(parl_store_visit_runs(s, list_run, &t));
   assert_string_equal(parl_text_get(&t),
-                      "2 v early base -3 {\"a\":1} running {\"cpu\":\"x\"} abc [];"
-                      "1 u quick base -3 {\"a\":1} done h2 r2 [0123];");
+                      "1 u quick base -3 {\"a\":1} done h2 r2 [0123];"
+                      "2 v early base -3 {\"a\":1} running {\"cpu\":\"x\"} abc [];");
   parl_text_deinit(&t);
   parl_store_close(s);
 }
@@ -381,6 +467,8 @@ int main(void) {
       TEST(test_episodes),
       TEST(test_checkpoints),
       TEST(test_delete_after),
+      TEST(test_states_of_runs),
+      TEST(test_delete_run),
       TEST(test_hash_ignores_order_and_time),
       TEST(test_hash_sees_every_change),
       TEST(test_transactions),

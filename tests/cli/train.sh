@@ -70,8 +70,8 @@ text=$(diverging 2>&1 >/dev/null)
 same "diverging arm: exit code" 1 $?
 has "diverging arm: text" 'arm "bad", seed 1: ' "$text"
 same "diverging arm: the others are done" 6 \
-  "$("$PARL" runs "$dir/diverges" | grep -c '  [ab]  *[12]  done\|untrained .* done')"
-same "diverging arm: it failed" 2 "$("$PARL" runs "$dir/diverges" | grep -c ' bad .* failed')"
+  "$("$PARL" runs "$dir/diverges" | grep -c '^[ab]  *[12]  done\|^untrained .* done')"
+same "diverging arm: it failed" 2 "$("$PARL" runs "$dir/diverges" | grep -c '^bad .* failed')"
 
 # A disk that is full (a limit on the size of files stands in for it): an error that names the file, and once there
 # is room the same command goes on to the same bits.
