@@ -20,6 +20,13 @@ EXIT_CODES = (
 PHASES = (
     ("train", "recipe, `--set`, what the environment refuses of them, a folder that holds another configuration",
      "warm starts, runs, baselines, the report"),
+    ("eval", "recipe, `--set`, what the environment refuses of them, checkpoint, style", "a warm start, the episodes"),
+    ("env check", "`--set`, what the environment refuses of it", "the checks: a finding exits 1"),
+    ("env play", "`--set`, who plays", "the episode"),
+    ("env bench", "`--set`, the style", "the episodes"),
+    ("report", "options", "reading the store, the statistics, the files"),
+    ("runs", "an arm that the folder does not hold", "reading and changing the store"),
+    ("model, bench, doctor, help", "options, shapes, layouts, configurations", "files, measurements"),
 )
 
 
