@@ -21,7 +21,6 @@ static parl_status print_json(const char *folder) {
 int cmd_report(const cli_args *args) {
   parl_text table = {0};
   parl_status s = parl_report_write_against(args->operands[0], args->reference, &table);
-  cli_begin_work();
   if (s == PARL_STATUS_OK && args->json) s = print_json(args->operands[0]);
   if (s == PARL_STATUS_OK && !args->json) fputs(parl_text_get(&table), stdout);
   parl_text_deinit(&table);

@@ -386,8 +386,8 @@ static parl_status run(player *p) {
   PARL_TRY(parl_recipe_open_env(p->recipe, &p->config.env, cli_get_script_host(p->args->quiet),
                                 &p->env));
   PARL_TRY(choose_player(p));
-  cli_begin_work();
   if (p->policy == NULL) PARL_TRY(load_set_subs(p));
+  cli_begin_work();
   return play(p, (uint64_t)p->args->seed);
 }
 

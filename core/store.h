@@ -33,7 +33,8 @@ typedef struct parl_store_run {
   bool is_retired;   /* as read: it counts no more, and is in nobody's way */
 } parl_store_run;
 
-/* That a process works on `name`, a run's uid or a file of the folder; core/claims.h makes them. */
+/* That a process works on `name`, a run's uid or a file of the folder; core/claims.h makes them. A
+ * copy of the database has no claims: they are of the file that they were put into. */
 enum { PARL_STORE_CLAIM_NAME_BYTES = 128, PARL_STORE_TOKEN_BYTES = 33 };
 typedef struct parl_store_claim {
   char name[PARL_STORE_CLAIM_NAME_BYTES];

@@ -1,16 +1,23 @@
 /* core/store_claims.c - rows of claims, and the fence that they are for a run's other rows. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/store_query.h"
+
+/* Of the file: in a copy of it, its claims mean nothing. 0 if unknown. */
+static int64_t get_place(const parl_store *store) {
+  struct stat st;
+  return stat(store->path, &st) == 0 ? (int64_t)st.st_ino : 0;
+}
 
 parl_status parl_store_put_claim(parl_store *store, const parl_store_claim *claim) {
   PARL_REQUIRE(claim->name[0] != '\0' && claim->token[0] != '\0');
   PARL_TRY(require_transaction(store));
   query q;
   PARL_TRY(open_once(store,
-                     "INSERT OR REPLACE INTO claim(name, token, host, space, pid, start, renewed)"
-                     " VALUES(?, ?, ?, ?, ?, ?, ?)",
+                     "INSERT OR REPLACE INTO claim(name, token, host, space, pid, start, renewed,"
+                     " place) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
                      &q));
   bind_text(&q, claim->name);
   bind_text(&q, claim->token);
@@ -19,6 +26,7 @@ parl_status parl_store_put_claim(parl_store *store, const parl_store_claim *clai
   bind_integer(&q, claim->process.pid);
   bind_integer(&q, claim->process.start);
   bind_integer(&q, claim->renewed);
+  bind_integer(&q, get_place(store));
   return finish_once(&q, "put a claim");
 }
 
@@ -39,12 +47,13 @@ static parl_status read_claim(query *q, void *visit) {
   return v->visit(v->context, &c);
 }
 
-#define SELECT_CLAIM "SELECT name, token, host, space, pid, start, renewed FROM claim"
+#define SELECT_CLAIM "SELECT name, token, host, space, pid, start, renewed FROM claim WHERE place=?"
 
 parl_status parl_store_visit_claims(parl_store *store, parl_store_claim_visitor visit,
                                     void *context) {
   query q;
   PARL_TRY(open_once(store, SELECT_CLAIM " ORDER BY name", &q));
+  bind_integer(&q, get_place(store));
   return visit_rows(&q, read_claim, &(claim_visit){visit, context});
 }
 
@@ -62,7 +71,8 @@ parl_status parl_store_find_claim(parl_store *store, const char *name, int *foun
                                   parl_store_claim *out) {
   found_claim f = {0};
   query q;
-  PARL_TRY(open_once(store, SELECT_CLAIM " WHERE name=?", &q));
+  PARL_TRY(open_once(store, SELECT_CLAIM " AND name=?", &q));
+  bind_integer(&q, get_place(store));
   bind_text(&q, name);
   PARL_TRY(visit_rows(&q, read_claim, &(claim_visit){keep_claim, &f}));
   *found = f.found;

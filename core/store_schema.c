@@ -56,7 +56,8 @@ static const struct addition {
     {"run", "retired", "INTEGER"}, /* 13: 1 if it was set aside */
     {"claim", NULL,                /* 14: who works on a run, or on a file of the folder */
      "(name TEXT PRIMARY KEY, token TEXT NOT NULL, host TEXT NOT NULL, space TEXT NOT NULL,"
-     " pid INTEGER NOT NULL, start INTEGER NOT NULL, renewed INTEGER NOT NULL) WITHOUT ROWID"},
+     " pid INTEGER NOT NULL, start INTEGER NOT NULL, renewed INTEGER NOT NULL,"
+     " place INTEGER NOT NULL) WITHOUT ROWID"},
 };
 
 enum { FIRST = 1, N_ADDITIONS = sizeof additions / sizeof additions[0] };

@@ -24,7 +24,7 @@ PHASES = (
     ("env check", "`--set`, what the environment refuses of it", "the checks: a finding exits 1"),
     ("env play", "`--set`, who plays", "the episode"),
     ("env bench", "`--set`, the style", "the episodes"),
-    ("report", "options", "reading the store, the statistics, the files"),
+    ("report", "an arm of `--reference` that the folder does not hold", "reading the store, writing the files"),
     ("runs", "an arm that the folder does not hold", "reading and changing the store"),
     ("model, bench, doctor, help", "options, shapes, layouts, configurations", "files, measurements"),
 )

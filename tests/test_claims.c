@@ -175,6 +175,31 @@ static void test_is_alive_at_a_first_look(void **state) {
   assert_false(parl_claim_is_alive(&c));
 }
 
+/* Whoever copies the folder of a training under way may train in the copy. */
+static void test_a_copy_holds_no_claims(void **state) {
+  (void)state;
+  parl_store *s = open_store();
+  parl_claims *a = open_claims(), *b = NULL;
+  char copy[2 * PARL_TEST_PATH_BYTES];
+  char *bytes = NULL;
+  size_t n = 0;
+  assert_true(take(a, "x"));
+  assert_ok(parl_store_run_sql(s, "PRAGMA wal_checkpoint(TRUNCATE)", "checkpoint"));
+  assert_ok(parl_file_join(copy, sizeof copy, folder, "copy.db"));
+  assert_ok(parl_file_read(path, 1 << 24, &bytes, &n));
+  assert_ok(parl_file_write(copy, bytes, n));
+  assert_ok(parl_claims_open(copy, &b));
+  assert_true(take(b, "x"));
+  assert_true(take(a, "x"));
+  parl_claims_close(b);
+  assert_ok(parl_claims_open(path, &b));
+  assert_false(take(b, "x"));
+  parl_claims_close(b);
+  parl_claims_close(a);
+  parl_store_close(s);
+  free(bytes);
+}
+
 static void test_fence(void **state) {
   (void)state;
   parl_store *s = open_store(), *other = open_store();
@@ -203,6 +228,7 @@ int main(void) {
       TEST(test_a_claim_from_elsewhere_ends_when_it_stands_still),
       TEST(test_claims_are_renewed),
       TEST(test_is_alive_at_a_first_look),
+      TEST(test_a_copy_holds_no_claims),
       TEST(test_fence),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
