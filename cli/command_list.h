@@ -55,7 +55,8 @@
     "put it where the shell looks, as make install does, or: eval \"$(parl completion "           \
     "bash)\"\nSHELL words prints what can follow on a command line; the scripts ask it.\n")       \
   X(cmd_help, "help", "", "[TOPIC] [ACTION]",                                                     \
-    "explain a verb, a recipe's fields (recipe, reward, schedule), an environment or a recipe", "")
+    "explain a verb, a recipe's fields (recipe, reward, schedule), an environment or a recipe",   \
+    "")
 
 /* X(type, field, name, letter, value, low, high, preset, uses, doc)
  *   type   FLAG bool · TEXT const char *, NULL if absent · CHOICE the same, one of value "a|b|c" ·
