@@ -141,8 +141,8 @@ cli_cell cli_general(int width, int digits, double x);
  * the program or its folder, if there is one, so that an installation may be moved; else where the
  * program was to be installed. Borrowed. */
 const char *cli_get_datadir(void);
-/* Loads the recipe that operand 0 names, as cli_find_recipe, with every --set. What an override does not change is said on stderr, --quiet or
- * not. Fails: as parl_recipe_load. */
+/* Loads the recipe that operand 0 names, as cli_find_recipe, with every --set. What an override
+ * does not change is said on stderr, --quiet or not. Fails: as cli_find_recipe, parl_recipe_load. */
 parl_status cli_load_recipe(const cli_args *args, parl_recipe **out);
 /* Prints the recipe's warnings. */
 void cli_warn_of_recipe(const parl_recipe *recipe);

@@ -23,9 +23,9 @@ parl_status parl_file_write(const char *path, const void *bytes, size_t n);
 /* SHA-256 of a regular file's bytes. Fails: EIO naming the path and the system's reason. */
 parl_status parl_file_hash(const char *path, char out[PARL_HASH_HEX_BYTES]);
 
-/* Removes the temporaries that a killed parl_file_write left in a folder, of files whose names match
- * `pattern` (as of fnmatch). One that a writer holds, here or on another host, stays, and so does
- * one whose writer's process number is in use. A folder that cannot be read has none. */
+/* Removes the temporaries that a killed parl_file_write left in a folder, of files whose names
+ * match `pattern` (as of fnmatch). One that a writer holds, here or on another host, stays, and so
+ * does one whose writer's process number is in use. A folder that cannot be read has none. */
 void parl_file_remove_stale(const char *folder, const char *pattern);
 
 /* Whether anything has this name. */

@@ -151,8 +151,8 @@ for arm in untrained serial wide oracle; do
   [ ! -e "$dir/named" ] && echo "ok arm $arm: no folder" || echo "not ok arm $arm: left $dir/named"
 done
 
-# Everything that help lists may be named.
-for name in $("$PARL" help reward | sed -n '/^facts:/,/^$/s/^  \([a-z_]*\) .*/\1/p'); do
+# Everything that help lists may be named; what an environment need not state is NaN, which is no reward.
+for name in $("$PARL" help reward | sed -n '/^facts:/,/^$/{/NaN if/!s/^  \([a-z_]*\) .*/\1/p}'); do
   printf '%s' "+ $name"
 done >"$dir/facts"
 has "help reward lists facts" "duplicates" "$(cat "$dir/facts")"

@@ -49,9 +49,10 @@ cp $folder/model.safetensors $folder/tokens.json "$dir/padded"
 token=$(sed 's/[^0-9]*\([0-9]*\).*/\1/' $folder/tokens.json)
 sed "1s/{/{ \"pad_token_id\": $token,/;/\"pad_token_id\": null/d" $folder/config.json >"$dir/padded/config.json"
 code "a padding token" 0 "$PARL" model logits "$dir/padded" --tokens $folder/tokens.json -o "$dir/padded/out" --grads
-# 24 values of its row of the embedding's gradient are zero, and nothing else differs.
-n=$(cmp -l "$dir/cpu.safetensors" "$dir/padded/out" |
-  awk '$3 != 0 { other++ } END { print (NR > 0 && NR <= 96 && !other) }')
+# 24 values of its row of the embedding's gradient are zero; nothing else differs behind the header with its digest.
+header=$(($(od -An -N8 -t u8 "$dir/cpu.safetensors") + 8))
+n=$(cmp -l "$dir/cpu.safetensors" "$dir/padded/out" | awk -v header="$header" '$1 > header { n++; other += $3 != 0 }
+  END { print (n > 0 && n <= 96 && !other) }')
 if [ "$n" = 1 ]; then echo "ok its embedding is not trained"; else echo "not ok its embedding is trained"; fi
 
 code "no tokens" 2 "$PARL" model logits $folder -o "$dir/x"
