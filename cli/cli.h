@@ -142,7 +142,8 @@ cli_cell cli_general(int width, int digits, double x);
  * program was to be installed. Borrowed. */
 const char *cli_get_datadir(void);
 /* Loads the recipe that operand 0 names, as cli_find_recipe, with every --set. What an override
- * does not change is said on stderr, --quiet or not. Fails: as cli_find_recipe, parl_recipe_load. */
+ * does not change is said on stderr, --quiet or not.
+ * Fails: as cli_find_recipe, parl_recipe_load. */
 parl_status cli_load_recipe(const cli_args *args, parl_recipe **out);
 /* Prints the recipe's warnings. */
 void cli_warn_of_recipe(const parl_recipe *recipe);
