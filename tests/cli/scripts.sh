@@ -10,8 +10,8 @@ cd "$SCRATCH" || exit 1
 sed 's/^local function prompt(world)/&\n  print("seen", world.n_trees, "\\27[2J\\nsecond", 0 \/ 0)/' toy.lua >prints.lua
 "$PARL" env play prints.lua --seed 1 >out.txt 2>err.txt
 same "play prints" 0 $?
-has "a line is marked" "print: seen	" "$(cat err.txt)"
-has "a second line, too" "print: second	nan" "$(cat err.txt)"
+has "a line is marked" "$(printf 'print: seen\t')" "$(cat err.txt)"
+has "a second line, too" "$(printf 'print: second\tnan')" "$(cat err.txt)"
 has "nothing moves the cursor" "?[2J" "$(cat err.txt)"
 same "results stay clean" 0 "$(grep -c "print:" out.txt)"
 "$PARL" env check prints.lua --tasks 4 --episodes 50 >out.txt 2>err.txt
@@ -41,7 +41,8 @@ hang() { # FILE BODY: reset does this for ever
 }
 hang loop.lua 'while true do pcall(error) end'
 hang match.lua 'local s = (\"a\"):rep(99) while true do s:find((\"a*\"):rep(16) .. \"b\") end'
-hang sort.lua 'local t, s = {}, (\"x\"):rep(1 << 23) for i = 1, 9999 do t[i] = i % 2 == 0 and s .. \"a\" or s end table.sort(t)'
+hang sort.lua 'local t, s = {}, (\"x\"):rep(1 << 23) '\
+'for i = 1, 9999 do t[i] = i % 2 == 0 and s .. \"a\" or s end table.sort(t)'
 hang garbage.lua 'while true do local t = {} for i = 1, 200000 do t[i] = {i} end end'
 stop() { # SIGNAL CODE FILE OPTION...
   signal=$1 wanted=$2 file=$3
