@@ -206,9 +206,9 @@ RUNNER = PARL_BUILD=$(BUILD) PARL=$(CURDIR)/$(OUT)/parl tests/run --logs $(OUT)/
 run-tests: all $(TESTS)
 	@$(RUNNER) $(RUN_FLAGS) $(TESTS) $(CLI_TESTS)
 asan: ## run every test under the address, undefined-behaviour and leak sanitizers
-	@$(MAKE) $(PARALLEL) BUILD=asan OUT=build/asan RUN_FLAGS='--sanitize --timeout 600' run-tests
+	@$(MAKE) $(PARALLEL) BUILD=asan OUT=build/asan RUN_FLAGS='--sanitize --timeout 1500' run-tests
 run-tsan: $(TSAN_TESTS)
-	@$(RUNNER) --sanitize --timeout 600 $(TSAN_TESTS)
+	@$(RUNNER) --sanitize --timeout 1500 $(TSAN_TESTS)
 tsan: ## run the threaded tests under the thread sanitizer
 	@$(MAKE) $(PARALLEL) BUILD=tsan OUT=build/tsan run-tsan
 fuzz: ## fuzz every target of tests/fuzz for FUZZ_SECONDS=60 each
