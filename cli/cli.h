@@ -14,7 +14,7 @@
 #include "core/status.h"
 #include "core/text.h"
 #include "lua/script_host.h"
-#include "parl/recipe.h"
+#include "parl/run/recipe.h"
 
 enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_RESUMABLE = 75 };
 enum { CLI_MAX_REPEATS = 64, CLI_MAX_OPERANDS = 256, CLI_PATH_BYTES = 4096 };

@@ -8,8 +8,8 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "engine/checkpoint.h"
-#include "parl/evaluator.h"
-#include "parl/warm_start.h"
+#include "parl/learn/warm_start.h"
+#include "parl/run/evaluator.h"
 
 enum { CELL_BYTES = 32 };
 

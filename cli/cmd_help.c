@@ -8,7 +8,7 @@
 #include "core/config.h"
 #include "core/file.h"
 #include "lua/env.h"
-#include "parl/recipe.h"
+#include "parl/run/recipe.h"
 
 enum { MAX_SOURCE_BYTES = 16 << 20 };
 

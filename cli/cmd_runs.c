@@ -7,7 +7,7 @@
 
 #include "cli/cli.h"
 #include "core/json.h"
-#include "parl/run_list.h"
+#include "parl/run/run_list.h"
 
 /* --- the list --- */
 

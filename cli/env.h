@@ -5,8 +5,8 @@
 
 #include "cli/cli.h"
 #include "core/json.h"
-#include "parl/recipe.h"
-#include "parl/trace.h"
+#include "parl/run/recipe.h"
+#include "parl/swarm/trace.h"
 
 /* The recipe around the operand FILE, with --set and --strict; no budget and scripted sub-agents
  * unless they are set. */

@@ -6,9 +6,9 @@
 
 #include "cli/env.h"
 #include "lua/inspect.h"
-#include "parl/chooser.h"
-#include "parl/episode.h"
-#include "parl/rollout.h"
+#include "parl/swarm/chooser.h"
+#include "parl/swarm/episode.h"
+#include "parl/swarm/rollout.h"
 
 enum { N_JOBS = 256, GROUP = 8, N_SLOTS = 64, N_WORLDS = 64 };
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "cli/env.h"
-#include "parl/conformance.h"
+#include "parl/contract/conformance.h"
 
 extern char **environ;
 

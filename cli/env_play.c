@@ -9,9 +9,9 @@
 #include "core/override.h"
 #include "core/safetensors.h"
 #include "engine/checkpoint.h"
-#include "parl/chooser.h"
-#include "parl/origin.h"
-#include "parl/rollout.h"
+#include "parl/run/origin.h"
+#include "parl/swarm/chooser.h"
+#include "parl/swarm/rollout.h"
 
 enum { LINE_BYTES = 4096 };
 

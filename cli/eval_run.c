@@ -4,8 +4,8 @@
 
 #include "cli/eval.h"
 #include "core/config.h"
-#include "parl/trainer.h"
-#include "parl/warm_start.h"
+#include "parl/learn/warm_start.h"
+#include "parl/run/trainer.h"
 
 /* Place of the arm, or n if the recipe has none of that name. */
 static size_t find_arm(const parl_recipe *recipe, const char *name) {

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "parl/facts.h"
-#include "parl/metrics.h"
-#include "parl/reward.h"
+#include "parl/learn/metrics.h"
+#include "parl/reward/reward.h"
+#include "parl/swarm/facts.h"
 
 /* One name a line: what it is called, its unit, what it means. */
 static void print_row(const char *name, const char *unit, const char *meaning) {

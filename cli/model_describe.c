@@ -10,7 +10,7 @@
 #include "engine/layout.h"
 #include "engine/shape.h"
 #include "lua/env.h"
-#include "parl/recipe.h"
+#include "parl/run/recipe.h"
 
 enum { PATH_BYTES = CLI_PATH_BYTES, CONTEXT = 4096 };
 

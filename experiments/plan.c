@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "core/file.h"
-#include "parl/run_list.h"
-#include "parl/warm_start.h"
+#include "parl/learn/warm_start.h"
+#include "parl/run/run_list.h"
 
 /* Untrained and scripted cells of one seed are those of every arm that has the same environment,
  * warm start, agents and evaluation; the key says which these are. */

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "experiments/report_internal.h"
-#include "parl/failures.h"
-#include "parl/means.h"
+#include "parl/run/failures.h"
+#include "parl/swarm/means.h"
 
 const parl_score_info parl_score_infos[PARL_N_SCORES] = {
 #define X(name, digits, label, meaning) {#name, label, meaning, digits},

@@ -15,7 +15,7 @@
 #include "core/store.h"
 #include "core/text.h"
 #include "experiments/statistics.h"
-#include "parl/terms.h"
+#include "parl/reward/terms.h"
 
 /* What is said of a run's last evaluation; means over its episodes.
  * X(name, digits, label, meaning) */

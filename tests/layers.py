@@ -109,7 +109,7 @@ def check(root):
 
 
 PLANTED = {  # path: (text, what must be said)
-    "core/a.c": ('#include "parl/reward.h"\n', "core/ may not include parl/"),
+    "core/a.c": ('#include "parl/reward/reward.h"\n', "core/ may not include parl/"),
     "core/b.c": ("#include <lua.h>\n", "<lua.h> belongs in lua/ only"),
     "core/c.c": ("#include <curl/curl.h>\n", "on no list"),
     "core/d.c": ('#include "arena.h"\n', "not spelled from the root"),
@@ -120,7 +120,7 @@ PLANTED = {  # path: (text, what must be said)
     "kernels/ref/b.c": ('#include "kernels/cpu/x.h"\n', "shares nothing"),
     "engine/a.c": ('#include "lua/env.h"\n', "engine/ may not include lua/"),
     "engine/b.c": ('#include "core/json_internal.h"\n', "shared inside core/ only"),
-    "lua/a.c": ('#include "parl/facts.h"\n', "lua/ may not include parl/"),
+    "lua/a.c": ('#include "parl/swarm/facts.h"\n', "lua/ may not include parl/"),
     "lua/b.c": ("const char *f(void) { return getenv(\"X\"); }\n", "getenv: only cli/"),
     "parl/a.c": ('#include "kernels/ops.h"\n', "parl/ may not include kernels/"),
     "parl/b.c": ("#include <gsl/gsl_cdf.h>\n", "<gsl/gsl_cdf.h> belongs in experiments/ only"),

@@ -3,8 +3,8 @@
 #ifndef PARL_TESTS_ROLLOUT_SUPPORT_H
 #define PARL_TESTS_ROLLOUT_SUPPORT_H
 #include "core/workers.h"
-#include "parl/rollout.h"
-#include "parl/seeds.h"
+#include "parl/swarm/rollout.h"
+#include "parl/swarm/seeds.h"
 #include "tests/support.h"
 
 #define COUNT_ENV "tests/envs/count.lua"

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "core/rng.h"
-#include "parl/advantage.h"
-#include "parl/objective.h"
+#include "parl/reward/advantage.h"
+#include "parl/reward/objective.h"
 #include "tests/support.h"
 
 enum { K = 4, N_GROUPS = 2, N = K * N_GROUPS };

@@ -4,9 +4,9 @@
 #include <stdatomic.h>
 
 #include "core/file.h"
-#include "parl/chooser.h"
-#include "parl/conformance.h"
-#include "parl/trace.h"
+#include "parl/contract/conformance.h"
+#include "parl/swarm/chooser.h"
+#include "parl/swarm/trace.h"
 #include "tests/rollout_support.h"
 
 #define TEMPLATE "cli/templates/env.lua"

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "core/rng.h"
-#include "parl/critical_steps.h"
+#include "parl/swarm/critical_steps.h"
 #include "tests/support.h"
 
 static int64_t get_critical(const parl_stage *stages, size_t n) {

@@ -1,5 +1,5 @@
 /* tests/test_envs.c - every environment and preset: experts, optimum, random play, traps. */
-#include "parl/reward.h"
+#include "parl/reward/reward.h"
 #include "tests/test_envs_support.h"
 
 enum { N_TASKS = 24, N_RANDOM = 300, N_RANDOM_TASKS = 30 };

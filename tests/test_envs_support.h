@@ -1,7 +1,7 @@
 /* tests/test_envs_support.h - plays episodes of an environment step by step, for test_envs*.c.
  *
- * Its own small swarm, apart from parl/episode.c: what it counts is a second opinion on critical
- * steps. There is no budget, so that an episode shows what its player can do at all.
+ * Its own small swarm, apart from parl/swarm/episode.c: what it counts is a second opinion on
+ * critical steps. There is no budget, so that an episode shows what its player can do at all.
  * Reading order: env_case, player, episode, env_play. */
 #ifndef PARL_TESTS_TEST_ENVS_SUPPORT_H
 #define PARL_TESTS_TEST_ENVS_SUPPORT_H

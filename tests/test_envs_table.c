@@ -6,7 +6,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/text.h"
-#include "parl/context_policy.h"
+#include "parl/swarm/context_policy.h"
 #include "tests/rollout_support.h"
 #include "tests/test_envs_support.h"
 

@@ -1,6 +1,6 @@
 /* tests/test_episode.c - episodes worked by hand: steps, budget, facts, isolation of results
  * from slots. */
-#include "parl/context_policy.h"
+#include "parl/swarm/context_policy.h"
 #include "tests/rollout_support.h"
 
 typedef struct fixture {

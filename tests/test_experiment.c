@@ -5,7 +5,7 @@
 #include "core/file.h"
 #include "core/store.h"
 #include "experiments/experiment.h"
-#include "parl/metrics.h"
+#include "parl/learn/metrics.h"
 #include "tests/rollout_support.h"
 
 static const char recipe_text[] =

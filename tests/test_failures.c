@@ -6,8 +6,8 @@
 #include "core/file.h"
 #include "experiments/experiment.h"
 #include "experiments/report.h"
-#include "parl/failures.h"
-#include "parl/metrics.h"
+#include "parl/learn/metrics.h"
+#include "parl/run/failures.h"
 #include "tests/rollout_support.h"
 
 #define FRAGILE_ENV "tests/envs/fragile.lua"

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "parl/forecast.h"
+#include "parl/run/forecast.h"
 #include "tests/support.h"
 
 enum { K = 4 };

@@ -1,6 +1,6 @@
 /* tests/test_learner.c - packing of sequences, and the gradient of the whole objective against
  * differences. */
-#include "parl/learner.h"
+#include "parl/learn/learner.h"
 #include "tests/rollout_support.h"
 
 enum { V = 20, N_SEQS = 5, LONGEST = 9 };

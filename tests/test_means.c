@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "parl/means.h"
+#include "parl/swarm/means.h"
 #include "tests/support.h"
 
 static parl_facts make_facts(double r_perf, double critical, double total, double serial) {

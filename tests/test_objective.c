@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "core/rng.h"
-#include "parl/objective.h"
+#include "parl/reward/objective.h"
 #include "tests/support.h"
 
 static parl_objective_config make_config(int kind) {

@@ -3,7 +3,7 @@
 #include "core/file.h"
 #include "core/name.h"
 #include "core/override.h"
-#include "parl/recipe.h"
+#include "parl/run/recipe.h"
 #include "tests/support.h"
 
 #define COUNT_ENV "tests/envs/count.lua"

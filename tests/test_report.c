@@ -1,6 +1,6 @@
 /* tests/test_report.c - the numbers of the report. */
 #include "experiments/report_internal.h"
-#include "parl/metrics.h"
+#include "parl/learn/metrics.h"
 #include "tests/report_support.h"
 
 static void test_scores_by_hand(void **state) {

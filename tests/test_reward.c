@@ -4,7 +4,7 @@
 
 #include "core/json.h"
 #include "core/rng.h"
-#include "parl/reward.h"
+#include "parl/reward/reward.h"
 #include "tests/support.h"
 
 enum { INSTANTIATION, CONCURRENCY, OVERLAP, WIDTH, PARALLEL_LUA };

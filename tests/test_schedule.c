@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "parl/terms.h"
+#include "parl/reward/terms.h"
 #include "tests/support.h"
 
 enum { CONSTANT, LINEAR, COSINE, EXPONENTIAL, STEP, CYCLIC, CLOSED_LOOP, LUA };

@@ -6,8 +6,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "parl/split.h"
-#include "parl/trajectory.h"
+#include "parl/swarm/split.h"
+#include "parl/swarm/trajectory.h"
 #include "tests/rollout_support.h"
 
 enum { N_TASKS = 400, MAX_TOKENS = PARL_ENV_MAX_OBSERVATION };

@@ -1,0 +1,44 @@
+/* parl/learn/batch.h - recorded sequences packed into slices for the model.
+ *
+ * Sequences fill slices in the order in which they are added; a slice is cut when the next sequence
+ * would not fit, so slices depend on the data only. A sequence is cut after the row that predicts
+ * its last choice.
+ * Thread rule: filled by one thread, then read by many. */
+#ifndef PARL_PARL_LEARN_BATCH_H
+#define PARL_PARL_LEARN_BATCH_H
+#include "engine/model.h"
+#include "parl/swarm/trajectory.h"
+
+typedef struct parl_batch {
+  size_t max_rows, max_sequences, max_slice_rows, n_words;
+  size_t n_rows, n_outputs, n_sequences, n_slices;
+  int32_t *tokens;        /* [max_rows] */
+  int32_t *seq_start;     /* [max_sequences + n_slices]: each slice has its own 0-based run */
+  int32_t *outputs;       /* [max_rows] row within the slice whose logits predict the choice */
+  int32_t *targets;       /* [max_rows] the chosen token */
+  float *logp_old;        /* [max_rows] behaviour log-probability, nats */
+  float *weight;          /* [max_rows] advantage of the choice's episode; 1 for imitation */
+  uint64_t *masks;        /* [max_rows, n_words] */
+  parl_slice *slices;     /* [max_sequences] */
+  size_t *first_output;   /* [max_sequences] where a slice's outputs begin */
+  size_t *first_sequence; /* [max_sequences] where a slice's sequences begin */
+  size_t *prompt;         /* [max_sequences] of each sequence */
+  size_t *end_output;     /* [max_sequences] where a sequence's outputs end */
+  size_t n_prompts;       /* with a choice */
+  size_t *prompt_outputs; /* [max_sequences] choices of each prompt */
+} parl_batch;
+
+/* A slice is never longer than the larger of max_slice_rows and the longest sequence, longest.
+ * Fails: ENOMEM. */
+parl_status parl_batch_create(size_t max_sequences, size_t longest, size_t max_slice_rows,
+                              size_t n_words, parl_batch **out);
+void parl_batch_destroy(parl_batch *batch);
+void parl_batch_reset(parl_batch *batch);
+/* Appends a sequence whose every choice weighs `weight`; one without choices is left out. prompt:
+ * number of its task in the batch, < max_sequences. */
+void parl_batch_add(parl_batch *batch, const parl_sequence *sequence, size_t prompt, float weight);
+/* Appends every context of an episode's orchestrator. */
+void parl_batch_add_mains(parl_batch *batch, const parl_trajectory *trajectory, size_t prompt,
+                          float weight);
+
+#endif

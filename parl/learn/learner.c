@@ -1,0 +1,195 @@
+/* parl/learn/learner.c - logits to loss gradient, slice by slice. */
+#include "parl/learn/learner.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/arena.h"
+#include "engine/train_step.h"
+
+struct parl_learner {
+  parl_model *model;
+  parl_optimizer *optimizer;
+  parl_train_step *step;
+  parl_batch *batch;
+  parl_arena arena;
+  bool imitate;
+  parl_objective_config objective;
+  float inv_temperature;
+  const atomic_int *stop;
+  float *logp, *entropy, *dlogp, *dentropy; /* [batch.max_rows] */
+  parl_objective_sums *sums;                /* [batch.max_sequences] of each slice */
+  double *gaps;                             /* [batch.max_sequences] */
+};
+
+static parl_status allocate(parl_learner *l) {
+  const size_t rows = l->batch->max_rows, slices = l->batch->max_sequences;
+  PARL_TRY(PARL_ARENA_TAKE(&l->arena, rows, &l->logp));
+  PARL_TRY(PARL_ARENA_TAKE(&l->arena, rows, &l->entropy));
+  PARL_TRY(PARL_ARENA_TAKE(&l->arena, rows, &l->dlogp));
+  PARL_TRY(PARL_ARENA_TAKE(&l->arena, rows, &l->dentropy));
+  PARL_TRY(PARL_ARENA_TAKE(&l->arena, slices, &l->sums));
+  return PARL_ARENA_TAKE(&l->arena, slices, &l->gaps);
+}
+
+parl_status parl_learner_create(const parl_learner_def *def, parl_learner **out) {
+  PARL_REQUIRE(def->temperature > 0);
+  parl_learner *l = calloc(1, sizeof *l);
+  if (l == NULL) return parl_fail(PARL_STATUS_ENOMEM, "learner: no memory");
+  parl_arena_init(&l->arena, 0);
+  l->model = def->model;
+  l->imitate = def->objective == NULL;
+  if (!l->imitate) l->objective = *def->objective;
+  l->inv_temperature = (float)(1.0 / def->temperature);
+  l->stop = def->stop;
+  parl_status s = parl_optimizer_create(def->optimizer, def->model, &l->optimizer);
+  if (s == PARL_STATUS_OK) s = parl_optimizer_set_workers(l->optimizer, def->model, def->workers);
+  if (s == PARL_STATUS_OK)
+    s = parl_batch_create(def->max_sequences, def->longest, def->slice_rows, def->n_words,
+                          &l->batch);
+  if (s == PARL_STATUS_OK)
+    s = parl_train_step_create(def->model, def->workers, def->accumulators,
+                               l->batch->max_slice_rows, l->batch->max_slice_rows, &l->step);
+  if (s == PARL_STATUS_OK && parl_optimizer_wants_scores(l->optimizer))
+    s = parl_train_step_track_scores(l->step);
+  if (s == PARL_STATUS_OK) s = allocate(l);
+  if (s != PARL_STATUS_OK) {
+    parl_learner_destroy(l);
+    return s;
+  }
+  *out = l;
+  return PARL_STATUS_OK;
+}
+
+void parl_learner_destroy(parl_learner *learner) {
+  if (learner == NULL) return;
+  parl_train_step_destroy(learner->step);
+  parl_batch_destroy(learner->batch);
+  parl_optimizer_destroy(learner->optimizer);
+  parl_arena_deinit(&learner->arena);
+  free(learner);
+}
+
+parl_batch *parl_learner_get_batch(parl_learner *learner) {
+  return learner->batch;
+}
+
+parl_optimizer *parl_learner_get_optimizer(parl_learner *learner) {
+  return learner->optimizer;
+}
+
+/* d loss / d logp of imitation: the mean of -logp over the batch's choices. */
+static void imitate(size_t n, const float *logp, const float *entropy, double n_total, float *dlogp,
+                    float *dentropy, parl_objective_sums *sums) {
+  for (size_t i = 0; i < n; i++) {
+    dlogp[i] = (float)(-1.0 / n_total);
+    dentropy[i] = 0.0f;
+    sums->n_tokens += 1;
+    sums->loss -= (double)logp[i] / n_total;
+    sums->entropy += (double)entropy[i];
+  }
+}
+
+/* The objective of a slice's sequences, whose outputs begin with `first`: what a token's term is
+ * divided by depends on its prompt. */
+static parl_status judge_sequences(parl_learner *l, size_t sequence, size_t n, size_t first,
+                                   parl_objective_sums *sums) {
+  const parl_batch *b = l->batch;
+  for (size_t end = sequence + n; sequence < end; sequence++) {
+    const double divisor = parl_objective_get_divisor(
+        &l->objective, b->prompt_outputs[b->prompt[sequence]], b->n_prompts, b->n_outputs);
+    PARL_TRY(parl_objective(&l->objective, b->end_output[sequence] - first, l->logp + first,
+                            b->logp_old + first, b->weight + first, l->entropy + first, divisor,
+                            l->dlogp + first, l->dentropy + first, sums));
+    first = b->end_output[sequence];
+  }
+  return PARL_STATUS_OK;
+}
+
+static parl_status slice_loss(void *context, size_t i, const parl_slice *slice, float *logits) {
+  parl_learner *l = context;
+  const parl_batch *b = l->batch;
+  if (l->stop != NULL && *l->stop != 0)
+    return parl_fail(PARL_STATUS_ESTOPPED, "stopped while learning");
+  const parl_backend *backend = parl_model_get_backend(l->model);
+  const size_t first = b->first_output[i], n = slice->n_outputs;
+  const size_t V = parl_model_get_vocab_size(l->model);
+  float *logp = l->logp + first, *entropy = l->entropy + first;
+  float *dlogp = l->dlogp + first, *dentropy = l->dentropy + first;
+  backend->policy_fwd(&(parl_policy_fwd_args){.rows = n,
+                                              .V = V,
+                                              .logits = logits,
+                                              .mask = b->masks + first * b->n_words,
+                                              .target = b->targets + first,
+                                              .inv_temperature = l->inv_temperature,
+                                              .probs = logits,
+                                              .logp = logp,
+                                              .entropy = entropy});
+  parl_objective_sums *sums = &l->sums[i];
+  *sums = (parl_objective_sums){0};
+  l->gaps[i] = 0;
+  if (l->imitate) {
+    imitate(n, logp, entropy, (double)b->n_outputs, dlogp, dentropy, sums);
+  } else {
+    for (size_t k = 0; k < n; k++)
+      l->gaps[i] += fabs((double)logp[k] - (double)b->logp_old[first + k]);
+    PARL_TRY(judge_sequences(l, b->first_sequence[i], slice->n_seqs, first, sums));
+  }
+  backend->policy_bwd(&(parl_policy_bwd_args){.rows = n,
+                                              .V = V,
+                                              .probs = logits,
+                                              .target = b->targets + first,
+                                              .entropy = entropy,
+                                              .inv_temperature = l->inv_temperature,
+                                              .dlogp = dlogp,
+                                              .dentropy = dentropy,
+                                              .dlogits = logits});
+  return PARL_STATUS_OK;
+}
+
+static void add_sums(parl_objective_sums *to, const parl_objective_sums *from) {
+  to->n_tokens += from->n_tokens;
+  to->loss += from->loss;
+  to->masked += from->masked;
+  to->ratio += from->ratio;
+  if (from->ratio_max > to->ratio_max) to->ratio_max = from->ratio_max;
+  to->abs_log_ratio += from->abs_log_ratio;
+  to->kl += from->kl;
+  to->entropy += from->entropy;
+}
+
+parl_status parl_learner_gradient(parl_learner *learner, parl_learner_info *info, float **grads) {
+  const parl_batch *b = learner->batch;
+  *info = (parl_learner_info){.n_rows = b->n_rows};
+  PARL_TRY(parl_train_step_run(learner->step, b->slices, b->n_slices, slice_loss, learner, grads));
+  for (size_t i = 0; i < b->n_slices; i++) {
+    add_sums(&info->sums, &learner->sums[i]);
+    info->logp_gap += learner->gaps[i];
+  }
+  return PARL_STATUS_OK;
+}
+
+static double find_max_score(const parl_learner *l) {
+  const parl_model_config *c = parl_model_get_config(l->model);
+  const float *scores = parl_train_step_get_max_scores(l->step);
+  float top = scores == NULL ? NAN : -INFINITY;
+  for (int64_t i = 0; scores != NULL && i < c->n_layers * c->n_heads; i++)
+    top = fmaxf(top, scores[i]);
+  return (double)top;
+}
+
+parl_status parl_learner_step(parl_learner *learner, parl_learner_info *info) {
+  float *grads;
+  PARL_TRY(parl_learner_gradient(learner, info, &grads));
+  if (learner->batch->n_outputs == 0) return PARL_STATUS_OK;
+  parl_optimizer_set_scores(learner->optimizer, parl_train_step_get_max_scores(learner->step));
+  PARL_TRY(parl_optimizer_step(learner->optimizer, learner->model, grads, &info->optimizer));
+  const int64_t *load = parl_train_step_get_load(learner->step);
+  parl_model_balance(learner->model, load);
+  parl_model_measure_load(learner->model, load, &info->load);
+  const bool is_sparse = parl_model_get_n_sparse_layers(learner->model) > 0;
+  info->balance_loss = is_sparse ? parl_train_step_get_balance(learner->step) : (double)NAN;
+  info->max_score = find_max_score(learner);
+  return PARL_STATUS_OK;
+}

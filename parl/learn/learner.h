@@ -1,0 +1,50 @@
+/* parl/learn/learner.h - one optimizer step from a batch: imitation, or the policy objective.
+ *
+ * Owns the optimizer and everything a step needs; nothing is allocated after creation. Results
+ * do not depend on the number of workers. Thread rule: one thread per learner; it uses its
+ * workers. */
+#ifndef PARL_PARL_LEARN_LEARNER_H
+#define PARL_PARL_LEARN_LEARNER_H
+#include <stdatomic.h>
+
+#include "core/workers.h"
+#include "engine/load.h"
+#include "engine/optimizer.h"
+#include "parl/learn/batch.h"
+#include "parl/reward/objective.h"
+
+typedef struct parl_learner_def {
+  parl_model *model; /* borrowed; its weights change */
+  parl_workers *workers;
+  const parl_optimizer_config *optimizer;
+  const parl_objective_config *objective; /* NULL: imitation, minimise the mean of -logp */
+  size_t accumulators, slice_rows;
+  size_t max_sequences, longest, n_words; /* of a batch */
+  double temperature;                     /* of the behaviour policy; 1 for imitation */
+  const atomic_int *stop; /* non-zero ends a step before it changes anything; or NULL */
+} parl_learner_def;
+
+typedef struct parl_learner_info {
+  parl_objective_sums sums; /* over the step's tokens */
+  double logp_gap; /* sum over tokens of |trainer's logp - decoder's logp|, before the step; nats */
+  parl_optimizer_info optimizer;
+  parl_load_stats load; /* of the step's tokens, the biases after it; NaN without sparse layers */
+  double balance_loss;  /* weighted, before the step; NaN without sparse layers */
+  double max_score;     /* largest attention score, before QK-Clip; NaN unless it looks */
+  size_t n_rows;        /* tokens through the model */
+} parl_learner_info;
+
+typedef struct parl_learner parl_learner;
+parl_status parl_learner_create(const parl_learner_def *def, parl_learner **out);
+void parl_learner_destroy(parl_learner *learner);
+/* The batch to fill: reset, add, then step. Borrowed. */
+parl_batch *parl_learner_get_batch(parl_learner *learner);
+parl_optimizer *parl_learner_get_optimizer(parl_learner *learner);
+/* Loss and gradient of the batch without a step: *grads [n_params], borrowed, valid until the
+ * next call. Fails: EINVAL if a log-probability or gradient is not finite. */
+parl_status parl_learner_gradient(parl_learner *learner, parl_learner_info *info, float **grads);
+/* One step on the batch; without a single choice in it nothing happens and info is zero. Fails:
+ * EINVAL if a loss or gradient is not finite, ESTOPPED; the weights are untouched then. */
+parl_status parl_learner_step(parl_learner *learner, parl_learner_info *info);
+
+#endif

@@ -1,0 +1,106 @@
+/* parl/learn/metrics.h - what is measured at every update; one list names store keys, Lua names
+ * and the struct.
+ *
+ * X(field, group, unit, meaning): stored as "group/field"; a Lua schedule and closed_loop say
+ * `field`. Keys of group "time" are the only ones that may differ between two runs of the same
+ * command. Groups "attention" and "experts" are stored only where there is something to measure:
+ * MuonClip, sparse layers. */
+#ifndef PARL_PARL_LEARN_METRICS_H
+#define PARL_PARL_LEARN_METRICS_H
+#include <stddef.h>
+
+#include "core/store.h"
+#include "parl/reward/terms.h"
+
+/* What a term of the reward has. */
+#define PARL_METRIC_RAW_(X, term, ...) X(term, reward, "1", "mean raw r_" #term)
+#define PARL_METRIC_WEIGHTED_(X, term, weight, ...) \
+  X(weighted_##term, reward, "1", "mean " #weight " r_" #term)
+#define PARL_METRIC_WEIGHT_(X, term, weight, ...) \
+  X(weight, lambda, "1", "weight of r_" #term " in this update")
+#define PARL_METRIC_SHARE_(X, term, ...) \
+  X(share_##term, advantage, "1", "share of |advantage| that r_" #term " makes")
+
+// clang-format off
+#define PARL_METRIC_LIST(X)                                                                        \
+  X(total, reward, "1", "mean reward: the sum of all weighted terms")                              \
+  PARL_TERM_LIST(PARL_METRIC_RAW_, PARL_METRIC_RAW_, X)                                            \
+  PARL_TERM_LIST(PARL_METRIC_WEIGHTED_, PARL_TERM_NONE_, X)                                        \
+  PARL_TERM_LIST(PARL_METRIC_WEIGHT_, PARL_TERM_NONE_, X)                                          \
+  PARL_TERM_LIST(PARL_METRIC_SHARE_, PARL_METRIC_SHARE_, X)                                        \
+  X(zero_spread_perf, advantage, "1", "share of groups whose r_perf does not vary")                \
+  X(zero_spread_total, advantage, "1", "share of groups whose reward does not vary")               \
+  X(mean_abs, advantage, "1", "mean |advantage|")                                                  \
+  X(mean_abs_shaped_only, advantage, "1", "mean |advantage| in groups without r_perf spread")      \
+  X(success, episode, "1", "share of tasks solved perfectly")                                      \
+  X(critical_steps, episode, "steps", "mean critical steps")                                       \
+  X(total_steps, episode, "steps", "mean total steps")                                             \
+  X(optimum_steps, episode, "steps", "mean optimum of the tasks")                                  \
+  X(regret, episode, "steps", "mean critical steps - optimum")                                     \
+  X(concurrency, episode, "1", "mean total / critical steps; waste raises it")                     \
+  X(speed_up, episode, "1", "mean steps of working alone / critical steps; giving up raises it")   \
+  X(last_gain_steps, episode, "steps", "mean critical steps at the last change of r_perf")         \
+  X(launch_rate, episode, "1", "share of episodes with a launch")                                  \
+  X(launches, episode, "turns", "mean turns that launch a group")                                  \
+  X(assigned, episode, "sub-agents", "mean sub-agents started")                                    \
+  X(max_width, episode, "sub-agents", "mean of the widest launch")                                 \
+  X(finish_rate, episode, "1", "finished / assigned sub-agents")                                   \
+  X(useful_rate, episode, "1", "useful / assigned sub-agents")                                     \
+  X(duplicate_rate, episode, "1", "assignments whose task was assigned before / assigned")         \
+  X(tokens, episode, "tokens", "mean tokens the orchestrator chose")                               \
+  X(context, episode, "tokens", "mean length of the orchestrator's context")                       \
+  X(rewrites, episode, "times", "mean rewrites of the context by the context policy")              \
+  X(end_finish, end, "1", "share of episodes ended by finish")                                     \
+  X(end_budget, end, "1", "share ended by the budget")                                             \
+  X(end_context, end, "1", "share ended by a full context")                                        \
+  X(end_turns, end, "1", "share ended by the limit of turns")                                      \
+  X(end_error, end, "1", "share of episodes whose script failed (dropped with their group)")       \
+  X(loss, objective, "1", "loss of the last optimizer step")                                       \
+  X(masked, objective, "1", "share of tokens whose policy gradient the ratio zeroed")              \
+  X(ratio_max, objective, "1", "largest ratio pi / pi_old")                                        \
+  X(kl, objective, "nats", "mean of ratio - 1 - log ratio")                                        \
+  X(entropy, objective, "nats", "mean entropy of a choice")                                        \
+  X(logp_gap, objective, "nats", "mean |logp of trainer - of decoder| before the first step")      \
+  X(grad_norm, optimizer, "1", "global gradient norm before clipping")                             \
+  X(lr, optimizer, "1", "learning rate")                                                           \
+  X(clipped, optimizer, "1", "share of the update's steps that were clipped")                      \
+  X(clipped_heads, optimizer, "heads", "mean heads of a step that QK-Clip scaled down")            \
+  X(max_score, attention, "1", "largest attention score of the update, before QK-Clip (muonclip)") \
+  X(expert_most, experts, "1", "largest load of an expert / its layer's mean, the worst layer")    \
+  X(expert_unused, experts, "1", "share of experts that no token reached")                         \
+  X(expert_entropy, experts, "1", "entropy of a layer's loads / that of equal loads, mean")        \
+  X(balance_loss, experts, "1", "aux_loss_alpha * balance loss, mean of sequences")                \
+  X(bias_range, experts, "1", "largest - smallest selection bias of a layer, the widest")          \
+  X(rollout_s, time, "s", "rollout")                                                               \
+  X(decode_s, time, "s", "of it in the decoder and the sampler, all threads")                      \
+  X(script_s, time, "s", "of it in scripts, grammar and episodes, all threads")                    \
+  X(learn_s, time, "s", "forward, backward and optimizer")                                         \
+  X(train_tokens, time, "tokens", "tokens through forward and backward")                           \
+  X(decode_tokens, time, "tokens", "tokens through the decoders")                                  \
+  X(reused_tokens, time, "tokens", "tokens that were not: another context had the same prefix")
+// clang-format on
+
+typedef struct parl_metrics {
+#define X(field, group, unit, meaning) double field;
+  PARL_METRIC_LIST(X)
+#undef X
+} parl_metrics;
+
+enum { PARL_N_METRICS = (int)(sizeof(parl_metrics) / sizeof(double)) };
+
+/* Store keys ("reward/total") and Lua names ("total"), [PARL_N_METRICS], in the order of the
+ * list. */
+extern const char *const parl_metric_keys[PARL_N_METRICS];
+extern const char *const parl_metric_names[PARL_N_METRICS];
+/* The values in the same order, borrowed. */
+const double *parl_metrics_get_values(const parl_metrics *m);
+/* Every metric NaN, as before the first update. */
+void parl_metrics_set_undefined(parl_metrics *m);
+/* For schedules. */
+parl_metric_view parl_metrics_get_view(const parl_metrics *m);
+parl_status parl_metrics_put(parl_store *store, int64_t run_id, int64_t update,
+                             const parl_metrics *m);
+/* What was put, by name; NaN for what was not, so that metrics may come and go between versions. */
+parl_status parl_metrics_get(parl_store *store, int64_t run_id, int64_t update, parl_metrics *out);
+
+#endif

@@ -1,0 +1,46 @@
+/* parl/reward/advantage.h - rewards of groups of rollouts to advantages.
+ *
+ * Thread rule: pure functions. Reading order: mode, advantage, shares. */
+#ifndef PARL_PARL_REWARD_ADVANTAGE_H
+#define PARL_PARL_REWARD_ADVANTAGE_H
+#include "core/config.h"
+#include "parl/reward/reward.h"
+
+/* Order matters: it is the CHOICE order of the objective section. */
+typedef enum parl_advantage_mode {
+  PARL_ADVANTAGE_NONE,     /* r */
+  PARL_ADVANTAGE_MEAN,     /* r - mean of the group (k25 2.1) */
+  PARL_ADVANTAGE_MEAN_STD, /* (r - mean) / (std + 1e-6), GRPO */
+  PARL_ADVANTAGE_PER_TERM, /* sum over terms of weight * (term - mean) / (std + 1e-6), GDPO */
+  PARL_ADVANTAGE_BATCH     /* (r - group mean) / (std of r - group mean in the batch + 1e-6) */
+} parl_advantage_mode;
+
+/* One group of K rollouts of one task is terms[g*K .. g*K+K-1]. std is the population's. A group
+ * without spread has advantages of exactly 0 (but in mode none).
+ *   terms [n_groups * K] raw · weights: one a term · out [n_groups * K]
+ * Fails: EINVAL if K < 1, or a term or weight is not finite; out is untouched then.
+ * Source: k25 2.1; Shao 2024 (GRPO); GDPO. */
+parl_status parl_advantage(parl_advantage_mode mode, const parl_reward_terms *terms,
+                           size_t n_groups, size_t K, const parl_reward_terms *weights,
+                           double *out);
+
+/* What the advantage is made of. An advantage is a sum of contributions, one a term: the weighted
+ * term centred and divided as the mode centres and divides the whole. A share is the mean
+ * |contribution| over the sum of all terms' means; 0 if all are 0. */
+typedef struct parl_advantage_shares {
+  parl_reward_terms share;     /* of |advantage|, by term */
+  double zero_spread_perf;     /* share of groups whose r_perf is the same in all K */
+  double zero_spread_total;    /* share of groups whose total reward is the same in all K */
+  double mean_abs;             /* mean |advantage| */
+  double mean_abs_shaped_only; /* mean |advantage| in groups without r_perf spread; 0 if none */
+} parl_advantage_shares;
+/* As parl_advantage. All 0 if n_groups is 0. */
+parl_status parl_advantage_get_shares(parl_advantage_mode mode, const parl_reward_terms *terms,
+                                      size_t n_groups, size_t K, const parl_reward_terms *weights,
+                                      parl_advantage_shares *out);
+/* Whether a mode cancels a common scale of the lambdas in groups where only shaped terms vary:
+ * mean_std. (per_term multiplies by lambda after it divided; batch cancels only when no group of
+ * the batch has r_perf spread.) */
+bool parl_advantage_cancels_lambda(parl_advantage_mode mode);
+
+#endif

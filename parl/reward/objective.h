@@ -1,0 +1,72 @@
+/* parl/reward/objective.h - the token-level clipped policy objective (k25 2.1) and its baselines.
+ *
+ * Per token i with ratio rho = exp(logp - logp_old) and advantage A, as a loss to minimise, with a
+ * divisor N (below):
+ *   k25:       -( [alpha <= rho <= beta] rho A  -  tau (log rho)^2 ) / N
+ *              outside [alpha, beta] the policy gradient is exactly zero, whatever the sign of A;
+ *              tau_masked also drops the tau term there.
+ *   ppo:       -( min(rho A, clip(rho, 1-epsilon, 1+epsilon) A) - tau (log rho)^2 ) / N
+ *   reinforce: -( logp A - tau (log rho)^2 ) / N
+ * plus -entropy_bonus * H / N. Gradients are with respect to logp (and H).
+ *
+ * N decides what a task weighs. Of P prompts x in an optimizer step, N_x = sum over its K responses
+ * of |y_j| tokens of each:
+ *   prompt:    N = P N_x, so L = 1/P sum_x 1/N_x sum_j sum_i (...): the mean over prompts of what
+ *              the paper writes for one, E_x [ 1/N sum_j sum_i ... ], N = sum_j |y_j| (k25 2.1)
+ *   batch:     N = sum_x N_x: every token weighs the same, so a prompt whose responses are long
+ *              weighs more
+ * Both are the same where all prompts have as many tokens. With minibatches, P and N_x count what
+ * the step at hand has of them.
+ * Thread rule: pure functions. */
+#ifndef PARL_PARL_REWARD_OBJECTIVE_H
+#define PARL_PARL_REWARD_OBJECTIVE_H
+#include "core/config.h"
+#include "core/status.h"
+
+#define PARL_OBJECTIVE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                               \
+  CHOICE(kind, k25, "k25|ppo|reinforce", "policy objective")                               \
+  CHOICE(advantage, mean, "none|mean|mean_std|per_term|batch",                             \
+         "baseline and normalisation of the reward")                                       \
+  REAL(alpha, 0.5, 0.0, 1.0, "ratio", "k25: below it a token's policy gradient is zero")   \
+  REAL(beta, 2.0, 1.0, 1000.0, "ratio", "k25: above it a token's policy gradient is zero") \
+  REAL(tau, 1e-3, 0.0, 10.0, "1", "weight of the squared log-ratio")                       \
+  FLAG(tau_masked, 0, "drop the squared log-ratio outside [alpha, beta] too")              \
+  REAL(epsilon, 0.2, 0.0, 1.0, "ratio", "ppo: half width of the clip")                     \
+  REAL(entropy_bonus, 0.0, 0.0, 10.0, "1", "weight of the entropy")                        \
+  CHOICE(normalise, prompt, "prompt|batch",                                                \
+         "prompt: every task weighs the same, as in the paper; batch: every token does")
+PARL_CONFIG_STRUCT(parl_objective_config, PARL_OBJECTIVE_FIELDS);
+extern const parl_section parl_objective_section;
+/* Order of the CHOICE list. */
+typedef enum parl_objective_kind {
+  PARL_OBJECTIVE_K25,
+  PARL_OBJECTIVE_PPO,
+  PARL_OBJECTIVE_REINFORCE
+} parl_objective_kind;
+
+typedef enum parl_normalise { PARL_NORMALISE_PROMPT, PARL_NORMALISE_BATCH } parl_normalise;
+
+/* N of a prompt with n_prompt of the n_batch tokens of a step of n_prompts prompts, those without a
+ * token not counted. */
+double parl_objective_get_divisor(const parl_objective_config *config, size_t n_prompt,
+                                  size_t n_prompts, size_t n_batch);
+
+/* Sums over the tokens of a call; add calls together, divide by n_tokens. */
+typedef struct parl_objective_sums {
+  double n_tokens, loss;    /* loss is already divided by n_total */
+  double masked;            /* tokens whose policy gradient was zeroed by the ratio */
+  double ratio, ratio_max;  /* sum; max. A ratio is counted as at most 1e30 */
+  double abs_log_ratio, kl; /* sums of |log rho| and of rho - 1 - log rho (k3) */
+  double entropy;           /* sum */
+} parl_objective_sums;
+
+/*   logp, logp_old, advantage, entropy [n] in · dlogp, dentropy [n] out
+ *   n_total: N of the tokens, finite and > 0
+ * Adds into *sums, which the caller zeroes first. Fails: EINVAL if the config is out of range, or
+ * an input or a gradient is not finite, naming the token; outputs untouched then. */
+parl_status parl_objective(const parl_objective_config *config, size_t n, const float *logp,
+                           const float *logp_old, const float *advantage, const float *entropy,
+                           double n_total, float *dlogp, float *dentropy,
+                           parl_objective_sums *sums);
+
+#endif

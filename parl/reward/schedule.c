@@ -1,0 +1,288 @@
+/* parl/reward/schedule.c - the shapes of lambda(t), and the integral controller. */
+#include "parl/reward/schedule.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lua/expression.h"
+
+/* In the order of the CHOICE list. */
+enum { CONSTANT, LINEAR, COSINE, EXPONENTIAL, STEP, CYCLIC, CLOSED_LOOP, LUA, N_SHAPES };
+enum { N_CLOCKS = 3 }; /* t, updates, u: what an expression sees before the metrics */
+
+/* What counts as 0 below it: 0.3 - 0.1 * 3 is -5.6e-17, and no weight that means anything is as
+ * small. */
+static const double rounding = 1e-9;
+
+struct parl_schedule {
+  parl_schedule_config config;
+  int64_t n_updates;
+  double state;         /* the last value, of closed_loop and lua */
+  parl_expression *lua; /* owned; NULL unless shape = lua */
+  const char **names;   /* [capacity] owned array of borrowed names, for the expression */
+  double *values;       /* [capacity] owned */
+  size_t capacity;
+};
+
+/* Value before the first update. */
+static double get_begin(const parl_schedule_config *c) {
+  return c->shape == CLOSED_LOOP && c->initial != -1 ? c->initial : c->start;
+}
+
+static parl_status check(const parl_schedule_config *c) {
+  PARL_REQUIRE(c->shape >= 0 && c->shape < N_SHAPES);
+  PARL_REQUIRE(isfinite(c->start) && c->start >= 0 && isfinite(c->stop) && c->stop >= 0);
+  PARL_REQUIRE(c->over > 0 && c->over <= 1);
+  PARL_REQUIRE(c->period >= 1);
+  if (c->shape == EXPONENTIAL && c->start == 0 && c->stop > 0)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "exponential cannot leave start = 0 for stop = %g; use linear", c->stop);
+  if (c->shape == LUA && c->lua[0] == '\0')
+    return parl_fail(PARL_STATUS_EINVAL, "shape is lua, but the field lua has no expression");
+  if (c->shape != CLOSED_LOOP) return PARL_STATUS_OK;
+  PARL_REQUIRE(isfinite(c->target) && isfinite(c->gain));
+  if (c->metric[0] == '\0')
+    return parl_fail(PARL_STATUS_EINVAL, "closed_loop needs the name of a metric");
+  if (c->start == c->stop)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "closed_loop moves between start and stop, but both are %g", c->start);
+  const double begin = get_begin(c);
+  if (begin < fmin(c->start, c->stop) || begin > fmax(c->start, c->stop))
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "initial = %g: closed_loop begins between start = %g and stop = %g", begin,
+                     c->start, c->stop);
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_schedule_create(const parl_schedule_config *config, int64_t n_updates,
+                                 parl_schedule **out) {
+  PARL_REQUIRE(n_updates >= 0);
+  PARL_TRY(check(config));
+  parl_schedule *s = calloc(1, sizeof *s);
+  if (s == NULL) return parl_fail(PARL_STATUS_ENOMEM, "schedule: no memory");
+  s->config = *config;
+  s->n_updates = n_updates;
+  s->state = get_begin(config);
+  if (config->shape == LUA) {
+    const parl_status status = parl_expression_create(config->lua, &s->lua);
+    if (status != PARL_STATUS_OK) {
+      parl_schedule_destroy(s);
+      return status;
+    }
+  }
+  *out = s;
+  return PARL_STATUS_OK;
+}
+
+void parl_schedule_destroy(parl_schedule *schedule) {
+  if (schedule == NULL) return;
+  parl_expression_destroy(schedule->lua);
+  free(schedule->names);
+  free(schedule->values);
+  free(schedule);
+}
+
+/* Share of the anneal that is over. */
+static double get_progress(const parl_schedule *s, int64_t t) {
+  if (t == 0) return 0;
+  const double u = (double)t / (s->config.over * (double)s->n_updates);
+  return u < 1 ? u : 1;
+}
+
+/* Exactly start at u = 0 and stop at u = 1, whatever the rounding between. */
+static double mix(double start, double stop, double u) {
+  return u >= 1 ? stop : start + (stop - start) * u;
+}
+
+static double get_open_loop(const parl_schedule_config *c, int64_t t, double u) {
+  switch (c->shape) {
+    case LINEAR:
+      return mix(c->start, c->stop, u);
+    case COSINE:
+      return u >= 1 ? c->stop : c->stop + (c->start - c->stop) * (1 + cos(acos(-1.0) * u)) / 2;
+    case EXPONENTIAL: {
+      if (u >= 1 || c->start == 0) return c->stop;
+      const double end = c->stop > 1e-4 * c->start ? c->stop : 1e-4 * c->start;
+      return c->start * pow(end / c->start, u);
+    }
+    case STEP:
+      return u >= 1 ? c->stop : c->start;
+    case CYCLIC:
+      if (u >= 1) return c->stop;
+      return mix(c->start, c->stop, (double)(t % c->period) / (double)c->period);
+    default:
+      return c->start;
+  }
+}
+
+static parl_status find_metric(const char *name, const parl_metric_view *m, double *out) {
+  for (size_t i = 0; i < m->n; i++) {
+    if (strcmp(m->names[i], name) != 0) continue;
+    *out = m->values[i];
+    return PARL_STATUS_OK;
+  }
+  const char *near = parl_nearest(name, m->names, m->n);
+  if (near != NULL)
+    return parl_fail(PARL_STATUS_EINVAL, "closed_loop: no metric \"%s\"; did you mean \"%s\"?",
+                     name, near);
+  return parl_fail(PARL_STATUS_EINVAL, "closed_loop: no metric \"%s\" among the %zu metrics", name,
+                   m->n);
+}
+
+/* Update 0 has no metric to look at. */
+static parl_status get_closed_loop(const parl_schedule *s, int64_t t, const parl_metric_view *m,
+                                   double *out) {
+  const parl_schedule_config *c = &s->config;
+  double metric = NAN;
+  if (t > 0) PARL_TRY(find_metric(c->metric, m, &metric));
+  if (isinf(metric))
+    return parl_fail(PARL_STATUS_EINVAL, "closed_loop: metric \"%s\" is infinite", c->metric);
+  const double value = isnan(metric) ? s->state : s->state + c->gain * (c->target - metric);
+  *out = fmin(fmax(value, fmin(c->start, c->stop)), fmax(c->start, c->stop));
+  return PARL_STATUS_OK;
+}
+
+static parl_status reserve(parl_schedule *s, size_t n) {
+  if (n <= s->capacity) return PARL_STATUS_OK;
+  const char **names = realloc(s->names, n * sizeof *names);
+  if (names != NULL) s->names = names;
+  double *values = realloc(s->values, n * sizeof *values);
+  if (values != NULL) s->values = values;
+  if (names == NULL || values == NULL)
+    return parl_fail(PARL_STATUS_ENOMEM, "schedule: no memory for %zu metrics", n);
+  s->capacity = n;
+  return PARL_STATUS_OK;
+}
+
+static parl_status evaluate(parl_schedule *s, int64_t t, double u, const parl_metric_view *m,
+                            double *out) {
+  PARL_TRY(reserve(s, m->n + N_CLOCKS));
+  s->names[0] = "t";
+  s->values[0] = (double)t;
+  s->names[1] = "updates";
+  s->values[1] = (double)s->n_updates;
+  s->names[2] = "u";
+  s->values[2] = u;
+  for (size_t i = 0; i < m->n; i++) {
+    s->names[N_CLOCKS + i] = m->names[i];
+    s->values[N_CLOCKS + i] = m->values[i];
+  }
+  return parl_expression_eval(s->lua, s->names, s->values, m->n + N_CLOCKS, out);
+}
+
+/* Whether the code names a variable: as a word, not as the field of something. */
+static bool names_variable(const char *code, const char *name) {
+  const size_t n = strlen(name);
+  for (const char *at = code; *at != '\0';) {
+    if (!isalnum((unsigned char)*at) && *at != '_') {
+      at++;
+      continue;
+    }
+    const char *word = at;
+    while (isalnum((unsigned char)*at) || *at == '_') at++;
+    const bool is_field = word > code && (word[-1] == '.' || word[-1] == ':');
+    if ((size_t)(at - word) == n && memcmp(word, name, n) == 0 && !is_field) return true;
+  }
+  return false;
+}
+
+/* Whether the expression names a metric that is undefined now. */
+static bool lacks_metric(const parl_schedule *s, const parl_metric_view *m) {
+  for (size_t i = 0; i < m->n; i++)
+    if (isnan(m->values[i]) && names_variable(s->config.lua, m->names[i])) return true;
+  return false;
+}
+
+static parl_status get_lua(parl_schedule *s, int64_t t, double u, const parl_metric_view *m,
+                           double *out) {
+  double value = 0;
+  PARL_TRY(evaluate(s, t, u, m, &value));
+  *out = isnan(value) && lacks_metric(s, m) ? s->state : value;
+  return PARL_STATUS_OK;
+}
+
+static parl_status get_value(parl_schedule *s, int64_t t, const parl_metric_view *m, double *out) {
+  const double u = get_progress(s, t);
+  double value = 0;
+  if (s->config.shape == LUA)
+    PARL_TRY(get_lua(s, t, u, m, &value));
+  else if (s->config.shape == CLOSED_LOOP)
+    PARL_TRY(get_closed_loop(s, t, m, &value));
+  else
+    value = get_open_loop(&s->config, t, u);
+  *out = value < 0 && value > -rounding ? 0 : value;
+  return PARL_STATUS_OK;
+}
+
+static parl_status check_value(const parl_schedule *s, int64_t t, double value) {
+  if (value >= 0 && isfinite(value)) return PARL_STATUS_OK;
+  return parl_fail(s->lua != NULL ? PARL_STATUS_ESCRIPT : PARL_STATUS_EINVAL,
+                   "schedule: update %lld gives %g; a weight is finite and not negative",
+                   (long long)t, isnan(value) ? (double)NAN : value); /* NaN without a sign */
+}
+
+parl_status parl_schedule_next(parl_schedule *schedule, int64_t t, const parl_metric_view *metrics,
+                               double *out) {
+  if (t < 0 || t > schedule->n_updates)
+    return parl_fail(PARL_STATUS_EINVAL, "schedule: update %lld is not in [0, %lld]", (long long)t,
+                     (long long)schedule->n_updates);
+  static const parl_metric_view none = {0};
+  double value = 0;
+  PARL_TRY(get_value(schedule, t, metrics != NULL ? metrics : &none, &value));
+  PARL_TRY(check_value(schedule, t, value));
+  schedule->state = value;
+  *out = value;
+  return PARL_STATUS_OK;
+}
+
+double parl_schedule_get_state(const parl_schedule *schedule) {
+  return schedule->state;
+}
+
+void parl_schedule_set_state(parl_schedule *schedule, double state) {
+  schedule->state = state;
+}
+
+/* --- ahead of time --- */
+
+/* Whether the value depends on more than the update number. */
+static bool looks_at_metrics(const parl_schedule_config *c, const char *const *names, size_t n) {
+  if (c->shape == CLOSED_LOOP) return true;
+  for (size_t i = 0; c->shape == LUA && i < n; i++)
+    if (names_variable(c->lua, names[i])) return true;
+  return false;
+}
+
+/* Every update, as far as it can be known: with metrics only what the expression's words mean, and
+ * what it gives at update 0, where all of them are undefined. */
+static parl_status check_updates(parl_schedule *s, int64_t n, const parl_metric_view *m,
+                                 bool is_open) {
+  for (int64_t t = 0; t < n; t++) {
+    double value = 0;
+    PARL_TRY(parl_fail_context(get_value(s, t, m, &value), "update %lld", (long long)t));
+    if (is_open || t == 0) PARL_TRY(check_value(s, t, value));
+  }
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_schedule_check(const parl_schedule_config *config, int64_t n_updates,
+                                const char *const *names, size_t n_names) {
+  parl_schedule *s = NULL;
+  PARL_TRY(parl_schedule_create(config, n_updates, &s));
+  double *undefined = calloc(n_names + 1, sizeof *undefined);
+  parl_status status =
+      undefined != NULL ? PARL_STATUS_OK : parl_fail(PARL_STATUS_ENOMEM, "schedule: no memory");
+  for (size_t i = 0; undefined != NULL && i < n_names; i++) undefined[i] = NAN;
+  const parl_metric_view m = {n_names, names, undefined};
+  double metric;
+  if (status == PARL_STATUS_OK && config->shape == CLOSED_LOOP)
+    status = find_metric(config->metric, &m, &metric);
+  else if (status == PARL_STATUS_OK)
+    status = check_updates(s, n_updates > 0 ? n_updates : 1, &m,
+                           !looks_at_metrics(config, names, n_names));
+  free(undefined);
+  parl_schedule_destroy(s);
+  return status;
+}

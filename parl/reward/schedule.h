@@ -1,0 +1,73 @@
+/* parl/reward/schedule.h - lambda(t): a weight as a function of the update number.
+ *
+ * Clocked by updates only; evaluation never advances it. A closed loop and a Lua expression may
+ * also look at metrics; their state is explicit, so that it can be checkpointed.
+ * Thread rule: one thread per schedule. */
+#ifndef PARL_PARL_REWARD_SCHEDULE_H
+#define PARL_PARL_REWARD_SCHEDULE_H
+#include "core/config.h"
+#include "core/status.h"
+
+/* With u = min(1, t / (over * updates)), u = 0 at t = 0:
+ *   constant:    start
+ *   linear:      start + (stop - start) u
+ *   cosine:      stop + (start - stop)(1 + cos(pi u)) / 2
+ *   exponential: start (max(stop, 1e-4 start) / start)^u, then exactly stop at u = 1
+ *   step:        start before u = 1, stop from then on
+ *   cyclic:      linear from start to stop over each period, again and again until u = 1, then stop
+ *   closed_loop: integral control: value += gain * (target - metric), clamped to
+ *                [min(start, stop), max(start, stop)]; begins at initial, moves from update 1 on;
+ *                a metric that is NaN (undefined in this update) leaves it where it is
+ *   lua:         expression of t, updates, u and the metrics of the update before. A metric that is
+ *                undefined is NaN, as all are at update 0; a result that is NaN for that reason
+ *                leaves the value where it is, which before the first value is start
+ * A value between -1e-9 and 0 is rounding noise and counts as 0. */
+#define PARL_SCHEDULE_FIELDS_FROM(START, INT, REAL, FLAG, TEXT, CHOICE)                      \
+  CHOICE(shape, linear, "constant|linear|cosine|exponential|step|cyclic|closed_loop|lua",    \
+         "form of the schedule")                                                             \
+  REAL(start, START, 0.0, 1000.0, "1", "value at update 0")                                  \
+  REAL(stop, 0.0, 0.0, 1000.0, "1", "value once annealed")                                   \
+  REAL(initial, -1.0, -1.0, 1000.0, "1",                                                     \
+       "value of closed_loop at update 0, between start and stop; -1: start")                \
+  REAL(over, 0.6, 0.001, 1.0, "of the updates", "how much of the training the anneal takes") \
+  INT(period, 50, 1, 1000000, "updates", "cycle length of cyclic")                           \
+  TEXT(metric, "launch_rate", "metric that closed_loop holds at target")                     \
+  REAL(target, 0.5, -1e6, 1e6, "of the metric", "set point of closed_loop")                  \
+  REAL(gain, 0.01, -1e3, 1e3, "1", "integral gain of closed_loop, per update")               \
+  TEXT(lua, "", "Lua expression when shape = \"lua\"")
+#define PARL_SCHEDULE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE) \
+  PARL_SCHEDULE_FIELDS_FROM(0.1, INT, REAL, FLAG, TEXT, CHOICE)
+/* Of a weight that is 0 unless a recipe says otherwise. */
+#define PARL_SCHEDULE_OFF_FIELDS(INT, REAL, FLAG, TEXT, CHOICE) \
+  PARL_SCHEDULE_FIELDS_FROM(0.0, INT, REAL, FLAG, TEXT, CHOICE)
+PARL_CONFIG_STRUCT(parl_schedule_config, PARL_SCHEDULE_FIELDS);
+
+typedef struct parl_metric_view {
+  size_t n;
+  const char *const *names; /* [n] borrowed */
+  const double *values;     /* [n] borrowed; of the update before; NaN: undefined, as at update 0 */
+} parl_metric_view;
+
+typedef struct parl_schedule parl_schedule;
+/* n_updates >= 0 is the length of the training. Fails: EINVAL (out of range; closed_loop without a
+ * metric, with start = stop, or with initial outside of them; lua without an expression;
+ * exponential from 0 to more), ESCRIPT, ENOMEM. */
+parl_status parl_schedule_create(const parl_schedule_config *config, int64_t n_updates,
+                                 parl_schedule **out);
+void parl_schedule_destroy(parl_schedule *schedule);
+/* Before anything is trained: creates the schedule, evaluates it at every update in
+ * [0, n_updates) where it looks at no metric, and else looks for its metrics among names [n_names].
+ * Fails: as create and next do, naming the first update that fails. */
+parl_status parl_schedule_check(const parl_schedule_config *config, int64_t n_updates,
+                                const char *const *names, size_t n_names);
+/* Value for update t in [0, n_updates]. closed_loop and lua move their state, so call once per
+ * update, in order. metrics may be NULL: none. A result that is negative or not finite is refused.
+ * Fails: EINVAL (unknown metric, named with the nearest), ESCRIPT, ENOMEM; state and *out are
+ * untouched then. */
+parl_status parl_schedule_next(parl_schedule *schedule, int64_t t, const parl_metric_view *metrics,
+                               double *out);
+/* State for the checkpoint: the last value, which closed_loop moves and lua may have to hold. */
+double parl_schedule_get_state(const parl_schedule *schedule);
+void parl_schedule_set_state(parl_schedule *schedule, double state);
+
+#endif

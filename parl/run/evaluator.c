@@ -1,0 +1,145 @@
+/* parl/run/evaluator.c - held-out tasks, one row an episode. */
+#include "parl/run/evaluator.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "parl/swarm/seeds.h"
+
+typedef struct evaluation {
+  parl_rollout *rollout;
+  parl_trajectories *set;
+  parl_job *jobs; /* [n] */
+  size_t n;
+} evaluation;
+
+static void set_jobs(const parl_evaluation_def *def, evaluation *e, double temperature) {
+  const uint64_t seed = (uint64_t)def->config->eval.seed;
+  /* Worlds and their chance are the same for every arm and seed (common random numbers). */
+  for (size_t i = 0; i < e->n; i++)
+    e->jobs[i] = (parl_job){.task_seed = parl_seed(seed, PARL_PURPOSE_EVAL_TASK, 0, i),
+                            .episode_seed = parl_seed(seed, PARL_PURPOSE_EVAL_EPISODE, 0, i),
+                            .style = def->style,
+                            .part = PARL_PART_HELD_OUT,
+                            .temperature = temperature,
+                            .out = parl_trajectories_get(e->set, i)};
+}
+
+/* A failed episode has its names only. */
+static parl_store_episode to_row(const parl_evaluation_def *def, const char *decoding,
+                                 const parl_trajectory *t) {
+  const parl_facts *f = &t->facts;
+  return (parl_store_episode){.policy = def->label,
+                              .decoding = decoding,
+                              .update = def->update,
+                              .task_seed = (int64_t)t->task_seed,
+                              .rollout = 0,
+                              .family = t->family,
+                              .r_perf = t->failed ? (double)NAN : f->r_perf,
+                              .success = t->failed ? (double)NAN : f->success,
+                              .critical_steps = (int64_t)f->critical_steps,
+                              .total_steps = (int64_t)f->total_steps,
+                              .optimum_steps = (int64_t)f->optimum_steps,
+                              .last_gain_steps = (int64_t)f->last_gain_steps,
+                              .launches = (int64_t)f->launches,
+                              .assigned = (int64_t)f->assigned,
+                              .finished = (int64_t)f->finished,
+                              .max_width = (int64_t)f->max_width,
+                              .n_tokens = (int64_t)f->tokens,
+                              .end = parl_end_text(f->end),
+                              .budget_steps = f->budget_steps,
+                              .serial_steps = f->serial_steps,
+                              .useful = f->useful,
+                              .duplicates = f->duplicates,
+                              .failed = t->failed,
+                              .optimum_is = parl_optimum_kind_text(f->optimum_is),
+                              .scores = parl_text_get(&t->scores)};
+}
+
+static parl_status store_episodes(const parl_evaluation_def *def, const evaluation *e,
+                                  const char *decoding, parl_store *store, int64_t run_id,
+                                  const parl_failures *failures) {
+  parl_status s = PARL_STATUS_OK;
+  for (size_t i = 0; s == PARL_STATUS_OK && i < e->n; i++) {
+    const parl_store_episode row = to_row(def, decoding, e->jobs[i].out);
+    s = parl_store_put_episode(store, run_id, &row);
+  }
+  if (s != PARL_STATUS_OK || failures->n_failed == 0) return s;
+  return parl_failures_put(failures, store, run_id, PARL_PHASE_EVALUATION);
+}
+
+static parl_status play(const parl_evaluation_def *def, evaluation *e, const char *decoding,
+                        double temperature, parl_store *store, int64_t run_id,
+                        parl_failures *failures) {
+  set_jobs(def, e, temperature);
+  PARL_TRY(parl_rollout_run(e->rollout, e->jobs, e->n, NULL));
+  parl_failures_add(failures, e->rollout);
+  if (store != NULL) {
+    PARL_TRY(parl_store_begin(store));
+    PARL_TRY(parl_store_end(store, store_episodes(def, e, decoding, store, run_id, failures)));
+  }
+  return parl_failures_check(failures, def->config->env.max_failures, PARL_PHASE_EVALUATION, true);
+}
+
+static parl_means summarize(const evaluation *e) {
+  parl_mean_sums sums = {0};
+  for (size_t i = 0; i < e->n; i++)
+    parl_mean_sums_add(&sums, &e->jobs[i].out->facts, e->jobs[i].out->failed);
+  return parl_mean_sums_get(&sums);
+}
+
+static double get_unseen(const evaluation *e) {
+  double n = 0;
+  for (size_t i = 0; i < e->n; i++) n += e->jobs[i].out->held_out;
+  return n / (double)e->n;
+}
+
+static parl_status evaluate(const parl_evaluation_def *def, evaluation *e, parl_store *store,
+                            int64_t run_id, parl_evaluation *out) {
+  if (def->style != NULL) {
+    PARL_TRY(play(def, e, "scripted", 0, store, run_id, &out->failures));
+    out->sampled = out->greedy = summarize(e);
+    out->unseen = get_unseen(e);
+    return PARL_STATUS_OK;
+  }
+  PARL_TRY(play(def, e, "sampled", 1.0, store, run_id, &out->failures));
+  out->sampled = summarize(e);
+  PARL_TRY(play(def, e, "greedy", 0.0, store, run_id, &out->failures));
+  out->greedy = summarize(e);
+  out->unseen = get_unseen(e);
+  return PARL_STATUS_OK;
+}
+
+static parl_status create(const parl_evaluation_def *def, evaluation *e) {
+  e->n = def->n_tasks;
+  e->jobs = calloc(e->n, sizeof *e->jobs);
+  if (e->jobs == NULL) return parl_fail(PARL_STATUS_ENOMEM, "evaluation: no memory");
+  PARL_TRY(
+      parl_trajectories_create(&(parl_trajectories_def){.n = e->n, .keep_scores = true}, &e->set));
+  return parl_rollout_create(
+      &(parl_rollout_def){.env_path = parl_recipe_get_env_path(def->host->recipe),
+                          .share_worlds = true,
+                          .env_params = parl_recipe_get_env_params(def->host->recipe),
+                          .scripts = def->host->scripts,
+                          .config = def->config,
+                          .policy = def->style ? NULL : def->policy,
+                          .sub_policy = def->sub_policy,
+                          .reliability = def->config->agents.reliability,
+                          .n_jobs = e->n,
+                          .workers = def->workers},
+      &e->rollout);
+}
+
+parl_status parl_evaluate(const parl_evaluation_def *def, parl_store *store, int64_t run_id,
+                          parl_evaluation *out) {
+  PARL_REQUIRE(def->n_tasks >= 1 && (def->policy != NULL || def->style != NULL));
+  evaluation e = {0};
+  *out = (parl_evaluation){.n = (int64_t)def->n_tasks};
+  parl_status s =
+      parl_fail_sizes(create(def, &e), "the evaluation of %zu tasks (eval.tasks)", def->n_tasks);
+  if (s == PARL_STATUS_OK) s = evaluate(def, &e, store, run_id, out);
+  parl_rollout_destroy(e.rollout);
+  parl_trajectories_destroy(e.set);
+  free(e.jobs);
+  return s;
+}

@@ -1,0 +1,38 @@
+/* parl/run/evaluator.h - plays a policy or a script on held-out tasks and stores every episode.
+ * Thread rule: one thread per call; it uses the workers. */
+#ifndef PARL_PARL_RUN_EVALUATOR_H
+#define PARL_PARL_RUN_EVALUATOR_H
+#include "core/store.h"
+#include "core/workers.h"
+#include "parl/run/failures.h"
+#include "parl/run/host.h"
+#include "parl/swarm/means.h"
+#include "parl/swarm/rollout.h"
+
+typedef struct parl_evaluation_def {
+  const parl_host *host;
+  const parl_run_config *config;
+  const parl_model *policy;     /* NULL with a style */
+  const char *style;            /* scripted orchestrator, or NULL */
+  const parl_model *sub_policy; /* NULL: scripted sub-agents */
+  const char *label;            /* "trained", "untrained", "serial", ... */
+  int64_t update;               /* of the policy */
+  size_t n_tasks;
+  parl_workers *workers;
+} parl_evaluation_def;
+
+typedef struct parl_evaluation {
+  parl_means sampled;     /* of a script: its only decoding */
+  parl_means greedy;      /* of a script: the same */
+  int64_t n;              /* episodes of each, those that failed included */
+  parl_failures failures; /* of all of them: left out of the means */
+  double unseen;          /* share of them whose prompt training never sees (parl/swarm/split.h) */
+} parl_evaluation;
+
+/* Sampled at temperature 1 and greedily (a script once). store may be NULL; else its episodes
+ * are written in one transaction, failed ones too.
+ * Fails: as a rollout, and ESCRIPT as parl_failures_check; what was played is stored then. */
+parl_status parl_evaluate(const parl_evaluation_def *def, parl_store *store, int64_t run_id,
+                          parl_evaluation *out);
+
+#endif

@@ -1,0 +1,316 @@
+/* parl/run/forecast.c - the estimates, and the episodes they are made of. */
+#include "parl/run/forecast.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/rng.h"
+#include "parl/swarm/rollout.h"
+#include "parl/swarm/seeds.h"
+
+enum { N_REPLICATES = 2000, PURPOSE_BOOTSTRAP = 201 };
+
+/* --- within groups --- */
+
+/* Sums over the episodes of one group, or of several groups added up. */
+typedef struct cross {
+  double launch;          /* of (L - mean L)^2 */
+  parl_reward_terms with; /* of (term - its mean) (L - mean L) */
+} cross;
+
+/* sum += factor * x, term by term. */
+static void add_terms(parl_reward_terms *sum, const parl_reward_terms *x, double factor) {
+  for (int i = 0; i < PARL_N_TERMS; i++)
+    parl_terms_put(sum, i, parl_terms_get(sum)[i] + factor * parl_terms_get(x)[i]);
+}
+
+static cross measure_group(const parl_probe *probe, size_t K) {
+  double launched = 0;
+  for (size_t k = 0; k < K; k++) launched += probe[k].launched;
+  const double mean = launched / (double)K;
+  cross x = {0};
+  for (size_t k = 0; k < K; k++) { /* sum of (term - mean) d is sum of term d, for sum of d is 0 */
+    const double d = probe[k].launched - mean;
+    x.launch += d * d;
+    add_terms(&x.with, &probe[k].terms, d);
+  }
+  return x;
+}
+
+static void add_cross(cross *sum, const cross *x) {
+  sum->launch += x->launch;
+  add_terms(&sum->with, &x->with, 1);
+}
+
+typedef struct estimate {
+  double gap, lambda_star, margin;
+} estimate;
+
+/* NaN where no group has both kinds of episodes, or a launch earns no shaped reward. */
+static estimate solve(const cross *sum, const parl_reward_terms *weights) {
+  const double none = (double)NAN;
+  if (!(sum->launch > 0)) return (estimate){none, none, none};
+  const double earned = sum->with.parallel + sum->with.finish;
+  parl_reward_terms others = *weights;
+  others.parallel = others.finish = 0;
+  const double lost = -parl_reward_total(&sum->with, &others);
+  return (estimate){-sum->with.perf / sum->launch, earned > 0 ? lost / earned : none,
+                    parl_reward_total(&sum->with, weights) / sum->launch};
+}
+
+/* --- the bootstrap --- */
+
+static int compare_numbers(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/* The middle 95 % of the finite ones of n values, which are sorted. */
+static void set_interval(double *values, size_t n, parl_interval *out) {
+  size_t n_known = 0;
+  for (size_t i = 0; i < n; i++)
+    if (!isnan(values[i])) values[n_known++] = values[i];
+  if (n_known == 0 || isnan(out->value)) return;
+  qsort(values, n_known, sizeof *values, compare_numbers);
+  out->lo = values[(size_t)(0.025 * (double)(n_known - 1))];
+  out->hi = values[(size_t)ceil(0.975 * (double)(n_known - 1))];
+}
+
+/* Draws tasks with replacement. scratch [3 * N_REPLICATES] */
+static void bootstrap(const cross *groups, size_t n, const parl_reward_terms *weights,
+                      uint64_t seed, double *scratch, parl_forecast_part *out) {
+  double *gap = scratch, *star = gap + N_REPLICATES, *margin = star + N_REPLICATES;
+  parl_rng_cursor rng = {seed, parl_rng_stream(PURPOSE_BOOTSTRAP, 0, 0, 0), 0};
+  for (size_t r = 0; r < N_REPLICATES; r++) {
+    cross sum = {0};
+    for (size_t i = 0; i < n; i++) add_cross(&sum, &groups[parl_rng_next_below(&rng, n)]);
+    const estimate e = solve(&sum, weights);
+    gap[r] = e.gap;
+    star[r] = e.lambda_star;
+    margin[r] = e.margin;
+  }
+  set_interval(gap, N_REPLICATES, &out->gap);
+  set_interval(star, N_REPLICATES, &out->lambda_star);
+  set_interval(margin, N_REPLICATES, &out->margin);
+}
+
+/* --- a part --- */
+
+/* Sums for means over episodes, whatever their task. */
+typedef struct pool {
+  double n, launched, perf_launch, perf_alone, parallel, finish;
+  double shares, shares_squared; /* of the groups' launch rates */
+} pool;
+
+static void add_pool(pool *p, const parl_probe *probe, size_t K) {
+  double launched = 0;
+  for (size_t k = 0; k < K; k++) {
+    const parl_reward_terms *terms = &probe[k].terms;
+    launched += probe[k].launched;
+    *(probe[k].launched ? &p->perf_launch : &p->perf_alone) += terms->perf;
+    if (!probe[k].launched) continue;
+    p->parallel += terms->parallel;
+    p->finish += terms->finish;
+  }
+  p->n += (double)K;
+  p->launched += launched;
+  p->shares += launched / (double)K;
+  p->shares_squared += launched / (double)K * (launched / (double)K);
+}
+
+static double get_rate_error(const pool *p, double n_groups) {
+  const double mean = p->shares / n_groups;
+  const double variance = (p->shares_squared / n_groups - mean * mean) / (n_groups - 1);
+  return fmax(parl_forecast_share_error(p->launched, p->n), sqrt(fmax(variance, 0)));
+}
+
+static void finish_part(const pool *p, const cross *sum, const parl_reward_terms *weights,
+                        parl_forecast_part *out) {
+  const double none = (double)NAN;
+  const estimate e = solve(sum, weights);
+  out->launch_rate = p->launched / p->n; /* 0 / 0 is NaN: unknown */
+  out->launch_rate_se = out->n_groups > 1 ? get_rate_error(p, (double)out->n_groups) : none;
+  out->r_perf_launch = p->perf_launch / p->launched;
+  out->r_perf_alone = p->perf_alone / (p->n - p->launched);
+  out->r_parallel_launch = p->parallel / p->launched;
+  out->r_finish_launch = p->finish / p->launched;
+  out->slope_parallel = sum->with.parallel / sum->launch;
+  out->slope_finish = sum->with.finish / sum->launch;
+  out->gap = (parl_interval){e.gap, none, none};
+  out->lambda_star = (parl_interval){e.lambda_star, none, none};
+  out->margin = (parl_interval){e.margin, none, none};
+}
+
+/* Whether a group counts: it is of the family, and none of its episodes failed. */
+static bool is_counted(const parl_probe *probe, size_t K, const char *family) {
+  for (size_t k = 0; k < K; k++)
+    if (probe[k].failed) return false;
+  return family == NULL || strcmp(probe[0].family, family) == 0;
+}
+
+parl_status parl_forecast_estimate(const parl_probe *probe, size_t n_groups, size_t K,
+                                   const char *family, const parl_reward_terms *weights,
+                                   uint64_t seed, parl_forecast_part *out) {
+  PARL_REQUIRE(K >= 1);
+  double *scratch = malloc(3 * N_REPLICATES * sizeof *scratch);
+  cross *groups = malloc((n_groups + 1) * sizeof *groups);
+  parl_status s = PARL_STATUS_OK;
+  if (scratch == NULL || groups == NULL) {
+    s = parl_fail(PARL_STATUS_ENOMEM, "forecast: no memory for %zu groups", n_groups);
+  } else {
+    cross sum = {0};
+    pool p = {0};
+    *out = (parl_forecast_part){.n_groups = 0};
+    if (family != NULL) strncpy(out->family, family, sizeof out->family - 1);
+    for (size_t g = 0; g < n_groups; g++) {
+      if (!is_counted(&probe[g * K], K, family)) continue;
+      const cross x = groups[out->n_groups++] = measure_group(&probe[g * K], K);
+      out->n_informative += x.launch > 0;
+      add_cross(&sum, &x);
+      add_pool(&p, &probe[g * K], K);
+    }
+    finish_part(&p, &sum, weights, out);
+    if (out->n_informative > 1) bootstrap(groups, out->n_groups, weights, seed, scratch, out);
+  }
+  free(scratch);
+  free(groups);
+  return s;
+}
+
+double parl_forecast_says(const parl_forecast_part *part) {
+  return isnan(part->margin.value) ? (double)NAN : (double)(part->margin.value > 0);
+}
+
+double parl_forecast_share_error(double k, double n) {
+  const double p = (k + 2) / (n + 4);
+  return sqrt(p * (1 - p) / (n + 4));
+}
+
+double parl_forecast_grew(double before, double before_se, double after, double after_se) {
+  const double difference = after - before;
+  const double noise = 1.96 * hypot(before_se, after_se);
+  if (!(fabs(difference) > noise)) return (double)NAN; /* nor with an unknown among them */
+  return difference > 0;
+}
+
+/* --- the probe --- */
+
+typedef struct prober {
+  const parl_run_config *config;
+  size_t n_groups, K, n; /* n = n_groups * K episodes */
+  parl_rollout *rollout;
+  parl_trajectories *set;
+  parl_reward *reward;
+  parl_job *jobs;    /* [n] */
+  parl_probe *probe; /* [n] */
+} prober;
+
+static void set_jobs(prober *p) {
+  const uint64_t seed = (uint64_t)p->config->run.seed;
+  for (size_t i = 0; i < p->n; i++)
+    p->jobs[i] = (parl_job){.task_seed = parl_seed(seed, PARL_PURPOSE_PROBE_TASK, 0, i / p->K),
+                            .episode_seed = parl_seed(seed, PARL_PURPOSE_PROBE_EPISODE, 0, i),
+                            .part = PARL_PART_TRAIN,
+                            .temperature = p->config->train.temperature,
+                            .out = parl_trajectories_get(p->set, i)};
+}
+
+static parl_status read_probe(prober *p, parl_forecast *out) {
+  parl_mean_sums sums = {0};
+  for (size_t i = 0; i < p->n; i++) {
+    const parl_trajectory *t = p->jobs[i].out;
+    p->probe[i] =
+        (parl_probe){.family = t->family, .failed = t->failed, .launched = t->facts.launches > 0};
+    parl_mean_sums_add(&sums, &t->facts, t->failed);
+    if (!t->failed) PARL_TRY(parl_reward_get_terms(p->reward, &t->facts, &p->probe[i].terms));
+  }
+  out->means = parl_mean_sums_get(&sums);
+  return PARL_STATUS_OK;
+}
+
+/* The family that comes after `last` by name, NULL after the last one; last = NULL: the first. */
+static const char *find_next_family(const prober *p, const char *last) {
+  const char *next = NULL;
+  for (size_t i = 0; i < p->n; i++) {
+    const char *f = p->probe[i].family;
+    if (p->probe[i].failed || (last != NULL && strcmp(f, last) <= 0)) continue;
+    if (next == NULL || strcmp(f, next) < 0) next = f;
+  }
+  return next;
+}
+
+static parl_status add_part(const prober *p, const char *family, parl_forecast *out) {
+  const uint64_t seed = (uint64_t)p->config->run.seed;
+  PARL_TRY(parl_forecast_estimate(p->probe, p->n_groups, p->K, family, &out->weights, seed,
+                                  &out->parts[out->n_parts]));
+  out->n_parts++;
+  return PARL_STATUS_OK;
+}
+
+static parl_status estimate_parts(const prober *p, parl_forecast *out) {
+  PARL_TRY(add_part(p, NULL, out));
+  const char *family = find_next_family(p, NULL);
+  if (family == NULL || find_next_family(p, family) == NULL) return PARL_STATUS_OK; /* one kind */
+  for (; family != NULL && out->n_parts < PARL_FORECAST_MAX_PARTS;
+       family = find_next_family(p, family))
+    PARL_TRY(add_part(p, family, out));
+  return PARL_STATUS_OK;
+}
+
+static parl_status prober_init(prober *p, const parl_host *host, const parl_model *warm,
+                               const parl_model *sub_policy, parl_workers *workers) {
+  const size_t wanted = (size_t)p->config->warm.probe;
+  const size_t group = p->config->train.group > 2 ? (size_t)p->config->train.group : 2;
+  p->K = group < wanted ? group : wanted;
+  p->n_groups = wanted / p->K;
+  p->n = p->n_groups * p->K;
+  p->jobs = calloc(p->n, sizeof *p->jobs);
+  p->probe = calloc(p->n, sizeof *p->probe);
+  if (p->jobs == NULL || p->probe == NULL)
+    return parl_fail(PARL_STATUS_ENOMEM, "forecast: no memory for %zu episodes", p->n);
+  PARL_TRY(parl_rollout_create(
+      &(parl_rollout_def){.env_path = parl_recipe_get_env_path(host->recipe),
+                          .env_params = parl_recipe_get_env_params(host->recipe),
+                          .share_worlds = true,
+                          .scripts = host->scripts,
+                          .config = p->config,
+                          .policy = warm,
+                          .sub_policy = sub_policy,
+                          .reliability = p->config->agents.reliability,
+                          .n_jobs = p->n,
+                          .workers = workers},
+      &p->rollout));
+  PARL_TRY(parl_trajectories_create(&(parl_trajectories_def){.n = p->n}, &p->set));
+  return parl_reward_create(&p->config->reward, &p->reward);
+}
+
+static void prober_deinit(prober *p) {
+  parl_reward_destroy(p->reward);
+  parl_trajectories_destroy(p->set);
+  parl_rollout_destroy(p->rollout);
+  free(p->jobs);
+  free(p->probe);
+}
+
+parl_status parl_forecast_make(const parl_host *host, const parl_run_config *config,
+                               const parl_model *warm, const parl_model *sub_policy,
+                               const parl_reward_terms *weights, parl_workers *workers,
+                               parl_forecast *out) {
+  PARL_REQUIRE(config->warm.probe >= 1);
+  prober p = {.config = config};
+  *out = (parl_forecast){.weights = *weights};
+  parl_status s = prober_init(&p, host, warm, sub_policy, workers);
+  if (s == PARL_STATUS_OK) {
+    set_jobs(&p);
+    s = parl_rollout_run(p.rollout, p.jobs, p.n, NULL);
+  }
+  if (s == PARL_STATUS_OK) {
+    parl_failures_add(&out->failures, p.rollout);
+    s = parl_failures_check(&out->failures, config->env.max_failures, PARL_PHASE_PROBE, true);
+  }
+  if (s == PARL_STATUS_OK) s = read_probe(&p, out);
+  if (s == PARL_STATUS_OK) s = estimate_parts(&p, out);
+  prober_deinit(&p);
+  return s;
+}

@@ -1,0 +1,196 @@
+/* parl/run/recipe.h - an experiment as data: sections of typed fields, arms that override them,
+ * seeds.
+ *
+ * A recipe is a Lua file that returns a table (or the JSON of one). Every run of it is an (arm,
+ * seed) with one resolved, canonical configuration whose hash is its uid. Thread rule: read-only
+ * after load.
+ * Reading order: the sections, parl_run_config, load, resolve. */
+#ifndef PARL_PARL_RUN_RECIPE_H
+#define PARL_PARL_RUN_RECIPE_H
+#include "core/hash.h"
+#include "engine/model.h"
+#include "engine/optimizer.h"
+#include "lua/env.h"
+#include "parl/reward/objective.h"
+#include "parl/reward/reward.h"
+#include "parl/reward/schedule.h"
+
+#define PARL_RUN_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                       \
+  TEXT(dir, "", "folder of the store, the checkpoints and the report; empty: runs/<recipe>") \
+  INT(threads, 0, 0, 1024, "threads", "worker threads; 0: one for each processor")           \
+  INT(seed, 1, 0, 9007199254740991, "1", "first seed")                                       \
+  INT(n_seeds, 1, 1, 10000, "seeds", "seeds of each arm: seed, seed + 1, ...")               \
+  INT(checkpoint_every, 25, 1, 1000000, "updates", "updates between checkpoints")            \
+  TEXT(backend, "cpu", "kernels: cpu, cpu:LEVEL as parl doctor lists them, or ref")          \
+  CHOICE(dtype, f32, "f32|bf16|auto",                                                        \
+         "operands of matrix products; auto: bf16 where the processor has units for it")
+
+#define PARL_ENV_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                           \
+  TEXT(file, "", "environment script")                                                           \
+  REAL(memory_mib, 256.0, 1.0, 65536.0, "MiB", "memory cap of one Lua state")                    \
+  REAL(callback_s, 5.0, 0.001, 3600.0, "s", "wall-clock limit of one callback")                  \
+  INT(instructions, 0, 0, 9007199254740991, "instructions",                                      \
+      "deterministic limit of one callback; 0: off")                                             \
+  CHOICE(on_error, stop, "stop|skip",                                                            \
+         "an episode whose script fails: stop the run, or leave it (in training its group) out") \
+  REAL(max_failures, 0.05, 0.0, 1.0, "of the episodes",                                          \
+       "skip: more failures than this in a phase (200 episodes of it at least) fail the run")    \
+  REAL(holdout, 0.2, 0.0, 0.9, "of the prompts",                                                 \
+       "prompts that only evaluation sees, where a family has enough of them; 0: none")          \
+  INT(holdout_seed, 1, 0, 9007199254740991, "1", "which prompts these are")
+
+#define PARL_EPISODE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                       \
+  REAL(budget_factor, 1.6, 0.0, 1000.0, "optimum",                                               \
+       "budget as a multiple of the task's optimum; 0: none")                                    \
+  INT(budget_steps, 0, 0, 1000000000, "steps", "fixed budget; 0: budget_factor decides")         \
+  CHOICE(budget_counts, critical, "critical|total", "steps that the budget counts")              \
+  FLAG(legal, 1, "add the environment's `legal` to the grammar mask")                            \
+  FLAG(mask, 1, "mask tokens that the grammar does not allow; off: malformed calls cost a step") \
+  CHOICE(context_policy, none, "none|hide_tool_result|summary|discard_all",                      \
+         "what happens when the orchestrator's context fills up; none: overflow is a failure")   \
+  REAL(context_threshold, 0.8, 0.1, 1.0, "of the limit", "fill at which the policy acts")        \
+  INT(max_direct, 1, 1, 64, "calls", "direct calls in one orchestrator turn")
+
+#define PARL_AGENTS_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                   \
+  CHOICE(subs, policy, "policy|scripted",                                                   \
+         "frozen sub-agents: the warm start's policy, or a script")                         \
+  TEXT(checkpoint, "", "policy: a checkpoint file instead of this run's own warm start")    \
+  TEXT(style, "",                                                                           \
+       "scripted: expert style of the sub-agents; empty: the orchestrator's, or the first") \
+  REAL(reliability, 1.0, 0.0, 1.0, "1", "scripted: chance that a sub-agent works at all")   \
+  REAL(temperature, 1.0, 0.0, 100.0, "1", "policy: sampling temperature; 0: greedy")
+
+#define PARL_WARM_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                  \
+  INT(steps, 150, 0, 1000000, "steps", "optimizer steps of imitation")                   \
+  INT(episodes, 64, 1, 100000, "episodes", "demonstrations of one step")                 \
+  REAL(lr, 2e-3, 0.0, 1.0, "1", "learning rate of imitation")                            \
+  TEXT(mix, "serial=0.8,narrow=0.15,greedy_wide=0.05", "expert styles and their shares") \
+  INT(probe, 512, 0, 1000000, "episodes", "episodes that measure the warm start and lambda*")
+
+#define PARL_TRAIN_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                    \
+  INT(updates, 150, 0, 10000000, "updates", "rollout batches")                              \
+  INT(tasks, 8, 1, 100000, "tasks", "tasks of one update")                                  \
+  INT(group, 8, 1, 10000, "rollouts", "rollouts of one task, K")                            \
+  INT(minibatches, 1, 1, 1000, "steps", "optimizer steps on one rollout batch")             \
+  REAL(temperature, 1.0, 0.01, 100.0, "1", "sampling temperature")                          \
+  INT(slots, 0, 0, 100000, "episodes", "episodes alive at once; 0: as suits the caches")    \
+  CHOICE(kv_cache, f32, "f32|bf16",                                                         \
+         "the decoder's keys and values; bf16: half the memory, sampling is not quite the " \
+         "trainer's policy (objective/logp_gap)")                                           \
+  INT(accumulators, 4, 1, 256, "buffers", "gradient accumulators; fixes the order of sums") \
+  INT(slice_rows, 512, 8, 1000000, "tokens", "tokens of one slice through the model")
+
+#define PARL_EVAL_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)    \
+  INT(tasks, 500, 1, 1000000, "tasks", "held-out tasks")   \
+  INT(seed, 1000003, 0, 9007199254740991, "1",             \
+      "seed of the held-out tasks, the same in every run") \
+  TEXT(baselines, "serial,greedy_wide,oracle", "scripted styles beside the trained policies")
+
+PARL_CONFIG_STRUCT(parl_run_section_config, PARL_RUN_FIELDS);
+PARL_CONFIG_STRUCT(parl_env_config, PARL_ENV_FIELDS);
+PARL_CONFIG_STRUCT(parl_episode_config, PARL_EPISODE_FIELDS);
+PARL_CONFIG_STRUCT(parl_agents_config, PARL_AGENTS_FIELDS);
+PARL_CONFIG_STRUCT(parl_warm_config, PARL_WARM_FIELDS);
+PARL_CONFIG_STRUCT(parl_train_config, PARL_TRAIN_FIELDS);
+PARL_CONFIG_STRUCT(parl_eval_config, PARL_EVAL_FIELDS);
+extern const parl_section parl_run_section, parl_env_section, parl_episode_section,
+    parl_agents_section, parl_warm_section, parl_train_section, parl_eval_section;
+
+enum { PARL_BUDGET_CRITICAL, PARL_BUDGET_TOTAL };
+enum { PARL_SUBS_POLICY, PARL_SUBS_SCRIPTED };
+enum { PARL_ON_ERROR_STOP, PARL_ON_ERROR_SKIP };
+
+/* Everything one run needs, resolved. Plain data. */
+typedef struct parl_run_config {
+  parl_run_section_config run;
+  parl_env_config env;
+  parl_episode_config episode;
+  parl_agents_config agents;
+  parl_model_config model;
+  parl_warm_config warm;
+  parl_train_config train;
+  parl_optimizer_config optimizer;
+  parl_objective_config objective;
+  parl_reward_config reward;
+#define PARL_RUN_LAMBDA_(X, term, lambda, ...) parl_schedule_config lambda;
+  PARL_TERM_LIST(PARL_RUN_LAMBDA_, PARL_TERM_NONE_, )
+#undef PARL_RUN_LAMBDA_
+  parl_eval_config eval;
+} parl_run_config;
+
+/* The schedule of a term's weight; NULL if it has none: the weight is 1. Borrowed. */
+const parl_schedule_config *parl_run_config_get_schedule(const parl_run_config *config,
+                                                         parl_term term);
+
+/* Every section in recipe order: its table and where its struct lies in parl_run_config. */
+typedef struct parl_recipe_section {
+  const parl_section *section;
+  size_t offset;
+} parl_recipe_section;
+const parl_recipe_section *parl_recipe_get_sections(size_t *n);
+
+typedef struct parl_recipe parl_recipe;
+
+/* Loads PATH (.lua or .json) and checks every arm. An arm is the recipe's sections, then its own
+ * table, then the overrides (texts [n_overrides] as of core/override.h): those of every arm
+ * ("lambda1.start=0.3") in their order, then those of this arm ("annealed:lambda1.start=0.3") in
+ * theirs, so an arm's own win whatever stands first. An override is checked by itself, too: its
+ * arm, key, type and range. Schedules and reward expressions are tried. datadir (may be NULL) is
+ * where an environment is looked for after the working folder and the recipe's. Fails: EIO,
+ * ESCRIPT, EINVAL naming the field, its value and range or the nearest key. */
+parl_status parl_recipe_load(const char *path, const char *const *overrides, size_t n_overrides,
+                             const char *datadir, parl_recipe **out);
+/* A recipe of defaults around one environment script, with overrides, to look at an environment
+ * without a recipe: no budget, scripted sub-agents. Fails: as load. */
+parl_status parl_recipe_load_env(const char *path, const char *const *overrides, size_t n_overrides,
+                                 const char *datadir, parl_recipe **out);
+/* A line for each override that changes nothing, and why; "" if there is none. Borrowed. */
+const char *parl_recipe_get_warnings(const parl_recipe *recipe);
+void parl_recipe_destroy(parl_recipe *recipe);
+const char *parl_recipe_get_name(const parl_recipe *recipe);
+size_t parl_recipe_get_n_arms(const parl_recipe *recipe);
+const char *parl_recipe_get_arm_name(const parl_recipe *recipe, size_t arm);
+/* Configuration of an arm, with run.seed the recipe's first seed. Borrowed. */
+const parl_run_config *parl_recipe_get_arm(const parl_recipe *recipe, size_t arm);
+/* The environment's parameters (JSON object, borrowed; NULL if none given) and its resolved
+ * path. */
+const parl_json *parl_recipe_get_env_params(const parl_recipe *recipe);
+const char *parl_recipe_get_env_path(const parl_recipe *recipe);
+/* Folder of the runs: run.dir or runs/<name>. */
+const char *parl_recipe_get_folder(const parl_recipe *recipe);
+
+/* Limits of the Lua states of a run. scripts may be NULL. */
+parl_env_options parl_recipe_get_env_options(const parl_env_config *config,
+                                             const parl_script_host *scripts);
+/* Opens the recipe's environment under the limits of `config`. Fails: as parl_env_create. */
+parl_status parl_recipe_open_env(const parl_recipe *recipe, const parl_env_config *config,
+                                 const parl_script_host *scripts, parl_env **out);
+
+/* The backend of run.backend and run.dtype. Fails: as parl_backend_select. */
+parl_status parl_recipe_get_backend(const parl_run_config *config, const parl_backend **out);
+
+/* What only the environment can tell: no arm is named like a style, styles exist, the mix of the
+ * warm start is one, contexts fit the model, there is such a model and such a backend. Fails:
+ * EINVAL naming the field and the nearest style. */
+parl_status parl_recipe_check_env(const parl_recipe *recipe, const parl_run_config *config,
+                                  const parl_env_spec *spec);
+
+/* Fails: EINVAL naming `field` and the nearest, if the environment has no such expert style. */
+parl_status parl_recipe_check_style(const parl_env_spec *spec, const char *field,
+                                    const char *style);
+
+/* What a canonical configuration identifies. */
+typedef enum parl_scope {
+  PARL_SCOPE_WARM,     /* the warm start: env, episode, model, warm */
+  PARL_SCOPE_BASELINE, /* an untrained or scripted policy: these and agents, eval */
+  PARL_SCOPE_RUN       /* a run: every section but run */
+} parl_scope;
+
+/* Canonical JSON of the sections in scope, the seed, the backend and dtype, the environment's
+ * resolved parameters and script hash, and the content of every other file that is read
+ * (parl/run/run_files.h); run.dir, threads and the like cannot change a result and are left out.
+ * Fails: ENOMEM, EIO. */
+parl_status parl_recipe_append_canonical(const parl_recipe *recipe, const parl_run_config *config,
+                                         const parl_env *env, parl_scope scope, parl_text *out);
+
+#endif

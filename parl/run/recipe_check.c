@@ -1,0 +1,139 @@
+/* parl/run/recipe_check.c - what fits together: fields with each other, arms with an
+ * environment. */
+#include <stdio.h>
+#include <string.h>
+
+#include "parl/learn/metrics.h"
+#include "parl/learn/warm_start.h"
+#include "parl/reward/advantage.h"
+#include "parl/run/recipe_internal.h"
+#include "parl/swarm/context_policy.h"
+
+/* --- the fields of an arm --- */
+
+static parl_status check_sizes(const parl_run_config *c) {
+  const int64_t batch = c->train.tasks * c->train.group;
+  if (batch > 1000000)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "train.tasks * train.group = %lld episodes; at most 1000000",
+                     (long long)batch);
+  if (c->train.minibatches > batch)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "train.minibatches = %lld, but an update has %lld episodes",
+                     (long long)c->train.minibatches, (long long)batch);
+  return PARL_STATUS_OK;
+}
+
+/* Seeds are whole numbers that a double holds: beyond, neighbours are the same. */
+static parl_status check_seeds(const parl_run_config *c) {
+  const int64_t most = (INT64_C(1) << 53) - 1;
+  if (c->run.seed <= most - (c->run.n_seeds - 1)) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EINVAL,
+                   "run.seed = %lld with run.n_seeds = %lld: the last seed would be beyond %lld, "
+                   "where seeds fold together",
+                   (long long)c->run.seed, (long long)c->run.n_seeds, (long long)most);
+}
+
+/* A group of one is its own mean. */
+static parl_status check_group(const parl_run_config *c) {
+  char mode[16];
+  if (c->train.group > 1 || c->objective.advantage == PARL_ADVANTAGE_NONE) return PARL_STATUS_OK;
+  parl_config_choice_name(&parl_objective_section, "advantage", c->objective.advantage, mode,
+                          sizeof mode);
+  return parl_fail(PARL_STATUS_EINVAL,
+                   "train.group = 1 with objective.advantage = \"%s\": every advantage would be 0, "
+                   "because the mean of the group is subtracted; set train.group to 2 or more, or "
+                   "objective.advantage to \"none\"",
+                   mode);
+}
+
+parl_status parl_recipe_check_across(const parl_run_config *config) {
+  if (config->env.file[0] == '\0')
+    return parl_fail(PARL_STATUS_EINVAL, "env.file is missing: name an environment script");
+  PARL_TRY(check_sizes(config));
+  PARL_TRY(check_seeds(config));
+  PARL_TRY(check_group(config));
+  PARL_TRY(parl_reward_check(&config->reward));
+  for (int i = 0; i < PARL_N_TERMS; i++) {
+    const parl_schedule_config *schedule = parl_run_config_get_schedule(config, (parl_term)i);
+    if (schedule == NULL) continue;
+    PARL_TRY(parl_fail_context(
+        parl_schedule_check(schedule, config->train.updates, parl_metric_names, PARL_N_METRICS),
+        "%s", parl_term_lambdas[i]));
+  }
+  return PARL_STATUS_OK;
+}
+
+/* --- names --- */
+
+static bool is_one_of(const char *name, size_t n, const char *const *list, size_t n_list) {
+  for (size_t i = 0; i < n_list; i++)
+    if (strlen(list[i]) == n && memcmp(list[i], name, n) == 0) return true;
+  return false;
+}
+
+static parl_status refuse_arm_name(const char *name, const char *meaning) {
+  return parl_fail(PARL_STATUS_EINVAL, "arm \"%s\": that name means %s; give the arm another", name,
+                   meaning);
+}
+
+/* "untrained" and its like stand beside the arms in the store and the report; "oracle@arm" too. */
+parl_status parl_recipe_check_arm_name(const char *name) {
+  static const char *const taken[] = {"untrained", "eval", "random", "serial", "oracle", "optimum"};
+  if (is_one_of(name, strcspn(name, "@"), taken, sizeof taken / sizeof taken[0]))
+    return refuse_arm_name(name, "a policy or a bound that the program adds itself");
+  if (strncmp(name, "warm-", 5) == 0 && strspn(name + 5, "0123456789abcdef") == 8 &&
+      strlen(name) == 13)
+    return refuse_arm_name(name, "the file of a warm start");
+  return PARL_STATUS_OK;
+}
+
+static parl_status check_arm_names(const parl_recipe *r, const parl_env_spec *spec) {
+  for (size_t i = 0; i < r->n_arms; i++)
+    if (is_one_of(r->arm_names[i], strcspn(r->arm_names[i], "@"), spec->styles,
+                  (size_t)spec->n_styles))
+      return parl_fail_context(refuse_arm_name(r->arm_names[i], "an expert style"), "%s, %s",
+                               r->path, spec->name);
+  return PARL_STATUS_OK;
+}
+
+/* --- with an environment --- */
+
+parl_status parl_recipe_check_style(const parl_env_spec *spec, const char *field,
+                                    const char *style) {
+  for (int i = 0; i < spec->n_styles; i++)
+    if (strcmp(spec->styles[i], style) == 0) return PARL_STATUS_OK;
+  const char *near = parl_nearest(style, spec->styles, (size_t)spec->n_styles);
+  return parl_fail(PARL_STATUS_EINVAL, "%s: %s has no expert style \"%s\"%s%s%s", field, spec->name,
+                   style, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
+parl_status parl_recipe_check_env(const parl_recipe *recipe, const parl_run_config *config,
+                                  const parl_env_spec *spec) {
+  PARL_TRY(check_arm_names(recipe, spec));
+  PARL_TRY(parl_warm_start_check(config, spec));
+  const parl_backend *backend;
+  PARL_TRY(parl_recipe_get_backend(config, &backend));
+  PARL_TRY(parl_model_check_config(&config->model, (size_t)spec->n_tokens));
+  const int longest = spec->limits.context > spec->limits.sub_context ? spec->limits.context
+                                                                      : spec->limits.sub_context;
+  if (longest > config->model.max_context)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "model.max_context = %lld tokens, but %s lets a context grow to %d",
+                     (long long)config->model.max_context, spec->path, longest);
+  if (config->episode.context_policy == PARL_CONTEXT_POLICY_SUMMARY && !spec->has_summarize)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "episode.context_policy = \"summary\": %s has no callback `summarize`",
+                     spec->path);
+  if (config->agents.subs == PARL_SUBS_SCRIPTED && spec->n_styles == 0)
+    return parl_fail(PARL_STATUS_EINVAL, "agents.subs = \"scripted\": %s has no expert styles",
+                     spec->path);
+  if (config->agents.style[0] != '\0')
+    PARL_TRY(parl_recipe_check_style(spec, "agents.style", config->agents.style));
+  char list[PARL_CONFIG_TEXT_BYTES];
+  snprintf(list, sizeof list, "%s", config->eval.baselines);
+  char *rest = NULL;
+  for (char *s = strtok_r(list, ", ", &rest); s != NULL; s = strtok_r(NULL, ", ", &rest))
+    PARL_TRY(parl_recipe_check_style(spec, "eval.baselines", s));
+  return PARL_STATUS_OK;
+}

@@ -1,0 +1,205 @@
+/* parl/run/recipe_override.c - --set key=value and --set ARM:key=value: checking and setting
+ * them, and telling which change nothing. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "parl/run/recipe_internal.h"
+
+/* --- setting --- */
+
+/* By itself, against the tables: the error is the override's, not that of an arm it is merged
+ * into. */
+static parl_status check_alone(const parl_override *o) {
+  parl_json *tree = NULL;
+  parl_run_config scratch;
+  PARL_TRY(parl_json_create_object(&tree));
+  parl_status s = parl_json_set_path(tree, o->key, o->value);
+  if (s == PARL_STATUS_OK) s = parl_recipe_read_tree(tree, &scratch);
+  parl_json_destroy(tree);
+  return parl_fail_context(s, "--set %s", o->text);
+}
+
+parl_status parl_recipe_parse_overrides(const parl_recipe *recipe, const char *const *texts,
+                                        size_t n, parl_override **out) {
+  const char **arms = calloc(recipe->n_arms, sizeof *arms);
+  parl_override *list = calloc(n + 1, sizeof *list);
+  parl_status s = arms != NULL && list != NULL
+                      ? PARL_STATUS_OK
+                      : parl_fail(PARL_STATUS_ENOMEM, "recipe: no memory for %zu overrides", n);
+  for (size_t i = 0; s == PARL_STATUS_OK && i < recipe->n_arms; i++) arms[i] = recipe->arm_names[i];
+  for (size_t i = 0; s == PARL_STATUS_OK && i < n; i++) {
+    s = parl_override_parse(texts[i], arms, recipe->n_arms, &list[i]);
+    if (s == PARL_STATUS_OK) s = check_alone(&list[i]);
+  }
+  free(arms);
+  if (s == PARL_STATUS_OK)
+    *out = list;
+  else
+    free(list);
+  return s;
+}
+
+parl_status parl_recipe_apply_overrides(const parl_override *overrides, size_t n, size_t arm,
+                                        parl_json *tree) {
+  for (size_t i = 0; i < n; i++)
+    if (overrides[i].arm == arm)
+      PARL_TRY(parl_fail_context(parl_json_set_path(tree, overrides[i].key, overrides[i].value),
+                                 "--set %s", overrides[i].text));
+  return PARL_STATUS_OK;
+}
+
+/* --- what changes nothing --- */
+
+/* A field that is read only while another has one of some values ("|a|b|"); '*' is every weight's
+ * schedule. */
+typedef struct condition {
+  const char *key, *other, *values;
+} condition;
+
+static const condition conditions[] = {
+    {"*.stop", "*.shape", "|linear|cosine|exponential|step|cyclic|closed_loop|"},
+    {"*.over", "*.shape", "|linear|cosine|exponential|step|cyclic|lua|"},
+    {"*.period", "*.shape", "|cyclic|"},
+    {"*.metric", "*.shape", "|closed_loop|"},
+    {"*.target", "*.shape", "|closed_loop|"},
+    {"*.gain", "*.shape", "|closed_loop|"},
+    {"*.initial", "*.shape", "|closed_loop|"},
+    {"*.lua", "*.shape", "|lua|"},
+    {"reward.parallel_cap", "reward.parallel", "|instantiation|"},
+    {"reward.parallel_lua", "reward.parallel", "|lua|"},
+    {"reward.finish_lua", "reward.finish", "|lua|"},
+    {"objective.alpha", "objective.kind", "|k25|"},
+    {"objective.beta", "objective.kind", "|k25|"},
+    {"objective.tau_masked", "objective.kind", "|k25|"},
+    {"objective.epsilon", "objective.kind", "|ppo|"},
+    {"optimizer.momentum", "optimizer.kind", "|muonclip|"},
+    {"optimizer.qk_clip", "optimizer.kind", "|muonclip|"},
+    {"agents.checkpoint", "agents.subs", "|policy|"},
+    {"agents.temperature", "agents.subs", "|policy|"},
+    {"agents.style", "agents.subs", "|scripted|"},
+    {"agents.reliability", "agents.subs", "|scripted|"},
+    {"episode.budget_factor", "episode.budget_steps", "|0|"},
+    {"episode.context_threshold", "episode.context_policy",
+     "|hide_tool_result|summary|discard_all|"},
+    {"model.kv_lora_rank", "model.attention", "|mla|"},
+    {"model.q_lora_rank", "model.attention", "|mla|"},
+    {"model.n_kv_heads", "model.attention", "|gqa|"},
+};
+enum { N_CONDITIONS = sizeof conditions / sizeof conditions[0] };
+
+/* Canonical value of "section.field", without the quotes of a text; "" if there is no such
+ * field. */
+static void get_value(const parl_run_config *config, const char *key, char *out, size_t n) {
+  size_t n_sections;
+  const parl_recipe_section *sections = parl_recipe_get_sections(&n_sections);
+  const size_t length = strcspn(key, ".");
+  parl_text text = {0};
+  parl_json *tree = NULL;
+  out[0] = '\0';
+  for (size_t i = 0; i < n_sections; i++) {
+    const parl_section *section = sections[i].section;
+    if (strlen(section->name) != length || memcmp(section->name, key, length) != 0) continue;
+    parl_json_writer w;
+    parl_json_writer_init(&w, &text, false);
+    parl_config_write(section, (const char *)config + sections[i].offset, &w);
+  }
+  if (text.n > 0 && parl_json_parse(text.bytes, text.n, "a section", &tree) == PARL_STATUS_OK) {
+    const parl_json *value = parl_json_find(tree, key + length + 1);
+    parl_text_clear(&text);
+    if (value != NULL) parl_json_append_canonical(value, &text);
+    const bool quoted = parl_json_get_string(value) != NULL;
+    snprintf(out, n, "%.*s", (int)text.n - 2 * quoted, parl_text_get(&text) + quoted);
+  }
+  parl_json_destroy(tree);
+  parl_text_deinit(&text);
+}
+
+static bool is_schedule(const char *section, size_t n) {
+  for (int i = 0; i < PARL_N_TERMS; i++) {
+    const char *lambda = parl_term_lambdas[i];
+    if (lambda != NULL && strlen(lambda) == n && memcmp(lambda, section, n) == 0) return true;
+  }
+  return false;
+}
+
+/* Whether a condition's key is this one. */
+static bool is_meant(const condition *c, const char *key) {
+  if (c->key[0] != '*') return strcmp(c->key, key) == 0;
+  const size_t n = strcspn(key, ".");
+  return is_schedule(key, n) && strcmp(c->key + 1, key + n) == 0;
+}
+
+/* Why this arm does not read the field: "lambda1.shape = constant"; false if it does. */
+static bool is_unread(const parl_run_config *config, const char *key, char *why, size_t n) {
+  for (size_t i = 0; i < N_CONDITIONS; i++) {
+    const condition *c = &conditions[i];
+    if (!is_meant(c, key)) continue;
+    char value[64], item[80], other[64];
+    const bool is_any = c->other[0] == '*';
+    snprintf(other, sizeof other, "%.*s%s", is_any ? (int)strcspn(key, ".") : 0, key,
+             c->other + is_any);
+    get_value(config, other, value, sizeof value);
+    snprintf(item, sizeof item, "|%s|", value);
+    if (strstr(c->values, item) != NULL) continue;
+    snprintf(why, n, "%s = %s", other, value);
+    return true;
+  }
+  return false;
+}
+
+/* Whether setting b puts another value in the place of what a set. */
+static bool replaces(const char *b, const char *a) {
+  const size_t n = strlen(b);
+  return strncmp(a, b, n) == 0 && (a[n] == '\0' || a[n] == '.');
+}
+
+/* Of the same reach, later, and of the same field. */
+static const parl_override *find_later(const parl_override *list, size_t n, size_t i) {
+  for (size_t k = i + 1; k < n; k++)
+    if (list[k].arm == list[i].arm && replaces(list[k].key, list[i].key)) return &list[k];
+  return NULL;
+}
+
+static bool has_own(const parl_override *list, size_t n, size_t arm, const char *key) {
+  for (size_t k = 0; k < n; k++)
+    if (list[k].arm == arm && replaces(list[k].key, key)) return true;
+  return false;
+}
+
+/* Appends why override i changes nothing in any arm that it is for; nothing if it does. */
+static void append_reason(const parl_recipe *r, const parl_override *list, size_t n, size_t i,
+                          parl_text *out) {
+  const parl_override *o = &list[i], *later = find_later(list, n, i);
+  char why[160] = "";
+  size_t n_own = 0, n_unread = 0, n_reached = 0;
+  if (later != NULL) {
+    parl_text_appendf(out, "--set %s after it sets the same", later->text);
+    return;
+  }
+  for (size_t a = 0; a < r->n_arms; a++) {
+    if (o->arm != a && o->arm != r->n_arms) continue;
+    n_reached++;
+    if (o->arm == r->n_arms && has_own(list, n, a, o->key))
+      n_own++;
+    else if (!r->is_env || strncmp(o->key, "agents.", 7) != 0)
+      n_unread += is_unread(&r->arms[a], o->key, why, sizeof why);
+  }
+  if (n_own + n_unread < n_reached) return;
+  if (n_unread == 0)
+    parl_text_append(out, "every arm has a --set of its own");
+  else
+    parl_text_appendf(out, "%s is not read where %s", o->key, why);
+}
+
+void parl_recipe_note_overrides(parl_recipe *recipe, const parl_override *overrides, size_t n) {
+  parl_text reason = {0};
+  for (size_t i = 0; i < n; i++) {
+    parl_text_clear(&reason);
+    append_reason(recipe, overrides, n, i, &reason);
+    if (reason.n > 0)
+      parl_text_appendf(&recipe->warnings, "--set %s changes nothing: %s\n", overrides[i].text,
+                        parl_text_get(&reason));
+  }
+  parl_text_deinit(&reason);
+}

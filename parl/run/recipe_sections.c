@@ -1,0 +1,134 @@
+/* parl/run/recipe_sections.c - the tables of a recipe, and reading a tree by them. */
+#include <string.h>
+
+#include "engine/preset.h"
+#include "parl/run/recipe_internal.h"
+
+#define SECTION_TYPE_ parl_run_section_config
+PARL_CONFIG_SECTION(parl_run_section, "run", "where and how a run runs", PARL_RUN_FIELDS);
+#undef SECTION_TYPE_
+#define SECTION_TYPE_ parl_env_config
+PARL_CONFIG_SECTION(parl_env_section, "env", "the environment; its own parameters under env.params",
+                    PARL_ENV_FIELDS);
+#undef SECTION_TYPE_
+#define SECTION_TYPE_ parl_episode_config
+PARL_CONFIG_SECTION(parl_episode_section, "episode", "budget and action mask", PARL_EPISODE_FIELDS);
+#undef SECTION_TYPE_
+#define SECTION_TYPE_ parl_agents_config
+PARL_CONFIG_SECTION(parl_agents_section, "agents", "frozen sub-agents", PARL_AGENTS_FIELDS);
+#undef SECTION_TYPE_
+#define SECTION_TYPE_ parl_warm_config
+PARL_CONFIG_SECTION(parl_warm_section, "warm", "warm start by imitation", PARL_WARM_FIELDS);
+#undef SECTION_TYPE_
+#define SECTION_TYPE_ parl_train_config
+PARL_CONFIG_SECTION(parl_train_section, "train", "reinforcement learning", PARL_TRAIN_FIELDS);
+#undef SECTION_TYPE_
+#define SECTION_TYPE_ parl_eval_config
+PARL_CONFIG_SECTION(parl_eval_section, "eval", "evaluation on held-out tasks", PARL_EVAL_FIELDS);
+#undef SECTION_TYPE_
+
+const parl_recipe_section *parl_recipe_get_sections(size_t *n) {
+  static const parl_recipe_section sections[] = {
+      {&parl_run_section, offsetof(parl_run_config, run)},
+      {&parl_env_section, offsetof(parl_run_config, env)},
+      {&parl_episode_section, offsetof(parl_run_config, episode)},
+      {&parl_agents_section, offsetof(parl_run_config, agents)},
+      {&parl_model_section, offsetof(parl_run_config, model)},
+      {&parl_warm_section, offsetof(parl_run_config, warm)},
+      {&parl_train_section, offsetof(parl_run_config, train)},
+      {&parl_optimizer_section, offsetof(parl_run_config, optimizer)},
+      {&parl_objective_section, offsetof(parl_run_config, objective)},
+      {&parl_reward_section, offsetof(parl_run_config, reward)},
+#define LAMBDA(X, term, lambda, ...) {&parl_##lambda##_section, offsetof(parl_run_config, lambda)},
+      PARL_TERM_LIST(LAMBDA, PARL_TERM_NONE_, )
+#undef LAMBDA
+          {&parl_eval_section, offsetof(parl_run_config, eval)},
+  };
+  *n = sizeof sections / sizeof sections[0];
+  return sections;
+}
+
+const parl_schedule_config *parl_run_config_get_schedule(const parl_run_config *config,
+                                                         parl_term term) {
+#define LAMBDA(X, term, lambda, ...) &config->lambda,
+#define ONE(X, term) NULL,
+  const parl_schedule_config *const schedules[] = {PARL_TERM_LIST(LAMBDA, ONE, )};
+#undef LAMBDA
+#undef ONE
+  return schedules[term];
+}
+
+static const parl_recipe_section *find_section(const char *name) {
+  size_t n;
+  const parl_recipe_section *s = parl_recipe_get_sections(&n);
+  for (size_t i = 0; i < n; i++)
+    if (strcmp(s[i].section->name, name) == 0) return &s[i];
+  return NULL;
+}
+
+static parl_status refuse_section(const char *key) {
+  enum { EXTRA = 3, MAX = 32 };
+  const char *names[MAX] = {"name", "summary", "arms"};
+  size_t n;
+  const parl_recipe_section *s = parl_recipe_get_sections(&n);
+  for (size_t i = 0; i < n; i++) names[EXTRA + i] = s[i].section->name;
+  const char *near = parl_nearest(key, names, EXTRA + n);
+  return parl_fail(PARL_STATUS_EINVAL, "unknown section \"%s\"%s%s%s", key,
+                   near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
+/* A copy of the env section without its free-form member "params". */
+static parl_status read_env_section(const parl_json *object, parl_run_config *config) {
+  parl_json *copy = NULL;
+  PARL_TRY(parl_json_copy(object, &copy));
+  parl_json_remove(copy, "params");
+  const parl_status s = parl_config_read(&parl_env_section, copy, "env", &config->env);
+  parl_json_destroy(copy);
+  return s;
+}
+
+/* model.preset is no field: it fills in what the section does not say. */
+static parl_status read_model_section(const parl_json *object, parl_run_config *config) {
+  const parl_json *preset = parl_json_find(object, "preset");
+  if (preset == NULL) return parl_config_read(&parl_model_section, object, "model", &config->model);
+  const char *name = parl_json_get_string(preset);
+  if (name == NULL) return parl_fail(PARL_STATUS_EINVAL, "model.preset must be a text in quotes");
+  parl_json *copy = NULL;
+  PARL_TRY(parl_json_copy(object, &copy));
+  parl_json_remove(copy, "preset");
+  parl_status s = parl_config_read(&parl_model_section, copy, "model", &config->model);
+  if (s == PARL_STATUS_OK)
+    s = parl_fail_context(parl_model_apply_preset(name, &config->model), "model.preset");
+  if (s == PARL_STATUS_OK) s = parl_config_read(&parl_model_section, copy, "model", &config->model);
+  parl_json_destroy(copy);
+  return s;
+}
+
+static parl_status read_section(const parl_recipe_section *s, const parl_json *object,
+                                parl_run_config *config) {
+  if (s->section == &parl_env_section) return read_env_section(object, config);
+  if (s->section == &parl_model_section) return read_model_section(object, config);
+  return parl_config_read(s->section, object, s->section->name, (char *)config + s->offset);
+}
+
+parl_status parl_recipe_read_tree(const parl_json *tree, parl_run_config *config) {
+  size_t n;
+  const parl_recipe_section *sections = parl_recipe_get_sections(&n);
+  for (size_t i = 0; i < n; i++)
+    parl_config_set_defaults(sections[i].section, (char *)config + sections[i].offset);
+  for (const parl_json *c = parl_json_get_first(tree); c != NULL; c = parl_json_get_next(c)) {
+    const char *key = parl_json_get_key(c);
+    if (strcmp(key, "name") == 0 || strcmp(key, "summary") == 0) {
+      if (parl_json_get_string(c) == NULL)
+        return parl_fail(PARL_STATUS_EINVAL, "%s must be a text in quotes", key);
+      continue;
+    }
+    const parl_recipe_section *s = find_section(key);
+    if (s == NULL) return refuse_section(key);
+    if (parl_json_get_type(c) != PARL_JSON_OBJECT)
+      return parl_fail(PARL_STATUS_EINVAL, "section \"%s\" is a %s; it must be a table", key,
+                       parl_json_type_name(parl_json_get_type(c)));
+    PARL_TRY(read_section(s, c, config));
+  }
+  return PARL_STATUS_OK;
+}

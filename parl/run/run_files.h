@@ -1,0 +1,18 @@
+/* parl/run/run_files.h - the files that a run reads beside its script: their content is part of
+ * what the run is.
+ *
+ * One list names the fields of a configuration that hold a path. The script and what it includes
+ * have a hash of their own, parl_env_spec.script_hash.
+ * Thread rule: pure functions of the file system. */
+#ifndef PARL_PARL_RUN_RUN_FILES_H
+#define PARL_PARL_RUN_RUN_FILES_H
+#include "core/json.h"
+#include "parl/run/recipe.h"
+
+/* Writes {path: SHA-256 of the file, ...} of the files that a run of this scope reads; nothing is
+ * written if there are none, key included.
+ * Fails: EIO naming the field and the file. */
+parl_status parl_run_files_write(const parl_run_config *config, parl_scope scope, const char *key,
+                                 parl_json_writer *w);
+
+#endif

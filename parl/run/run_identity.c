@@ -1,0 +1,155 @@
+/* parl/run/run_identity.c - which run this is: its uid, what it conflicts with, its row. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "core/build_info.h"
+#include "parl/run/trainer_internal.h"
+
+parl_status parl_run_get_uid(const parl_host *host, const parl_run_config *config,
+                             const parl_env *env, const char *arm, parl_scope scope,
+                             parl_text *canonical, char uid[PARL_HASH_HEX_BYTES]) {
+  PARL_TRY(parl_recipe_append_canonical(host->recipe, config, env, scope, canonical));
+  parl_hash h;
+  parl_hash_init(&h);
+  parl_hash_update(&h, parl_text_get(canonical), canonical->n);
+  parl_hash_update(&h, arm, strlen(arm) + 1);
+  parl_hash_finish(&h, uid);
+  return PARL_STATUS_OK;
+}
+
+/* Appends ", train.updates, script". */
+static void append_differences(const parl_json *a, const parl_json *b, const char *prefix,
+                               parl_text *out) {
+  parl_text path = {0}, x = {0}, y = {0};
+  for (const parl_json *c = parl_json_get_first(a); c != NULL; c = parl_json_get_next(c)) {
+    const parl_json *other = parl_json_find(b, parl_json_get_key(c));
+    parl_text_clear(&path);
+    parl_text_appendf(&path, "%s%s", prefix, parl_json_get_key(c));
+    if (parl_json_get_type(c) == PARL_JSON_OBJECT) {
+      parl_text_append(&path, ".");
+      append_differences(c, other, parl_text_get(&path), out);
+      continue;
+    }
+    parl_text_clear(&x);
+    parl_text_clear(&y);
+    parl_json_append_canonical(c, &x);
+    if (other != NULL) parl_json_append_canonical(other, &y);
+    if (strcmp(parl_text_get(&x), parl_text_get(&y)) != 0)
+      parl_text_appendf(out, ", %s", parl_text_get(&path));
+  }
+  parl_text_deinit(&path);
+  parl_text_deinit(&x);
+  parl_text_deinit(&y);
+}
+
+void parl_run_append_differences(const parl_json *a, const parl_json *b, parl_text *out) {
+  parl_text list = {0};
+  append_differences(a, b, "", &list);
+  if (list.n > 2) parl_text_append(out, parl_text_get(&list) + 2);
+  out->failed |= list.failed;
+  parl_text_deinit(&list);
+}
+
+typedef struct conflict {
+  const char *arm, *uid, *config; /* config: canonical */
+  int64_t seed;
+  bool pending, found;
+  parl_text fields; /* that differ */
+} conflict;
+
+static parl_status find_conflict(void *context, int64_t run_id, const parl_store_run *run) {
+  (void)run_id;
+  conflict *c = context;
+  if (c->found || run->seed != c->seed || strcmp(run->arm, c->arm) != 0 ||
+      strcmp(run->uid, c->uid) == 0 || run->is_retired ||
+      (!c->pending && strcmp(run->status, "pending") == 0))
+    return PARL_STATUS_OK;
+  parl_json *mine = NULL, *theirs = NULL;
+  c->found = true;
+  parl_status s = parl_json_parse(c->config, strlen(c->config), "the configuration", &mine);
+  if (s == PARL_STATUS_OK)
+    s = parl_json_parse(run->config, strlen(run->config), "the stored configuration", &theirs);
+  if (s == PARL_STATUS_OK) parl_run_append_differences(mine, theirs, &c->fields);
+  parl_json_destroy(mine);
+  parl_json_destroy(theirs);
+  return s;
+}
+
+parl_status parl_run_refuse_conflict(parl_store *store, const parl_host *host, const char *arm,
+                                     int64_t seed, const char *uid, const char *canonical,
+                                     bool pending) {
+  conflict c = {.arm = arm, .uid = uid, .config = canonical, .seed = seed, .pending = pending};
+  const char *folder = parl_recipe_get_folder(host->recipe);
+  parl_status s = parl_store_visit_runs(store, find_conflict, &c);
+  if (s == PARL_STATUS_OK && c.found)
+    s = parl_fail(
+        PARL_STATUS_EINVAL,
+        "%s holds arm \"%s\" with seed %lld of another configuration, file or "
+        "environment script%s%s; nothing is overwritten: name another folder with --set "
+        "run.dir=..., or first set that arm aside with parl runs %s --retire %s, or delete it with "
+        "--remove %s",
+        folder, arm, (long long)seed, c.fields.n > 0 ? ", in " : "",
+        c.fields.n > 0 ? parl_text_get(&c.fields) : "", folder, arm, arm);
+  parl_text_deinit(&c.fields);
+  return s;
+}
+
+bool parl_run_failed_for_good(parl_status s) {
+  return s == PARL_STATUS_EINVAL || s == PARL_STATUS_ESCRIPT || s == PARL_STATUS_ELIMIT ||
+         s == PARL_STATUS_ESTATE;
+}
+
+static void append_host(const parl_trainer *t, const parl_run_config *config, parl_text *out) {
+  struct utsname u;
+  const parl_backend *backend;
+  parl_json_writer w;
+  parl_json_writer_init(&w, out, false);
+  parl_json_begin_object(&w);
+  parl_json_key(&w, "revision");
+  parl_json_string(&w, parl_build_revision());
+  parl_json_key(&w, "compiler");
+  parl_json_string(&w, parl_build_compiler());
+  parl_json_key(&w, "flags");
+  parl_json_string(&w, parl_build_flags());
+  if (parl_recipe_get_backend(config, &backend) == PARL_STATUS_OK) {
+    parl_json_key(&w, "instructions");
+    parl_json_string(&w, backend->instructions);
+    parl_json_key(&w, "dtype");
+    parl_json_string(&w, backend->dtype);
+  }
+  if (uname(&u) == 0) {
+    parl_json_key(&w, "system");
+    parl_json_string(&w, u.release);
+    parl_json_key(&w, "machine");
+    parl_json_string(&w, u.machine);
+  }
+  parl_json_key(&w, "threads");
+  parl_json_integer(&w, (int64_t)parl_workers_get_count(t->workers));
+  if (t->host->command != NULL) {
+    parl_json_key(&w, "command");
+    parl_json_string(&w, t->host->command);
+  }
+  parl_json_end_object(&w);
+}
+
+parl_status parl_trainer_put_run(parl_trainer *t, const char *canonical, const char *status,
+                                 const char *hash) {
+  parl_text host = {0};
+  append_host(t, t->config, &host);
+  parl_store_run run = {.recipe = parl_recipe_get_name(t->host->recipe),
+                        .arm = t->arm,
+                        .seed = t->config->run.seed,
+                        .config = canonical,
+                        .status = status,
+                        .host = parl_text_get(&host),
+                        .revision = parl_build_revision()};
+  memcpy(run.uid, t->uid, sizeof run.uid);
+  snprintf(run.hash, sizeof run.hash, "%s", hash);
+  parl_status s = parl_store_begin(t->store);
+  if (s == PARL_STATUS_OK) s = parl_store_put_run(t->store, &run, &t->run_id);
+  s = parl_store_end(t->store, s);
+  if (s == PARL_STATUS_OK) s = parl_store_sync(t->store); /* "done" outlives a power cut */
+  parl_text_deinit(&host);
+  return s;
+}

@@ -1,0 +1,131 @@
+/* parl/run/run_list.c - a line for each run: what it is at, how far it is, how well it does. */
+#include "parl/run/run_list.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/file.h"
+#include "core/json.h"
+
+typedef struct list {
+  parl_store *store;
+  parl_run_line_visitor visit;
+  void *context;
+} list;
+
+/* --- how far --- */
+
+typedef struct last_value {
+  int64_t update;
+  double value, sum;
+  size_t n;
+} last_value;
+
+static parl_status keep_last(void *context, int64_t update, const char *key, double value) {
+  (void)key;
+  last_value *v = context;
+  v->update = update;
+  v->value = value;
+  v->sum += isfinite(value) ? value : 0;
+  v->n++;
+  return PARL_STATUS_OK;
+}
+
+static parl_status read_key(list *l, int64_t run_id, const char *key, last_value *out) {
+  *out = (last_value){.value = (double)NAN};
+  return parl_store_visit_metrics(l->store, run_id, key, keep_last, out);
+}
+
+static parl_status read_time(list *l, int64_t run_id, double *out) {
+  static const char *const keys[] = {"time/rollout_s", "time/learn_s", "time/evaluate_s"};
+  double sum = 0;
+  size_t n = 0;
+  for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+    last_value v;
+    PARL_TRY(read_key(l, run_id, keys[i], &v));
+    sum += v.sum;
+    n += v.n;
+  }
+  *out = n > 0 ? sum : (double)NAN;
+  return PARL_STATUS_OK;
+}
+
+static parl_status add_episode(void *context, const parl_store_episode *e) {
+  last_value *v = context;
+  if (strcmp(e->decoding, "greedy") == 0 || !isfinite(e->r_perf)) return PARL_STATUS_OK;
+  v->sum += e->r_perf;
+  v->n++;
+  return PARL_STATUS_OK;
+}
+
+/* The evaluation's if there is one. */
+static parl_status read_r_perf(list *l, int64_t run_id, const last_value *last, double *out) {
+  last_value v;
+  PARL_TRY(read_key(l, run_id, "final/r_perf", &v));
+  *out = v.n > 0 ? v.value : last->value;
+  if (v.n > 0 || last->n > 0) return PARL_STATUS_OK;
+  PARL_TRY(parl_store_visit_episodes(l->store, run_id, add_episode, &v));
+  if (v.n > 0) *out = v.sum / (double)v.n;
+  return PARL_STATUS_OK;
+}
+
+/* A configuration that trains has a section train. */
+static parl_status read_plan(const parl_store_run *run, parl_run_line *line) {
+  parl_json *root = NULL;
+  PARL_TRY(parl_json_parse(run->config, strlen(run->config), "a stored configuration", &root));
+  const parl_json *train = parl_json_find(root, "train");
+  line->is_trained = train != NULL;
+  if (line->is_trained)
+    line->n_updates = (int64_t)parl_json_get_number(parl_json_find(train, "updates"));
+  parl_json_destroy(root);
+  return PARL_STATUS_OK;
+}
+
+/* --- what it is at --- */
+
+/* A status in the store is what its process wrote last; who holds the claim tells whether there is
+ * one still. */
+static parl_status derive_status(list *l, const parl_store_run *run, parl_run_line *line,
+                                 char holder[PARL_CLAIM_HOLDER_BYTES]) {
+  parl_store_claim claim;
+  int found = 0;
+  PARL_TRY(parl_store_find_claim(l->store, run->uid, &found, &claim));
+  const bool is_held = found && parl_claim_is_alive(&claim);
+  holder[0] = '\0';
+  line->holder = holder;
+  line->status = run->status;
+  if (is_held && strcmp(run->status, "done") != 0) {
+    parl_claim_describe(&claim, holder);
+    line->status = "running";
+  } else if (strcmp(run->status, "running") == 0) {
+    line->status = "lost";
+  }
+  if (run->is_retired) line->status = "retired";
+  return PARL_STATUS_OK;
+}
+
+static parl_status visit_run(void *context, int64_t run_id, const parl_store_run *run) {
+  list *l = context;
+  parl_run_line line = {.run = run};
+  char holder[PARL_CLAIM_HOLDER_BYTES];
+  last_value last;
+  PARL_TRY(derive_status(l, run, &line, holder));
+  PARL_TRY(read_plan(run, &line));
+  PARL_TRY(read_key(l, run_id, "reward/perf", &last));
+  line.update = last.n > 0 ? last.update + 1 : 0;
+  PARL_TRY(read_r_perf(l, run_id, &last, &line.r_perf));
+  PARL_TRY(read_time(l, run_id, &line.time_s));
+  return l->visit(l->context, &line);
+}
+
+parl_status parl_run_list_visit(const char *folder, parl_run_line_visitor visit, void *context) {
+  char path[1024];
+  list l = {.visit = visit, .context = context};
+  PARL_TRY(parl_file_join(path, sizeof path, folder, "store.db"));
+  PARL_TRY(parl_store_open_readonly(path, &l.store));
+  const parl_status s = parl_store_visit_runs(l.store, visit_run, &l);
+  parl_store_close(l.store);
+  return s;
+}

@@ -1,0 +1,218 @@
+/* parl/run/trainer.c - the life of a run: updates, checkpoints, evaluation, hash. */
+#include "parl/run/trainer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/file.h"
+#include "parl/run/evaluator.h"
+#include "parl/run/run_list.h"
+#include "parl/run/trainer_internal.h"
+
+static parl_status store_update(parl_trainer *t) {
+  PARL_TRY(parl_store_begin(t->store));
+  parl_status s = parl_metrics_put(t->store, t->run_id, t->update - 1, &t->metrics);
+  if (s == PARL_STATUS_OK && t->metrics.end_error > 0) s = parl_trainer_put_failures(t);
+  return parl_store_end(t->store, s);
+}
+
+static void report_progress(const parl_trainer *t, const char *phase) {
+  if (t->host->progress == NULL) return;
+  t->host->progress(t->host->context, &(parl_progress){.phase = phase,
+                                                       .arm = t->arm,
+                                                       .seed = t->config->run.seed,
+                                                       .done = t->update,
+                                                       .n = t->config->train.updates,
+                                                       .r_perf = t->metrics.perf,
+                                                       .critical_steps = t->metrics.critical_steps,
+                                                       .launch_rate = t->metrics.launch_rate});
+}
+
+static void warn_of_normalisation(const parl_trainer *t) {
+  const parl_advantage_mode mode = (parl_advantage_mode)t->config->objective.advantage;
+  bool shaped = false;
+  for (int i = 0; i < PARL_N_TERMS; i++) {
+    const parl_schedule_config *weight = parl_run_config_get_schedule(t->config, (parl_term)i);
+    shaped = shaped || (weight != NULL && weight->start > 0);
+  }
+  if (shaped && parl_advantage_cancels_lambda(mode))
+    parl_log_write(t->host->log, PARL_LOG_WARNING,
+                   "%s: objective.advantage divides by the standard deviation, which cancels a "
+                   "common scale of lambda in groups where r_perf does not vary: annealing does "
+                   "nothing there until lambda is exactly 0",
+                   t->arm);
+}
+
+/* Between two optimizer steps of an update there is nothing to save: the last checkpoint stands. */
+static parl_status stop(parl_trainer *t) {
+  PARL_TRY(parl_store_check_fence(t->store));
+  if (t->n_steps == 0) PARL_TRY(parl_trainer_save(t));
+  return parl_fail(PARL_STATUS_ESTOPPED, "stopped after update %lld of arm \"%s\", seed %lld",
+                   (long long)t->update, t->arm, (long long)t->config->run.seed);
+}
+
+static parl_status train_loop(parl_trainer *t) {
+  const int64_t every = t->config->run.checkpoint_every;
+  while (t->update < t->config->train.updates) {
+    if (parl_host_is_stopped(t->host)) return stop(t);
+    const parl_status s = parl_trainer_update(t);
+    if (s == PARL_STATUS_ESTOPPED) return stop(t);
+    PARL_TRY(s);
+    PARL_TRY(store_update(t));
+    PARL_TRY(parl_failures_check(&t->failures, t->config->env.max_failures, PARL_PHASE_TRAINING,
+                                 t->update == t->config->train.updates));
+    t->n_steps = 0;
+    t->result->updates++;
+    t->result->train_s += t->metrics.learn_s;
+    t->result->decode_s += t->metrics.decode_s;
+    t->result->train_tokens += t->metrics.train_tokens;
+    t->result->decode_tokens += t->metrics.decode_tokens;
+    report_progress(t, "train");
+    if (t->update % every == 0 || t->update == t->config->train.updates)
+      PARL_TRY(parl_trainer_save(t));
+  }
+  parl_failures_warn(&t->failures, t->host->log, t->arm, PARL_PHASE_TRAINING);
+  return PARL_STATUS_OK;
+}
+
+static parl_status evaluate_final(parl_trainer *t) {
+  parl_evaluation e;
+  const double start = parl_clock_s();
+  report_progress(t, "evaluate");
+  PARL_TRY(parl_evaluate(&(parl_evaluation_def){.host = t->host,
+                                                .config = t->config,
+                                                .policy = t->model,
+                                                .sub_policy = t->sub_policy,
+                                                .label = "trained",
+                                                .update = t->update,
+                                                .n_tasks = (size_t)t->config->eval.tasks,
+                                                .workers = t->workers},
+                         t->store, t->run_id, &e));
+  parl_failures_warn(&e.failures, t->host->log, t->arm, PARL_PHASE_EVALUATION);
+  PARL_TRY(parl_trainer_judge_forecast(t));
+  PARL_TRY(parl_store_begin(t->store));
+  parl_status s = parl_store_put_metric(t->store, t->run_id, t->update, "time/evaluate_s",
+                                        parl_clock_s() - start);
+  if (s == PARL_STATUS_OK)
+    s = parl_store_put_metric(t->store, t->run_id, t->update, "final/launch_rate",
+                              e.sampled.launch_rate);
+  if (s == PARL_STATUS_OK)
+    s = parl_store_put_metric(t->store, t->run_id, t->update, "final/r_perf", e.sampled.r_perf);
+  if (s == PARL_STATUS_OK)
+    s = parl_store_put_metric(t->store, t->run_id, t->update, "final/unseen_prompts", e.unseen);
+  return parl_store_end(t->store, s);
+}
+
+parl_status parl_trainer_hash_run(parl_trainer *t, char out[PARL_HASH_HEX_BYTES]) {
+  parl_hash h;
+  parl_hash_init(&h);
+  PARL_TRY(parl_store_hash_run(t->store, t->run_id, &h));
+  if (t->model != NULL)
+    parl_hash_update(&h, parl_model_get_params(t->model),
+                     parl_model_get_n_params(t->model) * sizeof(float));
+  parl_hash_finish(&h, out);
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_trainer_open_models(parl_trainer *t) {
+  PARL_TRY(parl_warm_start_get(t->host, t->config, t->workers, &t->warm_failures, &t->warm));
+  PARL_TRY(parl_sub_policy_get(t->host, t->config, t->env, t->warm, &t->sub_policy,
+                               &t->owns_sub_policy));
+  PARL_TRY(parl_model_create(&t->config->model, parl_model_get_vocab_size(t->warm),
+                             parl_model_get_backend(t->warm), &t->model));
+  PARL_TRY(parl_model_copy_weights(t->model, t->warm));
+  if (t->warm_failures.n_failed == 0) return PARL_STATUS_OK;
+  PARL_TRY(parl_store_begin(t->store));
+  return parl_store_end(t->store, parl_trainer_put_failures(t));
+}
+
+static parl_status run(parl_trainer *t, const char *canonical) {
+  t->canonical = canonical;
+  PARL_TRY(parl_trainer_put_run(t, canonical, "running", ""));
+  PARL_TRY(parl_trainer_open_models(t));
+  PARL_TRY(parl_trainer_prepare(t));
+  PARL_TRY(parl_trainer_resume(t));
+  PARL_TRY(parl_trainer_recall_failures(t));
+  warn_of_normalisation(t);
+  if (t->update == 0) PARL_TRY(parl_trainer_make_forecast(t));
+  PARL_TRY(train_loop(t));
+  PARL_TRY(evaluate_final(t));
+  PARL_TRY(parl_trainer_hash_run(t, t->result->hash));
+  return parl_trainer_put_run(t, canonical, "done", t->result->hash);
+}
+
+parl_status parl_trainer_open(parl_trainer *t, parl_text *canonical, parl_scope scope) {
+  const parl_run_config *c = t->config;
+  const char *folder = parl_recipe_get_folder(t->host->recipe);
+  PARL_TRY(parl_recipe_open_env(t->host->recipe, &c->env, t->host->scripts, &t->env));
+  PARL_TRY(parl_run_get_uid(t->host, c, t->env, t->arm, scope, canonical, t->uid));
+  char path[1024];
+  PARL_TRY(parl_file_join(path, sizeof path, folder, "checkpoints"));
+  PARL_TRY(parl_file_make_folder(path));
+  PARL_TRY(parl_run_get_checkpoint_path(folder, t->arm, c->run.seed, t->checkpoint_path));
+  PARL_TRY(parl_file_join(path, sizeof path, folder, "store.db"));
+  PARL_TRY(parl_store_open(path, &t->store));
+  if (t->host->claims != NULL)
+    parl_store_set_fence(t->store, t->uid, parl_claims_get_token(t->host->claims));
+  return parl_run_refuse_conflict(t->store, t->host, t->arm, c->run.seed, t->uid,
+                                  parl_text_get(canonical), false);
+}
+
+void parl_trainer_close(parl_trainer *t) {
+  parl_learner_destroy(t->learner);
+  parl_rollout_destroy(t->rollout);
+  parl_trajectories_destroy(t->set);
+  parl_reward_destroy(t->reward);
+  for (int i = 0; i < PARL_N_TERMS; i++) parl_schedule_destroy(t->schedules[i]);
+  free(t->jobs);
+  free(t->terms);
+  free(t->kept);
+  free(t->advantage);
+  parl_model_destroy(t->model);
+  if (t->owns_sub_policy) parl_model_destroy(t->sub_policy);
+  parl_model_destroy(t->warm);
+  parl_store_close(t->store);
+  parl_env_destroy(t->env);
+}
+
+void parl_trainer_mark_stopped(parl_trainer *t, parl_status s) {
+  if (t->run_id == 0) return;
+  char text[4096]; /* a second failure must not hide the first */
+  snprintf(text, sizeof text, "%s", parl_error_text());
+  parl_store_rollback(t->store);
+  if (parl_store_begin(t->store) == PARL_STATUS_OK)
+    (void)parl_store_end(
+        t->store,
+        parl_store_set_status(t->store, t->uid, parl_run_failed_for_good(s) ? "failed" : "stopped",
+                              s == PARL_STATUS_ESTOPPED ? "" : text));
+  (void)parl_fail(s, "%s", text);
+}
+
+parl_status parl_trainer_is_done(parl_trainer *t, bool *done) {
+  int found;
+  char status[16];
+  PARL_TRY(parl_store_find_run(t->store, t->uid, &found, &t->run_id, status, t->result->hash));
+  *done = found && strcmp(status, "done") == 0;
+  if (*done) PARL_TRY(parl_store_check_run(t->store, t->run_id));
+  if (!*done) t->run_id = 0;
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_train(const parl_host *host, const parl_run_config *config, const char *arm,
+                       parl_workers *workers, parl_train_result *out) {
+  *out = (parl_train_result){0};
+  parl_trainer t = {.host = host, .config = config, .arm = arm, .workers = workers, .result = out};
+  parl_text canonical = {0};
+  parl_status s = parl_trainer_open(&t, &canonical, PARL_SCOPE_RUN);
+  memcpy(out->uid, t.uid, sizeof out->uid);
+  if (s == PARL_STATUS_OK) s = parl_trainer_is_done(&t, &out->was_done);
+  if (s == PARL_STATUS_OK && !out->was_done) {
+    s = run(&t, parl_text_get(&canonical));
+    if (s != PARL_STATUS_OK) parl_trainer_mark_stopped(&t, s);
+  }
+  parl_trainer_close(&t);
+  parl_text_deinit(&canonical);
+  return s;
+}

@@ -1,0 +1,126 @@
+/* parl/run/trainer_checkpoint.c - a run's checkpoint: saving it and going on from it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/file.h"
+#include "engine/checkpoint.h"
+#include "parl/run/origin.h"
+#include "parl/run/trainer_internal.h"
+
+static parl_status append_progress(const parl_trainer *t, const char *digest, parl_text *out) {
+  char warm[1024];
+  PARL_TRY(parl_warm_start_path(t->host, t->config, t->env, warm, sizeof warm));
+  parl_json_writer w;
+  parl_json_writer_init(&w, out, false);
+  parl_json_begin_object(&w);
+  parl_origin_write(&(parl_origin_def){.uid = t->uid,
+                                       .arm = t->arm,
+                                       .seed = t->config->run.seed,
+                                       .update = t->update,
+                                       .warm = strrchr(warm, '/') + 1,
+                                       .config = t->canonical},
+                    &w);
+  parl_json_key(&w, "store");
+  parl_json_string(&w, digest);
+  for (int i = 0; i < PARL_N_TERMS; i++) {
+    if (t->schedules[i] == NULL) continue;
+    parl_json_key(&w, parl_term_lambdas[i]);
+    parl_json_number(&w, parl_schedule_get_state(t->schedules[i]));
+  }
+  parl_json_end_object(&w);
+  return parl_text_status(out);
+}
+
+/* The store is on the disk before the checkpoint that counts on it has its name: after a power cut
+ * it may be ahead of the checkpoint, never behind. */
+parl_status parl_trainer_save(parl_trainer *t) {
+  parl_text progress = {0};
+  char digest[PARL_HASH_HEX_BYTES], sha[PARL_HASH_HEX_BYTES];
+  PARL_TRY(parl_store_sync(t->store));
+  PARL_TRY(parl_store_get_digest(t->store, t->run_id, digest));
+  parl_status s = append_progress(t, digest, &progress);
+  const parl_checkpoint_meta meta = {parl_env_get_spec(t->env)->vocab_hash,
+                                     parl_text_get(&progress)};
+  if (s == PARL_STATUS_OK)
+    s = parl_checkpoint_save(t->checkpoint_path, t->model, parl_learner_get_optimizer(t->learner),
+                             &meta, sha);
+  parl_text_deinit(&progress);
+  PARL_TRY(s);
+  PARL_TRY(parl_store_begin(t->store));
+  s = parl_store_put_checkpoint(t->store, t->run_id, t->update, t->checkpoint_path, sha);
+  return parl_store_end(t->store, s);
+}
+
+/* digest: of the store when the checkpoint was written; "" if an older parl wrote it. */
+static parl_status read_progress(parl_trainer *t, const parl_json *root,
+                                 char digest[PARL_HASH_HEX_BYTES]) {
+  const char *store = parl_json_get_string(parl_json_find(root, "store"));
+  const char *uid = parl_json_get_string(parl_json_find(root, "uid"));
+  const parl_json *update = parl_json_find(root, "update");
+  if (uid == NULL || strcmp(uid, t->uid) != 0)
+    return parl_fail(PARL_STATUS_EFORMAT, "%s belongs to another run; move it away",
+                     t->checkpoint_path);
+  if (parl_json_get_type(update) != PARL_JSON_NUMBER)
+    return parl_fail(PARL_STATUS_EFORMAT, "%s: its progress has no \"update\"", t->checkpoint_path);
+  snprintf(digest, PARL_HASH_HEX_BYTES, "%s", store != NULL ? store : "");
+  t->update = (int64_t)parl_json_get_number(update);
+  for (int i = 0; i < PARL_N_TERMS; i++)
+    if (t->schedules[i] != NULL)
+      parl_schedule_set_state(t->schedules[i],
+                              parl_json_get_number(parl_json_find(root, parl_term_lambdas[i])));
+  return t->update > 0 ? parl_metrics_get(t->store, t->run_id, t->update - 1, &t->metrics)
+                       : PARL_STATUS_OK;
+}
+
+static parl_status load(parl_trainer *t, char digest[PARL_HASH_HEX_BYTES]) {
+  parl_text progress = {0};
+  parl_json *root = NULL;
+  parl_status s =
+      parl_checkpoint_load(t->checkpoint_path, t->model, parl_learner_get_optimizer(t->learner),
+                           parl_env_get_spec(t->env)->vocab_hash, &progress);
+  if (s == PARL_STATUS_OK)
+    s = parl_json_parse(parl_text_get(&progress), progress.n, t->checkpoint_path, &root);
+  if (s == PARL_STATUS_OK) s = read_progress(t, root, digest);
+  parl_json_destroy(root);
+  parl_text_deinit(&progress);
+  return s;
+}
+
+static parl_status count_update(void *context, int64_t update, const char *key, double value) {
+  (void)key;
+  (void)value;
+  int64_t *n = context;
+  *n += update == *n;
+  return PARL_STATUS_OK;
+}
+
+/* What is left in the store is what the checkpoint goes on from: every update before it, and no
+ * other row than those of its time. */
+static parl_status check_history(parl_trainer *t, const char *due) {
+  int64_t n = 0;
+  char digest[PARL_HASH_HEX_BYTES];
+  PARL_TRY(parl_store_visit_metrics(t->store, t->run_id, "reward/total", count_update, &n));
+  PARL_TRY(parl_store_get_digest(t->store, t->run_id, digest));
+  if (n == t->update && (due[0] == '\0' || strcmp(digest, due) == 0)) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EFORMAT,
+                   "%s was written after %lld updates, but %s/store.db holds %s: it was lost or is "
+                   "an older copy. Bring it back, or move the checkpoint away: then this run is "
+                   "trained anew",
+                   t->checkpoint_path, (long long)t->update,
+                   parl_recipe_get_folder(t->host->recipe),
+                   n < t->update ? "fewer of this run" : "others of this run");
+}
+
+/* Takes both back to the checkpoint. */
+static parl_status rewind_store(parl_trainer *t, const char *digest) {
+  PARL_TRY(parl_store_check_run(t->store, t->run_id));
+  PARL_TRY(parl_store_delete_after(t->store, t->run_id, t->update - 1));
+  return t->update > 0 ? check_history(t, digest) : PARL_STATUS_OK;
+}
+
+parl_status parl_trainer_resume(parl_trainer *t) {
+  char digest[PARL_HASH_HEX_BYTES] = "";
+  if (parl_file_exists(t->checkpoint_path)) PARL_TRY(load(t, digest));
+  PARL_TRY(parl_store_begin(t->store));
+  return parl_store_end(t->store, rewind_store(t, digest));
+}

@@ -1,0 +1,37 @@
+/* parl/run/trainer_failures.c - the failed episodes of a training, across its interruptions. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "parl/run/trainer_internal.h"
+
+/* The share of an update's episodes that failed, back to a count. */
+static parl_status add_update(void *context, int64_t update, const char *key, double value) {
+  (void)key;
+  parl_trainer *t = context;
+  if (update >= t->update || isnan(value)) return PARL_STATUS_OK;
+  t->failures.n += (int64_t)t->n;
+  t->failures.n_failed += llround(value * (double)t->n);
+  return PARL_STATUS_OK;
+}
+
+static parl_status take_error(void *context, const parl_store_failure *f) {
+  parl_failures *mine = context;
+  if (strcmp(f->phase, parl_phase_text(PARL_PHASE_TRAINING)) == 0)
+    snprintf(mine->error, sizeof mine->error, "%s", f->error);
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_trainer_recall_failures(parl_trainer *t) {
+  t->failures = (parl_failures){0};
+  PARL_TRY(parl_store_visit_metrics(t->store, t->run_id, "end/end_error", add_update, t));
+  if (t->failures.n_failed == 0) return PARL_STATUS_OK;
+  return parl_store_visit_failures(t->store, t->run_id, take_error, &t->failures);
+}
+
+parl_status parl_trainer_put_failures(parl_trainer *t) {
+  if (t->warm_failures.n_failed > 0)
+    PARL_TRY(parl_failures_put(&t->warm_failures, t->store, t->run_id, PARL_PHASE_WARM_START));
+  if (t->failures.n_failed == 0) return PARL_STATUS_OK;
+  return parl_failures_put(&t->failures, t->store, t->run_id, PARL_PHASE_TRAINING);
+}

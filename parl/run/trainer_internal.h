@@ -1,0 +1,99 @@
+/* parl/run/trainer_internal.h - what the files of a run share: trainer.c (its life), update.c (one
+ * update), run_identity.c, trainer_checkpoint.c, trainer_forecast.c, trainer_baselines.c. */
+#ifndef PARL_PARL_RUN_TRAINER_INTERNAL_H
+#define PARL_PARL_RUN_TRAINER_INTERNAL_H
+#include "parl/learn/learner.h"
+#include "parl/learn/metrics.h"
+#include "parl/learn/warm_start.h"
+#include "parl/reward/advantage.h"
+#include "parl/run/forecast.h"
+#include "parl/run/trainer.h"
+#include "parl/swarm/rollout.h"
+
+typedef struct parl_trainer {
+  const parl_host *host;
+  const parl_run_config *config;
+  const char *arm;
+  parl_workers *workers;
+  parl_env *env; /* for its specification and parameters */
+  parl_store *store;
+  int64_t run_id;
+  char uid[PARL_HASH_HEX_BYTES];
+  const char *canonical; /* configuration, borrowed */
+  char checkpoint_path[1024];
+  parl_model *model, *warm, *sub_policy;
+  bool owns_sub_policy;
+  parl_learner *learner;
+  parl_rollout *rollout;
+  parl_trajectories *set;
+  parl_reward *reward;
+  parl_schedule *schedules[PARL_N_TERMS]; /* of the terms' weights; NULL: 1 */
+  size_t n;                               /* episodes of an update: tasks * group */
+  parl_job *jobs;                         /* [n] */
+  parl_reward_terms *terms;               /* [n], dropped groups closed up */
+  size_t *kept;                           /* [n] job of each entry of terms */
+  double *advantage;                      /* [n] */
+  int64_t update;                         /* updates done */
+  size_t n_steps;                         /* optimizer steps of the update under way */
+  parl_metrics metrics;                   /* of the last update */
+  parl_forecast forecast;
+  parl_failures failures;      /* of the updates done */
+  parl_failures warm_failures; /* of the warm start's demonstrations */
+  parl_train_result *result;
+} parl_trainer;
+
+/* --- run_identity.c --- */
+
+/* Puts or updates the run's row; sets t->run_id. */
+parl_status parl_trainer_put_run(parl_trainer *t, const char *canonical, const char *status,
+                                 const char *hash);
+
+/* --- trainer_checkpoint.c --- */
+
+parl_status parl_trainer_save(parl_trainer *t);
+/* Continues from the checkpoint if there is one; drops what was stored after it. */
+parl_status parl_trainer_resume(parl_trainer *t);
+
+/* --- trainer_forecast.c --- */
+
+/* Probes the warm start into t->forecast and the store; nothing if warm.probe is 0. */
+parl_status parl_trainer_make_forecast(parl_trainer *t);
+/* After the evaluation: stores whether launching grew beyond the noise since the warm start, and
+ * whether the forecast had said so, of each part; NaN where either cannot be said. */
+parl_status parl_trainer_judge_forecast(parl_trainer *t);
+
+/* --- trainer.c --- */
+
+/* Opens the environment and the store, names the run; refuses a conflict. */
+parl_status parl_trainer_open(parl_trainer *t, parl_text *canonical, parl_scope scope);
+/* Frees all that t owns, however far opening came. */
+void parl_trainer_close(parl_trainer *t);
+/* Looks the run up; sets t->run_id and the result's hash if it is done. */
+parl_status parl_trainer_is_done(parl_trainer *t, bool *done);
+/* The warm start, the frozen sub-agents, and a model with the warm start's weights. */
+parl_status parl_trainer_open_models(parl_trainer *t);
+/* Of all rows but timings and, of a trained run, the weights. */
+parl_status parl_trainer_hash_run(parl_trainer *t, char out[PARL_HASH_HEX_BYTES]);
+/* After a failure s: undoes what is open and stores "stopped" or "failed" with the error text,
+ * which is kept. */
+void parl_trainer_mark_stopped(parl_trainer *t, parl_status s);
+
+/* --- trainer_failures.c --- */
+
+/* What failed in the updates before t->update, as the store has it. */
+parl_status parl_trainer_recall_failures(parl_trainer *t);
+/* Stores the failures of the warm start and of the updates done, inside a transaction. */
+parl_status parl_trainer_put_failures(parl_trainer *t);
+
+/* --- update.c --- */
+
+/* Makes the buffers above from `learner` on. */
+parl_status parl_trainer_prepare(parl_trainer *t);
+/* The weights of update t->update, by their schedules: once an update, in order; of update 0 any
+ * number of times. */
+parl_status parl_trainer_get_weights(parl_trainer *t, parl_reward_terms *out);
+/* Plays, rewards, learns: update t->update; fills t->metrics and moves t->update on. Fails:
+ * ESTOPPED when the host is; with t->n_steps 0 the run is where it was before. */
+parl_status parl_trainer_update(parl_trainer *t);
+
+#endif

@@ -1,0 +1,560 @@
+/* parl/swarm/episode.c - one episode as a state machine; the shard supplies the tokens. */
+#include "parl/swarm/episode.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/rng.h"
+#include "parl/swarm/context_policy.h"
+#include "parl/swarm/critical_steps.h"
+
+enum { PURPOSE_SAMPLE = 101, PURPOSE_RELIABLE = 102 };
+
+/* --- what an observer hears --- */
+
+/* Tells the observer; `event` has what is particular to its kind. */
+static parl_status tell(const parl_episode_env *ee, const parl_episode *ep, parl_event event) {
+  event.job = ep->job;
+  event.env = ee->env;
+  event.world = ep->world;
+  event.turn = (int)ep->facts.turns;
+  event.critical = ep->critical;
+  event.total = ep->total;
+  event.r_perf = ep->r_perf;
+  return ee->observer->on_event(ee->observer->context, &event);
+}
+
+/* TELL(ee, ep, .kind = ...): an event is built only for an observer. */
+#define TELL(ee, ep, ...) \
+  ((ee)->observer == NULL ? PARL_STATUS_OK : tell((ee), (ep), (parl_event){__VA_ARGS__}))
+
+static parl_status tell_call(const parl_episode_env *ee, const parl_context *c,
+                             const parl_call *call, size_t n_tokens) {
+  return TELL(ee, c->episode, .kind = PARL_EVENT_CALL, .agent = c->ordinal, .call = call,
+              .tokens = ee->tokens, .n_tokens = n_tokens, .steps = c->steps);
+}
+
+/* --- budget and score --- */
+
+static int64_t remaining(const parl_episode_env *ee, const parl_episode *ep) {
+  const bool total = ee->config->episode.budget_counts == PARL_BUDGET_TOTAL;
+  return ep->budget - (total ? ep->total : ep->critical);
+}
+
+static parl_status spend(parl_episode *ep, const parl_stage *stage) {
+  int64_t critical, total;
+  PARL_TRY(parl_critical_steps(stage, 1, &critical));
+  PARL_TRY(parl_total_steps(stage, 1, &total));
+  ep->critical += critical;
+  ep->total += total;
+  return PARL_STATUS_OK;
+}
+
+/* Asks for the present score; *changed when r_perf is not what it was. */
+static parl_status rescore(const parl_episode_env *ee, parl_episode *ep, bool *changed) {
+  double r_perf, success;
+  PARL_TRY(parl_env_score(ee->env, ep->world, &r_perf, &success, NULL));
+  *changed = r_perf != ep->r_perf;
+  if (*changed) ep->facts.last_gain_steps = (double)ep->critical;
+  ep->r_perf = r_perf;
+  ep->success = success;
+  return PARL_STATUS_OK;
+}
+
+static void end_main(parl_episode *ep, parl_end reason) {
+  ep->main->state = PARL_CONTEXT_DONE;
+  ep->facts.end = reason;
+  if (reason == PARL_END_CONTEXT) { /* a failure, not a truncation (k25 1.8) */
+    ep->r_perf = 0;
+    ep->success = 0;
+  }
+}
+
+/* --- contexts --- */
+
+static void overflow(parl_context *c) {
+  if (c->is_main)
+    end_main(c->episode, PARL_END_CONTEXT);
+  else
+    c->state = PARL_CONTEXT_DONE; /* unfinished */
+}
+
+/* Appends tokens nobody chose, observed in the present turn; false if the context is full. */
+static bool append(parl_context *c, const int32_t *tokens, size_t n) {
+  parl_sequence *s = c->sequence;
+  if (n > (size_t)(c->limit - s->n_tokens)) return false;
+  memcpy(s->tokens + s->n_tokens, tokens, n * sizeof *tokens);
+  for (size_t i = 0; c->is_main && i < n; i++)
+    c->origin[s->n_tokens + (int32_t)i] = (int16_t)-c->episode->facts.turns;
+  s->n_tokens += (int32_t)n;
+  c->n_taken += (int32_t)n;
+  return true;
+}
+
+uint64_t parl_context_get_stream(const parl_context *c) {
+  return parl_rng_stream(PURPOSE_SAMPLE, (uint64_t)c->ordinal, 0, 0);
+}
+
+static void context_init(const parl_episode_env *ee, parl_context *c, parl_episode *ep,
+                         bool is_main, int ordinal, parl_agent agent, parl_sequence *recorded) {
+  const parl_grammar_def def = {.use_legal = ee->config->episode.legal,
+                                .may_launch = is_main,
+                                .max_direct = is_main ? (int)ee->config->episode.max_direct : 1};
+  c->state = PARL_CONTEXT_RUNNING;
+  c->episode = ep;
+  c->is_main = is_main;
+  c->ordinal = ordinal;
+  c->agent = agent;
+  c->n_fed = 0;
+  c->limit = is_main ? ee->spec->limits.context : ee->spec->limits.sub_context;
+  c->record = recorded != NULL && recorded->capacity > 0;
+  c->sequence = c->record ? recorded : &c->own;
+  c->sequence->n_tokens = 0;
+  c->sequence->n_choices = 0;
+  c->n_taken = 0;
+  c->stale = true;
+  c->steps = 0;
+  c->finished = false;
+  parl_grammar_init(&c->grammar, ee->env, ep->world, agent, is_main, &def, c->turn, c->room);
+}
+
+static parl_status get_mask(const parl_episode_env *ee, parl_context *c, size_t *n_allowed) {
+  if (ee->config->episode.mask) return parl_grammar_get_mask(&c->grammar, c->mask, n_allowed);
+  memset(c->mask, 0, sizeof c->mask[0] * (size_t)ee->n_words);
+  for (int t = PARL_TOKEN_PAD + 1; t < ee->spec->n_tokens; t++)
+    c->mask[t / 64] |= (uint64_t)1 << (t % 64);
+  *n_allowed = (size_t)ee->spec->n_tokens - 1;
+  return PARL_STATUS_OK;
+}
+
+static int32_t only_token(const uint64_t *mask) {
+  int32_t word = 0;
+  while (mask[word] == 0) word++;
+  return word * 64 + __builtin_ctzll(mask[word]);
+}
+
+/* --- turns --- */
+
+static parl_status start_next_turn(const parl_episode_env *ee, parl_context *c) {
+  parl_grammar_next_turn(&c->grammar);
+  c->state = PARL_CONTEXT_RUNNING;
+  if (!c->is_main) return PARL_STATUS_OK;
+  bool fits;
+  PARL_TRY(parl_context_policy_apply(ee, c, &fits));
+  if (!fits)
+    end_main(c->episode, PARL_END_CONTEXT);
+  else if (c->episode->facts.turns >= ee->spec->limits.max_turns)
+    end_main(c->episode, PARL_END_TURNS);
+  return PARL_STATUS_OK;
+}
+
+static uint64_t hash_task(const parl_call *call) {
+  uint64_t h = (uint64_t)call->n_values;
+  for (int i = 0; i < call->n_values; i++)
+    h = parl_rng_stream(h, (uint64_t)call->values[i], call->slot[i], 0);
+  return h;
+}
+
+static parl_status launch(const parl_episode_env *ee, parl_context *c) {
+  parl_episode *ep = c->episode;
+  const int64_t left = remaining(ee, ep) - 1;
+  if (left < 0) {
+    end_main(ep, PARL_END_BUDGET);
+    return PARL_STATUS_OK;
+  }
+  const int n = c->grammar.n_calls;
+  ep->n_launches = (size_t)n;
+  ep->n_started = ep->n_done = 0;
+  memset(ep->launches, 0, sizeof ep->launches[0] * (size_t)n);
+  const bool total = ee->config->episode.budget_counts == PARL_BUDGET_TOTAL;
+  const int64_t share = total ? left / n : left; /* of what the budget leaves */
+  ep->sub_limit = ee->spec->limits.sub_steps < share ? ee->spec->limits.sub_steps : share;
+  ep->facts.launches++;
+  ep->facts.assigned += n;
+  if (n > ep->facts.max_width) ep->facts.max_width = n;
+  for (int i = 0; i < n; i++) {
+    parl_call task;
+    parl_grammar_get_call(&c->grammar, i, &task);
+    PARL_TRY(parl_episode_note_task(ee->tasks, ep, hash_task(&task)));
+  }
+  c->state = PARL_CONTEXT_WAIT;
+  return TELL(ee, ep, .kind = PARL_EVENT_LAUNCH, .width = n);
+}
+
+/* One direct tool call; the observation, ee->tokens [*n], is appended. */
+static parl_status run_tool(const parl_episode_env *ee, parl_context *c, const parl_call *call,
+                            size_t *n, bool *fits) {
+  PARL_TRY(parl_env_call(ee->env, c->episode->world, c->agent, call, ee->tokens,
+                         PARL_ENV_MAX_OBSERVATION, n));
+  *fits = append(c, ee->tokens, *n);
+  return PARL_STATUS_OK;
+}
+
+static parl_status execute_main(const parl_episode_env *ee, parl_context *c) {
+  parl_episode *ep = c->episode;
+  ep->facts.turns++;
+  for (int i = 0; i < c->grammar.n_calls; i++) {
+    parl_call call;
+    parl_grammar_get_call(&c->grammar, i, &call);
+    if (call.kind == PARL_CALL_ASSIGN) return launch(ee, c); /* all of them are */
+    if (call.kind == PARL_CALL_FINISH) {
+      end_main(ep, PARL_END_FINISH);
+      return tell_call(ee, c, &call, 0);
+    }
+    if (remaining(ee, ep) < 1) {
+      end_main(ep, PARL_END_BUDGET);
+      return PARL_STATUS_OK;
+    }
+    PARL_TRY(spend(ep, &(parl_stage){.main_steps = 1}));
+    if (call.kind == PARL_CALL_CREATE) {
+      ep->facts.created++;
+      PARL_TRY(tell_call(ee, c, &call, 0));
+      continue;
+    }
+    bool fits, changed;
+    size_t n;
+    PARL_TRY(run_tool(ee, c, &call, &n, &fits));
+    PARL_TRY(rescore(ee, ep, &changed));
+    PARL_TRY(tell_call(ee, c, &call, n));
+    if (!fits) {
+      end_main(ep, PARL_END_CONTEXT);
+      return PARL_STATUS_OK;
+    }
+  }
+  return start_next_turn(ee, c);
+}
+
+static parl_status execute_sub(const parl_episode_env *ee, parl_context *c) {
+  parl_call call;
+  parl_grammar_get_call(&c->grammar, 0, &call);
+  c->finished = call.kind == PARL_CALL_FINISH;
+  c->state = PARL_CONTEXT_DONE;
+  if (c->finished) return tell_call(ee, c, &call, 0);
+  if (c->steps >= c->step_limit) return PARL_STATUS_OK;
+  c->steps++;
+  bool fits;
+  size_t n;
+  PARL_TRY(run_tool(ee, c, &call, &n, &fits));
+  PARL_TRY(tell_call(ee, c, &call, n));
+  return fits ? start_next_turn(ee, c) : PARL_STATUS_OK;
+}
+
+/* A call that the grammar refuses (only with episode.mask off): a wasted step and an <invalid>. */
+static parl_status execute_malformed(const parl_episode_env *ee, parl_context *c) {
+  const int32_t invalid = PARL_TOKEN_INVALID;
+  c->grammar.n_calls = 0;
+  if (c->is_main) {
+    parl_episode *ep = c->episode;
+    ep->facts.turns++;
+    if (remaining(ee, ep) < 1) {
+      end_main(ep, PARL_END_BUDGET);
+      return PARL_STATUS_OK;
+    }
+    PARL_TRY(spend(ep, &(parl_stage){.main_steps = 1}));
+  } else if (c->steps++ >= c->step_limit) {
+    c->steps--;
+    c->state = PARL_CONTEXT_DONE;
+    return PARL_STATUS_OK;
+  }
+  PARL_TRY(TELL(ee, c->episode, .kind = PARL_EVENT_INVALID, .agent = c->ordinal));
+  if (!append(c, &invalid, 1)) {
+    overflow(c);
+    return PARL_STATUS_OK;
+  }
+  return start_next_turn(ee, c);
+}
+
+static parl_status execute(const parl_episode_env *ee, parl_context *c) {
+  return c->is_main ? execute_main(ee, c) : execute_sub(ee, c);
+}
+
+/* Appends a token of the turn that is being written. */
+static void put_written(parl_context *c, int32_t token) {
+  parl_sequence *s = c->sequence;
+  if (c->is_main) c->origin[s->n_tokens] = (int16_t)(c->episode->facts.turns + 1);
+  s->tokens[s->n_tokens++] = token;
+  c->n_taken++;
+}
+
+static parl_status take(const parl_episode_env *ee, parl_context *c, int32_t token, float logp,
+                        bool choice) {
+  parl_sequence *s = c->sequence;
+  if (choice && c->record) {
+    const size_t k = (size_t)s->n_choices++;
+    s->at[k] = s->n_tokens;
+    s->logp[k] = logp;
+    memcpy(s->masks + k * (size_t)ee->n_words, c->mask, sizeof c->mask[0] * (size_t)ee->n_words);
+  }
+  if (choice && c->is_main) c->episode->facts.tokens++;
+  put_written(c, token);
+  bool turn_done = false;
+  const parl_status status = parl_grammar_feed(&c->grammar, token, &turn_done);
+  if (status == PARL_STATUS_EINVAL && !ee->config->episode.mask) return execute_malformed(ee, c);
+  PARL_TRY(status);
+  return turn_done ? execute(ee, c) : PARL_STATUS_OK;
+}
+
+/* A token of a demonstration: with the mask it was chosen under. It may do what `legal` advises
+ * against. */
+static parl_status demonstrate(const parl_episode_env *ee, parl_context *c, int32_t token) {
+  size_t n_allowed = 0;
+  PARL_TRY(get_mask(ee, c, &n_allowed));
+  const uint64_t bit = (uint64_t)1 << (token % 64);
+  if ((c->mask[token / 64] & bit) == 0) {
+    n_allowed++;
+    PARL_TRY(TELL(ee, c->episode, .kind = PARL_EVENT_AGAINST, .agent = c->ordinal, .tokens = &token,
+                  .n_tokens = 1));
+  }
+  c->mask[token / 64] |= bit;
+  return take(ee, c, token, 0.0f, n_allowed > 1);
+}
+
+/* Plays the expert's next turn. What is not recorded is not read back token by token. */
+static parl_status play_script(const parl_episode_env *ee, parl_context *c) {
+  size_t n_calls, n = 0;
+  PARL_TRY(parl_env_expert(ee->env, c->episode->world, c->agent, c->style, ee->calls,
+                           PARL_TURN_MAX_CALLS, &n_calls));
+  const parl_status status = c->record ? parl_grammar_write(&c->grammar, ee->calls, n_calls,
+                                                            ee->script, PARL_SCRIPT_MAX_TOKENS, &n)
+                                       : parl_grammar_take(&c->grammar, ee->calls, n_calls,
+                                                           ee->script, PARL_SCRIPT_MAX_TOKENS, &n);
+  if (status != PARL_STATUS_OK)
+    return parl_fail_context(status, "%s: expert style \"%s\"", ee->spec->path, c->style);
+  for (size_t i = 0; i < n; i++) {
+    if (c->sequence->n_tokens >= c->limit) {
+      overflow(c);
+      return PARL_STATUS_OK;
+    }
+    if (c->record)
+      PARL_TRY(demonstrate(ee, c, ee->script[i]));
+    else
+      put_written(c, ee->script[i]);
+  }
+  return c->record ? PARL_STATUS_OK : execute(ee, c);
+}
+
+/* Runs a context until its policy must choose, its group is out, or it ends. */
+static parl_status advance(const parl_episode_env *ee, parl_context *c) {
+  while (c->state == PARL_CONTEXT_RUNNING) {
+    if (c->sequence->n_tokens >= c->limit) {
+      overflow(c);
+      break;
+    }
+    if (c->style != NULL) {
+      PARL_TRY(play_script(ee, c));
+      continue;
+    }
+    PARL_TRY(get_mask(ee, c, &c->n_allowed));
+    if (c->n_allowed > 1) {
+      c->state = PARL_CONTEXT_CHOOSE;
+      break;
+    }
+    PARL_TRY(take(ee, c, only_token(c->mask), 0.0f, false));
+  }
+  return PARL_STATUS_OK;
+}
+
+/* --- the shard's calls --- */
+
+static int64_t get_budget(const parl_run_config *config, const parl_env_optimum *optimum) {
+  if (config->episode.budget_steps > 0) return config->episode.budget_steps;
+  if (config->episode.budget_factor <= 0) return INT64_MAX;
+  const double steps = config->episode.budget_factor * (double)optimum->critical_steps;
+  return (int64_t)(steps + 1e-9);
+}
+
+/* Another task than the job's if its prompt is not of the part. */
+static parl_status draw_task(const parl_episode_env *ee, const parl_job *job) {
+  if (ee->split == NULL) return PARL_STATUS_OK;
+  parl_draw drawn;
+  PARL_TRY(parl_split_draw(ee->split, job->part, job->task_seed, &drawn));
+  job->out->task_seed = drawn.task_seed;
+  job->out->held_out = drawn.held_out;
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_episode_start(const parl_episode_env *ee, parl_episode *ep, parl_context *main,
+                               const parl_job *job) {
+  ep->live = true;
+  ep->job = job;
+  ep->main = main;
+  ep->critical = ep->total = 0;
+  ep->n_assigned = 0;
+  ep->n_launches = ep->n_started = ep->n_done = 0;
+  parl_episode_forget_tasks(ee->tasks, ep);
+  ep->facts = (parl_facts){.end = PARL_END_ERROR};
+  job->out->task_seed = job->task_seed;
+  job->out->held_out = false;
+  job->out->episode_seed = job->episode_seed;
+  job->out->n_subs = 0;
+  job->out->n_mains = job->out->max_mains > 0;
+  PARL_TRY(draw_task(ee, job));
+  parl_agent agent;
+  PARL_TRY(parl_env_reset(ee->env, job->out->task_seed, job->episode_seed, &ep->world, &agent));
+  parl_env_optimum optimum;
+  PARL_TRY(parl_env_get_optimum(ee->env, ep->world, &optimum));
+  ep->budget = get_budget(ee->config, &optimum);
+  ep->facts.optimum_steps = (double)optimum.critical_steps;
+  ep->facts.serial_steps = (double)optimum.serial_steps;
+  ep->facts.budget_steps = ep->budget == INT64_MAX ? 0 : (double)ep->budget;
+  ep->facts.optimum_width = optimum.width < 0 ? (double)NAN : (double)optimum.width;
+  ep->facts.optimum_is = optimum.is;
+  ep->facts.cap_width = ee->spec->limits.max_width;
+  ep->r_perf = 0;
+  bool changed;
+  PARL_TRY(rescore(ee, ep, &changed));
+  ep->facts.last_gain_steps = 0;
+  context_init(ee, main, ep, true, 0, agent, job->out->max_mains > 0 ? &job->out->mains[0] : NULL);
+  main->style = job->style;
+  main->temperature = job->temperature;
+  size_t n;
+  PARL_TRY(parl_env_prompt(ee->env, ep->world, ee->tokens, PARL_ENV_MAX_OBSERVATION, &n));
+  const int32_t bos = PARL_TOKEN_BOS;
+  if (!append(main, &bos, 1) || !append(main, ee->tokens, n)) {
+    end_main(ep, PARL_END_CONTEXT);
+    return PARL_STATUS_OK;
+  }
+  PARL_TRY(TELL(ee, ep, .kind = PARL_EVENT_START, .tokens = ee->tokens, .n_tokens = n));
+  return advance(ee, main);
+}
+
+bool parl_episode_wants_sub(const parl_episode *ep) {
+  return ep->live && ep->main->state == PARL_CONTEXT_WAIT && ep->n_started < ep->n_launches;
+}
+
+/* Scripted sub-agents follow agents.style, else their orchestrator's script, else the first
+ * style. */
+static const char *get_sub_style(const parl_episode_env *ee, const parl_job *job) {
+  if (ee->config->agents.style[0] != '\0') return ee->config->agents.style;
+  if (job->style != NULL) return job->style;
+  return ee->spec->n_styles > 0 ? ee->spec->styles[0] : NULL;
+}
+
+/* Whether a scripted sub-agent does its work at all. */
+static bool is_reliable(const parl_episode_env *ee, const parl_episode *ep, int ordinal) {
+  if (ee->reliability >= 1) return true;
+  const uint64_t stream = parl_rng_stream(PURPOSE_RELIABLE, (uint64_t)ordinal, 0, 0);
+  return parl_rng_uniform(ep->job->episode_seed, stream, 0) < ee->reliability;
+}
+
+parl_status parl_episode_start_sub(const parl_episode_env *ee, parl_episode *ep,
+                                   parl_context *sub) {
+  const size_t index = ep->n_started++;
+  parl_call task;
+  parl_grammar_get_call(&ep->main->grammar, (int)index, &task);
+  const int role = ep->main->grammar.created_role[task.agent_name] - 1;
+  const int ordinal = ++ep->n_assigned;
+  parl_agent agent;
+  size_t n;
+  PARL_TRY(parl_env_brief(ee->env, ep->world, &task, role, ordinal, &agent, ee->tokens,
+                          PARL_ENV_MAX_OBSERVATION, &n));
+  parl_trajectory *out = ep->job->out;
+  const bool record = out->n_subs < out->max_subs;
+  context_init(ee, sub, ep, false, ordinal, agent, record ? &out->subs[out->n_subs++] : NULL);
+  sub->style = ee->scripted_subs ? get_sub_style(ee, ep->job) : NULL;
+  if (ee->scripted_subs && sub->style == NULL)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "%s: has no expert, so its sub-agents cannot be scripted; set agents.subs",
+                     ee->spec->path);
+  sub->temperature = ee->config->agents.temperature;
+  sub->step_limit = ep->sub_limit;
+  sub->sub_index = index;
+  ep->launches[index].agent = agent;
+  PARL_TRY(TELL(ee, ep, .kind = PARL_EVENT_BRIEF, .agent = ordinal, .call = &task,
+                .tokens = ee->tokens, .n_tokens = n));
+  if (ee->scripted_subs && !is_reliable(ee, ep, ordinal)) {
+    sub->steps = sub->step_limit; /* wastes its steps */
+    sub->state = PARL_CONTEXT_DONE;
+    return PARL_STATUS_OK;
+  }
+  const int32_t head = PARL_TOKEN_SUB;
+  if (!append(sub, &head, 1) || !append(sub, ee->tokens, n)) {
+    sub->state = PARL_CONTEXT_DONE;
+    return PARL_STATUS_OK;
+  }
+  return advance(ee, sub);
+}
+
+parl_status parl_episode_choose(const parl_episode_env *ee, parl_context *c, int32_t token,
+                                float logp) {
+  c->state = PARL_CONTEXT_RUNNING;
+  PARL_TRY(take(ee, c, token, logp, true));
+  return advance(ee, c);
+}
+
+/* Delivers the message of the group's sub-agent `index`; *fits is false when the orchestrator's
+ * context is full. */
+static parl_status deliver(const parl_episode_env *ee, parl_episode *ep, size_t index, bool *fits) {
+  const parl_launch *l = &ep->launches[index];
+  size_t n;
+  bool changed;
+  PARL_TRY(parl_env_deliver(ee->env, ep->world, l->agent, l->finished, ee->tokens,
+                            PARL_ENV_MAX_OBSERVATION, &n));
+  PARL_TRY(rescore(ee, ep, &changed));
+  if (changed) ep->facts.useful++;
+  if (l->finished) ep->facts.finished++;
+  if (l->finished && l->steps == 0) ep->facts.empty_finishes++;
+  const int32_t head = l->finished ? PARL_TOKEN_FINISHED : PARL_TOKEN_UNFINISHED;
+  *fits = append(ep->main, &head, 1) && append(ep->main, ee->tokens, n);
+  return TELL(ee, ep, .kind = PARL_EVENT_DELIVER,
+              .agent = ep->n_assigned - (int)(ep->n_launches - index) + 1, .tokens = ee->tokens,
+              .n_tokens = n, .finished = l->finished, .steps = l->steps);
+}
+
+/* The group is back: its cost, its messages in the order of assignment, the next turn. */
+static parl_status collect(const parl_episode_env *ee, parl_episode *ep) {
+  int64_t steps[PARL_EPISODE_MAX_WIDTH], longest = 0;
+  for (size_t i = 0; i < ep->n_launches; i++) {
+    steps[i] = ep->launches[i].steps;
+    ep->facts.sub_steps += (double)steps[i];
+    if (steps[i] > longest) longest = steps[i];
+  }
+  ep->facts.sub_max_steps += (double)longest;
+  PARL_TRY(spend(ep, &(parl_stage){1, ep->n_launches, steps}));
+  for (size_t i = 0; i < ep->n_launches; i++) {
+    bool fits;
+    PARL_TRY(deliver(ee, ep, i, &fits));
+    if (!fits) {
+      end_main(ep, PARL_END_CONTEXT);
+      return PARL_STATUS_OK;
+    }
+  }
+  PARL_TRY(start_next_turn(ee, ep->main));
+  return advance(ee, ep->main);
+}
+
+parl_status parl_episode_end_sub(const parl_episode_env *ee, parl_context *sub) {
+  parl_episode *ep = sub->episode;
+  parl_launch *l = &ep->launches[sub->sub_index];
+  l->finished = sub->finished;
+  l->steps = sub->steps;
+  sub->state = PARL_CONTEXT_FREE;
+  if (++ep->n_done < ep->n_launches) return PARL_STATUS_OK;
+  return collect(ee, ep);
+}
+
+/* What the environment says at the end, whatever ended the episode. */
+static parl_status keep_scores(const parl_episode_env *ee, const parl_episode *ep,
+                               parl_trajectory *out) {
+  double r_perf, success;
+  parl_text_clear(&out->scores);
+  return parl_env_score(ee->env, ep->world, &r_perf, &success, &out->scores);
+}
+
+parl_status parl_episode_end(const parl_episode_env *ee, parl_episode *ep) {
+  parl_trajectory *out = ep->job->out;
+  ep->facts.r_perf = ep->r_perf;
+  ep->facts.success = ep->success;
+  ep->facts.critical_steps = (double)ep->critical;
+  ep->facts.total_steps = (double)ep->total;
+  ep->facts.context = (double)ep->main->sequence->n_tokens;
+  out->facts = ep->facts;
+  out->failed = false;
+  if (out->keep_scores) PARL_TRY(keep_scores(ee, ep, out));
+  PARL_TRY(parl_env_get_family(ee->env, ep->world, out->family, sizeof out->family));
+  PARL_TRY(TELL(ee, ep, .kind = PARL_EVENT_END, .facts = &ep->facts));
+  ep->main->state = PARL_CONTEXT_FREE;
+  ep->live = false;
+  parl_env_release(ee->env, ep->world);
+  return PARL_STATUS_OK;
+}

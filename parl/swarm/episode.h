@@ -1,0 +1,145 @@
+/* parl/swarm/episode.h - the swarm episode: contexts, turns, sub-agents, steps (DESIGN 5).
+ *
+ * Internal to the rollout: an episode is a state machine that runs until a policy must choose a
+ * token. The shard then decodes all waiting contexts in one batch and hands each its token.
+ * Thread rule: an episode belongs to its shard's thread. Reading order: context, episode, start,
+ * choose, collect. */
+#ifndef PARL_PARL_SWARM_EPISODE_H
+#define PARL_PARL_SWARM_EPISODE_H
+#include "core/arena.h"
+#include "lua/grammar.h"
+#include "parl/run/recipe.h"
+#include "parl/swarm/observer.h"
+#include "parl/swarm/rollout.h"
+
+enum {
+  PARL_EPISODE_MAX_WIDTH = 128,  /* sub-agents of one turn */
+  PARL_SCRIPT_MAX_TOKENS = 1024, /* tokens of one scripted turn */
+  PARL_TASK_PAGE = 30            /* assignments remembered on one page */
+};
+
+typedef enum parl_context_state {
+  PARL_CONTEXT_FREE,    /* not in use */
+  PARL_CONTEXT_RUNNING, /* being advanced */
+  PARL_CONTEXT_CHOOSE,  /* waits for a token of its policy; `mask` says which are allowed */
+  PARL_CONTEXT_WAIT,    /* an orchestrator whose group is out */
+  PARL_CONTEXT_DONE     /* a sub-agent that ended, an orchestrator whose episode ended */
+} parl_context_state;
+
+struct parl_episode;
+
+/* One agent's context: tokens, grammar, decoder slot. */
+typedef struct parl_context {
+  parl_context_state state;
+  struct parl_episode *episode;
+  bool is_main;
+  int ordinal; /* 0: orchestrator; sub-agents count from 1 in order of assignment */
+  parl_agent agent;
+  parl_grammar grammar;
+  int32_t decoder_slot;
+  int32_t n_fed;     /* tokens the decoder has */
+  int32_t limit;     /* tokens the context holds */
+  int32_t n_taken;   /* tokens ever appended, those a rewrite dropped included */
+  int16_t *origin;   /* [limit] of each token: 0 prompt, t > 0 written in turn t, -t observed */
+  bool stale;        /* rewritten: the decoder's slot must be emptied */
+  parl_sequence own; /* tokens of a context that is not recorded */
+  parl_sequence *sequence; /* own, or the trajectory's */
+  bool record;             /* choices are written down */
+  uint64_t mask[PARL_MASK_MAX_WORDS];
+  size_t n_allowed; /* tokens in mask */
+  double temperature;
+  int64_t steps, step_limit; /* sub-agent */
+  bool finished;             /* sub-agent: ended by finish */
+  size_t sub_index;          /* place in its group */
+  const char *style;         /* scripted: expert style, else NULL */
+  uint16_t *turn;            /* [room] the grammar's */
+  int room;
+} parl_context;
+
+/* A sub-agent of the group that is out. */
+typedef struct parl_launch {
+  bool finished;
+  parl_agent agent;
+  int64_t steps;
+} parl_launch;
+
+/* Hashes of tasks assigned in an episode, to find duplicates. */
+typedef struct parl_task_page {
+  struct parl_task_page *next;
+  size_t n;
+  uint64_t hash[PARL_TASK_PAGE];
+} parl_task_page;
+
+/* Where a shard's episodes take their pages. */
+typedef struct parl_task_pool {
+  parl_arena *arena; /* borrowed; grows until as many pages are in use as ever will be */
+  parl_task_page *free;
+} parl_task_pool;
+
+typedef struct parl_episode {
+  bool live;
+  const parl_job *job;
+  parl_world world;
+  parl_context *main;
+  int64_t budget; /* steps; INT64_MAX: none */
+  int64_t critical, total;
+  double r_perf, success;
+  parl_facts facts;
+  int n_assigned; /* in the episode: next ordinal - 1 */
+  /* the group that is out */
+  size_t n_launches, n_started, n_done;
+  parl_launch *launches; /* [limits.max_width] */
+  int64_t sub_limit;
+  parl_task_page *tasks; /* pages the newest first */
+} parl_episode;
+
+/* What an episode needs of its shard. */
+typedef struct parl_episode_env {
+  parl_env *env;
+  const parl_env_spec *spec;
+  const parl_run_config *config;
+  bool scripted_subs;
+  double reliability;
+  int n_words;                   /* of a mask */
+  const parl_observer *observer; /* or NULL */
+  parl_call *calls;              /* [PARL_TURN_MAX_CALLS] scratch for scripted turns, */
+  int32_t *script;               /* [PARL_SCRIPT_MAX_TOKENS] and their tokens */
+  int32_t *tokens;               /* [PARL_ENV_MAX_OBSERVATION] scratch for observations */
+  parl_task_pool *tasks;
+  parl_split *split; /* NULL until a job asks for a part */
+} parl_episode_env;
+
+/* Takes what a context or an episode points to from an arena; both are zeroed first.
+ * Fails: ENOMEM. */
+parl_status parl_context_create(const parl_episode_env *ee, parl_arena *arena, bool is_main,
+                                parl_context *out);
+parl_status parl_episode_create(const parl_episode_env *ee, parl_arena *arena, parl_episode *out);
+/* The stream of random numbers that samples the context's tokens. */
+uint64_t parl_context_get_stream(const parl_context *c);
+/* Bytes that an episode, its orchestrator's context included, holds on the C side, with up to
+ * PARL_TASK_PAGE assignments. */
+size_t parl_episode_get_bytes(const parl_env_spec *spec, const parl_run_config *config);
+/* Notes an assigned task; counts it as a duplicate if it was noted before. Fails: ENOMEM. */
+parl_status parl_episode_note_task(parl_task_pool *pool, parl_episode *ep, uint64_t hash);
+/* Gives the episode's pages back. */
+void parl_episode_forget_tasks(parl_task_pool *pool, parl_episode *ep);
+
+/* Starts the job's episode on a free episode and context, and advances the orchestrator to its
+ * first choice. */
+parl_status parl_episode_start(const parl_episode_env *ee, parl_episode *ep, parl_context *main,
+                               const parl_job *job);
+/* True while a launched sub-agent waits for a context. */
+bool parl_episode_wants_sub(const parl_episode *ep);
+/* Starts the next launched sub-agent on a free context and advances it. The context may be DONE
+ * on return. */
+parl_status parl_episode_start_sub(const parl_episode_env *ee, parl_episode *ep, parl_context *sub);
+/* Gives a context in state CHOOSE its token and advances it to its next choice, wait or end. */
+parl_status parl_episode_choose(const parl_episode_env *ee, parl_context *c, int32_t token,
+                                float logp);
+/* Books a DONE sub-agent and frees its context; when its group is complete the messages are
+ * delivered and the orchestrator goes on. */
+parl_status parl_episode_end_sub(const parl_episode_env *ee, parl_context *sub);
+/* Fills the trajectory of an episode whose orchestrator is DONE and releases its world. */
+parl_status parl_episode_end(const parl_episode_env *ee, parl_episode *ep);
+
+#endif

@@ -1,0 +1,71 @@
+/* parl/swarm/episode_memory.c - what episodes and contexts hold in their shard's arena. */
+#include <string.h>
+
+#include "parl/swarm/episode.h"
+
+static int get_limit(const parl_env_spec *spec, bool is_main) {
+  return is_main ? spec->limits.context : spec->limits.sub_context;
+}
+
+static int get_room(const parl_env_spec *spec, const parl_run_config *config, bool is_main) {
+  return parl_grammar_get_room(spec, is_main, (int)config->episode.max_direct,
+                               get_limit(spec, is_main));
+}
+
+parl_status parl_context_create(const parl_episode_env *ee, parl_arena *arena, bool is_main,
+                                parl_context *out) {
+  const size_t limit = (size_t)get_limit(ee->spec, is_main);
+  parl_context c = {.own.capacity = (int32_t)limit,
+                    .room = get_room(ee->spec, ee->config, is_main)};
+  PARL_TRY(PARL_ARENA_TAKE(arena, limit, &c.own.tokens));
+  PARL_TRY(PARL_ARENA_TAKE(arena, (size_t)c.room, &c.turn));
+  if (is_main) PARL_TRY(PARL_ARENA_TAKE(arena, limit, &c.origin));
+  *out = c;
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_episode_create(const parl_episode_env *ee, parl_arena *arena, parl_episode *out) {
+  memset(out, 0, sizeof *out);
+  return PARL_ARENA_TAKE(arena, (size_t)ee->spec->limits.max_width, &out->launches);
+}
+
+void parl_episode_forget_tasks(parl_task_pool *pool, parl_episode *ep) {
+  while (ep->tasks != NULL) {
+    parl_task_page *page = ep->tasks;
+    ep->tasks = page->next;
+    page->next = pool->free;
+    pool->free = page;
+  }
+}
+
+static parl_status add_page(parl_task_pool *pool, parl_episode *ep) {
+  parl_task_page *page = pool->free;
+  if (page != NULL)
+    pool->free = page->next;
+  else
+    PARL_TRY(PARL_ARENA_TAKE(pool->arena, (size_t)1, &page));
+  page->next = ep->tasks;
+  page->n = 0;
+  ep->tasks = page;
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_episode_note_task(parl_task_pool *pool, parl_episode *ep, uint64_t hash) {
+  for (const parl_task_page *page = ep->tasks; page != NULL; page = page->next)
+    for (size_t i = 0; i < page->n; i++)
+      if (page->hash[i] == hash) {
+        ep->facts.duplicates++;
+        return PARL_STATUS_OK;
+      }
+  if (ep->tasks == NULL || ep->tasks->n == PARL_TASK_PAGE) PARL_TRY(add_page(pool, ep));
+  ep->tasks->hash[ep->tasks->n++] = hash;
+  return PARL_STATUS_OK;
+}
+
+size_t parl_episode_get_bytes(const parl_env_spec *spec, const parl_run_config *config) {
+  const size_t token = sizeof(int32_t) + sizeof(int16_t); /* and its origin */
+  return sizeof(parl_episode) + sizeof(parl_context) + sizeof(parl_task_page) +
+         (size_t)spec->limits.max_width * sizeof(parl_launch) +
+         (size_t)spec->limits.context * token +
+         (size_t)get_room(spec, config, true) * sizeof(uint16_t);
+}

@@ -1,0 +1,70 @@
+/* parl/swarm/rollout.h - plays episodes: many at once, orchestrators and sub-agents decoding
+ * together.
+ *
+ * A rollout owns one shard per worker: a Lua state, a decoder per policy, slots. Shards pull jobs
+ * one by one; what comes out of a job depends on the job and the weights only, never on the shard,
+ * the slots or the number of threads.
+ * Thread rule: one rollout at a time per object; it uses the workers it was given.
+ * Reading order: parl_job, create, run. */
+#ifndef PARL_PARL_SWARM_ROLLOUT_H
+#define PARL_PARL_SWARM_ROLLOUT_H
+#include <stdatomic.h>
+
+#include "core/workers.h"
+#include "parl/run/recipe.h"
+#include "parl/swarm/observer.h"
+#include "parl/swarm/split.h"
+#include "parl/swarm/trajectory.h"
+
+typedef struct parl_job {
+  uint64_t task_seed;    /* which world, */
+  uint64_t episode_seed; /* chance inside the episode, and sampling */
+  const char *style;     /* scripted orchestrator of this style; NULL: the policy */
+  double temperature;    /* of the policy; 0: greedy */
+  parl_trajectory *out;
+  parl_part part; /* but another of its family if its prompt is not of this part */
+} parl_job;
+
+typedef struct parl_rollout_def {
+  const char *env_path;
+  const parl_json *env_params;   /* or NULL */
+  const parl_run_config *config; /* sections env, episode, agents are read */
+  const parl_model *policy;      /* the orchestrator; NULL if every job is scripted */
+  const parl_model *sub_policy;  /* frozen sub-agents; NULL: scripted ones */
+  double reliability;            /* scripted sub-agents: chance that one works at all */
+  size_t n_slots;                /* episodes alive at once, over all shards; 0: by train.slots, */
+  size_t n_jobs;                 /* at most as many as a run has jobs */
+  parl_workers *workers;
+  const parl_observer *observer; /* or NULL */
+  const parl_chooser *chooser; /* chooses where policy is NULL and the job has no style; or NULL */
+  bool choose_subs;            /* the chooser also is the sub-agents; else they are scripted */
+  const parl_script_host *scripts; /* `stop` ends it, ESTOPPED, a callback too; prints; or NULL */
+  size_t sub_slots;                /* sub-agents alive at once; 0: 8 an episode */
+  bool share_worlds; /* neighbouring jobs of one task share its world; same outcomes */
+} parl_rollout_def;
+
+/* Sums over a run, for metrics. */
+typedef struct parl_rollout_counts {
+  int64_t decoded_tokens; /* rows through a decoder, both policies */
+  int64_t reused_tokens;  /* not decoded: another context had the same prefix */
+  int64_t sampled_tokens;
+  double decode_s, script_s; /* seconds of all shards together */
+} parl_rollout_counts;
+
+typedef struct parl_rollout parl_rollout;
+
+/* Fails: EINVAL (a context longer than the model's), ESCRIPT, ENOMEM, ... */
+parl_status parl_rollout_create(const parl_rollout_def *def, parl_rollout **out);
+void parl_rollout_destroy(parl_rollout *rollout);
+/* The first shard's environment, for its specification. Borrowed. */
+const parl_env *parl_rollout_get_env(const parl_rollout *rollout);
+/* Plays the jobs; their trajectories are filled. counts may be NULL. Allocates nothing in C.
+ * Fails: ESCRIPT, ELIMIT with task seed and turn, unless env.on_error = "skip": then the
+ * trajectory is `failed`. */
+parl_status parl_rollout_run(parl_rollout *rollout, const parl_job *jobs, size_t n_jobs,
+                             parl_rollout_counts *counts);
+/* Episodes of the last run, and those that failed. The text of the failure of the first job among
+ * them, borrowed until the next run; "" if none failed. */
+const char *parl_rollout_get_failures(const parl_rollout *rollout, int64_t *n, int64_t *n_failed);
+
+#endif

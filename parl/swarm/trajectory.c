@@ -1,0 +1,69 @@
+/* parl/swarm/trajectory.c - one block of memory per kind of array. */
+#include "parl/swarm/trajectory.h"
+
+#include <stdlib.h>
+
+#include "core/arena.h"
+
+struct parl_trajectories {
+  size_t n;
+  parl_trajectory *items; /* [n] */
+  parl_arena arena;
+};
+
+static parl_status take_sequence(parl_arena *arena, int32_t capacity, int32_t n_words,
+                                 parl_sequence *out) {
+  *out = (parl_sequence){.capacity = capacity, .n_words = n_words};
+  if (capacity == 0) return PARL_STATUS_OK;
+  const size_t n = (size_t)capacity;
+  PARL_TRY(PARL_ARENA_TAKE(arena, n, &out->tokens));
+  PARL_TRY(PARL_ARENA_TAKE(arena, n, &out->at));
+  PARL_TRY(PARL_ARENA_TAKE(arena, n, &out->logp));
+  return PARL_ARENA_TAKE(arena, n * (size_t)n_words, &out->masks);
+}
+
+static parl_status take_sequences(parl_arena *arena, size_t n, int32_t capacity, int32_t n_words,
+                                  parl_sequence **out) {
+  if (n == 0) return PARL_STATUS_OK;
+  PARL_TRY(PARL_ARENA_TAKE(arena, n, out));
+  for (size_t i = 0; i < n; i++) PARL_TRY(take_sequence(arena, capacity, n_words, &(*out)[i]));
+  return PARL_STATUS_OK;
+}
+
+static parl_status fill(parl_trajectories *set, const parl_trajectories_def *def) {
+  for (size_t i = 0; i < set->n; i++) set->items[i] = (parl_trajectory){0}; /* can be freed */
+  for (size_t i = 0; i < set->n; i++) {
+    parl_trajectory *t = &set->items[i];
+    *t = (parl_trajectory){
+        .keep_scores = def->keep_scores, .max_mains = def->max_mains, .max_subs = def->max_subs};
+    PARL_TRY(take_sequences(&set->arena, def->max_mains, def->context, def->n_words, &t->mains));
+    PARL_TRY(take_sequences(&set->arena, def->max_subs, def->sub_context, def->n_words, &t->subs));
+  }
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_trajectories_create(const parl_trajectories_def *def, parl_trajectories **out) {
+  parl_trajectories *set = calloc(1, sizeof *set);
+  if (set == NULL) return parl_fail(PARL_STATUS_ENOMEM, "trajectories: no memory");
+  parl_arena_init(&set->arena, (size_t)1 << 20);
+  set->n = def->n;
+  parl_status s = PARL_ARENA_TAKE(&set->arena, def->n, &set->items);
+  if (s == PARL_STATUS_OK) s = fill(set, def);
+  if (s != PARL_STATUS_OK) {
+    parl_trajectories_destroy(set);
+    return s;
+  }
+  *out = set;
+  return PARL_STATUS_OK;
+}
+
+void parl_trajectories_destroy(parl_trajectories *set) {
+  if (set == NULL) return;
+  for (size_t i = 0; i < set->n && set->items != NULL; i++) parl_text_deinit(&set->items[i].scores);
+  parl_arena_deinit(&set->arena);
+  free(set);
+}
+
+parl_trajectory *parl_trajectories_get(parl_trajectories *set, size_t i) {
+  return &set->items[i];
+}
