@@ -236,7 +236,7 @@ static void get_lab(unsigned rgb, double lab[3]) {
 static void check_colours(const char *style, unsigned paper) {
   double lab[PARL_N_COLOURS + 1][3];
   for (int i = 0; i < PARL_N_COLOURS; i++) {
-    char name[16];
+    char name[24];
     unsigned rgb = 0;
     snprintf(name, sizeof name, "--c%d: #", i);
     const char *at = strstr(style, name);
