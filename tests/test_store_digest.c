@@ -46,7 +46,7 @@ static void put_history(parl_store *s, int64_t id, int64_t n_updates) {
 static int64_t fill(parl_store *s) {
   int64_t id = 0;
   for (int i = 0; i < 6; i++) {
-    char uid[8];
+    char uid[16];
     snprintf(uid, sizeof uid, "run%d", i);
     put_run(s, uid, "running", &id);
     put_history(s, id, 12);
@@ -96,7 +96,7 @@ static parl_status find_all(parl_text *out) {
   PARL_TRY(parl_store_open_readonly(path, &store));
   parl_status s = PARL_STATUS_OK;
   for (int i = 0; s == PARL_STATUS_OK && i < 6; i++) {
-    char uid[8], status[16] = "", hash[PARL_HASH_HEX_BYTES] = "";
+    char uid[16], status[16] = "", hash[PARL_HASH_HEX_BYTES] = "";
     int found = 0;
     int64_t id = 0;
     snprintf(uid, sizeof uid, "run%d", i);
