@@ -8,8 +8,8 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "engine/checkpoint.h"
-#include "parl/learn/warm_start.h"
 #include "parl/run/evaluator.h"
+#include "parl/run/run_models.h"
 
 enum { CELL_BYTES = 32 };
 
@@ -34,8 +34,7 @@ static parl_status load_policy(const cli_args *args, eval_state *e) {
     PARL_TRY(parl_file_make_folder(folder));
     PARL_TRY(parl_warm_start_get(&e->run.host, c, e->workers, NULL, &e->warm));
   }
-  PARL_TRY(
-      parl_sub_policy_get(&e->run.host, c, e->env, e->warm, &e->sub_policy, &e->owns_sub_policy));
+  PARL_TRY(parl_sub_policy_get(c, e->env, e->warm, &e->sub_policy, &e->owns_sub_policy));
   if (args->style != NULL) return PARL_STATUS_OK;
   const parl_env_spec *spec = parl_env_get_spec(e->env);
   const parl_backend *backend;

@@ -38,7 +38,7 @@ static parl_status open_rollout(const bench *b, bool random, parl_rollout **out)
   return parl_rollout_create(
       &(parl_rollout_def){.env_path = parl_recipe_get_env_path(b->recipe),
                           .env_params = parl_recipe_get_env_params(b->recipe),
-                          .config = &b->config,
+                          .config = parl_run_config_get_swarm(&b->config),
                           .reliability = b->config.agents.reliability,
                           .n_slots = N_SLOTS,
                           .workers = b->workers,
@@ -94,7 +94,8 @@ static parl_status weigh(bench *b, parl_env *env) {
     PARL_TRY(parl_env_reset(env, b->seed + i, b->seed + i, &worlds[i], &agent));
   parl_env_collect(env);
   const double world = (double)(parl_env_get_memory(env) - before) / N_WORLDS;
-  b->episode_bytes = world + (double)parl_episode_get_bytes(parl_env_get_spec(env), &b->config);
+  b->episode_bytes =
+      world + (double)parl_episode_get_bytes(parl_env_get_spec(env), &b->config.episode);
   return PARL_STATUS_OK;
 }
 

@@ -287,7 +287,7 @@ static parl_status play(player *p, uint64_t seed) {
   PARL_TRY(
       parl_rollout_create(&(parl_rollout_def){.env_path = parl_recipe_get_env_path(p->recipe),
                                               .env_params = parl_recipe_get_env_params(p->recipe),
-                                              .config = &p->config,
+                                              .config = parl_run_config_get_swarm(&p->config),
                                               .policy = p->policy,
                                               .sub_policy = p->sub_policy,
                                               .reliability = p->config.agents.reliability,

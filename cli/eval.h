@@ -2,8 +2,8 @@
 #ifndef PARL_CLI_EVAL_H
 #define PARL_CLI_EVAL_H
 #include "cli/cli.h"
-#include "parl/run/host.h"
 #include "parl/run/origin.h"
+#include "parl/swarm/host.h"
 
 typedef struct eval_run {
   parl_host host;         /* set by the caller before choosing */

@@ -4,7 +4,7 @@
 
 #include "cli/eval.h"
 #include "core/config.h"
-#include "parl/learn/warm_start.h"
+#include "parl/run/run_models.h"
 #include "parl/run/trainer.h"
 
 /* Place of the arm, or n if the recipe has none of that name. */

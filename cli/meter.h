@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #include "core/text.h"
-#include "parl/run/host.h"
+#include "parl/swarm/host.h"
 
 typedef struct cli_meter {
   pthread_mutex_t mutex;

@@ -111,13 +111,13 @@ def fields_of(path, macro):
 
 
 SECTIONS = (
-    ("run", "parl/run/recipe.h", "PARL_RUN_FIELDS"), ("env", "parl/run/recipe.h", "PARL_ENV_FIELDS"),
-    ("episode", "parl/run/recipe.h", "PARL_EPISODE_FIELDS"), ("agents", "parl/run/recipe.h", "PARL_AGENTS_FIELDS"),
-    ("model", "engine/model.h", "PARL_MODEL_FIELDS"), ("warm", "parl/run/recipe.h", "PARL_WARM_FIELDS"),
-    ("train", "parl/run/recipe.h", "PARL_TRAIN_FIELDS"), ("optimizer", "engine/optimizer.h", "PARL_OPTIMIZER_FIELDS"),
+    ("run", "parl/run/recipe.h", "PARL_RUN_FIELDS"), ("env", "parl/swarm/swarm_config.h", "PARL_ENV_FIELDS"),
+    ("episode", "parl/swarm/swarm_config.h", "PARL_EPISODE_FIELDS"), ("agents", "parl/swarm/swarm_config.h", "PARL_AGENTS_FIELDS"),
+    ("model", "engine/model.h", "PARL_MODEL_FIELDS"), ("warm", "parl/learn/warm_start.h", "PARL_WARM_FIELDS"),
+    ("train", "parl/learn/update.h", "PARL_TRAIN_FIELDS"), ("optimizer", "engine/optimizer.h", "PARL_OPTIMIZER_FIELDS"),
     ("objective", "parl/reward/objective.h", "PARL_OBJECTIVE_FIELDS"), ("reward", "parl/reward/reward.h", "PARL_REWARD_FIELDS"),
     ("", "parl/reward/schedule.h", "PARL_SCHEDULE_FIELDS_FROM"), # of every weight
-    ("eval", "parl/run/recipe.h", "PARL_EVAL_FIELDS"),
+    ("eval", "parl/run/evaluator.h", "PARL_EVAL_FIELDS"),
 )
 
 

@@ -95,6 +95,9 @@ void parl_model_init_weights(parl_model *model, uint64_t seed);
 
 const parl_model_config *parl_model_get_config(const parl_model *model);
 const parl_backend *parl_model_get_backend(const parl_model *model);
+/* A backend for a model, by name and dtype. Fails: as parl_backend_select. */
+parl_status parl_model_select_backend(const char *name, const char *dtype,
+                                      const parl_backend **out);
 size_t parl_model_get_vocab_size(const parl_model *model);
 size_t parl_model_get_n_params(const parl_model *model);
 /* Borrowed [n_params]; call refresh after writing. */

@@ -12,7 +12,7 @@
 #include "core/clock.h"
 #include "core/file.h"
 #include "experiments/experiment_internal.h"
-#include "parl/learn/warm_start.h"
+#include "parl/run/run_models.h"
 
 static const double ASK_AGAIN_S = 0.5; /* for a job that another process holds */
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "core/file.h"
-#include "parl/learn/warm_start.h"
 #include "parl/run/run_list.h"
+#include "parl/run/run_models.h"
 
 /* Untrained and scripted cells of one seed are those of every arm that has the same environment,
  * warm start, agents and evaluation; the key says which these are. */
@@ -85,7 +85,7 @@ static parl_status check_arm(builder *b, const parl_env *env, size_t arm) {
   parl_model *subs = NULL;
   bool owned = false;
   PARL_TRY(parl_recipe_check_env(recipe, config, parl_env_get_spec(env)));
-  PARL_TRY(parl_sub_policy_get(b->host, config, env, NULL, &subs, &owned));
+  PARL_TRY(parl_sub_policy_get(config, env, NULL, &subs, &owned));
   if (owned) parl_model_destroy(subs);
   if (arm == 0) parl_env_append_preset_exceptions(env, &b->plan->preset_exceptions);
   return parl_text_status(&b->plan->preset_exceptions);

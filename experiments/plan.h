@@ -4,8 +4,9 @@
  * Thread rule: read-only once made. Reading order: parl_cell, parl_plan, make. */
 #ifndef PARL_EXPERIMENTS_PLAN_H
 #define PARL_EXPERIMENTS_PLAN_H
-#include "parl/run/host.h"
+#include "parl/run/recipe.h"
 #include "parl/run/trainer.h"
+#include "parl/swarm/host.h"
 
 /* One run: an arm with a seed, or a policy that is not trained with a seed. */
 typedef struct parl_cell {

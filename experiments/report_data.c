@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "experiments/report_internal.h"
-#include "parl/run/failures.h"
+#include "parl/swarm/failures.h"
 #include "parl/swarm/means.h"
 
 const parl_score_info parl_score_infos[PARL_N_SCORES] = {

@@ -3,7 +3,7 @@
 
 #include "core/config.h"
 #include "experiments/report_internal.h"
-#include "parl/run/failures.h"
+#include "parl/swarm/failures.h"
 
 static const parl_summary EMPTY = {NAN, NAN, NAN, NAN, 0};
 

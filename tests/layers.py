@@ -20,6 +20,19 @@ LAYERS = {
     "experiments": (("core", "parl"), ("gsl/",)),
     "cli": (("core", "kernels", "engine", "lua", "parl", "experiments"), ()),
 }
+# The rooms of parl/, and which rooms each may include.
+ROOMS = {
+    "swarm": (), "reward": ("swarm",), "learn": ("swarm", "reward"), "run": ("swarm", "reward", "learn"),
+    "contract": ("swarm", "reward", "learn", "run"),
+}
+# Breaches that stand for now: (file, what it includes or calls).
+KNOWN = {
+    ("parl/learn/update.c", "parl/run/trainer_internal.h"),
+    ("parl/learn/learner.c", "policy_fwd"), ("parl/learn/learner.c", "policy_bwd"),
+    ("experiments/experiment.c", "parl_model_destroy"), ("experiments/plan.c", "parl_model_destroy"),
+    ("experiments/plan.c", "parl_env_get_spec"), ("experiments/plan.c", "parl_env_destroy"),
+    ("experiments/plan.c", "parl_env_append_preset_exceptions"),
+}
 # ref is the oracle of the others: it shares no code with them, nor they with it.
 SEALED = ("kernels/ref/", "kernels/cpu/", "kernels/cuda/")
 SYSTEM = set("""ctype.h errno.h fcntl.h fenv.h float.h inttypes.h iso646.h limits.h locale.h math.h pthread.h sched.h
@@ -52,6 +65,21 @@ def third_party_home(header):
     return None
 
 
+def room_of(path):
+    """"swarm" of parl/swarm/facts.h; "" outside parl/ and in none of its rooms."""
+    parts = path.split("/")
+    return parts[1] if parts[0] == "parl" and len(parts) > 2 and parts[1] in ROOMS else ""
+
+
+def check_room(path, header):
+    here, there = room_of(path), room_of(header)
+    if here and there and there != here and there not in ROOMS[here]:
+        return 'parl/%s/ may not include parl/%s/ ("%s")' % (here, there, header)
+    if here and there and there != here and header.endswith("_internal.h"):
+        return '"%s" is shared inside parl/%s/ only' % (header, there)
+    return None
+
+
 def check_include(path, folder, kind, header):
     if kind == "<":
         home = third_party_home(header)
@@ -65,7 +93,7 @@ def check_include(path, folder, kind, header):
         for sealed in SEALED:
             if header.startswith(sealed) and not path.startswith(sealed) and path.startswith(SEALED):
                 return '%s shares nothing with %s' % (os.path.dirname(path), sealed)
-        return None
+        return check_room(path, header)
     if target not in LAYERS[folder][0]:
         return '%s/ may not include %s/ ("%s")' % (folder, target, header)
     if header.endswith("_internal.h"):
@@ -73,7 +101,59 @@ def check_include(path, folder, kind, header):
     return None
 
 
-def check_file(root, path):
+DECLARED = re.compile(r"^(?:[A-Za-z_][\w \t*]*?[ \t*])(parl_\w+)\(", re.M)
+MEMBER = re.compile(r"\(\*(\w+)\)\(")
+OP_ROW = re.compile(r"^#define PARL_\w*OP_LIST\(X\)((?:.*\\\n)*.*)", re.M)
+CALL = re.compile(r"(->|\.)?\s*\b([A-Za-z_]\w*)\s*\(")
+
+
+def declarations(root):
+    """What headers declare: {function: folder}, {member that is a function pointer: folders}. A row of an op list is
+    a member."""
+    functions, members = {}, {}
+    for path in files_of(root):
+        if not path.endswith(".h"):
+            continue
+        folder = path.split("/")[0]
+        with open(os.path.join(root, path), encoding="utf-8") as file:
+            text = without_noise(file.read())
+        for name in DECLARED.findall(text):
+            functions.setdefault(name, folder)
+        rows = [row for body in OP_ROW.findall(text) for row in re.findall(r"\bX\((\w+),", body)]
+        for name in MEMBER.findall(text) + rows:
+            members.setdefault(name, set()).add(folder)
+    return functions, members
+
+
+def below(folder):
+    """The folders that lie under one, at any depth."""
+    found = set()
+    for lower in LAYERS[folder][0]:
+        found |= {lower} | below(lower)
+    return found
+
+
+def check_call(folder, declared, is_member, name):
+    """A layer that one may not include is not reached through another one's object or header either."""
+    allowed = LAYERS[folder][0] + (folder,)
+    functions, members = declared
+    homes = members.get(name, set()) if is_member else {functions.get(name, folder)}
+    if is_member and not homes <= below(folder):
+        homes = set() # a name of one's own, or of no concern
+    if homes and not homes & set(allowed):
+        return "%s/ may not call %s, which belongs to %s/" % (folder, name, sorted(homes)[0])
+    return None
+
+
+def files_of(root):
+    for folder in LAYERS:
+        for where, _, names in sorted(os.walk(os.path.join(root, folder))):
+            for name in sorted(names):
+                if name.endswith((".c", ".h", ".cu")):
+                    yield os.path.relpath(os.path.join(where, name), root).replace(os.sep, "/")
+
+
+def check_file(root, path, declared):
     folder = path.split("/")[0]
     with open(os.path.join(root, path), encoding="utf-8") as file:
         text = file.read()
@@ -82,7 +162,14 @@ def check_file(root, path):
         match = INCLUDE.match(line)
         if match:
             why = check_include(path, folder, match.group(1), match.group(2))
-            if why:
+            if why and (path, match.group(2)) not in KNOWN:
+                found.append((path, number, why))
+    if folder == "parl" and not room_of(path):
+        found.append((path, 1, "in no room of parl/: " + ", ".join(sorted(ROOMS))))
+    for number, line in enumerate(without_noise(text).splitlines(), 1):
+        for member, name in CALL.findall(line):
+            why = check_call(folder, declared, member != "", name)
+            if why and (path, name) not in KNOWN:
                 found.append((path, number, why))
     if folder != "cli":
         for number, line in enumerate(without_noise(text).splitlines(), 1):
@@ -95,16 +182,13 @@ def check_file(root, path):
 
 def check(root):
     found, n_files = [], 0
-    for folder in LAYERS:
-        for where, _, names in sorted(os.walk(os.path.join(root, folder))):
-            for name in sorted(names):
-                path = os.path.relpath(os.path.join(where, name), root).replace(os.sep, "/")
-                if name.endswith((".c", ".h", ".cu")):
-                    n_files += 1
-                    if folder == "envs":
-                        found.append((path, 1, "envs/ holds Lua files only"))
-                    else:
-                        found += check_file(root, path)
+    declared = declarations(root)
+    for path in files_of(root):
+        n_files += 1
+        if path.startswith("envs/"):
+            found.append((path, 1, "envs/ holds Lua files only"))
+        else:
+            found += check_file(root, path, declared)
     return found, n_files
 
 
@@ -122,8 +206,18 @@ PLANTED = {  # path: (text, what must be said)
     "engine/b.c": ('#include "core/json_internal.h"\n', "shared inside core/ only"),
     "lua/a.c": ('#include "parl/swarm/facts.h"\n', "lua/ may not include parl/"),
     "lua/b.c": ("const char *f(void) { return getenv(\"X\"); }\n", "getenv: only cli/"),
-    "parl/a.c": ('#include "kernels/ops.h"\n', "parl/ may not include kernels/"),
-    "parl/b.c": ("#include <gsl/gsl_cdf.h>\n", "<gsl/gsl_cdf.h> belongs in experiments/ only"),
+    "parl/a.c": ("int x;\n", "in no room"),
+    "parl/run/a.c": ('#include "kernels/ops.h"\n', "parl/ may not include kernels/"),
+    "parl/run/b.c": ("#include <gsl/gsl_cdf.h>\n", "<gsl/gsl_cdf.h> belongs in experiments/ only"),
+    "parl/swarm/a.c": ('#include "parl/run/recipe.h"\n', "parl/swarm/ may not include parl/run/"),
+    "parl/reward/a.c": ('#include "parl/learn/batch.h"\n', "parl/reward/ may not include parl/learn/"),
+    "parl/learn/a.c": ('#include "parl/contract/conformance.h"\n', "parl/learn/ may not include parl/contract/"),
+    "parl/contract/a.c": ('#include "parl/run/x_internal.h"\n', "shared inside parl/run/ only"),
+    "parl/learn/b.c": ("void f(const parl_backend *b) {\n  b->matmul(&(args){0});\n}\n", "parl/ may not call matmul"),
+    "parl/learn/c.c": ("void f(struct s *s) { s->model.backend.peak(1); }\n", "parl/ may not call peak"),
+    "parl/learn/d.c": ("void f(void) {\n  parl_backend_zero(0);\n}\n", "parl/ may not call parl_backend_zero"),
+    "experiments/b.c": ("void f(void) { parl_model_step(0); }\n", "experiments/ may not call parl_model_step"),
+    "core/h.c": ("void f(void) {\n  parl_model_step (0);\n}\n", "core/ may not call parl_model_step"),
     "experiments/a.c": ('#include "engine/model.h"\n', "experiments/ may not include engine/"),
     "envs/a.c": ("int x;\n", "Lua files only"),
 }
@@ -133,6 +227,15 @@ INNOCENT = {
                  "const char *f(void) { return \"printf(\"; } // abort()\n"
                  "void g(struct s *s) { s->exit(1); lua_exit(2); snprintf(0, 0, \"%d\", 1); }\n",
     "engine/ok.c": '#include "core/arena.h"\n#include "engine/x_internal.h"\n#include "kernels/ops.h"\n',
+    "kernels/ops.h": "#define PARL_VECTOR_OP_LIST(X) \\\n  X(matmul, 0.0, \"a\") \\\n  X(visit, 0.0, \"b\")\n"
+                     "typedef struct parl_backend {\n  double (*peak)(double ms);\n} parl_backend;\n"
+                     "void parl_backend_zero(int x);\n",
+    "engine/model.h": '#include "kernels/ops.h"\nparl_status parl_model_step(struct parl_model *model);\n',
+    "engine/model.c": "void f(const parl_backend *b) {\n  b->matmul(0);\n  parl_backend_zero(0);\n}\n",
+    "parl/swarm/ok.h": "struct observer { int (*visit)(int x); };\n",
+    "parl/reward/ok.c": '#include "parl/swarm/ok.h"\n/* b->matmul(0) */\n'
+                        "void g(struct s *s) { s->visit(1); matmul(2); parl_model_step(0); }\n",
+    "parl/contract/ok.c": '#include "parl/run/recipe.h"\n',
     "cli/main.c": '#include <stdio.h>\n#include "experiments/report.h"\nint main(void) { printf("x"); exit(0); }\n',
 }
 

@@ -3,6 +3,7 @@
 #ifndef PARL_TESTS_ROLLOUT_SUPPORT_H
 #define PARL_TESTS_ROLLOUT_SUPPORT_H
 #include "core/workers.h"
+#include "parl/run/recipe.h"
 #include "parl/swarm/rollout.h"
 #include "parl/swarm/seeds.h"
 #include "tests/support.h"

@@ -157,7 +157,7 @@ static void play(const char *style, size_t sub_slots, listener *l) {
   assert_ok(parl_workers_create(1, &workers));
   assert_ok(parl_trajectories_create(&(parl_trajectories_def){.n = 1, .n_words = 1}, &set));
   assert_ok(parl_rollout_create(&(parl_rollout_def){.env_path = COUNT_ENV,
-                                                    .config = &config,
+                                                    .config = parl_run_config_get_swarm(&config),
                                                     .reliability = 1,
                                                     .n_slots = 1,
                                                     .workers = workers,

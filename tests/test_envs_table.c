@@ -104,7 +104,7 @@ static void append_policy(const char *preset, const char *style, int policy, par
   assert_ok(parl_workers_create(1, &workers));
   assert_ok(parl_rollout_create(&(parl_rollout_def){.env_path = "envs/long_read.lua",
                                                     .env_params = params,
-                                                    .config = &config,
+                                                    .config = parl_run_config_get_swarm(&config),
                                                     .reliability = 1,
                                                     .n_slots = 1,
                                                     .workers = workers},

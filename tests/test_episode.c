@@ -20,7 +20,7 @@ static void open_fixture(fixture *f, size_t n, const char *params, const parl_mo
       &f->set));
   assert_ok(parl_rollout_create(&(parl_rollout_def){.env_path = COUNT_ENV,
                                                     .env_params = json,
-                                                    .config = &f->config,
+                                                    .config = parl_run_config_get_swarm(&f->config),
                                                     .policy = policy,
                                                     .sub_policy = subs,
                                                     .reliability = f->config.agents.reliability,
@@ -221,14 +221,17 @@ static int count_slots(const parl_run_config *config) {
       &(parl_trajectories_def){
           .n = N, .max_mains = 16, .context = 96, .max_subs = 8, .sub_context = 48, .n_words = 1},
       &set));
-  assert_ok(parl_rollout_create(&(parl_rollout_def){.env_path = COUNT_ENV,
-                                                    .config = config,
-                                                    .policy = policy,
-                                                    .reliability = 1,
-                                                    .n_jobs = N,
-                                                    .workers = workers,
-                                                    .observer = &observer},
-                                &rollout));
+  assert_ok(
+      parl_rollout_create(&(parl_rollout_def){.env_path = COUNT_ENV,
+                                              .config = parl_run_config_get_swarm(config),
+                                              .policy = policy,
+                                              .reliability = 1,
+                                              .n_slots = (size_t)config->train.slots,
+                                              .cache = (parl_cache_dtype)config->train.kv_cache,
+                                              .n_jobs = N,
+                                              .workers = workers,
+                                              .observer = &observer},
+                          &rollout));
   for (size_t i = 0; i < N; i++)
     jobs[i] = (parl_job){i, i, NULL, 1, parl_trajectories_get(set, i), PARL_PART_ANY};
   assert_ok(parl_rollout_run(rollout, jobs, N, NULL));

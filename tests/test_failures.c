@@ -7,7 +7,7 @@
 #include "experiments/experiment.h"
 #include "experiments/report.h"
 #include "parl/learn/metrics.h"
-#include "parl/run/failures.h"
+#include "parl/swarm/failures.h"
 #include "tests/rollout_support.h"
 
 #define FRAGILE_ENV "tests/envs/fragile.lua"
@@ -75,8 +75,10 @@ static size_t play(size_t n_threads, parl_failures *f, parl_text *out) {
   assert_ok(parl_workers_create(n_threads, &workers));
   assert_ok(parl_rollout_create(&(parl_rollout_def){.env_path = FRAGILE_ENV,
                                                     .env_params = params,
-                                                    .config = &c,
+                                                    .config = parl_run_config_get_swarm(&c),
                                                     .reliability = 1,
+                                                    .n_slots = (size_t)c.train.slots,
+                                                    .cache = (parl_cache_dtype)c.train.kv_cache,
                                                     .n_jobs = N_JOBS,
                                                     .workers = workers},
                                 &rollout));

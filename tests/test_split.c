@@ -209,7 +209,7 @@ static void play(parl_part part, size_t n_workers, uint64_t first, uint64_t *out
   assert_ok(parl_workers_create(n_workers, &workers));
   assert_ok(parl_trajectories_create(&(parl_trajectories_def){.n = N_TASKS}, &set));
   assert_ok(parl_rollout_create(&(parl_rollout_def){.env_path = "envs/wide_search.lua",
-                                                    .config = &config,
+                                                    .config = parl_run_config_get_swarm(&config),
                                                     .reliability = 1,
                                                     .n_slots = 8,
                                                     .workers = workers},

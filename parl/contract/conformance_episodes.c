@@ -156,7 +156,7 @@ static parl_status group_init(parl_suite *s, const char *style, bool legal, size
   return parl_rollout_create(
       &(parl_rollout_def){.env_path = parl_recipe_get_env_path(s->def->recipe),
                           .env_params = parl_recipe_get_env_params(s->def->recipe),
-                          .config = &out->config,
+                          .config = parl_run_config_get_swarm(&out->config),
                           .reliability = out->config.agents.reliability,
                           .n_slots = 8,
                           .workers = s->workers,

@@ -79,7 +79,7 @@ static parl_status open_rollout(batch *b, const parl_observer *observer, size_t 
   const parl_recipe *recipe = b->s->def->recipe;
   return parl_rollout_create(&(parl_rollout_def){.env_path = parl_recipe_get_env_path(recipe),
                                                  .env_params = parl_recipe_get_env_params(recipe),
-                                                 .config = &b->s->config,
+                                                 .config = parl_run_config_get_swarm(&b->s->config),
                                                  .reliability = b->s->config.agents.reliability,
                                                  .n_slots = slots,
                                                  .workers = b->s->workers,

@@ -1,4 +1,6 @@
 /* parl/learn/update.c - one update: rollouts, reward terms, advantage, objective, metrics. */
+#include "parl/learn/update.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +10,10 @@
 #include "parl/swarm/context_policy.h"
 #include "parl/swarm/means.h"
 #include "parl/swarm/seeds.h"
+
+#define SECTION_TYPE_ parl_train_config
+PARL_CONFIG_SECTION(parl_train_section, "train", "reinforcement learning", PARL_TRAIN_FIELDS);
+#undef SECTION_TYPE_
 
 static parl_status allocate(parl_trainer *t, const parl_env_spec *spec) {
   t->n = (size_t)(t->config->train.tasks * t->config->train.group);
@@ -43,10 +49,12 @@ parl_status parl_trainer_prepare(parl_trainer *t) {
                           .share_worlds = true,
                           .env_params = parl_recipe_get_env_params(t->host->recipe),
                           .scripts = t->host->scripts,
-                          .config = c,
+                          .config = parl_run_config_get_swarm(c),
                           .policy = t->model,
                           .sub_policy = t->sub_policy,
                           .reliability = c->agents.reliability,
+                          .n_slots = (size_t)c->train.slots,
+                          .cache = (parl_cache_dtype)c->train.kv_cache,
                           .n_jobs = t->n,
                           .workers = t->workers},
       &t->rollout));

@@ -1,34 +1,40 @@
 /* parl/learn/warm_start.h - the policy before reinforcement learning: imitation of a stated
  * mixture of experts.
  *
- * The warm start is made once per seed, kept as a checkpoint, and is also the frozen sub-agent.
  * Thread rule: one thread per call; it uses the workers. */
 #ifndef PARL_PARL_LEARN_WARM_START_H
 #define PARL_PARL_LEARN_WARM_START_H
-#include "core/workers.h"
+#include "core/config.h"
 #include "engine/model.h"
-#include "parl/run/failures.h"
-#include "parl/run/host.h"
+#include "parl/swarm/failures.h"
+#include "parl/swarm/host.h"
+#include "parl/swarm/rollout.h"
 
-/* Path of the warm start's checkpoint of a run:
- * <folder>/checkpoints/warm-<hash>-s<seed>.safetensors. */
-parl_status parl_warm_start_path(const parl_host *host, const parl_run_config *config,
-                                 const parl_env *env, char *out, size_t n);
+#define PARL_WARM_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                  \
+  INT(steps, 150, 0, 1000000, "steps", "optimizer steps of imitation")                   \
+  INT(episodes, 64, 1, 100000, "episodes", "demonstrations of one step")                 \
+  REAL(lr, 2e-3, 0.0, 1.0, "1", "learning rate of imitation")                            \
+  TEXT(mix, "serial=0.8,narrow=0.15,greedy_wide=0.05", "expert styles and their shares") \
+  INT(probe, 512, 0, 1000000, "episodes", "episodes that measure the warm start and lambda*")
+
+PARL_CONFIG_STRUCT(parl_warm_config, PARL_WARM_FIELDS);
+extern const parl_section parl_warm_section;
 
 /* What the environment can tell of warm.mix before anything is played. Fails: EINVAL naming the
  * style and the nearest one. */
-parl_status parl_warm_start_check(const parl_run_config *config, const parl_env_spec *spec);
+parl_status parl_warm_start_check(const parl_warm_config *config, const parl_env_spec *spec);
 
-/* Loads the warm start of this configuration and seed, or makes and saves it. *out is owned by the
- * caller. failures (may be NULL) gets what failed of its demonstrations, when they were played.
- * Fails: ESTOPPED between steps (nothing is saved then), ESCRIPT as parl_failures_check. */
-parl_status parl_warm_start_get(const parl_host *host, const parl_run_config *config,
-                                parl_workers *workers, parl_failures *failures, parl_model **out);
+typedef struct parl_imitation_def {
+  const parl_rollout_def *rollout; /* the environment and the workers; demonstrations are whole: its
+                                      budget is not read, nor who plays */
+  const parl_warm_config *warm;
+  int64_t seed; /* of the demonstrations and the styles that are drawn */
+  const parl_host *host;
+  parl_model *model; /* learns */
+} parl_imitation_def;
 
-/* The frozen sub-agents' policy of a run: its warm start, agents.checkpoint, or none (scripted).
- * *out is borrowed from warm or, with *owned = true, to be destroyed by the caller. */
-parl_status parl_sub_policy_get(const parl_host *host, const parl_run_config *config,
-                                const parl_env *env, parl_model *warm, parl_model **out,
-                                bool *owned);
+/* Plays warm.steps * warm.episodes demonstrations and learns from them. failures gets those that
+ * failed, whatever is returned. Fails: ESTOPPED between steps, ESCRIPT as parl_failures_check. */
+parl_status parl_warm_start_imitate(const parl_imitation_def *def, parl_failures *failures);
 
 #endif

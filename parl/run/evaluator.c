@@ -4,7 +4,12 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "parl/run/recipe.h"
 #include "parl/swarm/seeds.h"
+
+#define SECTION_TYPE_ parl_eval_config
+PARL_CONFIG_SECTION(parl_eval_section, "eval", "evaluation on held-out tasks", PARL_EVAL_FIELDS);
+#undef SECTION_TYPE_
 
 typedef struct evaluation {
   parl_rollout *rollout;
@@ -121,10 +126,12 @@ static parl_status create(const parl_evaluation_def *def, evaluation *e) {
                           .share_worlds = true,
                           .env_params = parl_recipe_get_env_params(def->host->recipe),
                           .scripts = def->host->scripts,
-                          .config = def->config,
+                          .config = parl_run_config_get_swarm(def->config),
                           .policy = def->style ? NULL : def->policy,
                           .sub_policy = def->sub_policy,
                           .reliability = def->config->agents.reliability,
+                          .n_slots = (size_t)def->config->train.slots,
+                          .cache = (parl_cache_dtype)def->config->train.kv_cache,
                           .n_jobs = e->n,
                           .workers = def->workers},
       &e->rollout);

@@ -2,16 +2,28 @@
  * Thread rule: one thread per call; it uses the workers. */
 #ifndef PARL_PARL_RUN_EVALUATOR_H
 #define PARL_PARL_RUN_EVALUATOR_H
+#include "core/config.h"
 #include "core/store.h"
 #include "core/workers.h"
-#include "parl/run/failures.h"
-#include "parl/run/host.h"
+#include "parl/swarm/failures.h"
+#include "parl/swarm/host.h"
 #include "parl/swarm/means.h"
 #include "parl/swarm/rollout.h"
 
+#define PARL_EVAL_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)    \
+  INT(tasks, 500, 1, 1000000, "tasks", "held-out tasks")   \
+  INT(seed, 1000003, 0, 9007199254740991, "1",             \
+      "seed of the held-out tasks, the same in every run") \
+  TEXT(baselines, "serial,greedy_wide,oracle", "scripted styles beside the trained policies")
+
+PARL_CONFIG_STRUCT(parl_eval_config, PARL_EVAL_FIELDS);
+extern const parl_section parl_eval_section;
+
+struct parl_run_config;
+
 typedef struct parl_evaluation_def {
   const parl_host *host;
-  const parl_run_config *config;
+  const struct parl_run_config *config;
   const parl_model *policy;     /* NULL with a style */
   const char *style;            /* scripted orchestrator, or NULL */
   const parl_model *sub_policy; /* NULL: scripted sub-agents */

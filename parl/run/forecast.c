@@ -274,10 +274,12 @@ static parl_status prober_init(prober *p, const parl_host *host, const parl_mode
                           .env_params = parl_recipe_get_env_params(host->recipe),
                           .share_worlds = true,
                           .scripts = host->scripts,
-                          .config = p->config,
+                          .config = parl_run_config_get_swarm(p->config),
                           .policy = warm,
                           .sub_policy = sub_policy,
                           .reliability = p->config->agents.reliability,
+                          .n_slots = (size_t)p->config->train.slots,
+                          .cache = (parl_cache_dtype)p->config->train.kv_cache,
                           .n_jobs = p->n,
                           .workers = workers},
       &p->rollout));

@@ -18,8 +18,9 @@
 #include "core/workers.h"
 #include "engine/model.h"
 #include "parl/reward/reward.h"
-#include "parl/run/failures.h"
-#include "parl/run/host.h"
+#include "parl/run/recipe.h"
+#include "parl/swarm/failures.h"
+#include "parl/swarm/host.h"
 #include "parl/swarm/means.h"
 #include "parl/swarm/trajectory.h"
 

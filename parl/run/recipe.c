@@ -285,17 +285,9 @@ const char *parl_recipe_get_warnings(const parl_recipe *recipe) {
   return parl_text_get(&recipe->warnings);
 }
 
-parl_env_options parl_recipe_get_env_options(const parl_env_config *config,
-                                             const parl_script_host *scripts) {
-  return (parl_env_options){.memory_bytes = (size_t)(config->memory_mib * 1048576.0),
-                            .callback_s = config->callback_s,
-                            .instructions = config->instructions,
-                            .host = scripts};
-}
-
 parl_status parl_recipe_open_env(const parl_recipe *recipe, const parl_env_config *config,
                                  const parl_script_host *scripts, parl_env **out) {
-  const parl_env_options options = parl_recipe_get_env_options(config, scripts);
+  const parl_env_options options = parl_env_config_get_options(config, scripts);
   return parl_env_create(recipe->env_path, recipe->env_params, &options, out);
 }
 
@@ -306,7 +298,7 @@ static void get_dtype(const parl_run_config *config, char out[8]) {
 parl_status parl_recipe_get_backend(const parl_run_config *config, const parl_backend **out) {
   char dtype[8];
   get_dtype(config, dtype);
-  return parl_backend_select(config->run.backend, dtype, out);
+  return parl_model_select_backend(config->run.backend, dtype, out);
 }
 
 static bool in_scope(const parl_section *s, parl_scope scope) {

@@ -10,10 +10,13 @@
 #include "core/hash.h"
 #include "engine/model.h"
 #include "engine/optimizer.h"
-#include "lua/env.h"
+#include "parl/learn/update.h"
+#include "parl/learn/warm_start.h"
 #include "parl/reward/objective.h"
 #include "parl/reward/reward.h"
 #include "parl/reward/schedule.h"
+#include "parl/run/evaluator.h"
+#include "parl/swarm/swarm_config.h"
 
 #define PARL_RUN_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                       \
   TEXT(dir, "", "folder of the store, the checkpoints and the report; empty: runs/<recipe>") \
@@ -25,80 +28,8 @@
   CHOICE(dtype, f32, "f32|bf16|auto",                                                        \
          "operands of matrix products; auto: bf16 where the processor has units for it")
 
-#define PARL_ENV_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                           \
-  TEXT(file, "", "environment script")                                                           \
-  REAL(memory_mib, 256.0, 1.0, 65536.0, "MiB", "memory cap of one Lua state")                    \
-  REAL(callback_s, 5.0, 0.001, 3600.0, "s", "wall-clock limit of one callback")                  \
-  INT(instructions, 0, 0, 9007199254740991, "instructions",                                      \
-      "deterministic limit of one callback; 0: off")                                             \
-  CHOICE(on_error, stop, "stop|skip",                                                            \
-         "an episode whose script fails: stop the run, or leave it (in training its group) out") \
-  REAL(max_failures, 0.05, 0.0, 1.0, "of the episodes",                                          \
-       "skip: more failures than this in a phase (200 episodes of it at least) fail the run")    \
-  REAL(holdout, 0.2, 0.0, 0.9, "of the prompts",                                                 \
-       "prompts that only evaluation sees, where a family has enough of them; 0: none")          \
-  INT(holdout_seed, 1, 0, 9007199254740991, "1", "which prompts these are")
-
-#define PARL_EPISODE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                       \
-  REAL(budget_factor, 1.6, 0.0, 1000.0, "optimum",                                               \
-       "budget as a multiple of the task's optimum; 0: none")                                    \
-  INT(budget_steps, 0, 0, 1000000000, "steps", "fixed budget; 0: budget_factor decides")         \
-  CHOICE(budget_counts, critical, "critical|total", "steps that the budget counts")              \
-  FLAG(legal, 1, "add the environment's `legal` to the grammar mask")                            \
-  FLAG(mask, 1, "mask tokens that the grammar does not allow; off: malformed calls cost a step") \
-  CHOICE(context_policy, none, "none|hide_tool_result|summary|discard_all",                      \
-         "what happens when the orchestrator's context fills up; none: overflow is a failure")   \
-  REAL(context_threshold, 0.8, 0.1, 1.0, "of the limit", "fill at which the policy acts")        \
-  INT(max_direct, 1, 1, 64, "calls", "direct calls in one orchestrator turn")
-
-#define PARL_AGENTS_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                   \
-  CHOICE(subs, policy, "policy|scripted",                                                   \
-         "frozen sub-agents: the warm start's policy, or a script")                         \
-  TEXT(checkpoint, "", "policy: a checkpoint file instead of this run's own warm start")    \
-  TEXT(style, "",                                                                           \
-       "scripted: expert style of the sub-agents; empty: the orchestrator's, or the first") \
-  REAL(reliability, 1.0, 0.0, 1.0, "1", "scripted: chance that a sub-agent works at all")   \
-  REAL(temperature, 1.0, 0.0, 100.0, "1", "policy: sampling temperature; 0: greedy")
-
-#define PARL_WARM_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                  \
-  INT(steps, 150, 0, 1000000, "steps", "optimizer steps of imitation")                   \
-  INT(episodes, 64, 1, 100000, "episodes", "demonstrations of one step")                 \
-  REAL(lr, 2e-3, 0.0, 1.0, "1", "learning rate of imitation")                            \
-  TEXT(mix, "serial=0.8,narrow=0.15,greedy_wide=0.05", "expert styles and their shares") \
-  INT(probe, 512, 0, 1000000, "episodes", "episodes that measure the warm start and lambda*")
-
-#define PARL_TRAIN_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                    \
-  INT(updates, 150, 0, 10000000, "updates", "rollout batches")                              \
-  INT(tasks, 8, 1, 100000, "tasks", "tasks of one update")                                  \
-  INT(group, 8, 1, 10000, "rollouts", "rollouts of one task, K")                            \
-  INT(minibatches, 1, 1, 1000, "steps", "optimizer steps on one rollout batch")             \
-  REAL(temperature, 1.0, 0.01, 100.0, "1", "sampling temperature")                          \
-  INT(slots, 0, 0, 100000, "episodes", "episodes alive at once; 0: as suits the caches")    \
-  CHOICE(kv_cache, f32, "f32|bf16",                                                         \
-         "the decoder's keys and values; bf16: half the memory, sampling is not quite the " \
-         "trainer's policy (objective/logp_gap)")                                           \
-  INT(accumulators, 4, 1, 256, "buffers", "gradient accumulators; fixes the order of sums") \
-  INT(slice_rows, 512, 8, 1000000, "tokens", "tokens of one slice through the model")
-
-#define PARL_EVAL_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)    \
-  INT(tasks, 500, 1, 1000000, "tasks", "held-out tasks")   \
-  INT(seed, 1000003, 0, 9007199254740991, "1",             \
-      "seed of the held-out tasks, the same in every run") \
-  TEXT(baselines, "serial,greedy_wide,oracle", "scripted styles beside the trained policies")
-
 PARL_CONFIG_STRUCT(parl_run_section_config, PARL_RUN_FIELDS);
-PARL_CONFIG_STRUCT(parl_env_config, PARL_ENV_FIELDS);
-PARL_CONFIG_STRUCT(parl_episode_config, PARL_EPISODE_FIELDS);
-PARL_CONFIG_STRUCT(parl_agents_config, PARL_AGENTS_FIELDS);
-PARL_CONFIG_STRUCT(parl_warm_config, PARL_WARM_FIELDS);
-PARL_CONFIG_STRUCT(parl_train_config, PARL_TRAIN_FIELDS);
-PARL_CONFIG_STRUCT(parl_eval_config, PARL_EVAL_FIELDS);
-extern const parl_section parl_run_section, parl_env_section, parl_episode_section,
-    parl_agents_section, parl_warm_section, parl_train_section, parl_eval_section;
-
-enum { PARL_BUDGET_CRITICAL, PARL_BUDGET_TOTAL };
-enum { PARL_SUBS_POLICY, PARL_SUBS_SCRIPTED };
-enum { PARL_ON_ERROR_STOP, PARL_ON_ERROR_SKIP };
+extern const parl_section parl_run_section;
 
 /* Everything one run needs, resolved. Plain data. */
 typedef struct parl_run_config {
@@ -121,6 +52,9 @@ typedef struct parl_run_config {
 /* The schedule of a term's weight; NULL if it has none: the weight is 1. Borrowed. */
 const parl_schedule_config *parl_run_config_get_schedule(const parl_run_config *config,
                                                          parl_term term);
+
+/* What the rollouts of such a run read. */
+parl_swarm_config parl_run_config_get_swarm(const parl_run_config *config);
 
 /* Every section in recipe order: its table and where its struct lies in parl_run_config. */
 typedef struct parl_recipe_section {
@@ -159,9 +93,6 @@ const char *parl_recipe_get_env_path(const parl_recipe *recipe);
 /* Folder of the runs: run.dir or runs/<name>. */
 const char *parl_recipe_get_folder(const parl_recipe *recipe);
 
-/* Limits of the Lua states of a run. scripts may be NULL. */
-parl_env_options parl_recipe_get_env_options(const parl_env_config *config,
-                                             const parl_script_host *scripts);
 /* Opens the recipe's environment under the limits of `config`. Fails: as parl_env_create. */
 parl_status parl_recipe_open_env(const parl_recipe *recipe, const parl_env_config *config,
                                  const parl_script_host *scripts, parl_env **out);

@@ -111,7 +111,7 @@ parl_status parl_recipe_check_style(const parl_env_spec *spec, const char *field
 parl_status parl_recipe_check_env(const parl_recipe *recipe, const parl_run_config *config,
                                   const parl_env_spec *spec) {
   PARL_TRY(check_arm_names(recipe, spec));
-  PARL_TRY(parl_warm_start_check(config, spec));
+  PARL_TRY(parl_warm_start_check(&config->warm, spec));
   const parl_backend *backend;
   PARL_TRY(parl_recipe_get_backend(config, &backend));
   PARL_TRY(parl_model_check_config(&config->model, (size_t)spec->n_tokens));

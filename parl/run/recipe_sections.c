@@ -7,25 +7,6 @@
 #define SECTION_TYPE_ parl_run_section_config
 PARL_CONFIG_SECTION(parl_run_section, "run", "where and how a run runs", PARL_RUN_FIELDS);
 #undef SECTION_TYPE_
-#define SECTION_TYPE_ parl_env_config
-PARL_CONFIG_SECTION(parl_env_section, "env", "the environment; its own parameters under env.params",
-                    PARL_ENV_FIELDS);
-#undef SECTION_TYPE_
-#define SECTION_TYPE_ parl_episode_config
-PARL_CONFIG_SECTION(parl_episode_section, "episode", "budget and action mask", PARL_EPISODE_FIELDS);
-#undef SECTION_TYPE_
-#define SECTION_TYPE_ parl_agents_config
-PARL_CONFIG_SECTION(parl_agents_section, "agents", "frozen sub-agents", PARL_AGENTS_FIELDS);
-#undef SECTION_TYPE_
-#define SECTION_TYPE_ parl_warm_config
-PARL_CONFIG_SECTION(parl_warm_section, "warm", "warm start by imitation", PARL_WARM_FIELDS);
-#undef SECTION_TYPE_
-#define SECTION_TYPE_ parl_train_config
-PARL_CONFIG_SECTION(parl_train_section, "train", "reinforcement learning", PARL_TRAIN_FIELDS);
-#undef SECTION_TYPE_
-#define SECTION_TYPE_ parl_eval_config
-PARL_CONFIG_SECTION(parl_eval_section, "eval", "evaluation on held-out tasks", PARL_EVAL_FIELDS);
-#undef SECTION_TYPE_
 
 const parl_recipe_section *parl_recipe_get_sections(size_t *n) {
   static const parl_recipe_section sections[] = {
@@ -56,6 +37,10 @@ const parl_schedule_config *parl_run_config_get_schedule(const parl_run_config *
 #undef LAMBDA
 #undef ONE
   return schedules[term];
+}
+
+parl_swarm_config parl_run_config_get_swarm(const parl_run_config *config) {
+  return (parl_swarm_config){config->env, config->episode, config->agents};
 }
 
 static const parl_recipe_section *find_section(const char *name) {

@@ -5,7 +5,8 @@
 #define PARL_PARL_RUN_TRAINER_H
 #include "core/store.h"
 #include "core/workers.h"
-#include "parl/run/host.h"
+#include "parl/run/recipe.h"
+#include "parl/swarm/host.h"
 
 typedef struct parl_train_result {
   char uid[PARL_HASH_HEX_BYTES];

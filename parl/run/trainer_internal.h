@@ -4,9 +4,9 @@
 #define PARL_PARL_RUN_TRAINER_INTERNAL_H
 #include "parl/learn/learner.h"
 #include "parl/learn/metrics.h"
-#include "parl/learn/warm_start.h"
 #include "parl/reward/advantage.h"
 #include "parl/run/forecast.h"
+#include "parl/run/run_models.h"
 #include "parl/run/trainer.h"
 #include "parl/swarm/rollout.h"
 

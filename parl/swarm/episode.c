@@ -356,7 +356,7 @@ static parl_status advance(const parl_episode_env *ee, parl_context *c) {
 
 /* --- the shard's calls --- */
 
-static int64_t get_budget(const parl_run_config *config, const parl_env_optimum *optimum) {
+static int64_t get_budget(const parl_swarm_config *config, const parl_env_optimum *optimum) {
   if (config->episode.budget_steps > 0) return config->episode.budget_steps;
   if (config->episode.budget_factor <= 0) return INT64_MAX;
   const double steps = config->episode.budget_factor * (double)optimum->critical_steps;

@@ -8,9 +8,9 @@
 #define PARL_PARL_SWARM_EPISODE_H
 #include "core/arena.h"
 #include "lua/grammar.h"
-#include "parl/run/recipe.h"
 #include "parl/swarm/observer.h"
 #include "parl/swarm/rollout.h"
+#include "parl/swarm/swarm_config.h"
 
 enum {
   PARL_EPISODE_MAX_WIDTH = 128,  /* sub-agents of one turn */
@@ -97,7 +97,7 @@ typedef struct parl_episode {
 typedef struct parl_episode_env {
   parl_env *env;
   const parl_env_spec *spec;
-  const parl_run_config *config;
+  const parl_swarm_config *config;
   bool scripted_subs;
   double reliability;
   int n_words;                   /* of a mask */
@@ -118,7 +118,7 @@ parl_status parl_episode_create(const parl_episode_env *ee, parl_arena *arena, p
 uint64_t parl_context_get_stream(const parl_context *c);
 /* Bytes that an episode, its orchestrator's context included, holds on the C side, with up to
  * PARL_TASK_PAGE assignments. */
-size_t parl_episode_get_bytes(const parl_env_spec *spec, const parl_run_config *config);
+size_t parl_episode_get_bytes(const parl_env_spec *spec, const parl_episode_config *config);
 /* Notes an assigned task; counts it as a duplicate if it was noted before. Fails: ENOMEM. */
 parl_status parl_episode_note_task(parl_task_pool *pool, parl_episode *ep, uint64_t hash);
 /* Gives the episode's pages back. */

@@ -7,16 +7,15 @@ static int get_limit(const parl_env_spec *spec, bool is_main) {
   return is_main ? spec->limits.context : spec->limits.sub_context;
 }
 
-static int get_room(const parl_env_spec *spec, const parl_run_config *config, bool is_main) {
-  return parl_grammar_get_room(spec, is_main, (int)config->episode.max_direct,
-                               get_limit(spec, is_main));
+static int get_room(const parl_env_spec *spec, const parl_episode_config *config, bool is_main) {
+  return parl_grammar_get_room(spec, is_main, (int)config->max_direct, get_limit(spec, is_main));
 }
 
 parl_status parl_context_create(const parl_episode_env *ee, parl_arena *arena, bool is_main,
                                 parl_context *out) {
   const size_t limit = (size_t)get_limit(ee->spec, is_main);
   parl_context c = {.own.capacity = (int32_t)limit,
-                    .room = get_room(ee->spec, ee->config, is_main)};
+                    .room = get_room(ee->spec, &ee->config->episode, is_main)};
   PARL_TRY(PARL_ARENA_TAKE(arena, limit, &c.own.tokens));
   PARL_TRY(PARL_ARENA_TAKE(arena, (size_t)c.room, &c.turn));
   if (is_main) PARL_TRY(PARL_ARENA_TAKE(arena, limit, &c.origin));
@@ -62,7 +61,7 @@ parl_status parl_episode_note_task(parl_task_pool *pool, parl_episode *ep, uint6
   return PARL_STATUS_OK;
 }
 
-size_t parl_episode_get_bytes(const parl_env_spec *spec, const parl_run_config *config) {
+size_t parl_episode_get_bytes(const parl_env_spec *spec, const parl_episode_config *config) {
   const size_t token = sizeof(int32_t) + sizeof(int16_t); /* and its origin */
   return sizeof(parl_episode) + sizeof(parl_context) + sizeof(parl_task_page) +
          (size_t)spec->limits.max_width * sizeof(parl_launch) +

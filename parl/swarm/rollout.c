@@ -40,7 +40,7 @@ typedef struct shard {
 } shard;
 
 struct parl_rollout {
-  parl_run_config config;
+  parl_swarm_config config;
   const parl_model *policy, *sub_policy;
   const parl_chooser *chooser;
   const atomic_int *stop;
@@ -54,7 +54,8 @@ struct parl_rollout {
 
 /* --- building a shard --- */
 
-static parl_status pool_init(shard *sh, pool *p, const parl_model *model, size_t n, int limit) {
+static parl_status pool_init(shard *sh, pool *p, const parl_model *model, size_t n, int limit,
+                             parl_cache_dtype cache) {
   const bool is_main = p == &sh->mains;
   p->n = n;
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, n, &p->contexts));
@@ -70,7 +71,7 @@ static parl_status pool_init(shard *sh, pool *p, const parl_model *model, size_t
                                 .n_slots = n,
                                 .max_context = (size_t)limit,
                                 .max_rows = MAX_ROWS,
-                                .cache = (parl_cache_dtype)sh->ee.config->train.kv_cache};
+                                .cache = cache};
   return parl_decoder_create(&def, &p->decoder);
 }
 
@@ -80,26 +81,25 @@ static size_t least(size_t a, size_t b) {
 
 /* Episodes alive at once, over all shards. */
 static size_t count_slots(const parl_rollout_def *def) {
-  const size_t wanted = (size_t)def->config->train.slots;
-  if (def->n_slots > 0) return def->n_slots;
-  return wanted > 0 ? least(wanted, def->n_jobs) : def->n_jobs;
+  if (def->n_slots == 0) return def->n_jobs;
+  return def->n_jobs > 0 ? least(def->n_slots, def->n_jobs) : def->n_slots;
 }
 
 /* At most n episodes whose keys and values stay near a core, those of their sub-agents too. */
 static size_t fit_caches(const parl_rollout_def *def, const parl_env_spec *spec, size_t n) {
-  const parl_cache_dtype cache = (parl_cache_dtype)def->config->train.kv_cache;
   const size_t context = (size_t)spec->limits.context, subs = (size_t)spec->limits.sub_context;
   n = least(n, MOST_FITTED);
-  if (def->policy != NULL) n = least(n, parl_decoder_advise_slots(def->policy, context, cache));
+  if (def->policy != NULL)
+    n = least(n, parl_decoder_advise_slots(def->policy, context, def->cache));
   if (def->sub_policy != NULL)
-    n = least(n, parl_decoder_advise_slots(def->sub_policy, subs * SUBS_PER_SLOT, cache));
+    n = least(n, parl_decoder_advise_slots(def->sub_policy, subs * SUBS_PER_SLOT, def->cache));
   return n;
 }
 
-static parl_status shard_init(shard *sh, const parl_rollout_def *def, const parl_run_config *config,
-                              size_t n_episodes) {
+static parl_status shard_init(shard *sh, const parl_rollout_def *def,
+                              const parl_swarm_config *config, size_t n_episodes) {
   parl_arena_init(&sh->arena, (size_t)1 << 20);
-  parl_env_options options = parl_recipe_get_env_options(&config->env, def->scripts);
+  parl_env_options options = parl_env_config_get_options(&config->env, def->scripts);
   options.share_worlds = def->share_worlds;
   PARL_TRY(parl_env_create(def->env_path, def->env_params, &options, &sh->env));
   const parl_env_spec *spec = parl_env_get_spec(sh->env);
@@ -118,18 +118,19 @@ static parl_status shard_init(shard *sh, const parl_rollout_def *def, const parl
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)PARL_ENV_MAX_OBSERVATION, &sh->ee.tokens));
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)PARL_SCRIPT_MAX_TOKENS, &sh->ee.script));
   sh->tasks.arena = &sh->arena;
-  if (def->n_slots == 0 && config->train.slots == 0) n_episodes = fit_caches(def, spec, n_episodes);
+  if (def->n_slots == 0) n_episodes = fit_caches(def, spec, n_episodes);
   sh->n_episodes = n_episodes;
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, n_episodes, &sh->episodes));
   for (size_t i = 0; i < n_episodes; i++)
     PARL_TRY(parl_episode_create(&sh->ee, &sh->arena, &sh->episodes[i]));
   const size_t n_sub_slots = def->sub_slots > 0 ? def->sub_slots : n_episodes * SUBS_PER_SLOT;
   const size_t n_subs = sh->ee.scripted_subs ? 1 : n_sub_slots;
-  PARL_TRY(parl_fail_sizes(pool_init(sh, &sh->mains, def->policy, n_episodes, spec->limits.context),
-                           "%zu orchestrators at once (train.slots) with limits.context = %d",
-                           n_episodes, spec->limits.context));
+  PARL_TRY(parl_fail_sizes(
+      pool_init(sh, &sh->mains, def->policy, n_episodes, spec->limits.context, def->cache),
+      "%zu orchestrators at once (train.slots) with limits.context = %d", n_episodes,
+      spec->limits.context));
   return parl_fail_sizes(
-      pool_init(sh, &sh->subs, def->sub_policy, n_subs, spec->limits.sub_context),
+      pool_init(sh, &sh->subs, def->sub_policy, n_subs, spec->limits.sub_context, def->cache),
       "%zu sub-agents at once with limits.sub_context = %d", n_subs, spec->limits.sub_context);
 }
 
@@ -146,7 +147,7 @@ parl_status parl_rollout_create(const parl_rollout_def *def, parl_rollout **out)
   PARL_REQUIRE(n_slots >= 1);
   parl_rollout *r = calloc(1, sizeof *r);
   if (r == NULL) return parl_fail(PARL_STATUS_ENOMEM, "rollout: no memory");
-  r->config = *def->config;
+  r->config = def->config;
   r->policy = def->policy;
   r->sub_policy = def->sub_policy;
   r->chooser = def->chooser;

@@ -11,9 +11,10 @@
 #include <stdatomic.h>
 
 #include "core/workers.h"
-#include "parl/run/recipe.h"
+#include "engine/decoder.h"
 #include "parl/swarm/observer.h"
 #include "parl/swarm/split.h"
+#include "parl/swarm/swarm_config.h"
 #include "parl/swarm/trajectory.h"
 
 typedef struct parl_job {
@@ -27,13 +28,14 @@ typedef struct parl_job {
 
 typedef struct parl_rollout_def {
   const char *env_path;
-  const parl_json *env_params;   /* or NULL */
-  const parl_run_config *config; /* sections env, episode, agents are read */
-  const parl_model *policy;      /* the orchestrator; NULL if every job is scripted */
-  const parl_model *sub_policy;  /* frozen sub-agents; NULL: scripted ones */
-  double reliability;            /* scripted sub-agents: chance that one works at all */
-  size_t n_slots;                /* episodes alive at once, over all shards; 0: by train.slots, */
-  size_t n_jobs;                 /* at most as many as a run has jobs */
+  const parl_json *env_params; /* or NULL */
+  parl_swarm_config config;
+  const parl_model *policy;     /* the orchestrator; NULL if every job is scripted */
+  const parl_model *sub_policy; /* frozen sub-agents; NULL: scripted ones */
+  double reliability;           /* scripted sub-agents: chance that one works at all */
+  size_t n_slots; /* episodes alive at once, over all shards; 0: as suits the caches, of n_jobs */
+  size_t n_jobs;  /* of a run, where that is known: no more slots than these */
+  parl_cache_dtype cache; /* of the decoders */
   parl_workers *workers;
   const parl_observer *observer; /* or NULL */
   const parl_chooser *chooser; /* chooses where policy is NULL and the job has no style; or NULL */

@@ -1,13 +1,15 @@
-/* parl/run/host.h - what the program lends to a run: where to write, how to report progress,
+/* parl/swarm/host.h - what the program lends to a run: where to write, how to report progress,
  * when to stop. Thread rule: shared read-only by all runs of an experiment; `progress` is called
  * from their threads. */
-#ifndef PARL_PARL_RUN_HOST_H
-#define PARL_PARL_RUN_HOST_H
+#ifndef PARL_PARL_SWARM_HOST_H
+#define PARL_PARL_SWARM_HOST_H
 #include <stdatomic.h>
 
 #include "core/claims.h"
 #include "core/log.h"
-#include "parl/run/recipe.h"
+#include "lua/script_host.h"
+
+struct parl_recipe;
 
 typedef struct parl_progress {
   const char *phase; /* "warm start", "baselines", "train", "evaluate" */
@@ -22,7 +24,7 @@ typedef struct parl_progress {
 } parl_progress;
 
 typedef struct parl_host {
-  const parl_recipe *recipe;
+  const struct parl_recipe *recipe;
   parl_log *log;                   /* may be NULL */
   const atomic_int *stop;          /* non-zero: checkpoint and return ESTOPPED; may be NULL */
   const parl_script_host *scripts; /* the same `stop` for scripts, and where they print; or NULL */

@@ -1,5 +1,5 @@
-/* parl/run/failures.c - counting what failed. */
-#include "parl/run/failures.h"
+/* parl/swarm/failures.c - counting what failed. */
+#include "parl/swarm/failures.h"
 
 #include <stdio.h>
 #include <string.h>

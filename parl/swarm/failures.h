@@ -1,9 +1,9 @@
-/* parl/run/failures.h - episodes that were left out since their script failed (env.on_error =
+/* parl/swarm/failures.h - episodes that were left out since their script failed (env.on_error =
  * "skip"): counted, told of, and no more of them than the recipe allows (env.max_failures).
  *
  * Thread rule: plain data. Reading order: parl_failures, add, check, put, warn. */
-#ifndef PARL_PARL_RUN_FAILURES_H
-#define PARL_PARL_RUN_FAILURES_H
+#ifndef PARL_PARL_SWARM_FAILURES_H
+#define PARL_PARL_SWARM_FAILURES_H
 #include "core/log.h"
 #include "core/status.h"
 #include "core/store.h"

@@ -1,0 +1,140 @@
+/* parl/run/run_models.c - the warm start's file, and whose weights the sub-agents have. */
+#include "parl/run/run_models.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/file.h"
+#include "engine/checkpoint.h"
+#include "parl/learn/warm_start.h"
+#include "parl/run/origin.h"
+#include "parl/swarm/seeds.h"
+
+enum { PATH_BYTES = 1024 };
+
+parl_status parl_warm_start_path(const parl_host *host, const parl_run_config *config,
+                                 const parl_env *env, char *out, size_t n) {
+  parl_text canonical = {0};
+  PARL_TRY(parl_recipe_append_canonical(host->recipe, config, env, PARL_SCOPE_WARM, &canonical));
+  char hash[PARL_HASH_HEX_BYTES];
+  parl_hash_bytes(parl_text_get(&canonical), canonical.n, hash);
+  parl_text_deinit(&canonical);
+  const int length =
+      snprintf(out, n, "%s/checkpoints/warm-%.8s-s%lld.safetensors",
+               parl_recipe_get_folder(host->recipe), hash, (long long)config->run.seed);
+  if (length < 0 || (size_t)length >= n)
+    return parl_fail(PARL_STATUS_EINVAL, "run.dir is too long: %s",
+                     parl_recipe_get_folder(host->recipe));
+  return PARL_STATUS_OK;
+}
+
+static parl_status create_model(const parl_run_config *config, const parl_env *env,
+                                parl_model **out) {
+  const parl_backend *backend;
+  PARL_TRY(parl_recipe_get_backend(config, &backend));
+  const parl_model_config *m = &config->model;
+  return parl_fail_sizes(
+      parl_model_create(m, (size_t)parl_env_get_spec(env)->n_tokens, backend, out),
+      "a model of model.n_layers = %lld, model.d_model = %lld, model.d_ff = %lld, "
+      "model.max_context = %lld",
+      (long long)m->n_layers, (long long)m->d_model, (long long)m->d_ff, (long long)m->max_context);
+}
+
+static parl_status load(const char *path, const char *vocab, parl_model *model,
+                        parl_failures *failures) {
+  parl_text progress = {0};
+  parl_json *root = NULL;
+  parl_status s = parl_checkpoint_load(path, model, NULL, vocab, &progress);
+  if (s == PARL_STATUS_OK && progress.n > 0)
+    s = parl_json_parse(parl_text_get(&progress), progress.n, path, &root);
+  const parl_json *failed = parl_json_find(root, "failures");
+  if (s == PARL_STATUS_OK && failed != NULL) s = parl_failures_read(failed, path, failures);
+  parl_json_destroy(root);
+  parl_text_deinit(&progress);
+  return s;
+}
+
+static parl_status save(const char *path, const char *vocab, int64_t seed, parl_model *model,
+                        const parl_failures *failures) {
+  parl_text progress = {0};
+  parl_json_writer w;
+  parl_json_writer_init(&w, &progress, false);
+  parl_json_begin_object(&w);
+  parl_origin_write_warm(seed, &w);
+  if (failures->n_failed > 0) {
+    parl_json_key(&w, "failures");
+    parl_failures_write(failures, &w);
+  }
+  parl_json_end_object(&w);
+  parl_status s = parl_text_status(&progress);
+  const parl_checkpoint_meta meta = {vocab, parl_text_get(&progress)};
+  if (s == PARL_STATUS_OK) s = parl_checkpoint_save(path, model, NULL, &meta, NULL);
+  parl_text_deinit(&progress);
+  return s;
+}
+
+static parl_status get(const parl_host *host, const parl_run_config *config, parl_workers *workers,
+                       const parl_env *env, parl_model *model, parl_failures *failures) {
+  char path[PATH_BYTES], who[64];
+  PARL_TRY(parl_warm_start_path(host, config, env, path, sizeof path));
+  const char *vocab = parl_env_get_spec(env)->vocab_hash;
+  if (parl_file_exists(path)) return load(path, vocab, model, failures);
+  parl_model_init_weights(model, parl_seed((uint64_t)config->run.seed, PARL_PURPOSE_INIT, 0, 0));
+  const parl_rollout_def rollout = {.env_path = parl_recipe_get_env_path(host->recipe),
+                                    .env_params = parl_recipe_get_env_params(host->recipe),
+                                    .config = parl_run_config_get_swarm(config),
+                                    .share_worlds = true,
+                                    .scripts = host->scripts,
+                                    .workers = workers};
+  PARL_TRY(parl_warm_start_imitate(&(parl_imitation_def){.rollout = &rollout,
+                                                         .warm = &config->warm,
+                                                         .seed = config->run.seed,
+                                                         .host = host,
+                                                         .model = model},
+                                   failures));
+  snprintf(who, sizeof who, "seed %lld", (long long)config->run.seed);
+  parl_failures_warn(failures, host->log, who, PARL_PHASE_WARM_START);
+  return save(path, vocab, config->run.seed, model, failures);
+}
+
+parl_status parl_warm_start_get(const parl_host *host, const parl_run_config *config,
+                                parl_workers *workers, parl_failures *failures, parl_model **out) {
+  parl_env *env = NULL;
+  parl_model *model = NULL;
+  parl_failures own = {0};
+  PARL_TRY(parl_recipe_open_env(host->recipe, &config->env, host->scripts, &env));
+  parl_status s = create_model(config, env, &model);
+  if (s == PARL_STATUS_OK) s = get(host, config, workers, env, model, &own);
+  parl_env_destroy(env);
+  if (s != PARL_STATUS_OK) {
+    parl_model_destroy(model);
+    return s;
+  }
+  if (failures != NULL) *failures = own;
+  *out = model;
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_sub_policy_get(const parl_run_config *config, const parl_env *env,
+                                parl_model *warm, parl_model **out, bool *owned) {
+  *owned = false;
+  if (config->agents.subs == PARL_SUBS_SCRIPTED) {
+    *out = NULL;
+    return PARL_STATUS_OK;
+  }
+  if (config->agents.checkpoint[0] == '\0') {
+    *out = warm;
+    return PARL_STATUS_OK;
+  }
+  parl_model *model = NULL;
+  PARL_TRY(create_model(config, env, &model));
+  const parl_status s = parl_checkpoint_load(config->agents.checkpoint, model, NULL,
+                                             parl_env_get_spec(env)->vocab_hash, NULL);
+  if (s != PARL_STATUS_OK) {
+    parl_model_destroy(model);
+    return parl_fail_context(s, "agents.checkpoint");
+  }
+  *out = model;
+  *owned = true;
+  return PARL_STATUS_OK;
+}

@@ -1,0 +1,30 @@
+/* parl/run/run_models.h - the models that a run finds or makes before it trains: its warm start and
+ * its frozen sub-agents.
+ *
+ * The warm start is made once per seed, kept as a checkpoint, and is also the frozen sub-agent.
+ * Thread rule: one thread per call; it uses the workers. */
+#ifndef PARL_PARL_RUN_RUN_MODELS_H
+#define PARL_PARL_RUN_RUN_MODELS_H
+#include "core/workers.h"
+#include "engine/model.h"
+#include "parl/run/recipe.h"
+#include "parl/swarm/failures.h"
+#include "parl/swarm/host.h"
+
+/* Path of the warm start's checkpoint of a run:
+ * <folder>/checkpoints/warm-<hash>-s<seed>.safetensors. */
+parl_status parl_warm_start_path(const parl_host *host, const parl_run_config *config,
+                                 const parl_env *env, char *out, size_t n);
+
+/* Loads the warm start of this configuration and seed, or makes and saves it. *out is owned by the
+ * caller. failures (may be NULL) gets what failed of its demonstrations, when they were played.
+ * Fails: ESTOPPED between steps (nothing is saved then), ESCRIPT as parl_failures_check. */
+parl_status parl_warm_start_get(const parl_host *host, const parl_run_config *config,
+                                parl_workers *workers, parl_failures *failures, parl_model **out);
+
+/* The frozen sub-agents' policy of a run: its warm start, agents.checkpoint, or none (scripted).
+ * *out is borrowed from warm or, with *owned = true, to be destroyed by the caller. */
+parl_status parl_sub_policy_get(const parl_run_config *config, const parl_env *env,
+                                parl_model *warm, parl_model **out, bool *owned);
+
+#endif

@@ -1,0 +1,21 @@
+/* parl/swarm/swarm_config.c - the tables. */
+#include "parl/swarm/swarm_config.h"
+
+#define SECTION_TYPE_ parl_env_config
+PARL_CONFIG_SECTION(parl_env_section, "env", "the environment; its own parameters under env.params",
+                    PARL_ENV_FIELDS);
+#undef SECTION_TYPE_
+#define SECTION_TYPE_ parl_episode_config
+PARL_CONFIG_SECTION(parl_episode_section, "episode", "budget and action mask", PARL_EPISODE_FIELDS);
+#undef SECTION_TYPE_
+#define SECTION_TYPE_ parl_agents_config
+PARL_CONFIG_SECTION(parl_agents_section, "agents", "frozen sub-agents", PARL_AGENTS_FIELDS);
+#undef SECTION_TYPE_
+
+parl_env_options parl_env_config_get_options(const parl_env_config *config,
+                                             const parl_script_host *scripts) {
+  return (parl_env_options){.memory_bytes = (size_t)(config->memory_mib * 1048576.0),
+                            .callback_s = config->callback_s,
+                            .instructions = config->instructions,
+                            .host = scripts};
+}

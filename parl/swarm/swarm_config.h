@@ -1,0 +1,64 @@
+/* parl/swarm/swarm_config.h - what a recipe says of the environment, its episodes and the
+ * sub-agents.
+ *
+ * Thread rule: plain data. */
+#ifndef PARL_PARL_SWARM_SWARM_CONFIG_H
+#define PARL_PARL_SWARM_SWARM_CONFIG_H
+#include "core/config.h"
+#include "lua/env.h"
+
+#define PARL_ENV_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                           \
+  TEXT(file, "", "environment script")                                                           \
+  REAL(memory_mib, 256.0, 1.0, 65536.0, "MiB", "memory cap of one Lua state")                    \
+  REAL(callback_s, 5.0, 0.001, 3600.0, "s", "wall-clock limit of one callback")                  \
+  INT(instructions, 0, 0, 9007199254740991, "instructions",                                      \
+      "deterministic limit of one callback; 0: off")                                             \
+  CHOICE(on_error, stop, "stop|skip",                                                            \
+         "an episode whose script fails: stop the run, or leave it (in training its group) out") \
+  REAL(max_failures, 0.05, 0.0, 1.0, "of the episodes",                                          \
+       "skip: more failures than this in a phase (200 episodes of it at least) fail the run")    \
+  REAL(holdout, 0.2, 0.0, 0.9, "of the prompts",                                                 \
+       "prompts that only evaluation sees, where a family has enough of them; 0: none")          \
+  INT(holdout_seed, 1, 0, 9007199254740991, "1", "which prompts these are")
+
+#define PARL_EPISODE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                       \
+  REAL(budget_factor, 1.6, 0.0, 1000.0, "optimum",                                               \
+       "budget as a multiple of the task's optimum; 0: none")                                    \
+  INT(budget_steps, 0, 0, 1000000000, "steps", "fixed budget; 0: budget_factor decides")         \
+  CHOICE(budget_counts, critical, "critical|total", "steps that the budget counts")              \
+  FLAG(legal, 1, "add the environment's `legal` to the grammar mask")                            \
+  FLAG(mask, 1, "mask tokens that the grammar does not allow; off: malformed calls cost a step") \
+  CHOICE(context_policy, none, "none|hide_tool_result|summary|discard_all",                      \
+         "what happens when the orchestrator's context fills up; none: overflow is a failure")   \
+  REAL(context_threshold, 0.8, 0.1, 1.0, "of the limit", "fill at which the policy acts")        \
+  INT(max_direct, 1, 1, 64, "calls", "direct calls in one orchestrator turn")
+
+#define PARL_AGENTS_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                   \
+  CHOICE(subs, policy, "policy|scripted",                                                   \
+         "frozen sub-agents: the warm start's policy, or a script")                         \
+  TEXT(checkpoint, "", "policy: a checkpoint file instead of this run's own warm start")    \
+  TEXT(style, "",                                                                           \
+       "scripted: expert style of the sub-agents; empty: the orchestrator's, or the first") \
+  REAL(reliability, 1.0, 0.0, 1.0, "1", "scripted: chance that a sub-agent works at all")   \
+  REAL(temperature, 1.0, 0.0, 100.0, "1", "policy: sampling temperature; 0: greedy")
+
+PARL_CONFIG_STRUCT(parl_env_config, PARL_ENV_FIELDS);
+PARL_CONFIG_STRUCT(parl_episode_config, PARL_EPISODE_FIELDS);
+PARL_CONFIG_STRUCT(parl_agents_config, PARL_AGENTS_FIELDS);
+extern const parl_section parl_env_section, parl_episode_section, parl_agents_section;
+
+enum { PARL_BUDGET_CRITICAL, PARL_BUDGET_TOTAL };
+enum { PARL_SUBS_POLICY, PARL_SUBS_SCRIPTED };
+enum { PARL_ON_ERROR_STOP, PARL_ON_ERROR_SKIP };
+
+/* Limits of Lua states. scripts may be NULL. */
+parl_env_options parl_env_config_get_options(const parl_env_config *config,
+                                             const parl_script_host *scripts);
+
+typedef struct parl_swarm_config {
+  parl_env_config env;
+  parl_episode_config episode;
+  parl_agents_config agents;
+} parl_swarm_config;
+
+#endif
