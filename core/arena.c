@@ -16,20 +16,16 @@ struct parl_arena_block {
   parl_arena_block *next;
   size_t capacity_bytes;
   size_t used_bytes;
-  unsigned char *bytes; /* [capacity_bytes], aligned */
+  unsigned char *bytes; /* [capacity_bytes], owned */
 };
 
 static size_t round_to(size_t n, size_t unit) {
   return (n + unit - 1) & ~(unit - 1);
 }
 
-static size_t round_up(size_t n) {
-  return round_to(n, ALIGNMENT);
-}
-
-/* At least *bytes, which become as many as there are. A block that fills huge pages asks for them:
- * walking through weights, activations and caches costs fewer translations of addresses then. */
-static void *take_memory(size_t *bytes) {
+/* Walking through weights, activations and caches costs fewer translations of addresses when pages
+ * are huge. */
+void *parl_arena_host_alloc(size_t *bytes) {
   if (*bytes < HUGE_PAGE_BYTES) return aligned_alloc(ALIGNMENT, *bytes);
   *bytes = round_to(*bytes, HUGE_PAGE_BYTES);
   void *memory = aligned_alloc(HUGE_PAGE_BYTES, *bytes);
@@ -39,18 +35,34 @@ static void *take_memory(size_t *bytes) {
   return memory;
 }
 
-static parl_arena_block *block_create(size_t capacity_bytes) {
-  const size_t header_bytes = round_up(sizeof(parl_arena_block));
-  size_t bytes = header_bytes + capacity_bytes;
-  parl_arena_block *b = take_memory(&bytes);
+void parl_arena_host_free(void *memory, size_t bytes) {
+  (void)bytes;
+  free(memory);
+}
+
+static const parl_arena_source *get_source(const parl_arena *arena) {
+  static const parl_arena_source host = {parl_arena_host_alloc, parl_arena_host_free, ALIGNMENT};
+  return arena->source != NULL ? arena->source : &host;
+}
+
+static parl_arena_block *block_create(const parl_arena_source *source, size_t capacity_bytes) {
+  parl_arena_block *b = malloc(sizeof *b);
   if (b == NULL) return NULL;
-  *b = (parl_arena_block){.capacity_bytes = bytes - header_bytes,
-                          .bytes = (unsigned char *)b + header_bytes};
-  return b;
+  *b = (parl_arena_block){.capacity_bytes = capacity_bytes};
+  b->bytes = source->alloc(&b->capacity_bytes);
+  if (b->bytes != NULL) return b;
+  free(b);
+  return NULL;
 }
 
 void parl_arena_init(parl_arena *arena, size_t block_bytes) {
-  *arena = (parl_arena){.block_bytes = round_up(block_bytes ? block_bytes : DEFAULT_BLOCK_BYTES)};
+  parl_arena_init_from(arena, block_bytes, NULL);
+}
+
+void parl_arena_init_from(parl_arena *arena, size_t block_bytes, const parl_arena_source *source) {
+  *arena = (parl_arena){.source = source};
+  arena->block_bytes =
+      round_to(block_bytes ? block_bytes : DEFAULT_BLOCK_BYTES, get_source(arena)->alignment);
 }
 
 /* The size of the next block if nothing larger is asked for. */
@@ -72,11 +84,11 @@ parl_status parl_arena_take(parl_arena *arena, size_t n_elements, size_t element
   if (__builtin_mul_overflow(n_elements, element_bytes, &bytes) || bytes > SIZE_MAX / 2)
     return parl_fail(PARL_STATUS_ENOMEM, "arena: %zu elements of %zu bytes do not fit in memory",
                      n_elements, element_bytes);
-  bytes = round_up(bytes ? bytes : 1);
+  bytes = round_to(bytes ? bytes : 1, get_source(arena)->alignment);
   parl_arena_block *b = find_room(arena->current, bytes);
   if (b == NULL) {
     const size_t least = next_block_bytes(arena);
-    b = block_create(bytes > least ? bytes : least);
+    b = block_create(get_source(arena), bytes > least ? bytes : least);
     if (b == NULL)
       return parl_fail(PARL_STATUS_ENOMEM, "arena: the system has no block of %zu bytes", bytes);
     arena->n_blocks++;
@@ -119,8 +131,9 @@ void parl_arena_reset(parl_arena *arena) {
 void parl_arena_deinit(parl_arena *arena) {
   for (parl_arena_block *b = arena->first; b != NULL;) {
     parl_arena_block *next = b->next;
+    get_source(arena)->free(b->bytes, b->capacity_bytes);
     free(b);
     b = next;
   }
-  *arena = (parl_arena){.block_bytes = arena->block_bytes};
+  *arena = (parl_arena){.source = arena->source, .block_bytes = arena->block_bytes};
 }

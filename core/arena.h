@@ -12,11 +12,23 @@
 
 typedef struct parl_arena_block parl_arena_block;
 
+/* Where blocks come from. Their headers lie apart, so nobody reads or writes the memory here. */
+typedef struct parl_arena_source {
+  void *(*alloc)(size_t *bytes); /* at least *bytes, which become as many as there are; or NULL */
+  void (*free)(void *memory, size_t bytes);
+  size_t alignment; /* of blocks and pieces, bytes; a power of 2 */
+} parl_arena_source;
+
+/* The host's memory, aligned to 64. A block that fills huge pages asks for them. */
+void *parl_arena_host_alloc(size_t *bytes);
+void parl_arena_host_free(void *memory, size_t bytes);
+
 typedef struct parl_arena {
-  parl_arena_block *first;   /* owned chain of blocks */
-  parl_arena_block *current; /* block that serves the next piece */
-  size_t block_bytes;        /* size of the first block, bytes */
-  size_t n_blocks;           /* blocks ever allocated; constant in a steady state */
+  const parl_arena_source *source; /* borrowed; NULL: the host */
+  parl_arena_block *first;         /* owned chain of blocks */
+  parl_arena_block *current;       /* block that serves the next piece */
+  size_t block_bytes;              /* size of the first block, bytes */
+  size_t n_blocks;                 /* blocks ever allocated; constant in a steady state */
 } parl_arena;
 
 typedef struct parl_arena_mark {
@@ -27,8 +39,11 @@ typedef struct parl_arena_mark {
 /* Makes an empty arena whose first block holds at least `block_bytes` (0 means 64 KiB). Allocates
  * nothing. */
 void parl_arena_init(parl_arena *arena, size_t block_bytes);
+/* The same with blocks of a source, borrowed. */
+void parl_arena_init_from(parl_arena *arena, size_t block_bytes, const parl_arena_source *source);
 
-/* Hands out n_elements * element_bytes bytes, aligned to 64, contents unspecified; owned by the
+/* Hands out n_elements * element_bytes bytes, aligned to 64 or as the source says, contents
+ * unspecified; owned by the
  * arena. Fails: ENOMEM on overflow of the product or when the system has no memory; *out is
  * untouched. */
 parl_status parl_arena_take(parl_arena *arena, size_t n_elements, size_t element_bytes, void **out);
@@ -37,7 +52,7 @@ parl_status parl_arena_take(parl_arena *arena, size_t n_elements, size_t element
 parl_arena_mark parl_arena_get_mark(const parl_arena *arena);
 void parl_arena_rewind(parl_arena *arena, parl_arena_mark mark);
 
-/* Bytes of all pieces, each rounded up to 64. */
+/* Bytes of all pieces, each rounded up to the alignment. */
 size_t parl_arena_get_used(const parl_arena *arena);
 
 /* Gives back every piece, keeps the blocks. */

@@ -7,14 +7,15 @@
 
 #include "engine/model_internal.h"
 
-void parl_matrix_backward(const parl_model *m, const parl_matrix *w, size_t rows, const float *dy,
-                          const float *x, float *dx, float *grads) {
-  parl_matrix_backward_view(m, w, rows, dy, w->N, x, w->K, dx, w->K, false, grads);
+void parl_matrix_backward(parl_queue *queue, const parl_model *m, const parl_matrix *w, size_t rows,
+                          const float *dy, const float *x, float *dx, float *grads) {
+  parl_matrix_backward_view(queue, m, w, rows, dy, w->N, x, w->K, dx, w->K, false, grads);
 }
 
-void parl_matrix_backward_view(const parl_model *m, const parl_matrix *w, size_t rows,
-                               const float *dy, size_t ld_dy, const float *x, size_t ld_x,
-                               float *dx, size_t ld_dx, bool accumulate, float *grads) {
+void parl_matrix_backward_view(parl_queue *queue, const parl_model *m, const parl_matrix *w,
+                               size_t rows, const float *dy, size_t ld_dy, const float *x,
+                               size_t ld_x, float *dx, size_t ld_dx, bool accumulate,
+                               float *grads) {
   const parl_linear_bwd_weight_args weight = {.M = rows,
                                               .N = w->N,
                                               .K = w->K,
@@ -23,7 +24,7 @@ void parl_matrix_backward_view(const parl_model *m, const parl_matrix *w, size_t
                                               .x = x,
                                               .ld_x = ld_x,
                                               .dw = grads + w->offset};
-  m->backend->linear_bwd_weight(&weight);
+  PARL_RUN(queue, linear_bwd_weight, &weight);
   const parl_linear_bwd_input_args input = {.M = rows,
                                             .N = w->N,
                                             .K = w->K,
@@ -34,11 +35,12 @@ void parl_matrix_backward_view(const parl_model *m, const parl_matrix *w, size_t
                                             .dx = dx,
                                             .ld_dx = ld_dx,
                                             .accumulate = accumulate};
-  m->backend->linear_bwd_input(&input);
+  PARL_RUN(queue, linear_bwd_input, &input);
 }
 
-void parl_norm_backward(const parl_model *m, size_t offset, size_t rows, const float *x,
-                        const float *inv_rms, const float *dy, float *dx, float *grads) {
+void parl_norm_backward(parl_queue *queue, const parl_model *m, size_t offset, size_t rows,
+                        const float *x, const float *inv_rms, const float *dy, float *dx,
+                        float *grads) {
   const size_t C = m->dims.C;
   const parl_rmsnorm_bwd_args args = {.rows = rows,
                                       .C = C,
@@ -51,17 +53,17 @@ void parl_norm_backward(const parl_model *m, size_t offset, size_t rows, const f
                                       .dx = dx,
                                       .ld_dx = C,
                                       .dweight = grads + offset};
-  m->backend->rmsnorm_bwd(&args);
+  PARL_RUN(queue, rmsnorm_bwd, &args);
 }
 
-void parl_swiglu_backward(const parl_model *m, const parl_matrix *gate_up, const parl_matrix *down,
-                          size_t rows, const float *x, float *inner, float *act, const float *dy,
-                          float *dx, float *grads) {
-  parl_matrix_backward(m, down, rows, dy, act, act, grads);
+void parl_swiglu_backward(parl_queue *queue, const parl_model *m, const parl_matrix *gate_up,
+                          const parl_matrix *down, size_t rows, const float *x, float *inner,
+                          float *act, const float *dy, float *dx, float *grads) {
+  parl_matrix_backward(queue, m, down, rows, dy, act, act, grads);
   const parl_swiglu_bwd_args swiglu = {
       .rows = rows, .F = down->K, .gate_up = inner, .dout = act, .dgate_up = inner};
-  m->backend->swiglu_bwd(&swiglu);
-  parl_matrix_backward(m, gate_up, rows, inner, x, dx, grads);
+  PARL_RUN(queue, swiglu_bwd, &swiglu);
+  parl_matrix_backward(queue, m, gate_up, rows, inner, x, dx, grads);
 }
 
 /* ws->dx: gradient of the layer's output in, of s->mid out. */
@@ -71,9 +73,10 @@ static void ffn_backward(const parl_model *m, const parl_layer *layer, parl_work
   if (layer->is_moe)
     parl_moe_backward(m, layer, ws, slice, s, grads);
   else
-    parl_swiglu_backward(m, &layer->gate_up, &layer->down, ws->rows, s->h, s->gate_up, s->act,
-                         ws->dx, ws->dh, grads);
-  parl_norm_backward(m, layer->post_norm, ws->rows, x, s->inv_rms, ws->dh, ws->dx, grads);
+    parl_swiglu_backward(ws->queue, m, &layer->gate_up, &layer->down, ws->rows, s->h, s->gate_up,
+                         s->act, ws->dx, ws->dh, grads);
+  parl_norm_backward(ws->queue, m, layer->post_norm, ws->rows, x, s->inv_rms, ws->dh, ws->dx,
+                     grads);
 }
 
 static void rotate_back(const parl_model *m, const parl_workspace *ws) {
@@ -88,7 +91,7 @@ static void rotate_back(const parl_model *m, const parl_workspace *ws) {
                                .cos_table = m->cos_table,
                                .sin_table = m->sin_table,
                                .inverse = true};
-  m->backend->rope(&args);
+  PARL_RUN(ws->queue, rope, &args);
 }
 
 /* ws->dmixed in; ws->dh out, the gradient of s->h. */
@@ -104,35 +107,36 @@ static void gqa_backward(const parl_model *m, const parl_layer *layer, parl_work
                                              .ld_dk = d->qkv,
                                              .dv = ws->dqkv + d->q + d->kv,
                                              .ld_dv = d->qkv};
-  m->backend->attention_bwd(&attention);
+  PARL_RUN(ws->queue, attention_bwd, &attention);
   rotate_back(m, ws);
-  parl_matrix_backward(m, &layer->qkv, ws->rows, ws->dqkv, s->h, ws->dh, grads);
+  parl_matrix_backward(ws->queue, m, &layer->qkv, ws->rows, ws->dqkv, s->h, ws->dh, grads);
 }
 
 /* ws->dx: gradient of s->mid in, of the layer's input out. */
 static void attention_backward(const parl_model *m, const parl_layer *layer, parl_workspace *ws,
                                const parl_slice *slice, const float *x,
                                const parl_attention_state *s, float *grads) {
-  parl_matrix_backward(m, &layer->o, ws->rows, ws->dx, s->mixed, ws->dmixed, grads);
+  parl_matrix_backward(ws->queue, m, &layer->o, ws->rows, ws->dx, s->mixed, ws->dmixed, grads);
   if (m->dims.is_mla)
     parl_mla_backward(m, layer, ws, slice, s, grads);
   else
     gqa_backward(m, layer, ws, slice, s, grads);
-  parl_norm_backward(m, layer->input_norm, ws->rows, x, s->inv_rms, ws->dh, ws->dx, grads);
+  parl_norm_backward(ws->queue, m, layer->input_norm, ws->rows, x, s->inv_rms, ws->dh, ws->dx,
+                     grads);
 }
 
 /* Fills ws->dx with the gradient of the last layer's output; zero on rows without logits. */
 static void head_backward(const parl_model *m, parl_workspace *ws, const parl_slice *slice,
                           const float *dlogits, float *grads) {
   const size_t n = slice->n_outputs, C = m->dims.C;
-  parl_matrix_backward(m, &m->head, n, dlogits, ws->final_h, ws->dh, grads);
+  parl_matrix_backward(ws->queue, m, &m->head, n, dlogits, ws->final_h, ws->dh, grads);
   memset(ws->dselected, 0, n * C * sizeof *ws->dselected);
-  parl_norm_backward(m, m->final_norm, n, ws->selected, ws->final_rms, ws->dh, ws->dselected,
-                     grads);
+  parl_norm_backward(ws->queue, m, m->final_norm, n, ws->selected, ws->final_rms, ws->dh,
+                     ws->dselected, grads);
   memset(ws->dx, 0, ws->rows * C * sizeof *ws->dx);
   const parl_embedding_bwd_args scatter = {
       .rows = n, .C = C, .tokens = slice->outputs, .dout = ws->dselected, .dtable = ws->dx};
-  m->backend->embedding_bwd(&scatter);
+  PARL_RUN(ws->queue, embedding_bwd, &scatter);
 }
 
 parl_status parl_model_backward(const parl_model *model, parl_workspace *ws,
@@ -158,7 +162,7 @@ parl_status parl_model_backward(const parl_model *model, parl_workspace *ws,
                                          .tokens = slice->tokens,
                                          .dout = ws->dx,
                                          .dtable = grads + model->embedding};
-  model->backend->embedding_bwd(&embed);
+  PARL_RUN(ws->queue, embedding_bwd, &embed);
   ws->rows = 0; /* the activations of the forward are used up */
   return PARL_STATUS_OK;
 }

@@ -10,6 +10,7 @@
 #include "core/rng.h"
 #include "engine/decoder.h"
 #include "engine/optimizer.h"
+#include "engine/policy.h"
 #include "engine/preset.h"
 #include "engine/train_step.h"
 #include "kernels/bench.h"
@@ -188,29 +189,13 @@ static void close_bench(bench *b) {
 
 /* Mean cross-entropy of the next token. */
 static parl_status cross_entropy(void *context, size_t index, const parl_slice *slice,
-                                 float *logits) {
+                                 parl_workspace *ws, float *logits) {
+  (void)logits;
   const bench *b = context;
   const size_t row = index * b->T;
-  const int32_t *target = slice->tokens + 1;
-  const parl_policy_fwd_args fwd = {.rows = b->T,
-                                    .V = b->V,
-                                    .logits = logits,
-                                    .target = target,
-                                    .inv_temperature = 1.0F,
-                                    .probs = logits,
-                                    .logp = b->row_loss + row,
-                                    .entropy = b->row_entropy + row};
-  const parl_backend *backend = parl_model_get_backend(b->model);
-  backend->policy_fwd(&fwd);
-  const parl_policy_bwd_args bwd = {.rows = b->T,
-                                    .V = b->V,
-                                    .probs = logits,
-                                    .target = target,
-                                    .entropy = b->row_entropy + row,
-                                    .inv_temperature = 1.0F,
-                                    .dlogp = b->row_dlogp,
-                                    .dlogits = logits};
-  backend->policy_bwd(&bwd);
+  const parl_policy_rows rows = {.n = b->T, .target = slice->tokens + 1, .inv_temperature = 1.0F};
+  PARL_TRY(parl_policy_forward(ws, &rows, b->row_loss + row, b->row_entropy + row));
+  parl_policy_backward(ws, &rows, b->row_dlogp, NULL);
   return PARL_STATUS_OK;
 }
 

@@ -19,6 +19,7 @@ enum { FAST_BYTES = 8 << 20, LEAST_SLOTS = 8 };
 
 struct parl_decoder {
   const parl_model *model; /* borrowed */
+  parl_queue *queue;       /* owned */
   parl_arena arena;
   size_t n_slots, max_context, max_rows, block_rows;
   parl_cache_dtype cache;
@@ -92,6 +93,7 @@ static parl_status allocate(parl_decoder *d) {
   const parl_model *m = d->model;
   const size_t D = m->dims.is_mla ? m->dims.entry : m->dims.D;
   const size_t scratch = m->backend->attention_scratch_floats(d->max_context, D, D);
+  PARL_TRY(parl_queue_create(m->backend, &d->queue));
   PARL_TRY(allocate_cache(d, &m->dims));
   PARL_TRY(allocate_block(d, m));
   PARL_TRY(PARL_ARENA_TAKE(&d->arena, d->max_rows, &d->positions));
@@ -128,6 +130,7 @@ parl_status parl_decoder_create(const parl_decoder_def *def, parl_decoder **out)
 void parl_decoder_destroy(parl_decoder *decoder) {
   if (decoder == NULL) return;
   parl_arena_deinit(&decoder->arena);
+  parl_queue_destroy(decoder->queue);
   free(decoder);
 }
 
@@ -252,7 +255,7 @@ static void attend(parl_decoder *d, const parl_decoder_row *rows, size_t n, size
                                      .lengths = d->visible,
                                      .scratch = d->scratch};
   if (dims->is_mla) {
-    parl_mla_decode(m, &m->layers[layer], &args, s);
+    parl_mla_decode(d->queue, m, &m->layers[layer], &args, s);
     return;
   }
   args.H = dims->H;
@@ -265,7 +268,7 @@ static void attend(parl_decoder *d, const parl_decoder_row *rows, size_t n, size
   args.v_cache = d->v_rows;
   args.out = s->mixed;
   args.ld_out = dims->mixed;
-  m->backend->attention_decode(&args);
+  PARL_RUN(d->queue, attention_decode, &args);
 }
 
 /* Logits of the block's wanted rows; returns how many. */
@@ -274,9 +277,9 @@ static size_t head(parl_decoder *d, size_t n_wanted, float *logits) {
   if (n_wanted == 0) return 0;
   const parl_embedding_fwd_args select = {
       .rows = n_wanted, .C = m->dims.C, .tokens = d->wanted, .table = d->x, .out = d->selected};
-  m->backend->embedding_fwd(&select);
-  parl_norm_forward(m, m->final_norm, n_wanted, d->selected, d->ffn.h, NULL);
-  parl_matrix_forward(m, &m->head, n_wanted, d->ffn.h, NULL, logits);
+  PARL_RUN(d->queue, embedding_fwd, &select);
+  parl_norm_forward(d->queue, m, m->final_norm, n_wanted, d->selected, d->ffn.h, NULL);
+  parl_matrix_forward(d->queue, &m->head, n_wanted, d->ffn.h, NULL, logits);
   return n_wanted;
 }
 
@@ -294,12 +297,12 @@ static size_t run_block(parl_decoder *d, const parl_decoder_row *rows, const int
                                          .tokens = d->tokens,
                                          .table = m->params + m->embedding,
                                          .out = d->x};
-  m->backend->embedding_fwd(&embed);
+  PARL_RUN(d->queue, embedding_fwd, &embed);
   for (size_t i = 0; i < m->dims.L; i++) {
-    parl_attention_project(m, &m->layers[i], n, d->x, positions, &d->attention);
+    parl_attention_project(d->queue, m, &m->layers[i], n, d->x, positions, &d->attention);
     attend(d, rows, n, i);
-    parl_attention_merge(m, &m->layers[i], n, &d->attention, d->x, d->x);
-    parl_ffn_forward(m, &m->layers[i], n, d->x, &d->ffn, d->x);
+    parl_attention_merge(d->queue, &m->layers[i], n, &d->attention, d->x, d->x);
+    parl_ffn_forward(d->queue, m, &m->layers[i], n, d->x, &d->ffn, d->x);
   }
   return head(d, n_wanted, logits);
 }

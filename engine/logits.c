@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/arena.h"
+#include "engine/policy.h"
 
 typedef struct job {
   const parl_model *model;
@@ -12,7 +13,6 @@ typedef struct job {
   parl_workspace *ws;
   int32_t *outputs;              /* [T] all rows */
   float *logp, *entropy, *dlogp; /* [T] */
-  float *dlogits;                /* [T,V] */
 } job;
 
 static parl_status open_job(job *j) {
@@ -20,40 +20,21 @@ static parl_status open_job(job *j) {
   PARL_TRY(PARL_ARENA_TAKE(&j->arena, j->T, &j->logp));
   PARL_TRY(PARL_ARENA_TAKE(&j->arena, j->T, &j->entropy));
   PARL_TRY(PARL_ARENA_TAKE(&j->arena, j->T, &j->dlogp));
-  PARL_TRY(parl_arena_take(&j->arena, j->T, j->V * sizeof(float), (void **)&j->dlogits));
   for (size_t t = 0; t < j->T; t++) j->outputs[t] = (int32_t)t;
   return parl_workspace_create(j->model, j->T, j->T, &j->ws);
 }
 
-/* j->dlogits of one sequence; the last position predicts nothing. Returns the sum of -logp. */
-static double cross_entropy(job *j, const int32_t *tokens, const float *logits) {
-  const parl_backend *backend = parl_model_get_backend(j->model);
-  const size_t rows = j->T - 1;
-  const parl_policy_fwd_args fwd = {.rows = rows,
-                                    .V = j->V,
-                                    .logits = logits,
-                                    .target = tokens + 1,
-                                    .inv_temperature = 1.0F,
-                                    .probs = j->dlogits,
-                                    .logp = j->logp,
-                                    .entropy = j->entropy};
-  backend->policy_fwd(&fwd);
-  double loss = 0.0;
-  for (size_t t = 0; t < rows; t++) {
-    loss -= (double)j->logp[t];
-    j->dlogp[t] = (float)(-1.0 / ((double)j->B * (double)rows));
+/* The gradient of one sequence's logits, in the workspace; the last position predicts nothing.
+ * Adds its sum of -logp to *loss. */
+static parl_status cross_entropy(job *j, const int32_t *tokens, double *loss) {
+  const parl_policy_rows rows = {.n = j->T - 1, .target = tokens + 1, .inv_temperature = 1.0F};
+  PARL_TRY(parl_policy_forward(j->ws, &rows, j->logp, j->entropy));
+  for (size_t t = 0; t < rows.n; t++) {
+    *loss -= (double)j->logp[t];
+    j->dlogp[t] = (float)(-1.0 / ((double)j->B * (double)rows.n));
   }
-  const parl_policy_bwd_args bwd = {.rows = rows,
-                                    .V = j->V,
-                                    .probs = j->dlogits,
-                                    .target = tokens + 1,
-                                    .entropy = j->entropy,
-                                    .inv_temperature = 1.0F,
-                                    .dlogp = j->dlogp,
-                                    .dlogits = j->dlogits};
-  backend->policy_bwd(&bwd);
-  memset(j->dlogits + rows * j->V, 0, j->V * sizeof *j->dlogits);
-  return loss;
+  parl_policy_backward(j->ws, &rows, j->dlogp, NULL);
+  return PARL_STATUS_OK;
 }
 
 static parl_status run(job *j, const int32_t *tokens, float *logits, double *loss, float *grads) {
@@ -67,8 +48,8 @@ static parl_status run(job *j, const int32_t *tokens, float *logits, double *los
     PARL_TRY(parl_model_forward(j->model, j->ws, &slice, &out));
     memcpy(logits + b * j->T * j->V, out, j->T * j->V * sizeof *logits);
     if (grads == NULL) continue;
-    sum += cross_entropy(j, slice.tokens, out);
-    PARL_TRY(parl_model_backward(j->model, j->ws, &slice, j->dlogits, grads));
+    PARL_TRY(cross_entropy(j, slice.tokens, &sum));
+    PARL_TRY(parl_model_backward(j->model, j->ws, &slice, out, grads));
   }
   if (grads != NULL) *loss = sum / ((double)j->B * (double)(j->T - 1));
   return PARL_STATUS_OK;

@@ -14,8 +14,8 @@ static size_t latent_place(const parl_model_dims *d) {
   return d->Rq ? d->Rq : d->q;
 }
 
-static void norm(const parl_model *m, size_t weight, size_t width, size_t rows, const float *x,
-                 float *y, float *inv_rms) {
+static void norm(parl_queue *queue, const parl_model *m, size_t weight, size_t width, size_t rows,
+                 const float *x, float *y, float *inv_rms) {
   const parl_rmsnorm_fwd_args args = {.rows = rows,
                                       .C = width,
                                       .x = x,
@@ -25,12 +25,13 @@ static void norm(const parl_model *m, size_t weight, size_t width, size_t rows, 
                                       .y = y,
                                       .ld_y = width,
                                       .inv_rms = inv_rms};
-  m->backend->rmsnorm_fwd(&args);
+  PARL_RUN(queue, rmsnorm_fwd, &args);
 }
 
 /* dx += gradient, both inside rows of latents. */
-static void norm_back(const parl_model *m, size_t weight, size_t width, size_t rows, const float *x,
-                      const float *inv_rms, const float *dy, float *dx, float *grads) {
+static void norm_back(parl_queue *queue, const parl_model *m, size_t weight, size_t width,
+                      size_t rows, const float *x, const float *inv_rms, const float *dy, float *dx,
+                      float *grads) {
   const parl_rmsnorm_bwd_args args = {.rows = rows,
                                       .C = width,
                                       .x = x,
@@ -42,12 +43,12 @@ static void norm_back(const parl_model *m, size_t weight, size_t width, size_t r
                                       .dx = dx,
                                       .ld_dx = m->dims.latents,
                                       .dweight = grads + weight};
-  m->backend->rmsnorm_bwd(&args);
+  PARL_RUN(queue, rmsnorm_bwd, &args);
 }
 
 /* Rope parts of `heads` heads that lie `stride` apart. */
-static void rotate(const parl_model *m, size_t rows, const int32_t *positions, size_t heads,
-                   size_t stride, float *x, size_t ld_x, bool inverse) {
+static void rotate(parl_queue *queue, const parl_model *m, size_t rows, const int32_t *positions,
+                   size_t heads, size_t stride, float *x, size_t ld_x, bool inverse) {
   const parl_rope_args args = {.rows = rows,
                                .heads = heads,
                                .D = m->dims.Dr,
@@ -58,31 +59,31 @@ static void rotate(const parl_model *m, size_t rows, const int32_t *positions, s
                                .cos_table = m->cos_table,
                                .sin_table = m->sin_table,
                                .inverse = inverse};
-  m->backend->rope(&args);
+  PARL_RUN(queue, rope, &args);
 }
 
-void parl_mla_project(const parl_model *m, const parl_layer *layer, size_t rows,
+void parl_mla_project(parl_queue *queue, const parl_model *m, const parl_layer *layer, size_t rows,
                       const int32_t *positions, parl_attention_state *s) {
   const parl_model_dims *d = &m->dims;
   float *kv = s->latents + latent_place(d);
-  parl_matrix_forward(m, &layer->latents, rows, s->h, NULL, s->latents);
+  parl_matrix_forward(queue, &layer->latents, rows, s->h, NULL, s->latents);
   s->ld_q = d->Rq ? d->q : d->latents;
   if (d->Rq > 0) {
-    norm(m, layer->q_norm, d->Rq, rows, s->latents, s->q_latent, s->q_rms);
-    parl_matrix_forward(m, &layer->q_b, rows, s->q_latent, NULL, s->q);
+    norm(queue, m, layer->q_norm, d->Rq, rows, s->latents, s->q_latent, s->q_rms);
+    parl_matrix_forward(queue, &layer->q_b, rows, s->q_latent, NULL, s->q);
   } else {
     s->q = s->latents;
   }
-  norm(m, layer->kv_norm, d->R, rows, kv, s->latent, s->kv_rms);
-  rotate(m, rows, positions, d->H, d->D, s->q + d->Dn, s->ld_q, false);
-  rotate(m, rows, positions, 1, d->Dr, kv + d->R, d->latents, false);
+  norm(queue, m, layer->kv_norm, d->R, rows, kv, s->latent, s->kv_rms);
+  rotate(queue, m, rows, positions, d->H, d->D, s->q + d->Dn, s->ld_q, false);
+  rotate(queue, m, rows, positions, 1, d->Dr, kv + d->R, d->latents, false);
 }
 
-void parl_mla_expand(const parl_model *m, const parl_layer *layer, size_t rows,
+void parl_mla_expand(parl_queue *queue, const parl_model *m, const parl_layer *layer, size_t rows,
                      parl_attention_state *s) {
   const parl_model_dims *d = &m->dims;
   const size_t width = d->Dn + d->Dv;
-  parl_matrix_forward(m, &layer->kv_b, rows, s->latent, NULL, s->kv);
+  parl_matrix_forward(queue, &layer->kv_b, rows, s->latent, NULL, s->kv);
   for (size_t r = 0; r < rows; r++) {
     const float *rope = s->latents + r * d->latents + latent_place(d) + d->R;
     for (size_t h = 0; h < d->H; h++) {
@@ -96,7 +97,7 @@ void parl_mla_expand(const parl_model *m, const parl_layer *layer, size_t rows,
 }
 
 /* Queries against cache entries: W_k^T q_nope | q_rope. */
-static void absorb(const parl_model *m, const parl_layer *layer, size_t rows,
+static void absorb(parl_queue *queue, const parl_model *m, const parl_layer *layer, size_t rows,
                    parl_attention_state *s) {
   const parl_model_dims *d = &m->dims;
   const size_t ld = d->H * d->entry;
@@ -112,15 +113,15 @@ static void absorb(const parl_model *m, const parl_layer *layer, size_t rows,
         .w = m->params + layer->kv_b.offset + h * (d->Dn + d->Dv) * d->R,
         .dx = to,
         .ld_dx = ld};
-    m->backend->f32()->linear_bwd_input(&args);
+    PARL_RUN_F32(queue, linear_bwd_input, &args);
     for (size_t r = 0; r < rows; r++)
       memcpy(to + r * ld + d->R, q + r * s->ld_q + d->Dn, d->Dr * sizeof *to);
   }
 }
 
 /* The values are the latents inside the entries, so one cache serves both. */
-void parl_mla_decode(const parl_model *m, const parl_layer *layer, parl_attention_decode_args *args,
-                     parl_attention_state *s) {
+void parl_mla_decode(parl_queue *queue, const parl_model *m, const parl_layer *layer,
+                     parl_attention_decode_args *args, parl_attention_state *s) {
   const parl_model_dims *d = &m->dims;
   const float *rope = s->latents + latent_place(d) + d->R;
   for (size_t r = 0; r < args->rows; r++) {
@@ -128,7 +129,7 @@ void parl_mla_decode(const parl_model *m, const parl_layer *layer, parl_attentio
     memcpy(entry, s->latent + r * d->R, d->R * sizeof *entry);
     memcpy(entry + d->R, rope + r * d->latents, d->Dr * sizeof *entry);
   }
-  absorb(m, layer, args->rows, s);
+  absorb(queue, m, layer, args->rows, s);
   args->H = d->H;
   args->H_kv = 1;
   args->D = d->entry;
@@ -139,9 +140,9 @@ void parl_mla_decode(const parl_model *m, const parl_layer *layer, parl_attentio
   args->ld_k = d->entry;
   args->out = s->mixed_latent;
   args->ld_out = d->H * d->R;
-  m->backend->attention_decode(args);
+  PARL_RUN(queue, attention_decode, args);
   for (size_t h = 0; h < d->H; h++)
-    parl_matrix_forward_view(m, &layer->value_rows[h], args->rows, s->mixed_latent + h * d->R,
+    parl_matrix_forward_view(queue, &layer->value_rows[h], args->rows, s->mixed_latent + h * d->R,
                              d->H * d->R, s->mixed + h * d->Dv, d->mixed);
 }
 
@@ -175,12 +176,12 @@ static void latents_backward(const parl_model *m, const parl_layer *layer, parl_
     if (d->Rq == 0) memcpy(row, ws->dq + r * d->q, d->q * sizeof *row);
   }
   if (d->Rq > 0) {
-    parl_matrix_backward(m, &layer->q_b, rows, ws->dq, s->q_latent, ws->dlatent, grads);
-    norm_back(m, layer->q_norm, d->Rq, rows, s->latents, s->q_rms, ws->dlatent, ws->dlatents,
-              grads);
+    parl_matrix_backward(ws->queue, m, &layer->q_b, rows, ws->dq, s->q_latent, ws->dlatent, grads);
+    norm_back(ws->queue, m, layer->q_norm, d->Rq, rows, s->latents, s->q_rms, ws->dlatent,
+              ws->dlatents, grads);
   }
-  parl_matrix_backward(m, &layer->kv_b, rows, ws->dkv, s->latent, ws->dlatent, grads);
-  norm_back(m, layer->kv_norm, d->R, rows, s->latents + place, s->kv_rms, ws->dlatent,
+  parl_matrix_backward(ws->queue, m, &layer->kv_b, rows, ws->dkv, s->latent, ws->dlatent, grads);
+  norm_back(ws->queue, m, layer->kv_norm, d->R, rows, s->latents + place, s->kv_rms, ws->dlatent,
             ws->dlatents + place, grads);
 }
 
@@ -196,11 +197,11 @@ void parl_mla_backward(const parl_model *m, const parl_layer *layer, parl_worksp
                                              .ld_dk = d->q,
                                              .dv = ws->dv,
                                              .ld_dv = d->mixed};
-  m->backend->attention_bwd(&attention);
+  PARL_RUN(ws->queue, attention_bwd, &attention);
   collapse(d, ws);
-  rotate(m, ws->rows, ws->positions, d->H, d->D, ws->dq + d->Dn, d->q, true);
-  rotate(m, ws->rows, ws->positions, 1, d->Dr, ws->dlatents + latent_place(d) + d->R, d->latents,
-         true);
+  rotate(ws->queue, m, ws->rows, ws->positions, d->H, d->D, ws->dq + d->Dn, d->q, true);
+  rotate(ws->queue, m, ws->rows, ws->positions, 1, d->Dr, ws->dlatents + latent_place(d) + d->R,
+         d->latents, true);
   latents_backward(m, layer, ws, s, grads);
-  parl_matrix_backward(m, &layer->latents, ws->rows, ws->dlatents, s->h, ws->dh, grads);
+  parl_matrix_backward(ws->queue, m, &layer->latents, ws->rows, ws->dlatents, s->h, ws->dh, grads);
 }

@@ -44,6 +44,7 @@ static parl_status allocate_rounded(parl_model *m) {
 }
 
 static parl_status build(parl_model *m) {
+  PARL_TRY(parl_queue_create(m->backend, &m->queue));
   PARL_TRY(parl_model_add_tensors(m));
   PARL_TRY(allocate_weights(m));
   PARL_TRY(allocate_rounded(m));
@@ -74,6 +75,7 @@ parl_status parl_model_create(const parl_model_config *config, size_t vocab_size
 void parl_model_destroy(parl_model *model) {
   if (model == NULL) return;
   parl_arena_deinit(&model->arena);
+  parl_queue_destroy(model->queue);
   free(model);
 }
 
@@ -106,7 +108,7 @@ static void pack(const parl_model *m, const parl_matrix *w) {
   if (w->rounded != NULL) parl_quantise_int4(w->N, w->K, m->params + w->offset, w->rounded);
   const parl_linear_pack_args args = {
       .N = w->N, .K = w->K, .w = parl_matrix_get_weights(m, w), .packed = w->packed};
-  m->backend->linear_pack(&args);
+  PARL_RUN(m->queue, linear_pack, &args);
 }
 
 void parl_model_refresh(parl_model *model) {

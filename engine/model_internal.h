@@ -62,7 +62,8 @@ struct parl_model {
   parl_model_config config;
   parl_model_dims dims;
   const parl_backend *backend;
-  parl_arena arena; /* owns everything below */
+  parl_queue *queue; /* owned: of refreshes, reads and writes */
+  parl_arena arena;  /* owns everything below */
   parl_model_tensor *tensors;
   size_t n_tensors;
   parl_layer *layers;     /* [L] */
@@ -96,29 +97,30 @@ const char *parl_engine_find_difference(const parl_section *section, const void 
 /* W [N,K] as forward and backward see it. */
 const float *parl_matrix_get_weights(const parl_model *m, const parl_matrix *w);
 /* y [rows,N] = x [rows,K] W^T + residual (NULL: none; may be y). */
-void parl_matrix_forward(const parl_model *m, const parl_matrix *w, size_t rows, const float *x,
+void parl_matrix_forward(parl_queue *queue, const parl_matrix *w, size_t rows, const float *x,
                          const float *residual, float *y);
 /* dx [rows,K] = dy W; grads += dy^T x at the matrix' place. dx may be x, which is read first. */
-void parl_matrix_backward(const parl_model *m, const parl_matrix *w, size_t rows, const float *dy,
-                          const float *x, float *dx, float *grads);
+void parl_matrix_backward(parl_queue *queue, const parl_model *m, const parl_matrix *w, size_t rows,
+                          const float *dy, const float *x, float *dx, float *grads);
 /* The same with ld floats between rows. */
-void parl_matrix_forward_view(const parl_model *m, const parl_matrix *w, size_t rows,
-                              const float *x, size_t ld_x, float *y, size_t ld_y);
+void parl_matrix_forward_view(parl_queue *queue, const parl_matrix *w, size_t rows, const float *x,
+                              size_t ld_x, float *y, size_t ld_y);
 /* The same with ld floats between rows; dx is overwritten or added to. */
-void parl_matrix_backward_view(const parl_model *m, const parl_matrix *w, size_t rows,
-                               const float *dy, size_t ld_dy, const float *x, size_t ld_x,
-                               float *dx, size_t ld_dx, bool accumulate, float *grads);
+void parl_matrix_backward_view(parl_queue *queue, const parl_model *m, const parl_matrix *w,
+                               size_t rows, const float *dy, size_t ld_dy, const float *x,
+                               size_t ld_x, float *dx, size_t ld_dx, bool accumulate, float *grads);
 /* Of down(silu(gate) * up): dx [rows,C] from dy [rows,C]. inner [rows,2F] holds gate and up, act
  * [rows,F] their product; both become their gradients. */
-void parl_swiglu_backward(const parl_model *m, const parl_matrix *gate_up, const parl_matrix *down,
-                          size_t rows, const float *x, float *inner, float *act, const float *dy,
-                          float *dx, float *grads);
+void parl_swiglu_backward(parl_queue *queue, const parl_model *m, const parl_matrix *gate_up,
+                          const parl_matrix *down, size_t rows, const float *x, float *inner,
+                          float *act, const float *dy, float *dx, float *grads);
 /* y [rows,C] = norm(x) with the weight at `offset`; inv_rms [rows] may be NULL. */
-void parl_norm_forward(const parl_model *m, size_t offset, size_t rows, const float *x, float *y,
-                       float *inv_rms);
+void parl_norm_forward(parl_queue *queue, const parl_model *m, size_t offset, size_t rows,
+                       const float *x, float *y, float *inv_rms);
 /* dx [rows,C] += d norm(x) . dy; grads += at `offset`. */
-void parl_norm_backward(const parl_model *m, size_t offset, size_t rows, const float *x,
-                        const float *inv_rms, const float *dy, float *dx, float *grads);
+void parl_norm_backward(parl_queue *queue, const parl_model *m, size_t offset, size_t rows,
+                        const float *x, const float *inv_rms, const float *dy, float *dx,
+                        float *grads);
 
 /* What the attention part keeps of its input: h = norm(x), then rotated queries and keys. */
 typedef struct parl_attention_state {
@@ -168,31 +170,32 @@ parl_status parl_ffn_state_take(parl_arena *arena, const parl_model *m, size_t r
                                 bool sparse, parl_ffn_state *s);
 
 /* Fills h, inv_rms and qkv (mla: up to latent) of `s` from x [rows,C]. */
-void parl_attention_project(const parl_model *m, const parl_layer *layer, size_t rows,
-                            const float *x, const int32_t *positions, parl_attention_state *s);
+void parl_attention_project(parl_queue *queue, const parl_model *m, const parl_layer *layer,
+                            size_t rows, const float *x, const int32_t *positions,
+                            parl_attention_state *s);
 /* out [rows,C] = x + mixed Wo^T. */
-void parl_attention_merge(const parl_model *m, const parl_layer *layer, size_t rows,
+void parl_attention_merge(parl_queue *queue, const parl_layer *layer, size_t rows,
                           const parl_attention_state *s, const float *x, float *out);
 /* out [rows,C] = x + ffn(norm(x)), filling `s`; out may be x. */
-void parl_ffn_forward(const parl_model *m, const parl_layer *layer, size_t rows, const float *x,
-                      parl_ffn_state *s, float *out);
+void parl_ffn_forward(parl_queue *queue, const parl_model *m, const parl_layer *layer, size_t rows,
+                      const float *x, parl_ffn_state *s, float *out);
 /* Latents of s->h [rows,C]: normed, queries and the shared key rotated. */
-void parl_mla_project(const parl_model *m, const parl_layer *layer, size_t rows,
+void parl_mla_project(parl_queue *queue, const parl_model *m, const parl_layer *layer, size_t rows,
                       const int32_t *positions, parl_attention_state *s);
 /* Keys and values of every head from the latents. */
-void parl_mla_expand(const parl_model *m, const parl_layer *layer, size_t rows,
+void parl_mla_expand(parl_queue *queue, const parl_model *m, const parl_layer *layer, size_t rows,
                      parl_attention_state *s);
 /* Attention of projected rows to caches of entries (normed latent | rotated rope key) without
  * expanding them: W_k moves over to the query, W_v behind the mixing. Completes `args`, which says
  * rows, context, caches and scratch; fills s->mixed. Source: DeepSeek-V2 2024, section 2.1.2. */
-void parl_mla_decode(const parl_model *m, const parl_layer *layer, parl_attention_decode_args *args,
-                     parl_attention_state *s);
+void parl_mla_decode(parl_queue *queue, const parl_model *m, const parl_layer *layer,
+                     parl_attention_decode_args *args, parl_attention_state *s);
 /* ws->dmixed in; ws->dh out, the gradient of s->h. */
 void parl_mla_backward(const parl_model *m, const parl_layer *layer, parl_workspace *ws,
                        const parl_slice *slice, const parl_attention_state *s, float *grads);
 /* out [rows,C] = x + shared(h) + sum of weighted experts(h), h = s->h; out may be x. */
-void parl_moe_forward(const parl_model *m, const parl_layer *layer, size_t rows, const float *x,
-                      parl_ffn_state *s, float *out);
+void parl_moe_forward(parl_queue *queue, const parl_model *m, const parl_layer *layer, size_t rows,
+                      const float *x, parl_ffn_state *s, float *out);
 /* ws->dx, the gradient of out, in; ws->dh, that of s->h, out. */
 void parl_moe_backward(const parl_model *m, const parl_layer *layer, parl_workspace *ws,
                        const parl_slice *slice, const parl_ffn_state *s, float *grads);
@@ -209,17 +212,28 @@ typedef struct parl_layer_state {
   parl_ffn_state ffn;
 } parl_layer_state;
 
+/* What engine/policy.h keeps on the device, of each output. */
+typedef struct parl_policy_room {
+  uint64_t *mask;          /* [max_outputs, (V+63)/64] */
+  int32_t *target;         /* [max_outputs] */
+  float *logp, *entropy;   /* [max_outputs] */
+  float *dlogp, *dentropy; /* [max_outputs] */
+} parl_policy_room;
+
 struct parl_workspace {
+  const parl_model *model; /* borrowed */
+  parl_queue *queue;       /* owned */
   parl_arena arena;
   size_t max_rows, max_outputs;
   size_t rows, n_outputs; /* of the last forward; rows == 0: none yet */
   int32_t *positions;     /* [rows] */
   parl_layer_state *layers;
-  float *x;                /* [rows,C] output of the last layer */
-  float *selected;         /* [n_outputs,C] its output rows */
-  float *final_h;          /* [n_outputs,C] their norm */
-  float *final_rms;        /* [n_outputs] */
-  float *logits;           /* [n_outputs,V] */
+  float *x;         /* [rows,C] output of the last layer */
+  float *selected;  /* [n_outputs,C] its output rows */
+  float *final_h;   /* [n_outputs,C] their norm */
+  float *final_rms; /* [n_outputs] */
+  float *logits;    /* [n_outputs,V] */
+  parl_policy_room policy;
   float *scratch;          /* attention's */
   float *dselected;        /* [n_outputs,C] */
   float *dx;               /* [rows,C] gradient of the residual stream */
@@ -248,8 +262,7 @@ void parl_layer_forward(const parl_model *m, parl_workspace *ws, const parl_slic
 
 enum { PARL_SCORE_ROWS = 32 }; /* queries whose scores are looked at together */
 /* Raises layer's largest scores by those of the slice. */
-void parl_scores_track(const parl_model *m, parl_workspace *ws, const parl_attention_fwd_args *view,
-                       size_t layer);
+void parl_scores_track(parl_workspace *ws, const parl_attention_fwd_args *view, size_t layer);
 
 /* Fails: EINVAL naming what is out of range. */
 parl_status parl_workspace_check(const parl_model *m, const parl_workspace *ws,

@@ -8,10 +8,11 @@
 
 #include "engine/model_internal.h"
 
-static void route(const parl_model *m, const parl_layer *layer, size_t rows, parl_ffn_state *s) {
+static void route(parl_queue *queue, const parl_model *m, const parl_layer *layer, size_t rows,
+                  parl_ffn_state *s) {
   const parl_router *r = &m->dims.router;
   const size_t E = r->n_experts, K = r->n_chosen;
-  parl_matrix_forward(m, &layer->router, rows, s->h, NULL, s->scores);
+  parl_matrix_forward(queue, &layer->router, rows, s->h, NULL, s->scores);
   for (size_t i = 0; i < rows * E; i++)
     s->scores[i] = (float)(1.0 / (1.0 + exp(-(double)s->scores[i])));
   for (size_t t = 0; t < rows; t++)
@@ -35,56 +36,57 @@ static void dispatch(const parl_router *r, size_t rows, parl_ffn_state *s) {
 }
 
 /* to [n,C] = rows of from, one for every assignment. */
-static void gather(const parl_model *m, size_t n, const parl_ffn_state *s, const float *from,
-                   float *to) {
+static void gather(parl_queue *queue, const parl_model *m, size_t n, const parl_ffn_state *s,
+                   const float *from, float *to) {
   const parl_embedding_fwd_args args = {
       .rows = n, .C = m->dims.C, .tokens = s->row_of, .table = from, .out = to};
-  m->backend->embedding_fwd(&args);
+  PARL_RUN(queue, embedding_fwd, &args);
 }
 
 /* s->output of all assignments, expert by expert. */
-static void run_experts(const parl_model *m, const parl_layer *layer, size_t n, parl_ffn_state *s) {
+static void run_experts(parl_queue *queue, const parl_model *m, const parl_layer *layer, size_t n,
+                        parl_ffn_state *s) {
   const parl_model_dims *d = &m->dims;
-  gather(m, n, s, s->h, s->input);
+  gather(queue, m, n, s, s->h, s->input);
   for (size_t e = 0; e < d->router.n_experts; e++) {
     const size_t start = (size_t)s->first[e], count = (size_t)s->first[e + 1] - start;
     if (count == 0) continue;
     float *gate_up = s->expert_gate_up + start * 2 * d->Fe, *act = s->expert_act + start * d->Fe;
-    parl_matrix_forward(m, &layer->expert_gate_up[e], count, s->input + start * d->C, NULL,
+    parl_matrix_forward(queue, &layer->expert_gate_up[e], count, s->input + start * d->C, NULL,
                         gate_up);
     const parl_swiglu_fwd_args swiglu = {.rows = count, .F = d->Fe, .gate_up = gate_up, .out = act};
-    m->backend->swiglu_fwd(&swiglu);
-    parl_matrix_forward(m, &layer->expert_down[e], count, act, NULL, s->output + start * d->C);
+    PARL_RUN(queue, swiglu_fwd, &swiglu);
+    parl_matrix_forward(queue, &layer->expert_down[e], count, act, NULL, s->output + start * d->C);
   }
 }
 
-static void run_shared(const parl_model *m, const parl_layer *layer, size_t rows, const float *x,
-                       parl_ffn_state *s, float *out) {
+static void run_shared(parl_queue *queue, const parl_model *m, const parl_layer *layer, size_t rows,
+                       const float *x, parl_ffn_state *s, float *out) {
   const parl_model_dims *d = &m->dims;
   if (d->Fs == 0) {
     if (out != x) memcpy(out, x, rows * d->C * sizeof *out);
     return;
   }
-  parl_matrix_forward(m, &layer->gate_up, rows, s->h, NULL, s->gate_up);
+  parl_matrix_forward(queue, &layer->gate_up, rows, s->h, NULL, s->gate_up);
   const parl_swiglu_fwd_args swiglu = {
       .rows = rows, .F = d->Fs, .gate_up = s->gate_up, .out = s->act};
-  m->backend->swiglu_fwd(&swiglu);
-  parl_matrix_forward(m, &layer->down, rows, s->act, x, out);
+  PARL_RUN(queue, swiglu_fwd, &swiglu);
+  parl_matrix_forward(queue, &layer->down, rows, s->act, x, out);
 }
 
-void parl_moe_forward(const parl_model *m, const parl_layer *layer, size_t rows, const float *x,
-                      parl_ffn_state *s, float *out) {
+void parl_moe_forward(parl_queue *queue, const parl_model *m, const parl_layer *layer, size_t rows,
+                      const float *x, parl_ffn_state *s, float *out) {
   const size_t C = m->dims.C, n = rows * m->dims.router.n_chosen;
-  route(m, layer, rows, s);
+  route(queue, m, layer, rows, s);
   dispatch(&m->dims.router, rows, s);
-  run_experts(m, layer, n, s);
-  run_shared(m, layer, rows, x, s, out);
+  run_experts(queue, m, layer, n, s);
+  run_shared(queue, m, layer, rows, x, s, out);
   for (size_t i = 0; i < n; i++) {
     const parl_add_args add = {.n = C,
                                .a = s->weights[s->choice_of[i]],
                                .x = s->output + i * C,
                                .y = out + (size_t)s->row_of[i] * C};
-    m->backend->add(&add);
+    PARL_RUN(queue, add, &add);
   }
 }
 
@@ -92,7 +94,7 @@ void parl_moe_forward(const parl_model *m, const parl_layer *layer, size_t rows,
 static void weigh_backward(const parl_model *m, size_t n, const parl_ffn_state *s,
                            parl_workspace *ws) {
   const size_t C = m->dims.C;
-  gather(m, n, s, ws->dx, ws->doutput);
+  gather(ws->queue, m, n, s, ws->dx, ws->doutput);
   for (size_t i = 0; i < n; i++) {
     const size_t choice = (size_t)s->choice_of[i];
     float *d = ws->doutput + i * C;
@@ -113,14 +115,14 @@ static void experts_backward(const parl_model *m, const parl_layer *layer, size_
   for (size_t e = 0; e < d->router.n_experts; e++) {
     const size_t start = (size_t)s->first[e], count = (size_t)s->first[e + 1] - start;
     if (count == 0) continue;
-    parl_swiglu_backward(m, &layer->expert_gate_up[e], &layer->expert_down[e], count,
+    parl_swiglu_backward(ws->queue, m, &layer->expert_gate_up[e], &layer->expert_down[e], count,
                          s->input + start * d->C, s->expert_gate_up + start * 2 * d->Fe,
                          s->expert_act + start * d->Fe, ws->doutput + start * d->C,
                          ws->dinput + start * d->C, grads);
   }
   const parl_embedding_bwd_args scatter = {
       .rows = n, .C = d->C, .tokens = s->row_of, .dout = ws->dinput, .dtable = ws->dh};
-  m->backend->embedding_bwd(&scatter);
+  PARL_RUN(ws->queue, embedding_bwd, &scatter);
 }
 
 /* ws->dh = the shared experts' gradient. */
@@ -131,8 +133,8 @@ static void shared_backward(const parl_model *m, const parl_layer *layer, const 
     memset(ws->dh, 0, ws->rows * d->C * sizeof *ws->dh);
     return;
   }
-  parl_swiglu_backward(m, &layer->gate_up, &layer->down, ws->rows, s->h, s->gate_up, s->act, ws->dx,
-                       ws->dh, grads);
+  parl_swiglu_backward(ws->queue, m, &layer->gate_up, &layer->down, ws->rows, s->h, s->gate_up,
+                       s->act, ws->dx, ws->dh, grads);
 }
 
 /* ws->dh += the router's gradient: of the weights, and of the balance of each sequence. */
@@ -150,8 +152,8 @@ static void router_backward(const parl_model *m, const parl_layer *layer, const 
                                        ws->aux_weight, ws->dscores + start * E);
   }
   for (size_t i = 0; i < ws->rows * E; i++) ws->dscores[i] *= s->scores[i] * (1.0F - s->scores[i]);
-  parl_matrix_backward_view(m, &layer->router, ws->rows, ws->dscores, E, s->h, C, ws->dh, C, true,
-                            grads);
+  parl_matrix_backward_view(ws->queue, m, &layer->router, ws->rows, ws->dscores, E, s->h, C, ws->dh,
+                            C, true, grads);
 }
 
 void parl_moe_backward(const parl_model *m, const parl_layer *layer, parl_workspace *ws,

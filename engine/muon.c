@@ -33,28 +33,27 @@ parl_status parl_muon_init(parl_muon *muon, parl_arena *arena, const parl_model 
 }
 
 /* out [n,n] = y^T y, y [m,n] */
-static void multiply_self(const parl_backend *backend, size_t m, size_t n, const float *y,
-                          float *out) {
+static void multiply_self(parl_queue *queue, size_t m, size_t n, const float *y, float *out) {
   memset(out, 0, n * n * sizeof *out);
   const parl_linear_bwd_weight_args args = {
       .M = m, .N = n, .K = n, .dy = y, .ld_dy = n, .x = y, .ld_x = n, .dw = out};
-  backend->linear_bwd_weight(&args);
+  PARL_RUN_F32(queue, linear_bwd_weight, &args);
 }
 
-static void add(const parl_backend *backend, size_t n, float factor, const float *x, float *y) {
+static void add(parl_queue *queue, size_t n, float factor, const float *x, float *y) {
   const parl_add_args args = {.n = n, .a = factor, .x = x, .y = y};
-  backend->add(&args);
+  PARL_RUN_F32(queue, add, &args);
 }
 
 /* muon->x = a x + x (b S + c S S), S = x^T x; x is [m,n]. */
-static void iterate(parl_muon *muon, const parl_backend *backend, size_t m, size_t n) {
-  multiply_self(backend, m, n, muon->x, muon->a);
-  multiply_self(backend, n, n, muon->a, muon->b);
+static void iterate(parl_muon *muon, parl_queue *queue, size_t m, size_t n) {
+  multiply_self(queue, m, n, muon->x, muon->a);
+  multiply_self(queue, n, n, muon->a, muon->b);
   for (size_t i = 0; i < n * n; i++) muon->b[i] = B * muon->a[i] + C * muon->b[i];
   const parl_linear_bwd_input_args args = {
       .M = m, .N = n, .K = n, .dy = muon->x, .ld_dy = n, .w = muon->b, .dx = muon->y, .ld_dx = n};
-  backend->linear_bwd_input(&args);
-  add(backend, m * n, A, muon->x, muon->y);
+  PARL_RUN_F32(queue, linear_bwd_input, &args);
+  add(queue, m * n, A, muon->x, muon->y);
   float *swap = muon->x;
   muon->x = muon->y;
   muon->y = swap;
@@ -66,13 +65,13 @@ static void transpose(const float *from, size_t rows, size_t columns, float *to)
     for (size_t c = 0; c < columns; c++) to[c * rows + r] = from[r * columns + c];
 }
 
-void parl_muon_orthogonalise(parl_muon *muon, const parl_backend *backend, size_t rows,
-                             size_t columns, float *m) {
+void parl_muon_orthogonalise(parl_muon *muon, parl_queue *queue, size_t rows, size_t columns,
+                             float *m) {
   const bool is_tall = rows >= columns;
   const size_t n = rows * columns;
   double squares = 0.0;
   const parl_sum_squares_args norm = {.n = n, .x = m, .out = &squares};
-  backend->sum_squares(&norm);
+  PARL_RUN_F32(queue, sum_squares, &norm);
   const float scale = (float)(1.0 / (sqrt(squares) + 1e-7));
   if (is_tall)
     memcpy(muon->x, m, n * sizeof *m);
@@ -80,14 +79,14 @@ void parl_muon_orthogonalise(parl_muon *muon, const parl_backend *backend, size_
     transpose(m, rows, columns, muon->x);
   for (size_t i = 0; i < n; i++) muon->x[i] *= scale;
   for (int i = 0; i < STEPS; i++)
-    iterate(muon, backend, is_tall ? rows : columns, is_tall ? columns : rows);
+    iterate(muon, queue, is_tall ? rows : columns, is_tall ? columns : rows);
   if (is_tall)
     memcpy(m, muon->x, n * sizeof *m);
   else
     transpose(muon->x, columns, rows, m);
 }
 
-void parl_muon_update(parl_muon *muon, const parl_backend *backend, const parl_muon_args *args) {
+void parl_muon_update(parl_muon *muon, parl_queue *queue, const parl_muon_args *args) {
   const size_t n = args->rows * args->columns;
   const double longest = (double)(args->rows > args->columns ? args->rows : args->columns);
   const float mu = (float)args->mu, grad_scale = (float)args->grad_scale;
@@ -99,7 +98,7 @@ void parl_muon_update(parl_muon *muon, const parl_backend *backend, const parl_m
     args->momentum[i] = mu * args->momentum[i] + g;
     direction[i] = mu * args->momentum[i] + g;
   }
-  parl_muon_orthogonalise(muon, backend, args->rows, args->columns, direction);
+  parl_muon_orthogonalise(muon, queue, args->rows, args->columns, direction);
   for (size_t i = 0; i < n; i++) args->params[i] = keep * args->params[i] - step * direction[i];
 }
 

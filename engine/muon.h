@@ -9,7 +9,7 @@
 #include "core/arena.h"
 #include "engine/model.h"
 
-/* Scratch for the largest matrix of a model; lives in an arena. */
+/* Scratch for the largest matrix of a model; lives in an arena. Products run in f32. */
 typedef struct parl_muon {
   float *x, *y;     /* [largest matrix] tall: rows >= columns */
   float *direction; /* [largest matrix] as the parameters lie */
@@ -30,10 +30,10 @@ bool parl_muon_takes(const parl_model_tensor *tensor);
 parl_status parl_muon_init(parl_muon *muon, parl_arena *arena, const parl_model *model);
 /* Five Newton-Schulz steps X <- a X + (b XX^T + c (XX^T)^2) X from X = m / |m|, so that singular
  * values come near 1. m [rows,columns] becomes u, in place; zero stays zero. */
-void parl_muon_orthogonalise(parl_muon *muon, const parl_backend *backend, size_t rows,
-                             size_t columns, float *m);
+void parl_muon_orthogonalise(parl_muon *muon, parl_queue *queue, size_t rows, size_t columns,
+                             float *m);
 /* One step of one matrix. */
-void parl_muon_update(parl_muon *muon, const parl_backend *backend, const parl_muon_args *args);
+void parl_muon_update(parl_muon *muon, parl_queue *queue, const parl_muon_args *args);
 /* Where a head's largest score in the last forward, max_scores [n_layers, n_heads], is above tau,
  * scales its scores by gamma = tau / max_score: mla: sqrt(gamma) on q_nope and on k_nope, gamma on
  * q_rope, the shared rope key stays; gqa: sqrt(gamma) on queries and keys, and where heads share a

@@ -24,12 +24,23 @@ struct parl_optimizer {
   int64_t steps;  /* taken so far */
   float *moments; /* [2 * n_params] m, then v */
   parl_arena arena;
-  parl_workers *workers;   /* borrowed; NULL: one thread */
-  parl_muon *muons;        /* scratch of each worker; muonclip */
+  parl_workers *workers; /* borrowed; NULL: one thread */
+  parl_queue **queues;   /* [n_queues] of each worker; owned */
+  size_t n_queues;
+  parl_muon *muons;        /* [n_queues] scratch of each worker; muonclip */
   const float *max_scores; /* borrowed; NULL: none known */
 };
 
-static parl_status take_muons(parl_optimizer *opt, const parl_model *model, size_t n) {
+static void destroy_queues(parl_optimizer *opt) {
+  while (opt->n_queues > 0) parl_queue_destroy(opt->queues[--opt->n_queues]);
+}
+
+/* Of n workers, instead of those that were there. */
+static parl_status open_workers(parl_optimizer *opt, const parl_model *model, size_t n) {
+  destroy_queues(opt);
+  PARL_TRY(PARL_ARENA_TAKE(&opt->arena, n, &opt->queues));
+  for (; opt->n_queues < n; opt->n_queues++)
+    PARL_TRY(parl_queue_create(parl_model_get_backend(model), &opt->queues[opt->n_queues]));
   if (opt->config.kind != PARL_OPTIMIZER_MUONCLIP) return PARL_STATUS_OK;
   PARL_TRY(PARL_ARENA_TAKE(&opt->arena, n, &opt->muons));
   for (size_t i = 0; i < n; i++) PARL_TRY(parl_muon_init(&opt->muons[i], &opt->arena, model));
@@ -48,7 +59,7 @@ parl_status parl_optimizer_create(const parl_optimizer_config *config, const par
   const size_t element_bytes = 2 * sizeof *opt->moments;
   parl_status s =
       parl_arena_take(&opt->arena, opt->n_params, element_bytes, (void **)&opt->moments);
-  if (s == PARL_STATUS_OK) s = take_muons(opt, model, 1);
+  if (s == PARL_STATUS_OK) s = open_workers(opt, model, 1);
   if (s != PARL_STATUS_OK) {
     parl_optimizer_destroy(opt);
     return s;
@@ -60,19 +71,21 @@ parl_status parl_optimizer_create(const parl_optimizer_config *config, const par
 
 parl_status parl_optimizer_set_workers(parl_optimizer *opt, const parl_model *model,
                                        parl_workers *workers) {
-  PARL_TRY(take_muons(opt, model, parl_workers_get_count(workers)));
+  PARL_TRY(open_workers(opt, model, parl_workers_get_count(workers)));
   opt->workers = workers;
   return PARL_STATUS_OK;
 }
 
 void parl_optimizer_destroy(parl_optimizer *opt) {
   if (opt == NULL) return;
+  destroy_queues(opt);
   parl_arena_deinit(&opt->arena);
   free(opt);
 }
 
 /* Squares are summed per tensor, in double, in the order of the table. */
-static parl_status measure_norm(const parl_model *model, const float *grads, double *norm) {
+static parl_status measure_norm(const parl_optimizer *opt, const parl_model *model,
+                                const float *grads, double *norm) {
   size_t n_tensors;
   const parl_model_tensor *tensors = parl_model_get_tensors(model, &n_tensors);
   double total = 0.0;
@@ -80,7 +93,7 @@ static parl_status measure_norm(const parl_model *model, const float *grads, dou
     double squares;
     const parl_sum_squares_args args = {
         .n = tensors[i].n, .x = grads + tensors[i].offset, .out = &squares};
-    parl_model_get_backend(model)->sum_squares(&args);
+    PARL_RUN(opt->queues[0], sum_squares, &args);
     if (!isfinite(squares))
       return parl_fail(PARL_STATUS_EINVAL, "optimizer: the gradient of %s is not finite (norm %g)",
                        tensors[i].name, sqrt(squares));
@@ -102,7 +115,7 @@ typedef struct update_context {
   double lr, scale;
 } update_context;
 
-static void update_matrix(const update_context *u, const parl_model_tensor *t, parl_muon *muon) {
+static void update_matrix(const update_context *u, const parl_model_tensor *t, size_t worker) {
   const parl_optimizer_config *c = &u->opt->config;
   const parl_muon_args args = {.rows = t->shape[0],
                                .columns = t->shape[1],
@@ -113,10 +126,10 @@ static void update_matrix(const update_context *u, const parl_model_tensor *t, p
                                .lr = u->lr,
                                .mu = c->momentum,
                                .weight_decay = c->weight_decay};
-  parl_muon_update(muon, parl_model_get_backend(u->model)->f32(), &args);
+  parl_muon_update(&u->opt->muons[worker], u->opt->queues[worker], &args);
 }
 
-static void update_adamw(const update_context *u, const parl_model_tensor *t) {
+static void update_adamw(const update_context *u, const parl_model_tensor *t, size_t worker) {
   const parl_optimizer *opt = u->opt;
   const parl_optimizer_config *c = &opt->config;
   /* Moonlight decays the norms too, which it calls crucial. */
@@ -134,7 +147,7 @@ static void update_adamw(const update_context *u, const parl_model_tensor *t) {
                                 .weight_decay = decays ? (float)c->weight_decay : 0.0F,
                                 .correction1 = (float)(1.0 - pow(c->beta1, (double)opt->steps)),
                                 .correction2 = (float)(1.0 - pow(c->beta2, (double)opt->steps))};
-  parl_model_get_backend(u->model)->adamw(&args);
+  PARL_RUN(opt->queues[worker], adamw, &args);
 }
 
 /* Task i: tensor i. */
@@ -143,9 +156,9 @@ static parl_status update_tensor(void *context, size_t i, size_t worker) {
   size_t n_tensors;
   const parl_model_tensor *t = parl_model_get_tensors(u->model, &n_tensors) + i;
   if (u->opt->config.kind == PARL_OPTIMIZER_MUONCLIP && parl_muon_takes(t))
-    update_matrix(u, t, &u->opt->muons[worker]);
+    update_matrix(u, t, worker);
   else
-    update_adamw(u, t);
+    update_adamw(u, t, worker);
   return PARL_STATUS_OK;
 }
 
@@ -162,7 +175,7 @@ parl_status parl_optimizer_step(parl_optimizer *opt, parl_model *model, const fl
                                 parl_optimizer_info *info) {
   PARL_REQUIRE(opt->n_params == parl_model_get_n_params(model));
   double norm = 0.0;
-  PARL_TRY(measure_norm(model, grads, &norm));
+  PARL_TRY(measure_norm(opt, model, grads, &norm));
   const bool clipped = opt->config.clip > 0.0 && norm > opt->config.clip;
   const double scale = clipped ? opt->config.clip / norm : 1.0;
   if (norm * scale > MAX_NORM)

@@ -46,7 +46,7 @@ parl_sample parl_sampler_draw(const parl_backend *backend, float *logits, size_t
       .probs = logits,
       .logp = &logp,
       .entropy = &entropy};
-  backend->policy_fwd(&policy);
+  backend->policy_fwd(NULL, &policy);
   size_t token = greedy ? argmax : find_quantile(logits, V, uniform);
   if (token == V) token = argmax; /* every probability is NaN: logp will say so */
   return (parl_sample){

@@ -25,8 +25,8 @@ void parl_workspace_take_max_scores(parl_workspace *ws, float *max_scores) {
 }
 
 /* Largest of the n - t queries' scores from t on against keys up to each of them. */
-static float find_largest(const parl_backend *backend, const parl_workspace *ws,
-                          const parl_attention_fwd_args *view, size_t start, size_t n, size_t h) {
+static float find_largest(const parl_workspace *ws, const parl_attention_fwd_args *view,
+                          size_t start, size_t n, size_t h) {
   float top = -INFINITY;
   for (size_t t = 0; t < n; t += PARL_SCORE_ROWS) {
     const size_t rows = n - t < PARL_SCORE_ROWS ? n - t : PARL_SCORE_ROWS;
@@ -38,15 +38,14 @@ static float find_largest(const parl_backend *backend, const parl_workspace *ws,
                                              .w = ws->score_keys,
                                              .dx = ws->score_block,
                                              .ld_dx = n};
-    backend->linear_bwd_input(&args);
+    PARL_RUN_F32(ws->queue, linear_bwd_input, &args);
     for (size_t r = 0; r < rows; r++)
       for (size_t k = 0; k <= t + r; k++) top = fmaxf(top, ws->score_block[r * n + k]);
   }
   return top * view->scale;
 }
 
-void parl_scores_track(const parl_model *m, parl_workspace *ws, const parl_attention_fwd_args *view,
-                       size_t layer) {
+void parl_scores_track(parl_workspace *ws, const parl_attention_fwd_args *view, size_t layer) {
   const size_t heads = view->H / view->H_kv;
   for (size_t s = 0; s < view->n_seqs; s++) {
     const size_t start = (size_t)view->seq_start[s], n = (size_t)view->seq_start[s + 1] - start;
@@ -55,7 +54,7 @@ void parl_scores_track(const parl_model *m, parl_workspace *ws, const parl_atten
       for (size_t t = 0; t < n && h % heads == 0; t++)
         for (size_t i = 0; i < view->D; i++) ws->score_keys[i * n + t] = k[t * view->ld_k + i];
       float *top = &ws->max_scores[layer * view->H + h];
-      *top = fmaxf(*top, find_largest(m->backend->f32(), ws, view, start, n, h));
+      *top = fmaxf(*top, find_largest(ws, view, start, n, h));
     }
   }
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/arena.h"
+#include "engine/model_internal.h"
 
 /* Floats of one summation task: its pieces of all accumulators stay in one core's cache. */
 enum { SUM_CHUNK = 16384 };
@@ -89,7 +89,7 @@ static parl_status accumulate(void *context, size_t a, size_t worker) {
   for (size_t i = a; i < run->n_slices; i += t->n_accumulators) {
     const parl_slice *slice = &run->slices[i];
     PARL_TRY(parl_model_forward(t->model, ws, slice, &logits));
-    PARL_TRY(run->loss(run->loss_context, i, slice, logits));
+    PARL_TRY(run->loss(run->loss_context, i, slice, ws, logits));
     PARL_TRY(parl_model_backward(t->model, ws, slice, logits, grads));
     t->balances[a] += parl_workspace_take_balance(ws);
   }
@@ -98,7 +98,6 @@ static parl_status accumulate(void *context, size_t a, size_t worker) {
 
 /* Task c: chunk c of the sum of the used accumulators, in order, into the first. */
 static parl_status add_chunk(void *context, size_t c, size_t worker) {
-  (void)worker;
   const run_context *run = context;
   const parl_train_step *t = run->step;
   const size_t start = c * SUM_CHUNK;
@@ -108,7 +107,7 @@ static parl_status add_chunk(void *context, size_t c, size_t worker) {
                                .a = 1.0F,
                                .x = t->accumulators[a] + start,
                                .y = t->accumulators[0] + start};
-    parl_model_get_backend(t->model)->add(&add);
+    PARL_RUN(t->workspaces[worker]->queue, add, &add);
   }
   return PARL_STATUS_OK;
 }

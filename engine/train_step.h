@@ -12,10 +12,10 @@
 
 typedef struct parl_train_step parl_train_step;
 
-/* Turns logits [n_outputs, V] of slice number slice_index into d loss / d logits, in place. Zeros
- * add nothing. A failure stops the run. */
+/* Turns logits [n_outputs, V] of slice number slice_index, which are those of ws, into d loss / d
+ * logits, in place, as engine/policy.h does. Zeros add nothing. A failure stops the run. */
 typedef parl_status (*parl_loss)(void *context, size_t slice_index, const parl_slice *slice,
-                                 float *logits);
+                                 parl_workspace *ws, float *logits);
 
 /* model and workers are borrowed; n_accumulators >= 1 (8 serves up to 8 threads and costs 8
  * gradients of memory). Room for slices of max_rows_per_slice rows and max_outputs_per_slice

@@ -59,10 +59,22 @@ static parl_status allocate_attention(parl_workspace *ws, const parl_model_dims 
   return take(ws, rows, d->Rq > d->R ? d->Rq : d->R, &ws->dlatent);
 }
 
+static parl_status allocate_policy(parl_workspace *ws, size_t V) {
+  parl_policy_room *p = &ws->policy;
+  const size_t n = ws->max_outputs, words = (V + 63) / 64;
+  PARL_TRY(parl_arena_take(&ws->arena, n, words * sizeof *p->mask, (void **)&p->mask));
+  PARL_TRY(PARL_ARENA_TAKE(&ws->arena, n, &p->target));
+  PARL_TRY(PARL_ARENA_TAKE(&ws->arena, n, &p->logp));
+  PARL_TRY(PARL_ARENA_TAKE(&ws->arena, n, &p->entropy));
+  PARL_TRY(PARL_ARENA_TAKE(&ws->arena, n, &p->dlogp));
+  return PARL_ARENA_TAKE(&ws->arena, n, &p->dentropy);
+}
+
 static parl_status allocate(parl_workspace *ws, const parl_model *m) {
   const parl_model_dims *d = &m->dims;
   const size_t rows = ws->max_rows, outputs = ws->max_outputs;
   const size_t longest = rows < d->T ? rows : d->T;
+  PARL_TRY(parl_queue_create(m->backend, &ws->queue));
   PARL_TRY(PARL_ARENA_TAKE(&ws->arena, rows, &ws->positions));
   PARL_TRY(allocate_layers(ws, m));
   PARL_TRY(take(ws, rows, d->C, &ws->x));
@@ -70,6 +82,7 @@ static parl_status allocate(parl_workspace *ws, const parl_model *m) {
   PARL_TRY(take(ws, outputs, d->C, &ws->final_h));
   PARL_TRY(take(ws, outputs, 1, &ws->final_rms));
   PARL_TRY(take(ws, outputs, d->V, &ws->logits));
+  PARL_TRY(allocate_policy(ws, d->V));
   PARL_TRY(take(ws, m->backend->attention_scratch_floats(longest, d->D, d->Dv), 1, &ws->scratch));
   PARL_TRY(take(ws, outputs, d->C, &ws->dselected));
   PARL_TRY(take(ws, rows, d->C, &ws->dx));
@@ -85,6 +98,7 @@ parl_status parl_workspace_create(const parl_model *model, size_t max_rows, size
   PARL_REQUIRE(max_outputs <= max_rows);
   parl_workspace *ws = calloc(1, sizeof *ws);
   if (ws == NULL) return parl_fail(PARL_STATUS_ENOMEM, "workspace: no memory");
+  ws->model = model;
   ws->max_rows = max_rows;
   ws->max_outputs = max_outputs;
   parl_arena_init(&ws->arena, 0);
@@ -115,6 +129,7 @@ void parl_workspace_take_load(parl_workspace *ws, int64_t *load) {
 void parl_workspace_destroy(parl_workspace *ws) {
   if (ws == NULL) return;
   parl_arena_deinit(&ws->arena);
+  parl_queue_destroy(ws->queue);
   free(ws);
 }
 

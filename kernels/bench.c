@@ -64,7 +64,7 @@ static parl_status setup_linear(bench *t, const parl_backend *const backends[2])
     PARL_TRY(take(t, n, 0, &t->packed[side]));
     const parl_linear_pack_args args = {
         .N = t->b, .K = t->c, .w = t->in[1], .packed = t->packed[side]};
-    backends[side]->linear_pack(&args);
+    backends[side]->linear_pack(NULL, &args);
   }
   const size_t most = t->a > t->b ? t->a : t->b;
   return take_outputs(t, most * (t->b > t->c ? t->b : t->c));
@@ -79,7 +79,7 @@ static void step_linear_fwd(bench *t, const parl_backend *backend, int side) {
                                      .packed = t->packed[side],
                                      .y = t->out[side],
                                      .ld_y = t->b};
-  backend->linear_fwd(&args);
+  backend->linear_fwd(NULL, &args);
 }
 
 static void step_linear_bwd_input(bench *t, const parl_backend *backend, int side) {
@@ -92,7 +92,7 @@ static void step_linear_bwd_input(bench *t, const parl_backend *backend, int sid
                                            .packed = t->packed[side],
                                            .dx = t->out[side],
                                            .ld_dx = t->c};
-  backend->linear_bwd_input(&args);
+  backend->linear_bwd_input(NULL, &args);
 }
 
 static void step_linear_bwd_weight(bench *t, const parl_backend *backend, int side) {
@@ -104,7 +104,7 @@ static void step_linear_bwd_weight(bench *t, const parl_backend *backend, int si
                                             .x = t->in[0],
                                             .ld_x = t->c,
                                             .dw = t->out[side]};
-  backend->linear_bwd_weight(&args);
+  backend->linear_bwd_weight(NULL, &args);
 }
 
 enum { SEQUENCES = 4 };
@@ -146,13 +146,13 @@ static parl_attention_fwd_args attention_args(bench *t, float *out) {
 
 static void step_attention_fwd(bench *t, const parl_backend *backend, int side) {
   const parl_attention_fwd_args args = attention_args(t, t->out[side]);
-  backend->attention_fwd(&args);
+  backend->attention_fwd(NULL, &args);
 }
 
 static parl_status setup_attention_bwd(bench *t, const parl_backend *const backends[2]) {
   PARL_TRY(setup_attention(t, backends));
   const parl_attention_fwd_args args = attention_args(t, t->in[3]);
-  backends[1]->attention_fwd(&args);
+  backends[1]->attention_fwd(NULL, &args);
   return PARL_STATUS_OK;
 }
 
@@ -168,7 +168,7 @@ static void step_attention_bwd(bench *t, const parl_backend *backend, int side) 
                                         .ld_dk = ld,
                                         .dv = out + 2 * n,
                                         .ld_dv = ld};
-  backend->attention_bwd(&args);
+  backend->attention_bwd(NULL, &args);
 }
 
 /* SEQUENCES slots with contexts of a positions; all heads share one head of keys. The last
@@ -206,7 +206,7 @@ static void step_decode(bench *t, const parl_backend *backend, int side) {
                                            .out = t->out[side],
                                            .ld_out = ld,
                                            .scratch = t->scratch};
-  backend->attention_decode(&args);
+  backend->attention_decode(NULL, &args);
 }
 
 /* Element-wise ops over a rows of b: in [a, 2b] four times */
@@ -227,19 +227,19 @@ static void step_rmsnorm_fwd(bench *t, const parl_backend *backend, int side) {
                                       .eps = 1e-6f,
                                       .y = t->out[side],
                                       .ld_y = t->b};
-  backend->rmsnorm_fwd(&args);
+  backend->rmsnorm_fwd(NULL, &args);
 }
 
 static void step_swiglu_fwd(bench *t, const parl_backend *backend, int side) {
   const parl_swiglu_fwd_args args = {
       .rows = t->a, .F = t->b, .gate_up = t->in[0], .out = t->out[side]};
-  backend->swiglu_fwd(&args);
+  backend->swiglu_fwd(NULL, &args);
 }
 
 static void step_swiglu_bwd(bench *t, const parl_backend *backend, int side) {
   const parl_swiglu_bwd_args args = {
       .rows = t->a, .F = t->b, .gate_up = t->in[0], .dout = t->in[1], .dgate_up = t->out[side]};
-  backend->swiglu_bwd(&args);
+  backend->swiglu_bwd(NULL, &args);
 }
 
 static void step_policy_fwd(bench *t, const parl_backend *backend, int side) {
@@ -251,7 +251,7 @@ static void step_policy_fwd(bench *t, const parl_backend *backend, int side) {
                                      .probs = t->out[side],
                                      .logp = t->in[2],
                                      .entropy = t->in[3]};
-  backend->policy_fwd(&args);
+  backend->policy_fwd(NULL, &args);
 }
 
 /* The second moments are positive, and the same for both sides. */
@@ -276,7 +276,7 @@ static void step_adamw(bench *t, const parl_backend *backend, int side) {
                                 .weight_decay = 0.1f,
                                 .correction1 = 0.5f,
                                 .correction2 = 0.5f};
-  backend->adamw(&args);
+  backend->adamw(NULL, &args);
 }
 
 /* Operations and bytes are per a * b * c. Attention counts the causal half. */

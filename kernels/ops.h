@@ -1,8 +1,9 @@
 /* kernels/ops.h - the op table: what a backend must provide.
  *
- * Every op takes one struct of views and extents, never allocates, runs on the calling thread, and
- * gives each output element the same bits whatever the other rows of the call are
- * (batch-invariant). Tensors are dense f32, row-major, the last axis contiguous; ld_x is the
+ * Every op takes a queue of the backend's device and one struct of views and extents, never
+ * allocates, and gives each output element the same bits whatever the other rows of the call are
+ * (batch-invariant). Pointers lie on the device. A CPU's ops run on the calling thread, are done when
+ * they return and want no queue: NULL will do. Tensors are dense f32, row-major, the last axis contiguous; ld_x is the
  * distance between rows in floats. Gradients of weights and of inputs marked += accumulate. Thread
  * rule: reentrant. Reading order: PARL_OP_LIST, the args structs, parl_backend. */
 #ifndef PARL_KERNELS_OPS_H
@@ -11,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/status.h"
+#include "kernels/device.h"
 
 /* X(name, relative tolerance against ref in f32, source). A backend in bf16 rounds the operands of
  * the products (weights, x, dy) to it and is held to the same tolerance on rounded ones. */
@@ -245,11 +246,14 @@ typedef struct parl_sum_squares_args {
   double *out;    /* = sum x^2 */
 } parl_sum_squares_args;
 
+/* The queue of an op that runs as it is called. */
+#define PARL_NO_QUEUE parl_queue *queue __attribute__((unused))
+
 typedef struct parl_backend {
   const char *name;         /* "ref", "cpu" */
   const char *instructions; /* "double accumulation", "avx512", "avx512-bf16", ... */
   const char *dtype;        /* of the operands of products: "f32", "bf16"; all else is f32 */
-#define X(op, tolerance, source) void (*op)(const parl_##op##_args *args);
+#define X(op, tolerance, source) void (*op)(parl_queue * queue, const parl_##op##_args *args);
   PARL_OP_LIST(X)
 #undef X
   size_t (*linear_pack_floats)(size_t N, size_t K);
@@ -258,6 +262,7 @@ typedef struct parl_backend {
    * products on registers for about `ms` milliseconds; NULL for ref. */
   double (*peak_gflops)(double ms);
   const struct parl_backend *(*f32)(void); /* its twin, or itself, with products in f32 */
+  const parl_device *(*device)(void);      /* where its numbers lie */
 } parl_backend;
 
 /* The oracle. */

@@ -93,3 +93,9 @@ double engine_difference(const float *a, const float *b, size_t n) {
   const double scale = engine_max_abs(b, n);
   return top <= 0.0 ? 0.0 : top / scale;
 }
+
+parl_queue *engine_queue(const parl_backend *backend) {
+  parl_queue *queue = NULL;
+  assert_ok(parl_queue_create(backend, &queue));
+  return queue;
+}

@@ -35,4 +35,7 @@ double engine_max_abs(const float *x, size_t n);
 /* max |a - b| / max |b|; infinite if anything is not finite. */
 double engine_difference(const float *a, const float *b, size_t n);
 
+/* A queue of the backend, for the caller to destroy. */
+parl_queue *engine_queue(const parl_backend *backend);
+
 #endif

@@ -312,7 +312,9 @@ static void test_decoding(void **state) {
 
 /* ---------------------------------------------------------------------- training, storing */
 
-static parl_status give_cotangent(void *context, size_t i, const parl_slice *slice, float *logits) {
+static parl_status give_cotangent(void *context, size_t i, const parl_slice *slice,
+                                  parl_workspace *ws, float *logits) {
+  (void)ws;
   (void)context;
   engine_normal(logits, slice->n_outputs * ENGINE_VOCAB, 100 + i);
   return PARL_STATUS_OK;

@@ -1,4 +1,6 @@
 /* tests/test_arena.c - pieces are aligned, apart, stay where they are; reset keeps the memory. */
+#include <sys/mman.h>
+
 #include "core/arena.h"
 #include "core/rng.h"
 #include "tests/support.h"
@@ -138,15 +140,45 @@ static void test_zeroed_arena(void **state) {
   parl_arena_deinit(&arena);
 }
 
+/* Memory that nobody here may touch, as a device's is; frees are counted. */
+static size_t n_freed;
+static void *alloc_closed(size_t *bytes) {
+  void *memory = mmap(NULL, *bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return memory == MAP_FAILED ? NULL : memory;
+}
+static void free_closed(void *memory, size_t bytes) {
+  n_freed++;
+  munmap(memory, bytes);
+}
+
+static void test_source(void **state) {
+  (void)state;
+  static const parl_arena_source source = {alloc_closed, free_closed, 256};
+  parl_arena arena;
+  parl_arena_init_from(&arena, 1000, &source);
+  unsigned char *last = NULL, *piece = NULL;
+  for (int round = 0; round < 2; round++) {
+    for (size_t i = 1; i < 100; i++) {
+      assert_ok(PARL_ARENA_TAKE(&arena, i, &piece));
+      assert_int_equal((uintptr_t)piece % 256, 0);
+      assert_true(piece != last);
+      last = piece;
+    }
+    parl_arena_reset(&arena);
+  }
+  const size_t n_blocks = arena.n_blocks;
+  n_freed = 0;
+  parl_arena_deinit(&arena);
+  assert_true(n_blocks > 1);
+  assert_int_equal(n_freed, n_blocks);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_pieces_are_aligned_and_apart),
-      cmocka_unit_test(test_typed_take),
-      cmocka_unit_test(test_steady_state_allocates_nothing),
-      cmocka_unit_test(test_marks_nest),
-      cmocka_unit_test(test_large_pieces),
-      cmocka_unit_test(test_too_much),
-      cmocka_unit_test(test_zeroed_arena),
+      cmocka_unit_test(test_source),     cmocka_unit_test(test_pieces_are_aligned_and_apart),
+      cmocka_unit_test(test_typed_take), cmocka_unit_test(test_steady_state_allocates_nothing),
+      cmocka_unit_test(test_marks_nest), cmocka_unit_test(test_large_pieces),
+      cmocka_unit_test(test_too_much),   cmocka_unit_test(test_zeroed_arena),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -103,7 +103,8 @@ static void engine_close(engine *e) {
 }
 
 static parl_status keep_logits(void *context, size_t index, const parl_slice *slice,
-                               float *logits) {
+                               parl_workspace *ws, float *logits) {
+  (void)ws;
   (void)context;
   (void)index;
   (void)slice;

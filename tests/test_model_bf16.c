@@ -191,7 +191,8 @@ typedef struct task {
 
 /* Next-token cross entropy of a slice of one sequence. */
 static parl_status cross_entropy(void *context, size_t index, const parl_slice *slice,
-                                 float *logits) {
+                                 parl_workspace *ws, float *logits) {
+  (void)ws;
   task *t = context;
   float logp[TOKENS], entropy[TOKENS], dlogp[TOKENS];
   const int32_t *target = slice->tokens + 1;
@@ -203,7 +204,7 @@ static parl_status cross_entropy(void *context, size_t index, const parl_slice *
                                         .probs = logits,
                                         .logp = logp,
                                         .entropy = entropy};
-  t->backend->policy_fwd(&forward);
+  t->backend->policy_fwd(NULL, &forward);
   t->losses[index] = 0.0;
   for (size_t i = 0; i < TOKENS - 1; i++) {
     t->losses[index] -= (double)logp[i] / (TOKENS - 1);
@@ -217,7 +218,7 @@ static parl_status cross_entropy(void *context, size_t index, const parl_slice *
                                          .inv_temperature = 1.0F,
                                          .dlogp = dlogp,
                                          .dlogits = logits};
-  t->backend->policy_bwd(&backward);
+  t->backend->policy_bwd(NULL, &backward);
   memset(logits + (TOKENS - 1) * ENGINE_VOCAB, 0, ENGINE_VOCAB * sizeof *logits);
   return PARL_STATUS_OK;
 }

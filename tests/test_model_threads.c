@@ -32,7 +32,8 @@ static batch *batch_create(void) {
 
 /* Loss sum of squares / 2 of the logits: dlogits = logits, nothing to write. */
 static parl_status half_squares(void *context, size_t index, const parl_slice *slice,
-                                float *logits) {
+                                parl_workspace *ws, float *logits) {
+  (void)ws;
   const batch *b = context;
   assert_ptr_equal(slice, &b->slices[index]);
   (void)logits;

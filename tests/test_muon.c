@@ -15,6 +15,7 @@ static double iterate(double x) {
 typedef struct bench {
   parl_arena arena;
   parl_model *model;
+  parl_queue *queue;
   parl_muon muon;
 } bench;
 
@@ -23,11 +24,13 @@ static void bench_open(bench *b) {
   const parl_model_config config = engine_config(4);
   parl_arena_init(&b->arena, 0);
   b->model = engine_model(&config, parl_backend_ref(), 1);
+  b->queue = engine_queue(parl_backend_ref());
   assert_ok(parl_muon_init(&b->muon, &b->arena, b->model));
 }
 
 static void bench_close(bench *b) {
   parl_model_destroy(b->model);
+  parl_queue_destroy(b->queue);
   parl_arena_deinit(&b->arena);
 }
 
@@ -63,7 +66,9 @@ static void test_orthogonalise_by_hand(void **state) {
       compose(rows, columns, s, n, m);
       for (size_t v = 0; v < n; v++) s[v] = iterate(s[v] / sqrt(squares));
       compose(rows, columns, s, n, due);
-      parl_muon_orthogonalise(&b.muon, backends[k], rows, columns, m);
+      parl_queue *queue = engine_queue(backends[k]);
+      parl_muon_orthogonalise(&b.muon, queue, rows, columns, m);
+      parl_queue_destroy(queue);
       assert_true(engine_difference(m, due, rows * columns) <= 2e-5);
     }
   bench_close(&b);
@@ -74,7 +79,7 @@ static void test_zero_stays_zero(void **state) {
   bench b;
   bench_open(&b);
   float m[12] = {0};
-  parl_muon_orthogonalise(&b.muon, parl_backend_ref(), 3, 4, m);
+  parl_muon_orthogonalise(&b.muon, b.queue, 3, 4, m);
   assert_true(engine_max_abs(m, 12) <= 0.0);
   bench_close(&b);
 }
@@ -94,12 +99,12 @@ static void test_update_by_hand(void **state) {
                                .lr = 0.1,
                                .mu = 0.95,
                                .weight_decay = 0.3};
-  parl_muon_update(&b.muon, parl_backend_ref(), &args);
+  parl_muon_update(&b.muon, b.queue, &args);
   double due = 2.0 * (1 - 0.03) + 0.1 * 0.2 * iterate(1.0);
   assert_close((double)momentum[0], -2.0, 1e-6);
   assert_close((double)w[0], due, 1e-6);
   g[0] = 3.0F; /* momentum -1.9 + 1.5 = -0.4; with Nesterov -0.38 + 1.5 > 0 */
-  parl_muon_update(&b.muon, parl_backend_ref(), &args);
+  parl_muon_update(&b.muon, b.queue, &args);
   due = due * (1 - 0.03) - 0.1 * 0.2 * iterate(1.0);
   assert_close((double)momentum[0], -0.4, 1e-6);
   assert_close((double)w[0], due, 1e-6);
@@ -226,7 +231,9 @@ typedef struct task {
 } task;
 
 /* Mean of -log p(successor of the token). */
-static parl_status predict(void *context, size_t i, const parl_slice *slice, float *logits) {
+static parl_status predict(void *context, size_t i, const parl_slice *slice, parl_workspace *ws,
+                           float *logits) {
+  (void)ws;
   (void)i;
   task *t = context;
   float logp[ROWS], entropy[ROWS], dlogp[ROWS];
@@ -244,7 +251,7 @@ static parl_status predict(void *context, size_t i, const parl_slice *slice, flo
                                     .probs = logits,
                                     .logp = logp,
                                     .entropy = entropy};
-  t->backend->policy_fwd(&fwd);
+  t->backend->policy_fwd(NULL, &fwd);
   const parl_policy_bwd_args bwd = {.rows = n,
                                     .V = ENGINE_VOCAB,
                                     .probs = logits,
@@ -253,7 +260,7 @@ static parl_status predict(void *context, size_t i, const parl_slice *slice, flo
                                     .inv_temperature = 1.0F,
                                     .dlogp = dlogp,
                                     .dlogits = logits};
-  t->backend->policy_bwd(&bwd);
+  t->backend->policy_bwd(NULL, &bwd);
   t->loss = 0.0;
   for (size_t r = 0; r < n; r++) t->loss -= (double)logp[r] / (double)n;
   return PARL_STATUS_OK;

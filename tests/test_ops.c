@@ -221,7 +221,7 @@ static void case_attention_bwd(trial *t) {
   parl_attention_fwd_args oracle = *f;
   const size_t scratch = parl_backend_ref()->attention_scratch_floats(rows, f->D, f->Dv);
   oracle.scratch = input_as(t, 1, scratch, scratch, CENTRED)->x;
-  parl_backend_ref()->attention_fwd(&oracle);
+  parl_backend_ref()->attention_fwd(NULL, &oracle);
   a.ld_dout = gap(t, f->H * f->Dv), a.ld_dq = gap(t, f->H * f->D);
   a.ld_dk = gap(t, f->H_kv * f->D), a.ld_dv = gap(t, f->H_kv * f->Dv);
   a.dout = input_as(t, rows, f->H * f->Dv, a.ld_dout, t->how == OFFSET ? CENTRED : t->how)->x;
@@ -408,7 +408,7 @@ static void case_policy_bwd(trial *t) {
                                         .probs = probs,
                                         .logp = logp,
                                         .entropy = entropy};
-  parl_backend_ref()->policy_fwd(&forward);
+  parl_backend_ref()->policy_fwd(NULL, &forward);
   parl_policy_bwd_args args = {.rows = rows,
                                .V = V,
                                .probs = probs,

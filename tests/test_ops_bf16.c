@@ -47,7 +47,7 @@ static void run(const parl_backend *b, products *p) {
   float *packed = malloc(b->linear_pack_floats(p->N, p->K) * sizeof *packed);
   assert_non_null(packed);
   const parl_linear_pack_args pack = {.N = p->N, .K = p->K, .w = p->w, .packed = packed};
-  b->linear_pack(&pack);
+  b->linear_pack(NULL, &pack);
   const parl_linear_fwd_args forward = {.M = p->M,
                                         .N = p->N,
                                         .K = p->K,
@@ -56,7 +56,7 @@ static void run(const parl_backend *b, products *p) {
                                         .packed = packed,
                                         .y = p->y,
                                         .ld_y = p->N};
-  b->linear_fwd(&forward);
+  b->linear_fwd(NULL, &forward);
   const parl_linear_bwd_input_args input = {.M = p->M,
                                             .N = p->N,
                                             .K = p->K,
@@ -66,7 +66,7 @@ static void run(const parl_backend *b, products *p) {
                                             .packed = packed,
                                             .dx = p->dx,
                                             .ld_dx = p->K};
-  b->linear_bwd_input(&input);
+  b->linear_bwd_input(NULL, &input);
   memset(p->dw, 0, p->N * p->K * sizeof *p->dw);
   const parl_linear_bwd_weight_args weight = {.M = p->M,
                                               .N = p->N,
@@ -76,7 +76,7 @@ static void run(const parl_backend *b, products *p) {
                                               .x = p->x,
                                               .ld_x = p->K,
                                               .dw = p->dw};
-  b->linear_bwd_weight(&weight);
+  b->linear_bwd_weight(NULL, &weight);
   free(packed);
 }
 

@@ -102,10 +102,10 @@ static void grad_linear(const parl_backend *backend, size_t M, size_t N, size_t 
   p.cotangent = floats(M * N, 77);
   const parl_linear_bwd_input_args input = {
       .M = M, .N = N, .K = K, .dy = p.cotangent, .ld_dy = N, .w = w->f, .dx = x->grad, .ld_dx = K};
-  backend->linear_bwd_input(&input);
+  backend->linear_bwd_input(NULL, &input);
   const parl_linear_bwd_weight_args weight = {
       .M = M, .N = N, .K = K, .dy = p.cotangent, .ld_dy = N, .x = x->f, .ld_x = K, .dw = w->grad};
-  backend->linear_bwd_weight(&weight);
+  backend->linear_bwd_weight(NULL, &weight);
   check(&p, "linear");
 }
 
@@ -135,7 +135,7 @@ static void grad_rmsnorm(const parl_backend *backend, size_t rows, size_t C) {
                                      .y = y,
                                      .ld_y = C,
                                      .inv_rms = inv_rms};
-  backend->rmsnorm_fwd(&fwd);
+  backend->rmsnorm_fwd(NULL, &fwd);
   const parl_rmsnorm_bwd_args bwd = {.rows = rows,
                                      .C = C,
                                      .x = x->f,
@@ -147,7 +147,7 @@ static void grad_rmsnorm(const parl_backend *backend, size_t rows, size_t C) {
                                      .dx = x->grad,
                                      .ld_dx = C,
                                      .dweight = w->grad};
-  backend->rmsnorm_bwd(&bwd);
+  backend->rmsnorm_bwd(NULL, &bwd);
   free(y);
   free(inv_rms);
   check(&p, "rmsnorm");
@@ -192,7 +192,7 @@ static void grad_rope(const parl_backend *backend, size_t rows, size_t D, size_t
                                .cos_table = cosines,
                                .sin_table = sines,
                                .inverse = true};
-  backend->rope(&args);
+  backend->rope(NULL, &args);
   free(cosines);
   free(sines);
   check(&p, "rope");
@@ -261,8 +261,8 @@ static void grad_attention(const parl_backend *backend, size_t rows, size_t H, s
                                         .ld_dk = H_kv * D,
                                         .dv = v->grad,
                                         .ld_dv = H_kv * Dv};
-  backend->attention_fwd(&args.fwd);
-  backend->attention_bwd(&args);
+  backend->attention_fwd(NULL, &args.fwd);
+  backend->attention_bwd(NULL, &args);
   free(out);
   free(lse);
   free(scratch);
@@ -286,7 +286,7 @@ static void grad_swiglu(const parl_backend *backend, size_t rows, size_t F) {
   p.cotangent = floats(rows * F, 77);
   const parl_swiglu_bwd_args args = {
       .rows = rows, .F = F, .gate_up = x->f, .dout = p.cotangent, .dgate_up = x->grad};
-  backend->swiglu_bwd(&args);
+  backend->swiglu_bwd(NULL, &args);
   check(&p, "swiglu");
 }
 
@@ -308,7 +308,7 @@ static void grad_embedding(const parl_backend *backend, size_t rows, size_t C) {
   for (size_t r = 0; r < rows; r++) p.index[r] = (int32_t)(r * r % TOKENS);
   const parl_embedding_bwd_args args = {
       .rows = rows, .C = C, .tokens = p.index, .dout = p.cotangent, .dtable = table->grad};
-  backend->embedding_bwd(&args);
+  backend->embedding_bwd(NULL, &args);
   check(&p, "embedding");
 }
 
@@ -357,7 +357,7 @@ static void grad_policy(const parl_backend *backend, size_t rows, size_t V) {
                                     .probs = probs,
                                     .logp = logp,
                                     .entropy = entropy};
-  backend->policy_fwd(&fwd);
+  backend->policy_fwd(NULL, &fwd);
   const parl_policy_bwd_args bwd = {.rows = rows,
                                     .V = V,
                                     .probs = probs,
@@ -367,7 +367,7 @@ static void grad_policy(const parl_backend *backend, size_t rows, size_t V) {
                                     .dlogp = p.cotangent,
                                     .dentropy = p.cotangent + rows,
                                     .dlogits = x->grad};
-  backend->policy_bwd(&bwd);
+  backend->policy_bwd(NULL, &bwd);
   free(mask);
   free(probs);
   free(logp);

@@ -69,10 +69,10 @@ static void run_linear_fwd(batch *t, size_t first, size_t n) {
                                .packed = t->in[1],
                                .y = t->out[0] + first * t->a,
                                .ld_y = t->a};
-  t->backend->linear_fwd(&args);
+  t->backend->linear_fwd(NULL, &args);
   args.y = t->out[1] + first * t->a;
   args.residual = args.y;
-  t->backend->linear_fwd(&args);
+  t->backend->linear_fwd(NULL, &args);
 }
 
 static void case_linear_fwd(const parl_backend *backend, size_t N, size_t K) {
@@ -81,7 +81,7 @@ static void case_linear_fwd(const parl_backend *backend, size_t N, size_t K) {
   t.in[1] = random_floats(backend->linear_pack_floats(N, K), 2);
   t.in[2] = random_floats(N * K, 3);
   const parl_linear_pack_args pack = {.N = N, .K = K, .w = t.in[2], .packed = t.in[1]};
-  backend->linear_pack(&pack);
+  backend->linear_pack(NULL, &pack);
   compare_pieces(&t, "linear_fwd");
 }
 
@@ -96,10 +96,10 @@ static void run_linear_bwd_input(batch *t, size_t first, size_t n) {
                                      .packed = t->in[2],
                                      .dx = t->out[0] + first * t->b,
                                      .ld_dx = t->b};
-  t->backend->linear_bwd_input(&args);
+  t->backend->linear_bwd_input(NULL, &args);
   args.dx = t->out[1] + first * t->b;
   args.accumulate = true;
-  t->backend->linear_bwd_input(&args);
+  t->backend->linear_bwd_input(NULL, &args);
 }
 
 static void case_linear_bwd_input(const parl_backend *backend, size_t N, size_t K) {
@@ -108,7 +108,7 @@ static void case_linear_bwd_input(const parl_backend *backend, size_t N, size_t 
   t.in[1] = random_floats(N * K, 2);
   t.in[2] = random_floats(backend->linear_pack_floats(N, K), 3);
   const parl_linear_pack_args pack = {.N = N, .K = K, .w = t.in[1], .packed = t.in[2]};
-  backend->linear_pack(&pack);
+  backend->linear_pack(NULL, &pack);
   compare_pieces(&t, "linear_bwd_input");
 }
 
@@ -124,7 +124,7 @@ static void run_rmsnorm(batch *t, size_t first, size_t n) {
                                      .y = t->out[0] + at,
                                      .ld_y = C,
                                      .inv_rms = t->out[1] + first};
-  t->backend->rmsnorm_fwd(&fwd);
+  t->backend->rmsnorm_fwd(NULL, &fwd);
   const parl_rmsnorm_bwd_args bwd = {.rows = n,
                                      .C = C,
                                      .x = t->in[0] + at,
@@ -136,7 +136,7 @@ static void run_rmsnorm(batch *t, size_t first, size_t n) {
                                      .dx = t->out[2] + at,
                                      .ld_dx = C,
                                      .dweight = t->in[3]};
-  t->backend->rmsnorm_bwd(&bwd);
+  t->backend->rmsnorm_bwd(NULL, &bwd);
 }
 
 static void case_rmsnorm(const parl_backend *backend, size_t C, size_t unused) {
@@ -151,13 +151,13 @@ static void run_swiglu(batch *t, size_t first, size_t n) {
   const size_t F = t->a;
   const parl_swiglu_fwd_args fwd = {
       .rows = n, .F = F, .gate_up = t->in[0] + first * 2 * F, .out = t->out[0] + first * F};
-  t->backend->swiglu_fwd(&fwd);
+  t->backend->swiglu_fwd(NULL, &fwd);
   const parl_swiglu_bwd_args bwd = {.rows = n,
                                     .F = F,
                                     .gate_up = t->in[0] + first * 2 * F,
                                     .dout = t->in[1] + first * F,
                                     .dgate_up = t->out[1] + first * 2 * F};
-  t->backend->swiglu_bwd(&bwd);
+  t->backend->swiglu_bwd(NULL, &bwd);
 }
 
 static void case_swiglu(const parl_backend *backend, size_t F, size_t unused) {
@@ -179,7 +179,7 @@ static void run_policy(batch *t, size_t first, size_t n) {
                                     .probs = t->out[0] + first * V,
                                     .logp = t->out[1] + first,
                                     .entropy = t->in[2] + first};
-  t->backend->policy_fwd(&fwd);
+  t->backend->policy_fwd(NULL, &fwd);
   const parl_policy_bwd_args bwd = {.rows = n,
                                     .V = V,
                                     .probs = t->out[0] + first * V,
@@ -189,7 +189,7 @@ static void run_policy(batch *t, size_t first, size_t n) {
                                     .dlogp = t->in[3] + first,
                                     .dentropy = t->in[1] + first,
                                     .dlogits = t->out[2] + first * V};
-  t->backend->policy_bwd(&bwd);
+  t->backend->policy_bwd(NULL, &bwd);
 }
 
 static void case_policy(const parl_backend *backend, size_t V, size_t unused) {
@@ -214,7 +214,7 @@ static void run_rope(batch *t, size_t first, size_t n) {
                                .positions = t->index + first,
                                .cos_table = t->in[0],
                                .sin_table = t->in[1]};
-  t->backend->rope(&args);
+  t->backend->rope(NULL, &args);
 }
 
 static void case_rope(const parl_backend *backend, size_t width, size_t unused) {
@@ -259,7 +259,7 @@ static void run_decode_as(batch *t, size_t first, size_t n, bool bf16) {
                                            .out = t->out[0] + first * H * D,
                                            .ld_out = H * D,
                                            .scratch = t->scratch};
-  t->backend->attention_decode(&args);
+  t->backend->attention_decode(NULL, &args);
 }
 
 static void run_decode(batch *t, size_t first, size_t n) {
@@ -350,7 +350,7 @@ static void run_attention(batch *t, size_t first, size_t n) {
                                        .ld_out = H * D,
                                        .lse = lse,
                                        .scratch = t->scratch};
-  t->backend->attention_fwd(&fwd);
+  t->backend->attention_fwd(NULL, &fwd);
   for (size_t s = 0; s < n; s++)
     memcpy(t->out[0] + (first + s) * t->width[0], out + (size_t)start[s] * H * D,
            length_of(first + s) * H * D * sizeof(float));
@@ -367,7 +367,7 @@ static void run_attention(batch *t, size_t first, size_t n) {
                                        .ld_dk = H_KV * D,
                                        .dv = dv,
                                        .ld_dv = H_KV * D};
-  t->backend->attention_bwd(&bwd);
+  t->backend->attention_bwd(NULL, &bwd);
   for (size_t s = 0; s < n; s++) copy_gradients(t, &bwd, first + s, (size_t)start[s]);
   float *owned[] = {q, k, v, out, lse, dq, dk, dv};
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);

@@ -90,13 +90,14 @@ static inline int32_t *indices(trial *t, size_t n, size_t below) {
 
 /* Checks the arguments and runs the op where the pass wants it; `linear` ops give their own bounds
  * by running on absolute values. */
-#define RUN(t, op, linear, args)                                                                 \
-  do {                                                                                           \
-    if (parl_##op##_check(args) != PARL_STATUS_OK) fail_msg("%s", parl_error_text());            \
-    if ((t)->now == ON_REF || ((t)->now == FOR_BOUND && (linear))) parl_backend_ref()->op(args); \
-    if ((t)->now == ON_LEVEL) (t)->backend->op(args);                                            \
-    if ((t)->now == FOR_BOUND && (linear))                                                       \
-      for (size_t i_ = 0; i_ < (t)->n_outputs; i_++) (t)->has_bound[i_] = true;                  \
+#define RUN(t, op, linear, args)                                                      \
+  do {                                                                                \
+    if (parl_##op##_check(args) != PARL_STATUS_OK) fail_msg("%s", parl_error_text()); \
+    if ((t)->now == ON_REF || ((t)->now == FOR_BOUND && (linear)))                    \
+      parl_backend_ref()->op(NULL, args);                                             \
+    if ((t)->now == ON_LEVEL) (t)->backend->op(NULL, args);                           \
+    if ((t)->now == FOR_BOUND && (linear))                                            \
+      for (size_t i_ = 0; i_ < (t)->n_outputs; i_++) (t)->has_bound[i_] = true;       \
   } while (0)
 
 static inline const parl_backend *packer(const trial *t) {
@@ -111,7 +112,7 @@ static inline const float *packed_weight(trial *t, const float *w, size_t N, siz
   for (size_t i = 0; i < n; i++) packed->x[i] = guard_value();
   const parl_linear_pack_args args = {.N = N, .K = K, .w = w, .packed = packed->x};
   if (parl_linear_pack_check(&args) != PARL_STATUS_OK) fail_msg("%s", parl_error_text());
-  backend->linear_pack(&args);
+  backend->linear_pack(NULL, &args);
   for (size_t i = 0; i < n; i++) assert_false(is_guard(packed->x[i]));
   return packed->x;
 }

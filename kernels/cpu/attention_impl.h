@@ -121,7 +121,7 @@ static void forward_head(const parl_attention_fwd_args *a, size_t start, size_t 
   }
 }
 
-static void attention_fwd(const parl_attention_fwd_args *a) {
+static void attention_fwd(PARL_NO_QUEUE, const parl_attention_fwd_args *a) {
   for (size_t seq = 0; seq < a->n_seqs; seq++) {
     const size_t start = (size_t)a->seq_start[seq], n = (size_t)a->seq_start[seq + 1] - start;
     const size_t heads = a->H / a->H_kv, padded = round_up(n, PANEL);
@@ -193,7 +193,7 @@ static void backward_block(const parl_attention_bwd_args *a, const backward_scra
                a->dv + start * a->ld_dv + group * f->Dv, a->ld_dv);
 }
 
-static void attention_bwd(const parl_attention_bwd_args *a) {
+static void attention_bwd(PARL_NO_QUEUE, const parl_attention_bwd_args *a) {
   const parl_attention_fwd_args *f = &a->fwd;
   const size_t heads = f->H / f->H_kv;
   for (size_t seq = 0; seq < f->n_seqs; seq++) {

@@ -168,7 +168,7 @@ INLINE void decode_rows(const parl_attention_decode_args *a, bool bf16) {
   }
 }
 
-static void attention_decode(const parl_attention_decode_args *a) {
+static void attention_decode(PARL_NO_QUEUE, const parl_attention_decode_args *a) {
   if (a->bf16)
     decode_rows(a, true);
   else

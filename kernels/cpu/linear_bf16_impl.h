@@ -23,7 +23,7 @@ static size_t linear_pack_floats_bf16(size_t N, size_t K) {
   return forward_floats(N, K) + forward_floats(K, N);
 }
 
-static void linear_pack_bf16(const parl_linear_pack_args *a) {
+static void linear_pack_bf16(PARL_NO_QUEUE, const parl_linear_pack_args *a) {
   _Alignas(64) float block[PAIR_PANEL * PAIR_BLOCK];
   float *to = a->packed;
   for (size_t n = 0; n < a->N; n += PAIR_PANEL)
@@ -61,7 +61,7 @@ static void product_bf16(const gemm *g) {
     }
 }
 
-static void linear_fwd_bf16(const parl_linear_fwd_args *a) {
+static void linear_fwd_bf16(PARL_NO_QUEUE, const parl_linear_fwd_args *a) {
   const gemm g = {.M = a->M,
                   .N = a->N,
                   .K = a->K,
@@ -78,7 +78,7 @@ static void linear_fwd_bf16(const parl_linear_fwd_args *a) {
   product_bf16(&g);
 }
 
-static void linear_bwd_input_bf16(const parl_linear_bwd_input_args *a) {
+static void linear_bwd_input_bf16(PARL_NO_QUEUE, const parl_linear_bwd_input_args *a) {
   const gemm g = {.M = a->M,
                   .N = a->K,
                   .K = a->N,
@@ -121,7 +121,7 @@ static void weight_block(const parl_linear_bwd_weight_args *a, size_t m, size_t 
   }
 }
 
-static void linear_bwd_weight_bf16(const parl_linear_bwd_weight_args *a) {
+static void linear_bwd_weight_bf16(PARL_NO_QUEUE, const parl_linear_bwd_weight_args *a) {
   for (size_t m = 0; m < a->M; m += 2 * PAIR_BLOCK)
     for (size_t k = 0; k < a->K; k += COLUMN_BLOCK)
       weight_block(a, m, least(2 * PAIR_BLOCK, a->M - m), k);

@@ -8,13 +8,13 @@ static size_t linear_pack_floats(size_t N, size_t K) {
   return round_up(N, PANEL) * K;
 }
 
-static void linear_pack(const parl_linear_pack_args *a) {
+static void linear_pack(PARL_NO_QUEUE, const parl_linear_pack_args *a) {
   for (size_t n = 0; n < a->N; n += PANEL)
     transpose(a->w + n * a->K, least(PANEL, a->N - n), a->K, a->K, a->packed + n * a->K, PANEL,
               PANEL);
 }
 
-static void linear_fwd(const parl_linear_fwd_args *a) {
+static void linear_fwd(PARL_NO_QUEUE, const parl_linear_fwd_args *a) {
   const gemm g = {.M = a->M,
                   .N = a->N,
                   .K = a->K,
@@ -31,7 +31,7 @@ static void linear_fwd(const parl_linear_fwd_args *a) {
   gemm_rows(&g);
 }
 
-static void linear_bwd_input(const parl_linear_bwd_input_args *a) {
+static void linear_bwd_input(PARL_NO_QUEUE, const parl_linear_bwd_input_args *a) {
   const gemm g = {.M = a->M,
                   .N = a->K,
                   .K = a->N,
@@ -48,7 +48,7 @@ static void linear_bwd_input(const parl_linear_bwd_input_args *a) {
   gemm_rows(&g);
 }
 
-static void linear_bwd_weight(const parl_linear_bwd_weight_args *a) {
+static void linear_bwd_weight(PARL_NO_QUEUE, const parl_linear_bwd_weight_args *a) {
   const gemm g = {.M = a->N,
                   .N = a->K,
                   .K = a->M,

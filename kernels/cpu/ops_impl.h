@@ -41,7 +41,8 @@ const parl_backend *BACKEND_NAME(void) {
                                        PARL_OP_LIST(SAME).linear_pack_floats = linear_pack_floats,
                                        .attention_scratch_floats = attention_scratch_floats,
                                        .peak_gflops = peak_gflops,
-                                       .f32 = BACKEND_NAME};
+                                       .f32 = BACKEND_NAME,
+                                       .device = parl_device_host};
   return &backend;
 }
 #else
@@ -58,6 +59,7 @@ const parl_backend *SOFT_NAME(void) {
           linear_pack_floats_bf16,
       .attention_scratch_floats = attention_scratch_floats,
       .peak_gflops = peak_gflops,
-      .f32 = F32_NAME};
+      .f32 = F32_NAME,
+      .device = parl_device_host};
   return &backend;
 }

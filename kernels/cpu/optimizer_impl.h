@@ -2,7 +2,7 @@
  *
  * Included by ops_impl.h only. */
 
-static void adamw(const parl_adamw_args *a) {
+static void adamw(PARL_NO_QUEUE, const parl_adamw_args *a) {
   const vf scale = vf_set1(a->grad_scale), beta1 = vf_set1(a->beta1), beta2 = vf_set1(a->beta2);
   const vf new1 = vf_set1(1.0f - a->beta1), new2 = vf_set1(1.0f - a->beta2);
   const vf correct1 = vf_set1(1.0f / a->correction1), correct2 = vf_set1(1.0f / a->correction2);
@@ -19,14 +19,14 @@ static void adamw(const parl_adamw_args *a) {
   }
 }
 
-static void add(const parl_add_args *a) {
+static void add(PARL_NO_QUEUE, const parl_add_args *a) {
   for (size_t i = 0; i < a->n; i += W) {
     const size_t n = a->n - i;
     vf_store_n(a->y + i, vf_fma(vf_set1(a->a), vf_load_n(a->x + i, n), vf_load_n(a->y + i, n)), n);
   }
 }
 
-static void sum_squares(const parl_sum_squares_args *a) {
+static void sum_squares(PARL_NO_QUEUE, const parl_sum_squares_args *a) {
   enum { SUMS = 4, HALF = W / 2 };
   vd sum[SUMS] = {{0}};
   size_t i = 0;

@@ -25,7 +25,7 @@ static float policy_scores(const float *logits, const uint64_t *mask, size_t V, 
   return vf_top(top);
 }
 
-static void policy_fwd(const parl_policy_fwd_args *a) {
+static void policy_fwd(PARL_NO_QUEUE, const parl_policy_fwd_args *a) {
   const vf zero = vf_set1(0.0f);
   for (size_t row = 0; row < a->rows; row++) {
     const uint64_t *mask = a->mask ? a->mask + row * ((a->V + 63) / 64) : NULL;
@@ -48,7 +48,7 @@ static void policy_fwd(const parl_policy_fwd_args *a) {
   }
 }
 
-static void policy_bwd(const parl_policy_bwd_args *a) {
+static void policy_bwd(PARL_NO_QUEUE, const parl_policy_bwd_args *a) {
   const vf zero = vf_set1(0.0f);
   for (size_t row = 0; row < a->rows; row++) {
     const float *probs = a->probs + row * a->V;

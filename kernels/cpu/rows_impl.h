@@ -18,7 +18,7 @@ static float sum_of_squares(const float *x, size_t n) {
   return vf_sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
-static void rmsnorm_fwd(const parl_rmsnorm_fwd_args *a) {
+static void rmsnorm_fwd(PARL_NO_QUEUE, const parl_rmsnorm_fwd_args *a) {
   for (size_t row = 0; row < a->rows; row++) {
     const float *x = a->x + row * a->ld_x;
     float *y = a->y + row * a->ld_y;
@@ -32,7 +32,7 @@ static void rmsnorm_fwd(const parl_rmsnorm_fwd_args *a) {
   }
 }
 
-static void rmsnorm_bwd(const parl_rmsnorm_bwd_args *a) {
+static void rmsnorm_bwd(PARL_NO_QUEUE, const parl_rmsnorm_bwd_args *a) {
   for (size_t row = 0; row < a->rows; row++) {
     const float *x = a->x + row * a->ld_x, *dy = a->dy + row * a->ld_dy;
     float *dx = a->dx + row * a->ld_dx;
@@ -64,7 +64,7 @@ static void spread_angles(const parl_rope_args *a, size_t at, size_t n, float *c
   }
 }
 
-static void rope(const parl_rope_args *a) {
+static void rope(PARL_NO_QUEUE, const parl_rope_args *a) {
   enum { PIECE = 128 };
   float c[PIECE], s[PIECE];
   for (size_t row = 0; row < a->rows; row++)
@@ -82,7 +82,7 @@ static void rope(const parl_rope_args *a) {
     }
 }
 
-static void swiglu_fwd(const parl_swiglu_fwd_args *a) {
+static void swiglu_fwd(PARL_NO_QUEUE, const parl_swiglu_fwd_args *a) {
   const vf one = vf_set1(1.0f);
   for (size_t row = 0; row < a->rows; row++) {
     const float *gate = a->gate_up + row * 2 * a->F, *up = gate + a->F;
@@ -94,7 +94,7 @@ static void swiglu_fwd(const parl_swiglu_fwd_args *a) {
   }
 }
 
-static void swiglu_bwd(const parl_swiglu_bwd_args *a) {
+static void swiglu_bwd(PARL_NO_QUEUE, const parl_swiglu_bwd_args *a) {
   const vf one = vf_set1(1.0f);
   for (size_t row = 0; row < a->rows; row++) {
     const float *gate = a->gate_up + row * 2 * a->F, *up = gate + a->F;
@@ -110,12 +110,12 @@ static void swiglu_bwd(const parl_swiglu_bwd_args *a) {
   }
 }
 
-static void embedding_fwd(const parl_embedding_fwd_args *a) {
+static void embedding_fwd(PARL_NO_QUEUE, const parl_embedding_fwd_args *a) {
   for (size_t row = 0; row < a->rows; row++)
     memcpy(a->out + row * a->C, a->table + (size_t)a->tokens[row] * a->C, a->C * sizeof *a->out);
 }
 
-static void embedding_bwd(const parl_embedding_bwd_args *a) {
+static void embedding_bwd(PARL_NO_QUEUE, const parl_embedding_bwd_args *a) {
   for (size_t row = 0; row < a->rows; row++) {
     float *to = a->dtable + (size_t)a->tokens[row] * a->C;
     for (size_t c = 0; c < a->C; c += W) {

@@ -46,7 +46,7 @@ static double attend(size_t n, size_t D, size_t Dv, double scale, const float *q
   return top + log(sum);
 }
 
-void parl_ref_attention_fwd(const parl_attention_fwd_args *a) {
+void parl_ref_attention_fwd(PARL_NO_QUEUE, const parl_attention_fwd_args *a) {
   double *scores = as_doubles(a->scratch);
   for (size_t s = 0; s < a->n_seqs; s++)
     for (size_t h = 0; h < a->H; h++) {
@@ -114,7 +114,7 @@ static void key_gradient(const parl_attention_bwd_args *a, size_t end, size_t ke
   store(a->dv + key * a->ld_dv + group * f->Dv, dv, f->Dv);
 }
 
-void parl_ref_attention_bwd(const parl_attention_bwd_args *a) {
+void parl_ref_attention_bwd(PARL_NO_QUEUE, const parl_attention_bwd_args *a) {
   const parl_attention_fwd_args *f = &a->fwd;
   for (size_t s = 0; s < f->n_seqs; s++) {
     const size_t start = (size_t)f->seq_start[s], end = (size_t)f->seq_start[s + 1];
@@ -154,7 +154,7 @@ static void append_and_read(const float *x, size_t width, void *cache, size_t n,
   for (size_t i = 0; i < n * width; i++) out[i] = bf16 ? widen_bf16(half[i]) : wide[i];
 }
 
-void parl_ref_attention_decode(const parl_attention_decode_args *a) {
+void parl_ref_attention_decode(PARL_NO_QUEUE, const parl_attention_decode_args *a) {
   const size_t heads = a->H / a->H_kv, size = a->bf16 ? sizeof(uint16_t) : sizeof(float);
   float *k = a->scratch + 2 * (a->context + 1), *v = k;
   for (size_t row = 0; row < a->rows; row++)

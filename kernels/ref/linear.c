@@ -12,11 +12,11 @@ size_t parl_ref_linear_pack_floats(size_t N, size_t K) {
   return N * K;
 }
 
-void parl_ref_linear_pack(const parl_linear_pack_args *a) {
+void parl_ref_linear_pack(PARL_NO_QUEUE, const parl_linear_pack_args *a) {
   memcpy(a->packed, a->w, a->N * a->K * sizeof *a->w);
 }
 
-void parl_ref_linear_fwd(const parl_linear_fwd_args *a) {
+void parl_ref_linear_fwd(PARL_NO_QUEUE, const parl_linear_fwd_args *a) {
   for (size_t m = 0; m < a->M; m++)
     for (size_t n = 0; n < a->N; n++) {
       double sum = a->residual ? (double)a->residual[m * a->ld_y + n] : 0.0;
@@ -26,7 +26,7 @@ void parl_ref_linear_fwd(const parl_linear_fwd_args *a) {
     }
 }
 
-void parl_ref_linear_bwd_input(const parl_linear_bwd_input_args *a) {
+void parl_ref_linear_bwd_input(PARL_NO_QUEUE, const parl_linear_bwd_input_args *a) {
   for (size_t m = 0; m < a->M; m++)
     for (size_t k = 0; k < a->K; k++) {
       double sum = a->accumulate ? (double)a->dx[m * a->ld_dx + k] : 0.0;
@@ -36,7 +36,7 @@ void parl_ref_linear_bwd_input(const parl_linear_bwd_input_args *a) {
     }
 }
 
-void parl_ref_linear_bwd_weight(const parl_linear_bwd_weight_args *a) {
+void parl_ref_linear_bwd_weight(PARL_NO_QUEUE, const parl_linear_bwd_weight_args *a) {
   for (size_t n = 0; n < a->N; n++)
     for (size_t k = 0; k < a->K; k++) {
       double sum = (double)a->dw[n * a->K + k];

@@ -3,7 +3,7 @@
 
 #include "kernels/ref/ref_internal.h"
 
-void parl_ref_adamw(const parl_adamw_args *a) {
+void parl_ref_adamw(PARL_NO_QUEUE, const parl_adamw_args *a) {
   const double beta1 = (double)a->beta1, beta2 = (double)a->beta2;
   for (size_t i = 0; i < a->n; i++) {
     const double g = (double)a->grads[i] * (double)a->grad_scale;
@@ -18,12 +18,12 @@ void parl_ref_adamw(const parl_adamw_args *a) {
   }
 }
 
-void parl_ref_add(const parl_add_args *a) {
+void parl_ref_add(PARL_NO_QUEUE, const parl_add_args *a) {
   for (size_t i = 0; i < a->n; i++)
     a->y[i] = (float)((double)a->y[i] + (double)a->a * (double)a->x[i]);
 }
 
-void parl_ref_sum_squares(const parl_sum_squares_args *a) {
+void parl_ref_sum_squares(PARL_NO_QUEUE, const parl_sum_squares_args *a) {
   double sum = 0.0;
   for (size_t i = 0; i < a->n; i++) sum += (double)a->x[i] * (double)a->x[i];
   *a->out = sum;

@@ -11,7 +11,7 @@ static bool is_allowed(const uint64_t *mask, size_t v) {
   return mask == NULL || (mask[v / 64] >> (v % 64) & 1u) != 0;
 }
 
-void parl_ref_policy_fwd(const parl_policy_fwd_args *a) {
+void parl_ref_policy_fwd(PARL_NO_QUEUE, const parl_policy_fwd_args *a) {
   const size_t words = (a->V + 63) / 64;
   for (size_t row = 0; row < a->rows; row++) {
     const float *logits = a->logits + row * a->V;
@@ -34,7 +34,7 @@ void parl_ref_policy_fwd(const parl_policy_fwd_args *a) {
   }
 }
 
-void parl_ref_policy_bwd(const parl_policy_bwd_args *a) {
+void parl_ref_policy_bwd(PARL_NO_QUEUE, const parl_policy_bwd_args *a) {
   for (size_t row = 0; row < a->rows; row++) {
     const float *probs = a->probs + row * a->V;
     const double dlogp = (double)a->dlogp[row];

@@ -12,6 +12,7 @@ const parl_backend *parl_backend_ref(void) {
           .linear_pack_floats = parl_ref_linear_pack_floats,
       .attention_scratch_floats = parl_ref_attention_scratch_floats,
       .f32 = parl_backend_ref,
+      .device = parl_device_host,
   };
   return &ref;
 }

@@ -5,7 +5,8 @@
 #define PARL_KERNELS_REF_REF_INTERNAL_H
 #include "kernels/ops.h"
 
-#define X(op, tolerance, source) void parl_ref_##op(const parl_##op##_args *args);
+#define X(op, tolerance, source) \
+  void parl_ref_##op(parl_queue *queue, const parl_##op##_args *args);
 PARL_OP_LIST(X)
 #undef X
 

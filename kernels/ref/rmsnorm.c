@@ -8,7 +8,7 @@
 
 #include "kernels/ref/ref_internal.h"
 
-void parl_ref_rmsnorm_fwd(const parl_rmsnorm_fwd_args *a) {
+void parl_ref_rmsnorm_fwd(PARL_NO_QUEUE, const parl_rmsnorm_fwd_args *a) {
   for (size_t row = 0; row < a->rows; row++) {
     const float *x = a->x + row * a->ld_x;
     float *y = a->y + row * a->ld_y;
@@ -20,7 +20,7 @@ void parl_ref_rmsnorm_fwd(const parl_rmsnorm_fwd_args *a) {
   }
 }
 
-void parl_ref_rmsnorm_bwd(const parl_rmsnorm_bwd_args *a) {
+void parl_ref_rmsnorm_bwd(PARL_NO_QUEUE, const parl_rmsnorm_bwd_args *a) {
   for (size_t row = 0; row < a->rows; row++) {
     const float *x = a->x + row * a->ld_x, *dy = a->dy + row * a->ld_dy;
     float *dx = a->dx + row * a->ld_dx;

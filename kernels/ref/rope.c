@@ -4,7 +4,7 @@
  *   (x0, x1) <- (x0 cos - x1 sin, x0 sin + x1 cos); the inverse turns by the opposite angle. */
 #include "kernels/ref/ref_internal.h"
 
-void parl_ref_rope(const parl_rope_args *a) {
+void parl_ref_rope(PARL_NO_QUEUE, const parl_rope_args *a) {
   const size_t half = a->D / 2;
   for (size_t row = 0; row < a->rows; row++) {
     const size_t at = (size_t)a->positions[row] * half;

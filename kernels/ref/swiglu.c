@@ -7,7 +7,7 @@
 
 #include "kernels/ref/ref_internal.h"
 
-void parl_ref_swiglu_fwd(const parl_swiglu_fwd_args *a) {
+void parl_ref_swiglu_fwd(PARL_NO_QUEUE, const parl_swiglu_fwd_args *a) {
   for (size_t row = 0; row < a->rows; row++)
     for (size_t f = 0; f < a->F; f++) {
       const double g = (double)a->gate_up[row * 2 * a->F + f];
@@ -16,7 +16,7 @@ void parl_ref_swiglu_fwd(const parl_swiglu_fwd_args *a) {
     }
 }
 
-void parl_ref_swiglu_bwd(const parl_swiglu_bwd_args *a) {
+void parl_ref_swiglu_bwd(PARL_NO_QUEUE, const parl_swiglu_bwd_args *a) {
   for (size_t row = 0; row < a->rows; row++)
     for (size_t f = 0; f < a->F; f++) {
       const size_t gate = row * 2 * a->F + f, up = gate + a->F;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/arena.h"
+#include "engine/policy.h"
 #include "engine/train_step.h"
 
 struct parl_learner {
@@ -107,25 +108,21 @@ static parl_status judge_sequences(parl_learner *l, size_t sequence, size_t n, s
   return PARL_STATUS_OK;
 }
 
-static parl_status slice_loss(void *context, size_t i, const parl_slice *slice, float *logits) {
+static parl_status slice_loss(void *context, size_t i, const parl_slice *slice, parl_workspace *ws,
+                              float *logits) {
+  (void)logits;
   parl_learner *l = context;
   const parl_batch *b = l->batch;
   if (l->stop != NULL && *l->stop != 0)
     return parl_fail(PARL_STATUS_ESTOPPED, "stopped while learning");
-  const parl_backend *backend = parl_model_get_backend(l->model);
   const size_t first = b->first_output[i], n = slice->n_outputs;
-  const size_t V = parl_model_get_vocab_size(l->model);
   float *logp = l->logp + first, *entropy = l->entropy + first;
   float *dlogp = l->dlogp + first, *dentropy = l->dentropy + first;
-  backend->policy_fwd(&(parl_policy_fwd_args){.rows = n,
-                                              .V = V,
-                                              .logits = logits,
-                                              .mask = b->masks + first * b->n_words,
-                                              .target = b->targets + first,
-                                              .inv_temperature = l->inv_temperature,
-                                              .probs = logits,
-                                              .logp = logp,
-                                              .entropy = entropy});
+  const parl_policy_rows rows = {.n = n,
+                                 .mask = b->masks + first * b->n_words,
+                                 .target = b->targets + first,
+                                 .inv_temperature = l->inv_temperature};
+  PARL_TRY(parl_policy_forward(ws, &rows, logp, entropy));
   parl_objective_sums *sums = &l->sums[i];
   *sums = (parl_objective_sums){0};
   l->gaps[i] = 0;
@@ -136,15 +133,7 @@ static parl_status slice_loss(void *context, size_t i, const parl_slice *slice, 
       l->gaps[i] += fabs((double)logp[k] - (double)b->logp_old[first + k]);
     PARL_TRY(judge_sequences(l, b->first_sequence[i], slice->n_seqs, first, sums));
   }
-  backend->policy_bwd(&(parl_policy_bwd_args){.rows = n,
-                                              .V = V,
-                                              .probs = logits,
-                                              .target = b->targets + first,
-                                              .entropy = entropy,
-                                              .inv_temperature = l->inv_temperature,
-                                              .dlogp = dlogp,
-                                              .dentropy = dentropy,
-                                              .dlogits = logits});
+  parl_policy_backward(ws, &rows, dlogp, dentropy);
   return PARL_STATUS_OK;
 }
 
