@@ -127,7 +127,7 @@ typedef struct parl_call {
 
 typedef struct parl_env_options {
   size_t memory_bytes;          /* cap of the Lua state; 0: 256 MiB */
-  double callback_s;            /* wall-clock limit of one callback; 0: 5 s */
+  double callback_s;            /* processor time one callback may take; 0: 5 s */
   int64_t instructions;         /* deterministic limit of one callback (--strict); 0: off */
   const parl_script_host *host; /* borrowed for the life of the environment; or NULL */
   /* A reset with the task seed of the one before takes over its world, and what prompt and

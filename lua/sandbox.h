@@ -22,7 +22,7 @@ typedef struct parl_sandbox parl_sandbox;
 
 typedef struct parl_sandbox_def {
   size_t memory_bytes;  /* cap of the state, >= 64 KiB */
-  double call_s;        /* wall-clock limit of one call, seconds, > 0 */
+  double call_s;        /* processor time one call may take, seconds, > 0 */
   int64_t instructions; /* limit of one call in VM instructions; 0: none. Slows scripts ~2x */
   const parl_script_host *host; /* borrowed; or NULL */
 } parl_sandbox_def;

@@ -13,6 +13,7 @@
 /* What the calling thread runs now; only this thread and its signal handler touch it. */
 static _Thread_local parl_watchdog *volatile running;
 static _Thread_local pid_t own_thread_id;
+static _Thread_local clockid_t own_clock;
 
 /* Between two looks where someone may ask to stop: two of them are less than 0.1 s. */
 static const double STOP_TICK_S = 0.03;
@@ -57,6 +58,13 @@ static struct timespec get_now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return t;
+}
+
+/* Processor time of the thread that runs an entry, seconds. */
+static double get_used_s(const parl_watchdog *w) {
+  struct timespec t = {0};
+  clock_gettime(atomic_load_explicit(&w->clock, memory_order_relaxed), &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 static struct timespec add_seconds(struct timespec t, double s) {
@@ -116,7 +124,8 @@ static void *monitor_main(void *argument) {
   if (tick_s > STOP_TICK_S && get_request(w) >= 0) tick_s = STOP_TICK_S;
   if (tick_s < 1e-3) tick_s = 1e-3;
   uint64_t seen = 0, told = 0; /* the entries that run, and that was asked to stop */
-  struct timespec since = get_now(), asked = since;
+  struct timespec asked = get_now();
+  double used_s = 0; /* when `seen` was first seen */
   int n_idle = 0;
   pthread_mutex_lock(&w->mutex);
   while (!w->quit) {
@@ -129,11 +138,11 @@ static void *monitor_main(void *argument) {
       }
     } else if (entry != seen) {
       seen = entry;
-      since = get_now();
+      used_s = get_used_s(w);
       n_idle = 0;
     } else if (get_request(w) > 0) {
       insist(w, entry, &told, &asked);
-    } else if (seconds_since(since) >= w->limit_s) {
+    } else if (get_used_s(w) - used_s >= w->limit_s) {
       stop_entry(w, entry, PARL_STOP_TIME);
     }
     const struct timespec until = add_seconds(get_now(), tick_s);
@@ -144,13 +153,14 @@ static void *monitor_main(void *argument) {
 }
 
 /* Once a thread, and again when it makes a watchdog (after a fork its id is another): its kernel
- * id, and SIGURG let through, which worker threads block. */
+ * id and its clock, and SIGURG let through, which worker threads block. */
 static void prepare_thread(void) {
   sigset_t urgent;
   sigemptyset(&urgent);
   sigaddset(&urgent, SIGURG);
   pthread_sigmask(SIG_UNBLOCK, &urgent, NULL);
   own_thread_id = gettid();
+  pthread_getcpuclockid(pthread_self(), &own_clock);
 }
 
 static int start_monitor(parl_watchdog *w) {
@@ -213,6 +223,7 @@ void parl_watchdog_enter(parl_watchdog *w) {
   if (own_thread_id == 0) prepare_thread();
   w->outer = running;
   atomic_store_explicit(&w->thread_id, own_thread_id, memory_order_relaxed);
+  atomic_store_explicit(&w->clock, own_clock, memory_order_relaxed);
   running = w;
   const uint64_t entry = atomic_load_explicit(&w->entry, memory_order_relaxed);
   /* The store comes before the load of asleep, if need be by the monitor's barrier. */

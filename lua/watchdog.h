@@ -2,7 +2,8 @@
  *
  * The thread that runs the script marks entry and exit by one atomic counter, odd while it runs. A
  * monitor thread looks at the counter a few times per limit and sends the running thread SIGURG
- * when one entry has lasted too long; the handler, which runs in that thread, installs a debug hook
+ * when one entry has taken too much processor time (a machine that is busy or asleep changes
+ * nothing); the handler, which runs in that thread, installs a debug hook
  * that stops the script at its next instruction (lua_sethook is safe there, not across threads).
  * SIGURG is ignored by default, so a stray one does no harm. The monitor sleeps while nothing runs.
  * Thread rule: enter and leave from one thread at a time; interrupt from any.
@@ -15,13 +16,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "core/status.h"
 #include "lua/script_host.h"
 
 typedef enum parl_stop {
   PARL_STOP_NONE,
-  PARL_STOP_TIME, /* wall-clock limit */
+  PARL_STOP_TIME, /* limit of processor time */
   PARL_STOP_INSTRUCTIONS /* deterministic limit */,
   PARL_STOP_REQUEST /* interrupt */
 } parl_stop;
@@ -29,12 +31,13 @@ typedef enum parl_stop {
 typedef struct parl_watchdog {
   lua_State *L;                 /* borrowed */
   lua_Hook hook;                /* installed when time is up; must raise an error */
-  double limit_s;               /* of one entry */
+  double limit_s;               /* of one entry, processor time */
   const parl_script_host *host; /* requests from outside; or NULL */
   _Atomic uint64_t entry;       /* odd: entry number (entry + 1) / 2 runs */
   _Atomic uint64_t stopped;     /* the entry that has to stop */
   _Atomic int reason;           /* parl_stop of that entry */
   _Atomic pid_t thread_id;      /* kernel id of the running thread */
+  _Atomic clockid_t clock;      /* processor time of that thread */
   _Atomic bool asleep;          /* the monitor waits for `wake` */
   bool quit, started;           /* under mutex */
   bool has_fence;               /* the monitor can order this thread's memory before it sleeps */

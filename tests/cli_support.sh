@@ -13,3 +13,9 @@ code() { # NAME WANTED COMMAND...: its exit code; what it printed is in $SCRATCH
   "$@" >"$SCRATCH/out" 2>"$SCRATCH/err"
   same "$name" "$wanted" $?
 }
+await() { # COMMAND...: until it succeeds; ten minutes at most, what comes next fails then
+  for _ in $(seq 6000); do
+    "$@" >/dev/null 2>&1 && return
+    sleep 0.1
+  done
+}

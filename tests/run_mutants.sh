@@ -30,7 +30,7 @@ for program in $(sed 's/.*|//' "$scratch/list" | sort -u); do
   $cc $cflags -r -nostdlib -o "$scratch/$program.o" "tests/$program.c" tests/*_support.c \
     2>"$scratch/log" &&
     $cc -pthread -o "$scratch/test" "$scratch/$program.o" "$out/libparl.a" $libs \
-      2>>"$scratch/log" && timeout 120 "$scratch/test" >"$scratch/log" 2>&1 ||
+      2>>"$scratch/log" && timeout 600 "$scratch/test" >"$scratch/log" 2>&1 ||
     { cat "$scratch/log"; echo "$program fails without any mutant"; exit 1; }
 done
 

@@ -13,7 +13,7 @@ static void check_programs(int64_t instructions) {
     calls_source source = {.bytes = bytes, .n = N_BYTES};
     parl_text program = {0};
     calls_write(&source, &program);
-    const char *broken = calls_run(&program, 0.1, instructions, 1);
+    const char *broken = calls_run(&program, 0.1, instructions, 10);
     if (broken != NULL) fail_msg("%s in program %d:\n%s", broken, i, parl_text_get(&program));
     parl_text_deinit(&program);
   }

@@ -1,11 +1,12 @@
 /* tests/test_sandbox_limits.c - limits of a sandbox where they are hard to meet: in the parser, and
  * in the middle of anything. */
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <time.h>
 
 #include "core/file.h"
-#include "lua/sandbox_internal.h"
+#include "tests/sandbox_support.h"
 #include "tests/support.h"
 
 static parl_sandbox *make(double call_s, size_t mib, int64_t instructions) {
@@ -21,41 +22,44 @@ static parl_status run(parl_sandbox *s, const char *code) {
   return parl_sandbox_call(s, 0, 0);
 }
 
-/* `n` times `piece`, where %d is the number of the time, between two texts; the caller frees. */
-static char *repeat(const char *before, const char *piece, int n, const char *after) {
-  parl_text text = {0};
-  parl_text_append(&text, before);
-  for (int i = 0; i < n; i++) {
-    char one[64];
-    const char *place = strstr(piece, "%d");
+/* Appends `n` times `piece`, where %d is the number of the time. */
+static void repeat(parl_text *text, const char *piece, int n) {
+  const char *place = strstr(piece, "%d");
+  for (int i = 0; i < n; i++)
     if (place != NULL)
-      snprintf(one, sizeof one, "%.*s%d%s", (int)(place - piece), piece, i, place + 2);
-    parl_text_append(&text, place != NULL ? one : piece);
-  }
-  parl_text_append(&text, after);
-  assert_ok(parl_text_status(&text));
-  return text.bytes;
+      parl_text_appendf(text, "%.*s%d%s", (int)(place - piece), piece, i, place + 2);
+    else
+      parl_text_append(text, piece);
 }
 
-/* Texts over which the parser takes the square of their length. */
+/* Texts over which the parser takes the square of their length, far more than the limit on any
+ * machine. A function has at most 32767 labels: where that comes first, there are more functions. */
 static void long_sources_are_stopped(void **state) {
   (void)state;
   static const struct {
     const char *before, *piece;
     int n;
     const char *after;
+    int n_functions;
   } list[] = {
-      {"local a = 1\nif a then a = 1\n", "elseif a then\n", 200000, "end"},
-      {"", "::l%d:: f() ", 60000, ""},
-      {"", "goto a ::l%d:: f() ", 50000, ""},
+      {"local a = 1\nif a then a = 1\n", "elseif a then\n", 200000, "end", 1},
+      {"f = function() ", "::l%d:: f() ", 30000, "end ", 30},
+      {"f = function() ", "goto a ::l%d:: f() ", 30000, "end ", 15},
   };
   for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
-    char *code = repeat(list[i].before, list[i].piece, list[i].n, list[i].after);
+    parl_text code = {0};
+    for (int k = 0; k < list[i].n_functions; k++) {
+      parl_text_append(&code, list[i].before);
+      repeat(&code, list[i].piece, list[i].n);
+      parl_text_append(&code, list[i].after);
+    }
+    assert_ok(parl_text_status(&code));
     parl_sandbox *s = make(0.1, 64, 0);
-    assert_fails(run(s, code), PARL_STATUS_ELIMIT, "ran longer than 0.1 s");
+    assert_fails(run(s, parl_text_get(&code)), PARL_STATUS_ELIMIT, "ran longer than 0.1 s");
+    set_call_limit(s, LONG_S);
     assert_ok(run(s, "return 1"));
     parl_sandbox_destroy(s);
-    free(code);
+    parl_text_deinit(&code);
   }
 }
 
@@ -68,7 +72,7 @@ static void heads_of_files_are_left_out(void **state) {
   parl_test_temp_folder(folder);
   snprintf(path, sizeof path, "%s/s.lua", folder);
   for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
-    parl_sandbox *s = make(1, 8, 0);
+    parl_sandbox *s = make(LONG_S, 8, 0);
     snprintf(code, sizeof code, "%s\nlocal a = 1\nerror('here')", heads[i]);
     assert_ok(parl_file_write(path, code, strlen(code)));
     assert_ok(parl_sandbox_load_file(s, path));
@@ -176,12 +180,22 @@ static void lines_go_to_the_host(void **state) {
   parl_sandbox_destroy(s);
 }
 
-/* A function of C that looks at nothing for `seconds`. */
+/* Less than a second. nap(s) waits, work(s) works for so long: functions of C that look at nothing. */
+static void wait_s(double seconds) {
+  const struct timespec pause = {.tv_nsec = (long)(1e9 * seconds)};
+  nanosleep(&pause, NULL);
+}
+
 static int nap(lua_State *L) {
+  wait_s(lua_tonumber(L, 1));
+  return 0;
+}
+
+static int work(lua_State *L) {
   const double seconds = lua_tonumber(L, 1);
   struct timespec now, start;
-  clock_gettime(CLOCK_MONOTONIC, &start);
-  do clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &start);
+  do clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   while ((double)(now.tv_sec - start.tv_sec) + 1e-9 * (double)(now.tv_nsec - start.tv_nsec) <
          seconds);
   return 0;
@@ -190,24 +204,61 @@ static int nap(lua_State *L) {
 static int set_nap(lua_State *L) {
   lua_pushcfunction(L, nap);
   parl_sandbox_set_global(L, "nap");
+  lua_pushcfunction(L, work);
+  parl_sandbox_set_global(L, "work");
   return 0;
 }
 
-/* Only of a call that a request does not end, and once. */
+/* A thread that waits for a processor, or a process that is halted, has taken nothing. */
+static void the_limit_is_processor_time(void **state) {
+  (void)state;
+  parl_sandbox *s = make(0.1, 8, 0);
+  assert_ok(parl_sandbox_protect(s, set_nap, NULL));
+  assert_ok(run(s, "nap(0.5) for i = 1, 100 do end"));
+  assert_fails(run(s, "work(1) while true do end"), PARL_STATUS_ELIMIT, "ran longer than 0.1 s");
+  parl_sandbox_destroy(s);
+}
+
+/* wait_told() waits until the host was told, and a while more. */
+static int wait_told(lua_State *L) {
+  heard *h = lua_touserdata(L, lua_upvalueindex(1));
+  const int before = atomic_load(&h->n_stuck);
+  while (atomic_load(&h->n_stuck) == before) sched_yield();
+  wait_s(0.9);
+  return 0;
+}
+
+static int set_wait_told(lua_State *L) {
+  lua_pushcclosure(L, wait_told, 1);
+  parl_sandbox_set_global(L, "wait_told");
+  return 0;
+}
+
+static double now_s(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Once, and not before a request had time to end the call. */
 static void a_stuck_call_is_told(void **state) {
   (void)state;
   heard h = {.text = ""};
   const parl_script_host host = {.stop = &h.stop, .stuck = count_stuck, .context = &h};
-  const parl_sandbox_def def = {.memory_bytes = 8 << 20, .call_s = 20, .host = &host};
+  const parl_sandbox_def def = {.memory_bytes = 8 << 20, .call_s = LONG_S, .host = &host};
   parl_sandbox *s = NULL;
   assert_ok(parl_sandbox_create(&def, &s));
   assert_ok(parl_sandbox_protect(s, set_nap, NULL));
-  assert_ok(run(s, "nap(0.9)")); /* nobody asks */
+  assert_ok(parl_sandbox_protect(s, set_wait_told, &h));
+  assert_ok(run(s, "nap(0.9)"));
+  assert_int_equal(h.n_stuck, 0); /* nobody asked */
   atomic_store(&h.stop, 15);
   assert_fails(run(s, "while true do end"), PARL_STATUS_ESTOPPED, "stopped on request");
-  assert_int_equal(h.n_stuck, 0);
-  assert_fails(run(s, "nap(2.5) while true do end"), PARL_STATUS_ESTOPPED, "stopped on request");
-  assert_int_equal(h.n_stuck, 1);
+  const int before = h.n_stuck; /* 1 where this thread was starved */
+  const double start = now_s();
+  assert_fails(run(s, "wait_told() while true do end"), PARL_STATUS_ESTOPPED, "stopped on request");
+  assert_int_equal(h.n_stuck, before + 1);
+  assert_true(now_s() - start >= 0.7 + 0.9);
   parl_sandbox_destroy(s);
 }
 
@@ -217,6 +268,7 @@ int main(void) {
       cmocka_unit_test(heads_of_files_are_left_out),
       cmocka_unit_test(a_limit_is_told_wherever_it_is_met),
       cmocka_unit_test(lines_go_to_the_host),
+      cmocka_unit_test(the_limit_is_processor_time),
       cmocka_unit_test(a_stuck_call_is_told),
       cmocka_unit_test(an_error_before_the_limit_stays),
   };

@@ -10,7 +10,7 @@
 #define PARL_ENV_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                           \
   TEXT(file, "", "environment script")                                                           \
   REAL(memory_mib, 256.0, 1.0, 65536.0, "MiB", "memory cap of one Lua state")                    \
-  REAL(callback_s, 5.0, 0.001, 3600.0, "s", "wall-clock limit of one callback")                  \
+  REAL(callback_s, 5.0, 0.001, 3600.0, "s", "processor time one callback may take")              \
   INT(instructions, 0, 0, 9007199254740991, "instructions",                                      \
       "deterministic limit of one callback; 0: off")                                             \
   CHOICE(on_error, stop, "stop|skip",                                                            \

@@ -37,7 +37,7 @@ lines=$(grep -c "print:" err.txt)
 
 # signals
 hang() { # FILE BODY: reset does this for ever
-  sed "s/^local function reset(.*/&\n  $2/" toy.lua >"$1"
+  sed "s/^local function reset(.*/&\n  print(\"at work\") $2/" toy.lua >"$1"
 }
 hang loop.lua 'while true do pcall(error) end'
 hang match.lua 'local s = (\"a\"):rep(99) while true do s:find((\"a*\"):rep(16) .. \"b\") end'
@@ -47,11 +47,12 @@ hang garbage.lua 'while true do local t = {} for i = 1, 200000 do t[i] = {i} end
 stop() { # SIGNAL CODE FILE OPTION...
   signal=$1 wanted=$2 file=$3
   shift 3
+  rm -f err.txt
   "$PARL" env check "$file" --set env.callback_s=600 "$@" >out.txt 2>err.txt &
   pid=$!
-  sleep 0.7
+  await grep "at work" err.txt
   kill -"$signal" "$pid"
-  (sleep 20 && kill -KILL "$pid") 2>/dev/null & # far more than it may take, on a busy machine
+  (sleep 200 && kill -KILL "$pid") 2>/dev/null & # far more than it may take, on a busy machine
   killer=$!
   wait "$pid" 2>/dev/null
   same "$signal ends $file $*" "$wanted" $?

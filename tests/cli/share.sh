@@ -48,7 +48,7 @@ same "all is done" " 10 done " "$(statuses two)"
 "$PARL" train "$recipe" --quiet --set run.dir="$dir/killed" >/dev/null 2>&1 &
 victim=$!
 holds() { "$PARL" runs "$dir/killed" --json 2>/dev/null | grep -q "\"holder\":\"process $victim on "; }
-for _ in $(seq 500); do
+for _ in $(seq 5000); do
   holds || continue
   kill -STOP "$victim"
   holds && break
@@ -68,10 +68,8 @@ same "after the kill all is done" " 10 done " "$(statuses killed)"
 # Alone: what was planned stands in the list at once; a killed process leaves "lost", not "running".
 "$PARL" train "$recipe" --quiet --set run.dir="$dir/lost" --set train.updates=100000 >/dev/null 2>&1 &
 victim=$!
-for _ in $(seq 100); do
-  statuses lost 2>/dev/null | grep -q running && break
-  sleep 0.1
-done
+running() { statuses lost | grep -q running; }
+await running
 same "planned runs are listed" " 9 pending 1 running " "$(statuses lost)"
 has "who trains it" "\"holder\":\"process $victim on " "$("$PARL" runs "$dir/lost" --json)"
 text=$("$PARL" runs "$dir/lost" --remove a 2>&1)

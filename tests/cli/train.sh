@@ -41,7 +41,7 @@ done
 # SIGTERM asks to stop: exit code 143, resumable.
 "$PARL" train "$recipe" --quiet --set run.dir="$dir/term" --set train.updates=100000 >/dev/null 2>"$dir/term.err" &
 pid=$!
-sleep 0.6
+await ls "$dir/term/checkpoints/a-s1.safetensors"
 kill -TERM $pid
 wait $pid
 same "exit code of SIGTERM" 143 $?
@@ -50,14 +50,14 @@ has "stopped says so" "the same command continues" "$(cat "$dir/term.err")"
 # A terminal that goes away asks to stop as well, unless the command was told to outlive it.
 "$PARL" train "$recipe" --quiet --set run.dir="$dir/hup" --set train.updates=100000 >/dev/null 2>"$dir/hup.err" &
 pid=$!
-sleep 0.6
+await ls "$dir/hup/checkpoints/a-s1.safetensors"
 kill -HUP $pid
 wait $pid
 same "exit code of SIGHUP" 129 $?
 has "SIGHUP: a checkpoint" "stopped after update" "$(cat "$dir/hup.err")"
 nohup "$PARL" train "$recipe" --quiet --json --set run.dir="$dir/nohup" >"$dir/nohup.out" 2>/dev/null &
 pid=$!
-sleep 0.3
+await ls "$dir/nohup/store.db"
 kill -HUP $pid
 wait $pid
 same "nohup: the same bits" "$whole" "$(hash_of <"$dir/nohup.out")"

@@ -12,7 +12,7 @@
 #include <time.h>
 
 #include "lua/env_internal.h"
-#include "lua/sandbox_internal.h"
+#include "tests/sandbox_support.h"
 
 typedef struct calls_source {
   const uint8_t *bytes;
@@ -245,7 +245,7 @@ static inline const char *calls_measure(parl_sandbox *s, const parl_text *progra
   if (parl_sandbox_load(s, parl_text_get(program), program->n, "calls") != PARL_STATUS_OK ||
       parl_sandbox_call(s, 0, 1) != PARL_STATUS_OK)
     return parl_error_text(); /* the generator's fault */
-  s->watchdog.limit_s = call_s;
+  set_call_limit(s, call_s);
   const double start = calls_cpu_s();
   const parl_status status = parl_sandbox_call(s, 0, 0);
   if (calls_cpu_s() - start > call_s + slack_s) return "time";
@@ -258,7 +258,7 @@ static inline const char *calls_measure(parl_sandbox *s, const parl_text *progra
 static inline const char *calls_run(const parl_text *program, double call_s, int64_t instructions,
                                     double slack_s) {
   const parl_sandbox_def def = {
-      .memory_bytes = 48 << 20, .call_s = 60, .instructions = instructions};
+      .memory_bytes = 48 << 20, .call_s = LONG_S, .instructions = instructions};
   static const char check[] = "assert(#table.concat({'a', 'b'}) == 2 and math.max(1, 2) == 2)";
   parl_sandbox *s = NULL;
   parl_env *env = calloc(1, sizeof *env);
@@ -267,7 +267,7 @@ static inline const char *calls_run(const parl_text *program, double call_s, int
     abort();
   const char *broken = calls_measure(s, program, call_s, slack_s);
   if (s->pool.held > def.memory_bytes + PARL_POOL_SLACK) broken = "memory";
-  s->watchdog.limit_s = 60;
+  set_call_limit(s, LONG_S);
   if (broken == NULL && (parl_sandbox_load(s, check, sizeof check - 1, "check") != PARL_STATUS_OK ||
                          parl_sandbox_call(s, 0, 0) != PARL_STATUS_OK))
     broken = "the sandbox afterwards";

@@ -1,3 +1,3 @@
 -- luacheck: ignore
 -- expect: ELIMIT ran longer
-return ("a"):rep(28):find(("a?"):rep(28) .. ("a"):rep(28))
+return ("a"):rep(60):find(("a?"):rep(60) .. ("a"):rep(60))
