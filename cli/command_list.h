@@ -18,6 +18,12 @@
     "")                                                                                           \
   X(cmd_report, "report", "", "FOLDER", "write report.html, .md, .json and .csv of a run folder", \
     "")                                                                                           \
+  X(cmd_stats, "stats", "", "TABLE",                                                              \
+    "aggregates, profiles and comparisons of any table of scores, with intervals",                \
+    "The first line names the columns task, algorithm, seed, score, in any order; every "         \
+    "algorithm\nneeds every task, and may have its own number of seeds. docs/statistics.md says " \
+    "how each number\nis made.\n"                                                                 \
+    "example: parl stats scores.csv --taus 0,0.25,0.5,0.75,1 --json\n")                           \
   X(cmd_runs, "runs", "", "FOLDER",                                                               \
     "list the runs of a folder, planned ones too, or make room for others",                       \
     "status: pending, running, done; failed: stays so until --retry-failed; stopped: the same\n"  \
@@ -93,6 +99,11 @@
     "which task; of check, which tasks")                                                           \
   MORE(COUNT, seed, "seed", 0, "N", 0, 9007199254740991, -1, "eval",                               \
        "whose warm start the sub-agents are; default: the checkpoint's own, else the first")       \
+  MORE(COUNT, seed, "seed", 0, "N", 0, 9007199254740991, 1, "stats", "of the resamples")           \
+  X(COUNT, resamples, "resamples", 0, "N", 1, 100000000, 50000, "stats",                           \
+    "random resamples behind each interval")                                                       \
+  X(TEXT, taus, "taus", 0, "LIST", 0, 0, 0, "stats",                                               \
+    "scores at which the profiles are read, e.g. 0,0.5,1; default: 0 to 1 by 0.1")                 \
   X(TEXT, as, "as", 0, "STYLE", 0, 0, 0, "env.play",                                               \
     "an expert style, random, or a checkpoint file; default: greedy_wide")                         \
   MORE(TEXT, as, "as", 0, "STYLE", 0, 0, 0, "env.bench",                                           \
@@ -139,7 +150,7 @@
   X(TEXT, program, "program", 0, "FILE", 0, 0, 0, "completion",                                    \
     "what the script asks if the word on the line is no program; default: this one")               \
   X(FLAG, json, "json", 0, NULL, 0, 0, 0,                                                          \
-    "train eval report runs env.check env.play env.bench model.describe model.export bench "       \
+    "train eval report stats runs env.check env.play env.bench model.describe model.export bench " \
     "doctor",                                                                                      \
     "machine-readable result on standard output")                                                  \
   X(FLAG, quiet, "quiet", 0, NULL, 0, 0, 0,                                                        \

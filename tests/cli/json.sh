@@ -29,6 +29,8 @@ take eval tiny.lua --style serial --tasks 4
 take eval tiny.lua --tasks 4
 take report runs/tiny
 take runs runs/tiny
+printf 'task,algorithm,seed,score\nu,a,1,1\nu,a,2,0\nu,b,1,0\n' >scores.csv
+take stats scores.csv --resamples 10
 take "env check" "$ROOT/envs/chain.lua" --tasks 4 --episodes 50
 take "env check" faulty.lua --tasks 4 --episodes 50
 take "env play" chain
