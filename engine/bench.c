@@ -15,7 +15,7 @@
 #include "engine/train_step.h"
 #include "kernels/bench.h"
 
-enum { CONTEXTS = 512, MAX_GROUP = 64, ACCUMULATORS = 8, MAX_SAMPLES = 1024, LEAST_KEPT = 3 };
+enum { CONTEXTS = 512, MAX_GROUP = 64, MAX_SAMPLES = 1024, LEAST_KEPT = 3 };
 static const uint64_t TOKEN_PURPOSE = 0x62656e6368; /* "bench" */
 static const double LEAST_SHARE = 0.93;
 
@@ -163,7 +163,11 @@ static parl_status open_training(bench *b) {
   parl_optimizer_config optimizer;
   parl_config_set_defaults(&parl_optimizer_section, &optimizer);
   PARL_TRY(parl_optimizer_create(&optimizer, b->model, &b->optimizer));
-  return parl_train_step_create(b->model, b->workers, ACCUMULATORS, b->T, b->T, &b->step);
+  parl_train_step_def step = parl_train_step_def_default();
+  step.model = b->model;
+  step.workers = b->workers;
+  step.max_rows = step.max_outputs = b->T;
+  return parl_train_step_create(&step, &b->step);
 }
 
 static parl_status open_decoders(bench *b, parl_cache_dtype cache) {
@@ -201,7 +205,8 @@ static parl_status cross_entropy(void *context, size_t index, const parl_slice *
 
 static parl_status train_once(bench *b) {
   float *grads = NULL;
-  PARL_TRY(parl_train_step_run(b->step, b->slices, b->shape->batch, cross_entropy, b, &grads));
+  const parl_train_batch batch = {b->slices, b->shape->batch, b->shape->batch};
+  PARL_TRY(parl_train_step_run(b->step, &batch, cross_entropy, b, &grads));
   PARL_TRY(parl_optimizer_step(b->optimizer, b->model, grads, NULL));
   parl_model_balance(b->model, parl_train_step_get_load(b->step));
   return PARL_STATUS_OK;

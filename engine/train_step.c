@@ -1,4 +1,4 @@
-/* engine/train_step.c - accumulators over slices, then their sum, both as numbered tasks. */
+/* engine/train_step.c - leaves over slices, then their sum, both as numbered tasks. */
 #include "engine/train_step.h"
 
 #include <math.h>
@@ -7,19 +7,22 @@
 
 #include "engine/model_internal.h"
 
-/* Floats of one summation task: its pieces of all accumulators stay in one core's cache. */
+/* Floats of one summation task: its pieces of all leaves stay in one core's cache. */
 enum { SUM_CHUNK = 16384 };
 
 struct parl_train_step {
   const parl_model *model; /* borrowed */
   parl_workers *workers;   /* borrowed */
   parl_arena arena;
-  size_t n_params, n_accumulators, n_workspaces;
-  float **accumulators;        /* [n_accumulators] of [n_params]; the first becomes the sum */
+  size_t n_params, n_leaves, n_workspaces;
+  parl_leaf_range own;
+  parl_leaf_add *adds; /* [n_adds] of the leaves of its own */
+  size_t n_adds;
+  float **leaves;              /* [n_leaves] of [n_params]; NULL where not of its own */
+  double *balances;            /* [n_leaves] balance losses of the last run */
   parl_workspace **workspaces; /* [threads] */
   size_t n_load;               /* sparse layers * experts */
   int64_t *load;               /* [n_load] tokens of the last run */
-  double *balances;            /* [n_accumulators] balance losses of the last run */
   size_t n_scores;             /* layers * heads */
   float *max_scores;           /* [n_scores] of the last run; NULL: not tracked */
 };
@@ -27,46 +30,60 @@ struct parl_train_step {
 /* What one run's tasks share. */
 typedef struct run_context {
   parl_train_step *step;
-  const parl_slice *slices;
-  size_t n_slices, n_used; /* accumulators that have slices */
+  const parl_train_batch *batch;
+  size_t n_used; /* leaves, of all ranks, that have slices */
   parl_loss loss;
   void *loss_context;
 } run_context;
 
-static parl_status allocate(parl_train_step *t, size_t max_rows, size_t max_outputs) {
+parl_train_step_def parl_train_step_def_default(void) {
+  return (parl_train_step_def){.n_leaves = 8, .n_ranks = 1};
+}
+
+static parl_status allocate_leaves(parl_train_step *t, const parl_train_step_def *def) {
+  PARL_TRY(PARL_ARENA_TAKE(&t->arena, t->n_leaves, &t->adds));
+  t->n_adds = parl_leaves_list_adds(t->n_leaves, def->rank, def->n_ranks, t->adds);
+  PARL_TRY(PARL_ARENA_TAKE(&t->arena, t->n_leaves, &t->leaves));
+  PARL_TRY(PARL_ARENA_TAKE(&t->arena, t->n_leaves, &t->balances));
+  for (size_t a = 0; a < t->n_leaves; a++) {
+    t->balances[a] = 0.0;
+    t->leaves[a] = NULL;
+  }
+  for (size_t a = t->own.first; a < t->own.end; a++)
+    PARL_TRY(PARL_ARENA_TAKE(&t->arena, t->n_params, &t->leaves[a]));
+  return PARL_STATUS_OK;
+}
+
+static parl_status allocate(parl_train_step *t, const parl_train_step_def *def) {
   const size_t n_threads = parl_workers_get_count(t->workers);
   t->n_load = parl_model_get_n_sparse_layers(t->model) *
               (size_t)parl_model_get_config(t->model)->n_routed_experts;
   PARL_TRY(PARL_ARENA_TAKE(&t->arena, t->n_load, &t->load));
   for (size_t i = 0; i < t->n_load; i++) t->load[i] = 0;
-  PARL_TRY(PARL_ARENA_TAKE(&t->arena, t->n_accumulators, &t->accumulators));
-  PARL_TRY(PARL_ARENA_TAKE(&t->arena, t->n_accumulators, &t->balances));
-  for (size_t a = 0; a < t->n_accumulators; a++) t->balances[a] = 0.0;
+  PARL_TRY(allocate_leaves(t, def));
   PARL_TRY(PARL_ARENA_TAKE(&t->arena, n_threads, &t->workspaces));
-  for (size_t a = 0; a < t->n_accumulators; a++)
-    PARL_TRY(PARL_ARENA_TAKE(&t->arena, t->n_params, &t->accumulators[a]));
   for (; t->n_workspaces < n_threads; t->n_workspaces++)
-    PARL_TRY(
-        parl_workspace_create(t->model, max_rows, max_outputs, &t->workspaces[t->n_workspaces]));
+    PARL_TRY(parl_workspace_create(t->model, def->max_rows, def->max_outputs,
+                                   &t->workspaces[t->n_workspaces]));
   return PARL_STATUS_OK;
 }
 
-parl_status parl_train_step_create(const parl_model *model, parl_workers *workers,
-                                   size_t n_accumulators, size_t max_rows_per_slice,
-                                   size_t max_outputs_per_slice, parl_train_step **out) {
-  PARL_REQUIRE(model != NULL && workers != NULL && out != NULL);
-  PARL_REQUIRE(n_accumulators >= 1);
+parl_status parl_train_step_create(const parl_train_step_def *def, parl_train_step **out) {
+  PARL_REQUIRE(def != NULL && def->model != NULL && def->workers != NULL && out != NULL);
+  PARL_REQUIRE(def->n_leaves >= 1);
+  PARL_REQUIRE(def->rank < def->n_ranks);
   parl_train_step *t = calloc(1, sizeof *t);
   if (t == NULL) return parl_fail(PARL_STATUS_ENOMEM, "train step: no memory");
-  t->model = model;
-  t->workers = workers;
-  t->n_params = parl_model_get_n_params(model);
-  t->n_accumulators = n_accumulators;
+  t->model = def->model;
+  t->workers = def->workers;
+  t->n_params = parl_model_get_n_params(def->model);
+  t->n_leaves = def->n_leaves;
+  t->own = parl_leaves_get_range(def->n_leaves, def->rank, def->n_ranks);
   parl_arena_init(&t->arena, 0);
-  const parl_status s = allocate(t, max_rows_per_slice, max_outputs_per_slice);
+  const parl_status s = allocate(t, def);
   if (s != PARL_STATUS_OK) {
     parl_train_step_destroy(t);
-    return parl_fail_context(s, "train step with %zu accumulators", n_accumulators);
+    return parl_fail_context(s, "train step with %zu leaves", def->n_leaves);
   }
   *out = t;
   return PARL_STATUS_OK;
@@ -79,76 +96,79 @@ void parl_train_step_destroy(parl_train_step *step) {
   free(step);
 }
 
-/* Task a: everything accumulator a adds up. */
-static parl_status accumulate(void *context, size_t a, size_t worker) {
+/* Task k: everything the step's k-th leaf adds up. */
+static parl_status accumulate(void *context, size_t k, size_t worker) {
   const run_context *run = context;
   const parl_train_step *t = run->step;
+  const size_t leaf = t->own.first + k;
   parl_workspace *ws = t->workspaces[worker];
-  float *grads = t->accumulators[a], *logits;
+  float *grads = t->leaves[leaf], *logits;
   memset(grads, 0, t->n_params * sizeof *grads);
-  for (size_t i = a; i < run->n_slices; i += t->n_accumulators) {
-    const parl_slice *slice = &run->slices[i];
+  for (size_t i = leaf; i < run->batch->n_slices; i += t->n_leaves) {
+    const parl_slice *slice = &run->batch->slices[i];
     PARL_TRY(parl_model_forward(t->model, ws, slice, &logits));
     PARL_TRY(run->loss(run->loss_context, i, slice, ws, logits));
     PARL_TRY(parl_model_backward(t->model, ws, slice, logits, grads));
-    t->balances[a] += parl_workspace_take_balance(ws);
+    t->balances[leaf] += parl_workspace_take_balance(ws);
   }
   return PARL_STATUS_OK;
 }
 
-/* Task c: chunk c of the sum of the used accumulators, in order, into the first. */
+/* Task c: the step's own additions, of chunk c. */
 static parl_status add_chunk(void *context, size_t c, size_t worker) {
   const run_context *run = context;
   const parl_train_step *t = run->step;
   const size_t start = c * SUM_CHUNK;
   const size_t left = t->n_params - start;
-  for (size_t a = 1; a < run->n_used; a++) {
-    const parl_add_args add = {.n = left < SUM_CHUNK ? left : SUM_CHUNK,
-                               .a = 1.0F,
-                               .x = t->accumulators[a] + start,
-                               .y = t->accumulators[0] + start};
-    PARL_RUN(t->workspaces[worker]->queue, add, &add);
-  }
+  parl_leaves_add(t->workspaces[worker]->queue, t->adds, t->n_adds, run->n_used, t->leaves, start,
+                  left < SUM_CHUNK ? left : SUM_CHUNK);
   return PARL_STATUS_OK;
 }
 
 /* Forgets the last run's loads, and shares the balance loss among the sequences to come. */
-static void prepare(parl_train_step *t, const parl_slice *slices, size_t n_slices) {
-  double n_seqs = 0.0;
-  for (size_t i = 0; i < n_slices; i++) n_seqs += (double)slices[i].n_seqs;
+static void prepare(parl_train_step *t, size_t n_seqs) {
   const double alpha = parl_model_get_config(t->model)->aux_loss_alpha;
   for (size_t w = 0; w < t->n_workspaces; w++) {
-    parl_workspace_set_aux_weight(t->workspaces[w], n_seqs > 0.0 ? alpha / n_seqs : 0.0);
+    parl_workspace_set_aux_weight(t->workspaces[w], n_seqs > 0 ? alpha / (double)n_seqs : 0.0);
     parl_workspace_take_load(t->workspaces[w], t->load);
     parl_workspace_take_balance(t->workspaces[w]);
   }
   for (size_t i = 0; i < t->n_load; i++) t->load[i] = 0;
-  for (size_t a = 0; a < t->n_accumulators; a++) t->balances[a] = 0.0;
+  for (size_t a = 0; a < t->n_leaves; a++) t->balances[a] = 0.0;
   if (t->max_scores == NULL) return;
   for (size_t w = 0; w < t->n_workspaces; w++)
     parl_workspace_take_max_scores(t->workspaces[w], t->max_scores);
   for (size_t i = 0; i < t->n_scores; i++) t->max_scores[i] = -INFINITY;
 }
 
-parl_status parl_train_step_run(parl_train_step *step, const parl_slice *slices, size_t n_slices,
+parl_status parl_train_step_run(parl_train_step *step, const parl_train_batch *batch,
                                 parl_loss loss, void *context, float **grads) {
+  const parl_leaf_range own = step->own;
+  const size_t n_slices = batch->n_slices;
   run_context run = {.step = step,
-                     .slices = slices,
-                     .n_slices = n_slices,
-                     .n_used = n_slices < step->n_accumulators ? n_slices : step->n_accumulators,
+                     .batch = batch,
+                     .n_used = n_slices < step->n_leaves ? n_slices : step->n_leaves,
                      .loss = loss,
                      .loss_context = context};
-  prepare(step, slices, n_slices);
-  if (n_slices == 0) memset(step->accumulators[0], 0, step->n_params * sizeof(float));
-  PARL_TRY(parl_workers_run(step->workers, run.n_used, accumulate, &run));
+  prepare(step, batch->n_seqs);
+  const size_t end = own.end < run.n_used ? own.end : run.n_used;
+  const size_t n_tasks = end > own.first ? end - own.first : 0;
+  if (n_tasks == 0 && own.end > own.first)
+    memset(step->leaves[own.first], 0, step->n_params * sizeof(float));
+  PARL_TRY(parl_workers_run(step->workers, n_tasks, accumulate, &run));
   for (size_t w = 0; w < step->n_workspaces; w++)
     parl_workspace_take_load(step->workspaces[w], step->load);
   for (size_t w = 0; w < step->n_workspaces && step->max_scores != NULL; w++)
     parl_workspace_take_max_scores(step->workspaces[w], step->max_scores);
   const size_t n_chunks = (step->n_params + SUM_CHUNK - 1) / SUM_CHUNK;
-  if (run.n_used > 1) PARL_TRY(parl_workers_run(step->workers, n_chunks, add_chunk, &run));
-  *grads = step->accumulators[0];
+  if (n_tasks > 1) PARL_TRY(parl_workers_run(step->workers, n_chunks, add_chunk, &run));
+  *grads = own.end > own.first ? step->leaves[own.first] : NULL;
   return PARL_STATUS_OK;
+}
+
+float *parl_train_step_get_leaf(const parl_train_step *step, size_t leaf) {
+  PARL_CHECK(leaf >= step->own.first && leaf < step->own.end);
+  return step->leaves[leaf];
 }
 
 const int64_t *parl_train_step_get_load(const parl_train_step *step) {
@@ -157,8 +177,13 @@ const int64_t *parl_train_step_get_load(const parl_train_step *step) {
 
 double parl_train_step_get_balance(const parl_train_step *step) {
   double sum = 0.0;
-  for (size_t a = 0; a < step->n_accumulators; a++) sum += step->balances[a];
+  for (size_t a = 0; a < step->n_leaves; a++) sum += step->balances[a];
   return sum;
+}
+
+double parl_train_step_get_leaf_balance(const parl_train_step *step, size_t leaf) {
+  PARL_CHECK(leaf >= step->own.first && leaf < step->own.end);
+  return step->balances[leaf];
 }
 
 parl_status parl_train_step_track_scores(parl_train_step *step) {

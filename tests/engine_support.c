@@ -70,6 +70,30 @@ void engine_fill(engine_batch *b, const size_t *lengths, size_t n_seqs, size_t s
   b->slice = (parl_slice){n_seqs, b->seq_start, b->tokens, n_outputs, b->outputs};
 }
 
+parl_train_step_def engine_step_def(const parl_model *model, parl_workers *workers, size_t n_leaves,
+                                    size_t rows) {
+  parl_train_step_def def = parl_train_step_def_default();
+  def.model = model;
+  def.workers = workers;
+  def.n_leaves = n_leaves;
+  def.max_rows = def.max_outputs = rows;
+  return def;
+}
+
+parl_train_step *engine_step(const parl_model *model, parl_workers *workers, size_t n_leaves,
+                             size_t rows) {
+  const parl_train_step_def def = engine_step_def(model, workers, n_leaves, rows);
+  parl_train_step *step = NULL;
+  assert_ok(parl_train_step_create(&def, &step));
+  return step;
+}
+
+parl_train_batch engine_train_batch(const parl_slice *slices, size_t n_slices) {
+  parl_train_batch batch = {.slices = slices, .n_slices = n_slices};
+  for (size_t i = 0; i < n_slices; i++) batch.n_seqs += slices[i].n_seqs;
+  return batch;
+}
+
 void engine_normal(float *x, size_t n, uint64_t seed) {
   parl_rng_cursor rng = {seed, 2, 0};
   for (size_t i = 0; i < n; i++) x[i] = (float)parl_rng_next_normal(&rng);

@@ -1,7 +1,7 @@
 /* tests/engine_support.h - models, batches and measures shared by the engine's tests. */
 #ifndef PARL_TESTS_ENGINE_SUPPORT_H
 #define PARL_TESTS_ENGINE_SUPPORT_H
-#include "engine/model.h"
+#include "engine/train_step.h"
 
 enum { ENGINE_VOCAB = 37, ENGINE_MAX_ROWS = 512, ENGINE_MAX_BACKENDS = 5 };
 
@@ -28,6 +28,14 @@ typedef struct engine_batch {
 /* Random tokens; every `stride`-th row is an output, from row 0 on. */
 void engine_fill(engine_batch *b, const size_t *lengths, size_t n_seqs, size_t stride,
                  uint64_t seed);
+
+/* The only rank's step over n_leaves, for slices of up to `rows` rows and outputs. */
+parl_train_step_def engine_step_def(const parl_model *model, parl_workers *workers, size_t n_leaves,
+                                    size_t rows);
+parl_train_step *engine_step(const parl_model *model, parl_workers *workers, size_t n_leaves,
+                             size_t rows);
+/* The slices as one batch. */
+parl_train_batch engine_train_batch(const parl_slice *slices, size_t n_slices);
 
 /* x [n] = standard normal. */
 void engine_normal(float *x, size_t n, uint64_t seed);

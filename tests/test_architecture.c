@@ -333,12 +333,12 @@ static double train(const parl_model *m, size_t n_threads, float **grads, int64_
     slices[i] = batches[i].slice;
   }
   parl_workers *workers = NULL;
-  parl_train_step *step = NULL;
   float *sum;
   assert_ok(parl_workers_create(n_threads, &workers));
-  assert_ok(parl_train_step_create(m, workers, 4, SLICE_ROWS, SLICE_ROWS, &step));
+  parl_train_step *step = engine_step(m, workers, 4, SLICE_ROWS);
+  const parl_train_batch batch = engine_train_batch(slices, N_SLICES);
   for (int repeat = 0; repeat < 2; repeat++)
-    assert_ok(parl_train_step_run(step, slices, N_SLICES, give_cotangent, NULL, &sum));
+    assert_ok(parl_train_step_run(step, &batch, give_cotangent, NULL, &sum));
   const size_t n_load =
       parl_model_get_n_sparse_layers(m) * (size_t)parl_model_get_config(m)->n_routed_experts;
   *grads = malloc(parl_model_get_n_params(m) * sizeof **grads);

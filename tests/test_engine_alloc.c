@@ -89,7 +89,8 @@ static parl_status engine_open(engine *e, const parl_backend *backend) {
   PARL_TRY(parl_model_create(&config, ENGINE_VOCAB, backend, &e->model));
   parl_model_init_weights(e->model, 1);
   PARL_TRY(parl_optimizer_create(&o, e->model, &e->opt));
-  PARL_TRY(parl_train_step_create(e->model, e->workers, 2, ROWS, ROWS, &e->step));
+  const parl_train_step_def step = engine_step_def(e->model, e->workers, 2, ROWS);
+  PARL_TRY(parl_train_step_create(&step, &e->step));
   return parl_decoder_create(&(parl_decoder_def){e->model, SLOTS, 64, ROWS, PARL_CACHE_F32},
                              &e->decoder);
 }
@@ -114,7 +115,8 @@ static parl_status keep_logits(void *context, size_t index, const parl_slice *sl
 
 static void work(engine *e, const parl_slice *slices) {
   float *grads, *logits;
-  assert_ok(parl_train_step_run(e->step, slices, SLICES, keep_logits, NULL, &grads));
+  const parl_train_batch batch = engine_train_batch(slices, SLICES);
+  assert_ok(parl_train_step_run(e->step, &batch, keep_logits, NULL, &grads));
   assert_ok(parl_optimizer_step(e->opt, e->model, grads, NULL));
   for (int32_t s = 0; s < SLOTS; s++) parl_decoder_reset(e->decoder, s);
   for (int i = 0; i < 5; i++) {

@@ -95,7 +95,7 @@ static parl_learner *make_learner(const gradient_case *c, parl_model *model, par
                                                     .workers = workers,
                                                     .optimizer = &optimizer,
                                                     .objective = c->imitate ? NULL : &objective,
-                                                    .accumulators = 2,
+                                                    .n_leaves = 2,
                                                     .slice_rows = 12,
                                                     .max_sequences = N_SEQS,
                                                     .longest = LONGEST,
@@ -107,6 +107,11 @@ static parl_learner *make_learner(const gradient_case *c, parl_model *model, par
   return learner;
 }
 
+static parl_status get_gradient(parl_learner *learner, parl_learner_info *info, float **grads) {
+  const parl_batch_totals totals = parl_batch_get_totals(parl_learner_get_batch(learner));
+  return parl_learner_gradient(learner, &totals, info, grads);
+}
+
 static double loss_at(parl_learner *learner, parl_model *model, const float *base,
                       const float *direction, double step) {
   float *p = parl_model_get_params(model), *grads;
@@ -114,7 +119,7 @@ static double loss_at(parl_learner *learner, parl_model *model, const float *bas
   for (size_t i = 0; i < n; i++) p[i] = (float)((double)base[i] + step * (double)direction[i]);
   parl_model_refresh(model);
   parl_learner_info info;
-  assert_ok(parl_learner_gradient(learner, &info, &grads));
+  assert_ok(get_gradient(learner, &info, &grads));
   return info.sums.loss;
 }
 
@@ -134,7 +139,7 @@ static void check_gradient(const gradient_case *c) {
   assert_true(base && g && direction);
   memcpy(base, parl_model_get_params(model), n * sizeof *base);
   parl_learner_info info;
-  assert_ok(parl_learner_gradient(learner, &info, &grads));
+  assert_ok(get_gradient(learner, &info, &grads));
   memcpy(g, grads, n * sizeof *g);
   assert_true(c->imitate || info.sums.masked > 0); /* some tokens are outside [alpha, beta] */
   size_t n_tensors;
@@ -222,7 +227,7 @@ static double get_loss(parl_learner *learner, const sequences *q, size_t first, 
     parl_batch_add(batch, q->s[i], i / 2, (float)i * 0.7f - 1.4f);
   parl_learner_info info;
   float *grads;
-  assert_ok(parl_learner_gradient(learner, &info, &grads));
+  assert_ok(get_gradient(learner, &info, &grads));
   *n_tokens = batch->n_outputs;
   return info.sums.loss;
 }
@@ -262,12 +267,79 @@ static void test_prompts_weigh_the_same(void **state) {
   parl_model_destroy(model);
 }
 
+/* A batch of two slices, one to a leaf, and the same cut between two learners who are told the
+ * totals of the whole: their losses add up, and so do their gradients, bit for bit. Divided by
+ * their own totals they do not. */
+static void check_parts(const gradient_case *c, bool tell) {
+  parl_run_config config = count_config();
+  config.model.n_routed_experts = 4; /* whose balance loss is a mean over sequences */
+  config.model.first_k_dense = 0;
+  config.model.aux_loss_alpha = 0.5;
+  parl_model *model = count_model(&config, V, c->backend, 11);
+  const size_t n = parl_model_get_n_params(model);
+  parl_workers *workers = NULL;
+  assert_ok(parl_workers_create(1, &workers));
+  sequences q;
+  make_sequences(&q);
+  parl_learner *whole = make_learner(c, model, workers, &q), *parts[2];
+  parl_batch *batch = parl_learner_get_batch(whole);
+  parl_batch_reset(batch);
+  for (size_t i = 0; i < 3; i++) parl_batch_add(batch, q.s[i], i % 2, (float)i - 0.6f);
+  assert_int_equal(batch->n_slices, 2);
+  const size_t cut = batch->first_sequence[1];
+  const parl_batch_totals totals = parl_batch_get_totals(batch);
+  parl_learner_info info, part;
+  float *grads, *g;
+  assert_ok(parl_learner_gradient(whole, &totals, &info, &grads));
+  float *sum = calloc(n, sizeof *sum);
+  double loss = 0;
+  for (size_t p = 0; p < 2; p++) {
+    parts[p] = make_learner(c, model, workers, &q);
+    batch = parl_learner_get_batch(parts[p]);
+    parl_batch_reset(batch);
+    for (size_t i = p == 0 ? 0 : cut; i < (p == 0 ? cut : 3); i++)
+      parl_batch_add(batch, q.s[i], i % 2, (float)i - 0.6f);
+    const parl_batch_totals own = parl_batch_get_totals(batch);
+    assert_ok(parl_learner_gradient(parts[p], tell ? &totals : &own, &part, &g));
+    loss += part.sums.loss;
+    for (size_t i = 0; i < n; i++) sum[i] += g[i];
+    parl_learner_destroy(parts[p]);
+  }
+  if (tell) {
+    assert_memory_equal(sum, grads, n * sizeof *sum);
+    assert_close(loss, info.sums.loss, 1e-12);
+  } else {
+    assert_true(fabs(loss - info.sums.loss) > 1e-2);
+  }
+  free(sum);
+  parl_learner_destroy(whole);
+  parl_trajectories_destroy(q.set);
+  parl_workers_destroy(workers);
+  parl_model_destroy(model);
+}
+
+static void test_parts_are_told_the_totals(void **state) {
+  (void)state;
+  for (int i = 0; i < 3; i++) {
+    const gradient_case c = {"cpu",
+                             PARL_OBJECTIVE_K25,
+                             i == 0,
+                             false,
+                             1.0,
+                             0.01,
+                             i == 1 ? PARL_NORMALISE_PROMPT : PARL_NORMALISE_BATCH};
+    check_parts(&c, true);
+    check_parts(&c, false);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_packing),
       cmocka_unit_test(test_gradient_of_the_objective),
       cmocka_unit_test(test_overfits_one_batch),
       cmocka_unit_test(test_prompts_weigh_the_same),
+      cmocka_unit_test(test_parts_are_told_the_totals),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

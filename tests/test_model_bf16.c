@@ -227,7 +227,6 @@ static parl_status cross_entropy(void *context, size_t index, const parl_slice *
 static double learn(const parl_backend *backend, size_t n_threads, int64_t kind, float **weights) {
   task *t = calloc(1, sizeof *t);
   parl_workers *workers = NULL;
-  parl_train_step *step = NULL;
   parl_optimizer *optimizer = NULL;
   parl_optimizer_config config;
   const parl_model_config shape = make_config(false);
@@ -242,11 +241,12 @@ static double learn(const parl_backend *backend, size_t n_threads, int64_t kind,
   config.kind = (int)kind;
   config.lr = 3e-3;
   assert_ok(parl_workers_create(n_threads, &workers));
-  assert_ok(parl_train_step_create(model, workers, 4, TOKENS, TOKENS, &step));
+  parl_train_step *step = engine_step(model, workers, 4, TOKENS);
+  const parl_train_batch batch = engine_train_batch(t->slices, N_SLICES);
   assert_ok(parl_optimizer_create(&config, model, &optimizer));
   for (int i = 0; i < UPDATES; i++) {
     float *grads;
-    assert_ok(parl_train_step_run(step, t->slices, N_SLICES, cross_entropy, t, &grads));
+    assert_ok(parl_train_step_run(step, &batch, cross_entropy, t, &grads));
     assert_ok(parl_optimizer_step(optimizer, model, grads, NULL));
   }
   double loss = 0.0;

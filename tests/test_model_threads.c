@@ -7,7 +7,7 @@
 #include "tests/engine_support.h"
 #include "tests/support.h"
 
-enum { N_SLICES = 11, MAX_SEQS = 3, MAX_ROWS = 60, ACCUMULATORS = 4 };
+enum { N_SLICES = 11, MAX_SEQS = 3, MAX_ROWS = 60, LEAVES = 4 };
 
 typedef struct batch {
   engine_batch parts[N_SLICES];
@@ -52,7 +52,7 @@ static fixture fixture_open(const parl_backend *backend, size_t n_threads) {
   const parl_model_config config = engine_config(2);
   f.model = engine_model(&config, backend, 3);
   assert_ok(parl_workers_create(n_threads, &f.workers));
-  assert_ok(parl_train_step_create(f.model, f.workers, ACCUMULATORS, MAX_ROWS, MAX_ROWS, &f.step));
+  f.step = engine_step(f.model, f.workers, LEAVES, MAX_ROWS);
   return f;
 }
 
@@ -60,6 +60,11 @@ static void fixture_close(fixture *f) {
   parl_train_step_destroy(f->step);
   parl_workers_destroy(f->workers);
   parl_model_destroy(f->model);
+}
+
+static parl_status run(const fixture *f, batch *b, size_t n_slices, float **grads) {
+  const parl_train_batch part = engine_train_batch(n_slices > 0 ? b->slices : NULL, n_slices);
+  return parl_train_step_run(f->step, &part, half_squares, b, grads);
 }
 
 /* Three updates; *hash-like copy of the parameters in `out`, which the caller frees. */
@@ -71,7 +76,7 @@ static float *train(const parl_backend *backend, size_t n_threads, batch *b, siz
   assert_ok(parl_optimizer_create(&config, f.model, &opt));
   for (int i = 0; i < 3; i++) {
     float *grads;
-    assert_ok(parl_train_step_run(f.step, b->slices, N_SLICES, half_squares, b, &grads));
+    assert_ok(run(&f, b, N_SLICES, &grads));
     assert_ok(parl_optimizer_step(opt, f.model, grads, NULL));
   }
   *n = parl_model_get_n_params(f.model);
@@ -101,7 +106,7 @@ static void test_threads_do_not_matter(void **state) {
 }
 
 /* The sum is that of slice after slice, up to rounding; also with fewer slices than
- * accumulators. */
+ * leaves. */
 static void test_equals_plain_backward(void **state) {
   (void)state;
   fixture f = fixture_open(parl_backend_ref(), 2);
@@ -114,7 +119,7 @@ static void test_equals_plain_backward(void **state) {
     float *logits, *grads;
     assert_ok(parl_model_forward(f.model, ws, &b->slices[i], &logits));
     assert_ok(parl_model_backward(f.model, ws, &b->slices[i], logits, sum));
-    assert_ok(parl_train_step_run(f.step, b->slices, i + 1, half_squares, b, &grads));
+    assert_ok(run(&f, b, i + 1, &grads));
     assert_true(engine_difference(grads, sum, n) <= 2e-6);
   }
   parl_workspace_destroy(ws);
@@ -128,9 +133,9 @@ static void test_no_slices(void **state) {
   fixture f = fixture_open(parl_backend_ref(), 2);
   batch *b = batch_create();
   float *grads;
-  assert_ok(parl_train_step_run(f.step, b->slices, 2, half_squares, b, &grads));
+  assert_ok(run(&f, b, 2, &grads));
   assert_true(engine_max_abs(grads, parl_model_get_n_params(f.model)) > 0.0);
-  assert_ok(parl_train_step_run(f.step, NULL, 0, half_squares, b, &grads));
+  assert_ok(run(&f, b, 0, &grads));
   assert_true(engine_max_abs(grads, parl_model_get_n_params(f.model)) <= 0.0);
   free(b);
   fixture_close(&f);
@@ -141,21 +146,26 @@ static void test_failures_come_back(void **state) {
   fixture f = fixture_open(parl_backend_ref(), 3);
   batch *b = batch_create();
   float *grads = NULL;
-  b->fail_at = 4; /* of accumulator 0 = slices 0, 4, 8 */
-  assert_status(parl_train_step_run(f.step, b->slices, N_SLICES, half_squares, b, &grads),
-                PARL_STATUS_ELIMIT);
+  b->fail_at = 4; /* of leaf 0 = slices 0, 4, 8 */
+  assert_status(run(&f, b, N_SLICES, &grads), PARL_STATUS_ELIMIT);
   assert_string_equal(parl_error_text(), "loss of slice 4");
   b->fail_at = N_SLICES;
   b->parts[3].tokens[0] = -1;
-  assert_status(parl_train_step_run(f.step, b->slices, N_SLICES, half_squares, b, &grads),
-                PARL_STATUS_EINVAL);
+  assert_status(run(&f, b, N_SLICES, &grads), PARL_STATUS_EINVAL);
   assert_contains(parl_error_text(), "token -1");
   assert_null(grads);
   b->parts[3].tokens[0] = 1;
-  assert_ok(parl_train_step_run(f.step, b->slices, N_SLICES, half_squares, b, &grads));
+  assert_ok(run(&f, b, N_SLICES, &grads));
   parl_train_step *none = NULL;
-  assert_status(parl_train_step_create(f.model, f.workers, 0, 8, 8, &none), PARL_STATUS_EINVAL);
-  assert_status(parl_train_step_create(f.model, f.workers, 2, 0, 0, &none), PARL_STATUS_EINVAL);
+  const parl_train_step_def good = engine_step_def(f.model, f.workers, 2, 8);
+  for (int i = 0; i < 4; i++) {
+    parl_train_step_def bad = good;
+    if (i == 0) bad.n_leaves = 0;
+    if (i == 1) bad.max_rows = bad.max_outputs = 0;
+    if (i == 2) bad.n_ranks = 0; /* forgotten */
+    if (i == 3) bad.rank = 1;
+    assert_status(parl_train_step_create(&bad, &none), PARL_STATUS_EINVAL);
+  }
   free(b);
   fixture_close(&f);
 }

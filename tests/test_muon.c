@@ -283,11 +283,11 @@ static double train(double qk_clip, size_t n_threads, size_t *n_clipped, float *
   oc.qk_clip = qk_clip;
   parl_optimizer *opt = NULL;
   parl_workers *workers = NULL;
-  parl_train_step *step = NULL;
   engine_batch *batch = calloc(1, sizeof *batch);
   engine_fill(batch, LENGTHS, N_SEQS, 1, 7);
   assert_ok(parl_workers_create(n_threads, &workers));
-  assert_ok(parl_train_step_create(m, workers, 2, ROWS, ROWS, &step));
+  parl_train_step *step = engine_step(m, workers, 2, ROWS);
+  const parl_train_batch all = engine_train_batch(&batch->slice, 1);
   assert_null(parl_train_step_get_max_scores(step));
   assert_ok(parl_optimizer_create(&oc, m, &opt));
   assert_ok(parl_optimizer_set_workers(opt, m, workers));
@@ -297,7 +297,7 @@ static double train(double qk_clip, size_t n_threads, size_t *n_clipped, float *
   for (int i = 0; i < 60; i++) {
     float *grads;
     parl_optimizer_info info;
-    assert_ok(parl_train_step_run(step, &batch->slice, 1, predict, &t, &grads));
+    assert_ok(parl_train_step_run(step, &all, predict, &t, &grads));
     parl_optimizer_set_scores(opt, parl_train_step_get_max_scores(step));
     assert_ok(parl_optimizer_step(opt, m, grads, &info));
     parl_model_balance(m, parl_train_step_get_load(step));

@@ -120,6 +120,13 @@ void parl_batch_add(parl_batch *batch, const parl_sequence *sequence, size_t pro
   batch->n_sequences++;
 }
 
+parl_batch_totals parl_batch_get_totals(const parl_batch *batch) {
+  return (parl_batch_totals){.n_outputs = batch->n_outputs,
+                             .n_sequences = batch->n_sequences,
+                             .n_prompts = batch->n_prompts,
+                             .prompt_outputs = batch->prompt_outputs};
+}
+
 void parl_batch_add_mains(parl_batch *batch, const parl_trajectory *trajectory, size_t prompt,
                           float weight) {
   for (size_t i = 0; i < trajectory->n_mains; i++)

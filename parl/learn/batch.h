@@ -28,6 +28,14 @@ typedef struct parl_batch {
   size_t *prompt_outputs; /* [max_sequences] choices of each prompt */
 } parl_batch;
 
+/* What a loss divides by: counts of a whole batch, taken before the loss. Whoever holds only a part
+ * of the batch is told the same ones. */
+typedef struct parl_batch_totals {
+  size_t n_outputs, n_sequences;
+  size_t n_prompts;             /* with a choice */
+  const size_t *prompt_outputs; /* choices of each prompt; borrowed */
+} parl_batch_totals;
+
 /* A slice is never longer than the larger of max_slice_rows and the longest sequence, longest.
  * Fails: ENOMEM. */
 parl_status parl_batch_create(size_t max_sequences, size_t longest, size_t max_slice_rows,
@@ -40,5 +48,7 @@ void parl_batch_add(parl_batch *batch, const parl_sequence *sequence, size_t pro
 /* Appends every context of an episode's orchestrator. */
 void parl_batch_add_mains(parl_batch *batch, const parl_trajectory *trajectory, size_t prompt,
                           float weight);
+/* Of what was added since the last reset; prompt_outputs is the batch's own. */
+parl_batch_totals parl_batch_get_totals(const parl_batch *batch);
 
 #endif

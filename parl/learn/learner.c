@@ -14,6 +14,7 @@ struct parl_learner {
   parl_optimizer *optimizer;
   parl_train_step *step;
   parl_batch *batch;
+  const parl_batch_totals *totals; /* of the gradient under way; borrowed */
   parl_arena arena;
   bool imitate;
   parl_objective_config objective;
@@ -34,6 +35,15 @@ static parl_status allocate(parl_learner *l) {
   return PARL_ARENA_TAKE(&l->arena, slices, &l->gaps);
 }
 
+static parl_status create_step(parl_learner *l, const parl_learner_def *def) {
+  parl_train_step_def step = parl_train_step_def_default();
+  step.model = def->model;
+  step.workers = def->workers;
+  step.n_leaves = def->n_leaves;
+  step.max_rows = step.max_outputs = l->batch->max_slice_rows;
+  return parl_train_step_create(&step, &l->step);
+}
+
 parl_status parl_learner_create(const parl_learner_def *def, parl_learner **out) {
   PARL_REQUIRE(def->temperature > 0);
   parl_learner *l = calloc(1, sizeof *l);
@@ -49,9 +59,7 @@ parl_status parl_learner_create(const parl_learner_def *def, parl_learner **out)
   if (s == PARL_STATUS_OK)
     s = parl_batch_create(def->max_sequences, def->longest, def->slice_rows, def->n_words,
                           &l->batch);
-  if (s == PARL_STATUS_OK)
-    s = parl_train_step_create(def->model, def->workers, def->accumulators,
-                               l->batch->max_slice_rows, l->batch->max_slice_rows, &l->step);
+  if (s == PARL_STATUS_OK) s = create_step(l, def);
   if (s == PARL_STATUS_OK && parl_optimizer_wants_scores(l->optimizer))
     s = parl_train_step_track_scores(l->step);
   if (s == PARL_STATUS_OK) s = allocate(l);
@@ -97,9 +105,10 @@ static void imitate(size_t n, const float *logp, const float *entropy, double n_
 static parl_status judge_sequences(parl_learner *l, size_t sequence, size_t n, size_t first,
                                    parl_objective_sums *sums) {
   const parl_batch *b = l->batch;
+  const parl_batch_totals *all = l->totals;
   for (size_t end = sequence + n; sequence < end; sequence++) {
     const double divisor = parl_objective_get_divisor(
-        &l->objective, b->prompt_outputs[b->prompt[sequence]], b->n_prompts, b->n_outputs);
+        &l->objective, all->prompt_outputs[b->prompt[sequence]], all->n_prompts, all->n_outputs);
     PARL_TRY(parl_objective(&l->objective, b->end_output[sequence] - first, l->logp + first,
                             b->logp_old + first, b->weight + first, l->entropy + first, divisor,
                             l->dlogp + first, l->dentropy + first, sums));
@@ -127,7 +136,7 @@ static parl_status slice_loss(void *context, size_t i, const parl_slice *slice, 
   *sums = (parl_objective_sums){0};
   l->gaps[i] = 0;
   if (l->imitate) {
-    imitate(n, logp, entropy, (double)b->n_outputs, dlogp, dentropy, sums);
+    imitate(n, logp, entropy, (double)l->totals->n_outputs, dlogp, dentropy, sums);
   } else {
     for (size_t k = 0; k < n; k++)
       l->gaps[i] += fabs((double)logp[k] - (double)b->logp_old[first + k]);
@@ -148,10 +157,13 @@ static void add_sums(parl_objective_sums *to, const parl_objective_sums *from) {
   to->entropy += from->entropy;
 }
 
-parl_status parl_learner_gradient(parl_learner *learner, parl_learner_info *info, float **grads) {
+parl_status parl_learner_gradient(parl_learner *learner, const parl_batch_totals *totals,
+                                  parl_learner_info *info, float **grads) {
   const parl_batch *b = learner->batch;
+  const parl_train_batch batch = {b->slices, b->n_slices, totals->n_sequences};
   *info = (parl_learner_info){.n_rows = b->n_rows};
-  PARL_TRY(parl_train_step_run(learner->step, b->slices, b->n_slices, slice_loss, learner, grads));
+  learner->totals = totals;
+  PARL_TRY(parl_train_step_run(learner->step, &batch, slice_loss, learner, grads));
   for (size_t i = 0; i < b->n_slices; i++) {
     add_sums(&info->sums, &learner->sums[i]);
     info->logp_gap += learner->gaps[i];
@@ -170,8 +182,9 @@ static double find_max_score(const parl_learner *l) {
 
 parl_status parl_learner_step(parl_learner *learner, parl_learner_info *info) {
   float *grads;
-  PARL_TRY(parl_learner_gradient(learner, info, &grads));
-  if (learner->batch->n_outputs == 0) return PARL_STATUS_OK;
+  const parl_batch_totals totals = parl_batch_get_totals(learner->batch);
+  PARL_TRY(parl_learner_gradient(learner, &totals, info, &grads));
+  if (totals.n_outputs == 0) return PARL_STATUS_OK;
   parl_optimizer_set_scores(learner->optimizer, parl_train_step_get_max_scores(learner->step));
   PARL_TRY(parl_optimizer_step(learner->optimizer, learner->model, grads, &info->optimizer));
   const int64_t *load = parl_train_step_get_load(learner->step);

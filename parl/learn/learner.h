@@ -18,7 +18,8 @@ typedef struct parl_learner_def {
   parl_workers *workers;
   const parl_optimizer_config *optimizer;
   const parl_objective_config *objective; /* NULL: imitation, minimise the mean of -logp */
-  size_t accumulators, slice_rows;
+  size_t n_leaves;                        /* of the tree that sums gradients, engine/leaves.h */
+  size_t slice_rows;                      /* of a slice, unless one sequence is longer */
   size_t max_sequences, longest, n_words; /* of a batch */
   double temperature;                     /* of the behaviour policy; 1 for imitation */
   const atomic_int *stop; /* non-zero ends a step before it changes anything; or NULL */
@@ -41,8 +42,11 @@ void parl_learner_destroy(parl_learner *learner);
 parl_batch *parl_learner_get_batch(parl_learner *learner);
 parl_optimizer *parl_learner_get_optimizer(parl_learner *learner);
 /* Loss and gradient of the batch without a step: *grads [n_params], borrowed, valid until the
- * next call. Fails: EINVAL if a log-probability or gradient is not finite. */
-parl_status parl_learner_gradient(parl_learner *learner, parl_learner_info *info, float **grads);
+ * next call. The loss divides by totals, which are those of the batch unless it is a part of a
+ * larger one: the parts' losses and gradients then add up to the whole's. Fails: EINVAL if a
+ * log-probability or gradient is not finite. */
+parl_status parl_learner_gradient(parl_learner *learner, const parl_batch_totals *totals,
+                                  parl_learner_info *info, float **grads);
 /* One step on the batch; without a single choice in it nothing happens and info is zero. Fails:
  * EINVAL if a loss or gradient is not finite, ESTOPPED; the weights are untouched then. */
 parl_status parl_learner_step(parl_learner *learner, parl_learner_info *info);

@@ -63,7 +63,7 @@ parl_status parl_trainer_prepare(parl_trainer *t) {
                           .workers = t->workers,
                           .optimizer = &c->optimizer,
                           .objective = &c->objective,
-                          .accumulators = (size_t)c->train.accumulators,
+                          .n_leaves = (size_t)c->train.accumulators,
                           .slice_rows = (size_t)c->train.slice_rows,
                           .max_sequences = t->n * parl_episode_max_mains(&c->episode),
                           .longest = (size_t)spec->limits.context,

@@ -15,12 +15,7 @@ PARL_CONFIG_SECTION(parl_warm_section, "warm", "warm start by imitation", PARL_W
 #undef SECTION_TYPE_
 
 /* The warm start has an optimizer of its own, so that arms that differ in theirs share it. */
-enum {
-  MAX_STYLES = PARL_ENV_MAX_STYLES,
-  STYLE_BYTES = 64,
-  WARM_ACCUMULATORS = 4,
-  WARM_SLICE_ROWS = 512
-};
+enum { MAX_STYLES = PARL_ENV_MAX_STYLES, STYLE_BYTES = 64, WARM_LEAVES = 4, WARM_SLICE_ROWS = 512 };
 
 /* --- the mixture of experts --- */
 
@@ -129,7 +124,7 @@ static parl_status imitation_init(imitation *im) {
   return parl_learner_create(&(parl_learner_def){.model = im->def->model,
                                                  .workers = demo.workers,
                                                  .optimizer = &optimizer,
-                                                 .accumulators = WARM_ACCUMULATORS,
+                                                 .n_leaves = WARM_LEAVES,
                                                  .slice_rows = WARM_SLICE_ROWS,
                                                  .max_sequences = n * (max_mains + max_subs),
                                                  .longest = (size_t)longest,
