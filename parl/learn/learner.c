@@ -146,17 +146,6 @@ static parl_status slice_loss(void *context, size_t i, const parl_slice *slice, 
   return PARL_STATUS_OK;
 }
 
-static void add_sums(parl_objective_sums *to, const parl_objective_sums *from) {
-  to->n_tokens += from->n_tokens;
-  to->loss += from->loss;
-  to->masked += from->masked;
-  to->ratio += from->ratio;
-  if (from->ratio_max > to->ratio_max) to->ratio_max = from->ratio_max;
-  to->abs_log_ratio += from->abs_log_ratio;
-  to->kl += from->kl;
-  to->entropy += from->entropy;
-}
-
 parl_status parl_learner_gradient(parl_learner *learner, const parl_batch_totals *totals,
                                   parl_learner_info *info, float **grads) {
   const parl_batch *b = learner->batch;
@@ -165,7 +154,7 @@ parl_status parl_learner_gradient(parl_learner *learner, const parl_batch_totals
   learner->totals = totals;
   PARL_TRY(parl_train_step_run(learner->step, &batch, slice_loss, learner, grads));
   for (size_t i = 0; i < b->n_slices; i++) {
-    add_sums(&info->sums, &learner->sums[i]);
+    parl_objective_sums_add(&info->sums, &learner->sums[i]);
     info->logp_gap += learner->gaps[i];
   }
   return PARL_STATUS_OK;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "parl/learn/step_sums.h"
 #include "parl/run/trainer_internal.h"
 #include "parl/swarm/context_policy.h"
 #include "parl/swarm/means.h"
@@ -180,41 +181,11 @@ static parl_status measure_advantage(parl_trainer *t, size_t n_groups) {
   return PARL_STATUS_OK;
 }
 
-/* NaN where nothing was measured yet. */
-static void add_mean(double *mean, double x, double steps) {
-  *mean = (isnan(*mean) ? 0.0 : *mean) + x / steps;
-}
-
-static void measure_model(parl_metrics *m, const parl_learner_info *info, double steps) {
-  m->max_score = fmax(m->max_score, info->max_score);
-  add_mean(&m->expert_most, info->load.most, steps);
-  add_mean(&m->expert_unused, info->load.unused, steps);
-  add_mean(&m->expert_entropy, info->load.entropy, steps);
-  add_mean(&m->balance_loss, info->balance_loss, steps);
-  m->bias_range = info->load.bias_range;
-}
-
-static void measure_step(parl_metrics *m, const parl_learner_info *info, bool first, double steps) {
-  const double tokens = info->sums.n_tokens;
-  if (tokens == 0) return;
-  m->loss = info->sums.loss;
-  m->masked += info->sums.masked / tokens / steps;
-  if (info->sums.ratio_max > m->ratio_max) m->ratio_max = info->sums.ratio_max;
-  m->kl += info->sums.kl / tokens / steps;
-  m->entropy += info->sums.entropy / tokens / steps;
-  if (first) m->logp_gap = info->logp_gap / tokens;
-  m->grad_norm += info->optimizer.grad_norm / steps;
-  m->lr = info->optimizer.lr;
-  m->clipped += (info->optimizer.clipped ? 1.0 : 0.0) / steps;
-  m->clipped_heads += (double)info->optimizer.n_clipped_heads / steps;
-  measure_model(m, info, steps);
-  m->train_tokens += (double)info->n_rows;
-}
-
 static parl_status learn(parl_trainer *t, size_t n) {
   const double start = parl_clock_s();
   const size_t M = (size_t)t->config->train.minibatches, K = (size_t)t->config->train.group;
   parl_batch *batch = parl_learner_get_batch(t->learner);
+  parl_step_sums sums = parl_step_sums_none();
   for (size_t b = 0; b < M; b++) {
     parl_batch_reset(batch);
     /* Strided, so that a minibatch holds rollouts of every group. */
@@ -223,8 +194,9 @@ static parl_status learn(parl_trainer *t, size_t n) {
     parl_learner_info info;
     PARL_TRY(parl_learner_step(t->learner, &info));
     t->n_steps++;
-    measure_step(&t->metrics, &info, b == 0, (double)M);
+    parl_step_sums_add(&sums, &info);
   }
+  parl_step_sums_write(&sums, &t->metrics);
   t->metrics.learn_s = parl_clock_s() - start;
   return PARL_STATUS_OK;
 }
@@ -250,15 +222,9 @@ parl_status parl_trainer_get_weights(parl_trainer *t, parl_reward_terms *out) {
 }
 
 static parl_status update(parl_trainer *t) {
-  const double none = (double)NAN;
   parl_reward_terms weights;
   PARL_TRY(parl_trainer_get_weights(t, &weights));
-  t->metrics = (parl_metrics){.max_score = none,
-                              .expert_most = none,
-                              .expert_unused = none,
-                              .expert_entropy = none,
-                              .balance_loss = none,
-                              .bias_range = none};
+  t->metrics = (parl_metrics){0};
 #define SET(X, term, lambda, ...) t->metrics.lambda = weights.term;
   PARL_TERM_LIST(SET, PARL_TERM_NONE_, )
 #undef SET

@@ -112,3 +112,14 @@ parl_status parl_objective(const parl_objective_config *config, size_t n, const 
   }
   return PARL_STATUS_OK;
 }
+
+void parl_objective_sums_add(parl_objective_sums *to, const parl_objective_sums *from) {
+  to->n_tokens += from->n_tokens;
+  to->loss += from->loss;
+  to->masked += from->masked;
+  to->ratio += from->ratio;
+  if (from->ratio_max > to->ratio_max) to->ratio_max = from->ratio_max;
+  to->abs_log_ratio += from->abs_log_ratio;
+  to->kl += from->kl;
+  to->entropy += from->entropy;
+}

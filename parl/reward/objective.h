@@ -59,6 +59,8 @@ typedef struct parl_objective_sums {
   double abs_log_ratio, kl; /* sums of |log rho| and of rho - 1 - log rho (k3) */
   double entropy;           /* sum */
 } parl_objective_sums;
+/* Adds what another call summed up. */
+void parl_objective_sums_add(parl_objective_sums *to, const parl_objective_sums *from);
 
 /*   logp, logp_old, advantage, entropy [n] in · dlogp, dentropy [n] out
  *   n_total: N of the tokens, finite and > 0
