@@ -15,7 +15,7 @@ enum { CELL_BYTES = 32 };
 
 typedef struct eval_state {
   parl_recipe *recipe;
-  eval_run run;
+  eval_run chosen;
   parl_log log;
   parl_workers *workers;
   parl_env *env;
@@ -25,14 +25,13 @@ typedef struct eval_state {
 
 /* The warm start is made if it is not there. */
 static parl_status load_policy(const cli_args *args, eval_state *e) {
-  const parl_run_config *c = &e->run.config;
+  const parl_run_config *c = &e->chosen.run.config;
   const bool is_sub = c->agents.subs == PARL_SUBS_POLICY && c->agents.checkpoint[0] == '\0';
   if (is_sub || (args->style == NULL && args->checkpoint == NULL)) {
     char folder[1024];
-    PARL_TRY(
-        parl_file_join(folder, sizeof folder, parl_recipe_get_folder(e->recipe), "checkpoints"));
+    PARL_TRY(parl_file_join(folder, sizeof folder, e->chosen.run.folder, "checkpoints"));
     PARL_TRY(parl_file_make_folder(folder));
-    PARL_TRY(parl_warm_start_get(&e->run.host, c, e->workers, NULL, &e->warm));
+    PARL_TRY(parl_warm_start_get(&e->chosen.run, &e->chosen.host, e->workers, NULL, &e->warm));
   }
   PARL_TRY(parl_sub_policy_get(c, e->env, e->warm, &e->sub_policy, &e->owns_sub_policy));
   if (args->style != NULL) return PARL_STATUS_OK;
@@ -51,19 +50,17 @@ static parl_status check_style(const cli_args *args, const parl_env_spec *spec) 
 
 static parl_status open_eval(const cli_args *args, eval_state *e) {
   parl_log_init(&e->log, cli_log_sink, NULL, PARL_LOG_INFO);
-  e->run.host = (parl_host){.recipe = e->recipe,
-                            .log = &e->log,
-                            .stop = cli_catch_signals(),
-                            .scripts = cli_get_script_host(args->quiet)};
-  PARL_TRY(eval_choose_run(args, &e->run));
-  const parl_run_config *c = &e->run.config;
+  e->chosen.host = (parl_host){
+      .log = &e->log, .stop = cli_catch_signals(), .scripts = cli_get_script_host(args->quiet)};
+  PARL_TRY(eval_choose_run(args, e->recipe, &e->chosen));
+  const parl_run_config *c = &e->chosen.run.config;
   const int64_t asked = c->run.threads;
   PARL_TRY(parl_workers_create(asked > 0 ? (size_t)asked : parl_workers_count_processors(),
                                &e->workers));
-  PARL_TRY(parl_recipe_open_env(e->recipe, &c->env, e->run.host.scripts, &e->env));
+  PARL_TRY(parl_run_open_env(&e->chosen.run, e->chosen.host.scripts, &e->env));
   PARL_TRY(parl_recipe_check_env(e->recipe, c, parl_env_get_spec(e->env)));
   PARL_TRY(check_style(args, parl_env_get_spec(e->env)));
-  PARL_TRY(eval_say_run(args, &e->run, e->env));
+  PARL_TRY(eval_say_run(args, &e->chosen, e->env));
   return load_policy(args, e);
 }
 
@@ -73,7 +70,7 @@ static void close_eval(eval_state *e) {
   parl_model_destroy(e->warm);
   parl_env_destroy(e->env);
   parl_workers_destroy(e->workers);
-  eval_run_deinit(&e->run);
+  eval_run_deinit(&e->chosen);
   parl_recipe_destroy(e->recipe);
   parl_log_deinit(&e->log);
 }
@@ -99,8 +96,8 @@ static void print_evaluation(const cli_args *args, const eval_run *run, const pa
   char cells[2][CELL_BYTES];
   if (!args->json) {
     printf("%-16s %10s %10s   (%lld held-out tasks; arm %s, seed %lld)\n", "mean of",
-           args->style ? "scripted" : "sampled", "greedy", (long long)e->n, run->arm,
-           (long long)run->config.run.seed);
+           args->style ? "scripted" : "sampled", "greedy", (long long)e->n, run->run.name,
+           (long long)run->run.config.run.seed);
     for (int i = 0; i < PARL_N_MEANS; i++)
       printf("%-16s %10s %10s\n", parl_mean_names[i], format(&e->sampled, i, cells[0]),
              format(&e->greedy, i, cells[1]));
@@ -113,9 +110,9 @@ static void print_evaluation(const cli_args *args, const eval_run *run, const pa
   parl_json_writer_init(&w, &text, false);
   parl_json_begin_object(&w);
   parl_json_key(&w, "arm");
-  parl_json_string(&w, run->arm);
+  parl_json_string(&w, run->run.name);
   parl_json_key(&w, "seed");
-  parl_json_integer(&w, run->config.run.seed);
+  parl_json_integer(&w, run->run.config.run.seed);
   parl_json_key(&w, "tasks");
   parl_json_integer(&w, e->n);
   parl_json_key(&w, "unseen_prompts");
@@ -138,8 +135,8 @@ int cmd_eval(const cli_args *args) {
   parl_evaluation result = {0};
   s = open_eval(args, &e);
   if (s == PARL_STATUS_OK)
-    s = parl_evaluate(&(parl_evaluation_def){.host = &e.run.host,
-                                             .config = &e.run.config,
+    s = parl_evaluate(&(parl_evaluation_def){.host = &e.chosen.host,
+                                             .run = &e.chosen.run,
                                              .policy = e.policy,
                                              .style = args->style,
                                              .sub_policy = e.sub_policy,
@@ -149,7 +146,7 @@ int cmd_eval(const cli_args *args) {
                       NULL, 0, &result);
   if (s == PARL_STATUS_OK) {
     parl_failures_warn(&result.failures, &e.log, "eval", PARL_PHASE_EVALUATION);
-    print_evaluation(args, &e.run, &result);
+    print_evaluation(args, &e.chosen, &result);
   }
   close_eval(&e);
   return s == PARL_STATUS_OK ? CLI_DONE : cli_fail(s);

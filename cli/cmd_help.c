@@ -168,9 +168,14 @@ static parl_status print_recipe(const char *path, const char *source) {
   const parl_run_config *c = parl_recipe_get_arm(recipe, 0);
   printf("%s - a recipe\n", path);
   print_comment(source);
-  printf("\nenvironment: %s\narms:", parl_recipe_get_env_path(recipe));
-  for (size_t i = 0; i < parl_recipe_get_n_arms(recipe); i++)
-    printf(" %s", parl_recipe_get_arm_name(recipe, i));
+  const char *env = parl_recipe_get_env_path(recipe, 0);
+  printf("\nenvironment: %s\narms:", env);
+  for (size_t i = 0; i < parl_recipe_get_n_arms(recipe); i++) {
+    const char *own = parl_recipe_get_env_path(recipe, i);
+    const bool is_other = strcmp(own, env) != 0;
+    printf(" %s%s%s%s", parl_recipe_get_arm_name(recipe, i), is_other ? " (" : "",
+           is_other ? own : "", is_other ? ")" : "");
+  }
   printf("\n%lld seeds of %lld updates each, written to %s\n", (long long)c->run.n_seeds,
          (long long)c->train.updates, parl_recipe_get_folder(recipe));
   parl_recipe_destroy(recipe);

@@ -44,10 +44,10 @@ static void print_failures(const parl_experiment_result *r) {
 
 /* What cannot be trained is said before anything is; from then on nothing is the command line's
  * fault. */
-static parl_status run(const cli_args *args, const parl_host *host,
+static parl_status run(const cli_args *args, const parl_recipe *recipe, const parl_host *host,
                        parl_experiment_result *result) {
   parl_plan *plan = NULL;
-  PARL_TRY(parl_plan_make(host, &plan));
+  PARL_TRY(parl_plan_make(recipe, host, &plan));
   cli_warn_of_preset(args, parl_text_get(&plan->preset_exceptions));
   cli_begin_work();
   const parl_status s = parl_experiment_run_plan(host, plan, result);
@@ -56,14 +56,13 @@ static parl_status run(const cli_args *args, const parl_host *host,
 }
 
 static parl_status print_plan(const cli_args *args, const parl_recipe *recipe) {
-  const parl_host host = {
-      .recipe = recipe, .stop = cli_catch_signals(), .scripts = cli_get_script_host(args->quiet)};
+  const parl_host host = {.stop = cli_catch_signals(), .scripts = cli_get_script_host(args->quiet)};
   parl_plan *plan = NULL;
   parl_text text = {0};
-  PARL_TRY(parl_plan_make(&host, &plan));
+  PARL_TRY(parl_plan_make(recipe, &host, &plan));
   cli_warn_of_preset(args, parl_text_get(&plan->preset_exceptions));
   const parl_status s =
-      args->json ? parl_plan_append_json(&host, plan, &text) : parl_plan_append(&host, plan, &text);
+      args->json ? parl_plan_append_json(plan, &text) : parl_plan_append(plan, &text);
   if (s == PARL_STATUS_OK) printf("%s%s", parl_text_get(&text), args->json ? "\n" : "");
   parl_text_deinit(&text);
   parl_plan_destroy(plan);
@@ -76,8 +75,7 @@ static parl_status train(const cli_args *args, const parl_recipe *recipe, size_t
   parl_text command = {0};
   cli_append_train(&command, args);
   parl_log_init(&log, cli_log_sink, NULL, args->quiet ? PARL_LOG_WARNING : PARL_LOG_INFO);
-  const parl_host host = {.recipe = recipe,
-                          .log = &log,
+  const parl_host host = {.log = &log,
                           .stop = cli_catch_signals(),
                           .scripts = cli_get_script_host(args->quiet),
                           .progress = args->quiet ? NULL : cli_meter_on_progress,
@@ -86,7 +84,7 @@ static parl_status train(const cli_args *args, const parl_recipe *recipe, size_t
                           .command = parl_text_get(&command)};
   parl_experiment_result result = {0};
   cli_meter_init(&meter);
-  parl_status s = run(args, &host, &result);
+  parl_status s = run(args, recipe, &host, &result);
   cli_meter_deinit(&meter);
   cli_handle_stop_signals(SIG_DFL); /* all is stored: a signal ends the report at once */
   parl_text table = {0};

@@ -165,8 +165,7 @@ static void offer_arms(const request *r, const char *end) {
 static parl_env *open_env(const request *r) {
   parl_recipe *recipe = load_recipe(r);
   parl_env *env = NULL;
-  if (recipe != NULL)
-    (void)parl_recipe_open_env(recipe, &parl_recipe_get_arm(recipe, 0)->env, NULL, &env);
+  if (recipe != NULL) (void)parl_recipe_open_env(recipe, 0, NULL, &env);
   parl_recipe_destroy(recipe);
   return env;
 }

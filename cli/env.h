@@ -5,7 +5,7 @@
 
 #include "cli/cli.h"
 #include "core/json.h"
-#include "parl/run/recipe.h"
+#include "parl/run/run.h"
 #include "parl/swarm/trace.h"
 
 /* The recipe around the operand FILE, with --set and --strict; no budget and scripted sub-agents

@@ -15,7 +15,7 @@ enum { N_JOBS = 256, GROUP = 8, N_SLOTS = 64, N_WORLDS = 64 };
 typedef struct bench {
   const cli_args *args;
   parl_recipe *recipe;
-  parl_run_config config;
+  parl_run run;
   parl_workers *workers;
   parl_trajectories *set;
   uint64_t seed;
@@ -35,18 +35,12 @@ static double now_s(clockid_t clock) {
 }
 
 static parl_status open_rollout(const bench *b, bool random, parl_rollout **out) {
-  return parl_rollout_create(
-      &(parl_rollout_def){.env_path = parl_recipe_get_env_path(b->recipe),
-                          .env_params = parl_recipe_get_env_params(b->recipe),
-                          .config = parl_run_config_get_swarm(&b->config),
-                          .reliability = b->config.agents.reliability,
-                          .n_slots = N_SLOTS,
-                          .workers = b->workers,
-                          .chooser = random ? &parl_random_chooser : NULL,
-                          .choose_subs = random,
-                          .share_worlds = true,
-                          .scripts = cli_get_script_host(b->args->quiet)},
-      out);
+  parl_rollout_def rollout =
+      parl_run_get_rollout(&b->run, cli_get_script_host(b->args->quiet), b->workers);
+  rollout.n_slots = N_SLOTS;
+  rollout.chooser = random ? &parl_random_chooser : NULL;
+  rollout.choose_subs = random;
+  return parl_rollout_create(&rollout, out);
 }
 
 /* Batch after batch of new tasks, in groups as in training, until the time is over. The first is
@@ -95,7 +89,7 @@ static parl_status weigh(bench *b, parl_env *env) {
   parl_env_collect(env);
   const double world = (double)(parl_env_get_memory(env) - before) / N_WORLDS;
   b->episode_bytes =
-      world + (double)parl_episode_get_bytes(parl_env_get_spec(env), &b->config.episode);
+      world + (double)parl_episode_get_bytes(parl_env_get_spec(env), &b->run.config.episode);
   return PARL_STATUS_OK;
 }
 
@@ -144,8 +138,9 @@ static parl_status print_json(const bench *b, const parl_env *env, const result 
 
 static parl_status print_text(const bench *b, const parl_env *env, const result *results,
                               size_t n) {
-  printf("%s, one core, scripted agents, %s\n\n", parl_env_get_spec(env)->name,
-         b->config.env.instructions > 0 ? "with an instruction budget" : "the default guard on");
+  printf(
+      "%s, one core, scripted agents, %s\n\n", parl_env_get_spec(env)->name,
+      b->run.config.env.instructions > 0 ? "with an instruction budget" : "the default guard on");
   printf("%-14s %14s %17s %14s\n", "style", "episodes/s", "agent steps/s", "steps/episode");
   for (size_t i = 0; i < n; i++)
     printf("%-14s %s %s %s\n", results[i].style,
@@ -177,12 +172,11 @@ static size_t list_styles(const bench *b, const parl_env_spec *spec,
 
 static parl_status run(bench *b, parl_env **env) {
   PARL_TRY(env_load_recipe(b->args, &b->recipe));
-  b->config = *parl_recipe_get_arm(b->recipe, 0);
-  b->config.env.on_error = PARL_ON_ERROR_STOP;
+  PARL_TRY(parl_run_init(b->recipe, 0, 0, &b->run));
+  b->run.config.env.on_error = PARL_ON_ERROR_STOP;
   PARL_TRY(parl_workers_create(1, &b->workers));
   PARL_TRY(parl_trajectories_create(&(parl_trajectories_def){.n = N_JOBS, .n_words = 1}, &b->set));
-  PARL_TRY(
-      parl_recipe_open_env(b->recipe, &b->config.env, cli_get_script_host(b->args->quiet), env));
+  PARL_TRY(parl_run_open_env(&b->run, cli_get_script_host(b->args->quiet), env));
   PARL_TRY(weigh(b, *env));
   const char *styles[PARL_ENV_MAX_STYLES + 1];
   result results[PARL_ENV_MAX_STYLES + 1];
@@ -198,6 +192,7 @@ int env_bench(const cli_args *args) {
   parl_env_destroy(env);
   parl_trajectories_destroy(b.set);
   parl_workers_destroy(b.workers);
+  parl_run_deinit(&b.run);
   parl_recipe_destroy(b.recipe);
   return s == PARL_STATUS_OK ? CLI_DONE : cli_fail(s);
 }

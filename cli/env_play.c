@@ -18,7 +18,7 @@ enum { LINE_BYTES = 4096 };
 typedef struct player {
   const cli_args *args;
   parl_recipe *recipe;
-  parl_run_config config;
+  parl_run run;
   parl_workers *workers;
   parl_env *env;                   /* of our own: for its specification and the names of tokens */
   parl_model *policy, *sub_policy; /* sub_policy NULL: scripted, or chosen as the orchestrator */
@@ -59,7 +59,7 @@ static parl_status load_model(const player *p, const char *path, parl_model **ou
                                                                       : spec->limits.sub_context;
   parl_model_config config;
   parl_model *model = NULL;
-  PARL_TRY(parl_recipe_get_backend(&p->config, &backend));
+  PARL_TRY(parl_recipe_get_backend(&p->run.config, &backend));
   PARL_TRY(read_model_config(path, &config));
   if (longest > config.max_context)
     return parl_fail(PARL_STATUS_EINVAL, "%s: holds contexts of %lld tokens, %s needs %d", path,
@@ -77,7 +77,7 @@ static parl_status load_model(const player *p, const char *path, parl_model **ou
 
 /* --set agents.FIELD=VALUE over what the checkpoint's run had. */
 static parl_status override_agents(player *p, const parl_origin *origin) {
-  parl_agents_config *agents = &p->config.agents;
+  parl_agents_config *agents = &p->run.config.agents;
   parl_json *tree = NULL;
   parl_config_set_defaults(&parl_agents_section, agents);
   const parl_json *own = parl_json_find(origin->config, "agents");
@@ -101,9 +101,9 @@ static parl_status override_agents(player *p, const parl_origin *origin) {
 static parl_status load_subs(player *p, const char *path, const parl_origin *origin) {
   char sub_path[1024];
   PARL_TRY(override_agents(p, origin));
-  if (p->config.agents.subs == PARL_SUBS_SCRIPTED) return PARL_STATUS_OK;
-  if (p->config.agents.checkpoint[0] != '\0')
-    return parl_fail_context(load_model(p, p->config.agents.checkpoint, &p->sub_policy),
+  if (p->run.config.agents.subs == PARL_SUBS_SCRIPTED) return PARL_STATUS_OK;
+  if (p->run.config.agents.checkpoint[0] != '\0')
+    return parl_fail_context(load_model(p, p->run.config.agents.checkpoint, &p->sub_policy),
                              "agents.checkpoint");
   parl_origin_get_sub_path(origin, path, sub_path, sizeof sub_path);
   if (sub_path[0] != '\0') return load_model(p, sub_path, &p->sub_policy);
@@ -143,10 +143,10 @@ static parl_status refuse_style(const parl_env_spec *spec, const char *as) {
 
 /* Beside a script, chance or a person: scripted, unless agents.checkpoint names a policy. */
 static parl_status load_set_subs(player *p) {
-  const char *path = p->config.agents.checkpoint;
+  const char *path = p->run.config.agents.checkpoint;
   if (path[0] != '\0')
     return parl_fail_context(load_model(p, path, &p->sub_policy), "agents.checkpoint");
-  if (p->config.agents.subs == PARL_SUBS_POLICY)
+  if (p->run.config.agents.subs == PARL_SUBS_POLICY)
     return parl_fail(PARL_STATUS_EINVAL,
                      "agents.subs = \"policy\": there is no warm start here; name one with "
                      "agents.checkpoint");
@@ -284,20 +284,15 @@ static parl_status play(player *p, uint64_t seed) {
   const parl_observer observer = {on_event, p};
   const parl_chooser person = {ask_person, p};
   PARL_TRY(parl_trajectories_create(&(parl_trajectories_def){.n = 1, .n_words = 1}, &p->set));
-  PARL_TRY(
-      parl_rollout_create(&(parl_rollout_def){.env_path = parl_recipe_get_env_path(p->recipe),
-                                              .env_params = parl_recipe_get_env_params(p->recipe),
-                                              .config = parl_run_config_get_swarm(&p->config),
-                                              .policy = p->policy,
-                                              .sub_policy = p->sub_policy,
-                                              .reliability = p->config.agents.reliability,
-                                              .n_slots = 1,
-                                              .workers = p->workers,
-                                              .observer = &observer,
-                                              .chooser = p->random ? &parl_random_chooser : &person,
-                                              .choose_subs = p->random && p->sub_policy == NULL,
-                                              .scripts = cli_get_script_host(p->args->quiet)},
-                          &p->rollout));
+  parl_rollout_def rollout =
+      parl_run_get_rollout(&p->run, cli_get_script_host(p->args->quiet), p->workers);
+  rollout.policy = p->policy;
+  rollout.sub_policy = p->sub_policy;
+  rollout.n_slots = 1;
+  rollout.observer = &observer;
+  rollout.chooser = p->random ? &parl_random_chooser : &person;
+  rollout.choose_subs = p->random && p->sub_policy == NULL;
+  PARL_TRY(parl_rollout_create(&rollout, &p->rollout));
   const parl_job job = {.task_seed = seed,
                         .episode_seed = seed,
                         .style = p->style,
@@ -380,11 +375,10 @@ static void print_json(const player *p) {
 
 static parl_status run(player *p) {
   PARL_TRY(env_load_recipe(p->args, &p->recipe));
-  p->config = *parl_recipe_get_arm(p->recipe, 0);
-  p->config.env.on_error = PARL_ON_ERROR_STOP;
+  PARL_TRY(parl_run_init(p->recipe, 0, 0, &p->run));
+  p->run.config.env.on_error = PARL_ON_ERROR_STOP;
   PARL_TRY(parl_workers_create(1, &p->workers));
-  PARL_TRY(parl_recipe_open_env(p->recipe, &p->config.env, cli_get_script_host(p->args->quiet),
-                                &p->env));
+  PARL_TRY(parl_run_open_env(&p->run, cli_get_script_host(p->args->quiet), &p->env));
   PARL_TRY(choose_player(p));
   if (p->policy == NULL) PARL_TRY(load_set_subs(p));
   cli_begin_work();
@@ -399,6 +393,7 @@ static void close_player(player *p) {
   parl_model_destroy(p->policy);
   parl_env_destroy(p->env);
   parl_workers_destroy(p->workers);
+  parl_run_deinit(&p->run);
   parl_recipe_destroy(p->recipe);
 }
 

@@ -3,22 +3,22 @@
 #define PARL_CLI_EVAL_H
 #include "cli/cli.h"
 #include "parl/run/origin.h"
+#include "parl/run/run.h"
 #include "parl/swarm/host.h"
 
 typedef struct eval_run {
-  parl_host host;         /* set by the caller before choosing */
-  parl_run_config config; /* of the arm, with the seed */
-  const char *arm;        /* borrowed from the recipe */
-  parl_origin origin;     /* of --checkpoint */
-  bool is_own;            /* the checkpoint is of a run, or a warm start, of this recipe */
-  parl_text differences;  /* of the checkpoint's run and config: "train.updates, script" */
+  parl_host host;        /* set by the caller before choosing */
+  parl_run run;          /* of the arm, with the seed */
+  parl_origin origin;    /* of --checkpoint */
+  bool is_own;           /* the checkpoint is of a run, or a warm start, of this recipe */
+  parl_text differences; /* of the checkpoint's run and config: "train.updates, script" */
 } eval_run;
 
 /* --arm and --seed, else the checkpoint's own, else the first. Fails: EINVAL for an unknown arm; as
  * parl_origin_read. */
-parl_status eval_choose_run(const cli_args *args, eval_run *r);
+parl_status eval_choose_run(const cli_args *args, const parl_recipe *recipe, eval_run *r);
 /* Says on stderr what was assumed where the checkpoint is of no run of the recipe, and what differs
- * where its run was of another configuration. env: of r->config. */
+ * where its run was of another configuration. env: of r->run. */
 parl_status eval_say_run(const cli_args *args, eval_run *r, const parl_env *env);
 void eval_run_deinit(eval_run *r);
 

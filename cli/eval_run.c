@@ -31,29 +31,31 @@ static const char *get_base(const char *path) {
 }
 
 /* Whether path is the warm start of this arm with the origin's seed. */
-static parl_status is_warm_of(const eval_run *r, size_t arm, const char *path, bool *out) {
+static parl_status is_warm_of(const eval_run *r, const parl_recipe *recipe, size_t arm,
+                              const char *path, bool *out) {
   parl_env *env = NULL;
   char due[1024];
-  parl_run_config config = *parl_recipe_get_arm(r->host.recipe, arm);
-  config.run.seed = r->origin.seed;
-  PARL_TRY(parl_recipe_open_env(r->host.recipe, &config.env, r->host.scripts, &env));
-  const parl_status s = parl_warm_start_path(&r->host, &config, env, due, sizeof due);
+  parl_run run;
+  PARL_TRY(parl_run_init(recipe, arm, r->origin.seed, &run));
+  parl_status s = parl_run_open_env(&run, r->host.scripts, &env);
+  if (s == PARL_STATUS_OK) s = parl_warm_start_path(&run, env, due, sizeof due);
   parl_env_destroy(env);
+  parl_run_deinit(&run);
   PARL_TRY(s);
   *out = strcmp(get_base(due), get_base(path)) == 0;
   return PARL_STATUS_OK;
 }
 
 /* The arm that the checkpoint says it is of; n_arms if it says none. */
-static parl_status find_own_arm(const eval_run *r, const char *path, size_t *out) {
-  const parl_recipe *recipe = r->host.recipe;
+static parl_status find_own_arm(const eval_run *r, const parl_recipe *recipe, const char *path,
+                                size_t *out) {
   const size_t n = parl_recipe_get_n_arms(recipe);
   const char *of = parl_json_get_string(parl_json_find(r->origin.config, "recipe"));
   const bool is_ours = of != NULL && strcmp(of, parl_recipe_get_name(recipe)) == 0;
   *out = is_ours ? find_arm(recipe, r->origin.arm) : n;
   for (size_t i = 0; r->origin.is_warm && i < n; i++) {
     bool same = false;
-    PARL_TRY(is_warm_of(r, i, path, &same));
+    PARL_TRY(is_warm_of(r, recipe, i, path, &same));
     if (same) {
       *out = i;
       break;
@@ -67,8 +69,7 @@ static parl_status append_differences(eval_run *r, const parl_env *env) {
   parl_text canonical = {0};
   char uid[PARL_HASH_HEX_BYTES];
   parl_json *now = NULL;
-  parl_status s =
-      parl_run_get_uid(&r->host, &r->config, env, r->arm, PARL_SCOPE_RUN, &canonical, uid);
+  parl_status s = parl_run_get_uid(&r->run, env, &canonical, uid);
   if (s == PARL_STATUS_OK && strcmp(uid, r->origin.uid) != 0)
     s = parl_json_parse(parl_text_get(&canonical), canonical.n, "the configuration", &now);
   if (s == PARL_STATUS_OK && now != NULL)
@@ -79,32 +80,30 @@ static parl_status append_differences(eval_run *r, const parl_env *env) {
   return parl_text_status(&r->differences);
 }
 
-parl_status eval_choose_run(const cli_args *args, eval_run *r) {
-  const parl_recipe *recipe = r->host.recipe;
+parl_status eval_choose_run(const cli_args *args, const parl_recipe *recipe, eval_run *r) {
   const size_t n = parl_recipe_get_n_arms(recipe);
   size_t own = n;
   if (args->checkpoint != NULL) {
     PARL_TRY(parl_origin_read(args->checkpoint, &r->origin));
-    PARL_TRY(find_own_arm(r, args->checkpoint, &own));
+    PARL_TRY(find_own_arm(r, recipe, args->checkpoint, &own));
   }
   size_t arm = own < n ? own : 0;
   if (args->arm != NULL) arm = find_arm(recipe, args->arm);
   if (arm == n) return refuse_arm(recipe, args->arm);
-  r->config = *parl_recipe_get_arm(recipe, arm);
-  r->arm = parl_recipe_get_arm_name(recipe, arm);
   r->is_own = own < n;
-  if (r->is_own) r->config.run.seed = r->origin.seed;
-  if (args->seed >= 0) r->config.run.seed = args->seed;
-  return PARL_STATUS_OK;
+  int64_t seed = parl_recipe_get_arm(recipe, arm)->run.seed;
+  if (r->is_own) seed = r->origin.seed;
+  if (args->seed >= 0) seed = args->seed;
+  return parl_run_init(recipe, arm, seed, &r->run);
 }
 
 parl_status eval_say_run(const cli_args *args, eval_run *r, const parl_env *env) {
   if (args->checkpoint == NULL) return PARL_STATUS_OK;
-  const long long seed = (long long)r->config.run.seed;
+  const long long seed = (long long)r->run.config.run.seed;
   const bool is_chosen = args->arm != NULL || args->seed >= 0;
   if (!r->is_own && !args->quiet)
     fprintf(stderr, "parl: %s is of no run of this recipe: played as arm \"%s\", seed %lld%s\n",
-            args->checkpoint, r->arm, seed,
+            args->checkpoint, r->run.name, seed,
             args->arm != NULL && args->seed >= 0 ? "" : " (--arm and --seed choose)");
   if (!r->is_own || !r->origin.is_run || is_chosen) return PARL_STATUS_OK;
   PARL_TRY(append_differences(r, env));
@@ -112,11 +111,12 @@ parl_status eval_say_run(const cli_args *args, eval_run *r, const parl_env *env)
     fprintf(stderr,
             "parl: %s was saved by arm \"%s\", seed %lld with other values of %s: played with "
             "those of the recipe\n",
-            args->checkpoint, r->arm, seed, parl_text_get(&r->differences));
+            args->checkpoint, r->run.name, seed, parl_text_get(&r->differences));
   return PARL_STATUS_OK;
 }
 
 void eval_run_deinit(eval_run *r) {
+  parl_run_deinit(&r->run);
   parl_origin_deinit(&r->origin);
   parl_text_deinit(&r->differences);
 }

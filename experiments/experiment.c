@@ -71,26 +71,29 @@ static const char *get_claim_name(const experiment *x, const job *j) {
   return slash == NULL ? path : slash + 1;
 }
 
+/* The run whose warm start it is; others share it. */
+static const parl_run *get_warm_run(const parl_plan *plan, size_t warm) {
+  return &plan->cells[plan->warms[warm].cell].run;
+}
+
 static void say_waiting(const experiment *x, job *j, const char *holder) {
   if (j->said_waiting) return;
   j->said_waiting = true;
   if (is_cell(x, j)) {
     const parl_cell *c = &x->plan->cells[j - x->cells];
-    parl_log_write(x->host->log, PARL_LOG_INFO, "arm \"%s\", seed %lld: %s has it", c->name,
-                   (long long)c->config->run.seed, holder);
+    parl_log_write(x->host->log, PARL_LOG_INFO, "arm \"%s\", seed %lld: %s has it", c->run.name,
+                   (long long)c->run.config.run.seed, holder);
   } else {
     parl_log_write(x->host->log, PARL_LOG_INFO, "warm start of seed %lld: %s has it",
-                   (long long)x->plan->warms[j - x->warms].config->run.seed, holder);
+                   (long long)get_warm_run(x->plan, (size_t)(j - x->warms))->config.run.seed,
+                   holder);
   }
 }
 
 /* --- doing it --- */
 
 static parl_status do_warm(lane *l, size_t i) {
-  parl_model *model = NULL;
-  PARL_TRY(parl_warm_start_get(&l->host, l->x->plan->warms[i].config, l->workers, NULL, &model));
-  parl_model_destroy(model);
-  return PARL_STATUS_OK;
+  return parl_warm_start_get(get_warm_run(l->x->plan, i), &l->host, l->workers, NULL, NULL);
 }
 
 /* What failed before, here or in another process, failed. */
@@ -116,10 +119,7 @@ static parl_status do_cell(lane *l, size_t i) {
   const parl_cell *c = &l->x->plan->cells[i];
   parl_train_result *result = &l->x->cells[i].result;
   PARL_TRY(find_failure(l->x, c));
-  if (c->scope == PARL_SCOPE_RUN)
-    return parl_train(&l->host, c->config, c->name, l->workers, result);
-  return parl_train_baseline(&l->host, c->config, c->name, c->style[0] != '\0' ? c->style : NULL,
-                             l->workers, result);
+  return parl_train(&c->run, &l->host, l->workers, result);
 }
 
 /* Claims the job and does it. *held: another process has it. */
@@ -151,10 +151,10 @@ static void add_failure(experiment *x, size_t i, const char *why) {
   x->cells[i].state = JOB_FAILED;
   parl_experiment_count_done(x, &x->cells[i]);
   x->out->n_failed++;
-  parl_text_appendf(&x->out->failures, "arm \"%s\", seed %lld: %s\n", c->name,
-                    (long long)c->config->run.seed, why);
-  parl_log_write(x->host->log, PARL_LOG_WARNING, "arm \"%s\", seed %lld failed: %s", c->name,
-                 (long long)c->config->run.seed, why);
+  parl_text_appendf(&x->out->failures, "arm \"%s\", seed %lld: %s\n", c->run.name,
+                    (long long)c->run.config.run.seed, why);
+  parl_log_write(x->host->log, PARL_LOG_WARNING, "arm \"%s\", seed %lld failed: %s", c->run.name,
+                 (long long)c->run.config.run.seed, why);
 }
 
 /* No place to write, no memory: other runs would meet it too, and may go on once it is mended. */
@@ -235,7 +235,7 @@ static parl_status find_done(experiment *x) {
 static parl_status make_jobs(experiment *x) {
   char path[1024];
   const parl_plan *p = x->plan;
-  const char *folder = parl_recipe_get_folder(x->host->recipe);
+  const char *folder = p->cells[0].run.folder;
   x->warms = calloc(p->n_warms, sizeof *x->warms);
   x->cells = calloc(p->n_cells, sizeof *x->cells);
   if (x->warms == NULL || x->cells == NULL)
@@ -250,7 +250,7 @@ static parl_status make_jobs(experiment *x) {
 }
 
 static parl_status make_lanes(experiment *x) {
-  const int64_t asked = x->plan->configs[0].run.threads;
+  const int64_t asked = x->plan->cells[0].run.config.run.threads;
   const size_t threads = asked > 0 ? (size_t)asked : parl_workers_count_processors();
   x->n_outer = threads < x->plan->n_trained ? threads : x->plan->n_trained;
   x->n_inner = threads / x->n_outer;
@@ -331,10 +331,11 @@ parl_status parl_experiment_run_plan(const parl_host *host, const parl_plan *pla
   return s;
 }
 
-parl_status parl_experiment_run(const parl_host *host, parl_experiment_result *out) {
+parl_status parl_experiment_run(const parl_recipe *recipe, const parl_host *host,
+                                parl_experiment_result *out) {
   parl_plan *plan = NULL;
   *out = (parl_experiment_result){0};
-  PARL_TRY(parl_plan_make(host, &plan));
+  PARL_TRY(parl_plan_make(recipe, host, &plan));
   const parl_status s = parl_experiment_run_plan(host, plan, out);
   parl_plan_destroy(plan);
   return s;

@@ -27,8 +27,9 @@ typedef struct parl_experiment_result {
 parl_status parl_experiment_run_plan(const parl_host *host, const parl_plan *plan,
                                      parl_experiment_result *out);
 
-/* Makes the plan of host->recipe and runs it. Fails: as both. */
-parl_status parl_experiment_run(const parl_host *host, parl_experiment_result *out);
+/* Makes the plan of a recipe and runs it. Fails: as both. */
+parl_status parl_experiment_run(const parl_recipe *recipe, const parl_host *host,
+                                parl_experiment_result *out);
 
 void parl_experiment_result_deinit(parl_experiment_result *result);
 

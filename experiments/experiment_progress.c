@@ -27,15 +27,15 @@ void parl_experiment_wait(experiment *x, double seconds) {
 }
 
 static double weigh_cell(const parl_cell *c) {
-  const parl_run_config *r = c->config;
+  const parl_run_config *r = &c->run.config;
   const double n_tasks = (double)r->eval.tasks;
-  if (c->scope != PARL_SCOPE_RUN) return c->style[0] != '\0' ? n_tasks : 2 * n_tasks;
+  if (c->run.scope != PARL_SCOPE_RUN) return c->run.style[0] != '\0' ? n_tasks : 2 * n_tasks;
   return 2.0 * (double)(r->train.updates * r->train.tasks * r->train.group) + 2 * n_tasks;
 }
 
 void parl_experiment_count_all(experiment *x) {
   for (size_t i = 0; i < x->plan->n_warms; i++) {
-    const parl_warm_config *w = &x->plan->warms[i].config->warm;
+    const parl_warm_config *w = &x->plan->cells[x->plan->warms[i].cell].run.config.warm;
     x->warms[i].work = 2.0 * (double)(w->steps * w->episodes);
     x->all_work += x->warms[i].work;
   }

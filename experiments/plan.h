@@ -4,42 +4,39 @@
  * Thread rule: read-only once made. Reading order: parl_cell, parl_plan, make. */
 #ifndef PARL_EXPERIMENTS_PLAN_H
 #define PARL_EXPERIMENTS_PLAN_H
-#include "parl/run/recipe.h"
+#include "parl/run/run.h"
 #include "parl/run/trainer.h"
 #include "parl/swarm/host.h"
 
 /* One run: an arm with a seed, or a policy that is not trained with a seed. */
 typedef struct parl_cell {
-  const parl_run_config *config; /* with the cell's seed; borrowed from the plan */
-  parl_scope scope;              /* PARL_SCOPE_RUN: trained; PARL_SCOPE_BASELINE: not */
-  char name[160];                /* in the store: the arm, or "untrained", "serial", "serial@arm" */
-  char style[96];                /* of a script; "": a model plays */
-  char *canonical;               /* configuration, owned by the plan */
+  parl_run run;    /* owned by the plan */
+  char *canonical; /* configuration, owned by the plan */
   char uid[PARL_HASH_HEX_BYTES];
   size_t warm; /* its warm start, an index into warms */
 } parl_cell;
 
 /* A warm start that some cells share. */
 typedef struct parl_warm {
-  const parl_run_config *config; /* of its first cell */
-  char path[1024];               /* of its checkpoint */
+  size_t cell;     /* the first of them */
+  char path[1024]; /* of its checkpoint */
 } parl_warm;
 
 typedef struct parl_plan {
+  size_t n_arms, n_seeds;
   size_t n_trained, n_cells; /* trained cells come first, by arm and seed; then the baselines */
   parl_cell *cells;
   size_t n_warms;
   parl_warm *warms;
-  parl_run_config *configs;    /* [n_trained] */
-  parl_text preset_exceptions; /* as of parl_env_append_preset_exceptions */
+  parl_text preset_exceptions; /* as of parl_env_append_preset_exceptions, of each environment */
 } parl_plan;
 
-/* Lists the cells of host->recipe and checks each. While a process works in the folder, what it
+/* Lists the cells of a recipe and checks each. While a process works in the folder, what it
  * planned and has not begun counts as begun. *out is owned by the caller.
  * Fails: EINVAL naming the field that an environment or a style refuses, or the fields in which a
  * cell differs from what its folder holds; ESCRIPT, ELIMIT, EIO if an environment cannot be opened
  * or the store cannot be read. */
-parl_status parl_plan_make(const parl_host *host, parl_plan **out);
+parl_status parl_plan_make(const parl_recipe *recipe, const parl_host *host, parl_plan **out);
 
 /* Stores every cell that the store lacks as pending, and brings back those that were retired; with
  * host->retry_failed those that failed are pending again. Cells that were planned before and not

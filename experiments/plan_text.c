@@ -10,9 +10,7 @@
 enum { STATUS_BYTES = 16 };
 
 typedef struct view {
-  const parl_host *host;
   const parl_plan *plan;
-  size_t n_arms, n_seeds;
   parl_json **arms;              /* [n_arms] resolved configurations, of the first seed */
   char (*status)[STATUS_BYTES];  /* [n_cells] "pending", or as in the store */
   bool *made;                    /* [n_warms] */
@@ -25,7 +23,7 @@ static parl_status read_store(view *v) {
   char path[1024];
   parl_store *store = NULL;
   for (size_t i = 0; i < v->plan->n_cells; i++) memcpy(v->status[i], "pending", sizeof "pending");
-  PARL_TRY(parl_file_join(path, sizeof path, parl_recipe_get_folder(v->host->recipe), "store.db"));
+  PARL_TRY(parl_file_join(path, sizeof path, v->plan->cells[0].run.folder, "store.db"));
   if (!parl_file_exists(path)) return PARL_STATUS_OK;
   PARL_TRY(parl_store_open_readonly(path, &store));
   parl_status s = PARL_STATUS_OK;
@@ -37,16 +35,15 @@ static parl_status read_store(view *v) {
   return s;
 }
 
-static parl_status view_init(view *v, const parl_host *host, const parl_plan *plan) {
-  *v = (view){.host = host, .plan = plan, .n_arms = parl_recipe_get_n_arms(host->recipe)};
-  v->n_seeds = plan->n_trained / v->n_arms;
-  v->arms = calloc(v->n_arms, sizeof *v->arms);
+static parl_status view_init(view *v, const parl_plan *plan) {
+  *v = (view){.plan = plan};
+  v->arms = calloc(plan->n_arms, sizeof *v->arms);
   v->status = calloc(plan->n_cells, sizeof *v->status);
   v->made = calloc(plan->n_warms, sizeof *v->made);
   if (v->arms == NULL || v->status == NULL || v->made == NULL)
     return parl_fail(PARL_STATUS_ENOMEM, "plan: no memory");
-  for (size_t a = 0; a < v->n_arms; a++) {
-    const char *text = plan->cells[a * v->n_seeds].canonical;
+  for (size_t a = 0; a < v->plan->n_arms; a++) {
+    const char *text = plan->cells[a * v->plan->n_seeds].canonical;
     PARL_TRY(parl_json_parse(text, strlen(text), "a configuration", &v->arms[a]));
   }
   PARL_TRY(read_store(v));
@@ -60,10 +57,38 @@ static parl_status view_init(view *v, const parl_host *host, const parl_plan *pl
 }
 
 static void view_deinit(view *v) {
-  for (size_t a = 0; v->arms != NULL && a < v->n_arms; a++) parl_json_destroy(v->arms[a]);
+  for (size_t a = 0; v->arms != NULL && a < v->plan->n_arms; a++) parl_json_destroy(v->arms[a]);
   free(v->arms);
   free(v->status);
   free(v->made);
+}
+
+/* --- the arms --- */
+
+/* Of its first seed. */
+static const parl_run *get_arm(const view *v, size_t arm) {
+  return &v->plan->cells[arm * v->plan->n_seeds].run;
+}
+
+/* The resolved parameters of an arm's environment. */
+static const parl_json *get_params(const view *v, size_t arm) {
+  return parl_json_find(v->arms[arm], "params");
+}
+
+/* Whether no earlier arm plays the same environment with the same parameters. */
+static bool is_first_of_env(const view *v, size_t arm) {
+  parl_text own = {0}, other = {0};
+  bool found = false;
+  parl_json_append_canonical(get_params(v, arm), &own);
+  for (size_t a = 0; a < arm && !found; a++) {
+    parl_text_clear(&other);
+    parl_json_append_canonical(get_params(v, a), &other);
+    found = strcmp(get_arm(v, a)->env_path, get_arm(v, arm)->env_path) == 0 &&
+            strcmp(parl_text_get(&own), parl_text_get(&other)) == 0;
+  }
+  parl_text_deinit(&own);
+  parl_text_deinit(&other);
+  return !found;
 }
 
 /* --- what differs between arms --- */
@@ -75,7 +100,7 @@ typedef void (*difference_visitor)(void *context, const char *section, const cha
 static bool differs(const view *v, const char *section, const char *field) {
   parl_text first = {0}, other = {0};
   bool found = false;
-  for (size_t a = 0; a < v->n_arms && !found; a++) {
+  for (size_t a = 0; a < v->plan->n_arms && !found; a++) {
     parl_text *text = a == 0 ? &first : &other;
     parl_text_clear(text);
     parl_json_append_canonical(parl_json_find(parl_json_find(v->arms[a], section), field), text);
@@ -96,6 +121,10 @@ static void visit_differences(const view *v, size_t arm, difference_visitor visi
       if (differs(v, s->name, s->fields[k].name))
         visit(context, s->name, s->fields[k].name, parl_json_find(own, s->fields[k].name));
   }
+  for (const parl_json *p = parl_json_get_first(get_params(v, arm)); p != NULL;
+       p = parl_json_get_next(p))
+    if (differs(v, "params", parl_json_get_key(p)))
+      visit(context, "env.params", parl_json_get_key(p), p);
 }
 
 /* --- for a reader --- */
@@ -115,10 +144,10 @@ static void append_difference(void *context, const char *section, const char *fi
   append_value(value, line);
 }
 
-static void append_env(const view *v, parl_text *out) {
-  const parl_json *params = parl_json_find(v->arms[0], "params");
-  parl_text_appendf(out, "environment %s\n", parl_recipe_get_env_path(v->host->recipe));
-  for (const parl_json *c = parl_json_get_first(params); c != NULL; c = parl_json_get_next(c)) {
+static void append_env_of(const view *v, size_t arm, parl_text *out) {
+  parl_text_appendf(out, "environment %s\n", get_arm(v, arm)->env_path);
+  for (const parl_json *c = parl_json_get_first(get_params(v, arm)); c != NULL;
+       c = parl_json_get_next(c)) {
     parl_text_appendf(out, "  %s = ", parl_json_get_key(c));
     append_value(c, out);
     const bool is_preset = strcmp(parl_json_get_key(c), "preset") == 0;
@@ -128,14 +157,20 @@ static void append_env(const view *v, parl_text *out) {
   }
 }
 
+static void append_env(const view *v, parl_text *out) {
+  for (size_t a = 0; a < v->plan->n_arms; a++)
+    if (is_first_of_env(v, a)) append_env_of(v, a, out);
+}
+
 static void append_arms(const view *v, parl_text *out) {
-  parl_text_appendf(out, "\n%zu arm%s of %zu seed%s, %s\n", v->n_arms, v->n_arms == 1 ? "" : "s",
-                    v->n_seeds, v->n_seeds == 1 ? "" : "s",
-                    v->n_arms == 1 ? "alone" : "which differ in");
-  for (size_t a = 0; a < v->n_arms; a++) {
+  parl_text_appendf(out, "\n%zu arm%s of %zu seed%s, %s\n", v->plan->n_arms,
+                    v->plan->n_arms == 1 ? "" : "s", v->plan->n_seeds,
+                    v->plan->n_seeds == 1 ? "" : "s",
+                    v->plan->n_arms == 1 ? "alone" : "which differ in");
+  for (size_t a = 0; a < v->plan->n_arms; a++) {
     parl_text line = {0};
     visit_differences(v, a, append_difference, &line);
-    parl_text_appendf(out, "  %-16s %s\n", parl_recipe_get_arm_name(v->host->recipe, a),
+    parl_text_appendf(out, "  %-16s %s\n", get_arm(v, a)->name,
                       line.n > 0 ? parl_text_get(&line) : "nothing");
     out->failed |= line.failed;
     parl_text_deinit(&line);
@@ -147,7 +182,7 @@ static void append_warms(const view *v, parl_text *out) {
                     v->plan->n_warms == 1 ? "" : "s", v->n_made);
   for (size_t i = 0; i < v->plan->n_warms; i++)
     parl_text_appendf(out, "  seed %-11lld %-8s %s\n",
-                      (long long)v->plan->warms[i].config->run.seed,
+                      (long long)v->plan->cells[v->plan->warms[i].cell].run.config.run.seed,
                       v->made[i] ? "made" : "to make", v->plan->warms[i].path);
 }
 
@@ -155,17 +190,17 @@ static void append_cells(const view *v, parl_text *out) {
   parl_text_appendf(out, "\n%zu runs, %zu of them trained; %zu done\n", v->plan->n_cells,
                     v->plan->n_trained, v->n_done);
   for (size_t i = 0; i < v->plan->n_cells; i++)
-    parl_text_appendf(out, "  %-16s seed %-6lld %-8s %s\n", v->plan->cells[i].name,
-                      (long long)v->plan->cells[i].config->run.seed,
+    parl_text_appendf(out, "  %-16s seed %-6lld %-8s %s\n", v->plan->cells[i].run.name,
+                      (long long)v->plan->cells[i].run.config.run.seed,
                       i < v->plan->n_trained ? "train" : "play", v->status[i]);
 }
 
-parl_status parl_plan_append(const parl_host *host, const parl_plan *plan, parl_text *out) {
+parl_status parl_plan_append(const parl_plan *plan, parl_text *out) {
   view v;
-  const parl_status s = view_init(&v, host, plan);
+  const parl_status s = view_init(&v, plan);
   if (s == PARL_STATUS_OK) {
-    parl_text_appendf(out, "plan of %s in %s\n", parl_recipe_get_name(host->recipe),
-                      parl_recipe_get_folder(host->recipe));
+    parl_text_appendf(out, "plan of %s in %s\n", plan->cells[0].run.recipe,
+                      plan->cells[0].run.folder);
     append_env(&v, out);
     append_arms(&v, out);
     append_warms(&v, out);
@@ -199,9 +234,9 @@ static void write_env(const view *v, parl_json_writer *w) {
   parl_json_key(w, "env");
   parl_json_begin_object(w);
   parl_json_key(w, "file");
-  parl_json_string(w, parl_recipe_get_env_path(v->host->recipe));
+  parl_json_string(w, get_arm(v, 0)->env_path);
   parl_json_key(w, "params");
-  write_raw(parl_json_find(v->arms[0], "params"), w);
+  write_raw(get_params(v, 0), w);
   parl_json_key(w, "preset_exceptions");
   parl_json_string(w, parl_text_get(&v->plan->preset_exceptions));
   parl_json_end_object(w);
@@ -210,16 +245,18 @@ static void write_env(const view *v, parl_json_writer *w) {
 static void write_arms(const view *v, parl_json_writer *w) {
   parl_json_key(w, "arms");
   parl_json_begin_array(w);
-  for (size_t a = 0; a < v->n_arms; a++) {
+  for (size_t a = 0; a < v->plan->n_arms; a++) {
     parl_json_begin_object(w);
     parl_json_key(w, "name");
-    parl_json_string(w, parl_recipe_get_arm_name(v->host->recipe, a));
+    parl_json_string(w, get_arm(v, a)->name);
     parl_json_key(w, "differs");
     parl_json_begin_object(w);
     visit_differences(v, a, write_difference, w);
     parl_json_end_object(w);
+    parl_json_key(w, "env_path");
+    parl_json_string(w, get_arm(v, a)->env_path);
     parl_json_key(w, "config");
-    parl_json_raw(w, v->plan->cells[a * v->n_seeds].canonical);
+    parl_json_raw(w, v->plan->cells[a * v->plan->n_seeds].canonical);
     parl_json_end_object(w);
   }
   parl_json_end_array(w);
@@ -231,7 +268,7 @@ static void write_warms(const view *v, parl_json_writer *w) {
   for (size_t i = 0; i < v->plan->n_warms; i++) {
     parl_json_begin_object(w);
     parl_json_key(w, "seed");
-    parl_json_integer(w, v->plan->warms[i].config->run.seed);
+    parl_json_integer(w, v->plan->cells[v->plan->warms[i].cell].run.config.run.seed);
     parl_json_key(w, "path");
     parl_json_string(w, v->plan->warms[i].path);
     parl_json_key(w, "made");
@@ -248,9 +285,9 @@ static void write_cells(const view *v, parl_json_writer *w) {
     const parl_cell *c = &v->plan->cells[i];
     parl_json_begin_object(w);
     parl_json_key(w, "arm");
-    parl_json_string(w, c->name);
+    parl_json_string(w, c->run.name);
     parl_json_key(w, "seed");
-    parl_json_integer(w, c->config->run.seed);
+    parl_json_integer(w, c->run.config.run.seed);
     parl_json_key(w, "trained");
     parl_json_bool(w, i < v->plan->n_trained);
     parl_json_key(w, "status");
@@ -262,17 +299,17 @@ static void write_cells(const view *v, parl_json_writer *w) {
   parl_json_end_array(w);
 }
 
-parl_status parl_plan_append_json(const parl_host *host, const parl_plan *plan, parl_text *out) {
+parl_status parl_plan_append_json(const parl_plan *plan, parl_text *out) {
   view v;
-  const parl_status s = view_init(&v, host, plan);
+  const parl_status s = view_init(&v, plan);
   if (s == PARL_STATUS_OK) {
     parl_json_writer w;
     parl_json_writer_init(&w, out, false);
     parl_json_begin_object(&w);
     parl_json_key(&w, "recipe");
-    parl_json_string(&w, parl_recipe_get_name(host->recipe));
+    parl_json_string(&w, plan->cells[0].run.recipe);
     parl_json_key(&w, "folder");
-    parl_json_string(&w, parl_recipe_get_folder(host->recipe));
+    parl_json_string(&w, plan->cells[0].run.folder);
     write_env(&v, &w);
     write_arms(&v, &w);
     write_warms(&v, &w);

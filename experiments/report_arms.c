@@ -339,30 +339,3 @@ parl_status parl_report_append_policies(const parl_report *r, parl_text *out) {
   parl_text_deinit(&line);
   return s;
 }
-
-/* --- the environment --- */
-
-/* "envs/x.lua, script 0123456789ab: rows_min 4, rows_max 12", of the first arm. */
-parl_status parl_report_append_environment(const parl_report *r, parl_text *out) {
-  configs c;
-  parl_text value = {0};
-  if (r->n_trained == 0) return PARL_STATUS_OK;
-  PARL_TRY(open_configs(r, &c));
-  const char *file = parl_json_get_string(parl_json_find_path(c.of[0], "env.file"));
-  const char *script = parl_json_get_string(parl_json_find(c.of[0], "script"));
-  const parl_json *params = parl_json_find(c.of[0], "params");
-  if (file != NULL) {
-    parl_text_append(out, file);
-    if (script != NULL) parl_text_appendf(out, ", script %.12s", script);
-    parl_text_append(out, parl_json_get_size(params) > 0 ? ": " : "");
-    for (const parl_json *p = parl_json_get_first(params); p != NULL; p = parl_json_get_next(p)) {
-      append_value(p, &value);
-      parl_text_appendf(out, "%s %s%s", parl_json_get_key(p), parl_text_get(&value),
-                        parl_json_get_next(p) != NULL ? ", " : "");
-    }
-  }
-  close_configs(&c);
-  const parl_status s = parl_text_status(&value);
-  parl_text_deinit(&value);
-  return s;
-}

@@ -159,6 +159,8 @@ typedef struct parl_report_arm {
   const char *name;
   bool trained, scripted;
   size_t n_runs, n_counted;
+  size_t env;       /* which environment it plays, of report.envs */
+  size_t reference; /* the arm of this environment that differences are taken from; n_arms: none */
   parl_summary *scores;   /* [N_DECODINGS, 1 + n_families, N_SCORES]; n = 0 where none */
   parl_summary of_oracle; /* 100 r_perf / r_perf of the oracle; n = 0 without one */
   parl_summary *profile;  /* [TAUS] share of seeds with r_perf > tau; n = 0 where none */
@@ -173,6 +175,12 @@ typedef struct parl_report_pair {
   parl_summary *scores;     /* [N_DECODINGS, 1 + n_families, N_SCORES] as of an arm */
   parl_summary improvement; /* P(r_perf of a > of b), main decoding */
 } parl_report_pair;
+
+/* A script with parameters that some arms play. */
+typedef struct parl_report_env {
+  const char *key; /* tells it from the others */
+  size_t arm;      /* the first that plays it */
+} parl_report_env;
 
 /* Scores that environments name, in the order of their first episode. */
 enum { PARL_REPORT_MAX_NAMED = 64 };
@@ -189,9 +197,12 @@ typedef struct parl_report {
   parl_report_run *runs;   /* [n_runs] by arm, seed and row of the store */
   parl_report_arm *arms;   /* [n_arms] trained first, each in the order of the store */
   const char **families;   /* [n_families]; 0 of them unless there are at least two */
-  parl_report_pair *pairs; /* [n_pairs] every trained arm minus the reference, then the others */
-  size_t reference;        /* arm that differences are taken from; n_arms: none */
-  unsigned optimum_kinds;  /* bit k: a task's optimum is of parl_optimum_word k; 0: none is known */
+  parl_report_pair *pairs; /* [n_pairs] every trained arm minus its reference, then the others of an
+                              environment */
+  size_t reference; /* arm that differences are taken from in its environment; n_arms: none */
+  size_t n_envs;
+  parl_report_env *envs;  /* [n_envs] <= n_arms */
+  unsigned optimum_kinds; /* bit k: a task's optimum is of parl_optimum_word k; 0: none is known */
   parl_named named;
   size_t n_warm;
   const char **warm_keys;       /* [n_warm] "warm/..." and "forecast/..." of update 0 */
@@ -379,7 +390,8 @@ void parl_chart_append_dots(parl_text *out, const parl_report *r);
 void parl_chart_append_scatter(parl_text *out, const parl_report *r);
 void parl_chart_append_endings(parl_text *out, const parl_report *r);
 void parl_chart_append_endings_legend(parl_text *out);
-/* Mean optimum of the tasks that policies were judged on; NaN if no environment knows it. */
+/* Mean optimum of the tasks that policies were judged on; NaN if no environment knows it, or
+ * policies play several. */
 double parl_report_get_optimum(const parl_report *r);
 /* What that may be called: "optimum", "lower bound", "expected optimum", ... */
 const char *parl_report_get_optimum_label(const parl_report *r);
@@ -425,8 +437,17 @@ const parl_report_run *parl_report_find_example(const parl_report *r, size_t arm
 bool parl_report_is_zero(const parl_json *config, const char *key);
 /* Plain lines, one an arm. */
 parl_status parl_report_append_policies(const parl_report *r, parl_text *out);
-/* File, hash of the script and resolved parameters of the environment, not escaped; nothing if the
- * configuration does not tell. */
+/* --- environments --- */
+
+/* Fills envs and each arm's. Fails: EFORMAT, ENOMEM. */
+parl_status parl_report_find_environments(parl_report *r);
+/* The oracle that was asked to play the same tasks: of this arm ("oracle@arm"), or of an arm of its
+ * environment; n_arms: none. */
+size_t parl_report_find_oracle(const parl_report *r, size_t arm);
+/* Says so where there are several. */
+void parl_report_warn_of_environments(parl_report *r);
+/* File, hash of the script and resolved parameters of each environment that is trained in, with the
+ * arms where there are several; not escaped; nothing if the configuration does not tell. */
 parl_status parl_report_append_environment(const parl_report *r, parl_text *out);
 /* A JSON tree, its numbers in as few digits as read back the same. */
 void parl_report_write_node(parl_json_writer *w, const parl_json *node);

@@ -59,7 +59,7 @@ static void add_difference(parl_table *t, const parl_summary *s, parl_score scor
 static size_t get_n_plain(const parl_report *r) {
   size_t name = 0, family = parl_text_get_width(parl_report_get_family(r, 0));
   for (size_t a = 0; a < r->n_trained; a++)
-    name = a != r->reference && parl_text_get_width(r->arms[a].name) > name
+    name = a != r->arms[a].reference && parl_text_get_width(r->arms[a].name) > name
                ? parl_text_get_width(r->arms[a].name)
                : name;
   for (size_t f = 1; f <= r->n_families; f++)
@@ -68,11 +68,22 @@ static size_t get_n_plain(const parl_report *r) {
   return name + family <= 22 ? 2 : 1;
 }
 
-/* Each trained policy minus the reference, on every kind of task and over all. */
+/* "a", or "a; b" where there are several environments: the reference of each. */
+static void append_references(const parl_report *r, parl_text *out) {
+  size_t n = 0;
+  for (size_t a = 0; a < r->n_arms; a++) {
+    bool is_one = false;
+    for (size_t b = 0; b < r->n_trained; b++) is_one = is_one || r->arms[b].reference == a;
+    if (is_one) parl_text_appendf(out, "%s%s", n++ > 0 ? "; " : "", r->arms[a].name);
+  }
+}
+
+/* Each trained policy minus the reference of its environment, on every kind of task and over all. */
 static parl_status make_differences(const parl_report *r, bool is_wide, parl_table *t) {
   parl_text title = {0};
-  parl_text_appendf(&title, "Differences from %s, paired by seed",
-                    r->reference < r->n_arms ? r->arms[r->reference].name : "");
+  parl_text_append(&title, "Differences from ");
+  append_references(r, &title);
+  parl_text_append(&title, ", paired by seed");
   const char *copy = NULL;
   const parl_status s = parl_report_copy_text(r->arena, parl_text_get(&title), &copy);
   parl_text_deinit(&title);
@@ -87,7 +98,7 @@ static parl_status make_differences(const parl_report *r, bool is_wide, parl_tab
   parl_table_add(t, "pairs");
   for (size_t i = 0; i < n; i++) parl_table_add(t, "%s", parl_score_infos[scores[i]].label);
   for (size_t a = 0; a < r->n_trained; a++) {
-    const parl_report_pair *pair = parl_report_find_pair(r, a, r->reference);
+    const parl_report_pair *pair = parl_report_find_pair(r, a, r->arms[a].reference);
     for (size_t f = 1; f <= r->n_families + 1 && pair != NULL; f++) {
       const size_t family = f % (r->n_families + 1); /* all tasks last */
       parl_table_add(t, "%s", r->arms[a].name);
@@ -181,7 +192,7 @@ static parl_status visit_answers(const parl_report *r,
   parl_text sentence = {0};
   parl_status status = PARL_STATUS_OK;
   for (size_t a = 0; a < r->n_trained && status == PARL_STATUS_OK; a++) {
-    const parl_report_pair *pair = parl_report_find_pair(r, a, r->reference);
+    const parl_report_pair *pair = parl_report_find_pair(r, a, r->arms[a].reference);
     if (pair == NULL) continue;
     parl_text_clear(&sentence);
     append_answer(r, pair, &sentence);
@@ -211,8 +222,7 @@ static void append_html_sentence(parl_text *out, const char *sentence) {
 }
 
 parl_status parl_report_append_answers(const parl_report *r, parl_format format, parl_text *out) {
-  if (parl_report_find_pair(r, r->reference == 0 ? 1 : 0, r->reference) == NULL)
-    return PARL_STATUS_OK; /* nothing to compare */
+  if (r->n_pairs == 0) return PARL_STATUS_OK; /* nothing to compare */
   if (format == PARL_FORMAT_HTML) {
     parl_text_append(out, "<ul class=\"answer\">\n");
     PARL_TRY(visit_answers(r, append_html_sentence, out));

@@ -42,6 +42,7 @@ static void widen_by_score(const parl_report *r, parl_score score, double *low, 
 }
 
 double parl_report_get_optimum(const parl_report *r) {
+  if (r->n_envs > 1) return NAN; /* each has its own */
   for (size_t a = 0; a < r->n_arms; a++) {
     const parl_summary *s =
         parl_arm_score(r, &r->arms[a], PARL_DECODING_MAIN, 0, PARL_SCORE_optimum_steps);

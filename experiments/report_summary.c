@@ -94,21 +94,10 @@ static parl_status summarize_warm(const parl_report *r, parl_report_arm *arm,
   return PARL_STATUS_OK;
 }
 
-/* The oracle that was asked to play the same tasks: of this arm ("oracle@arm"), or of all. */
-static size_t find_oracle(const parl_report *r, const char *arm) {
-  size_t found = r->n_arms;
-  for (size_t i = 0; i < r->n_arms; i++) {
-    const char *name = r->arms[i].name;
-    if (strncmp(name, "oracle@", 7) == 0 && strcmp(name + 7, arm) == 0) return i;
-    if (strcmp(name, "oracle") == 0) found = i;
-  }
-  return found;
-}
-
 /* Percent of the oracle of the same seed; of the oracle's mean where it lacks that seed. */
 static parl_status summarize_of_oracle(const parl_report *r, parl_report_arm *arm,
                                        const parl_report_run *const *runs, double *values) {
-  const size_t oracle = find_oracle(r, arm->name);
+  const size_t oracle = parl_report_find_oracle(r, (size_t)(arm - r->arms));
   arm->of_oracle = EMPTY;
   if (oracle == r->n_arms) return PARL_STATUS_OK;
   const double mean =
@@ -163,8 +152,9 @@ static size_t fill(const pairing *p, size_t row, size_t score) {
 static parl_status summarize_pair(const parl_report *r, parl_report_pair *pair) {
   const uint64_t seed = PARL_REPORT_BOOTSTRAP_SEED;
   const size_t n_rows = PARL_N_DECODINGS * (1 + r->n_families);
-  const size_t n_replicates =
-      pair->b == r->reference ? PARL_BOOTSTRAP_REPLICATES : PARL_BOOTSTRAP_BAND_REPLICATES;
+  const size_t n_replicates = pair->b == r->arms[pair->a].reference
+                                  ? PARL_BOOTSTRAP_REPLICATES
+                                  : PARL_BOOTSTRAP_BAND_REPLICATES;
   pairing p;
   PARL_TRY(take_pairing(r, pair->a, pair->b, &p));
   PARL_TRY(PARL_ARENA_TAKE(r->arena, n_rows * PARL_N_SCORES, &pair->scores));
@@ -189,13 +179,17 @@ static parl_status add_pair(parl_report *r, size_t a, size_t b) {
 }
 
 static parl_status summarize_pairs(parl_report *r) {
-  const size_t n = r->n_trained, reference = r->reference;
+  const size_t n = r->n_trained;
   PARL_TRY(PARL_ARENA_TAKE(r->arena, n * (n + 1) + 1, &r->pairs));
-  for (size_t a = 0; a < n && reference < r->n_arms; a++)
-    if (a != reference) PARL_TRY(add_pair(r, a, reference));
   for (size_t a = 0; a < n; a++)
-    for (size_t b = a + 1; b < n; b++)
-      if (a != reference && b != reference) PARL_TRY(add_pair(r, a, b));
+    if (r->arms[a].reference < r->n_arms && r->arms[a].reference != a)
+      PARL_TRY(add_pair(r, a, r->arms[a].reference));
+  for (size_t a = 0; a < n; a++)
+    for (size_t b = a + 1; b < n; b++) {
+      const size_t reference = r->arms[a].reference;
+      if (r->arms[a].env == r->arms[b].env && a != reference && b != reference)
+        PARL_TRY(add_pair(r, a, b));
+    }
   return PARL_STATUS_OK;
 }
 
@@ -233,6 +227,24 @@ static parl_status refuse_reference(const parl_report *r, const char *name) {
                    near != NULL ? "\"?" : "");
 }
 
+/* In an environment: the one that is asked for if it plays there, else the first that is trained
+ * without shaping, else the first trained one. */
+static parl_status choose_reference_of(parl_report *r, size_t env) {
+  size_t found = r->n_arms;
+  if (r->reference < r->n_arms && r->arms[r->reference].env == env) found = r->reference;
+  for (size_t a = 0; a < r->n_trained && found == r->n_arms; a++) {
+    bool unshaped = false;
+    if (r->arms[a].env == env) PARL_TRY(is_unshaped(r, a, &unshaped));
+    if (unshaped) found = a;
+  }
+  for (size_t a = 0; a < r->n_trained && found == r->n_arms; a++)
+    if (r->arms[a].env == env) found = a;
+  for (size_t a = 0; a < r->n_arms; a++)
+    if (r->arms[a].env == env) r->arms[a].reference = found;
+  if (r->reference == r->n_arms) r->reference = found;
+  return PARL_STATUS_OK;
+}
+
 static parl_status choose_reference(parl_report *r, const char *name) {
   r->reference = r->n_arms;
   for (size_t a = 0; a < r->n_arms && name != NULL; a++)
@@ -241,12 +253,7 @@ static parl_status choose_reference(parl_report *r, const char *name) {
   if (name != NULL && r->arms[r->reference].n_counted == 0)
     return parl_fail(PARL_STATUS_EINVAL, "reference \"%s\": none of its %zu runs is done", name,
                      r->arms[r->reference].n_runs);
-  for (size_t a = 0; a < r->n_trained && r->reference == r->n_arms; a++) {
-    bool unshaped;
-    PARL_TRY(is_unshaped(r, a, &unshaped));
-    if (unshaped) r->reference = a;
-  }
-  if (r->reference == r->n_arms && r->n_trained > 0) r->reference = 0;
+  for (size_t e = 0; e < r->n_envs; e++) PARL_TRY(choose_reference_of(r, e));
   return PARL_STATUS_OK;
 }
 
@@ -323,6 +330,7 @@ static void warn_of_failures(parl_report *r, size_t arm, const char *phase) {
 parl_status parl_report_summarize(parl_report *r, const char *reference) {
   double *values = NULL;
   PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_runs + 1, &values));
+  PARL_TRY(parl_report_find_environments(r));
   const parl_report_run **runs = NULL;
   for (size_t a = 0; a < r->n_arms; a++) {
     parl_report_arm *arm = &r->arms[a];
@@ -340,6 +348,7 @@ parl_status parl_report_summarize(parl_report *r, const char *reference) {
   PARL_TRY(choose_reference(r, reference));
   PARL_TRY(summarize_pairs(r));
   warn_of_few_seeds(r);
+  parl_report_warn_of_environments(r);
   warn_of_left_out(r);
   for (size_t a = 0; a < r->n_arms; a++)
     for (int p = 0; p < PARL_N_PHASES; p++) warn_of_failures(r, a, parl_phase_text((parl_phase)p));

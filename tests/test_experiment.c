@@ -55,8 +55,8 @@ static parl_status run_recipe(const place *p, const char *name, const char *thre
   parl_recipe *recipe = NULL;
   PARL_TRY(parl_recipe_load(p->recipe, overrides, extra ? 3 : 2, NULL, &recipe));
   stopper s = {.updates_left = stop_after};
-  const parl_host host = {.recipe = recipe, .stop = &s.stop, .progress = count_down, .context = &s};
-  const parl_status status = parl_experiment_run(&host, out);
+  const parl_host host = {.stop = &s.stop, .progress = count_down, .context = &s};
+  const parl_status status = parl_experiment_run(recipe, &host, out);
   parl_recipe_destroy(recipe);
   return status;
 }
@@ -114,8 +114,8 @@ static void assert_refused(const place *p, const char *name, const char *extra, 
   parl_recipe *recipe = NULL;
   parl_experiment_result r;
   assert_ok(parl_recipe_load(p->recipe, overrides, 3, NULL, &recipe));
-  const parl_host host = {.recipe = recipe, .progress = forbid};
-  assert_fails(parl_experiment_run(&host, &r), PARL_STATUS_EINVAL, "run.dir");
+  const parl_host host = {.progress = forbid};
+  assert_fails(parl_experiment_run(recipe, &host, &r), PARL_STATUS_EINVAL, "run.dir");
   assert_contains(parl_error_text(), part);
   parl_recipe_destroy(recipe);
 }

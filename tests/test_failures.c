@@ -172,9 +172,8 @@ static parl_status train(const place *p, const char *broken, const char *most, i
   parl_experiment_result r = {0};
   stopper s = {.updates_left = stop_after};
   assert_ok(parl_recipe_load(p->recipe, overrides, 3, NULL, &recipe));
-  const parl_host host = {
-      .recipe = recipe, .log = log, .stop = &s.stop, .progress = count_down, .context = &s};
-  const parl_status status = parl_experiment_run(&host, &r);
+  const parl_host host = {.log = log, .stop = &s.stop, .progress = count_down, .context = &s};
+  const parl_status status = parl_experiment_run(recipe, &host, &r);
   snprintf(failures, 4096, "%s", parl_text_get(&r.failures));
   snprintf(hash, PARL_HASH_HEX_BYTES, "%s", r.hash);
   parl_experiment_result_deinit(&r);

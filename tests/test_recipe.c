@@ -83,13 +83,13 @@ static void test_overrides_of_other_recipes(void **state) {
   const char *const sets[] = {"trained:lambda1.start=0.5", "env.params.n=7"};
   parl_recipe *r = load(plain, sets, 2);
   assert_close(parl_recipe_get_arm(r, 0)->lambda1.start, 0.5, 0);
-  const parl_json *params = parl_recipe_get_env_params(r);
+  const parl_json *params = parl_recipe_get_env_params(r, 0);
   assert_close(parl_json_get_number(parl_json_find(params, "n")), 7, 0);
   assert_int_equal(parl_json_get_size(params), 2);
   parl_recipe_destroy(r);
   const char *const all[] = {"env.params={\"n\": 9}"};
   r = load(plain, all, 1);
-  assert_int_equal(parl_json_get_size(parl_recipe_get_env_params(r)), 1);
+  assert_int_equal(parl_json_get_size(parl_recipe_get_env_params(r, 0)), 1);
   parl_recipe_destroy(r);
 }
 
@@ -115,7 +115,7 @@ static void test_bad_overrides(void **state) {
       {"lambda1.start", "section.field"},
       {"lambda1.start.deep=1", "lambda1.start"},
       {"a.b-0:run.seed=3", "the same for all arms"},
-      {"a.b-0:env.params.n=3", "the same for all arms"},
+      {"a.b-0:eval.seed=3", "the same for all arms"},
       {"a.b-0:eval.tasks=3", "the same for all arms"},
       {"arms.name=x", "arms"},
       {"name.x=x", "name must be a text"},
@@ -279,7 +279,7 @@ static void test_styles_are_no_arms(void **state) {
                         NULL, 0);
   parl_env *env = NULL;
   const parl_run_config *c = parl_recipe_get_arm(r, 0);
-  assert_ok(parl_recipe_open_env(r, &c->env, NULL, &env));
+  assert_ok(parl_recipe_open_env(r, 0, NULL, &env));
   assert_fails(parl_recipe_check_env(r, c, parl_env_get_spec(env)), PARL_STATUS_EINVAL,
                "arm \"wide\": that name means an expert style");
   parl_env_destroy(env);

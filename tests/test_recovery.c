@@ -124,9 +124,9 @@ static parl_status train(const char *run, const char *extra, watcher *w,
   const char *overrides[] = {dir, extra};
   parl_recipe *recipe = NULL;
   PARL_TRY(parl_recipe_load(recipe_path, overrides, extra != NULL ? 2 : 1, NULL, &recipe));
-  const parl_host host = {.recipe = recipe, .stop = &w->stop, .progress = watch, .context = w};
+  const parl_host host = {.stop = &w->stop, .progress = watch, .context = w};
   *out = (parl_experiment_result){0};
-  const parl_status s = parl_experiment_run(&host, out);
+  const parl_status s = parl_experiment_run(recipe, &host, out);
   parl_recipe_destroy(recipe);
   return s;
 }

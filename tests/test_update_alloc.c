@@ -53,11 +53,12 @@ static void test_an_update_allocates_nothing(void **state) {
   parl_recipe *recipe = NULL;
   assert_ok(
       parl_recipe_load(path, overrides, sizeof overrides / sizeof overrides[0], NULL, &recipe));
-  const parl_host host = {.recipe = recipe};
-  parl_trainer t = {.host = &host, .config = parl_recipe_get_arm(recipe, 0), .arm = "x"};
+  const parl_host host = {0};
+  parl_run run;
+  assert_ok(parl_run_init(recipe, 0, 1, &run));
+  parl_trainer t = {.host = &host, .run = &run, .config = &run.config, .arm = "x"};
   assert_ok(parl_workers_create(2, &t.workers));
-  assert_ok(parl_env_create(parl_recipe_get_env_path(recipe), parl_recipe_get_env_params(recipe),
-                            &(parl_env_options){0}, &t.env));
+  assert_ok(parl_run_open_env(&run, NULL, &t.env));
   const int n_tokens = parl_env_get_spec(t.env)->n_tokens;
   t.model = count_model(t.config, n_tokens, "cpu", 1);
   t.warm = t.sub_policy = count_model(t.config, n_tokens, "cpu", 2);
@@ -86,6 +87,7 @@ static void test_an_update_allocates_nothing(void **state) {
   parl_model_destroy(t.warm);
   parl_env_destroy(t.env);
   parl_workers_destroy(t.workers);
+  parl_run_deinit(&run);
   parl_recipe_destroy(recipe);
   parl_test_remove_folder(folder);
 }

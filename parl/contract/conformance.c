@@ -82,7 +82,7 @@ parl_status parl_suite_go_on(const parl_suite *s) {
 }
 
 parl_status parl_suite_open_env(const parl_suite *s, parl_env **out) {
-  return parl_recipe_open_env(s->def->recipe, &s->config.env, s->def->scripts, out);
+  return parl_run_open_env(&s->run, s->def->scripts, out);
 }
 
 uint64_t parl_suite_task_seed(const parl_suite *s, size_t i) {
@@ -109,11 +109,11 @@ size_t parl_suite_count_tasks(const parl_suite *s) {
 /* Loads the file once to learn its specification. */
 static parl_status open_suite(parl_suite *s) {
   parl_env *env = NULL;
-  s->config = *parl_recipe_get_arm(s->def->recipe, 0);
-  s->config.episode.budget_factor = 0;
-  s->config.episode.budget_steps = 0;
-  s->config.env.on_error = PARL_ON_ERROR_STOP;
-  snprintf(s->out->path, sizeof s->out->path, "%s", parl_recipe_get_env_path(s->def->recipe));
+  PARL_TRY(parl_run_init(s->def->recipe, 0, 0, &s->run));
+  s->run.config.episode.budget_factor = 0;
+  s->run.config.episode.budget_steps = 0;
+  s->run.config.env.on_error = PARL_ON_ERROR_STOP;
+  snprintf(s->out->path, sizeof s->out->path, "%s", s->run.env_path);
   PARL_TRY(parl_workers_create(1, &s->workers));
   PARL_TRY(parl_suite_open_env(s, &env));
   const parl_env_spec *spec = parl_env_get_spec(env);
@@ -155,6 +155,7 @@ parl_status parl_conformance_run(const parl_conformance_def *def, parl_conforman
     status = parl_suite_blame(&s, status, PARL_CONFORMANCE_contract, "loading");
   if (opened) status = run_phases(&s);
   parl_workers_destroy(s.workers);
+  parl_run_deinit(&s.run);
   return status;
 }
 
@@ -165,6 +166,7 @@ parl_status parl_conformance_hash(const parl_conformance_def *def, char hash[PAR
   parl_status status = open_suite(&s);
   if (status == PARL_STATUS_OK) status = parl_suite_hash_traces(&s, hash);
   parl_workers_destroy(s.workers);
+  parl_run_deinit(&s.run);
   free(out);
   return status;
 }

@@ -73,7 +73,7 @@ typedef struct parl_style_summary {
 } parl_style_summary;
 
 typedef struct parl_conformance {
-  char name[48], path[256];
+  char name[48], path[1024];
   size_t n_findings, n_faults;
   parl_finding findings[PARL_CONFORMANCE_MAX_FINDINGS];
   bool ran[PARL_N_CONFORMANCE_CHECKS];

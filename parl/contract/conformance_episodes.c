@@ -122,7 +122,6 @@ static parl_status on_event(void *context, const parl_event *event) {
 typedef struct group {
   gatherer g;
   parl_observer observer;
-  parl_run_config config;
   parl_trajectories *set;
   parl_job *jobs;
   parl_rollout *rollout;
@@ -140,8 +139,6 @@ static parl_status group_init(parl_suite *s, const char *style, bool legal, size
                               parl_style_summary *summary, group *out) {
   *out = (group){.g = {.s = s, .style = style, .look_for_shared = true, .summary = summary}};
   out->observer = (parl_observer){on_event, &out->g};
-  out->config = s->config;
-  out->config.episode.legal = legal;
   const bool record = style != NULL && legal && s->has_legal;
   out->jobs = calloc(n, sizeof *out->jobs);
   if (out->jobs == NULL) return parl_fail(PARL_STATUS_ENOMEM, "conformance: no memory");
@@ -153,18 +150,14 @@ static parl_status group_init(parl_suite *s, const char *style, bool legal, size
   for (size_t i = 0; i < n; i++)
     out->jobs[i] =
         (parl_job){.style = style, .temperature = 1, .out = parl_trajectories_get(out->set, i)};
-  return parl_rollout_create(
-      &(parl_rollout_def){.env_path = parl_recipe_get_env_path(s->def->recipe),
-                          .env_params = parl_recipe_get_env_params(s->def->recipe),
-                          .config = parl_run_config_get_swarm(&out->config),
-                          .reliability = out->config.agents.reliability,
-                          .n_slots = 8,
-                          .workers = s->workers,
-                          .observer = &out->observer,
-                          .chooser = style ? NULL : &parl_random_chooser,
-                          .choose_subs = style == NULL,
-                          .scripts = s->def->scripts},
-      &out->rollout);
+  parl_rollout_def rollout = parl_run_get_rollout(&s->run, s->def->scripts, s->workers);
+  rollout.config.episode.legal = legal;
+  rollout.n_slots = 8;
+  rollout.observer = &out->observer;
+  rollout.chooser = style ? NULL : &parl_random_chooser;
+  rollout.choose_subs = style == NULL;
+  rollout.share_worlds = false;
+  return parl_rollout_create(&rollout, &out->rollout);
 }
 
 static void group_deinit(group *p) {
@@ -244,7 +237,8 @@ static void judge_style(gatherer *g, const char *name) {
 static parl_status check_style(parl_suite *s, const char *style, size_t *n_finished) {
   const size_t n = parl_suite_count_tasks(s);
   group p;
-  parl_status status = group_init(s, style, s->config.episode.legal, n, add_summary(s, style), &p);
+  parl_status status =
+      group_init(s, style, s->run.config.episode.legal, n, add_summary(s, style), &p);
   if (status == PARL_STATUS_OK) status = play(&p, 0, n);
   if (status == PARL_STATUS_OK) {
     judge_style(&p.g, style);

@@ -6,13 +6,14 @@
 #ifndef PARL_PARL_CONTRACT_CONFORMANCE_INTERNAL_H
 #define PARL_PARL_CONTRACT_CONFORMANCE_INTERNAL_H
 #include "parl/contract/conformance.h"
+#include "parl/run/run.h"
 #include "parl/swarm/rollout.h"
 
 typedef struct parl_suite {
   const parl_conformance_def *def;
   parl_conformance *out;
-  parl_run_config config; /* the recipe's, without budget, errors stop */
-  parl_workers *workers;  /* one thread */
+  parl_run run;          /* the recipe's, without budget, errors stop */
+  parl_workers *workers; /* one thread */
   parl_env_limits limits;
   int n_words;
   int n_styles;

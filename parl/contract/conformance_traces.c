@@ -76,19 +76,14 @@ static void reverse(batch *b) {
 
 static parl_status open_rollout(batch *b, const parl_observer *observer, size_t slots,
                                 parl_rollout **out) {
-  const parl_recipe *recipe = b->s->def->recipe;
-  return parl_rollout_create(&(parl_rollout_def){.env_path = parl_recipe_get_env_path(recipe),
-                                                 .env_params = parl_recipe_get_env_params(recipe),
-                                                 .config = parl_run_config_get_swarm(&b->s->config),
-                                                 .reliability = b->s->config.agents.reliability,
-                                                 .n_slots = slots,
-                                                 .workers = b->s->workers,
-                                                 .observer = observer,
-                                                 .chooser = b->random ? &parl_random_chooser : NULL,
-                                                 .choose_subs = b->random,
-                                                 .sub_slots = slots == 1 ? 1 : 0,
-                                                 .scripts = b->s->def->scripts},
-                             out);
+  parl_rollout_def rollout = parl_run_get_rollout(&b->s->run, b->s->def->scripts, b->s->workers);
+  rollout.n_slots = slots;
+  rollout.observer = observer;
+  rollout.chooser = b->random ? &parl_random_chooser : NULL;
+  rollout.choose_subs = b->random;
+  rollout.sub_slots = slots == 1 ? 1 : 0;
+  rollout.share_worlds = false;
+  return parl_rollout_create(&rollout, out);
 }
 
 /* Plays the batch `times` times in one Lua state; the texts of the last time stay. */

@@ -45,20 +45,11 @@ parl_status parl_trainer_prepare(parl_trainer *t) {
     if (schedule != NULL)
       PARL_TRY(parl_schedule_create(schedule, c->train.updates, &t->schedules[i]));
   }
-  PARL_TRY(parl_rollout_create(
-      &(parl_rollout_def){.env_path = parl_recipe_get_env_path(t->host->recipe),
-                          .share_worlds = true,
-                          .env_params = parl_recipe_get_env_params(t->host->recipe),
-                          .scripts = t->host->scripts,
-                          .config = parl_run_config_get_swarm(c),
-                          .policy = t->model,
-                          .sub_policy = t->sub_policy,
-                          .reliability = c->agents.reliability,
-                          .n_slots = (size_t)c->train.slots,
-                          .cache = (parl_cache_dtype)c->train.kv_cache,
-                          .n_jobs = t->n,
-                          .workers = t->workers},
-      &t->rollout));
+  parl_rollout_def rollout = parl_run_get_rollout(t->run, t->host->scripts, t->workers);
+  rollout.policy = t->model;
+  rollout.sub_policy = t->sub_policy;
+  rollout.n_jobs = t->n;
+  PARL_TRY(parl_rollout_create(&rollout, &t->rollout));
   const parl_status s = parl_learner_create(
       &(parl_learner_def){.model = t->model,
                           .workers = t->workers,

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "parl/run/recipe.h"
+#include "parl/run/run.h"
 #include "parl/swarm/seeds.h"
 
 #define SECTION_TYPE_ parl_eval_config
@@ -19,7 +19,7 @@ typedef struct evaluation {
 } evaluation;
 
 static void set_jobs(const parl_evaluation_def *def, evaluation *e, double temperature) {
-  const uint64_t seed = (uint64_t)def->config->eval.seed;
+  const uint64_t seed = (uint64_t)def->run->config.eval.seed;
   /* Worlds and their chance are the same for every arm and seed (common random numbers). */
   for (size_t i = 0; i < e->n; i++)
     e->jobs[i] = (parl_job){.task_seed = parl_seed(seed, PARL_PURPOSE_EVAL_TASK, 0, i),
@@ -83,7 +83,8 @@ static parl_status play(const parl_evaluation_def *def, evaluation *e, const cha
     PARL_TRY(parl_store_begin(store));
     PARL_TRY(parl_store_end(store, store_episodes(def, e, decoding, store, run_id, failures)));
   }
-  return parl_failures_check(failures, def->config->env.max_failures, PARL_PHASE_EVALUATION, true);
+  return parl_failures_check(failures, def->run->config.env.max_failures, PARL_PHASE_EVALUATION,
+                             true);
 }
 
 static parl_means summarize(const evaluation *e) {
@@ -121,20 +122,11 @@ static parl_status create(const parl_evaluation_def *def, evaluation *e) {
   if (e->jobs == NULL) return parl_fail(PARL_STATUS_ENOMEM, "evaluation: no memory");
   PARL_TRY(
       parl_trajectories_create(&(parl_trajectories_def){.n = e->n, .keep_scores = true}, &e->set));
-  return parl_rollout_create(
-      &(parl_rollout_def){.env_path = parl_recipe_get_env_path(def->host->recipe),
-                          .share_worlds = true,
-                          .env_params = parl_recipe_get_env_params(def->host->recipe),
-                          .scripts = def->host->scripts,
-                          .config = parl_run_config_get_swarm(def->config),
-                          .policy = def->style ? NULL : def->policy,
-                          .sub_policy = def->sub_policy,
-                          .reliability = def->config->agents.reliability,
-                          .n_slots = (size_t)def->config->train.slots,
-                          .cache = (parl_cache_dtype)def->config->train.kv_cache,
-                          .n_jobs = e->n,
-                          .workers = def->workers},
-      &e->rollout);
+  parl_rollout_def rollout = parl_run_get_rollout(def->run, def->host->scripts, def->workers);
+  rollout.policy = def->style != NULL ? NULL : def->policy;
+  rollout.sub_policy = def->sub_policy;
+  rollout.n_jobs = e->n;
+  return parl_rollout_create(&rollout, &e->rollout);
 }
 
 parl_status parl_evaluate(const parl_evaluation_def *def, parl_store *store, int64_t run_id,

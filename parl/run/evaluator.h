@@ -19,11 +19,11 @@
 PARL_CONFIG_STRUCT(parl_eval_config, PARL_EVAL_FIELDS);
 extern const parl_section parl_eval_section;
 
-struct parl_run_config;
+struct parl_run;
 
 typedef struct parl_evaluation_def {
   const parl_host *host;
-  const struct parl_run_config *config;
+  const struct parl_run *run;
   const parl_model *policy;     /* NULL with a style */
   const char *style;            /* scripted orchestrator, or NULL */
   const parl_model *sub_policy; /* NULL: scripted sub-agents */

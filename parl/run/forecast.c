@@ -258,8 +258,9 @@ static parl_status estimate_parts(const prober *p, parl_forecast *out) {
   return PARL_STATUS_OK;
 }
 
-static parl_status prober_init(prober *p, const parl_host *host, const parl_model *warm,
-                               const parl_model *sub_policy, parl_workers *workers) {
+static parl_status prober_init(prober *p, const parl_run *run, const parl_host *host,
+                               const parl_model *warm, const parl_model *sub_policy,
+                               parl_workers *workers) {
   const size_t wanted = (size_t)p->config->warm.probe;
   const size_t group = p->config->train.group > 2 ? (size_t)p->config->train.group : 2;
   p->K = group < wanted ? group : wanted;
@@ -269,20 +270,11 @@ static parl_status prober_init(prober *p, const parl_host *host, const parl_mode
   p->probe = calloc(p->n, sizeof *p->probe);
   if (p->jobs == NULL || p->probe == NULL)
     return parl_fail(PARL_STATUS_ENOMEM, "forecast: no memory for %zu episodes", p->n);
-  PARL_TRY(parl_rollout_create(
-      &(parl_rollout_def){.env_path = parl_recipe_get_env_path(host->recipe),
-                          .env_params = parl_recipe_get_env_params(host->recipe),
-                          .share_worlds = true,
-                          .scripts = host->scripts,
-                          .config = parl_run_config_get_swarm(p->config),
-                          .policy = warm,
-                          .sub_policy = sub_policy,
-                          .reliability = p->config->agents.reliability,
-                          .n_slots = (size_t)p->config->train.slots,
-                          .cache = (parl_cache_dtype)p->config->train.kv_cache,
-                          .n_jobs = p->n,
-                          .workers = workers},
-      &p->rollout));
+  parl_rollout_def def = parl_run_get_rollout(run, host->scripts, workers);
+  def.policy = warm;
+  def.sub_policy = sub_policy;
+  def.n_jobs = p->n;
+  PARL_TRY(parl_rollout_create(&def, &p->rollout));
   PARL_TRY(parl_trajectories_create(&(parl_trajectories_def){.n = p->n}, &p->set));
   return parl_reward_create(&p->config->reward, &p->reward);
 }
@@ -295,14 +287,14 @@ static void prober_deinit(prober *p) {
   free(p->probe);
 }
 
-parl_status parl_forecast_make(const parl_host *host, const parl_run_config *config,
-                               const parl_model *warm, const parl_model *sub_policy,
-                               const parl_reward_terms *weights, parl_workers *workers,
-                               parl_forecast *out) {
+parl_status parl_forecast_make(const parl_run *run, const parl_host *host, const parl_model *warm,
+                               const parl_model *sub_policy, const parl_reward_terms *weights,
+                               parl_workers *workers, parl_forecast *out) {
+  const parl_run_config *config = &run->config;
   PARL_REQUIRE(config->warm.probe >= 1);
   prober p = {.config = config};
   *out = (parl_forecast){.weights = *weights};
-  parl_status s = prober_init(&p, host, warm, sub_policy, workers);
+  parl_status s = prober_init(&p, run, host, warm, sub_policy, workers);
   if (s == PARL_STATUS_OK) {
     set_jobs(&p);
     s = parl_rollout_run(p.rollout, p.jobs, p.n, NULL);

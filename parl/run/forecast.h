@@ -18,7 +18,7 @@
 #include "core/workers.h"
 #include "engine/model.h"
 #include "parl/reward/reward.h"
-#include "parl/run/recipe.h"
+#include "parl/run/run.h"
 #include "parl/swarm/failures.h"
 #include "parl/swarm/host.h"
 #include "parl/swarm/means.h"
@@ -104,9 +104,8 @@ typedef struct parl_forecast {
 /* Plays warm.probe episodes of the warm start, in groups of train.group rollouts of a task (at
  * least two), and estimates. weights: those of update 0.
  * Fails: as a rollout does, and as parl_failures_check. */
-parl_status parl_forecast_make(const parl_host *host, const parl_run_config *config,
-                               const parl_model *warm, const parl_model *sub_policy,
-                               const parl_reward_terms *weights, parl_workers *workers,
-                               parl_forecast *out);
+parl_status parl_forecast_make(const parl_run *run, const parl_host *host, const parl_model *warm,
+                               const parl_model *sub_policy, const parl_reward_terms *weights,
+                               parl_workers *workers, parl_forecast *out);
 
 #endif

@@ -10,7 +10,6 @@
 #include "core/lookup.h"
 #include "lua/table.h"
 #include "parl/run/recipe_internal.h"
-#include "parl/run/run_files.h"
 
 static parl_status read_name(const parl_json *node, const char *what, char out[PARL_NAME_BYTES]) {
   const char *s = node ? parl_json_get_string(node) : NULL;
@@ -46,7 +45,8 @@ static parl_status read_arm_names(parl_recipe *r, const parl_json *arms) {
   r->n_arms = n ? n : 1;
   r->arm_names = calloc(r->n_arms, sizeof *r->arm_names);
   r->arms = calloc(r->n_arms, sizeof *r->arms);
-  if (r->arm_names == NULL || r->arms == NULL)
+  r->envs = calloc(r->n_arms, sizeof *r->envs);
+  if (r->arm_names == NULL || r->arms == NULL || r->envs == NULL)
     return parl_fail(PARL_STATUS_ENOMEM, "%s: no memory for %zu arms", r->path, r->n_arms);
   if (n == 0) memcpy(r->arm_names[0], "trained", sizeof "trained");
   size_t i = 0;
@@ -56,12 +56,15 @@ static parl_status read_arm_names(parl_recipe *r, const parl_json *arms) {
 }
 
 static parl_status check_shared(const parl_recipe *r, const char *arm, const parl_json *own) {
-  if (parl_json_find(own, "run") || parl_json_find_path(own, "env.params") ||
-      parl_json_find_path(own, "env.file") || parl_json_find(own, "eval"))
+  bool is_shared = parl_json_find(own, "run") != NULL;
+  for (const parl_json *c = parl_json_get_first(parl_json_find(own, "eval")); c != NULL;
+       c = parl_json_get_next(c))
+    is_shared = is_shared || strcmp(parl_json_get_key(c), "baselines") != 0;
+  if (is_shared)
     return parl_fail(
         PARL_STATUS_EINVAL,
-        "%s: arm \"%s\" overrides run, eval, env.file or env.params; these are the same "
-        "for all arms, so that arms can be compared",
+        "%s: arm \"%s\" overrides run or eval; these are the same for all arms, so that arms can "
+        "be compared (eval.baselines may differ, as the styles of its environment do)",
         r->path, arm);
   return PARL_STATUS_OK;
 }
@@ -71,6 +74,22 @@ typedef struct override_list {
   size_t n;
 } override_list;
 
+/* Parameters are of the environment that they were written for: an arm with a file of its own
+ * starts from that file's defaults. */
+static parl_status forget_params(const parl_json *own, parl_json *merged) {
+  const char *file = parl_json_get_string(parl_json_find_path(own, "env.file"));
+  const char *base = parl_json_get_string(parl_json_find_path(merged, "env.file"));
+  if (file == NULL || base == NULL || strcmp(file, base) == 0) return PARL_STATUS_OK;
+  return parl_json_set_path(merged, "env.params", "{}");
+}
+
+static parl_status merge_table(const parl_recipe *r, size_t i, const parl_json *table,
+                               parl_json *merged) {
+  PARL_TRY(check_shared(r, r->arm_names[i], table));
+  PARL_TRY(forget_params(table, merged));
+  return parl_json_merge(merged, table);
+}
+
 /* base [own table] [overrides of all arms] [overrides of this arm]: the later wins. */
 static parl_status merge_arm(const parl_recipe *r, size_t i, const parl_json *table,
                              override_list list, parl_json *merged) {
@@ -78,12 +97,10 @@ static parl_status merge_arm(const parl_recipe *r, size_t i, const parl_json *ta
   PARL_TRY(parl_json_create_object(&own));
   parl_status s = parl_recipe_apply_overrides(list.items, list.n, i, own);
   if (s == PARL_STATUS_OK) s = check_shared(r, r->arm_names[i], own);
+  if (s == PARL_STATUS_OK && table != NULL) s = merge_table(r, i, table, merged);
+  if (s == PARL_STATUS_OK) s = forget_params(own, merged);
   parl_json_destroy(own);
   PARL_TRY(s);
-  if (table != NULL) {
-    PARL_TRY(check_shared(r, r->arm_names[i], table));
-    PARL_TRY(parl_json_merge(merged, table));
-  }
   PARL_TRY(parl_recipe_apply_overrides(list.items, list.n, r->n_arms, merged));
   return parl_recipe_apply_overrides(list.items, list.n, i, merged);
 }
@@ -99,6 +116,8 @@ static parl_status read_arm(parl_recipe *r, size_t i, const parl_json *table, ov
     s = parl_fail_context(parl_recipe_read_tree(merged, &r->arms[i]), "%s", where);
   if (s == PARL_STATUS_OK)
     s = parl_fail_context(parl_recipe_check_across(&r->arms[i]), "%s", where);
+  const parl_json *params = parl_json_find_path(merged, "env.params");
+  if (s == PARL_STATUS_OK && params != NULL) s = parl_json_copy(params, &r->envs[i].params);
   parl_json_destroy(merged);
   return s;
 }
@@ -127,7 +146,7 @@ static parl_status load_tree(const char *path, parl_json **out) {
 
 /* The environment as named, else beside the recipe or up to two folders above it, else in datadir;
  * where the environment is all there is to the recipe, as named or in datadir. */
-static parl_status find_env(parl_recipe *r, const char *datadir) {
+static parl_status find_env(parl_recipe *r, const char *datadir, size_t arm) {
   const char *slash = strrchr(r->path, '/');
   const int n = slash ? (int)(slash - r->path) + 1 : 0;
   char beside[3][PARL_RECIPE_PATH_BYTES + 8], shipped[PARL_RECIPE_PATH_BYTES + 8];
@@ -142,7 +161,7 @@ static parl_status find_env(parl_recipe *r, const char *datadir) {
   if (datadir != NULL) lookup.folders[lookup.n_folders++] = shipped;
   if (datadir != NULL) lookup.folders[lookup.n_folders++] = datadir;
   const parl_status s =
-      parl_lookup_find(&lookup, r->arms[0].env.file, r->env_path, sizeof r->env_path);
+      parl_lookup_find(&lookup, r->arms[arm].env.file, r->envs[arm].path, sizeof r->envs[arm].path);
   return r->is_env ? s : parl_fail_context(s, "%s: env.file", r->path);
 }
 
@@ -216,10 +235,9 @@ static parl_status load(parl_recipe *r, const char *const *overrides, size_t n,
   const parl_status s = read_all(r, arms, overrides, n);
   parl_json_destroy(arms);
   PARL_TRY(s);
-  const parl_json *params = parl_json_find_path(r->tree, "env.params");
-  if (params != NULL) PARL_TRY(parl_json_copy(params, &r->env_params));
   PARL_TRY(set_names(r));
-  return find_env(r, datadir);
+  for (size_t i = 0; i < r->n_arms; i++) PARL_TRY(find_env(r, datadir, i));
+  return PARL_STATUS_OK;
 }
 
 static parl_status create(const char *path, bool is_env, const char *const *overrides,
@@ -253,7 +271,9 @@ parl_status parl_recipe_load_env(const char *path, const char *const *overrides,
 void parl_recipe_destroy(parl_recipe *recipe) {
   if (recipe == NULL) return;
   parl_json_destroy(recipe->tree);
-  parl_json_destroy(recipe->env_params);
+  for (size_t i = 0; recipe->envs != NULL && i < recipe->n_arms; i++)
+    parl_json_destroy(recipe->envs[i].params);
+  free(recipe->envs);
   free(recipe->arm_names);
   free(recipe->arms);
   parl_text_deinit(&recipe->warnings);
@@ -272,11 +292,11 @@ const char *parl_recipe_get_arm_name(const parl_recipe *recipe, size_t arm) {
 const parl_run_config *parl_recipe_get_arm(const parl_recipe *recipe, size_t arm) {
   return &recipe->arms[arm];
 }
-const parl_json *parl_recipe_get_env_params(const parl_recipe *recipe) {
-  return recipe->env_params;
+const parl_json *parl_recipe_get_env_params(const parl_recipe *recipe, size_t arm) {
+  return recipe->envs[arm].params;
 }
-const char *parl_recipe_get_env_path(const parl_recipe *recipe) {
-  return recipe->env_path;
+const char *parl_recipe_get_env_path(const parl_recipe *recipe, size_t arm) {
+  return recipe->envs[arm].path;
 }
 const char *parl_recipe_get_folder(const parl_recipe *recipe) {
   return recipe->folder;
@@ -285,67 +305,14 @@ const char *parl_recipe_get_warnings(const parl_recipe *recipe) {
   return parl_text_get(&recipe->warnings);
 }
 
-parl_status parl_recipe_open_env(const parl_recipe *recipe, const parl_env_config *config,
+parl_status parl_recipe_open_env(const parl_recipe *recipe, size_t arm,
                                  const parl_script_host *scripts, parl_env **out) {
-  const parl_env_options options = parl_env_config_get_options(config, scripts);
-  return parl_env_create(recipe->env_path, recipe->env_params, &options, out);
-}
-
-static void get_dtype(const parl_run_config *config, char out[8]) {
-  parl_config_choice_name(&parl_run_section, "dtype", config->run.dtype, out, 8);
+  const parl_env_options options = parl_env_config_get_options(&recipe->arms[arm].env, scripts);
+  return parl_env_create(recipe->envs[arm].path, recipe->envs[arm].params, &options, out);
 }
 
 parl_status parl_recipe_get_backend(const parl_run_config *config, const parl_backend **out) {
   char dtype[8];
-  get_dtype(config, dtype);
+  parl_config_choice_name(&parl_run_section, "dtype", config->run.dtype, dtype, sizeof dtype);
   return parl_model_select_backend(config->run.backend, dtype, out);
-}
-
-static bool in_scope(const parl_section *s, parl_scope scope) {
-  if (s == &parl_run_section) return false;
-  if (scope == PARL_SCOPE_RUN) return true;
-  if (s == &parl_env_section || s == &parl_episode_section || s == &parl_model_section ||
-      s == &parl_warm_section)
-    return true;
-  return scope == PARL_SCOPE_BASELINE && (s == &parl_agents_section || s == &parl_eval_section);
-}
-
-parl_status parl_recipe_append_canonical(const parl_recipe *recipe, const parl_run_config *config,
-                                         const parl_env *env, parl_scope scope, parl_text *out) {
-  parl_text raw = {0};
-  parl_json_writer w;
-  parl_json_writer_init(&w, &raw, false);
-  parl_json_begin_object(&w);
-  size_t n;
-  const parl_recipe_section *sections = parl_recipe_get_sections(&n);
-  for (size_t i = 0; i < n; i++) {
-    if (!in_scope(sections[i].section, scope)) continue;
-    parl_json_key(&w, sections[i].section->name);
-    parl_config_write(sections[i].section, (const char *)config + sections[i].offset, &w);
-  }
-  parl_json_key(&w, "params");
-  parl_json_raw(&w, parl_env_get_params(env));
-  parl_json_key(&w, "script");
-  parl_json_string(&w, parl_env_get_spec(env)->script_hash);
-  parl_json_key(&w, "backend");
-  parl_json_string(&w, config->run.backend);
-  char dtype[8];
-  get_dtype(config, dtype);
-  parl_json_key(&w, "dtype");
-  parl_json_string(&w, dtype);
-  parl_json_key(&w, "seed");
-  parl_json_integer(&w, config->run.seed);
-  parl_json_key(&w, "recipe");
-  parl_json_string(&w, recipe->name);
-  parl_status s = parl_run_files_write(config, scope, "files", &w);
-  parl_json_end_object(&w);
-  parl_json *tree = NULL;
-  if (s == PARL_STATUS_OK) s = parl_text_status(&raw);
-  if (s == PARL_STATUS_OK)
-    s = parl_json_parse(parl_text_get(&raw), raw.n, "canonical config", &tree);
-  if (s == PARL_STATUS_OK) parl_json_append_canonical(tree, out);
-  if (s == PARL_STATUS_OK) s = parl_text_status(out);
-  parl_json_destroy(tree);
-  parl_text_deinit(&raw);
-  return s;
 }

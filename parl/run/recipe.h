@@ -86,15 +86,15 @@ size_t parl_recipe_get_n_arms(const parl_recipe *recipe);
 const char *parl_recipe_get_arm_name(const parl_recipe *recipe, size_t arm);
 /* Configuration of an arm, with run.seed the recipe's first seed. Borrowed. */
 const parl_run_config *parl_recipe_get_arm(const parl_recipe *recipe, size_t arm);
-/* The environment's parameters (JSON object, borrowed; NULL if none given) and its resolved
- * path. */
-const parl_json *parl_recipe_get_env_params(const parl_recipe *recipe);
-const char *parl_recipe_get_env_path(const parl_recipe *recipe);
+/* Of an arm, the environment's parameters (JSON object, borrowed; NULL if none given) and its
+ * resolved path. */
+const parl_json *parl_recipe_get_env_params(const parl_recipe *recipe, size_t arm);
+const char *parl_recipe_get_env_path(const parl_recipe *recipe, size_t arm);
 /* Folder of the runs: run.dir or runs/<name>. */
 const char *parl_recipe_get_folder(const parl_recipe *recipe);
 
-/* Opens the recipe's environment under the limits of `config`. Fails: as parl_env_create. */
-parl_status parl_recipe_open_env(const parl_recipe *recipe, const parl_env_config *config,
+/* Opens the environment of an arm. Fails: as parl_env_create. */
+parl_status parl_recipe_open_env(const parl_recipe *recipe, size_t arm,
                                  const parl_script_host *scripts, parl_env **out);
 
 /* The backend of run.backend and run.dtype. Fails: as parl_backend_select. */
@@ -116,12 +116,5 @@ typedef enum parl_scope {
   PARL_SCOPE_BASELINE, /* an untrained or scripted policy: these and agents, eval */
   PARL_SCOPE_RUN       /* a run: every section but run */
 } parl_scope;
-
-/* Canonical JSON of the sections in scope, the seed, the backend and dtype, the environment's
- * resolved parameters and script hash, and the content of every other file that is read
- * (parl/run/run_files.h); run.dir, threads and the like cannot change a result and are left out.
- * Fails: ENOMEM, EIO. */
-parl_status parl_recipe_append_canonical(const parl_recipe *recipe, const parl_run_config *config,
-                                         const parl_env *env, parl_scope scope, parl_text *out);
 
 #endif

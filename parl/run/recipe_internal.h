@@ -9,17 +9,22 @@
 
 enum { PARL_RECIPE_MAX_ARMS = 256, PARL_RECIPE_PATH_BYTES = 1024 };
 
+/* The environment of an arm. */
+typedef struct parl_recipe_env {
+  char path[PARL_RECIPE_PATH_BYTES];
+  parl_json *params; /* or NULL */
+} parl_recipe_env;
+
 struct parl_recipe {
   char name[PARL_NAME_BYTES];
   char path[PARL_RECIPE_PATH_BYTES];
   char folder[PARL_RECIPE_PATH_BYTES];
-  char env_path[PARL_RECIPE_PATH_BYTES];
-  bool is_env;           /* made around an environment: who plays decides what agents are */
-  parl_json *tree;       /* base with overrides, arms taken out */
-  parl_json *env_params; /* or NULL */
+  bool is_env;     /* made around an environment: who plays decides what agents are */
+  parl_json *tree; /* base with overrides, arms taken out */
   size_t n_arms;
   char (*arm_names)[PARL_NAME_BYTES]; /* [n_arms] */
   parl_run_config *arms;              /* [n_arms] */
+  parl_recipe_env *envs;              /* [n_arms] */
   parl_text warnings;                 /* lines */
 };
 

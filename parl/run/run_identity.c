@@ -4,16 +4,66 @@
 #include <sys/utsname.h>
 
 #include "core/build_info.h"
+#include "parl/run/run_files.h"
 #include "parl/run/trainer_internal.h"
 
-parl_status parl_run_get_uid(const parl_host *host, const parl_run_config *config,
-                             const parl_env *env, const char *arm, parl_scope scope,
-                             parl_text *canonical, char uid[PARL_HASH_HEX_BYTES]) {
-  PARL_TRY(parl_recipe_append_canonical(host->recipe, config, env, scope, canonical));
+static bool in_scope(const parl_section *s, parl_scope scope) {
+  if (s == &parl_run_section) return false;
+  if (scope == PARL_SCOPE_RUN) return true;
+  if (s == &parl_env_section || s == &parl_episode_section || s == &parl_model_section ||
+      s == &parl_warm_section)
+    return true;
+  return scope == PARL_SCOPE_BASELINE && (s == &parl_agents_section || s == &parl_eval_section);
+}
+
+parl_status parl_run_append_canonical(const parl_run *run, const parl_env *env, parl_scope scope,
+                                      parl_text *out) {
+  const parl_run_config *config = &run->config;
+  parl_text raw = {0};
+  parl_json_writer w;
+  parl_json_writer_init(&w, &raw, false);
+  parl_json_begin_object(&w);
+  size_t n;
+  const parl_recipe_section *sections = parl_recipe_get_sections(&n);
+  for (size_t i = 0; i < n; i++) {
+    if (!in_scope(sections[i].section, scope)) continue;
+    parl_json_key(&w, sections[i].section->name);
+    parl_config_write(sections[i].section, (const char *)config + sections[i].offset, &w);
+  }
+  parl_json_key(&w, "params");
+  parl_json_raw(&w, parl_env_get_params(env));
+  parl_json_key(&w, "script");
+  parl_json_string(&w, parl_env_get_spec(env)->script_hash);
+  parl_json_key(&w, "backend");
+  parl_json_string(&w, config->run.backend);
+  char dtype[8];
+  parl_config_choice_name(&parl_run_section, "dtype", config->run.dtype, dtype, sizeof dtype);
+  parl_json_key(&w, "dtype");
+  parl_json_string(&w, dtype);
+  parl_json_key(&w, "seed");
+  parl_json_integer(&w, config->run.seed);
+  parl_json_key(&w, "recipe");
+  parl_json_string(&w, run->recipe);
+  parl_status s = parl_run_files_write(config, scope, "files", &w);
+  parl_json_end_object(&w);
+  parl_json *tree = NULL;
+  if (s == PARL_STATUS_OK) s = parl_text_status(&raw);
+  if (s == PARL_STATUS_OK)
+    s = parl_json_parse(parl_text_get(&raw), raw.n, "canonical config", &tree);
+  if (s == PARL_STATUS_OK) parl_json_append_canonical(tree, out);
+  if (s == PARL_STATUS_OK) s = parl_text_status(out);
+  parl_json_destroy(tree);
+  parl_text_deinit(&raw);
+  return s;
+}
+
+parl_status parl_run_get_uid(const parl_run *run, const parl_env *env, parl_text *canonical,
+                             char uid[PARL_HASH_HEX_BYTES]) {
+  PARL_TRY(parl_run_append_canonical(run, env, run->scope, canonical));
   parl_hash h;
   parl_hash_init(&h);
   parl_hash_update(&h, parl_text_get(canonical), canonical->n);
-  parl_hash_update(&h, arm, strlen(arm) + 1);
+  parl_hash_update(&h, run->name, strlen(run->name) + 1);
   parl_hash_finish(&h, uid);
   return PARL_STATUS_OK;
 }
@@ -76,11 +126,11 @@ static parl_status find_conflict(void *context, int64_t run_id, const parl_store
   return s;
 }
 
-parl_status parl_run_refuse_conflict(parl_store *store, const parl_host *host, const char *arm,
-                                     int64_t seed, const char *uid, const char *canonical,
-                                     bool pending) {
+parl_status parl_run_refuse_conflict(parl_store *store, const parl_run *run, const char *uid,
+                                     const char *canonical, bool pending) {
+  const char *arm = run->name;
+  const int64_t seed = run->config.run.seed;
   conflict c = {.arm = arm, .uid = uid, .config = canonical, .seed = seed, .pending = pending};
-  const char *folder = parl_recipe_get_folder(host->recipe);
   parl_status s = parl_store_visit_runs(store, find_conflict, &c);
   if (s == PARL_STATUS_OK && c.found)
     s = parl_fail(
@@ -89,8 +139,8 @@ parl_status parl_run_refuse_conflict(parl_store *store, const parl_host *host, c
         "environment script%s%s; nothing is overwritten: name another folder with --set "
         "run.dir=..., or first set that arm aside with parl runs %s --retire %s, or delete it with "
         "--remove %s",
-        folder, arm, (long long)seed, c.fields.n > 0 ? ", in " : "",
-        c.fields.n > 0 ? parl_text_get(&c.fields) : "", folder, arm, arm);
+        run->folder, arm, (long long)seed, c.fields.n > 0 ? ", in " : "",
+        c.fields.n > 0 ? parl_text_get(&c.fields) : "", run->folder, arm, arm);
   parl_text_deinit(&c.fields);
   return s;
 }
@@ -137,7 +187,7 @@ parl_status parl_trainer_put_run(parl_trainer *t, const char *canonical, const c
                                  const char *hash) {
   parl_text host = {0};
   append_host(t, t->config, &host);
-  parl_store_run run = {.recipe = parl_recipe_get_name(t->host->recipe),
+  parl_store_run run = {.recipe = t->run->recipe,
                         .arm = t->arm,
                         .seed = t->config->run.seed,
                         .config = canonical,

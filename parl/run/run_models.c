@@ -12,19 +12,16 @@
 
 enum { PATH_BYTES = 1024 };
 
-parl_status parl_warm_start_path(const parl_host *host, const parl_run_config *config,
-                                 const parl_env *env, char *out, size_t n) {
+parl_status parl_warm_start_path(const parl_run *run, const parl_env *env, char *out, size_t n) {
   parl_text canonical = {0};
-  PARL_TRY(parl_recipe_append_canonical(host->recipe, config, env, PARL_SCOPE_WARM, &canonical));
+  PARL_TRY(parl_run_append_canonical(run, env, PARL_SCOPE_WARM, &canonical));
   char hash[PARL_HASH_HEX_BYTES];
   parl_hash_bytes(parl_text_get(&canonical), canonical.n, hash);
   parl_text_deinit(&canonical);
-  const int length =
-      snprintf(out, n, "%s/checkpoints/warm-%.8s-s%lld.safetensors",
-               parl_recipe_get_folder(host->recipe), hash, (long long)config->run.seed);
+  const int length = snprintf(out, n, "%s/checkpoints/warm-%.8s-s%lld.safetensors", run->folder,
+                              hash, (long long)run->config.run.seed);
   if (length < 0 || (size_t)length >= n)
-    return parl_fail(PARL_STATUS_EINVAL, "run.dir is too long: %s",
-                     parl_recipe_get_folder(host->recipe));
+    return parl_fail(PARL_STATUS_EINVAL, "run.dir is too long: %s", run->folder);
   return PARL_STATUS_OK;
 }
 
@@ -73,46 +70,41 @@ static parl_status save(const char *path, const char *vocab, int64_t seed, parl_
   return s;
 }
 
-static parl_status get(const parl_host *host, const parl_run_config *config, parl_workers *workers,
+static parl_status get(const parl_run *run, const parl_host *host, parl_workers *workers,
                        const parl_env *env, parl_model *model, parl_failures *failures) {
+  const int64_t seed = run->config.run.seed;
   char path[PATH_BYTES], who[64];
-  PARL_TRY(parl_warm_start_path(host, config, env, path, sizeof path));
+  PARL_TRY(parl_warm_start_path(run, env, path, sizeof path));
   const char *vocab = parl_env_get_spec(env)->vocab_hash;
   if (parl_file_exists(path)) return load(path, vocab, model, failures);
-  parl_model_init_weights(model, parl_seed((uint64_t)config->run.seed, PARL_PURPOSE_INIT, 0, 0));
-  const parl_rollout_def rollout = {.env_path = parl_recipe_get_env_path(host->recipe),
-                                    .env_params = parl_recipe_get_env_params(host->recipe),
-                                    .config = parl_run_config_get_swarm(config),
-                                    .share_worlds = true,
-                                    .scripts = host->scripts,
-                                    .workers = workers};
+  parl_model_init_weights(model, parl_seed((uint64_t)seed, PARL_PURPOSE_INIT, 0, 0));
+  const parl_rollout_def rollout = parl_run_get_rollout(run, host->scripts, workers);
   PARL_TRY(parl_warm_start_imitate(&(parl_imitation_def){.rollout = &rollout,
-                                                         .warm = &config->warm,
-                                                         .seed = config->run.seed,
+                                                         .warm = &run->config.warm,
+                                                         .seed = seed,
                                                          .host = host,
                                                          .model = model},
                                    failures));
-  snprintf(who, sizeof who, "seed %lld", (long long)config->run.seed);
+  snprintf(who, sizeof who, "seed %lld", (long long)seed);
   parl_failures_warn(failures, host->log, who, PARL_PHASE_WARM_START);
-  return save(path, vocab, config->run.seed, model, failures);
+  return save(path, vocab, seed, model, failures);
 }
 
-parl_status parl_warm_start_get(const parl_host *host, const parl_run_config *config,
-                                parl_workers *workers, parl_failures *failures, parl_model **out) {
+parl_status parl_warm_start_get(const parl_run *run, const parl_host *host, parl_workers *workers,
+                                parl_failures *failures, parl_model **out) {
   parl_env *env = NULL;
   parl_model *model = NULL;
   parl_failures own = {0};
-  PARL_TRY(parl_recipe_open_env(host->recipe, &config->env, host->scripts, &env));
-  parl_status s = create_model(config, env, &model);
-  if (s == PARL_STATUS_OK) s = get(host, config, workers, env, model, &own);
+  PARL_TRY(parl_run_open_env(run, host->scripts, &env));
+  parl_status s = create_model(&run->config, env, &model);
+  if (s == PARL_STATUS_OK) s = get(run, host, workers, env, model, &own);
   parl_env_destroy(env);
-  if (s != PARL_STATUS_OK) {
+  if (s == PARL_STATUS_OK && failures != NULL) *failures = own;
+  if (s == PARL_STATUS_OK && out != NULL)
+    *out = model;
+  else
     parl_model_destroy(model);
-    return s;
-  }
-  if (failures != NULL) *failures = own;
-  *out = model;
-  return PARL_STATUS_OK;
+  return s;
 }
 
 parl_status parl_sub_policy_get(const parl_run_config *config, const parl_env *env,
@@ -136,5 +128,15 @@ parl_status parl_sub_policy_get(const parl_run_config *config, const parl_env *e
   }
   *out = model;
   *owned = true;
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_run_check(const parl_run *run, const parl_recipe *recipe, parl_env *env) {
+  parl_model *subs = NULL;
+  bool owned = false;
+  PARL_TRY(parl_reward_check_env(&run->config.reward, env));
+  PARL_TRY(parl_recipe_check_env(recipe, &run->config, parl_env_get_spec(env)));
+  PARL_TRY(parl_sub_policy_get(&run->config, env, NULL, &subs, &owned));
+  if (owned) parl_model_destroy(subs);
   return PARL_STATUS_OK;
 }

@@ -7,20 +7,20 @@
 #define PARL_PARL_RUN_RUN_MODELS_H
 #include "core/workers.h"
 #include "engine/model.h"
-#include "parl/run/recipe.h"
+#include "parl/run/run.h"
 #include "parl/swarm/failures.h"
 #include "parl/swarm/host.h"
 
 /* Path of the warm start's checkpoint of a run:
  * <folder>/checkpoints/warm-<hash>-s<seed>.safetensors. */
-parl_status parl_warm_start_path(const parl_host *host, const parl_run_config *config,
-                                 const parl_env *env, char *out, size_t n);
+parl_status parl_warm_start_path(const parl_run *run, const parl_env *env, char *out, size_t n);
 
-/* Loads the warm start of this configuration and seed, or makes and saves it. *out is owned by the
- * caller. failures (may be NULL) gets what failed of its demonstrations, when they were played.
+/* Loads the warm start of a run, or makes and saves it. *out is owned by the caller; out may be
+ * NULL: the file is to be there. failures (may be NULL) gets what failed of its demonstrations, when
+ * they were played.
  * Fails: ESTOPPED between steps (nothing is saved then), ESCRIPT as parl_failures_check. */
-parl_status parl_warm_start_get(const parl_host *host, const parl_run_config *config,
-                                parl_workers *workers, parl_failures *failures, parl_model **out);
+parl_status parl_warm_start_get(const parl_run *run, const parl_host *host, parl_workers *workers,
+                                parl_failures *failures, parl_model **out);
 
 /* The frozen sub-agents' policy of a run: its warm start, agents.checkpoint, or none (scripted).
  * *out is borrowed from warm or, with *owned = true, to be destroyed by the caller. */

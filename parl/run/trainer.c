@@ -82,7 +82,7 @@ static parl_status evaluate_final(parl_trainer *t) {
   const double start = parl_clock_s();
   report_progress(t, "evaluate");
   PARL_TRY(parl_evaluate(&(parl_evaluation_def){.host = t->host,
-                                                .config = t->config,
+                                                .run = t->run,
                                                 .policy = t->model,
                                                 .sub_policy = t->sub_policy,
                                                 .label = "trained",
@@ -117,7 +117,7 @@ parl_status parl_trainer_hash_run(parl_trainer *t, char out[PARL_HASH_HEX_BYTES]
 }
 
 parl_status parl_trainer_open_models(parl_trainer *t) {
-  PARL_TRY(parl_warm_start_get(t->host, t->config, t->workers, &t->warm_failures, &t->warm));
+  PARL_TRY(parl_warm_start_get(t->run, t->host, t->workers, &t->warm_failures, &t->warm));
   PARL_TRY(parl_sub_policy_get(t->config, t->env, t->warm, &t->sub_policy, &t->owns_sub_policy));
   PARL_TRY(parl_model_create(&t->config->model, parl_model_get_vocab_size(t->warm),
                              parl_model_get_backend(t->warm), &t->model));
@@ -127,7 +127,7 @@ parl_status parl_trainer_open_models(parl_trainer *t) {
   return parl_store_end(t->store, parl_trainer_put_failures(t));
 }
 
-static parl_status run(parl_trainer *t, const char *canonical) {
+static parl_status train(parl_trainer *t, const char *canonical) {
   t->canonical = canonical;
   PARL_TRY(parl_trainer_put_run(t, canonical, "running", ""));
   PARL_TRY(parl_trainer_open_models(t));
@@ -142,21 +142,19 @@ static parl_status run(parl_trainer *t, const char *canonical) {
   return parl_trainer_put_run(t, canonical, "done", t->result->hash);
 }
 
-parl_status parl_trainer_open(parl_trainer *t, parl_text *canonical, parl_scope scope) {
-  const parl_run_config *c = t->config;
-  const char *folder = parl_recipe_get_folder(t->host->recipe);
-  PARL_TRY(parl_recipe_open_env(t->host->recipe, &c->env, t->host->scripts, &t->env));
-  PARL_TRY(parl_run_get_uid(t->host, c, t->env, t->arm, scope, canonical, t->uid));
+parl_status parl_trainer_open(parl_trainer *t, parl_text *canonical) {
+  const char *folder = t->run->folder;
+  PARL_TRY(parl_run_open_env(t->run, t->host->scripts, &t->env));
+  PARL_TRY(parl_run_get_uid(t->run, t->env, canonical, t->uid));
   char path[1024];
   PARL_TRY(parl_file_join(path, sizeof path, folder, "checkpoints"));
   PARL_TRY(parl_file_make_folder(path));
-  PARL_TRY(parl_run_get_checkpoint_path(folder, t->arm, c->run.seed, t->checkpoint_path));
+  PARL_TRY(parl_run_get_checkpoint_path(folder, t->arm, t->config->run.seed, t->checkpoint_path));
   PARL_TRY(parl_file_join(path, sizeof path, folder, "store.db"));
   PARL_TRY(parl_store_open(path, &t->store));
   if (t->host->claims != NULL)
     parl_store_set_fence(t->store, t->uid, parl_claims_get_token(t->host->claims));
-  return parl_run_refuse_conflict(t->store, t->host, t->arm, c->run.seed, t->uid,
-                                  parl_text_get(canonical), false);
+  return parl_run_refuse_conflict(t->store, t->run, t->uid, parl_text_get(canonical), false);
 }
 
 void parl_trainer_close(parl_trainer *t) {
@@ -199,16 +197,22 @@ parl_status parl_trainer_is_done(parl_trainer *t, bool *done) {
   return PARL_STATUS_OK;
 }
 
-parl_status parl_train(const parl_host *host, const parl_run_config *config, const char *arm,
-                       parl_workers *workers, parl_train_result *out) {
+parl_status parl_train(const parl_run *run, const parl_host *host, parl_workers *workers,
+                       parl_train_result *out) {
   *out = (parl_train_result){0};
-  parl_trainer t = {.host = host, .config = config, .arm = arm, .workers = workers, .result = out};
+  parl_trainer t = {.host = host,
+                    .run = run,
+                    .config = &run->config,
+                    .arm = run->name,
+                    .workers = workers,
+                    .result = out};
   parl_text canonical = {0};
-  parl_status s = parl_trainer_open(&t, &canonical, PARL_SCOPE_RUN);
+  parl_status s = parl_trainer_open(&t, &canonical);
   memcpy(out->uid, t.uid, sizeof out->uid);
   if (s == PARL_STATUS_OK) s = parl_trainer_is_done(&t, &out->was_done);
   if (s == PARL_STATUS_OK && !out->was_done) {
-    s = run(&t, parl_text_get(&canonical));
+    s = run->scope == PARL_SCOPE_RUN ? train(&t, parl_text_get(&canonical))
+                                     : parl_trainer_play_baseline(&t, parl_text_get(&canonical));
     if (s != PARL_STATUS_OK) parl_trainer_mark_stopped(&t, s);
   }
   parl_trainer_close(&t);

@@ -5,7 +5,7 @@
 #define PARL_PARL_RUN_TRAINER_H
 #include "core/store.h"
 #include "core/workers.h"
-#include "parl/run/recipe.h"
+#include "parl/run/run.h"
 #include "parl/swarm/host.h"
 
 typedef struct parl_train_result {
@@ -18,39 +18,18 @@ typedef struct parl_train_result {
   bool was_done;     /* nothing was left to do */
 } parl_train_result;
 
-/* Trains and evaluates. Continues from the run's last checkpoint, to the same bits as a run that
- * was never stopped; a finished run is left alone. The store is <folder>/store.db, where a failure
- * is stored with the run. Fails: ESTOPPED after a checkpoint when host->stop is set; ECLAIMED if
- * another process took the run over. */
-parl_status parl_train(const parl_host *host, const parl_run_config *config, const char *arm,
-                       parl_workers *workers, parl_train_result *out);
-
-/* Plays a policy that is not trained, the warm start (style NULL) or a script, and stores it as a
- * run named `arm`; a finished one is left alone. Fails: ESTOPPED when host->stop is set. */
-parl_status parl_train_baseline(const parl_host *host, const parl_run_config *config,
-                                const char *arm, const char *style, parl_workers *workers,
-                                parl_train_result *out);
-
-/* --- which run this is --- */
-
-/* Appends the paths of a's leaves that b does not have or has otherwise: "train.updates,
- * script". */
-void parl_run_append_differences(const parl_json *a, const parl_json *b, parl_text *out);
-
-/* Appends the canonical configuration and makes the uid, a hash of it and the arm's name. env: of
- * this configuration. Fails: ENOMEM. */
-parl_status parl_run_get_uid(const parl_host *host, const parl_run_config *config,
-                             const parl_env *env, const char *arm, parl_scope scope,
-                             parl_text *canonical, char uid[PARL_HASH_HEX_BYTES]);
+/* Makes a run: trains and evaluates it, or plays a baseline, the warm start or a script. Continues
+ * from the run's last checkpoint, to the same bits as a run that was never stopped; a finished run
+ * is left alone. The store is <folder>/store.db, where a failure is stored with the run.
+ * Fails: ESTOPPED after a checkpoint when host->stop is set; ECLAIMED if another process took the
+ * run over. */
+parl_status parl_train(const parl_run *run, const parl_host *host, parl_workers *workers,
+                       parl_train_result *out);
 
 /* A folder holds one configuration of an arm and seed: another one is refused, never mixed in. Runs
  * that are retired are in nobody's way, and those that were planned and not begun only if
  * `pending` says so. Fails: EINVAL naming the fields that differ; or as the store does. */
-parl_status parl_run_refuse_conflict(parl_store *store, const parl_host *host, const char *arm,
-                                     int64_t seed, const char *uid, const char *canonical,
-                                     bool pending);
-
-/* Whether a run that failed so would fail again: the training did, not a file or the machine. */
-bool parl_run_failed_for_good(parl_status s);
+parl_status parl_run_refuse_conflict(parl_store *store, const parl_run *run, const char *uid,
+                                     const char *canonical, bool pending);
 
 #endif

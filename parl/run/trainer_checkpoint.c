@@ -9,7 +9,7 @@
 
 static parl_status append_progress(const parl_trainer *t, const char *digest, parl_text *out) {
   char warm[1024];
-  PARL_TRY(parl_warm_start_path(t->host, t->config, t->env, warm, sizeof warm));
+  PARL_TRY(parl_warm_start_path(t->run, t->env, warm, sizeof warm));
   parl_json_writer w;
   parl_json_writer_init(&w, out, false);
   parl_json_begin_object(&w);
@@ -106,8 +106,7 @@ static parl_status check_history(parl_trainer *t, const char *due) {
                    "%s was written after %lld updates, but %s/store.db holds %s: it was lost or is "
                    "an older copy. Bring it back, or move the checkpoint away: then this run is "
                    "trained anew",
-                   t->checkpoint_path, (long long)t->update,
-                   parl_recipe_get_folder(t->host->recipe),
+                   t->checkpoint_path, (long long)t->update, t->run->folder,
                    n < t->update ? "fewer of this run" : "others of this run");
 }
 

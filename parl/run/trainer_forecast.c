@@ -91,7 +91,7 @@ parl_status parl_trainer_make_forecast(parl_trainer *t) {
   parl_reward_terms weights;
   if (t->config->warm.probe == 0) return PARL_STATUS_OK;
   PARL_TRY(parl_trainer_get_weights(t, &weights));
-  PARL_TRY(parl_forecast_make(t->host, t->config, t->warm, t->sub_policy, &weights, t->workers,
+  PARL_TRY(parl_forecast_make(t->run, t->host, t->warm, t->sub_policy, &weights, t->workers,
                               &t->forecast));
   PARL_TRY(parl_store_begin(t->store));
   PARL_TRY(parl_store_end(t->store, put_forecast(t)));

@@ -12,8 +12,9 @@
 
 typedef struct parl_trainer {
   const parl_host *host;
-  const parl_run_config *config;
-  const char *arm;
+  const parl_run *run;
+  const parl_run_config *config; /* run's */
+  const char *arm;               /* run's name */
   parl_workers *workers;
   parl_env *env; /* for its specification and parameters */
   parl_store *store;
@@ -65,7 +66,7 @@ parl_status parl_trainer_judge_forecast(parl_trainer *t);
 /* --- trainer.c --- */
 
 /* Opens the environment and the store, names the run; refuses a conflict. */
-parl_status parl_trainer_open(parl_trainer *t, parl_text *canonical, parl_scope scope);
+parl_status parl_trainer_open(parl_trainer *t, parl_text *canonical);
 /* Frees all that t owns, however far opening came. */
 void parl_trainer_close(parl_trainer *t);
 /* Looks the run up; sets t->run_id and the result's hash if it is done. */
@@ -77,6 +78,11 @@ parl_status parl_trainer_hash_run(parl_trainer *t, char out[PARL_HASH_HEX_BYTES]
 /* After a failure s: undoes what is open and stores "stopped" or "failed" with the error text,
  * which is kept. */
 void parl_trainer_mark_stopped(parl_trainer *t, parl_status s);
+
+/* --- trainer_baselines.c --- */
+
+/* Plays a run that is not trained, and stores it. */
+parl_status parl_trainer_play_baseline(parl_trainer *t, const char *canonical);
 
 /* --- trainer_failures.c --- */
 

@@ -9,8 +9,6 @@
 #include "core/log.h"
 #include "lua/script_host.h"
 
-struct parl_recipe;
-
 typedef struct parl_progress {
   const char *phase; /* "warm start", "baselines", "train", "evaluate" */
   const char *arm;   /* "" outside an arm */
@@ -24,7 +22,6 @@ typedef struct parl_progress {
 } parl_progress;
 
 typedef struct parl_host {
-  const struct parl_recipe *recipe;
   parl_log *log;                   /* may be NULL */
   const atomic_int *stop;          /* non-zero: checkpoint and return ESTOPPED; may be NULL */
   const parl_script_host *scripts; /* the same `stop` for scripts, and where they print; or NULL */

@@ -1,0 +1,168 @@
+/* parl/run/run.c - making a run, writing and reading it. */
+#include "parl/run/run.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "parl/run/recipe_internal.h"
+
+enum { VERSION = 1 };
+
+static parl_status put_path(const char *what, const char *path, char out[PARL_RUN_PATH_BYTES]) {
+  const int n = snprintf(out, PARL_RUN_PATH_BYTES, "%s", path);
+  if (n >= 0 && n < PARL_RUN_PATH_BYTES) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EINVAL, "%s is longer than %d bytes: %.64s...", what,
+                   PARL_RUN_PATH_BYTES - 1, path);
+}
+
+parl_status parl_run_init(const parl_recipe *recipe, size_t arm, int64_t seed, parl_run *out) {
+  PARL_REQUIRE(arm < parl_recipe_get_n_arms(recipe));
+  parl_run run = {.scope = PARL_SCOPE_RUN, .config = *parl_recipe_get_arm(recipe, arm)};
+  run.config.run.seed = seed;
+  snprintf(run.recipe, sizeof run.recipe, "%s", parl_recipe_get_name(recipe));
+  snprintf(run.name, sizeof run.name, "%s", parl_recipe_get_arm_name(recipe, arm));
+  PARL_TRY(put_path("run.dir", parl_recipe_get_folder(recipe), run.folder));
+  PARL_TRY(put_path("env.file", parl_recipe_get_env_path(recipe, arm), run.env_path));
+  const parl_json *params = parl_recipe_get_env_params(recipe, arm);
+  if (params != NULL) PARL_TRY(parl_json_copy(params, &run.env_params));
+  *out = run;
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_run_copy(const parl_run *run, parl_run *out) {
+  parl_run copy = *run;
+  copy.env_params = NULL;
+  if (run->env_params != NULL) PARL_TRY(parl_json_copy(run->env_params, &copy.env_params));
+  *out = copy;
+  return PARL_STATUS_OK;
+}
+
+void parl_run_deinit(parl_run *run) {
+  parl_json_destroy(run->env_params);
+  run->env_params = NULL;
+}
+
+/* --- JSON --- */
+
+static void put_text(const char *key, const char *value, parl_json_writer *w) {
+  parl_json_key(w, key);
+  parl_json_string(w, value);
+}
+
+static void write_params(const parl_run *run, parl_json_writer *w) {
+  parl_text text = {0};
+  parl_json_append_canonical(run->env_params, &text);
+  parl_json_key(w, "env_params");
+  parl_json_raw(w, parl_text_get(&text));
+  w->out->failed |= text.failed;
+  parl_text_deinit(&text);
+}
+
+void parl_run_write(const parl_run *run, parl_json_writer *w) {
+  size_t n;
+  const parl_recipe_section *sections = parl_recipe_get_sections(&n);
+  parl_json_begin_object(w);
+  parl_json_key(w, "run_version");
+  parl_json_integer(w, VERSION);
+  put_text("recipe", run->recipe, w);
+  put_text("name", run->name, w);
+  parl_json_key(w, "trained");
+  parl_json_bool(w, run->scope == PARL_SCOPE_RUN);
+  put_text("style", run->style, w);
+  put_text("folder", run->folder, w);
+  put_text("env_path", run->env_path, w);
+  if (run->env_params != NULL) write_params(run, w);
+  parl_json_key(w, "config");
+  parl_json_begin_object(w);
+  for (size_t i = 0; i < n; i++) {
+    parl_json_key(w, sections[i].section->name);
+    parl_config_write(sections[i].section, (const char *)&run->config + sections[i].offset, w);
+  }
+  parl_json_end_object(w);
+  parl_json_end_object(w);
+}
+
+/* A member that must be a text which fits. */
+static parl_status read_text(const parl_json *object, const char *source, const char *key,
+                             char *out, size_t n_bytes) {
+  const char *text = parl_json_get_string(parl_json_find(object, key));
+  if (text == NULL)
+    return parl_fail(PARL_STATUS_EFORMAT, "%s: not a run: it has no text \"%s\"", source, key);
+  const int n = snprintf(out, n_bytes, "%s", text);
+  if (n >= 0 && (size_t)n < n_bytes) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EFORMAT, "%s: \"%s\" is longer than %zu bytes: %.64s...", source,
+                   key, n_bytes - 1, text);
+}
+
+static parl_status read_members(const parl_json *object, const char *source, parl_run *run) {
+  const parl_json *trained = parl_json_find(object, "trained");
+  const parl_json *config = parl_json_find(object, "config");
+  PARL_TRY(read_text(object, source, "recipe", run->recipe, sizeof run->recipe));
+  PARL_TRY(read_text(object, source, "name", run->name, sizeof run->name));
+  PARL_TRY(read_text(object, source, "style", run->style, sizeof run->style));
+  PARL_TRY(read_text(object, source, "folder", run->folder, sizeof run->folder));
+  PARL_TRY(read_text(object, source, "env_path", run->env_path, sizeof run->env_path));
+  if (parl_json_get_type(trained) != PARL_JSON_BOOL)
+    return parl_fail(PARL_STATUS_EFORMAT, "%s: not a run: \"trained\" is not true or false",
+                     source);
+  run->scope = parl_json_get_bool(trained) ? PARL_SCOPE_RUN : PARL_SCOPE_BASELINE;
+  if (parl_json_get_type(config) != PARL_JSON_OBJECT)
+    return parl_fail(PARL_STATUS_EFORMAT, "%s: not a run: \"config\" is no object", source);
+  parl_status s = parl_recipe_read_tree(config, &run->config);
+  if (s == PARL_STATUS_OK) s = parl_recipe_check_across(&run->config);
+  return parl_fail_context(s, "%s: run \"%s\"", source, run->name);
+}
+
+parl_status parl_run_read(const parl_json *object, const char *source, parl_run *out) {
+  parl_run run = {0};
+  const parl_json *version = parl_json_find(object, "run_version");
+  const parl_json *params = parl_json_find(object, "env_params");
+  if (parl_json_get_type(version) != PARL_JSON_NUMBER)
+    return parl_fail(PARL_STATUS_EFORMAT, "%s: not a run: it has no number \"run_version\"",
+                     source);
+  if (parl_json_get_number(version) != VERSION)
+    return parl_fail(PARL_STATUS_EFORMAT, "%s: a run of version %g; this parl reads %d", source,
+                     parl_json_get_number(version), VERSION);
+  if (params != NULL && parl_json_get_type(params) != PARL_JSON_OBJECT)
+    return parl_fail(PARL_STATUS_EFORMAT, "%s: not a run: \"env_params\" is no object", source);
+  PARL_TRY(read_members(object, source, &run));
+  if (params != NULL) PARL_TRY(parl_json_copy(params, &run.env_params));
+  *out = run;
+  return PARL_STATUS_OK;
+}
+
+/* --- use --- */
+
+parl_status parl_run_open_env(const parl_run *run, const parl_script_host *scripts,
+                              parl_env **out) {
+  const parl_env_options options = parl_env_config_get_options(&run->config.env, scripts);
+  return parl_env_create(run->env_path, run->env_params, &options, out);
+}
+
+void parl_run_close_env(parl_env *env) {
+  parl_env_destroy(env);
+}
+
+parl_status parl_run_append_preset_exceptions(const parl_env *env, parl_text *out) {
+  parl_text own = {0};
+  parl_env_append_preset_exceptions(env, &own);
+  if (own.n > 0 && strstr(parl_text_get(out), parl_text_get(&own)) == NULL)
+    parl_text_appendf(out, "%s%s", out->n > 0 ? "; " : "", parl_text_get(&own));
+  out->failed |= own.failed;
+  parl_text_deinit(&own);
+  return parl_text_status(out);
+}
+
+parl_rollout_def parl_run_get_rollout(const parl_run *run, const parl_script_host *scripts,
+                                      parl_workers *workers) {
+  const parl_run_config *c = &run->config;
+  return (parl_rollout_def){.env_path = run->env_path,
+                            .env_params = run->env_params,
+                            .config = parl_run_config_get_swarm(c),
+                            .reliability = c->agents.reliability,
+                            .n_slots = (size_t)c->train.slots,
+                            .cache = (parl_cache_dtype)c->train.kv_cache,
+                            .share_worlds = true,
+                            .scripts = scripts,
+                            .workers = workers};
+}
