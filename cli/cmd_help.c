@@ -129,6 +129,16 @@ static int help_recipe(void) {
     parl_text_append(&text, i ? "\n" : "");
     parl_config_append_help(s[i].section, false, &text);
   }
+  parl_text_append(&text,
+                   "\nterms: weights of the reward's terms, and terms of the recipe's own\n"
+                   "  terms.TERM.weight  the section of that weight by another name, TERM one of\n"
+                   "                    ");
+  for (int i = 0; i < PARL_N_TERMS; i++)
+    parl_text_appendf(&text, " %s (%s)", parl_term_infos[i].name, parl_term_infos[i].lambda);
+  parl_text_append(&text,
+                   "\n  terms.NAME.lua     Lua expression of a term r_NAME of your own: parl help "
+                   "reward\n\n");
+  parl_config_append_help(&parl_weight_section, false, &text);
   const parl_status status = cli_print(&text);
   return status == PARL_STATUS_OK ? CLI_DONE : cli_fail(status);
 }

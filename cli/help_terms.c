@@ -25,20 +25,43 @@ static void print_expressions(void) {
 static void print_reward(void) {
   print_expressions();
   printf(
-      "\nEach is a Lua expression, or a chunk with a `return`, of the facts of a finished "
-      "episode.\n"
-      "The result is finite. Example: success - 0.1*duplicates\n\nfacts:\n");
+      "  terms.NAME.lua         a term of the recipe's own, weighed by terms.NAME.weight\n"
+      "\nEach is a Lua expression, or a chunk with a `return`, of a finished episode, the "
+      "rollout,\n"
+      "and of its group, the rollouts of the same task. The result is finite.\n"
+      "Examples: success - 0.1*duplicates    scores.found / K\n"
+      "  local n = 0 for i = 1, K do if group[i].critical_steps > critical_steps then n = n + 1 "
+      "end\n"
+      "  end return n / K\n\nthe group:\n");
+  print_row("k", "1", "place of the rollout in its group, from 1");
+  print_row("K", "rollouts", "size of the group: train.group");
+  print_row("group[i]", "", "rollout i of the group: group[i].r_perf, group[i].scores.NAME");
+  print_row("scores.NAME", "", "a number that the environment's `score` or `details` names");
+  print_row("update", "updates", "number of this update, from 0");
+  printf("\nfacts:\n");
 #define X(name, unit, meaning) print_row(#name, unit, meaning);
   PARL_FACT_LIST(X)
 #undef X
   printf("\nmath, string and table are there, too; math.random is not.\n");
 }
 
+static void print_term_metrics(const char *name, const char *lambda) {
+  const struct { const char *name, *lambda; } row = {name, lambda};
+  char metric[64], text[128];
+#define X(field, group, prefix, stem, meaning)               \
+  snprintf(metric, sizeof metric, "%s%s", prefix, row.stem); \
+  snprintf(text, sizeof text, meaning, name);                \
+  print_row(metric, "1", text);
+  PARL_TERM_METRIC_LIST(X)
+#undef X
+}
+
 static void print_schedule(void) {
   for (int i = 0; i < PARL_N_TERMS; i++)
-    if (parl_term_lambdas[i] != NULL)
-      printf("  %s.lua with %s.shape = \"lua\": weight of %s\n", parl_term_lambdas[i],
-             parl_term_lambdas[i], parl_term_names[i]);
+    printf("  %s.lua with %s.shape = \"lua\": weight of r_%s, also terms.%s.weight.lua\n",
+           parl_term_infos[i].lambda, parl_term_infos[i].lambda, parl_term_infos[i].name,
+           parl_term_infos[i].name);
+  printf("  terms.NAME.weight.lua: weight of a term of the recipe's own\n");
   printf(
       "\nEach is a Lua expression, or a chunk with a `return`, of the clock and of the metrics of\n"
       "the update before; closed_loop names one of the metrics. The result is finite and not\n"
@@ -55,6 +78,9 @@ static void print_schedule(void) {
 #define X(field, group, unit, meaning) print_row(#field, unit, meaning);
   PARL_METRIC_LIST(X)
 #undef X
+  for (int i = 0; i < PARL_N_TERMS; i++)
+    print_term_metrics(parl_term_infos[i].name, parl_term_infos[i].lambda);
+  print_term_metrics("NAME", "lambda_NAME");
 }
 
 const cli_topic cli_topics[CLI_N_TOPICS] = {{"reward", print_reward}, {"schedule", print_schedule}};

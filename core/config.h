@@ -106,11 +106,15 @@ const char *parl_nearest(const char *word, const char *const *candidates, size_t
 #define PARL_ROW_CHOICE_(n, preset, choices, doc) \
   PARL_ROW_(n, PARL_FIELD_CHOICE, 0.0, 0.0, 0.0, #preset, choices, "", doc)
 /* Before use: #define SECTION_TYPE_ <struct>; after: #undef. */
-#define PARL_CONFIG_SECTION(variable, key, doc_, LIST)                                        \
-  static const parl_field variable##_fields[] = {                                             \
-      LIST(PARL_ROW_INT_, PARL_ROW_REAL_, PARL_ROW_FLAG_, PARL_ROW_TEXT_, PARL_ROW_CHOICE_)}; \
-  const parl_section variable = {key, doc_, variable##_fields,                                \
-                                 sizeof variable##_fields / sizeof variable##_fields[0],      \
+#define PARL_CONFIG_SECTION(variable, key, doc_, LIST) \
+  PARL_CONFIG_SECTION_OF(                              \
+      variable, key, doc_,                             \
+      LIST(PARL_ROW_INT_, PARL_ROW_REAL_, PARL_ROW_FLAG_, PARL_ROW_TEXT_, PARL_ROW_CHOICE_))
+/* The same of rows that are made already. */
+#define PARL_CONFIG_SECTION_OF(variable, key, doc_, ...)                                 \
+  static const parl_field variable##_fields[] = {__VA_ARGS__};                           \
+  const parl_section variable = {key, doc_, variable##_fields,                           \
+                                 sizeof variable##_fields / sizeof variable##_fields[0], \
                                  sizeof(SECTION_TYPE_)}
 
 #endif

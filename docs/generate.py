@@ -121,15 +121,54 @@ SECTIONS = (
 )
 
 
+def terms():
+    """Rows (term, lambda, shape, start) of the built-in terms of the reward."""
+    rows = [split_arguments(a) for a in re.findall(r"^\s*X\((.*)\)$", body_of("parl/reward/terms.h", "PARL_TERM_LIST"), re.M)]
+    if not rows:
+        sys.exit("docs/generate.py: no terms")
+    return [(term, weight, shape, start) for term, weight, _, _, shape, start, _ in rows]
+
+
 def sections():
-    """SECTIONS with the terms' weights in them: (name, path, macro, default of `start`)."""
+    """SECTIONS with the terms' weights in them: (name, path, macro, defaults of `shape` and `start`)."""
     for name, path, macro in SECTIONS:
         if name:
-            yield name, path, macro, ""
+            yield name, path, macro, {}
             continue
-        for arguments in re.findall(r"SHAPED\(X, ([^)]*)\)", body_of("parl/reward/terms.h", "PARL_TERM_LIST")):
-            _, weight, _, fields = [a.strip() for a in arguments.split(",")]
-            yield weight, path, macro, re.search(r"FROM\(([0-9.]+)", macro_of(path, fields)[1]).group(1)
+        for _, weight, shape, start in terms():
+            yield weight, path, macro, {"SHAPE": shape, "START": start}
+
+
+def terms_lines():
+    names = ", ".join("`%s` (`%s`)" % (term, weight) for term, weight, _, _ in terms())
+    return ["## terms", "", "`parl/reward/own_terms.h`", "",
+            "The reward is r = Σ w(t)·term over a table. Its first rows are built in: %s. Their weights" % names,
+            "are the sections in brackets; `terms.TERM.weight` is another name of the same section, and giving both is an error.",
+            "Every other name in `terms` adds a term of the recipe's own:", "", "```lua",
+            "terms = {",
+            '  perf = {weight = {shape = "constant", start = 2}},',
+            '  frugal = {lua = "assigned > 0 and finished / assigned or 0", weight = {start = 0.2}},',
+            "  rank = {",
+            '    lua = "local n = 0 for i = 1, K do if group[i].critical_steps > critical_steps then n = n + 1 end end return n / K",',
+            '    weight = {shape = "constant", start = 0.1},',
+            "  },",
+            "},", "```", "",
+            "| field | type | default | range | meaning |", "|---|---|---|---|---|",
+            "| `TERM.weight` | table | the section's | | the fields of every weight, as of `lambda1` |",
+            "| `NAME.lua` | text | | 1 to 1023 bytes | Lua expression of a term of your own, r_NAME: of a rollout and of its group"
+            " (`parl help reward`) |",
+            '| `NAME.weight` | table | linear from 0.1 to 0 over 60 % of the updates | | the fields of every weight |', "",
+            "A name has letters, digits and `_`, at most 31, no digit first, and means nothing else: no fact, no metric, no name of",
+            "Lua's. A term has the metrics `reward/NAME`, `reward/weighted_NAME`, `lambda/lambda_NAME` and `advantage/share_NAME`",
+            "([metrics](metrics.md)), which schedules may name, and its curves in the report. Terms are summed in the order of the",
+            "built-in ones, then by name. Before anything is trained every expression is tried on groups of `train.group` made-up",
+            "episodes, and with the scores of a world before its first turn, whose names are those it may use."]
+
+
+def fill_in(text, values):
+    for name, value in values.items():
+        text = text.replace(name, value)
+    return text
 
 
 def recipe_page():
@@ -154,11 +193,13 @@ def recipe_page():
              "`eval`, `optimum`, with or without an `@`). Schedules without metrics are evaluated for every update, and reward",
              "expressions for two made-up episodes, before anything is trained; `parl help schedule` and `parl help reward` list what",
              "they may name. A byte-order mark and a first line that begins with `#!` are skipped.", ""]
-    for section, path, macro, start in sections():
+    for section, path, macro, preset in sections():
         lines += ["## %s" % section, "", "`%s`" % path, "", "| field | type | default | range | meaning |", "|---|---|---|---|---|"]
         lines += ["| `%s` | %s | `%s` | %s | %s |" % row for row in
-                  [tuple(c.replace("|", "\\|").replace("START", start) for c in row) for row in fields_of(path, macro)]]
+                  [tuple(fill_in(c.replace("|", "\\|"), preset) for c in row) for row in fields_of(path, macro)]]
         lines.append("")
+        if section == "reward":
+            lines += terms_lines() + [""]
     return "\n".join(lines)
 
 
@@ -174,8 +215,11 @@ def forecast_lines():
              "compares rollouts of one task, so a launch is weighed within tasks: `parl/run/forecast.h` has the formulas. The same keys",
              "with the name of a family, `forecast/FAMILY/gap`, are of its tasks alone.", "",
              "| key | unit | meaning |", "|---|---|---|",
-             "| `forecast/lambda1`, `forecast/lambda2`, `forecast/lambda_early` | 1 | the weights of update 0, as their schedules say |"]
+             "| `forecast/lambda1`, `forecast/lambda2`, ... | 1 | the weights of update 0, as their schedules say |"]
     lines += ["| `forecast/%s` | %s | %s |" % row for row in rows]
+    for prefix, suffix, unit, meaning in term_rows("parl/run/forecast.h", "PARL_FORECAST_TERM_LIST", 0, 1, 3, 4):
+        names = ", ".join("`forecast/%s%s%s`" % (prefix, term, suffix) for term, _, _, _ in terms())
+        lines.append("| %s; `forecast/%sNAME%s` | %s | %s |" % (names, prefix, suffix, unit, meaning.replace("%s", "NAME")))
     lines += ["| `forecast/grew` | 0/1 | after training: the launch rate of the sampled evaluation is above the warm start's (1) or below it (0) by"
               " 1.96 standard errors; undefined between |",
               "| `forecast/held` | 0/1 | whether the forecast was right; undefined where it or `grew` is. Its worth is what it adds to"
@@ -183,41 +227,24 @@ def forecast_lines():
     return lines
 
 
-def expand(template, parameters, arguments):
-    """A macro's body with its parameters replaced, as the preprocessor does: #x, a##x, x; not in texts."""
-    values = dict(zip(parameters, arguments))
-    names = "|".join(values)
-    parts = re.split(r'("[^"]*")', template)
-    for i in range(0, len(parts), 2):
-        text = re.sub(r"(?<!#)#(%s)\b" % names, lambda m: '"%s"' % values[m.group(1)], parts[i].replace("##", "@"))
-        parts[i] = re.sub(r'(?<!")\b(%s)\b(?!")' % names, lambda m: values[m.group(1)], text).replace("@", "")
-    return "".join(parts)
-
-
-def macro_of(path, name):
-    """(parameters, body) of a function-like macro."""
-    text = re.sub(r"\s*\\\n\s*", " ", read(path))
-    found = re.search(r"#define %s\(([^)]*)\)\s+(.*)" % name, text)
-    return [p.strip() for p in found.group(1).split(",") if p.strip() != "..."], found.group(2)
-
-
-def terms_of(path, shaped, plain):
-    """What PARL_TERM_LIST(shaped, plain, X) makes."""
-    rows = []
-    for kind, arguments in re.findall(r"(SHAPED|PLAIN)\(X, ([^)]*)\)", body_of("parl/reward/terms.h", "PARL_TERM_LIST")):
-        name = shaped if kind == "SHAPED" else plain
-        if name != "PARL_TERM_NONE_":
-            parameters, template = macro_of(path, name)
-            rows.append(expand(template, parameters[1:], [a.strip() for a in arguments.split(",")]))
+def term_rows(path, macro, *columns):
+    """Columns of a list of what every term has."""
+    rows = [split_arguments(a) for a in re.findall(r"X\((.*)\)$", re.sub(r"\s*\\$", "", body_of(path, macro), flags=re.M), re.M)]
     if not rows:
-        sys.exit("docs/generate.py: no terms for %s" % shaped)
-    return "\n".join(rows)
+        sys.exit("docs/generate.py: no rows in %s" % macro)
+    return [[strings(r[c]) if r[c].startswith('"') else r[c] for c in columns] for r in rows]
+
+
+def metrics_of_terms():
+    """Rows (key, meaning) of what every term adds."""
+    rows = term_rows("parl/learn/metrics.h", "PARL_TERM_METRIC_LIST", 1, 2, 3, 4)
+    for term, weight in [(t, w) for t, w, _, _ in terms()] + [("NAME", "lambda_NAME")]:
+        for group, prefix, stem, meaning in rows:
+            yield "%s/%s%s" % (group, prefix, term if stem == "name" else weight), meaning.replace("%s", term)
 
 
 def metrics_page():
-    body = re.sub(r"PARL_TERM_LIST\((\w+), (\w+), X\)", lambda m: terms_of("parl/learn/metrics.h", *m.groups()),
-                  body_of("parl/learn/metrics.h", "PARL_METRIC_LIST"))
-    body = re.sub(r'"\s+"', "", body)
+    body = re.sub(r'"\s+"', "", body_of("parl/learn/metrics.h", "PARL_METRIC_LIST"))
     rows = re.findall(r'X\((\w+), (\w+), "([^"]*)", "([^"]*)"\)', body)
     if not rows:
         sys.exit("docs/generate.py: no metrics")
@@ -229,6 +256,9 @@ def metrics_page():
              "with an undefined metric is false. Timings (`time/`) are never part of a run's hash.", "",
              "| key | unit | meaning |", "|---|---|---|"]
     lines += ["| `%s/%s` | %s | %s |" % (group, field, unit, meaning.replace("|", "\\|")) for field, group, unit, meaning in rows]
+    lines += ["", "Of every term of the reward, NAME being one that a recipe adds ([terms](recipe.md#terms)):", "",
+              "| key | unit | meaning |", "|---|---|---|"]
+    lines += ["| `%s` | 1 | %s |" % (key, meaning.replace("|", "\\|")) for key, meaning in metrics_of_terms()]
     return "\n".join(lines + forecast_lines()) + "\n"
 
 

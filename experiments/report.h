@@ -11,8 +11,9 @@
 /* Builds all of them from folder/store.db and writes them atomically into the folder. table (may be
  * NULL) gets the plain text that the program prints appended. Only runs whose status is "done"
  * enter a number; the others are listed. Differences are taken from the first trained policy whose
- * lambda1 and lambda2 are 0 throughout, or else from the first trained one. Fails: EIO (no store,
- * folder not writable), EFORMAT (not a store, or a store without runs), ESTORE, ENOMEM. */
+ * lambda1, lambda2 and the weights of the recipe's own terms are 0 throughout, or else from the
+ * first trained one. Fails: EIO (no store, folder not writable), EFORMAT (not a store, or a store
+ * without runs), ESTORE, ENOMEM. */
 parl_status parl_report_write(const char *folder, parl_text *table);
 
 /* The same with differences from the policy of this name; NULL: as above. Fails: EINVAL too, if no

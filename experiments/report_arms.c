@@ -12,8 +12,7 @@ typedef struct configs {
   const parl_report *report;
   parl_json **of; /* [n_trained] NULL where there is none; owned */
   size_t n_schedules;
-  const char
-      *schedules[MAX_SCHEDULES]; /* keys of sections that are schedules; borrowed from `of` */
+  const char *schedules[MAX_SCHEDULES]; /* paths of those in the configurations */
 } configs;
 
 /* --- reading --- */
@@ -48,13 +47,23 @@ static bool is_schedule(const parl_json *section) {
   return parl_json_get_string(parl_json_find(section, "shape")) != NULL;
 }
 
-static void add_schedules(configs *c, const parl_json *config) {
-  for (const parl_json *s = parl_json_get_first(config); s != NULL; s = parl_json_get_next(s)) {
-    const char *key = parl_json_get_key(s);
-    bool seen = !is_schedule(s) || c->n_schedules == MAX_SCHEDULES;
-    for (size_t i = 0; i < c->n_schedules && !seen; i++) seen = strcmp(c->schedules[i], key) == 0;
-    if (!seen) c->schedules[c->n_schedules++] = key;
+static parl_status add_schedule(configs *c, const parl_json *s, const char *path) {
+  bool seen = !is_schedule(s) || c->n_schedules == MAX_SCHEDULES;
+  for (size_t i = 0; i < c->n_schedules && !seen; i++) seen = strcmp(c->schedules[i], path) == 0;
+  return seen ? PARL_STATUS_OK
+              : parl_report_copy_text(c->report->arena, path, &c->schedules[c->n_schedules++]);
+}
+
+static parl_status add_schedules(configs *c, const parl_json *config) {
+  char path[PATH_BYTES];
+  for (const parl_json *s = parl_json_get_first(config); s != NULL; s = parl_json_get_next(s))
+    PARL_TRY(add_schedule(c, s, parl_json_get_key(s)));
+  const parl_json *terms = parl_json_find(config, "terms");
+  for (const parl_json *t = parl_json_get_first(terms); t != NULL; t = parl_json_get_next(t)) {
+    snprintf(path, sizeof path, "terms.%s.weight", parl_json_get_key(t));
+    PARL_TRY(add_schedule(c, parl_json_find(t, "weight"), path));
   }
+  return PARL_STATUS_OK;
 }
 
 static void close_configs(configs *c) {
@@ -68,12 +77,12 @@ static parl_status open_configs(const parl_report *r, configs *out) {
   for (size_t a = 0; a < r->n_trained; a++) {
     const parl_report_run *run = parl_report_find_example(r, a);
     const char *text = run != NULL ? run->config : "{}";
-    const parl_status s = parl_json_parse(text, strlen(text), "a run's configuration", &out->of[a]);
+    parl_status s = parl_json_parse(text, strlen(text), "a run's configuration", &out->of[a]);
+    if (s == PARL_STATUS_OK) s = add_schedules(out, out->of[a]);
     if (s != PARL_STATUS_OK) {
       close_configs(out);
       return s;
     }
-    add_schedules(out, out->of[a]);
   }
   return PARL_STATUS_OK;
 }
@@ -293,7 +302,7 @@ static parl_status add_policies(configs *c, parl_table *t) {
     parl_table_add(t, "%s", r->arms[a].name);
     for (size_t i = 0; i < n; i++) {
       parl_text_clear(&text);
-      append_schedule(&text, parl_json_find(c->of[a], c->schedules[i]));
+      append_schedule(&text, parl_json_find_path(c->of[a], c->schedules[i]));
       parl_table_add(t, "%s", parl_text_get(&text));
     }
     parl_text_clear(&text);

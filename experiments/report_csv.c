@@ -181,7 +181,7 @@ parl_status parl_report_append_seeds_csv(const parl_report *r, parl_text *out) {
 parl_status parl_report_append_curves_csv(const parl_report *r, parl_text *out) {
   csv c = {.out = out};
   parl_text_append(out, "arm,seed,update");
-  for (size_t k = 0; k < PARL_N_CURVES; k++) parl_text_appendf(out, ",%s", parl_curve_infos[k].key);
+  for (size_t k = 0; k < r->n_curves; k++) parl_text_appendf(out, ",%s", r->curve_infos[k].key);
   parl_text_append(out, "\n");
   for (size_t i = 0; i < r->n_runs; i++) {
     const parl_report_run *run = &r->runs[i];
@@ -190,7 +190,7 @@ parl_status parl_report_append_curves_csv(const parl_report *r, parl_text *out) 
       add_text(&c, run->arm_name);
       add_integer(&c, run->seed);
       add_number(&c, r->x[p]);
-      for (size_t k = 0; k < PARL_N_CURVES; k++) add_number(&c, run->curves[k][p]);
+      for (size_t k = 0; k < r->n_curves; k++) add_number(&c, run->curves[k][p]);
       end_row(&c);
     }
   }

@@ -11,11 +11,6 @@ const parl_score_info parl_score_infos[PARL_N_SCORES] = {
     PARL_SCORE_LIST(X)
 #undef X
 };
-const parl_curve_info parl_curve_infos[PARL_N_CURVES] = {
-#define X(name, key, digits, title, unit) {key, title, unit, digits},
-    PARL_CURVE_LIST(X)
-#undef X
-};
 
 parl_status parl_report_copy_text(parl_arena *arena, const char *s, const char **out) {
   char *copy = NULL;
@@ -47,7 +42,7 @@ typedef struct loader {
   parl_store *store;
   parl_report *report;
   parl_report_run *run; /* the one being read */
-  size_t run_capacity, arm_capacity, family_capacity, warm_capacity;
+  size_t run_capacity, arm_capacity, family_capacity, warm_capacity, term_capacity;
 } loader;
 
 /* Room for one more in an arena array of n elements; it doubles, and the old half is let go. */
@@ -160,12 +155,6 @@ static bool is_warm_key(int64_t update, const char *key) {
   return (update == 0 && strncmp(key, "warm/", 5) == 0) || strncmp(key, "forecast/", 9) == 0;
 }
 
-static size_t find_curve(const char *key) {
-  for (size_t i = 0; i < PARL_N_CURVES; i++)
-    if (strcmp(parl_curve_infos[i].key, key) == 0) return i;
-  return PARL_N_CURVES;
-}
-
 static parl_status survey_metric(void *context, int64_t update, const char *key, double value) {
   (void)value;
   loader *l = context;
@@ -173,7 +162,8 @@ static parl_status survey_metric(void *context, int64_t update, const char *key,
   size_t place = 0;
   if (is_warm_key(update, key))
     return find_or_add(r->arena, &r->warm_keys, &r->n_warm, &l->warm_capacity, key, &place);
-  if (find_curve(key) == PARL_N_CURVES) return PARL_STATUS_OK;
+  PARL_TRY(parl_report_survey_term(r, &l->term_capacity, key));
+  if (parl_report_find_curve(r, key) == r->n_curves) return PARL_STATUS_OK;
   l->run->trained = true;
   if (update > r->last_update) r->last_update = update;
   return PARL_STATUS_OK;
@@ -191,6 +181,8 @@ static parl_status is_to_train(const parl_report_run *run, bool *out) {
 static parl_status survey(loader *l) {
   parl_report *r = l->report;
   r->last_update = -1;
+  PARL_TRY(parl_report_init_terms(r, &l->term_capacity));
+  PARL_TRY(parl_report_name_curves(r));
   for (size_t i = 0; i < r->n_runs; i++) {
     l->run = &r->runs[i];
     if (!l->run->counted) {
@@ -200,6 +192,7 @@ static parl_status survey(loader *l) {
     PARL_TRY(parl_store_visit_episodes(l->store, l->run->id, survey_episode, l));
     PARL_TRY(parl_store_visit_metrics(l->store, l->run->id, NULL, survey_metric, l));
   }
+  PARL_TRY(parl_report_name_curves(r));
   if (r->n_families == 1) r->n_families = 0; /* one kind of task: nothing to tell apart */
   r->bucket = r->last_update / PARL_REPORT_POINTS + 1;
   r->n_points = (size_t)((r->last_update + r->bucket) / r->bucket);
@@ -242,7 +235,7 @@ typedef struct reading {
   const parl_report *report;
   parl_report_run *run;
   parl_mean_sums *sums;               /* [N_DECODINGS, 1 + n_families] */
-  double (*n_in)[PARL_REPORT_POINTS]; /* [N_CURVES] values in each bucket */
+  double (*n_in)[PARL_REPORT_POINTS]; /* [n_curves] values in each bucket */
 } reading;
 
 /* What the store knows of an episode; the rest is NaN. */
@@ -286,9 +279,9 @@ static parl_status read_metric(void *context, int64_t update, const char *key, d
       if (strcmp(r->warm_keys[i], key) == 0) x->run->warm[i] = value;
     return PARL_STATUS_OK;
   }
-  const size_t curve = find_curve(key);
+  const size_t curve = parl_report_find_curve(r, key);
   const size_t point = (size_t)(update / r->bucket);
-  if (curve == PARL_N_CURVES || !isfinite(value) || point >= r->n_points) return PARL_STATUS_OK;
+  if (curve == r->n_curves || !isfinite(value) || point >= r->n_points) return PARL_STATUS_OK;
   const double n = ++x->n_in[curve][point];
   double *mean = &x->run->curves[curve][point];
   *mean = n == 1 ? value : *mean + (value - *mean) / n;
@@ -300,11 +293,11 @@ static parl_status take_reading(const parl_report *r, reading *x) {
   PARL_TRY(PARL_ARENA_TAKE(r->arena, n, &x->run->scores));
   PARL_TRY(PARL_ARENA_TAKE(r->arena, n, &x->sums));
   PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_warm + 1, &x->run->warm));
-  PARL_TRY(PARL_ARENA_TAKE(r->arena, PARL_N_CURVES, &x->run->curves));
-  PARL_TRY(PARL_ARENA_TAKE(r->arena, PARL_N_CURVES, &x->n_in));
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_curves, &x->run->curves));
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_curves, &x->n_in));
   for (size_t i = 0; i < n; i++) x->sums[i] = (parl_mean_sums){.n = 0};
   for (size_t i = 0; i < r->n_warm; i++) x->run->warm[i] = NAN;
-  for (size_t c = 0; c < PARL_N_CURVES; c++)
+  for (size_t c = 0; c < r->n_curves; c++)
     for (size_t i = 0; i < PARL_REPORT_POINTS; i++) {
       x->run->curves[c][i] = NAN;
       x->n_in[c][i] = 0;

@@ -75,13 +75,14 @@ static parl_status append_chart(const parl_report *r, const parl_line_chart *c, 
   return PARL_STATUS_OK;
 }
 
-static bool is_of_steps(parl_curve curve) {
+static bool is_of_steps(size_t curve) {
   return curve == PARL_CURVE_last_gain || curve == PARL_CURVE_critical;
 }
 
 /* A weight is what the recipe says: it has no noise to smooth away. */
-static bool is_weight(parl_curve curve) {
-  return curve == PARL_CURVE_lambda1 || curve == PARL_CURVE_lambda2;
+static bool is_weight(size_t curve) {
+  return curve >= PARL_N_FIXED_CURVES &&
+         (curve - PARL_N_FIXED_CURVES) % PARL_N_TERM_CURVES == PARL_TERM_CURVE_WEIGHT;
 }
 
 /* The one value of a chart that shows nothing else, for the line that stands in its place. */
@@ -97,14 +98,14 @@ static void note_constant(const parl_line_chart *c, parl_text *out) {
   parl_number_append(out, value, c->digits);
 }
 
-static bool is_share(parl_curve curve) {
+static bool is_share(size_t curve) {
   return curve == PARL_CURVE_launch_rate || curve == PARL_CURVE_finish_rate ||
          curve == PARL_CURVE_useful_rate || curve == PARL_CURVE_flat_perf;
 }
 
 /* One curve of every trained arm that has it; if all have one and the same value, that goes into
  * constants instead. */
-static parl_status append_curve(const parl_report *r, parl_curve curve, parl_text *out,
+static parl_status append_curve(const parl_report *r, size_t curve, parl_text *out,
                                 parl_text *constants) {
   parl_series *series = NULL;
   size_t n = 0;
@@ -113,7 +114,7 @@ static parl_status append_curve(const parl_report *r, parl_curve curve, parl_tex
     if (parl_arm_has_curve(r, &r->arms[a], curve))
       series[n++] = (parl_series){r->arms[a].name, a, r->arms[a].curves[curve]};
   if (n == 0) return PARL_STATUS_OK;
-  const parl_curve_info *info = &parl_curve_infos[curve];
+  const parl_curve_info *info = &r->curve_infos[curve];
   const parl_line_chart chart = {
       .title = info->title,
       .unit = info->unit,
@@ -134,7 +135,7 @@ static parl_status append_curve(const parl_report *r, parl_curve curve, parl_tex
 }
 
 /* Cards side by side, then what is the same everywhere and has none. */
-static parl_status append_curves(const parl_report *r, const parl_curve *curves, size_t n,
+static parl_status append_curves(const parl_report *r, const size_t *curves, size_t n,
                                  parl_text *out) {
   parl_text constants = {0};
   parl_status status = PARL_STATUS_OK;
@@ -150,7 +151,7 @@ static parl_status append_curves(const parl_report *r, const parl_curve *curves,
 }
 
 /* Whether a curve of an arm is ever other than 0: a term may be off. */
-static bool is_used(const parl_report *r, const parl_report_arm *arm, parl_curve curve) {
+static bool is_used(const parl_report *r, const parl_report_arm *arm, size_t curve) {
   for (size_t i = 0; i < r->n_points; i++)
     if (arm->curves[curve][i].n > 0 && arm->curves[curve][i].mean != 0) return true;
   return false;
@@ -158,16 +159,17 @@ static bool is_used(const parl_report *r, const parl_report_arm *arm, parl_curve
 
 /* Shares of |advantage| of one arm, of the terms that have any; nothing where none ever changes. */
 static parl_status append_shares(const parl_report *r, size_t a, parl_text *out) {
-#define SHARE(X, term, ...) PARL_CURVE_share_##term,
-  static const parl_curve curves[] = {PARL_TERM_LIST(SHARE, SHARE, )};
-#undef SHARE
   const parl_report_arm *arm = &r->arms[a];
-  if (!parl_arm_has_curve(r, arm, PARL_CURVE_share_perf)) return PARL_STATUS_OK;
-  parl_series series[PARL_N_TERMS];
+  parl_series *series = NULL;
   size_t n = 0;
-  for (size_t i = 0; i < PARL_N_TERMS; i++)
-    if (is_used(r, arm, curves[i]))
-      series[n++] = (parl_series){parl_curve_infos[curves[i]].title, i, arm->curves[curves[i]]};
+  if (!parl_arm_has_curve(r, arm, parl_report_term_curve(PARL_TERM_perf, PARL_TERM_CURVE_SHARE)))
+    return PARL_STATUS_OK;
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_terms, &series));
+  for (size_t i = 0; i < r->n_terms; i++) {
+    const size_t curve = parl_report_term_curve(i, PARL_TERM_CURVE_SHARE);
+    if (is_used(r, arm, curve))
+      series[n++] = (parl_series){r->curve_infos[curve].title, i, arm->curves[curve]};
+  }
   const parl_line_chart chart = {.title = arm->name,
                                  .unit = "shares of |advantage| by term",
                                  .n_points = r->n_points,
@@ -317,33 +319,63 @@ static parl_status append_result(const parl_report *r, parl_text *out) {
 }
 
 static parl_status append_group(const parl_report *r, const char *title, const char *text,
-                                const parl_curve *curves, size_t n, parl_text *out) {
+                                const size_t *curves, size_t n, parl_text *out) {
   parl_text_appendf(out, "<h2>%s</h2>\n<p>%s</p>\n<div class=\"grid2\">\n", title, text);
   return append_curves(r, curves, n, out);
 }
 
+/* Whether r_perf has weight 1 throughout: its weighted curve would be its raw one. */
+static bool is_perf_plain(const parl_report *r) {
+  const size_t curve = parl_report_term_curve(PARL_TERM_perf, PARL_TERM_CURVE_WEIGHT);
+  for (size_t a = 0; a < r->n_trained; a++)
+    for (size_t i = 0; i < r->n_points; i++)
+      if (r->arms[a].curves[curve][i].n > 0 && r->arms[a].curves[curve][i].mean != 1) return false;
+  return true;
+}
+
+/* What the reward is the sum of. */
+static void append_sum(const parl_report *r, bool is_plain, parl_text *out) {
+  parl_text_append(out, "r =");
+  for (size_t i = 0; i < r->n_terms; i++) {
+    parl_text_append(out, i > 0 ? " + " : " ");
+    if (i != PARL_TERM_perf || !is_plain) {
+      parl_text_append_html(out, r->terms[i].symbol);
+      parl_text_append(out, " ");
+    }
+    parl_text_append(out, "r_");
+    parl_text_append_html(out, r->terms[i].name);
+  }
+  parl_text_append(out,
+                   ", where r_early, what a solved episode leaves of its budget, is this program's "
+                   "own and off unless a recipe says otherwise. ");
+  if (r->n_terms > PARL_N_TERMS)
+    parl_text_append(out, "The terms behind it are the recipe's own. ");
+  parl_text_append(out, "What a policy still does once \xCE\xBB is 0, r_perf alone rewards.");
+}
+
 /* Weights and terms of the reward. */
 static parl_status append_terms(const parl_report *r, parl_text *out) {
-#define WEIGHT(X, term, lambda, ...) PARL_CURVE_##lambda,
-#define RAW(X, term, ...) PARL_CURVE_##term,
-#define WEIGHTED(X, term, ...) PARL_CURVE_weighted_##term,
-  static const parl_curve curves[] = {PARL_TERM_LIST(WEIGHT, PARL_TERM_NONE_, ) PARL_TERM_LIST(
-      RAW, PARL_TERM_NONE_, ) PARL_TERM_LIST(WEIGHTED, PARL_TERM_NONE_, )};
-#undef WEIGHT
-#undef RAW
-#undef WEIGHTED
-  return append_group(
-      r, "Reward terms and their annealing",
-      "r = \xCE\xBB\xE2\x82\x81 r_parallel + \xCE\xBB\xE2\x82\x82 r_finish + r_perf + "
-      "\xCE\xBB_early r_early, where r_early, what a solved episode leaves of its budget, is this "
-      "program's own and off unless a recipe says otherwise. What a policy still does once "
-      "\xCE\xBB is 0, r_perf alone rewards.",
-      curves, sizeof curves / sizeof curves[0], out);
+  static const parl_term_curve kinds[] = {PARL_TERM_CURVE_WEIGHT, PARL_TERM_CURVE_RAW,
+                                          PARL_TERM_CURVE_WEIGHTED};
+  const bool is_plain = is_perf_plain(r);
+  parl_text sum = {0};
+  size_t *curves = NULL, n = 0;
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_terms * sizeof kinds / sizeof kinds[0], &curves));
+  for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
+    for (size_t i = 0; i < r->n_terms; i++)
+      if (i != PARL_TERM_perf || (!is_plain && kinds[k] != PARL_TERM_CURVE_RAW))
+        curves[n++] = parl_report_term_curve(i, kinds[k]);
+  append_sum(r, is_plain, &sum);
+  parl_status s = parl_text_status(&sum);
+  if (s == PARL_STATUS_OK)
+    s = append_group(r, "Reward terms and their annealing", parl_text_get(&sum), curves, n, out);
+  parl_text_deinit(&sum);
+  return s;
 }
 
 static parl_status append_experts(const parl_report *r, parl_text *out) {
-  static const parl_curve experts[] = {PARL_CURVE_expert_most, PARL_CURVE_expert_unused,
-                                       PARL_CURVE_expert_entropy, PARL_CURVE_bias_range};
+  static const size_t experts[] = {PARL_CURVE_expert_most, PARL_CURVE_expert_unused,
+                                   PARL_CURVE_expert_entropy, PARL_CURVE_bias_range};
   bool any = false;
   for (size_t a = 0; a < r->n_trained; a++)
     any = any || parl_arm_has_curve(r, &r->arms[a], PARL_CURVE_expert_most);
@@ -356,11 +388,14 @@ static parl_status append_experts(const parl_report *r, parl_text *out) {
 }
 
 static parl_status append_learning(const parl_report *r, parl_text *out) {
-  static const parl_curve learning[] = {
-      PARL_CURVE_perf,  PARL_CURVE_last_gain,   PARL_CURVE_critical,   PARL_CURVE_launch_rate,
-      PARL_CURVE_width, PARL_CURVE_finish_rate, PARL_CURVE_useful_rate};
-  static const parl_curve objective[] = {PARL_CURVE_flat_perf, PARL_CURVE_entropy,
-                                         PARL_CURVE_masked};
+  const size_t learning[] = {parl_report_term_curve(PARL_TERM_perf, PARL_TERM_CURVE_RAW),
+                             PARL_CURVE_last_gain,
+                             PARL_CURVE_critical,
+                             PARL_CURVE_launch_rate,
+                             PARL_CURVE_width,
+                             PARL_CURVE_finish_rate,
+                             PARL_CURVE_useful_rate};
+  static const size_t objective[] = {PARL_CURVE_flat_perf, PARL_CURVE_entropy, PARL_CURVE_masked};
   if (r->n_trained == 0 || r->n_points == 0) return PARL_STATUS_OK;
   PARL_TRY(append_group(r, "Learning curves",
                         "Of the episodes that training sampled, so of other tasks than the result "

@@ -52,29 +52,15 @@ typedef struct parl_score_info {
 } parl_score_info;
 extern const parl_score_info parl_score_infos[PARL_N_SCORES];
 
-/* Curves of a term of the reward. */
-#define PARL_CURVE_WEIGHT_(X, term, lambda, symbol, ...) \
-  X(lambda, "lambda/" #lambda, 3, symbol "(t)", "weight of r_" #term)
-#define PARL_CURVE_RAW_(X, term, lambda, symbol, ...) \
-  X(term, "reward/" #term, 3, "r_" #term ", raw", "before " symbol)
-#define PARL_CURVE_WEIGHTED_(X, term, lambda, symbol, ...) \
-  X(weighted_##term, "reward/weighted_" #term, 4, symbol " r_" #term, "what it adds to the reward")
-#define PARL_CURVE_SHARE_(X, term, ...) \
-  X(share_##term, "advantage/share_" #term, 3, "r_" #term, "share of |advantage|")
-
-/* Metrics per update that become curves. X(name, store key, digits, title, unit) */
+/* Metrics per update that become curves, beside those of the terms of the reward.
+ * X(name, store key, digits, title, unit) */
 #define PARL_CURVE_LIST(X)                                                                         \
-  X(perf, "reward/perf", 3, "r_perf", "unshaped score, 0 to 1")                                    \
   X(last_gain, "episode/last_gain_steps", 2, "Critical steps at the last gain", "steps")           \
   X(critical, "episode/critical_steps", 2, "Critical steps", "steps")                              \
   X(launch_rate, "episode/launch_rate", 3, "Launch rate", "share of episodes with a launch")       \
   X(width, "episode/max_width", 2, "Width", "sub-agents in the widest launch")                     \
   X(finish_rate, "episode/finish_rate", 3, "Finish rate", "finished / assigned sub-agents")        \
   X(useful_rate, "episode/useful_rate", 3, "Useful rate", "useful / assigned sub-agents")          \
-  PARL_TERM_LIST(PARL_CURVE_WEIGHT_, PARL_TERM_NONE_, X)                                           \
-  PARL_TERM_LIST(PARL_CURVE_RAW_, PARL_TERM_NONE_, X)                                              \
-  PARL_TERM_LIST(PARL_CURVE_WEIGHTED_, PARL_TERM_NONE_, X)                                         \
-  PARL_TERM_LIST(PARL_CURVE_SHARE_, PARL_CURVE_SHARE_, X)                                          \
   X(flat_perf, "advantage/zero_spread_perf", 3, "Groups without r_perf spread",                    \
     "share of groups; only shaped terms teach there")                                              \
   X(entropy, "objective/entropy", 3, "Entropy", "nats per choice")                                 \
@@ -91,13 +77,28 @@ typedef enum parl_curve {
 #define X(name, key, digits, title, unit) PARL_CURVE_##name,
   PARL_CURVE_LIST(X)
 #undef X
-      PARL_N_CURVES
+      PARL_N_FIXED_CURVES
 } parl_curve;
 typedef struct parl_curve_info {
   const char *key, *title, *unit;
   int digits; /* after the point */
 } parl_curve_info;
-extern const parl_curve_info parl_curve_infos[PARL_N_CURVES];
+/* Of a term, in the order of PARL_TERM_METRIC_LIST (parl/learn/metrics.h). */
+typedef enum parl_term_curve {
+  PARL_TERM_CURVE_RAW,
+  PARL_TERM_CURVE_WEIGHTED,
+  PARL_TERM_CURVE_WEIGHT,
+  PARL_TERM_CURVE_SHARE,
+  PARL_N_TERM_CURVES
+} parl_term_curve;
+/* A term that any run had: the built-in ones, then those of recipes by name. */
+typedef struct parl_report_term {
+  const char *name, *lambda, *symbol; /* "parallel", "lambda1", its letter */
+} parl_report_term;
+/* Number of a term's curve, behind those of the list. */
+static inline size_t parl_report_term_curve(size_t term, parl_term_curve kind) {
+  return PARL_N_FIXED_CURVES + term * PARL_N_TERM_CURVES + (size_t)kind;
+}
 
 /* What an environment says that its optimum is, as the store spells it. */
 typedef enum parl_optimum_word {
@@ -148,7 +149,7 @@ typedef struct parl_report_run {
   bool trained;               /* has a trained policy's episodes or metrics */
   bool scripted;              /* by a script, not by a model */
   parl_report_scores *scores; /* [N_DECODINGS, 1 + n_families]; family 0 is all episodes */
-  double (*curves)[PARL_REPORT_POINTS]; /* [N_CURVES] mean of each bucket, NaN if empty */
+  double (*curves)[PARL_REPORT_POINTS]; /* [n_curves] mean of each bucket, NaN if empty */
   double *warm;                         /* [n_warm] NaN if absent */
   double *named, *n_named; /* [N_DECODINGS, 1 + n_families, named.n] means, NaN if none; counts */
   size_t n_failures;
@@ -164,7 +165,7 @@ typedef struct parl_report_arm {
   parl_summary *scores;   /* [N_DECODINGS, 1 + n_families, N_SCORES]; n = 0 where none */
   parl_summary of_oracle; /* 100 r_perf / r_perf of the oracle; n = 0 without one */
   parl_summary *profile;  /* [TAUS] share of seeds with r_perf > tau; n = 0 where none */
-  parl_summary (*curves)[PARL_REPORT_POINTS]; /* [N_CURVES]; NULL unless trained */
+  parl_summary (*curves)[PARL_REPORT_POINTS]; /* [n_curves]; NULL unless trained */
   parl_summary *warm;                         /* [n_warm] */
   parl_summary *named; /* [N_DECODINGS, 1 + n_families, named.n]; n = 0 where none */
 } parl_report_arm;
@@ -204,6 +205,9 @@ typedef struct parl_report {
   parl_report_env *envs;  /* [n_envs] <= n_arms */
   unsigned optimum_kinds; /* bit k: a task's optimum is of parl_optimum_word k; 0: none is known */
   parl_named named;
+  size_t n_terms, n_curves;
+  parl_report_term *terms;            /* [n_terms] */
+  const parl_curve_info *curve_infos; /* [n_curves] */
   size_t n_warm;
   const char **warm_keys;       /* [n_warm] "warm/..." and "forecast/..." of update 0 */
   int64_t last_update;          /* -1: no metrics */
@@ -216,6 +220,13 @@ typedef struct parl_report {
 /* Reads the store. Fails as parl_report_write says. */
 /* A run that failed has its failures too. */
 parl_status parl_report_load(const char *path, parl_arena *arena, parl_report *out);
+/* The built-in terms; then one more where a metric's key names it; then, once all are known, the
+ * curves. capacity: of r->terms, 0 at first. */
+parl_status parl_report_init_terms(parl_report *r, size_t *capacity);
+parl_status parl_report_survey_term(parl_report *r, size_t *capacity, const char *key);
+parl_status parl_report_name_curves(parl_report *r);
+/* Number of the curve of a metric; n_curves if it has none. */
+size_t parl_report_find_curve(const parl_report *r, const char *key);
 /* Fills summaries, pairs and warnings; reference as in parl_report_write_against. Fails: EINVAL (no
  * such policy, names the nearest; no run of it is done), ENOMEM. */
 parl_status parl_report_summarize(parl_report *r, const char *reference);
@@ -233,7 +244,7 @@ static inline const parl_report_scores *parl_run_scores(const parl_report *r,
 }
 /* Whether a trained arm has any value of a curve: only sparse models have loads of experts. */
 static inline bool parl_arm_has_curve(const parl_report *r, const parl_report_arm *arm,
-                                      parl_curve curve) {
+                                      size_t curve) {
   for (size_t i = 0; i < r->n_points; i++)
     if (arm->curves[curve][i].n > 0) return true;
   return false;

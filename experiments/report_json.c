@@ -205,9 +205,9 @@ static void write_curves(parl_json_writer *w, const parl_report *r) {
   for (size_t a = 0; a < r->n_trained; a++) {
     parl_json_key(w, r->arms[a].name);
     parl_json_begin_object(w);
-    for (size_t c = 0; c < PARL_N_CURVES; c++) {
-      if (!parl_arm_has_curve(r, &r->arms[a], (parl_curve)c)) continue;
-      parl_json_key(w, parl_curve_infos[c].key);
+    for (size_t c = 0; c < r->n_curves; c++) {
+      if (!parl_arm_has_curve(r, &r->arms[a], c)) continue;
+      parl_json_key(w, r->curve_infos[c].key);
       write_curve(w, r->arms[a].curves[c], r->n_points);
     }
     parl_json_end_object(w);

@@ -57,8 +57,8 @@ static parl_status summarize_named(const parl_report *r, parl_report_arm *arm,
 
 static parl_status summarize_curves(const parl_report *r, parl_report_arm *arm,
                                     const parl_report_run *const *runs, double *values) {
-  PARL_TRY(PARL_ARENA_TAKE(r->arena, PARL_N_CURVES, &arm->curves));
-  for (size_t c = 0; c < PARL_N_CURVES; c++)
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_curves, &arm->curves));
+  for (size_t c = 0; c < r->n_curves; c++)
     for (size_t p = 0; p < r->n_points; p++) {
       for (size_t i = 0; i < arm->n_counted; i++) values[i] = runs[i]->curves[c][p];
       PARL_TRY(
@@ -196,7 +196,7 @@ static parl_status summarize_pairs(parl_report *r) {
 /* --- the reference --- */
 
 bool parl_report_is_zero(const parl_json *config, const char *key) {
-  const parl_json *schedule = parl_json_find(config, key);
+  const parl_json *schedule = parl_json_find_path(config, key);
   const char *shape = parl_json_get_string(parl_json_find(schedule, "shape"));
   if (schedule == NULL) return true;
   if (shape != NULL && (strcmp(shape, "lua") == 0 || strcmp(shape, "closed_loop") == 0))
@@ -206,13 +206,22 @@ bool parl_report_is_zero(const parl_json *config, const char *key) {
          parl_json_get_number(parl_json_find(schedule, "stop")) == 0;
 }
 
+/* The terms that a recipe added, too, are shaping. */
+static bool are_own_terms_zero(const parl_json *config) {
+  const parl_json *terms = parl_json_find(config, "terms");
+  for (const parl_json *t = parl_json_get_first(terms); t != NULL; t = parl_json_get_next(t))
+    if (!parl_report_is_zero(t, "weight")) return false;
+  return true;
+}
+
 static parl_status is_unshaped(const parl_report *r, size_t arm, bool *out) {
   const parl_report_run *run = parl_report_find_example(r, arm);
   parl_json *config = NULL;
   *out = false;
   if (run == NULL || !run->counted) return PARL_STATUS_OK;
   PARL_TRY(parl_json_parse(run->config, strlen(run->config), "a run's configuration", &config));
-  *out = parl_report_is_zero(config, "lambda1") && parl_report_is_zero(config, "lambda2");
+  *out = parl_report_is_zero(config, "lambda1") && parl_report_is_zero(config, "lambda2") &&
+         are_own_terms_zero(config);
   parl_json_destroy(config);
   return PARL_STATUS_OK;
 }

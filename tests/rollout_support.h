@@ -11,7 +11,7 @@
 #define COUNT_ENV "tests/envs/count.lua"
 
 static inline parl_run_config count_config(void) {
-  parl_run_config c;
+  parl_run_config c = {0};
   size_t n;
   const parl_recipe_section *s = parl_recipe_get_sections(&n);
   for (size_t i = 0; i < n; i++) parl_config_set_defaults(s[i].section, (char *)&c + s[i].offset);

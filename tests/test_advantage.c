@@ -5,22 +5,45 @@
 #include "core/rng.h"
 #include "parl/reward/advantage.h"
 #include "parl/reward/objective.h"
-#include "tests/support.h"
+#include "tests/terms_support.h"
 
 enum { K = 4, N_GROUPS = 2, N = K * N_GROUPS };
 
+typedef parl_test_terms terms;
+
 /* Group 0: only r_perf varies, 0 0 1 1. Group 1: only the shaped terms vary. */
-static const parl_reward_terms TERMS[N] = {
-    {0.5, 1, 0, 0},   {0.5, 1, 0, 0},   {0.5, 1, 1, 0},   {0.5, 1, 1, 0},
-    {0.0, 0, 0.5, 0}, {0.0, 0, 0.5, 0}, {0.5, 1, 0.5, 0}, {1.0, 1, 0.5, 0},
+static const terms TERMS[N] = {
+    {{0.5, 1, 0, 0}},   {{0.5, 1, 0, 0}},   {{0.5, 1, 1, 0}},   {{0.5, 1, 1, 0}},
+    {{0.0, 0, 0.5, 0}}, {{0.0, 0, 0.5, 0}}, {{0.5, 1, 0.5, 0}}, {{1.0, 1, 0.5, 0}},
 };
 
 /* r_early is off in the cases worked by hand, but for its own. */
-#define WEIGHTS(lambda1, lambda2) (&(parl_reward_terms){(lambda1), (lambda2), 1, 0})
-static const parl_reward_terms RANDOM_WEIGHTS = {0.3, 0.1, 1, 0.2};
+#define WEIGHTS(lambda1, lambda2) (&(terms){{(lambda1), (lambda2), 1, 0}})
+static const terms RANDOM_WEIGHTS = {{0.3, 0.1, 1, 0.2}};
+
+static parl_reward_batch make_batch(const terms *of, size_t n_groups, size_t group,
+                                    const terms *weights) {
+  return (parl_reward_batch){.table = parl_test_built_in(),
+                             .n_groups = n_groups,
+                             .K = group,
+                             .terms = of->of,
+                             .weights = weights->of};
+}
+
+static parl_status advantage(parl_advantage_mode mode, const terms *of, size_t n_groups,
+                             size_t group, const terms *weights, double *out) {
+  const parl_reward_batch batch = make_batch(of, n_groups, group, weights);
+  return parl_advantage(mode, &batch, out);
+}
+
+static parl_status get_shares(parl_advantage_mode mode, const terms *of, size_t n_groups,
+                              size_t group, const terms *weights, parl_advantage_shares *out) {
+  const parl_reward_batch batch = make_batch(of, n_groups, group, weights);
+  return parl_advantage_get_shares(mode, &batch, out);
+}
 
 static void get(parl_advantage_mode mode, double lambda1, double lambda2, double out[N]) {
-  assert_ok(parl_advantage(mode, TERMS, N_GROUPS, K, WEIGHTS(lambda1, lambda2), out));
+  assert_ok(advantage(mode, TERMS, N_GROUPS, K, WEIGHTS(lambda1, lambda2), out));
 }
 
 static void assert_all_close(const double *actual, const double *expected, double tolerance) {
@@ -78,11 +101,11 @@ static void test_per_term_by_hand(void **state) {
   assert_all_close(out, expected, 1e-12);
 }
 
-static void make_terms(parl_reward_terms *terms, size_t n, uint64_t trial) {
+static void make_terms(terms *of, size_t n, uint64_t trial) {
   parl_rng_cursor rng = {.seed = 3, .stream = trial};
   for (size_t i = 0; i < n; i++)
     for (int which = 0; which < PARL_N_TERMS; which++)
-      parl_terms_put(&terms[i], which, parl_rng_next_uniform(&rng));
+      of[i].of[which] = parl_rng_next_uniform(&rng);
 }
 
 /* A constant added to every reward of a group changes nothing but in mode none. */
@@ -90,17 +113,16 @@ static void test_constant_shift_is_invisible(void **state) {
   (void)state;
   for (uint64_t trial = 0; trial < 50; trial++)
     for (int mode = PARL_ADVANTAGE_MEAN; mode <= PARL_ADVANTAGE_BATCH; mode++) {
-      parl_reward_terms terms[N], shifted[N];
+      terms of[N], shifted[N];
       double a[N], b[N];
-      make_terms(terms, N, trial);
+      make_terms(of, N, trial);
       for (size_t i = 0; i < N; i++) {
-        shifted[i] = terms[i];
-        shifted[i].perf += i < K ? 3 : -7;
-        shifted[i].parallel += 2;
+        shifted[i] = of[i];
+        shifted[i].of[PARL_TERM_perf] += i < K ? 3 : -7;
+        shifted[i].of[PARL_TERM_parallel] += 2;
       }
-      assert_ok(parl_advantage((parl_advantage_mode)mode, terms, N_GROUPS, K, &RANDOM_WEIGHTS, a));
-      assert_ok(
-          parl_advantage((parl_advantage_mode)mode, shifted, N_GROUPS, K, &RANDOM_WEIGHTS, b));
+      assert_ok(advantage((parl_advantage_mode)mode, of, N_GROUPS, K, &RANDOM_WEIGHTS, a));
+      assert_ok(advantage((parl_advantage_mode)mode, shifted, N_GROUPS, K, &RANDOM_WEIGHTS, b));
       assert_all_close(a, b, 1e-12);
     }
 }
@@ -109,10 +131,10 @@ static void test_groups_sum_to_zero(void **state) {
   (void)state;
   for (uint64_t trial = 0; trial < 50; trial++)
     for (int mode = PARL_ADVANTAGE_MEAN; mode <= PARL_ADVANTAGE_BATCH; mode++) {
-      parl_reward_terms terms[N];
+      terms of[N];
       double a[N];
-      make_terms(terms, N, trial);
-      assert_ok(parl_advantage((parl_advantage_mode)mode, terms, N_GROUPS, K, &RANDOM_WEIGHTS, a));
+      make_terms(of, N, trial);
+      assert_ok(advantage((parl_advantage_mode)mode, of, N_GROUPS, K, &RANDOM_WEIGHTS, a));
       assert_close(a[0] + a[1] + a[2] + a[3], 0, 1e-12);
       assert_close(a[4] + a[5] + a[6] + a[7], 0, 1e-12);
     }
@@ -122,12 +144,12 @@ static void test_groups_sum_to_zero(void **state) {
 static void test_order_within_a_group(void **state) {
   (void)state;
   for (int mode = PARL_ADVANTAGE_NONE; mode <= PARL_ADVANTAGE_BATCH; mode++) {
-    parl_reward_terms terms[N], turned[N];
+    terms of[N], turned[N];
     double a[N], b[N];
-    make_terms(terms, N, 9);
-    for (size_t i = 0; i < N; i++) turned[i] = terms[i / K * K + (K - 1 - i % K)];
-    assert_ok(parl_advantage((parl_advantage_mode)mode, terms, N_GROUPS, K, &RANDOM_WEIGHTS, a));
-    assert_ok(parl_advantage((parl_advantage_mode)mode, turned, N_GROUPS, K, &RANDOM_WEIGHTS, b));
+    make_terms(of, N, 9);
+    for (size_t i = 0; i < N; i++) turned[i] = of[i / K * K + (K - 1 - i % K)];
+    assert_ok(advantage((parl_advantage_mode)mode, of, N_GROUPS, K, &RANDOM_WEIGHTS, a));
+    assert_ok(advantage((parl_advantage_mode)mode, turned, N_GROUPS, K, &RANDOM_WEIGHTS, b));
     for (size_t i = 0; i < N; i++) assert_close(b[i], a[i / K * K + (K - 1 - i % K)], 1e-12);
   }
 }
@@ -135,23 +157,23 @@ static void test_order_within_a_group(void **state) {
 /* Equal rollouts give exactly 0, although 0.1 * 4 / 4 need not be 0.1 in floating point. */
 static void test_no_spread_is_exactly_zero(void **state) {
   (void)state;
-  parl_reward_terms terms[7];
-  for (size_t i = 0; i < 7; i++) terms[i] = (parl_reward_terms){0.1, 0.7, 1.0 / 3, 0.3};
+  terms of[7];
+  for (size_t i = 0; i < 7; i++) of[i] = (terms){{0.1, 0.7, 1.0 / 3, 0.3}};
   for (int mode = PARL_ADVANTAGE_MEAN; mode <= PARL_ADVANTAGE_BATCH; mode++) {
     double out[7];
-    assert_ok(parl_advantage((parl_advantage_mode)mode, terms, 1, 7, WEIGHTS(0.3, 0.1), out));
+    assert_ok(advantage((parl_advantage_mode)mode, of, 1, 7, WEIGHTS(0.3, 0.1), out));
     for (size_t i = 0; i < 7; i++) assert_close(out[i], 0, 0);
-    assert_ok(parl_advantage((parl_advantage_mode)mode, terms, 7, 1, WEIGHTS(0.3, 0.1), out));
+    assert_ok(advantage((parl_advantage_mode)mode, of, 7, 1, WEIGHTS(0.3, 0.1), out));
     for (size_t i = 0; i < 7; i++) assert_close(out[i], 0, 0);
   }
 }
 
 /* A sparse task: r_perf is 0 in all rollouts, so only the shaped terms vary. */
 static double get_shaped_size(parl_advantage_mode mode, double lambda) {
-  static const parl_reward_terms sparse[K] = {
-      {0, 0, 0, 0}, {0.25, 1, 0, 0}, {0.5, 0.5, 0, 0}, {1, 1, 0, 0}};
+  static const terms sparse[K] = {
+      {{0, 0, 0, 0}}, {{0.25, 1, 0, 0}}, {{0.5, 0.5, 0, 0}}, {{1, 1, 0, 0}}};
   parl_advantage_shares shares;
-  assert_ok(parl_advantage_get_shares(mode, sparse, 1, K, WEIGHTS(lambda, lambda), &shares));
+  assert_ok(get_shares(mode, sparse, 1, K, WEIGHTS(lambda, lambda), &shares));
   assert_close(shares.mean_abs_shaped_only, shares.mean_abs, 0);
   assert_close(shares.zero_spread_perf, 1, 0);
   return shares.mean_abs;
@@ -189,17 +211,16 @@ static void test_batch_keeps_lambda_beside_a_group_with_spread(void **state) {
 static void test_shares_by_hand(void **state) {
   (void)state;
   parl_advantage_shares s;
-  assert_ok(
-      parl_advantage_get_shares(PARL_ADVANTAGE_MEAN, TERMS, N_GROUPS, K, WEIGHTS(0.4, 0.2), &s));
-  assert_close(s.share.parallel, 0.2, 1e-14);
-  assert_close(s.share.finish, 0.4 / 3, 1e-14);
-  assert_close(s.share.perf, 2.0 / 3, 1e-14);
+  assert_ok(get_shares(PARL_ADVANTAGE_MEAN, TERMS, N_GROUPS, K, WEIGHTS(0.4, 0.2), &s));
+  assert_close(s.share[PARL_TERM_parallel], 0.2, 1e-14);
+  assert_close(s.share[PARL_TERM_finish], 0.4 / 3, 1e-14);
+  assert_close(s.share[PARL_TERM_perf], 2.0 / 3, 1e-14);
   assert_close(s.zero_spread_perf, 0.5, 0);
   assert_close(s.zero_spread_total, 0, 0);
   assert_close(s.mean_abs, 3.0 / 8, 1e-14);
   assert_close(s.mean_abs_shaped_only, 1.0 / 4, 1e-14);
-  assert_ok(parl_advantage_get_shares(PARL_ADVANTAGE_MEAN, TERMS, N_GROUPS, K, WEIGHTS(0, 0), &s));
-  assert_close(s.share.perf, 1, 0);
+  assert_ok(get_shares(PARL_ADVANTAGE_MEAN, TERMS, N_GROUPS, K, WEIGHTS(0, 0), &s));
+  assert_close(s.share[PARL_TERM_perf], 1, 0);
   assert_close(s.zero_spread_total, 0.5, 0);
   assert_close(s.mean_abs_shaped_only, 0, 0);
 }
@@ -207,17 +228,20 @@ static void test_shares_by_hand(void **state) {
 static void test_shares_sum_to_one_or_are_zero(void **state) {
   (void)state;
   for (int mode = PARL_ADVANTAGE_NONE; mode <= PARL_ADVANTAGE_BATCH; mode++) {
-    parl_reward_terms terms[N];
+    terms of[N];
     parl_advantage_shares s;
-    make_terms(terms, N, 21);
+    make_terms(of, N, 21);
     const parl_advantage_mode m = (parl_advantage_mode)mode;
-    assert_ok(parl_advantage_get_shares(m, terms, N_GROUPS, K, &RANDOM_WEIGHTS, &s));
-    assert_close(s.share.parallel + s.share.finish + s.share.perf + s.share.early, 1, 1e-12);
-    memset(terms, 0, sizeof terms);
-    assert_ok(parl_advantage_get_shares(m, terms, N_GROUPS, K, &RANDOM_WEIGHTS, &s));
-    assert_close(s.share.parallel + s.share.finish + s.share.perf + s.share.early + s.mean_abs, 0,
-                 0);
-    assert_ok(parl_advantage_get_shares(m, terms, 0, K, &RANDOM_WEIGHTS, &s));
+    assert_ok(get_shares(m, of, N_GROUPS, K, &RANDOM_WEIGHTS, &s));
+    assert_close(s.share[PARL_TERM_parallel] + s.share[PARL_TERM_finish] + s.share[PARL_TERM_perf] +
+                     s.share[PARL_TERM_early],
+                 1, 1e-12);
+    memset(of, 0, sizeof of);
+    assert_ok(get_shares(m, of, N_GROUPS, K, &RANDOM_WEIGHTS, &s));
+    assert_close(s.share[PARL_TERM_parallel] + s.share[PARL_TERM_finish] + s.share[PARL_TERM_perf] +
+                     s.share[PARL_TERM_early] + s.mean_abs,
+                 0, 0);
+    assert_ok(get_shares(m, of, 0, K, &RANDOM_WEIGHTS, &s));
     assert_close(s.zero_spread_total, 0, 0);
   }
 }
@@ -226,41 +250,38 @@ static void test_shares_sum_to_one_or_are_zero(void **state) {
  * r_perf 0 0 1 1 beside it. */
 static void test_early_by_hand(void **state) {
   (void)state;
-  static const parl_reward_terms terms[K] = {
-      {0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 1, 0.25}, {0, 0, 1, 0.75}};
-  const parl_reward_terms weights = {0, 0, 1, 0.4};
+  static const terms of[K] = {{{0, 0, 0, 0}}, {{0, 0, 0, 0}}, {{0, 0, 1, 0.25}}, {{0, 0, 1, 0.75}}};
+  const terms weights = {{0, 0, 1, 0.4}};
   const double d = sqrt(0.09375) + 1e-6, f = 0.5 + 1e-6;
   const double mean[K] = {-0.6, -0.6, 0.5, 0.7};
   const double per_term[K] = {-0.5 / f - 0.1 / d, -0.5 / f - 0.1 / d, 0.5 / f, 0.5 / f + 0.2 / d};
   double out[K];
-  assert_ok(parl_advantage(PARL_ADVANTAGE_MEAN, terms, 1, K, &weights, out));
+  assert_ok(advantage(PARL_ADVANTAGE_MEAN, of, 1, K, &weights, out));
   for (size_t i = 0; i < K; i++) assert_close(out[i], mean[i], 1e-14);
-  assert_ok(parl_advantage(PARL_ADVANTAGE_PER_TERM, terms, 1, K, &weights, out));
+  assert_ok(advantage(PARL_ADVANTAGE_PER_TERM, of, 1, K, &weights, out));
   for (size_t i = 0; i < K; i++) assert_close(out[i], per_term[i], 1e-12);
   parl_advantage_shares s; /* |.4 * .25| * 2 + .4 * .5 = .4 beside 4 * .5 */
-  assert_ok(parl_advantage_get_shares(PARL_ADVANTAGE_MEAN, terms, 1, K, &weights, &s));
-  assert_close(s.share.early, 0.4 / 2.4, 1e-14);
-  assert_close(s.share.perf, 2.0 / 2.4, 1e-14);
+  assert_ok(get_shares(PARL_ADVANTAGE_MEAN, of, 1, K, &weights, &s));
+  assert_close(s.share[PARL_TERM_early], 0.4 / 2.4, 1e-14);
+  assert_close(s.share[PARL_TERM_perf], 2.0 / 2.4, 1e-14);
 }
 
 static void test_refusals_leave_the_result(void **state) {
   (void)state;
-  parl_reward_terms terms[N];
+  terms of[N];
   double out[N] = {42};
   const parl_advantage_mode beyond = (parl_advantage_mode)(PARL_ADVANTAGE_BATCH + 1);
-  memcpy(terms, TERMS, sizeof terms);
-  terms[6].finish = NAN;
+  memcpy(of, TERMS, sizeof of);
+  of[6].of[PARL_TERM_finish] = NAN;
   for (int mode = PARL_ADVANTAGE_NONE; mode <= PARL_ADVANTAGE_BATCH; mode++)
-    assert_status(
-        parl_advantage((parl_advantage_mode)mode, terms, N_GROUPS, K, WEIGHTS(0.3, 0.1), out),
-        PARL_STATUS_EINVAL);
+    assert_status(advantage((parl_advantage_mode)mode, of, N_GROUPS, K, WEIGHTS(0.3, 0.1), out),
+                  PARL_STATUS_EINVAL);
   assert_non_null(strstr(parl_error_text(), "rollout 2 of group 1"));
-  assert_status(parl_advantage(PARL_ADVANTAGE_MEAN, TERMS, N_GROUPS, 0, WEIGHTS(0.3, 0.1), out),
+  assert_status(advantage(PARL_ADVANTAGE_MEAN, TERMS, N_GROUPS, 0, WEIGHTS(0.3, 0.1), out),
                 PARL_STATUS_EINVAL);
-  assert_status(parl_advantage(PARL_ADVANTAGE_MEAN, TERMS, N_GROUPS, K, WEIGHTS(NAN, 0.1), out),
+  assert_status(advantage(PARL_ADVANTAGE_MEAN, TERMS, N_GROUPS, K, WEIGHTS(NAN, 0.1), out),
                 PARL_STATUS_EINVAL);
-  assert_status(parl_advantage(beyond, TERMS, N_GROUPS, K, WEIGHTS(0.3, 0.1), out),
-                PARL_STATUS_EINVAL);
+  assert_status(advantage(beyond, TERMS, N_GROUPS, K, WEIGHTS(0.3, 0.1), out), PARL_STATUS_EINVAL);
   assert_close(out[0], 42, 0);
 }
 

@@ -1,5 +1,5 @@
 /* tests/test_envs.c - every environment and preset: experts, optimum, random play, traps. */
-#include "parl/reward/reward.h"
+#include "tests/terms_support.h"
 #include "tests/test_envs_support.h"
 
 enum { N_TASKS = 24, N_RANDOM = 300, N_RANDOM_TASKS = 30 };
@@ -172,14 +172,14 @@ static parl_facts play_lure(const char *params, const char *style) {
 }
 
 /* r_parallel (choice 0: instantiation, 1: concurrency, 2: overlap) and r_finish (returned). */
-static parl_reward_terms get_terms(const parl_facts *facts, int parallel) {
+static parl_test_terms get_terms(const parl_facts *facts, int parallel) {
   parl_reward_config config;
-  parl_reward_terms terms = {0};
+  parl_test_terms terms = {{0}};
   parl_reward *reward = NULL;
   parl_config_set_defaults(&parl_reward_section, &config);
   config.parallel = parallel;
-  assert_ok(parl_reward_create(&config, &reward));
-  assert_ok(parl_reward_get_terms(reward, facts, &terms));
+  assert_ok(parl_reward_create(&config, parl_test_built_in(), &reward));
+  assert_ok(parl_test_get_terms(reward, facts, terms.of));
   parl_reward_destroy(reward);
   return terms;
 }
@@ -193,9 +193,11 @@ static void empty_tasks_are_paid(void **state) {
   assert_close(on.finished, on.assigned, 0);
   assert_close(on.empty_finishes, on.assigned, 0);
   assert_close(on.critical_steps, 2, 1e-9);
-  assert_close(get_terms(&on, 0).finish, 1, 1e-12);
-  assert_true(get_terms(&on, 0).parallel > get_terms(&honest, 0).parallel + 0.1);
-  assert_close(get_terms(&off, 0).parallel + get_terms(&off, 0).finish, 0, 0);
+  assert_close(get_terms(&on, 0).of[PARL_TERM_finish], 1, 1e-12);
+  assert_true(get_terms(&on, 0).of[PARL_TERM_parallel] >
+              get_terms(&honest, 0).of[PARL_TERM_parallel] + 0.1);
+  assert_close(get_terms(&off, 0).of[PARL_TERM_parallel] + get_terms(&off, 0).of[PARL_TERM_finish],
+               0, 0);
 }
 
 static void duplicates_are_paid(void **state) {
@@ -206,8 +208,10 @@ static void duplicates_are_paid(void **state) {
   assert_close(on.assigned, 16, 1e-9);
   assert_close(on.finished, on.assigned, 1e-9);
   assert_true(on.r_perf <= 0.3);
-  assert_true(get_terms(&on, 0).parallel > get_terms(&honest, 0).parallel + 0.1);
-  assert_true(get_terms(&off, 0).finish < 0.1); /* refused ones never finish, and cost */
+  assert_true(get_terms(&on, 0).of[PARL_TERM_parallel] >
+              get_terms(&honest, 0).of[PARL_TERM_parallel] + 0.1);
+  assert_true(get_terms(&off, 0).of[PARL_TERM_finish] <
+              0.1); /* refused ones never finish, and cost */
   assert_true(off.critical_steps > on.critical_steps + 5);
 }
 
@@ -217,20 +221,25 @@ static void padding_is_paid(void **state) {
   const parl_facts off = play_lure("{}", "greedy_wide");
   assert_close(on.r_perf, off.r_perf, 0);
   assert_true(on.critical_steps > off.critical_steps + 2);
-  assert_true(get_terms(&on, 1).parallel > get_terms(&off, 1).parallel + 0.05);
-  assert_true(get_terms(&on, 2).parallel > get_terms(&off, 2).parallel + 0.05);
+  assert_true(get_terms(&on, 1).of[PARL_TERM_parallel] >
+              get_terms(&off, 1).of[PARL_TERM_parallel] + 0.05);
+  assert_true(get_terms(&on, 2).of[PARL_TERM_parallel] >
+              get_terms(&off, 2).of[PARL_TERM_parallel] + 0.05);
 }
 
 static void a_dominant_worker_is_paid(void **state) {
   (void)state;
   const parl_facts on = play_lure("{\"preset\":\"dominant\"}", "greedy_wide");
   const parl_facts off = play_lure("{}", "greedy_wide");
-  assert_close(get_terms(&on, 0).finish, 1, 1e-12);
-  assert_close(get_terms(&on, 0).parallel, get_terms(&off, 0).parallel, 1e-9);
+  assert_close(get_terms(&on, 0).of[PARL_TERM_finish], 1, 1e-12);
+  assert_close(get_terms(&on, 0).of[PARL_TERM_parallel], get_terms(&off, 0).of[PARL_TERM_parallel],
+               1e-9);
   assert_true(on.critical_steps > 0.8 * on.serial_steps); /* and nothing is gained */
   assert_true(off.critical_steps < 0.6 * off.serial_steps);
   const parl_facts hollow = play_lure("{\"duplicate\":true,\"dominant\":12}", "hollow");
-  assert_close(get_terms(&hollow, 0).parallel + get_terms(&hollow, 0).finish, 2, 1e-9);
+  assert_close(
+      get_terms(&hollow, 0).of[PARL_TERM_parallel] + get_terms(&hollow, 0).of[PARL_TERM_finish], 2,
+      1e-9);
   assert_close(hollow.sub_max_steps, hollow.sub_steps, 1e-9); /* one does everything */
   assert_true(hollow.critical_steps > hollow.serial_steps);
 }

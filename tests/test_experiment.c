@@ -7,6 +7,7 @@
 #include "experiments/experiment.h"
 #include "parl/learn/metrics.h"
 #include "tests/rollout_support.h"
+#include "tests/terms_support.h"
 
 static const char recipe_text[] =
     "return { name = 'tiny', run = { n_seeds = 2, checkpoint_every = 3 },\n"
@@ -257,8 +258,11 @@ static void test_metrics_are_found_by_name(void **state) {
   assert_ok(parl_store_put_metric(store, id, 7, "objective/kl", 3));
   assert_ok(parl_store_put_metric(store, id, 8, "objective/kl", 4));
   parl_metrics m = {.tokens = 5};
-  assert_ok(parl_metrics_get(store, id, 7, &m));
-  assert_close(m.perf, 0.1, 0);
+  parl_metric_table *table = NULL;
+  assert_ok(parl_metric_table_create(parl_test_built_in(), &table));
+  assert_ok(parl_metrics_get(store, id, 7, table, &m));
+  parl_metric_table_destroy(table);
+  assert_close(m.of[PARL_TERM_perf].raw, 0.1, 0);
   assert_close(m.kl, 3, 0);
   assert_true(isnan(m.tokens) && isnan(m.total));
   assert_ok(parl_store_commit(store));

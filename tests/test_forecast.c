@@ -8,18 +8,12 @@
 
 enum { K = 4 };
 
-#define ALONE(r)            \
-  {                         \
-    "wide", false, false, { \
-      0, 0, r, 0            \
-    }                       \
-  }
+/* [n of the table] */
+#define TERMS(...) ((const double[PARL_N_TERMS]){__VA_ARGS__})
+#define ALONE(r) \
+  { "wide", false, false, TERMS(0, 0, r, 0) }
 #define LAUNCH(r, parallel, finish) \
-  {                                 \
-    "wide", false, true, {          \
-      parallel, finish, r, 0        \
-    }                               \
-  }
+  { "wide", false, true, TERMS(parallel, finish, r, 0) }
 
 /* Sums over (A, B): var 0.75, 1; cov with r_perf 0.15, -0.2; r_parallel 0.375, 0.375; r_finish
  * 0.75, 0.5. C says nothing: every rollout launches. */
@@ -29,9 +23,9 @@ static const parl_probe hand[] = {
     LAUNCH(0.1, 1, 1),    LAUNCH(0.1, 1, 1),   LAUNCH(0, 1, 1), LAUNCH(0, 1, 1)}; /* C */
 
 static parl_forecast_part estimate(const parl_probe *probe, size_t n_groups, const char *family) {
-  static const parl_reward_terms weights = {.parallel = 0.3, .finish = 0.1, .perf = 1};
+  static const double weights[PARL_N_TERMS] = {0.3, 0.1, 1, 0};
   parl_forecast_part p;
-  assert_ok(parl_forecast_estimate(probe, n_groups, K, family, &weights, 7, &p));
+  assert_ok(parl_forecast_estimate(probe, n_groups, K, family, weights, PARL_N_TERMS, 7, &p));
   return p;
 }
 
@@ -43,16 +37,16 @@ static void test_by_hand(void **state) {
   assert_close(p.gap.value, 0.05 / 1.75, 1e-12);
   assert_close(p.lambda_star.value, 0.05 / 2, 1e-12);
   assert_close(p.margin.value, (0.3 * 0.75 + 0.1 * 1.25 - 0.05) / 1.75, 1e-12);
-  assert_close(p.slope_parallel, 0.75 / 1.75, 1e-12);
-  assert_close(p.slope_finish, 1.25 / 1.75, 1e-12);
+  assert_close(p.slope[PARL_TERM_parallel], 0.75 / 1.75, 1e-12);
+  assert_close(p.slope[PARL_TERM_finish], 1.25 / 1.75, 1e-12);
   assert_close(p.launch_rate, 7.0 / 12, 1e-12);
-  assert_close(p.r_perf_launch, (0.4 + 1.4 + 0.2) / 7, 1e-12);
+  assert_close(p.launch[PARL_TERM_perf], (0.4 + 1.4 + 0.2) / 7, 1e-12);
   assert_close(p.r_perf_alone, (0.6 + 1.8) / 5, 1e-12);
-  assert_close(p.r_parallel_launch, (1.25 + 4) / 7, 1e-12);
-  assert_close(p.r_finish_launch, 6.0 / 7, 1e-12);
+  assert_close(p.launch[PARL_TERM_parallel], (1.25 + 4) / 7, 1e-12);
+  assert_close(p.launch[PARL_TERM_finish], 6.0 / 7, 1e-12);
   assert_close(parl_forecast_says(&p), 1, 0);
   parl_forecast_part q;
-  assert_ok(parl_forecast_estimate(hand, 3, K, NULL, &(parl_reward_terms){.perf = 1}, 7, &q));
+  assert_ok(parl_forecast_estimate(hand, 3, K, NULL, TERMS(0, 0, 1, 0), PARL_N_TERMS, 7, &q));
   assert_close(q.margin.value, -q.gap.value, 1e-15);
   assert_close(parl_forecast_says(&q), 0, 0);
 }
@@ -72,15 +66,20 @@ static void test_error_of_the_launch_rate(void **state) {
 static void test_the_task_drops_out(void **state) {
   (void)state;
   parl_probe moved[12];
+  double terms[12][PARL_N_TERMS];
   memcpy(moved, hand, sizeof hand);
-  for (size_t i = 0; i < 12; i++) moved[i].terms.perf += (double)(i / K) * 10;
+  for (size_t i = 0; i < 12; i++) {
+    memcpy(terms[i], hand[i].terms, sizeof terms[i]);
+    terms[i][PARL_TERM_perf] += (double)(i / K) * 10;
+    moved[i].terms = terms[i];
+  }
   const parl_forecast_part p = estimate(hand, 3, NULL), q = estimate(moved, 3, NULL);
   assert_close(q.gap.value, p.gap.value, 1e-12);
   assert_close(q.gap.lo, p.gap.lo, 1e-12);
   assert_close(q.gap.hi, p.gap.hi, 1e-12);
   assert_close(q.lambda_star.value, p.lambda_star.value, 1e-12);
   assert_close(q.margin.hi, p.margin.hi, 1e-12);
-  assert_true(fabs(q.r_perf_launch - p.r_perf_launch) > 1);
+  assert_true(fabs(q.launch[PARL_TERM_perf] - p.launch[PARL_TERM_perf]) > 1);
 }
 
 /* Launches happen on hard tasks, where they help: over tasks they seem to cost 0.3. */
@@ -91,7 +90,7 @@ static void test_pooling_would_be_wrong(void **state) {
       LAUNCH(1, 1, 1),   ALONE(0.9),        ALONE(0.9),        ALONE(0.9)};
   const parl_forecast_part p = estimate(probe, 2, NULL);
   assert_close(p.gap.value, -0.1, 1e-12);
-  assert_true(p.r_perf_alone - p.r_perf_launch > 0.1);
+  assert_true(p.r_perf_alone - p.launch[PARL_TERM_perf] > 0.1);
 }
 
 /* Of two tasks a replicate is one of them twice (a quarter each), or both. */
@@ -118,7 +117,7 @@ static void test_what_says_nothing(void **state) {
   parl_probe broken[12];
   memcpy(broken, hand, sizeof hand);
   broken[1].failed = true;
-  broken[1].terms.perf = NAN;
+  broken[1].terms = NULL; /* not looked at */
   const parl_forecast_part q = estimate(broken, 3, NULL);
   assert_int_equal(q.n_groups, 2);
   assert_close(q.gap.value, 0.2, 1e-12);

@@ -59,18 +59,18 @@ static void test_overrides_reach_every_arm(void **state) {
                               "lambda1.start=0.5"};
   parl_recipe *r = load(two_arms, sets, 3);
   const parl_run_config *first = parl_recipe_get_arm(r, 0), *second = parl_recipe_get_arm(r, 1);
-  assert_int_equal(first->lambda1.shape, CONSTANT);
-  assert_int_equal(second->lambda1.shape, CONSTANT);
-  assert_close(first->lambda1.start, 0.5, 0);
-  assert_close(second->lambda1.start, 0.7, 0);
-  assert_close(first->lambda2.start, 0.2, 0);
+  assert_int_equal(first->weights[PARL_TERM_parallel].shape, CONSTANT);
+  assert_int_equal(second->weights[PARL_TERM_parallel].shape, CONSTANT);
+  assert_close(first->weights[PARL_TERM_parallel].start, 0.5, 0);
+  assert_close(second->weights[PARL_TERM_parallel].start, 0.7, 0);
+  assert_close(first->weights[PARL_TERM_finish].start, 0.2, 0);
   assert_string_equal(parl_recipe_get_warnings(r), "");
   parl_recipe_destroy(r);
   const char *const one[] = {"a.b-0:lambda1.start=0.1", "a.b-0:lambda1.start=0.2"};
   r = load(two_arms, one, 2);
-  assert_close(parl_recipe_get_arm(r, 0)->lambda1.start, 0.2, 0);
-  assert_int_equal(parl_recipe_get_arm(r, 0)->lambda1.shape, LINEAR);
-  assert_close(parl_recipe_get_arm(r, 1)->lambda1.start, 0, 0);
+  assert_close(parl_recipe_get_arm(r, 0)->weights[PARL_TERM_parallel].start, 0.2, 0);
+  assert_int_equal(parl_recipe_get_arm(r, 0)->weights[PARL_TERM_parallel].shape, LINEAR);
+  assert_close(parl_recipe_get_arm(r, 1)->weights[PARL_TERM_parallel].start, 0, 0);
   parl_recipe_destroy(r);
 }
 
@@ -82,7 +82,7 @@ static void test_overrides_of_other_recipes(void **state) {
       "return { env = { file = '" COUNT_ENV "', params = { n = 4, hard = true } } }";
   const char *const sets[] = {"trained:lambda1.start=0.5", "env.params.n=7"};
   parl_recipe *r = load(plain, sets, 2);
-  assert_close(parl_recipe_get_arm(r, 0)->lambda1.start, 0.5, 0);
+  assert_close(parl_recipe_get_arm(r, 0)->weights[PARL_TERM_parallel].start, 0.5, 0);
   const parl_json *params = parl_recipe_get_env_params(r, 0);
   assert_close(parl_json_get_number(parl_json_find(params, "n")), 7, 0);
   assert_int_equal(parl_json_get_size(params), 2);

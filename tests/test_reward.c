@@ -4,8 +4,7 @@
 
 #include "core/json.h"
 #include "core/rng.h"
-#include "parl/reward/reward.h"
-#include "tests/support.h"
+#include "tests/terms_support.h"
 
 enum { INSTANTIATION, CONCURRENCY, OVERLAP, WIDTH, PARALLEL_LUA };
 enum { RETURNED, USEFUL, FINISH_LUA };
@@ -18,13 +17,27 @@ static parl_reward_config make_config(int parallel, int finish) {
   return c;
 }
 
-static parl_reward_terms get_terms(const parl_reward_config *c, const parl_facts *f) {
+typedef parl_test_terms terms;
+
+static parl_status create(const parl_reward_config *c, parl_reward **out) {
+  return parl_reward_create(c, parl_test_built_in(), out);
+}
+
+static parl_status get_alone(parl_reward *reward, const parl_facts *f, terms *out) {
+  return parl_test_get_terms(reward, f, out->of);
+}
+
+static terms get_terms(const parl_reward_config *c, const parl_facts *f) {
   parl_reward *reward = NULL;
-  parl_reward_terms t = {NAN, NAN, NAN, NAN};
-  assert_ok(parl_reward_create(c, &reward));
-  assert_ok(parl_reward_get_terms(reward, f, &t));
+  terms t = {{NAN, NAN, NAN, NAN}};
+  assert_ok(create(c, &reward));
+  assert_ok(get_alone(reward, f, &t));
   parl_reward_destroy(reward);
   return t;
+}
+
+static double get_total(const terms *t, const double weights[PARL_N_TERMS]) {
+  return parl_terms_total(t->of, weights, PARL_N_TERMS);
 }
 
 /* 9 sub-agents in two groups (6 and 3 wide) of 16 slots; 30 sub-agent steps, the longest 4 and 2;
@@ -60,28 +73,30 @@ static void test_worked_by_hand(void **state) {
   (void)state;
   const parl_facts f = make_facts();
   parl_reward_config c = make_config(INSTANTIATION, RETURNED);
-  parl_reward_terms t = get_terms(&c, &f);
-  assert_close(t.parallel, 9.0 / 12, 1e-15);
-  assert_close(t.finish, 6.0 / 9, 1e-15);
-  assert_close(t.perf, 0.75, 0);
+  terms t = get_terms(&c, &f);
+  assert_close(t.of[PARL_TERM_parallel], 9.0 / 12, 1e-15);
+  assert_close(t.of[PARL_TERM_finish], 6.0 / 9, 1e-15);
+  assert_close(t.of[PARL_TERM_perf], 0.75, 0);
   c = make_config(CONCURRENCY, USEFUL);
   t = get_terms(&c, &f);
-  assert_close(t.parallel, 30.0 / 6 / 16, 1e-15);
-  assert_close(t.finish, 3.0 / 9, 1e-15);
+  assert_close(t.of[PARL_TERM_parallel], 30.0 / 6 / 16, 1e-15);
+  assert_close(t.of[PARL_TERM_finish], 3.0 / 9, 1e-15);
   c = make_config(OVERLAP, RETURNED);
-  assert_close(get_terms(&c, &f).parallel, 24.0 / 34, 1e-15);
+  assert_close(get_terms(&c, &f).of[PARL_TERM_parallel], 24.0 / 34, 1e-15);
   c = make_config(WIDTH, RETURNED);
-  assert_close(get_terms(&c, &f).parallel, 6.0 / 8, 1e-15);
+  assert_close(get_terms(&c, &f).of[PARL_TERM_parallel], 6.0 / 8, 1e-15);
 }
 
 static void test_total_by_hand(void **state) {
   (void)state;
-  const parl_reward_terms t = {.parallel = 0.5, .finish = 0.25, .perf = 0.75, .early = 0.125};
-  assert_close(parl_reward_total(&t, &(parl_reward_terms){0.3, 0.1, 1, 0}), 0.15 + 0.025 + 0.75,
-               1e-15);
-  assert_close(parl_reward_total(&t, &(parl_reward_terms){0, 0, 1, 0}), 0.75, 0);
-  assert_close(parl_reward_total(&t, &(parl_reward_terms){0.3, 0.1, 1, 0.4}),
-               0.15 + 0.025 + 0.75 + 0.05, 1e-15);
+  const double t[] = {0.5, 0.25, 0.75, 0.125};
+  const double both[] = {0.3, 0.1, 1, 0}, none[] = {0, 0, 1, 0}, all[] = {0.3, 0.1, 1, 0.4};
+  const double other_perf[] = {0.3, 0.1, 2, 0};
+  assert_close(parl_terms_total(t, both, 4), 0.15 + 0.025 + 0.75, 1e-15);
+  assert_close(parl_terms_total(t, none, 4), 0.75, 0);
+  assert_close(parl_terms_total(t, all, 4), 0.15 + 0.025 + 0.75 + 0.05, 1e-15);
+  assert_close(parl_terms_total(t, other_perf, 4), 0.15 + 0.025 + 1.5, 1e-15);
+  assert_close(parl_terms_total(t, all, 3), 0.15 + 0.025 + 0.75, 1e-15);
 }
 
 static void test_saturation(void **state) {
@@ -91,9 +106,9 @@ static void test_saturation(void **state) {
   f.finished = 40;
   f.max_width = 20;
   parl_reward_config c = make_config(INSTANTIATION, RETURNED);
-  assert_close(get_terms(&c, &f).parallel, 1, 0);
+  assert_close(get_terms(&c, &f).of[PARL_TERM_parallel], 1, 0);
   c = make_config(WIDTH, RETURNED);
-  assert_close(get_terms(&c, &f).parallel, 1, 0);
+  assert_close(get_terms(&c, &f).of[PARL_TERM_parallel], 1, 0);
 }
 
 /* Shaped terms of an episode that launches nothing are 0 even where a formula would divide. */
@@ -105,12 +120,12 @@ static void test_no_assignment_earns_nothing(void **state) {
   for (int parallel = INSTANTIATION; parallel <= WIDTH; parallel++)
     for (int finish = RETURNED; finish <= USEFUL; finish++) {
       const parl_reward_config c = make_config(parallel, finish);
-      const parl_reward_terms t = get_terms(&c, &alone), u = get_terms(&c, &odd);
-      assert_close(t.parallel, 0, 0);
-      assert_close(t.finish, 0, 0);
-      assert_close(t.perf, 0.5, 0);
-      assert_close(u.parallel, 0, 0);
-      assert_close(u.finish, 0, 0);
+      const terms t = get_terms(&c, &alone), u = get_terms(&c, &odd);
+      assert_close(t.of[PARL_TERM_parallel], 0, 0);
+      assert_close(t.of[PARL_TERM_finish], 0, 0);
+      assert_close(t.of[PARL_TERM_perf], 0.5, 0);
+      assert_close(u.of[PARL_TERM_parallel], 0, 0);
+      assert_close(u.of[PARL_TERM_finish], 0, 0);
     }
 }
 
@@ -119,7 +134,7 @@ static void test_empty_denominators(void **state) {
   const parl_facts idle = {.assigned = 2, .finished = 2};
   for (int parallel = CONCURRENCY; parallel <= WIDTH; parallel++) {
     const parl_reward_config c = make_config(parallel, RETURNED);
-    assert_close(get_terms(&c, &idle).parallel, 0, 0);
+    assert_close(get_terms(&c, &idle).of[PARL_TERM_parallel], 0, 0);
   }
 }
 
@@ -129,13 +144,13 @@ static void test_a_width_that_is_not_stated(void **state) {
   const parl_reward_config c = make_config(WIDTH, RETURNED);
   parl_facts f = make_facts();
   parl_reward *reward = NULL;
-  parl_reward_terms t;
-  assert_close(get_terms(&c, &f).parallel, 6.0 / 8, 0);
+  terms t;
+  assert_close(get_terms(&c, &f).of[PARL_TERM_parallel], 6.0 / 8, 0);
   f.optimum_width = 0; /* it works alone: launching earns nothing */
-  assert_close(get_terms(&c, &f).parallel, 0, 0);
+  assert_close(get_terms(&c, &f).of[PARL_TERM_parallel], 0, 0);
   f.optimum_width = NAN;
-  assert_ok(parl_reward_create(&c, &reward));
-  assert_fails(parl_reward_get_terms(reward, &f, &t), PARL_STATUS_EINVAL, "states no width");
+  assert_ok(create(&c, &reward));
+  assert_fails(get_alone(reward, &f, &t), PARL_STATUS_EINVAL, "states no width");
   parl_reward_destroy(reward);
 }
 
@@ -144,11 +159,11 @@ static void check_env(const char *path, parl_status due) {
   const parl_reward_config other = make_config(CONCURRENCY, RETURNED);
   parl_env *env = NULL;
   assert_ok(parl_env_create(path, NULL, &(parl_env_options){0}, &env));
-  assert_ok(parl_reward_check_env(&other, env));
+  assert_ok(parl_reward_check_env(&other, parl_test_built_in(), env));
   if (due == PARL_STATUS_OK)
-    assert_ok(parl_reward_check_env(&width, env));
+    assert_ok(parl_reward_check_env(&width, parl_test_built_in(), env));
   else
-    assert_fails(parl_reward_check_env(&width, env), due, path);
+    assert_fails(parl_reward_check_env(&width, parl_test_built_in(), env), due, path);
   parl_env_destroy(env);
 }
 
@@ -175,9 +190,9 @@ static void test_terms_are_in_the_unit_interval(void **state) {
     f.total_steps = turns + f.sub_steps;
     for (int parallel = INSTANTIATION; parallel <= WIDTH; parallel++) {
       const parl_reward_config c = make_config(parallel, (int)(trial % 2));
-      const parl_reward_terms t = get_terms(&c, &f);
-      assert_true(t.parallel >= 0 && t.parallel <= 1);
-      assert_true(t.finish >= 0 && t.finish <= 1);
+      const terms t = get_terms(&c, &f);
+      assert_true(t.of[PARL_TERM_parallel] >= 0 && t.of[PARL_TERM_parallel] <= 1);
+      assert_true(t.of[PARL_TERM_finish] >= 0 && t.of[PARL_TERM_finish] <= 1);
     }
   }
 }
@@ -190,21 +205,22 @@ static void test_early_by_hand(void **state) {
   f.end = PARL_END_FINISH;
   f.budget_steps = 16;
   f.success = 1;
-  assert_close(get_terms(&c, &f).early, 6.0 / 16, 1e-15);
+  assert_close(get_terms(&c, &f).of[PARL_TERM_early], 6.0 / 16, 1e-15);
   f.critical_steps = 16;
-  assert_close(get_terms(&c, &f).early, 0, 0);
+  assert_close(get_terms(&c, &f).of[PARL_TERM_early], 0, 0);
   f.critical_steps = 17;
-  assert_close(get_terms(&c, &f).early, 0, 0);
+  assert_close(get_terms(&c, &f).of[PARL_TERM_early], 0, 0);
   f.critical_steps = 10;
   f.budget_steps = 0; /* none: nothing is left of it */
-  assert_close(get_terms(&c, &f).early, 0, 0);
+  assert_close(get_terms(&c, &f).of[PARL_TERM_early], 0, 0);
   f.budget_steps = 16;
   f.success = 0;
-  assert_close(get_terms(&c, &f).early, 0, 0);
+  assert_close(get_terms(&c, &f).of[PARL_TERM_early], 0, 0);
   f.success = 1;
   for (int end = 0; end < PARL_N_ENDS; end++) {
     f.end = (parl_end)end;
-    assert_close(get_terms(&c, &f).early, end == PARL_END_FINISH ? 6.0 / 16 : 0, 1e-15);
+    assert_close(get_terms(&c, &f).of[PARL_TERM_early], end == PARL_END_FINISH ? 6.0 / 16 : 0,
+                 1e-15);
   }
 }
 
@@ -221,15 +237,15 @@ static void test_early_never_pays_for_giving_up(void **state) {
     solved.critical_steps = 1 + (double)parl_rng_next_below(&rng, (uint32_t)budget);
     given_up.critical_steps = (double)parl_rng_next_below(&rng, (uint32_t)budget + 1);
     solved.end = (parl_end)parl_rng_next_below(&rng, 2);
-    const parl_reward_terms weights = {0, 0, 1, 20 * parl_rng_next_uniform(&rng)};
-    const parl_reward_terms s = get_terms(&c, &solved), g = get_terms(&c, &given_up);
-    assert_true(parl_reward_total(&s, &weights) >= parl_reward_total(&g, &weights));
-    assert_true(s.early >= 0 && s.early < 1);
+    const double weights[] = {0, 0, 1, 20 * parl_rng_next_uniform(&rng)};
+    const terms s = get_terms(&c, &solved), g = get_terms(&c, &given_up);
+    assert_true(get_total(&s, weights) >= get_total(&g, weights));
+    assert_true(s.of[PARL_TERM_early] >= 0 && s.of[PARL_TERM_early] < 1);
     parl_facts faster = solved;
     faster.critical_steps--;
     faster.end = PARL_END_FINISH;
-    const parl_reward_terms q = get_terms(&c, &faster);
-    assert_true(parl_reward_total(&q, &weights) > parl_reward_total(&s, &weights));
+    const terms q = get_terms(&c, &faster);
+    assert_true(get_total(&q, weights) > get_total(&s, weights));
   }
 }
 
@@ -240,15 +256,15 @@ static void test_lua_terms(void **state) {
   strcpy(c.parallel_lua, "max_width / cap_width");
   strcpy(c.finish_lua, "useful / finished");
   strcpy(c.perf_lua, "r_perf * (1 - 0.2 * critical_steps / 20)");
-  const parl_reward_terms t = get_terms(&c, &f);
-  assert_close(t.parallel, 6.0 / 16, 1e-15);
-  assert_close(t.finish, 0.5, 1e-15);
-  assert_close(t.perf, 0.75 * 0.9, 1e-15);
+  const terms t = get_terms(&c, &f);
+  assert_close(t.of[PARL_TERM_parallel], 6.0 / 16, 1e-15);
+  assert_close(t.of[PARL_TERM_finish], 0.5, 1e-15);
+  assert_close(t.of[PARL_TERM_perf], 0.75 * 0.9, 1e-15);
   strcpy(c.early_lua, "critical_steps / total_steps");
-  assert_close(get_terms(&c, &f).early, 10.0 / 34, 1e-15);
+  assert_close(get_terms(&c, &f).of[PARL_TERM_early], 10.0 / 34, 1e-15);
   parl_reward *reward = NULL;
   strcpy(c.early_lua, "1 +");
-  assert_status(parl_reward_create(&c, &reward), PARL_STATUS_ESCRIPT);
+  assert_status(create(&c, &reward), PARL_STATUS_ESCRIPT);
   assert_non_null(strstr(parl_error_text(), "early_lua"));
 }
 
@@ -257,20 +273,20 @@ static void test_lua_refusals(void **state) {
   const parl_facts f = make_facts();
   parl_reward *reward = NULL;
   parl_reward_config c = make_config(PARALLEL_LUA, RETURNED);
-  assert_status(parl_reward_create(&c, &reward), PARL_STATUS_EINVAL);
+  assert_status(create(&c, &reward), PARL_STATUS_EINVAL);
   assert_non_null(strstr(parl_error_text(), "parallel_lua"));
   strcpy(c.parallel_lua, "1 +");
-  assert_status(parl_reward_create(&c, &reward), PARL_STATUS_ESCRIPT);
+  assert_status(create(&c, &reward), PARL_STATUS_ESCRIPT);
   assert_non_null(strstr(parl_error_text(), "parallel_lua"));
   c = make_config(INSTANTIATION, FINISH_LUA);
-  assert_status(parl_reward_create(&c, &reward), PARL_STATUS_EINVAL);
+  assert_status(create(&c, &reward), PARL_STATUS_EINVAL);
   assert_null(reward);
   strcpy(c.finish_lua, "0 / 0");
-  parl_reward_terms t = {1, 2, 3, 4};
-  assert_ok(parl_reward_create(&c, &reward));
-  assert_status(parl_reward_get_terms(reward, &f, &t), PARL_STATUS_ESCRIPT);
+  terms t = {{1, 2, 3, 4}};
+  assert_ok(create(&c, &reward));
+  assert_status(get_alone(reward, &f, &t), PARL_STATUS_ESCRIPT);
   assert_non_null(strstr(parl_error_text(), "finish_lua"));
-  assert_close(t.perf, 3, 0);
+  assert_close(t.of[PARL_TERM_perf], 3, 0);
   parl_reward_destroy(reward);
 }
 
@@ -278,18 +294,18 @@ static void test_facts_that_are_not_finite_are_refused(void **state) {
   (void)state;
   parl_facts f = make_facts();
   parl_reward *reward = NULL;
-  parl_reward_terms t = {1, 2, 3, 4};
+  terms t = {{1, 2, 3, 4}};
   const parl_reward_config c = make_config(CONCURRENCY, RETURNED);
-  assert_ok(parl_reward_create(&c, &reward));
+  assert_ok(create(&c, &reward));
   f.r_perf = NAN;
-  assert_status(parl_reward_get_terms(reward, &f, &t), PARL_STATUS_EINVAL);
+  assert_status(get_alone(reward, &f, &t), PARL_STATUS_EINVAL);
   f = make_facts();
   f.finished = INFINITY;
-  assert_status(parl_reward_get_terms(reward, &f, &t), PARL_STATUS_EINVAL);
+  assert_status(get_alone(reward, &f, &t), PARL_STATUS_EINVAL);
   f = make_facts();
   f.cap_width = NAN;
-  assert_status(parl_reward_get_terms(reward, &f, &t), PARL_STATUS_EINVAL);
-  assert_close(t.parallel, 1, 0);
+  assert_status(get_alone(reward, &f, &t), PARL_STATUS_EINVAL);
+  assert_close(t.of[PARL_TERM_parallel], 1, 0);
   parl_reward_destroy(reward);
   parl_reward_destroy(NULL);
 }
@@ -298,12 +314,12 @@ static void test_choices_out_of_range_are_refused(void **state) {
   (void)state;
   parl_reward *reward = NULL;
   parl_reward_config c = make_config(PARALLEL_LUA + 1, RETURNED);
-  assert_status(parl_reward_create(&c, &reward), PARL_STATUS_EINVAL);
+  assert_status(create(&c, &reward), PARL_STATUS_EINVAL);
   c = make_config(INSTANTIATION, -1);
-  assert_status(parl_reward_create(&c, &reward), PARL_STATUS_EINVAL);
+  assert_status(create(&c, &reward), PARL_STATUS_EINVAL);
   c = make_config(INSTANTIATION, RETURNED);
   c.parallel_cap = 0;
-  assert_status(parl_reward_create(&c, &reward), PARL_STATUS_EINVAL);
+  assert_status(create(&c, &reward), PARL_STATUS_EINVAL);
   assert_null(reward);
 }
 

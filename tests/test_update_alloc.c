@@ -77,12 +77,8 @@ static void test_an_update_allocates_nothing(void **state) {
   parl_learner_destroy(t.learner);
   parl_rollout_destroy(t.rollout);
   parl_trajectories_destroy(t.set);
-  parl_reward_destroy(t.reward);
-  for (int i = 0; i < PARL_N_TERMS; i++) parl_schedule_destroy(t.schedules[i]);
+  parl_trainer_free_terms(&t);
   free(t.jobs);
-  free(t.terms);
-  free(t.kept);
-  free(t.advantage);
   parl_model_destroy(t.model);
   parl_model_destroy(t.warm);
   parl_env_destroy(t.env);

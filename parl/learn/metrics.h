@@ -1,5 +1,5 @@
 /* parl/learn/metrics.h - what is measured at every update; one list names store keys, Lua names
- * and the struct.
+ * and the struct, a second what every term of the reward adds to them.
  *
  * X(field, group, unit, meaning): stored as "group/field"; a Lua schedule and closed_loop say
  * `field`. Keys of group "time" are the only ones that may differ between two runs of the same
@@ -12,22 +12,23 @@
 #include "core/store.h"
 #include "parl/reward/terms.h"
 
-/* What a term of the reward has. */
-#define PARL_METRIC_RAW_(X, term, ...) X(term, reward, "1", "mean raw r_" #term)
-#define PARL_METRIC_WEIGHTED_(X, term, weight, ...) \
-  X(weighted_##term, reward, "1", "mean " #weight " r_" #term)
-#define PARL_METRIC_WEIGHT_(X, term, weight, ...) \
-  X(weight, lambda, "1", "weight of r_" #term " in this update")
-#define PARL_METRIC_SHARE_(X, term, ...) \
-  X(share_##term, advantage, "1", "share of |advantage| that r_" #term " makes")
+/* What every term of the reward has, behind the metrics of the list: with a term `x` whose weight
+ * is `lambda_x`, "reward/x", "reward/weighted_x", "lambda/lambda_x", "advantage/share_x".
+ * X(field, group, prefix, name or lambda of parl_term_row, meaning) */
+#define PARL_TERM_METRIC_LIST(X)                                          \
+  X(raw, reward, "", name, "mean raw r_%s")                               \
+  X(weighted, reward, "weighted_", name, "mean of r_%s times its weight") \
+  X(weight, lambda, "", lambda, "weight of r_%s in this update")          \
+  X(share, advantage, "share_", name, "share of |advantage| that r_%s makes")
+typedef struct parl_term_metrics {
+#define X(field, group, prefix, stem, meaning) double field;
+  PARL_TERM_METRIC_LIST(X)
+#undef X
+} parl_term_metrics;
 
 // clang-format off
 #define PARL_METRIC_LIST(X)                                                                        \
   X(total, reward, "1", "mean reward: the sum of all weighted terms")                              \
-  PARL_TERM_LIST(PARL_METRIC_RAW_, PARL_METRIC_RAW_, X)                                            \
-  PARL_TERM_LIST(PARL_METRIC_WEIGHTED_, PARL_TERM_NONE_, X)                                        \
-  PARL_TERM_LIST(PARL_METRIC_WEIGHT_, PARL_TERM_NONE_, X)                                          \
-  PARL_TERM_LIST(PARL_METRIC_SHARE_, PARL_METRIC_SHARE_, X)                                        \
   X(zero_spread_perf, advantage, "1", "share of groups whose r_perf does not vary")                \
   X(zero_spread_total, advantage, "1", "share of groups whose reward does not vary")               \
   X(mean_abs, advantage, "1", "mean |advantage|")                                                  \
@@ -80,27 +81,42 @@
   X(reused_tokens, time, "tokens", "tokens that were not: another context had the same prefix")
 // clang-format on
 
+/* Doubles only, the terms of the run's table last. */
 typedef struct parl_metrics {
 #define X(field, group, unit, meaning) double field;
   PARL_METRIC_LIST(X)
 #undef X
+  parl_term_metrics of[PARL_MAX_TERMS]; /* [n of the table of terms] */
 } parl_metrics;
 
-enum { PARL_N_METRICS = (int)(sizeof(parl_metrics) / sizeof(double)) };
+enum {
+  PARL_N_TERM_METRICS = (int)(sizeof(parl_term_metrics) / sizeof(double)),
+  PARL_METRIC_KEY_BYTES = 96,
+  PARL_N_FIXED_METRICS = (int)(offsetof(parl_metrics, of) / sizeof(double))
+};
 
-/* Store keys ("reward/total") and Lua names ("total"), [PARL_N_METRICS], in the order of the
- * list. */
-extern const char *const parl_metric_keys[PARL_N_METRICS];
-extern const char *const parl_metric_names[PARL_N_METRICS];
-/* The values in the same order, borrowed. */
+/* The metrics of a run: store keys ("reward/total") and Lua names ("total"), those of the list
+ * first. */
+typedef struct parl_metric_table {
+  size_t n;
+  const char **keys, **names;           /* [n] names are the ends of keys */
+  char (*texts)[PARL_METRIC_KEY_BYTES]; /* [n] owned */
+} parl_metric_table;
+/* Fails: EINVAL if a term of the recipe's own would give two metrics one name, ENOMEM. */
+parl_status parl_metric_table_create(const parl_term_table *terms, parl_metric_table **out);
+/* NULL-safe. */
+void parl_metric_table_destroy(parl_metric_table *table);
+
+/* The values in the order of a table, borrowed. */
 const double *parl_metrics_get_values(const parl_metrics *m);
 /* Every metric NaN, as before the first update. */
 void parl_metrics_set_undefined(parl_metrics *m);
 /* For schedules. */
-parl_metric_view parl_metrics_get_view(const parl_metrics *m);
+parl_metric_view parl_metrics_get_view(const parl_metric_table *table, const parl_metrics *m);
 parl_status parl_metrics_put(parl_store *store, int64_t run_id, int64_t update,
-                             const parl_metrics *m);
+                             const parl_metric_table *table, const parl_metrics *m);
 /* What was put, by name; NaN for what was not, so that metrics may come and go between versions. */
-parl_status parl_metrics_get(parl_store *store, int64_t run_id, int64_t update, parl_metrics *out);
+parl_status parl_metrics_get(parl_store *store, int64_t run_id, int64_t update,
+                             const parl_metric_table *table, parl_metrics *out);
 
 #endif

@@ -16,35 +16,50 @@
 PARL_CONFIG_SECTION(parl_train_section, "train", "reinforcement learning", PARL_TRAIN_FIELDS);
 #undef SECTION_TYPE_
 
+/* The table of terms and what has one item a term. */
+static parl_status prepare_terms(parl_trainer *t) {
+  const parl_run_config *c = t->config;
+  PARL_TRY(parl_term_table_create(c->weights, c->own_terms, &t->table));
+  PARL_TRY(parl_metric_table_create(t->table, &t->metric_table));
+  PARL_TRY(parl_reward_create(&c->reward, t->table, &t->reward));
+  t->schedules = calloc(t->table->n, sizeof *t->schedules);
+  t->weights = calloc(t->table->n, sizeof *t->weights);
+  t->states = calloc(t->table->n, sizeof *t->states);
+  if (!t->schedules || !t->weights || !t->states)
+    return parl_fail(PARL_STATUS_ENOMEM, "trainer: no memory for %zu terms", t->table->n);
+  for (size_t i = 0; i < t->table->n; i++)
+    PARL_TRY(parl_fail_context(
+        parl_schedule_create(t->table->rows[i].config, c->train.updates, &t->schedules[i]), "%s",
+        t->table->rows[i].weight));
+  return PARL_STATUS_OK;
+}
+
 static parl_status allocate(parl_trainer *t, const parl_env_spec *spec) {
   t->n = (size_t)(t->config->train.tasks * t->config->train.group);
   t->jobs = calloc(t->n, sizeof *t->jobs);
-  t->terms = calloc(t->n, sizeof *t->terms);
+  t->terms = calloc(t->n * t->table->n, sizeof *t->terms);
+  t->outcomes = calloc((size_t)t->config->train.group, sizeof *t->outcomes);
   t->kept = calloc(t->n, sizeof *t->kept);
   t->advantage = calloc(t->n, sizeof *t->advantage);
-  if (!t->jobs || !t->terms || !t->kept || !t->advantage)
+  if (!t->jobs || !t->terms || !t->outcomes || !t->kept || !t->advantage)
     return parl_fail(PARL_STATUS_ENOMEM, "trainer: no memory for %zu episodes", t->n);
   return parl_trajectories_create(
       &(parl_trajectories_def){.n = t->n,
                                .max_mains = parl_episode_max_mains(&t->config->episode),
                                .context = spec->limits.context,
-                               .n_words = (spec->n_tokens + 63) / 64},
+                               .n_words = (spec->n_tokens + 63) / 64,
+                               .keep_scores = parl_reward_wants_scores(t->reward)},
       &t->set);
 }
 
 parl_status parl_trainer_prepare(parl_trainer *t) {
   const parl_run_config *c = t->config;
   const parl_env_spec *spec = parl_env_get_spec(t->env);
+  PARL_TRY(prepare_terms(t));
   PARL_TRY(parl_fail_sizes(allocate(t, spec),
                            "train.tasks * train.group = %lld episodes with limits.context = %d",
                            (long long)(c->train.tasks * c->train.group), spec->limits.context));
   parl_metrics_set_undefined(&t->metrics);
-  PARL_TRY(parl_reward_create(&c->reward, &t->reward));
-  for (int i = 0; i < PARL_N_TERMS; i++) {
-    const parl_schedule_config *schedule = parl_run_config_get_schedule(c, (parl_term)i);
-    if (schedule != NULL)
-      PARL_TRY(parl_schedule_create(schedule, c->train.updates, &t->schedules[i]));
-  }
   parl_rollout_def rollout = parl_run_get_rollout(t->run, t->host->scripts, t->workers);
   rollout.policy = t->model;
   rollout.sub_policy = t->sub_policy;
@@ -91,6 +106,21 @@ static parl_status roll_out(parl_trainer *t) {
   return PARL_STATUS_OK;
 }
 
+/* Raw terms of the rollouts [K] of group g, the n-th to be kept. */
+static parl_status get_group_terms(parl_trainer *t, size_t g, size_t n) {
+  const size_t K = (size_t)t->config->train.group;
+  for (size_t k = 0; k < K; k++) {
+    const parl_trajectory *out = t->jobs[g * K + k].out;
+    t->kept[n * K + k] = g * K + k;
+    t->outcomes[k] = (parl_outcome){
+        .facts = &out->facts, .scores = out->keep_scores ? parl_text_get(&out->scores) : NULL};
+  }
+  const parl_group group = {.of = t->outcomes, .K = K, .update = t->update};
+  return parl_fail_context(parl_reward_group(t->reward, &group, &t->terms[n * K * t->table->n]),
+                           "update %lld, task seed %llu", (long long)t->update,
+                           (unsigned long long)t->jobs[g * K].task_seed);
+}
+
 /* Raw terms of every episode; a group with a failed episode is dropped whole. */
 static parl_status get_terms(parl_trainer *t, size_t *n_groups, size_t *n_failed) {
   const size_t K = (size_t)t->config->train.group;
@@ -100,30 +130,20 @@ static parl_status get_terms(parl_trainer *t, size_t *n_groups, size_t *n_failed
     size_t failed = 0;
     for (size_t k = 0; k < K; k++) failed += t->jobs[g * K + k].out->failed;
     *n_failed += failed;
-    if (failed > 0) continue;
-    for (size_t k = 0; k < K; k++, n++) {
-      t->kept[n] = g * K + k;
-      PARL_TRY(parl_reward_get_terms(t->reward, &t->jobs[g * K + k].out->facts, &t->terms[n]));
-    }
+    if (failed == 0) PARL_TRY(get_group_terms(t, g, n++));
   }
-  *n_groups = n / K;
+  *n_groups = n;
   return PARL_STATUS_OK;
 }
 
 static void measure_rewards(parl_trainer *t, size_t n) {
   parl_metrics *m = &t->metrics;
-  for (size_t i = 0; i < n; i++) {
-#define ADD(X, term, ...) m->term += t->terms[i].term / (double)n;
-    PARL_TERM_LIST(ADD, ADD, )
-#undef ADD
+  for (size_t i = 0; i < t->table->n; i++) {
+    parl_term_metrics *of = &m->of[i];
+    for (size_t k = 0; k < n; k++) of->raw += t->terms[k * t->table->n + i] / (double)n;
+    of->weighted = of->weight * of->raw;
+    m->total += of->weighted;
   }
-#define WEIGH(X, term, lambda, ...)         \
-  m->weighted_##term = m->lambda * m->term; \
-  m->total += m->weighted_##term;
-#define KEEP(X, term) m->total += m->term;
-  PARL_TERM_LIST(WEIGH, KEEP, )
-#undef WEIGH
-#undef KEEP
 }
 
 /* Metrics of groups "episode" and "end" are means over the groups that were kept. */
@@ -132,7 +152,6 @@ static void measure_episodes(parl_trainer *t, size_t n) {
   for (size_t i = 0; i < n; i++) parl_mean_sums_add(&sums, &t->jobs[t->kept[i]].out->facts, false);
   const parl_means means = parl_mean_sums_get(&sums);
 #define COPY_reward(name)
-#define COPY_lambda(name)
 #define COPY_advantage(name)
 #define COPY_episode(name) t->metrics.name = means.name;
 #define COPY_end(name) t->metrics.name = means.name;
@@ -146,25 +165,18 @@ static void measure_episodes(parl_trainer *t, size_t n) {
 #undef X
 }
 
-static parl_reward_terms get_weights(const parl_metrics *m) {
-#define WEIGHT(X, term, lambda, ...) .term = m->lambda,
-#define ONE(X, term_) .term_ = 1,
-  return (parl_reward_terms){PARL_TERM_LIST(WEIGHT, ONE, )};
-#undef WEIGHT
-#undef ONE
-}
-
 static parl_status measure_advantage(parl_trainer *t, size_t n_groups) {
   parl_metrics *m = &t->metrics;
   const parl_advantage_mode mode = (parl_advantage_mode)t->config->objective.advantage;
-  const size_t K = (size_t)t->config->train.group;
+  const parl_reward_batch batch = {.table = t->table,
+                                   .n_groups = n_groups,
+                                   .K = (size_t)t->config->train.group,
+                                   .terms = t->terms,
+                                   .weights = t->weights};
   parl_advantage_shares s;
-  const parl_reward_terms weights = get_weights(m);
-  PARL_TRY(parl_advantage(mode, t->terms, n_groups, K, &weights, t->advantage));
-  PARL_TRY(parl_advantage_get_shares(mode, t->terms, n_groups, K, &weights, &s));
-#define SHARE(X, term, ...) m->share_##term = s.share.term;
-  PARL_TERM_LIST(SHARE, SHARE, )
-#undef SHARE
+  PARL_TRY(parl_advantage(mode, &batch, t->advantage));
+  PARL_TRY(parl_advantage_get_shares(mode, &batch, &s));
+  for (size_t i = 0; i < t->table->n; i++) m->of[i].share = s.share[i];
   m->zero_spread_perf = s.zero_spread_perf;
   m->zero_spread_total = s.zero_spread_total;
   m->mean_abs = s.mean_abs;
@@ -193,32 +205,30 @@ static parl_status learn(parl_trainer *t, size_t n) {
 }
 
 /* Every group was dropped: nothing was measured but lambda and time. NaN is stored as NULL. */
-static void forget(parl_metrics *m) {
+static void forget(parl_trainer *t) {
+  parl_metrics *m = &t->metrics;
+  const double none = (double)NAN;
 #define X(name, group, unit, meaning) \
-  if (strcmp(#group, "lambda") != 0 && strcmp(#group, "time") != 0) m->name = (double)NAN;
+  if (strcmp(#group, "time") != 0) m->name = none;
   PARL_METRIC_LIST(X)
 #undef X
+  for (size_t i = 0; i < t->table->n; i++)
+    m->of[i] =
+        (parl_term_metrics){.raw = none, .weighted = none, .weight = t->weights[i], .share = none};
 }
 
-parl_status parl_trainer_get_weights(parl_trainer *t, parl_reward_terms *out) {
-  const parl_metric_view before = parl_metrics_get_view(&t->metrics);
-  for (int i = 0; i < PARL_N_TERMS; i++) {
-    double weight = 1;
-    if (t->schedules[i] != NULL)
-      PARL_TRY(parl_fail_context(parl_schedule_next(t->schedules[i], t->update, &before, &weight),
-                                 "%s", parl_term_lambdas[i]));
-    parl_terms_put(out, i, weight);
-  }
+parl_status parl_trainer_get_weights(parl_trainer *t, double *out) {
+  const parl_metric_view before = parl_metrics_get_view(t->metric_table, &t->metrics);
+  for (size_t i = 0; i < t->table->n; i++)
+    PARL_TRY(parl_fail_context(parl_schedule_next(t->schedules[i], t->update, &before, &out[i]),
+                               "%s", t->table->rows[i].weight));
   return PARL_STATUS_OK;
 }
 
 static parl_status update(parl_trainer *t) {
-  parl_reward_terms weights;
-  PARL_TRY(parl_trainer_get_weights(t, &weights));
+  PARL_TRY(parl_trainer_get_weights(t, t->weights));
   t->metrics = (parl_metrics){0};
-#define SET(X, term, lambda, ...) t->metrics.lambda = weights.term;
-  PARL_TERM_LIST(SET, PARL_TERM_NONE_, )
-#undef SET
+  for (size_t i = 0; i < t->table->n; i++) t->metrics.of[i].weight = t->weights[i];
   PARL_TRY(roll_out(t));
   size_t n_groups, n_failed;
   PARL_TRY(get_terms(t, &n_groups, &n_failed));
@@ -229,7 +239,7 @@ static parl_status update(parl_trainer *t) {
     PARL_TRY(measure_advantage(t, n_groups));
     PARL_TRY(learn(t, n));
   } else {
-    forget(&t->metrics);
+    forget(t);
   }
   t->metrics.end_error = (double)n_failed / (double)t->n;
   t->update++;
@@ -239,12 +249,25 @@ static parl_status update(parl_trainer *t) {
 /* An update that is stopped before its first optimizer step has changed nothing but the schedules,
  * which go back: it is as if it had not begun. */
 parl_status parl_trainer_update(parl_trainer *t) {
-  double states[PARL_N_TERMS];
-  for (int i = 0; i < PARL_N_TERMS; i++)
-    if (t->schedules[i] != NULL) states[i] = parl_schedule_get_state(t->schedules[i]);
+  for (size_t i = 0; i < t->table->n; i++) t->states[i] = parl_schedule_get_state(t->schedules[i]);
   t->n_steps = 0;
   const parl_status s = update(t);
-  for (int i = 0; s == PARL_STATUS_ESTOPPED && i < PARL_N_TERMS; i++)
-    if (t->schedules[i] != NULL) parl_schedule_set_state(t->schedules[i], states[i]);
+  for (size_t i = 0; s == PARL_STATUS_ESTOPPED && i < t->table->n; i++)
+    parl_schedule_set_state(t->schedules[i], t->states[i]);
   return s;
+}
+
+void parl_trainer_free_terms(parl_trainer *t) {
+  for (size_t i = 0; t->schedules != NULL && i < t->table->n; i++)
+    parl_schedule_destroy(t->schedules[i]);
+  parl_reward_destroy(t->reward);
+  free(t->schedules);
+  free(t->weights);
+  free(t->states);
+  free(t->terms);
+  free(t->outcomes);
+  free(t->kept);
+  free(t->advantage);
+  parl_metric_table_destroy(t->metric_table);
+  parl_term_table_destroy(t->table);
 }

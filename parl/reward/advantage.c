@@ -12,67 +12,66 @@ typedef struct moments {
   bool flat;
 } moments;
 
-/* A term, or the whole reward behind them. */
-enum { TOTAL = PARL_N_TERMS };
-
 typedef struct batch {
   parl_advantage_mode mode;
-  const parl_reward_terms *terms; /* [n_groups * K] */
-  size_t n_groups, K;
-  const parl_reward_terms *weights;
-  double std; /* of r - group mean over the batch, mode batch only */
+  const parl_reward_batch *of;
+  size_t n_terms; /* and the number of the whole reward behind them */
+  double std;     /* of r - group mean over the batch, mode batch only */
 } batch;
 
-/* Moments of a group's term or total. */
+/* Moments of a group's terms, [n_terms] of its total. */
 typedef struct group {
-  moments of[TOTAL + 1];
+  moments of[PARL_MAX_TERMS + 1];
 } group;
 
-static double get_value(const batch *b, const parl_reward_terms *x, int which) {
-  return which == TOTAL ? parl_reward_total(x, b->weights) : parl_terms_get(x)[which];
+/* Terms of a rollout of a group. */
+static const double *get_terms(const batch *b, size_t g, size_t k) {
+  return &b->of->terms[(g * b->of->K + k) * b->n_terms];
 }
 
-static moments get_moments(const batch *b, const parl_reward_terms *x, int which) {
-  const double first = get_value(b, x, which);
+static double get_value(const batch *b, const double *x, size_t which) {
+  return which == b->n_terms ? parl_terms_total(x, b->of->weights, b->n_terms) : x[which];
+}
+
+static moments get_moments(const batch *b, size_t g, size_t which) {
+  const size_t K = b->of->K;
+  const double first = get_value(b, get_terms(b, g, 0), which);
   double sum = 0, squares = 0;
   bool flat = true;
-  for (size_t k = 0; k < b->K; k++) {
-    const double value = get_value(b, &x[k], which);
+  for (size_t k = 0; k < K; k++) {
+    const double value = get_value(b, get_terms(b, g, k), which);
     sum += value;
     if (value != first) flat = false;
   }
   if (flat) return (moments){first, 0, true};
-  const double mean = sum / (double)b->K;
-  for (size_t k = 0; k < b->K; k++) {
-    const double centred = get_value(b, &x[k], which) - mean;
+  const double mean = sum / (double)K;
+  for (size_t k = 0; k < K; k++) {
+    const double centred = get_value(b, get_terms(b, g, k), which) - mean;
     squares += centred * centred;
   }
-  return (moments){mean, sqrt(squares / (double)b->K), false};
+  return (moments){mean, sqrt(squares / (double)K), false};
 }
 
-static group get_group(const batch *b, size_t g) {
-  const parl_reward_terms *x = &b->terms[g * b->K];
-  group out;
-  for (int which = 0; which <= TOTAL; which++) out.of[which] = get_moments(b, x, which);
-  return out;
+static void get_group(const batch *b, size_t g, group *out) {
+  for (size_t which = 0; which <= b->n_terms; which++) out->of[which] = get_moments(b, g, which);
 }
 
 /* Contributions of the terms to the advantage of one rollout. */
-static void get_contributions(const batch *b, const group *g, const parl_reward_terms *x,
-                              double out[PARL_N_TERMS]) {
-  const double *weight = parl_terms_get(b->weights);
-  for (int which = 0; which < PARL_N_TERMS; which++) {
+static void get_contributions(const batch *b, const group *g, const double *x,
+                              double out[PARL_MAX_TERMS]) {
+  const double *weight = b->of->weights;
+  for (size_t which = 0; which < b->n_terms; which++) {
     const moments *m = &g->of[which];
-    const double centred = get_value(b, x, which) - m->mean;
+    const double centred = x[which] - m->mean;
     switch (b->mode) {
       case PARL_ADVANTAGE_NONE:
-        out[which] = weight[which] * get_value(b, x, which);
+        out[which] = weight[which] * x[which];
         break;
       case PARL_ADVANTAGE_MEAN:
         out[which] = weight[which] * centred;
         break;
       case PARL_ADVANTAGE_MEAN_STD:
-        out[which] = weight[which] * centred / (g->of[TOTAL].std + STD_FLOOR);
+        out[which] = weight[which] * centred / (g->of[b->n_terms].std + STD_FLOOR);
         break;
       case PARL_ADVANTAGE_PER_TERM:
         out[which] = weight[which] * centred / (m->std + STD_FLOOR);
@@ -86,28 +85,28 @@ static void get_contributions(const batch *b, const group *g, const parl_reward_
 
 static parl_status check(const batch *b) {
   const int mode = (int)b->mode;
+  const size_t K = b->of->K;
   PARL_REQUIRE(mode >= PARL_ADVANTAGE_NONE && mode <= PARL_ADVANTAGE_BATCH);
-  PARL_REQUIRE(b->K >= 1);
-  for (int which = 0; which < PARL_N_TERMS; which++)
-    PARL_REQUIRE(isfinite(parl_terms_get(b->weights)[which]));
-  for (size_t i = 0; i < b->n_groups * b->K; i++)
-    for (int which = 0; which < PARL_N_TERMS; which++)
-      if (!isfinite(parl_terms_get(&b->terms[i])[which]))
+  PARL_REQUIRE(K >= 1);
+  for (size_t which = 0; which < b->n_terms; which++) PARL_REQUIRE(isfinite(b->of->weights[which]));
+  for (size_t i = 0; i < b->of->n_groups * K; i++)
+    for (size_t which = 0; which < b->n_terms; which++)
+      if (!isfinite(b->of->terms[i * b->n_terms + which]))
         return parl_fail(PARL_STATUS_EINVAL,
-                         "advantage: rollout %zu of group %zu has %s = %g; it must be finite",
-                         i % b->K, i / b->K, parl_term_names[which],
-                         parl_terms_get(&b->terms[i])[which]);
+                         "advantage: rollout %zu of group %zu has r_%s = %g; it must be finite",
+                         i % K, i / K, b->of->table->rows[which].name,
+                         b->of->terms[i * b->n_terms + which]);
   return PARL_STATUS_OK;
 }
 
 /* The mean of r - group mean over the batch is 0, so its variance is the mean of the groups'. */
 static double get_batch_std(const batch *b) {
   double variance = 0;
-  for (size_t g = 0; g < b->n_groups; g++) {
-    const moments m = get_moments(b, &b->terms[g * b->K], TOTAL);
+  for (size_t g = 0; g < b->of->n_groups; g++) {
+    const moments m = get_moments(b, g, b->n_terms);
     variance += m.std * m.std;
   }
-  return b->n_groups > 0 ? sqrt(variance / (double)b->n_groups) : 0;
+  return b->of->n_groups > 0 ? sqrt(variance / (double)b->of->n_groups) : 0;
 }
 
 static parl_status init(batch *b) {
@@ -117,26 +116,25 @@ static parl_status init(batch *b) {
 }
 
 /* Exactly 0 in a group without spread, where rounding of the contributions may leave a trace. */
-static double get_advantage(const batch *b, const group *g, const parl_reward_terms *x,
-                            double contributions[PARL_N_TERMS]) {
+static double get_advantage(const batch *b, const group *g, const double *x,
+                            double contributions[PARL_MAX_TERMS]) {
   get_contributions(b, g, x, contributions);
-  const bool flat =
-      b->mode != PARL_ADVANTAGE_NONE && b->mode != PARL_ADVANTAGE_PER_TERM && g->of[TOTAL].flat;
+  const bool flat = b->mode != PARL_ADVANTAGE_NONE && b->mode != PARL_ADVANTAGE_PER_TERM &&
+                    g->of[b->n_terms].flat;
   double sum = 0;
-  for (int which = 0; which < PARL_N_TERMS && !flat; which++) sum += contributions[which];
+  for (size_t which = 0; which < b->n_terms && !flat; which++) sum += contributions[which];
   return sum;
 }
 
-parl_status parl_advantage(parl_advantage_mode mode, const parl_reward_terms *terms,
-                           size_t n_groups, size_t K, const parl_reward_terms *weights,
-                           double *out) {
-  batch b = {mode, terms, n_groups, K, weights, 0};
+parl_status parl_advantage(parl_advantage_mode mode, const parl_reward_batch *of, double *out) {
+  batch b = {mode, of, of->table->n, 0};
   PARL_TRY(init(&b));
-  for (size_t i = 0; i < n_groups * K; i += K) {
-    const group g = get_group(&b, i / K);
-    for (size_t k = 0; k < K; k++) {
-      double contributions[PARL_N_TERMS];
-      out[i + k] = get_advantage(&b, &g, &terms[i + k], contributions);
+  for (size_t g = 0; g < of->n_groups; g++) {
+    group moments_of;
+    get_group(&b, g, &moments_of);
+    for (size_t k = 0; k < of->K; k++) {
+      double contributions[PARL_MAX_TERMS];
+      out[g * of->K + k] = get_advantage(&b, &moments_of, get_terms(&b, g, k), contributions);
     }
   }
   return PARL_STATUS_OK;
@@ -144,21 +142,22 @@ parl_status parl_advantage(parl_advantage_mode mode, const parl_reward_terms *te
 
 /* Sums over rollouts and counts over groups, before they become shares. */
 typedef struct tally {
-  double abs_term[PARL_N_TERMS], abs_total, abs_shaped_only;
+  double abs_term[PARL_MAX_TERMS], abs_total, abs_shaped_only;
   size_t n_flat_perf, n_flat_total;
 } tally;
 
 static void count_group(const batch *b, size_t g, tally *t) {
-  const group moments_of = get_group(b, g);
+  group moments_of;
+  get_group(b, g, &moments_of);
   const bool flat_perf = moments_of.of[PARL_TERM_perf].flat;
   t->n_flat_perf += flat_perf;
-  t->n_flat_total += moments_of.of[TOTAL].flat;
-  for (size_t k = 0; k < b->K; k++) {
-    double c[PARL_N_TERMS];
-    const double advantage = fabs(get_advantage(b, &moments_of, &b->terms[g * b->K + k], c));
+  t->n_flat_total += moments_of.of[b->n_terms].flat;
+  for (size_t k = 0; k < b->of->K; k++) {
+    double c[PARL_MAX_TERMS];
+    const double advantage = fabs(get_advantage(b, &moments_of, get_terms(b, g, k), c));
     t->abs_total += advantage;
     if (flat_perf) t->abs_shaped_only += advantage;
-    for (int which = 0; which < PARL_N_TERMS; which++) t->abs_term[which] += fabs(c[which]);
+    for (size_t which = 0; which < b->n_terms; which++) t->abs_term[which] += fabs(c[which]);
   }
 }
 
@@ -166,23 +165,22 @@ static double divide(double part, double whole) {
   return whole > 0 ? part / whole : 0;
 }
 
-parl_status parl_advantage_get_shares(parl_advantage_mode mode, const parl_reward_terms *terms,
-                                      size_t n_groups, size_t K, const parl_reward_terms *weights,
+parl_status parl_advantage_get_shares(parl_advantage_mode mode, const parl_reward_batch *of,
                                       parl_advantage_shares *out) {
-  batch b = {mode, terms, n_groups, K, weights, 0};
+  batch b = {mode, of, of->table->n, 0};
   PARL_TRY(init(&b));
   tally t = {0};
-  for (size_t g = 0; g < n_groups; g++) count_group(&b, g, &t);
+  for (size_t g = 0; g < of->n_groups; g++) count_group(&b, g, &t);
   double sum = 0;
-  for (int which = 0; which < PARL_N_TERMS; which++) sum += t.abs_term[which];
+  for (size_t which = 0; which < b.n_terms; which++) sum += t.abs_term[which];
   *out = (parl_advantage_shares){
-      .zero_spread_perf = divide((double)t.n_flat_perf, (double)n_groups),
-      .zero_spread_total = divide((double)t.n_flat_total, (double)n_groups),
-      .mean_abs = divide(t.abs_total, (double)(n_groups * K)),
-      .mean_abs_shaped_only = divide(t.abs_shaped_only, (double)(t.n_flat_perf * K)),
+      .zero_spread_perf = divide((double)t.n_flat_perf, (double)of->n_groups),
+      .zero_spread_total = divide((double)t.n_flat_total, (double)of->n_groups),
+      .mean_abs = divide(t.abs_total, (double)(of->n_groups * of->K)),
+      .mean_abs_shaped_only = divide(t.abs_shaped_only, (double)(t.n_flat_perf * of->K)),
   };
-  for (int which = 0; which < PARL_N_TERMS; which++)
-    parl_terms_put(&out->share, which, divide(t.abs_term[which], sum));
+  for (size_t which = 0; which < b.n_terms; which++)
+    out->share[which] = divide(t.abs_term[which], sum);
   return PARL_STATUS_OK;
 }
 

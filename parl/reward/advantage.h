@@ -15,28 +15,32 @@ typedef enum parl_advantage_mode {
   PARL_ADVANTAGE_BATCH     /* (r - group mean) / (std of r - group mean in the batch + 1e-6) */
 } parl_advantage_mode;
 
-/* One group of K rollouts of one task is terms[g*K .. g*K+K-1]. std is the population's. A group
- * without spread has advantages of exactly 0 (but in mode none).
- *   terms [n_groups * K] raw · weights: one a term · out [n_groups * K]
+/* Rewards of a batch: group g of K rollouts of one task is rows g*K .. g*K+K-1 of `terms`. */
+typedef struct parl_reward_batch {
+  const parl_term_table *table;
+  size_t n_groups, K;
+  const double *terms;   /* [n_groups * K, n of table] raw */
+  const double *weights; /* [n of table] */
+} parl_reward_batch;
+
+/* Advantage of every rollout, out [n_groups * K]. std is the population's. A group without spread
+ * has advantages of exactly 0 (but in mode none).
  * Fails: EINVAL if K < 1, or a term or weight is not finite; out is untouched then.
  * Source: k25 2.1; Shao 2024 (GRPO); GDPO. */
-parl_status parl_advantage(parl_advantage_mode mode, const parl_reward_terms *terms,
-                           size_t n_groups, size_t K, const parl_reward_terms *weights,
-                           double *out);
+parl_status parl_advantage(parl_advantage_mode mode, const parl_reward_batch *batch, double *out);
 
 /* What the advantage is made of. An advantage is a sum of contributions, one a term: the weighted
  * term centred and divided as the mode centres and divides the whole. A share is the mean
  * |contribution| over the sum of all terms' means; 0 if all are 0. */
 typedef struct parl_advantage_shares {
-  parl_reward_terms share;     /* of |advantage|, by term */
-  double zero_spread_perf;     /* share of groups whose r_perf is the same in all K */
-  double zero_spread_total;    /* share of groups whose total reward is the same in all K */
-  double mean_abs;             /* mean |advantage| */
-  double mean_abs_shaped_only; /* mean |advantage| in groups without r_perf spread; 0 if none */
+  double share[PARL_MAX_TERMS]; /* [n of table] of |advantage|, by term */
+  double zero_spread_perf;      /* share of groups whose r_perf is the same in all K */
+  double zero_spread_total;     /* share of groups whose total reward is the same in all K */
+  double mean_abs;              /* mean |advantage| */
+  double mean_abs_shaped_only;  /* mean |advantage| in groups without r_perf spread; 0 if none */
 } parl_advantage_shares;
 /* As parl_advantage. All 0 if n_groups is 0. */
-parl_status parl_advantage_get_shares(parl_advantage_mode mode, const parl_reward_terms *terms,
-                                      size_t n_groups, size_t K, const parl_reward_terms *weights,
+parl_status parl_advantage_get_shares(parl_advantage_mode mode, const parl_reward_batch *batch,
                                       parl_advantage_shares *out);
 /* Whether a mode cancels a common scale of the lambdas in groups where only shaped terms vary:
  * mean_std. (per_term multiplies by lambda after it divided; batch cancels only when no group of

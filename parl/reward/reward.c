@@ -1,63 +1,94 @@
-/* parl/reward/reward.c - the named definitions of the reward terms, and Lua expressions of the
- * facts. */
+/* parl/reward/reward.c - the terms of a group: built-in formulas, and Lua expressions. */
 #include "parl/reward/reward.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lua/expression.h"
+#include "parl/reward/formulas.h"
+#include "parl/reward/reward_internal.h"
 
 #define SECTION_TYPE_ parl_reward_config
 PARL_CONFIG_SECTION(parl_reward_section, "reward", "r_parallel, r_finish, r_perf and r_early",
                     PARL_REWARD_FIELDS);
 #undef SECTION_TYPE_
 
-/* In the order of the CHOICE lists. */
-enum {
-  PARALLEL_INSTANTIATION,
-  PARALLEL_CONCURRENCY,
-  PARALLEL_OVERLAP,
-  PARALLEL_WIDTH,
-  PARALLEL_LUA,
-  N_PARALLEL
-};
-enum { FINISH_RETURNED, FINISH_USEFUL, FINISH_LUA, N_FINISH };
-
 static const char *const fact_names[] = {
 #define X(name, unit, meaning) #name,
     PARL_FACT_LIST(X)
 #undef X
 };
-enum { N_FACTS = sizeof fact_names / sizeof fact_names[0] };
+enum { N_FACTS = sizeof fact_names / sizeof fact_names[0], FIELD_BYTES = 64, SHOWN_BYTES = 80 };
+
+/* A term that is an expression. */
+typedef struct program {
+  parl_expression *lua; /* owned; NULL where a formula serves */
+  const char *code;     /* borrowed */
+  char field[FIELD_BYTES];
+} program;
 
 struct parl_reward {
   parl_reward_config config;
-  parl_expression *parallel, *finish, *perf, *early; /* owned; NULL where a built-in serves */
+  const parl_term_table *table; /* borrowed */
+  program *programs;            /* [n of table] */
+  bool wants_scores;
+  size_t capacity;    /* rollouts that the arrays below hold */
+  double *terms;      /* [capacity, n of table] */
+  double *column;     /* [capacity] values of one term */
+  double *facts;      /* [capacity, N_FACTS] */
+  parl_json **scores; /* [capacity] of the group at hand */
 };
 
-static parl_status compile(const char *field, const char *code, parl_expression **out) {
-  if (code[0] == '\0')
-    return parl_fail(PARL_STATUS_EINVAL, "reward.%s is empty; it needs a Lua expression", field);
-  return parl_fail_context(parl_expression_create(code, out), "reward.%s", field);
+/* --- life --- */
+
+/* The expression that takes a formula's place, NULL if none does. */
+static const char *get_code(const parl_reward_config *c, size_t term) {
+  switch (term) {
+    case PARL_TERM_parallel:
+      return c->parallel == PARL_PARALLEL_LUA ? c->parallel_lua : NULL;
+    case PARL_TERM_finish:
+      return c->finish == PARL_FINISH_LUA ? c->finish_lua : NULL;
+    case PARL_TERM_perf:
+      return c->perf_lua[0] != '\0' ? c->perf_lua : NULL;
+    case PARL_TERM_early:
+      return c->early_lua[0] != '\0' ? c->early_lua : NULL;
+    default:
+      return NULL;
+  }
 }
 
-static parl_status compile_all(parl_reward *r) {
-  const parl_reward_config *c = &r->config;
-  if (c->parallel == PARALLEL_LUA) PARL_TRY(compile("parallel_lua", c->parallel_lua, &r->parallel));
-  if (c->finish == FINISH_LUA) PARL_TRY(compile("finish_lua", c->finish_lua, &r->finish));
-  if (c->perf_lua[0] != '\0') PARL_TRY(compile("perf_lua", c->perf_lua, &r->perf));
-  if (c->early_lua[0] != '\0') PARL_TRY(compile("early_lua", c->early_lua, &r->early));
-  return PARL_STATUS_OK;
+static parl_status compile(parl_reward *r, size_t i) {
+  const parl_term_row *row = &r->table->rows[i];
+  program *p = &r->programs[i];
+  p->code = row->lua != NULL ? row->lua : get_code(&r->config, i);
+  if (p->code == NULL) return PARL_STATUS_OK;
+  if (row->lua != NULL)
+    snprintf(p->field, sizeof p->field, "terms.%s.lua", row->name);
+  else
+    snprintf(p->field, sizeof p->field, "reward.%s_lua", row->name);
+  if (p->code[0] == '\0')
+    return parl_fail(PARL_STATUS_EINVAL, "%s is empty; it needs a Lua expression", p->field);
+  r->wants_scores = r->wants_scores || strstr(p->code, "scores") != NULL;
+  return parl_fail_context(parl_expression_create(p->code, &p->lua), "%s", p->field);
 }
 
-parl_status parl_reward_create(const parl_reward_config *config, parl_reward **out) {
-  PARL_REQUIRE(config->parallel >= 0 && config->parallel < N_PARALLEL);
-  PARL_REQUIRE(config->finish >= 0 && config->finish < N_FINISH);
+parl_status parl_reward_create(const parl_reward_config *config, const parl_term_table *table,
+                               parl_reward **out) {
+  PARL_REQUIRE(config->parallel >= 0 && config->parallel < PARL_N_PARALLEL);
+  PARL_REQUIRE(config->finish >= 0 && config->finish < PARL_N_FINISH);
   PARL_REQUIRE(config->parallel_cap >= 1);
   parl_reward *r = calloc(1, sizeof *r);
-  if (r == NULL) return parl_fail(PARL_STATUS_ENOMEM, "reward: no memory");
+  if (r != NULL) r->programs = calloc(table->n, sizeof *r->programs);
+  if (r == NULL || r->programs == NULL) {
+    free(r);
+    return parl_fail(PARL_STATUS_ENOMEM, "reward: no memory");
+  }
   r->config = *config;
-  const parl_status status = compile_all(r);
+  r->table = table;
+  parl_status status = PARL_STATUS_OK;
+  for (size_t i = 0; i < table->n && status == PARL_STATUS_OK; i++) status = compile(r, i);
   if (status == PARL_STATUS_OK)
     *out = r;
   else
@@ -67,117 +98,127 @@ parl_status parl_reward_create(const parl_reward_config *config, parl_reward **o
 
 void parl_reward_destroy(parl_reward *reward) {
   if (reward == NULL) return;
-  parl_expression_destroy(reward->parallel);
-  parl_expression_destroy(reward->finish);
-  parl_expression_destroy(reward->perf);
-  parl_expression_destroy(reward->early);
+  for (size_t i = 0; i < reward->table->n; i++) parl_expression_destroy(reward->programs[i].lua);
+  free(reward->programs);
+  free(reward->terms);
+  free(reward->column);
+  free(reward->facts);
+  free(reward->scores);
   free(reward);
 }
 
-/* A rate of nothing is 0: an episode without assignments earns no shaped reward. */
-static double ratio(double part, double whole) {
-  return whole > 0 || isnan(whole) ? part / whole : 0;
+bool parl_reward_wants_scores(const parl_reward *reward) {
+  return reward->wants_scores;
 }
 
-static double get_parallel(const parl_reward_config *c, const parl_facts *f) {
-  if (f->assigned == 0) return 0;
-  const double cap = (double)c->parallel_cap;
-  switch (c->parallel) {
-    case PARALLEL_INSTANTIATION:
-      return (f->assigned < cap ? f->assigned : cap) / cap;
-    case PARALLEL_CONCURRENCY:
-      return ratio(ratio(f->sub_steps, f->sub_max_steps), f->cap_width);
-    case PARALLEL_OVERLAP:
-      return f->total_steps > 0 ? 1 - f->critical_steps / f->total_steps : 0;
-    default: {
-      const double width = ratio(f->max_width, f->optimum_width);
-      return width > 1 ? 1 : width;
-    }
-  }
-}
-
-static double get_finish(const parl_reward_config *c, const parl_facts *f) {
-  if (f->assigned == 0) return 0;
-  return ratio(c->finish == FINISH_USEFUL ? f->useful : f->finished, f->assigned);
-}
-
-static double get_early(const parl_facts *f) {
-  const double left = f->budget_steps - f->critical_steps;
-  if (f->end != PARL_END_FINISH || left <= 0) return 0;
-  return f->success * left / f->budget_steps;
-}
-
-static parl_status evaluate(parl_expression *e, const char *field, const parl_facts *f,
-                            double *out) {
-  const double values[] = {
-#define X(name, unit, meaning) f->name,
-      PARL_FACT_LIST(X)
-#undef X
-  };
-  double value = 0;
-  PARL_TRY(parl_fail_context(parl_expression_eval(e, fact_names, values, N_FACTS, &value),
-                             "reward.%s", field));
-  if (!isfinite(value))
-    return parl_fail(PARL_STATUS_ESCRIPT, "reward.%s gave %g; it must be finite", field, value);
-  *out = value;
+static parl_status reserve(parl_reward *r, size_t K) {
+  if (K <= r->capacity) return PARL_STATUS_OK;
+  free(r->terms);
+  free(r->column);
+  free(r->facts);
+  free(r->scores);
+  r->capacity = 0;
+  r->terms = calloc(K * r->table->n, sizeof *r->terms);
+  r->column = calloc(K, sizeof *r->column);
+  r->facts = calloc(K * N_FACTS, sizeof *r->facts);
+  r->scores = calloc(K, sizeof *r->scores);
+  if (r->terms == NULL || r->column == NULL || r->facts == NULL || r->scores == NULL)
+    return parl_fail(PARL_STATUS_ENOMEM, "reward: no memory for a group of %zu", K);
+  r->capacity = K;
   return PARL_STATUS_OK;
 }
 
-static parl_status check_width(const parl_reward_config *c, double optimum_width) {
-  if (c->parallel != PARALLEL_WIDTH || !isnan(optimum_width)) return PARL_STATUS_OK;
+/* --- a group --- */
+
+static parl_status fail_context(parl_status s, const parl_reward *r, size_t i, size_t k, size_t K) {
+  const program *p = &r->programs[i];
+  return parl_fail_context(s, "%s \"%.*s%s\": r_%s of rollout %zu of %zu", p->field, SHOWN_BYTES,
+                           p->code, strlen(p->code) > SHOWN_BYTES ? "..." : "",
+                           r->table->rows[i].name, k + 1, K);
+}
+
+static parl_status evaluate(parl_reward *r, size_t i, const parl_expression_group *view) {
+  size_t failed = 0;
+  const parl_status s = parl_expression_eval_group(r->programs[i].lua, view, r->column, &failed);
+  if (s != PARL_STATUS_OK) return fail_context(s, r, i, failed, view->n);
+  for (size_t k = 0; k < view->n; k++)
+    if (!isfinite(r->column[k]))
+      return fail_context(parl_fail(PARL_STATUS_ESCRIPT, "gave %g; it must be finite",
+                                    isnan(r->column[k]) ? (double)NAN : r->column[k]),
+                          r, i, k, view->n);
+  return PARL_STATUS_OK;
+}
+
+static parl_status apply(parl_reward *r, size_t i, const parl_group *group) {
+  for (size_t k = 0; k < group->K; k++) {
+    r->column[k] = parl_formulas[i](&r->config, group, k);
+    if (!isfinite(r->column[k]))
+      return parl_fail(PARL_STATUS_EINVAL,
+                       "r_%s of rollout %zu of %zu is %g: a fact it is made of is not finite",
+                       r->table->rows[i].name, k + 1, group->K, r->column[k]);
+  }
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_reward_check_width(const parl_reward_config *c, double optimum_width) {
+  if (c->parallel != PARL_PARALLEL_WIDTH || !isnan(optimum_width)) return PARL_STATUS_OK;
   return parl_fail(PARL_STATUS_EINVAL,
                    "reward.parallel = \"width\": the optimum of this task states no width; an "
                    "environment's `optimum` returns it as width = sub-agents of its widest launch");
 }
 
-parl_status parl_reward_check_env(const parl_reward_config *config, parl_env *env) {
-  if (config->parallel != PARALLEL_WIDTH) return PARL_STATUS_OK;
-  parl_world world;
-  parl_agent agent;
-  parl_env_optimum optimum;
-  PARL_TRY(parl_env_reset(env, 0, 0, &world, &agent));
-  parl_status s = parl_env_get_optimum(env, world, &optimum);
-  parl_env_release(env, world);
-  if (s == PARL_STATUS_OK) s = check_width(config, optimum.width < 0 ? (double)NAN : 0);
-  return parl_fail_context(s, "%s", parl_env_get_spec(env)->path);
-}
-
-static parl_status check(const parl_reward_terms *t) {
-  for (int i = 0; i < PARL_N_TERMS; i++)
-    if (!isfinite(parl_terms_get(t)[i]))
-      return parl_fail(PARL_STATUS_EINVAL, "%s is %g: a fact it is made of is not finite",
-                       parl_term_names[i], parl_terms_get(t)[i]);
+/* Facts as rows, and the scores where a program wants them. */
+static parl_status read_outcomes(parl_reward *r, const parl_group *group) {
+  for (size_t k = 0; k < group->K; k++) {
+    const parl_facts *f = group->of[k].facts;
+    const double values[] = {
+#define X(name, unit, meaning) f->name,
+        PARL_FACT_LIST(X)
+#undef X
+    };
+    memcpy(&r->facts[k * N_FACTS], values, sizeof values);
+    PARL_TRY(parl_reward_check_width(&r->config, f->optimum_width));
+    const char *scores = group->of[k].scores;
+    if (r->wants_scores && scores != NULL)
+      PARL_TRY(parl_json_parse(scores, strlen(scores), "an episode's scores", &r->scores[k]));
+  }
   return PARL_STATUS_OK;
 }
 
-parl_status parl_reward_get_terms(parl_reward *reward, const parl_facts *facts,
-                                  parl_reward_terms *out) {
-  parl_reward_terms t = {0};
-  PARL_TRY(check_width(&reward->config, facts->optimum_width));
-  if (reward->parallel != NULL)
-    PARL_TRY(evaluate(reward->parallel, "parallel_lua", facts, &t.parallel));
-  else
-    t.parallel = get_parallel(&reward->config, facts);
-  if (reward->finish != NULL)
-    PARL_TRY(evaluate(reward->finish, "finish_lua", facts, &t.finish));
-  else
-    t.finish = get_finish(&reward->config, facts);
-  if (reward->perf != NULL)
-    PARL_TRY(evaluate(reward->perf, "perf_lua", facts, &t.perf));
-  else
-    t.perf = facts->r_perf;
-  if (reward->early != NULL)
-    PARL_TRY(evaluate(reward->early, "early_lua", facts, &t.early));
-  else
-    t.early = get_early(facts);
-  PARL_TRY(check(&t));
-  *out = t;
+static parl_status get_terms(parl_reward *r, const parl_group *group, bool any_score) {
+  static const char *const clock[] = {"update"};
+  const double update = (double)group->update;
+  const parl_expression_group view = {.n = group->K,
+                                      .n_names = N_FACTS,
+                                      .names = fact_names,
+                                      .values = r->facts,
+                                      .scores = (const parl_json *const *)r->scores,
+                                      .any_score = any_score,
+                                      .n_common = 1,
+                                      .common_names = clock,
+                                      .common = &update};
+  const size_t n = r->table->n;
+  for (size_t i = 0; i < n; i++) {
+    PARL_TRY(r->programs[i].lua != NULL ? evaluate(r, i, &view) : apply(r, i, group));
+    for (size_t k = 0; k < group->K; k++) r->terms[k * n + i] = r->column[k];
+  }
   return PARL_STATUS_OK;
 }
 
-double parl_reward_total(const parl_reward_terms *terms, const parl_reward_terms *weights) {
-  const double *value = parl_terms_get(terms), *weight = parl_terms_get(weights);
-  double sum = 0;
-  for (int i = 0; i < PARL_N_TERMS; i++) sum += weight[i] * value[i];
-  return sum;
+parl_status parl_reward_group_of(parl_reward *reward, const parl_group *group, bool any_score,
+                                 double *out) {
+  PARL_REQUIRE(group->K >= 1);
+  PARL_TRY(reserve(reward, group->K));
+  parl_status s = read_outcomes(reward, group);
+  if (s == PARL_STATUS_OK) s = get_terms(reward, group, any_score);
+  if (s == PARL_STATUS_OK) memcpy(out, reward->terms, group->K * reward->table->n * sizeof *out);
+  for (size_t k = 0; k < group->K; k++) {
+    parl_json_destroy(reward->scores[k]);
+    reward->scores[k] = NULL;
+  }
+  return s;
+}
+
+parl_status parl_reward_group(parl_reward *reward, const parl_group *group, double *out) {
+  return parl_reward_group_of(reward, group, false, out);
 }

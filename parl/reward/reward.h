@@ -1,9 +1,12 @@
-/* parl/reward/reward.h - r = lambda1 r_parallel + lambda2 r_finish + r_perf (k25 1.1), and
- * lambda_early r_early, which is ours and off by default.
+/* parl/reward/reward.h - r = sum over the table of terms of w(t) * term; its first rows are
+ * lambda1 r_parallel + lambda2 r_finish + r_perf (k25 1.1), and lambda_early r_early, which is ours
+ * and off by default.
  *
  * The paper gives no formula for r_parallel and r_finish; each definition here is named and
- * stated. Each may also be a Lua expression of the facts.
- * Thread rule: a parl_reward is used by one thread at a time. */
+ * stated. Each may also be a Lua expression, and a recipe may add terms that are.
+ * Terms are computed of a whole group, the K rollouts of one task, so that a term may compare them.
+ * Thread rule: a parl_reward is used by one thread at a time.
+ * Reading order: the section, parl_outcome, create, parl_reward_group. */
 #ifndef PARL_PARL_REWARD_REWARD_H
 #define PARL_PARL_REWARD_REWARD_H
 #include "core/config.h"
@@ -19,12 +22,18 @@
  * r_finish:   returned      = finished / assigned
  *             useful        = useful / assigned
  * All are 0 without assignments, and where their denominator is 0.
+ * r_perf:     the environment's score
  * r_early:    success * (budget_steps - critical_steps) / budget_steps if the episode ended itself
  *             by `finish`, else 0; 0 without a budget, never below 0
  * Nothing in the paper pays for stopping: its budget is a constraint, and a policy that has solved
  * its task may idle until the budget ends. r_early pays for what is left of it, of solved tasks
  * only: ending at once, or before the task is solved, earns nothing, so whatever lambda_early is,
- * an unsolved episode never gets more than a solved one. Source: ours. */
+ * an unsolved episode never gets more than a solved one. Source: ours.
+ *
+ * An expression sees, for the rollout it is evaluated of: every fact by its name (swarm/facts.h),
+ * scores.NAME (what the environment's `score` and `details` return), update, k and K: its place in
+ * the group, from 1, and the group's size; and group[i], i from 1 to K, with the same facts and
+ * `scores` of each rollout. All of it is read-only; nothing is kept between evaluations. */
 #define PARL_REWARD_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                  \
   CHOICE(parallel, instantiation, "instantiation|concurrency|overlap|width|lua",           \
          "definition of r_parallel; overlap was called speed_up")                          \
@@ -40,23 +49,60 @@
 PARL_CONFIG_STRUCT(parl_reward_config, PARL_REWARD_FIELDS);
 extern const parl_section parl_reward_section;
 
+/* In the order of the CHOICE lists. */
+typedef enum parl_parallel {
+  PARL_PARALLEL_INSTANTIATION,
+  PARL_PARALLEL_CONCURRENCY,
+  PARL_PARALLEL_OVERLAP,
+  PARL_PARALLEL_WIDTH,
+  PARL_PARALLEL_LUA,
+  PARL_N_PARALLEL
+} parl_parallel;
+typedef enum parl_finish {
+  PARL_FINISH_RETURNED,
+  PARL_FINISH_USEFUL,
+  PARL_FINISH_LUA,
+  PARL_N_FINISH
+} parl_finish;
+
+/* A finished rollout, as terms see it. Borrowed. */
+typedef struct parl_outcome {
+  const parl_facts *facts;
+  const char *scores; /* JSON object of the environment's named numbers; NULL: they were not kept */
+} parl_outcome;
+
+/* The rollouts of one task. Borrowed. */
+typedef struct parl_group {
+  const parl_outcome *of; /* [K] */
+  size_t K;
+  int64_t update;
+} parl_group;
+
 typedef struct parl_reward parl_reward;
-/* Compiles Lua expressions if any. Fails: EINVAL (a choice out of range, a "lua" without its
- * expression), ESCRIPT, ENOMEM. */
-parl_status parl_reward_create(const parl_reward_config *config, parl_reward **out);
+/* Compiles Lua expressions if any. table is borrowed. Fails: EINVAL (a choice out of range, a "lua"
+ * without its expression), ESCRIPT, ENOMEM. */
+parl_status parl_reward_create(const parl_reward_config *config, const parl_term_table *table,
+                               parl_reward **out);
+/* NULL-safe. */
 void parl_reward_destroy(parl_reward *reward);
-/* Before anything is trained: creates the reward and tries it on two episodes, one that finishes at
- * once and one that launches three sub-agents. Fails: as create and get_terms do. */
-parl_status parl_reward_check(const parl_reward_config *config);
-/* Raw terms of an episode, before their weights. Fails: ESCRIPT if an expression fails or is not
- * finite, EINVAL if a built-in term is not finite or the task
- * states no width that one needs; *out is untouched then. */
-parl_status parl_reward_get_terms(parl_reward *reward, const parl_facts *facts,
-                                  parl_reward_terms *out);
+/* Whether an expression names `scores`: outcomes have to have them. */
+bool parl_reward_wants_scores(const parl_reward *reward);
+/* Raw terms of every rollout of a group, before their weights: out [K, n of the table]. Built-in
+ * formulas allocate nothing but for the largest K so far. Fails: EINVAL if K is 0, a built-in term
+ * is not finite or the task states no width that one needs; ESCRIPT, ELIMIT if an expression fails
+ * or is not finite: the text names the term, the expression and the rollout. out is untouched
+ * then. */
+parl_status parl_reward_group(parl_reward *reward, const parl_group *group, double *out);
+
+/* Before anything is trained: creates the reward and tries it on groups of K made-up episodes, of
+ * which every other finishes at once and the rest launch three sub-agents; any score is 1. Fails:
+ * as create and group do. */
+parl_status parl_reward_check(const parl_reward_config *config, const parl_term_table *table,
+                              size_t K);
 /* Whether the environment states what the definitions need: the width of its optimum, of a task as
- * an example. Fails: EINVAL naming the field; as the script does. */
-parl_status parl_reward_check_env(const parl_reward_config *config, parl_env *env);
-/* Sum of weight * term. */
-double parl_reward_total(const parl_reward_terms *terms, const parl_reward_terms *weights);
+ * an example, and the scores that expressions name, of the same task before its first turn. Fails:
+ * EINVAL naming the field; as the script and group do. */
+parl_status parl_reward_check_env(const parl_reward_config *config, const parl_term_table *table,
+                                  parl_env *env);
 
 #endif

@@ -1,6 +1,9 @@
-/* parl/reward/reward_check.c - reward expressions tried on two episodes before anything is
- * trained. */
-#include "parl/reward/reward.h"
+/* parl/reward/reward_check.c - reward expressions tried before anything is trained: on made-up
+ * episodes, and with the scores of an environment. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "parl/reward/reward_internal.h"
 
 /* Finishes in its first turn and launches nothing: every environment allows it. */
 static const parl_facts at_once = {.optimum_steps = 4,
@@ -36,15 +39,76 @@ static const parl_facts swarm = {.r_perf = 1,
                                  .context = 40,
                                  .end = PARL_END_FINISH};
 
-parl_status parl_reward_check(const parl_reward_config *config) {
+/* Of rollout k of the trial. scores may be NULL. */
+static parl_outcome make_outcome(size_t k, const char *scores) {
+  return (parl_outcome){.facts = k % 2 == 0 ? &at_once : &swarm, .scores = scores};
+}
+
+/* Groups of K that begin with one and with the other episode. scores: NULL: any is 1. */
+static parl_status try_groups(parl_reward *reward, size_t n_terms, size_t K, const char *scores) {
+  static const char *const names[] = {"finishes at once", "launches three sub-agents"};
+  parl_outcome *of = calloc(K, sizeof *of);
+  double *terms = calloc(K * n_terms, sizeof *terms);
+  parl_status s = of != NULL && terms != NULL
+                      ? PARL_STATUS_OK
+                      : parl_fail(PARL_STATUS_ENOMEM, "reward: no memory for a group of %zu", K);
+  for (size_t first = 0; first < 2 && s == PARL_STATUS_OK; first++) {
+    for (size_t k = 0; k < K; k++) of[k] = make_outcome(first + k, scores);
+    const parl_group group = {.of = of, .K = K};
+    s = parl_fail_context(parl_reward_group_of(reward, &group, scores == NULL, terms),
+                          "tried on made-up episodes: rollout 1 %s, rollout 2 %s, and so on",
+                          names[first], names[1 - first]);
+  }
+  free(of);
+  free(terms);
+  return s;
+}
+
+parl_status parl_reward_check(const parl_reward_config *config, const parl_term_table *table,
+                              size_t K) {
   parl_reward *reward = NULL;
-  parl_reward_terms terms;
-  PARL_TRY(parl_reward_create(config, &reward));
-  parl_status s = parl_fail_context(parl_reward_get_terms(reward, &at_once, &terms),
-                                    "for an episode that finishes at once, without sub-agents");
-  if (s == PARL_STATUS_OK)
-    s = parl_fail_context(parl_reward_get_terms(reward, &swarm, &terms),
-                          "for an episode that launches three sub-agents");
+  PARL_TRY(parl_reward_create(config, table, &reward));
+  const parl_status s = try_groups(reward, table->n, K, NULL);
   parl_reward_destroy(reward);
   return s;
+}
+
+/* With the scores of a world that nobody has touched. */
+static parl_status check_scores(parl_reward *reward, size_t n_terms, parl_env *env,
+                                parl_world world) {
+  parl_text scores = {0};
+  double r_perf, success;
+  parl_status s = parl_env_score(env, world, &r_perf, &success, &scores);
+  if (s == PARL_STATUS_OK) s = try_groups(reward, n_terms, 2, parl_text_get(&scores));
+  parl_text_deinit(&scores);
+  return s;
+}
+
+static parl_status check_world(const parl_reward_config *config, parl_reward *reward,
+                               size_t n_terms, parl_env *env, parl_world world) {
+  parl_env_optimum optimum;
+  if (config->parallel == PARL_PARALLEL_WIDTH) {
+    PARL_TRY(parl_env_get_optimum(env, world, &optimum));
+    PARL_TRY(parl_reward_check_width(config, optimum.width < 0 ? (double)NAN : 0));
+  }
+  if (!parl_reward_wants_scores(reward)) return PARL_STATUS_OK;
+  return check_scores(reward, n_terms, env, world);
+}
+
+parl_status parl_reward_check_env(const parl_reward_config *config, const parl_term_table *table,
+                                  parl_env *env) {
+  parl_reward *reward = NULL;
+  parl_world world;
+  parl_agent agent;
+  PARL_TRY(parl_reward_create(config, table, &reward));
+  parl_status s = PARL_STATUS_OK;
+  if (config->parallel == PARL_PARALLEL_WIDTH || parl_reward_wants_scores(reward)) {
+    s = parl_env_reset(env, 0, 0, &world, &agent);
+    if (s == PARL_STATUS_OK) {
+      s = check_world(config, reward, table->n, env, world);
+      parl_env_release(env, world);
+    }
+  }
+  parl_reward_destroy(reward);
+  return parl_fail_context(s, "%s", parl_env_get_spec(env)->path);
 }

@@ -22,8 +22,8 @@
  *                undefined is NaN, as all are at update 0; a result that is NaN for that reason
  *                leaves the value where it is, which before the first value is start
  * A value between -1e-9 and 0 is rounding noise and counts as 0. */
-#define PARL_SCHEDULE_FIELDS_FROM(START, INT, REAL, FLAG, TEXT, CHOICE)                      \
-  CHOICE(shape, linear, "constant|linear|cosine|exponential|step|cyclic|closed_loop|lua",    \
+#define PARL_SCHEDULE_FIELDS_FROM(SHAPE, START, INT, REAL, FLAG, TEXT, CHOICE)               \
+  CHOICE(shape, SHAPE, "constant|linear|cosine|exponential|step|cyclic|closed_loop|lua",     \
          "form of the schedule")                                                             \
   REAL(start, START, 0.0, 1000.0, "1", "value at update 0")                                  \
   REAL(stop, 0.0, 0.0, 1000.0, "1", "value once annealed")                                   \
@@ -36,10 +36,7 @@
   REAL(gain, 0.01, -1e3, 1e3, "1", "integral gain of closed_loop, per update")               \
   TEXT(lua, "", "Lua expression when shape = \"lua\"")
 #define PARL_SCHEDULE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE) \
-  PARL_SCHEDULE_FIELDS_FROM(0.1, INT, REAL, FLAG, TEXT, CHOICE)
-/* Of a weight that is 0 unless a recipe says otherwise. */
-#define PARL_SCHEDULE_OFF_FIELDS(INT, REAL, FLAG, TEXT, CHOICE) \
-  PARL_SCHEDULE_FIELDS_FROM(0.0, INT, REAL, FLAG, TEXT, CHOICE)
+  PARL_SCHEDULE_FIELDS_FROM(linear, 0.1, INT, REAL, FLAG, TEXT, CHOICE)
 PARL_CONFIG_STRUCT(parl_schedule_config, PARL_SCHEDULE_FIELDS);
 
 typedef struct parl_metric_view {

@@ -15,32 +15,37 @@ enum { N_REPLICATES = 2000, PURPOSE_BOOTSTRAP = 201 };
 
 /* Sums over the episodes of one group, or of several groups added up. */
 typedef struct cross {
-  double launch;          /* of (L - mean L)^2 */
-  parl_reward_terms with; /* of (term - its mean) (L - mean L) */
+  double launch; /* of (L - mean L)^2 */
+  double *with;  /* [n terms] of (term - its mean) (L - mean L) */
 } cross;
 
-/* sum += factor * x, term by term. */
-static void add_terms(parl_reward_terms *sum, const parl_reward_terms *x, double factor) {
-  for (int i = 0; i < PARL_N_TERMS; i++)
-    parl_terms_put(sum, i, parl_terms_get(sum)[i] + factor * parl_terms_get(x)[i]);
-}
+/* The groups of a part. */
+typedef struct groups {
+  const char *family; /* NULL: all */
+  size_t n, n_terms;
+  double *launch;        /* [n] */
+  double *with;          /* [n, n_terms] */
+  const double *weights; /* [n_terms] */
+} groups;
 
-static cross measure_group(const parl_probe *probe, size_t K) {
-  double launched = 0;
+static void measure_group(const parl_probe *probe, size_t K, groups *g) {
+  double launched = 0, *with = &g->with[g->n * g->n_terms];
   for (size_t k = 0; k < K; k++) launched += probe[k].launched;
   const double mean = launched / (double)K;
-  cross x = {0};
+  double launch = 0;
+  memset(with, 0, g->n_terms * sizeof *with);
   for (size_t k = 0; k < K; k++) { /* sum of (term - mean) d is sum of term d, for sum of d is 0 */
     const double d = probe[k].launched - mean;
-    x.launch += d * d;
-    add_terms(&x.with, &probe[k].terms, d);
+    launch += d * d;
+    for (size_t i = 0; i < g->n_terms; i++) with[i] += d * probe[k].terms[i];
   }
-  return x;
+  g->launch[g->n++] = launch;
 }
 
-static void add_cross(cross *sum, const cross *x) {
-  sum->launch += x->launch;
-  add_terms(&sum->with, &x->with, 1);
+static void add_group(cross *sum, const groups *g, size_t which) {
+  const double *with = &g->with[which * g->n_terms];
+  sum->launch += g->launch[which];
+  for (size_t i = 0; i < g->n_terms; i++) sum->with[i] += with[i];
 }
 
 typedef struct estimate {
@@ -48,15 +53,16 @@ typedef struct estimate {
 } estimate;
 
 /* NaN where no group has both kinds of episodes, or a launch earns no shaped reward. */
-static estimate solve(const cross *sum, const parl_reward_terms *weights) {
+static estimate solve(const cross *sum, const double *weights, size_t n_terms) {
   const double none = (double)NAN;
   if (!(sum->launch > 0)) return (estimate){none, none, none};
-  const double earned = sum->with.parallel + sum->with.finish;
-  parl_reward_terms others = *weights;
-  others.parallel = others.finish = 0;
-  const double lost = -parl_reward_total(&sum->with, &others);
-  return (estimate){-sum->with.perf / sum->launch, earned > 0 ? lost / earned : none,
-                    parl_reward_total(&sum->with, weights) / sum->launch};
+  const double earned = sum->with[PARL_TERM_parallel] + sum->with[PARL_TERM_finish];
+  double others[PARL_MAX_TERMS];
+  memcpy(others, weights, n_terms * sizeof *others);
+  others[PARL_TERM_parallel] = others[PARL_TERM_finish] = 0;
+  const double lost = -parl_terms_total(sum->with, others, n_terms);
+  return (estimate){-sum->with[PARL_TERM_perf] / sum->launch, earned > 0 ? lost / earned : none,
+                    parl_terms_total(sum->with, weights, n_terms) / sum->launch};
 }
 
 /* --- the bootstrap --- */
@@ -78,14 +84,15 @@ static void set_interval(double *values, size_t n, parl_interval *out) {
 }
 
 /* Draws tasks with replacement. scratch [3 * N_REPLICATES] */
-static void bootstrap(const cross *groups, size_t n, const parl_reward_terms *weights,
-                      uint64_t seed, double *scratch, parl_forecast_part *out) {
+static void bootstrap(const groups *g, uint64_t seed, double *scratch, parl_forecast_part *out) {
   double *gap = scratch, *star = gap + N_REPLICATES, *margin = star + N_REPLICATES;
+  double with[PARL_MAX_TERMS];
   parl_rng_cursor rng = {seed, parl_rng_stream(PURPOSE_BOOTSTRAP, 0, 0, 0), 0};
   for (size_t r = 0; r < N_REPLICATES; r++) {
-    cross sum = {0};
-    for (size_t i = 0; i < n; i++) add_cross(&sum, &groups[parl_rng_next_below(&rng, n)]);
-    const estimate e = solve(&sum, weights);
+    cross sum = {0, with};
+    memset(with, 0, g->n_terms * sizeof *with);
+    for (size_t i = 0; i < g->n; i++) add_group(&sum, g, parl_rng_next_below(&rng, g->n));
+    const estimate e = solve(&sum, g->weights, g->n_terms);
     gap[r] = e.gap;
     star[r] = e.lambda_star;
     margin[r] = e.margin;
@@ -99,19 +106,17 @@ static void bootstrap(const cross *groups, size_t n, const parl_reward_terms *we
 
 /* Sums for means over episodes, whatever their task. */
 typedef struct pool {
-  double n, launched, perf_launch, perf_alone, parallel, finish;
+  double n, launched, perf_alone;
+  double of[PARL_MAX_TERMS];     /* [n terms] over episodes with a launch */
   double shares, shares_squared; /* of the groups' launch rates */
 } pool;
 
-static void add_pool(pool *p, const parl_probe *probe, size_t K) {
+static void add_pool(pool *p, const parl_probe *probe, size_t K, size_t n_terms) {
   double launched = 0;
   for (size_t k = 0; k < K; k++) {
-    const parl_reward_terms *terms = &probe[k].terms;
     launched += probe[k].launched;
-    *(probe[k].launched ? &p->perf_launch : &p->perf_alone) += terms->perf;
-    if (!probe[k].launched) continue;
-    p->parallel += terms->parallel;
-    p->finish += terms->finish;
+    if (!probe[k].launched) p->perf_alone += probe[k].terms[PARL_TERM_perf];
+    for (size_t i = 0; probe[k].launched && i < n_terms; i++) p->of[i] += probe[k].terms[i];
   }
   p->n += (double)K;
   p->launched += launched;
@@ -125,18 +130,19 @@ static double get_rate_error(const pool *p, double n_groups) {
   return fmax(parl_forecast_share_error(p->launched, p->n), sqrt(fmax(variance, 0)));
 }
 
-static void finish_part(const pool *p, const cross *sum, const parl_reward_terms *weights,
-                        parl_forecast_part *out) {
+static void finish_part(const pool *p, const groups *g, parl_forecast_part *out) {
   const double none = (double)NAN;
-  const estimate e = solve(sum, weights);
+  double with[PARL_MAX_TERMS] = {0};
+  cross sum = {0, with};
+  for (size_t i = 0; i < g->n; i++) add_group(&sum, g, i);
+  const estimate e = solve(&sum, g->weights, g->n_terms);
   out->launch_rate = p->launched / p->n; /* 0 / 0 is NaN: unknown */
   out->launch_rate_se = out->n_groups > 1 ? get_rate_error(p, (double)out->n_groups) : none;
-  out->r_perf_launch = p->perf_launch / p->launched;
   out->r_perf_alone = p->perf_alone / (p->n - p->launched);
-  out->r_parallel_launch = p->parallel / p->launched;
-  out->r_finish_launch = p->finish / p->launched;
-  out->slope_parallel = sum->with.parallel / sum->launch;
-  out->slope_finish = sum->with.finish / sum->launch;
+  for (size_t i = 0; i < g->n_terms; i++) {
+    out->launch[i] = p->of[i] / p->launched;
+    out->slope[i] = sum.with[i] / sum.launch;
+  }
   out->gap = (parl_interval){e.gap, none, none};
   out->lambda_star = (parl_interval){e.lambda_star, none, none};
   out->margin = (parl_interval){e.margin, none, none};
@@ -149,32 +155,42 @@ static bool is_counted(const parl_probe *probe, size_t K, const char *family) {
   return family == NULL || strcmp(probe[0].family, family) == 0;
 }
 
+/* scratch [3 * N_REPLICATES] */
+static void estimate_part(const parl_probe *probe, size_t n_groups, size_t K, groups *g,
+                          uint64_t seed, double *scratch, parl_forecast_part *out) {
+  pool p = {0};
+  for (size_t i = 0; i < n_groups; i++) {
+    if (!is_counted(&probe[i * K], K, g->family)) continue;
+    measure_group(&probe[i * K], K, g);
+    out->n_informative += g->launch[g->n - 1] > 0;
+    add_pool(&p, &probe[i * K], K, g->n_terms);
+  }
+  out->n_groups = g->n;
+  finish_part(&p, g, out);
+  if (out->n_informative > 1) bootstrap(g, seed, scratch, out);
+}
+
 parl_status parl_forecast_estimate(const parl_probe *probe, size_t n_groups, size_t K,
-                                   const char *family, const parl_reward_terms *weights,
+                                   const char *family, const double *weights, size_t n_terms,
                                    uint64_t seed, parl_forecast_part *out) {
-  PARL_REQUIRE(K >= 1);
+  PARL_REQUIRE(K >= 1 && n_terms >= PARL_N_TERMS && n_terms <= PARL_MAX_TERMS);
   double *scratch = malloc(3 * N_REPLICATES * sizeof *scratch);
-  cross *groups = malloc((n_groups + 1) * sizeof *groups);
+  groups g = {.family = family,
+              .n_terms = n_terms,
+              .launch = malloc((n_groups + 1) * sizeof *g.launch),
+              .with = calloc(n_groups + 1, n_terms * sizeof *g.with),
+              .weights = weights};
   parl_status s = PARL_STATUS_OK;
-  if (scratch == NULL || groups == NULL) {
+  if (scratch == NULL || g.launch == NULL || g.with == NULL) {
     s = parl_fail(PARL_STATUS_ENOMEM, "forecast: no memory for %zu groups", n_groups);
   } else {
-    cross sum = {0};
-    pool p = {0};
     *out = (parl_forecast_part){.n_groups = 0};
     if (family != NULL) strncpy(out->family, family, sizeof out->family - 1);
-    for (size_t g = 0; g < n_groups; g++) {
-      if (!is_counted(&probe[g * K], K, family)) continue;
-      const cross x = groups[out->n_groups++] = measure_group(&probe[g * K], K);
-      out->n_informative += x.launch > 0;
-      add_cross(&sum, &x);
-      add_pool(&p, &probe[g * K], K);
-    }
-    finish_part(&p, &sum, weights, out);
-    if (out->n_informative > 1) bootstrap(groups, out->n_groups, weights, seed, scratch, out);
+    estimate_part(probe, n_groups, K, &g, seed, scratch, out);
   }
   free(scratch);
-  free(groups);
+  free(g.launch);
+  free(g.with);
   return s;
 }
 
@@ -198,12 +214,15 @@ double parl_forecast_grew(double before, double before_se, double after, double 
 
 typedef struct prober {
   const parl_run_config *config;
+  const parl_term_table *table;
   size_t n_groups, K, n; /* n = n_groups * K episodes */
   parl_rollout *rollout;
   parl_trajectories *set;
   parl_reward *reward;
-  parl_job *jobs;    /* [n] */
-  parl_probe *probe; /* [n] */
+  parl_job *jobs;         /* [n] */
+  parl_probe *probe;      /* [n] */
+  parl_outcome *outcomes; /* [K] */
+  double *terms;          /* [n, n of table] */
 } prober;
 
 static void set_jobs(prober *p) {
@@ -216,15 +235,31 @@ static void set_jobs(prober *p) {
                             .out = parl_trajectories_get(p->set, i)};
 }
 
+/* Terms of a group none of whose episodes failed. */
+static parl_status read_group(prober *p, size_t g) {
+  const parl_group group = {.of = p->outcomes, .K = p->K};
+  for (size_t k = 0; k < p->K; k++) {
+    const parl_trajectory *t = p->jobs[g * p->K + k].out;
+    if (t->failed) return PARL_STATUS_OK;
+    p->outcomes[k] = (parl_outcome){.facts = &t->facts,
+                                    .scores = t->keep_scores ? parl_text_get(&t->scores) : NULL};
+  }
+  return parl_fail_context(parl_reward_group(p->reward, &group, &p->terms[g * p->K * p->table->n]),
+                           "the probe of the warm start, task seed %llu",
+                           (unsigned long long)p->jobs[g * p->K].task_seed);
+}
+
 static parl_status read_probe(prober *p, parl_forecast *out) {
   parl_mean_sums sums = {0};
   for (size_t i = 0; i < p->n; i++) {
     const parl_trajectory *t = p->jobs[i].out;
-    p->probe[i] =
-        (parl_probe){.family = t->family, .failed = t->failed, .launched = t->facts.launches > 0};
+    p->probe[i] = (parl_probe){.family = t->family,
+                               .failed = t->failed,
+                               .launched = t->facts.launches > 0,
+                               .terms = &p->terms[i * p->table->n]};
     parl_mean_sums_add(&sums, &t->facts, t->failed);
-    if (!t->failed) PARL_TRY(parl_reward_get_terms(p->reward, &t->facts, &p->probe[i].terms));
   }
+  for (size_t g = 0; g < p->n_groups; g++) PARL_TRY(read_group(p, g));
   out->means = parl_mean_sums_get(&sums);
   return PARL_STATUS_OK;
 }
@@ -242,8 +277,8 @@ static const char *find_next_family(const prober *p, const char *last) {
 
 static parl_status add_part(const prober *p, const char *family, parl_forecast *out) {
   const uint64_t seed = (uint64_t)p->config->run.seed;
-  PARL_TRY(parl_forecast_estimate(p->probe, p->n_groups, p->K, family, &out->weights, seed,
-                                  &out->parts[out->n_parts]));
+  PARL_TRY(parl_forecast_estimate(p->probe, p->n_groups, p->K, family, out->weights, p->table->n,
+                                  seed, &out->parts[out->n_parts]));
   out->n_parts++;
   return PARL_STATUS_OK;
 }
@@ -268,15 +303,19 @@ static parl_status prober_init(prober *p, const parl_run *run, const parl_host *
   p->n = p->n_groups * p->K;
   p->jobs = calloc(p->n, sizeof *p->jobs);
   p->probe = calloc(p->n, sizeof *p->probe);
-  if (p->jobs == NULL || p->probe == NULL)
+  p->outcomes = calloc(p->K, sizeof *p->outcomes);
+  p->terms = calloc(p->n, p->table->n * sizeof *p->terms);
+  if (p->jobs == NULL || p->probe == NULL || p->outcomes == NULL || p->terms == NULL)
     return parl_fail(PARL_STATUS_ENOMEM, "forecast: no memory for %zu episodes", p->n);
   parl_rollout_def def = parl_run_get_rollout(run, host->scripts, workers);
   def.policy = warm;
   def.sub_policy = sub_policy;
   def.n_jobs = p->n;
   PARL_TRY(parl_rollout_create(&def, &p->rollout));
-  PARL_TRY(parl_trajectories_create(&(parl_trajectories_def){.n = p->n}, &p->set));
-  return parl_reward_create(&p->config->reward, &p->reward);
+  PARL_TRY(parl_reward_create(&p->config->reward, p->table, &p->reward));
+  return parl_trajectories_create(
+      &(parl_trajectories_def){.n = p->n, .keep_scores = parl_reward_wants_scores(p->reward)},
+      &p->set);
 }
 
 static void prober_deinit(prober *p) {
@@ -285,15 +324,18 @@ static void prober_deinit(prober *p) {
   parl_rollout_destroy(p->rollout);
   free(p->jobs);
   free(p->probe);
+  free(p->outcomes);
+  free(p->terms);
 }
 
 parl_status parl_forecast_make(const parl_run *run, const parl_host *host, const parl_model *warm,
-                               const parl_model *sub_policy, const parl_reward_terms *weights,
-                               parl_workers *workers, parl_forecast *out) {
+                               const parl_model *sub_policy, const parl_term_table *table,
+                               const double *weights, parl_workers *workers, parl_forecast *out) {
   const parl_run_config *config = &run->config;
   PARL_REQUIRE(config->warm.probe >= 1);
-  prober p = {.config = config};
-  *out = (parl_forecast){.weights = *weights};
+  prober p = {.config = config, .table = table};
+  *out = (parl_forecast){.n_parts = 0};
+  memcpy(out->weights, weights, table->n * sizeof *weights);
   parl_status s = prober_init(&p, run, host, warm, sub_policy, workers);
   if (s == PARL_STATUS_OK) {
     set_jobs(&p);

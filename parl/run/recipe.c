@@ -113,7 +113,7 @@ static parl_status read_arm(parl_recipe *r, size_t i, const parl_json *table, ov
   snprintf(where, sizeof where, "%s%s%s%s", r->path, table ? ": arm \"" : "",
            table ? r->arm_names[i] : "", table ? "\"" : "");
   if (s == PARL_STATUS_OK)
-    s = parl_fail_context(parl_recipe_read_tree(merged, &r->arms[i]), "%s", where);
+    s = parl_fail_context(parl_recipe_read_tree(merged, false, &r->arms[i]), "%s", where);
   if (s == PARL_STATUS_OK)
     s = parl_fail_context(parl_recipe_check_across(&r->arms[i]), "%s", where);
   const parl_json *params = parl_json_find_path(merged, "env.params");
@@ -274,6 +274,8 @@ void parl_recipe_destroy(parl_recipe *recipe) {
   for (size_t i = 0; recipe->envs != NULL && i < recipe->n_arms; i++)
     parl_json_destroy(recipe->envs[i].params);
   free(recipe->envs);
+  for (size_t i = 0; recipe->arms != NULL && i < recipe->n_arms; i++)
+    parl_own_terms_destroy((parl_own_terms *)recipe->arms[i].own_terms);
   free(recipe->arm_names);
   free(recipe->arms);
   parl_text_deinit(&recipe->warnings);

@@ -31,7 +31,7 @@
 PARL_CONFIG_STRUCT(parl_run_section_config, PARL_RUN_FIELDS);
 extern const parl_section parl_run_section;
 
-/* Everything one run needs, resolved. Plain data. */
+/* Everything one run needs, resolved. Plain data, but for the terms that a recipe adds. */
 typedef struct parl_run_config {
   parl_run_section_config run;
   parl_env_config env;
@@ -43,15 +43,10 @@ typedef struct parl_run_config {
   parl_optimizer_config optimizer;
   parl_objective_config objective;
   parl_reward_config reward;
-#define PARL_RUN_LAMBDA_(X, term, lambda, ...) parl_schedule_config lambda;
-  PARL_TERM_LIST(PARL_RUN_LAMBDA_, PARL_TERM_NONE_, )
-#undef PARL_RUN_LAMBDA_
+  parl_schedule_config weights[PARL_N_TERMS]; /* of the built-in terms */
+  const parl_own_terms *own_terms;            /* the recipe's, borrowed of it; NULL: none */
   parl_eval_config eval;
 } parl_run_config;
-
-/* The schedule of a term's weight; NULL if it has none: the weight is 1. Borrowed. */
-const parl_schedule_config *parl_run_config_get_schedule(const parl_run_config *config,
-                                                         parl_term term);
 
 /* What the rollouts of such a run read. */
 parl_swarm_config parl_run_config_get_swarm(const parl_run_config *config);
@@ -60,6 +55,7 @@ parl_swarm_config parl_run_config_get_swarm(const parl_run_config *config);
 typedef struct parl_recipe_section {
   const parl_section *section;
   size_t offset;
+  bool is_optional; /* its canonical form is left out where it is the default */
 } parl_recipe_section;
 const parl_recipe_section *parl_recipe_get_sections(size_t *n);
 

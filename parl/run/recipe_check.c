@@ -47,21 +47,36 @@ static parl_status check_group(const parl_run_config *c) {
                    mode);
 }
 
+static parl_status check_weights(const parl_run_config *c, const parl_term_table *table,
+                                 const parl_metric_table *metrics) {
+  for (size_t i = 0; i < table->n; i++)
+    PARL_TRY(parl_fail_context(
+        parl_schedule_check(table->rows[i].config, c->train.updates, metrics->names, metrics->n),
+        "%s", table->rows[i].weight));
+  return PARL_STATUS_OK;
+}
+
+/* Names, expressions and schedules of the terms. */
+static parl_status check_terms(const parl_run_config *c, const parl_term_table *table) {
+  parl_metric_table *metrics = NULL;
+  PARL_TRY(parl_metric_table_create(table, &metrics));
+  parl_status s = parl_reward_check(&c->reward, table, (size_t)c->train.group);
+  if (s == PARL_STATUS_OK) s = check_weights(c, table, metrics);
+  parl_metric_table_destroy(metrics);
+  return s;
+}
+
 parl_status parl_recipe_check_across(const parl_run_config *config) {
   if (config->env.file[0] == '\0')
     return parl_fail(PARL_STATUS_EINVAL, "env.file is missing: name an environment script");
   PARL_TRY(check_sizes(config));
   PARL_TRY(check_seeds(config));
   PARL_TRY(check_group(config));
-  PARL_TRY(parl_reward_check(&config->reward));
-  for (int i = 0; i < PARL_N_TERMS; i++) {
-    const parl_schedule_config *schedule = parl_run_config_get_schedule(config, (parl_term)i);
-    if (schedule == NULL) continue;
-    PARL_TRY(parl_fail_context(
-        parl_schedule_check(schedule, config->train.updates, parl_metric_names, PARL_N_METRICS),
-        "%s", parl_term_lambdas[i]));
-  }
-  return PARL_STATUS_OK;
+  parl_term_table *table = NULL;
+  PARL_TRY(parl_term_table_create(config->weights, config->own_terms, &table));
+  const parl_status s = check_terms(config, table);
+  parl_term_table_destroy(table);
+  return s;
 }
 
 /* --- names --- */

@@ -28,8 +28,9 @@ struct parl_recipe {
   parl_text warnings;                 /* lines */
 };
 
-/* Defaults, then the tree's sections, into config. Fails: EINVAL naming the section or field. */
-parl_status parl_recipe_read_tree(const parl_json *tree, parl_run_config *config);
+/* Defaults, then the tree's sections, into config, whose own_terms the caller destroys. partial: as
+ * parl_terms_read. Fails: EINVAL naming the section or field; own_terms is NULL then. */
+parl_status parl_recipe_read_tree(const parl_json *tree, bool partial, parl_run_config *config);
 /* What no single field shows: sums, products and pairs of fields, schedules over all updates, Lua
  * expressions. Fails: EINVAL or ESCRIPT naming the fields. */
 parl_status parl_recipe_check_across(const parl_run_config *config);

@@ -15,7 +15,10 @@ static parl_status check_alone(const parl_override *o) {
   parl_run_config scratch;
   PARL_TRY(parl_json_create_object(&tree));
   parl_status s = parl_json_set_path(tree, o->key, o->value);
-  if (s == PARL_STATUS_OK) s = parl_recipe_read_tree(tree, &scratch);
+  if (s == PARL_STATUS_OK) {
+    s = parl_recipe_read_tree(tree, true, &scratch);
+    parl_own_terms_destroy((parl_own_terms *)scratch.own_terms);
+  }
   parl_json_destroy(tree);
   return parl_fail_context(s, "--set %s", o->text);
 }
@@ -88,24 +91,50 @@ static const condition conditions[] = {
 };
 enum { N_CONDITIONS = sizeof conditions / sizeof conditions[0] };
 
+/* The section and struct that a key's part in front of its last dot means: "lambda1",
+ * "terms.parallel.weight", "terms.mine.weight"; NULL if there is none. */
+static const parl_section *find_section(const parl_run_config *config, const char *key,
+                                        const void **out) {
+  size_t n_sections;
+  const parl_recipe_section *sections = parl_recipe_get_sections(&n_sections);
+  const char *dot = strrchr(key, '.');
+  const size_t length = dot != NULL ? (size_t)(dot - key) : 0;
+  char path[PARL_LAMBDA_BYTES];
+  for (size_t i = 0; i < n_sections; i++) {
+    const char *name = sections[i].section->name;
+    if (strlen(name) != length || memcmp(name, key, length) != 0) continue;
+    *out = (const char *)config + sections[i].offset;
+    return sections[i].section;
+  }
+  for (size_t i = 0; i < PARL_N_TERMS; i++) {
+    snprintf(path, sizeof path, "terms.%s.weight", parl_term_infos[i].name);
+    if (strlen(path) != length || memcmp(path, key, length) != 0) continue;
+    *out = &config->weights[i];
+    return parl_term_infos[i].section;
+  }
+  for (size_t i = 0; config->own_terms != NULL && i < config->own_terms->n; i++) {
+    snprintf(path, sizeof path, "terms.%s.weight", config->own_terms->items[i].name);
+    if (strlen(path) != length || memcmp(path, key, length) != 0) continue;
+    *out = &config->own_terms->items[i].weight;
+    return &parl_weight_section;
+  }
+  return NULL;
+}
+
 /* Canonical value of "section.field", without the quotes of a text; "" if there is no such
  * field. */
 static void get_value(const parl_run_config *config, const char *key, char *out, size_t n) {
-  size_t n_sections;
-  const parl_recipe_section *sections = parl_recipe_get_sections(&n_sections);
-  const size_t length = strcspn(key, ".");
+  const void *values = NULL;
+  const parl_section *section = find_section(config, key, &values);
   parl_text text = {0};
   parl_json *tree = NULL;
+  parl_json_writer w;
   out[0] = '\0';
-  for (size_t i = 0; i < n_sections; i++) {
-    const parl_section *section = sections[i].section;
-    if (strlen(section->name) != length || memcmp(section->name, key, length) != 0) continue;
-    parl_json_writer w;
-    parl_json_writer_init(&w, &text, false);
-    parl_config_write(section, (const char *)config + sections[i].offset, &w);
-  }
+  if (section == NULL) return;
+  parl_json_writer_init(&w, &text, false);
+  parl_config_write(section, values, &w);
   if (text.n > 0 && parl_json_parse(text.bytes, text.n, "a section", &tree) == PARL_STATUS_OK) {
-    const parl_json *value = parl_json_find(tree, key + length + 1);
+    const parl_json *value = parl_json_find(tree, strrchr(key, '.') + 1);
     parl_text_clear(&text);
     if (value != NULL) parl_json_append_canonical(value, &text);
     const bool quoted = parl_json_get_string(value) != NULL;
@@ -115,29 +144,32 @@ static void get_value(const parl_run_config *config, const char *key, char *out,
   parl_text_deinit(&text);
 }
 
-static bool is_schedule(const char *section, size_t n) {
-  for (int i = 0; i < PARL_N_TERMS; i++) {
-    const char *lambda = parl_term_lambdas[i];
-    if (lambda != NULL && strlen(lambda) == n && memcmp(lambda, section, n) == 0) return true;
-  }
-  return false;
+/* Bytes of the key in front of the field of a weight's schedule; 0 if it is none. */
+static size_t get_schedule(const parl_run_config *config, const char *key) {
+  const void *values;
+  const parl_section *section = find_section(config, key, &values);
+  if (section == NULL || section->bytes != sizeof(parl_schedule_config)) return 0;
+  bool is_weight = section == &parl_weight_section;
+  for (size_t i = 0; i < PARL_N_TERMS; i++)
+    is_weight = is_weight || section == parl_term_infos[i].section;
+  return is_weight ? (size_t)(strrchr(key, '.') - key) : 0;
 }
 
 /* Whether a condition's key is this one. */
-static bool is_meant(const condition *c, const char *key) {
+static bool is_meant(const parl_run_config *config, const condition *c, const char *key) {
   if (c->key[0] != '*') return strcmp(c->key, key) == 0;
-  const size_t n = strcspn(key, ".");
-  return is_schedule(key, n) && strcmp(c->key + 1, key + n) == 0;
+  const size_t n = get_schedule(config, key);
+  return n > 0 && strcmp(c->key + 1, key + n) == 0;
 }
 
 /* Why this arm does not read the field: "lambda1.shape = constant"; false if it does. */
 static bool is_unread(const parl_run_config *config, const char *key, char *why, size_t n) {
   for (size_t i = 0; i < N_CONDITIONS; i++) {
     const condition *c = &conditions[i];
-    if (!is_meant(c, key)) continue;
+    if (!is_meant(config, c, key)) continue;
     char value[64], item[80], other[64];
     const bool is_any = c->other[0] == '*';
-    snprintf(other, sizeof other, "%.*s%s", is_any ? (int)strcspn(key, ".") : 0, key,
+    snprintf(other, sizeof other, "%.*s%s", is_any ? (int)get_schedule(config, key) : 0, key,
              c->other + is_any);
     get_value(config, other, value, sizeof value);
     snprintf(item, sizeof item, "|%s|", value);

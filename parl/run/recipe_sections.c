@@ -10,33 +10,25 @@ PARL_CONFIG_SECTION(parl_run_section, "run", "where and how a run runs", PARL_RU
 
 const parl_recipe_section *parl_recipe_get_sections(size_t *n) {
   static const parl_recipe_section sections[] = {
-      {&parl_run_section, offsetof(parl_run_config, run)},
-      {&parl_env_section, offsetof(parl_run_config, env)},
-      {&parl_episode_section, offsetof(parl_run_config, episode)},
-      {&parl_agents_section, offsetof(parl_run_config, agents)},
-      {&parl_model_section, offsetof(parl_run_config, model)},
-      {&parl_warm_section, offsetof(parl_run_config, warm)},
-      {&parl_train_section, offsetof(parl_run_config, train)},
-      {&parl_optimizer_section, offsetof(parl_run_config, optimizer)},
-      {&parl_objective_section, offsetof(parl_run_config, objective)},
-      {&parl_reward_section, offsetof(parl_run_config, reward)},
-#define LAMBDA(X, term, lambda, ...) {&parl_##lambda##_section, offsetof(parl_run_config, lambda)},
-      PARL_TERM_LIST(LAMBDA, PARL_TERM_NONE_, )
-#undef LAMBDA
-          {&parl_eval_section, offsetof(parl_run_config, eval)},
+      {&parl_run_section, offsetof(parl_run_config, run), false},
+      {&parl_env_section, offsetof(parl_run_config, env), false},
+      {&parl_episode_section, offsetof(parl_run_config, episode), false},
+      {&parl_agents_section, offsetof(parl_run_config, agents), false},
+      {&parl_model_section, offsetof(parl_run_config, model), false},
+      {&parl_warm_section, offsetof(parl_run_config, warm), false},
+      {&parl_train_section, offsetof(parl_run_config, train), false},
+      {&parl_optimizer_section, offsetof(parl_run_config, optimizer), false},
+      {&parl_objective_section, offsetof(parl_run_config, objective), false},
+      {&parl_reward_section, offsetof(parl_run_config, reward), false},
+#define X(term, lambda, symbol, written, ...)                                      \
+  {&parl_##lambda##_section, offsetof(parl_run_config, weights[PARL_TERM_##term]), \
+   PARL_TERM_WRITTEN_##written},
+      PARL_TERM_LIST(X)
+#undef X
+          {&parl_eval_section, offsetof(parl_run_config, eval), false},
   };
   *n = sizeof sections / sizeof sections[0];
   return sections;
-}
-
-const parl_schedule_config *parl_run_config_get_schedule(const parl_run_config *config,
-                                                         parl_term term) {
-#define LAMBDA(X, term, lambda, ...) &config->lambda,
-#define ONE(X, term) NULL,
-  const parl_schedule_config *const schedules[] = {PARL_TERM_LIST(LAMBDA, ONE, )};
-#undef LAMBDA
-#undef ONE
-  return schedules[term];
 }
 
 parl_swarm_config parl_run_config_get_swarm(const parl_run_config *config) {
@@ -52,8 +44,8 @@ static const parl_recipe_section *find_section(const char *name) {
 }
 
 static parl_status refuse_section(const char *key) {
-  enum { EXTRA = 3, MAX = 32 };
-  const char *names[MAX] = {"name", "summary", "arms"};
+  enum { EXTRA = 4, MAX = 32 + PARL_N_TERMS };
+  const char *names[MAX] = {"name", "summary", "arms", "terms"};
   size_t n;
   const parl_recipe_section *s = parl_recipe_get_sections(&n);
   for (size_t i = 0; i < n; i++) names[EXTRA + i] = s[i].section->name;
@@ -96,24 +88,49 @@ static parl_status read_section(const parl_recipe_section *s, const parl_json *o
   return parl_config_read(s->section, object, s->section->name, (char *)config + s->offset);
 }
 
-parl_status parl_recipe_read_tree(const parl_json *tree, parl_run_config *config) {
+/* A weight has two names: its section, and the one among the terms. */
+static parl_status refuse_both(const parl_json *tree, const parl_json *terms) {
+  for (const parl_json *c = parl_json_get_first(terms); c != NULL; c = parl_json_get_next(c)) {
+    const char *name = parl_json_get_key(c);
+    const parl_term term = parl_term_find(name);
+    if (term == PARL_N_TERMS || parl_json_find(c, "weight") == NULL) continue;
+    const char *lambda = parl_term_infos[term].lambda;
+    if (parl_json_find(tree, lambda) != NULL)
+      return parl_fail(PARL_STATUS_EINVAL,
+                       "%s and terms.%s.weight are both given: they are two names of one weight; "
+                       "keep one of them",
+                       lambda, name);
+  }
+  return PARL_STATUS_OK;
+}
+
+static parl_status read_member(const parl_json *c, parl_run_config *config) {
+  const char *key = parl_json_get_key(c);
+  if (strcmp(key, "name") == 0 || strcmp(key, "summary") == 0) {
+    if (parl_json_get_string(c) != NULL) return PARL_STATUS_OK;
+    return parl_fail(PARL_STATUS_EINVAL, "%s must be a text in quotes", key);
+  }
+  const parl_recipe_section *s = find_section(key);
+  if (s == NULL) return refuse_section(key);
+  if (parl_json_get_type(c) != PARL_JSON_OBJECT)
+    return parl_fail(PARL_STATUS_EINVAL, "section \"%s\" is a %s; it must be a table", key,
+                     parl_json_type_name(parl_json_get_type(c)));
+  return read_section(s, c, config);
+}
+
+parl_status parl_recipe_read_tree(const parl_json *tree, bool partial, parl_run_config *config) {
   size_t n;
   const parl_recipe_section *sections = parl_recipe_get_sections(&n);
+  parl_own_terms *own = NULL;
   for (size_t i = 0; i < n; i++)
     parl_config_set_defaults(sections[i].section, (char *)config + sections[i].offset);
-  for (const parl_json *c = parl_json_get_first(tree); c != NULL; c = parl_json_get_next(c)) {
-    const char *key = parl_json_get_key(c);
-    if (strcmp(key, "name") == 0 || strcmp(key, "summary") == 0) {
-      if (parl_json_get_string(c) == NULL)
-        return parl_fail(PARL_STATUS_EINVAL, "%s must be a text in quotes", key);
-      continue;
-    }
-    const parl_recipe_section *s = find_section(key);
-    if (s == NULL) return refuse_section(key);
-    if (parl_json_get_type(c) != PARL_JSON_OBJECT)
-      return parl_fail(PARL_STATUS_EINVAL, "section \"%s\" is a %s; it must be a table", key,
-                       parl_json_type_name(parl_json_get_type(c)));
-    PARL_TRY(read_section(s, c, config));
-  }
+  config->own_terms = NULL;
+  for (const parl_json *c = parl_json_get_first(tree); c != NULL; c = parl_json_get_next(c))
+    if (strcmp(parl_json_get_key(c), "terms") != 0) PARL_TRY(read_member(c, config));
+  const parl_json *terms = parl_json_find(tree, "terms");
+  if (terms == NULL) return PARL_STATUS_OK;
+  PARL_TRY(refuse_both(tree, terms));
+  PARL_TRY(parl_terms_read(terms, partial, config->weights, &own));
+  config->own_terms = own;
   return PARL_STATUS_OK;
 }

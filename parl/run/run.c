@@ -23,23 +23,30 @@ parl_status parl_run_init(const parl_recipe *recipe, size_t arm, int64_t seed, p
   snprintf(run.name, sizeof run.name, "%s", parl_recipe_get_arm_name(recipe, arm));
   PARL_TRY(put_path("run.dir", parl_recipe_get_folder(recipe), run.folder));
   PARL_TRY(put_path("env.file", parl_recipe_get_env_path(recipe, arm), run.env_path));
-  const parl_json *params = parl_recipe_get_env_params(recipe, arm);
-  if (params != NULL) PARL_TRY(parl_json_copy(params, &run.env_params));
-  *out = run;
-  return PARL_STATUS_OK;
+  run.env_params = (parl_json *)parl_recipe_get_env_params(recipe, arm);
+  return parl_run_copy(&run, out);
 }
 
 parl_status parl_run_copy(const parl_run *run, parl_run *out) {
   parl_run copy = *run;
+  parl_own_terms *own = NULL;
   copy.env_params = NULL;
-  if (run->env_params != NULL) PARL_TRY(parl_json_copy(run->env_params, &copy.env_params));
-  *out = copy;
-  return PARL_STATUS_OK;
+  PARL_TRY(parl_own_terms_copy(run->config.own_terms, &own));
+  copy.config.own_terms = own;
+  parl_status s = PARL_STATUS_OK;
+  if (run->env_params != NULL) s = parl_json_copy(run->env_params, &copy.env_params);
+  if (s == PARL_STATUS_OK)
+    *out = copy;
+  else
+    parl_run_deinit(&copy);
+  return s;
 }
 
 void parl_run_deinit(parl_run *run) {
   parl_json_destroy(run->env_params);
+  parl_own_terms_destroy((parl_own_terms *)run->config.own_terms);
   run->env_params = NULL;
+  run->config.own_terms = NULL;
 }
 
 /* --- JSON --- */
@@ -78,6 +85,10 @@ void parl_run_write(const parl_run *run, parl_json_writer *w) {
     parl_json_key(w, sections[i].section->name);
     parl_config_write(sections[i].section, (const char *)&run->config + sections[i].offset, w);
   }
+  if (run->config.own_terms != NULL) {
+    parl_json_key(w, "terms");
+    parl_own_terms_write(run->config.own_terms, w);
+  }
   parl_json_end_object(w);
   parl_json_end_object(w);
 }
@@ -108,7 +119,7 @@ static parl_status read_members(const parl_json *object, const char *source, par
   run->scope = parl_json_get_bool(trained) ? PARL_SCOPE_RUN : PARL_SCOPE_BASELINE;
   if (parl_json_get_type(config) != PARL_JSON_OBJECT)
     return parl_fail(PARL_STATUS_EFORMAT, "%s: not a run: \"config\" is no object", source);
-  parl_status s = parl_recipe_read_tree(config, &run->config);
+  parl_status s = parl_recipe_read_tree(config, false, &run->config);
   if (s == PARL_STATUS_OK) s = parl_recipe_check_across(&run->config);
   return parl_fail_context(s, "%s: run \"%s\"", source, run->name);
 }
@@ -125,10 +136,13 @@ parl_status parl_run_read(const parl_json *object, const char *source, parl_run 
                      parl_json_get_number(version), VERSION);
   if (params != NULL && parl_json_get_type(params) != PARL_JSON_OBJECT)
     return parl_fail(PARL_STATUS_EFORMAT, "%s: not a run: \"env_params\" is no object", source);
-  PARL_TRY(read_members(object, source, &run));
-  if (params != NULL) PARL_TRY(parl_json_copy(params, &run.env_params));
-  *out = run;
-  return PARL_STATUS_OK;
+  parl_status s = read_members(object, source, &run);
+  if (s == PARL_STATUS_OK && params != NULL) s = parl_json_copy(params, &run.env_params);
+  if (s == PARL_STATUS_OK)
+    *out = run;
+  else
+    parl_run_deinit(&run);
+  return s;
 }
 
 /* --- use --- */

@@ -23,7 +23,7 @@ typedef struct parl_run {
   char folder[PARL_RUN_PATH_BYTES];
   char env_path[PARL_RUN_PATH_BYTES];
   parl_json *env_params;  /* the environment's parameters, an object; owned; NULL: none given */
-  parl_run_config config; /* with the seed of this run */
+  parl_run_config config; /* with the seed of this run; owns its own_terms */
 } parl_run;
 
 /* The run of an arm and a seed. *out is to be freed by deinit. Fails: ENOMEM; EINVAL if a path is

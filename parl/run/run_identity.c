@@ -16,6 +16,14 @@ static bool in_scope(const parl_section *s, parl_scope scope) {
   return scope == PARL_SCOPE_BASELINE && (s == &parl_agents_section || s == &parl_eval_section);
 }
 
+/* What older runs do not have, where it is as it was for them. */
+static bool is_left_out(const parl_recipe_section *s, const parl_run_config *config) {
+  parl_schedule_config preset; /* optional sections are weights */
+  if (!s->is_optional || s->section->bytes != sizeof preset) return false;
+  parl_config_set_defaults(s->section, &preset);
+  return memcmp(&preset, (const char *)config + s->offset, sizeof preset) == 0;
+}
+
 parl_status parl_run_append_canonical(const parl_run *run, const parl_env *env, parl_scope scope,
                                       parl_text *out) {
   const parl_run_config *config = &run->config;
@@ -26,9 +34,13 @@ parl_status parl_run_append_canonical(const parl_run *run, const parl_env *env, 
   size_t n;
   const parl_recipe_section *sections = parl_recipe_get_sections(&n);
   for (size_t i = 0; i < n; i++) {
-    if (!in_scope(sections[i].section, scope)) continue;
+    if (!in_scope(sections[i].section, scope) || is_left_out(&sections[i], config)) continue;
     parl_json_key(&w, sections[i].section->name);
     parl_config_write(sections[i].section, (const char *)config + sections[i].offset, &w);
+  }
+  if (scope == PARL_SCOPE_RUN && config->own_terms != NULL) {
+    parl_json_key(&w, "terms");
+    parl_own_terms_write(config->own_terms, &w);
   }
   parl_json_key(&w, "params");
   parl_json_raw(&w, parl_env_get_params(env));

@@ -131,10 +131,18 @@ parl_status parl_sub_policy_get(const parl_run_config *config, const parl_env *e
   return PARL_STATUS_OK;
 }
 
+static parl_status check_terms(const parl_run_config *config, parl_env *env) {
+  parl_term_table *table = NULL;
+  PARL_TRY(parl_term_table_create(config->weights, config->own_terms, &table));
+  const parl_status s = parl_reward_check_env(&config->reward, table, env);
+  parl_term_table_destroy(table);
+  return s;
+}
+
 parl_status parl_run_check(const parl_run *run, const parl_recipe *recipe, parl_env *env) {
   parl_model *subs = NULL;
   bool owned = false;
-  PARL_TRY(parl_reward_check_env(&run->config.reward, env));
+  PARL_TRY(check_terms(&run->config, env));
   PARL_TRY(parl_recipe_check_env(recipe, &run->config, parl_env_get_spec(env)));
   PARL_TRY(parl_sub_policy_get(&run->config, env, NULL, &subs, &owned));
   if (owned) parl_model_destroy(subs);

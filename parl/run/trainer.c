@@ -13,7 +13,8 @@
 
 static parl_status store_update(parl_trainer *t) {
   PARL_TRY(parl_store_begin(t->store));
-  parl_status s = parl_metrics_put(t->store, t->run_id, t->update - 1, &t->metrics);
+  parl_status s =
+      parl_metrics_put(t->store, t->run_id, t->update - 1, t->metric_table, &t->metrics);
   if (s == PARL_STATUS_OK && t->metrics.end_error > 0) s = parl_trainer_put_failures(t);
   return parl_store_end(t->store, s);
 }
@@ -25,7 +26,7 @@ static void report_progress(const parl_trainer *t, const char *phase) {
                                                        .seed = t->config->run.seed,
                                                        .done = t->update,
                                                        .n = t->config->train.updates,
-                                                       .r_perf = t->metrics.perf,
+                                                       .r_perf = t->metrics.of[PARL_TERM_perf].raw,
                                                        .critical_steps = t->metrics.critical_steps,
                                                        .launch_rate = t->metrics.launch_rate});
 }
@@ -33,10 +34,8 @@ static void report_progress(const parl_trainer *t, const char *phase) {
 static void warn_of_normalisation(const parl_trainer *t) {
   const parl_advantage_mode mode = (parl_advantage_mode)t->config->objective.advantage;
   bool shaped = false;
-  for (int i = 0; i < PARL_N_TERMS; i++) {
-    const parl_schedule_config *weight = parl_run_config_get_schedule(t->config, (parl_term)i);
-    shaped = shaped || (weight != NULL && weight->start > 0);
-  }
+  for (size_t i = 0; i < t->table->n; i++)
+    shaped = shaped || (i != PARL_TERM_perf && t->table->rows[i].config->start > 0);
   if (shaped && parl_advantage_cancels_lambda(mode))
     parl_log_write(t->host->log, PARL_LOG_WARNING,
                    "%s: objective.advantage divides by the standard deviation, which cancels a "
@@ -161,12 +160,8 @@ void parl_trainer_close(parl_trainer *t) {
   parl_learner_destroy(t->learner);
   parl_rollout_destroy(t->rollout);
   parl_trajectories_destroy(t->set);
-  parl_reward_destroy(t->reward);
-  for (int i = 0; i < PARL_N_TERMS; i++) parl_schedule_destroy(t->schedules[i]);
+  parl_trainer_free_terms(t);
   free(t->jobs);
-  free(t->terms);
-  free(t->kept);
-  free(t->advantage);
   parl_model_destroy(t->model);
   if (t->owns_sub_policy) parl_model_destroy(t->sub_policy);
   parl_model_destroy(t->warm);

@@ -22,9 +22,8 @@ static parl_status append_progress(const parl_trainer *t, const char *digest, pa
                     &w);
   parl_json_key(&w, "store");
   parl_json_string(&w, digest);
-  for (int i = 0; i < PARL_N_TERMS; i++) {
-    if (t->schedules[i] == NULL) continue;
-    parl_json_key(&w, parl_term_lambdas[i]);
+  for (size_t i = 0; i < t->table->n; i++) {
+    parl_json_key(&w, t->table->rows[i].lambda);
     parl_json_number(&w, parl_schedule_get_state(t->schedules[i]));
   }
   parl_json_end_object(&w);
@@ -64,12 +63,13 @@ static parl_status read_progress(parl_trainer *t, const parl_json *root,
     return parl_fail(PARL_STATUS_EFORMAT, "%s: its progress has no \"update\"", t->checkpoint_path);
   snprintf(digest, PARL_HASH_HEX_BYTES, "%s", store != NULL ? store : "");
   t->update = (int64_t)parl_json_get_number(update);
-  for (int i = 0; i < PARL_N_TERMS; i++)
-    if (t->schedules[i] != NULL)
-      parl_schedule_set_state(t->schedules[i],
-                              parl_json_get_number(parl_json_find(root, parl_term_lambdas[i])));
-  return t->update > 0 ? parl_metrics_get(t->store, t->run_id, t->update - 1, &t->metrics)
-                       : PARL_STATUS_OK;
+  for (size_t i = 0; i < t->table->n; i++) {
+    const parl_json *state = parl_json_find(root, t->table->rows[i].lambda);
+    if (parl_json_get_type(state) == PARL_JSON_NUMBER) /* or the term came with a later parl */
+      parl_schedule_set_state(t->schedules[i], parl_json_get_number(state));
+  }
+  if (t->update == 0) return PARL_STATUS_OK;
+  return parl_metrics_get(t->store, t->run_id, t->update - 1, t->metric_table, &t->metrics);
 }
 
 static parl_status load(parl_trainer *t, char digest[PARL_HASH_HEX_BYTES]) {

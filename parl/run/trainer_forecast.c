@@ -6,7 +6,7 @@
 
 #include "parl/run/trainer_internal.h"
 
-enum { KEY_BYTES = 96 };
+enum { KEY_BYTES = 128 };
 
 /* --- before update 0 --- */
 
@@ -21,6 +21,14 @@ static parl_status put_part(parl_trainer *t, const parl_forecast_part *p) {
 #define X(key, value, unit, meaning) PARL_TRY(put(t, 0, "forecast", p->family, #key, value));
   PARL_FORECAST_LIST(X)
 #undef X
+  for (size_t i = 0; i < t->table->n; i++) {
+    char name[KEY_BYTES];
+#define X(prefix, suffix, value, unit, meaning)                                  \
+  snprintf(name, sizeof name, "%s%s%s", prefix, t->table->rows[i].name, suffix); \
+  PARL_TRY(put(t, 0, "forecast", p->family, name, value));
+    PARL_FORECAST_TERM_LIST(X)
+#undef X
+  }
   return PARL_STATUS_OK;
 }
 
@@ -32,9 +40,8 @@ static parl_status put_forecast(parl_trainer *t) {
     PARL_TRY(parl_failures_put(&f->failures, t->store, t->run_id, PARL_PHASE_PROBE));
   for (int i = 0; i < PARL_N_MEANS; i++)
     PARL_TRY(put(t, 0, "warm", "", parl_mean_names[i], parl_means_get_values(&f->means)[i]));
-  for (int i = 0; i < PARL_N_TERMS; i++)
-    if (parl_term_lambdas[i] != NULL)
-      PARL_TRY(put(t, 0, "forecast", "", parl_term_lambdas[i], parl_terms_get(&f->weights)[i]));
+  for (size_t i = 0; i < t->table->n; i++)
+    PARL_TRY(put(t, 0, "forecast", "", t->table->rows[i].lambda, f->weights[i]));
   for (size_t i = 0; i < f->n_parts; i++) PARL_TRY(put_part(t, &f->parts[i]));
   return PARL_STATUS_OK;
 }
@@ -65,8 +72,9 @@ static void append_part(const parl_forecast *f, const parl_forecast_part *p, par
   parl_text_appendf(out, " of r_perf within a task (%zu of %zu tasks tell), lambda* ",
                     p->n_informative, p->n_groups);
   append_interval(&p->lambda_star, out);
-  parl_text_appendf(out, "; at lambda %.3g, %.3g launching should %sgrow%s", f->weights.parallel,
-                    f->weights.finish, says > 0 ? "" : "not ", sure ? "" : " (within the noise)");
+  parl_text_appendf(out, "; at lambda %.3g, %.3g launching should %sgrow%s",
+                    f->weights[PARL_TERM_parallel], f->weights[PARL_TERM_finish],
+                    says > 0 ? "" : "not ", sure ? "" : " (within the noise)");
 }
 
 static void log_forecast(const parl_trainer *t) {
@@ -88,11 +96,10 @@ static void log_forecast(const parl_trainer *t) {
 }
 
 parl_status parl_trainer_make_forecast(parl_trainer *t) {
-  parl_reward_terms weights;
   if (t->config->warm.probe == 0) return PARL_STATUS_OK;
-  PARL_TRY(parl_trainer_get_weights(t, &weights));
-  PARL_TRY(parl_forecast_make(t->run, t->host, t->warm, t->sub_policy, &weights, t->workers,
-                              &t->forecast));
+  PARL_TRY(parl_trainer_get_weights(t, t->weights));
+  PARL_TRY(parl_forecast_make(t->run, t->host, t->warm, t->sub_policy, t->table, t->weights,
+                              t->workers, &t->forecast));
   PARL_TRY(parl_store_begin(t->store));
   PARL_TRY(parl_store_end(t->store, put_forecast(t)));
   parl_failures_warn(&t->forecast.failures, t->host->log, t->arm, PARL_PHASE_PROBE);

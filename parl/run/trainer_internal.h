@@ -27,16 +27,21 @@ typedef struct parl_trainer {
   parl_learner *learner;
   parl_rollout *rollout;
   parl_trajectories *set;
+  parl_term_table *table;
+  parl_metric_table *metric_table;
   parl_reward *reward;
-  parl_schedule *schedules[PARL_N_TERMS]; /* of the terms' weights; NULL: 1 */
-  size_t n;                               /* episodes of an update: tasks * group */
-  parl_job *jobs;                         /* [n] */
-  parl_reward_terms *terms;               /* [n], dropped groups closed up */
-  size_t *kept;                           /* [n] job of each entry of terms */
-  double *advantage;                      /* [n] */
-  int64_t update;                         /* updates done */
-  size_t n_steps;                         /* optimizer steps of the update under way */
-  parl_metrics metrics;                   /* of the last update */
+  parl_schedule **schedules; /* [n of table] of the terms' weights */
+  double *weights;           /* [n of table] of the update under way */
+  double *states;            /* [n of table] of the schedules before it */
+  size_t n;                  /* episodes of an update: tasks * group */
+  parl_job *jobs;            /* [n] */
+  parl_outcome *outcomes;    /* [group] */
+  double *terms;             /* [n, n of table], dropped groups closed up */
+  size_t *kept;              /* [n] job of each row of terms */
+  double *advantage;         /* [n] */
+  int64_t update;            /* updates done */
+  size_t n_steps;            /* optimizer steps of the update under way */
+  parl_metrics metrics;      /* of the last update */
   parl_forecast forecast;
   parl_failures failures;      /* of the updates done */
   parl_failures warm_failures; /* of the warm start's demonstrations */
@@ -95,9 +100,12 @@ parl_status parl_trainer_put_failures(parl_trainer *t);
 
 /* Makes the buffers above from `learner` on. */
 parl_status parl_trainer_prepare(parl_trainer *t);
-/* The weights of update t->update, by their schedules: once an update, in order; of update 0 any
- * number of times. */
-parl_status parl_trainer_get_weights(parl_trainer *t, parl_reward_terms *out);
+/* Frees the table of terms and all that has an item a term or a rollout; what prepare made of it.
+ */
+void parl_trainer_free_terms(parl_trainer *t);
+/* The weights of update t->update, by their schedules, out [n of table]: once an update, in order;
+ * of update 0 any number of times. */
+parl_status parl_trainer_get_weights(parl_trainer *t, double *out);
 /* Plays, rewards, learns: update t->update; fills t->metrics and moves t->update on. Fails:
  * ESTOPPED when the host is; with t->n_steps 0 the run is where it was before. */
 parl_status parl_trainer_update(parl_trainer *t);

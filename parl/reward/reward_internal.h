@@ -1,0 +1,12 @@
+/* parl/reward/reward_internal.h - what reward.c and reward_check.c share. */
+#ifndef PARL_PARL_REWARD_REWARD_INTERNAL_H
+#define PARL_PARL_REWARD_REWARD_INTERNAL_H
+#include "parl/reward/reward.h"
+
+/* As parl_reward_group; any_score: no scores are known, every one counts as 1. */
+parl_status parl_reward_group_of(parl_reward *reward, const parl_group *group, bool any_score,
+                                 double *out);
+/* Fails: EINVAL if r_parallel is the width and the optimum's is not stated (NaN). */
+parl_status parl_reward_check_width(const parl_reward_config *config, double optimum_width);
+
+#endif
