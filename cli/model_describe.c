@@ -8,7 +8,7 @@
 #include "core/json.h"
 #include "engine/hf_config.h"
 #include "engine/layout.h"
-#include "engine/shape.h"
+#include "engine/flops.h"
 #include "lua/env.h"
 #include "parl/run/recipe.h"
 

@@ -154,7 +154,7 @@ static parl_status open_batch(bench *b) {
 
 static parl_status open_bench(bench *b, const parl_backend *backend) {
   PARL_TRY(parl_model_create(&b->shape->model, b->V, backend, &b->model));
-  parl_model_init_weights(b->model, 1);
+  PARL_TRY(parl_model_init_weights(b->model, 1));
   PARL_TRY(PARL_ARENA_TAKE(&b->arena, parl_workers_get_count(b->workers), &b->peaks));
   return open_batch(b);
 }
@@ -208,8 +208,7 @@ static parl_status train_once(bench *b) {
   const parl_train_batch batch = {b->slices, b->shape->batch, b->shape->batch};
   PARL_TRY(parl_train_step_run(b->step, &batch, cross_entropy, b, &grads));
   PARL_TRY(parl_optimizer_step(b->optimizer, b->model, grads, NULL));
-  parl_model_balance(b->model, parl_train_step_get_load(b->step));
-  return PARL_STATUS_OK;
+  return parl_model_balance(b->model, parl_train_step_get_load(b->step));
 }
 
 /* Task: one decoder's contexts from the first position to the last, fed with the batch's tokens. */
@@ -228,7 +227,9 @@ static parl_status decode_group(void *context, size_t task, size_t worker) {
     }
     PARL_TRY(parl_decoder_step(d, rows, b->group, &logits));
   }
-  if (!isfinite(logits[0]))
+  float first;
+  PARL_TRY(parl_decoder_read(d, logits, 1, &first));
+  if (!isfinite(first))
     return parl_fail(PARL_STATUS_ESTATE, "bench: the logits of context %zu are not finite",
                      group * b->group);
   return PARL_STATUS_OK;

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "core/safetensors.h"
+#include "engine/flops.h"
 #include "engine/model_internal.h"
-#include "engine/shape.h"
 
 static const char FORMAT[] = "parl-2", OLDER_FORMAT[] = "parl-1"; /* that one has no digest */
 static const char M_PREFIX[] = "optimizer.m.", V_PREFIX[] = "optimizer.v.";
@@ -21,43 +21,80 @@ static const char *const IGNORED_FIELDS[] = {"init_std", "max_context", "recompu
 
 enum { NAME_BYTES = 128, STEPS_BYTES = 24 };
 
-/* One tensor of the file and its place in memory. */
+/* One tensor of the file and its place: in the parameters, or in the optimizer's moments. */
 typedef struct entry {
   char name[NAME_BYTES];
   const parl_model_tensor *tensor;
-  float *data;    /* [tensor->n] */
+  bool is_moment;
+  size_t offset;
   bool is_square; /* second moments are not negative */
+  float *values;  /* saving: [tensor->n], in entries.values */
 } entry;
 
 typedef struct entries {
-  entry *items; /* owned */
+  parl_model *model;   /* borrowed */
+  parl_optimizer *opt; /* borrowed; NULL: weights alone */
+  entry *items;        /* owned */
   size_t n;
+  float *values; /* owned; saving: of all items */
 } entries;
 
-static void add_entries(entries *e, const char *prefix, parl_model *model, float *base,
+static void add_entries(entries *e, const char *prefix, bool is_moment, size_t base,
                         bool is_square) {
   size_t n_tensors;
-  const parl_model_tensor *tensors = parl_model_get_tensors(model, &n_tensors);
+  const parl_model_tensor *tensors = parl_model_get_tensors(e->model, &n_tensors);
   for (size_t i = 0; i < n_tensors; i++) {
     entry *item = &e->items[e->n++];
-    *item =
-        (entry){.tensor = &tensors[i], .data = base + tensors[i].offset, .is_square = is_square};
+    *item = (entry){.tensor = &tensors[i],
+                    .is_moment = is_moment,
+                    .offset = base + tensors[i].offset,
+                    .is_square = is_square};
     snprintf(item->name, sizeof item->name, "%s%s", prefix, tensors[i].name);
   }
 }
 
 /* Weights, then, with an optimizer, first and second moments. */
-static parl_status list_entries(parl_model *model, parl_optimizer *opt, entries *e) {
+static parl_status list_entries(entries *e) {
   size_t n_tensors;
-  parl_model_get_tensors(model, &n_tensors);
+  parl_model_get_tensors(e->model, &n_tensors);
   e->items = calloc(3 * n_tensors, sizeof *e->items);
   if (e->items == NULL) return parl_fail(PARL_STATUS_ENOMEM, "checkpoint: no memory");
-  add_entries(e, "", model, parl_model_get_params(model), false);
-  if (opt == NULL) return PARL_STATUS_OK;
-  float *moments = parl_optimizer_get_moments(opt);
-  add_entries(e, M_PREFIX, model, moments, false);
-  add_entries(e, V_PREFIX, model, moments + parl_model_get_n_params(model), true);
+  add_entries(e, "", false, 0, false);
+  if (e->opt == NULL) return PARL_STATUS_OK;
+  add_entries(e, M_PREFIX, true, 0, false);
+  add_entries(e, V_PREFIX, true, parl_model_get_n_params(e->model), true);
   return PARL_STATUS_OK;
+}
+
+static parl_status read_values(entries *e) {
+  const size_t n_params = parl_model_get_n_params(e->model);
+  float *to = e->values = calloc(e->opt != NULL ? 3 : 1, n_params * sizeof *to);
+  if (to == NULL) return parl_fail(PARL_STATUS_ENOMEM, "checkpoint: no memory");
+  PARL_TRY(parl_model_read(e->model, 0, n_params, to));
+  if (e->opt != NULL) PARL_TRY(parl_optimizer_read_moments(e->opt, 0, 2 * n_params, to + n_params));
+  for (size_t i = 0; i < e->n; i++)
+    e->items[i].values = to + (e->items[i].is_moment ? n_params : 0) + e->items[i].offset;
+  return PARL_STATUS_OK;
+}
+
+/* From any byte of a file, piece by piece. */
+static parl_status write_values(const entries *e, const entry *item, const char *data) {
+  enum { PIECE = 4096 };
+  float piece[PIECE];
+  for (size_t start = 0; start < item->tensor->n; start += PIECE) {
+    const size_t left = item->tensor->n - start, n = left < PIECE ? left : PIECE;
+    memcpy(piece, data + start * sizeof *piece, n * sizeof *piece);
+    if (item->is_moment)
+      PARL_TRY(parl_optimizer_write_moments(e->opt, item->offset + start, n, piece));
+    else
+      PARL_TRY(parl_model_write(e->model, item->offset + start, n, piece));
+  }
+  return PARL_STATUS_OK;
+}
+
+static void entries_deinit(entries *e) {
+  free(e->items);
+  free(e->values);
 }
 
 /* The file may lie at any byte, so floats are copied out. */
@@ -81,7 +118,7 @@ static parl_status write_entries(const char *path, const entries *e, const char 
                                   .dtype = PARL_DTYPE_F32,
                                   .n_dims = t->n_dims,
                                   .shape = {(int64_t)t->shape[0], (int64_t)t->shape[1]},
-                                  .data = e->items[i].data,
+                                  .data = e->items[i].values,
                                   .bytes = t->n * sizeof(float)};
   }
   const parl_status s = parl_safetensors_write(path, infos, e->n, metadata, n_pairs, sha256);
@@ -89,15 +126,16 @@ static parl_status write_entries(const char *path, const entries *e, const char 
   return s;
 }
 
-static parl_status save(const char *path, parl_model *model, parl_optimizer *opt,
-                        const parl_checkpoint_meta *meta, entries *e, parl_text *config,
-                        char *sha256) {
-  PARL_TRY(list_entries(model, opt, e));
+static parl_status save(const char *path, const parl_checkpoint_meta *meta, entries *e,
+                        parl_text *config, char *sha256) {
+  const parl_optimizer *opt = e->opt;
+  PARL_TRY(list_entries(e));
+  PARL_TRY(read_values(e));
   for (size_t i = 0; i < e->n; i++)
-    PARL_TRY(check_values(PARL_STATUS_ESTATE, &e->items[i], e->items[i].data));
+    PARL_TRY(check_values(PARL_STATUS_ESTATE, &e->items[i], e->items[i].values));
   parl_json_writer w;
   parl_json_writer_init(&w, config, false);
-  parl_config_write(&parl_model_section, parl_model_get_config(model), &w);
+  parl_config_write(&parl_model_section, parl_model_get_config(e->model), &w);
   PARL_TRY(parl_text_status(config));
   char steps[STEPS_BYTES] = "";
   if (opt != NULL) snprintf(steps, sizeof steps, "%lld", (long long)parl_optimizer_get_steps(opt));
@@ -113,10 +151,10 @@ static parl_status save(const char *path, parl_model *model, parl_optimizer *opt
 parl_status parl_checkpoint_save(const char *path, parl_model *model, parl_optimizer *opt,
                                  const parl_checkpoint_meta *meta, char *sha256) {
   PARL_REQUIRE(path != NULL && model != NULL && meta != NULL);
-  entries e = {0};
+  entries e = {.model = model, .opt = opt};
   parl_text config = {0};
-  const parl_status s = save(path, model, opt, meta, &e, &config, sha256);
-  free(e.items);
+  const parl_status s = save(path, meta, &e, &config, sha256);
+  entries_deinit(&e);
   parl_text_deinit(&config);
   return parl_fail_context(s, "saving the checkpoint %s", path);
 }
@@ -222,26 +260,26 @@ static parl_status read_steps(const parl_safetensors *file, int64_t *out) {
   return PARL_STATUS_OK;
 }
 
-/* All checks come first; what follows the last PARL_TRY cannot fail. */
-static parl_status load(const parl_safetensors *file, parl_model *model, parl_optimizer *opt,
-                        const char *vocab, entries *e, parl_text *progress) {
+/* All checks come first; what follows fails only if the device does. */
+static parl_status load(const parl_safetensors *file, const char *vocab, entries *e,
+                        parl_text *progress) {
+  parl_model *model = e->model;
+  parl_optimizer *opt = e->opt;
   const char *text = NULL;
   int64_t steps = 0;
   PARL_TRY(check_metadata(file, model, vocab));
   PARL_TRY(get_metadata(file, "progress", &text));
   if (opt != NULL) PARL_TRY(read_steps(file, &steps));
-  PARL_TRY(list_entries(model, opt, e));
+  PARL_TRY(list_entries(e));
   PARL_TRY(check_tensors(file, model, e));
   parl_text_append(progress, text);
   PARL_TRY(parl_text_status(progress));
   for (size_t i = 0; i < e->n; i++) {
     const entry *item = &e->items[i];
-    const void *data = parl_safetensors_find(file, item->name)->data;
-    memcpy(item->data, data, item->tensor->n * sizeof(float));
+    PARL_TRY(write_values(e, item, parl_safetensors_find(file, item->name)->data));
   }
   if (opt != NULL) parl_optimizer_set_steps(opt, steps);
-  parl_model_refresh(model);
-  return PARL_STATUS_OK;
+  return parl_model_refresh(model);
 }
 
 parl_status parl_checkpoint_load(const char *path, parl_model *model, parl_optimizer *opt,
@@ -249,15 +287,15 @@ parl_status parl_checkpoint_load(const char *path, parl_model *model, parl_optim
   PARL_REQUIRE(path != NULL && model != NULL);
   parl_safetensors *file = NULL;
   PARL_TRY(parl_safetensors_open(path, &file));
-  entries e = {0};
+  entries e = {.model = model, .opt = opt};
   parl_text read = {0};
-  const parl_status s = load(file, model, opt, vocab, &e, &read);
+  const parl_status s = load(file, vocab, &e, &read);
   if (s == PARL_STATUS_OK && progress != NULL) {
     const parl_text old = *progress;
     *progress = read;
     read = old;
   }
-  free(e.items);
+  entries_deinit(&e);
   parl_text_deinit(&read);
   parl_safetensors_close(file);
   return parl_fail_context(s, "checkpoint %s", path);

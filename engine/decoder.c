@@ -20,32 +20,41 @@ enum { FAST_BYTES = 8 << 20, LEAST_SLOTS = 8 };
 struct parl_decoder {
   const parl_model *model; /* borrowed */
   parl_queue *queue;       /* owned */
-  parl_arena arena;
+  parl_arena arena;        /* on the host */
+  parl_arena numbers;      /* on the device */
   size_t n_slots, max_context, max_rows, block_rows;
   parl_cache_dtype cache;
   int32_t *lengths;      /* [n_slots] tokens held */
   int32_t *held;         /* [n_slots, max_context] the tokens */
   uint64_t *generations; /* [n_slots] of the weights when the slot was last emptied */
+  int32_t *positions;    /* [max_rows] */
+  int32_t *host_tables;  /* [N_TABLES, block_rows], see below */
+  size_t n_wanted;       /* rows of logits of the last step */
+  /* On the device: */
   char *k_cache;      /* [L, n_slots, H_kv, max_context, D] of the cache's type; mla: of entries */
   char *v_cache;      /* [L, n_slots, H_kv, max_context, D]; mla: none */
   size_t entry_bytes; /* of a slot's keys at one position in one layer */
-  int32_t *positions; /* [max_rows] */
   float *logits;      /* [max_rows, V] */
+  parl_sampler sampler;
   /* Of one block: */
-  int32_t *tokens;  /* [block_rows] */
-  int32_t *visible; /* [block_rows] positions a row attends to */
-  int32_t *wanted;  /* [block_rows] rows with logits */
-  void **k_rows;    /* [block_rows] cache of the row's slot */
-  void **v_rows;    /* [block_rows] */
-  float *x;         /* [block_rows, C] */
+  int32_t *tables; /* [N_TABLES, block_rows] */
+  float *x;        /* [block_rows, C] */
   parl_attention_state attention;
   parl_ffn_state ffn;
   float *selected; /* [block_rows, C] */
   float *scratch;  /* attention's */
 };
 
+/* What a block's rows look up: their tokens, positions, how many positions they attend to, slots;
+ * and, of the first ones, which rows have logits. */
+typedef enum table { TOKENS, POSITIONS, VISIBLE, SLOTS, WANTED, N_TABLES } table;
+
+static int32_t *get_table(const parl_decoder *d, table which) {
+  return d->tables + (size_t)which * d->block_rows;
+}
+
 static parl_status take(parl_decoder *d, size_t rows, size_t width, float **out) {
-  return parl_arena_take(&d->arena, rows, width * sizeof **out, (void **)out);
+  return parl_arena_take(&d->numbers, rows, width * sizeof **out, (void **)out);
 }
 
 /* Of the keys of one position in one layer. */
@@ -66,26 +75,24 @@ static parl_status allocate_cache(parl_decoder *d, const parl_model_dims *dims) 
   PARL_TRY(
       parl_arena_take(&d->arena, d->n_slots, d->max_context * sizeof *d->held, (void **)&d->held));
   d->entry_bytes = get_entry_bytes(dims, d->cache);
-  PARL_TRY(parl_arena_take(&d->arena, entries, d->entry_bytes, (void **)&d->k_cache));
-  memset(d->k_cache, 0, entries * d->entry_bytes); /* now, so that no step waits for its pages */
+  PARL_TRY(parl_arena_take(&d->numbers, entries, d->entry_bytes, (void **)&d->k_cache));
+  /* now, so that no step waits for its pages */
+  parl_queue_fill(d->queue, d->k_cache, 0, entries * d->entry_bytes);
   if (dims->is_mla) return PARL_STATUS_OK;
-  PARL_TRY(parl_arena_take(&d->arena, entries, d->entry_bytes, (void **)&d->v_cache));
-  memset(d->v_cache, 0, entries * d->entry_bytes);
+  PARL_TRY(parl_arena_take(&d->numbers, entries, d->entry_bytes, (void **)&d->v_cache));
+  parl_queue_fill(d->queue, d->v_cache, 0, entries * d->entry_bytes);
   return PARL_STATUS_OK;
 }
 
 static parl_status allocate_block(parl_decoder *d, const parl_model *m) {
   const parl_model_dims *dims = &m->dims;
   const size_t rows = d->block_rows;
-  PARL_TRY(PARL_ARENA_TAKE(&d->arena, rows, &d->tokens));
-  PARL_TRY(PARL_ARENA_TAKE(&d->arena, rows, &d->visible));
-  PARL_TRY(PARL_ARENA_TAKE(&d->arena, rows, &d->wanted));
-  PARL_TRY(PARL_ARENA_TAKE(&d->arena, rows, &d->k_rows));
-  PARL_TRY(PARL_ARENA_TAKE(&d->arena, rows, &d->v_rows));
+  PARL_TRY(PARL_ARENA_TAKE(&d->arena, N_TABLES * rows, &d->host_tables));
+  PARL_TRY(PARL_ARENA_TAKE(&d->numbers, N_TABLES * rows, &d->tables));
   PARL_TRY(take(d, rows, dims->C, &d->x));
-  PARL_TRY(parl_attention_state_take(&d->arena, m, rows, true, &d->attention));
+  PARL_TRY(parl_attention_state_take(&d->numbers, m, rows, true, &d->attention));
   const bool dense = dims->first_moe > 0, sparse = dims->first_moe < dims->L;
-  PARL_TRY(parl_ffn_state_take(&d->arena, m, rows, dense, sparse, &d->ffn));
+  PARL_TRY(parl_ffn_state_take(&d->numbers, m, rows, dense, sparse, &d->ffn));
   return take(d, rows, dims->C, &d->selected);
 }
 
@@ -98,6 +105,7 @@ static parl_status allocate(parl_decoder *d) {
   PARL_TRY(allocate_block(d, m));
   PARL_TRY(PARL_ARENA_TAKE(&d->arena, d->max_rows, &d->positions));
   PARL_TRY(take(d, d->max_rows, m->dims.V, &d->logits));
+  PARL_TRY(parl_sampler_init(&d->sampler, m->dims.V, d->max_rows, &d->arena, &d->numbers));
   return take(d, scratch, 1, &d->scratch);
 }
 
@@ -117,6 +125,7 @@ parl_status parl_decoder_create(const parl_decoder_def *def, parl_decoder **out)
   d->cache = def->cache;
   d->block_rows = def->max_rows < BLOCK_ROWS ? def->max_rows : BLOCK_ROWS;
   parl_arena_init(&d->arena, 0);
+  parl_arena_init_from(&d->numbers, 0, &def->model->backend->device()->memory);
   const parl_status s = allocate(d);
   if (s != PARL_STATUS_OK) {
     parl_decoder_destroy(d);
@@ -129,6 +138,7 @@ parl_status parl_decoder_create(const parl_decoder_def *def, parl_decoder **out)
 
 void parl_decoder_destroy(parl_decoder *decoder) {
   if (decoder == NULL) return;
+  parl_arena_deinit(&decoder->numbers);
   parl_arena_deinit(&decoder->arena);
   parl_queue_destroy(decoder->queue);
   free(decoder);
@@ -178,26 +188,32 @@ size_t parl_decoder_find_prefix(const parl_decoder *decoder, const int32_t *toke
   return length;
 }
 
-/* Copies the first n positions of every cache of a slot. */
-static void copy_caches(parl_decoder *d, size_t from, size_t to, size_t n) {
+/* Copies the first n positions of every layer and head of a slot. */
+static void copy_cache(parl_decoder *d, char *cache, size_t from, size_t to, size_t n) {
   const parl_model_dims *dims = &d->model->dims;
-  const size_t heads = dims->is_mla ? 1 : dims->H_kv, width = d->entry_bytes / heads;
+  const size_t unit = d->cache == PARL_CACHE_BF16 ? sizeof(uint16_t) : sizeof(float);
+  const size_t heads = dims->is_mla ? 1 : dims->H_kv, width = d->entry_bytes / unit / heads;
   const size_t head = d->max_context * width, slot = heads * head;
-  for (size_t i = 0; i < dims->L; i++)
-    for (size_t g = 0; g < heads; g++) {
-      const size_t source = (i * d->n_slots + from) * slot + g * head;
-      const size_t target = (i * d->n_slots + to) * slot + g * head;
-      memcpy(d->k_cache + target, d->k_cache + source, n * width);
-      if (!dims->is_mla) memcpy(d->v_cache + target, d->v_cache + source, n * width);
-    }
+  const parl_copy2d_args args = {.rows = dims->L,
+                                 .groups = heads,
+                                 .width = n * width,
+                                 .unit = unit,
+                                 .from = cache + from * slot * unit,
+                                 .from_row = d->n_slots * slot,
+                                 .from_group = head,
+                                 .to = cache + to * slot * unit,
+                                 .to_row = d->n_slots * slot,
+                                 .to_group = head};
+  PARL_RUN(d->queue, copy2d, &args);
 }
 
 size_t parl_decoder_restart(parl_decoder *decoder, int32_t slot, const int32_t *tokens, size_t n) {
   size_t length;
   const size_t from = find_prefix(decoder, tokens, n, &length), to = (size_t)slot;
   parl_decoder_reset(decoder, slot);
-  if (from != to) {
-    copy_caches(decoder, from, to, length);
+  if (from != to && length > 0) {
+    copy_cache(decoder, decoder->k_cache, from, to, length);
+    if (decoder->v_cache != NULL) copy_cache(decoder, decoder->v_cache, from, to, length);
     memcpy(decoder->held + to * decoder->max_context, tokens, length * sizeof *tokens);
   }
   decoder->lengths[slot] = (int32_t)length;
@@ -237,70 +253,70 @@ static parl_status append_rows(parl_decoder *d, const parl_decoder_row *rows, si
 }
 
 /* Appends the block's keys and values to the caches and fills the mixed values. */
-static void attend(parl_decoder *d, const parl_decoder_row *rows, size_t n, size_t layer) {
+static void attend(parl_decoder *d, size_t n, size_t layer) {
   const parl_model *m = d->model;
-  const parl_model_dims *dims = &m->dims;
-  parl_attention_state *s = &d->attention;
-  for (size_t r = 0; r < n; r++) {
-    const size_t slot = layer * d->n_slots + (size_t)rows[r].slot;
-    const size_t start = slot * d->max_context * d->entry_bytes;
-    d->k_rows[r] = d->k_cache + start;
-    if (!dims->is_mla) d->v_rows[r] = d->v_cache + start;
-  }
+  const size_t bytes = layer * d->n_slots * d->max_context * d->entry_bytes;
   parl_attention_decode_args args = {.rows = n,
                                      .context = d->max_context,
                                      .bf16 = d->cache == PARL_CACHE_BF16,
                                      .scale = m->attention_scale,
-                                     .k_cache = d->k_rows,
-                                     .lengths = d->visible,
+                                     .k_cache = d->k_cache + bytes,
+                                     .v_cache = m->dims.is_mla ? NULL : d->v_cache + bytes,
+                                     .slots = get_table(d, SLOTS),
+                                     .lengths = get_table(d, VISIBLE),
                                      .scratch = d->scratch};
-  if (dims->is_mla) {
-    parl_mla_decode(d->queue, m, &m->layers[layer], &args, s);
-    return;
-  }
-  args.H = dims->H;
-  args.H_kv = dims->H_kv;
-  args.D = args.Dv = dims->D;
-  args.q = s->qkv;
-  args.k = s->qkv + dims->q;
-  args.v = args.k + dims->kv;
-  args.ld_q = args.ld_k = args.ld_v = dims->qkv;
-  args.v_cache = d->v_rows;
-  args.out = s->mixed;
-  args.ld_out = dims->mixed;
-  PARL_RUN(d->queue, attention_decode, &args);
+  if (m->dims.is_mla)
+    parl_mla_decode(d->queue, m, &m->layers[layer], &args, &d->attention);
+  else
+    parl_gqa_decode(d->queue, m, &args, &d->attention);
 }
 
 /* Logits of the block's wanted rows; returns how many. */
 static size_t head(parl_decoder *d, size_t n_wanted, float *logits) {
   const parl_model *m = d->model;
   if (n_wanted == 0) return 0;
-  const parl_embedding_fwd_args select = {
-      .rows = n_wanted, .C = m->dims.C, .tokens = d->wanted, .table = d->x, .out = d->selected};
+  const parl_embedding_fwd_args select = {.rows = n_wanted,
+                                          .C = m->dims.C,
+                                          .tokens = get_table(d, WANTED),
+                                          .table = d->x,
+                                          .out = d->selected};
   PARL_RUN(d->queue, embedding_fwd, &select);
   parl_norm_forward(d->queue, m, m->final_norm, n_wanted, d->selected, d->ffn.h, NULL);
   parl_matrix_forward(d->queue, &m->head, n_wanted, d->ffn.h, NULL, logits);
   return n_wanted;
 }
 
+/* Returns how many rows want logits. */
+static size_t upload_tables(parl_decoder *d, const parl_decoder_row *rows, const int32_t *positions,
+                            size_t n) {
+  int32_t *host = d->host_tables;
+  const size_t size = d->block_rows;
+  size_t n_wanted = 0;
+  for (size_t r = 0; r < n; r++) {
+    host[TOKENS * size + r] = rows[r].token;
+    host[POSITIONS * size + r] = positions[r];
+    host[VISIBLE * size + r] = positions[r] + 1;
+    host[SLOTS * size + r] = rows[r].slot;
+    if (rows[r].want_logits) host[WANTED * size + n_wanted++] = (int32_t)r;
+  }
+  parl_queue_upload(d->queue, d->tables, host, (WANTED * size + n_wanted) * sizeof *host);
+  return n_wanted;
+}
+
 static size_t run_block(parl_decoder *d, const parl_decoder_row *rows, const int32_t *positions,
                         size_t n, float *logits) {
   const parl_model *m = d->model;
-  size_t n_wanted = 0;
-  for (size_t r = 0; r < n; r++) {
-    d->tokens[r] = rows[r].token;
-    d->visible[r] = positions[r] + 1;
-    if (rows[r].want_logits) d->wanted[n_wanted++] = (int32_t)r;
-  }
+  const size_t n_wanted = upload_tables(d, rows, positions, n);
   const parl_embedding_fwd_args embed = {.rows = n,
                                          .C = m->dims.C,
-                                         .tokens = d->tokens,
+                                         .tokens = get_table(d, TOKENS),
                                          .table = m->params + m->embedding,
                                          .out = d->x};
   PARL_RUN(d->queue, embedding_fwd, &embed);
   for (size_t i = 0; i < m->dims.L; i++) {
-    parl_attention_project(d->queue, m, &m->layers[i], n, d->x, positions, &d->attention);
-    attend(d, rows, n, i);
+    parl_attention_project(d->queue, m, &m->layers[i], n, d->x, get_table(d, POSITIONS),
+                           &d->attention);
+    attend(d, n, i);
     parl_attention_merge(d->queue, &m->layers[i], n, &d->attention, d->x, d->x);
     parl_ffn_forward(d->queue, m, &m->layers[i], n, d->x, &d->ffn, d->x);
   }
@@ -313,13 +329,23 @@ parl_status parl_decoder_step(parl_decoder *decoder, const parl_decoder_row *row
     return parl_fail(PARL_STATUS_EINVAL, "decoder: %zu rows in a step, at most %zu fit", n_rows,
                      decoder->max_rows);
   PARL_TRY(append_rows(decoder, rows, n_rows));
-  float *place = decoder->logits;
+  decoder->n_wanted = 0;
   for (size_t i = 0; i < n_rows; i += decoder->block_rows) {
     const size_t left = n_rows - i;
     const size_t n = left < decoder->block_rows ? left : decoder->block_rows;
-    place +=
-        decoder->model->dims.V * run_block(decoder, rows + i, decoder->positions + i, n, place);
+    float *place = decoder->logits + decoder->n_wanted * decoder->model->dims.V;
+    decoder->n_wanted += run_block(decoder, rows + i, decoder->positions + i, n, place);
   }
   *logits = decoder->logits;
   return PARL_STATUS_OK;
+}
+
+parl_status parl_decoder_sample(parl_decoder *decoder, const parl_pick *draws, size_t n,
+                                parl_sample *out) {
+  PARL_REQUIRE(n <= decoder->n_wanted);
+  return parl_sampler_draw(&decoder->sampler, decoder->queue, decoder->logits, draws, n, out);
+}
+
+parl_status parl_decoder_read(parl_decoder *decoder, const float *from, size_t n, float *to) {
+  return parl_queue_download(decoder->queue, to, from, n * sizeof *to);
 }

@@ -7,6 +7,7 @@
 #ifndef PARL_ENGINE_DECODER_H
 #define PARL_ENGINE_DECODER_H
 #include "engine/model.h"
+#include "engine/sampler.h"
 
 typedef struct parl_decoder parl_decoder;
 
@@ -47,10 +48,16 @@ size_t parl_decoder_restart(parl_decoder *decoder, int32_t slot, const int32_t *
 size_t parl_decoder_find_prefix(const parl_decoder *decoder, const int32_t *tokens, size_t n);
 /* Tokens held by the slot. */
 size_t parl_decoder_get_length(const parl_decoder *decoder, int32_t slot);
-/* Appends every row's token; *logits = [number of rows with want_logits, V] in row order, owned by
- * the decoder. Fails: EINVAL for a slot or token out of range or too many rows, ESTATE if a slot
+/* Appends every row's token; *logits = [number of rows with want_logits, V] in row order, on the
+ * model's device, owned by the decoder. Fails: EINVAL for a slot or token out of range or too many rows, ESTATE if a slot
  * would overflow; nothing is appended then. Allocates nothing. */
 parl_status parl_decoder_step(parl_decoder *decoder, const parl_decoder_row *rows, size_t n_rows,
                               float **logits);
+/* A token for each of the first n rows of the last step's logits, which are used up.
+ * Fails: EINVAL for more rows than there are; as the device says. */
+parl_status parl_decoder_sample(parl_decoder *decoder, const parl_pick *draws, size_t n,
+                                parl_sample *out);
+/* n numbers on the device, to the host. */
+parl_status parl_decoder_read(parl_decoder *decoder, const float *from, size_t n, float *to);
 
 #endif

@@ -1,64 +1,6 @@
 /* engine/forward.c - tokens to logits: the parts of a layer, and a slice through all of them. */
 #include "engine/model_internal.h"
 
-void parl_matrix_forward(parl_queue *queue, const parl_matrix *w, size_t rows, const float *x,
-                         const float *residual, float *y) {
-  const parl_linear_fwd_args args = {.M = rows,
-                                     .N = w->N,
-                                     .K = w->K,
-                                     .x = x,
-                                     .ld_x = w->K,
-                                     .packed = w->packed,
-                                     .residual = residual,
-                                     .y = y,
-                                     .ld_y = w->N};
-  PARL_RUN(queue, linear_fwd, &args);
-}
-
-void parl_matrix_forward_view(parl_queue *queue, const parl_matrix *w, size_t rows, const float *x,
-                              size_t ld_x, float *y, size_t ld_y) {
-  const parl_linear_fwd_args args = {.M = rows,
-                                     .N = w->N,
-                                     .K = w->K,
-                                     .x = x,
-                                     .ld_x = ld_x,
-                                     .packed = w->packed,
-                                     .y = y,
-                                     .ld_y = ld_y};
-  PARL_RUN(queue, linear_fwd, &args);
-}
-
-void parl_norm_forward(parl_queue *queue, const parl_model *m, size_t offset, size_t rows,
-                       const float *x, float *y, float *inv_rms) {
-  const size_t C = m->dims.C;
-  const parl_rmsnorm_fwd_args args = {.rows = rows,
-                                      .C = C,
-                                      .x = x,
-                                      .ld_x = C,
-                                      .weight = m->params + offset,
-                                      .eps = (float)m->config.norm_eps,
-                                      .y = y,
-                                      .ld_y = C,
-                                      .inv_rms = inv_rms};
-  PARL_RUN(queue, rmsnorm_fwd, &args);
-}
-
-/* Queries and keys lie side by side and turn alike: one call over H + H_kv heads. */
-static void rotate(parl_queue *queue, const parl_model *m, size_t rows, const int32_t *positions,
-                   float *qkv) {
-  const parl_model_dims *d = &m->dims;
-  const parl_rope_args args = {.rows = rows,
-                               .heads = d->H + d->H_kv,
-                               .D = d->D,
-                               .ld_x = d->qkv,
-                               .head_stride = d->D,
-                               .x = qkv,
-                               .positions = positions,
-                               .cos_table = m->cos_table,
-                               .sin_table = m->sin_table};
-  PARL_RUN(queue, rope, &args);
-}
-
 void parl_attention_project(parl_queue *queue, const parl_model *m, const parl_layer *layer,
                             size_t rows, const float *x, const int32_t *positions,
                             parl_attention_state *s) {
@@ -67,8 +9,7 @@ void parl_attention_project(parl_queue *queue, const parl_model *m, const parl_l
     parl_mla_project(queue, m, layer, rows, positions, s);
     return;
   }
-  parl_matrix_forward(queue, &layer->qkv, rows, s->h, NULL, s->qkv);
-  rotate(queue, m, rows, positions, s->qkv);
+  parl_gqa_project(queue, m, layer, rows, positions, s);
 }
 
 void parl_attention_merge(parl_queue *queue, const parl_layer *layer, size_t rows,
@@ -83,19 +24,14 @@ void parl_ffn_forward(parl_queue *queue, const parl_model *m, const parl_layer *
     parl_moe_forward(queue, m, layer, rows, x, s, out);
     return;
   }
-  parl_matrix_forward(queue, &layer->gate_up, rows, s->h, NULL, s->gate_up);
-  const parl_swiglu_fwd_args swiglu = {
-      .rows = rows, .F = m->dims.F, .gate_up = s->gate_up, .out = s->act};
-  PARL_RUN(queue, swiglu_fwd, &swiglu);
-  parl_matrix_forward(queue, &layer->down, rows, s->act, x, out);
+  parl_swiglu_forward(queue, &layer->gate_up, &layer->down, rows, s->h, s->gate_up, s->act, x, out);
 }
 
 parl_attention_fwd_args parl_attention_view(const parl_model *m, const parl_workspace *ws,
-                                            const parl_slice *slice,
                                             const parl_attention_state *s) {
   const parl_model_dims *d = &m->dims;
-  return (parl_attention_fwd_args){.n_seqs = slice->n_seqs,
-                                   .seq_start = slice->seq_start,
+  return (parl_attention_fwd_args){.n_seqs = ws->slice.n_seqs,
+                                   .seq_start = ws->slice.seq_start,
                                    .H = d->H,
                                    .H_kv = d->H_kv,
                                    .D = d->D,
@@ -113,46 +49,53 @@ parl_attention_fwd_args parl_attention_view(const parl_model *m, const parl_work
                                    .scratch = ws->scratch};
 }
 
-static void fill_positions(const parl_slice *slice, int32_t *positions) {
-  for (size_t s = 0; s < slice->n_seqs; s++)
-    for (int32_t r = slice->seq_start[s]; r < slice->seq_start[s + 1]; r++)
-      positions[r] = r - slice->seq_start[s];
-}
-
-void parl_layer_forward(const parl_model *m, parl_workspace *ws, const parl_slice *slice, size_t i,
-                        float *out) {
+void parl_layer_forward(const parl_model *m, parl_workspace *ws, size_t i, float *out) {
   const parl_layer *layer = &m->layers[i];
   parl_layer_state *s = &ws->layers[i];
-  parl_attention_project(ws->queue, m, layer, ws->rows, s->x, ws->positions, &s->attention);
+  parl_attention_project(ws->queue, m, layer, ws->rows, s->x, ws->slice.positions, &s->attention);
   if (m->dims.is_mla) parl_mla_expand(ws->queue, m, layer, ws->rows, &s->attention);
-  const parl_attention_fwd_args view = parl_attention_view(m, ws, slice, &s->attention);
+  parl_attention_fwd_args view = parl_attention_view(m, ws, &s->attention);
+  if (ws->n_scores > 0) view.max_scores = ws->max_scores + i * m->dims.H;
   PARL_RUN(ws->queue, attention_fwd, &view);
   parl_attention_merge(ws->queue, layer, ws->rows, &s->attention, s->x, s->mid);
   parl_ffn_forward(ws->queue, m, layer, ws->rows, s->mid, &s->ffn, out);
 }
 
-/* What is counted once a forward: largest scores, tokens of experts. */
-static void observe(const parl_model *m, parl_workspace *ws, const parl_slice *slice, size_t i) {
-  const parl_layer_state *s = &ws->layers[i];
-  const parl_attention_fwd_args view = parl_attention_view(m, ws, slice, &s->attention);
-  if (ws->n_scores > 0) parl_scores_track(ws, &view, i);
+/* Tokens of experts, counted once a forward. */
+static void count_load(const parl_model *m, parl_workspace *ws, size_t i) {
   const size_t E = m->dims.router.n_experts;
-  for (size_t e = 0; m->layers[i].is_moe && e < E; e++)
-    ws->load[(i - m->dims.first_moe) * E + e] += s->ffn.first[e + 1] - s->ffn.first[e];
+  if (!m->layers[i].is_moe) return;
+  const parl_count_load_args args = {.n_experts = E,
+                                     .first = ws->layers[i].ffn.first,
+                                     .load = ws->load + (i - m->dims.first_moe) * E};
+  PARL_RUN(ws->queue, count_load, &args);
 }
 
 /* Only the rows whose logits are wanted pass the final norm and the head. */
-static void head_forward(const parl_model *m, parl_workspace *ws, const parl_slice *slice) {
-  if (slice->n_outputs == 0) return;
-  const parl_embedding_fwd_args select = {.rows = slice->n_outputs,
+static void head_forward(const parl_model *m, parl_workspace *ws) {
+  if (ws->n_outputs == 0) return;
+  const parl_embedding_fwd_args select = {.rows = ws->n_outputs,
                                           .C = m->dims.C,
-                                          .tokens = slice->outputs,
+                                          .tokens = ws->slice.outputs,
                                           .table = ws->x,
                                           .out = ws->selected};
   PARL_RUN(ws->queue, embedding_fwd, &select);
-  parl_norm_forward(ws->queue, m, m->final_norm, slice->n_outputs, ws->selected, ws->final_h,
+  parl_norm_forward(ws->queue, m, m->final_norm, ws->n_outputs, ws->selected, ws->final_h,
                     ws->final_rms);
-  parl_matrix_forward(ws->queue, &m->head, slice->n_outputs, ws->final_h, NULL, ws->logits);
+  parl_matrix_forward(ws->queue, &m->head, ws->n_outputs, ws->final_h, NULL, ws->logits);
+}
+
+static void upload_slice(parl_workspace *ws, const parl_slice *slice) {
+  parl_slice_tables *t = &ws->slice;
+  for (size_t s = 0; s < slice->n_seqs; s++)
+    for (int32_t r = slice->seq_start[s]; r < slice->seq_start[s + 1]; r++)
+      ws->host_positions[r] = r - slice->seq_start[s];
+  t->n_seqs = slice->n_seqs;
+  const size_t unit = sizeof(int32_t);
+  parl_queue_upload(ws->queue, t->seq_start, slice->seq_start, (slice->n_seqs + 1) * unit);
+  parl_queue_upload(ws->queue, t->tokens, slice->tokens, ws->rows * unit);
+  parl_queue_upload(ws->queue, t->positions, ws->host_positions, ws->rows * unit);
+  parl_queue_upload(ws->queue, t->outputs, slice->outputs, ws->n_outputs * unit);
 }
 
 parl_status parl_model_forward(const parl_model *model, parl_workspace *ws, const parl_slice *slice,
@@ -161,18 +104,18 @@ parl_status parl_model_forward(const parl_model *model, parl_workspace *ws, cons
   const size_t L = model->dims.L;
   ws->rows = (size_t)slice->seq_start[slice->n_seqs];
   ws->n_outputs = slice->n_outputs;
-  fill_positions(slice, ws->positions);
+  upload_slice(ws, slice);
   const parl_embedding_fwd_args embed = {.rows = ws->rows,
                                          .C = model->dims.C,
-                                         .tokens = slice->tokens,
+                                         .tokens = ws->slice.tokens,
                                          .table = model->params + model->embedding,
                                          .out = ws->layers[0].x};
   PARL_RUN(ws->queue, embedding_fwd, &embed);
   for (size_t i = 0; i < L; i++) {
-    parl_layer_forward(model, ws, slice, i, i + 1 < L ? ws->layers[i + 1].x : ws->x);
-    observe(model, ws, slice, i);
+    parl_layer_forward(model, ws, i, i + 1 < L ? ws->layers[i + 1].x : ws->x);
+    count_load(model, ws, i);
   }
-  head_forward(model, ws, slice);
+  head_forward(model, ws);
   *logits = ws->logits;
   return PARL_STATUS_OK;
 }

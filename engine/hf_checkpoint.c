@@ -10,9 +10,9 @@
 #include "core/file.h"
 #include "core/foreign.h"
 #include "core/safetensors.h"
+#include "engine/flops.h"
 #include "engine/hf_config.h"
 #include "engine/hf_internal.h"
-#include "engine/shape.h"
 
 static const char WHOLE[] = PARL_HF_WHOLE, INDEX[] = PARL_HF_INDEX;
 static const char TEXT_PREFIX[] = "language_model.";
@@ -258,6 +258,22 @@ static parl_status check_total(const loader *l) {
                    INDEX, parl_json_get_number(total), bytes);
 }
 
+/* Rows to where the engine has them. */
+static parl_status copy_tensor(const loader *l, const parl_model_tensor *t,
+                               const parl_tensor_info *info) {
+  enum { PIECE = 4096 };
+  float piece[PIECE];
+  const size_t width = t->n / t->shape[0];
+  for (size_t start = 0; start < t->n; start += PIECE) {
+    const size_t n = t->n - start < PIECE ? t->n - start : PIECE;
+    for (size_t k = start; k < start + n; k++)
+      piece[k - start] =
+          read_value(info, parl_hf_find_row(l->model, t, k / width) * width + k % width);
+    PARL_TRY(parl_model_write(l->model, t->offset + start, n, piece));
+  }
+  return PARL_STATUS_OK;
+}
+
 static parl_status load(loader *l, size_t max_context, const parl_backend *backend) {
   char path[PATH_BYTES];
   PARL_TRY(parl_file_join(path, sizeof path, l->folder, "config.json"));
@@ -276,14 +292,9 @@ static parl_status load(loader *l, size_t max_context, const parl_backend *backe
     char name[NAME_BYTES];
     publish_name(l, &tensors[i], name);
     const parl_tensor_info *info = find_tensor(l, name);
-    float *to = parl_model_get_params(l->model) + tensors[i].offset;
-    const size_t width = tensors[i].n / tensors[i].shape[0];
-    for (size_t k = 0; k < tensors[i].n; k++)
-      to[k] =
-          read_value(info, parl_hf_find_row(l->model, &tensors[i], k / width) * width + k % width);
+    PARL_TRY(copy_tensor(l, &tensors[i], info));
   }
-  parl_model_refresh(l->model);
-  return PARL_STATUS_OK;
+  return parl_model_refresh(l->model);
 }
 
 parl_status parl_hf_checkpoint_load(const char *folder, size_t max_context,

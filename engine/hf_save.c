@@ -72,8 +72,10 @@ static void name_file(const saver *s, size_t shard, char name[FILE_NAME_BYTES]) 
     snprintf(name, FILE_NAME_BYTES, "model-%05zu-of-%05zu.safetensors", shard + 1, s->n_shards);
 }
 
+/* scratch [2 t->n] */
 static parl_status convert(const saver *s, const parl_model_tensor *t, float *scratch, void *to) {
-  const float *from = parl_model_get_params(s->model) + t->offset;
+  float *from = scratch + t->n;
+  PARL_TRY(parl_model_read(s->model, t->offset, t->n, from));
   uint16_t *halves = to;
   for (size_t i = 0; i < t->n; i++)
     if (!isfinite(from[i]))
@@ -121,9 +123,9 @@ static parl_status write_shards(const saver *s) {
     }
     name_file(s, s->shard_of[first], name);
     char *buffer = malloc(bytes);
-    float *scratch = s->options.is_bf16 ? malloc(longest * sizeof *scratch) : NULL;
+    float *scratch = calloc(longest, 2 * sizeof *scratch);
     parl_status status = PARL_STATUS_OK;
-    if (buffer == NULL || (s->options.is_bf16 && scratch == NULL))
+    if (buffer == NULL || scratch == NULL)
       status = parl_fail(PARL_STATUS_ENOMEM, "%s: no memory for %zu bytes", name, bytes);
     else
       status = write_shard(s, name, first, end, scratch, buffer);

@@ -1,15 +1,13 @@
 /* engine/logits.c - one sequence a slice. */
 #include "engine/logits.h"
 
-#include <string.h>
-
-#include "core/arena.h"
+#include "engine/model_internal.h"
 #include "engine/policy.h"
 
 typedef struct job {
   const parl_model *model;
   size_t B, T, V;
-  parl_arena arena;
+  parl_arena arena, numbers; /* on the host, on the device */
   parl_workspace *ws;
   int32_t *outputs;              /* [T] all rows */
   float *logp, *entropy, *dlogp; /* [T] */
@@ -41,18 +39,24 @@ static parl_status run(job *j, const int32_t *tokens, float *logits, double *los
   const int32_t bounds[] = {0, (int32_t)j->T};
   double sum = 0.0;
   PARL_TRY(open_job(j));
-  if (grads != NULL) memset(grads, 0, parl_model_get_n_params(j->model) * sizeof *grads);
+  float *sums = NULL; /* on the device */
+  const size_t n = parl_model_get_n_params(j->model);
+  if (grads != NULL) {
+    PARL_TRY(PARL_ARENA_TAKE(&j->numbers, n, &sums));
+    parl_queue_fill(j->ws->queue, sums, 0, n * sizeof *sums);
+  }
   for (size_t b = 0; b < j->B; b++) {
     const parl_slice slice = {1, bounds, tokens + b * j->T, j->T, j->outputs};
     float *out;
     PARL_TRY(parl_model_forward(j->model, j->ws, &slice, &out));
-    memcpy(logits + b * j->T * j->V, out, j->T * j->V * sizeof *logits);
+    PARL_TRY(parl_workspace_read(j->ws, out, j->T * j->V, logits + b * j->T * j->V));
     if (grads == NULL) continue;
     PARL_TRY(cross_entropy(j, slice.tokens, &sum));
-    PARL_TRY(parl_model_backward(j->model, j->ws, &slice, out, grads));
+    PARL_TRY(parl_model_backward(j->model, j->ws, &slice, out, sums));
   }
-  if (grads != NULL) *loss = sum / ((double)j->B * (double)(j->T - 1));
-  return PARL_STATUS_OK;
+  if (grads == NULL) return PARL_STATUS_OK;
+  *loss = sum / ((double)j->B * (double)(j->T - 1));
+  return parl_workspace_read(j->ws, sums, n, grads);
 }
 
 parl_status parl_logits_compute(const parl_model *model, const int32_t *tokens, size_t B, size_t T,
@@ -64,7 +68,9 @@ parl_status parl_logits_compute(const parl_model *model, const int32_t *tokens, 
     return parl_fail(PARL_STATUS_EINVAL, "sequences of %zu token predict nothing: no gradient", T);
   job j = {.model = model, .B = B, .T = T, .V = parl_model_get_vocab_size(model)};
   parl_arena_init(&j.arena, 0);
+  parl_arena_init_from(&j.numbers, 0, &model->backend->device()->memory);
   const parl_status s = run(&j, tokens, logits, loss, grads);
+  parl_arena_deinit(&j.numbers);
   parl_workspace_destroy(j.ws);
   parl_arena_deinit(&j.arena);
   return s;

@@ -5,8 +5,6 @@
  *   W_kvb c, per head [k_nope | v];                    k = [k_nope | rope key], shared by heads
  * The rope key is taken before the norm, which covers the latent only. Absorbed: q_nope.k_nope =
  * (W_k^T q_nope).c, and sum p v = W_v sum p c. Source: DeepSeek-V2 2024, section 2.1; k25 5.1. */
-#include <string.h>
-
 #include "engine/model_internal.h"
 
 /* Offset of the kv latent in a row of latents. */
@@ -83,17 +81,14 @@ void parl_mla_expand(parl_queue *queue, const parl_model *m, const parl_layer *l
                      parl_attention_state *s) {
   const parl_model_dims *d = &m->dims;
   const size_t width = d->Dn + d->Dv;
+  const float *rope = s->latents + latent_place(d) + d->R;
   parl_matrix_forward(queue, &layer->kv_b, rows, s->latent, NULL, s->kv);
-  for (size_t r = 0; r < rows; r++) {
-    const float *rope = s->latents + r * d->latents + latent_place(d) + d->R;
-    for (size_t h = 0; h < d->H; h++) {
-      const float *from = s->kv + (r * d->H + h) * width;
-      float *k = s->k + r * d->q + h * d->D;
-      memcpy(k, from, d->Dn * sizeof *k);
-      memcpy(k + d->Dn, rope, d->Dr * sizeof *k);
-      memcpy(s->v + r * d->mixed + h * d->Dv, from + d->Dn, d->Dv * sizeof *k);
-    }
-  }
+  parl_copy_pieces(queue, rows, d->H, d->Dn, (parl_pieces){s->kv, d->H * width, width}, s->k, d->q,
+                   d->D);
+  parl_copy_pieces(queue, rows, d->H, d->Dr, (parl_pieces){rope, d->latents, 0}, s->k + d->Dn, d->q,
+                   d->D);
+  parl_copy_pieces(queue, rows, d->H, d->Dv, (parl_pieces){s->kv + d->Dn, d->H * width, width},
+                   s->v, d->mixed, d->Dv);
 }
 
 /* Queries against cache entries: W_k^T q_nope | q_rope. */
@@ -102,21 +97,19 @@ static void absorb(parl_queue *queue, const parl_model *m, const parl_layer *lay
   const parl_model_dims *d = &m->dims;
   const size_t ld = d->H * d->entry;
   for (size_t h = 0; h < d->H; h++) {
-    const float *q = s->q + h * d->D;
-    float *to = s->absorbed + h * d->entry;
     const parl_linear_bwd_input_args args = {
         .M = rows,
         .N = d->Dn,
         .K = d->R,
-        .dy = q,
+        .dy = s->q + h * d->D,
         .ld_dy = s->ld_q,
         .w = m->params + layer->kv_b.offset + h * (d->Dn + d->Dv) * d->R,
-        .dx = to,
+        .dx = s->absorbed + h * d->entry,
         .ld_dx = ld};
     PARL_RUN_F32(queue, linear_bwd_input, &args);
-    for (size_t r = 0; r < rows; r++)
-      memcpy(to + r * ld + d->R, q + r * s->ld_q + d->Dn, d->Dr * sizeof *to);
   }
+  parl_copy_pieces(queue, rows, d->H, d->Dr, (parl_pieces){s->q + d->Dn, s->ld_q, d->D},
+                   s->absorbed + d->R, ld, d->entry);
 }
 
 /* The values are the latents inside the entries, so one cache serves both. */
@@ -124,11 +117,10 @@ void parl_mla_decode(parl_queue *queue, const parl_model *m, const parl_layer *l
                      parl_attention_decode_args *args, parl_attention_state *s) {
   const parl_model_dims *d = &m->dims;
   const float *rope = s->latents + latent_place(d) + d->R;
-  for (size_t r = 0; r < args->rows; r++) {
-    float *entry = s->entries + r * d->entry;
-    memcpy(entry, s->latent + r * d->R, d->R * sizeof *entry);
-    memcpy(entry + d->R, rope + r * d->latents, d->Dr * sizeof *entry);
-  }
+  parl_copy_pieces(queue, args->rows, 1, d->R, (parl_pieces){s->latent, d->R, 0}, s->entries,
+                   d->entry, 0);
+  parl_copy_pieces(queue, args->rows, 1, d->Dr, (parl_pieces){rope, d->latents, 0},
+                   s->entries + d->R, d->entry, 0);
   absorb(queue, m, layer, args->rows, s);
   args->H = d->H;
   args->H_kv = 1;
@@ -148,33 +140,30 @@ void parl_mla_decode(parl_queue *queue, const parl_model *m, const parl_layer *l
 
 /* dkv from dk and dv; the rope key's gradient, summed over heads, into dlatents. */
 static void collapse(const parl_model_dims *d, parl_workspace *ws) {
-  const size_t width = d->Dn + d->Dv;
-  for (size_t r = 0; r < ws->rows; r++) {
-    float *rope = ws->dlatents + r * d->latents + latent_place(d) + d->R;
-    const float *dk = ws->dk + r * d->q;
-    for (size_t h = 0; h < d->H; h++) {
-      float *to = ws->dkv + (r * d->H + h) * width;
-      memcpy(to, dk + h * d->D, d->Dn * sizeof *to);
-      memcpy(to + d->Dn, ws->dv + r * d->mixed + h * d->Dv, d->Dv * sizeof *to);
-    }
-    for (size_t i = 0; i < d->Dr; i++) {
-      double sum = 0.0;
-      for (size_t h = 0; h < d->H; h++) sum += (double)dk[h * d->D + d->Dn + i];
-      rope[i] = (float)sum;
-    }
-  }
+  const size_t width = d->Dn + d->Dv, rows = ws->rows;
+  parl_copy_pieces(ws->queue, rows, d->H, d->Dn, (parl_pieces){ws->dk, d->q, d->D}, ws->dkv,
+                   d->H * width, width);
+  parl_copy_pieces(ws->queue, rows, d->H, d->Dv, (parl_pieces){ws->dv, d->mixed, d->Dv},
+                   ws->dkv + d->Dn, d->H * width, width);
+  const parl_sum_heads_args rope = {.rows = rows,
+                                    .heads = d->H,
+                                    .D = d->Dr,
+                                    .x = ws->dk + d->Dn,
+                                    .ld_x = d->q,
+                                    .head_stride = d->D,
+                                    .y = ws->dlatents + latent_place(d) + d->R,
+                                    .ld_y = d->latents};
+  PARL_RUN(ws->queue, sum_heads, &rope);
 }
 
-/* dlatents has its rope key's gradient; the rest is filled here. */
+/* dlatents has its rope key's gradient, zeros in front of it; the rest is filled here. */
 static void latents_backward(const parl_model *m, const parl_layer *layer, parl_workspace *ws,
                              const parl_attention_state *s, float *grads) {
   const parl_model_dims *d = &m->dims;
   const size_t place = latent_place(d), rows = ws->rows;
-  for (size_t r = 0; r < rows; r++) {
-    float *row = ws->dlatents + r * d->latents;
-    memset(row, 0, (place + d->R) * sizeof *row);
-    if (d->Rq == 0) memcpy(row, ws->dq + r * d->q, d->q * sizeof *row);
-  }
+  if (d->Rq == 0)
+    parl_copy_pieces(ws->queue, rows, 1, d->q, (parl_pieces){ws->dq, d->q, 0}, ws->dlatents,
+                     d->latents, 0);
   if (d->Rq > 0) {
     parl_matrix_backward(ws->queue, m, &layer->q_b, rows, ws->dq, s->q_latent, ws->dlatent, grads);
     norm_back(ws->queue, m, layer->q_norm, d->Rq, rows, s->latents, s->q_rms, ws->dlatent,
@@ -186,9 +175,9 @@ static void latents_backward(const parl_model *m, const parl_layer *layer, parl_
 }
 
 void parl_mla_backward(const parl_model *m, const parl_layer *layer, parl_workspace *ws,
-                       const parl_slice *slice, const parl_attention_state *s, float *grads) {
+                       const parl_attention_state *s, float *grads) {
   const parl_model_dims *d = &m->dims;
-  const parl_attention_bwd_args attention = {.fwd = parl_attention_view(m, ws, slice, s),
+  const parl_attention_bwd_args attention = {.fwd = parl_attention_view(m, ws, s),
                                              .dout = ws->dmixed,
                                              .ld_dout = d->mixed,
                                              .dq = ws->dq,
@@ -198,10 +187,11 @@ void parl_mla_backward(const parl_model *m, const parl_layer *layer, parl_worksp
                                              .dv = ws->dv,
                                              .ld_dv = d->mixed};
   PARL_RUN(ws->queue, attention_bwd, &attention);
+  parl_queue_fill(ws->queue, ws->dlatents, 0, ws->rows * d->latents * sizeof *ws->dlatents);
   collapse(d, ws);
-  rotate(ws->queue, m, ws->rows, ws->positions, d->H, d->D, ws->dq + d->Dn, d->q, true);
-  rotate(ws->queue, m, ws->rows, ws->positions, 1, d->Dr, ws->dlatents + latent_place(d) + d->R,
-         d->latents, true);
+  rotate(ws->queue, m, ws->rows, ws->slice.positions, d->H, d->D, ws->dq + d->Dn, d->q, true);
+  rotate(ws->queue, m, ws->rows, ws->slice.positions, 1, d->Dr,
+         ws->dlatents + latent_place(d) + d->R, d->latents, true);
   latents_backward(m, layer, ws, s, grads);
   parl_matrix_backward(ws->queue, m, &layer->latents, ws->rows, ws->dlatents, s->h, ws->dh, grads);
 }

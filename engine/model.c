@@ -7,9 +7,8 @@
 #include <string.h>
 
 #include "core/rng.h"
+#include "engine/flops.h"
 #include "engine/model_internal.h"
-#include "engine/quantise.h"
-#include "engine/shape.h"
 
 #define SECTION_TYPE_ parl_model_config
 PARL_CONFIG_SECTION(
@@ -19,27 +18,44 @@ PARL_CONFIG_SECTION(
     PARL_MODEL_FIELDS);
 #undef SECTION_TYPE_
 
+enum { PIECE = 4096 };                           /* floats that pass through the host at a time */
 static const uint64_t INIT_PURPOSE = 0x696e6974; /* "init" */
 
-static parl_status allocate_weights(parl_model *m) {
-  PARL_TRY(PARL_ARENA_TAKE(&m->arena, m->n_params, &m->params));
-  memset(m->params, 0, m->n_params * sizeof *m->params);
-  for (size_t i = 0; i < m->n_matrices; i++) {
-    parl_matrix *w = m->matrices[i];
-    PARL_TRY(PARL_ARENA_TAKE(&m->arena, m->backend->linear_pack_floats(w->N, w->K), &w->packed));
+/* Packed forms of n matrices of one shape, evenly spaced. */
+static parl_status pack_room(parl_model *m, parl_matrix *w, size_t n) {
+  const size_t floats = m->backend->linear_pack_floats(w->N, w->K);
+  float *room;
+  PARL_TRY(parl_arena_take(&m->numbers, n, floats * sizeof *room, (void **)&room));
+  for (size_t i = 0; i < n; i++) w[i].packed = room + i * floats;
+  return PARL_STATUS_OK;
+}
+
+/* Rounded ones too. Of routed experts only, as K2.5 has it. Source: k25 5.4. */
+static parl_status round_room(parl_model *m, parl_matrix *w, size_t n) {
+  float *room;
+  PARL_TRY(parl_arena_take(&m->numbers, n, w->N * w->K * sizeof *room, (void **)&room));
+  for (size_t i = 0; i < n; i++) w[i].rounded = room + i * w->N * w->K;
+  return PARL_STATUS_OK;
+}
+
+static parl_status allocate_experts(parl_model *m) {
+  const size_t E = m->dims.router.n_experts;
+  for (size_t i = m->dims.first_moe; i < m->dims.L; i++) {
+    PARL_TRY(pack_room(m, m->layers[i].expert_gate_up, E));
+    PARL_TRY(pack_room(m, m->layers[i].expert_down, E));
+    if (m->config.expert_quant == PARL_EXPERT_QUANT_NONE) continue;
+    PARL_TRY(round_room(m, m->layers[i].expert_gate_up, E));
+    PARL_TRY(round_room(m, m->layers[i].expert_down, E));
   }
   return PARL_STATUS_OK;
 }
 
-/* Of routed experts only, as K2.5 has it; rounded by refresh. Source: k25 5.4. */
-static parl_status allocate_rounded(parl_model *m) {
-  if (m->config.expert_quant == PARL_EXPERT_QUANT_NONE) return PARL_STATUS_OK;
-  for (size_t i = m->dims.first_moe; i < m->dims.L; i++)
-    for (size_t e = 0; e < m->dims.router.n_experts; e++) {
-      parl_matrix *in = &m->layers[i].expert_gate_up[e], *out = &m->layers[i].expert_down[e];
-      PARL_TRY(PARL_ARENA_TAKE(&m->arena, in->N * in->K, &in->rounded));
-      PARL_TRY(PARL_ARENA_TAKE(&m->arena, out->N * out->K, &out->rounded));
-    }
+static parl_status allocate_weights(parl_model *m) {
+  PARL_TRY(PARL_ARENA_TAKE(&m->numbers, m->n_params, &m->params));
+  parl_queue_fill(m->queue, m->params, 0, m->n_params * sizeof *m->params);
+  PARL_TRY(allocate_experts(m));
+  for (size_t i = 0; i < m->n_matrices; i++)
+    if (m->matrices[i]->packed == NULL) PARL_TRY(pack_room(m, m->matrices[i], 1));
   return PARL_STATUS_OK;
 }
 
@@ -47,10 +63,8 @@ static parl_status build(parl_model *m) {
   PARL_TRY(parl_queue_create(m->backend, &m->queue));
   PARL_TRY(parl_model_add_tensors(m));
   PARL_TRY(allocate_weights(m));
-  PARL_TRY(allocate_rounded(m));
   PARL_TRY(parl_model_make_rotary(m));
-  parl_model_refresh(m);
-  return PARL_STATUS_OK;
+  return parl_model_refresh(m);
 }
 
 parl_status parl_model_create(const parl_model_config *config, size_t vocab_size,
@@ -63,6 +77,7 @@ parl_status parl_model_create(const parl_model_config *config, size_t vocab_size
   m->dims = parl_model_dims_make(config, vocab_size);
   m->backend = backend;
   parl_arena_init(&m->arena, 0);
+  parl_arena_init_from(&m->numbers, 0, &backend->device()->memory);
   const parl_status s = build(m);
   if (s != PARL_STATUS_OK) {
     parl_model_destroy(m);
@@ -74,6 +89,7 @@ parl_status parl_model_create(const parl_model_config *config, size_t vocab_size
 
 void parl_model_destroy(parl_model *model) {
   if (model == NULL) return;
+  parl_arena_deinit(&model->numbers);
   parl_arena_deinit(&model->arena);
   parl_queue_destroy(model->queue);
   free(model);
@@ -85,19 +101,48 @@ static bool writes_residual(const char *name) {
   return strstr(name, "o_proj") != NULL || strstr(name, "down_proj") != NULL;
 }
 
-void parl_model_init_weights(parl_model *model, uint64_t seed) {
+static parl_status init_tensor(parl_model *model, const parl_model_tensor *t, double scale,
+                               parl_rng_cursor *rng) {
+  float piece[PIECE];
+  for (size_t start = 0; start < t->n; start += PIECE) {
+    const size_t n = t->n - start < PIECE ? t->n - start : PIECE;
+    for (size_t k = 0; k < n; k++)
+      piece[k] =
+          t->n_dims == 2 ? (float)(scale * parl_rng_next_normal(rng)) : (t->trained ? 1.0F : 0.0F);
+    PARL_TRY(parl_model_write(model, t->offset + start, n, piece));
+  }
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_model_init_weights(parl_model *model, uint64_t seed) {
   const double std = model->config.init_std;
   const double residual_std = std / sqrt(2.0 * (double)model->dims.L);
   for (size_t i = 0; i < model->n_tensors; i++) {
     const parl_model_tensor *t = &model->tensors[i];
-    float *w = model->params + t->offset;
     const double scale = writes_residual(t->name) ? residual_std : std;
     parl_rng_cursor rng = {seed, parl_rng_stream(INIT_PURPOSE, i, 0, 0), 0};
-    for (size_t k = 0; k < t->n; k++)
-      w[k] =
-          t->n_dims == 2 ? (float)(scale * parl_rng_next_normal(&rng)) : (t->trained ? 1.0F : 0.0F);
+    PARL_TRY(init_tensor(model, t, scale, &rng));
   }
-  parl_model_refresh(model);
+  return parl_model_refresh(model);
+}
+
+parl_status parl_model_read(const parl_model *model, size_t offset, size_t n, float *to) {
+  return parl_queue_download(model->queue, to, model->params + offset, n * sizeof *to);
+}
+
+parl_status parl_model_write(parl_model *model, size_t offset, size_t n, const float *from) {
+  parl_queue_upload(model->queue, model->params + offset, from, n * sizeof *from);
+  return parl_queue_wait(model->queue);
+}
+
+parl_status parl_model_hash(const parl_model *model, parl_hash *hash) {
+  float piece[PIECE];
+  for (size_t start = 0; start < model->n_params; start += PIECE) {
+    const size_t n = model->n_params - start < PIECE ? model->n_params - start : PIECE;
+    PARL_TRY(parl_model_read(model, start, n, piece));
+    parl_hash_update(hash, piece, n * sizeof *piece);
+  }
+  return PARL_STATUS_OK;
 }
 
 const float *parl_matrix_get_weights(const parl_model *m, const parl_matrix *w) {
@@ -105,15 +150,18 @@ const float *parl_matrix_get_weights(const parl_model *m, const parl_matrix *w) 
 }
 
 static void pack(const parl_model *m, const parl_matrix *w) {
-  if (w->rounded != NULL) parl_quantise_int4(w->N, w->K, m->params + w->offset, w->rounded);
+  const parl_round_int4_args round = {
+      .rows = w->N, .columns = w->K, .w = m->params + w->offset, .out = w->rounded};
+  if (w->rounded != NULL) PARL_RUN(m->queue, round_int4, &round);
   const parl_linear_pack_args args = {
       .N = w->N, .K = w->K, .w = parl_matrix_get_weights(m, w), .packed = w->packed};
   PARL_RUN(m->queue, linear_pack, &args);
 }
 
-void parl_model_refresh(parl_model *model) {
+parl_status parl_model_refresh(parl_model *model) {
   model->generation++;
   for (size_t i = 0; i < model->n_matrices; i++) pack(model, model->matrices[i]);
+  return parl_queue_wait(model->queue);
 }
 
 parl_status parl_model_copy_weights(parl_model *to, const parl_model *from) {
@@ -127,9 +175,13 @@ parl_status parl_model_copy_weights(parl_model *to, const parl_model *from) {
     return parl_fail(PARL_STATUS_EINVAL,
                      "weights cannot be copied: vocabulary %zu differs from %zu", from->dims.V,
                      to->dims.V);
-  memcpy(to->params, from->params, to->n_params * sizeof *to->params);
-  parl_model_refresh(to);
-  return PARL_STATUS_OK;
+  float piece[PIECE];
+  for (size_t start = 0; start < to->n_params; start += PIECE) {
+    const size_t n = to->n_params - start < PIECE ? to->n_params - start : PIECE;
+    PARL_TRY(parl_model_read(from, start, n, piece));
+    PARL_TRY(parl_model_write(to, start, n, piece));
+  }
+  return parl_model_refresh(to);
 }
 
 const parl_model_config *parl_model_get_config(const parl_model *model) {
@@ -153,10 +205,6 @@ size_t parl_model_get_n_params(const parl_model *model) {
   return model->n_params;
 }
 
-float *parl_model_get_params(parl_model *model) {
-  return model->params;
-}
-
 const parl_model_tensor *parl_model_get_tensors(const parl_model *model, size_t *n_tensors) {
   *n_tensors = model->n_tensors;
   return model->tensors;
@@ -166,19 +214,22 @@ size_t parl_model_get_n_sparse_layers(const parl_model *model) {
   return model->dims.L - model->dims.first_moe;
 }
 
-void parl_model_balance(parl_model *model, const int64_t *load) {
+parl_status parl_model_balance(parl_model *model, const int64_t *load) {
   model->generation++;
   const size_t E = model->dims.router.n_experts;
   const float step = (float)model->config.bias_update_rate;
   for (size_t i = model->dims.first_moe; i < model->dims.L; i++, load += E) {
-    float *bias = model->params + model->layers[i].bias;
+    float bias[PARL_ROUTER_MAX_EXPERTS];
     int64_t total = 0; /* compared times E, so in whole numbers */
+    PARL_TRY(parl_model_read(model, model->layers[i].bias, E, bias));
     for (size_t e = 0; e < E; e++) total += load[e];
     for (size_t e = 0; e < E; e++) {
       const int64_t lack = total - (int64_t)E * load[e];
       bias[e] += (float)((lack > 0) - (lack < 0)) * step;
     }
+    PARL_TRY(parl_model_write(model, model->layers[i].bias, E, bias));
   }
+  return PARL_STATUS_OK;
 }
 
 double parl_model_decode_flops(const parl_model *model, double mean_context) {

@@ -2,13 +2,14 @@
  *
  * A size is a config. Weights live in one flat f32 buffer, so that the optimizer, the checkpoint
  * and gradients of the same layout need no knowledge of the architecture; tensors carry the Hugging
- * Face names. The forward works on a slice: a few packed sequences with activations of their own
+ * Face names. All numbers lie on the backend's device; the host reads and writes them by calls. The forward works on a slice: a few packed sequences with activations of their own
  * (DESIGN 9), so threads run whole slices side by side through single-threaded ops.
  * Thread rule: a model is read-only while forwards run; one workspace per thread.
  * Reading order: the config, parl_model, parl_slice, forward, backward. */
 #ifndef PARL_ENGINE_MODEL_H
 #define PARL_ENGINE_MODEL_H
 #include "core/config.h"
+#include "core/hash.h"
 #include "core/status.h"
 #include "kernels/ops.h"
 
@@ -90,8 +91,9 @@ parl_status parl_model_check_config(const parl_model_config *config, size_t voca
 parl_status parl_model_create(const parl_model_config *config, size_t vocab_size,
                               const parl_backend *backend, parl_model **out);
 void parl_model_destroy(parl_model *model);
-/* Normal(0, init_std) matrices, norms 1, biases 0; a pure function of the seed. Refreshes. */
-void parl_model_init_weights(parl_model *model, uint64_t seed);
+/* Normal(0, init_std) matrices, norms 1, biases 0; a pure function of the seed. Refreshes.
+ * Fails: as the device says, like all that follows. */
+parl_status parl_model_init_weights(parl_model *model, uint64_t seed);
 
 const parl_model_config *parl_model_get_config(const parl_model *model);
 const parl_backend *parl_model_get_backend(const parl_model *model);
@@ -100,14 +102,17 @@ parl_status parl_model_select_backend(const char *name, const char *dtype,
                                       const parl_backend **out);
 size_t parl_model_get_vocab_size(const parl_model *model);
 size_t parl_model_get_n_params(const parl_model *model);
-/* Borrowed [n_params]; call refresh after writing. */
-float *parl_model_get_params(parl_model *model);
+/* n parameters from `offset` on, to the host and from it; refresh after the last write. */
+parl_status parl_model_read(const parl_model *model, size_t offset, size_t n, float *to);
+parl_status parl_model_write(parl_model *model, size_t offset, size_t n, const float *from);
 const parl_model_tensor *parl_model_get_tensors(const parl_model *model, size_t *n_tensors);
+/* Adds the parameters to a hash, as they lie in memory of the host. */
+parl_status parl_model_hash(const parl_model *model, parl_hash *hash);
 /* Rounds what is quantised and repacks matrices for the backend; must follow every change of the
  * parameters. */
-void parl_model_refresh(parl_model *model);
-/* Copies weights between models of equal config (init_std and recompute apart) and refreshes.
- * Fails: EINVAL naming the field that differs. */
+parl_status parl_model_refresh(parl_model *model);
+/* Copies weights between models of equal config (init_std and recompute apart), on any backends, and
+ * refreshes. Fails: EINVAL naming the field that differs. */
 parl_status parl_model_copy_weights(parl_model *to, const parl_model *from);
 
 /* Packed sequences; sequence s is rows seq_start[s] .. seq_start[s+1]-1, positions from 0. */
@@ -125,12 +130,14 @@ parl_status parl_workspace_create(const parl_model *model, size_t max_rows, size
                                   parl_workspace **out);
 void parl_workspace_destroy(parl_workspace *ws);
 
-/* Fills *logits = [n_outputs, V], owned by ws, valid until its next use. Keeps activations for
- * backward. Fails: EINVAL if a token, a length or the slice is out of range. */
+/* *logits = [n_outputs, V] on the model's device, owned by ws, valid until its next use: see
+ * engine/policy.h and parl_workspace_read. Keeps activations for backward. Fails: EINVAL if a token, a length or the slice is out of range. */
 parl_status parl_model_forward(const parl_model *model, parl_workspace *ws, const parl_slice *slice,
                                float **logits);
-/* Adds the gradient of the last forward on ws into grads [n_params], given dlogits [n_outputs, V]
- * (may be the logits buffer). The slice must be the same. Uses the forward up: a second backward
+/* n numbers on the device of ws, to the host. */
+parl_status parl_workspace_read(parl_workspace *ws, const float *from, size_t n, float *to);
+/* Adds the gradient of the last forward on ws into grads [n_params], given dlogits [n_outputs, V],
+ * both on the device (may be the logits buffer). The slice must be the same. Uses the forward up: a second backward
  * wants a forward of its own. */
 parl_status parl_model_backward(const parl_model *model, parl_workspace *ws,
                                 const parl_slice *slice, const float *dlogits, float *grads);
@@ -140,22 +147,22 @@ size_t parl_model_get_n_sparse_layers(const parl_model *model);
 /* Moves every expert's selection bias by bias_update_rate * sign(mean load - load); call it after
  * an optimizer step. load [n_sparse_layers, n_routed_experts] counts tokens, as
  * parl_train_step_get_load has them. Source: Wang et al. 2024, auxiliary-loss-free balancing. */
-void parl_model_balance(parl_model *model, const int64_t *load);
+parl_status parl_model_balance(parl_model *model, const int64_t *load);
 /* Weight of each sequence's balance loss in the gradients that follow on ws: aux_loss_alpha /
  * number of sequences in a training batch; 0, as created, leaves the loss out. */
 void parl_workspace_set_aux_weight(parl_workspace *ws, double weight);
-/* Sum of the weighted balance losses of ws' backwards since the last call, and forgets it. */
-double parl_workspace_take_balance(parl_workspace *ws);
+/* Adds the weighted balance losses of ws' backwards since the last call to *sum, and forgets them. */
+parl_status parl_workspace_take_balance(parl_workspace *ws, double *sum);
 /* Adds the loads of ws' forwards since creation or the last call to load, and forgets them. */
-void parl_workspace_take_load(parl_workspace *ws, int64_t *load);
+parl_status parl_workspace_take_load(parl_workspace *ws, int64_t *load);
 
 /* From now on forwards on ws keep every head's largest score q.k * scale. Fails: ENOMEM. */
 parl_status parl_workspace_track_scores(parl_workspace *ws, const parl_model *model);
 /* Raises max_scores [n_layers, n_heads] to the largest scores of ws' forwards since the last call,
  * and forgets them. */
-void parl_workspace_take_max_scores(parl_workspace *ws, float *max_scores);
+parl_status parl_workspace_take_max_scores(parl_workspace *ws, float *max_scores);
 
-/* FLOPs of one token at a mean context, forward with backward and decoding: engine/shape.h. */
+/* FLOPs of one token at a mean context, forward with backward and decoding: engine/flops.h. */
 double parl_model_train_flops(const parl_model *model, double mean_context);
 double parl_model_decode_flops(const parl_model *model, double mean_context);
 

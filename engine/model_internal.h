@@ -8,7 +8,6 @@
 #define PARL_ENGINE_MODEL_INTERNAL_H
 #include "core/arena.h"
 #include "engine/model.h"
-#include "engine/router.h"
 
 /* The config as extents. */
 typedef struct parl_model_dims {
@@ -32,7 +31,7 @@ typedef struct parl_model_dims {
 typedef struct parl_matrix {
   size_t N, K;
   size_t offset; /* floats from the start of the parameters */
-  float *packed; /* owned by the model's arena, written by refresh */
+  float *packed; /* owned by the model, written by refresh */
   /* Set where the weights are rounded, and written by refresh: [N,K] what forward and backward
    * compute with. NULL: the parameters themselves. */
   float *rounded;
@@ -54,7 +53,7 @@ typedef struct parl_layer {
   bool is_moe;
   parl_matrix router;          /* [E, C] */
   size_t bias;                 /* offset of [E] */
-  parl_matrix *expert_gate_up; /* [E] of [2Fe, C] */
+  parl_matrix *expert_gate_up; /* [E] of [2Fe, C], evenly spaced in all their forms */
   parl_matrix *expert_down;    /* [E] of [C, Fe] */
 } parl_layer;
 
@@ -62,8 +61,9 @@ struct parl_model {
   parl_model_config config;
   parl_model_dims dims;
   const parl_backend *backend;
-  parl_queue *queue; /* owned: of refreshes, reads and writes */
-  parl_arena arena;  /* owns everything below */
+  parl_queue *queue;  /* owned: of refreshes, reads and writes */
+  parl_arena arena;   /* owns what lies on the host */
+  parl_arena numbers; /* owns what lies on the device */
   parl_model_tensor *tensors;
   size_t n_tensors;
   parl_layer *layers;     /* [L] */
@@ -109,6 +109,11 @@ void parl_matrix_forward_view(parl_queue *queue, const parl_matrix *w, size_t ro
 void parl_matrix_backward_view(parl_queue *queue, const parl_model *m, const parl_matrix *w,
                                size_t rows, const float *dy, size_t ld_dy, const float *x,
                                size_t ld_x, float *dx, size_t ld_dx, bool accumulate, float *grads);
+/* out [rows,C] = x + down(silu(gate) * up) of h [rows,C]; inner [rows,2F] and act [rows,F] are
+ * kept. */
+void parl_swiglu_forward(parl_queue *queue, const parl_matrix *gate_up, const parl_matrix *down,
+                         size_t rows, const float *h, float *inner, float *act, const float *x,
+                         float *out);
 /* Of down(silu(gate) * up): dx [rows,C] from dy [rows,C]. inner [rows,2F] holds gate and up, act
  * [rows,F] their product; both become their gradients. */
 void parl_swiglu_backward(parl_queue *queue, const parl_model *m, const parl_matrix *gate_up,
@@ -155,14 +160,14 @@ typedef struct parl_ffn_state {
   float *weights;        /* [rows,K] */
   int32_t *first;        /* [E + 1] first assignment of an expert */
   int32_t *row_of;       /* [rows K] token of an assignment */
-  int32_t *choice_of;    /* [rows K] place of an assignment in chosen and weights */
+  int32_t *place_of;     /* [rows,K] assignment of a choice */
   float *input;          /* [rows K, C] */
   float *expert_gate_up; /* [rows K, 2Fe] */
   float *expert_act;     /* [rows K, Fe] */
   float *output;         /* [rows K, C], not yet weighted */
 } parl_ffn_state;
 
-/* Room for `rows` rows; decoding adds the absorbed form and leaves out what backward needs. */
+/* Room on the device for `rows` rows; decoding adds the absorbed form and leaves out what backward needs. */
 parl_status parl_attention_state_take(parl_arena *arena, const parl_model *m, size_t rows,
                                       bool decoding, parl_attention_state *s);
 /* Room for a dense layer, a sparse one, or either in turn. */
@@ -179,6 +184,16 @@ void parl_attention_merge(parl_queue *queue, const parl_layer *layer, size_t row
 /* out [rows,C] = x + ffn(norm(x)), filling `s`; out may be x. */
 void parl_ffn_forward(parl_queue *queue, const parl_model *m, const parl_layer *layer, size_t rows,
                       const float *x, parl_ffn_state *s, float *out);
+/* s->qkv of s->h [rows,C], queries and keys rotated. */
+void parl_gqa_project(parl_queue *queue, const parl_model *m, const parl_layer *layer, size_t rows,
+                      const int32_t *positions, parl_attention_state *s);
+/* Attention of projected rows to caches. Completes `args`, which says rows, context, caches and
+ * scratch; fills s->mixed. */
+void parl_gqa_decode(parl_queue *queue, const parl_model *m, parl_attention_decode_args *args,
+                     parl_attention_state *s);
+/* ws->dmixed in; ws->dh out, the gradient of s->h. */
+void parl_gqa_backward(const parl_model *m, const parl_layer *layer, parl_workspace *ws,
+                       const parl_attention_state *s, float *grads);
 /* Latents of s->h [rows,C]: normed, queries and the shared key rotated. */
 void parl_mla_project(parl_queue *queue, const parl_model *m, const parl_layer *layer, size_t rows,
                       const int32_t *positions, parl_attention_state *s);
@@ -192,16 +207,23 @@ void parl_mla_decode(parl_queue *queue, const parl_model *m, const parl_layer *l
                      parl_attention_decode_args *args, parl_attention_state *s);
 /* ws->dmixed in; ws->dh out, the gradient of s->h. */
 void parl_mla_backward(const parl_model *m, const parl_layer *layer, parl_workspace *ws,
-                       const parl_slice *slice, const parl_attention_state *s, float *grads);
+                       const parl_attention_state *s, float *grads);
 /* out [rows,C] = x + shared(h) + sum of weighted experts(h), h = s->h; out may be x. */
 void parl_moe_forward(parl_queue *queue, const parl_model *m, const parl_layer *layer, size_t rows,
                       const float *x, parl_ffn_state *s, float *out);
 /* ws->dx, the gradient of out, in; ws->dh, that of s->h, out. */
 void parl_moe_backward(const parl_model *m, const parl_layer *layer, parl_workspace *ws,
-                       const parl_slice *slice, const parl_ffn_state *s, float *grads);
-/* The op's view of the attention of one slice. */
+                       const parl_ffn_state *s, float *grads);
+/* The op's view of the attention of the slice in ws. */
 parl_attention_fwd_args parl_attention_view(const parl_model *m, const parl_workspace *ws,
-                                            const parl_slice *slice, const parl_attention_state *s);
+                                            const parl_attention_state *s);
+/* to [rows,groups,width] = from, ld and group distances in floats; see copy2d. */
+typedef struct parl_pieces {
+  const float *from;
+  size_t from_row, from_group;
+} parl_pieces;
+void parl_copy_pieces(parl_queue *queue, size_t rows, size_t groups, size_t width, parl_pieces from,
+                      float *to, size_t to_row, size_t to_group);
 
 /* One layer's activations, kept from forward to backward; if they are computed again, all layers
  * share their room, but for x. */
@@ -220,13 +242,25 @@ typedef struct parl_policy_room {
   float *dlogp, *dentropy; /* [max_outputs] */
 } parl_policy_room;
 
+/* A slice's tables on the device. */
+typedef struct parl_slice_tables {
+  size_t n_seqs;
+  int32_t *seq_start; /* [n_seqs + 1] */
+  int32_t *tokens;    /* [rows] */
+  int32_t *positions; /* [rows] */
+  int32_t *outputs;   /* [n_outputs] */
+} parl_slice_tables;
+
+/* Numbers lie on the device but where it says host. */
 struct parl_workspace {
   const parl_model *model; /* borrowed */
   parl_queue *queue;       /* owned */
-  parl_arena arena;
+  parl_arena arena;        /* on the host */
+  parl_arena numbers;      /* on the device */
   size_t max_rows, max_outputs;
   size_t rows, n_outputs; /* of the last forward; rows == 0: none yet */
-  int32_t *positions;     /* [rows] */
+  parl_slice_tables slice;
+  int32_t *host_positions; /* host: [rows] */
   parl_layer_state *layers;
   float *x;         /* [rows,C] output of the last layer */
   float *selected;  /* [n_outputs,C] its output rows */
@@ -248,21 +282,16 @@ struct parl_workspace {
   float *doutput, *dinput; /* [rows K, C] */
   size_t n_load;           /* sparse layers * E */
   int64_t *load;           /* [n_load] tokens of each expert, since it was last taken */
+  int64_t *host_load;      /* host: [n_load] */
   size_t n_scores;         /* layers * heads; 0: not kept */
   float *max_scores;       /* [n_scores] largest scores since they were last taken */
-  float *score_keys;       /* [D, longest sequence] keys of a head, transposed */
-  float *score_block;      /* [SCORE_ROWS, longest sequence] */
+  float *host_scores;      /* host: [2 n_scores], the second half minus infinity */
   double aux_weight;       /* of a sequence's balance loss */
-  double balance;          /* weighted balance losses of backwards since last taken */
+  double *balance;         /* weighted balance losses of backwards since last taken */
 };
 
 /* out [rows,C] = layer i of ws->layers[i].x, filling the layer's state. */
-void parl_layer_forward(const parl_model *m, parl_workspace *ws, const parl_slice *slice, size_t i,
-                        float *out);
-
-enum { PARL_SCORE_ROWS = 32 }; /* queries whose scores are looked at together */
-/* Raises layer's largest scores by those of the slice. */
-void parl_scores_track(parl_workspace *ws, const parl_attention_fwd_args *view, size_t layer);
+void parl_layer_forward(const parl_model *m, parl_workspace *ws, size_t i, float *out);
 
 /* Fails: EINVAL naming what is out of range. */
 parl_status parl_workspace_check(const parl_model *m, const parl_workspace *ws,

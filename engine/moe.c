@@ -3,126 +3,121 @@
  * Assignments lie sorted by expert, tokens in order within one, so an expert works on neighbouring
  * rows; a token's experts are added in ascending order, whoever else is in the batch. An expert
  * that no token reached is not touched, so its gradient stays as it was: zero. */
-#include <math.h>
-#include <string.h>
-
 #include "engine/model_internal.h"
 
 static void route(parl_queue *queue, const parl_model *m, const parl_layer *layer, size_t rows,
                   parl_ffn_state *s) {
   const parl_router *r = &m->dims.router;
-  const size_t E = r->n_experts, K = r->n_chosen;
   parl_matrix_forward(queue, &layer->router, rows, s->h, NULL, s->scores);
-  for (size_t i = 0; i < rows * E; i++)
-    s->scores[i] = (float)(1.0 / (1.0 + exp(-(double)s->scores[i])));
-  for (size_t t = 0; t < rows; t++)
-    parl_router_choose(r, s->scores + t * E, m->params + layer->bias, s->chosen + t * K,
-                       s->weights + t * K);
+  const parl_sigmoid_fwd_args sigmoid = {.n = rows * r->n_experts, .x = s->scores};
+  PARL_RUN(queue, sigmoid_fwd, &sigmoid);
+  const parl_route_fwd_args choice = {.router = *r,
+                                      .rows = rows,
+                                      .scores = s->scores,
+                                      .bias = m->params + layer->bias,
+                                      .chosen = s->chosen,
+                                      .weights = s->weights};
+  PARL_RUN(queue, route_fwd, &choice);
+  const parl_dispatch_args dispatch = {.rows = rows,
+                                       .n_experts = r->n_experts,
+                                       .n_chosen = r->n_chosen,
+                                       .chosen = s->chosen,
+                                       .first = s->first,
+                                       .row_of = s->row_of,
+                                       .place_of = s->place_of};
+  PARL_RUN(queue, dispatch, &dispatch);
 }
 
-/* A counting sort of the choices by expert. */
-static void dispatch(const parl_router *r, size_t rows, parl_ffn_state *s) {
-  const size_t n = rows * r->n_chosen;
-  memset(s->first, 0, (r->n_experts + 1) * sizeof *s->first);
-  for (size_t i = 0; i < n; i++) s->first[s->chosen[i] + 1]++;
-  for (size_t e = 0; e < r->n_experts; e++) s->first[e + 1] += s->first[e];
-  for (size_t i = 0; i < n; i++) {
-    const int32_t place = s->first[s->chosen[i]]++;
-    s->choice_of[place] = (int32_t)i;
-    s->row_of[place] = (int32_t)(i / r->n_chosen);
-  }
-  for (size_t e = r->n_experts; e > 0; e--) s->first[e] = s->first[e - 1];
-  s->first[0] = 0;
+/* Of matrices that are evenly spaced. */
+static parl_expert_weights find_weights(const parl_model *m, const parl_matrix *experts) {
+  const parl_matrix *a = &experts[0], *b = &experts[m->dims.router.n_experts > 1 ? 1 : 0];
+  const float *first = parl_matrix_get_weights(m, a);
+  return (parl_expert_weights){.packed = a->packed,
+                               .packed_stride = (size_t)(b->packed - a->packed),
+                               .w = first,
+                               .w_stride = (size_t)(parl_matrix_get_weights(m, b) - first),
+                               .dw_stride = b->offset - a->offset};
 }
 
-/* to [n,C] = rows of from, one for every assignment. */
-static void gather(parl_queue *queue, const parl_model *m, size_t n, const parl_ffn_state *s,
-                   const float *from, float *to) {
-  const parl_embedding_fwd_args args = {
-      .rows = n, .C = m->dims.C, .tokens = s->row_of, .table = from, .out = to};
-  PARL_RUN(queue, embedding_fwd, &args);
+static parl_experts_fwd_args view_experts(const parl_model *m, const parl_layer *layer,
+                                          const parl_ffn_state *s) {
+  return (parl_experts_fwd_args){.E = m->dims.router.n_experts,
+                                 .C = m->dims.C,
+                                 .F = m->dims.Fe,
+                                 .first = s->first,
+                                 .gate_up = find_weights(m, layer->expert_gate_up),
+                                 .down = find_weights(m, layer->expert_down),
+                                 .input = s->input,
+                                 .inner = s->expert_gate_up,
+                                 .act = s->expert_act,
+                                 .output = s->output};
 }
 
-/* s->output of all assignments, expert by expert. */
+/* s->output of all assignments. */
 static void run_experts(parl_queue *queue, const parl_model *m, const parl_layer *layer, size_t n,
                         parl_ffn_state *s) {
-  const parl_model_dims *d = &m->dims;
-  gather(queue, m, n, s, s->h, s->input);
-  for (size_t e = 0; e < d->router.n_experts; e++) {
-    const size_t start = (size_t)s->first[e], count = (size_t)s->first[e + 1] - start;
-    if (count == 0) continue;
-    float *gate_up = s->expert_gate_up + start * 2 * d->Fe, *act = s->expert_act + start * d->Fe;
-    parl_matrix_forward(queue, &layer->expert_gate_up[e], count, s->input + start * d->C, NULL,
-                        gate_up);
-    const parl_swiglu_fwd_args swiglu = {.rows = count, .F = d->Fe, .gate_up = gate_up, .out = act};
-    PARL_RUN(queue, swiglu_fwd, &swiglu);
-    parl_matrix_forward(queue, &layer->expert_down[e], count, act, NULL, s->output + start * d->C);
-  }
+  const parl_embedding_fwd_args gather = {
+      .rows = n, .C = m->dims.C, .tokens = s->row_of, .table = s->h, .out = s->input};
+  PARL_RUN(queue, embedding_fwd, &gather);
+  const parl_experts_fwd_args experts = view_experts(m, layer, s);
+  PARL_RUN(queue, experts_fwd, &experts);
 }
 
 static void run_shared(parl_queue *queue, const parl_model *m, const parl_layer *layer, size_t rows,
                        const float *x, parl_ffn_state *s, float *out) {
   const parl_model_dims *d = &m->dims;
   if (d->Fs == 0) {
-    if (out != x) memcpy(out, x, rows * d->C * sizeof *out);
+    if (out != x) parl_copy_pieces(queue, rows, 1, d->C, (parl_pieces){x, d->C, 0}, out, d->C, 0);
     return;
   }
-  parl_matrix_forward(queue, &layer->gate_up, rows, s->h, NULL, s->gate_up);
-  const parl_swiglu_fwd_args swiglu = {
-      .rows = rows, .F = d->Fs, .gate_up = s->gate_up, .out = s->act};
-  PARL_RUN(queue, swiglu_fwd, &swiglu);
-  parl_matrix_forward(queue, &layer->down, rows, s->act, x, out);
+  parl_swiglu_forward(queue, &layer->gate_up, &layer->down, rows, s->h, s->gate_up, s->act, x, out);
+}
+
+/* out [rows,C] += each token's outputs, weighted (NULL: as they are). */
+static void combine(parl_queue *queue, const parl_model *m, size_t rows, const parl_ffn_state *s,
+                    const float *weights, const float *outputs, float *out) {
+  const parl_combine_fwd_args args = {.rows = rows,
+                                      .C = m->dims.C,
+                                      .n_chosen = m->dims.router.n_chosen,
+                                      .place_of = s->place_of,
+                                      .weights = weights,
+                                      .output = outputs,
+                                      .out = out};
+  PARL_RUN(queue, combine_fwd, &args);
 }
 
 void parl_moe_forward(parl_queue *queue, const parl_model *m, const parl_layer *layer, size_t rows,
                       const float *x, parl_ffn_state *s, float *out) {
-  const size_t C = m->dims.C, n = rows * m->dims.router.n_chosen;
   route(queue, m, layer, rows, s);
-  dispatch(&m->dims.router, rows, s);
-  run_experts(queue, m, layer, n, s);
+  run_experts(queue, m, layer, rows * m->dims.router.n_chosen, s);
   run_shared(queue, m, layer, rows, x, s, out);
-  for (size_t i = 0; i < n; i++) {
-    const parl_add_args add = {.n = C,
-                               .a = s->weights[s->choice_of[i]],
-                               .x = s->output + i * C,
-                               .y = out + (size_t)s->row_of[i] * C};
-    PARL_RUN(queue, add, &add);
-  }
+  combine(queue, m, rows, s, s->weights, s->output, out);
 }
 
 /* doutput = weight dout, dweights = dout . output, for every assignment. */
-static void weigh_backward(const parl_model *m, size_t n, const parl_ffn_state *s,
-                           parl_workspace *ws) {
-  const size_t C = m->dims.C;
-  gather(ws->queue, m, n, s, ws->dx, ws->doutput);
-  for (size_t i = 0; i < n; i++) {
-    const size_t choice = (size_t)s->choice_of[i];
-    float *d = ws->doutput + i * C;
-    const float *output = s->output + i * C;
-    double dot = 0.0;
-    for (size_t c = 0; c < C; c++) {
-      dot += (double)d[c] * (double)output[c];
-      d[c] *= s->weights[choice];
-    }
-    ws->dweights[choice] = (float)dot;
-  }
+static void weigh_backward(const parl_model *m, const parl_ffn_state *s, parl_workspace *ws) {
+  const parl_combine_bwd_args args = {.rows = ws->rows,
+                                      .C = m->dims.C,
+                                      .n_chosen = m->dims.router.n_chosen,
+                                      .place_of = s->place_of,
+                                      .weights = s->weights,
+                                      .output = s->output,
+                                      .dout = ws->dx,
+                                      .doutput = ws->doutput,
+                                      .dweights = ws->dweights};
+  PARL_RUN(ws->queue, combine_bwd, &args);
 }
 
 /* ws->dh += the experts' gradient. */
-static void experts_backward(const parl_model *m, const parl_layer *layer, size_t n,
-                             const parl_ffn_state *s, parl_workspace *ws, float *grads) {
-  const parl_model_dims *d = &m->dims;
-  for (size_t e = 0; e < d->router.n_experts; e++) {
-    const size_t start = (size_t)s->first[e], count = (size_t)s->first[e + 1] - start;
-    if (count == 0) continue;
-    parl_swiglu_backward(ws->queue, m, &layer->expert_gate_up[e], &layer->expert_down[e], count,
-                         s->input + start * d->C, s->expert_gate_up + start * 2 * d->Fe,
-                         s->expert_act + start * d->Fe, ws->doutput + start * d->C,
-                         ws->dinput + start * d->C, grads);
-  }
-  const parl_embedding_bwd_args scatter = {
-      .rows = n, .C = d->C, .tokens = s->row_of, .dout = ws->dinput, .dtable = ws->dh};
-  PARL_RUN(ws->queue, embedding_bwd, &scatter);
+static void experts_backward(const parl_model *m, const parl_layer *layer, const parl_ffn_state *s,
+                             parl_workspace *ws, float *grads) {
+  const parl_experts_bwd_args args = {.fwd = view_experts(m, layer, s),
+                                      .doutput = ws->doutput,
+                                      .dinput = ws->dinput,
+                                      .dgate_up = grads + layer->expert_gate_up[0].offset,
+                                      .ddown = grads + layer->expert_down[0].offset};
+  PARL_RUN(ws->queue, experts_bwd, &args);
+  combine(ws->queue, m, ws->rows, s, NULL, ws->dinput, ws->dh);
 }
 
 /* ws->dh = the shared experts' gradient. */
@@ -130,37 +125,49 @@ static void shared_backward(const parl_model *m, const parl_layer *layer, const 
                             parl_workspace *ws, float *grads) {
   const parl_model_dims *d = &m->dims;
   if (d->Fs == 0) {
-    memset(ws->dh, 0, ws->rows * d->C * sizeof *ws->dh);
+    parl_queue_fill(ws->queue, ws->dh, 0, ws->rows * d->C * sizeof *ws->dh);
     return;
   }
   parl_swiglu_backward(ws->queue, m, &layer->gate_up, &layer->down, ws->rows, s->h, s->gate_up,
                        s->act, ws->dx, ws->dh, grads);
 }
 
-/* ws->dh += the router's gradient: of the weights, and of the balance of each sequence. */
-static void router_backward(const parl_model *m, const parl_layer *layer, const parl_slice *slice,
-                            const parl_ffn_state *s, parl_workspace *ws, float *grads) {
+/* ws->dscores: of the weights, and of the balance of each sequence. */
+static void choice_backward(const parl_model *m, const parl_ffn_state *s, parl_workspace *ws) {
   const parl_router *r = &m->dims.router;
-  const size_t E = r->n_experts, K = r->n_chosen, C = m->dims.C;
-  memset(ws->dscores, 0, ws->rows * E * sizeof *ws->dscores);
-  for (size_t t = 0; t < ws->rows; t++)
-    parl_router_backward(r, s->scores + t * E, s->chosen + t * K, ws->dweights + t * K,
-                         ws->dscores + t * E);
-  for (size_t q = 0; q < slice->n_seqs && ws->aux_weight > 0.0; q++) {
-    const size_t start = (size_t)slice->seq_start[q], T = (size_t)slice->seq_start[q + 1] - start;
-    ws->balance += parl_router_balance(r, T, s->scores + start * E, s->chosen + start * K,
-                                       ws->aux_weight, ws->dscores + start * E);
-  }
-  for (size_t i = 0; i < ws->rows * E; i++) ws->dscores[i] *= s->scores[i] * (1.0F - s->scores[i]);
+  const parl_route_bwd_args weights = {.router = *r,
+                                       .rows = ws->rows,
+                                       .scores = s->scores,
+                                       .chosen = s->chosen,
+                                       .dweights = ws->dweights,
+                                       .dscores = ws->dscores};
+  PARL_RUN(ws->queue, route_bwd, &weights);
+  const parl_balance_args balance = {.router = *r,
+                                     .n_seqs = ws->slice.n_seqs,
+                                     .seq_start = ws->slice.seq_start,
+                                     .scores = s->scores,
+                                     .chosen = s->chosen,
+                                     .weight = ws->aux_weight,
+                                     .dscores = ws->dscores,
+                                     .loss = ws->balance};
+  if (ws->aux_weight > 0.0) PARL_RUN(ws->queue, balance, &balance);
+}
+
+/* ws->dh += the router's gradient. */
+static void router_backward(const parl_model *m, const parl_layer *layer, const parl_ffn_state *s,
+                            parl_workspace *ws, float *grads) {
+  const size_t E = m->dims.router.n_experts, C = m->dims.C;
+  choice_backward(m, s, ws);
+  const parl_sigmoid_bwd_args sigmoid = {.n = ws->rows * E, .y = s->scores, .dy = ws->dscores};
+  PARL_RUN(ws->queue, sigmoid_bwd, &sigmoid);
   parl_matrix_backward_view(ws->queue, m, &layer->router, ws->rows, ws->dscores, E, s->h, C, ws->dh,
                             C, true, grads);
 }
 
 void parl_moe_backward(const parl_model *m, const parl_layer *layer, parl_workspace *ws,
-                       const parl_slice *slice, const parl_ffn_state *s, float *grads) {
-  const size_t n = ws->rows * m->dims.router.n_chosen;
-  weigh_backward(m, n, s, ws);
+                       const parl_ffn_state *s, float *grads) {
+  weigh_backward(m, s, ws);
   shared_backward(m, layer, s, ws, grads);
-  experts_backward(m, layer, n, s, ws, grads);
-  router_backward(m, layer, slice, s, ws, grads);
+  experts_backward(m, layer, s, ws, grads);
+  router_backward(m, layer, s, ws, grads);
 }

@@ -16,7 +16,7 @@ bool parl_muon_takes(const parl_model_tensor *tensor) {
   return tensor->n_dims == 2 && strncmp(tensor->name, "model.layers.", 13) == 0;
 }
 
-parl_status parl_muon_init(parl_muon *muon, parl_arena *arena, const parl_model *model) {
+parl_status parl_muon_init(parl_muon *muon, parl_arena *numbers, const parl_model *model) {
   size_t n_tensors, most = 0, side = 0;
   const parl_model_tensor *t = parl_model_get_tensors(model, &n_tensors);
   for (size_t i = 0; i < n_tensors; i++) {
@@ -25,16 +25,18 @@ parl_status parl_muon_init(parl_muon *muon, parl_arena *arena, const parl_model 
     if (t[i].n > most) most = t[i].n;
     if (least > side) side = least;
   }
-  PARL_TRY(PARL_ARENA_TAKE(arena, most, &muon->x));
-  PARL_TRY(PARL_ARENA_TAKE(arena, most, &muon->y));
-  PARL_TRY(PARL_ARENA_TAKE(arena, most, &muon->direction));
-  PARL_TRY(PARL_ARENA_TAKE(arena, side * side, &muon->a));
-  return PARL_ARENA_TAKE(arena, side * side, &muon->b);
+  PARL_TRY(PARL_ARENA_TAKE(numbers, 1, &muon->squares));
+  PARL_TRY(PARL_ARENA_TAKE(numbers, 2, &muon->bounds));
+  PARL_TRY(PARL_ARENA_TAKE(numbers, most, &muon->x));
+  PARL_TRY(PARL_ARENA_TAKE(numbers, most, &muon->y));
+  PARL_TRY(PARL_ARENA_TAKE(numbers, most, &muon->direction));
+  PARL_TRY(PARL_ARENA_TAKE(numbers, side * side, &muon->a));
+  return PARL_ARENA_TAKE(numbers, side * side, &muon->b);
 }
 
 /* out [n,n] = y^T y, y [m,n] */
 static void multiply_self(parl_queue *queue, size_t m, size_t n, const float *y, float *out) {
-  memset(out, 0, n * n * sizeof *out);
+  parl_queue_fill(queue, out, 0, n * n * sizeof *out);
   const parl_linear_bwd_weight_args args = {
       .M = m, .N = n, .K = n, .dy = y, .ld_dy = n, .x = y, .ld_x = n, .dw = out};
   PARL_RUN_F32(queue, linear_bwd_weight, &args);
@@ -45,11 +47,17 @@ static void add(parl_queue *queue, size_t n, float factor, const float *x, float
   PARL_RUN_F32(queue, add, &args);
 }
 
+/* y [n] = a x + b y; x NULL: b y */
+static void mix(parl_queue *queue, size_t n, float a, const float *x, float b, float *y) {
+  const parl_axpby_args args = {.n = n, .a = a, .x = x, .b = b, .y = y};
+  PARL_RUN(queue, axpby, &args);
+}
+
 /* muon->x = a x + x (b S + c S S), S = x^T x; x is [m,n]. */
 static void iterate(parl_muon *muon, parl_queue *queue, size_t m, size_t n) {
   multiply_self(queue, m, n, muon->x, muon->a);
   multiply_self(queue, n, n, muon->a, muon->b);
-  for (size_t i = 0; i < n * n; i++) muon->b[i] = B * muon->a[i] + C * muon->b[i];
+  mix(queue, n * n, B, muon->a, C, muon->b);
   const parl_linear_bwd_input_args args = {
       .M = m, .N = n, .K = n, .dy = muon->x, .ld_dy = n, .w = muon->b, .dx = muon->y, .ld_dx = n};
   PARL_RUN_F32(queue, linear_bwd_input, &args);
@@ -59,31 +67,35 @@ static void iterate(parl_muon *muon, parl_queue *queue, size_t m, size_t n) {
   muon->y = swap;
 }
 
-/* to [columns,rows] = from^T */
-static void transpose(const float *from, size_t rows, size_t columns, float *to) {
-  for (size_t r = 0; r < rows; r++)
-    for (size_t c = 0; c < columns; c++) to[c * rows + r] = from[r * columns + c];
+/* to = from [rows,columns], or its transpose [columns,rows]. */
+static void copy(parl_queue *queue, size_t rows, size_t columns, bool transposes, const float *from,
+                 float *to) {
+  const parl_pieces pieces = {from, columns, 1};
+  if (transposes)
+    parl_copy_pieces(queue, rows, columns, 1, pieces, to, 1, rows);
+  else
+    parl_copy_pieces(queue, rows, 1, columns, pieces, to, columns, 0);
+}
+
+/* x [n] / |x| */
+static void normalise(parl_muon *muon, parl_queue *queue, size_t n, const float *from, float *x) {
+  const int64_t bounds[] = {0, (int64_t)n};
+  parl_queue_upload(queue, muon->bounds, bounds, sizeof bounds);
+  const parl_sum_squares_args norm = {
+      .n_segments = 1, .starts = muon->bounds, .x = from, .out = muon->squares};
+  PARL_RUN(queue, sum_squares, &norm);
+  const parl_normalise_args args = {.n = n, .squares = muon->squares, .x = x};
+  PARL_RUN(queue, normalise, &args);
 }
 
 void parl_muon_orthogonalise(parl_muon *muon, parl_queue *queue, size_t rows, size_t columns,
                              float *m) {
-  const bool is_tall = rows >= columns;
-  const size_t n = rows * columns;
-  double squares = 0.0;
-  const parl_sum_squares_args norm = {.n = n, .x = m, .out = &squares};
-  PARL_RUN_F32(queue, sum_squares, &norm);
-  const float scale = (float)(1.0 / (sqrt(squares) + 1e-7));
-  if (is_tall)
-    memcpy(muon->x, m, n * sizeof *m);
-  else
-    transpose(m, rows, columns, muon->x);
-  for (size_t i = 0; i < n; i++) muon->x[i] *= scale;
-  for (int i = 0; i < STEPS; i++)
-    iterate(muon, queue, is_tall ? rows : columns, is_tall ? columns : rows);
-  if (is_tall)
-    memcpy(m, muon->x, n * sizeof *m);
-  else
-    transpose(muon->x, columns, rows, m);
+  const bool is_wide = rows < columns;
+  const size_t tall = is_wide ? columns : rows, side = is_wide ? rows : columns;
+  copy(queue, rows, columns, is_wide, m, muon->x);
+  normalise(muon, queue, rows * columns, m, muon->x);
+  for (int i = 0; i < STEPS; i++) iterate(muon, queue, tall, side);
+  copy(queue, tall, side, is_wide, muon->x, m);
 }
 
 void parl_muon_update(parl_muon *muon, parl_queue *queue, const parl_muon_args *args) {
@@ -93,21 +105,18 @@ void parl_muon_update(parl_muon *muon, parl_queue *queue, const parl_muon_args *
   const float keep = (float)(1.0 - args->lr * args->weight_decay);
   const float step = (float)(args->lr * 0.2 * sqrt(longest));
   float *direction = muon->direction;
-  for (size_t i = 0; i < n; i++) {
-    const float g = grad_scale * args->grads[i];
-    args->momentum[i] = mu * args->momentum[i] + g;
-    direction[i] = mu * args->momentum[i] + g;
-  }
+  mix(queue, n, grad_scale, args->grads, mu, args->momentum);
+  copy(queue, args->rows, args->columns, false, args->grads, direction);
+  mix(queue, n, mu, args->momentum, grad_scale, direction);
   parl_muon_orthogonalise(muon, queue, args->rows, args->columns, direction);
-  for (size_t i = 0; i < n; i++) args->params[i] = keep * args->params[i] - step * direction[i];
+  mix(queue, n, -step, direction, keep, args->params);
 }
 
 /* -------------------------------------------------------------------------------- QK-Clip */
 
 static void scale_rows(parl_model *m, size_t offset, size_t row, size_t n_rows, size_t width,
                        double factor) {
-  float *w = m->params + offset + row * width;
-  for (size_t i = 0; i < n_rows * width; i++) w[i] *= (float)factor;
+  mix(m->queue, n_rows * width, 0.0F, NULL, (float)factor, m->params + offset + row * width);
 }
 
 static void clip_latent_head(parl_model *m, const parl_layer *layer, size_t h, double gamma) {

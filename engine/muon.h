@@ -9,16 +9,18 @@
 #include "core/arena.h"
 #include "engine/model.h"
 
-/* Scratch for the largest matrix of a model; lives in an arena. Products run in f32. */
+/* Scratch for the largest matrix of a model, on the device. Products run in f32. */
 typedef struct parl_muon {
   float *x, *y;     /* [largest matrix] tall: rows >= columns */
   float *direction; /* [largest matrix] as the parameters lie */
   float *a, *b;     /* [largest square of a matrix' smaller side] */
+  double *squares;  /* [1] */
+  int64_t *bounds;  /* [2] */
 } parl_muon;
 
 typedef struct parl_muon_args {
   size_t rows, columns;
-  float *params;      /* [rows,columns] */
+  float *params;      /* [rows,columns], on the device, as the others */
   const float *grads; /* [rows,columns] */
   float *momentum;    /* [rows,columns] */
   double grad_scale, lr, mu, weight_decay;
@@ -27,7 +29,7 @@ typedef struct parl_muon_args {
 /* Whether a tensor is Muon's: a matrix inside a layer. Embedding, head, norms are AdamW's. */
 bool parl_muon_takes(const parl_model_tensor *tensor);
 /* Fails: ENOMEM. */
-parl_status parl_muon_init(parl_muon *muon, parl_arena *arena, const parl_model *model);
+parl_status parl_muon_init(parl_muon *muon, parl_arena *numbers, const parl_model *model);
 /* Five Newton-Schulz steps X <- a X + (b XX^T + c (XX^T)^2) X from X = m / |m|, so that singular
  * values come near 1. m [rows,columns] becomes u, in place; zero stays zero. */
 void parl_muon_orthogonalise(parl_muon *muon, parl_queue *queue, size_t rows, size_t columns,
@@ -37,7 +39,8 @@ void parl_muon_update(parl_muon *muon, parl_queue *queue, const parl_muon_args *
 /* Where a head's largest score in the last forward, max_scores [n_layers, n_heads], is above tau,
  * scales its scores by gamma = tau / max_score: mla: sqrt(gamma) on q_nope and on k_nope, gamma on
  * q_rope, the shared rope key stays; gqa: sqrt(gamma) on queries and keys, and where heads share a
- * key, it takes the strongest clip and the queries make up for it. The caller refreshes the model.
+ * key, it takes the strongest clip and the queries make up for it. By the model's own queue; the
+ * caller refreshes the model.
  * Returns the number of heads that were clipped. */
 size_t parl_muon_clip_heads(parl_model *model, const float *max_scores, double tau);
 

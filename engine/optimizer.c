@@ -4,9 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "core/arena.h"
 #include "engine/model_internal.h"
 #include "engine/muon.h"
 
@@ -21,9 +19,15 @@ static const double MAX_NORM = 1.8e19;
 struct parl_optimizer {
   parl_optimizer_config config;
   size_t n_params;
-  int64_t steps;  /* taken so far */
-  float *moments; /* [2 * n_params] m, then v */
-  parl_arena arena;
+  int64_t steps; /* taken so far */
+  size_t n_tensors;
+  parl_arena arena;      /* on the host */
+  parl_arena numbers;    /* on the device */
+  float *moments;        /* [2 * n_params] m, then v; on the device, as the next three */
+  int64_t *starts;       /* [n_tensors + 1] of the tensors in the parameters */
+  float *decay;          /* [n_tensors] 1: decays, 0: not; -1: Muon's */
+  double *squares;       /* [n_tensors] of gradients */
+  double *host_squares;  /* [n_tensors] */
   parl_workers *workers; /* borrowed; NULL: one thread */
   parl_queue **queues;   /* [n_queues] of each worker; owned */
   size_t n_queues;
@@ -43,8 +47,45 @@ static parl_status open_workers(parl_optimizer *opt, const parl_model *model, si
     PARL_TRY(parl_queue_create(parl_model_get_backend(model), &opt->queues[opt->n_queues]));
   if (opt->config.kind != PARL_OPTIMIZER_MUONCLIP) return PARL_STATUS_OK;
   PARL_TRY(PARL_ARENA_TAKE(&opt->arena, n, &opt->muons));
-  for (size_t i = 0; i < n; i++) PARL_TRY(parl_muon_init(&opt->muons[i], &opt->arena, model));
+  for (size_t i = 0; i < n; i++) PARL_TRY(parl_muon_init(&opt->muons[i], &opt->numbers, model));
   return PARL_STATUS_OK;
+}
+
+/* Moonlight decays the norms too, which it calls crucial. */
+static float find_decay(const parl_optimizer *opt, const parl_model_tensor *t) {
+  const bool is_muonclip = opt->config.kind == PARL_OPTIMIZER_MUONCLIP;
+  if (is_muonclip && parl_muon_takes(t)) return -1.0F;
+  return t->decay || (is_muonclip && t->trained) ? 1.0F : 0.0F;
+}
+
+/* Tensors lie one behind the other. */
+static parl_status list_segments(parl_optimizer *opt, const parl_model *model) {
+  const parl_model_tensor *t = parl_model_get_tensors(model, &opt->n_tensors);
+  const size_t n = opt->n_tensors;
+  int64_t *starts;
+  float *decay;
+  PARL_TRY(PARL_ARENA_TAKE(&opt->arena, n, &opt->host_squares));
+  PARL_TRY(PARL_ARENA_TAKE(&opt->arena, n + 1, &starts));
+  PARL_TRY(PARL_ARENA_TAKE(&opt->arena, n, &decay));
+  PARL_TRY(PARL_ARENA_TAKE(&opt->numbers, n, &opt->squares));
+  PARL_TRY(PARL_ARENA_TAKE(&opt->numbers, n + 1, &opt->starts));
+  PARL_TRY(PARL_ARENA_TAKE(&opt->numbers, n, &opt->decay));
+  for (size_t i = 0; i < n; i++) {
+    starts[i] = (int64_t)t[i].offset;
+    decay[i] = find_decay(opt, &t[i]);
+  }
+  starts[n] = (int64_t)opt->n_params;
+  parl_queue_upload(opt->queues[0], opt->starts, starts, (n + 1) * sizeof *starts);
+  parl_queue_upload(opt->queues[0], opt->decay, decay, n * sizeof *decay);
+  return parl_queue_wait(opt->queues[0]);
+}
+
+static parl_status allocate(parl_optimizer *opt, const parl_model *model) {
+  const size_t element_bytes = 2 * sizeof *opt->moments;
+  PARL_TRY(parl_arena_take(&opt->numbers, opt->n_params, element_bytes, (void **)&opt->moments));
+  PARL_TRY(open_workers(opt, model, 1));
+  parl_queue_fill(opt->queues[0], opt->moments, 0, opt->n_params * element_bytes);
+  return list_segments(opt, model);
 }
 
 parl_status parl_optimizer_create(const parl_optimizer_config *config, const parl_model *model,
@@ -56,15 +97,12 @@ parl_status parl_optimizer_create(const parl_optimizer_config *config, const par
   opt->config = *config;
   opt->n_params = parl_model_get_n_params(model);
   parl_arena_init(&opt->arena, 0);
-  const size_t element_bytes = 2 * sizeof *opt->moments;
-  parl_status s =
-      parl_arena_take(&opt->arena, opt->n_params, element_bytes, (void **)&opt->moments);
-  if (s == PARL_STATUS_OK) s = open_workers(opt, model, 1);
+  parl_arena_init_from(&opt->numbers, 0, &model->backend->device()->memory);
+  const parl_status s = allocate(opt, model);
   if (s != PARL_STATUS_OK) {
     parl_optimizer_destroy(opt);
     return s;
   }
-  memset(opt->moments, 0, opt->n_params * element_bytes);
   *out = opt;
   return PARL_STATUS_OK;
 }
@@ -79,6 +117,7 @@ parl_status parl_optimizer_set_workers(parl_optimizer *opt, const parl_model *mo
 void parl_optimizer_destroy(parl_optimizer *opt) {
   if (opt == NULL) return;
   destroy_queues(opt);
+  parl_arena_deinit(&opt->numbers);
   parl_arena_deinit(&opt->arena);
   free(opt);
 }
@@ -86,14 +125,16 @@ void parl_optimizer_destroy(parl_optimizer *opt) {
 /* Squares are summed per tensor, in double, in the order of the table. */
 static parl_status measure_norm(const parl_optimizer *opt, const parl_model *model,
                                 const float *grads, double *norm) {
-  size_t n_tensors;
-  const parl_model_tensor *tensors = parl_model_get_tensors(model, &n_tensors);
+  size_t n;
+  const parl_model_tensor *tensors = parl_model_get_tensors(model, &n);
+  const parl_sum_squares_args args = {
+      .n_segments = n, .starts = opt->starts, .x = grads, .out = opt->squares};
+  PARL_RUN(opt->queues[0], sum_squares, &args);
+  PARL_TRY(parl_queue_download(opt->queues[0], opt->host_squares, opt->squares,
+                               n * sizeof *opt->squares));
   double total = 0.0;
-  for (size_t i = 0; i < n_tensors; i++) {
-    double squares;
-    const parl_sum_squares_args args = {
-        .n = tensors[i].n, .x = grads + tensors[i].offset, .out = &squares};
-    PARL_RUN(opt->queues[0], sum_squares, &args);
+  for (size_t i = 0; i < n; i++) {
+    const double squares = opt->host_squares[i];
     if (!isfinite(squares))
       return parl_fail(PARL_STATUS_EINVAL, "optimizer: the gradient of %s is not finite (norm %g)",
                        tensors[i].name, sqrt(squares));
@@ -119,7 +160,7 @@ static void update_matrix(const update_context *u, const parl_model_tensor *t, s
   const parl_optimizer_config *c = &u->opt->config;
   const parl_muon_args args = {.rows = t->shape[0],
                                .columns = t->shape[1],
-                               .params = parl_model_get_params(u->model) + t->offset,
+                               .params = u->model->params + t->offset,
                                .grads = u->grads + t->offset,
                                .momentum = u->opt->moments + t->offset,
                                .grad_scale = u->scale,
@@ -129,45 +170,45 @@ static void update_matrix(const update_context *u, const parl_model_tensor *t, s
   parl_muon_update(&u->opt->muons[worker], u->opt->queues[worker], &args);
 }
 
-static void update_adamw(const update_context *u, const parl_model_tensor *t, size_t worker) {
+/* All tensors but Muon's. */
+static void update_adamw(const update_context *u, size_t worker) {
   const parl_optimizer *opt = u->opt;
   const parl_optimizer_config *c = &opt->config;
-  /* Moonlight decays the norms too, which it calls crucial. */
-  const bool decays = t->decay || (c->kind == PARL_OPTIMIZER_MUONCLIP && t->trained);
-  const parl_adamw_args args = {.n = t->n,
-                                .params = parl_model_get_params(u->model) + t->offset,
-                                .grads = u->grads + t->offset,
-                                .m = opt->moments + t->offset,
-                                .v = opt->moments + opt->n_params + t->offset,
+  const parl_adamw_args args = {.n_segments = opt->n_tensors,
+                                .starts = opt->starts,
+                                .decay = opt->decay,
+                                .params = u->model->params,
+                                .grads = u->grads,
+                                .m = opt->moments,
+                                .v = opt->moments + opt->n_params,
                                 .grad_scale = (float)u->scale,
                                 .lr = (float)u->lr,
                                 .beta1 = (float)c->beta1,
                                 .beta2 = (float)c->beta2,
                                 .eps = (float)c->eps,
-                                .weight_decay = decays ? (float)c->weight_decay : 0.0F,
+                                .weight_decay = (float)c->weight_decay,
                                 .correction1 = (float)(1.0 - pow(c->beta1, (double)opt->steps)),
                                 .correction2 = (float)(1.0 - pow(c->beta2, (double)opt->steps))};
   PARL_RUN(opt->queues[worker], adamw, &args);
 }
 
-/* Task i: tensor i. */
-static parl_status update_tensor(void *context, size_t i, size_t worker) {
+/* Task i: tensor i, if it is Muon's; the last task: the others together. */
+static parl_status update_part(void *context, size_t i, size_t worker) {
   const update_context *u = context;
   size_t n_tensors;
-  const parl_model_tensor *t = parl_model_get_tensors(u->model, &n_tensors) + i;
-  if (u->opt->config.kind == PARL_OPTIMIZER_MUONCLIP && parl_muon_takes(t))
-    update_matrix(u, t, worker);
-  else
-    update_adamw(u, t, worker);
-  return PARL_STATUS_OK;
+  const parl_model_tensor *t = parl_model_get_tensors(u->model, &n_tensors);
+  if (i == n_tensors)
+    update_adamw(u, worker);
+  else if (parl_muon_takes(&t[i]))
+    update_matrix(u, &t[i], worker);
+  return parl_queue_wait(u->opt->queues[worker]);
 }
 
 static parl_status update(update_context *u) {
-  size_t n_tensors;
-  parl_model_get_tensors(u->model, &n_tensors);
-  if (u->opt->workers != NULL && u->opt->config.kind == PARL_OPTIMIZER_MUONCLIP)
-    return parl_workers_run(u->opt->workers, n_tensors, update_tensor, u);
-  for (size_t i = 0; i < n_tensors; i++) PARL_TRY(update_tensor(u, i, 0));
+  const size_t n = u->opt->n_tensors;
+  if (u->opt->config.kind != PARL_OPTIMIZER_MUONCLIP) return update_part(u, n, 0);
+  if (u->opt->workers != NULL) return parl_workers_run(u->opt->workers, n + 1, update_part, u);
+  for (size_t i = 0; i <= n; i++) PARL_TRY(update_part(u, i, 0));
   return PARL_STATUS_OK;
 }
 
@@ -188,7 +229,7 @@ parl_status parl_optimizer_step(parl_optimizer *opt, parl_model *model, const fl
   size_t n_heads = 0;
   if (parl_optimizer_wants_scores(opt) && opt->max_scores != NULL)
     n_heads = parl_muon_clip_heads(model, opt->max_scores, opt->config.qk_clip);
-  parl_model_refresh(model);
+  PARL_TRY(parl_model_refresh(model));
   if (info != NULL)
     *info = (parl_optimizer_info){
         .grad_norm = norm, .lr = lr, .clipped = clipped, .n_clipped_heads = n_heads};
@@ -203,8 +244,15 @@ void parl_optimizer_set_scores(parl_optimizer *opt, const float *max_scores) {
   opt->max_scores = max_scores;
 }
 
-float *parl_optimizer_get_moments(parl_optimizer *opt) {
-  return opt->moments;
+parl_status parl_optimizer_read_moments(const parl_optimizer *opt, size_t offset, size_t n,
+                                        float *to) {
+  return parl_queue_download(opt->queues[0], to, opt->moments + offset, n * sizeof *to);
+}
+
+parl_status parl_optimizer_write_moments(parl_optimizer *opt, size_t offset, size_t n,
+                                         const float *from) {
+  parl_queue_upload(opt->queues[0], opt->moments + offset, from, n * sizeof *from);
+  return parl_queue_wait(opt->queues[0]);
 }
 
 int64_t parl_optimizer_get_steps(const parl_optimizer *opt) {

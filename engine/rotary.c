@@ -36,16 +36,23 @@ parl_status parl_model_make_rotary(parl_model *m) {
   const double all = make_mscale(c->rope_factor, c->rope_mscale_all_dim);
   double size = make_mscale(c->rope_factor, c->rope_mscale) / all;
   if (is_extended && c->rope_attention_factor > 0.0) size = c->rope_attention_factor;
-  PARL_TRY(PARL_ARENA_TAKE(&m->arena, m->dims.T * pairs, &m->cos_table));
-  PARL_TRY(PARL_ARENA_TAKE(&m->arena, m->dims.T * pairs, &m->sin_table));
+  float *angles; /* of the host: cosines, then sines */
+  const size_t n = m->dims.T * pairs, bytes = n * sizeof *angles;
+  PARL_TRY(PARL_ARENA_TAKE(&m->numbers, n, &m->cos_table));
+  PARL_TRY(PARL_ARENA_TAKE(&m->numbers, n, &m->sin_table));
+  const parl_arena_mark mark = parl_arena_get_mark(&m->arena);
+  PARL_TRY(PARL_ARENA_TAKE(&m->arena, 2 * n, &angles));
   for (size_t i = 0; i < pairs; i++) {
     double frequency = pow(c->rope_theta, -2.0 * (double)i / (double)D);
     if (is_extended) frequency = blend(c, D, i, frequency);
     for (size_t t = 0; t < m->dims.T; t++) {
-      m->cos_table[t * pairs + i] = (float)(cos((double)t * frequency) * size);
-      m->sin_table[t * pairs + i] = (float)(sin((double)t * frequency) * size);
+      angles[t * pairs + i] = (float)(cos((double)t * frequency) * size);
+      angles[n + t * pairs + i] = (float)(sin((double)t * frequency) * size);
     }
   }
+  parl_queue_upload(m->queue, m->cos_table, angles, bytes);
+  parl_queue_upload(m->queue, m->sin_table, angles + n, bytes);
+  parl_arena_rewind(&m->arena, mark);
   m->attention_scale = (float)(all * all / sqrt((double)m->dims.D));
-  return PARL_STATUS_OK;
+  return parl_queue_wait(m->queue);
 }

@@ -1,54 +1,63 @@
-/* engine/sampler.c - inverse-CDF draw and argmax over the allowed tokens. */
+/* engine/sampler.c - masks and uniforms up, one op, tokens down. */
 #include "engine/sampler.h"
 
-#include <math.h>
-
-static bool is_allowed(const uint64_t *mask, size_t token) {
-  return mask == NULL || (mask[token / 64] >> (token % 64) & 1) != 0;
+static size_t count_words(const parl_sampler *s) {
+  return (s->V + 63) / 64;
 }
 
-/* Lowest allowed token of the highest logit; the first allowed one if every comparison fails (NaN).
- */
-static size_t find_argmax(const float *logits, size_t V, const uint64_t *mask) {
-  size_t best = V;
-  for (size_t i = 0; i < V; i++)
-    if (is_allowed(mask, i) && (best == V || logits[i] > logits[best])) best = i;
-  return best;
+parl_status parl_sampler_init(parl_sampler *s, size_t V, size_t max_rows, parl_arena *host,
+                              parl_arena *numbers) {
+  const size_t n = max_rows;
+  *s = (parl_sampler){.V = V, .max_rows = max_rows};
+  const size_t mask_bytes = count_words(s) * sizeof *s->mask;
+  PARL_TRY(parl_arena_take(numbers, n, mask_bytes, (void **)&s->mask));
+  PARL_TRY(PARL_ARENA_TAKE(numbers, n, &s->uniform));
+  PARL_TRY(PARL_ARENA_TAKE(numbers, n, &s->inv_temperature));
+  PARL_TRY(PARL_ARENA_TAKE(numbers, n, &s->token));
+  PARL_TRY(PARL_ARENA_TAKE(numbers, n, &s->logp));
+  PARL_TRY(PARL_ARENA_TAKE(numbers, n, &s->entropy));
+  PARL_TRY(parl_arena_take(host, n, mask_bytes, (void **)&s->host_mask));
+  PARL_TRY(PARL_ARENA_TAKE(host, n, &s->host_uniform));
+  PARL_TRY(PARL_ARENA_TAKE(host, n, &s->host_inv_temperature));
+  PARL_TRY(PARL_ARENA_TAKE(host, n, &s->host_token));
+  PARL_TRY(PARL_ARENA_TAKE(host, n, &s->host_logp));
+  return PARL_ARENA_TAKE(host, n, &s->host_entropy);
 }
 
-/* First token whose cumulated probability exceeds uniform * total. Masked tokens have probability
- * zero and so are never met; rounding at the end falls back to the last possible token. */
-static size_t find_quantile(const float *probs, size_t V, double uniform) {
-  double total = 0.0, sum = 0.0;
-  for (size_t i = 0; i < V; i++) total += (double)probs[i];
-  size_t last = V;
-  for (size_t i = 0; i < V; i++) {
-    if (!(probs[i] > 0.0F)) continue;
-    sum += (double)probs[i];
-    last = i;
-    if (sum > uniform * total) break;
+static void upload(parl_sampler *s, parl_queue *queue, const parl_pick *draws, size_t n) {
+  const size_t words = count_words(s);
+  for (size_t i = 0; i < n; i++) {
+    const double temperature = draws[i].temperature;
+    for (size_t w = 0; w < words; w++)
+      s->host_mask[i * words + w] = draws[i].mask != NULL ? draws[i].mask[w] : UINT64_MAX;
+    s->host_inv_temperature[i] = temperature > 0.0 ? (float)(1.0 / temperature) : 0.0F;
+    s->host_uniform[i] = draws[i].uniform;
   }
-  return last;
+  parl_queue_upload(queue, s->mask, s->host_mask, n * words * sizeof *s->mask);
+  parl_queue_upload(queue, s->uniform, s->host_uniform, n * sizeof *s->uniform);
+  parl_queue_upload(queue, s->inv_temperature, s->host_inv_temperature,
+                    n * sizeof *s->inv_temperature);
 }
 
-parl_sample parl_sampler_draw(const parl_backend *backend, float *logits, size_t V,
-                              const uint64_t *mask, double temperature, double uniform) {
-  const bool greedy = !(temperature > 0.0);
-  const size_t argmax = find_argmax(logits, V, mask);
-  PARL_CHECK(argmax < V);
-  float entropy, logp;
-  const parl_policy_fwd_args policy = {
-      .rows = 1,
-      .V = V,
-      .logits = logits,
-      .mask = mask,
-      .inv_temperature = greedy ? 1.0F : (float)(1.0 / temperature),
-      .probs = logits,
-      .logp = &logp,
-      .entropy = &entropy};
-  backend->policy_fwd(NULL, &policy);
-  size_t token = greedy ? argmax : find_quantile(logits, V, uniform);
-  if (token == V) token = argmax; /* every probability is NaN: logp will say so */
-  return (parl_sample){
-      .token = (int32_t)token, .logp = (float)log((double)logits[token]), .entropy = entropy};
+parl_status parl_sampler_draw(parl_sampler *s, parl_queue *queue, float *logits,
+                              const parl_pick *draws, size_t n, parl_sample *out) {
+  PARL_CHECK(n <= s->max_rows);
+  upload(s, queue, draws, n);
+  const parl_sample_args args = {.rows = n,
+                                 .V = s->V,
+                                 .logits = logits,
+                                 .mask = s->mask,
+                                 .inv_temperature = s->inv_temperature,
+                                 .uniform = s->uniform,
+                                 .token = s->token,
+                                 .logp = s->logp,
+                                 .entropy = s->entropy};
+  PARL_RUN(queue, sample, &args);
+  PARL_TRY(parl_queue_download(queue, s->host_token, s->token, n * sizeof *s->token));
+  PARL_TRY(parl_queue_download(queue, s->host_logp, s->logp, n * sizeof *s->logp));
+  PARL_TRY(parl_queue_download(queue, s->host_entropy, s->entropy, n * sizeof *s->entropy));
+  for (size_t i = 0; i < n; i++)
+    out[i] = (parl_sample){
+        .token = s->host_token[i], .logp = s->host_logp[i], .entropy = s->host_entropy[i]};
+  return PARL_STATUS_OK;
 }

@@ -1,12 +1,20 @@
-/* engine/sampler.h - one token from masked logits, reproducibly.
+/* engine/sampler.h - tokens from masked logits, many at a time, reproducibly.
  *
- * The draw is a function of its arguments only; the caller takes `uniform` from a named position of
- * parl_rng. Thread rule: pure functions. */
+ * A draw is a function of its logits and its parl_pick only; the caller takes `uniform` from a named
+ * position of parl_rng. Thread rule: one thread per sampler.
+ * Reading order: parl_pick, parl_sample, init, draw. */
 #ifndef PARL_ENGINE_SAMPLER_H
 #define PARL_ENGINE_SAMPLER_H
 #include <stdint.h>
 
+#include "core/arena.h"
 #include "kernels/ops.h"
+
+typedef struct parl_pick {
+  const uint64_t *mask; /* [(V+63)/64] bits, at least one set; NULL allows all */
+  double temperature;   /* above 0: inverse CDF with `uniform`; 0: argmax (lowest index on ties) */
+  double uniform;       /* [0, 1) */
+} parl_pick;
 
 typedef struct parl_sample {
   int32_t token;
@@ -14,11 +22,31 @@ typedef struct parl_sample {
   float entropy; /* nats, of that distribution */
 } parl_sample;
 
-/* logits [V] are overwritten by probabilities. mask [(V+63)/64], at least one bit set; NULL allows
- * all. A temperature above 0 samples by inverse CDF with `uniform` in [0,1); 0 takes the argmax
- * (lowest index on ties) and reports logp and entropy at temperature 1. Never returns a masked
- * token, not even for logits that are not finite (logp is then not finite either). */
-parl_sample parl_sampler_draw(const parl_backend *backend, float *logits, size_t V,
-                              const uint64_t *mask, double temperature, double uniform);
+/* Room for the draws of up to max_rows rows; lives in two arenas. */
+typedef struct parl_sampler {
+  size_t V, max_rows;
+  /* on the device */
+  uint64_t *mask;
+  double *uniform;
+  float *inv_temperature;
+  int32_t *token;
+  float *logp, *entropy;
+  /* the same on the host */
+  uint64_t *host_mask;
+  double *host_uniform;
+  float *host_inv_temperature;
+  int32_t *host_token;
+  float *host_logp, *host_entropy;
+} parl_sampler;
+
+/* Fails: ENOMEM. */
+parl_status parl_sampler_init(parl_sampler *sampler, size_t V, size_t max_rows, parl_arena *host,
+                              parl_arena *numbers);
+/* A token for each of n rows of logits [n,V] on the queue's device, which are overwritten by
+ * probabilities. At temperature 0 logp and entropy are those of temperature 1. Never a masked
+ * token, not even for logits that are not finite (logp is then not finite either).
+ * Fails: as the device says. */
+parl_status parl_sampler_draw(parl_sampler *sampler, parl_queue *queue, float *logits,
+                              const parl_pick *draws, size_t n, parl_sample *out);
 
 #endif

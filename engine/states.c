@@ -50,7 +50,7 @@ static parl_status take_sparse(parl_arena *arena, const parl_model_dims *d, size
   PARL_TRY(take(arena, n, 1, &s->weights));
   PARL_TRY(PARL_ARENA_TAKE(arena, d->router.n_experts + 1, &s->first));
   PARL_TRY(PARL_ARENA_TAKE(arena, n, &s->row_of));
-  PARL_TRY(PARL_ARENA_TAKE(arena, n, &s->choice_of));
+  PARL_TRY(PARL_ARENA_TAKE(arena, n, &s->place_of));
   PARL_TRY(take(arena, n, d->C, &s->input));
   PARL_TRY(take(arena, n, 2 * d->Fe, &s->expert_gate_up));
   PARL_TRY(take(arena, n, d->Fe, &s->expert_act));

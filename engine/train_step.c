@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "engine/model_internal.h"
 
@@ -13,7 +12,8 @@ enum { SUM_CHUNK = 16384 };
 struct parl_train_step {
   const parl_model *model; /* borrowed */
   parl_workers *workers;   /* borrowed */
-  parl_arena arena;
+  parl_arena arena;        /* on the host */
+  parl_arena numbers;      /* on the device */
   size_t n_params, n_leaves, n_workspaces;
   parl_leaf_range own;
   parl_leaf_add *adds; /* [n_adds] of the leaves of its own */
@@ -50,7 +50,7 @@ static parl_status allocate_leaves(parl_train_step *t, const parl_train_step_def
     t->leaves[a] = NULL;
   }
   for (size_t a = t->own.first; a < t->own.end; a++)
-    PARL_TRY(PARL_ARENA_TAKE(&t->arena, t->n_params, &t->leaves[a]));
+    PARL_TRY(PARL_ARENA_TAKE(&t->numbers, t->n_params, &t->leaves[a]));
   return PARL_STATUS_OK;
 }
 
@@ -80,6 +80,7 @@ parl_status parl_train_step_create(const parl_train_step_def *def, parl_train_st
   t->n_leaves = def->n_leaves;
   t->own = parl_leaves_get_range(def->n_leaves, def->rank, def->n_ranks);
   parl_arena_init(&t->arena, 0);
+  parl_arena_init_from(&t->numbers, 0, &def->model->backend->device()->memory);
   const parl_status s = allocate(t, def);
   if (s != PARL_STATUS_OK) {
     parl_train_step_destroy(t);
@@ -92,6 +93,7 @@ parl_status parl_train_step_create(const parl_train_step_def *def, parl_train_st
 void parl_train_step_destroy(parl_train_step *step) {
   if (step == NULL) return;
   for (size_t i = 0; i < step->n_workspaces; i++) parl_workspace_destroy(step->workspaces[i]);
+  parl_arena_deinit(&step->numbers);
   parl_arena_deinit(&step->arena);
   free(step);
 }
@@ -103,15 +105,15 @@ static parl_status accumulate(void *context, size_t k, size_t worker) {
   const size_t leaf = t->own.first + k;
   parl_workspace *ws = t->workspaces[worker];
   float *grads = t->leaves[leaf], *logits;
-  memset(grads, 0, t->n_params * sizeof *grads);
+  parl_queue_fill(ws->queue, grads, 0, t->n_params * sizeof *grads);
   for (size_t i = leaf; i < run->batch->n_slices; i += t->n_leaves) {
     const parl_slice *slice = &run->batch->slices[i];
     PARL_TRY(parl_model_forward(t->model, ws, slice, &logits));
     PARL_TRY(run->loss(run->loss_context, i, slice, ws, logits));
     PARL_TRY(parl_model_backward(t->model, ws, slice, logits, grads));
-    t->balances[leaf] += parl_workspace_take_balance(ws);
+    PARL_TRY(parl_workspace_take_balance(ws, &t->balances[leaf]));
   }
-  return PARL_STATUS_OK;
+  return parl_queue_wait(ws->queue);
 }
 
 /* Task c: the step's own additions, of chunk c. */
@@ -122,23 +124,25 @@ static parl_status add_chunk(void *context, size_t c, size_t worker) {
   const size_t left = t->n_params - start;
   parl_leaves_add(t->workspaces[worker]->queue, t->adds, t->n_adds, run->n_used, t->leaves, start,
                   left < SUM_CHUNK ? left : SUM_CHUNK);
-  return PARL_STATUS_OK;
+  return parl_queue_wait(t->workspaces[worker]->queue);
 }
 
 /* Forgets the last run's loads, and shares the balance loss among the sequences to come. */
-static void prepare(parl_train_step *t, size_t n_seqs) {
+static parl_status prepare(parl_train_step *t, size_t n_seqs) {
   const double alpha = parl_model_get_config(t->model)->aux_loss_alpha;
+  double forgotten = 0.0;
   for (size_t w = 0; w < t->n_workspaces; w++) {
     parl_workspace_set_aux_weight(t->workspaces[w], n_seqs > 0 ? alpha / (double)n_seqs : 0.0);
-    parl_workspace_take_load(t->workspaces[w], t->load);
-    parl_workspace_take_balance(t->workspaces[w]);
+    PARL_TRY(parl_workspace_take_load(t->workspaces[w], t->load));
+    PARL_TRY(parl_workspace_take_balance(t->workspaces[w], &forgotten));
   }
   for (size_t i = 0; i < t->n_load; i++) t->load[i] = 0;
   for (size_t a = 0; a < t->n_leaves; a++) t->balances[a] = 0.0;
-  if (t->max_scores == NULL) return;
+  if (t->max_scores == NULL) return PARL_STATUS_OK;
   for (size_t w = 0; w < t->n_workspaces; w++)
-    parl_workspace_take_max_scores(t->workspaces[w], t->max_scores);
+    PARL_TRY(parl_workspace_take_max_scores(t->workspaces[w], t->max_scores));
   for (size_t i = 0; i < t->n_scores; i++) t->max_scores[i] = -INFINITY;
+  return PARL_STATUS_OK;
 }
 
 parl_status parl_train_step_run(parl_train_step *step, const parl_train_batch *batch,
@@ -150,16 +154,17 @@ parl_status parl_train_step_run(parl_train_step *step, const parl_train_batch *b
                      .n_used = n_slices < step->n_leaves ? n_slices : step->n_leaves,
                      .loss = loss,
                      .loss_context = context};
-  prepare(step, batch->n_seqs);
+  PARL_TRY(prepare(step, batch->n_seqs));
   const size_t end = own.end < run.n_used ? own.end : run.n_used;
   const size_t n_tasks = end > own.first ? end - own.first : 0;
   if (n_tasks == 0 && own.end > own.first)
-    memset(step->leaves[own.first], 0, step->n_params * sizeof(float));
+    parl_queue_fill(step->workspaces[0]->queue, step->leaves[own.first], 0,
+                    step->n_params * sizeof(float));
   PARL_TRY(parl_workers_run(step->workers, n_tasks, accumulate, &run));
   for (size_t w = 0; w < step->n_workspaces; w++)
-    parl_workspace_take_load(step->workspaces[w], step->load);
+    PARL_TRY(parl_workspace_take_load(step->workspaces[w], step->load));
   for (size_t w = 0; w < step->n_workspaces && step->max_scores != NULL; w++)
-    parl_workspace_take_max_scores(step->workspaces[w], step->max_scores);
+    PARL_TRY(parl_workspace_take_max_scores(step->workspaces[w], step->max_scores));
   const size_t n_chunks = (step->n_params + SUM_CHUNK - 1) / SUM_CHUNK;
   if (n_tasks > 1) PARL_TRY(parl_workers_run(step->workers, n_chunks, add_chunk, &run));
   *grads = own.end > own.first ? step->leaves[own.first] : NULL;

@@ -1,19 +1,18 @@
 /* engine/workspace.c - a slice's activations, allocated once, and the checks of a slice. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "engine/model_internal.h"
 
 static parl_status take(parl_workspace *ws, size_t rows, size_t width, float **out) {
-  return parl_arena_take(&ws->arena, rows, width * sizeof **out, (void **)out);
+  return parl_arena_take(&ws->numbers, rows, width * sizeof **out, (void **)out);
 }
 
 static parl_status allocate_layer(parl_workspace *ws, const parl_model *m, bool dense, bool sparse,
                                   parl_layer_state *s) {
   const size_t rows = ws->max_rows;
-  PARL_TRY(parl_attention_state_take(&ws->arena, m, rows, false, &s->attention));
+  PARL_TRY(parl_attention_state_take(&ws->numbers, m, rows, false, &s->attention));
   PARL_TRY(take(ws, rows, m->dims.C, &s->mid));
-  return parl_ffn_state_take(&ws->arena, m, rows, dense, sparse, &s->ffn);
+  return parl_ffn_state_take(&ws->numbers, m, rows, dense, sparse, &s->ffn);
 }
 
 /* Layers that are computed again share one state. */
@@ -39,8 +38,11 @@ static parl_status allocate_moe(parl_workspace *ws, const parl_model_dims *d) {
   const size_t n = d->router.n_chosen * ws->max_rows, E = d->router.n_experts;
   ws->n_load = (d->L - d->first_moe) * E;
   if (ws->n_load == 0) return PARL_STATUS_OK;
-  PARL_TRY(PARL_ARENA_TAKE(&ws->arena, ws->n_load, &ws->load));
-  memset(ws->load, 0, ws->n_load * sizeof *ws->load);
+  PARL_TRY(PARL_ARENA_TAKE(&ws->arena, ws->n_load, &ws->host_load));
+  PARL_TRY(PARL_ARENA_TAKE(&ws->numbers, ws->n_load, &ws->load));
+  PARL_TRY(PARL_ARENA_TAKE(&ws->numbers, 1, &ws->balance));
+  parl_queue_fill(ws->queue, ws->load, 0, ws->n_load * sizeof *ws->load);
+  parl_queue_fill(ws->queue, ws->balance, 0, sizeof *ws->balance);
   PARL_TRY(take(ws, ws->max_rows, E, &ws->dscores));
   PARL_TRY(take(ws, n, 1, &ws->dweights));
   PARL_TRY(take(ws, n, d->C, &ws->doutput));
@@ -62,12 +64,21 @@ static parl_status allocate_attention(parl_workspace *ws, const parl_model_dims 
 static parl_status allocate_policy(parl_workspace *ws, size_t V) {
   parl_policy_room *p = &ws->policy;
   const size_t n = ws->max_outputs, words = (V + 63) / 64;
-  PARL_TRY(parl_arena_take(&ws->arena, n, words * sizeof *p->mask, (void **)&p->mask));
-  PARL_TRY(PARL_ARENA_TAKE(&ws->arena, n, &p->target));
-  PARL_TRY(PARL_ARENA_TAKE(&ws->arena, n, &p->logp));
-  PARL_TRY(PARL_ARENA_TAKE(&ws->arena, n, &p->entropy));
-  PARL_TRY(PARL_ARENA_TAKE(&ws->arena, n, &p->dlogp));
-  return PARL_ARENA_TAKE(&ws->arena, n, &p->dentropy);
+  PARL_TRY(parl_arena_take(&ws->numbers, n, words * sizeof *p->mask, (void **)&p->mask));
+  PARL_TRY(PARL_ARENA_TAKE(&ws->numbers, n, &p->target));
+  PARL_TRY(take(ws, n, 1, &p->logp));
+  PARL_TRY(take(ws, n, 1, &p->entropy));
+  PARL_TRY(take(ws, n, 1, &p->dlogp));
+  return take(ws, n, 1, &p->dentropy);
+}
+
+static parl_status allocate_slice(parl_workspace *ws) {
+  parl_slice_tables *t = &ws->slice;
+  PARL_TRY(PARL_ARENA_TAKE(&ws->arena, ws->max_rows, &ws->host_positions));
+  PARL_TRY(PARL_ARENA_TAKE(&ws->numbers, ws->max_rows + 1, &t->seq_start));
+  PARL_TRY(PARL_ARENA_TAKE(&ws->numbers, ws->max_rows, &t->tokens));
+  PARL_TRY(PARL_ARENA_TAKE(&ws->numbers, ws->max_rows, &t->positions));
+  return PARL_ARENA_TAKE(&ws->numbers, ws->max_outputs, &t->outputs);
 }
 
 static parl_status allocate(parl_workspace *ws, const parl_model *m) {
@@ -75,7 +86,7 @@ static parl_status allocate(parl_workspace *ws, const parl_model *m) {
   const size_t rows = ws->max_rows, outputs = ws->max_outputs;
   const size_t longest = rows < d->T ? rows : d->T;
   PARL_TRY(parl_queue_create(m->backend, &ws->queue));
-  PARL_TRY(PARL_ARENA_TAKE(&ws->arena, rows, &ws->positions));
+  PARL_TRY(allocate_slice(ws));
   PARL_TRY(allocate_layers(ws, m));
   PARL_TRY(take(ws, rows, d->C, &ws->x));
   PARL_TRY(take(ws, outputs, d->C, &ws->selected));
@@ -102,6 +113,7 @@ parl_status parl_workspace_create(const parl_model *model, size_t max_rows, size
   ws->max_rows = max_rows;
   ws->max_outputs = max_outputs;
   parl_arena_init(&ws->arena, 0);
+  parl_arena_init_from(&ws->numbers, 0, &model->backend->device()->memory);
   const parl_status s = allocate(ws, model);
   if (s != PARL_STATUS_OK) {
     parl_workspace_destroy(ws);
@@ -111,23 +123,35 @@ parl_status parl_workspace_create(const parl_model *model, size_t max_rows, size
   return PARL_STATUS_OK;
 }
 
+parl_status parl_workspace_read(parl_workspace *ws, const float *from, size_t n, float *to) {
+  return parl_queue_download(ws->queue, to, from, n * sizeof *to);
+}
+
 void parl_workspace_set_aux_weight(parl_workspace *ws, double weight) {
   ws->aux_weight = weight;
 }
 
-double parl_workspace_take_balance(parl_workspace *ws) {
-  const double balance = ws->balance;
-  ws->balance = 0.0;
-  return balance;
+parl_status parl_workspace_take_balance(parl_workspace *ws, double *sum) {
+  double balance = 0.0;
+  if (ws->n_load == 0) return PARL_STATUS_OK;
+  PARL_TRY(parl_queue_download(ws->queue, &balance, ws->balance, sizeof balance));
+  parl_queue_fill(ws->queue, ws->balance, 0, sizeof *ws->balance);
+  *sum += balance;
+  return PARL_STATUS_OK;
 }
 
-void parl_workspace_take_load(parl_workspace *ws, int64_t *load) {
-  for (size_t i = 0; i < ws->n_load; i++) load[i] += ws->load[i];
-  for (size_t i = 0; i < ws->n_load; i++) ws->load[i] = 0;
+parl_status parl_workspace_take_load(parl_workspace *ws, int64_t *load) {
+  const size_t bytes = ws->n_load * sizeof *load;
+  if (ws->n_load == 0) return PARL_STATUS_OK;
+  PARL_TRY(parl_queue_download(ws->queue, ws->host_load, ws->load, bytes));
+  parl_queue_fill(ws->queue, ws->load, 0, bytes);
+  for (size_t i = 0; i < ws->n_load; i++) load[i] += ws->host_load[i];
+  return PARL_STATUS_OK;
 }
 
 void parl_workspace_destroy(parl_workspace *ws) {
   if (ws == NULL) return;
+  parl_arena_deinit(&ws->numbers);
   parl_arena_deinit(&ws->arena);
   parl_queue_destroy(ws->queue);
   free(ws);

@@ -17,7 +17,8 @@ typedef struct bench {
   size_t a, b, c;
   float *in[N_INPUTS]; /* owned by the arena */
   int32_t *index;
-  void **pointers;
+  int64_t *starts; /* [2] one segment */
+  float *decay;    /* [1] */
   float *packed[2], *out[2], *scratch;
   size_t n_out; /* floats of out */
   parl_arena arena;
@@ -175,11 +176,10 @@ static void step_attention_bwd(bench *t, const parl_backend *backend, int side) 
  * position is appended: it is what lies there already. */
 static parl_status setup_decode(bench *t, const parl_backend *const backends[2]) {
   PARL_TRY(setup_attention(t, backends));
-  PARL_TRY(PARL_ARENA_TAKE(&t->arena, 2 * SEQUENCES, &t->pointers));
+  PARL_TRY(PARL_ARENA_TAKE(&t->arena, 2 * SEQUENCES, &t->index));
   for (size_t s = 0; s < SEQUENCES; s++) {
     t->index[s] = (int32_t)t->a;
-    t->pointers[s] = t->in[1] + s * t->a * t->c;
-    t->pointers[SEQUENCES + s] = t->in[2] + s * t->a * t->c;
+    t->index[SEQUENCES + s] = (int32_t)s;
   }
   t->n_out = SEQUENCES * t->b * t->c;
   return PARL_STATUS_OK;
@@ -200,8 +200,9 @@ static void step_decode(bench *t, const parl_backend *backend, int side) {
                                            .ld_k = t->a * t->c,
                                            .v = t->in[2] + last,
                                            .ld_v = t->a * t->c,
-                                           .k_cache = t->pointers,
-                                           .v_cache = t->pointers + SEQUENCES,
+                                           .k_cache = t->in[1],
+                                           .v_cache = t->in[2],
+                                           .slots = t->index + SEQUENCES,
                                            .lengths = t->index,
                                            .out = t->out[side],
                                            .ld_out = ld,
@@ -258,12 +259,19 @@ static void step_policy_fwd(bench *t, const parl_backend *backend, int side) {
 static parl_status setup_adamw(bench *t, const parl_backend *const backends[2]) {
   PARL_TRY(setup_rows(t, backends));
   for (size_t i = 0; i < t->a * t->b; i++) t->in[1][i] = t->in[2][i] = fabsf(t->in[0][i]);
+  PARL_TRY(PARL_ARENA_TAKE(&t->arena, 2, &t->starts));
+  PARL_TRY(PARL_ARENA_TAKE(&t->arena, 1, &t->decay));
+  t->starts[0] = 0;
+  t->starts[1] = (int64_t)(t->a * t->b);
+  t->decay[0] = 1.0f;
   return PARL_STATUS_OK;
 }
 
 static void step_adamw(bench *t, const parl_backend *backend, int side) {
   float *half = t->out[side] + t->a * t->b;
-  const parl_adamw_args args = {.n = t->a * t->b,
+  const parl_adamw_args args = {.n_segments = 1,
+                                .starts = t->starts,
+                                .decay = t->decay,
                                 .params = t->out[side],
                                 .grads = t->in[0],
                                 .m = half,

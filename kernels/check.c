@@ -96,11 +96,11 @@ parl_status parl_attention_decode_check(const parl_attention_decode_args *a) {
   PARL_REQUIRE(a->v == NULL ? a->Dv <= a->D : a->ld_v >= a->H_kv * a->Dv);
   PARL_REQUIRE(a->ld_out >= a->H * a->Dv);
   PARL_REQUIRE(a->q != NULL && a->k != NULL && a->out != NULL && a->scratch != NULL);
-  PARL_REQUIRE(a->k_cache != NULL && a->lengths != NULL);
+  PARL_REQUIRE(a->k_cache != NULL && a->lengths != NULL && a->slots != NULL);
   PARL_REQUIRE((a->v == NULL) == (a->v_cache == NULL));
   for (size_t row = 0; row < a->rows; row++) {
     PARL_REQUIRE(a->lengths[row] >= 1 && (size_t)a->lengths[row] <= a->context);
-    PARL_REQUIRE(a->k_cache[row] != NULL && (a->v == NULL || a->v_cache[row] != NULL));
+    PARL_REQUIRE(a->slots[row] >= 0);
   }
   return PARL_STATUS_OK;
 }
@@ -163,8 +163,16 @@ parl_status parl_policy_bwd_check(const parl_policy_bwd_args *a) {
   return PARL_STATUS_OK;
 }
 
+static parl_status check_segments(size_t n, const int64_t *starts) {
+  PARL_REQUIRE(starts != NULL && starts[0] >= 0);
+  for (size_t s = 0; s < n; s++) PARL_REQUIRE(starts[s] <= starts[s + 1]);
+  return PARL_STATUS_OK;
+}
+
 parl_status parl_adamw_check(const parl_adamw_args *a) {
-  PARL_REQUIRE(a->params != NULL && a->grads != NULL && a->m != NULL && a->v != NULL);
+  PARL_TRY(check_segments(a->n_segments, a->starts));
+  PARL_REQUIRE(a->decay != NULL && a->params != NULL && a->grads != NULL && a->m != NULL &&
+               a->v != NULL);
   PARL_REQUIRE(a->beta1 >= 0.0f && a->beta1 < 1.0f);
   PARL_REQUIRE(a->beta2 >= 0.0f && a->beta2 < 1.0f);
   PARL_REQUIRE(a->correction1 > 0.0f && a->correction1 <= 1.0f);
@@ -180,6 +188,7 @@ parl_status parl_add_check(const parl_add_args *a) {
 }
 
 parl_status parl_sum_squares_check(const parl_sum_squares_args *a) {
+  PARL_TRY(check_segments(a->n_segments, a->starts));
   PARL_REQUIRE(a->x != NULL && a->out != NULL);
   return PARL_STATUS_OK;
 }

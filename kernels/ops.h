@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "kernels/device.h"
+#include "kernels/ops_more.h"
 
 /* X(name, relative tolerance against ref in f32, source). A backend in bf16 rounds the operands of
  * the products (weights, x, dy) to it and is held to the same tolerance on rounded ones. */
@@ -39,7 +40,10 @@
   X(sum_squares, 1e-6, "sum of squares in double, fixed order")
 #define PARL_OP_LIST(X)   \
   PARL_PRODUCT_OP_LIST(X) \
-  PARL_VECTOR_OP_LIST(X)
+  PARL_EXPERT_OP_LIST(X)  \
+  PARL_VECTOR_OP_LIST(X)  \
+  PARL_TOKEN_OP_LIST(X)   \
+  PARL_PLAIN_OP_LIST(X)
 
 /* Packs W [N,K] (row-major) for linear_fwd and linear_bwd_input into packed
  * [linear_pack_floats(N,K)]. */
@@ -132,8 +136,9 @@ typedef struct parl_attention_fwd_args {
   size_t ld_v;
   float *out; /* [rows, H*Dv] */
   size_t ld_out;
-  float *lse;     /* [rows, H] log-sum-exp of the scaled scores */
-  float *scratch; /* [attention_scratch_floats(longest sequence, D, Dv)] */
+  float *lse;        /* [rows, H] log-sum-exp of the scaled scores */
+  float *scratch;    /* [attention_scratch_floats(longest sequence, D, Dv)] */
+  float *max_scores; /* [H] raised to the largest scaled scores, or NULL; forward only */
 } parl_attention_fwd_args;
 
 typedef struct parl_attention_bwd_args {
@@ -148,9 +153,9 @@ typedef struct parl_attention_bwd_args {
   size_t ld_dv;
 } parl_attention_bwd_args;
 
-/* Row r appends its key and value to its own cache at position lengths[r] - 1, then attends to
- * positions 0..lengths[r]-1; rows of one cache come in rising order. A cache holds head after head,
- * each [context, D], as f32 or rounded to the nearest bf16. */
+/* Row r appends its key and value to the cache of slots[r] at position lengths[r] - 1, then attends
+ * to positions 0..lengths[r]-1; rows of one slot come in rising order. A cache holds slot after slot,
+ * and of each head after head, [context, D], as f32 or rounded to the nearest bf16. */
 typedef struct parl_attention_decode_args {
   size_t rows, H, H_kv, D, Dv;
   size_t context; /* positions that a cache has room for */
@@ -162,8 +167,9 @@ typedef struct parl_attention_decode_args {
   size_t ld_k;
   const float *v; /* [rows, H_kv*Dv]; NULL: a value is the first Dv components of its key */
   size_t ld_v;
-  void *const *k_cache;   /* [rows] pointers to [H_kv, context, D] */
-  void *const *v_cache;   /* [rows] pointers to [H_kv, context, Dv]; NULL if v is */
+  void *k_cache;          /* [n_slots, H_kv, context, D] */
+  void *v_cache;          /* [n_slots, H_kv, context, Dv]; NULL if v is */
+  const int32_t *slots;   /* [rows] */
   const int32_t *lengths; /* [rows], 1..context */
   float *out;             /* [rows, H*Dv] */
   size_t ld_out;
@@ -223,12 +229,15 @@ typedef struct parl_policy_bwd_args {
   float *dlogits;        /* [rows,V] = ; may alias probs */
 } parl_policy_bwd_args;
 
-/* g = grad * grad_scale; m,v moments; p -= lr * (m_hat / (sqrt(v_hat) + eps) + weight_decay * p) */
+/* g = grad * grad_scale; m,v moments; p -= lr * (m_hat / (sqrt(v_hat) + eps) + decay * p). Segment s
+ * is elements starts[s] .. starts[s + 1] - 1. */
 typedef struct parl_adamw_args {
-  size_t n;
-  float *params;      /* [n] */
-  const float *grads; /* [n] */
-  float *m, *v;       /* [n] */
+  size_t n_segments;
+  const int64_t *starts; /* [n_segments + 1] */
+  const float *decay;    /* [n_segments] times weight_decay; negative: the segment stays as it is */
+  float *params;         /* [starts[n_segments]], as all below */
+  const float *grads;
+  float *m, *v;
   float grad_scale, lr, beta1, beta2, eps, weight_decay;
   float correction1, correction2; /* 1 - beta^t */
 } parl_adamw_args;
@@ -241,9 +250,10 @@ typedef struct parl_add_args {
 } parl_add_args;
 
 typedef struct parl_sum_squares_args {
-  size_t n;
-  const float *x; /* [n] */
-  double *out;    /* = sum x^2 */
+  size_t n_segments;
+  const int64_t *starts; /* [n_segments + 1] elements */
+  const float *x;        /* [starts[n_segments]] */
+  double *out;           /* [n_segments] = sum x^2 of each */
 } parl_sum_squares_args;
 
 /* The queue of an op that runs as it is called. */

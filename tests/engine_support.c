@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "core/rng.h"
+#include "engine/model_internal.h"
 #include "tests/support.h"
 
 parl_model_config engine_config(int64_t n_kv_heads) {
@@ -29,7 +30,7 @@ parl_model *engine_model(const parl_model_config *config, const parl_backend *ba
   const parl_model_tensor *tensors = parl_model_get_tensors(m, &n_tensors);
   for (size_t i = 0; i < n_tensors; i++)
     for (size_t k = 0; tensors[i].n_dims == 1 && k < tensors[i].n; k++)
-      parl_model_get_params(m)[tensors[i].offset + k] += 0.3F * sinf((float)(i + 3 * k));
+      engine_params(m)[tensors[i].offset + k] += 0.3F * sinf((float)(i + 3 * k));
   parl_model_refresh(m);
   return m;
 }
@@ -122,4 +123,16 @@ parl_queue *engine_queue(const parl_backend *backend) {
   parl_queue *queue = NULL;
   assert_ok(parl_queue_create(backend, &queue));
   return queue;
+}
+
+float *engine_params(const parl_model *model) {
+  assert_ptr_equal(model->backend->device(), parl_device_host());
+  return model->params;
+}
+
+float *engine_read_moments(const parl_optimizer *optimizer, size_t n) {
+  float *moments = calloc(n, 2 * sizeof *moments);
+  assert_non_null(moments);
+  assert_ok(parl_optimizer_read_moments(optimizer, 0, 2 * n, moments));
+  return moments;
 }

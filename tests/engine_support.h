@@ -1,6 +1,7 @@
 /* tests/engine_support.h - models, batches and measures shared by the engine's tests. */
 #ifndef PARL_TESTS_ENGINE_SUPPORT_H
 #define PARL_TESTS_ENGINE_SUPPORT_H
+#include "engine/optimizer.h"
 #include "engine/train_step.h"
 
 enum { ENGINE_VOCAB = 37, ENGINE_MAX_ROWS = 512, ENGINE_MAX_BACKENDS = 5 };
@@ -43,6 +44,10 @@ double engine_max_abs(const float *x, size_t n);
 /* max |a - b| / max |b|; infinite if anything is not finite. */
 double engine_difference(const float *a, const float *b, size_t n);
 
+/* The parameters of a model on a backend whose memory is the host's. */
+float *engine_params(const parl_model *model);
+/* The moments [2 n], to be freed. */
+float *engine_read_moments(const parl_optimizer *optimizer, size_t n);
 /* A queue of the backend, for the caller to destroy. */
 parl_queue *engine_queue(const parl_backend *backend);
 

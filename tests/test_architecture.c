@@ -71,7 +71,7 @@ static void run_open(run *r, const parl_model_config *config, const parl_backend
   const parl_model_tensor *t = parl_model_get_tensors(r->model, &n);
   for (size_t i = 0; is_steady && i < n; i++)
     for (size_t k = 0; !t[i].trained && k < t[i].n; k++)
-      parl_model_get_params(r->model)[t[i].offset + k] = -2.0F * (float)k;
+      engine_params(r->model)[t[i].offset + k] = -2.0F * (float)k;
   assert_ok(parl_workspace_create(r->model, ROWS, ROWS, &r->ws));
   r->batch = calloc(1, sizeof *r->batch);
   engine_fill(r->batch, LENGTHS, N_SEQS, stride, 7);
@@ -105,7 +105,7 @@ static double loss(run *r) {
 
 /* Fourth-order central difference, as in test_model.c. */
 static double difference_quotient(run *r, size_t i) {
-  float *p = parl_model_get_params(r->model) + i;
+  float *p = engine_params(r->model) + i;
   const float middle = *p, h = 0.01F;
   double value[5] = {0};
   for (int k = -2; k <= 2; k++) {
@@ -417,7 +417,7 @@ static void test_checkpoint_round_trip(void **state) {
   const parl_checkpoint_meta meta = {0};
   assert_ok(parl_checkpoint_save(path, a, NULL, &meta, NULL));
   assert_ok(parl_checkpoint_load(path, b, NULL, NULL, NULL));
-  assert_memory_equal(parl_model_get_params(a), parl_model_get_params(b),
+  assert_memory_equal(engine_params(a), engine_params(b),
                       parl_model_get_n_params(a) * sizeof(float));
   parl_model_destroy(b);
   config.norm_topk_prob = false; /* a flag and a choice count as differences too */

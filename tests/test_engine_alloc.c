@@ -122,7 +122,9 @@ static void work(engine *e, const parl_slice *slices) {
   for (int i = 0; i < 5; i++) {
     const parl_decoder_row rows[] = {{0, 1, true}, {1, 2, false}, {1, 3, true}, {2, 4, true}};
     assert_ok(parl_decoder_step(e->decoder, rows, 4, &logits));
-    parl_sampler_draw(parl_model_get_backend(e->model), logits, ENGINE_VOCAB, NULL, 1.0, 0.5);
+    const parl_pick picks[] = {{NULL, 1.0, 0.5}, {NULL, 0.0, 0.0}, {NULL, 2.0, 0.1}};
+    parl_sample samples[3];
+    assert_ok(parl_decoder_sample(e->decoder, picks, 3, samples));
   }
 }
 
@@ -186,7 +188,7 @@ static void test_failed_allocations_of_checkpoints(void **state) {
     int k = 0;
     while (s != PARL_STATUS_OK) {
       const long live = n_live;
-      const float probe = parl_model_get_params(e.model)[3] = (float)k;
+      const float probe = engine_params(e.model)[3] = (float)k;
       fail_in = ++k;
       s = is_load ? parl_checkpoint_load(path, e.model, e.opt, "cafe", NULL)
                   : parl_checkpoint_save(path, e.model, e.opt, &meta, NULL);
@@ -194,7 +196,7 @@ static void test_failed_allocations_of_checkpoints(void **state) {
       assert_int_equal(n_live, live);
       if (s == PARL_STATUS_OK) break;
       assert_status(s, PARL_STATUS_ENOMEM);
-      assert_close(parl_model_get_params(e.model)[3], probe, 0.0);
+      assert_close(engine_params(e.model)[3], probe, 0.0);
     }
     print_message("  %s: %d allocations failed\n", is_load ? "load" : "save", k - 1);
     assert_true(k > 2);

@@ -1,9 +1,9 @@
 /* tests/test_hf.c - published configs of every spelling, and folders that must be refused. */
 #include "core/file.h"
 #include "core/safetensors.h"
+#include "engine/flops.h"
 #include "engine/hf_checkpoint.h"
 #include "engine/hf_config.h"
-#include "engine/shape.h"
 #include "tests/engine_support.h"
 #include "tests/support.h"
 

@@ -37,7 +37,7 @@ static void scratch_close(scratch *s, bool is_there) {
 
 static void assert_same_weights(parl_model *a, parl_model *b) {
   assert_int_equal(parl_model_get_n_params(a), parl_model_get_n_params(b));
-  assert_memory_equal(parl_model_get_params(a), parl_model_get_params(b),
+  assert_memory_equal(engine_params(a), engine_params(b),
                       parl_model_get_n_params(a) * sizeof(float));
 }
 
@@ -157,14 +157,14 @@ static void test_bf16_by_hand(void **state) {
   assert_ok(parl_hf_checkpoint_load("tests/golden/odd", 0, parl_backend_ref(), &a));
   static const double given[] = {1.00390625, 1.01171875, -1.004, 3.0e-40, 0.1};
   static const double due[] = {1.0, 1.015625, -1.0078125, 2.75506e-40, 0.10009765625};
-  float *p = parl_model_get_params(a);
+  float *p = engine_params(a);
   for (size_t i = 0; i < 5; i++) p[i] = (float)given[i];
   const parl_hf_save_options options = {.is_bf16 = true, .shard_bytes = 10000};
   parl_hf_saved saved;
   assert_ok(parl_hf_checkpoint_save(s.path, a, &options, &saved));
   assert_true(saved.n_files == 4 && saved.bytes > 32000 && saved.bytes < 33000);
   assert_ok(parl_hf_checkpoint_load(s.path, 0, parl_backend_ref(), &b));
-  const float *q = parl_model_get_params(b);
+  const float *q = engine_params(b);
   for (size_t i = 0; i < 5; i++) assert_close((double)q[i], due[i], 1e-44, 1e-6);
   size_t n_tensors;
   const parl_model_tensor *t = parl_model_get_tensors(a, &n_tensors);
@@ -241,10 +241,10 @@ static void test_bad_saves(void **state) {
   const parl_model_config config = engine_config(2);
   parl_model *m = engine_model(&config, parl_backend_ref(), 5);
   scratch_open(&s);
-  parl_model_get_params(m)[7] = NAN;
+  engine_params(m)[7] = NAN;
   assert_fails(parl_hf_checkpoint_save(s.path, m, &F32, NULL), PARL_STATUS_ESTATE, "element 7");
   assert_false(parl_file_exists(s.path));
-  parl_model_get_params(m)[7] = 0.0F;
+  engine_params(m)[7] = 0.0F;
   assert_status(parl_hf_checkpoint_save(s.path, m, &(parl_hf_save_options){0}, NULL),
                 PARL_STATUS_EINVAL);
   assert_ok(parl_file_write(s.path, "old", 3));

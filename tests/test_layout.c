@@ -1,8 +1,8 @@
 /* tests/test_layout.c - devices counted by hand, and against what the engine allocates. */
+#include "engine/flops.h"
 #include "engine/hf_config.h"
 #include "engine/layout.h"
 #include "engine/model_internal.h"
-#include "engine/shape.h"
 #include "tests/engine_support.h"
 #include "tests/support.h"
 

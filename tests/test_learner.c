@@ -1,6 +1,7 @@
 /* tests/test_learner.c - packing of sequences, and the gradient of the whole objective against
  * differences. */
 #include "parl/learn/learner.h"
+#include "tests/engine_support.h"
 #include "tests/rollout_support.h"
 
 enum { V = 20, N_SEQS = 5, LONGEST = 9 };
@@ -114,7 +115,7 @@ static parl_status get_gradient(parl_learner *learner, parl_learner_info *info, 
 
 static double loss_at(parl_learner *learner, parl_model *model, const float *base,
                       const float *direction, double step) {
-  float *p = parl_model_get_params(model), *grads;
+  float *p = engine_params(model), *grads;
   const size_t n = parl_model_get_n_params(model);
   for (size_t i = 0; i < n; i++) p[i] = (float)((double)base[i] + step * (double)direction[i]);
   parl_model_refresh(model);
@@ -137,7 +138,7 @@ static void check_gradient(const gradient_case *c) {
   float *base = malloc(n * sizeof *base), *g = malloc(n * sizeof *g);
   float *direction = malloc(n * sizeof *direction), *grads;
   assert_true(base && g && direction);
-  memcpy(base, parl_model_get_params(model), n * sizeof *base);
+  memcpy(base, engine_params(model), n * sizeof *base);
   parl_learner_info info;
   assert_ok(get_gradient(learner, &info, &grads));
   memcpy(g, grads, n * sizeof *g);

@@ -56,7 +56,7 @@ static const float *find_weight(parl_model *m, int layer, const char *part) {
   size_t n;
   const parl_model_tensor *t = parl_model_get_tensors(m, &n);
   for (size_t i = 0; i < n; i++)
-    if (strcmp(t[i].name, name) == 0) return parl_model_get_params(m) + t[i].offset;
+    if (strcmp(t[i].name, name) == 0) return engine_params(m) + t[i].offset;
   fail_msg("no tensor %s", name);
   return NULL;
 }
@@ -190,7 +190,7 @@ static double loss(run *r, const float *c) {
  * so the step is wide (0.01 at weights of 0.3) and the order high: half or twice the step is
  * worse. */
 static double difference_quotient(run *r, const float *c, size_t i) {
-  float *p = parl_model_get_params(r->model) + i;
+  float *p = engine_params(r->model) + i;
   const float middle = *p, h = 0.01F;
   double value[5] = {0};
   for (int k = -2; k <= 2; k++) {
@@ -440,13 +440,13 @@ static void test_init_and_copy(void **state) {
   parl_model *b = engine_model(&config, parl_backend_ref(), 1);
   parl_model *c = engine_model(&config, parl_backend_ref(), 2);
   const size_t bytes = parl_model_get_n_params(a) * sizeof(float);
-  assert_memory_equal(parl_model_get_params(a), parl_model_get_params(b), bytes);
-  assert_memory_not_equal(parl_model_get_params(a), parl_model_get_params(c), bytes);
+  assert_memory_equal(engine_params(a), engine_params(b), bytes);
+  assert_memory_not_equal(engine_params(a), engine_params(c), bytes);
   double squares = 0.0;
-  for (size_t i = 0; i < 37 * 20; i++) squares += pow((double)parl_model_get_params(a)[i], 2.0);
+  for (size_t i = 0; i < 37 * 20; i++) squares += pow((double)engine_params(a)[i], 2.0);
   assert_close(sqrt(squares / (37 * 20)), 0.3, 0.03);
   assert_ok(parl_model_copy_weights(c, a));
-  assert_memory_equal(parl_model_get_params(a), parl_model_get_params(c), bytes);
+  assert_memory_equal(engine_params(a), engine_params(c), bytes);
   config.rope_theta = 500.0;
   parl_model *other = engine_model(&config, parl_backend_ref(), 2);
   assert_status(parl_model_copy_weights(other, a), PARL_STATUS_EINVAL);

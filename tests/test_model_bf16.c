@@ -253,7 +253,7 @@ static double learn(const parl_backend *backend, size_t n_threads, int64_t kind,
   for (size_t i = 0; i < N_SLICES; i++) loss += t->losses[i] / N_SLICES;
   const size_t n = parl_model_get_n_params(model);
   *weights = malloc(n * sizeof **weights);
-  memcpy(*weights, parl_model_get_params(model), n * sizeof **weights);
+  memcpy(*weights, engine_params(model), n * sizeof **weights);
   parl_optimizer_destroy(optimizer);
   parl_train_step_destroy(step);
   parl_workers_destroy(workers);

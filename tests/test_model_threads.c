@@ -81,7 +81,7 @@ static float *train(const parl_backend *backend, size_t n_threads, batch *b, siz
   }
   *n = parl_model_get_n_params(f.model);
   float *out = malloc(*n * sizeof *out);
-  memcpy(out, parl_model_get_params(f.model), *n * sizeof *out);
+  memcpy(out, engine_params(f.model), *n * sizeof *out);
   parl_optimizer_destroy(opt);
   fixture_close(&f);
   return out;

@@ -149,8 +149,7 @@ static void measure(const parl_model *m, float scores[4]) {
   assert_ok(parl_model_forward(m, ws, &batch->slice, &logits));
   for (size_t h = 0; h < 4; h++) scores[h] = -INFINITY;
   parl_workspace_take_max_scores(ws, scores);
-  const parl_attention_fwd_args v =
-      parl_attention_view(m, ws, &batch->slice, &ws->layers[0].attention);
+  const parl_attention_fwd_args v = parl_attention_view(m, ws, &ws->layers[0].attention);
   for (size_t h = 0; h < 4; h++) { /* once more, plainly */
     double top = -INFINITY;
     for (size_t s = 0; s < N_SEQS; s++)
@@ -207,8 +206,8 @@ static void test_clip_leaves_the_shared_key(void **state) {
   size_t n;
   const parl_model_tensor *t = parl_model_get_tensors(m, &n);
   for (size_t i = 0; i < n; i++) {
-    const float *x = parl_model_get_params(m) + t[i].offset;
-    const float *y = parl_model_get_params(old) + t[i].offset;
+    const float *x = engine_params(m) + t[i].offset;
+    const float *y = engine_params(old) + t[i].offset;
     const bool is_q = strstr(t[i].name, "q_b_proj") != NULL;
     const bool is_kv = strstr(t[i].name, "kv_b_proj") != NULL;
     for (size_t k = 0; k < t[i].n; k++) {
@@ -305,7 +304,7 @@ static double train(double qk_clip, size_t n_threads, size_t *n_clipped, float *
   }
   *n_bytes = parl_model_get_n_params(m) * sizeof(float);
   *weights = malloc(*n_bytes);
-  memcpy(*weights, parl_model_get_params(m), *n_bytes);
+  memcpy(*weights, engine_params(m), *n_bytes);
   parl_optimizer_destroy(opt);
   parl_train_step_destroy(step);
   parl_workers_destroy(workers);

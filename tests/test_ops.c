@@ -191,8 +191,11 @@ static void case_attention_fwd(trial *t) {
   const size_t rows = t->s.a;
   f.out = output(t, "out", rows, f.H * f.Dv, f.ld_out);
   f.lse = output(t, "lse", rows, f.H, f.H);
+  f.max_scores = output(t, "max_scores", 1, f.H, f.H);
+  fill_rows(f.max_scores, 1, f.H, f.H, -1e30f);
   RUN(t, attention_fwd, false, &f);
   if (t->now != FOR_BOUND) return;
+  fill_rows(bound_of(t, 2), 1, f.H, f.H, 8.0f);
   fill_rows(bound_of(t, 0), rows, f.H * f.Dv, f.ld_out, largest(f.v, rows, f.H_kv * f.Dv, f.ld_v));
   fill_rows(bound_of(t, 1), rows, f.H, f.H, 8.0f);
 }
@@ -244,17 +247,12 @@ static void decode_once(trial *t, const char *name, bool bf16, bool latent) {
   const heads h = pick_heads(t->s.b);
   const size_t context = t->s.a, D = t->s.c, Dv = D > 1 ? D - 1 : 1;
   const size_t n_k = context * h.H_kv * D, n_v = context * h.H_kv * Dv;
-  void *k_cache[ROWS], *v_cache[ROWS];
+  int32_t *slots = indices(t, ROWS, ROWS);
   int32_t *lengths = indices(t, ROWS, context);
   float *k = input_as(t, ROWS, n_k, n_k, t->how)->x, *v = input_as(t, ROWS, n_v, n_v, t->how)->x;
   const float most = latent ? largest(k, ROWS, n_k, n_k) : largest(v, ROWS, n_v, n_v);
-  const size_t size = bf16 ? sizeof(uint16_t) : sizeof(float);
   if (bf16) squeeze(k, ROWS * n_k), squeeze(v, ROWS * n_v);
-  for (size_t r = 0; r < ROWS; r++) {
-    lengths[r]++;
-    k_cache[r] = (char *)k + r * n_k * size;
-    v_cache[r] = (char *)v + r * n_v * size;
-  }
+  for (size_t r = 0; r < ROWS; r++) lengths[r]++, slots[r] = (int32_t)((r + 1) % ROWS);
   lengths[0] = (int32_t)context;
   const size_t ld_q = gap(t, h.H * D), ld_k = gap(t, h.H_kv * D), ld_v = gap(t, h.H_kv * Dv);
   const size_t ld_out = gap(t, h.H * Dv);
@@ -274,8 +272,9 @@ static void decode_once(trial *t, const char *name, bool bf16, bool latent) {
                                            .ld_k = ld_k,
                                            .v = latent ? NULL : input(t, ROWS, h.H_kv * Dv, ld_v),
                                            .ld_v = ld_v,
-                                           .k_cache = k_cache,
-                                           .v_cache = latent ? NULL : v_cache,
+                                           .k_cache = k,
+                                           .v_cache = latent ? NULL : v,
+                                           .slots = slots,
                                            .lengths = lengths,
                                            .out = output(t, name, ROWS, h.H * Dv, ld_out),
                                            .ld_out = ld_out,
@@ -432,21 +431,21 @@ static void case_policy_bwd(trial *t) {
   }
 }
 
+#define ADAMW_SCALARS                                                            \
+  .grad_scale = 0.7f, .lr = 1e-3f, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f, \
+  .weight_decay = 0.1f, .correction1 = 0.271f, .correction2 = 0.003f
 static void case_adamw(trial *t) {
   const size_t n = t->s.a;
-  const parl_adamw_args args = {.n = n,
+  int64_t starts[] = {0, (int64_t)n / 3, (int64_t)n / 2, (int64_t)n};
+  const float decay[] = {0.0f, -1.0f, 1.0f}; /* the second stays as it is */
+  const parl_adamw_args args = {.n_segments = 3,
+                                .starts = starts,
+                                .decay = decay,
                                 .grads = input(t, 1, n, n),
                                 .params = in_out(t, "params", 1, n, n),
                                 .m = in_out(t, "m", 1, n, n),
                                 .v = in_out(t, "v", 1, n, n),
-                                .grad_scale = 0.7f,
-                                .lr = 1e-3f,
-                                .beta1 = 0.9f,
-                                .beta2 = 0.999f,
-                                .eps = 1e-8f,
-                                .weight_decay = 0.1f,
-                                .correction1 = 0.271f,
-                                .correction2 = 0.003f};
+                                ADAMW_SCALARS};
   for (size_t i = 0; i < n; i++) args.v[i] = fabsf(args.v[i]);
   RUN(t, adamw, true, &args);
   if (t->now != FOR_BOUND) return;
@@ -464,11 +463,13 @@ static void case_add(trial *t) {
 
 static void case_sum_squares(trial *t) {
   const size_t n = t->s.a;
-  double sum = NAN;
-  const parl_sum_squares_args args = {.n = n, .x = input(t, 1, n, n), .out = &sum};
-  float *out = output(t, "sum", 1, 1, 1);
+  double sums[2] = {NAN, NAN};
+  const int64_t starts[] = {0, (int64_t)n / 3, (int64_t)n};
+  const parl_sum_squares_args args = {
+      .n_segments = 2, .starts = starts, .x = input(t, 1, n, n), .out = sums};
+  float *out = output(t, "sums", 1, 2, 2);
   RUN(t, sum_squares, true, &args);
-  *out = (float)sum;
+  out[0] = (float)sums[0], out[1] = (float)sums[1];
 }
 
 typedef struct row {
@@ -530,9 +531,9 @@ typedef struct declared {
   const char *op;
   double tolerance;
 } declared;
-static const declared ops[] = {
+static const declared ops[] = {/* the others: test_ops_more.c */
 #define X(op, tolerance, source) {#op, tolerance},
-    PARL_OP_LIST(X)
+                               PARL_PRODUCT_OP_LIST(X) PARL_VECTOR_OP_LIST(X)
 #undef X
 };
 #define X(op, tolerance, source) +1

@@ -234,11 +234,8 @@ enum { H = 6, H_KV = 2 };
  * index = lengths */
 static void run_decode_as(batch *t, size_t first, size_t n, bool bf16) {
   const size_t D = t->a, context = t->b;
-  void *k_cache[ROWS], *v_cache[ROWS];
-  for (size_t r = 0; r < ROWS; r++) {
-    k_cache[r] = t->in[1] + r * context * H_KV * D;
-    v_cache[r] = t->in[2] + r * context * H_KV * D;
-  }
+  int32_t slots[ROWS];
+  for (size_t r = 0; r < ROWS; r++) slots[r] = (int32_t)r;
   const parl_attention_decode_args args = {.rows = n,
                                            .H = H,
                                            .H_kv = H_KV,
@@ -253,8 +250,9 @@ static void run_decode_as(batch *t, size_t first, size_t n, bool bf16) {
                                            .ld_k = H * D,
                                            .v = t->in[0] + first * H * D + D,
                                            .ld_v = H * D,
-                                           .k_cache = k_cache + first,
-                                           .v_cache = v_cache + first,
+                                           .k_cache = t->in[1],
+                                           .v_cache = t->in[2],
+                                           .slots = slots + first,
                                            .lengths = t->index + first,
                                            .out = t->out[0] + first * H * D,
                                            .ld_out = H * D,

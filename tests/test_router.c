@@ -1,10 +1,37 @@
 /* tests/test_router.c - the choice of experts by hand, and its gradients against differences. */
 #include "core/rng.h"
-#include "engine/load.h"
+#include "engine/expert_balance.h"
 #include "engine/model.h"
-#include "engine/router.h"
 #include "tests/engine_support.h"
 #include "tests/support.h"
+
+/* The ops of the CPU, which are the same for every instruction set. */
+static const parl_backend *get_cpu(void) {
+  const parl_backend *backend = NULL;
+  assert_ok(parl_backend_cpu("portable", &backend));
+  return backend;
+}
+
+static void choose(const parl_router *r, const float *scores, const float *bias, int32_t *chosen,
+                   float *weights) {
+  const parl_route_fwd_args args = {*r, 1, scores, bias, chosen, weights};
+  get_cpu()->route_fwd(NULL, &args);
+}
+
+static void go_back(const parl_router *r, const float *scores, const int32_t *chosen,
+                    const float *dweights, float *dscores) {
+  const parl_route_bwd_args args = {*r, 1, scores, chosen, dweights, dscores};
+  get_cpu()->route_bwd(NULL, &args);
+}
+
+static double balance(const parl_router *r, size_t n, const float *scores, const int32_t *chosen,
+                      double weight, float *dscores) {
+  const int32_t seq_start[] = {0, (int32_t)n};
+  double loss = 0.0;
+  const parl_balance_args args = {*r, 1, seq_start, scores, chosen, weight, dscores, &loss};
+  get_cpu()->balance(NULL, &args);
+  return loss;
+}
 
 /* Six experts in three groups of two; the token may choose two of two groups. With the bias: groups
  * are worth .9 + .2, .5 + .7, .8 + .1; so the second (1.2) and the first (1.1) stay, and of those
@@ -16,13 +43,13 @@ static void test_by_hand(void **state) {
   const float bias[] = {0.5F, 0.0F, 0.0F, 0.0F, 0.0F, 0.0F};
   int32_t chosen[2];
   float weights[2];
-  parl_router_choose(&r, scores, bias, chosen, weights);
+  choose(&r, scores, bias, chosen, weights);
   assert_int_equal(chosen[0], 0);
   assert_int_equal(chosen[1], 3);
   assert_close((double)weights[0], 2.0 * 0.4 / 1.1, 1e-6);
   assert_close((double)weights[1], 2.0 * 0.7 / 1.1, 1e-6);
   const parl_router plain = {6, 2, 1, 1, false, 2.0}; /* one group: 4 (.8) comes before 3 (.7) */
-  parl_router_choose(&plain, scores, bias, chosen, weights);
+  choose(&plain, scores, bias, chosen, weights);
   assert_int_equal(chosen[0], 0);
   assert_int_equal(chosen[1], 4);
   assert_close((double)weights[0], 0.8, 1e-6);
@@ -36,7 +63,7 @@ static void test_excluded_groups_are_never_chosen(void **state) {
   const float scores[] = {0.1F, 0.1F, 0.9F, 0.2F}, bias[] = {-3.0F, -3.0F, -9.0F, -0.1F};
   int32_t chosen[2];
   float weights[2];
-  parl_router_choose(&r, scores, bias, chosen, weights);
+  choose(&r, scores, bias, chosen, weights);
   assert_int_equal(chosen[0], 0);
   assert_int_equal(chosen[1], 1);
 }
@@ -48,10 +75,10 @@ static void test_ties_and_broken_scores(void **state) {
   const float broken[] = {NAN, NAN, NAN, NAN, NAN};
   int32_t chosen[3];
   float weights[3];
-  parl_router_choose(&r, same, zeros, chosen, weights);
+  choose(&r, same, zeros, chosen, weights);
   for (int32_t k = 0; k < 3; k++) assert_int_equal(chosen[k], k);
   assert_close((double)weights[2], 1.0 / 3.0, 1e-7);
-  parl_router_choose(&r, broken, zeros, chosen, weights);
+  choose(&r, broken, zeros, chosen, weights);
   for (int32_t k = 0; k < 3; k++) assert_int_equal(chosen[k], k);
 }
 
@@ -78,8 +105,8 @@ static void test_gradient_of_weights(void **state) {
     int32_t chosen[K];
     fill_scores(scores, E);
     engine_normal(c, K, 3);
-    parl_router_choose(&r, scores, bias, chosen, weights);
-    parl_router_backward(&r, scores, chosen, c, d);
+    choose(&r, scores, bias, chosen, weights);
+    go_back(&r, scores, chosen, c, d);
     for (size_t i = 0; i < E; i++) {
       double s[E], value[2];
       for (int side = 0; side < 2; side++) {
@@ -112,11 +139,10 @@ static void test_balance_loss(void **state) {
   double s[T * E];
   fill_scores(scores, T * E);
   for (size_t i = 0; i < T * E; i++) s[i] = (double)scores[i];
-  for (size_t t = 0; t < T; t++)
-    parl_router_choose(&r, scores + t * E, bias, chosen + t * K, weights);
-  const double loss = parl_router_balance(&r, T, scores, chosen, 0.3, d);
+  for (size_t t = 0; t < T; t++) choose(&r, scores + t * E, bias, chosen + t * K, weights);
+  const double loss = balance(&r, T, scores, chosen, 0.3, d);
   assert_close(loss, 0.3 * naive_balance(s, chosen), 1e-9);
-  assert_close(parl_router_balance(&r, T, scores, chosen, 0.3, NULL), loss, 0.0);
+  assert_close(balance(&r, T, scores, chosen, 0.3, NULL), loss, 0.0);
   for (size_t i = 0; i < T * E; i++) {
     const double middle = s[i];
     s[i] = middle + 1e-5;
@@ -135,7 +161,7 @@ static void test_balanced_loss_is_its_weight(void **state) {
   float scores[16];
   for (size_t i = 0; i < 16; i++) scores[i] = 0.25F;
   const int32_t chosen[] = {0, 1, 2, 3};
-  assert_close(parl_router_balance(&r, 4, scores, chosen, 0.01, NULL), 0.01, 1e-12);
+  assert_close(balance(&r, 4, scores, chosen, 0.01, NULL), 0.01, 1e-12);
 }
 
 /* Loads 4, 0, 2, 2: the mean is 2; the crowded expert goes down, the idle one up. */
@@ -155,7 +181,7 @@ static void test_bias_moves_towards_balance(void **state) {
   for (size_t i = 0; i < n; i++) {
     assert_int_equal(t[i].trained, strstr(t[i].name, "e_score_correction_bias") == NULL);
     if (t[i].trained) continue;
-    const float *b = parl_model_get_params(m) + t[i].offset, due[] = {-0.125F, 0.125F, 0.0F, 0.0F};
+    const float *b = engine_params(m) + t[i].offset, due[] = {-0.125F, 0.125F, 0.0F, 0.0F};
     assert_string_equal(t[i].name, "model.layers.1.mlp.gate.e_score_correction_bias");
     assert_memory_equal(b, due, sizeof due);
     found++;

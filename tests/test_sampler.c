@@ -37,7 +37,17 @@ static parl_sample draw(const parl_backend *backend, const float *logits, const 
                         double temperature, double uniform) {
   float copy[V];
   memcpy(copy, logits, sizeof copy);
-  return parl_sampler_draw(backend, copy, V, mask, temperature, uniform);
+  parl_arena arena;
+  parl_sampler sampler;
+  parl_sample out;
+  const parl_pick pick = {mask, temperature, uniform};
+  parl_queue *queue = engine_queue(backend);
+  parl_arena_init(&arena, 0);
+  assert_ok(parl_sampler_init(&sampler, V, 1, &arena, &arena));
+  assert_ok(parl_sampler_draw(&sampler, queue, copy, &pick, 1, &out));
+  parl_arena_deinit(&arena);
+  parl_queue_destroy(queue);
+  return out;
 }
 
 static void test_frequencies(void **state) {

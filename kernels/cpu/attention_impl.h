@@ -101,6 +101,14 @@ static void scatter_rows(const float *s, size_t padded, size_t rows, size_t keys
   gemm_columns(&g);
 }
 
+/* The largest of a row's n scores, never a NaN. */
+static float row_top(const float *s, size_t n) {
+  vf top = vf_set1(-INFINITY);
+  for (size_t i = 0; i < n; i += W)
+    top = vf_max(vf_select(vi_first(n - i), vf_load(s + i), top), top);
+  return vf_top(top);
+}
+
 /* Head h of the sequence at rows start.. of n rows. kt [D, padded], s [TILE_ROWS, padded]. */
 static void forward_head(const parl_attention_fwd_args *a, size_t start, size_t n, size_t h,
                          const float *kt, float *s) {
@@ -111,6 +119,8 @@ static void forward_head(const parl_attention_fwd_args *a, size_t start, size_t 
     float *out = a->out + (start + t) * a->ld_out + h * a->Dv;
     score_rows(a->q + (start + t) * a->ld_q + h * a->D, a->ld_q, rows, a->D, kt, padded, keys, s);
     float sums[TILE_ROWS];
+    for (size_t r = 0; r < rows && a->max_scores != NULL; r++)
+      a->max_scores[h] = fmaxf(a->max_scores[h], row_top(s + r * padded, t + r + 1) * a->scale);
     for (size_t r = 0; r < rows; r++) {
       float max;
       sums[r] = softmax_row(s + r * padded, t + r + 1, round_up(keys, W), a->scale, &max);

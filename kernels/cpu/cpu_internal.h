@@ -20,4 +20,14 @@ const parl_backend *parl_backend_cpu_portable_bf16_soft(void);
 /* The kernel of amx on tiles in plain C, slow; for tests. */
 const parl_backend *parl_backend_cpu_amx_emulated(void);
 
+/* The ops that need no instruction set: kernels/cpu/plain*.c. */
+#define X(op, tolerance, source) \
+  void parl_plain_##op(parl_queue *queue, const parl_##op##_args *args);
+PARL_PLAIN_OP_LIST(X)
+#undef X
+/* Lowest allowed token of the highest logit; the first allowed one if every comparison fails. */
+size_t parl_plain_find_argmax(const float *logits, size_t V, const uint64_t *mask);
+/* First token whose cumulated probability exceeds uniform * total; V if all are NaN. */
+size_t parl_plain_find_quantile(const float *probs, size_t V, double uniform);
+
 #endif

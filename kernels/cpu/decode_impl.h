@@ -115,10 +115,11 @@ INLINE decode_part append_head(const parl_attention_decode_args *a, size_t row, 
                                bool bf16) {
   const size_t heads = a->H / a->H_kv, last = (size_t)a->lengths[row] - 1;
   const size_t size = bf16 ? sizeof(uint16_t) : sizeof(float);
-  char *k = (char *)a->k_cache[row] + g * a->context * a->D * size, *v = k;
+  const size_t head = (size_t)a->slots[row] * a->H_kv + g; /* of all slots */
+  char *k = (char *)a->k_cache + head * a->context * a->D * size, *v = k;
   append(a->k + row * a->ld_k + g * a->D, a->D, k, last * a->D, bf16);
   if (a->v != NULL) {
-    v = (char *)a->v_cache[row] + g * a->context * a->Dv * size;
+    v = (char *)a->v_cache + head * a->context * a->Dv * size;
     append(a->v + row * a->ld_v + g * a->Dv, a->Dv, v, last * a->Dv, bf16);
   }
   return (decode_part){.n = last + 1,

@@ -5,7 +5,8 @@
  * SOFT_NAME and SOFT_TEXT too, a second table whose matrix products emulate bf16 operands; a set
  * with them computes in bf16, on AMX tiles if AMX_TILES is defined, and defines F32_NAME, the table
  * of its vectors in f32. Thread rule: reentrant, no state but constants.
- * Reading order: vector, pairs, gemm, linear, attention, decode, rows, policy, optimizer. */
+ * Reading order: vector, pairs, gemm, linear, attention, decode, rows, policy, optimizer,
+ * experts. */
 #include "kernels/cpu/cpu_internal.h"
 #include "kernels/cpu/vector_impl.h"
 /* after the vector type */
@@ -28,9 +29,12 @@
 #include "kernels/cpu/peak_impl.h"
 #include "kernels/cpu/policy_impl.h"
 #include "kernels/cpu/rows_impl.h"
+/* after products, rows and sums */
+#include "kernels/cpu/experts_impl.h"
 
 #define SAME(op, tolerance, source) .op = op,
 #define IN_BF16(op, tolerance, source) .op = op##_bf16,
+#define PLAIN(op, tolerance, source) .op = parl_plain_##op,
 
 #ifdef SOFT_NAME
 #define F32_NAME BACKEND_NAME
@@ -38,7 +42,10 @@ const parl_backend *BACKEND_NAME(void) {
   static const parl_backend backend = {.name = "cpu",
                                        .instructions = LEVEL_TEXT,
                                        .dtype = "f32",
-                                       PARL_OP_LIST(SAME).linear_pack_floats = linear_pack_floats,
+                                       PARL_PRODUCT_OP_LIST(SAME) PARL_EXPERT_OP_LIST(SAME)
+                                           PARL_VECTOR_OP_LIST(SAME) PARL_TOKEN_OP_LIST(SAME)
+                                               PARL_PLAIN_OP_LIST(PLAIN)
+                                                   .linear_pack_floats = linear_pack_floats,
                                        .attention_scratch_floats = attention_scratch_floats,
                                        .peak_gflops = peak_gflops,
                                        .f32 = BACKEND_NAME,
@@ -51,15 +58,16 @@ const parl_backend *BACKEND_NAME(void) {
 #endif
 
 const parl_backend *SOFT_NAME(void) {
-  static const parl_backend backend = {
-      .name = "cpu",
-      .instructions = SOFT_TEXT,
-      .dtype = "bf16",
-      PARL_PRODUCT_OP_LIST(IN_BF16) PARL_VECTOR_OP_LIST(SAME).linear_pack_floats =
-          linear_pack_floats_bf16,
-      .attention_scratch_floats = attention_scratch_floats,
-      .peak_gflops = peak_gflops,
-      .f32 = F32_NAME,
-      .device = parl_device_host};
+  static const parl_backend backend = {.name = "cpu",
+                                       .instructions = SOFT_TEXT,
+                                       .dtype = "bf16",
+                                       PARL_PRODUCT_OP_LIST(IN_BF16) PARL_EXPERT_OP_LIST(IN_BF16)
+                                           PARL_VECTOR_OP_LIST(SAME) PARL_TOKEN_OP_LIST(SAME)
+                                               PARL_PLAIN_OP_LIST(PLAIN)
+                                                   .linear_pack_floats = linear_pack_floats_bf16,
+                                       .attention_scratch_floats = attention_scratch_floats,
+                                       .peak_gflops = peak_gflops,
+                                       .f32 = F32_NAME,
+                                       .device = parl_device_host};
   return &backend;
 }

@@ -67,3 +67,24 @@ static void policy_bwd(PARL_NO_QUEUE, const parl_policy_bwd_args *a) {
     dlogits[a->target[row]] += dlogp;
   }
 }
+
+static void sample(PARL_NO_QUEUE, const parl_sample_args *a) {
+  for (size_t row = 0; row < a->rows; row++) {
+    const uint64_t *mask = a->mask ? a->mask + row * ((a->V + 63) / 64) : NULL;
+    float *logits = a->logits + row * a->V;
+    const bool greedy = !(a->inv_temperature[row] > 0.0f);
+    const size_t argmax = parl_plain_find_argmax(logits, a->V, mask);
+    const parl_policy_fwd_args policy = {.rows = 1,
+                                         .V = a->V,
+                                         .logits = logits,
+                                         .mask = mask,
+                                         .inv_temperature = greedy ? 1.0f : a->inv_temperature[row],
+                                         .probs = logits,
+                                         .entropy = &a->entropy[row]};
+    policy_fwd(NULL, &policy);
+    size_t token = greedy ? argmax : parl_plain_find_quantile(logits, a->V, a->uniform[row]);
+    if (token == a->V) token = argmax; /* every probability is NaN: logp will say so */
+    a->token[row] = (int32_t)token;
+    a->logp[row] = (float)log((double)logits[token]);
+  }
+}

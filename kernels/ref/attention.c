@@ -57,6 +57,11 @@ void parl_ref_attention_fwd(PARL_NO_QUEUE, const parl_attention_fwd_args *a) {
             a->k + start * a->ld_k + group * a->D, a->ld_k, a->v + start * a->ld_v + group * a->Dv,
             a->ld_v, scores, a->out + row * a->ld_out + h * a->Dv);
         a->lse[row * a->H + h] = (float)lse;
+        if (a->max_scores == NULL) continue;
+        for (size_t t = start; t <= row; t++)
+          a->max_scores[h] = fmaxf(a->max_scores[h],
+                                   a->scale * (float)dot(a->q + row * a->ld_q + h * a->D,
+                                                         a->k + t * a->ld_k + group * a->D, a->D));
       }
     }
 }
@@ -159,13 +164,14 @@ void parl_ref_attention_decode(PARL_NO_QUEUE, const parl_attention_decode_args *
   float *k = a->scratch + 2 * (a->context + 1), *v = k;
   for (size_t row = 0; row < a->rows; row++)
     for (size_t h = 0; h < a->H; h++) {
-      const size_t group = h / heads, n = (size_t)a->lengths[row], head = group * a->context * size;
-      append_and_read(a->k + row * a->ld_k + group * a->D, a->D,
-                      (char *)a->k_cache[row] + head * a->D, n, a->bf16, k);
+      const size_t group = h / heads, n = (size_t)a->lengths[row];
+      const size_t head = ((size_t)a->slots[row] * a->H_kv + group) * a->context * size;
+      append_and_read(a->k + row * a->ld_k + group * a->D, a->D, (char *)a->k_cache + head * a->D,
+                      n, a->bf16, k);
       if (a->v != NULL) {
         v = k + n * a->D;
         append_and_read(a->v + row * a->ld_v + group * a->Dv, a->Dv,
-                        (char *)a->v_cache[row] + head * a->Dv, n, a->bf16, v);
+                        (char *)a->v_cache + head * a->Dv, n, a->bf16, v);
       }
       (void)attend(n, a->D, a->Dv, (double)a->scale, a->q + row * a->ld_q + h * a->D, k, a->D, v,
                    a->v == NULL ? a->D : a->Dv, as_doubles(a->scratch),

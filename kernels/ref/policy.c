@@ -47,3 +47,42 @@ void parl_ref_policy_bwd(PARL_NO_QUEUE, const parl_policy_bwd_args *a) {
     }
   }
 }
+
+static size_t find_argmax(const float *logits, size_t V, const uint64_t *mask) {
+  size_t best = V;
+  for (size_t v = V; v-- > 0;)
+    if (is_allowed(mask, v) && (best == V || !(logits[v] < logits[best]))) best = v;
+  return best;
+}
+
+/* The last possible token where rounding lets the sum fall short. */
+static size_t find_quantile(const float *probs, size_t V, double uniform) {
+  double total = 0.0, sum = 0.0;
+  size_t found = V;
+  for (size_t v = 0; v < V; v++) total += (double)probs[v];
+  for (size_t v = 0; v < V && !(sum > uniform * total); v++) {
+    sum += (double)probs[v];
+    if (probs[v] > 0.0F) found = v;
+  }
+  return found;
+}
+
+void parl_ref_sample(PARL_NO_QUEUE, const parl_sample_args *a) {
+  for (size_t row = 0; row < a->rows; row++) {
+    const uint64_t *mask = a->mask ? a->mask + row * ((a->V + 63) / 64) : NULL;
+    float *logits = a->logits + row * a->V;
+    const bool is_greedy = a->inv_temperature[row] <= 0.0F;
+    const size_t argmax = find_argmax(logits, a->V, mask);
+    parl_policy_fwd_args policy = {.rows = 1,
+                                   .V = a->V,
+                                   .logits = logits,
+                                   .mask = mask,
+                                   .inv_temperature = is_greedy ? 1.0F : a->inv_temperature[row],
+                                   .probs = logits,
+                                   .entropy = &a->entropy[row]};
+    parl_ref_policy_fwd(NULL, &policy);
+    const size_t drawn = is_greedy ? argmax : find_quantile(logits, a->V, a->uniform[row]);
+    a->token[row] = (int32_t)(drawn < a->V ? drawn : argmax);
+    a->logp[row] = (float)log((double)logits[a->token[row]]);
+  }
+}

@@ -177,8 +177,8 @@ parl_status parl_learner_step(parl_learner *learner, parl_learner_info *info) {
   parl_optimizer_set_scores(learner->optimizer, parl_train_step_get_max_scores(learner->step));
   PARL_TRY(parl_optimizer_step(learner->optimizer, learner->model, grads, &info->optimizer));
   const int64_t *load = parl_train_step_get_load(learner->step);
-  parl_model_balance(learner->model, load);
-  parl_model_measure_load(learner->model, load, &info->load);
+  PARL_TRY(parl_model_balance(learner->model, load));
+  PARL_TRY(parl_model_measure_load(learner->model, load, &info->load));
   const bool is_sparse = parl_model_get_n_sparse_layers(learner->model) > 0;
   info->balance_loss = is_sparse ? parl_train_step_get_balance(learner->step) : (double)NAN;
   info->max_score = find_max_score(learner);

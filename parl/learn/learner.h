@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 
 #include "core/workers.h"
-#include "engine/load.h"
+#include "engine/expert_balance.h"
 #include "engine/optimizer.h"
 #include "parl/learn/batch.h"
 #include "parl/reward/objective.h"

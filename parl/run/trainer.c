@@ -108,9 +108,7 @@ parl_status parl_trainer_hash_run(parl_trainer *t, char out[PARL_HASH_HEX_BYTES]
   parl_hash h;
   parl_hash_init(&h);
   PARL_TRY(parl_store_hash_run(t->store, t->run_id, &h));
-  if (t->model != NULL)
-    parl_hash_update(&h, parl_model_get_params(t->model),
-                     parl_model_get_n_params(t->model) * sizeof(float));
+  if (t->model != NULL) PARL_TRY(parl_model_hash(t->model, &h));
   parl_hash_finish(&h, out);
   return PARL_STATUS_OK;
 }

@@ -10,7 +10,6 @@
 #include "core/clock.h"
 #include "core/rng.h"
 #include "engine/decoder.h"
-#include "engine/sampler.h"
 #include "parl/swarm/episode.h"
 
 enum { SUBS_PER_SLOT = 8, MOST_FITTED = 64, MAX_ROWS = 512, ERROR_BYTES = 2048 };
@@ -22,6 +21,7 @@ typedef struct pool {
   parl_context *contexts;
   parl_decoder_row *rows;  /* [max rows] of the next step */
   parl_context **choosers; /* [max rows] contexts whose logits come back, in row order */
+  parl_pick *draws;        /* [max rows] how they choose */
   parl_sample *samples;    /* [max rows] what they choose */
 } pool;
 
@@ -66,6 +66,7 @@ static parl_status pool_init(shard *sh, pool *p, const parl_model *model, size_t
   if (model == NULL) return PARL_STATUS_OK;
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)MAX_ROWS, &p->rows));
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)MAX_ROWS, &p->choosers));
+  PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)MAX_ROWS, &p->draws));
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)MAX_ROWS, &p->samples));
   const parl_decoder_def def = {.model = model,
                                 .n_slots = n,
@@ -319,32 +320,30 @@ static size_t queue_rows(shard *sh, pool *p, size_t max_rows, size_t *n_choosers
   return n;
 }
 
-static parl_sample draw(const parl_model *model, const parl_context *c, float *logits) {
+static parl_pick prepare_draw(const parl_context *c) {
   const uint64_t seed = c->episode->job->episode_seed;
   const uint64_t stream = parl_context_get_stream(c);
-  const double u = parl_rng_uniform(seed, stream, (uint64_t)c->n_taken);
-  return parl_sampler_draw(parl_model_get_backend(model), logits, parl_model_get_vocab_size(model),
-                           c->mask, c->temperature, u);
+  return (parl_pick){.mask = c->mask,
+                     .temperature = c->temperature,
+                     .uniform = parl_rng_uniform(seed, stream, (uint64_t)c->n_taken)};
 }
 
 /* One step of a pool's decoder: the samples of n_choosers contexts out of n_rows rows. */
-static parl_status decode(shard *sh, pool *p, const parl_model *model, size_t *n_rows,
-                          size_t *n_choosers) {
+static parl_status decode(shard *sh, pool *p, size_t *n_rows, size_t *n_choosers) {
   float *logits;
   *n_rows = queue_rows(sh, p, parl_decoder_get_max_rows(p->decoder), n_choosers);
   if (*n_rows == 0) return PARL_STATUS_OK;
   PARL_TRY(parl_decoder_step(p->decoder, p->rows, *n_rows, &logits));
-  for (size_t i = 0; i < *n_choosers; i++)
-    p->samples[i] = draw(model, p->choosers[i], logits + i * parl_model_get_vocab_size(model));
-  return PARL_STATUS_OK;
+  for (size_t i = 0; i < *n_choosers; i++) p->draws[i] = prepare_draw(p->choosers[i]);
+  return parl_decoder_sample(p->decoder, p->draws, *n_choosers, p->samples);
 }
 
 /* Every context of a pool with a model that must choose does; *progress when one did. */
-static parl_status choose(shard *sh, pool *p, const parl_model *model, bool *progress) {
+static parl_status choose(shard *sh, pool *p, bool *progress) {
   if (p->decoder == NULL) return PARL_STATUS_OK;
   size_t n_rows, n_choosers;
   const double start = parl_clock_s();
-  PARL_TRY(decode(sh, p, model, &n_rows, &n_choosers));
+  PARL_TRY(decode(sh, p, &n_rows, &n_choosers));
   sh->counts.decode_s += parl_clock_s() - start;
   sh->counts.decoded_tokens += (int64_t)n_rows;
   *progress |= n_rows > 0;
@@ -390,8 +389,8 @@ static parl_status play(parl_rollout *r, shard *sh) {
     progress = false;
     PARL_TRY(start_episodes(r, sh, &progress));
     PARL_TRY(settle(sh, &progress));
-    PARL_TRY(choose(sh, &sh->mains, r->policy, &progress));
-    PARL_TRY(choose(sh, &sh->subs, r->sub_policy, &progress));
+    PARL_TRY(choose(sh, &sh->mains, &progress));
+    PARL_TRY(choose(sh, &sh->subs, &progress));
     PARL_TRY(ask(sh, &sh->mains, r->chooser, &progress));
     PARL_TRY(ask(sh, &sh->subs, r->chooser, &progress));
   }

@@ -5,7 +5,7 @@
 
 #include "engine/hf_checkpoint.h"
 #include "engine/hf_config.h"
-#include "engine/shape.h"
+#include "engine/flops.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

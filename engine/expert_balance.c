@@ -1,5 +1,5 @@
-/* engine/load.c - statistics over a layer's experts, then over layers. */
-#include "engine/load.h"
+/* engine/expert_balance.c - statistics over a layer's experts, then over layers. */
+#include "engine/expert_balance.h"
 
 #include <math.h>
 
@@ -30,17 +30,21 @@ static bool has_tokens(size_t n, const int64_t *load) {
   return false;
 }
 
-void parl_model_measure_load(const parl_model *model, const int64_t *load, parl_load_stats *out) {
+parl_status parl_model_measure_load(const parl_model *model, const int64_t *load,
+                                    parl_load_stats *out) {
   const size_t E = model->dims.router.n_experts;
   const double none = (double)NAN;
   parl_load_stats sum = {0};
   double n = 0.0;
   for (size_t i = model->dims.first_moe; i < model->dims.L; i++, load += E) {
     if (!has_tokens(E, load)) continue;
-    add_layer(E, load, model->params + model->layers[i].bias, &sum);
+    float bias[PARL_ROUTER_MAX_EXPERTS];
+    PARL_TRY(parl_model_read(model, model->layers[i].bias, E, bias));
+    add_layer(E, load, bias, &sum);
     n += 1.0;
   }
   sum.unused /= n * (double)E;
   sum.entropy /= n;
   *out = n > 0.0 ? sum : (parl_load_stats){none, none, none, none};
+  return PARL_STATUS_OK;
 }

@@ -1,8 +1,8 @@
-/* engine/shape.h - what a config costs, counted without building it.
+/* engine/flops.h - what a config costs, counted without building it.
  *
  * Thread rule: pure functions. Reading order: parl_shape, parl_shape_count, the FLOPs. */
-#ifndef PARL_ENGINE_SHAPE_H
-#define PARL_ENGINE_SHAPE_H
+#ifndef PARL_ENGINE_FLOPS_H
+#define PARL_ENGINE_FLOPS_H
 #include "engine/model.h"
 
 typedef struct parl_shape {

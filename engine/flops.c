@@ -1,5 +1,5 @@
-/* engine/shape.c - sums over the layers of a config, in double: a real size overflows nothing. */
-#include "engine/shape.h"
+/* engine/flops.c - sums over the layers of a config, in double: a real size overflows nothing. */
+#include "engine/flops.h"
 
 #include "engine/model_internal.h"
 

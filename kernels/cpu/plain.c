@@ -1,0 +1,112 @@
+/* kernels/cpu/plain.c - copies, sums and rounding, the same for all instruction sets. */
+#include <math.h>
+#include <string.h>
+
+#include "core/bf16.h"
+#include "kernels/cpu/cpu_internal.h"
+
+/* One element a piece: a transposition, most often. */
+static void copy_elements(const parl_copy2d_args *a) {
+  const char *from = a->from;
+  char *to = a->to;
+  for (size_t r = 0; r < a->rows; r++)
+    for (size_t g = 0; g < a->groups; g++)
+      memcpy(to + (r * a->to_row + g * a->to_group) * sizeof(float),
+             from + (r * a->from_row + g * a->from_group) * sizeof(float), sizeof(float));
+}
+
+void parl_plain_copy2d(PARL_NO_QUEUE, const parl_copy2d_args *a) {
+  if (a->width == 1 && a->unit == sizeof(float)) {
+    copy_elements(a);
+    return;
+  }
+  for (size_t r = 0; r < a->rows; r++)
+    for (size_t g = 0; g < a->groups; g++)
+      memcpy((char *)a->to + (r * a->to_row + g * a->to_group) * a->unit,
+             (const char *)a->from + (r * a->from_row + g * a->from_group) * a->unit,
+             a->width * a->unit);
+}
+
+void parl_plain_axpby(PARL_NO_QUEUE, const parl_axpby_args *a) {
+  if (a->x == NULL) {
+    for (size_t i = 0; i < a->n; i++) a->y[i] *= a->b;
+    return;
+  }
+  for (size_t i = 0; i < a->n; i++) a->y[i] = a->a * a->x[i] + a->b * a->y[i];
+}
+
+void parl_plain_sum_heads(PARL_NO_QUEUE, const parl_sum_heads_args *a) {
+  for (size_t r = 0; r < a->rows; r++)
+    for (size_t i = 0; i < a->D; i++) {
+      double sum = 0.0;
+      for (size_t h = 0; h < a->heads; h++)
+        sum += (double)a->x[r * a->ld_x + h * a->head_stride + i];
+      a->y[r * a->ld_y + i] = (float)sum;
+    }
+}
+
+void parl_plain_normalise(PARL_NO_QUEUE, const parl_normalise_args *a) {
+  const float scale = (float)(1.0 / (sqrt(*a->squares) + 1e-7));
+  for (size_t i = 0; i < a->n; i++) a->x[i] *= scale;
+}
+
+/* ---------------------------------------------------------------------------------- int4 */
+
+enum { LARGEST = 7 };
+
+/* Not finite if one of the n weights is not. */
+static float find_scale(size_t n, const float *w) {
+  float largest = 0.0F;
+  for (size_t i = 0; i < n; i++) {
+    const float size = fabsf(w[i]);
+    if (size > largest || isnan(size)) largest = size;
+  }
+  if (!isfinite(largest)) return NAN;
+  return parl_bf16_to_float(parl_bf16_from_float(largest / (float)LARGEST));
+}
+
+static float round_weight(float w, float scale) {
+  float q = rintf(w / scale);
+  if (q > (float)LARGEST) q = (float)LARGEST;
+  if (q < -(float)LARGEST) q = -(float)LARGEST;
+  return q * scale;
+}
+
+void parl_plain_round_int4(PARL_NO_QUEUE, const parl_round_int4_args *a) {
+  for (size_t row = 0; row < a->rows; row++)
+    for (size_t start = 0; start < a->columns; start += PARL_INT4_GROUP) {
+      const size_t left = a->columns - start, n = left < PARL_INT4_GROUP ? left : PARL_INT4_GROUP;
+      const size_t place = row * a->columns + start;
+      const float scale = find_scale(n, a->w + place);
+      for (size_t i = place; i < place + n; i++)
+        a->out[i] = scale <= 0.0F ? 0.0F : round_weight(a->w[i], scale);
+    }
+}
+
+/* -------------------------------------------------------------------------------- sampling */
+
+static bool is_allowed(const uint64_t *mask, size_t token) {
+  return mask == NULL || (mask[token / 64] >> (token % 64) & 1) != 0;
+}
+
+size_t parl_plain_find_argmax(const float *logits, size_t V, const uint64_t *mask) {
+  size_t best = V;
+  for (size_t i = 0; i < V; i++)
+    if (is_allowed(mask, i) && (best == V || logits[i] > logits[best])) best = i;
+  return best;
+}
+
+/* Masked tokens have probability zero and so are never met; rounding at the end falls back to the
+ * last possible token. */
+size_t parl_plain_find_quantile(const float *probs, size_t V, double uniform) {
+  double total = 0.0, sum = 0.0;
+  for (size_t i = 0; i < V; i++) total += (double)probs[i];
+  size_t last = V;
+  for (size_t i = 0; i < V; i++) {
+    if (!(probs[i] > 0.0F)) continue;
+    sum += (double)probs[i];
+    last = i;
+    if (sum > uniform * total) break;
+  }
+  return last;
+}

@@ -1,0 +1,210 @@
+/* kernels/ops_more.h - the arguments of the ops beside the layers' own: copies and sums, experts,
+ * sampling, pieces of an optimizer.
+ *
+ * Included by kernels/ops.h, where the rules are. Reading order: copies, routing, experts,
+ * sampling, optimizer. */
+#ifndef PARL_KERNELS_OPS_MORE_H
+#define PARL_KERNELS_OPS_MORE_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/device.h"
+
+/* Products of a few rows at each of several experts; by dtype, as the other products. */
+#define PARL_EXPERT_OP_LIST(X)                                                    \
+  X(experts_fwd, 1e-5, "down(silu(gate) up) of each expert's rows, Shazeer 2017") \
+  X(experts_bwd, 1e-5, "its gradients; an expert without rows is left alone")
+/* Vectors, by instruction set. */
+#define PARL_TOKEN_OP_LIST(X)                                                  \
+  X(combine_fwd, 1e-6, "a token's weighted experts, added in ascending order") \
+  X(sample, 1e-5, "inverse-CDF draw or argmax over the allowed tokens")
+/* Written in plain C once for all instruction sets: never what takes the time. */
+#define PARL_PLAIN_OP_LIST(X)                                                         \
+  X(copy2d, 0.0, "strided pieces; width 1 transposes")                                \
+  X(axpby, 1e-6, "y = a x + b y")                                                     \
+  X(sum_heads, 1e-6, "sum over heads in double")                                      \
+  X(sigmoid_fwd, 1e-6, "1 / (1 + exp(-x))")                                           \
+  X(sigmoid_bwd, 1e-6, "dx = dy y (1 - y)")                                           \
+  X(route_fwd, 1e-6, "DeepSeek-V3 2024, section 2.1.2: bias-corrected choice")        \
+  X(route_bwd, 1e-5, "gradient of the chosen weights")                                \
+  X(balance, 1e-5, "DeepSeek-V3 2024, equations 17 to 20: a sequence's balance loss") \
+  X(dispatch, 0.0, "counting sort of the choices by expert")                          \
+  X(count_load, 0.0, "tokens of each expert")                                         \
+  X(combine_bwd, 1e-5, "gradients of experts' outputs and of their weights")          \
+  X(normalise, 1e-6, "x / (|x| + 1e-7)")                                              \
+  X(round_int4, 0.0, "k25 5.4; the rule of the scale is ours")
+
+/* to[r,g,:] = from[r,g,:], rows x groups pieces of `width` elements; distances in elements. A
+ * distance of 0 in `from` repeats a piece. */
+typedef struct parl_copy2d_args {
+  size_t rows, groups, width;
+  size_t unit; /* bytes of an element, 2 or 4 */
+  const void *from;
+  size_t from_row, from_group;
+  void *to; /* apart from `from` */
+  size_t to_row, to_group;
+} parl_copy2d_args;
+
+typedef struct parl_axpby_args {
+  size_t n;
+  float a;
+  const float *x; /* [n], or NULL: zeros */
+  float b;
+  float *y; /* [n] = a x + b y, both products rounded */
+} parl_axpby_args;
+
+typedef struct parl_sum_heads_args {
+  size_t rows, heads, D;
+  const float *x;
+  size_t ld_x, head_stride; /* floats between rows, and between the heads of one */
+  float *y;                 /* [rows,D] = sum over heads */
+  size_t ld_y;
+} parl_sum_heads_args;
+
+typedef struct parl_sigmoid_fwd_args {
+  size_t n;
+  float *x; /* [n], in place */
+} parl_sigmoid_fwd_args;
+
+typedef struct parl_sigmoid_bwd_args {
+  size_t n;
+  const float *y; /* [n] from sigmoid_fwd */
+  float *dy;      /* [n] becomes the gradient of x */
+} parl_sigmoid_bwd_args;
+
+enum { PARL_ROUTER_MAX_EXPERTS = 4096, PARL_ROUTER_MAX_CHOSEN = 64, PARL_INT4_GROUP = 32 };
+
+/* A token chooses the n_chosen experts of highest score + bias, from the topk_group groups whose two
+ * best sum highest; ties go to the lower index. The bias takes part in the choice only.
+ * weight = scale * score, divided by the chosen scores' sum if normalised. */
+typedef struct parl_router {
+  size_t n_experts, n_chosen; /* n_chosen <= experts of topk_group groups */
+  size_t n_group, topk_group; /* groups of equal size, of two experts at least if several */
+  bool normalise;
+  double scale;
+} parl_router;
+
+typedef struct parl_route_fwd_args {
+  parl_router router;
+  size_t rows;
+  const float *scores; /* [rows,E] in (0, 1) */
+  const float *bias;   /* [E] */
+  int32_t *chosen;     /* [rows,K] ascending */
+  float *weights;      /* [rows,K] */
+} parl_route_fwd_args;
+
+typedef struct parl_route_bwd_args {
+  parl_router router;
+  size_t rows;
+  const float *scores;   /* [rows,E] */
+  const int32_t *chosen; /* [rows,K] */
+  const float *dweights; /* [rows,K] */
+  float *dscores;        /* [rows,E] =, zero where not chosen */
+} parl_route_bwd_args;
+
+/* Of each sequence of T tokens weight * sum_i f_i P_i: f_i = E / (K T) * tokens that chose i, P_i =
+ * mean of score_i / sum of a token's scores; f is constant in the gradient. */
+typedef struct parl_balance_args {
+  parl_router router;
+  size_t n_seqs;
+  const int32_t *seq_start; /* [n_seqs + 1] */
+  const float *scores;      /* [rows,E] */
+  const int32_t *chosen;    /* [rows,K] */
+  double weight;
+  float *dscores; /* [rows,E] +=, or NULL */
+  double *loss;   /* += , sequence after sequence */
+} parl_balance_args;
+
+/* An assignment is a token at one of its experts; they lie sorted by expert, then by token. */
+typedef struct parl_dispatch_args {
+  size_t rows, n_experts, n_chosen;
+  const int32_t *chosen; /* [rows,K] */
+  int32_t *first;        /* [E + 1] first assignment of an expert */
+  int32_t *row_of;       /* [rows K] token of an assignment */
+  int32_t *place_of;     /* [rows,K] assignment of a choice */
+} parl_dispatch_args;
+
+typedef struct parl_count_load_args {
+  size_t n_experts;
+  const int32_t *first; /* [E + 1] */
+  int64_t *load;        /* [E] += assignments */
+} parl_count_load_args;
+
+typedef struct parl_combine_fwd_args {
+  size_t rows, C, n_chosen;
+  const int32_t *place_of; /* [rows,K] */
+  const float *weights;    /* [rows,K], or NULL: ones */
+  const float *output;     /* [rows K, C] of assignments */
+  float *out;              /* [rows,C] += weighted outputs, in the order of the choices */
+} parl_combine_fwd_args;
+
+typedef struct parl_combine_bwd_args {
+  size_t rows, C, n_chosen;
+  const int32_t *place_of; /* [rows,K] */
+  const float *weights;    /* [rows,K] */
+  const float *output;     /* [rows K, C] */
+  const float *dout;       /* [rows,C] */
+  float *doutput;          /* [rows K, C] = weight dout */
+  float *dweights;         /* [rows,K] = dout . output */
+} parl_combine_bwd_args;
+
+/* The weights of expert 0, and how many floats further those of the next lie. */
+typedef struct parl_expert_weights {
+  const float *packed;
+  size_t packed_stride;
+  const float *w; /* not packed; backward only */
+  size_t w_stride;
+  size_t dw_stride; /* of gradients; backward only */
+} parl_expert_weights;
+
+typedef struct parl_experts_fwd_args {
+  size_t E, C, F;
+  const int32_t *first;        /* [E + 1] */
+  parl_expert_weights gate_up; /* of [2F,C] */
+  parl_expert_weights down;    /* of [C,F] */
+  const float *input;          /* [n,C], n = first[E] */
+  float *inner;                /* [n,2F] gate, then up */
+  float *act;                  /* [n,F] silu(gate) up */
+  float *output;               /* [n,C] */
+} parl_experts_fwd_args;
+
+typedef struct parl_experts_bwd_args {
+  parl_experts_fwd_args
+      fwd;                 /* the same; inner and act become their gradients, output is not read */
+  const float *doutput;    /* [n,C] */
+  float *dinput;           /* [n,C] = */
+  float *dgate_up, *ddown; /* of expert 0, += */
+} parl_experts_bwd_args;
+
+/* Log-probability and entropy (nats) at the row's temperature, of argmax at temperature 1. The
+ * draw: a token weighs its probability, the first whose cumulated weight exceeds uniform * total is
+ * taken. Never a masked one, not even for logits that are not finite; logp is not finite then. */
+typedef struct parl_sample_args {
+  size_t rows, V;
+  float *logits;                /* [rows,V] become probabilities */
+  const uint64_t *mask;         /* [rows,(V+63)/64] bits, one at least set; NULL = all */
+  const float *inv_temperature; /* [rows]; 0: argmax, the lowest token on ties */
+  const double *uniform;        /* [rows] in [0, 1) */
+  int32_t *token;               /* [rows] */
+  float *logp;                  /* [rows] */
+  float *entropy;               /* [rows] */
+} parl_sample_args;
+
+typedef struct parl_normalise_args {
+  size_t n;
+  const double *squares; /* the sum of squares of x */
+  float *x;              /* [n], in place; zeros stay zeros */
+} parl_normalise_args;
+
+/* out = s round(w / s), whole multiples -7..7 of s, by groups of PARL_INT4_GROUP neighbours in a
+ * row; a row's last group may be shorter. s is the largest |w| of the group divided by 7, rounded to
+ * bf16, as scales are stored; K2.5's own rule is not published. So an error is at most s / 2, what
+ * is rounded stays as it is when rounded again, and 0 stays 0. Halves go to even. */
+typedef struct parl_round_int4_args {
+  size_t rows, columns;
+  const float *w; /* [rows,columns] */
+  float *out;     /* [rows,columns] */
+} parl_round_int4_args;
+
+#endif
