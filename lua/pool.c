@@ -176,7 +176,9 @@ static void *cut(parl_pool *pool, int k, bool force) {
   return block;
 }
 
-/* A chunk was full or is empty now. One that is empty and the only one of its size stays. */
+/* A chunk was full or is empty now. One that is empty and the only one of its size stays. A script
+ * that drops what it has and makes as much again would have every page cleared anew by the system:
+ * so as many chunks may be empty as are in use. */
 static void settle(parl_pool *pool, parl_pool_chunk *c) {
   if (!c->is_open) open_chunk(pool, c);
   if (c->n_used > 0 || (c->previous == NULL && c->next == NULL)) return;
@@ -184,7 +186,7 @@ static void settle(parl_pool *pool, parl_pool_chunk *c) {
   c->next = pool->empty;
   pool->empty = c;
   pool->n_empty++;
-  while (pool->n_empty > LEAST_EMPTY && pool->n_empty > pool->n_chunks / 4)
+  while (pool->n_empty > LEAST_EMPTY && pool->n_empty > pool->n_chunks / 2)
     if (!cool(pool)) return;
 }
 

@@ -12,8 +12,10 @@
 
 /* What the calling thread runs now; only this thread and its signal handler touch it. */
 static _Thread_local parl_watchdog *volatile running;
-static _Thread_local pid_t own_thread_id;
-static _Thread_local clockid_t own_clock;
+static _Thread_local struct {
+  pid_t id;
+  clockid_t clock; /* of its processor time */
+} own_thread;
 
 /* Between two looks where someone may ask to stop: two of them are less than 0.1 s. */
 static const double STOP_TICK_S = 0.03;
@@ -159,8 +161,8 @@ static void prepare_thread(void) {
   sigemptyset(&urgent);
   sigaddset(&urgent, SIGURG);
   pthread_sigmask(SIG_UNBLOCK, &urgent, NULL);
-  own_thread_id = gettid();
-  pthread_getcpuclockid(pthread_self(), &own_clock);
+  own_thread.id = gettid();
+  pthread_getcpuclockid(pthread_self(), &own_thread.clock);
 }
 
 static int start_monitor(parl_watchdog *w) {
@@ -220,10 +222,10 @@ static void wake_monitor(parl_watchdog *w) {
 }
 
 void parl_watchdog_enter(parl_watchdog *w) {
-  if (own_thread_id == 0) prepare_thread();
+  if (own_thread.id == 0) prepare_thread();
   w->outer = running;
-  atomic_store_explicit(&w->thread_id, own_thread_id, memory_order_relaxed);
-  atomic_store_explicit(&w->clock, own_clock, memory_order_relaxed);
+  atomic_store_explicit(&w->thread_id, own_thread.id, memory_order_relaxed);
+  atomic_store_explicit(&w->clock, own_thread.clock, memory_order_relaxed);
   running = w;
   const uint64_t entry = atomic_load_explicit(&w->entry, memory_order_relaxed);
   /* The store comes before the load of asleep, if need be by the monitor's barrier. */

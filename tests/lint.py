@@ -19,7 +19,7 @@ LINE, FUNCTION, FILE = 100, 60, 600
 MUTABLE = {
     "error_text": "core/status.c: one for each thread",
     "running": "lua/watchdog.c: one for each thread; a signal handler has no other way to its object",
-    "own_thread_id": "lua/watchdog.c: one for each thread, beside it",
+    "own_thread": "lua/watchdog.c: one for each thread, beside it",
 }
 
 

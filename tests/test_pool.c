@@ -115,6 +115,31 @@ static void dropped_memory_goes_back(void **state) {
   assert_int_equal(pool.held, 0);
 }
 
+/* Sizes that take turns: what one drops serves the next, and no page goes to the system and
+ * back. */
+static void turns_keep_their_pages(void **state) {
+  (void)state;
+  if (!RESIDENT_COUNTS) skip();
+  static const size_t sizes[] = {48, 512, 96, 3264, 64};
+  static char *kept[LIMIT / 48], *rest[LIMIT / 10 / 32];
+  parl_pool pool;
+  parl_pool_init(&pool, LIMIT);
+  const size_t n_rest = fill(&pool, 32, LIMIT / 10);
+  memcpy(rest, blocks, n_rest * sizeof *rest);
+  size_t n = 0, size = 0;
+  for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+    const size_t n_next = fill(&pool, sizes[s], LIMIT * 2 / 5);
+    for (size_t i = 0; i < n; i++) parl_pool_give(&pool, kept[i], size);
+    n = n_next, size = sizes[s];
+    memcpy(kept, blocks, n * sizeof *kept);
+    assert_int_equal(pool.n_cold, 0);
+  }
+  for (size_t i = 0; i < n; i++) parl_pool_give(&pool, kept[i], size);
+  assert_true(pool.n_cold > 0); /* more than half are empty */
+  for (size_t i = 0; i < n_rest; i++) parl_pool_give(&pool, rest[i], 32);
+  parl_pool_deinit(&pool);
+}
+
 static void a_block_of_another_size_keeps_its_bytes(void **state) {
   (void)state;
   static const size_t sizes[] = {1,     16,    17,    500, 600, 20000, 700000,
@@ -178,6 +203,7 @@ int main(void) {
       cmocka_unit_test(sizes_take_each_others_place),
       cmocka_unit_test(blocks_that_stay_count),
       cmocka_unit_test(dropped_memory_goes_back),
+      cmocka_unit_test(turns_keep_their_pages),
       cmocka_unit_test(a_block_of_another_size_keeps_its_bytes),
       cmocka_unit_test(a_script_stays_below_its_cap),
   };

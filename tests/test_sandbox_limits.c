@@ -33,7 +33,7 @@ static void repeat(parl_text *text, const char *piece, int n) {
 }
 
 /* Texts over which the parser takes the square of their length, far more than the limit on any
- * machine. A function has at most 32767 labels: where that comes first, there are more functions. */
+ * machine. A function has at most 32767 labels: where that comes first, there are more. */
 static void long_sources_are_stopped(void **state) {
   (void)state;
   static const struct {
@@ -180,7 +180,7 @@ static void lines_go_to_the_host(void **state) {
   parl_sandbox_destroy(s);
 }
 
-/* Less than a second. nap(s) waits, work(s) works for so long: functions of C that look at nothing. */
+/* nap(s), of less than a second, waits and work(s) works for so long, and neither looks up. */
 static void wait_s(double seconds) {
   const struct timespec pause = {.tv_nsec = (long)(1e9 * seconds)};
   nanosleep(&pause, NULL);

@@ -8,7 +8,7 @@
 #include "parl/contract/conformance_internal.h"
 #include "parl/swarm/trace.h"
 
-enum { N_WORLDS = 16, N_EXHAUSTED = 2, MAX_VALUES = 128, N_LIVE = 64 };
+enum { N_WORLDS = 16, N_EXHAUSTED = 2, MAX_VALUES = 128, N_LIVE = 8 };
 
 typedef struct probe {
   parl_suite *s;

@@ -34,6 +34,12 @@ same "training quietly prints nothing" 0 "$(grep -c "print:" err.txt)"
 lines=$(grep -c "print:" err.txt)
 [ "$lines" -ge 10 ] && [ "$lines" -le 200 ] && echo "ok training prints so many lines" ||
   echo "not ok training prints so many lines: $lines"
+# How often a reset that may take seconds is asked for.
+sed 's/^local function reset(.*/&\n  print("a reset")/' toy.lua >resets.lua
+"$PARL" env check resets.lua --tasks 2 --episodes 10 --json >out.txt 2>err.txt
+n=$(grep -c "print: a reset" err.txt)
+[ "$n" -ge 40 ] && [ "$n" -le 95 ] && echo "ok check makes so many worlds" ||
+  echo "not ok check makes so many worlds: $n"
 
 # signals
 hang() { # FILE BODY: reset does this for ever
