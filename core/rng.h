@@ -17,8 +17,14 @@ uint64_t parl_rng(uint64_t seed, uint64_t stream, uint64_t index);
  */
 void parl_rng_philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
-/* A stream number mixed from a purpose and up to three coordinates (SplitMix64 finaliser). */
+/* A stream number mixed from a purpose (core/seeds.h) and up to three coordinates (SplitMix64
+ * finaliser). */
 uint64_t parl_rng_stream(uint64_t purpose, uint64_t a, uint64_t b, uint64_t c);
+
+/* Chains a hash of numbers: mixes two more into h. No cryptography. */
+static inline uint64_t parl_rng_mix(uint64_t h, uint64_t a, uint64_t b) {
+  return parl_rng_stream(h, a, b, 0);
+}
 
 /* Uniform in [0, 1), 53 bits. */
 double parl_rng_uniform(uint64_t seed, uint64_t stream, uint64_t index);

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "core/arena.h"
-#include "core/rng.h"
+#include "core/seeds.h"
 #include "engine/decoder.h"
 #include "engine/optimizer.h"
 #include "engine/policy.h"
@@ -16,7 +16,6 @@
 #include "kernels/bench.h"
 
 enum { CONTEXTS = 512, MAX_GROUP = 64, MAX_SAMPLES = 1024, LEAST_KEPT = 3 };
-static const uint64_t TOKEN_PURPOSE = 0x62656e6368; /* "bench" */
 static const double LEAST_SHARE = 0.93;
 
 /* Columns: layers, width, heads, inner width, sequence, vocabulary, batch. */
@@ -121,7 +120,7 @@ static double read_clock(clockid_t clock) {
 
 /* Sequences that can be learned in part: a token is often the successor of the one before. */
 static void fill_tokens(const bench *b) {
-  parl_rng_cursor rng = {1, parl_rng_stream(TOKEN_PURPOSE, 0, 0, 0), 0};
+  parl_rng_cursor rng = {1, parl_rng_stream(PARL_PURPOSE_BENCH, 0, 0, 0), 0};
   const size_t n = b->shape->batch * (b->T + 1);
   for (size_t i = 0; i < n; i++) {
     const bool follows = i > 0 && parl_rng_next_below(&rng, 4) != 0;

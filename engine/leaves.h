@@ -32,7 +32,8 @@ size_t parl_leaves_list_adds(size_t n_leaves, size_t rank, size_t n_ranks, parl_
 /* Likewise, the additions that are left after every rank has done its own. */
 size_t parl_leaves_list_folds(size_t n_leaves, size_t n_ranks, parl_leaf_add *adds);
 /* Does n_adds additions, in order, on a piece of the leaves: elements [start, start + n) of
- * leaves[first], as ops of the queue. Leaves from n_used on have no slices: they are not read, and add nothing. */
+ * leaves[first], as ops of the queue. Leaves from n_used on have no slices: they are not read, and
+ * add nothing. */
 void parl_leaves_add(parl_queue *queue, const parl_leaf_add *adds, size_t n_adds, size_t n_used,
                      float *const *leaves, size_t start, size_t n);
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/rng.h"
+#include "core/seeds.h"
 #include "engine/flops.h"
 #include "engine/model_internal.h"
 
@@ -18,8 +18,7 @@ PARL_CONFIG_SECTION(
     PARL_MODEL_FIELDS);
 #undef SECTION_TYPE_
 
-enum { PIECE = 4096 };                           /* floats that pass through the host at a time */
-static const uint64_t INIT_PURPOSE = 0x696e6974; /* "init" */
+enum { PIECE = 4096 }; /* floats that pass through the host at a time */
 
 /* Packed forms of n matrices of one shape, evenly spaced. */
 static parl_status pack_room(parl_model *m, parl_matrix *w, size_t n) {
@@ -120,7 +119,7 @@ parl_status parl_model_init_weights(parl_model *model, uint64_t seed) {
   for (size_t i = 0; i < model->n_tensors; i++) {
     const parl_model_tensor *t = &model->tensors[i];
     const double scale = writes_residual(t->name) ? residual_std : std;
-    parl_rng_cursor rng = {seed, parl_rng_stream(INIT_PURPOSE, i, 0, 0), 0};
+    parl_rng_cursor rng = {seed, parl_rng_stream(PARL_PURPOSE_WEIGHTS, i, 0, 0), 0};
     PARL_TRY(init_tensor(model, t, scale, &rng));
   }
   return parl_model_refresh(model);

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/rng.h"
+#include "core/seeds.h"
 
-enum { CHUNK = 1024, MOST_VALUES = 4, STREAM = 0x7461626c65 /* "table" */ };
+enum { CHUNK = 1024, MOST_VALUES = 4 };
 
 /* --- resamples --- */
 
@@ -152,7 +152,7 @@ static parl_status run_chunk(void *context, size_t chunk, size_t worker) {
   size_t *counts = &x->counts[worker * x->scratch_counts];
   for (size_t r = chunk * CHUNK; r < end; r++) {
     parl_rng_cursor rng = {.seed = x->resampling->seed,
-                           .stream = parl_rng_stream(STREAM, x->what, r, 0)};
+                           .stream = parl_rng_stream(PARL_PURPOSE_TABLE, x->what, r, 0)};
     double values[MOST_VALUES];
     if (x->b == NULL) {
       resample_arm(x->a, &rng, counts, &x->means[worker * x->a->n_tasks], values);
@@ -215,7 +215,7 @@ static parl_status aggregate(const arm *a, size_t algorithm, const parl_resampli
       *each[v] = (parl_estimate){values[v], (double)NAN, (double)NAN};
     bootstrap x = {.a = a,
                    .resampling = resampling,
-                   .what = parl_rng_stream(STREAM, algorithm, algorithm, 0),
+                   .what = parl_rng_stream(PARL_PURPOSE_TABLE, algorithm, algorithm, 0),
                    .n_values = MOST_VALUES,
                    .scratch_counts = a->n};
     if (has_spread(a)) s = get_intervals(&x, each);
@@ -331,7 +331,7 @@ parl_status parl_compare(const parl_score_table *table, size_t a, size_t b,
                       .pool = pool,
                       .n_pool = pair(table, a, b, pool),
                       .resampling = resampling,
-                      .what = parl_rng_stream(STREAM, a, b, 1)};
+                      .what = parl_rng_stream(PARL_PURPOSE_TABLE, a, b, 1)};
     s = compare(&boot, pool, &c);
   }
   if (s == PARL_STATUS_OK) *out = c;

@@ -9,9 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/rng.h"
-
-enum { STREAM = 0x7374617473 }; /* "stats": its own stream of random numbers */
+#include "core/seeds.h"
 
 /* A statistic of resampled data. scratch holds the sample and may be reordered. */
 typedef struct sample {
@@ -156,7 +154,7 @@ static parl_status get_random_interval(sample *s, statistic f, uint64_t seed, si
   double *values = calloc(n_replicates, sizeof *values);
   if (values == NULL)
     return parl_fail(PARL_STATUS_ENOMEM, "statistics: no memory for %zu replicates", n_replicates);
-  parl_rng_cursor rng = {.seed = seed, .stream = parl_rng_stream(STREAM, 0, 0, 0)};
+  parl_rng_cursor rng = {.seed = seed, .stream = parl_rng_stream(PARL_PURPOSE_STATISTICS, 0, 0, 0)};
   for (size_t r = 0; r < n_replicates; r++) {
     resample(s, &rng);
     values[r] = f(s);

@@ -4,14 +4,13 @@
  * worlds are alive. */
 #include <lauxlib.h>
 
+#include "core/seeds.h"
 #include "lua/env_internal.h"
 #include "lua/sandbox_internal.h"
 
-enum { PURPOSE_CHANCE = 0x454E5643, PURPOSE_EXPERT = 0x454E5645 };
-
 static void start(parl_rng_object *rng) {
-  const uint64_t chance = parl_rng_stream(PURPOSE_CHANCE, rng->a, rng->b, 0);
-  const uint64_t expert = parl_rng_stream(PURPOSE_EXPERT, rng->a, rng->b, 0);
+  const uint64_t chance = parl_rng_stream(PARL_PURPOSE_CHANCE, rng->a, rng->b, 0);
+  const uint64_t expert = parl_rng_stream(PARL_PURPOSE_EXPERT, rng->a, rng->b, 0);
   rng->chance = (parl_rng_cursor){rng->seed, chance, 0};
   rng->expert = (parl_rng_cursor){rng->seed, expert, 0};
   rng->started = true;

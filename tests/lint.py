@@ -154,6 +154,19 @@ def check_dead_code():
     return found
 
 
+def check_streams():
+    """Random streams have their numbers in core/seeds.h, so that no two draw the same."""
+    found = []
+    for path in listed("*.c", "*.h"):
+        if path.startswith("tests/") or path in ("core/rng.h", "core/rng.c", "core/seeds.h"):
+            continue
+        text = "\n".join(lines_of(path))
+        for match in re.finditer(r"\bparl_rng_stream\(\s*(?!PARL_PURPOSE_)", text):
+            line = text.count("\n", 0, match.start()) + 1
+            found.append("%s:%d: a stream whose purpose is not one of core/seeds.h" % (path, line))
+    return found
+
+
 def check_guards():
     found = []
     for path in listed("*.h"):
@@ -232,8 +245,9 @@ def check_globals():
 FILES = all_files()
 CHECKS = (
     ("format", check_format), ("lines", check_lines), ("files", check_files), ("todo", check_todo),
-    ("dead code", check_dead_code), ("headers", check_guards), ("globals", check_globals), ("cppcheck", check_cppcheck),
-    ("luacheck", check_luacheck), ("syntax", check_syntax), ("links", check_links), ("generated docs", check_generated),
+    ("dead code", check_dead_code), ("headers", check_guards), ("streams", check_streams), ("globals", check_globals),
+    ("cppcheck", check_cppcheck), ("luacheck", check_luacheck), ("syntax", check_syntax),
+    ("links", check_links), ("generated docs", check_generated),
 )
 
 

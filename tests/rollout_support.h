@@ -2,10 +2,10 @@
  * of parl/. */
 #ifndef PARL_TESTS_ROLLOUT_SUPPORT_H
 #define PARL_TESTS_ROLLOUT_SUPPORT_H
+#include "core/seeds.h"
 #include "core/workers.h"
 #include "parl/run/recipe.h"
 #include "parl/swarm/rollout.h"
-#include "parl/swarm/seeds.h"
 #include "tests/support.h"
 
 #define COUNT_ENV "tests/envs/count.lua"

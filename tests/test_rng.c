@@ -1,5 +1,5 @@
 /* tests/test_rng.c - the published vectors, and the distributions on top of them. */
-#include "core/rng.h"
+#include "core/seeds.h"
 #include "tests/support.h"
 
 /* Source: Random123 1.14, tests/kat_vectors, "philox4x32 10". */
@@ -168,6 +168,32 @@ static void test_streams_differ(void **state) {
   for (size_t i = 1; i < n; i++) assert_true(streams[i - 1] != streams[i]);
 }
 
+/* No two purposes have one number, and none of their first streams is another's. Numbers stay for
+ * ever: these were drawn from before there was a list. */
+static void test_purposes_differ(void **state) {
+  (void)state;
+  enum { MOST = 256, STEPS = 4 };
+  static const uint64_t numbers[] = {
+#define X(name, number, meaning) number,
+      PARL_PURPOSE_LIST(X)
+#undef X
+  };
+  static uint64_t streams[MOST * STEPS];
+  const size_t n = sizeof numbers / sizeof numbers[0];
+  size_t n_streams = 0;
+  assert_true(n <= MOST);
+  for (size_t i = 0; i < n; i++) {
+    for (size_t k = 0; k < i; k++) assert_true(numbers[i] != numbers[k]);
+    for (uint64_t a = 0; a < STEPS; a++)
+      streams[n_streams++] = parl_rng_stream(numbers[i], a, 0, 0);
+  }
+  qsort(streams, n_streams, sizeof streams[0], compare);
+  for (size_t i = 1; i < n_streams; i++) assert_true(streams[i - 1] != streams[i]);
+  assert_int_equal(PARL_PURPOSE_REDRAW, 13);
+  assert_int_equal(PARL_PURPOSE_RANDOM, 103);
+  assert_int_equal(PARL_PURPOSE_BOOTSTRAP, 201);
+}
+
 /* Neighbouring seeds, streams and indices flip half of the bits. */
 static void test_avalanche(void **state) {
   (void)state;
@@ -193,6 +219,7 @@ int main(void) {
       cmocka_unit_test(test_below_has_no_modulo_bias),
       cmocka_unit_test(test_normal),
       cmocka_unit_test(test_streams_differ),
+      cmocka_unit_test(test_purposes_differ),
       cmocka_unit_test(test_avalanche),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/seeds.h"
 #include "parl/contract/conformance_internal.h"
-#include "parl/swarm/seeds.h"
 
 static const struct {
   const char *name, *meaning;

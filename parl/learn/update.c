@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/seeds.h"
 #include "parl/learn/step_sums.h"
 #include "parl/run/trainer_internal.h"
 #include "parl/swarm/context_policy.h"
 #include "parl/swarm/means.h"
-#include "parl/swarm/seeds.h"
 
 #define SECTION_TYPE_ parl_train_config
 PARL_CONFIG_SECTION(parl_train_section, "train", "reinforcement learning", PARL_TRAIN_FIELDS);

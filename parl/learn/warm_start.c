@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/seeds.h"
 #include "parl/learn/learner.h"
 #include "parl/swarm/context_policy.h"
-#include "parl/swarm/seeds.h"
 
 #define SECTION_TYPE_ parl_warm_config
 PARL_CONFIG_SECTION(parl_warm_section, "warm", "warm start by imitation", PARL_WARM_FIELDS);

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/seeds.h"
 #include "parl/run/run.h"
-#include "parl/swarm/seeds.h"
 
 #define SECTION_TYPE_ parl_eval_config
 PARL_CONFIG_SECTION(parl_eval_section, "eval", "evaluation on held-out tasks", PARL_EVAL_FIELDS);

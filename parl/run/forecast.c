@@ -5,11 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/rng.h"
+#include "core/seeds.h"
 #include "parl/swarm/rollout.h"
-#include "parl/swarm/seeds.h"
 
-enum { N_REPLICATES = 2000, PURPOSE_BOOTSTRAP = 201 };
+enum { N_REPLICATES = 2000 };
 
 /* --- within groups --- */
 
@@ -87,7 +86,7 @@ static void set_interval(double *values, size_t n, parl_interval *out) {
 static void bootstrap(const groups *g, uint64_t seed, double *scratch, parl_forecast_part *out) {
   double *gap = scratch, *star = gap + N_REPLICATES, *margin = star + N_REPLICATES;
   double with[PARL_MAX_TERMS];
-  parl_rng_cursor rng = {seed, parl_rng_stream(PURPOSE_BOOTSTRAP, 0, 0, 0), 0};
+  parl_rng_cursor rng = {seed, parl_rng_stream(PARL_PURPOSE_BOOTSTRAP, 0, 0, 0), 0};
   for (size_t r = 0; r < N_REPLICATES; r++) {
     cross sum = {0, with};
     memset(with, 0, g->n_terms * sizeof *with);

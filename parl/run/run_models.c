@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "core/file.h"
+#include "core/seeds.h"
 #include "engine/checkpoint.h"
 #include "parl/learn/warm_start.h"
 #include "parl/run/origin.h"
-#include "parl/swarm/seeds.h"
 
 enum { PATH_BYTES = 1024 };
 

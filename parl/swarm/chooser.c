@@ -1,10 +1,8 @@
 /* parl/swarm/chooser.c - random play. */
 #include "parl/swarm/chooser.h"
 
-#include "core/rng.h"
+#include "core/seeds.h"
 #include "parl/swarm/rollout.h"
-
-enum { PURPOSE_RANDOM = 103 };
 
 /* The allowed token number k, from 0. */
 static int32_t pick(const uint64_t *mask, size_t k) {
@@ -21,7 +19,7 @@ static int32_t pick(const uint64_t *mask, size_t k) {
 
 static parl_status choose_random(void *context, const parl_choice *choice, int32_t *token) {
   (void)context;
-  const uint64_t stream = parl_rng_stream(PURPOSE_RANDOM, (uint64_t)choice->agent, 0, 0);
+  const uint64_t stream = parl_rng_stream(PARL_PURPOSE_RANDOM, (uint64_t)choice->agent, 0, 0);
   for (uint64_t draw = 0; draw < 2; draw++) {
     const uint64_t index = 2 * (uint64_t)choice->n_tokens + draw;
     const double u = parl_rng_uniform(choice->job->episode_seed, stream, index);

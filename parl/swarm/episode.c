@@ -4,11 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/rng.h"
+#include "core/seeds.h"
 #include "parl/swarm/context_policy.h"
 #include "parl/swarm/critical_steps.h"
-
-enum { PURPOSE_SAMPLE = 101, PURPOSE_RELIABLE = 102 };
 
 /* --- what an observer hears --- */
 
@@ -92,7 +90,7 @@ static bool append(parl_context *c, const int32_t *tokens, size_t n) {
 }
 
 uint64_t parl_context_get_stream(const parl_context *c) {
-  return parl_rng_stream(PURPOSE_SAMPLE, (uint64_t)c->ordinal, 0, 0);
+  return parl_rng_stream(PARL_PURPOSE_SAMPLE, (uint64_t)c->ordinal, 0, 0);
 }
 
 static void context_init(const parl_episode_env *ee, parl_context *c, parl_episode *ep,
@@ -151,7 +149,7 @@ static parl_status start_next_turn(const parl_episode_env *ee, parl_context *c) 
 static uint64_t hash_task(const parl_call *call) {
   uint64_t h = (uint64_t)call->n_values;
   for (int i = 0; i < call->n_values; i++)
-    h = parl_rng_stream(h, (uint64_t)call->values[i], call->slot[i], 0);
+    h = parl_rng_mix(h, (uint64_t)call->values[i], call->slot[i]);
   return h;
 }
 
@@ -433,7 +431,7 @@ static const char *get_sub_style(const parl_episode_env *ee, const parl_job *job
 /* Whether a scripted sub-agent does its work at all. */
 static bool is_reliable(const parl_episode_env *ee, const parl_episode *ep, int ordinal) {
   if (ee->reliability >= 1) return true;
-  const uint64_t stream = parl_rng_stream(PURPOSE_RELIABLE, (uint64_t)ordinal, 0, 0);
+  const uint64_t stream = parl_rng_stream(PARL_PURPOSE_RELIABLE, (uint64_t)ordinal, 0, 0);
   return parl_rng_uniform(ep->job->episode_seed, stream, 0) < ee->reliability;
 }
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "parl/swarm/seeds.h"
+#include "core/seeds.h"
 #include "parl/swarm/trajectory.h"
 
 enum { N_LOOKS = 256, MAX_FAMILIES = 32, MAX_DRAWS = 1000, LEAST_PROMPTS = 64 };
@@ -35,7 +35,7 @@ struct parl_split {
 
 static uint64_t hash_prompt(const int32_t *tokens, size_t n) {
   uint64_t h = n;
-  for (size_t i = 0; i < n; i++) h = parl_rng_stream(h, (uint64_t)tokens[i], i, 0);
+  for (size_t i = 0; i < n; i++) h = parl_rng_mix(h, (uint64_t)tokens[i], i);
   return h;
 }
 
