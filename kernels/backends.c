@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kernels/cpu/cpu_internal.h"
+#include "kernels/far/far.h"
 #include "kernels/ops.h"
 
 #if defined(__x86_64__)
@@ -132,11 +133,15 @@ parl_status parl_backend_find(const char *name, const parl_backend **out) {
     *out = parl_backend_ref();
     return PARL_STATUS_OK;
   }
+  if (strcmp(name, "far") == 0) {
+    *out = parl_backend_far();
+    return PARL_STATUS_OK;
+  }
   if (strcmp(name, "cpu") == 0) return parl_backend_cpu(NULL, out);
   if (strncmp(name, "cpu:", 4) == 0) return parl_backend_cpu(name + 4, out);
   return parl_fail(PARL_STATUS_EINVAL,
                    "unknown backend \"%s\"; valid: ref, cpu, cpu:avx512, cpu:avx2, cpu:portable, "
-                   "cpu:bf16, cpu:amx, cpu:avx512-bf16, cpu:bf16-soft",
+                   "cpu:bf16, cpu:amx, cpu:avx512-bf16, cpu:bf16-soft, far",
                    name);
 }
 

@@ -30,7 +30,7 @@ typedef struct parl_device {
   /* From the host, which may change `from` at once, and back, which waits. */
   void (*upload)(parl_queue *queue, void *to, const void *from, size_t bytes);
   parl_status (*download)(parl_queue *queue, void *to, const void *from, size_t bytes);
-  /* Every byte of a piece of the device. */
+  /* Sets every byte of a piece of the device. */
   void (*fill)(parl_queue *queue, void *to, unsigned char byte, size_t bytes);
 } parl_device;
 

@@ -31,14 +31,14 @@ KNOWN = {
     ("parl/learn/learner.c", "policy_fwd"), ("parl/learn/learner.c", "policy_bwd"),
 }
 # ref is the oracle of the others: it shares no code with them, nor they with it.
-SEALED = ("kernels/ref/", "kernels/cpu/", "kernels/cuda/")
+SEALED = ("kernels/ref/", "kernels/cpu/", "kernels/cuda/", "kernels/far/")
 SYSTEM = set("""ctype.h errno.h fcntl.h fenv.h float.h inttypes.h iso646.h limits.h locale.h math.h pthread.h sched.h
 setjmp.h signal.h
 spawn.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h string.h
 strings.h time.h unistd.h dirent.h fnmatch.h getopt.h poll.h termios.h sys/file.h sys/ioctl.h sys/mman.h
 sys/random.h sys/resource.h
 sys/stat.h sys/syscall.h sys/time.h sys/types.h sys/utsname.h sys/vfs.h sys/wait.h sys/auxv.h sys/prctl.h
-asm/prctl.h linux/membarrier.h cpuid.h""".split())
+execinfo.h asm/prctl.h linux/membarrier.h cpuid.h""".split())
 # Library code never prints, exits, aborts or reads the environment: cli/ does.
 FORBIDDEN = re.compile(
     r"(?<![\w.>])(printf|vprintf|puts|putchar|putc|perror|exit|_exit|_Exit|quick_exit|atexit|abort|assert|getenv"
