@@ -177,9 +177,9 @@ typedef struct parl_experts_bwd_args {
   float *dgate_up, *ddown; /* of expert 0, += */
 } parl_experts_bwd_args;
 
-/* Log-probability and entropy (nats) at the row's temperature, of argmax at temperature 1. The
- * draw: a token weighs its probability, the first whose cumulated weight exceeds uniform * total is
- * taken. Never a masked one, not even for logits that are not finite; logp is not finite then. */
+/* Log-probability and entropy at the row's temperature, of argmax at 1. The draw: a token weighs
+ * floor(p 2^32); the first whose cumulated weight exceeds floor(uniform * total) is taken: the same
+ * everywhere for equal p. Never a masked one, not even if logits are not finite; nor is logp then. */
 typedef struct parl_sample_args {
   size_t rows, V;
   float *logits;                /* [rows,V] become probabilities */

@@ -93,6 +93,48 @@ static void test_inverse_cdf(void **state) {
   assert_int_equal(draw(parl_backend_ref(), logits, mask, 1.0, 1.0 - 0x1p-53).token, 69);
 }
 
+/* Chi-square of many draws against the exact probabilities, expected counts of five or more. */
+static void test_chi_square(void **state) {
+  (void)state;
+  const parl_backend *backends[ENGINE_MAX_BACKENDS];
+  const size_t n = engine_backends(backends);
+  for (size_t b = 0; b < n; b++) {
+    float logits[V];
+    uint64_t mask[2];
+    double probs[V], chi = 0.0, freedom = -1.0;
+    int counts[V] = {0};
+    fill(logits, mask, 11);
+    softmax(logits, mask, 1.0, probs);
+    for (uint64_t i = 0; i < DRAWS; i++)
+      counts[draw(backends[b], logits, mask, 1.0, parl_rng_uniform(5, 6, i)).token]++;
+    for (size_t i = 0; i < V; i++) {
+      const double due = DRAWS * probs[i];
+      if (due < 5.0) continue;
+      chi += pow((double)counts[i] - due, 2.0) / due;
+      freedom += 1.0;
+    }
+    assert_true(freedom > 20.0);
+    assert_close(chi, freedom, 4.0 * sqrt(2.0 * freedom));
+  }
+}
+
+/* The weights by hand: 2^32 / 4 and 3 2^32 / 4, so 1/4 is the edge itself, to the last bit below it;
+ * and where uniform * total is rounded up to the total, the last token is still the last, likely or
+ * not. */
+static void test_whole_numbers(void **state) {
+  (void)state;
+  const parl_backend *backends[ENGINE_MAX_BACKENDS];
+  const size_t n = engine_backends(backends);
+  float logits[V] = {[3] = 0.0F, [69] = logf(3.0F)}, rare[V] = {[3] = 10.0F};
+  const uint64_t mask[2] = {1 << 3, 1 << 5};
+  for (size_t b = 0; b < n; b++) {
+    const double below = 0.25 - 1e-6, above = 0.25 + 1e-6;
+    assert_int_equal(draw(backends[b], logits, mask, 1.0, below).token, 3);
+    assert_int_equal(draw(backends[b], logits, mask, 1.0, above).token, 69);
+    assert_int_equal(draw(backends[b], rare, mask, 1.0, 1.0 - 0x1p-53).token, 69);
+  }
+}
+
 static void test_greedy(void **state) {
   (void)state;
   float logits[V] = {0};
@@ -143,6 +185,7 @@ static void test_nan(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_frequencies), cmocka_unit_test(test_inverse_cdf),
+      cmocka_unit_test(test_chi_square),  cmocka_unit_test(test_whole_numbers),
       cmocka_unit_test(test_greedy),      cmocka_unit_test(test_one_allowed_token),
       cmocka_unit_test(test_nan),
   };

@@ -96,17 +96,22 @@ size_t parl_plain_find_argmax(const float *logits, size_t V, const uint64_t *mas
   return best;
 }
 
-/* Masked tokens have probability zero and so are never met; rounding at the end falls back to the
- * last possible token. */
+/* A probability in whole parts of 2^-32: their sums are exact, in any order. */
+static uint64_t weigh(float p) {
+  const uint64_t one = (uint64_t)1 << 32;
+  if (!(p > 0.0F)) return 0; /* NaN, too */
+  return p < 1.0F ? (uint64_t)((double)p * (double)one) : one;
+}
+
+/* Masked tokens have probability zero and so are never met. */
 size_t parl_plain_find_quantile(const float *probs, size_t V, double uniform) {
-  double total = 0.0, sum = 0.0;
-  for (size_t i = 0; i < V; i++) total += (double)probs[i];
-  size_t last = V;
+  uint64_t total = 0, sum = 0;
+  for (size_t i = 0; i < V; i++) total += weigh(probs[i]);
+  const uint64_t product = (uint64_t)(uniform * (double)total); /* may be rounded up to total */
+  const uint64_t goal = product < total || total == 0 ? product : total - 1;
   for (size_t i = 0; i < V; i++) {
-    if (!(probs[i] > 0.0F)) continue;
-    sum += (double)probs[i];
-    last = i;
-    if (sum > uniform * total) break;
+    sum += weigh(probs[i]);
+    if (sum > goal) return i;
   }
-  return last;
+  return V;
 }

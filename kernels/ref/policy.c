@@ -55,15 +55,19 @@ static size_t find_argmax(const float *logits, size_t V, const uint64_t *mask) {
   return best;
 }
 
-/* The last possible token where rounding lets the sum fall short. */
+static uint64_t weigh(float p) {
+  return p > 0.0F ? (uint64_t)ldexp(fmin((double)p, 1.0), 32) : 0;
+}
+
+/* From the end: the first token that leaves more than the goal in front of what is behind it. */
 static size_t find_quantile(const float *probs, size_t V, double uniform) {
-  double total = 0.0, sum = 0.0;
+  uint64_t total = 0, left;
   size_t found = V;
-  for (size_t v = 0; v < V; v++) total += (double)probs[v];
-  for (size_t v = 0; v < V && !(sum > uniform * total); v++) {
-    sum += (double)probs[v];
-    if (probs[v] > 0.0F) found = v;
-  }
+  for (size_t v = 0; v < V; v++) total += weigh(probs[v]);
+  if (total == 0) return V;
+  const uint64_t goal = (uint64_t)fmin(uniform * (double)total, (double)(total - 1));
+  left = total;
+  for (size_t v = V; v-- > 0 && left > goal; left -= weigh(probs[v])) found = v;
   return found;
 }
 
