@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "core/file.h"
-#include "core/store.h"
 #include "lua/env.h"
+#include "parl/run/rows.h"
 
 enum { TEXT_BYTES = 1024 };
 
@@ -155,7 +155,7 @@ static void offer_arms(const request *r, const char *end) {
   char path[CLI_PATH_BYTES];
   if (!takes(r, "FOLDER") || r->n_operands == 0 ||
       parl_file_join(path, sizeof path, r->operands[0], "store.db") != PARL_STATUS_OK ||
-      parl_store_open_readonly(path, &store) != PARL_STATUS_OK)
+      parl_rows_open_readonly(path, &store) != PARL_STATUS_OK)
     return;
   arms a = {.request = r};
   (void)parl_store_visit_runs(store, offer_run, &a); /* what cannot be read is not offered */

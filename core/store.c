@@ -235,6 +235,12 @@ parl_status parl_store_open_readonly(const char *path, parl_store **out) {
 void parl_store_close(parl_store *store) {
   if (store == NULL) return;
   for (size_t i = 0; i < PARL_STORE_N_STATEMENTS; i++) sqlite3_finalize(store->kept[i]);
+  for (size_t i = 0; i < PARL_STORE_MAX_TABLES; i++) {
+    sqlite3_finalize(store->kept_rows[i][0]);
+    sqlite3_finalize(store->kept_rows[i][1]);
+    parl_text_deinit(&store->digest_columns[i]);
+  }
+  parl_text_deinit(&store->missing);
   const int code = sqlite3_close(store->db);
   PARL_CHECK(code == SQLITE_OK);
   free(store->path);

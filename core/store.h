@@ -1,13 +1,13 @@
 /* core/store.h - the run database: one SQLite file, shared by any number of processes.
  *
- * Holds runs, metrics per update, episodes of evaluations, checkpoints; docs/store.md lists the
- * keys of metrics. Every write happens between begin and commit. The journal is a WAL, or a
+ * Holds runs, claims on them, and rows of runs in tables that the program gives: parl/run/rows.h
+ * has those of parl and what they mean. Every write happens between begin and commit. The journal is a WAL, or a
  * rollback journal where the file lies on a network file system, whose memory cannot be shared.
  * What fails, for every call: EIO if the file cannot be opened, read or written (full disk,
  * missing, permission), EFORMAT if it is damaged, ENOMEM, ESTORE if it stays locked for 10 s or
  * refuses a row, ESTATE where begin and commit are not paired; the text names the path. After a
  * failed write, rollback. Thread rule: one connection per thread.
- * Reading order: the three structs, open, begin, put, visit. */
+ * Reading order: run, table, open, use_tables, begin, put, visit. */
 #ifndef PARL_CORE_STORE_H
 #define PARL_CORE_STORE_H
 #include <stdbool.h>
@@ -43,33 +43,47 @@ typedef struct parl_store_claim {
   int64_t renewed;                    /* seconds since 1970 by the holder's clock */
 } parl_store_claim;
 
-/* One evaluated episode. (policy, decoding, update, family, task_seed, rollout) names it within its
- * run. Texts are borrowed and not NULL. */
-typedef struct parl_store_episode {
-  const char *policy;         /* "trained", "untrained", "serial", "greedy_wide", "oracle", ... */
-  const char *decoding;       /* "sampled", "greedy", "scripted" */
-  int64_t update;             /* of the policy, in updates */
-  int64_t task_seed, rollout; /* which task, which attempt at it */
-  const char *family;         /* task kind, for mixtures; "" if none */
-  double r_perf, success;     /* NaN: not known */
-  int64_t critical_steps, total_steps, optimum_steps; /* steps */
-  int64_t last_gain_steps; /* critical steps at the last change of r_perf, steps */
-  int64_t launches, assigned, finished, max_width; /* counts of sub-agents and launches */
-  int64_t n_tokens;                                /* of the orchestrator, tokens */
-  const char *end;                                 /* "finish", "budget", "context", "error" */
-  double budget_steps, serial_steps; /* steps, 0 if none; NaN in rows of an older parl */
-  double useful, duplicates;         /* counts of sub-agents; NaN as above */
-  bool failed;                       /* its script did: nothing above but the names is known */
-  const char *optimum_is;            /* "exact", "expected", "bound"; NULL or "": not stated */
-  const char *scores; /* JSON object of the environment's named numbers; NULL or "": none */
-} parl_store_episode;
+/* --- tables whose rows belong to runs --- */
 
-/* Episodes of a phase of a run that were left out, since their script failed. */
-typedef struct parl_store_failure {
-  const char *phase;   /* "warm start", "probe", "training", "evaluation"; borrowed */
-  int64_t n, n_failed; /* episodes played; of them those that failed */
-  const char *error;   /* text of the first failure; borrowed */
-} parl_store_failure;
+/* How a value is stored and handed over: `integer`; `number`, where NaN is NULL, REAL in the file,
+ * or of a COUNT NUMERIC, so that whole ones stay whole; `text`, where NULL is NULL when it is put
+ * and "" when it is read. */
+typedef enum parl_store_type {
+  PARL_STORE_INTEGER,
+  PARL_STORE_COUNT,
+  PARL_STORE_REAL,
+  PARL_STORE_TEXT
+} parl_store_type;
+typedef union parl_store_value {
+  int64_t integer;
+  double number;
+  const char *text; /* borrowed */
+} parl_store_value;
+
+typedef struct parl_store_column {
+  const char *name;
+  parl_store_type type;
+  bool is_needed; /* never NULL, as no part of a key is */
+} parl_store_column;
+
+typedef enum parl_store_kind {
+  PARL_STORE_KIND_HISTORY, /* the run's digest covers it; goes back with its updates */
+  PARL_STORE_KIND_SEALED,  /* the seal of the run's row covers it: `failure` */
+  PARL_STORE_KIND_LOOSE    /* nothing does; goes back with its updates */
+} parl_store_kind;
+
+/* The column that says of which update a row is: what has it is no older than update 0. */
+#define PARL_STORE_UPDATE "at_update"
+enum { PARL_STORE_MAX_TABLES = 8, PARL_STORE_MAX_COLUMNS = 96 };
+
+/* Beside its columns a table has the run's id, and a row's key is that with the first n_key
+ * columns. Plain data that lives as long as the store is open. */
+typedef struct parl_store_table {
+  const char *name;
+  parl_store_kind kind;
+  const parl_store_column *columns; /* [n_columns] */
+  size_t n_columns, n_key;
+} parl_store_table;
 
 /* Opens or creates; *out is owned by the caller. A file of an older parl gets the tables and
  * columns that came since. Fails: as above, and EFORMAT if the file is no run database or a newer
@@ -79,6 +93,16 @@ parl_status parl_store_open(const char *path, parl_store **out);
 /* Opens for reading, also where the folder cannot be written. What a file of an older parl lacks is
  * unknown: NULL or no rows. Fails: as parl_store_open, and EIO if the file does not exist. */
 parl_status parl_store_open_readonly(const char *path, parl_store **out);
+
+/* From here on the store has these tables. Once, after opening: a writer makes those that the file
+ * lacks, and adds the columns that it lacks to those that it has, NULL in older rows; a reader sees
+ * them so. A column that a newer program added is left alone. tables [n] are borrowed.
+ * Fails: as above. */
+parl_status parl_store_use_tables(parl_store *store, const parl_store_table *tables, size_t n);
+
+/* What the file of an older program lacked before that, "table.column, table, ..."; "" if nothing,
+ * or if it held no run yet. Borrowed. */
+const char *parl_store_get_missing(const parl_store *store);
 
 /* Rolls back what was not committed, closes, frees; NULL is allowed. */
 void parl_store_close(parl_store *store);
@@ -91,9 +115,10 @@ parl_status parl_store_begin(parl_store *store);
 parl_status parl_store_commit(parl_store *store);
 
 /* Undoes the transaction; a no-op outside one. Keeps the thread's error text. */
+void parl_store_rollback(parl_store *store);
+
 /* Ends a transaction: commits if s is OK, else rolls back; returns s or the commit's failure. */
 parl_status parl_store_end(parl_store *store, parl_status s);
-void parl_store_rollback(parl_store *store);
 
 /* Returns when all that was committed so far survives a power cut: a commit by itself waits for no
  * disk, so that an update costs no more than its numbers. */
@@ -132,31 +157,15 @@ parl_status parl_store_delete_run(parl_store *store, int64_t run_id);
 /* The run's checkpoints lie at `path` now. */
 parl_status parl_store_move_checkpoints(parl_store *store, int64_t run_id, const char *path);
 
-/* Puts a value, in the place of one of the same key and update if any. NaN is stored as NULL.
- * Fails: as above; ESTORE if there is no such run. */
-parl_status parl_store_put_metric(parl_store *store, int64_t run_id, int64_t update,
-                                  const char *key, double value);
+/* Puts a row, in the place of one of the same key if any. values [n_columns]; texts of the key and
+ * of needed columns are not NULL. Fails: as above; ESTORE if there is no such run. */
+parl_status parl_store_put_row(parl_store *store, int64_t run_id, const parl_store_table *table,
+                               const parl_store_value *values);
 
-/* Puts an episode, in the place of one of the same name if any. Fails: like put_metric. */
-parl_status parl_store_put_episode(parl_store *store, int64_t run_id,
-                                   const parl_store_episode *episode);
-
-/* Puts what failed in a phase, in the place of what was known of it. Fails: like put_metric. */
-parl_status parl_store_put_failure(parl_store *store, int64_t run_id,
-                                   const parl_store_failure *failure);
-
-/* Puts a checkpoint, in the place of one of the same update if any. Fails: like put_metric. */
-parl_status parl_store_put_checkpoint(parl_store *store, int64_t run_id, int64_t update,
-                                      const char *path, const char *sha256);
-
-/* Deletes the run's metrics, checkpoints and episodes with update > last (-1: all). */
+/* Deletes the run's rows with at_update > last (-1: all), but for those of sealed tables. */
 parl_status parl_store_delete_after(parl_store *store, int64_t run_id, int64_t last);
 
-/* Feeds every metric and episode of the run into h, in an order that does not depend on when they
- * were put, but for keys that begin with "time/". */
-parl_status parl_store_hash_run(parl_store *store, int64_t run_id, parl_hash *h);
-
-/* Whether the run's row, its metrics and its episodes are those that were put. Every reading of a
+/* Whether the run's row and its history are those that were put. Every reading of a
  * run's own row checks that row by itself. A file of a parl that kept no digests is not checked.
  * Fails: as above; EFORMAT naming the run if they are not. */
 parl_status parl_store_check_run(parl_store *store, int64_t run_id);
@@ -164,8 +173,7 @@ parl_status parl_store_check_run(parl_store *store, int64_t run_id);
 /* The file's pages and all its runs. Fails: likewise. */
 parl_status parl_store_check(parl_store *store);
 
-/* The digest of the run's metrics and episodes, as hex: what a checkpoint remembers of
- * the store. Fails: ESTATE if there is no such run. */
+/* The digest of the run's history, as hex: what a checkpoint remembers of the store. Fails: ESTATE if there is no such run. */
 parl_status parl_store_get_digest(parl_store *store, int64_t run_id, char out[PARL_HASH_HEX_BYTES]);
 
 /* From here to the end of the connection, reads see one moment of a store opened for reading. */
@@ -195,33 +203,18 @@ parl_status parl_store_check_fence(parl_store *store);
  * visit, which returns its status. It may read the same store, and write to another. */
 typedef parl_status (*parl_store_run_visitor)(void *context, int64_t run_id,
                                               const parl_store_run *run);
-typedef parl_status (*parl_store_failure_visitor)(void *context, const parl_store_failure *f);
-typedef parl_status (*parl_store_metric_visitor)(void *context, int64_t update, const char *key,
-                                                 double value);
-typedef parl_status (*parl_store_episode_visitor)(void *context, const parl_store_episode *episode);
-typedef parl_status (*parl_store_checkpoint_visitor)(void *context, int64_t update,
-                                                     const char *path, const char *sha256);
-
+/* values [n_columns] of the table. */
+typedef parl_status (*parl_store_row_visitor)(void *context, const parl_store_value *values);
 typedef parl_status (*parl_store_claim_visitor)(void *context, const parl_store_claim *claim);
 
 /* In the order in which they were planned. */
 parl_status parl_store_visit_runs(parl_store *store, parl_store_run_visitor visit, void *context);
 
-/* By key, update; key NULL: all keys. A NULL value is NaN. */
-parl_status parl_store_visit_metrics(parl_store *store, int64_t run_id, const char *key,
-                                     parl_store_metric_visitor visit, void *context);
-
-/* By policy, decoding, update, family, task_seed, rollout. */
-parl_status parl_store_visit_episodes(parl_store *store, int64_t run_id,
-                                      parl_store_episode_visitor visit, void *context);
-
-/* By phase. */
-parl_status parl_store_visit_failures(parl_store *store, int64_t run_id,
-                                      parl_store_failure_visitor visit, void *context);
-
-/* By update. */
-parl_status parl_store_visit_checkpoints(parl_store *store, int64_t run_id,
-                                         parl_store_checkpoint_visitor visit, void *context);
+/* The run's rows whose first n_equal columns, of the key, are `equal` [n_equal]; in the order of the
+ * key. */
+parl_status parl_store_visit_rows(parl_store *store, int64_t run_id, const parl_store_table *table,
+                                  const parl_store_value *equal, size_t n_equal,
+                                  parl_store_row_visitor visit, void *context);
 
 /* By name. */
 parl_status parl_store_visit_claims(parl_store *store, parl_store_claim_visitor visit,

@@ -1,4 +1,4 @@
-/* core/store_digest.c - whether the rows are those that were put, and what they say of the result.
+/* core/store_digest.c - whether the rows are those that were put.
  *
  * The digest of a run is the sum of its rows' hashes, so it does not depend on the order in which
  * they were put, and a row can be taken out of it; the seal is a hash of the run's own row with
@@ -12,10 +12,20 @@
 #include "core/store_internal.h"
 #include "core/text.h"
 
-const parl_store_table parl_store_tables[PARL_STORE_N_TABLES] = {
-    {"metric", PARL_STORE_METRIC_COLUMNS},
-    {"episode", PARL_STORE_EPISODE_COLUMNS},
+const parl_store_old_table parl_store_old_tables[PARL_STORE_N_OLD_TABLES] = {
+    {"metric", "at_update, key, value", 3},
+    {"episode",
+     "policy, decoding, at_update, family, task_seed, rollout, r_perf, success, critical_steps,"
+     " total_steps, optimum_steps, last_gain_steps, launches, assigned, finished, max_width,"
+     " n_tokens, end, budget_steps, serial_steps, useful, duplicates, failed, optimum_is, scores",
+     25},
 };
+
+const parl_store_old_table *parl_store_find_old_table(const char *name) {
+  for (int i = 0; i < PARL_STORE_N_OLD_TABLES; i++)
+    if (strcmp(parl_store_old_tables[i].name, name) == 0) return &parl_store_old_tables[i];
+  return NULL;
+}
 
 /* Least significant byte first on every machine. */
 static void hash_integer(parl_hash *h, int64_t x) {
@@ -42,11 +52,16 @@ static void hash_text(parl_hash *h, const void *bytes, int n) {
   parl_hash_update(h, bytes, (size_t)n);
 }
 
-/* NULL counts as absent, so a column that comes to a table later changes no older row's hash. */
-static void hash_column(parl_hash *h, sqlite3_stmt *row, int i) {
+/* NULL counts as absent, so a column that comes to a table later changes no older row's hash. The
+ * first n_placed columns are known by their place, the others by name. */
+static void hash_column(parl_hash *h, sqlite3_stmt *row, int i, int n_placed) {
   const int type = sqlite3_column_type(row, i);
   if (type == SQLITE_NULL) return;
-  hash_integer(h, i);
+  const char *name = i < n_placed ? NULL : sqlite3_column_name(row, i);
+  if (name == NULL)
+    hash_integer(h, i);
+  else
+    hash_text(h, name, (int)strlen(name));
   if (type == SQLITE_INTEGER) {
     hash_integer(h, SQLITE_INTEGER);
     hash_integer(h, sqlite3_column_int64(row, i));
@@ -58,9 +73,9 @@ static void hash_column(parl_hash *h, sqlite3_stmt *row, int i) {
   }
 }
 
-static void hash_row(parl_hash *h, const char *table, sqlite3_stmt *row, int n) {
+static void hash_row(parl_hash *h, const char *table, sqlite3_stmt *row, int n, int n_placed) {
   parl_hash_update(h, table, strlen(table) + 1);
-  for (int i = 0; i < n; i++) hash_column(h, row, i);
+  for (int i = 0; i < n; i++) hash_column(h, row, i, n_placed);
 }
 
 /* --- the sum --- */
@@ -69,7 +84,8 @@ void parl_store_digest_add_row(parl_store_digest *d, const char *table, sqlite3_
   unsigned char bytes[PARL_HASH_BYTES];
   parl_hash h;
   parl_hash_init(&h);
-  hash_row(&h, table, row, sqlite3_column_count(row));
+  const parl_store_old_table *old = parl_store_find_old_table(table);
+  hash_row(&h, table, row, sqlite3_column_count(row), old != NULL ? old->n : 0);
   parl_hash_finish_bytes(&h, bytes);
   for (int i = 0; i < PARL_HASH_BYTES; i++) d->lanes[i / 8] += (uint64_t)bytes[i] << 8 * (i % 8);
 }
@@ -148,13 +164,13 @@ static parl_status make_seal(parl_store *store, sqlite3_stmt *run, char out[PARL
   int code;
   parl_hash h;
   parl_hash_init(&h);
-  hash_row(&h, "run", run, PARL_STORE_SEALED);
+  hash_row(&h, "run", run, PARL_STORE_SEALED, PARL_STORE_SEALED);
   PARL_TRY(open_kept(store, PARL_STORE_GET_FAILURES,
                      "SELECT " PARL_STORE_FAILURE_COLUMNS
                      " FROM failure WHERE run_id=? ORDER BY phase",
                      sqlite3_column_int64(run, PARL_STORE_ID), &q));
   while ((code = sqlite3_step(q)) == SQLITE_ROW)
-    hash_row(&h, "failure", q, sqlite3_column_count(q));
+    hash_row(&h, "failure", q, sqlite3_column_count(q), sqlite3_column_count(q));
   PARL_TRY(end_kept(store, q, code));
   parl_hash_finish(&h, out);
   return PARL_STATUS_OK;
@@ -229,16 +245,16 @@ static parl_status prepare(parl_store *store, const char *sql, int64_t run_id, s
   return code == SQLITE_OK ? PARL_STATUS_OK : parl_store_fail(store, code, "read");
 }
 
-static parl_status sum_table(parl_store *store, const parl_store_table *table, int64_t run_id,
-                             parl_store_digest *sum) {
+static parl_status sum_table(parl_store *store, const char *table, const char *columns,
+                             int64_t run_id, parl_store_digest *sum) {
   parl_text sql = {0};
   sqlite3_stmt *q = NULL;
   int code = SQLITE_OK;
-  parl_text_appendf(&sql, "SELECT %s FROM %s WHERE run_id=?", table->columns, table->name);
+  parl_text_appendf(&sql, "SELECT %s FROM %s WHERE run_id=?", columns, table);
   parl_status s = parl_text_status(&sql);
   if (s == PARL_STATUS_OK) s = prepare(store, parl_text_get(&sql), run_id, &q);
   while (s == PARL_STATUS_OK && (code = sqlite3_step(q)) == SQLITE_ROW)
-    parl_store_digest_add_row(sum, table->name, q);
+    parl_store_digest_add_row(sum, table, q);
   if (s == PARL_STATUS_OK && code != SQLITE_DONE) s = parl_store_fail(store, code, "read");
   sqlite3_finalize(q);
   parl_text_deinit(&sql);
@@ -247,8 +263,10 @@ static parl_status sum_table(parl_store *store, const parl_store_table *table, i
 
 static parl_status sum_rows(parl_store *store, int64_t run_id, parl_store_digest *out) {
   *out = (parl_store_digest){0};
-  for (int i = 0; i < PARL_STORE_N_TABLES; i++)
-    PARL_TRY(sum_table(store, &parl_store_tables[i], run_id, out));
+  for (size_t i = 0; i < store->n_tables; i++)
+    if (store->tables[i].kind == PARL_STORE_KIND_HISTORY)
+      PARL_TRY(sum_table(store, store->tables[i].name, parl_text_get(&store->digest_columns[i]),
+                         run_id, out));
   return PARL_STATUS_OK;
 }
 
@@ -314,64 +332,23 @@ static parl_status next_uncounted(parl_store *store, int64_t *run_id) {
                                  run_id);
 }
 
+/* Such a file has no other tables. */
+static parl_status sum_old_rows(parl_store *store, int64_t run_id) {
+  store->digest = (parl_store_digest){0};
+  for (int i = 0; i < PARL_STORE_N_OLD_TABLES; i++)
+    PARL_TRY(sum_table(store, parl_store_old_tables[i].name, parl_store_old_tables[i].columns,
+                       run_id, &store->digest));
+  return PARL_STATUS_OK;
+}
+
 parl_status parl_store_count_all(parl_store *store) {
   int64_t run_id = 0;
   PARL_TRY(next_uncounted(store, &run_id));
   while (run_id != 0) {
     PARL_TRY(parl_store_count_run(store, run_id));
-    PARL_TRY(sum_rows(store, run_id, &store->digest));
+    PARL_TRY(sum_old_rows(store, run_id));
     PARL_TRY(parl_store_finish_count(store));
     PARL_TRY(next_uncounted(store, &run_id));
   }
   return PARL_STATUS_OK;
-}
-
-/* --- the result of a run: the same on every machine and for any order of writes --- */
-
-static void hash_value(parl_hash *h, double x) {
-  int64_t bits; /* a NaN comes from NULL, so there is one only */
-  memcpy(&bits, &x, sizeof bits);
-  hash_integer(h, bits);
-}
-
-/* With its NUL, so that two texts cannot run into each other. */
-static void hash_string(parl_hash *h, const char *s) {
-  parl_hash_update(h, s, strlen(s) + 1);
-}
-
-static parl_status hash_metric(void *context, int64_t update, const char *key, double value) {
-  if (strncmp(key, "time/", 5) == 0) return PARL_STATUS_OK;
-  hash_string(context, "metric");
-  hash_string(context, key);
-  hash_integer(context, update);
-  hash_value(context, value);
-  return PARL_STATUS_OK;
-}
-
-static parl_status hash_episode(void *context, const parl_store_episode *e) {
-  hash_string(context, "episode");
-  hash_string(context, e->policy);
-  hash_string(context, e->decoding);
-  hash_string(context, e->family);
-  hash_string(context, e->end);
-  hash_value(context, e->r_perf);
-  hash_value(context, e->success);
-  const int64_t integers[] = {e->update,          e->task_seed,   e->rollout,
-                              e->critical_steps,  e->total_steps, e->optimum_steps,
-                              e->last_gain_steps, e->launches,    e->assigned,
-                              e->finished,        e->max_width,   e->n_tokens};
-  for (size_t i = 0; i < sizeof integers / sizeof integers[0]; i++)
-    hash_integer(context, integers[i]);
-  const double reals[] = {e->budget_steps, e->serial_steps, e->useful, e->duplicates};
-  for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++)
-    if (!isnan(reals[i])) hash_value(context, reals[i]); /* an older row is hashed as it was */
-  const char *const texts[] = {e->failed ? "failed" : "", e->optimum_is, e->scores};
-  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-    if (texts[i][0] != '\0') hash_string(context, texts[i]);
-  return PARL_STATUS_OK;
-}
-
-parl_status parl_store_hash_run(parl_store *store, int64_t run_id, parl_hash *h) {
-  PARL_TRY(parl_store_visit_metrics(store, run_id, NULL, hash_metric, h));
-  return parl_store_visit_episodes(store, run_id, hash_episode, h);
 }

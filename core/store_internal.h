@@ -5,19 +5,14 @@
 #include <stdbool.h>
 
 #include "core/store.h"
+#include "core/text.h"
 
 enum { PARL_STORE_APPLICATION = 0x7061726C /* "parl", in the file's header */ };
 
-/* Columns in the order in which they are read and hashed; what comes later goes to the end, or the
- * digests of older rows would change. Of a run: what its seal covers, then the rest. */
+/* Columns in the order in which they are read and hashed. Of a run: what its seal covers, then the
+ * rest. */
 #define PARL_STORE_RUN_COLUMNS \
   "uid, recipe, arm, seed, config, status, host, revision, hash, digest, id, seal, error, retired"
-#define PARL_STORE_METRIC_COLUMNS "at_update, key, value"
-#define PARL_STORE_EPISODE_COLUMNS                                                       \
-  "policy, decoding, at_update, family, task_seed, rollout, r_perf, success,"            \
-  " critical_steps, total_steps, optimum_steps, last_gain_steps, launches, assigned,"    \
-  " finished, max_width, n_tokens, end, budget_steps, serial_steps, useful, duplicates," \
-  " failed, optimum_is, scores"
 #define PARL_STORE_FAILURE_COLUMNS "phase, n, n_failed, error"
 
 enum {
@@ -29,12 +24,16 @@ enum {
   PARL_STORE_RETIRED,
 };
 
-/* Tables of a run's history, which its digest covers. */
-enum { PARL_STORE_N_TABLES = 2 };
-typedef struct parl_store_table {
+/* A row's hash tells its columns apart by name; the first ones of these tables, up to version 14,
+ * by their place in this list, and so they always will. */
+enum { PARL_STORE_N_OLD_TABLES = 2 };
+typedef struct parl_store_old_table {
   const char *name, *columns;
-} parl_store_table;
-extern const parl_store_table parl_store_tables[PARL_STORE_N_TABLES];
+  int n;
+} parl_store_old_table;
+extern const parl_store_old_table parl_store_old_tables[PARL_STORE_N_OLD_TABLES];
+/* NULL if it is none. */
+const parl_store_old_table *parl_store_find_old_table(const char *name);
 
 /* Sum of the hashes of rows, modulo 2^64 in each lane. */
 enum { PARL_STORE_LANES = 4 };
@@ -44,16 +43,10 @@ typedef struct parl_store_digest {
 
 /* Statements that are prepared at first use and kept. */
 typedef enum parl_store_statement {
-  PARL_STORE_ROLLBACK, /* prepared by begin, the rest by store_rows.c */
+  PARL_STORE_ROLLBACK, /* prepared by begin, the next by store_runs.c */
   PARL_STORE_PUT_RUN,
   PARL_STORE_CHANGE_RUN,
   PARL_STORE_FIND_RUN,
-  PARL_STORE_PUT_METRIC,
-  PARL_STORE_PUT_EPISODE,
-  PARL_STORE_PUT_CHECKPOINT,
-  PARL_STORE_PUT_FAILURE,
-  PARL_STORE_TAKE_METRIC, /* what a put replaces is taken out */
-  PARL_STORE_TAKE_EPISODE,
   PARL_STORE_GET_DIGEST, /* these by store_digest.c */
   PARL_STORE_GET_SEALED,
   PARL_STORE_GET_FAILURES,
@@ -69,9 +62,14 @@ struct parl_store {
   bool is_counting; /* in this transaction, rows of run `counted`: its digest is `digest` */
   int64_t counted;
   parl_store_digest digest;
-  sqlite3_stmt *kept[PARL_STORE_N_STATEMENTS];  /* owned, NULL until used */
-  char fence_name[PARL_STORE_CLAIM_NAME_BYTES]; /* claim that begin demands, and */
-  char fence_token[PARL_STORE_TOKEN_BYTES];     /* whose; "": none */
+  const parl_store_table *tables; /* [n_tables] borrowed */
+  size_t n_tables;
+  parl_text digest_columns[PARL_STORE_MAX_TABLES];   /* of each table, in the order of its hash */
+  sqlite3_stmt *kept_rows[PARL_STORE_MAX_TABLES][2]; /* to take a row of each out, to put one */
+  parl_text missing;                                 /* what parl_store_get_missing says */
+  sqlite3_stmt *kept[PARL_STORE_N_STATEMENTS];       /* owned, NULL until used */
+  char fence_name[PARL_STORE_CLAIM_NAME_BYTES];      /* claim that begin demands, and */
+  char fence_token[PARL_STORE_TOKEN_BYTES];          /* whose; "": none */
 };
 
 /* The status of an SQLite result code with the connection's error text; `verb` says what failed. */
@@ -97,6 +95,9 @@ parl_status parl_store_add_missing(parl_store *store);
 
 /* Lets a reader see what a file of this version lacks as NULL, or as an empty table. */
 parl_status parl_store_shadow_missing(parl_store *store, int64_t version);
+
+/* Adds to what parl_store_get_missing says, if the file holds a run. column NULL: the table. */
+parl_status parl_store_note_missing(parl_store *store, const char *table, const char *column);
 
 /* Adds the hash of the present row of a table to d. */
 void parl_store_digest_add_row(parl_store_digest *d, const char *table, sqlite3_stmt *row);

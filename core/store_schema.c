@@ -1,4 +1,4 @@
-/* core/store_schema.c - who made the file, its tables, and what an older file lacks.
+/* core/store_schema.c - who made the file, the store's own tables, and what an older file lacks.
  *
  * Two lists say what every version brought: tables, and columns that came to them later. A new file
  * gets each table whole; to an older one a writer adds what is missing, so that both have the same
@@ -9,7 +9,8 @@
 #include "core/text.h"
 
 /* Tables are found by their primary keys alone, so a row put twice replaces itself and the order of
- * the file does not depend on the order of the writes. Rows are appended, never changed. */
+ * the file does not depend on the order of the writes. Rows are appended, never changed. The tables
+ * of rows, which stand here up to version 14, a program gives a new file. */
 static const struct table {
   int since;                  /* version of the schema */
   const char *name, *columns; /* as of that version */
@@ -66,6 +67,7 @@ static const struct column {
     {11, "run", "seal", "TEXT"},       /* of the run's own row with that digest; store_digest.c */
     {12, "run", "error", "TEXT"},      /* why it failed or stopped */
     {13, "run", "retired", "INTEGER"}, /* 1 if it was set aside */
+    {15, "episode", "stages", "TEXT"}, /* its turns; from here on core/store_tables.c adds */
 };
 
 enum {
@@ -137,16 +139,31 @@ static int append_missing_columns(const struct table *t, int64_t version, bool a
   return n;
 }
 
+static bool is_own_table(const struct table *t) {
+  return strcmp(t->name, "run") == 0 || strcmp(t->name, "claim") == 0;
+}
+
+static parl_status note_missing(parl_store *store, int64_t version) {
+  for (const struct table *t = tables; t < tables + N_TABLES; t++)
+    if (t->since > version) PARL_TRY(parl_store_note_missing(store, t->name, NULL));
+  for (const struct column *c = columns; c < columns + N_COLUMNS; c++)
+    if (c->since > version) PARL_TRY(parl_store_note_missing(store, c->table, c->name));
+  return PARL_STATUS_OK;
+}
+
 /* Another process may have been faster. */
 static parl_status add_missing(parl_store *store, parl_text *sql) {
   int64_t version = 0;
   PARL_TRY(read_version(store, &version));
   if (version == parl_store_get_schema()) return PARL_STATUS_OK;
-  for (const struct table *t = tables; t < tables + N_TABLES; t++)
+  if (version > 0) PARL_TRY(note_missing(store, version));
+  for (const struct table *t = tables; t < tables + N_TABLES; t++) {
+    if (version == 0 && !is_own_table(t)) continue;
     if (t->since > version)
       append_table(t, "CREATE TABLE", sql);
     else
       append_missing_columns(t, version, false, sql);
+  }
   if (version == 0) parl_text_appendf(sql, "PRAGMA application_id=%d;", PARL_STORE_APPLICATION);
   parl_text_appendf(sql, "PRAGMA user_version=%lld", (long long)parl_store_get_schema());
   PARL_TRY(parl_text_status(sql));
@@ -168,6 +185,7 @@ parl_status parl_store_add_missing(parl_store *store) {
 /* A temporary view or table stands before one of the same name in the file. */
 parl_status parl_store_shadow_missing(parl_store *store, int64_t version) {
   parl_text sql = {0}, nulls = {0};
+  PARL_TRY(note_missing(store, version));
   parl_text_append(&sql, "PRAGMA temp_store=MEMORY;");
   for (const struct table *t = tables; t < tables + N_TABLES; t++) {
     parl_text_clear(&nulls);

@@ -243,8 +243,39 @@ def metrics_of_terms():
             yield "%s/%s%s" % (group, prefix, term if stem == "name" else weight), meaning.replace("%s", term)
 
 
+def expand(template, parameters, arguments):
+    """A macro's body with its parameters replaced, as the preprocessor does: #x, a##x, x; not in texts."""
+    values = dict(zip(parameters, arguments))
+    names = "|".join(values)
+    parts = re.split(r'("[^"]*")', template)
+    for i in range(0, len(parts), 2):
+        text = re.sub(r"(?<!#)#(%s)\b" % names, lambda m: '"%s"' % values[m.group(1)], parts[i].replace("##", "@"))
+        parts[i] = re.sub(r'(?<!")\b(%s)\b(?!")' % names, lambda m: values[m.group(1)], text).replace("@", "")
+    return "".join(parts)
+
+
+def macro_of(path, name):
+    """(parameters, body) of a function-like macro."""
+    text = re.sub(r"\s*\\\n\s*", " ", read(path))
+    found = re.search(r"#define %s\(([^)]*)\)\s+(.*)" % name, text)
+    return [p.strip() for p in found.group(1).split(",") if p.strip() != "..."], found.group(2)
+
+
+def facts_of(rows, name):
+    """What PARL_FACT_ROWS(name, X) or PARL_RATE_ROWS(name, X) makes."""
+    path = {"FACT": "parl/swarm/facts.h", "RATE": "parl/swarm/means.h"}[rows]
+    parameters, template = macro_of("parl/learn/metrics.h", name)
+    made = [expand(template, parameters[1:], split_arguments(row))
+            for row in re.findall(r"F\(X, (.*?)\)(?=\s*F\(X|\s*$)", re.sub(r"\s+", " ", body_of(path, "PARL_%s_ROWS" % rows)))]
+    if not made:
+        sys.exit("docs/generate.py: no rows of %s" % rows)
+    return "\n".join(made)
+
+
 def metrics_page():
-    body = re.sub(r'"\s+"', "", body_of("parl/learn/metrics.h", "PARL_METRIC_LIST"))
+    body = re.sub(r"PARL_(FACT|RATE)_ROWS\((\w+), X\)", lambda m: facts_of(m.group(1), m.group(2)),
+                  body_of("parl/learn/metrics.h", "PARL_METRIC_LIST"))
+    body = re.sub(r'"\s+"', "", body)
     rows = re.findall(r'X\((\w+), (\w+), "([^"]*)", "([^"]*)"\)', body)
     if not rows:
         sys.exit("docs/generate.py: no metrics")

@@ -103,7 +103,7 @@ static parl_status find_failure(const experiment *x, const parl_cell *c) {
   char status[16] = "";
   int found = 0;
   int64_t id = 0;
-  PARL_TRY(parl_store_open(x->store_path, &store));
+  PARL_TRY(parl_rows_open(x->store_path, &store));
   parl_status s = parl_store_find_run(store, c->uid, &found, &id, status, NULL);
   const bool failed = s == PARL_STATUS_OK && found && strcmp(status, "failed") == 0;
   if (failed) s = parl_store_get_error(store, id, &error);
@@ -169,7 +169,7 @@ static parl_status fail_cells(experiment *x, size_t warm, parl_status why_status
   parl_store *store = NULL;
   char why[4096];
   snprintf(why, sizeof why, "warm start: %s", parl_error_text());
-  PARL_TRY(parl_store_open(x->store_path, &store));
+  PARL_TRY(parl_rows_open(x->store_path, &store));
   parl_status s = parl_store_begin(store);
   for (size_t i = 0; s == PARL_STATUS_OK && i < x->plan->n_cells; i++) {
     const parl_cell *c = &x->plan->cells[i];
@@ -221,7 +221,7 @@ static parl_status work(void *context, size_t task, size_t worker) {
 static parl_status find_done(experiment *x) {
   char status[16];
   parl_store *store = NULL;
-  PARL_TRY(parl_store_open(x->store_path, &store));
+  PARL_TRY(parl_rows_open(x->store_path, &store));
   parl_status s = PARL_STATUS_OK;
   for (size_t i = 0; s == PARL_STATUS_OK && i < x->plan->n_cells; i++) {
     int found = 0;

@@ -160,13 +160,14 @@ static parl_status note_alive(void *context, const parl_store_claim *claim) {
 }
 
 /* A folder holds one configuration of an arm and seed. */
-static parl_status refuse_conflicts(const parl_plan *p) {
+static parl_status refuse_conflicts(const parl_host *host, const parl_plan *p) {
   char path[1024];
   bool is_worked_in = false;
   parl_store *store = NULL;
   PARL_TRY(parl_file_join(path, sizeof path, p->cells[0].run.folder, "store.db"));
   if (!parl_file_exists(path)) return PARL_STATUS_OK;
-  PARL_TRY(parl_store_open(path, &store)); /* another process may be creating it */
+  PARL_TRY(parl_rows_open(path, &store)); /* another process may be creating it */
+  parl_rows_say_missing(store, path, host->log);
   parl_status s = parl_store_visit_claims(store, note_alive, &is_worked_in);
   for (size_t i = 0; s == PARL_STATUS_OK && i < p->n_cells; i++) {
     const parl_cell *c = &p->cells[i];
@@ -213,7 +214,8 @@ static parl_status record_cell(const recording *r, const parl_cell *c) {
 
 parl_status parl_plan_record(const parl_host *host, const parl_plan *plan, const char *store_path) {
   recording r = {host, NULL};
-  PARL_TRY(parl_store_open(store_path, &r.store));
+  PARL_TRY(parl_rows_open(store_path, &r.store));
+  parl_rows_say_missing(r.store, store_path, host->log);
   parl_status s = parl_store_begin(r.store);
   if (s == PARL_STATUS_OK) {
     for (size_t i = 0; s == PARL_STATUS_OK && i < plan->n_cells; i++)
@@ -234,7 +236,7 @@ static parl_status build(builder *b) {
     return parl_fail(PARL_STATUS_ENOMEM, "plan: no memory for %zu cells", n);
   PARL_TRY(visit_arms(b, add_trained));
   PARL_TRY(visit_arms(b, add_baselines));
-  return refuse_conflicts(b->plan);
+  return refuse_conflicts(b->host, b->plan);
 }
 
 parl_status parl_plan_make(const parl_recipe *recipe, const parl_host *host, parl_plan **out) {

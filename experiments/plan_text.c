@@ -25,7 +25,7 @@ static parl_status read_store(view *v) {
   for (size_t i = 0; i < v->plan->n_cells; i++) memcpy(v->status[i], "pending", sizeof "pending");
   PARL_TRY(parl_file_join(path, sizeof path, v->plan->cells[0].run.folder, "store.db"));
   if (!parl_file_exists(path)) return PARL_STATUS_OK;
-  PARL_TRY(parl_store_open_readonly(path, &store));
+  PARL_TRY(parl_rows_open_readonly(path, &store));
   parl_status s = PARL_STATUS_OK;
   for (size_t i = 0; s == PARL_STATUS_OK && i < v->plan->n_cells; i++) {
     int found = 0;

@@ -5,8 +5,8 @@
  * never the trainer. Thread rule: one thread per call. */
 #ifndef PARL_EXPERIMENTS_REPORT_H
 #define PARL_EXPERIMENTS_REPORT_H
-#include "core/store.h"
 #include "core/text.h"
+#include "parl/run/rows.h"
 
 /* Builds all of them from folder/store.db and writes them atomically into the folder. table (may be
  * NULL) gets the plain text that the program prints appended. Only runs whose status is "done"

@@ -125,23 +125,16 @@ static void mark_counted(parl_report *r) {
 
 /* --- the first reading: what is there --- */
 
-static parl_decoding get_decoding(const parl_store_episode *e) {
+static parl_decoding get_decoding(const parl_episode_row *e) {
   return strcmp(e->decoding, "greedy") == 0 ? PARL_DECODING_GREEDY : PARL_DECODING_MAIN;
 }
 
-static parl_optimum_word get_optimum_word(const char *text) {
-  if (text == NULL) return PARL_OPTIMUM_WORD_UNSTATED;
-  if (strcmp(text, "exact") == 0) return PARL_OPTIMUM_WORD_EXACT;
-  if (strcmp(text, "expected") == 0) return PARL_OPTIMUM_WORD_EXPECTED;
-  return strcmp(text, "bound") == 0 ? PARL_OPTIMUM_WORD_BOUND : PARL_OPTIMUM_WORD_UNSTATED;
-}
-
-static parl_status survey_episode(void *context, const parl_store_episode *e) {
+static parl_status survey_episode(void *context, const parl_episode_row *e) {
   loader *l = context;
   parl_report *r = l->report;
   int64_t *last = &l->run->eval_update[get_decoding(e)];
   if (e->update > *last) *last = e->update;
-  if (e->optimum_steps > 0) r->optimum_kinds |= 1u << get_optimum_word(e->optimum_is);
+  if (e->facts.optimum_steps > 0) r->optimum_kinds |= 1u << e->facts.optimum_is;
   if (strcmp(e->policy, "trained") == 0) l->run->trained = true;
   if (strcmp(e->decoding, "scripted") == 0) l->run->scripted = true;
   size_t place = 0;
@@ -189,8 +182,8 @@ static parl_status survey(loader *l) {
       PARL_TRY(is_to_train(l->run, &l->run->trained));
       continue;
     }
-    PARL_TRY(parl_store_visit_episodes(l->store, l->run->id, survey_episode, l));
-    PARL_TRY(parl_store_visit_metrics(l->store, l->run->id, NULL, survey_metric, l));
+    PARL_TRY(parl_rows_visit_episodes(l->store, l->run->id, survey_episode, l));
+    PARL_TRY(parl_rows_visit_metrics(l->store, l->run->id, NULL, survey_metric, l));
   }
   PARL_TRY(parl_report_name_curves(r));
   if (r->n_families == 1) r->n_families = 0; /* one kind of task: nothing to tell apart */
@@ -238,36 +231,16 @@ typedef struct reading {
   double (*n_in)[PARL_REPORT_POINTS]; /* [n_curves] values in each bucket */
 } reading;
 
-/* What the store knows of an episode; the rest is NaN. */
-static parl_facts to_facts(const parl_store_episode *e) {
-  return (parl_facts){.r_perf = e->r_perf,
-                      .success = e->success,
-                      .critical_steps = (double)e->critical_steps,
-                      .total_steps = (double)e->total_steps,
-                      .optimum_steps = (double)e->optimum_steps,
-                      .serial_steps = e->serial_steps,
-                      .last_gain_steps = (double)e->last_gain_steps,
-                      .launches = (double)e->launches,
-                      .assigned = (double)e->assigned,
-                      .finished = (double)e->finished,
-                      .useful = e->useful,
-                      .duplicates = e->duplicates,
-                      .max_width = (double)e->max_width,
-                      .tokens = (double)e->n_tokens,
-                      .end = parl_end_find(e->end)};
-}
-
-static parl_status read_episode(void *context, const parl_store_episode *e) {
+static parl_status read_episode(void *context, const parl_episode_row *e) {
   reading *x = context;
   const parl_decoding decoding = get_decoding(e);
   if (e->update != x->run->eval_update[decoding]) return PARL_STATUS_OK;
-  const parl_facts facts = to_facts(e);
-  const bool failed = e->failed || facts.end == PARL_END_ERROR;
+  const bool failed = e->failed || e->facts.end == PARL_END_ERROR;
   parl_mean_sums *sums = &x->sums[(size_t)decoding * (1 + x->report->n_families)];
-  parl_mean_sums_add(&sums[0], &facts, failed);
+  parl_mean_sums_add(&sums[0], &e->facts, failed);
   for (size_t f = 0; f < x->report->n_families; f++)
     if (strcmp(x->report->families[f], e->family) == 0)
-      parl_mean_sums_add(&sums[1 + f], &facts, failed);
+      parl_mean_sums_add(&sums[1 + f], &e->facts, failed);
   return parl_report_read_named(x->report, x->run, decoding, e);
 }
 
@@ -316,7 +289,7 @@ static void finish_run(const parl_report *r, const parl_mean_sums *sums,
   }
 }
 
-static parl_status read_failure(void *context, const parl_store_failure *f) {
+static parl_status read_failure(void *context, const parl_failure_row *f) {
   reading *x = context;
   parl_report_run *run = x->run;
   if (run->n_failures == PARL_N_PHASES) return PARL_STATUS_OK;
@@ -334,10 +307,10 @@ static parl_status read_run(loader *l, parl_report_run *run) {
   PARL_TRY(take_reading(r, &x));
   PARL_TRY(parl_report_take_named(r, run));
   PARL_TRY(PARL_ARENA_TAKE(r->arena, PARL_N_PHASES, &run->failures));
-  PARL_TRY(parl_store_visit_failures(l->store, run->id, read_failure, &x));
+  PARL_TRY(parl_rows_visit_failures(l->store, run->id, read_failure, &x));
   if (run->counted) {
-    PARL_TRY(parl_store_visit_episodes(l->store, run->id, read_episode, &x));
-    PARL_TRY(parl_store_visit_metrics(l->store, run->id, NULL, read_metric, &x));
+    PARL_TRY(parl_rows_visit_episodes(l->store, run->id, read_episode, &x));
+    PARL_TRY(parl_rows_visit_metrics(l->store, run->id, NULL, read_metric, &x));
   }
   finish_run(r, x.sums, run->scores);
   return PARL_STATUS_OK;
@@ -367,7 +340,12 @@ static parl_status load(loader *l) {
 parl_status parl_report_load(const char *path, parl_arena *arena, parl_report *out) {
   *out = (parl_report){.arena = arena};
   loader l = {.report = out};
-  PARL_TRY(parl_store_open_readonly(path, &l.store));
+  PARL_TRY(parl_rows_open_readonly(path, &l.store));
+  const char *missing = parl_store_get_missing(l.store);
+  if (missing[0] != '\0')
+    parl_text_appendf(&out->warnings,
+                      "An older parl wrote the store: what it did not keep is unknown: %s.\n",
+                      missing);
   parl_status status = parl_store_hold(l.store);
   if (status == PARL_STATUS_OK) status = parl_store_check(l.store);
   if (status == PARL_STATUS_OK) status = load(&l);

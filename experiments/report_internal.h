@@ -12,33 +12,22 @@
 
 #include "core/arena.h"
 #include "core/json.h"
-#include "core/store.h"
 #include "core/text.h"
 #include "experiments/statistics.h"
 #include "parl/reward/terms.h"
+#include "parl/run/rows.h"
+#include "parl/swarm/means.h"
 
 /* What is said of a run's last evaluation; means over its episodes.
  * X(name, digits, label, meaning) */
-#define PARL_SCORE_LIST(X)                                                          \
-  X(r_perf, 3, "r_perf", "environment score, unshaped")                             \
-  X(success, 3, "success", "share of episodes solved perfectly")                    \
-  X(critical_steps, 2, "critical steps", "steps along the critical path")           \
-  X(total_steps, 2, "total steps", "steps of all agents")                           \
-  X(optimum_steps, 2, "optimum", "least critical steps for a perfect result")       \
-  X(regret, 2, "regret", "critical steps - optimum")                                \
-  X(concurrency, 2, "concurrency", "total / critical steps; waste raises it")       \
-  X(speed_up, 2, "speed-up", "steps of working alone / critical steps")             \
-  X(last_gain_steps, 2, "last gain", "critical steps at the last change of r_perf") \
-  X(launches, 2, "launches", "turns that launched a group, per episode")            \
-  X(assigned, 2, "assigned", "sub-agents started, per episode")                     \
-  X(max_width, 2, "max width", "widest launch of an episode")                       \
-  X(launch_rate, 3, "launch rate", "share of episodes with a launch")               \
-  X(finish_rate, 3, "finish rate", "sub-agents that returned finished / assigned")  \
-  X(tokens, 1, "tokens", "tokens the orchestrator chose, per episode")              \
-  X(end_finish, 3, "finish", "share of episodes ended by finish")                   \
-  X(end_budget, 3, "budget", "share of episodes ended by the budget")               \
-  X(end_context, 3, "context", "share of episodes ended by a full context")         \
-  X(end_turns, 3, "turns", "share of episodes ended by the limit of turns")         \
+#define PARL_SCORE_FACT_(X, name, digits, label, unit, meaning, ...) X(name, digits, label, meaning)
+#define PARL_SCORE_LIST(X)                                                  \
+  PARL_FACT_ROWS(PARL_SCORE_FACT_, X)                                       \
+  PARL_RATE_ROWS(PARL_SCORE_FACT_, X)                                       \
+  X(end_finish, 3, "finish", "share of episodes ended by finish")           \
+  X(end_budget, 3, "budget", "share of episodes ended by the budget")       \
+  X(end_context, 3, "context", "share of episodes ended by a full context") \
+  X(end_turns, 3, "turns", "share of episodes ended by the limit of turns") \
   X(end_error, 3, "error", "share of episodes whose script failed")
 typedef enum parl_score {
 #define X(name, digits, label, meaning) PARL_SCORE_##name,
@@ -99,14 +88,6 @@ typedef struct parl_report_term {
 static inline size_t parl_report_term_curve(size_t term, parl_term_curve kind) {
   return PARL_N_FIXED_CURVES + term * PARL_N_TERM_CURVES + (size_t)kind;
 }
-
-/* What an environment says that its optimum is, as the store spells it. */
-typedef enum parl_optimum_word {
-  PARL_OPTIMUM_WORD_UNSTATED,
-  PARL_OPTIMUM_WORD_EXACT,
-  PARL_OPTIMUM_WORD_EXPECTED,
-  PARL_OPTIMUM_WORD_BOUND
-} parl_optimum_word;
 
 /* main: sampled, or scripted for a script. */
 typedef enum parl_decoding {
@@ -203,7 +184,7 @@ typedef struct parl_report {
   size_t reference; /* arm that differences are taken from in its environment; n_arms: none */
   size_t n_envs;
   parl_report_env *envs;  /* [n_envs] <= n_arms */
-  unsigned optimum_kinds; /* bit k: a task's optimum is of parl_optimum_word k; 0: none is known */
+  unsigned optimum_kinds; /* bit k: a task's optimum is of parl_optimum_kind k; 0: none is known */
   parl_named named;
   size_t n_terms, n_curves;
   parl_report_term *terms;            /* [n_terms] */
@@ -274,10 +255,10 @@ static inline parl_summary *parl_arm_named(const parl_report *r, const parl_repo
 }
 /* The first and the second reading of an episode's named scores; take comes between them. Fail:
  * EFORMAT, ENOMEM. */
-parl_status parl_report_survey_named(parl_report *r, const parl_store_episode *e);
+parl_status parl_report_survey_named(parl_report *r, const parl_episode_row *e);
 parl_status parl_report_take_named(const parl_report *r, parl_report_run *run);
 parl_status parl_report_read_named(const parl_report *r, parl_report_run *run,
-                                   parl_decoding decoding, const parl_store_episode *e);
+                                   parl_decoding decoding, const parl_episode_row *e);
 
 /* --- numbers, as they are read --- */
 

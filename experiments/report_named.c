@@ -8,7 +8,7 @@
 typedef parl_status (*named_visitor)(void *context, const char *name, double value);
 
 /* Every named number of an episode. */
-static parl_status visit_scores(const parl_store_episode *e, named_visitor visit, void *context) {
+static parl_status visit_scores(const parl_episode_row *e, named_visitor visit, void *context) {
   parl_json *root = NULL;
   if (e->failed || e->scores == NULL || e->scores[0] == '\0') return PARL_STATUS_OK;
   PARL_TRY(parl_json_parse(e->scores, strlen(e->scores), "scores of an episode", &root));
@@ -41,7 +41,7 @@ static parl_status add_name(void *context, const char *name, double value) {
   return PARL_STATUS_OK;
 }
 
-parl_status parl_report_survey_named(parl_report *r, const parl_store_episode *e) {
+parl_status parl_report_survey_named(parl_report *r, const parl_episode_row *e) {
   return visit_scores(e, add_name, r);
 }
 
@@ -78,7 +78,7 @@ parl_status parl_report_take_named(const parl_report *r, parl_report_run *run) {
 }
 
 parl_status parl_report_read_named(const parl_report *r, parl_report_run *run,
-                                   parl_decoding decoding, const parl_store_episode *e) {
+                                   parl_decoding decoding, const parl_episode_row *e) {
   const size_t first = (size_t)decoding * (1 + r->n_families);
   adding a = {.report = r, .run = run, .rows = {first, first}};
   for (size_t f = 0; f < r->n_families; f++)

@@ -54,16 +54,16 @@ double parl_report_get_optimum(const parl_report *r) {
 /* A bound is never called an optimum. */
 const char *parl_report_get_optimum_label(const parl_report *r) {
   switch (r->optimum_kinds) {
-    case 1u << PARL_OPTIMUM_WORD_EXACT:
+    case 1u << PARL_OPTIMUM_EXACT:
       return "optimum";
-    case 1u << PARL_OPTIMUM_WORD_BOUND:
+    case 1u << PARL_OPTIMUM_BOUND:
       return "lower bound";
-    case 1u << PARL_OPTIMUM_WORD_EXPECTED:
-    case 1u << PARL_OPTIMUM_WORD_EXPECTED | 1u << PARL_OPTIMUM_WORD_EXACT:
+    case 1u << PARL_OPTIMUM_EXPECTED:
+    case 1u << PARL_OPTIMUM_EXPECTED | 1u << PARL_OPTIMUM_EXACT:
       return "expected optimum";
     default:
-      return (r->optimum_kinds & 1u << PARL_OPTIMUM_WORD_BOUND) != 0 ? "optimum or bound"
-                                                                     : "stated optimum";
+      return (r->optimum_kinds & 1u << PARL_OPTIMUM_BOUND) != 0 ? "optimum or bound"
+                                                                : "stated optimum";
   }
 }
 

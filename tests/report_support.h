@@ -19,7 +19,7 @@ static inline void begin(fixture *f) {
   *f = (fixture){.n_runs = 0};
   parl_test_temp_folder(f->folder);
   assert_ok(parl_file_join(f->path, sizeof f->path, f->folder, "store.db"));
-  assert_ok(parl_store_open(f->path, &f->store));
+  assert_ok(parl_rows_open(f->path, &f->store));
   assert_ok(parl_store_begin(f->store));
 }
 
@@ -56,25 +56,25 @@ static inline int64_t put_run(fixture *f, const char *arm, int64_t seed, const c
   return put_run_of(f, arm, seed, status, config, "{\"cpu\":\"test\"}");
 }
 
-static inline parl_store_episode make_episode(const char *policy, const char *decoding,
-                                              double r_perf) {
-  return (parl_store_episode){.policy = policy,
-                              .decoding = decoding,
-                              .update = 4,
-                              .family = "",
-                              .r_perf = r_perf,
-                              .success = r_perf == 1,
-                              .critical_steps = 10,
-                              .total_steps = 10,
-                              .optimum_steps = 5,
-                              .last_gain_steps = 9,
-                              .n_tokens = 30,
-                              .end = "budget"};
+static inline parl_episode_row make_episode(const char *policy, const char *decoding,
+                                            double r_perf) {
+  return (parl_episode_row){.policy = policy,
+                            .decoding = decoding,
+                            .update = 4,
+                            .family = "",
+                            .facts.r_perf = r_perf,
+                            .facts.success = r_perf == 1,
+                            .facts.critical_steps = 10,
+                            .facts.total_steps = 10,
+                            .facts.optimum_steps = 5,
+                            .facts.last_gain_steps = 9,
+                            .facts.tokens = 30,
+                            .facts.end = PARL_END_BUDGET};
 }
 
-static inline void put_episode(fixture *f, int64_t run, parl_store_episode e, int64_t task) {
+static inline void put_episode(fixture *f, int64_t run, parl_episode_row e, int64_t task) {
   e.task_seed = task;
-  assert_ok(parl_store_put_episode(f->store, run, &e));
+  assert_ok(parl_rows_put_episode(f->store, run, &e));
 }
 
 /* Two tasks a run. The first launches: 4 assigned, 3 finished, 6 critical of 12 steps, ends by
@@ -82,33 +82,33 @@ static inline void put_episode(fixture *f, int64_t run, parl_store_episode e, in
 static inline void put_trained(fixture *f, const char *arm, int64_t seed, double first,
                                double second) {
   const int64_t run = put_run(f, arm, seed, "done");
-  parl_store_episode e = make_episode("trained", "sampled", first);
-  e.critical_steps = 6;
-  e.total_steps = 12;
-  e.launches = 1;
-  e.assigned = 4;
-  e.finished = 3;
-  e.max_width = 4;
-  e.end = "finish";
+  parl_episode_row e = make_episode("trained", "sampled", first);
+  e.facts.critical_steps = 6;
+  e.facts.total_steps = 12;
+  e.facts.launches = 1;
+  e.facts.assigned = 4;
+  e.facts.finished = 3;
+  e.facts.max_width = 4;
+  e.facts.end = PARL_END_FINISH;
   put_episode(f, run, e, 1);
   e = make_episode("trained", "sampled", second);
-  e.launches = 1;
-  e.assigned = 1;
-  e.max_width = 1;
+  e.facts.launches = 1;
+  e.facts.assigned = 1;
+  e.facts.max_width = 1;
   put_episode(f, run, e, 2);
-  e.r_perf = 0; /* of an earlier evaluation, which must not count */
+  e.facts.r_perf = 0; /* of an earlier evaluation, which must not count */
   e.update = 2;
   put_episode(f, run, e, 1);
   put_episode(f, run, make_episode("trained", "greedy", 0.5), 1);
   for (int64_t t = 0; t < 4; t++) {
-    assert_ok(parl_store_put_metric(f->store, run, t, "reward/perf",
-                                    0.1 * (double)t + 0.01 * (double)seed));
-    assert_ok(parl_store_put_metric(f->store, run, t, "lambda/lambda1", 0.3 - 0.1 * (double)t));
+    assert_ok(parl_rows_put_metric(f->store, run, t, "reward/perf",
+                                   0.1 * (double)t + 0.01 * (double)seed));
+    assert_ok(parl_rows_put_metric(f->store, run, t, "lambda/lambda1", 0.3 - 0.1 * (double)t));
     assert_ok(
-        parl_store_put_metric(f->store, run, t, "episode/finish_rate",
-                              t == 1 ? (double)NAN : 0.5)); /* nothing was assigned in update 1 */
+        parl_rows_put_metric(f->store, run, t, "episode/finish_rate",
+                             t == 1 ? (double)NAN : 0.5)); /* nothing was assigned in update 1 */
   }
-  assert_ok(parl_store_put_metric(f->store, run, 0, "forecast/lambda_star", 0.1));
+  assert_ok(parl_rows_put_metric(f->store, run, 0, "forecast/lambda_star", 0.1));
 }
 
 static inline void put_baseline(fixture *f, const char *arm, const char *decoding, double r_perf) {

@@ -2,9 +2,9 @@
 #ifndef PARL_TESTS_STORE_SUPPORT_H
 #define PARL_TESTS_STORE_SUPPORT_H
 #include "core/file.h"
-#include "core/store.h"
 #include "core/store_internal.h"
 #include "core/text.h"
+#include "parl/run/rows.h"
 #include "tests/support.h"
 
 static char folder[PARL_TEST_PATH_BYTES];
@@ -25,7 +25,7 @@ static inline int remove_folder(void **state) {
 
 static inline parl_store *open_store(void) {
   parl_store *s = NULL;
-  assert_ok(parl_store_open(path, &s));
+  assert_ok(parl_rows_open(path, &s));
   return s;
 }
 
@@ -66,7 +66,7 @@ static inline parl_status list_metric(void *context, int64_t update, const char 
 
 static inline void assert_metrics(parl_store *s, int64_t run_id, const char *key, const char *due) {
   parl_text t = {0};
-  assert_ok(parl_store_visit_metrics(s, run_id, key, list_metric, &t));
+  assert_ok(parl_rows_visit_metrics(s, run_id, key, list_metric, &t));
   assert_string_equal(parl_text_get(&t), due);
   parl_text_deinit(&t);
 }

@@ -3,9 +3,9 @@
 #include <stdatomic.h>
 
 #include "core/file.h"
-#include "core/store.h"
 #include "experiments/experiment.h"
 #include "parl/learn/metrics.h"
+#include "parl/run/rows.h"
 #include "tests/rollout_support.h"
 #include "tests/terms_support.h"
 
@@ -208,11 +208,11 @@ static found find_metrics(const char *extra) {
   char path[2 * PARL_TEST_PATH_BYTES];
   snprintf(path, sizeof path, "%s/x/store.db", p.folder);
   parl_store *store = NULL;
-  assert_ok(parl_store_open_readonly(path, &store));
+  assert_ok(parl_rows_open_readonly(path, &store));
   int64_t run_id = -1;
   assert_ok(parl_store_visit_runs(store, find_arm, &run_id));
   found f = {0};
-  assert_ok(parl_store_visit_metrics(store, run_id, NULL, look, &f));
+  assert_ok(parl_rows_visit_metrics(store, run_id, NULL, look, &f));
   parl_store_close(store);
   parl_test_remove_folder(p.folder);
   return f;
@@ -249,22 +249,28 @@ static void test_metrics_are_found_by_name(void **state) {
                               .status = "running",
                               .host = "{}",
                               .revision = ""};
-  assert_ok(parl_store_open(path, &store));
+  assert_ok(parl_rows_open(path, &store));
   assert_ok(parl_store_begin(store));
   assert_ok(parl_store_put_run(store, &run, &id));
-  assert_ok(parl_store_put_metric(store, id, 6, "reward/perf", 1));
-  assert_ok(parl_store_put_metric(store, id, 7, "reward/perf", 0.1));
-  assert_ok(parl_store_put_metric(store, id, 7, "gone/since", 2));
-  assert_ok(parl_store_put_metric(store, id, 7, "objective/kl", 3));
-  assert_ok(parl_store_put_metric(store, id, 8, "objective/kl", 4));
+  assert_ok(parl_rows_put_metric(store, id, 6, "reward/perf", 1));
+  assert_ok(parl_rows_put_metric(store, id, 7, "reward/perf", 0.1));
+  assert_ok(parl_rows_put_metric(store, id, 7, "gone/since", 2));
+  assert_ok(parl_rows_put_metric(store, id, 7, "objective/kl", 3));
+  assert_ok(parl_rows_put_metric(store, id, 8, "objective/kl", 4));
   parl_metrics m = {.tokens = 5};
+  parl_text missing = {0};
   parl_metric_table *table = NULL;
   assert_ok(parl_metric_table_create(parl_test_built_in(), &table));
-  assert_ok(parl_metrics_get(store, id, 7, table, &m));
+  assert_ok(parl_rows_get_metrics(store, id, 7, table, &m, &missing));
   parl_metric_table_destroy(table);
   assert_close(m.of[PARL_TERM_perf].raw, 0.1, 0);
   assert_close(m.kl, 3, 0);
   assert_true(isnan(m.tokens) && isnan(m.total));
+  assert_contains(parl_text_get(&missing), "reward/total, ");
+  assert_contains(parl_text_get(&missing), "episode/tokens, ");
+  assert_null(strstr(parl_text_get(&missing), "reward/perf"));
+  assert_null(strstr(parl_text_get(&missing), "experts/")); /* a dense model has none */
+  parl_text_deinit(&missing);
   assert_ok(parl_store_commit(store));
   parl_store_close(store);
   parl_test_remove_folder(folder);

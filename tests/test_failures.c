@@ -187,20 +187,20 @@ typedef struct seen {
   parl_text failures;
 } seen;
 
-static parl_status see_episode(void *context, const parl_store_episode *e) {
+static parl_status see_episode(void *context, const parl_episode_row *e) {
   seen *s = context;
   s->n++;
   s->n_failed += e->failed;
-  assert_int_equal(e->failed, isnan(e->r_perf));
-  assert_int_equal(e->failed, strcmp(e->end, "error") == 0);
+  assert_int_equal(e->failed, isnan(e->facts.r_perf));
+  assert_int_equal(e->failed, strcmp(parl_end_text(e->facts.end), "error") == 0);
   if (e->failed) {
     assert_string_equal(e->family, "bad");
     assert_string_equal(e->scores, "");
   } else {
     assert_non_null(strstr(e->scores, "\"looks\":0.5"));
-    assert_close(e->serial_steps, 1, 0);
+    assert_close(e->facts.serial_steps, 1, 0);
   }
-  s->n_zero += e->r_perf == 0;
+  s->n_zero += e->facts.r_perf == 0;
   return PARL_STATUS_OK;
 }
 
@@ -214,7 +214,7 @@ static parl_status see_metric(void *context, int64_t update, const char *key, do
   return PARL_STATUS_OK;
 }
 
-static parl_status see_failure(void *context, const parl_store_failure *f) {
+static parl_status see_failure(void *context, const parl_failure_row *f) {
   parl_text_appendf(&((seen *)context)->failures, "%s %lld/%lld %s;", f->phase,
                     (long long)f->n_failed, (long long)f->n,
                     strstr(f->error, "this item is broken") != NULL ? "said" : f->error);
@@ -230,9 +230,9 @@ typedef struct visit {
 static parl_status see_run(void *context, int64_t run_id, const parl_store_run *run) {
   const visit *v = context;
   if (strcmp(run->arm, v->arm) != 0) return PARL_STATUS_OK;
-  PARL_TRY(parl_store_visit_episodes(v->store, run_id, see_episode, v->seen));
-  PARL_TRY(parl_store_visit_metrics(v->store, run_id, "reward/perf", see_metric, v->seen));
-  return parl_store_visit_failures(v->store, run_id, see_failure, v->seen);
+  PARL_TRY(parl_rows_visit_episodes(v->store, run_id, see_episode, v->seen));
+  PARL_TRY(parl_rows_visit_metrics(v->store, run_id, "reward/perf", see_metric, v->seen));
+  return parl_rows_visit_failures(v->store, run_id, see_failure, v->seen);
 }
 
 static void look(const place *p, const char *arm, seen *out) {
@@ -240,7 +240,7 @@ static void look(const place *p, const char *arm, seen *out) {
   snprintf(path, sizeof path, "%s/store.db", p->runs);
   visit v = {.seen = out, .arm = arm};
   *out = (seen){0};
-  assert_ok(parl_store_open_readonly(path, &v.store));
+  assert_ok(parl_rows_open_readonly(path, &v.store));
   assert_ok(parl_store_visit_runs(v.store, see_run, &v));
   parl_store_close(v.store);
 }

@@ -39,7 +39,7 @@ static void test_packing(void **state) {
   make_sequences(&q);
   parl_batch *b = NULL;
   assert_ok(parl_batch_create(N_SEQS, LONGEST, 16, 1, &b));
-  for (int i = 0; i < N_SEQS; i++) parl_batch_add(b, q.s[i], (size_t)i / 2, (float)i);
+  for (int i = 0; i < N_SEQS; i++) parl_batch_add_uniform(b, q.s[i], (size_t)i / 2, (float)i);
   size_t rows = 0, outputs = 0, seqs = 0;
   for (size_t k = 0; k < b->n_slices; k++) {
     const parl_slice *s = &b->slices[k];
@@ -104,7 +104,8 @@ static parl_learner *make_learner(const gradient_case *c, parl_model *model, par
                                                     .temperature = c->temperature},
                                 &learner));
   for (int i = 0; i < N_SEQS; i++)
-    parl_batch_add(parl_learner_get_batch(learner), q->s[i], (size_t)i / 2, (float)(i - 2) * 0.7f);
+    parl_batch_add_uniform(parl_learner_get_batch(learner), q->s[i], (size_t)i / 2,
+                           (float)(i - 2) * 0.7f);
   return learner;
 }
 
@@ -225,7 +226,7 @@ static double get_loss(parl_learner *learner, const sequences *q, size_t first, 
   parl_batch *batch = parl_learner_get_batch(learner);
   parl_batch_reset(batch);
   for (size_t i = first; i < end; i++)
-    parl_batch_add(batch, q->s[i], i / 2, (float)i * 0.7f - 1.4f);
+    parl_batch_add_uniform(batch, q->s[i], i / 2, (float)i * 0.7f - 1.4f);
   parl_learner_info info;
   float *grads;
   assert_ok(get_gradient(learner, &info, &grads));
@@ -285,7 +286,7 @@ static void check_parts(const gradient_case *c, bool tell) {
   parl_learner *whole = make_learner(c, model, workers, &q), *parts[2];
   parl_batch *batch = parl_learner_get_batch(whole);
   parl_batch_reset(batch);
-  for (size_t i = 0; i < 3; i++) parl_batch_add(batch, q.s[i], i % 2, (float)i - 0.6f);
+  for (size_t i = 0; i < 3; i++) parl_batch_add_uniform(batch, q.s[i], i % 2, (float)i - 0.6f);
   assert_int_equal(batch->n_slices, 2);
   const size_t cut = batch->first_sequence[1];
   const parl_batch_totals totals = parl_batch_get_totals(batch);
@@ -299,7 +300,7 @@ static void check_parts(const gradient_case *c, bool tell) {
     batch = parl_learner_get_batch(parts[p]);
     parl_batch_reset(batch);
     for (size_t i = p == 0 ? 0 : cut; i < (p == 0 ? cut : 3); i++)
-      parl_batch_add(batch, q.s[i], i % 2, (float)i - 0.6f);
+      parl_batch_add_uniform(batch, q.s[i], i % 2, (float)i - 0.6f);
     const parl_batch_totals own = parl_batch_get_totals(batch);
     assert_ok(parl_learner_gradient(parts[p], tell ? &totals : &own, &part, &g));
     loss += part.sums.loss;

@@ -264,14 +264,14 @@ static parl_status use_safetensors(void) {
 
 static parl_status put_rows(parl_store *s) {
   const parl_store_run r = make_run("u");
-  const parl_store_episode e = {
-      .policy = "serial", .decoding = "greedy", .family = "", .end = "finish"};
+  const parl_episode_row e = {
+      .policy = "serial", .decoding = "greedy", .family = "", .facts.end = PARL_END_FINISH};
   int64_t id = 0;
   PARL_TRY(parl_store_begin(s));
   PARL_TRY(parl_store_put_run(s, &r, &id));
-  for (int64_t i = 0; i < 3; i++) PARL_TRY(parl_store_put_metric(s, id, i, "k", 1));
-  PARL_TRY(parl_store_put_episode(s, id, &e));
-  PARL_TRY(parl_store_put_checkpoint(s, id, 2, "p", "s"));
+  for (int64_t i = 0; i < 3; i++) PARL_TRY(parl_rows_put_metric(s, id, i, "k", 1));
+  PARL_TRY(parl_rows_put_episode(s, id, &e));
+  PARL_TRY(parl_rows_put_checkpoint(s, id, 2, "p", "s"));
   PARL_TRY(parl_store_delete_after(s, id, 1));
   return parl_store_commit(s);
 }
@@ -286,7 +286,7 @@ static parl_status count_row(void *context, int64_t update, const char *key, dou
 
 static parl_status write_store(void) {
   parl_store *s = NULL;
-  PARL_TRY(parl_store_open(path, &s));
+  PARL_TRY(parl_rows_open(path, &s));
   const parl_status status = put_rows(s);
   parl_store_close(s);
   return status;
@@ -299,10 +299,10 @@ static parl_status read_rows(parl_store *s) {
   int64_t id = 0;
   PARL_TRY(parl_store_find_run(s, "u", &found, &id, NULL, NULL));
   if (!found) return parl_fail(PARL_STATUS_ESTATE, "the run is not found");
-  PARL_TRY(parl_store_visit_metrics(s, id, NULL, count_row, &n));
+  PARL_TRY(parl_rows_visit_metrics(s, id, NULL, count_row, &n));
   if (n != 2) return parl_fail(PARL_STATUS_ESTATE, "%d rows", n);
   parl_hash_init(&h);
-  PARL_TRY(parl_store_hash_run(s, id, &h));
+  PARL_TRY(parl_rows_hash_run(s, id, &h));
   const parl_status visited = parl_store_visit_runs(s, list_run, &t);
   const parl_status listed = parl_text_status(&t);
   parl_text_deinit(&t);
@@ -311,7 +311,7 @@ static parl_status read_rows(parl_store *s) {
 
 static parl_status read_store(void) {
   parl_store *s = NULL;
-  PARL_TRY(parl_store_open_readonly(path, &s));
+  PARL_TRY(parl_rows_open_readonly(path, &s));
   const parl_status status = read_rows(s);
   parl_store_close(s);
   return status;

@@ -361,7 +361,7 @@ static void test_power_cuts(void **state) {
   make_path(path, "run", "");
   assert_ok(parl_file_make_folder(path));
   make_path(path, "run", STORE);
-  assert_ok(parl_store_open(path, &other));
+  assert_ok(parl_rows_open(path, &other));
   assert_ok(train("run", NULL, &w, &r));
   assert_int_equal(r.n_failed, 0);
   assert_string_equal(r.hash, whole_hash);

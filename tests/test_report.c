@@ -127,7 +127,7 @@ static void test_long_curves_are_thinned(void **state) {
   const int64_t run = put_run(&f, "annealed", 1, "done");
   put_episode(&f, run, make_episode("trained", "sampled", 1), 1);
   for (int64_t t = 0; t < 1000; t++)
-    assert_ok(parl_store_put_metric(f.store, run, t, "reward/perf", (double)t));
+    assert_ok(parl_rows_put_metric(f.store, run, t, "reward/perf", (double)t));
   end_writing(&f);
   parl_json *json = write_and_parse(&f);
   const parl_json *x = parl_json_find_path(json, "curves.update");
@@ -147,7 +147,7 @@ static void test_families_are_told_apart(void **state) {
   begin(&f);
   const int64_t run = put_run(&f, "annealed", 1, "done");
   for (int64_t task = 0; task < 4; task++) {
-    parl_store_episode e = make_episode("trained", "sampled", task < 2 ? 0.25 : 0.75);
+    parl_episode_row e = make_episode("trained", "sampled", task < 2 ? 0.25 : 0.75);
     e.family = task < 2 ? "chain" : "wide";
     put_episode(&f, run, e, task);
   }
@@ -196,8 +196,8 @@ static void test_loads_of_experts(void **state) {
     const int64_t run = put_run(&f, "sparse", seed, "done");
     put_episode(&f, run, make_episode("trained", "sampled", 1), 1);
     for (int64_t t = 0; t < 4; t++)
-      assert_ok(parl_store_put_metric(f.store, run, t, "experts/expert_most",
-                                      (double)t + (seed == 1 ? 1.5 : 2.5)));
+      assert_ok(parl_rows_put_metric(f.store, run, t, "experts/expert_most",
+                                     (double)t + (seed == 1 ? 1.5 : 2.5)));
   }
   put_trained(&f, "dense", 1, 1, 1);
   end_writing(&f);

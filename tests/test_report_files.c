@@ -99,7 +99,7 @@ static void test_names_are_escaped(void **state) {
     memset(name, 'x', sizeof name - 1); /* and one that is very long */
     name[sizeof name - 1] = '\0';
     put_trained(&f, i < N_NAMES ? names[i] : name, 1, 0.1 * (double)i, 0.5);
-    parl_store_episode e = make_episode("trained", "sampled", 0.3);
+    parl_episode_row e = make_episode("trained", "sampled", 0.3);
     e.family = i < N_NAMES ? names[i] : name;
     put_episode(&f, (int64_t)i + 1, e, 9);
   }
@@ -135,23 +135,24 @@ static void test_names_are_escaped(void **state) {
 static void test_a_bound_is_no_optimum(void **state) {
   (void)state;
   static const struct {
-    const char *first, *second, *label;
-  } rows[] = {{"exact", "exact", "optimum"},
-              {"bound", "bound", "lower bound"},
-              {"exact", "expected", "expected optimum"},
-              {"exact", "bound", "optimum or bound"},
-              {"", NULL, "stated optimum"}};
+    parl_optimum_kind first, second;
+    const char *label;
+  } rows[] = {{PARL_OPTIMUM_EXACT, PARL_OPTIMUM_EXACT, "optimum"},
+              {PARL_OPTIMUM_BOUND, PARL_OPTIMUM_BOUND, "lower bound"},
+              {PARL_OPTIMUM_EXACT, PARL_OPTIMUM_EXPECTED, "expected optimum"},
+              {PARL_OPTIMUM_EXACT, PARL_OPTIMUM_BOUND, "optimum or bound"},
+              {PARL_OPTIMUM_UNSTATED, PARL_OPTIMUM_UNSTATED, "stated optimum"}};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     fixture f;
     begin(&f);
     const int64_t run = put_run(&f, "annealed", 1, "done");
-    parl_store_episode e = make_episode("trained", "sampled", 0.5);
-    e.optimum_is = rows[i].first;
+    parl_episode_row e = make_episode("trained", "sampled", 0.5);
+    e.facts.optimum_is = rows[i].first;
     put_episode(&f, run, e, 1);
-    e.optimum_is = rows[i].second;
+    e.facts.optimum_is = rows[i].second;
     put_episode(&f, run, e, 2);
     for (int64_t t = 0; t < 3; t++)
-      assert_ok(parl_store_put_metric(f.store, run, t, "episode/critical_steps", (double)t));
+      assert_ok(parl_rows_put_metric(f.store, run, t, "episode/critical_steps", (double)t));
     end_writing(&f);
     parl_text table = {0};
     char due[60];
@@ -184,10 +185,10 @@ static void test_cards_without_information_are_not_drawn(void **state) {
     const double score = seed == 1 ? 0.7 : nextafter(0.7, 1);
     put_episode(&f, run, make_episode("trained", "sampled", score), 1);
     for (int64_t t = 0; t < 40; t++) {
-      assert_ok(parl_store_put_metric(f.store, run, t, "reward/perf", score));
-      assert_ok(parl_store_put_metric(f.store, run, t, "objective/masked", 0));
-      assert_ok(parl_store_put_metric(f.store, run, t, "objective/entropy", (double)t));
-      assert_ok(parl_store_put_metric(f.store, run, t, "episode/useful_rate", (double)NAN));
+      assert_ok(parl_rows_put_metric(f.store, run, t, "reward/perf", score));
+      assert_ok(parl_rows_put_metric(f.store, run, t, "objective/masked", 0));
+      assert_ok(parl_rows_put_metric(f.store, run, t, "objective/entropy", (double)t));
+      assert_ok(parl_rows_put_metric(f.store, run, t, "episode/useful_rate", (double)NAN));
     }
   }
   end_writing(&f);
@@ -313,7 +314,7 @@ static void test_csv_quotes_names(void **state) {
   begin(&f);
   const int64_t run = put_run(&f, name, 1, "done");
   for (int64_t task = 0; task < 2; task++) {
-    parl_store_episode e = make_episode("trained", "sampled", task == 0 ? 0.25 : 0.75);
+    parl_episode_row e = make_episode("trained", "sampled", task == 0 ? 0.25 : 0.75);
     e.family = task == 0 ? "" : "wide,open";
     put_episode(&f, run, e, task);
   }

@@ -4,13 +4,13 @@
 #include "tests/report_support.h"
 
 static void put(fixture *f, int64_t run, const char *key, double value) {
-  assert_ok(parl_store_put_metric(f->store, run, strcmp(strrchr(key, '/'), "/grew") == 0 ? 4 : 0,
-                                  key, value));
+  assert_ok(parl_rows_put_metric(f->store, run, strcmp(strrchr(key, '/'), "/grew") == 0 ? 4 : 0,
+                                 key, value));
 }
 
 static void put_forecast(fixture *f, int64_t seed, double says, double grew) {
   const int64_t run = put_run(f, "annealed", seed, "done");
-  parl_store_episode e = make_episode("trained", "sampled", 0.5);
+  parl_episode_row e = make_episode("trained", "sampled", 0.5);
   e.family = "chain";
   put_episode(f, run, e, 1);
   e.family = "wide";

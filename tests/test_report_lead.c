@@ -7,10 +7,10 @@
 enum { N_SEEDS = 5 };
 
 static void put_score(fixture *f, int64_t run, const char *family, int64_t task, double r_perf) {
-  parl_store_episode e = make_episode("trained", "sampled", r_perf);
+  parl_episode_row e = make_episode("trained", "sampled", r_perf);
   e.family = family;
-  e.launches = 1;
-  e.assigned = 3;
+  e.facts.launches = 1;
+  e.facts.assigned = 3;
   put_episode(f, run, e, task);
 }
 

@@ -4,7 +4,7 @@
 #include "tests/report_support.h"
 
 static void put(fixture *f, int64_t run, const char *family, int64_t task, const char *scores) {
-  parl_store_episode e = make_episode("trained", "sampled", 0.5);
+  parl_episode_row e = make_episode("trained", "sampled", 0.5);
   e.family = family;
   e.scores = scores;
   put_episode(f, run, e, task);

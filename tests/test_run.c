@@ -264,7 +264,7 @@ static void get_hash(const place *p, const char *uid, char hash[PARL_HASH_HEX_BY
   parl_store *store = NULL;
   int found = 0;
   snprintf(path, sizeof path, "%s/runs/store.db", p->folder);
-  assert_ok(parl_store_open(path, &store));
+  assert_ok(parl_rows_open(path, &store));
   assert_ok(parl_store_find_run(store, uid, &found, NULL, status, hash));
   assert_true(found);
   parl_store_close(store);

@@ -3,36 +3,36 @@
 
 #include "tests/store_support.h"
 
-static parl_store_episode make_episode(int64_t update, int64_t task_seed) {
-  return (parl_store_episode){.policy = "trained",
-                              .decoding = "greedy",
-                              .update = update,
-                              .task_seed = task_seed,
-                              .rollout = 2,
-                              .family = "wide",
-                              .r_perf = 0.1,
-                              .success = 1,
-                              .critical_steps = 11,
-                              .total_steps = 12,
-                              .optimum_steps = 13,
-                              .last_gain_steps = 14,
-                              .launches = 15,
-                              .assigned = 16,
-                              .finished = 17,
-                              .max_width = 18,
-                              .n_tokens = INT64_MAX,
-                              .end = "finish"};
+static parl_episode_row make_episode(int64_t update, int64_t task_seed) {
+  return (parl_episode_row){.policy = "trained",
+                            .decoding = "greedy",
+                            .update = update,
+                            .task_seed = task_seed,
+                            .rollout = 2,
+                            .family = "wide",
+                            .facts.r_perf = 0.1,
+                            .facts.success = 1,
+                            .facts.critical_steps = 11,
+                            .facts.total_steps = 12,
+                            .facts.optimum_steps = 13,
+                            .facts.last_gain_steps = 14,
+                            .facts.launches = 15,
+                            .facts.assigned = 16,
+                            .facts.finished = 17,
+                            .facts.max_width = 18,
+                            .facts.tokens = 0x1p53,
+                            .facts.end = PARL_END_FINISH};
 }
 
-static parl_status list_episode(void *context, const parl_store_episode *e) {
+static parl_status list_episode(void *context, const parl_episode_row *e) {
   parl_text_appendf(context, "%s %s %lld %lld %lld %s %.17g %g", e->policy, e->decoding,
                     (long long)e->update, (long long)e->task_seed, (long long)e->rollout, e->family,
-                    e->r_perf, e->success);
-  const int64_t counts[] = {e->critical_steps,  e->total_steps, e->optimum_steps,
-                            e->last_gain_steps, e->launches,    e->assigned,
-                            e->finished,        e->max_width,   e->n_tokens};
-  for (size_t i = 0; i < 9; i++) parl_text_appendf(context, " %lld", (long long)counts[i]);
-  parl_text_appendf(context, " %s;", e->end);
+                    e->facts.r_perf, e->facts.success);
+  const double counts[] = {e->facts.critical_steps,  e->facts.total_steps, e->facts.optimum_steps,
+                           e->facts.last_gain_steps, e->facts.launches,    e->facts.assigned,
+                           e->facts.finished,        e->facts.max_width,   e->facts.tokens};
+  for (size_t i = 0; i < 9; i++) parl_text_appendf(context, " %.0f", counts[i]);
+  parl_text_appendf(context, " %s;", parl_end_text(e->facts.end));
   return PARL_STATUS_OK;
 }
 
@@ -102,10 +102,10 @@ static void test_delete_run(void **state) {
   assert_ok(parl_store_put_run(s, &run, &other));
   for (int i = 0; i < 2; i++) {
     const int64_t at = i == 0 ? id : other;
-    const parl_store_episode e = make_episode(1, 1);
-    assert_ok(parl_store_put_metric(s, at, 1, "m", 1));
-    assert_ok(parl_store_put_episode(s, at, &e));
-    assert_ok(parl_store_put_checkpoint(s, at, 1, "p", "s"));
+    const parl_episode_row e = make_episode(1, 1);
+    assert_ok(parl_rows_put_metric(s, at, 1, "m", 1));
+    assert_ok(parl_rows_put_episode(s, at, &e));
+    assert_ok(parl_rows_put_checkpoint(s, at, 1, "p", "s"));
   }
   assert_ok(parl_store_move_checkpoints(s, other, "q"));
   assert_ok(parl_store_delete_run(s, id));
@@ -130,14 +130,14 @@ static parl_status list_checkpoint(void *context, int64_t update, const char *fi
 
 static void assert_episodes(parl_store *s, int64_t run_id, const char *due) {
   parl_text t = {0};
-  assert_ok(parl_store_visit_episodes(s, run_id, list_episode, &t));
+  assert_ok(parl_rows_visit_episodes(s, run_id, list_episode, &t));
   assert_string_equal(parl_text_get(&t), due);
   parl_text_deinit(&t);
 }
 
 static void assert_checkpoints(parl_store *s, int64_t run_id, const char *due) {
   parl_text t = {0};
-  assert_ok(parl_store_visit_checkpoints(s, run_id, list_checkpoint, &t));
+  assert_ok(parl_rows_visit_checkpoints(s, run_id, list_checkpoint, &t));
   assert_string_equal(parl_text_get(&t), due);
   parl_text_deinit(&t);
 }
@@ -186,13 +186,13 @@ static void test_metrics(void **state) {
   (void)state;
   int64_t id = 0;
   parl_store *s = open_with_run(&id);
-  assert_ok(parl_store_put_metric(s, id, 1, "b", 0.1));
-  assert_ok(parl_store_put_metric(s, id, 0, "b", -1e300));
-  assert_ok(parl_store_put_metric(s, id, 10, "b", 3));
-  assert_ok(parl_store_put_metric(s, id, 0, "a/x", (double)NAN));
-  assert_ok(parl_store_put_metric(s, id, 1, "a/x", (double)INFINITY));
-  assert_ok(parl_store_put_metric(s, id, 2, "a/x", 5e-324));
-  assert_ok(parl_store_put_metric(s, id, 1, "b", 0.2)); /* replaces */
+  assert_ok(parl_rows_put_metric(s, id, 1, "b", 0.1));
+  assert_ok(parl_rows_put_metric(s, id, 0, "b", -1e300));
+  assert_ok(parl_rows_put_metric(s, id, 10, "b", 3));
+  assert_ok(parl_rows_put_metric(s, id, 0, "a/x", (double)NAN));
+  assert_ok(parl_rows_put_metric(s, id, 1, "a/x", (double)INFINITY));
+  assert_ok(parl_rows_put_metric(s, id, 2, "a/x", 5e-324));
+  assert_ok(parl_rows_put_metric(s, id, 1, "b", 0.2)); /* replaces */
   assert_ok(parl_store_commit(s));
   assert_metrics(s, id, "b", "b@0=-1.0000000000000001e+300;b@1=0.20000000000000001;b@10=3;");
   assert_metrics(s, id, NULL,
@@ -206,24 +206,24 @@ static void test_metrics(void **state) {
   parl_store_close(s);
 }
 
-#define COUNTS "11 12 13 14 15 16 17 18 9223372036854775807"
+#define COUNTS "11 12 13 14 15 16 17 18 9007199254740992"
 
 static void test_episodes(void **state) {
   (void)state;
   int64_t id = 0;
   parl_store *s = open_with_run(&id);
-  parl_store_episode e = make_episode(7, 100);
-  assert_ok(parl_store_put_episode(s, id, &e));
-  e.end = "budget";
-  assert_ok(parl_store_put_episode(s, id, &e)); /* replaces */
+  parl_episode_row e = make_episode(7, 100);
+  assert_ok(parl_rows_put_episode(s, id, &e));
+  e.facts.end = PARL_END_BUDGET;
+  assert_ok(parl_rows_put_episode(s, id, &e)); /* replaces */
   e = make_episode(7, 99);
-  e.r_perf = (double)NAN;
-  assert_ok(parl_store_put_episode(s, id, &e));
+  e.facts.r_perf = (double)NAN;
+  assert_ok(parl_rows_put_episode(s, id, &e));
   e.decoding = "sampled";
   e.family = "";
-  assert_ok(parl_store_put_episode(s, id, &e));
+  assert_ok(parl_rows_put_episode(s, id, &e));
   e.policy = "oracle";
-  assert_ok(parl_store_put_episode(s, id, &e));
+  assert_ok(parl_rows_put_episode(s, id, &e));
   assert_ok(parl_store_commit(s));
   assert_episodes(s, id,
                   "oracle sampled 7 99 2  nan 1 " COUNTS
@@ -240,9 +240,9 @@ static void test_checkpoints(void **state) {
   (void)state;
   int64_t id = 0;
   parl_store *s = open_with_run(&id);
-  assert_ok(parl_store_put_checkpoint(s, id, 20, "b", "22"));
-  assert_ok(parl_store_put_checkpoint(s, id, 10, "a", "11"));
-  assert_ok(parl_store_put_checkpoint(s, id, 20, "c", "33"));
+  assert_ok(parl_rows_put_checkpoint(s, id, 20, "b", "22"));
+  assert_ok(parl_rows_put_checkpoint(s, id, 10, "a", "11"));
+  assert_ok(parl_rows_put_checkpoint(s, id, 20, "c", "33"));
   assert_ok(parl_store_commit(s));
   assert_checkpoints(s, id, "10 a 11;20 c 33;");
   parl_store_close(s);
@@ -255,14 +255,14 @@ static void test_delete_after(void **state) {
   const parl_store_run run = make_run("other");
   assert_ok(parl_store_put_run(s, &run, &other));
   for (int64_t update = 0; update < 4; update++) {
-    parl_store_episode e = make_episode(update, 1);
+    parl_episode_row e = make_episode(update, 1);
     e.rollout = 0;
-    assert_ok(parl_store_put_metric(s, id, update, "m", (double)update));
-    assert_ok(parl_store_put_metric(s, other, update, "m", 9));
-    assert_ok(parl_store_put_episode(s, id, &e));
-    assert_ok(parl_store_put_episode(s, other, &e));
-    assert_ok(parl_store_put_checkpoint(s, id, update, "p", "s"));
-    assert_ok(parl_store_put_checkpoint(s, other, update, "p", "s"));
+    assert_ok(parl_rows_put_metric(s, id, update, "m", (double)update));
+    assert_ok(parl_rows_put_metric(s, other, update, "m", 9));
+    assert_ok(parl_rows_put_episode(s, id, &e));
+    assert_ok(parl_rows_put_episode(s, other, &e));
+    assert_ok(parl_rows_put_checkpoint(s, id, update, "p", "s"));
+    assert_ok(parl_rows_put_checkpoint(s, other, update, "p", "s"));
   }
   assert_ok(parl_store_delete_after(s, id, 1));
   assert_metrics(s, id, NULL, "m@0=0;m@1=1;");
@@ -284,7 +284,7 @@ static void test_delete_after(void **state) {
 static void get_hash(parl_store *s, int64_t run_id, char out[65]) {
   parl_hash h;
   parl_hash_init(&h);
-  assert_ok(parl_store_hash_run(s, run_id, &h));
+  assert_ok(parl_rows_hash_run(s, run_id, &h));
   parl_hash_finish(&h, out);
 }
 
@@ -299,9 +299,9 @@ static int64_t put_rows(parl_store *s, const char *uid, bool backwards, double t
     const char *key = keys[k % 6];
     const bool is_time = k % 6 >= 4;
     const double value = k == 6 ? (double)NAN : 0.1 * k;
-    assert_ok(parl_store_put_metric(s, id, k / 6, key, is_time ? time : value));
-    const parl_store_episode e = make_episode(k / 6, k);
-    assert_ok(parl_store_put_episode(s, id, &e));
+    assert_ok(parl_rows_put_metric(s, id, k / 6, key, is_time ? time : value));
+    const parl_episode_row e = make_episode(k / 6, k);
+    assert_ok(parl_rows_put_episode(s, id, &e));
   }
   return id;
 }
@@ -318,7 +318,7 @@ static void test_hash_ignores_order_and_time(void **state) {
   assert_string_equal(first, second);
   assert_int_equal(strlen(first), 64);
   assert_ok(parl_store_begin(s));
-  assert_ok(parl_store_put_metric(s, b, 100, "time/late", 5));
+  assert_ok(parl_rows_put_metric(s, b, 100, "time/late", 5));
   get_hash(s, b, third);
   assert_string_equal(third, first);
   parl_store_rollback(s);
@@ -348,21 +348,23 @@ static void test_hash_sees_every_change(void **state) {
     int64_t id = 0;
     assert_int_equal(unlink(path) == 0 || change == 0, 1);
     parl_store *s = open_with_run(&id);
-    parl_store_episode e = make_episode(1, 1);
-    int64_t *const counts[] = {&e.update,          &e.task_seed,   &e.rollout,
-                               &e.critical_steps,  &e.total_steps, &e.optimum_steps,
-                               &e.last_gain_steps, &e.launches,    &e.assigned,
-                               &e.finished,        &e.max_width,   &e.n_tokens};
-    if (change >= 1 && change <= 12) (*counts[change - 1])--;
+    parl_episode_row e = make_episode(1, 1);
+    int64_t *const names[] = {&e.update, &e.task_seed, &e.rollout};
+    double *const counts[] = {
+        &e.facts.critical_steps,  &e.facts.total_steps, &e.facts.optimum_steps,
+        &e.facts.last_gain_steps, &e.facts.launches,    &e.facts.assigned,
+        &e.facts.finished,        &e.facts.max_width,   &e.facts.tokens};
+    if (change >= 1 && change <= 3) (*names[change - 1])--;
+    if (change >= 4 && change <= 12) (*counts[change - 4])--;
     if (change == 13) e.policy = "serial";
     if (change == 14) e.decoding = "sampled";
     if (change == 15) e.family = "deep";
-    if (change == 16) e.end = "error";
-    if (change == 17) e.r_perf += 1e-16;
-    if (change == 18) e.success = (double)NAN;
-    assert_ok(parl_store_put_episode(s, id, &e));
-    assert_ok(parl_store_put_metric(s, id, change == 19 ? 1 : 0, change_key(change),
-                                    change == 21 ? 0.5000000000000001 : 0.5));
+    if (change == 16) e.facts.end = PARL_END_ERROR;
+    if (change == 17) e.facts.r_perf += 1e-16;
+    if (change == 18) e.facts.success = (double)NAN;
+    assert_ok(parl_rows_put_episode(s, id, &e));
+    assert_ok(parl_rows_put_metric(s, id, change == 19 ? 1 : 0, change_key(change),
+                                   change == 21 ? 0.5000000000000001 : 0.5));
     assert_ok(parl_store_commit(s));
     get_hash(s, id, hashes[change]);
     parl_store_close(s);
@@ -379,20 +381,20 @@ static void test_transactions(void **state) {
   assert_fails(parl_store_commit(s), PARL_STATUS_ESTATE, "no transaction is open");
   parl_store_rollback(s); /* a no-op */
   const parl_store_run run = make_run("x");
-  const parl_store_episode e = make_episode(0, 0);
+  const parl_episode_row e = make_episode(0, 0);
   int64_t other = 77;
   assert_fails(parl_store_put_run(s, &run, &other), PARL_STATUS_ESTATE, "between begin and commit");
-  assert_status(parl_store_put_metric(s, id, 0, "k", 1), PARL_STATUS_ESTATE);
-  assert_status(parl_store_put_episode(s, id, &e), PARL_STATUS_ESTATE);
-  assert_status(parl_store_put_checkpoint(s, id, 0, "p", "s"), PARL_STATUS_ESTATE);
+  assert_status(parl_rows_put_metric(s, id, 0, "k", 1), PARL_STATUS_ESTATE);
+  assert_status(parl_rows_put_episode(s, id, &e), PARL_STATUS_ESTATE);
+  assert_status(parl_rows_put_checkpoint(s, id, 0, "p", "s"), PARL_STATUS_ESTATE);
   assert_status(parl_store_delete_after(s, id, 0), PARL_STATUS_ESTATE);
   assert_true(other == 77);
   assert_ok(parl_store_begin(s));
-  assert_ok(parl_store_put_metric(s, id, 0, "k", 1));
+  assert_ok(parl_rows_put_metric(s, id, 0, "k", 1));
   parl_store_rollback(s);
   assert_metrics(s, id, NULL, "");
   assert_ok(parl_store_begin(s));
-  assert_ok(parl_store_put_metric(s, id, 0, "k", 2));
+  assert_ok(parl_rows_put_metric(s, id, 0, "k", 2));
   parl_store_close(s); /* without commit: gone */
   s = open_store();
   assert_metrics(s, id, NULL, "");
@@ -404,8 +406,8 @@ static void test_arguments(void **state) {
   (void)state;
   int64_t id = 0;
   parl_store *s = NULL;
-  assert_status(parl_store_open("", &s), PARL_STATUS_EINVAL);
-  assert_status(parl_store_open_readonly(NULL, &s), PARL_STATUS_EINVAL);
+  assert_status(parl_rows_open("", &s), PARL_STATUS_EINVAL);
+  assert_status(parl_rows_open_readonly(NULL, &s), PARL_STATUS_EINVAL);
   s = open_with_run(&id);
   parl_store_run run = make_run("");
   assert_status(parl_store_put_run(s, &run, &id), PARL_STATUS_EINVAL);
@@ -414,14 +416,14 @@ static void test_arguments(void **state) {
   assert_status(parl_store_put_run(s, &run, &id), PARL_STATUS_EINVAL);
   run.status = NULL;
   assert_status(parl_store_put_run(s, &run, &id), PARL_STATUS_EINVAL);
-  assert_status(parl_store_put_metric(s, id, -1, "k", 1), PARL_STATUS_EINVAL);
-  assert_status(parl_store_put_metric(s, id, 0, NULL, 1), PARL_STATUS_EINVAL);
-  parl_store_episode e = make_episode(0, 0);
+  assert_status(parl_rows_put_metric(s, id, -1, "k", 1), PARL_STATUS_EINVAL);
+  assert_status(parl_rows_put_metric(s, id, 0, NULL, 1), PARL_STATUS_EINVAL);
+  parl_episode_row e = make_episode(0, 0);
   e.family = NULL;
-  assert_status(parl_store_put_episode(s, id, &e), PARL_STATUS_EINVAL);
-  assert_fails(parl_store_put_metric(s, 999, 0, "k", 1), PARL_STATUS_ESTORE, "FOREIGN KEY");
+  assert_status(parl_rows_put_episode(s, id, &e), PARL_STATUS_EINVAL);
+  assert_fails(parl_rows_put_metric(s, 999, 0, "k", 1), PARL_STATUS_ESTORE, "FOREIGN KEY");
   assert_contains(parl_error_text(), path);
-  assert_ok(parl_store_put_metric(s, id, 0, "k", 1)); /* a refused row leaves the rest usable */
+  assert_ok(parl_rows_put_metric(s, id, 0, "k", 1)); /* a refused row leaves the rest usable */
   assert_ok(parl_store_commit(s));
   assert_metrics(s, id, NULL, "k@0=1;");
   parl_store_close(s);
@@ -437,7 +439,7 @@ static parl_status stop_at_second(void *context, int64_t update, const char *key
 static parl_status visit_inside(void *context, int64_t run_id, const parl_store_run *run) {
   parl_text t = {0};
   (void)run;
-  assert_ok(parl_store_visit_metrics(context, run_id, NULL, list_metric, &t));
+  assert_ok(parl_rows_visit_metrics(context, run_id, NULL, list_metric, &t));
   assert_string_equal(parl_text_get(&t), "k@0=0;k@1=0;k@2=0;");
   parl_text_deinit(&t);
   return PARL_STATUS_OK;
@@ -449,9 +451,9 @@ static void test_visitors(void **state) {
   int n = 0;
   parl_store *s = open_with_run(&id);
   for (int64_t update = 0; update < 3; update++)
-    assert_ok(parl_store_put_metric(s, id, update, "k", 0));
+    assert_ok(parl_rows_put_metric(s, id, update, "k", 0));
   assert_ok(parl_store_commit(s));
-  assert_status(parl_store_visit_metrics(s, id, NULL, stop_at_second, &n), PARL_STATUS_ESTOPPED);
+  assert_status(parl_rows_visit_metrics(s, id, NULL, stop_at_second, &n), PARL_STATUS_ESTOPPED);
   assert_string_equal(parl_error_text(), "enough");
   assert_int_equal(n, 2);
   assert_ok(parl_store_visit_runs(s, visit_inside, s));

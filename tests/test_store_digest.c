@@ -4,18 +4,18 @@
 #include "core/rng.h"
 #include "tests/store_support.h"
 
-static parl_store_episode make_episode(int64_t update, int64_t task_seed) {
-  return (parl_store_episode){.policy = "trained",
-                              .decoding = task_seed % 2 ? "greedy" : "sampled",
-                              .update = update,
-                              .task_seed = task_seed,
-                              .family = "wide",
-                              .r_perf = 0.125 * (double)task_seed,
-                              .success = (double)NAN,
-                              .critical_steps = 11 + task_seed,
-                              .total_steps = 12,
-                              .optimum_steps = 13,
-                              .end = "finish"};
+static parl_episode_row make_episode(int64_t update, int64_t task_seed) {
+  return (parl_episode_row){.policy = "trained",
+                            .decoding = task_seed % 2 ? "greedy" : "sampled",
+                            .update = update,
+                            .task_seed = task_seed,
+                            .family = "wide",
+                            .facts.r_perf = 0.125 * (double)task_seed,
+                            .facts.success = (double)NAN,
+                            .facts.critical_steps = 11 + (double)task_seed,
+                            .facts.total_steps = 12,
+                            .facts.optimum_steps = 13,
+                            .facts.end = PARL_END_FINISH};
 }
 
 static void put_run(parl_store *s, const char *uid, const char *status, int64_t *id) {
@@ -35,10 +35,10 @@ static void put_history(parl_store *s, int64_t id, int64_t n_updates) {
   assert_ok(parl_store_begin(s));
   for (int64_t u = 0; u < n_updates; u++)
     for (size_t k = 0; k < 5; k++)
-      assert_ok(parl_store_put_metric(s, id, u, keys[k], k == 3 ? 3.0 : 0.1 * (double)(u * 5) - 1));
+      assert_ok(parl_rows_put_metric(s, id, u, keys[k], k == 3 ? 3.0 : 0.1 * (double)(u * 5) - 1));
   for (int64_t i = 0; i < 20; i++) {
-    const parl_store_episode e = make_episode(n_updates, i);
-    assert_ok(parl_store_put_episode(s, id, &e));
+    const parl_episode_row e = make_episode(n_updates, i);
+    assert_ok(parl_rows_put_episode(s, id, &e));
   }
   assert_ok(parl_store_commit(s));
 }
@@ -51,19 +51,19 @@ static int64_t fill(parl_store *s) {
     put_run(s, uid, "running", &id);
     put_history(s, id, 12);
     assert_ok(parl_store_begin(s));
-    assert_ok(parl_store_put_checkpoint(s, id, 12, "path", "sha"));
+    assert_ok(parl_rows_put_checkpoint(s, id, 12, "path", "sha"));
     assert_ok(parl_store_commit(s));
     put_run(s, uid, "done", &id);
   }
   return id;
 }
 
-static parl_status list_episode(void *context, const parl_store_episode *e) {
+static parl_status list_episode(void *context, const parl_episode_row *e) {
   parl_text_appendf(context, "%s %s %lld %lld %lld %s %.17g %.17g %lld %lld %lld %s;", e->policy,
                     e->decoding, (long long)e->update, (long long)e->task_seed,
-                    (long long)e->rollout, e->family, e->r_perf, e->success,
-                    (long long)e->critical_steps, (long long)e->total_steps,
-                    (long long)e->optimum_steps, e->end);
+                    (long long)e->rollout, e->family, e->facts.r_perf, e->facts.success,
+                    (long long)e->facts.critical_steps, (long long)e->facts.total_steps,
+                    (long long)e->facts.optimum_steps, parl_end_text(e->facts.end));
   return PARL_STATUS_OK;
 }
 
@@ -75,14 +75,14 @@ typedef struct reading {
 static parl_status list_all(void *context, int64_t id, const parl_store_run *run) {
   const reading *r = context;
   PARL_TRY(list_run(r->text, id, run));
-  PARL_TRY(parl_store_visit_metrics(r->store, id, NULL, list_metric, r->text));
-  return parl_store_visit_episodes(r->store, id, list_episode, r->text);
+  PARL_TRY(parl_rows_visit_metrics(r->store, id, NULL, list_metric, r->text));
+  return parl_rows_visit_episodes(r->store, id, list_episode, r->text);
 }
 
 /* As a report reads: it checks, then takes everything. */
 static parl_status read_all(parl_text *out) {
   reading r = {.text = out};
-  PARL_TRY(parl_store_open_readonly(path, &r.store));
+  PARL_TRY(parl_rows_open_readonly(path, &r.store));
   parl_status s = parl_store_hold(r.store);
   if (s == PARL_STATUS_OK) s = parl_store_check(r.store);
   if (s == PARL_STATUS_OK) s = parl_store_visit_runs(r.store, list_all, &r);
@@ -93,7 +93,7 @@ static parl_status read_all(parl_text *out) {
 /* As a run reads that was done before; one that is not found is trained again. */
 static parl_status find_all(parl_text *out) {
   parl_store *store = NULL;
-  PARL_TRY(parl_store_open_readonly(path, &store));
+  PARL_TRY(parl_rows_open_readonly(path, &store));
   parl_status s = PARL_STATUS_OK;
   for (int i = 0; s == PARL_STATUS_OK && i < 6; i++) {
     char uid[16], status[16] = "", hash[PARL_HASH_HEX_BYTES] = "";
@@ -103,7 +103,7 @@ static parl_status find_all(parl_text *out) {
     s = parl_store_find_run(store, uid, &found, &id, status, hash);
     if (s == PARL_STATUS_OK && !found) s = parl_fail(PARL_STATUS_EFORMAT, "%s: none", path);
     if (s == PARL_STATUS_OK) s = parl_store_check_run(store, id);
-    if (s == PARL_STATUS_OK) s = parl_store_visit_metrics(store, id, NULL, list_metric, out);
+    if (s == PARL_STATUS_OK) s = parl_rows_visit_metrics(store, id, NULL, list_metric, out);
     parl_text_appendf(out, "%s %s;", status, hash);
   }
   parl_store_close(store);
@@ -228,18 +228,18 @@ static void test_digest_follows_the_rows(void **state) {
   get_digest(s, a, now);
   assert_string_equal(now, five);
   assert_ok(parl_store_begin(s));
-  assert_ok(parl_store_put_metric(s, a, 9, "reward/perf", 2));
-  assert_ok(parl_store_put_metric(s, b, 1, "reward/perf", 2)); /* two runs in one transaction */
-  assert_ok(parl_store_put_metric(s, a, 1, "reward/perf", 7));
+  assert_ok(parl_rows_put_metric(s, a, 9, "reward/perf", 2));
+  assert_ok(parl_rows_put_metric(s, b, 1, "reward/perf", 2)); /* two runs in one transaction */
+  assert_ok(parl_rows_put_metric(s, a, 1, "reward/perf", 7));
   assert_ok(parl_store_check_run(s, a)); /* also inside it */
   parl_store_rollback(s);
   get_digest(s, a, now);
   assert_string_equal(now, five);
   assert_ok(parl_store_begin(s));
-  assert_ok(parl_store_put_metric(s, a, 9, "reward/perf", 2));
-  assert_ok(parl_store_put_metric(s, b, 9, "reward/perf", 3));
-  assert_ok(parl_store_put_metric(s, a, 10, "reward/perf", -0.0));
-  assert_ok(parl_store_put_metric(s, a, 11, "reward/perf", 1e300));
+  assert_ok(parl_rows_put_metric(s, a, 9, "reward/perf", 2));
+  assert_ok(parl_rows_put_metric(s, b, 9, "reward/perf", 3));
+  assert_ok(parl_rows_put_metric(s, a, 10, "reward/perf", -0.0));
+  assert_ok(parl_rows_put_metric(s, a, 11, "reward/perf", 1e300));
   assert_ok(parl_store_commit(s));
   assert_ok(parl_store_check(s));
   get_digest(s, a, now);

@@ -23,9 +23,9 @@ static void assert_refused_untouched(const char *why) {
   struct stat st, st_after;
   assert_int_equal(stat(path, &st), 0);
   parl_store *s = NULL;
-  assert_fails(parl_store_open(path, &s), PARL_STATUS_EFORMAT, why);
+  assert_fails(parl_rows_open(path, &s), PARL_STATUS_EFORMAT, why);
   assert_contains(parl_error_text(), path);
-  assert_fails(parl_store_open_readonly(path, &s), PARL_STATUS_EFORMAT, why);
+  assert_fails(parl_rows_open_readonly(path, &s), PARL_STATUS_EFORMAT, why);
   assert_null(s);
   char *after = read_file(&n_after);
   assert_int_equal(n, n_after);
@@ -82,7 +82,7 @@ static void test_empty_file_becomes_a_store(void **state) {
   (void)state;
   assert_ok(parl_file_write(path, "", 0));
   parl_store *s = NULL;
-  assert_fails(parl_store_open_readonly(path, &s), PARL_STATUS_EFORMAT, "is empty");
+  assert_fails(parl_rows_open_readonly(path, &s), PARL_STATUS_EFORMAT, "is empty");
   int64_t id = 0;
   s = open_with_run(&id);
   assert_ok(parl_store_commit(s));
@@ -96,18 +96,18 @@ static void test_empty_file_becomes_a_store(void **state) {
 static void test_missing(void **state) {
   (void)state;
   parl_store *s = NULL;
-  assert_fails(parl_store_open_readonly(path, &s), PARL_STATUS_EIO, "No such file");
+  assert_fails(parl_rows_open_readonly(path, &s), PARL_STATUS_EIO, "No such file");
   assert_false(parl_file_exists(path));
-  assert_fails(parl_store_open("/nonexistent/store.db", &s), PARL_STATUS_EIO,
+  assert_fails(parl_rows_open("/nonexistent/store.db", &s), PARL_STATUS_EIO,
                "/nonexistent/store.db: cannot open");
-  assert_fails(parl_store_open(folder, &s), PARL_STATUS_EIO, "cannot open");
+  assert_fails(parl_rows_open(folder, &s), PARL_STATUS_EIO, "cannot open");
 }
 
 static void test_damaged(void **state) {
   (void)state;
   int64_t id = 0;
   parl_store *s = open_with_run(&id);
-  assert_ok(parl_store_put_metric(s, id, 0, "k", 1));
+  assert_ok(parl_rows_put_metric(s, id, 0, "k", 1));
   assert_ok(parl_store_commit(s));
   parl_store_close(s);
   size_t n = 0;
@@ -117,7 +117,7 @@ static void test_damaged(void **state) {
   assert_ok(parl_file_write(path, bytes, n));
   free(bytes);
   parl_text t = {0};
-  assert_ok(parl_store_open_readonly(path, &s));
+  assert_ok(parl_rows_open_readonly(path, &s));
   assert_fails(parl_store_visit_runs(s, list_run, &t), PARL_STATUS_EFORMAT, "malformed");
   assert_contains(parl_error_text(), path);
   parl_text_deinit(&t);
@@ -128,19 +128,19 @@ static void test_readonly(void **state) {
   (void)state;
   int64_t id = 0;
   parl_store *s = open_with_run(&id), *reader = NULL;
-  assert_ok(parl_store_put_metric(s, id, 0, "k", 1));
+  assert_ok(parl_rows_put_metric(s, id, 0, "k", 1));
   assert_ok(parl_store_commit(s));
-  assert_ok(parl_store_open_readonly(path, &reader)); /* beside a writer */
+  assert_ok(parl_rows_open_readonly(path, &reader)); /* beside a writer */
   assert_metrics(reader, id, NULL, "k@0=1;");
   assert_fails(parl_store_begin(reader), PARL_STATUS_ESTATE, "opened for reading");
   assert_ok(parl_store_begin(s));
-  assert_ok(parl_store_put_metric(s, id, 1, "k", 2));
+  assert_ok(parl_rows_put_metric(s, id, 1, "k", 2));
   assert_metrics(reader, id, NULL, "k@0=1;"); /* not before the commit */
   assert_ok(parl_store_commit(s));
   assert_metrics(reader, id, NULL, "k@0=1;k@1=2;");
   parl_store_close(reader);
   parl_store_close(s);
-  assert_ok(parl_store_open_readonly(path, &reader)); /* after the last writer */
+  assert_ok(parl_rows_open_readonly(path, &reader)); /* after the last writer */
   assert_metrics(reader, id, NULL, "k@0=1;k@1=2;");
   parl_store_close(reader);
 }
@@ -150,12 +150,12 @@ static int read_in_child(int64_t id) {
   if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) return 2;
   parl_store *s = NULL;
   if (access(folder, W_OK) == 0) return 3;
-  if (parl_store_open_readonly(path, &s) != PARL_STATUS_OK) {
+  if (parl_rows_open_readonly(path, &s) != PARL_STATUS_OK) {
     fprintf(stderr, "%s\n", parl_error_text());
     return 4;
   }
   parl_text t = {0};
-  const parl_status status = parl_store_visit_metrics(s, id, NULL, list_metric, &t);
+  const parl_status status = parl_rows_visit_metrics(s, id, NULL, list_metric, &t);
   const int same = strcmp(parl_text_get(&t), "k@0=1;") == 0;
   parl_text_deinit(&t);
   parl_store_close(s);
@@ -167,7 +167,7 @@ static void test_readonly_folder(void **state) {
   assert_ok(parl_file_join(path, sizeof path, folder, "what? 100%41#.db"));
   int64_t id = 0;
   parl_store *s = open_with_run(&id);
-  assert_ok(parl_store_put_metric(s, id, 0, "k", 1));
+  assert_ok(parl_rows_put_metric(s, id, 0, "k", 1));
   assert_ok(parl_store_commit(s));
   parl_store_close(s);
   assert_int_equal(chmod(path, 0444), 0);
@@ -191,7 +191,7 @@ static int write_in_child(void) {
   snprintf(fresh, sizeof fresh, "%s/new.db", folder);
   const char *const paths[] = {path, fresh};
   for (size_t i = 0; i < 2; i++) {
-    if (parl_store_open(paths[i], &s) != PARL_STATUS_EIO) return 3;
+    if (parl_rows_open(paths[i], &s) != PARL_STATUS_EIO) return 3;
     if (strstr(parl_error_text(), "permission denied") == NULL ||
         strstr(parl_error_text(), paths[i]) == NULL) {
       fprintf(stderr, "%s\n", parl_error_text());
@@ -226,11 +226,12 @@ static void test_journals(void **state) {
   for (int is_network = 0; is_network < 2; is_network++) {
     parl_store *s = NULL;
     assert_ok(parl_store_open_journal(path, is_network, &s)); /* the second changes the first's */
+    assert_ok(parl_rows_use(s));
     const parl_store_run run = make_run("u");
     int64_t id = 0;
     assert_ok(parl_store_begin(s));
     assert_ok(parl_store_put_run(s, &run, &id));
-    assert_ok(parl_store_put_metric(s, id, is_network, "k", 1));
+    assert_ok(parl_rows_put_metric(s, id, is_network, "k", 1));
     assert_ok(parl_store_commit(s));
     assert_int_equal(parl_file_exists(wal), !is_network);
     assert_metrics(s, id, NULL, is_network ? "k@0=1;k@1=1;" : "k@0=1;");
@@ -255,7 +256,7 @@ typedef struct writer {
 
 static parl_status write_rounds(int number) {
   parl_store *s = NULL;
-  PARL_TRY(parl_store_open(path, &s)); /* all at once, on a file that is not there yet */
+  PARL_TRY(parl_rows_open(path, &s)); /* all at once, on a file that is not there yet */
   parl_status status = PARL_STATUS_OK;
   for (int i = 0; i < N_ROUNDS && status == PARL_STATUS_OK; i++) {
     const parl_store_run run = make_run("shared");
@@ -263,9 +264,9 @@ static parl_status write_rounds(int number) {
     status = parl_store_begin(s);
     if (status == PARL_STATUS_OK) status = parl_store_put_run(s, &run, &id);
     if (status == PARL_STATUS_OK)
-      status = parl_store_put_metric(s, id, i, number % 2 ? "odd" : "even", number);
+      status = parl_rows_put_metric(s, id, i, number % 2 ? "odd" : "even", number);
     if (status == PARL_STATUS_OK)
-      status = parl_store_put_metric(s, id, number * N_ROUNDS + i, "all", i);
+      status = parl_rows_put_metric(s, id, number * N_ROUNDS + i, "all", i);
     if (status == PARL_STATUS_OK) status = parl_store_commit(s);
   }
   parl_store_close(s);
@@ -337,7 +338,7 @@ static void test_many_open_a_new_file_at_once(void **state) {
       children[i] = fork();
       assert_true(children[i] >= 0);
       parl_store *s = NULL;
-      if (children[i] == 0) _exit((int)parl_store_open(path, &s));
+      if (children[i] == 0) _exit((int)parl_rows_open(path, &s));
     }
     for (int i = 0; i < N_CHILDREN; i++) {
       int wait_status = 0;
@@ -352,12 +353,12 @@ static void test_locked(void **state) {
   (void)state;
   int64_t id = 0;
   parl_store *holder = open_with_run(&id), *other = NULL;
-  assert_ok(parl_store_open(path, &other)); /* opening waits for no writer */
-  sqlite3_busy_timeout(other->db, 50);      /* the test has no 10 s */
+  assert_ok(parl_rows_open(path, &other)); /* opening waits for no writer */
+  sqlite3_busy_timeout(other->db, 50);     /* the test has no 10 s */
   assert_fails(parl_store_begin(other), PARL_STATUS_ESTORE, "cannot begin: database is locked");
   assert_ok(parl_store_commit(holder));
   assert_ok(parl_store_begin(other));
-  assert_ok(parl_store_put_metric(other, id, 0, "k", 1));
+  assert_ok(parl_rows_put_metric(other, id, 0, "k", 1));
   assert_ok(parl_store_commit(other));
   parl_store_close(other);
   parl_store_close(holder);
@@ -366,7 +367,7 @@ static void test_locked(void **state) {
 /* Puts rows until one fails or `n` are in. */
 static parl_status put_many(parl_store *s, int64_t id, int64_t n) {
   PARL_TRY(parl_store_begin(s));
-  for (int64_t i = 0; i < n; i++) PARL_TRY(parl_store_put_metric(s, id, i, "reward/total", 0.5));
+  for (int64_t i = 0; i < n; i++) PARL_TRY(parl_rows_put_metric(s, id, i, "reward/total", 0.5));
   return parl_store_commit(s);
 }
 
@@ -374,7 +375,7 @@ static void test_full_database(void **state) {
   (void)state;
   int64_t id = 0;
   parl_store *s = open_with_run(&id);
-  assert_ok(parl_store_put_metric(s, id, 0, "before", 1));
+  assert_ok(parl_rows_put_metric(s, id, 0, "before", 1));
   assert_ok(parl_store_commit(s));
   assert_ok(parl_store_run_sql(s, "PRAGMA max_page_count=20", "test"));
   assert_fails(put_many(s, id, 100000), PARL_STATUS_EIO, "disk is full");
@@ -396,9 +397,10 @@ static void test_full_disk(void **state) {
     parl_store *s = NULL;
     const parl_store_run run = make_run("u");
     assert_ok(parl_store_open_journal(path, is_network, &s));
+    assert_ok(parl_rows_use(s));
     assert_ok(parl_store_begin(s));
     assert_ok(parl_store_put_run(s, &run, &id));
-    assert_ok(parl_store_put_metric(s, id, 0, "before", 1));
+    assert_ok(parl_rows_put_metric(s, id, 0, "before", 1));
     assert_ok(parl_store_commit(s));
     now = old;
     now.rlim_cur = 100000;
@@ -425,7 +427,7 @@ static void test_create_on_a_full_disk(void **state) {
   now.rlim_cur = 3000;
   assert_int_equal(setrlimit(RLIMIT_FSIZE, &now), 0);
   parl_store *s = NULL;
-  const parl_status status = parl_store_open(path, &s);
+  const parl_status status = parl_rows_open(path, &s);
   assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
   assert_status(status, PARL_STATUS_EIO);
   assert_null(s);
@@ -441,11 +443,11 @@ static void test_killed_writer(void **state) {
     parl_store *s = NULL;
     const parl_store_run run = make_run("u");
     int64_t id = 0;
-    if (parl_store_open(path, &s) != PARL_STATUS_OK || parl_store_begin(s) != PARL_STATUS_OK ||
+    if (parl_rows_open(path, &s) != PARL_STATUS_OK || parl_store_begin(s) != PARL_STATUS_OK ||
         parl_store_put_run(s, &run, &id) != PARL_STATUS_OK ||
-        parl_store_put_metric(s, id, 0, "k", 1) != PARL_STATUS_OK ||
+        parl_rows_put_metric(s, id, 0, "k", 1) != PARL_STATUS_OK ||
         parl_store_commit(s) != PARL_STATUS_OK || parl_store_begin(s) != PARL_STATUS_OK ||
-        parl_store_put_metric(s, id, 1, "k", 2) != PARL_STATUS_OK)
+        parl_rows_put_metric(s, id, 1, "k", 2) != PARL_STATUS_OK)
       _exit(1);
     raise(SIGKILL);
   }
@@ -453,12 +455,12 @@ static void test_killed_writer(void **state) {
   assert_int_equal(waitpid(child, &wait_status, 0), child);
   assert_true(WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL);
   parl_store *s = NULL;
-  assert_ok(parl_store_open_readonly(path, &s));
+  assert_ok(parl_rows_open_readonly(path, &s));
   assert_metrics(s, 1, NULL, "k@0=1;");
   parl_store_close(s);
   s = open_store();
   assert_ok(parl_store_begin(s));
-  assert_ok(parl_store_put_metric(s, 1, 1, "k", 3));
+  assert_ok(parl_rows_put_metric(s, 1, 1, "k", 3));
   assert_ok(parl_store_commit(s));
   assert_metrics(s, 1, NULL, "k@0=1;k@1=3;");
   parl_store_close(s);

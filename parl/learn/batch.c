@@ -90,8 +90,9 @@ static parl_slice *open_slice(parl_batch *b, size_t n) {
   return s;
 }
 
-void parl_batch_add(parl_batch *batch, const parl_sequence *sequence, size_t prompt, float weight) {
-  if (sequence->n_choices == 0) return;
+/* Weights of the sequence's choices, which the caller fills in; NULL if it has none. */
+static float *add(parl_batch *batch, const parl_sequence *sequence, size_t prompt) {
+  if (sequence->n_choices == 0) return NULL;
   const size_t n_choices = (size_t)sequence->n_choices;
   const size_t n = (size_t)sequence->at[n_choices - 1];
   PARL_CHECK(batch->n_sequences < batch->max_sequences && batch->n_rows + n <= batch->max_rows);
@@ -104,13 +105,13 @@ void parl_batch_add(parl_batch *batch, const parl_sequence *sequence, size_t pro
     batch->outputs[o] = base + sequence->at[k] - 1;
     batch->targets[o] = sequence->tokens[sequence->at[k]];
     batch->logp_old[o] = sequence->logp[k];
-    batch->weight[o] = weight;
   }
   memcpy(batch->masks + batch->n_outputs * batch->n_words, sequence->masks,
          n_choices * batch->n_words * sizeof *batch->masks);
   s->n_outputs += n_choices;
   s->n_seqs++;
   ((int32_t *)s->seq_start)[s->n_seqs] = base + (int32_t)n;
+  float *weights = batch->weight + batch->n_outputs;
   batch->n_outputs += n_choices;
   batch->n_prompts += batch->prompt_outputs[prompt] == 0;
   batch->prompt_outputs[prompt] += n_choices;
@@ -118,6 +119,19 @@ void parl_batch_add(parl_batch *batch, const parl_sequence *sequence, size_t pro
   batch->end_output[batch->n_sequences] = batch->n_outputs;
   batch->n_rows += n;
   batch->n_sequences++;
+  return weights;
+}
+
+void parl_batch_add(parl_batch *batch, const parl_sequence *sequence, size_t prompt,
+                    const float *weights) {
+  float *to = add(batch, sequence, prompt);
+  if (to != NULL) memcpy(to, weights, (size_t)sequence->n_choices * sizeof *to);
+}
+
+void parl_batch_add_uniform(parl_batch *batch, const parl_sequence *sequence, size_t prompt,
+                            float weight) {
+  float *to = add(batch, sequence, prompt);
+  for (int32_t i = 0; i < sequence->n_choices; i++) to[i] = weight;
 }
 
 parl_batch_totals parl_batch_get_totals(const parl_batch *batch) {
@@ -130,5 +144,5 @@ parl_batch_totals parl_batch_get_totals(const parl_batch *batch) {
 void parl_batch_add_mains(parl_batch *batch, const parl_trajectory *trajectory, size_t prompt,
                           float weight) {
   for (size_t i = 0; i < trajectory->n_mains; i++)
-    parl_batch_add(batch, &trajectory->mains[i], prompt, weight);
+    parl_batch_add_uniform(batch, &trajectory->mains[i], prompt, weight);
 }

@@ -17,7 +17,7 @@ typedef struct parl_batch {
   int32_t *outputs;       /* [max_rows] row within the slice whose logits predict the choice */
   int32_t *targets;       /* [max_rows] the chosen token */
   float *logp_old;        /* [max_rows] behaviour log-probability, nats */
-  float *weight;          /* [max_rows] advantage of the choice's episode; 1 for imitation */
+  float *weight;          /* [max_rows] advantage of the choice; 1 for imitation */
   uint64_t *masks;        /* [max_rows, n_words] */
   parl_slice *slices;     /* [max_sequences] */
   size_t *first_output;   /* [max_sequences] where a slice's outputs begin */
@@ -42,10 +42,15 @@ parl_status parl_batch_create(size_t max_sequences, size_t longest, size_t max_s
                               size_t n_words, parl_batch **out);
 void parl_batch_destroy(parl_batch *batch);
 void parl_batch_reset(parl_batch *batch);
-/* Appends a sequence whose every choice weighs `weight`; one without choices is left out. prompt:
- * number of its task in the batch, < max_sequences. */
-void parl_batch_add(parl_batch *batch, const parl_sequence *sequence, size_t prompt, float weight);
-/* Appends every context of an episode's orchestrator. */
+/* Appends a sequence; one without choices is left out. weights [n_choices] of the sequence's
+ * choices, in their order: its `turn` says of which turn each is. prompt: number of its task in
+ * the batch, < max_sequences. */
+void parl_batch_add(parl_batch *batch, const parl_sequence *sequence, size_t prompt,
+                    const float *weights);
+/* The same with one weight for every choice. */
+void parl_batch_add_uniform(parl_batch *batch, const parl_sequence *sequence, size_t prompt,
+                            float weight);
+/* Appends every context of an episode's orchestrator, with one weight. */
 void parl_batch_add_mains(parl_batch *batch, const parl_trajectory *trajectory, size_t prompt,
                           float weight);
 /* Of what was added since the last reset; prompt_outputs is the batch's own. */

@@ -102,37 +102,3 @@ void parl_metrics_set_undefined(parl_metrics *m) {
 parl_metric_view parl_metrics_get_view(const parl_metric_table *table, const parl_metrics *m) {
   return (parl_metric_view){table->n, table->names, parl_metrics_get_values(m)};
 }
-
-/* NaN there: the model has no such thing. Elsewhere it says that a share of nothing was asked. */
-static bool is_absent(const char *key, double value) {
-  return isnan(value) && (strncmp(key, "attention/", 10) == 0 || strncmp(key, "experts/", 8) == 0);
-}
-
-parl_status parl_metrics_put(parl_store *store, int64_t run_id, int64_t update,
-                             const parl_metric_table *table, const parl_metrics *m) {
-  const double *values = parl_metrics_get_values(m);
-  for (size_t i = 0; i < table->n; i++)
-    if (!is_absent(table->keys[i], values[i]))
-      PARL_TRY(parl_store_put_metric(store, run_id, update, table->keys[i], values[i]));
-  return PARL_STATUS_OK;
-}
-
-typedef struct reading {
-  int64_t update;
-  const parl_metric_table *table;
-  double *values; /* [n of table] */
-} reading;
-
-static parl_status read_metric(void *context, int64_t update, const char *key, double value) {
-  const reading *r = context;
-  for (size_t i = 0; update == r->update && i < r->table->n; i++)
-    if (strcmp(r->table->keys[i], key) == 0) r->values[i] = value;
-  return PARL_STATUS_OK;
-}
-
-parl_status parl_metrics_get(parl_store *store, int64_t run_id, int64_t update,
-                             const parl_metric_table *table, parl_metrics *out) {
-  reading r = {update, table, (double *)(void *)out};
-  parl_metrics_set_undefined(out);
-  return parl_store_visit_metrics(store, run_id, NULL, read_metric, &r);
-}

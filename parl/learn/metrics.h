@@ -9,8 +9,8 @@
 #define PARL_PARL_LEARN_METRICS_H
 #include <stddef.h>
 
-#include "core/store.h"
 #include "parl/reward/terms.h"
+#include "parl/swarm/means.h"
 
 /* What every term of the reward has, behind the metrics of the list: with a term `x` whose weight
  * is `lambda_x`, "reward/x", "reward/weighted_x", "lambda/lambda_x", "advantage/share_x".
@@ -25,6 +25,9 @@ typedef struct parl_term_metrics {
   PARL_TERM_METRIC_LIST(X)
 #undef X
 } parl_term_metrics;
+/* The mean over an update's episodes of a fact, or of what is made of facts. */
+#define PARL_METRIC_FACT_(X, name, digits, label, unit, meaning, ...) \
+  X(name, episode, unit, "mean of: " meaning)
 
 // clang-format off
 #define PARL_METRIC_LIST(X)                                                                        \
@@ -33,24 +36,8 @@ typedef struct parl_term_metrics {
   X(zero_spread_total, advantage, "1", "share of groups whose reward does not vary")               \
   X(mean_abs, advantage, "1", "mean |advantage|")                                                  \
   X(mean_abs_shaped_only, advantage, "1", "mean |advantage| in groups without r_perf spread")      \
-  X(success, episode, "1", "share of tasks solved perfectly")                                      \
-  X(critical_steps, episode, "steps", "mean critical steps")                                       \
-  X(total_steps, episode, "steps", "mean total steps")                                             \
-  X(optimum_steps, episode, "steps", "mean optimum of the tasks")                                  \
-  X(regret, episode, "steps", "mean critical steps - optimum")                                     \
-  X(concurrency, episode, "1", "mean total / critical steps; waste raises it")                     \
-  X(speed_up, episode, "1", "mean steps of working alone / critical steps; giving up raises it")   \
-  X(last_gain_steps, episode, "steps", "mean critical steps at the last change of r_perf")         \
-  X(launch_rate, episode, "1", "share of episodes with a launch")                                  \
-  X(launches, episode, "turns", "mean turns that launch a group")                                  \
-  X(assigned, episode, "sub-agents", "mean sub-agents started")                                    \
-  X(max_width, episode, "sub-agents", "mean of the widest launch")                                 \
-  X(finish_rate, episode, "1", "finished / assigned sub-agents")                                   \
-  X(useful_rate, episode, "1", "useful / assigned sub-agents")                                     \
-  X(duplicate_rate, episode, "1", "assignments whose task was assigned before / assigned")         \
-  X(tokens, episode, "tokens", "mean tokens the orchestrator chose")                               \
-  X(context, episode, "tokens", "mean length of the orchestrator's context")                       \
-  X(rewrites, episode, "times", "mean rewrites of the context by the context policy")              \
+  PARL_FACT_ROWS(PARL_METRIC_FACT_, X)                                                             \
+  PARL_RATE_ROWS(PARL_METRIC_FACT_, X)                                                             \
   X(end_finish, end, "1", "share of episodes ended by finish")                                     \
   X(end_budget, end, "1", "share ended by the budget")                                             \
   X(end_context, end, "1", "share ended by a full context")                                        \
@@ -113,10 +100,5 @@ const double *parl_metrics_get_values(const parl_metrics *m);
 void parl_metrics_set_undefined(parl_metrics *m);
 /* For schedules. */
 parl_metric_view parl_metrics_get_view(const parl_metric_table *table, const parl_metrics *m);
-parl_status parl_metrics_put(parl_store *store, int64_t run_id, int64_t update,
-                             const parl_metric_table *table, const parl_metrics *m);
-/* What was put, by name; NaN for what was not, so that metrics may come and go between versions. */
-parl_status parl_metrics_get(parl_store *store, int64_t run_id, int64_t update,
-                             const parl_metric_table *table, parl_metrics *out);
 
 #endif

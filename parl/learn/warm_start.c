@@ -161,7 +161,7 @@ static parl_status imitation_step(imitation *im, int64_t step) {
     const parl_trajectory *t = im->jobs[i].out;
     if (t->failed) continue;
     parl_batch_add_mains(batch, t, i, 1.0f);
-    for (size_t k = 0; k < t->n_subs; k++) parl_batch_add(batch, &t->subs[k], i, 1.0f);
+    for (size_t k = 0; k < t->n_subs; k++) parl_batch_add_uniform(batch, &t->subs[k], i, 1.0f);
   }
   parl_learner_info info;
   PARL_TRY(parl_learner_step(im->learner, &info));

@@ -1,7 +1,6 @@
 /* parl/run/evaluator.c - held-out tasks, one row an episode. */
 #include "parl/run/evaluator.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "core/seeds.h"
@@ -30,35 +29,16 @@ static void set_jobs(const parl_evaluation_def *def, evaluation *e, double tempe
                             .out = parl_trajectories_get(e->set, i)};
 }
 
-/* A failed episode has its names only. */
-static parl_store_episode to_row(const parl_evaluation_def *def, const char *decoding,
-                                 const parl_trajectory *t) {
-  const parl_facts *f = &t->facts;
-  return (parl_store_episode){.policy = def->label,
-                              .decoding = decoding,
-                              .update = def->update,
-                              .task_seed = (int64_t)t->task_seed,
-                              .rollout = 0,
-                              .family = t->family,
-                              .r_perf = t->failed ? (double)NAN : f->r_perf,
-                              .success = t->failed ? (double)NAN : f->success,
-                              .critical_steps = (int64_t)f->critical_steps,
-                              .total_steps = (int64_t)f->total_steps,
-                              .optimum_steps = (int64_t)f->optimum_steps,
-                              .last_gain_steps = (int64_t)f->last_gain_steps,
-                              .launches = (int64_t)f->launches,
-                              .assigned = (int64_t)f->assigned,
-                              .finished = (int64_t)f->finished,
-                              .max_width = (int64_t)f->max_width,
-                              .n_tokens = (int64_t)f->tokens,
-                              .end = parl_end_text(f->end),
-                              .budget_steps = f->budget_steps,
-                              .serial_steps = f->serial_steps,
-                              .useful = f->useful,
-                              .duplicates = f->duplicates,
-                              .failed = t->failed,
-                              .optimum_is = parl_optimum_kind_text(f->optimum_is),
-                              .scores = parl_text_get(&t->scores)};
+static parl_episode_row to_row(const parl_evaluation_def *def, const char *decoding,
+                               const parl_trajectory *t) {
+  return (parl_episode_row){.policy = def->label,
+                            .decoding = decoding,
+                            .update = def->update,
+                            .task_seed = (int64_t)t->task_seed,
+                            .family = t->family,
+                            .failed = t->failed,
+                            .facts = t->facts,
+                            .scores = parl_text_get(&t->scores)};
 }
 
 static parl_status store_episodes(const parl_evaluation_def *def, const evaluation *e,
@@ -66,11 +46,11 @@ static parl_status store_episodes(const parl_evaluation_def *def, const evaluati
                                   const parl_failures *failures) {
   parl_status s = PARL_STATUS_OK;
   for (size_t i = 0; s == PARL_STATUS_OK && i < e->n; i++) {
-    const parl_store_episode row = to_row(def, decoding, e->jobs[i].out);
-    s = parl_store_put_episode(store, run_id, &row);
+    const parl_episode_row row = to_row(def, decoding, e->jobs[i].out);
+    s = parl_rows_put_episode(store, run_id, &row);
   }
   if (s != PARL_STATUS_OK || failures->n_failed == 0) return s;
-  return parl_failures_put(failures, store, run_id, PARL_PHASE_EVALUATION);
+  return parl_rows_put_failures(store, run_id, PARL_PHASE_EVALUATION, failures);
 }
 
 static parl_status play(const parl_evaluation_def *def, evaluation *e, const char *decoding,

@@ -3,8 +3,8 @@
 #ifndef PARL_PARL_RUN_EVALUATOR_H
 #define PARL_PARL_RUN_EVALUATOR_H
 #include "core/config.h"
-#include "core/store.h"
 #include "core/workers.h"
+#include "parl/run/rows.h"
 #include "parl/swarm/failures.h"
 #include "parl/swarm/host.h"
 #include "parl/swarm/means.h"

@@ -8,6 +8,7 @@
 
 #include "core/file.h"
 #include "core/json.h"
+#include "parl/run/rows.h"
 
 typedef struct list {
   parl_store *store;
@@ -35,7 +36,7 @@ static parl_status keep_last(void *context, int64_t update, const char *key, dou
 
 static parl_status read_key(list *l, int64_t run_id, const char *key, last_value *out) {
   *out = (last_value){.value = (double)NAN};
-  return parl_store_visit_metrics(l->store, run_id, key, keep_last, out);
+  return parl_rows_visit_metrics(l->store, run_id, key, keep_last, out);
 }
 
 static parl_status read_time(list *l, int64_t run_id, double *out) {
@@ -52,10 +53,10 @@ static parl_status read_time(list *l, int64_t run_id, double *out) {
   return PARL_STATUS_OK;
 }
 
-static parl_status add_episode(void *context, const parl_store_episode *e) {
+static parl_status add_episode(void *context, const parl_episode_row *e) {
   last_value *v = context;
-  if (strcmp(e->decoding, "greedy") == 0 || !isfinite(e->r_perf)) return PARL_STATUS_OK;
-  v->sum += e->r_perf;
+  if (strcmp(e->decoding, "greedy") == 0 || !isfinite(e->facts.r_perf)) return PARL_STATUS_OK;
+  v->sum += e->facts.r_perf;
   v->n++;
   return PARL_STATUS_OK;
 }
@@ -66,7 +67,7 @@ static parl_status read_r_perf(list *l, int64_t run_id, const last_value *last, 
   PARL_TRY(read_key(l, run_id, "final/r_perf", &v));
   *out = v.n > 0 ? v.value : last->value;
   if (v.n > 0 || last->n > 0) return PARL_STATUS_OK;
-  PARL_TRY(parl_store_visit_episodes(l->store, run_id, add_episode, &v));
+  PARL_TRY(parl_rows_visit_episodes(l->store, run_id, add_episode, &v));
   if (v.n > 0) *out = v.sum / (double)v.n;
   return PARL_STATUS_OK;
 }
@@ -124,7 +125,7 @@ parl_status parl_run_list_visit(const char *folder, parl_run_line_visitor visit,
   char path[1024];
   list l = {.visit = visit, .context = context};
   PARL_TRY(parl_file_join(path, sizeof path, folder, "store.db"));
-  PARL_TRY(parl_store_open_readonly(path, &l.store));
+  PARL_TRY(parl_rows_open_readonly(path, &l.store));
   const parl_status s = parl_store_visit_runs(l.store, visit_run, &l);
   parl_store_close(l.store);
   return s;

@@ -8,6 +8,7 @@
 
 #include "core/config.h"
 #include "core/file.h"
+#include "parl/run/rows.h"
 #include "parl/run/run_list.h"
 
 typedef struct taken_run {
@@ -105,7 +106,7 @@ static parl_status open_selection(selection *x) {
   PARL_TRY(parl_file_join(path, sizeof path, x->folder, "store.db"));
   if (!parl_file_exists(path))
     return parl_fail(PARL_STATUS_EIO, "%s: no such file: the folder holds no runs", path);
-  return parl_store_open(path, &x->store);
+  return parl_rows_open(path, &x->store);
 }
 
 static void close_selection(selection *x) {
@@ -156,7 +157,7 @@ static parl_status get_retired_path(const char *folder, const char *arm, int64_t
 /* Files first: what is cut short leaves rows, which name the files; the same command ends it. */
 static parl_status remove_run(selection *x, const taken_run *t) {
   char path[1024];
-  PARL_TRY(parl_store_visit_checkpoints(x->store, t->id, remove_checkpoint, (void *)x->folder));
+  PARL_TRY(parl_rows_visit_checkpoints(x->store, t->id, remove_checkpoint, (void *)x->folder));
   PARL_TRY(parl_run_get_checkpoint_path(x->folder, x->arm, t->seed, path));
   if (!t->is_retired) PARL_TRY(remove_file(path)); /* saved, but not stored any more */
   return parl_store_delete_run(x->store, t->id);
@@ -214,7 +215,7 @@ static parl_status count_metric(void *context, int64_t update, const char *key, 
   return PARL_STATUS_OK;
 }
 
-static parl_status count_episode(void *context, const parl_store_episode *e) {
+static parl_status count_episode(void *context, const parl_episode_row *e) {
   (void)e;
   ((tally *)context)->n_episodes++;
   return PARL_STATUS_OK;
@@ -231,9 +232,9 @@ static parl_status count_checkpoint(void *context, int64_t update, const char *p
 
 static parl_status name_run(selection *x, const taken_run *t, parl_text *out) {
   tally n = {0};
-  PARL_TRY(parl_store_visit_metrics(x->store, t->id, NULL, count_metric, &n));
-  PARL_TRY(parl_store_visit_episodes(x->store, t->id, count_episode, &n));
-  PARL_TRY(parl_store_visit_checkpoints(x->store, t->id, count_checkpoint, &n));
+  PARL_TRY(parl_rows_visit_metrics(x->store, t->id, NULL, count_metric, &n));
+  PARL_TRY(parl_rows_visit_episodes(x->store, t->id, count_episode, &n));
+  PARL_TRY(parl_rows_visit_checkpoints(x->store, t->id, count_checkpoint, &n));
   parl_text_appendf(
       out, "arm \"%s\", seed %" PRId64 ", %s: %zu metrics, %zu episodes, %zu checkpoints\n", x->arm,
       t->seed, t->is_retired ? "retired" : t->status, n.n_metrics, n.n_episodes, n.n_checkpoints);

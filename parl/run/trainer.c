@@ -14,7 +14,7 @@
 static parl_status store_update(parl_trainer *t) {
   PARL_TRY(parl_store_begin(t->store));
   parl_status s =
-      parl_metrics_put(t->store, t->run_id, t->update - 1, t->metric_table, &t->metrics);
+      parl_rows_put_metrics(t->store, t->run_id, t->update - 1, t->metric_table, &t->metrics);
   if (s == PARL_STATUS_OK && t->metrics.end_error > 0) s = parl_trainer_put_failures(t);
   return parl_store_end(t->store, s);
 }
@@ -92,22 +92,22 @@ static parl_status evaluate_final(parl_trainer *t) {
   parl_failures_warn(&e.failures, t->host->log, t->arm, PARL_PHASE_EVALUATION);
   PARL_TRY(parl_trainer_judge_forecast(t));
   PARL_TRY(parl_store_begin(t->store));
-  parl_status s = parl_store_put_metric(t->store, t->run_id, t->update, "time/evaluate_s",
-                                        parl_clock_s() - start);
+  parl_status s = parl_rows_put_metric(t->store, t->run_id, t->update, "time/evaluate_s",
+                                       parl_clock_s() - start);
   if (s == PARL_STATUS_OK)
-    s = parl_store_put_metric(t->store, t->run_id, t->update, "final/launch_rate",
-                              e.sampled.launch_rate);
+    s = parl_rows_put_metric(t->store, t->run_id, t->update, "final/launch_rate",
+                             e.sampled.launch_rate);
   if (s == PARL_STATUS_OK)
-    s = parl_store_put_metric(t->store, t->run_id, t->update, "final/r_perf", e.sampled.r_perf);
+    s = parl_rows_put_metric(t->store, t->run_id, t->update, "final/r_perf", e.sampled.r_perf);
   if (s == PARL_STATUS_OK)
-    s = parl_store_put_metric(t->store, t->run_id, t->update, "final/unseen_prompts", e.unseen);
+    s = parl_rows_put_metric(t->store, t->run_id, t->update, "final/unseen_prompts", e.unseen);
   return parl_store_end(t->store, s);
 }
 
 parl_status parl_trainer_hash_run(parl_trainer *t, char out[PARL_HASH_HEX_BYTES]) {
   parl_hash h;
   parl_hash_init(&h);
-  PARL_TRY(parl_store_hash_run(t->store, t->run_id, &h));
+  PARL_TRY(parl_rows_hash_run(t->store, t->run_id, &h));
   if (t->model != NULL) PARL_TRY(parl_model_hash(t->model, &h));
   parl_hash_finish(&h, out);
   return PARL_STATUS_OK;
@@ -148,7 +148,8 @@ parl_status parl_trainer_open(parl_trainer *t, parl_text *canonical) {
   PARL_TRY(parl_file_make_folder(path));
   PARL_TRY(parl_run_get_checkpoint_path(folder, t->arm, t->config->run.seed, t->checkpoint_path));
   PARL_TRY(parl_file_join(path, sizeof path, folder, "store.db"));
-  PARL_TRY(parl_store_open(path, &t->store));
+  PARL_TRY(parl_rows_open(path, &t->store));
+  parl_rows_say_missing(t->store, path, t->host->log);
   if (t->host->claims != NULL)
     parl_store_set_fence(t->store, t->uid, parl_claims_get_token(t->host->claims));
   return parl_run_refuse_conflict(t->store, t->run, t->uid, parl_text_get(canonical), false);

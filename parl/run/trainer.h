@@ -3,8 +3,8 @@
  * in one process. */
 #ifndef PARL_PARL_RUN_TRAINER_H
 #define PARL_PARL_RUN_TRAINER_H
-#include "core/store.h"
 #include "core/workers.h"
+#include "parl/run/rows.h"
 #include "parl/run/run.h"
 #include "parl/swarm/host.h"
 

@@ -22,8 +22,8 @@ parl_status parl_trainer_play_baseline(parl_trainer *t, const char *canonical) {
                          t->store, t->run_id, &e));
   parl_failures_warn(&e.failures, t->host->log, t->arm, PARL_PHASE_EVALUATION);
   PARL_TRY(parl_store_begin(t->store));
-  PARL_TRY(parl_store_end(t->store, parl_store_put_metric(t->store, t->run_id, 0, "time/evaluate_s",
-                                                          parl_clock_s() - start)));
+  PARL_TRY(parl_store_end(t->store, parl_rows_put_metric(t->store, t->run_id, 0, "time/evaluate_s",
+                                                         parl_clock_s() - start)));
   PARL_TRY(parl_trainer_hash_run(t, t->result->hash));
   return parl_trainer_put_run(t, canonical, "done", t->result->hash);
 }

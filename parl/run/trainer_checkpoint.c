@@ -46,8 +46,22 @@ parl_status parl_trainer_save(parl_trainer *t) {
   parl_text_deinit(&progress);
   PARL_TRY(s);
   PARL_TRY(parl_store_begin(t->store));
-  s = parl_store_put_checkpoint(t->store, t->run_id, t->update, t->checkpoint_path, sha);
+  s = parl_rows_put_checkpoint(t->store, t->run_id, t->update, t->checkpoint_path, sha);
   return parl_store_end(t->store, s);
+}
+
+/* What schedules see of the update before; a metric that an older parl did not have is NaN. */
+static parl_status read_metrics(parl_trainer *t) {
+  parl_text missing = {0};
+  const parl_status s =
+      parl_rows_get_metrics(t->store, t->run_id, t->update - 1, t->metric_table, &t->metrics, &missing);
+  if (s == PARL_STATUS_OK && missing.n > 0)
+    parl_log_write(t->host->log, PARL_LOG_INFO,
+                   "%s: an older parl trained up to update %lld: it did not measure %s, which is "
+                   "undefined up to there",
+                   t->checkpoint_path, (long long)t->update, parl_text_get(&missing));
+  parl_text_deinit(&missing);
+  return s;
 }
 
 /* digest: of the store when the checkpoint was written; "" if an older parl wrote it. */
@@ -68,8 +82,7 @@ static parl_status read_progress(parl_trainer *t, const parl_json *root,
     if (parl_json_get_type(state) == PARL_JSON_NUMBER) /* or the term came with a later parl */
       parl_schedule_set_state(t->schedules[i], parl_json_get_number(state));
   }
-  if (t->update == 0) return PARL_STATUS_OK;
-  return parl_metrics_get(t->store, t->run_id, t->update - 1, t->metric_table, &t->metrics);
+  return t->update > 0 ? read_metrics(t) : PARL_STATUS_OK;
 }
 
 static parl_status load(parl_trainer *t, char digest[PARL_HASH_HEX_BYTES]) {
@@ -99,7 +112,7 @@ static parl_status count_update(void *context, int64_t update, const char *key, 
 static parl_status check_history(parl_trainer *t, const char *due) {
   int64_t n = 0;
   char digest[PARL_HASH_HEX_BYTES];
-  PARL_TRY(parl_store_visit_metrics(t->store, t->run_id, "reward/total", count_update, &n));
+  PARL_TRY(parl_rows_visit_metrics(t->store, t->run_id, "reward/total", count_update, &n));
   PARL_TRY(parl_store_get_digest(t->store, t->run_id, digest));
   if (n == t->update && (due[0] == '\0' || strcmp(digest, due) == 0)) return PARL_STATUS_OK;
   return parl_fail(PARL_STATUS_EFORMAT,

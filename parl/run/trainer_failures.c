@@ -15,7 +15,7 @@ static parl_status add_update(void *context, int64_t update, const char *key, do
   return PARL_STATUS_OK;
 }
 
-static parl_status take_error(void *context, const parl_store_failure *f) {
+static parl_status take_error(void *context, const parl_failure_row *f) {
   parl_failures *mine = context;
   if (strcmp(f->phase, parl_phase_text(PARL_PHASE_TRAINING)) == 0)
     snprintf(mine->error, sizeof mine->error, "%s", f->error);
@@ -24,14 +24,14 @@ static parl_status take_error(void *context, const parl_store_failure *f) {
 
 parl_status parl_trainer_recall_failures(parl_trainer *t) {
   t->failures = (parl_failures){0};
-  PARL_TRY(parl_store_visit_metrics(t->store, t->run_id, "end/end_error", add_update, t));
+  PARL_TRY(parl_rows_visit_metrics(t->store, t->run_id, "end/end_error", add_update, t));
   if (t->failures.n_failed == 0) return PARL_STATUS_OK;
-  return parl_store_visit_failures(t->store, t->run_id, take_error, &t->failures);
+  return parl_rows_visit_failures(t->store, t->run_id, take_error, &t->failures);
 }
 
 parl_status parl_trainer_put_failures(parl_trainer *t) {
   if (t->warm_failures.n_failed > 0)
-    PARL_TRY(parl_failures_put(&t->warm_failures, t->store, t->run_id, PARL_PHASE_WARM_START));
+    PARL_TRY(parl_rows_put_failures(t->store, t->run_id, PARL_PHASE_WARM_START, &t->warm_failures));
   if (t->failures.n_failed == 0) return PARL_STATUS_OK;
-  return parl_failures_put(&t->failures, t->store, t->run_id, PARL_PHASE_TRAINING);
+  return parl_rows_put_failures(t->store, t->run_id, PARL_PHASE_TRAINING, &t->failures);
 }

@@ -14,7 +14,7 @@ static parl_status put(parl_trainer *t, int64_t update, const char *group, const
                        const char *name, double value) {
   char key[KEY_BYTES];
   snprintf(key, sizeof key, "%s/%s%s%s", group, family, family[0] != '\0' ? "/" : "", name);
-  return parl_store_put_metric(t->store, t->run_id, update, key, value);
+  return parl_rows_put_metric(t->store, t->run_id, update, key, value);
 }
 
 static parl_status put_part(parl_trainer *t, const parl_forecast_part *p) {
@@ -37,7 +37,7 @@ static parl_status put_forecast(parl_trainer *t) {
   PARL_TRY(put(t, 0, "warm", "", "episodes", (double)f->failures.n));
   PARL_TRY(put(t, 0, "warm", "", "failed", (double)f->failures.n_failed));
   if (f->failures.n_failed > 0)
-    PARL_TRY(parl_failures_put(&f->failures, t->store, t->run_id, PARL_PHASE_PROBE));
+    PARL_TRY(parl_rows_put_failures(t->store, t->run_id, PARL_PHASE_PROBE, &f->failures));
   for (int i = 0; i < PARL_N_MEANS; i++)
     PARL_TRY(put(t, 0, "warm", "", parl_mean_names[i], parl_means_get_values(&f->means)[i]));
   for (size_t i = 0; i < t->table->n; i++)
@@ -147,7 +147,7 @@ static parl_status read_said(void *context, int64_t update, const char *key, dou
   return PARL_STATUS_OK;
 }
 
-static parl_status read_done(void *context, const parl_store_episode *e) {
+static parl_status read_done(void *context, const parl_episode_row *e) {
   judge *j = context;
   if (strcmp(e->policy, "trained") != 0 || strcmp(e->decoding, "sampled") != 0 ||
       e->update != j->update || e->failed)
@@ -156,7 +156,7 @@ static parl_status read_done(void *context, const parl_store_episode *e) {
     verdict *v = &j->of[i];
     if (v->family[0] != '\0' && strcmp(v->family, e->family) != 0) continue;
     v->n++;
-    v->launched += e->launches > 0;
+    v->launched += e->facts.launches > 0;
   }
   return PARL_STATUS_OK;
 }
@@ -172,8 +172,8 @@ static parl_status put_verdict(parl_trainer *t, const verdict *v) {
 
 parl_status parl_trainer_judge_forecast(parl_trainer *t) {
   judge j = {.update = t->update};
-  PARL_TRY(parl_store_visit_metrics(t->store, t->run_id, NULL, read_said, &j));
-  PARL_TRY(parl_store_visit_episodes(t->store, t->run_id, read_done, &j));
+  PARL_TRY(parl_rows_visit_metrics(t->store, t->run_id, NULL, read_said, &j));
+  PARL_TRY(parl_rows_visit_episodes(t->store, t->run_id, read_done, &j));
   PARL_TRY(parl_store_begin(t->store));
   parl_status s = PARL_STATUS_OK;
   for (size_t i = 0; i < j.n && s == PARL_STATUS_OK; i++) s = put_verdict(t, &j.of[i]);

@@ -45,7 +45,13 @@ static parl_status spend(parl_episode *ep, const parl_stage *stage) {
   PARL_TRY(parl_total_steps(stage, 1, &total));
   ep->critical += critical;
   ep->total += total;
+  parl_stages_spend(&ep->job->out->stages, stage);
   return PARL_STATUS_OK;
+}
+
+static void begin_turn(parl_episode *ep) {
+  ep->facts.turns++;
+  parl_stages_begin(&ep->job->out->stages, ep->r_perf);
 }
 
 /* Asks for the present score; *changed when r_perf is not what it was. */
@@ -172,8 +178,12 @@ static parl_status launch(const parl_episode_env *ee, parl_context *c) {
   if (n > ep->facts.max_width) ep->facts.max_width = n;
   for (int i = 0; i < n; i++) {
     parl_call task;
+    bool is_known;
     parl_grammar_get_call(&c->grammar, i, &task);
-    PARL_TRY(parl_episode_note_task(ee->tasks, ep, hash_task(&task)));
+    PARL_TRY(parl_episode_note_task(ee->tasks, ep, hash_task(&task), &is_known));
+    ep->facts.duplicates += is_known;
+    parl_stages_add_sub(&ep->job->out->stages, ee->spec,
+                        c->grammar.created_role[task.agent_name] - 1, &task, is_known);
   }
   c->state = PARL_CONTEXT_WAIT;
   return TELL(ee, ep, .kind = PARL_EVENT_LAUNCH, .width = n);
@@ -190,7 +200,7 @@ static parl_status run_tool(const parl_episode_env *ee, parl_context *c, const p
 
 static parl_status execute_main(const parl_episode_env *ee, parl_context *c) {
   parl_episode *ep = c->episode;
-  ep->facts.turns++;
+  begin_turn(ep);
   for (int i = 0; i < c->grammar.n_calls; i++) {
     parl_call call;
     parl_grammar_get_call(&c->grammar, i, &call);
@@ -243,7 +253,7 @@ static parl_status execute_malformed(const parl_episode_env *ee, parl_context *c
   c->grammar.n_calls = 0;
   if (c->is_main) {
     parl_episode *ep = c->episode;
-    ep->facts.turns++;
+    begin_turn(ep);
     if (remaining(ee, ep) < 1) {
       end_main(ep, PARL_END_BUDGET);
       return PARL_STATUS_OK;
@@ -281,6 +291,7 @@ static parl_status take(const parl_episode_env *ee, parl_context *c, int32_t tok
     const size_t k = (size_t)s->n_choices++;
     s->at[k] = s->n_tokens;
     s->logp[k] = logp;
+    s->turn[k] = (int16_t)((int)c->episode->facts.turns + c->is_main);
     memcpy(s->masks + k * (size_t)ee->n_words, c->mask, sizeof c->mask[0] * (size_t)ee->n_words);
   }
   if (choice && c->is_main) c->episode->facts.tokens++;
@@ -385,6 +396,7 @@ parl_status parl_episode_start(const parl_episode_env *ee, parl_episode *ep, par
   job->out->held_out = false;
   job->out->episode_seed = job->episode_seed;
   job->out->n_subs = 0;
+  parl_stages_clear(&job->out->stages);
   job->out->n_mains = job->out->max_mains > 0;
   PARL_TRY(draw_task(ee, job));
   parl_agent agent;
@@ -492,6 +504,7 @@ static parl_status deliver(const parl_episode_env *ee, parl_episode *ep, size_t 
   if (changed) ep->facts.useful++;
   if (l->finished) ep->facts.finished++;
   if (l->finished && l->steps == 0) ep->facts.empty_finishes++;
+  parl_stages_deliver(&ep->job->out->stages, index, l->finished, changed);
   const int32_t head = l->finished ? PARL_TOKEN_FINISHED : PARL_TOKEN_UNFINISHED;
   *fits = append(ep->main, &head, 1) && append(ep->main, ee->tokens, n);
   return TELL(ee, ep, .kind = PARL_EVENT_DELIVER,
@@ -547,6 +560,7 @@ parl_status parl_episode_end(const parl_episode_env *ee, parl_episode *ep) {
   ep->facts.total_steps = (double)ep->total;
   ep->facts.context = (double)ep->main->sequence->n_tokens;
   out->facts = ep->facts;
+  parl_stages_end(&out->stages, ep->r_perf);
   out->failed = false;
   if (out->keep_scores) PARL_TRY(keep_scores(ee, ep, out));
   PARL_TRY(parl_env_get_family(ee->env, ep->world, out->family, sizeof out->family));

@@ -119,8 +119,9 @@ uint64_t parl_context_get_stream(const parl_context *c);
 /* Bytes that an episode, its orchestrator's context included, holds on the C side, with up to
  * PARL_TASK_PAGE assignments. */
 size_t parl_episode_get_bytes(const parl_env_spec *spec, const parl_episode_config *config);
-/* Notes an assigned task; counts it as a duplicate if it was noted before. Fails: ENOMEM. */
-parl_status parl_episode_note_task(parl_task_pool *pool, parl_episode *ep, uint64_t hash);
+/* Notes an assigned task; *is_known if it was noted before. Fails: ENOMEM. */
+parl_status parl_episode_note_task(parl_task_pool *pool, parl_episode *ep, uint64_t hash,
+                                   bool *is_known);
 /* Gives the episode's pages back. */
 void parl_episode_forget_tasks(parl_task_pool *pool, parl_episode *ep);
 

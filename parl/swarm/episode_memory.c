@@ -1,6 +1,7 @@
 /* parl/swarm/episode_memory.c - what episodes and contexts hold in their shard's arena. */
 #include <string.h>
 
+#include "parl/swarm/context_policy.h"
 #include "parl/swarm/episode.h"
 
 static int get_limit(const parl_env_spec *spec, bool is_main) {
@@ -49,13 +50,15 @@ static parl_status add_page(parl_task_pool *pool, parl_episode *ep) {
   return PARL_STATUS_OK;
 }
 
-parl_status parl_episode_note_task(parl_task_pool *pool, parl_episode *ep, uint64_t hash) {
+parl_status parl_episode_note_task(parl_task_pool *pool, parl_episode *ep, uint64_t hash,
+                                   bool *is_known) {
   for (const parl_task_page *page = ep->tasks; page != NULL; page = page->next)
     for (size_t i = 0; i < page->n; i++)
       if (page->hash[i] == hash) {
-        ep->facts.duplicates++;
+        *is_known = true;
         return PARL_STATUS_OK;
       }
+  *is_known = false;
   if (ep->tasks == NULL || ep->tasks->n == PARL_TASK_PAGE) PARL_TRY(add_page(pool, ep));
   ep->tasks->hash[ep->tasks->n++] = hash;
   return PARL_STATUS_OK;
@@ -67,4 +70,20 @@ size_t parl_episode_get_bytes(const parl_env_spec *spec, const parl_episode_conf
          (size_t)spec->limits.max_width * sizeof(parl_launch) +
          (size_t)spec->limits.context * token +
          (size_t)get_room(spec, config, true) * sizeof(uint16_t);
+}
+
+/* A launch writes `assign_task NAME VALUE` at least, and what is written stays in the context,
+ * unless a context policy rewrites it. */
+parl_stage_limits parl_episode_get_stage_limits(const parl_env_spec *spec,
+                                                const parl_episode_config *config) {
+  enum { LEAST_TOKENS = 3 };
+  const size_t turns = (size_t)spec->limits.max_turns, context = (size_t)spec->limits.context;
+  const size_t widest = turns * (size_t)spec->limits.max_width;
+  const bool is_rewritten = config->context_policy != PARL_CONTEXT_POLICY_NONE;
+  const size_t fitting = context / LEAST_TOKENS;
+  return (parl_stage_limits){
+      .stages = turns,
+      .subs = is_rewritten || widest < fitting ? widest : fitting,
+      .tokens = context * parl_episode_max_mains(config),
+  };
 }

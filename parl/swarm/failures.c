@@ -35,14 +35,6 @@ parl_status parl_failures_check(const parl_failures *f, double max_share, parl_p
                    f->error);
 }
 
-parl_status parl_failures_put(const parl_failures *f, parl_store *store, int64_t run_id,
-                              parl_phase phase) {
-  return parl_store_put_failure(
-      store, run_id,
-      &(parl_store_failure){
-          .phase = parl_phase_text(phase), .n = f->n, .n_failed = f->n_failed, .error = f->error});
-}
-
 void parl_failures_write(const parl_failures *f, parl_json_writer *w) {
   parl_json_begin_object(w);
   parl_json_key(w, "episodes");

@@ -1,12 +1,11 @@
 /* parl/swarm/failures.h - episodes that were left out since their script failed (env.on_error =
  * "skip"): counted, told of, and no more of them than the recipe allows (env.max_failures).
  *
- * Thread rule: plain data. Reading order: parl_failures, add, check, put, warn. */
+ * Thread rule: plain data. Reading order: parl_failures, add, check, warn. */
 #ifndef PARL_PARL_SWARM_FAILURES_H
 #define PARL_PARL_SWARM_FAILURES_H
 #include "core/log.h"
 #include "core/status.h"
-#include "core/store.h"
 #include "parl/swarm/rollout.h"
 
 /* A share is judged of so many episodes, or of a whole phase where that is shorter. */
@@ -40,9 +39,6 @@ void parl_failures_add(parl_failures *f, const parl_rollout *rollout);
  * failed. */
 parl_status parl_failures_check(const parl_failures *f, double max_share, parl_phase phase,
                                 bool has_ended);
-/* Stores them as those of a phase of a run, inside a transaction. */
-parl_status parl_failures_put(const parl_failures *f, parl_store *store, int64_t run_id,
-                              parl_phase phase);
 /* As a JSON object, and back: a warm start keeps them with its weights. source names the file.
  * Fails: EFORMAT. */
 void parl_failures_write(const parl_failures *f, parl_json_writer *w);

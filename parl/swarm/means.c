@@ -40,9 +40,12 @@ static void add(parl_mean_sums *s, int i, double value, double weight) {
 }
 
 void parl_mean_sums_add(parl_mean_sums *sums, const parl_facts *facts, bool failed) {
-  static const parl_facts nothing = {.end = PARL_END_ERROR};
-  const parl_facts *f = failed ? &nothing : facts;
+  parl_facts known = {.end = PARL_END_ERROR};
+  const parl_facts *f = &known;
   int i = 0;
+  if (!failed) known = *facts;
+  known.optimum_steps = parl_known_steps(known.optimum_steps);
+  known.serial_steps = parl_known_steps(known.serial_steps);
   *(failed ? &sums->n_failed : &sums->n) += 1;
 #define X(name, v, w) add(sums, i++, v, w);
   if (failed) {

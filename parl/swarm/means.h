@@ -23,29 +23,28 @@ double parl_facts_get_speed_up(const parl_facts *f);
   X(end_context, f->end == PARL_END_CONTEXT, 1) \
   X(end_turns, f->end == PARL_END_TURNS, 1)     \
   X(end_error, f->end == PARL_END_ERROR, 1)
+/* What is made of facts. F(X, name, digits, label, unit, meaning, value, weight) */
+#define PARL_RATE_ROWS(F, X)                                                                       \
+  F(X, regret, 2, "regret", "steps", "critical steps - optimum",                                   \
+    f->critical_steps - f->optimum_steps, 1)                                                       \
+  F(X, concurrency, 2, "concurrency", "1", "total / critical steps; waste raises it",              \
+    parl_facts_get_concurrency(f), 1)                                                              \
+  F(X, speed_up, 2, "speed-up", "1",                                                               \
+    "steps of working alone / critical steps; giving up raises it", parl_facts_get_speed_up(f), 1) \
+  F(X, launch_rate, 3, "launch rate", "1", "share of episodes with a launch", f->launches > 0, 1)  \
+  F(X, finish_rate, 3, "finish rate", "1", "finished / assigned sub-agents", f->finished,          \
+    f->assigned)                                                                                   \
+  F(X, useful_rate, 3, "useful rate", "1", "useful / assigned sub-agents", f->useful, f->assigned) \
+  F(X, duplicate_rate, 3, "duplicate rate", "1",                                                   \
+    "assignments whose task was assigned before / assigned", f->duplicates, f->assigned)
 /* The mean of value / weight is sum of values / sum of weights over the episodes f whose value is
- * known (not NaN) and whose weight is positive. X(name, value, weight) */
-#define PARL_MEAN_LIST(X)                                              \
-  X(r_perf, f->r_perf, 1)                                              \
-  X(success, f->success, 1)                                            \
-  X(critical_steps, f->critical_steps, 1)                              \
-  X(total_steps, f->total_steps, 1)                                    \
-  X(optimum_steps, parl_known_steps(f->optimum_steps), 1)              \
-  X(regret, f->critical_steps - parl_known_steps(f->optimum_steps), 1) \
-  X(serial_steps, parl_known_steps(f->serial_steps), 1)                \
-  X(concurrency, parl_facts_get_concurrency(f), 1)                     \
-  X(speed_up, parl_facts_get_speed_up(f), 1)                           \
-  X(last_gain_steps, f->last_gain_steps, 1)                            \
-  X(launch_rate, f->launches > 0, 1)                                   \
-  X(launches, f->launches, 1)                                          \
-  X(assigned, f->assigned, 1)                                          \
-  X(max_width, f->max_width, 1)                                        \
-  X(finish_rate, f->finished, f->assigned)                             \
-  X(useful_rate, f->useful, f->assigned)                               \
-  X(duplicate_rate, f->duplicates, f->assigned)                        \
-  X(tokens, f->tokens, 1)                                              \
-  X(context, f->context, 1)                                            \
-  X(rewrites, f->rewrites, 1)                                          \
+ * known (not NaN) and whose weight is positive. Steps that an environment does not know, 0, are
+ * not known. X(name, value, weight) */
+#define PARL_MEAN_FACT_(X, name, ...) X(name, f->name, 1)
+#define PARL_MEAN_RATE_(X, name, digits, label, unit, meaning, value, weight) X(name, value, weight)
+#define PARL_MEAN_LIST(X)            \
+  PARL_FACT_ROWS(PARL_MEAN_FACT_, X) \
+  PARL_RATE_ROWS(PARL_MEAN_RATE_, X) \
   PARL_MEAN_END_LIST(X)
 
 /* NaN where nothing was counted. */

@@ -190,6 +190,7 @@ static void drop_episode(shard *sh, parl_episode *ep) {
   out->facts = (parl_facts){.end = PARL_END_ERROR};
   out->failed = true;
   parl_text_clear(&out->scores);
+  parl_stages_clear(&out->stages);
   ep->live = false;
   if (ep->world >= 0) parl_env_release(sh->env, ep->world);
 }

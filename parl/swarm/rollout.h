@@ -69,4 +69,8 @@ parl_status parl_rollout_run(parl_rollout *rollout, const parl_job *jobs, size_t
  * them, borrowed until the next run; "" if none failed. */
 const char *parl_rollout_get_failures(const parl_rollout *rollout, int64_t *n, int64_t *n_failed);
 
+/* What the stages of an episode can be at most, for parl_trajectories_def. */
+parl_stage_limits parl_episode_get_stage_limits(const parl_env_spec *spec,
+                                                const parl_episode_config *config);
+
 #endif

@@ -19,6 +19,7 @@ static parl_status take_sequence(parl_arena *arena, int32_t capacity, int32_t n_
   PARL_TRY(PARL_ARENA_TAKE(arena, n, &out->tokens));
   PARL_TRY(PARL_ARENA_TAKE(arena, n, &out->at));
   PARL_TRY(PARL_ARENA_TAKE(arena, n, &out->logp));
+  PARL_TRY(PARL_ARENA_TAKE(arena, n, &out->turn));
   return PARL_ARENA_TAKE(arena, n * (size_t)n_words, &out->masks);
 }
 
@@ -30,12 +31,21 @@ static parl_status take_sequences(parl_arena *arena, size_t n, int32_t capacity,
   return PARL_STATUS_OK;
 }
 
+static parl_status take_stages(parl_arena *arena, const parl_stage_limits *most, parl_stages *out) {
+  *out = (parl_stages){.most = *most};
+  if (most->stages == 0) return PARL_STATUS_OK;
+  PARL_TRY(PARL_ARENA_TAKE(arena, most->stages, &out->items));
+  PARL_TRY(PARL_ARENA_TAKE(arena, most->subs, &out->subs));
+  return PARL_ARENA_TAKE(arena, most->tokens, &out->tokens);
+}
+
 static parl_status fill(parl_trajectories *set, const parl_trajectories_def *def) {
   for (size_t i = 0; i < set->n; i++) set->items[i] = (parl_trajectory){0}; /* can be freed */
   for (size_t i = 0; i < set->n; i++) {
     parl_trajectory *t = &set->items[i];
     *t = (parl_trajectory){
         .keep_scores = def->keep_scores, .max_mains = def->max_mains, .max_subs = def->max_subs};
+    PARL_TRY(take_stages(&set->arena, &def->stages, &t->stages));
     PARL_TRY(take_sequences(&set->arena, def->max_mains, def->context, def->n_words, &t->mains));
     PARL_TRY(take_sequences(&set->arena, def->max_subs, def->sub_context, def->n_words, &t->subs));
   }

@@ -12,7 +12,7 @@
 
 #include "core/status.h"
 #include "core/text.h"
-#include "parl/swarm/facts.h"
+#include "parl/swarm/stages.h"
 
 enum { PARL_FAMILY_BYTES = 32 };
 
@@ -25,6 +25,8 @@ typedef struct parl_sequence {
   int32_t *at;      /* [capacity] position of each choice; its logits are those of row at - 1 */
   float
       *logp; /* [capacity] behaviour log-probability of each choice, nats; 0 for a demonstration */
+  int16_t *turn;   /* [capacity] orchestrator's turn of each choice, from 1; of a sub-agent the turn
+                      that launched it */
   uint64_t *masks; /* [capacity, n_words] allowed tokens at each choice */
 } parl_sequence;
 
@@ -34,8 +36,9 @@ typedef struct parl_trajectory {
   char family[PARL_FAMILY_BYTES]; /* task kind, "" if the environment has one */
   bool failed;                    /* the environment broke: facts are not to be used */
   parl_facts facts;
-  bool keep_scores; /* scores are wanted */
-  parl_text scores; /* JSON object of the environment's named numbers at the end */
+  bool keep_scores;   /* scores are wanted */
+  parl_text scores;   /* JSON object of the environment's named numbers at the end */
+  parl_stages stages; /* empty if they are not wanted, or it failed */
   size_t n_mains, max_mains;
   parl_sequence
       *mains; /* [max_mains] the orchestrator's context; one more each time it is rewritten
@@ -47,13 +50,14 @@ typedef struct parl_trajectory {
 typedef struct parl_trajectories parl_trajectories;
 
 typedef struct parl_trajectories_def {
-  size_t n;            /* trajectories */
-  size_t max_mains;    /* recorded contexts of the orchestrator; 0: none */
-  int32_t context;     /* tokens each of them holds */
-  size_t max_subs;     /* recorded sub-agents, the first of an episode; 0: none */
-  int32_t sub_context; /* tokens each of them holds */
-  int32_t n_words;     /* 64-bit words of a mask */
-  bool keep_scores;    /* the environment's named numbers; allocates as they come */
+  size_t n;                 /* trajectories */
+  size_t max_mains;         /* recorded contexts of the orchestrator; 0: none */
+  int32_t context;          /* tokens each of them holds */
+  size_t max_subs;          /* recorded sub-agents, the first of an episode; 0: none */
+  int32_t sub_context;      /* tokens each of them holds */
+  int32_t n_words;          /* 64-bit words of a mask */
+  bool keep_scores;         /* the environment's named numbers; allocates as they come */
+  parl_stage_limits stages; /* parl_episode_get_stage_limits; all 0: none */
 } parl_trajectories_def;
 
 /* Everything is allocated here. Fails: ENOMEM. */

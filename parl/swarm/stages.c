@@ -1,0 +1,168 @@
+/* parl/swarm/stages.c - stages as they are written, counted again, and told. */
+#include "parl/swarm/stages.h"
+
+/* --- writing --- */
+
+void parl_stages_clear(parl_stages *stages) {
+  stages->n = stages->n_subs = stages->n_tokens = 0;
+}
+
+static parl_stage_record *get_last(parl_stages *s) {
+  return s->n > 0 ? &s->items[s->n - 1] : NULL;
+}
+
+void parl_stages_end(parl_stages *stages, double r_perf) {
+  parl_stage_record *last = get_last(stages);
+  if (last != NULL) last->r_perf = r_perf;
+}
+
+void parl_stages_begin(parl_stages *stages, double r_perf) {
+  if (stages->most.stages == 0) return;
+  PARL_CHECK(stages->n < stages->most.stages);
+  parl_stages_end(stages, r_perf);
+  stages->items[stages->n++] =
+      (parl_stage_record){.r_perf = r_perf, .first_sub = (uint32_t)stages->n_subs};
+}
+
+/* The token of a value of the task's signature. */
+static int16_t get_token(const parl_env_spec *spec, const parl_call *task, int i) {
+  const int family = spec->task.slots[task->slot[i]].family;
+  return (int16_t)(spec->families[family].first_token + task->values[i] - 1);
+}
+
+void parl_stages_add_sub(parl_stages *stages, const parl_env_spec *spec, int role,
+                         const parl_call *task, bool duplicate) {
+  if (stages->most.stages == 0) return;
+  PARL_CHECK(stages->n_subs < stages->most.subs);
+  parl_sub_record *sub = &stages->subs[stages->n_subs++];
+  *sub = (parl_sub_record){
+      .first_token = (uint32_t)stages->n_tokens, .role = (int8_t)role, .duplicate = duplicate};
+  for (int i = 0; i < task->n_values && !sub->is_cut; i++) {
+    sub->is_cut = stages->n_tokens == stages->most.tokens;
+    if (sub->is_cut) break;
+    stages->tokens[stages->n_tokens++] = get_token(spec, task, i);
+    sub->n_tokens++;
+  }
+  get_last(stages)->width++;
+}
+
+void parl_stages_spend(parl_stages *stages, const parl_stage *cost) {
+  parl_stage_record *last = get_last(stages);
+  if (last == NULL) return;
+  last->main_steps += (int32_t)cost->main_steps;
+  for (size_t i = 0; i < cost->n_subs; i++)
+    stages->subs[last->first_sub + i].steps = (int32_t)cost->sub_steps[i];
+}
+
+void parl_stages_deliver(parl_stages *stages, size_t index, bool finished, bool useful) {
+  const parl_stage_record *last = get_last(stages);
+  if (last == NULL) return;
+  stages->subs[last->first_sub + index].finished = finished;
+  stages->subs[last->first_sub + index].useful = useful;
+}
+
+/* --- counting again --- */
+
+enum { MAX_WIDTH = 128 }; /* PARL_EPISODE_MAX_WIDTH */
+
+static parl_status add_stage(const parl_stages *s, const parl_stage_record *record,
+                             parl_facts *out) {
+  int64_t steps[MAX_WIDTH], longest = 0, critical = 0, total = 0;
+  PARL_CHECK(record->width <= MAX_WIDTH);
+  for (size_t i = 0; i < record->width; i++) {
+    const parl_sub_record *sub = &s->subs[record->first_sub + i];
+    steps[i] = sub->steps;
+    longest = steps[i] > longest ? steps[i] : longest;
+    out->sub_steps += (double)sub->steps;
+    out->finished += sub->finished;
+    out->useful += sub->useful;
+    out->duplicates += sub->duplicate;
+    out->empty_finishes += sub->finished && sub->steps == 0;
+  }
+  const parl_stage stage = {record->main_steps, record->width, steps};
+  PARL_TRY(parl_critical_steps(&stage, 1, &critical));
+  PARL_TRY(parl_total_steps(&stage, 1, &total));
+  out->critical_steps += (double)critical;
+  out->total_steps += (double)total;
+  out->sub_max_steps += (double)longest;
+  out->launches += record->width > 0;
+  out->assigned += record->width;
+  if (record->width > out->max_width) out->max_width = record->width;
+  out->r_perf = record->r_perf;
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_stages_get_facts(const parl_stages *stages, parl_facts *out) {
+  parl_facts f = *out;
+  f.critical_steps = f.total_steps = f.sub_steps = f.sub_max_steps = 0;
+  f.launches = f.assigned = f.finished = f.useful = f.duplicates = f.empty_finishes = 0;
+  f.max_width = 0;
+  f.turns = (double)stages->n;
+  for (size_t i = 0; i < stages->n; i++) PARL_TRY(add_stage(stages, &stages->items[i], &f));
+  *out = f;
+  return PARL_STATUS_OK;
+}
+
+/* --- telling --- */
+
+static void write_flag(parl_json_writer *w, const char *key, bool is_set) {
+  if (!is_set) return;
+  parl_json_key(w, key);
+  parl_json_integer(w, 1);
+}
+
+static void append_task(const parl_stages *s, const parl_sub_record *sub, const parl_env *env,
+                        parl_text *out) {
+  for (size_t i = 0; i < sub->n_tokens; i++)
+    parl_text_appendf(out, "%s%s", i > 0 ? " " : "",
+                      parl_env_token_name(env, s->tokens[sub->first_token + i]));
+  if (sub->is_cut) parl_text_append(out, " ...");
+}
+
+static parl_status write_sub(const parl_stages *s, const parl_sub_record *sub, const parl_env *env,
+                             parl_json_writer *w) {
+  parl_text task = {0};
+  append_task(s, sub, env, &task);
+  parl_json_begin_object(w);
+  parl_json_key(w, "steps");
+  parl_json_integer(w, sub->steps);
+  parl_json_key(w, "role");
+  parl_json_string(w, parl_env_get_spec(env)->roles[sub->role]);
+  parl_json_key(w, "task");
+  parl_json_string(w, parl_text_get(&task));
+  write_flag(w, "finished", sub->finished);
+  write_flag(w, "useful", sub->useful);
+  write_flag(w, "duplicate", sub->duplicate);
+  parl_json_end_object(w);
+  const parl_status status = parl_text_status(&task);
+  parl_text_deinit(&task);
+  return status;
+}
+
+static parl_status write_stage(const parl_stages *s, const parl_stage_record *record,
+                               const parl_env *env, parl_json_writer *w) {
+  parl_json_begin_object(w);
+  parl_json_key(w, "main");
+  parl_json_integer(w, record->main_steps);
+  parl_json_key(w, "r_perf");
+  parl_json_number(w, record->r_perf);
+  if (record->width > 0) {
+    parl_json_key(w, "subs");
+    parl_json_begin_array(w);
+    for (size_t i = 0; i < record->width; i++)
+      PARL_TRY(write_sub(s, &s->subs[record->first_sub + i], env, w));
+    parl_json_end_array(w);
+  }
+  parl_json_end_object(w);
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_stages_append_json(const parl_stages *stages, const parl_env *env,
+                                    parl_text *out) {
+  parl_json_writer w;
+  parl_json_writer_init(&w, out, false);
+  parl_json_begin_array(&w);
+  for (size_t i = 0; i < stages->n; i++) PARL_TRY(write_stage(stages, &stages->items[i], env, &w));
+  parl_json_end_array(&w);
+  return parl_text_status(out);
+}
