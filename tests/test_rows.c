@@ -178,7 +178,7 @@ static void test_newer_columns(void **state) {
   const parl_store_run run = make_run("u");
   parl_store *s = NULL;
   int64_t id = 0;
-  assert_ok(parl_rows_open(path, &s));
+  assert_ok(parl_store_open(path, &s));
   assert_ok(parl_store_use_tables(s, newer, 2));
   assert_ok(parl_store_begin(s));
   assert_ok(parl_store_put_run(s, &run, &id));
@@ -186,7 +186,7 @@ static void test_newer_columns(void **state) {
   assert_ok(parl_store_commit(s));
   parl_store_close(s);
   for (int is_reader = 1; is_reader >= 0; is_reader--) {
-    assert_ok(is_reader ? parl_rows_open_readonly(path, &s) : parl_rows_open(path, &s));
+    assert_ok(is_reader ? parl_store_open_readonly(path, &s) : parl_store_open(path, &s));
     assert_ok(parl_store_use_tables(s, older, 2));
     assert_string_equal(parl_store_get_missing(s), "");
     assert_ok(parl_store_check(s));
@@ -200,7 +200,7 @@ static void test_newer_columns(void **state) {
     parl_store_close(s);
   }
   run_sql("UPDATE thing SET later=8 WHERE name='a'");
-  assert_ok(parl_rows_open(path, &s));
+  assert_ok(parl_store_open(path, &s));
   assert_ok(parl_store_use_tables(s, older, 2));
   assert_fails(parl_store_check(s), PARL_STATUS_EFORMAT, "is not what was stored");
   parl_store_close(s);

@@ -53,8 +53,8 @@ parl_status parl_trainer_save(parl_trainer *t) {
 /* What schedules see of the update before; a metric that an older parl did not have is NaN. */
 static parl_status read_metrics(parl_trainer *t) {
   parl_text missing = {0};
-  const parl_status s =
-      parl_rows_get_metrics(t->store, t->run_id, t->update - 1, t->metric_table, &t->metrics, &missing);
+  const parl_status s = parl_rows_get_metrics(t->store, t->run_id, t->update - 1, t->metric_table,
+                                              &t->metrics, &missing);
   if (s == PARL_STATUS_OK && missing.n > 0)
     parl_log_write(t->host->log, PARL_LOG_INFO,
                    "%s: an older parl trained up to update %lld: it did not measure %s, which is "
