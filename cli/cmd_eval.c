@@ -33,7 +33,8 @@ static parl_status load_policy(const cli_args *args, eval_state *e) {
     PARL_TRY(parl_file_make_folder(folder));
     PARL_TRY(parl_warm_start_get(&e->chosen.run, &e->chosen.host, e->workers, NULL, &e->warm));
   }
-  PARL_TRY(parl_sub_policy_get(c, e->env, e->warm, &e->sub_policy, &e->owns_sub_policy));
+  PARL_TRY(
+      parl_sub_policy_get(&e->chosen.run, e->env, e->warm, &e->sub_policy, &e->owns_sub_policy));
   if (args->style != NULL) return PARL_STATUS_OK;
   const parl_env_spec *spec = parl_env_get_spec(e->env);
   const parl_backend *backend;
@@ -58,6 +59,7 @@ static parl_status open_eval(const cli_args *args, eval_state *e) {
   PARL_TRY(parl_workers_create(asked > 0 ? (size_t)asked : parl_workers_count_processors(),
                                &e->workers));
   PARL_TRY(parl_run_open_env(&e->chosen.run, e->chosen.host.scripts, &e->env));
+  PARL_TRY(parl_run_fix_files(&e->chosen.run, e->env));
   PARL_TRY(parl_recipe_check_env(e->recipe, c, parl_env_get_spec(e->env)));
   PARL_TRY(check_style(args, parl_env_get_spec(e->env)));
   PARL_TRY(eval_say_run(args, &e->chosen, e->env));

@@ -177,6 +177,7 @@ static parl_status run(bench *b, parl_env **env) {
   PARL_TRY(parl_workers_create(1, &b->workers));
   PARL_TRY(parl_trajectories_create(&(parl_trajectories_def){.n = N_JOBS, .n_words = 1}, &b->set));
   PARL_TRY(parl_run_open_env(&b->run, cli_get_script_host(b->args->quiet), env));
+  PARL_TRY(parl_run_fix_files(&b->run, *env));
   PARL_TRY(weigh(b, *env));
   const char *styles[PARL_ENV_MAX_STYLES + 1];
   result results[PARL_ENV_MAX_STYLES + 1];

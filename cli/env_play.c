@@ -379,6 +379,7 @@ static parl_status run(player *p) {
   p->run.config.env.on_error = PARL_ON_ERROR_STOP;
   PARL_TRY(parl_workers_create(1, &p->workers));
   PARL_TRY(parl_run_open_env(&p->run, cli_get_script_host(p->args->quiet), &p->env));
+  PARL_TRY(parl_run_fix_files(&p->run, p->env));
   PARL_TRY(choose_player(p));
   if (p->policy == NULL) PARL_TRY(load_set_subs(p));
   cli_begin_work();

@@ -6,9 +6,9 @@
 #include "cli/cli.h"
 #include "core/file.h"
 #include "core/json.h"
+#include "engine/flops.h"
 #include "engine/hf_config.h"
 #include "engine/layout.h"
-#include "engine/flops.h"
 #include "lua/env.h"
 #include "parl/run/recipe.h"
 

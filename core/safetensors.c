@@ -362,6 +362,10 @@ void parl_safetensors_close(parl_safetensors *file) {
   free(file);
 }
 
+void parl_safetensors_hash(const parl_safetensors *file, char out[65]) {
+  parl_hash_bytes(file->map, file->map_bytes, out);
+}
+
 size_t parl_safetensors_get_count(const parl_safetensors *file) {
   return file->n;
 }

@@ -50,6 +50,9 @@ parl_status parl_safetensors_open(const char *path, parl_safetensors **out);
 /* Unmaps and frees, so everything borrowed from the reader ends; NULL is allowed. */
 void parl_safetensors_close(parl_safetensors *file);
 
+/* SHA-256 of the whole file, of the bytes that the reader has. */
+void parl_safetensors_hash(const parl_safetensors *file, char out[65]);
+
 /* Number of tensors. */
 size_t parl_safetensors_get_count(const parl_safetensors *file);
 

@@ -282,14 +282,25 @@ static parl_status load(const parl_safetensors *file, const char *vocab, entries
   return parl_model_refresh(model);
 }
 
-parl_status parl_checkpoint_load(const char *path, parl_model *model, parl_optimizer *opt,
-                                 const char *vocab, parl_text *progress) {
-  PARL_REQUIRE(path != NULL && model != NULL);
+static parl_status check_hash(const parl_safetensors *file, const char *sha256) {
+  char found[65];
+  if (sha256[0] == '\0') return PARL_STATUS_OK;
+  parl_safetensors_hash(file, found);
+  if (strcmp(found, sha256) == 0) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EFORMAT,
+                   "another file is in its place: the SHA-256 was %.12s... and is %.12s...", sha256,
+                   found);
+}
+
+/* *progress: the text that was read takes its place. */
+static parl_status load_file(const char *path, const char *sha256, const char *vocab,
+                             parl_model *model, parl_optimizer *opt, parl_text *progress) {
   parl_safetensors *file = NULL;
   PARL_TRY(parl_safetensors_open(path, &file));
   entries e = {.model = model, .opt = opt};
   parl_text read = {0};
-  const parl_status s = load(file, vocab, &e, &read);
+  parl_status s = check_hash(file, sha256);
+  if (s == PARL_STATUS_OK) s = load(file, vocab, &e, &read);
   if (s == PARL_STATUS_OK && progress != NULL) {
     const parl_text old = *progress;
     *progress = read;
@@ -299,6 +310,18 @@ parl_status parl_checkpoint_load(const char *path, parl_model *model, parl_optim
   parl_text_deinit(&read);
   parl_safetensors_close(file);
   return parl_fail_context(s, "checkpoint %s", path);
+}
+
+parl_status parl_checkpoint_load_exact(const char *path, const char *sha256, const char *vocab,
+                                       parl_model *model) {
+  PARL_REQUIRE(path != NULL && sha256 != NULL && model != NULL);
+  return load_file(path, sha256, vocab, model, NULL, NULL);
+}
+
+parl_status parl_checkpoint_load(const char *path, parl_model *model, parl_optimizer *opt,
+                                 const char *vocab, parl_text *progress) {
+  PARL_REQUIRE(path != NULL && model != NULL);
+  return load_file(path, "", vocab, model, opt, progress);
 }
 
 static parl_status make_model(const parl_safetensors *file, const parl_backend *backend,

@@ -26,6 +26,10 @@ parl_status parl_checkpoint_save(const char *path, parl_model *model, parl_optim
  * Fails: EIO, EFORMAT naming the tensor or field, ENOMEM; no partial load. */
 parl_status parl_checkpoint_load(const char *path, parl_model *model, parl_optimizer *opt,
                                  const char *vocab, parl_text *progress);
+/* Loads the weights of the file whose SHA-256 is `sha256`, hashed as they are read, so that a file
+ * put in its place since is refused; "": any file. Fails: as above, EFORMAT. */
+parl_status parl_checkpoint_load_exact(const char *path, const char *sha256, const char *vocab,
+                                       parl_model *model);
 /* Makes the model that the file describes, with its weights; *out is owned by the caller. Moments
  * are passed over. Fails: as above. */
 parl_status parl_checkpoint_open_model(const char *path, const parl_backend *backend,

@@ -88,6 +88,33 @@ static void test_round_trip(void **state) {
   remove(path);
 }
 
+/* The bytes that are read are those that are hashed: whatever lies under the name now. */
+static void test_another_file_in_its_place(void **state) {
+  (void)state;
+  const char *path = make_path();
+  policy a = policy_open(3), b = policy_open(5), c = policy_open(7);
+  char sha256[65] = "";
+  assert_ok(parl_checkpoint_save(path, a.model, NULL, &META, sha256));
+  assert_ok(parl_checkpoint_load_exact(path, sha256, "cafe", b.model));
+  assert_ok(parl_checkpoint_save(path, c.model, NULL, &META, NULL));
+  parl_hash before, after;
+  char was[PARL_HASH_HEX_BYTES], is[PARL_HASH_HEX_BYTES];
+  parl_hash_init(&before);
+  parl_hash_init(&after);
+  assert_ok(parl_model_hash(b.model, &before));
+  assert_fails(parl_checkpoint_load_exact(path, sha256, "cafe", b.model), PARL_STATUS_EFORMAT,
+               "another file is in its place");
+  assert_ok(parl_model_hash(b.model, &after)); /* untouched */
+  parl_hash_finish(&before, was);
+  parl_hash_finish(&after, is);
+  assert_string_equal(was, is);
+  assert_ok(parl_checkpoint_load_exact(path, "", "cafe", b.model)); /* any */
+  policy_close(&a);
+  policy_close(&b);
+  policy_close(&c);
+  remove(path);
+}
+
 /* The loaded model computes with the loaded weights: packed copies are fresh. */
 static void test_load_refreshes(void **state) {
   (void)state;
@@ -384,6 +411,7 @@ int main(void) {
   if (access("/dev/shm", W_OK) == 0) setenv("TMPDIR", "/dev/shm", 1);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_round_trip),
+      cmocka_unit_test(test_another_file_in_its_place),
       cmocka_unit_test(test_load_refreshes),
       cmocka_unit_test(test_moments_are_optional),
       cmocka_unit_test(test_truncated_file),

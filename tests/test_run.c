@@ -4,6 +4,7 @@
 
 #include "core/file.h"
 #include "core/rng.h"
+#include "engine/checkpoint.h"
 #include "experiments/experiment.h"
 #include "experiments/report.h"
 #include "parl/run/run_models.h"
@@ -139,6 +140,99 @@ static void test_a_run_comes_back_from_json(void **state) {
     parl_run_deinit(&run);
   }
   assert_true(n_kept > N / 8);
+  close_place(&p, recipe);
+}
+
+/* Whoever edits the script while runs are made has not two scripts in one run. */
+static void test_another_script_is_refused(void **state) {
+  (void)state;
+  place p;
+  char script[PARL_TEST_PATH_BYTES + 32], file[PARL_TEST_PATH_BYTES + 64], *bytes = NULL;
+  size_t n = 0;
+  parl_recipe *recipe = open_place(&p, NULL, 0);
+  snprintf(script, sizeof script, "%s/own.lua", p.folder);
+  snprintf(file, sizeof file, "env.file=%s", script);
+  assert_ok(parl_file_read(COUNT_ENV, 1 << 20, &bytes, &n));
+  assert_ok(parl_file_write(script, bytes, n));
+  parl_recipe_destroy(recipe);
+  assert_ok(parl_recipe_load(p.recipe, (const char *[]){file}, 1, NULL, &recipe));
+  parl_run run, copy;
+  parl_env *env = NULL;
+  parl_rollout *rollout = NULL;
+  parl_text text = {0};
+  parl_workers *workers = NULL;
+  assert_ok(parl_workers_create(1, &workers));
+  assert_ok(parl_run_init(recipe, 0, 1, &run));
+  assert_ok(parl_run_open_env(&run, NULL, &env));
+  assert_ok(parl_run_fix_files(&run, env));
+  parl_run_close_env(env);
+  env = NULL;
+  write_run(&run, &text);
+  assert_ok(read_run(parl_text_get(&text), &copy));
+  assert_ok(parl_run_open_env(&run, NULL, &env));
+  parl_run_close_env(env);
+  bytes[n - 1] = ' '; /* no more than that */
+  assert_ok(parl_file_write(script, bytes, n));
+  env = NULL;
+  assert_fails(parl_run_open_env(&run, NULL, &env), PARL_STATUS_EFORMAT, "own.lua: the script");
+  assert_fails(parl_run_open_env(&copy, NULL, &env), PARL_STATUS_EFORMAT, "changed after");
+  parl_rollout_def def = parl_run_get_rollout(&run, NULL, workers);
+  def.n_slots = 4;
+  assert_fails(parl_rollout_create(&def, &rollout), PARL_STATUS_EFORMAT, "changed after");
+  assert_null(env);
+  assert_null(rollout);
+  parl_workers_destroy(workers);
+  parl_text_deinit(&text);
+  parl_run_deinit(&copy);
+  parl_run_deinit(&run);
+  free(bytes);
+  close_place(&p, recipe);
+}
+
+static void save_policy(const parl_run *run, const parl_env *env, uint64_t seed) {
+  const parl_backend *backend;
+  parl_model *m = NULL;
+  const parl_env_spec *spec = parl_env_get_spec(env);
+  assert_ok(parl_recipe_get_backend(&run->config, &backend));
+  assert_ok(parl_model_create(&run->config.model, (size_t)spec->n_tokens, backend, &m));
+  parl_model_init_weights(m, seed);
+  assert_ok(parl_checkpoint_save(run->config.agents.checkpoint, m, NULL,
+                                 &(parl_checkpoint_meta){spec->vocab_hash, "{}"}, NULL));
+  parl_model_destroy(m);
+}
+
+/* The same of the sub-agents' policy. */
+static void test_another_policy_is_refused(void **state) {
+  (void)state;
+  place p;
+  parl_recipe *recipe = open_place(&p, NULL, 0);
+  parl_run run;
+  parl_env *env = NULL;
+  parl_model *subs = NULL;
+  bool owned = false;
+  assert_ok(parl_run_init(recipe, 0, 1, &run));
+  run.config.agents.subs = PARL_SUBS_POLICY;
+  snprintf(run.config.agents.checkpoint, sizeof run.config.agents.checkpoint,
+           "%.200s/p.safetensors", p.folder);
+  assert_ok(parl_run_open_env(&run, NULL, &env));
+  save_policy(&run, env, 1);
+  char uid[PARL_HASH_HEX_BYTES], fixed[PARL_HASH_HEX_BYTES], after[PARL_HASH_HEX_BYTES];
+  get_uid(&run, uid);
+  assert_ok(parl_run_fix_files(&run, env));
+  get_uid(&run, fixed);
+  assert_string_equal(uid, fixed);
+  assert_ok(parl_sub_policy_get(&run, env, NULL, &subs, &owned));
+  parl_model_destroy(subs);
+  save_policy(&run, env, 2);
+  get_uid(&run, after); /* it is what it was planned as */
+  assert_string_equal(uid, after);
+  subs = NULL;
+  assert_fails(parl_sub_policy_get(&run, env, NULL, &subs, &owned), PARL_STATUS_EFORMAT,
+               "agents.checkpoint: checkpoint");
+  assert_contains(parl_error_text(), "another file is in its place");
+  assert_null(subs);
+  parl_run_close_env(env);
+  parl_run_deinit(&run);
   close_place(&p, recipe);
 }
 
@@ -305,6 +399,8 @@ static void test_arms_of_different_environments_train_and_report(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_a_run_comes_back_from_json),
+      cmocka_unit_test(test_another_script_is_refused),
+      cmocka_unit_test(test_another_policy_is_refused),
       cmocka_unit_test(test_what_is_no_run_is_refused),
       cmocka_unit_test(test_arms_may_differ_in_environment),
       cmocka_unit_test(test_warm_starts_and_baselines_are_of_an_environment),

@@ -124,8 +124,9 @@ static parl_status open_suite(parl_suite *s) {
   s->n_styles = spec->n_styles;
   for (int i = 0; i < spec->n_styles; i++)
     snprintf(s->styles[i], sizeof s->styles[i], "%s", spec->styles[i]);
+  const parl_status status = parl_run_fix_files(&s->run, env);
   parl_env_destroy(env);
-  return PARL_STATUS_OK;
+  return status;
 }
 
 static parl_status run_phases(parl_suite *s) {

@@ -78,6 +78,8 @@ void parl_run_write(const parl_run *run, parl_json_writer *w) {
   put_text("style", run->style, w);
   put_text("folder", run->folder, w);
   put_text("env_path", run->env_path, w);
+  put_text("script_hash", run->script_hash, w);
+  put_text("checkpoint_hash", run->checkpoint_hash, w);
   if (run->env_params != NULL) write_params(run, w);
   parl_json_key(w, "config");
   parl_json_begin_object(w);
@@ -113,6 +115,9 @@ static parl_status read_members(const parl_json *object, const char *source, par
   PARL_TRY(read_text(object, source, "style", run->style, sizeof run->style));
   PARL_TRY(read_text(object, source, "folder", run->folder, sizeof run->folder));
   PARL_TRY(read_text(object, source, "env_path", run->env_path, sizeof run->env_path));
+  PARL_TRY(read_text(object, source, "script_hash", run->script_hash, sizeof run->script_hash));
+  PARL_TRY(read_text(object, source, "checkpoint_hash", run->checkpoint_hash,
+                     sizeof run->checkpoint_hash));
   if (parl_json_get_type(trained) != PARL_JSON_BOOL)
     return parl_fail(PARL_STATUS_EFORMAT, "%s: not a run: \"trained\" is not true or false",
                      source);
@@ -150,7 +155,14 @@ parl_status parl_run_read(const parl_json *object, const char *source, parl_run 
 parl_status parl_run_open_env(const parl_run *run, const parl_script_host *scripts,
                               parl_env **out) {
   const parl_env_options options = parl_env_config_get_options(&run->config.env, scripts);
-  return parl_env_create(run->env_path, run->env_params, &options, out);
+  parl_env *env = NULL;
+  PARL_TRY(parl_env_create(run->env_path, run->env_params, &options, &env));
+  const parl_status s = parl_script_check_hash(parl_env_get_spec(env), run->script_hash);
+  if (s == PARL_STATUS_OK)
+    *out = env;
+  else
+    parl_env_destroy(env);
+  return s;
 }
 
 void parl_run_close_env(parl_env *env) {
@@ -172,6 +184,7 @@ parl_rollout_def parl_run_get_rollout(const parl_run *run, const parl_script_hos
   const parl_run_config *c = &run->config;
   return (parl_rollout_def){.env_path = run->env_path,
                             .env_params = run->env_params,
+                            .script_hash = run->script_hash,
                             .config = parl_run_config_get_swarm(c),
                             .reliability = c->agents.reliability,
                             .n_slots = (size_t)c->train.slots,

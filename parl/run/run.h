@@ -8,6 +8,7 @@
  * get_uid. */
 #ifndef PARL_PARL_RUN_RUN_H
 #define PARL_PARL_RUN_RUN_H
+#include "core/hash.h"
 #include "core/name.h"
 #include "core/workers.h"
 #include "parl/run/recipe.h"
@@ -24,6 +25,9 @@ typedef struct parl_run {
   char env_path[PARL_RUN_PATH_BYTES];
   parl_json *env_params;  /* the environment's parameters, an object; owned; NULL: none given */
   parl_run_config config; /* with the seed of this run; owns its own_terms */
+  /* SHA-256 of what it reads, once fixed: the script with what it includes, agents.checkpoint; "":
+   * whatever is there. */
+  char script_hash[PARL_HASH_HEX_BYTES], checkpoint_hash[PARL_HASH_HEX_BYTES];
 } parl_run;
 
 /* The run of an arm and a seed. *out is to be freed by deinit. Fails: ENOMEM; EINVAL if a path is
@@ -34,6 +38,10 @@ parl_status parl_run_copy(const parl_run *run, parl_run *out);
 /* *run may be zero. */
 void parl_run_deinit(parl_run *run);
 
+/* From here on the run is one of the files as they are: another script, or another file of the
+ * sub-agents' policy, is refused wherever it is loaded. env: the run's, open. Fails: EIO. */
+parl_status parl_run_fix_files(parl_run *run, const parl_env *env);
+
 /* As a JSON object; every field of every section is written. */
 void parl_run_write(const parl_run *run, parl_json_writer *w);
 /* The run that write wrote: equal in every field. source names the text in errors; *out is to be
@@ -41,7 +49,8 @@ void parl_run_write(const parl_run *run, parl_json_writer *w);
  * of its range, ENOMEM. */
 parl_status parl_run_read(const parl_json *object, const char *source, parl_run *out);
 
-/* Opens and closes the run's environment. Fails: as parl_env_create. */
+/* Opens and closes the run's environment. Fails: as parl_env_create; EFORMAT if the script is not
+ * that of parl_run_fix_files. */
 parl_status parl_run_open_env(const parl_run *run, const parl_script_host *scripts, parl_env **out);
 void parl_run_close_env(parl_env *env);
 

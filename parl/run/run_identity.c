@@ -56,7 +56,7 @@ parl_status parl_run_append_canonical(const parl_run *run, const parl_env *env, 
   parl_json_integer(&w, config->run.seed);
   parl_json_key(&w, "recipe");
   parl_json_string(&w, run->recipe);
-  parl_status s = parl_run_files_write(config, scope, "files", &w);
+  parl_status s = parl_run_files_write(run, scope, "files", &w);
   parl_json_end_object(&w);
   parl_json *tree = NULL;
   if (s == PARL_STATUS_OK) s = parl_text_status(&raw);

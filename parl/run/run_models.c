@@ -107,8 +107,9 @@ parl_status parl_warm_start_get(const parl_run *run, const parl_host *host, parl
   return s;
 }
 
-parl_status parl_sub_policy_get(const parl_run_config *config, const parl_env *env,
-                                parl_model *warm, parl_model **out, bool *owned) {
+parl_status parl_sub_policy_get(const parl_run *run, const parl_env *env, parl_model *warm,
+                                parl_model **out, bool *owned) {
+  const parl_run_config *config = &run->config;
   *owned = false;
   if (config->agents.subs == PARL_SUBS_SCRIPTED) {
     *out = NULL;
@@ -120,8 +121,8 @@ parl_status parl_sub_policy_get(const parl_run_config *config, const parl_env *e
   }
   parl_model *model = NULL;
   PARL_TRY(create_model(config, env, &model));
-  const parl_status s = parl_checkpoint_load(config->agents.checkpoint, model, NULL,
-                                             parl_env_get_spec(env)->vocab_hash, NULL);
+  const parl_status s = parl_checkpoint_load_exact(config->agents.checkpoint, run->checkpoint_hash,
+                                                   parl_env_get_spec(env)->vocab_hash, model);
   if (s != PARL_STATUS_OK) {
     parl_model_destroy(model);
     return parl_fail_context(s, "agents.checkpoint");
@@ -144,7 +145,7 @@ parl_status parl_run_check(const parl_run *run, const parl_recipe *recipe, parl_
   bool owned = false;
   PARL_TRY(check_terms(&run->config, env));
   PARL_TRY(parl_recipe_check_env(recipe, &run->config, parl_env_get_spec(env)));
-  PARL_TRY(parl_sub_policy_get(&run->config, env, NULL, &subs, &owned));
+  PARL_TRY(parl_sub_policy_get(run, env, NULL, &subs, &owned));
   if (owned) parl_model_destroy(subs);
   return PARL_STATUS_OK;
 }

@@ -23,8 +23,9 @@ parl_status parl_warm_start_get(const parl_run *run, const parl_host *host, parl
                                 parl_failures *failures, parl_model **out);
 
 /* The frozen sub-agents' policy of a run: its warm start, agents.checkpoint, or none (scripted).
- * *out is borrowed from warm or, with *owned = true, to be destroyed by the caller. */
-parl_status parl_sub_policy_get(const parl_run_config *config, const parl_env *env,
-                                parl_model *warm, parl_model **out, bool *owned);
+ * *out is borrowed from warm or, with *owned = true, to be destroyed by the caller.
+ * Fails: EFORMAT if the file is not that of parl_run_fix_files. */
+parl_status parl_sub_policy_get(const parl_run *run, const parl_env *env, parl_model *warm,
+                                parl_model **out, bool *owned);
 
 #endif

@@ -115,7 +115,7 @@ parl_status parl_trainer_hash_run(parl_trainer *t, char out[PARL_HASH_HEX_BYTES]
 
 parl_status parl_trainer_open_models(parl_trainer *t) {
   PARL_TRY(parl_warm_start_get(t->run, t->host, t->workers, &t->warm_failures, &t->warm));
-  PARL_TRY(parl_sub_policy_get(t->config, t->env, t->warm, &t->sub_policy, &t->owns_sub_policy));
+  PARL_TRY(parl_sub_policy_get(t->run, t->env, t->warm, &t->sub_policy, &t->owns_sub_policy));
   PARL_TRY(parl_model_create(&t->config->model, parl_model_get_vocab_size(t->warm),
                              parl_model_get_backend(t->warm), &t->model));
   PARL_TRY(parl_model_copy_weights(t->model, t->warm));

@@ -97,6 +97,15 @@ static size_t fit_caches(const parl_rollout_def *def, const parl_env_spec *spec,
   return n;
 }
 
+parl_status parl_script_check_hash(const parl_env_spec *spec, const char *hash) {
+  if (hash == NULL || hash[0] == '\0' || strcmp(hash, spec->script_hash) == 0)
+    return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EFORMAT,
+                   "%s: the script, or what it includes, changed after this run was planned: its "
+                   "SHA-256 was %.12s... and is %.12s...; another script is another run",
+                   spec->path, hash, spec->script_hash);
+}
+
 static parl_status shard_init(shard *sh, const parl_rollout_def *def,
                               const parl_swarm_config *config, size_t n_episodes) {
   parl_arena_init(&sh->arena, (size_t)1 << 20);
@@ -104,6 +113,7 @@ static parl_status shard_init(shard *sh, const parl_rollout_def *def,
   options.share_worlds = def->share_worlds;
   PARL_TRY(parl_env_create(def->env_path, def->env_params, &options, &sh->env));
   const parl_env_spec *spec = parl_env_get_spec(sh->env);
+  PARL_TRY(parl_script_check_hash(spec, def->script_hash));
   if (spec->limits.max_width > PARL_EPISODE_MAX_WIDTH)
     return parl_fail(PARL_STATUS_EINVAL, "%s: limits.max_width = %d; at most %d", spec->path,
                      spec->limits.max_width, PARL_EPISODE_MAX_WIDTH);

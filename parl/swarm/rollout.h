@@ -29,6 +29,7 @@ typedef struct parl_job {
 typedef struct parl_rollout_def {
   const char *env_path;
   const parl_json *env_params; /* or NULL */
+  const char *script_hash;     /* parl_env_spec.script_hash that it must have; NULL or "": any */
   parl_swarm_config config;
   const parl_model *policy;     /* the orchestrator; NULL if every job is scripted */
   const parl_model *sub_policy; /* frozen sub-agents; NULL: scripted ones */
@@ -55,7 +56,11 @@ typedef struct parl_rollout_counts {
 
 typedef struct parl_rollout parl_rollout;
 
-/* Fails: EINVAL (a context longer than the model's), ESCRIPT, ENOMEM, ... */
+/* That a script, with what it includes, is the one that was meant, `hash`; NULL or "": any.
+ * Fails: EFORMAT. */
+parl_status parl_script_check_hash(const parl_env_spec *spec, const char *hash);
+
+/* Fails: EINVAL (a context longer than the model's), EFORMAT (another script), ESCRIPT, ENOMEM. */
 parl_status parl_rollout_create(const parl_rollout_def *def, parl_rollout **out);
 void parl_rollout_destroy(parl_rollout *rollout);
 /* The first shard's environment, for its specification. Borrowed. */

@@ -62,6 +62,18 @@ kill -HUP $pid
 wait $pid
 same "nohup: the same bits" "$whole" "$(hash_of <"$dir/nohup.out")"
 
+# A script that is edited while runs are made: none is made of two scripts.
+cp tests/envs/count.lua "$dir/edited.lua"
+"$PARL" train "$recipe" --quiet --set run.dir="$dir/edited" --set env.file="$dir/edited.lua" >/dev/null \
+  --set train.updates=2000 2>"$dir/edited.err" &
+pid=$!
+await ls "$dir/edited/checkpoints/a-s1.safetensors"
+echo "-- edited" >>"$dir/edited.lua"
+wait $pid
+same "an edited script: exit code" 1 $?
+has "an edited script: text" "edited.lua: the script, or what it includes, changed after" "$(cat "$dir/edited.err")"
+same "an edited script: no run is done" 0 "$("$PARL" runs "$dir/edited" | grep -c ' done ')"
+
 # A run that diverges fails by itself: the other arm is trained, and the command line was right.
 bad='name = "bad", optimizer = { lr = 1.0, clip = 0, warmup = 0 }, objective = { entropy_bonus = 10 }'
 sed "s/arms = {/arms = { { $bad },/" "$recipe" >"$dir/diverges.lua"
