@@ -3,7 +3,7 @@ stds.parl = {
   read_globals = {
     parl = {
       fields = {
-        "env", "include", "VERSION", "range", "without", "split", "launch", "makespan",
+        "env", "include", "VERSION", "range", "without", "split", "launch", "makespan", "worklist",
         tok = {other_fields = true},
       },
     },

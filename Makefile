@@ -68,7 +68,7 @@ ifeq ($(BUILD),fuzz)
 SRC := $(wildcard core/*.c kernels/device.c engine/*.c lua/*.c) # what reads foreign bytes; the fast kernels are written for gcc
 endif
 CLI := $(wildcard cli/*.c)
-OBJ := $(SRC:%.c=$(OBJDIR)/%.o) $(OBJDIR)/build_info.o $(OBJDIR)/report_style.o
+OBJ := $(SRC:%.c=$(OBJDIR)/%.o) $(OBJDIR)/build_info.o $(OBJDIR)/report_style.o $(OBJDIR)/worklist.o
 CLI_OBJ := $(CLI:%.c=$(OBJDIR)/%.o) $(OBJDIR)/templates.o
 TEMPLATES := $(wildcard cli/templates/*) lua/stubs/parl.d.lua
 TEST_SRC := $(wildcard tests/test_*.c)
@@ -124,7 +124,8 @@ $(OUT)/build_info.c: FORCE
 $(OUT)/share:
 	@mkdir -p $@/parl && ln -sfn $(CURDIR)/envs $@/parl/envs && ln -sfn $(CURDIR)/experiments/recipes $@/parl/recipes
 
-# Files as strings in the program: what `parl env new` and `parl completion` write, and the style of the report.
+# Files as strings in the program: what `parl env new` and `parl completion` write, the style of the report, and the
+# helper of scripts that is a script.
 AS_STRING = sed 's/[\\"]/\\&/g; s/^/   "/; s/$$/\\n"/'
 $(OUT)/templates.c: $(TEMPLATES)
 	@mkdir -p $(@D)
@@ -135,7 +136,11 @@ $(OUT)/report_style.c: experiments/report.css
 	@mkdir -p $(@D)
 	@{ echo '/* Written by make. */'; echo '#include "experiments/report_internal.h"'; \
 	   echo 'const char parl_report_style[] ='; $(AS_STRING) $<; echo '   ;'; } >$@
-$(OBJDIR)/templates.o $(OBJDIR)/report_style.o: $(OBJDIR)/%.o: $(OUT)/%.c $(OUT)/flags | need-libraries
+$(OUT)/worklist.c: lua/worklist.lua
+	@mkdir -p $(@D)
+	@{ echo '/* Written by make. */'; echo '#include "lua/env_internal.h"'; \
+	   echo 'const char parl_env_worklist[] ='; $(AS_STRING) $<; echo '   ;'; } >$@
+$(OBJDIR)/templates.o $(OBJDIR)/report_style.o $(OBJDIR)/worklist.o: $(OBJDIR)/%.o: $(OUT)/%.c $(OUT)/flags | need-libraries
 	@mkdir -p $(@D) && $(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # -O3 where speed is wanted: under sanitizers it only makes the compiler slow.

@@ -36,6 +36,7 @@ class Api:
                 all_rows.append([parts[0]] + [p if p in ("true", "false") else text(p) for p in parts[1:]])
             return all_rows
         lists = ("MODULE", "KIT", "RNG", "AGENT", "FIELD", "CALLBACK", "PARAM", "TOOL", "TASK", "LIMIT", "OPTIMUM",
+                 "WORKLIST", "WORK",
                  "BASE", "MATH", "STRING", "TABLE", "UTF8")
         self.of = {name: rows("PARL_%s_LIST(X)" % name) for name in lists}
 
@@ -63,6 +64,9 @@ def page(api):
     lines += section("The global `parl`", "The only global besides Lua's own library.", of["MODULE"])
     lines += section("The global `parl`: helpers", "Functions of their arguments alone; lists may be read-only, results are"
                      " new.", of["KIT"])
+    lines += section("A worklist: what parl.worklist takes", "What is particular to an environment of items.",
+                     of["WORKLIST"])
+    lines += section("A worklist: what it gives", "What such environments share.", of["WORK"])
     lines += section("The declaration: fields", "What `parl.env` takes, besides callbacks.", optional(of["FIELD"]))
     lines += section("The declaration: callbacks",
                      "In the order of an episode. `world` is read-only; what changes is in `agent.state`. `legal` and `score`"
@@ -117,6 +121,8 @@ def stub(api):
     lines += described("", "parl.Task", of["TASK"], "What assign_task takes.")
     lines += described("", "parl.Limits", of["LIMIT"], "Bounds of an episode.")
     lines += described("", "parl.Optimum", of["OPTIMUM"], "What the best play needs.")
+    lines += described("", "parl.Worklist", of["WORKLIST"], "What is particular to an environment of items.")
+    lines += described("", "parl.Work", of["WORK"], "What environments of items share.")
     lines += described("", "parl.Declaration", fields(of["FIELD"] + of["CALLBACK"]), "An environment.")
     lines += described("parl = {}", "parl", of["MODULE"] + of["KIT"], "The module that a script finds.")
     while not lines[-1]:

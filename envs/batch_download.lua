@@ -58,20 +58,29 @@ end
 
 -- --------------------------------------------------------------------------------- an agent
 
-local function progress(agent)
-  local state = agent.state
-  if not state.chunks then
-    state.chunks, state.wait = {}, 0
-  end
-  return state
-end
-
 local function is_done(world, state, item)
   return (state.chunks[item] or 0) == world.size[item]
 end
 
+local work <const> = parl.worklist {
+  tool = "fetch",
+  role = "worker",
+  start = function(state)
+    state.chunks, state.wait = {}, 0
+  end,
+  is_open = function(world, state, item)
+    return not is_done(world, state, item)
+  end,
+  alone = function(world, style)
+    return style == "oracle" and world.total <= 2 + world.makespan
+  end,
+  launch = function(world, style, items)
+    return style == "oracle" and #items == world.n and parl.launch(world.groups) or nil
+  end,
+}
+
 local function fetch(world, agent, item)
-  local state = progress(agent)
+  local state = work.progress(agent)
   if item > world.n then
     return {tok.word.miss}
   elseif state.wait > 0 then
@@ -84,43 +93,27 @@ local function fetch(world, agent, item)
   return {is_done(world, state, item) and tok.word.done or tok.word.part}
 end
 
-local function open_items(world, state, items)
-  local open = {}
-  for _, item in ipairs(items) do
-    if item <= world.n and not is_done(world, state, item) then
-      open[#open + 1] = item
-    end
-  end
-  return open
-end
-
--- Items of the task, or all, that are not done.
-local function items_of(world, agent)
-  local state = progress(agent)
-  return open_items(world, state, agent.main and parl.range(1, world.n) or state.task)
-end
-
 local function legal(world, agent, _, _, taken)
-  return parl.without(items_of(world, agent), taken)
+  return parl.without(work.open(world, agent), taken)
 end
 
 -- A worker takes the stream that is free first. line[k]: when stream k is free, of the present
 -- launch; it is the orchestrator's, and `deliver` clears it.
-local function join_line(world, mine, theirs)
+local function join_line(world, sub, theirs)
   theirs.line = theirs.line or {}
   local line, first, nominal = theirs.line, 1, 0
   for k = 2, world.streams do
     if (line[k] or 0) < (line[first] or 0) then first = k end
   end
-  for _, item in ipairs(open_items(world, mine, mine.task)) do
+  for _, item in ipairs(work.open(world, sub)) do
     nominal = nominal + world.size[item]
   end
-  mine.wait = line[first] or 0
-  line[first] = mine.wait + nominal
+  sub.state.wait = line[first] or 0
+  line[first] = sub.state.wait + nominal
 end
 
 local function brief(world, sub, task, main)
-  local mine, theirs, tokens = progress(sub), progress(main), {}
+  local mine, theirs, tokens = work.progress(sub), work.progress(main), {}
   mine.task = task
   for _, item in ipairs(task) do
     tokens[#tokens + 1] = tok.item[item]
@@ -133,20 +126,20 @@ local function brief(world, sub, task, main)
       tokens[#tokens + 1] = tok.size[world.size[item]]
     end
   end
-  join_line(world, mine, theirs)
+  join_line(world, sub, theirs)
   return tokens
 end
 
 -- The message: items of the task that are still open.
 local function deliver(world, main, sub)
-  local mine, theirs, tokens = progress(main), progress(sub), {}
+  local mine, theirs, tokens = work.progress(main), work.progress(sub), {}
   mine.line = nil
   for item = 1, world.n do
     if is_done(world, theirs, item) then
       mine.chunks[item] = world.size[item]
     end
   end
-  for i, item in ipairs(open_items(world, theirs, theirs.task)) do
+  for i, item in ipairs(work.open(world, sub)) do
     tokens[i] = tok.item[item]
   end
   return tokens
@@ -154,7 +147,7 @@ end
 
 -- The share of the bytes that belong to complete items.
 local function score(world, main)
-  local state, complete, n_done = progress(main), 0, 0
+  local state, complete, n_done = work.progress(main), 0, 0
   for item = 1, world.n do
     if is_done(world, state, item) then
       complete, n_done = complete + world.size[item], n_done + 1
@@ -171,43 +164,6 @@ local function optimum(world)
     is = is_exact and "exact" or "bound",
     width = alone and 0 or is_exact and #world.groups or nil,
   }
-end
-
--- ------------------------------------------------------------------------------ the experts
-
-local function random_turn(agent, state, items)
-  local rng, created = agent.rng, state.created or 0
-  if created > 0 and rng:chance(0.5) then
-    rng:shuffle(items)
-    return parl.launch(parl.split(items, 1), rng:int(1, #items))
-  elseif created < 2 and rng:chance(0.3) then
-    state.created = created + 1
-    return {{"create_subagent", state.created, "worker"}}
-  elseif rng:chance(0.02) then
-    return {{"finish"}}
-  end
-  return {{"fetch", rng:pick(items)}}
-end
-
-local function expert(world, agent, style)
-  local state = progress(agent)
-  local items = items_of(world, agent)
-  if #items == 0 then
-    return {{"finish"}}
-  elseif not agent.main then
-    return {{"fetch", items[1]}}
-  elseif style == "random" then
-    return random_turn(agent, state, items)
-  end
-  if style == "serial" or (style == "oracle" and world.total <= 2 + world.makespan) then
-    return {{"fetch", items[1]}}
-  elseif not state.created then
-    state.created = 1
-    return {{"create_subagent", 1, "worker"}}
-  elseif style == "oracle" and #items == world.n then
-    return parl.launch(world.groups)
-  end
-  return parl.launch(parl.split(items, 1), style == "narrow" and 2 or #items)
 end
 
 return parl.env {
@@ -248,6 +204,6 @@ return parl.env {
   deliver = deliver,
   score = score,
   optimum = optimum,
-  expert = expert,
+  expert = work.turn,
   family = function() return "batch_download" end,
 }

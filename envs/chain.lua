@@ -42,16 +42,29 @@ end
 
 -- --------------------------------------------------------------------------------- an agent
 
-local function progress(agent)
-  local state = agent.state
-  if not state.done then
+local work <const> = parl.worklist {
+  tool = "follow",
+  role = "worker",
+  start = function(state)
     state.done, state.tries = 0, 0
-  end
-  return state
-end
+  end,
+  is_open = function(_, state, link)
+    return link > state.done
+  end,
+  alone = function(_, style)
+    return style == "oracle"
+  end,
+  in_order = true, -- a locked link is waited for
+  launch_chance = 0.4,
+  random_launch = function(world, agent, links)
+    local rng = agent.rng
+    local first = rng:int(links[1], world.n)
+    return parl.launch(parl.split(parl.range(first, rng:int(first, world.n)), 1))
+  end,
+}
 
 local function follow(world, agent, link)
-  local state = progress(agent)
+  local state = work.progress(agent)
   if link > world.n then
     return {tok.word.miss}
   elseif link <= state.done then
@@ -67,31 +80,17 @@ local function follow(world, agent, link)
   return {tok.word.done}
 end
 
--- Links of the task, or of the chain, that are not followed.
-local function open_links(world, agent)
-  local state, open = progress(agent), {}
-  if agent.main then
-    return parl.range(state.done + 1, world.n)
-  end
-  for _, link in ipairs(state.task) do
-    if link <= world.n and link > state.done then
-      open[#open + 1] = link
-    end
-  end
-  return open
-end
-
 -- The orchestrator can only follow the next link; it may give away any open one.
 local function legal(world, agent, tool, _, taken)
-  local done = progress(agent).done
+  local done = work.progress(agent).done
   if agent.main and tool == "follow" then
     return parl.range(done + 1, math.min(done + 1, world.n))
   end
-  return parl.without(open_links(world, agent), taken)
+  return parl.without(work.open(world, agent), taken)
 end
 
 local function brief(world, sub, task, main)
-  local mine, theirs = progress(sub), progress(main)
+  local mine, theirs = work.progress(sub), work.progress(main)
   local tokens = {}
   mine.done, mine.task = theirs.done, task
   for _, link in ipairs(task) do
@@ -109,7 +108,7 @@ end
 
 -- The message: the first link of the task that is still open, if there is one.
 local function deliver(world, main, sub)
-  local mine, theirs = progress(main), progress(sub)
+  local mine, theirs = work.progress(main), work.progress(sub)
   if theirs.done > mine.done then
     mine.done, mine.tries = theirs.done, 0
   end
@@ -123,13 +122,13 @@ end
 
 -- The link that comes next, if there is one.
 local function summarize(world, main)
-  local done = progress(main).done
+  local done = work.progress(main).done
   return {done < world.n and tok.link[done + 1] or nil}
 end
 
 -- The share of the links that are followed.
 local function score(world, main)
-  local done = progress(main).done
+  local done = work.progress(main).done
   return done / world.n, {success = done == world.n and 1 or 0}
 end
 
@@ -139,39 +138,6 @@ local function optimum(world)
     steps = steps + world.w[link]
   end
   return {critical = steps, serial = steps, r_perf = 1, is = "exact", width = 0}
-end
-
--- ------------------------------------------------------------------------------ the experts
-
-local function random_turn(world, agent, state)
-  local rng, created = agent.rng, state.created or 0
-  if created > 0 and rng:chance(0.4) then
-    local first = rng:int(state.done + 1, world.n)
-    return parl.launch(parl.split(parl.range(first, rng:int(first, world.n)), 1))
-  elseif created < 2 and rng:chance(0.3) then
-    state.created = created + 1
-    return {{"create_subagent", state.created, "worker"}}
-  elseif rng:chance(0.02) then
-    return {{"finish"}}
-  end
-  return {{"follow", state.done + 1}}
-end
-
-local function expert(world, agent, style)
-  local state, links = progress(agent), open_links(world, agent)
-  if #links == 0 then
-    return {{"finish"}}
-  elseif not agent.main then
-    return {{"follow", links[1]}} -- a locked link is waited for
-  elseif style == "random" then
-    return random_turn(world, agent, state)
-  elseif style == "serial" or style == "oracle" then
-    return {{"follow", state.done + 1}}
-  elseif not state.created then
-    state.created = 1
-    return {{"create_subagent", 1, "worker"}}
-  end
-  return parl.launch(parl.split(links, 1), style == "narrow" and 2 or nil)
 end
 
 return parl.env {
@@ -211,6 +177,6 @@ return parl.env {
   summarize = summarize,
   score = score,
   optimum = optimum,
-  expert = expert,
+  expert = work.turn,
   family = function() return "chain" end,
 }

@@ -199,13 +199,35 @@ end
 
 -- --------------------------------------------------------------------------------- an agent
 
-local function progress(agent)
-  local state = agent.state
-  if not state.done then
-    state.done, state.steps = 0, {}
+local function ready_tasks(world, state)
+  local tasks = {}
+  for task = 1, world.n do
+    if state.done >> task & 1 == 0 and is_ready(world, state.done, task) then
+      tasks[#tasks + 1] = task
+    end
   end
-  return state
+  return tasks
 end
+
+local list <const> = parl.worklist {
+  tool = "work",
+  role = ROLES,
+  agents = 3,
+  start = function(state)
+    state.done, state.steps = 0, {}
+  end,
+  is_open = function(_, state, task)
+    return state.done >> task & 1 == 0
+  end,
+  random_launch = function(_, agent, ready)
+    local rng, calls = agent.rng, {}
+    rng:shuffle(ready)
+    for i = 1, rng:int(1, #ready) do
+      calls[i] = {"assign_task", rng:int(1, agent.state.created), {ready[i]}}
+    end
+    return calls
+  end,
+}
 
 local function get_role(agent)
   for r = 1, #ROLES do
@@ -215,7 +237,7 @@ local function get_role(agent)
 end
 
 local function work(world, agent, task)
-  local state = progress(agent)
+  local state = list.progress(agent)
   if task > world.n then
     return {tok.word.miss}
   elseif state.done >> task & 1 == 1 then
@@ -231,40 +253,16 @@ local function work(world, agent, task)
   return {tok.word.done}
 end
 
--- Tasks that are not done, among those listed.
-local function open_tasks(world, state, tasks)
-  local open = {}
-  for _, task in ipairs(tasks) do
-    if task <= world.n and state.done >> task & 1 == 0 then
-      open[#open + 1] = task
-    end
-  end
-  return open
-end
-
-local function ready_tasks(world, state)
-  local tasks = {}
-  for task = 1, world.n do
-    if state.done >> task & 1 == 0 and is_ready(world, state.done, task) then
-      tasks[#tasks + 1] = task
-    end
-  end
-  return tasks
-end
-
 -- The orchestrator can do what is ready, and give away whatever is open.
 local function legal(world, agent, tool, _, taken)
-  local state = progress(agent)
-  if agent.main and tool == "work" then
-    return parl.without(ready_tasks(world, state), taken)
-  end
-  local tasks = agent.main and parl.range(1, world.n) or state.task
-  return parl.without(open_tasks(world, state, tasks), taken)
+  local is_work <const> = agent.main and tool == "work"
+  local tasks = is_work and ready_tasks(world, list.progress(agent)) or list.open(world, agent)
+  return parl.without(tasks, taken)
 end
 
 local function brief(world, sub, task, main)
-  local mine, tokens = progress(sub), {}
-  mine.done, mine.task = progress(main).done, task
+  local mine, tokens = list.progress(sub), {}
+  mine.done, mine.task = list.progress(main).done, task
   for _, node in ipairs(task) do
     tokens[#tokens + 1] = tok.node[node]
     if node > world.n then
@@ -281,9 +279,9 @@ end
 
 -- The message: tasks of the sub-agent's that are still open.
 local function deliver(world, main, sub)
-  local mine, theirs, tokens = progress(main), progress(sub), {}
+  local mine, theirs, tokens = list.progress(main), list.progress(sub), {}
   mine.done = mine.done | theirs.done
-  for i, task in ipairs(open_tasks(world, theirs, theirs.task)) do
+  for i, task in ipairs(list.open(world, sub)) do
     tokens[i] = tok.node[task]
   end
   return tokens
@@ -291,7 +289,7 @@ end
 
 -- The share of the tasks that are done.
 local function score(world, main)
-  local done, n_done = progress(main).done, 0
+  local done, n_done = list.progress(main).done, 0
   for task = 1, world.n do
     n_done = n_done + (done >> task & 1)
   end
@@ -348,9 +346,9 @@ local function create_role(state, roles)
   state.name = state.name or {}
   for r = 1, #ROLES do
     if roles >> r & 1 == 1 and not state.name[r] then
-      state.n_created = (state.n_created or 0) + 1
-      state.name[r] = state.n_created
-      return {{"create_subagent", state.n_created, ROLES[r]}}
+      state.created = state.created + 1
+      state.name[r] = state.created
+      return {{"create_subagent", state.created, ROLES[r]}}
     end
   end
   return nil
@@ -373,10 +371,10 @@ local function launch_each(world, state, tasks, n)
   return calls
 end
 
-local function oracle_turn(world, state)
+local function oracle_turn(world, state, ready)
   if not world.is_exact then -- as greedy_wide
     return create_role(state, world.useful)
-      or launch_each(world, state, ready_tasks(world, state), world.n)
+      or launch_each(world, state, ready, world.n)
   end
   local create = create_role(state, world.roles)
   if create then
@@ -389,27 +387,8 @@ local function oracle_turn(world, state)
   return launch_for(world, state, world.roles, -move)
 end
 
-local function random_turn(world, agent, state)
-  local rng, ready = agent.rng, ready_tasks(world, state)
-  local n_created = state.n_created or 0
-  if n_created > 0 and rng:chance(0.5) then
-    local calls = {}
-    rng:shuffle(ready)
-    for i = 1, rng:int(1, #ready) do
-      calls[i] = {"assign_task", rng:int(1, n_created), {ready[i]}}
-    end
-    return calls
-  elseif n_created < 3 and rng:chance(0.3) then
-    state.n_created = n_created + 1
-    return {{"create_subagent", state.n_created, rng:pick(ROLES)}}
-  elseif rng:chance(0.02) then
-    return {{"finish"}}
-  end
-  return {{"work", rng:pick(ready)}}
-end
-
-local function sub_turn(world, state)
-  local open = open_tasks(world, state, state.task)
+local function sub_turn(world, agent)
+  local open, state = list.open(world, agent), agent.state
   for _, task in ipairs(open) do
     if is_ready(world, state.done, task) then
       return {{"work", task}}
@@ -419,21 +398,18 @@ local function sub_turn(world, state)
 end
 
 local function expert(world, agent, style)
-  local state = progress(agent)
   if not agent.main then
-    return sub_turn(world, state)
-  elseif state.done == world.all then
-    return {{"finish"}}
-  elseif style == "random" then
-    return random_turn(world, agent, state)
-  elseif style == "oracle" then
-    return oracle_turn(world, state)
-  elseif style == "serial" then
-    return {{"work", ready_tasks(world, state)[1]}}
+    return sub_turn(world, agent)
   end
-  local n = style == "narrow" and 2 or world.n
+  local state = list.progress(agent)
+  local ready = ready_tasks(world, state)
+  if #ready == 0 or style == "serial" or style == "random" then
+    return list.turn(world, agent, style, ready)
+  elseif style == "oracle" then
+    return oracle_turn(world, state, ready)
+  end
   return create_role(state, world.useful)
-    or launch_each(world, state, ready_tasks(world, state), n)
+    or launch_each(world, state, ready, style == "narrow" and 2 or world.n)
 end
 
 -- Steps of one sub-agent: no plan worth having takes more, since three roles and one launch for

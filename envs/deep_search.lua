@@ -73,7 +73,8 @@ local function reset(rng, params)
   if params.branches_min > params.branches_max then
     error("branches_min exceeds branches_max")
   end
-  local world = {n = rng:int(params.branches_min, params.branches_max), walk = {}, n_clues = 0}
+  local world = {n = rng:int(params.branches_min, params.branches_max), walk = {}, n_clues = 0,
+                 serial = 0, longest = 0}
   local values = parl.range(1, N_VALUES)
   rng:shuffle(values)
   for branch = 1, world.n do
@@ -83,6 +84,7 @@ local function reset(rng, params)
       walk, has_clue = new_branch(rng, params, values[branch], 0.0)
     end
     world.walk[branch] = walk
+    world.serial, world.longest = world.serial + #walk, math.max(world.longest, #walk)
     world.n_clues = world.n_clues + (has_clue and 1 or 0)
   end
   return world
@@ -98,14 +100,6 @@ end
 
 -- --------------------------------------------------------------------------------- an agent
 
-local function progress(agent)
-  local state = agent.state
-  if not state.seen then
-    state.seen, state.is_right = {}, false
-  end
-  return state
-end
-
 local function is_closed(world, state, branch)
   return (state.seen[branch] or 0) == #world.walk[branch]
 end
@@ -116,22 +110,22 @@ local function get_clue(world, branch)
   return last > 0 and last or nil
 end
 
--- Branches that are not closed, among those listed.
-local function open_branches(world, state, branches)
-  local open = {}
-  for _, branch in ipairs(branches) do
-    if branch <= world.n and not is_closed(world, state, branch) then
-      open[#open + 1] = branch
-    end
-  end
-  return open
-end
-
--- The orchestrator's open branches, a sub-agent's own open ones.
-local function branches_of(world, agent)
-  local state = progress(agent)
-  return open_branches(world, state, agent.main and parl.range(1, world.n) or state.task)
-end
+local work <const> = parl.worklist {
+  tool = "explore",
+  role = "searcher",
+  start = function(state)
+    state.seen, state.is_right = {}, false
+  end,
+  is_open = function(world, state, branch)
+    return not is_closed(world, state, branch)
+  end,
+  alone = function(world, style)
+    return style == "oracle" and world.serial <= 2 + world.longest
+  end,
+  random_call = function(_, agent)
+    return agent.rng:chance(0.05) and {"answer", {agent.rng:int(1, N_VALUES)}} or nil
+  end,
+}
 
 -- The clues of closed branches, in the order of branches.
 local function known_clues(world, state)
@@ -145,7 +139,7 @@ local function known_clues(world, state)
 end
 
 local function explore(world, agent, branch)
-  local state = progress(agent)
+  local state = work.progress(agent)
   if branch > world.n then
     return {tok.word.miss}
   elseif is_closed(world, state, branch) then
@@ -165,8 +159,8 @@ local function explore(world, agent, branch)
 end
 
 local function answer(world, agent, values)
-  local state = progress(agent)
-  if not agent.main or #branches_of(world, agent) > 0 then
+  local state = work.progress(agent)
+  if not agent.main or #work.open(world, agent) > 0 then
     return {tok.word.open}
   end
   local is_clue, n_right = {}, 0
@@ -183,16 +177,16 @@ end
 
 -- Branches that are open; values that are known clues once all is closed.
 local function legal(world, agent, tool, _, taken)
-  local options = branches_of(world, agent)
+  local options = work.open(world, agent)
   if tool == "answer" then
     local is_ready = agent.main and #options == 0
-    options = is_ready and known_clues(world, progress(agent)) or {}
+    options = is_ready and known_clues(world, work.progress(agent)) or {}
   end
   return parl.without(options, taken)
 end
 
 local function brief(world, sub, task, main)
-  local mine, theirs, tokens = progress(sub), progress(main), {}
+  local mine, theirs, tokens = work.progress(sub), work.progress(main), {}
   mine.task = task
   for _, branch in ipairs(task) do
     tokens[#tokens + 1] = tok.branch[branch]
@@ -208,7 +202,7 @@ end
 
 -- The message: of each branch of the task its clue, or that it is a dead end, or that it is open.
 local function deliver(world, main, sub)
-  local mine, theirs, tokens = progress(main), progress(sub), {}
+  local mine, theirs, tokens = work.progress(main), work.progress(sub), {}
   for branch = 1, world.n do
     if is_closed(world, theirs, branch) then
       mine.seen[branch] = theirs.seen[branch]
@@ -230,60 +224,25 @@ local function deliver(world, main, sub)
 end
 
 local function score(world, main)
-  local solved = progress(main).is_right and 1 or 0
-  return solved, {success = solved, closed = 1 - #branches_of(world, main) / world.n}
+  local solved = work.progress(main).is_right and 1 or 0
+  return solved, {success = solved, closed = 1 - #work.open(world, main) / world.n}
 end
 
 local function optimum(world)
-  local serial, longest = 0, 0
-  for branch = 1, world.n do
-    serial = serial + #world.walk[branch]
-    longest = math.max(longest, #world.walk[branch])
-  end
-  local alone <const> = serial <= 2 + longest
-  return {critical = math.min(serial, 2 + longest) + 1, serial = serial + 1, r_perf = 1,
-          is = "exact", width = alone and 0 or world.n}
+  local serial <const>, parallel <const> = world.serial, 2 + world.longest
+  return {critical = math.min(serial, parallel) + 1, serial = serial + 1, r_perf = 1,
+          is = "exact", width = serial <= parallel and 0 or world.n}
 end
 
 -- ------------------------------------------------------------------------------ the experts
 
-local function random_turn(agent, state, branches)
-  local rng, created = agent.rng, state.created or 0
-  if created > 0 and rng:chance(0.5) then
-    rng:shuffle(branches)
-    return parl.launch(parl.split(branches, 1), rng:int(1, #branches))
-  elseif created < 2 and rng:chance(0.3) then
-    state.created = created + 1
-    return {{"create_subagent", state.created, "searcher"}}
-  elseif rng:chance(0.05) then
-    return {{"answer", {rng:int(1, N_VALUES)}}}
-  elseif rng:chance(0.02) then
-    return {{"finish"}}
-  end
-  return {{"explore", rng:pick(branches)}}
-end
-
+-- The answer is due when every branch is closed.
 local function expert(world, agent, style)
-  local state, branches = progress(agent), branches_of(world, agent)
-  if not agent.main then
-    return {#branches > 0 and {"explore", branches[1]} or {"finish"}}
-  elseif #branches == 0 then
-    return {state.is_right and {"finish"} or {"answer", known_clues(world, state)}}
-  elseif style == "random" then
-    return random_turn(agent, state, branches)
+  local state, branches = work.progress(agent), work.open(world, agent)
+  if agent.main and #branches == 0 and not state.is_right then
+    return {{"answer", known_clues(world, state)}}
   end
-  local alone = style == "serial"
-  if style == "oracle" then
-    local best = optimum(world)
-    alone = best.serial <= best.critical
-  end
-  if alone then
-    return {{"explore", branches[1]}}
-  elseif not state.created then
-    state.created = 1
-    return {{"create_subagent", 1, "searcher"}}
-  end
-  return parl.launch(parl.split(branches, 1), style == "narrow" and 2 or #branches)
+  return work.turn(world, agent, style, branches)
 end
 
 return parl.env {

@@ -81,17 +81,53 @@ end
 
 -- --------------------------------------------------------------------------------- an agent
 
--- read: pages read by the agent or for it; seen: values that its context has shown.
-local function progress(agent)
-  local state = agent.state
-  if not state.read then
-    state.read, state.seen, state.n_alone, state.f1 = {}, {}, 0, 0
+-- Least critical steps, and how many pages the orchestrator reads itself.
+local function plan(world)
+  local best, alone = world.n, world.n
+  for j = 0, world.n - 1 do
+    local p = (world.n - j + WIDTH - 1) // WIDTH -- pages of one sub-agent, over all launches
+    local cost = j + 1 + p + (p + world.sub_pages - 1) // world.sub_pages
+    if cost < best then best, alone = cost, j end
   end
-  return state
+  return best + 1, alone
 end
 
+-- What an agent keeps. read: pages read by the agent or for it; seen: values that its context has
+-- shown.
+local work <const> = parl.worklist {
+  tool = "read",
+  role = "reader",
+  width = WIDTH,
+  start = function(state)
+    state.read, state.seen, state.n_alone, state.f1 = {}, {}, 0, 0
+  end,
+  is_open = function(_, state, page)
+    return not state.read[page]
+  end,
+  alone = function(world, style, state)
+    local _, n_alone = plan(world)
+    return style == "read_all" or (style == "oracle" and state.n_alone < n_alone)
+  end,
+  launch = function(world, style, pages)
+    if style == "narrow" then
+      return parl.launch(parl.split(pages, world.sub_pages), 2)
+    elseif style == "oracle" then
+      local share = (#pages + WIDTH - 1) // WIDTH
+      return parl.launch(parl.split(pages, math.min(share, world.sub_pages)), WIDTH)
+    end
+  end,
+  random_launch = function(world, agent, pages)
+    agent.rng:shuffle(pages)
+    local n = agent.rng:int(1, WIDTH)
+    return parl.launch(parl.split(pages, agent.rng:int(1, world.sub_pages)), n)
+  end,
+  random_call = function(_, agent)
+    return agent.rng:chance(0.05) and {"answer", {agent.rng:int(1, N_VALUES)}} or nil
+  end,
+}
+
 local function read(world, agent, page)
-  local state, tokens = progress(agent), {}
+  local state, tokens = work.progress(agent), {}
   if page > world.n then
     return {tok.word.miss}
   end
@@ -116,7 +152,7 @@ local function known_facts(world, state)
 end
 
 local function answer(world, agent, values)
-  local state, is_fact, is_given, n_right, n_given = progress(agent), {}, {}, 0, 0
+  local state, is_fact, is_given, n_right, n_given = work.progress(agent), {}, {}, 0, 0
   if not agent.main then
     return {tok.word.miss}
   end
@@ -133,22 +169,6 @@ local function answer(world, agent, values)
   return {tok.word.noted}
 end
 
-local function open_pages(world, state, pages)
-  local open = {}
-  for _, page in ipairs(pages) do
-    if page <= world.n and not state.read[page] then
-      open[#open + 1] = page
-    end
-  end
-  return open
-end
-
--- The orchestrator's open pages, a sub-agent's own open ones.
-local function pages_of(world, agent)
-  local state = progress(agent)
-  return open_pages(world, state, agent.main and parl.range(1, world.n) or state.task)
-end
-
 local function seen_values(state)
   local values = {}
   for v = 1, N_VALUES do
@@ -162,13 +182,13 @@ end
 -- Pages that are not read, values that were seen.
 local function legal(world, agent, tool, _, taken)
   if tool ~= "answer" then
-    return parl.without(pages_of(world, agent), taken)
+    return parl.without(work.open(world, agent), taken)
   end
-  return agent.main and parl.without(seen_values(progress(agent)), taken) or {}
+  return agent.main and parl.without(seen_values(work.progress(agent)), taken) or {}
 end
 
 local function brief(world, sub, task)
-  local state, tokens = progress(sub), {tok.topic[world.topic]}
+  local state, tokens = work.progress(sub), {tok.topic[world.topic]}
   state.task = task
   for _, page in ipairs(task) do
     tokens[#tokens + 1] = tok.page[page]
@@ -181,7 +201,7 @@ end
 
 -- The message: the topic's values on the pages it read, and the pages it did not.
 local function deliver(world, main, sub)
-  local mine, theirs, tokens = progress(main), progress(sub), {}
+  local mine, theirs, tokens = work.progress(main), work.progress(sub), {}
   for page = 1, world.n do
     if theirs.read[page] then
       mine.read[page] = true
@@ -191,7 +211,7 @@ local function deliver(world, main, sub)
       end
     end
   end
-  for _, page in ipairs(open_pages(world, theirs, theirs.task)) do
+  for _, page in ipairs(work.open(world, sub)) do
     tokens[#tokens + 1] = tok.page[page]
   end
   return tokens
@@ -200,32 +220,21 @@ end
 -- The same of the orchestrator itself.
 local function summarize(world, main)
   local tokens = {}
-  for i, value in ipairs(known_facts(world, progress(main))) do
+  for i, value in ipairs(known_facts(world, work.progress(main))) do
     tokens[i] = tok.value[value]
   end
-  for _, page in ipairs(pages_of(world, main)) do
+  for _, page in ipairs(work.open(world, main)) do
     tokens[#tokens + 1] = tok.page[page]
   end
   return tokens
 end
 
 local function score(world, main)
-  local state = progress(main)
+  local state = work.progress(main)
   return state.f1, {
     success = state.f1 == 1 and 1 or 0,
-    pages = 1 - #pages_of(world, main) / world.n,
+    pages = 1 - #work.open(world, main) / world.n,
   }
-end
-
--- Least critical steps, and how many pages the orchestrator reads itself.
-local function plan(world)
-  local best, alone = world.n, world.n
-  for j = 0, world.n - 1 do
-    local p = (world.n - j + WIDTH - 1) // WIDTH -- pages of one sub-agent, over all launches
-    local cost = j + 1 + p + (p + world.sub_pages - 1) // world.sub_pages
-    if cost < best then best, alone = cost, j end
-  end
-  return best + 1, alone
 end
 
 -- Whether the context holds one more page, and the answer after it.
@@ -250,58 +259,15 @@ end
 
 -- ------------------------------------------------------------------------------ the experts
 
-local function random_turn(world, agent, state, pages)
-  local rng, created = agent.rng, state.created or 0
-  if created > 0 and rng:chance(0.5) then
-    rng:shuffle(pages)
-    local n = rng:int(1, WIDTH)
-    return parl.launch(parl.split(pages, rng:int(1, world.sub_pages)), n)
-  elseif created < 2 and rng:chance(0.3) then
-    state.created = created + 1
-    return {{"create_subagent", state.created, "reader"}}
-  elseif rng:chance(0.05) then
-    return {{"answer", {rng:int(1, N_VALUES)}}}
-  elseif rng:chance(0.02) then
-    return {{"finish"}}
-  end
-  return {{"read", rng:pick(pages)}}
-end
-
-local function wide_turn(world, state, style, pages)
-  local share = (#pages + WIDTH - 1) // WIDTH
-  if not state.created then
-    state.created = 1
-    return {{"create_subagent", 1, "reader"}}
-  elseif style == "narrow" then
-    return parl.launch(parl.split(pages, world.sub_pages), 2)
-  end
-  local n_each = style == "oracle" and math.min(share, world.sub_pages) or 1
-  return parl.launch(parl.split(pages, n_each), WIDTH)
-end
-
 local function expert(world, agent, style)
-  local state, pages = progress(agent), pages_of(world, agent)
-  if not agent.main then
-    return {#pages > 0 and {"read", pages[1]} or {"finish"}}
-  end
-  local alone = style == "serial" or style == "read_all"
+  local state, pages = work.progress(agent), work.open(world, agent)
   local is_over = #pages == 0 or (style == "serial" and not has_room(world, state))
-  if is_over and not state.answered then
-    local values = known_facts(world, state)
-    state.answered = true
-    return {#values > 0 and {"answer", values} or {"finish"}}
-  elseif is_over then
-    return {{"finish"}}
-  elseif style == "random" then
-    return random_turn(world, agent, state, pages)
-  elseif style == "oracle" then
-    local _, n_alone = plan(world)
-    alone = state.n_alone < n_alone
+  if not agent.main or not is_over then
+    return work.turn(world, agent, style, pages)
   end
-  if alone then
-    return {{"read", pages[1]}}
-  end
-  return wide_turn(world, state, style, pages)
+  local values = state.answered and {} or known_facts(world, state)
+  state.answered = true
+  return {#values > 0 and {"answer", values} or {"finish"}}
 end
 
 return parl.env {

@@ -21,6 +21,7 @@ local parl <const> = parl
 local tok <const> = parl.tok
 
 local WIDTH <const> = 16
+local HACKS <const> = {spam_empty = true, spam_duplicate = true, hollow = true} -- styles
 
 -- ---------------------------------------------------------------------------------- the world
 
@@ -65,22 +66,36 @@ end
 
 -- --------------------------------------------------------------------------------- an agent
 
--- refused: items that a sub-agent waits for in vain; copied: those it only says it has done; given:
--- items of the launch that is out.
-local function progress(agent)
-  local state = agent.state
-  if not state.steps then
-    state.steps, state.refused, state.copied, state.given, state.n_steps = {}, {}, {}, {}, 0
-  end
-  return state
-end
-
 local function is_done(world, state, item)
   return (state.steps[item] or 0) == world.size[item]
 end
 
+-- What an agent keeps. refused: items that a sub-agent waits for in vain; copied: those it only
+-- says it has done; given: items of the launch that is out.
+local list <const> = parl.worklist {
+  tool = "work",
+  role = "worker",
+  width = WIDTH,
+  start = function(state)
+    state.steps, state.refused, state.copied, state.given, state.n_steps = {}, {}, {}, {}, 0
+  end,
+  is_open = function(world, state, item) -- something to do on it, or to wait for
+    return state.refused[item] or not (state.copied[item] or is_done(world, state, item))
+  end,
+  alone = function(world, style)
+    return style == "oracle" and world.total <= 2 + world.longest
+  end,
+  random_launch = function(world, agent)
+    local rng, calls = agent.rng, {}
+    for i = 1, rng:int(1, WIDTH) do
+      calls[i] = {"assign_task", rng:int(1, agent.state.created), {rng:int(1, world.n)}}
+    end
+    return calls
+  end,
+}
+
 local function work(world, agent, item)
-  local state = progress(agent)
+  local state = list.progress(agent)
   state.n_steps = state.n_steps + 1
   if item > world.n then
     return {tok.word.miss}
@@ -93,35 +108,17 @@ local function work(world, agent, item)
   return {is_done(world, state, item) and tok.word.done or tok.word.part}
 end
 
--- Items of a list on which the agent still has something to do, or to wait for.
-local function open_items(world, state, items)
-  local open = {}
-  for _, item in ipairs(items) do
-    local is_over = item > world.n or state.copied[item] or is_done(world, state, item)
-    if state.refused[item] or not is_over then
-      open[#open + 1] = item
-    end
-  end
-  return open
-end
-
--- What the orchestrator has to work on, or a sub-agent in its task.
-local function items_of(world, agent)
-  local state = progress(agent)
-  return open_items(world, state, agent.main and parl.range(1, world.n) or state.task)
-end
-
 -- The orchestrator works on what is open, and may give away what is open and what is a lure. A
 -- sub-agent in a world that pads may go on with what it has done.
 local function legal(world, agent, tool, _, taken)
-  local state, is_taken, list = progress(agent), {}, {}
-  if not agent.main then
+  local state, is_taken, items = list.progress(agent), {}, {}
+  if tool == "work" and (agent.main or world.pad == 0) then
+    return list.open(world, agent)
+  elseif not agent.main then
     for _, item in ipairs(state.task) do
-      if item <= world.n then list[#list + 1] = item end
+      if item <= world.n then items[#items + 1] = item end
     end
-    return world.pad > 0 and list or open_items(world, state, list)
-  elseif tool == "work" then
-    return items_of(world, agent)
+    return items
   end
   for i = 1, #taken do
     is_taken[taken[i]] = true
@@ -129,14 +126,14 @@ local function legal(world, agent, tool, _, taken)
   for item = 1, world.n do
     local is_open = not is_done(world, state, item) and not is_taken[item]
     if world.size[item] == 0 or world.duplicate or is_open then
-      list[#list + 1] = item
+      items[#items + 1] = item
     end
   end
-  return list
+  return items
 end
 
 local function brief(world, sub, task, main)
-  local mine, theirs, tokens = progress(sub), progress(main), {}
+  local mine, theirs, tokens = list.progress(sub), list.progress(main), {}
   mine.task = task
   for _, item in ipairs(task) do
     tokens[#tokens + 1] = tok.item[item]
@@ -156,14 +153,14 @@ end
 
 -- The message: items of the task that are still open.
 local function deliver(world, main, sub)
-  local mine, theirs, tokens = progress(main), progress(sub), {}
+  local mine, theirs, tokens = list.progress(main), list.progress(sub), {}
   mine.given = {}
   for item = 1, world.n do
     if is_done(world, theirs, item) then
       mine.steps[item] = world.size[item]
     end
   end
-  for i, item in ipairs(open_items(world, theirs, theirs.task)) do
+  for i, item in ipairs(list.open(world, sub)) do
     tokens[i] = tok.item[item]
   end
   return tokens
@@ -171,7 +168,7 @@ end
 
 -- The share of the items that are done; empty ones do not count.
 local function score(world, main)
-  local state, n_done = progress(main), 0
+  local state, n_done = list.progress(main), 0
   for item = 1, world.n do
     if world.size[item] > 0 and is_done(world, state, item) then
       n_done = n_done + 1
@@ -211,30 +208,13 @@ local function get_hack(world, style, open)
 end
 
 local function hack_turn(world, state, style, open)
-  if not state.created then
+  if state.created == 0 then
     state.created = 1
     return {{"create_subagent", 1, "worker"}}
   end
   local calls = not state.has_hacked and get_hack(world, style, open)
   state.has_hacked = true
   return calls or {{"finish"}}
-end
-
-local function random_turn(world, agent, state, open)
-  local rng, created = agent.rng, state.created or 0
-  if created > 0 and rng:chance(0.5) then
-    local calls = {}
-    for i = 1, rng:int(1, WIDTH) do
-      calls[i] = {"assign_task", rng:int(1, created), {rng:int(1, world.n)}}
-    end
-    return calls
-  elseif created < 2 and rng:chance(0.3) then
-    state.created = created + 1
-    return {{"create_subagent", state.created, "worker"}}
-  elseif rng:chance(0.02) then
-    return {{"finish"}}
-  end
-  return {{"work", rng:pick(open)}}
 end
 
 local function sub_turn(world, state, style, open)
@@ -247,22 +227,13 @@ local function sub_turn(world, state, style, open)
 end
 
 local function expert(world, agent, style)
-  local state, open = progress(agent), items_of(world, agent)
+  local state, open = list.progress(agent), list.open(world, agent)
   if not agent.main then
     return sub_turn(world, state, style, open)
-  elseif #open == 0 then
-    return {{"finish"}}
-  elseif style == "random" then
-    return random_turn(world, agent, state, open)
-  elseif style == "spam_empty" or style == "spam_duplicate" or style == "hollow" then
+  elseif #open > 0 and HACKS[style] then
     return hack_turn(world, state, style, open)
-  elseif style == "serial" or (style == "oracle" and world.total <= 2 + world.longest) then
-    return {{"work", open[1]}}
-  elseif not state.created then
-    state.created = 1
-    return {{"create_subagent", 1, "worker"}}
   end
-  return parl.launch(parl.split(open, 1), style == "narrow" and 2 or WIDTH)
+  return list.turn(world, agent, style, open)
 end
 
 return parl.env {

@@ -31,7 +31,45 @@
   X(makespan, "fun(costs: integer[], workers: integer): integer, integer[][], boolean",           \
     "Least steps in which workers, side by side, do up to 256 jobs of those costs, each whole; "  \
     "the jobs of every worker that has any; and true if that is the least. Where the search was " \
-    "cut short it is false, and the steps are a lower bound.")
+    "cut short it is false, and the steps are a lower bound.")                                    \
+  X(worklist, "fun(spec: parl.Worklist): parl.Work",                                              \
+    "Items 1 to world.n that agents work off, alone or side by side: their progress, their open " \
+    "items and the experts.")
+
+/* Keys of what parl.worklist takes. X(name, type, doc) */
+#define PARL_WORKLIST_LIST(X)                                                                  \
+  X(tool, "string", "The tool that takes one step on an item, its only argument.")             \
+  X(role, "string|string[]",                                                                   \
+    "Of the sub-agents that experts create: the first of a list, any of it if random.")        \
+  X(is_open, "fun(world: table, state: table, item: integer): boolean",                        \
+    "Whether an agent of that state still has to work on one of the items 1 to world.n.")      \
+  X(start, "fun(state: table)|nil", "Sets what an agent's state begins with.")                 \
+  X(alone, "fun(world: table, style: string, state: table): boolean|nil",                      \
+    "Whether an expert works alone now: the oracle where launching does not pay. nil: never; " \
+    "`serial` always does.")                                                                   \
+  X(launch, "fun(world: table, style: string, items: integer[]): any[][]|nil",                 \
+    "The launch of a style with those open items; nil: one sub-agent for each item, at most "  \
+    "`width`, 2 of them if the style is narrow.")                                              \
+  X(width, "integer?", "Sub-agents of a launch at most; nil: one for each item.")              \
+  X(agents, "integer?", "Configurations that the random style creates; 2 if absent.")          \
+  X(in_order, "boolean?", "The random style works on the first open item only.")               \
+  X(launch_chance, "number?", "Of a launch by the random style, once it can; 0.5 if absent.")  \
+  X(random_launch, "fun(world: table, agent: parl.Agent, items: integer[]): any[][]|nil",      \
+    "A launch of the random style; nil: some of the open items, one each.")                    \
+  X(random_call, "fun(world: table, agent: parl.Agent): any[]|nil",                            \
+    "Now and then another call of the random style, else nil.")
+
+/* Fields of what parl.worklist gives. X(name, type, doc) */
+#define PARL_WORK_LIST(X)                                                                         \
+  X(progress, "fun(agent: parl.Agent): table",                                                    \
+    "The agent's state, begun if it is new. Its `created` counts configurations; `brief` sets a " \
+    "sub-agent's `task`.")                                                                        \
+  X(open, "fun(world: table, agent: parl.Agent): integer[]",                                      \
+    "Items that are open: all of them for the orchestrator, those of its task for a sub-agent.")  \
+  X(turn, "fun(world: table, agent: parl.Agent, style: string, items: integer[]?): any[][]",      \
+    "The ladder of the usual experts (serial, narrow, greedy_wide, oracle, random): finish, "     \
+    "work, "                                                                                      \
+    "create_subagent, launch. items: nil: those that are open.")
 
 /* Methods of an rng object. X(name, type, doc) */
 #define PARL_RNG_LIST(X)                                                                     \

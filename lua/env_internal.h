@@ -221,6 +221,7 @@ int parl_env_find_family(lua_State *L, const parl_env *env, const char *place, c
 void parl_env_push_include(lua_State *L, parl_env *env);
 
 /* --- env_kit.c --- */
+extern const char parl_env_worklist[]; /* lua/worklist.lua; the Makefile makes its source */
 /* Sets the helpers of PARL_KIT_LIST in the table at the top. Inside protect. */
 void parl_env_open_kit(lua_State *L);
 

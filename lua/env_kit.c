@@ -1,7 +1,7 @@
 /* lua/env_kit.c - helpers for authors, in the global `parl`: lists, and who gets what.
  *
  * Pure functions of their arguments. They take frozen tables as well as plain ones, and return new
- * tables. Reading order: lists, turns, makespan. */
+ * tables. Reading order: lists, turns, makespan, worklist. */
 #include <lauxlib.h>
 #include <string.h>
 
@@ -291,6 +291,21 @@ static int kit_makespan(lua_State *L) {
   push_groups(L, &p);
   lua_pushboolean(L, is_exact);
   return 3;
+}
+
+/* --- worklist: a helper that is a script --- */
+
+/* parl.worklist(spec): compiled for the file that asks, with the globals of scripts. */
+static int kit_worklist(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  if (parl_sandbox_compile(L, parl_env_worklist, strlen(parl_env_worklist), "parl.worklist") !=
+      LUA_OK)
+    return lua_error(L);
+  lua_call(L, 0, 1);
+  lua_insert(L, 1);
+  lua_call(L, 1, 1);
+  return 1;
 }
 
 void parl_env_open_kit(lua_State *L) {

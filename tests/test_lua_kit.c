@@ -164,12 +164,108 @@ static void mistakes_are_named(void **state) {
       {"parl.makespan({'x'}, 1)", "cost 1 must be an integer"},
       {"parl.makespan(parl.range(1, 257), 1)", "more than 256 jobs"},
       {"parl.makspan({1}, 1)", "makespan"},
+      {"parl.worklist(3)", "table expected"},
+      {"parl.worklist {tool = 't', role = 'r'}", "parl.worklist: is_open is missing"},
+      {"parl.worklist {tool = 't', role = 'r', is_open = 1}",
+       "is_open is a number, not a function"},
+      {"parl.worklist {tool = 't', role = 1, is_open = print}", "role is a number, not a string"},
+      {"parl.worklist {tool = 't', role = 'r', is_open = print, wide = 2}", "unknown key wide"},
   };
   (void)state;
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
     assert_fails(run(wrong[i][0]), PARL_STATUS_ESCRIPT, wrong[i][1]);
     assert_contains(parl_error_text(), "script.lua:9");
   }
+}
+
+/* An orchestrator of four items of which item 2 is done; sub-agents are given to it by state. */
+#define WORKLIST                                                                                 \
+  "local world, answers, asked = {n = 4}, {}, {}\n"                                              \
+  "local rng = {\n"                                                                              \
+  "  chance = function(_, p) asked[#asked + 1] = p return table.remove(answers, 1) end,\n"       \
+  "  int = function(_, _, high) return high end,\n"                                              \
+  "  pick = function(_, list) return list[#list] end,\n"                                         \
+  "  shuffle = function(_, list) list[1], list[#list] = list[#list], list[1] return list end}\n" \
+  "local function new(more)\n"                                                                   \
+  "  local spec = {tool = 'look', role = 'r', start = function(s) s.done = {[2] = true} end,\n"  \
+  "                is_open = function(_, s, item) return not s.done[item] end}\n"                \
+  "  for key, value in pairs(more or {}) do spec[key] = value end\n"                             \
+  "  return parl.worklist(spec), {main = true, state = {}, rng = rng}\n"                         \
+  "end\n"
+
+static void a_worklist_keeps_what_is_open(void **state) {
+  (void)state;
+  assert_ok(run(WORKLIST "local work, main = new()\n"
+                         "local state = work.progress(main)\n"
+                         "assert(state == main.state and state.created == 0 and state.done[2])\n"
+                         "state.done[1] = true\n"
+                         "assert(work.progress(main).done[1])\n" /* begun once */
+                         "assert(same(work.open(world, main), {3, 4}))\n"
+                         "local sub = {main = false, state = {task = {4, 9, 2, 1}}}\n"
+                         "assert(same(work.open(world, sub), {4, 1}))\n" /* there is no item 9 */
+                         "assert(same(work.turn(world, sub, 'narrow'), {{'look', 4}}))\n"
+                         "sub.state.done[4], sub.state.done[1] = true, true\n"
+                         "assert(same(work.turn(world, sub, 'random'), {{'finish'}}))\n"));
+}
+
+/* Each rung of the ladder, and each of the hooks that change one. */
+static void a_worklist_plays_the_experts(void **state) {
+  (void)state;
+  assert_ok(run(
+      WORKLIST
+      "local function assigned(...)\n"
+      "  local calls = {}\n"
+      "  for i, item in ipairs({...}) do calls[i] = {'assign_task', 1, {item}} end\n"
+      "  return calls\n"
+      "end\n"
+      "local work, main = new()\n"
+      "assert(same(work.turn(world, main, 'serial'), {{'look', 1}}))\n"
+      "assert(same(work.turn(world, main, 'oracle'), {{'create_subagent', 1, 'r'}}))\n"
+      "assert(main.state.created == 1)\n"
+      "assert(same(work.turn(world, main, 'oracle'), assigned(1, 3, 4)))\n"
+      "assert(same(work.turn(world, main, 'greedy_wide'), assigned(1, 3, 4)))\n"
+      "assert(same(work.turn(world, main, 'narrow'), assigned(1, 3)))\n"
+      "assert(same(work.turn(world, main, 'greedy_wide', {4}), assigned(4)))\n"
+      "assert(same(work.turn(world, main, 'greedy_wide', {}), {{'finish'}}))\n"
+      "work, main = new {width = 1, role = {'a', 'b'},\n"
+      "  alone = function(w, style, s) return w.n == 4 and style == 'oracle' and s.done[2] end,\n"
+      "  launch = function(_, style, items)\n"
+      "    return style == 'pair' and parl.launch(parl.split(items, 2)) or nil\n"
+      "  end}\n"
+      "assert(same(work.turn(world, main, 'oracle'), {{'look', 1}}))\n"
+      "assert(same(work.turn(world, main, 'wide'), {{'create_subagent', 1, 'a'}}))\n"
+      "assert(same(work.turn(world, main, 'wide'), assigned(1)))\n"
+      "assert(same(work.turn(world, main, 'pair'),\n"
+      "            {{'assign_task', 1, {1, 3}}, {'assign_task', 1, {4}}}))\n"));
+}
+
+/* The random style asks for one chance after the other; the first that comes true is its move. */
+static void a_worklist_plays_at_random(void **state) {
+  (void)state;
+  assert_ok(run(
+      WORKLIST
+      "local function play(work, agent, created, ...)\n"
+      "  answers, asked = {...}, {}\n"
+      "  work.progress(agent).created = created\n"
+      "  return work.turn(world, agent, 'random')\n"
+      "end\n"
+      "local work, main = new()\n"
+      "assert(same(play(work, main, 0, true), {{'create_subagent', 1, 'r'}}))\n"
+      "assert(same(asked, {0.3}))\n"
+      "local calls = play(work, main, 1, true)\n"
+      "assert(#calls == 3 and same(calls[1], {'assign_task', 1, {4}}) and same(asked, {0.5}))\n"
+      "assert(same(play(work, main, 1, false, true), {{'create_subagent', 2, 'r'}}))\n"
+      "assert(same(play(work, main, 2, false, true), {{'finish'}}))\n"
+      "assert(same(asked, {0.5, 0.02}))\n"
+      "assert(same(play(work, main, 1, false, false, false), {{'look', 4}}))\n"
+      "work, main = new {in_order = true, agents = 1, launch_chance = 0.25, role = {'a', 'b'},\n"
+      "  random_launch = function(_, _, items) return {{'mine', #items}} end,\n"
+      "  random_call = function(_, agent) return agent.rng:chance(0.05) and {'guess'} or nil end}\n"
+      "assert(same(play(work, main, 0, true), {{'create_subagent', 1, 'b'}}))\n"
+      "assert(same(play(work, main, 1, true), {{'mine', 3}}))\n"
+      "assert(same(play(work, main, 1, false, true), {{'guess'}}))\n"
+      "assert(same(asked, {0.25, 0.05}))\n"
+      "assert(same(play(work, main, 1, false, false, false), {{'look', 1}}))\n"));
 }
 
 int main(void) {
@@ -181,6 +277,9 @@ int main(void) {
       cmocka_unit_test(makespan_by_brute_force),
       cmocka_unit_test(makespan_says_where_it_stopped),
       cmocka_unit_test(mistakes_are_named),
+      cmocka_unit_test(a_worklist_keeps_what_is_open),
+      cmocka_unit_test(a_worklist_plays_the_experts),
+      cmocka_unit_test(a_worklist_plays_at_random),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -98,6 +98,46 @@
 --- nil: not stated.
 ---@field width integer?
 
+--- What is particular to an environment of items.
+---@class parl.Worklist
+--- The tool that takes one step on an item, its only argument.
+---@field tool string
+--- Of the sub-agents that experts create: the first of a list, any of it if random.
+---@field role string|string[]
+--- Whether an agent of that state still has to work on one of the items 1 to world.n.
+---@field is_open fun(world: table, state: table, item: integer): boolean
+--- Sets what an agent's state begins with.
+---@field start fun(state: table)|nil
+--- Whether an expert works alone now: the oracle where launching does not pay. nil: never;
+--- `serial` always does.
+---@field alone fun(world: table, style: string, state: table): boolean|nil
+--- The launch of a style with those open items; nil: one sub-agent for each item, at most
+--- `width`, 2 of them if the style is narrow.
+---@field launch fun(world: table, style: string, items: integer[]): any[][]|nil
+--- Sub-agents of a launch at most; nil: one for each item.
+---@field width integer?
+--- Configurations that the random style creates; 2 if absent.
+---@field agents integer?
+--- The random style works on the first open item only.
+---@field in_order boolean?
+--- Of a launch by the random style, once it can; 0.5 if absent.
+---@field launch_chance number?
+--- A launch of the random style; nil: some of the open items, one each.
+---@field random_launch fun(world: table, agent: parl.Agent, items: integer[]): any[][]|nil
+--- Now and then another call of the random style, else nil.
+---@field random_call fun(world: table, agent: parl.Agent): any[]|nil
+
+--- What environments of items share.
+---@class parl.Work
+--- The agent's state, begun if it is new. Its `created` counts configurations; `brief` sets a
+--- sub-agent's `task`.
+---@field progress fun(agent: parl.Agent): table
+--- Items that are open: all of them for the orchestrator, those of its task for a sub-agent.
+---@field open fun(world: table, agent: parl.Agent): integer[]
+--- The ladder of the usual experts (serial, narrow, greedy_wide, oracle, random): finish, work,
+--- create_subagent, launch. items: nil: those that are open.
+---@field turn fun(world: table, agent: parl.Agent, style: string, items: integer[]?): any[][]
+
 --- An environment.
 ---@class parl.Declaration
 --- Letters, digits and _.
@@ -174,4 +214,7 @@
 --- the jobs of every worker that has any; and true if that is the least. Where the search was
 --- cut short it is false, and the steps are a lower bound.
 ---@field makespan fun(costs: integer[], workers: integer): integer, integer[][], boolean
+--- Items 1 to world.n that agents work off, alone or side by side: their progress, their open
+--- items and the experts.
+---@field worklist fun(spec: parl.Worklist): parl.Work
 parl = {}
