@@ -218,12 +218,30 @@ static void offer_params(const request *r) {
   parl_env_destroy(env);
 }
 
+/* terms.NAME.weight.FIELD= of the terms that the recipe on the line adds. */
+static void offer_terms(const request *r) {
+  parl_recipe *recipe = load_recipe(r);
+  char section[TEXT_BYTES];
+  for (size_t a = 0; recipe != NULL && a < parl_recipe_get_n_arms(recipe); a++) {
+    const parl_own_terms *own = parl_recipe_get_arm(recipe, a)->own_terms;
+    for (size_t i = 0; own != NULL && i < own->n; i++) {
+      snprintf(section, sizeof section, "terms.%s.lua=", own->items[i].name);
+      offer(r, section, "expression of a term of the recipe's own");
+      snprintf(section, sizeof section, "terms.%s.weight", own->items[i].name);
+      for (size_t k = 0; k < parl_weight_section.n_fields; k++)
+        offer_field(r, section, &parl_weight_section.fields[k]);
+    }
+  }
+  parl_recipe_destroy(recipe);
+}
+
 static void offer_fields(const request *r) {
   size_t n;
   const parl_recipe_section *sections = parl_recipe_get_sections(&n);
   for (size_t i = 0; i < n; i++)
     for (size_t k = 0; k < sections[i].section->n_fields; k++)
       offer_field(r, sections[i].section->name, &sections[i].section->fields[k]);
+  offer_terms(r);
   offer_params(r);
 }
 

@@ -103,7 +103,8 @@ static bool differs(const view *v, const char *section, const char *field) {
   for (size_t a = 0; a < v->plan->n_arms && !found; a++) {
     parl_text *text = a == 0 ? &first : &other;
     parl_text_clear(text);
-    parl_json_append_canonical(parl_json_find(parl_json_find(v->arms[a], section), field), text);
+    parl_json_append_canonical(parl_json_find(parl_json_find_path(v->arms[a], section), field),
+                               text);
     found = a > 0 && strcmp(parl_text_get(&first), parl_text_get(&other)) != 0;
   }
   parl_text_deinit(&first);
@@ -111,16 +112,33 @@ static bool differs(const view *v, const char *section, const char *field) {
   return found;
 }
 
+/* Of the section at a path, which the arm may lack. */
+static void visit_section(const view *v, size_t arm, const parl_section *s, const char *path,
+                          difference_visitor visit, void *context) {
+  const parl_json *own = parl_json_find_path(v->arms[arm], path);
+  for (size_t k = 0; own != NULL && k < s->n_fields; k++)
+    if (differs(v, path, s->fields[k].name))
+      visit(context, path, s->fields[k].name, parl_json_find(own, s->fields[k].name));
+}
+
+/* The recipe's own. */
+static void visit_terms(const view *v, size_t arm, difference_visitor visit, void *context) {
+  const parl_json *terms = parl_json_find(v->arms[arm], "terms");
+  char path[PARL_LAMBDA_BYTES];
+  for (const parl_json *t = parl_json_get_first(terms); t != NULL; t = parl_json_get_next(t)) {
+    snprintf(path, sizeof path, "terms.%s", parl_json_get_key(t));
+    if (differs(v, path, "lua")) visit(context, path, "lua", parl_json_find(t, "lua"));
+    snprintf(path, sizeof path, "terms.%s.weight", parl_json_get_key(t));
+    visit_section(v, arm, &parl_weight_section, path, visit, context);
+  }
+}
+
 static void visit_differences(const view *v, size_t arm, difference_visitor visit, void *context) {
   size_t n;
   const parl_recipe_section *sections = parl_recipe_get_sections(&n);
-  for (size_t i = 0; i < n; i++) {
-    const parl_section *s = sections[i].section;
-    const parl_json *own = parl_json_find(v->arms[arm], s->name);
-    for (size_t k = 0; own != NULL && k < s->n_fields; k++)
-      if (differs(v, s->name, s->fields[k].name))
-        visit(context, s->name, s->fields[k].name, parl_json_find(own, s->fields[k].name));
-  }
+  for (size_t i = 0; i < n; i++)
+    visit_section(v, arm, sections[i].section, sections[i].section->name, visit, context);
+  visit_terms(v, arm, visit, context);
   for (const parl_json *p = parl_json_get_first(get_params(v, arm)); p != NULL;
        p = parl_json_get_next(p))
     if (differs(v, "params", parl_json_get_key(p)))

@@ -102,6 +102,41 @@ static void test_stop_and_continue(void **state) {
   parl_test_remove_folder(p.folder);
 }
 
+/* Weights of own terms that carry state, a closed loop and a program that holds, and scores: the
+ * same bits for any number of threads and across a stop. */
+static void test_own_terms_stop_and_continue(void **state) {
+  (void)state;
+  place p;
+  char text[sizeof recipe_text + 1024];
+  open_place(&p);
+  const char *arms = strstr(recipe_text, "arms =");
+  snprintf(text, sizeof text,
+           "%.*s terms = {\n"
+           "  idle = { lua = 'turns / (turns + 1) + scores.success', weight = { shape = "
+           "'closed_loop',\n"
+           "    start = 0.4, stop = 0, metric = 'rank', target = 0.1, gain = 0.3 } },\n"
+           "  rank = { lua = 'local n = 0 for i = 1, K do if group[i].critical_steps > "
+           "critical_steps then n = n + 1 end end return n / K',\n"
+           "    weight = { shape = 'lua', start = 0.1, lua = '0.3 * weighted_idle' } } },\n%s",
+           (int)(arms - recipe_text), recipe_text, arms);
+  assert_ok(parl_file_write(p.recipe, text, strlen(text)));
+  parl_experiment_result whole, part;
+  assert_ok(run_recipe(&p, "whole", "2", NULL, -1, &whole));
+  assert_int_equal(whole.n_failed, 0);
+  assert_ok(run_recipe(&p, "other", "1", NULL, -1, &part));
+  assert_string_equal(whole.hash, part.hash);
+  for (int stop_after = 4; stop_after <= 20; stop_after += 8) {
+    char name[32];
+    snprintf(name, sizeof name, "part%d", stop_after);
+    assert_status(run_recipe(&p, name, "2", NULL, stop_after, &part), PARL_STATUS_ESTOPPED);
+    assert_ok(run_recipe(&p, name, "1", NULL, -1, &part));
+    assert_string_equal(whole.hash, part.hash);
+  }
+  assert_ok(run_recipe(&p, "weight", "2", "terms.idle.weight.gain=0.31", -1, &part));
+  assert_string_not_equal(whole.uid, part.uid);
+  parl_test_remove_folder(p.folder);
+}
+
 /* Progress of any kind is a failure: nothing may be trained. */
 static void forbid(void *context, const parl_progress *p) {
   (void)context;
@@ -336,6 +371,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_same_bits),
       cmocka_unit_test(test_stop_and_continue),
+      cmocka_unit_test(test_own_terms_stop_and_continue),
       cmocka_unit_test(test_another_configuration_is_not_mixed_in),
       cmocka_unit_test(test_a_failed_run_stops_no_other),
       cmocka_unit_test(test_stored_metrics),

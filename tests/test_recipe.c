@@ -163,6 +163,80 @@ static void test_overrides_that_change_nothing(void **state) {
   assert_warns(budget, 2, "episode.budget_steps = 9");
 }
 
+/* --- terms --- */
+
+static const char own_terms[] =
+    "return { env = { file = '" COUNT_ENV
+    "' }, lambda2 = { start = 0.2 },\n"
+    "  terms = { parallel = { weight = { start = 0.4 } }, mine = { lua = 'turns' } },\n"
+    "  arms = { { name = 'a', terms = { mine = { weight = { start = 0.3 } } } },\n"
+    "           { name = 'b', terms = { also = { lua = 'launches' } } } } }\n";
+
+/* Weights of own terms are overridden like sections, in all arms or in one. */
+static void test_overrides_of_terms(void **state) {
+  (void)state;
+  const char *const sets[] = {"terms.mine.weight.shape=constant", "b:terms.mine.weight.start=0.7",
+                              "terms.perf.weight.start=2", "b:terms.also.lua=turns + 1"};
+  parl_recipe *r = load(own_terms, sets, 4);
+  const parl_run_config *a = parl_recipe_get_arm(r, 0), *b = parl_recipe_get_arm(r, 1);
+  assert_close(a->weights[PARL_TERM_parallel].start, 0.4, 0);
+  assert_close(a->weights[PARL_TERM_finish].start, 0.2, 0);
+  assert_close(b->weights[PARL_TERM_perf].start, 2, 0);
+  assert_int_equal(a->own_terms->n, 1);
+  assert_int_equal(b->own_terms->n, 2);
+  assert_close(a->own_terms->items[0].weight.start, 0.3, 0);
+  assert_int_equal(a->own_terms->items[0].weight.shape, CONSTANT);
+  assert_string_equal(b->own_terms->items[0].lua, "turns + 1");
+  assert_close(b->own_terms->items[1].weight.start, 0.7, 0);
+  assert_string_equal(parl_recipe_get_warnings(r), "");
+  parl_recipe_destroy(r);
+  const char *const unread[] = {"terms.mine.weight.period=7", "terms.parallel.weight.period=7"};
+  r = load(own_terms, unread, 2);
+  assert_contains(parl_recipe_get_warnings(r),
+                  "terms.mine.weight.period is not read where terms.mine.weight.shape = linear");
+  assert_contains(parl_recipe_get_warnings(r), "where terms.parallel.weight.shape = linear");
+  parl_recipe_destroy(r);
+}
+
+static void test_refused_overrides_of_terms(void **state) {
+  (void)state;
+  static const struct {
+    const char *set, *part;
+  } rows[] = {
+      {"lambda1.start=1", "lambda1 and terms.parallel.weight are both given"},
+      {"b:terms.finish.weight.start=1", "lambda2 and terms.finish.weight are both given"},
+      {"terms.mine.weight.strat=1", "--set terms.mine.weight.strat=1: terms.mine.weight.strat"},
+      {"terms.mine.weight.start=x", "terms.mine.weight.start = \"x\": a number"},
+      {"terms.mine.wieght.start=1", "did you mean \"weight\"?"},
+      {"terms.mien.weight.start=1", "terms.mien: there is no term of that name"},
+      {"terms.mien.weight.start=1", "did you mean \"mine\"?"},
+      {"a:terms.also.weight.start=1", "terms.also: there is no term of that name"},
+      {"terms.mine.lua=7", "terms.mine.lua: a Lua expression in quotes"},
+      {"terms.mine=7", "terms.mine is a number"},
+      {"term.mine.lua=turns", "did you mean \"terms\"?"},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    refuse(own_terms, rows[i].set, rows[i].part);
+  const char *const loop[] = {"terms.mine.weight.shape=closed_loop",
+                              "terms.mine.weight.metric=weighted_mien"};
+  refuse_bytes(own_terms, strlen(own_terms), loop, 2, PARL_STATUS_EINVAL,
+               "did you mean \"weighted_mine\"?");
+  static const struct {
+    const char *code, *part;
+    parl_status due;
+  } codes[] = {{"lanches", "launches", PARL_STATUS_ESCRIPT},
+               {"1 +", "terms.mine.lua", PARL_STATUS_ESCRIPT},
+               {"finished / assigned", "finishes at once", PARL_STATUS_ESCRIPT},
+               {"group[K].r_pref", "terms.mine.lua", PARL_STATUS_ESCRIPT},
+               {"while true do end", "rollout 1 of 8", PARL_STATUS_ELIMIT}};
+  for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+    char set[128];
+    const char *const sets[] = {set};
+    snprintf(set, sizeof set, "terms.mine.lua=%s", codes[i].code);
+    refuse_bytes(own_terms, strlen(own_terms), sets, 1, codes[i].due, codes[i].part);
+  }
+}
+
 /* --- what cannot go together --- */
 
 static void test_seeds_do_not_fold(void **state) {
@@ -319,6 +393,8 @@ int main(void) {
       cmocka_unit_test(test_seeds_do_not_fold),
       cmocka_unit_test(test_a_group_of_one),
       cmocka_unit_test(test_expressions_are_tried),
+      cmocka_unit_test(test_overrides_of_terms),
+      cmocka_unit_test(test_refused_overrides_of_terms),
       cmocka_unit_test(test_names_are_plain),
       cmocka_unit_test(test_names_that_mean_something),
       cmocka_unit_test(test_styles_are_no_arms),

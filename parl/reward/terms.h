@@ -10,18 +10,20 @@
 #include "parl/reward/own_terms.h"
 #include "parl/reward/schedule.h"
 
-/* X(term, lambda, symbol, written, shape, start, meaning), in the order of the sum. The formula of
- * r_<term> is get_<term> in parl/reward/formulas.c. `lambda` names the weight: its section of the
- * recipe and its metric; "terms.<term>.weight" means the same section. `symbol` is how a reader
- * sees it. `written`: ALWAYS, the section is in every canonical configuration; IF_SET, only where
- * it is not the default, so that runs from before the row existed keep their uid. shape and start
- * are the section's defaults. r_early is ours: K2.5 has no such term. */
+/* X(term, lambda, symbol, written, shape, start, meaning), in the order of the sum;
+ * docs/extending.md adds a row. The formula of r_<term> is get_<term> in parl/reward/formulas.c.
+ * `lambda` names the weight: its section of the recipe and its metric; "terms.<term>.weight" means
+ * the same section. `symbol` is how a reader sees it. `written`: ALWAYS, the section is in every
+ * canonical configuration; IF_SET, only where it is not the default, so that runs from before the
+ * row existed keep their uid. shape and start are the section's defaults. r_early is ours: K2.5 has
+ * no such term. */
 // clang-format off
 #define PARL_TERM_LIST(X)                                                                          \
   X(parallel, lambda1, "\xCE\xBB\xE2\x82\x81", ALWAYS, linear, 0.1, "launching sub-agents")        \
   X(finish, lambda2, "\xCE\xBB\xE2\x82\x82", ALWAYS, linear, 0.1, "sub-agents that finish")        \
   X(perf, lambda_perf, "\xCE\xBB_perf", IF_SET, constant, 1.0, "the environment's score")          \
-  X(early, lambda_early, "\xCE\xBB_early", ALWAYS, linear, 0.0, "what is left of the budget")
+  X(early, lambda_early, "\xCE\xBB_early", ALWAYS, linear, 0.0, "what is left of the budget")      \
+  /* the next row */
 // clang-format on
 
 typedef enum parl_term {
