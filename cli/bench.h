@@ -30,8 +30,9 @@ typedef struct bench_book {
   size_t threads;
   size_t n_rows;
   bench_row rows[BENCH_MAX_ROWS];
-  parl_json *stored; /* or NULL */
-  double worst;      /* least ratio so far; infinite before the first */
+  parl_json *stored;   /* or NULL */
+  double worst;        /* least ratio so far; infinite before the first */
+  parl_status printed; /* what became of the rows, the first failure */
 } bench_book;
 
 /* Reads a stored result. Fails: EIO, EFORMAT. Says on stderr what makes it incomparable. */

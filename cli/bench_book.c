@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/bench.h"
+#include "cli/cli.h"
 #include "core/build_info.h"
 #include "core/file.h"
 #include "core/foreign.h"
@@ -83,13 +84,12 @@ static void write_row(const bench_book *book, const bench_row *row, const ratio 
   parl_json_end_object(w);
 }
 
-static void print_json(const bench_book *book, const bench_row *row, const ratio *r) {
+static parl_status print_json(const bench_book *book, const bench_row *row, const ratio *r) {
   parl_text text = {0};
   parl_json_writer w;
   parl_json_writer_init(&w, &text, false);
   write_row(book, row, r, &w);
-  puts(parl_text_get(&text));
-  parl_text_deinit(&text);
+  return cli_print(&text);
 }
 
 static void print_text(const bench_book *book, const bench_row *row, const ratio *r) {
@@ -108,13 +108,15 @@ static void print_text(const bench_book *book, const bench_row *row, const ratio
 
 void bench_book_add(bench_book *book, const bench_row *row) {
   ratio r;
+  parl_status printed = PARL_STATUS_OK;
   const bool is_stored = compare(book, row, &r);
   if (book->n_rows < BENCH_MAX_ROWS) book->rows[book->n_rows++] = *row;
   if (is_stored && r.middle < book->worst) book->worst = r.middle;
   if (book->json)
-    print_json(book, row, is_stored ? &r : NULL);
+    printed = print_json(book, row, is_stored ? &r : NULL);
   else
     print_text(book, row, is_stored ? &r : NULL);
+  if (book->printed == PARL_STATUS_OK) book->printed = printed;
   fflush(stdout);
 }
 

@@ -139,6 +139,7 @@ static parl_status bench(bench_book *book, const bench_options *o, const cli_arg
   const parl_status s = measure(book, o, workers);
   parl_workers_destroy(workers);
   PARL_TRY(s);
+  PARL_TRY(book->printed);
   if (args->save) PARL_TRY(bench_book_save(book, args->save));
   if (book->worst < o->least_ratio)
     return parl_fail(PARL_STATUS_ESTATE, "a row reached %.3f of the stored result, less than %g",

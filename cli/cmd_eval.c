@@ -63,6 +63,8 @@ static parl_status open_eval(const cli_args *args, eval_state *e) {
   PARL_TRY(parl_recipe_check_env(e->recipe, c, parl_env_get_spec(e->env)));
   PARL_TRY(check_style(args, parl_env_get_spec(e->env)));
   PARL_TRY(eval_say_run(args, &e->chosen, e->env));
+  PARL_TRY(parl_run_check(&e->chosen.run, e->recipe, e->env));
+  cli_begin_work();
   return load_policy(args, e);
 }
 
@@ -94,7 +96,8 @@ static const char *format(const parl_means *m, int i, char cell[CELL_BYTES]) {
   return cell;
 }
 
-static void print_evaluation(const cli_args *args, const eval_run *run, const parl_evaluation *e) {
+static parl_status print_evaluation(const cli_args *args, const eval_run *run,
+                                    const parl_evaluation *e) {
   char cells[2][CELL_BYTES];
   if (!args->json) {
     printf("%-16s %10s %10s   (%lld held-out tasks; arm %s, seed %lld)\n", "mean of",
@@ -105,7 +108,7 @@ static void print_evaluation(const cli_args *args, const eval_run *run, const pa
              format(&e->greedy, i, cells[1]));
     printf("%-16s %10.4f   (share of the tasks whose prompt training never shows)\n",
            "unseen_prompts", e->unseen);
-    return;
+    return PARL_STATUS_OK;
   }
   parl_text text = {0};
   parl_json_writer w;
@@ -122,8 +125,7 @@ static void print_evaluation(const cli_args *args, const eval_run *run, const pa
   write_means(&w, "sampled", &e->sampled);
   write_means(&w, "greedy", &e->greedy);
   parl_json_end_object(&w);
-  puts(parl_text_get(&text));
-  parl_text_deinit(&text);
+  return cli_print(&text);
 }
 
 int cmd_eval(const cli_args *args) {
@@ -148,7 +150,7 @@ int cmd_eval(const cli_args *args) {
                       NULL, 0, &result);
   if (s == PARL_STATUS_OK) {
     parl_failures_warn(&result.failures, &e.log, "eval", PARL_PHASE_EVALUATION);
-    print_evaluation(args, &e.chosen, &result);
+    s = print_evaluation(args, &e.chosen, &result);
   }
   close_eval(&e);
   return s == PARL_STATUS_OK ? CLI_DONE : cli_fail(s);

@@ -22,7 +22,7 @@ int cmd_report(const cli_args *args) {
   parl_text table = {0};
   parl_status s = parl_report_write_against(args->operands[0], args->reference, &table);
   if (s == PARL_STATUS_OK && args->json) s = print_json(args->operands[0]);
-  if (s == PARL_STATUS_OK && !args->json) fputs(parl_text_get(&table), stdout);
+  if (s == PARL_STATUS_OK && !args->json) s = cli_print(&table);
   parl_text_deinit(&table);
   return s == PARL_STATUS_OK ? CLI_DONE : cli_fail(s);
 }

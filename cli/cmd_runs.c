@@ -79,10 +79,7 @@ static parl_status print_json(void *context, const parl_run_line *line) {
   parl_json_key(&w, "config");
   parl_json_raw(&w, run->config);
   parl_json_end_object(&w);
-  puts(parl_text_get(&text));
-  const parl_status s = parl_text_status(&text);
-  parl_text_deinit(&text);
-  return s;
+  return cli_print(&text);
 }
 
 static parl_status list_json(const char *folder) {

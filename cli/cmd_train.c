@@ -9,7 +9,7 @@
 #include "experiments/plan_text.h"
 #include "experiments/report.h"
 
-static void print_json(const parl_experiment_result *r, const char *folder) {
+static parl_status print_json(const parl_experiment_result *r, const char *folder) {
   parl_text text = {0};
   parl_json_writer w;
   parl_json_writer_init(&w, &text, false);
@@ -33,8 +33,7 @@ static void print_json(const parl_experiment_result *r, const char *folder) {
   parl_json_key(&w, "run");
   parl_json_string(&w, folder);
   parl_json_end_object(&w);
-  puts(parl_text_get(&text));
-  parl_text_deinit(&text);
+  return cli_print(&text);
 }
 
 static void print_failures(const parl_experiment_result *r) {
@@ -61,9 +60,8 @@ static parl_status print_plan(const cli_args *args, const parl_recipe *recipe) {
   parl_text text = {0};
   PARL_TRY(parl_plan_make(recipe, &host, &plan));
   cli_warn_of_preset(args, parl_text_get(&plan->preset_exceptions));
-  const parl_status s =
-      args->json ? parl_plan_append_json(plan, &text) : parl_plan_append(plan, &text);
-  if (s == PARL_STATUS_OK) printf("%s%s", parl_text_get(&text), args->json ? "\n" : "");
+  parl_status s = args->json ? parl_plan_append_json(plan, &text) : parl_plan_append(plan, &text);
+  if (s == PARL_STATUS_OK) s = cli_print(&text);
   parl_text_deinit(&text);
   parl_plan_destroy(plan);
   return s;
@@ -90,9 +88,9 @@ static parl_status train(const cli_args *args, const parl_recipe *recipe, size_t
   parl_text table = {0};
   const char *folder = parl_recipe_get_folder(recipe);
   if (s == PARL_STATUS_OK) s = parl_report_write(folder, &table);
-  if (s == PARL_STATUS_OK && args->json) print_json(&result, folder);
+  if (s == PARL_STATUS_OK && args->json) s = print_json(&result, folder);
   if (s == PARL_STATUS_OK && !args->json) {
-    fputs(parl_text_get(&table), stdout);
+    s = cli_print(&table);
     printf(
         "\nhash %.16s  %zu runs (%zu were done before)  %.0f s  train %.0f tokens/s  decode %.0f "
         "tokens/s\n",

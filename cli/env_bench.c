@@ -170,6 +170,12 @@ static size_t list_styles(const bench *b, const parl_env_spec *spec,
   return n;
 }
 
+static parl_status check_style(const bench *b, const parl_env_spec *spec) {
+  const char *as = b->args->as;
+  return as == NULL || strcmp(as, "random") == 0 ? PARL_STATUS_OK
+                                                 : parl_recipe_check_style(spec, "--as", as);
+}
+
 static parl_status run(bench *b, parl_env **env) {
   PARL_TRY(env_load_recipe(b->args, &b->recipe));
   PARL_TRY(parl_run_init(b->recipe, 0, 0, &b->run));
@@ -178,6 +184,8 @@ static parl_status run(bench *b, parl_env **env) {
   PARL_TRY(parl_trajectories_create(&(parl_trajectories_def){.n = N_JOBS, .n_words = 1}, &b->set));
   PARL_TRY(parl_run_open_env(&b->run, cli_get_script_host(b->args->quiet), env));
   PARL_TRY(parl_run_fix_files(&b->run, *env));
+  PARL_TRY(check_style(b, parl_env_get_spec(*env)));
+  cli_begin_work();
   PARL_TRY(weigh(b, *env));
   const char *styles[PARL_ENV_MAX_STYLES + 1];
   result results[PARL_ENV_MAX_STYLES + 1];

@@ -241,10 +241,23 @@ static int check(const cli_args *args, const parl_conformance_def *def) {
   return code;
 }
 
+/* Whether the environment takes what --set says; that it does not load is for the checks. */
+static bool takes_set(const cli_args *args, const parl_recipe *recipe) {
+  parl_env *env = NULL;
+  const parl_status s = parl_recipe_open_env(recipe, 0, cli_get_script_host(args->quiet), &env);
+  parl_env_destroy(env);
+  return s != PARL_STATUS_EINVAL;
+}
+
 int env_check(const cli_args *args) {
   parl_recipe *recipe;
   const parl_status s = env_load_recipe(args, &recipe);
   if (s != PARL_STATUS_OK) return cli_fail(s);
+  if (!takes_set(args, recipe)) {
+    parl_recipe_destroy(recipe);
+    return cli_fail(PARL_STATUS_EINVAL);
+  }
+  cli_begin_work();
   other context = {args};
   const int code =
       check(args, &(parl_conformance_def){.recipe = recipe,

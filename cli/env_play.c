@@ -309,7 +309,7 @@ static const char *get_name(const player *p) {
   return p->policy != NULL ? p->args->as : "you";
 }
 
-static void print_text(const player *p) {
+static parl_status print_text(const player *p) {
   const parl_facts *f = &p->trace.facts;
   const parl_env_spec *spec = parl_env_get_spec(p->env);
   parl_text text = {0};
@@ -325,14 +325,14 @@ static void print_text(const player *p) {
          (long long)p->optimum.critical_steps,
          p->optimum.is == PARL_OPTIMUM_UNSTATED ? " (not stated whether exact)" : "",
          (long long)p->optimum.serial_steps, p->optimum.r_perf);
-  fputs(parl_text_get(&text), stdout);
+  PARL_TRY(cli_print(&text));
   printf(
       "\nended by %s after %g turns: r_perf %.4g, %g critical steps (regret %g), %g in total; "
       "%g sub-agents in %g launches, %g finished\n",
       parl_end_text(f->end), f->turns, f->r_perf, f->critical_steps,
       f->critical_steps - f->optimum_steps, f->total_steps, f->assigned, f->launches, f->finished);
   printf("score    %s\n", parl_text_get(&p->trace.details));
-  parl_text_deinit(&text);
+  return PARL_STATUS_OK;
 }
 
 static void write_facts(const parl_facts *f, parl_json_writer *w) {
@@ -348,7 +348,7 @@ static void write_facts(const parl_facts *f, parl_json_writer *w) {
   parl_json_end_object(w);
 }
 
-static void print_json(const player *p) {
+static parl_status print_json(const player *p) {
   parl_text text = {0};
   parl_json_writer w;
   parl_json_writer_init(&w, &text, false);
@@ -369,8 +369,7 @@ static void print_json(const player *p) {
   parl_json_key(&w, "details");
   parl_json_raw(&w, parl_text_get(&p->trace.details));
   parl_json_end_object(&w);
-  puts(parl_text_get(&text));
-  parl_text_deinit(&text);
+  return cli_print(&text);
 }
 
 static parl_status run(player *p) {
@@ -401,8 +400,8 @@ static void close_player(player *p) {
 int env_play(const cli_args *args) {
   if (args->interactive && args->as) return cli_usage("--interactive and --as exclude each other");
   player p = {.args = args};
-  const parl_status s = run(&p);
-  if (s == PARL_STATUS_OK) (args->json ? print_json : print_text)(&p);
+  parl_status s = run(&p);
+  if (s == PARL_STATUS_OK) s = (args->json ? print_json : print_text)(&p);
   close_player(&p);
   return s == PARL_STATUS_OK ? CLI_DONE : cli_fail(s);
 }

@@ -91,6 +91,9 @@ has "play of a foreign checkpoint" "vocabulary" "$text"
 json=$("$PARL" env bench sub/toy.lua --json --seconds 0.05)
 same "bench --json" "True True greedy_wide" \
   "$(field "$json" "x['episodes_per_s'] > 0, x['agent_steps_per_s'] > 0, x['style']" | tr -d "(),'")"
+text=$("$PARL" env bench sub/toy.lua --as wid 2>&1 >/dev/null)
+same "bench of an unknown style: exit code" 2 $?
+has "bench of an unknown style" '--as: toy has no expert style "wid"' "$text"
 has "bench" "agent steps/s" "$("$PARL" env bench sub/toy.lua --seconds 0.05 --as serial)"
 
 # Options are checked.
