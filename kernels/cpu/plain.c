@@ -107,8 +107,7 @@ static uint64_t weigh(float p) {
 size_t parl_plain_find_quantile(const float *probs, size_t V, double uniform) {
   uint64_t total = 0, sum = 0;
   for (size_t i = 0; i < V; i++) total += weigh(probs[i]);
-  const uint64_t product = (uint64_t)(uniform * (double)total); /* may be rounded up to total */
-  const uint64_t goal = product < total || total == 0 ? product : total - 1;
+  const uint64_t goal = (uint64_t)(uniform * (double)total); /* below it: uniform <= 1 - 2^-53 */
   for (size_t i = 0; i < V; i++) {
     sum += weigh(probs[i]);
     if (sum > goal) return i;

@@ -65,7 +65,7 @@ static size_t find_quantile(const float *probs, size_t V, double uniform) {
   size_t found = V;
   for (size_t v = 0; v < V; v++) total += weigh(probs[v]);
   if (total == 0) return V;
-  const uint64_t goal = (uint64_t)fmin(uniform * (double)total, (double)(total - 1));
+  const uint64_t goal = (uint64_t)(uniform * (double)total);
   left = total;
   for (size_t v = V; v-- > 0 && left > goal; left -= weigh(probs[v])) found = v;
   return found;
