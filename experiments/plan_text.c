@@ -46,6 +46,7 @@ static parl_status view_init(view *v, const parl_plan *plan) {
     const char *text = plan->cells[a * v->plan->n_seeds].canonical;
     PARL_TRY(parl_json_parse(text, strlen(text), "a configuration", &v->arms[a]));
   }
+  PARL_TRY(parl_recipe_fill_in(v->arms, v->plan->n_arms));
   PARL_TRY(read_store(v));
   for (size_t i = 0; i < plan->n_cells; i++) v->n_done += strcmp(v->status[i], "done") == 0;
   for (size_t i = 0; i < plan->n_warms; i++) {

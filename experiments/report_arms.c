@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "experiments/report_internal.h"
+#include "parl/run/recipe.h"
 
 enum { MAX_SCHEDULES = 8, MAX_DIFFERENCES = 100, PATH_BYTES = 256 };
 
@@ -73,18 +74,18 @@ static void close_configs(configs *c) {
 static parl_status open_configs(const parl_report *r, configs *out) {
   *out = (configs){.report = r};
   PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_trained + 1, &out->of));
+  parl_status s = PARL_STATUS_OK;
   for (size_t a = 0; a < r->n_trained; a++) out->of[a] = NULL;
-  for (size_t a = 0; a < r->n_trained; a++) {
+  for (size_t a = 0; a < r->n_trained && s == PARL_STATUS_OK; a++) {
     const parl_report_run *run = parl_report_find_example(r, a);
     const char *text = run != NULL ? run->config : "{}";
-    parl_status s = parl_json_parse(text, strlen(text), "a run's configuration", &out->of[a]);
-    if (s == PARL_STATUS_OK) s = add_schedules(out, out->of[a]);
-    if (s != PARL_STATUS_OK) {
-      close_configs(out);
-      return s;
-    }
+    s = parl_json_parse(text, strlen(text), "a run's configuration", &out->of[a]);
   }
-  return PARL_STATUS_OK;
+  if (s == PARL_STATUS_OK) s = parl_recipe_fill_in(out->of, r->n_trained);
+  for (size_t a = 0; a < r->n_trained && s == PARL_STATUS_OK; a++)
+    s = add_schedules(out, out->of[a]);
+  if (s != PARL_STATUS_OK) close_configs(out);
+  return s;
 }
 
 /* --- schedules in words --- */

@@ -282,6 +282,47 @@ static void test_curve_keys_are_metrics(void **state) {
   finish(&f);
 }
 
+/* A run with a term of its recipe's own: its curves stand behind the built-in ones, in JSON, CSV
+ * and on the page; the arm without it has none. Its weight is one of the schedules of the policy,
+ * and shaping, so the other arm is what differences are taken from. */
+static void test_curves_of_an_own_term(void **state) {
+  (void)state;
+  static const char *const keys[] = {"reward/mine", "reward/weighted_mine", "lambda/lambda_mine",
+                                     "advantage/share_mine"};
+  fixture f;
+  begin(&f);
+  const int64_t with = put_run_of(
+      &f, "with", 1, "done",
+      "{\"terms\":{\"mine\":{\"lua\":\"1\",\"weight\":{\"shape\":\"constant\",\"start\":0.25}}}}",
+      "{}");
+  const int64_t without = put_run_of(&f, "without", 1, "done", "{}", "{}");
+  put_episode(&f, with, make_episode("trained", "sampled", 1), 1);
+  put_episode(&f, without, make_episode("trained", "sampled", 1), 1);
+  for (int64_t t = 0; t < 3; t++) {
+    for (size_t k = 0; k < 4; k++)
+      assert_ok(parl_rows_put_metric(f.store, with, t, keys[k], (double)(k + 1) / (double)(t + 2)));
+    for (int arm = 0; arm < 2; arm++)
+      assert_ok(
+          parl_rows_put_metric(f.store, arm ? with : without, t, "advantage/share_perf", 0.5));
+  }
+  end_writing(&f);
+  parl_json *json = write_and_parse(&f);
+  for (size_t k = 0; k < 4; k++)
+    assert_close(get_item(json, "curves.arms.with", keys[k], "iqm", 2), (double)(k + 1) / 4, 1e-12);
+  assert_null(parl_json_find(parl_json_find_path(json, "curves.arms.without"), keys[0]));
+  parl_json_destroy(json);
+  char *csv = read_file(&f, "report_curves.csv"), *page = read_file(&f, "report.html");
+  const char *last = strstr(csv, ",reward/mine,reward/weighted_mine,lambda/lambda_mine,advantage/");
+  assert_non_null(last);
+  assert_true(last < strchr(csv, '\n'));
+  assert_contains(page, "\xCE\xBB_mine r_mine");
+  assert_contains(page, "terms.mine.weight");
+  assert_contains(page, "0.25 throughout");
+  free(csv);
+  free(page);
+  finish(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_scores_by_hand),
@@ -295,6 +336,7 @@ int main(void) {
       cmocka_unit_test(test_loads_of_experts),
       cmocka_unit_test(test_only_the_newest_done_run_counts),
       cmocka_unit_test(test_curve_keys_are_metrics),
+      cmocka_unit_test(test_curves_of_an_own_term),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

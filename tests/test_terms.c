@@ -162,7 +162,8 @@ static const char *const scores[K] = {"{\"rows\":4}", "{\"rows\":1}", "{\"rows\"
 /* Of the outcomes in this order. */
 static parl_status get_terms(const rewarded *r, const size_t order[K], double *out) {
   parl_outcome of[K];
-  for (size_t k = 0; k < K; k++) of[k] = (parl_outcome){&facts[order[k]], scores[order[k]]};
+  for (size_t k = 0; k < K; k++)
+    of[k] = (parl_outcome){.facts = &facts[order[k]], .scores = scores[order[k]]};
   return parl_reward_group(r->reward, &(parl_group){.of = of, .K = K, .update = 3}, out);
 }
 
@@ -401,6 +402,22 @@ static void test_terms_are_part_of_the_identity(void **state) {
   parl_text_deinit(&b);
 }
 
+/* A section that one configuration leaves out, being the default there, is compared with that. */
+static void test_what_a_configuration_leaves_out(void **state) {
+  (void)state;
+  static const char *const texts[] = {"{}", "{\"lambda_perf\":{\"start\":2}}"};
+  parl_json *configs[2] = {NULL};
+  for (size_t i = 0; i < 2; i++)
+    assert_ok(parl_json_parse(texts[i], strlen(texts[i]), "test", &configs[i]));
+  assert_ok(parl_recipe_fill_in(configs, 1));
+  assert_int_equal(parl_json_get_size(configs[0]), 0);
+  assert_ok(parl_recipe_fill_in(configs, 2));
+  assert_close(parl_json_get_number(parl_json_find_path(configs[0], "lambda_perf.start")), 1, 0);
+  assert_close(parl_json_get_number(parl_json_find_path(configs[1], "lambda_perf.start")), 2, 0);
+  assert_int_equal(parl_json_get_size(configs[0]), 1);
+  for (size_t i = 0; i < 2; i++) parl_json_destroy(configs[i]);
+}
+
 /* --- by hand --- */
 
 /* Two terms of a recipe: `idle`, of a rollout alone, and `rank`, of its group. Everything that
@@ -511,6 +528,7 @@ int main(void) {
       cmocka_unit_test(test_scores_that_were_not_kept),
       cmocka_unit_test(test_advantage_of_own_terms),
       cmocka_unit_test(test_terms_are_part_of_the_identity),
+      cmocka_unit_test(test_what_a_configuration_leaves_out),
       cmocka_unit_test(test_training_with_two_own_terms),
       cmocka_unit_test(test_a_term_of_weight_zero),
       cmocka_unit_test(test_a_weight_that_looks_at_a_term),

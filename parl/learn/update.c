@@ -110,10 +110,8 @@ static parl_status roll_out(parl_trainer *t) {
 static parl_status get_group_terms(parl_trainer *t, size_t g, size_t n) {
   const size_t K = (size_t)t->config->train.group;
   for (size_t k = 0; k < K; k++) {
-    const parl_trajectory *out = t->jobs[g * K + k].out;
     t->kept[n * K + k] = g * K + k;
-    t->outcomes[k] = (parl_outcome){
-        .facts = &out->facts, .scores = out->keep_scores ? parl_text_get(&out->scores) : NULL};
+    t->outcomes[k] = parl_outcome_of(t->jobs[g * K + k].out);
   }
   const parl_group group = {.of = t->outcomes, .K = K, .update = t->update};
   return parl_fail_context(parl_reward_group(t->reward, &group, &t->terms[n * K * t->table->n]),

@@ -130,6 +130,12 @@ static parl_status reserve(parl_reward *r, size_t K) {
 
 /* --- a group --- */
 
+parl_outcome parl_outcome_of(const parl_trajectory *t) {
+  return (parl_outcome){.facts = &t->facts,
+                        .scores = t->keep_scores ? parl_text_get(&t->scores) : NULL,
+                        .stages = t->stages.most.stages > 0 ? &t->stages : NULL};
+}
+
 static parl_status fail_context(parl_status s, const parl_reward *r, size_t i, size_t k, size_t K) {
   const program *p = &r->programs[i];
   return parl_fail_context(s, "%s \"%.*s%s\": r_%s of rollout %zu of %zu", p->field, SHOWN_BYTES,

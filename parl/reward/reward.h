@@ -11,7 +11,7 @@
 #define PARL_PARL_REWARD_REWARD_H
 #include "core/config.h"
 #include "parl/reward/terms.h"
-#include "parl/swarm/facts.h"
+#include "parl/swarm/trajectory.h"
 
 /* r_parallel: instantiation = min(assigned, parallel_cap) / parallel_cap
  *             concurrency   = (sub_steps / sub_max_steps) / cap_width
@@ -69,7 +69,10 @@ typedef enum parl_finish {
 typedef struct parl_outcome {
   const parl_facts *facts;
   const char *scores; /* JSON object of the environment's named numbers; NULL: they were not kept */
+  const parl_stages *stages; /* for built-in formulas; NULL: they were not kept */
 } parl_outcome;
+/* Of a trajectory that did not fail. */
+parl_outcome parl_outcome_of(const parl_trajectory *trajectory);
 
 /* The rollouts of one task. Borrowed. */
 typedef struct parl_group {

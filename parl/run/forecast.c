@@ -240,8 +240,7 @@ static parl_status read_group(prober *p, size_t g) {
   for (size_t k = 0; k < p->K; k++) {
     const parl_trajectory *t = p->jobs[g * p->K + k].out;
     if (t->failed) return PARL_STATUS_OK;
-    p->outcomes[k] = (parl_outcome){.facts = &t->facts,
-                                    .scores = t->keep_scores ? parl_text_get(&t->scores) : NULL};
+    p->outcomes[k] = parl_outcome_of(t);
   }
   return parl_fail_context(parl_reward_group(p->reward, &group, &p->terms[g * p->K * p->table->n]),
                            "the probe of the warm start, task seed %llu",

@@ -58,6 +58,9 @@ typedef struct parl_recipe_section {
   bool is_optional; /* its canonical form is left out where it is the default */
 } parl_recipe_section;
 const parl_recipe_section *parl_recipe_get_sections(size_t *n);
+/* Adds to canonical configurations [n] the optional sections that one of them has and others leave
+ * out, where they are the default, so that they can be compared. Fails: ENOMEM. */
+parl_status parl_recipe_fill_in(parl_json *const *configs, size_t n);
 
 typedef struct parl_recipe parl_recipe;
 

@@ -35,6 +35,39 @@ parl_swarm_config parl_run_config_get_swarm(const parl_run_config *config) {
   return (parl_swarm_config){config->env, config->episode, config->agents};
 }
 
+/* Merges {"NAME": {defaults}} of a weight's section into those that lack it. */
+static parl_status add_section(const parl_section *section, parl_json *const *configs, size_t n) {
+  parl_schedule_config preset;
+  parl_text text = {0};
+  parl_json_writer w;
+  parl_json *tree = NULL;
+  parl_config_set_defaults(section, &preset);
+  parl_json_writer_init(&w, &text, false);
+  parl_json_begin_object(&w);
+  parl_json_key(&w, section->name);
+  parl_config_write(section, &preset, &w);
+  parl_json_end_object(&w);
+  parl_status s = parl_text_status(&text);
+  if (s == PARL_STATUS_OK) s = parl_json_parse(parl_text_get(&text), text.n, "a section", &tree);
+  for (size_t i = 0; i < n && s == PARL_STATUS_OK; i++)
+    if (parl_json_find(configs[i], section->name) == NULL) s = parl_json_merge(configs[i], tree);
+  parl_json_destroy(tree);
+  parl_text_deinit(&text);
+  return s;
+}
+
+parl_status parl_recipe_fill_in(parl_json *const *configs, size_t n) {
+  size_t n_sections;
+  const parl_recipe_section *sections = parl_recipe_get_sections(&n_sections);
+  for (size_t i = 0; i < n_sections; i++) {
+    bool any = false;
+    for (size_t k = 0; k < n && sections[i].is_optional; k++)
+      any = any || parl_json_find(configs[k], sections[i].section->name) != NULL;
+    if (any) PARL_TRY(add_section(sections[i].section, configs, n));
+  }
+  return PARL_STATUS_OK;
+}
+
 static const parl_recipe_section *find_section(const char *name) {
   size_t n;
   const parl_recipe_section *s = parl_recipe_get_sections(&n);

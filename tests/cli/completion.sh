@@ -9,6 +9,7 @@ mkdir -p runs/mine runs/other folder
 cat >two.lua <<X2
 return {
   name = "two", env = { file = "$ROOT/envs/chain.lua" },
+  terms = { thrift = { lua = "1 / (1 + turns)" } },
   arms = { { name = "careful", lambda1 = { start = 0.1 } }, { name = "bold", lambda1 = { start = 0.3 } } },
 }
 X2
@@ -47,6 +48,7 @@ can "a choice" lambda1.shape=cosine train two.lua --set lambda1.shape=c
 can "a switch" episode.legal=false train two.lua --set episode.legal=
 can "a parameter of the environment" env.params.links_max= train two.lua --set env.params.
 can "an arm" careful: train two.lua --set ca
+can "a field of an own term" terms.thrift.weight.start= train two.lua --set terms.thrift.weight.sta
 can "a field of an arm" bold:lambda1.start= train two.lua --set bold:lambda1.sta
 cannot "no arm without a recipe" careful: train --set ca
 can "a style" oracle eval two.lua --style ""
