@@ -109,7 +109,7 @@ static parl_status keep_path(parl_env *env, const char *path) {
 
 static parl_status build(parl_env *env, const char *path, const parl_json *params,
                          const parl_env_options *options) {
-  parl_sandbox_def def = parl_sandbox_default_def();
+  parl_sandbox_def def = parl_sandbox_def_default();
   if (options && options->memory_bytes > 0) def.memory_bytes = options->memory_bytes;
   if (options && options->callback_s > 0) def.call_s = options->callback_s;
   if (options) def.instructions = options->instructions;

@@ -14,6 +14,7 @@
 /* Vocabularies have up to 2048 tokens. */
 enum { PARL_TURN_MAX_CALLS = 128, PARL_TURN_MAX_WORDS = 4096, PARL_MASK_MAX_WORDS = 32 };
 
+/* No default is safe for all: state the three. */
 typedef struct parl_grammar_def {
   bool use_legal;  /* ask the environment which values make sense */
   bool may_launch; /* orchestrator: create_subagent and assign_task exist */

@@ -12,7 +12,7 @@
 
 enum { MESSAGE_HANDLER = 1, COUNT_STEP = 1000, MAX_NAMES = 128 };
 
-parl_sandbox_def parl_sandbox_default_def(void) {
+parl_sandbox_def parl_sandbox_def_default(void) {
   return (parl_sandbox_def){.memory_bytes = (size_t)256 << 20, .call_s = 5};
 }
 

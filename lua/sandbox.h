@@ -28,7 +28,7 @@ typedef struct parl_sandbox_def {
 } parl_sandbox_def;
 
 /* 256 MiB, 5 s, no instruction limit. */
-parl_sandbox_def parl_sandbox_default_def(void);
+parl_sandbox_def parl_sandbox_def_default(void);
 
 /* Fails: EINVAL for limits out of range, ENOMEM, ESTATE (watchdog). */
 parl_status parl_sandbox_create(const parl_sandbox_def *def, parl_sandbox **out);

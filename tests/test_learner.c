@@ -80,29 +80,33 @@ typedef struct gradient_case {
 
 static parl_learner *make_learner(const gradient_case *c, parl_model *model, parl_workers *workers,
                                   const sequences *q) {
-  const parl_optimizer_config optimizer = {
-      .lr = 5e-3, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .clip = 1.0};
-  const parl_objective_config objective = {.kind = c->kind,
-                                           .advantage = 1,
-                                           .alpha = 0.2,
-                                           .beta = 4.0,
-                                           .tau = 0.05,
-                                           .tau_masked = c->masked,
-                                           .epsilon = 0.2,
-                                           .entropy_bonus = c->entropy_bonus,
-                                           .normalise = c->normalise};
+  parl_optimizer_config optimizer;
+  parl_objective_config objective;
+  parl_config_set_defaults(&parl_optimizer_section, &optimizer);
+  parl_config_set_defaults(&parl_objective_section, &objective);
+  optimizer.lr = 5e-3;
+  optimizer.warmup = 0;
+  objective.kind = c->kind;
+  objective.alpha = 0.2;
+  objective.beta = 4.0;
+  objective.tau = 0.05;
+  objective.tau_masked = c->masked;
+  objective.entropy_bonus = c->entropy_bonus;
+  objective.normalise = c->normalise;
   parl_learner *learner = NULL;
-  assert_ok(parl_learner_create(&(parl_learner_def){.model = model,
-                                                    .workers = workers,
-                                                    .optimizer = &optimizer,
-                                                    .objective = c->imitate ? NULL : &objective,
-                                                    .n_leaves = 2,
-                                                    .slice_rows = 12,
-                                                    .max_sequences = N_SEQS,
-                                                    .longest = LONGEST,
-                                                    .n_words = 1,
-                                                    .temperature = c->temperature},
-                                &learner));
+  parl_learner_def def = parl_learner_def_default();
+  def.model = model;
+  def.workers = workers;
+  def.optimizer = &optimizer;
+  def.objective = c->imitate ? NULL : &objective;
+  def.imitate = c->imitate;
+  def.n_leaves = 2;
+  def.slice_rows = 12;
+  def.max_sequences = N_SEQS;
+  def.longest = LONGEST;
+  def.n_words = 1;
+  def.temperature = c->temperature;
+  assert_ok(parl_learner_create(&def, &learner));
   for (int i = 0; i < N_SEQS; i++)
     parl_batch_add_uniform(parl_learner_get_batch(learner), q->s[i], (size_t)i / 2,
                            (float)(i - 2) * 0.7f);
@@ -335,6 +339,40 @@ static void test_parts_are_told_the_totals(void **state) {
   }
 }
 
+/* A forgotten field is a default or an error: above all, a learner without an objective does not
+ * imitate unless it is told to. */
+static void test_forgotten_fields(void **state) {
+  (void)state;
+  parl_run_config config = count_config();
+  parl_model *model = count_model(&config, V, "ref", 11);
+  parl_workers *workers = NULL;
+  assert_ok(parl_workers_create(1, &workers));
+  parl_optimizer_config optimizer;
+  parl_objective_config objective;
+  parl_config_set_defaults(&parl_optimizer_section, &optimizer);
+  parl_config_set_defaults(&parl_objective_section, &objective);
+  parl_learner_def good = parl_learner_def_default();
+  good.model = model;
+  good.workers = workers;
+  good.optimizer = &optimizer;
+  good.objective = &objective;
+  good.max_sequences = good.longest = good.n_words = 1;
+  for (int i = 0; i < 7; i++) {
+    parl_learner_def bad = good;
+    parl_learner *learner = NULL;
+    if (i == 0) bad.objective = NULL;
+    if (i == 1) bad.imitate = true;
+    if (i == 2) bad.temperature = 0;
+    if (i == 3) bad.n_leaves = 0;
+    if (i == 4) bad.slice_rows = 0;
+    if (i == 5) bad.max_sequences = 0;
+    assert_status(parl_learner_create(&bad, &learner), i < 6 ? PARL_STATUS_EINVAL : PARL_STATUS_OK);
+    parl_learner_destroy(learner);
+  }
+  parl_workers_destroy(workers);
+  parl_model_destroy(model);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_packing),
@@ -342,6 +380,7 @@ int main(void) {
       cmocka_unit_test(test_overfits_one_batch),
       cmocka_unit_test(test_prompts_weigh_the_same),
       cmocka_unit_test(test_parts_are_told_the_totals),
+      cmocka_unit_test(test_forgotten_fields),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,7 +73,7 @@ static int check_body(lua_State *L) {
 
 static void the_library_is_the_list(void **state) {
   (void)state;
-  const parl_sandbox_def def = parl_sandbox_default_def();
+  const parl_sandbox_def def = parl_sandbox_def_default();
   parl_sandbox *s = NULL;
   assert_ok(parl_sandbox_create(&def, &s));
   assert_ok(parl_sandbox_protect(s, check_body, NULL));

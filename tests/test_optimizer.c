@@ -13,7 +13,12 @@ typedef struct fixture {
 } fixture;
 
 static parl_optimizer_config plain(void) {
-  return (parl_optimizer_config){.lr = 0.1, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8};
+  parl_optimizer_config config;
+  parl_config_set_defaults(&parl_optimizer_section, &config);
+  config.lr = 0.1;
+  config.warmup = 0;
+  config.clip = 0.0;
+  return config;
 }
 
 static fixture fixture_open(const parl_optimizer_config *config, const parl_backend *backend) {

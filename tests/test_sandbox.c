@@ -179,13 +179,13 @@ static void deep_sources_are_refused(void **state) {
 static void definitions_are_checked(void **state) {
   (void)state;
   parl_sandbox *s = NULL;
-  parl_sandbox_def def = parl_sandbox_default_def();
+  parl_sandbox_def def = parl_sandbox_def_default();
   def.memory_bytes = 1;
   assert_fails(parl_sandbox_create(&def, &s), PARL_STATUS_EINVAL, "memory_bytes");
-  def = parl_sandbox_default_def();
+  def = parl_sandbox_def_default();
   def.call_s = (double)NAN;
   assert_fails(parl_sandbox_create(&def, &s), PARL_STATUS_EINVAL, "call_s");
-  def = parl_sandbox_default_def();
+  def = parl_sandbox_def_default();
   def.instructions = -1;
   assert_fails(parl_sandbox_create(&def, &s), PARL_STATUS_EINVAL, "instructions");
   assert_null(s);

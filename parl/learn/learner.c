@@ -25,6 +25,10 @@ struct parl_learner {
   double *gaps;                             /* [batch.max_sequences] */
 };
 
+parl_learner_def parl_learner_def_default(void) {
+  return (parl_learner_def){.n_leaves = 4, .slice_rows = 512, .temperature = 1.0};
+}
+
 static parl_status allocate(parl_learner *l) {
   const size_t rows = l->batch->max_rows, slices = l->batch->max_sequences;
   PARL_TRY(PARL_ARENA_TAKE(&l->arena, rows, &l->logp));
@@ -45,12 +49,13 @@ static parl_status create_step(parl_learner *l, const parl_learner_def *def) {
 }
 
 parl_status parl_learner_create(const parl_learner_def *def, parl_learner **out) {
-  PARL_REQUIRE(def->temperature > 0);
+  PARL_REQUIRE(def->temperature > 0 && def->slice_rows >= 1);
+  PARL_REQUIRE(def->imitate == (def->objective == NULL));
   parl_learner *l = calloc(1, sizeof *l);
   if (l == NULL) return parl_fail(PARL_STATUS_ENOMEM, "learner: no memory");
   parl_arena_init(&l->arena, 0);
   l->model = def->model;
-  l->imitate = def->objective == NULL;
+  l->imitate = def->imitate;
   if (!l->imitate) l->objective = *def->objective;
   l->inv_temperature = (float)(1.0 / def->temperature);
   l->stop = def->stop;

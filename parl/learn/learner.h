@@ -17,13 +17,17 @@ typedef struct parl_learner_def {
   parl_model *model; /* borrowed; its weights change */
   parl_workers *workers;
   const parl_optimizer_config *optimizer;
-  const parl_objective_config *objective; /* NULL: imitation, minimise the mean of -logp */
+  const parl_objective_config *objective; /* NULL: only where it imitates */
+  bool imitate;                           /* minimise the mean of -logp; without an objective */
   size_t n_leaves;                        /* of the tree that sums gradients, engine/leaves.h */
   size_t slice_rows;                      /* of a slice, unless one sequence is longer */
   size_t max_sequences, longest, n_words; /* of a batch */
   double temperature;                     /* of the behaviour policy; 1 for imitation */
   const atomic_int *stop; /* non-zero ends a step before it changes anything; or NULL */
 } parl_learner_def;
+/* 4 leaves, slices of 512 rows, temperature 1: those of the warm start. Model, optimizer, sizes and
+ * what to learn by are still to be set. */
+parl_learner_def parl_learner_def_default(void);
 
 typedef struct parl_learner_info {
   parl_objective_sums sums; /* over the step's tokens */
@@ -36,6 +40,8 @@ typedef struct parl_learner_info {
 } parl_learner_info;
 
 typedef struct parl_learner parl_learner;
+/* Fails: EINVAL if def says neither an objective nor to imitate, or both, or has a size or a
+ * temperature of 0; ENOMEM. */
 parl_status parl_learner_create(const parl_learner_def *def, parl_learner **out);
 void parl_learner_destroy(parl_learner *learner);
 /* The batch to fill: reset, add, then step. Borrowed. */

@@ -52,6 +52,23 @@ static parl_status allocate(parl_trainer *t, const parl_env_spec *spec) {
       &t->set);
 }
 
+static parl_status create_learner(parl_trainer *t, const parl_env_spec *spec) {
+  const parl_run_config *c = t->config;
+  parl_learner_def def = parl_learner_def_default();
+  def.model = t->model;
+  def.workers = t->workers;
+  def.optimizer = &c->optimizer;
+  def.objective = &c->objective;
+  def.n_leaves = (size_t)c->train.accumulators;
+  def.slice_rows = (size_t)c->train.slice_rows;
+  def.max_sequences = t->n * parl_episode_max_mains(&c->episode);
+  def.longest = (size_t)spec->limits.context;
+  def.n_words = (size_t)(spec->n_tokens + 63) / 64;
+  def.temperature = c->train.temperature;
+  def.stop = t->host->stop;
+  return parl_learner_create(&def, &t->learner);
+}
+
 parl_status parl_trainer_prepare(parl_trainer *t) {
   const parl_run_config *c = t->config;
   const parl_env_spec *spec = parl_env_get_spec(t->env);
@@ -65,20 +82,7 @@ parl_status parl_trainer_prepare(parl_trainer *t) {
   rollout.sub_policy = t->sub_policy;
   rollout.n_jobs = t->n;
   PARL_TRY(parl_rollout_create(&rollout, &t->rollout));
-  const parl_status s = parl_learner_create(
-      &(parl_learner_def){.model = t->model,
-                          .workers = t->workers,
-                          .optimizer = &c->optimizer,
-                          .objective = &c->objective,
-                          .n_leaves = (size_t)c->train.accumulators,
-                          .slice_rows = (size_t)c->train.slice_rows,
-                          .max_sequences = t->n * parl_episode_max_mains(&c->episode),
-                          .longest = (size_t)spec->limits.context,
-                          .n_words = (size_t)(spec->n_tokens + 63) / 64,
-                          .temperature = c->train.temperature,
-                          .stop = t->host->stop},
-      &t->learner);
-  return parl_fail_sizes(s,
+  return parl_fail_sizes(create_learner(t, spec),
                          "train.accumulators = %lld, train.slice_rows = %lld and "
                          "train.tasks * train.group = %zu episodes with limits.context = %d",
                          (long long)c->train.accumulators, (long long)c->train.slice_rows, t->n,

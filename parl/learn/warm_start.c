@@ -14,8 +14,7 @@
 PARL_CONFIG_SECTION(parl_warm_section, "warm", "warm start by imitation", PARL_WARM_FIELDS);
 #undef SECTION_TYPE_
 
-/* The warm start has an optimizer of its own, so that arms that differ in theirs share it. */
-enum { MAX_STYLES = PARL_ENV_MAX_STYLES, STYLE_BYTES = 64, WARM_LEAVES = 4, WARM_SLICE_ROWS = 512 };
+enum { MAX_STYLES = PARL_ENV_MAX_STYLES, STYLE_BYTES = 64 };
 
 /* --- the mixture of experts --- */
 
@@ -119,19 +118,20 @@ static parl_status imitation_init(imitation *im) {
   if (im->jobs == NULL) return parl_fail(PARL_STATUS_ENOMEM, "warm start: no memory");
   const int longest = spec->limits.context > spec->limits.sub_context ? spec->limits.context
                                                                       : spec->limits.sub_context;
-  const parl_optimizer_config optimizer = {
-      .lr = warm->lr, .warmup = 10, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .clip = 1.0};
-  return parl_learner_create(&(parl_learner_def){.model = im->def->model,
-                                                 .workers = demo.workers,
-                                                 .optimizer = &optimizer,
-                                                 .n_leaves = WARM_LEAVES,
-                                                 .slice_rows = WARM_SLICE_ROWS,
-                                                 .max_sequences = n * (max_mains + max_subs),
-                                                 .longest = (size_t)longest,
-                                                 .n_words = (size_t)n_words,
-                                                 .temperature = 1.0,
-                                                 .stop = im->def->host->stop},
-                             &im->learner);
+  /* The defaults, not the run's own: so that arms that differ in them share the warm start. */
+  parl_optimizer_config optimizer;
+  parl_config_set_defaults(&parl_optimizer_section, &optimizer);
+  optimizer.lr = warm->lr;
+  parl_learner_def learner = parl_learner_def_default();
+  learner.model = im->def->model;
+  learner.workers = demo.workers;
+  learner.optimizer = &optimizer;
+  learner.imitate = true;
+  learner.max_sequences = n * (max_mains + max_subs);
+  learner.longest = (size_t)longest;
+  learner.n_words = (size_t)n_words;
+  learner.stop = im->def->host->stop;
+  return parl_learner_create(&learner, &im->learner);
 }
 
 static void imitation_deinit(imitation *im) {
