@@ -43,13 +43,14 @@ static parl_status allocate(parl_trainer *t, const parl_env_spec *spec) {
   t->advantage = calloc(t->n, sizeof *t->advantage);
   if (!t->jobs || !t->terms || !t->outcomes || !t->kept || !t->advantage)
     return parl_fail(PARL_STATUS_ENOMEM, "trainer: no memory for %zu episodes", t->n);
-  return parl_trajectories_create(
-      &(parl_trajectories_def){.n = t->n,
+  const bool is_stored = t->config->train.store_episodes != PARL_STORE_EPISODES_NONE;
+  parl_trajectories_def def = {.n = t->n,
                                .max_mains = parl_episode_max_mains(&t->config->episode),
                                .context = spec->limits.context,
                                .n_words = (spec->n_tokens + 63) / 64,
-                               .keep_scores = parl_reward_wants_scores(t->reward)},
-      &t->set);
+                               .keep_scores = is_stored || parl_reward_wants_scores(t->reward)};
+  if (is_stored) def.stages = parl_episode_get_stage_limits(spec, &t->config->episode);
+  return parl_trajectories_create(&def, &t->set);
 }
 
 static parl_status create_learner(parl_trainer *t, const parl_env_spec *spec) {

@@ -17,9 +17,13 @@
          "the decoder's keys and values; bf16: half the memory, sampling is not quite the "  \
          "trainer's policy (objective/logp_gap)")                                            \
   INT(accumulators, 4, 1, 256, "leaves", "of the tree that sums gradients; fixes the order") \
-  INT(slice_rows, 512, 8, 1000000, "tokens", "tokens of one slice through the model")
+  INT(slice_rows, 512, 8, 1000000, "tokens", "tokens of one slice through the model")        \
+  CHOICE(store_episodes, none, "none|sample|all",                                            \
+         "training episodes kept in the store with their stages: none, the first group of "  \
+         "every update, or all; changes no result")
 
 PARL_CONFIG_STRUCT(parl_train_config, PARL_TRAIN_FIELDS);
+enum { PARL_STORE_EPISODES_NONE, PARL_STORE_EPISODES_SAMPLE, PARL_STORE_EPISODES_ALL };
 extern const parl_section parl_train_section;
 
 #endif

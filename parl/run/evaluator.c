@@ -29,27 +29,28 @@ static void set_jobs(const parl_evaluation_def *def, evaluation *e, double tempe
                             .out = parl_trajectories_get(e->set, i)};
 }
 
-static parl_episode_row to_row(const parl_evaluation_def *def, const char *decoding,
-                               const parl_trajectory *t) {
-  return (parl_episode_row){.policy = def->label,
-                            .decoding = decoding,
-                            .update = def->update,
-                            .task_seed = (int64_t)t->task_seed,
-                            .family = t->family,
-                            .failed = t->failed,
-                            .facts = t->facts,
-                            .scores = parl_text_get(&t->scores)};
+static parl_status put_episodes(const parl_evaluation_def *def, const evaluation *e,
+                                const char *decoding, parl_store *store, int64_t run_id) {
+  parl_text text = {0};
+  parl_status s = PARL_STATUS_OK;
+  for (size_t i = 0; s == PARL_STATUS_OK && i < e->n; i++) {
+    parl_episode_row row;
+    s = parl_rows_from_trajectory(e->jobs[i].out, parl_rollout_get_env(e->rollout), &text, &row);
+    if (s != PARL_STATUS_OK) break;
+    row.policy = def->label;
+    row.decoding = decoding;
+    row.update = def->update;
+    s = parl_rows_put_episode(store, run_id, &row);
+  }
+  parl_text_deinit(&text);
+  return s;
 }
 
 static parl_status store_episodes(const parl_evaluation_def *def, const evaluation *e,
                                   const char *decoding, parl_store *store, int64_t run_id,
                                   const parl_failures *failures) {
-  parl_status s = PARL_STATUS_OK;
-  for (size_t i = 0; s == PARL_STATUS_OK && i < e->n; i++) {
-    const parl_episode_row row = to_row(def, decoding, e->jobs[i].out);
-    s = parl_rows_put_episode(store, run_id, &row);
-  }
-  if (s != PARL_STATUS_OK || failures->n_failed == 0) return s;
+  PARL_TRY(put_episodes(def, e, decoding, store, run_id));
+  if (failures->n_failed == 0) return PARL_STATUS_OK;
   return parl_rows_put_failures(store, run_id, PARL_PHASE_EVALUATION, failures);
 }
 
@@ -96,17 +97,20 @@ static parl_status evaluate(const parl_evaluation_def *def, evaluation *e, parl_
   return PARL_STATUS_OK;
 }
 
-static parl_status create(const parl_evaluation_def *def, evaluation *e) {
+static parl_status create(const parl_evaluation_def *def, bool is_stored, evaluation *e) {
   e->n = def->n_tasks;
   e->jobs = calloc(e->n, sizeof *e->jobs);
   if (e->jobs == NULL) return parl_fail(PARL_STATUS_ENOMEM, "evaluation: no memory");
-  PARL_TRY(
-      parl_trajectories_create(&(parl_trajectories_def){.n = e->n, .keep_scores = true}, &e->set));
   parl_rollout_def rollout = parl_run_get_rollout(def->run, def->host->scripts, def->workers);
   rollout.policy = def->style != NULL ? NULL : def->policy;
   rollout.sub_policy = def->sub_policy;
   rollout.n_jobs = e->n;
-  return parl_rollout_create(&rollout, &e->rollout);
+  PARL_TRY(parl_rollout_create(&rollout, &e->rollout));
+  parl_trajectories_def set = {.n = e->n, .keep_scores = true};
+  if (is_stored)
+    set.stages = parl_episode_get_stage_limits(parl_env_get_spec(parl_rollout_get_env(e->rollout)),
+                                               &def->run->config.episode);
+  return parl_trajectories_create(&set, &e->set);
 }
 
 parl_status parl_evaluate(const parl_evaluation_def *def, parl_store *store, int64_t run_id,
@@ -114,8 +118,8 @@ parl_status parl_evaluate(const parl_evaluation_def *def, parl_store *store, int
   PARL_REQUIRE(def->n_tasks >= 1 && (def->policy != NULL || def->style != NULL));
   evaluation e = {0};
   *out = (parl_evaluation){.n = (int64_t)def->n_tasks};
-  parl_status s =
-      parl_fail_sizes(create(def, &e), "the evaluation of %zu tasks (eval.tasks)", def->n_tasks);
+  parl_status s = parl_fail_sizes(create(def, store != NULL, &e),
+                                  "the evaluation of %zu tasks (eval.tasks)", def->n_tasks);
   if (s == PARL_STATUS_OK) s = evaluate(def, &e, store, run_id, out);
   parl_rollout_destroy(e.rollout);
   parl_trajectories_destroy(e.set);

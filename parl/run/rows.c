@@ -63,10 +63,12 @@ static const parl_store_column checkpoint_columns[] = {
 };
 
 #define COUNT(columns) (sizeof(columns) / sizeof(columns)[0])
-enum { METRIC, EPISODE, FAILURE, CHECKPOINT, N_TABLES };
+enum { METRIC, EPISODE, TRAINING, FAILURE, CHECKPOINT, N_TABLES };
 static const parl_store_table tables[N_TABLES] = {
     [METRIC] = {"metric", PARL_STORE_KIND_HISTORY, metric_columns, COUNT(metric_columns), 2},
     [EPISODE] = {"episode", PARL_STORE_KIND_HISTORY, episode_columns, COUNT(episode_columns), 6},
+    [TRAINING] = {"training_episode", PARL_STORE_KIND_HISTORY, episode_columns,
+                  COUNT(episode_columns), 6},
     [FAILURE] = {"failure", PARL_STORE_KIND_SEALED, failure_columns, COUNT(failure_columns), 1},
     [CHECKPOINT] = {"checkpoint", PARL_STORE_KIND_LOOSE, checkpoint_columns,
                     COUNT(checkpoint_columns), 1},
@@ -214,11 +216,35 @@ static parl_episode_row from_values(const parl_store_value *v) {
   return e;
 }
 
-parl_status parl_rows_put_episode(parl_store *store, int64_t run_id,
-                                  const parl_episode_row *episode) {
+static parl_status put_episode(parl_store *store, int64_t run_id, const parl_store_table *table,
+                               const parl_episode_row *episode) {
   parl_store_value values[N_EPISODE_COLUMNS];
   to_values(episode, values);
-  return parl_store_put_row(store, run_id, &tables[EPISODE], values);
+  return parl_store_put_row(store, run_id, table, values);
+}
+
+parl_status parl_rows_put_episode(parl_store *store, int64_t run_id,
+                                  const parl_episode_row *episode) {
+  return put_episode(store, run_id, &tables[EPISODE], episode);
+}
+
+parl_status parl_rows_put_training_episode(parl_store *store, int64_t run_id,
+                                           const parl_episode_row *episode) {
+  return put_episode(store, run_id, &tables[TRAINING], episode);
+}
+
+parl_status parl_rows_from_trajectory(const parl_trajectory *trajectory, const parl_env *env,
+                                      parl_text *text, parl_episode_row *out) {
+  const bool has_stages = trajectory->stages.n > 0;
+  parl_text_clear(text);
+  if (has_stages) PARL_TRY(parl_stages_append_json(&trajectory->stages, env, text));
+  *out = (parl_episode_row){.task_seed = (int64_t)trajectory->task_seed,
+                            .family = trajectory->family,
+                            .failed = trajectory->failed,
+                            .facts = trajectory->facts,
+                            .scores = parl_text_get(&trajectory->scores),
+                            .stages = has_stages ? parl_text_get(text) : NULL};
+  return PARL_STATUS_OK;
 }
 
 typedef struct episode_visit {
@@ -235,6 +261,12 @@ static parl_status read_episode(void *context, const parl_store_value *values) {
 parl_status parl_rows_visit_episodes(parl_store *store, int64_t run_id, parl_episode_visitor visit,
                                      void *context) {
   return parl_store_visit_rows(store, run_id, &tables[EPISODE], NULL, 0, read_episode,
+                               &(episode_visit){visit, context});
+}
+
+parl_status parl_rows_visit_training_episodes(parl_store *store, int64_t run_id,
+                                              parl_episode_visitor visit, void *context) {
+  return parl_store_visit_rows(store, run_id, &tables[TRAINING], NULL, 0, read_episode,
                                &(episode_visit){visit, context});
 }
 

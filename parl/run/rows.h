@@ -9,6 +9,7 @@
 #include "core/store.h"
 #include "parl/learn/metrics.h"
 #include "parl/swarm/failures.h"
+#include "parl/swarm/trajectory.h"
 
 /* One episode. (policy, decoding, update, family, task_seed, rollout) names it within its run.
  * Texts are borrowed and not NULL, but for the last ones. */
@@ -55,6 +56,14 @@ parl_status parl_rows_get_metrics(parl_store *store, int64_t run_id, int64_t upd
 /* Puts an evaluated episode, in the place of one of the same name if any. */
 parl_status parl_rows_put_episode(parl_store *store, int64_t run_id,
                                   const parl_episode_row *episode);
+/* An episode that training learned from, in a table of its own: `update` is the update it was
+ * played for, `rollout` its place among the update's episodes. */
+parl_status parl_rows_put_training_episode(parl_store *store, int64_t run_id,
+                                           const parl_episode_row *episode);
+/* The row of a trajectory; env names what its stages hold, and text is where they are written. What
+ * else names the episode is the caller's to add. Fails: ENOMEM. */
+parl_status parl_rows_from_trajectory(const parl_trajectory *trajectory, const parl_env *env,
+                                      parl_text *text, parl_episode_row *out);
 /* Puts what failed in a phase, in the place of what was known of it. */
 parl_status parl_rows_put_failure(parl_store *store, int64_t run_id,
                                   const parl_failure_row *failure);
@@ -79,6 +88,9 @@ parl_status parl_rows_visit_metrics(parl_store *store, int64_t run_id, const cha
 /* Evaluated ones, by policy, decoding, update, family, task_seed, rollout. */
 parl_status parl_rows_visit_episodes(parl_store *store, int64_t run_id, parl_episode_visitor visit,
                                      void *context);
+/* Those of training, likewise. */
+parl_status parl_rows_visit_training_episodes(parl_store *store, int64_t run_id,
+                                              parl_episode_visitor visit, void *context);
 /* By phase. */
 parl_status parl_rows_visit_failures(parl_store *store, int64_t run_id, parl_failure_visitor visit,
                                      void *context);

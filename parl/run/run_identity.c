@@ -24,6 +24,13 @@ static bool is_left_out(const parl_recipe_section *s, const parl_run_config *con
   return memcmp(&preset, (const char *)config + s->offset, sizeof preset) == 0;
 }
 
+/* Likewise a field. */
+static void leave_out_fields(const parl_run_config *config, parl_json *tree) {
+  parl_json *train = (parl_json *)parl_json_find(tree, "train");
+  if (train != NULL && config->train.store_episodes == PARL_STORE_EPISODES_NONE)
+    parl_json_remove(train, "store_episodes");
+}
+
 parl_status parl_run_append_canonical(const parl_run *run, const parl_env *env, parl_scope scope,
                                       parl_text *out) {
   const parl_run_config *config = &run->config;
@@ -62,6 +69,7 @@ parl_status parl_run_append_canonical(const parl_run *run, const parl_env *env, 
   if (s == PARL_STATUS_OK) s = parl_text_status(&raw);
   if (s == PARL_STATUS_OK)
     s = parl_json_parse(parl_text_get(&raw), raw.n, "canonical config", &tree);
+  if (s == PARL_STATUS_OK) leave_out_fields(config, tree);
   if (s == PARL_STATUS_OK) parl_json_append_canonical(tree, out);
   if (s == PARL_STATUS_OK) s = parl_text_status(out);
   parl_json_destroy(tree);
@@ -100,6 +108,9 @@ static void append_differences(const parl_json *a, const parl_json *b, const cha
     if (strcmp(parl_text_get(&x), parl_text_get(&y)) != 0)
       parl_text_appendf(out, ", %s", parl_text_get(&path));
   }
+  for (const parl_json *c = parl_json_get_first(b); c != NULL; c = parl_json_get_next(c))
+    if (parl_json_find(a, parl_json_get_key(c)) == NULL) /* left out of a */
+      parl_text_appendf(out, ", %s%s", prefix, parl_json_get_key(c));
   parl_text_deinit(&path);
   parl_text_deinit(&x);
   parl_text_deinit(&y);

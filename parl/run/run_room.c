@@ -234,6 +234,7 @@ static parl_status name_run(selection *x, const taken_run *t, parl_text *out) {
   tally n = {0};
   PARL_TRY(parl_rows_visit_metrics(x->store, t->id, NULL, count_metric, &n));
   PARL_TRY(parl_rows_visit_episodes(x->store, t->id, count_episode, &n));
+  PARL_TRY(parl_rows_visit_training_episodes(x->store, t->id, count_episode, &n));
   PARL_TRY(parl_rows_visit_checkpoints(x->store, t->id, count_checkpoint, &n));
   parl_text_appendf(
       out, "arm \"%s\", seed %" PRId64 ", %s: %zu metrics, %zu episodes, %zu checkpoints\n", x->arm,

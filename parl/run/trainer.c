@@ -11,10 +11,32 @@
 #include "parl/run/run_list.h"
 #include "parl/run/trainer_internal.h"
 
+/* What the update learned from, as far as the recipe asks for it: the first group, or all. */
+static parl_status put_episodes(parl_trainer *t) {
+  const bool all = t->config->train.store_episodes == PARL_STORE_EPISODES_ALL;
+  const size_t n = all ? t->n : (size_t)t->config->train.group;
+  parl_text text = {0};
+  parl_status s = PARL_STATUS_OK;
+  for (size_t i = 0; s == PARL_STATUS_OK && i < n; i++) {
+    parl_episode_row row;
+    s = parl_rows_from_trajectory(t->jobs[i].out, parl_rollout_get_env(t->rollout), &text, &row);
+    if (s != PARL_STATUS_OK) break;
+    row.policy = "trained";
+    row.decoding = "sampled";
+    row.update = t->update - 1;
+    row.rollout = (int64_t)i;
+    s = parl_rows_put_training_episode(t->store, t->run_id, &row);
+  }
+  parl_text_deinit(&text);
+  return s;
+}
+
 static parl_status store_update(parl_trainer *t) {
   PARL_TRY(parl_store_begin(t->store));
   parl_status s =
       parl_rows_put_metrics(t->store, t->run_id, t->update - 1, t->metric_table, &t->metrics);
+  if (s == PARL_STATUS_OK && t->config->train.store_episodes != PARL_STORE_EPISODES_NONE)
+    s = put_episodes(t);
   if (s == PARL_STATUS_OK && t->metrics.end_error > 0) s = parl_trainer_put_failures(t);
   return parl_store_end(t->store, s);
 }
