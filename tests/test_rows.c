@@ -157,6 +157,53 @@ static void test_writer_of_an_older_file(void **state) {
   parl_store_close(s);
 }
 
+static parl_status count_episode(void *context, const parl_episode_row *e) {
+  ++*(int *)context;
+  assert_true(e->update <= 3);
+  return PARL_STATUS_OK;
+}
+
+/* Training episodes are rows of their own: under the digest, not in the hash, and they go with the
+ * updates after the last one. */
+static void test_training_episodes(void **state) {
+  (void)state;
+  int64_t id = 0;
+  int n = 0, n_evaluated = 0;
+  char digests[3][PARL_HASH_HEX_BYTES], hashes[2][PARL_HASH_HEX_BYTES];
+  parl_hash h;
+  parl_store *s = open_with_run(&id);
+  assert_ok(parl_rows_put_metric(s, id, 0, "reward/perf", 0.5));
+  parl_hash_init(&h);
+  assert_ok(parl_rows_hash_run(s, id, &h));
+  parl_hash_finish(&h, hashes[0]);
+  for (int64_t i = 0; i < 6; i++) {
+    if (i == 4) assert_ok(parl_store_get_digest(s, id, digests[0]));
+    const parl_episode_row e = {.policy = "trained",
+                                .decoding = "sampled",
+                                .update = i,
+                                .rollout = i % 2,
+                                .family = "",
+                                .facts = {.r_perf = 0.1 * (double)i},
+                                .stages = "[{\"main\":1,\"r_perf\":0}]"};
+    assert_ok(parl_rows_put_training_episode(s, id, &e));
+  }
+  assert_ok(parl_store_get_digest(s, id, digests[1]));
+  assert_string_not_equal(digests[0], digests[1]);
+  assert_ok(parl_store_delete_after(s, id, 3));
+  assert_ok(parl_store_get_digest(s, id, digests[2]));
+  assert_string_equal(digests[0], digests[2]);
+  assert_ok(parl_rows_visit_training_episodes(s, id, count_episode, &n));
+  assert_ok(parl_rows_visit_episodes(s, id, count_episode, &n_evaluated));
+  assert_true(n == 4 && n_evaluated == 0);
+  parl_hash_init(&h);
+  assert_ok(parl_rows_hash_run(s, id, &h));
+  parl_hash_finish(&h, hashes[1]);
+  assert_string_equal(hashes[0], hashes[1]);
+  assert_ok(parl_store_commit(s));
+  assert_ok(parl_store_check(s));
+  parl_store_close(s);
+}
+
 /* Columns that a newer program added are covered by the digest, and left alone. */
 static void test_newer_columns(void **state) {
   (void)state;
@@ -210,6 +257,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_reader_of_an_older_file),
       TEST(test_writer_of_an_older_file),
+      TEST(test_training_episodes),
       TEST(test_newer_columns),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,7 +58,10 @@ return {
   name = "tidy", env = {file = "source/envs/wide_search.lua"},
   model = {n_layers = 1, d_model = 16, n_heads = 2, n_kv_heads = 2, head_dim = 8, d_ff = 32},
   warm = {steps = 4, episodes = 16, probe = 16}, train = {updates = 2, tasks = 2, group = 4}, eval = {tasks = 10},
-  terms = {tidy = {weight = {shape = "constant", start = 0.25}}},
+  terms = {
+    tidy = {weight = {shape = "constant", start = 0.25}},
+    alone = {lua = "lonely / 100", weight = {shape = "constant", start = 0.1}},
+  },
 }
 LUA
 ./parl train tidy.lua --quiet >out 2>&1 || { cat out; echo "not ok extending: does not train"; exit; }
@@ -70,3 +73,21 @@ same "a new term has its weight" "0.25" "$(of_last_row lambda/lambda_tidy)"
 same "a new term has its curves" "4" "$(head -1 runs/tidy/report_curves.csv | tr ',' '\n' | grep -c tidy)"
 has "help recipe knows the new section" "lambda_tidy:" "$(./parl help recipe)"
 has "and names it among the terms" "tidy (lambda_tidy)" "$(./parl help recipe)"
+
+# A new fact: everywhere that the page says, and in a store of the program before it.
+query() { python3 -c 'import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchone())' "$1" "$2"; }
+same "a new fact has its column" 1 "$(query runs/tidy/store.db 'SELECT count(*) > 0 AND min(lonely) >= 0 FROM episode')"
+same "the column counts" 1 "$(query runs/tidy/store.db \
+  'SELECT min(lonely <= launches) AND min(lonely > 0 OR max_width <> 1) FROM episode')"
+same "a new fact has its metric" 2 "$(query runs/tidy/store.db "SELECT count(value) FROM metric WHERE key = 'episode/lonely'")"
+same "an expression sees it" 2 "$(query runs/tidy/store.db "SELECT count(value) FROM metric WHERE key = 'reward/alone'")"
+has "the report has it" ",lonely," "$(cat runs/tidy/report_seeds.csv)"
+has "help reward names it" "turns that launched a single sub-agent" "$(./parl help reward)"
+has "env play tells it" '"lonely":' "$(./parl env play source/envs/wide_search.lua --as oracle --json)"
+grep -v -e 'tidy =' -e alone tidy.lua | sed 's/"tidy"/"before"/' >before.lua
+"$PARL" train before.lua --quiet >out 2>&1 || { cat out; echo "not ok extending: the program before does not train"; }
+has "a store of before says what it lacks" "unknown: episode.lonely, training_episode.lonely" "$(./parl report runs/before 2>&1)"
+./parl train before.lua >out 2>err
+same "and goes on" 0 $?
+has "with a word" "added, and unknown in its rows: episode.lonely" "$(cat err)"
+same "its rows do not know" 0 "$(query runs/before/store.db 'SELECT count(lonely) FROM episode')"
