@@ -191,11 +191,6 @@ const parl_backend *parl_model_get_backend(const parl_model *model) {
   return model->backend;
 }
 
-parl_status parl_model_select_backend(const char *name, const char *dtype,
-                                      const parl_backend **out) {
-  return parl_backend_select(name, dtype, out);
-}
-
 size_t parl_model_get_vocab_size(const parl_model *model) {
   return model->dims.V;
 }
