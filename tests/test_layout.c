@@ -135,7 +135,8 @@ static double measure(const parl_model_config *c) {
   parl_model *m = engine_model(c, parl_backend_ref(), 5);
   parl_workspace *ws = NULL;
   assert_ok(parl_workspace_create(m, 8192, 0, &ws));
-  const double bytes = (double)parl_arena_get_used(&ws->arena);
+  const double bytes =
+      (double)(parl_arena_get_used(&ws->arena) + parl_arena_get_used(&ws->numbers));
   parl_workspace_destroy(ws);
   parl_model_destroy(m);
   return bytes;
