@@ -1,11 +1,12 @@
 /* engine/model.h - the policy network: a decoder-only transformer with a hand-written backward.
  *
- * A size is a config. Weights live in one flat f32 buffer, so that the optimizer, the checkpoint
- * and gradients of the same layout need no knowledge of the architecture; tensors carry the Hugging
- * Face names. All numbers lie on the backend's device; the host reads and writes them by calls. The forward works on a slice: a few packed sequences with activations of their own
- * (DESIGN 9), so threads run whole slices side by side through single-threaded ops.
- * Thread rule: a model is read-only while forwards run; one workspace per thread.
- * Reading order: the config, parl_model, parl_slice, forward, backward. */
+ * A size is a config. Weights live in one flat f32 buffer, so that the optimizer, the
+ * checkpoint and gradients of the same layout need no knowledge of the architecture; tensors
+ * carry the Hugging Face names. All numbers lie on the backend's device; the host reads and
+ * writes them by calls. The forward works on a slice: a few packed sequences with activations of
+ * their own (DESIGN 9), so threads run whole slices side by side through single-threaded ops.
+ * Thread rule: a model is read-only while forwards run; one workspace per thread. Reading order:
+ * the config, parl_model, parl_slice, forward, backward. */
 #ifndef PARL_ENGINE_MODEL_H
 #define PARL_ENGINE_MODEL_H
 #include "core/config.h"
@@ -111,8 +112,8 @@ parl_status parl_model_hash(const parl_model *model, parl_hash *hash);
 /* Rounds what is quantised and repacks matrices for the backend; must follow every change of the
  * parameters. */
 parl_status parl_model_refresh(parl_model *model);
-/* Copies weights between models of equal config (init_std and recompute apart), on any backends, and
- * refreshes. Fails: EINVAL naming the field that differs. */
+/* Copies weights between models of equal config (init_std and recompute apart), on any backends,
+ * and refreshes. Fails: EINVAL naming the field that differs. */
 parl_status parl_model_copy_weights(parl_model *to, const parl_model *from);
 
 /* Packed sequences; sequence s is rows seq_start[s] .. seq_start[s+1]-1, positions from 0. */
@@ -131,14 +132,15 @@ parl_status parl_workspace_create(const parl_model *model, size_t max_rows, size
 void parl_workspace_destroy(parl_workspace *ws);
 
 /* *logits = [n_outputs, V] on the model's device, owned by ws, valid until its next use: see
- * engine/policy.h and parl_workspace_read. Keeps activations for backward. Fails: EINVAL if a token, a length or the slice is out of range. */
+ * engine/policy.h and parl_workspace_read. Keeps activations for backward. Fails: EINVAL if a
+ * token, a length or the slice is out of range. */
 parl_status parl_model_forward(const parl_model *model, parl_workspace *ws, const parl_slice *slice,
                                float **logits);
 /* n numbers on the device of ws, to the host. */
 parl_status parl_workspace_read(parl_workspace *ws, const float *from, size_t n, float *to);
-/* Adds the gradient of the last forward on ws into grads [n_params], given dlogits [n_outputs, V],
- * both on the device (may be the logits buffer). The slice must be the same. Uses the forward up: a second backward
- * wants a forward of its own. */
+/* Adds the gradient of the last forward on ws into grads [n_params], given dlogits [n_outputs,
+ * V], both on the device (may be the logits buffer). The slice must be the same. Uses the
+ * forward up: a second backward wants a forward of its own. */
 parl_status parl_model_backward(const parl_model *model, parl_workspace *ws,
                                 const parl_slice *slice, const float *dlogits, float *grads);
 
@@ -151,7 +153,8 @@ parl_status parl_model_balance(parl_model *model, const int64_t *load);
 /* Weight of each sequence's balance loss in the gradients that follow on ws: aux_loss_alpha /
  * number of sequences in a training batch; 0, as created, leaves the loss out. */
 void parl_workspace_set_aux_weight(parl_workspace *ws, double weight);
-/* Adds the weighted balance losses of ws' backwards since the last call to *sum, and forgets them. */
+/* Adds the weighted balance losses of ws' backwards since the last call to *sum, and forgets
+ * them. */
 parl_status parl_workspace_take_balance(parl_workspace *ws, double *sum);
 /* Adds the loads of ws' forwards since creation or the last call to load, and forgets them. */
 parl_status parl_workspace_take_load(parl_workspace *ws, int64_t *load);

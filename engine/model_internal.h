@@ -167,7 +167,8 @@ typedef struct parl_ffn_state {
   float *output;         /* [rows K, C], not yet weighted */
 } parl_ffn_state;
 
-/* Room on the device for `rows` rows; decoding adds the absorbed form and leaves out what backward needs. */
+/* Room on the device for `rows` rows; decoding adds the absorbed form and leaves out what
+ * backward needs. */
 parl_status parl_attention_state_take(parl_arena *arena, const parl_model *m, size_t rows,
                                       bool decoding, parl_attention_state *s);
 /* Room for a dense layer, a sparse one, or either in turn. */

@@ -56,8 +56,8 @@ bool parl_optimizer_wants_scores(const parl_optimizer *opt);
 /* The scores [n_layers, n_heads] that the next steps look at, as parl_train_step_get_max_scores has
  * them; borrowed. NULL, as created: nothing is clipped. */
 void parl_optimizer_set_scores(parl_optimizer *opt, const float *max_scores);
-/* State for the checkpoint: n of the moments [2 * n_params] (m then v) from `offset` on, to the host
- * and from it, and the number of steps taken. Fails: as the device says. */
+/* State for the checkpoint: n of the moments [2 * n_params] (m then v) from `offset` on, to the
+ * host and from it, and the number of steps taken. Fails: as the device says. */
 parl_status parl_optimizer_read_moments(const parl_optimizer *opt, size_t offset, size_t n,
                                         float *to);
 parl_status parl_optimizer_write_moments(parl_optimizer *opt, size_t offset, size_t n,

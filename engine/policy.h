@@ -1,8 +1,9 @@
 /* engine/policy.h - what a policy thinks of given tokens: log-probabilities, and their gradient.
  *
- * Between a forward and its backward, a slice's logits become probabilities, and those the gradient
- * of a loss with respect to the logits, all in place and in the workspace; the host sees two numbers
- * a row. Thread rule: one thread per workspace. Reading order: parl_policy_rows, forward, backward. */
+ * Between a forward and its backward, a slice's logits become probabilities, and those the
+ * gradient of a loss with respect to the logits, all in place and in the workspace; the host
+ * sees two numbers a row. Thread rule: one thread per workspace. Reading order:
+ * parl_policy_rows, forward, backward. */
 #ifndef PARL_ENGINE_POLICY_H
 #define PARL_ENGINE_POLICY_H
 #include "engine/model.h"

@@ -1,8 +1,8 @@
 /* engine/sampler.h - tokens from masked logits, many at a time, reproducibly.
  *
- * A draw is a function of its logits and its parl_pick only; the caller takes `uniform` from a named
- * position of parl_rng. Thread rule: one thread per sampler.
- * Reading order: parl_pick, parl_sample, init, draw. */
+ * A draw is a function of its logits and its parl_pick only; the caller takes `uniform` from a
+ * named position of parl_rng. Thread rule: one thread per sampler. Reading order: parl_pick,
+ * parl_sample, init, draw. */
 #ifndef PARL_ENGINE_SAMPLER_H
 #define PARL_ENGINE_SAMPLER_H
 #include <stdint.h>

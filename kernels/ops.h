@@ -2,10 +2,11 @@
  *
  * Every op takes a queue of the backend's device and one struct of views and extents, never
  * allocates, and gives each output element the same bits whatever the other rows of the call are
- * (batch-invariant). Pointers lie on the device. A CPU's ops run on the calling thread, are done when
- * they return and want no queue: NULL will do. Tensors are dense f32, row-major, the last axis contiguous; ld_x is the
- * distance between rows in floats. Gradients of weights and of inputs marked += accumulate. Thread
- * rule: reentrant. Reading order: PARL_OP_LIST, the args structs, parl_backend. */
+ * (batch-invariant). Pointers lie on the device. A CPU's ops run on the calling thread, are done
+ * when they return and want no queue: NULL will do. Tensors are dense f32, row-major, the last
+ * axis contiguous; ld_x is the distance between rows in floats. Gradients of weights and of
+ * inputs marked += accumulate. Thread rule: reentrant. Reading order: PARL_OP_LIST, the args
+ * structs, parl_backend. */
 #ifndef PARL_KERNELS_OPS_H
 #define PARL_KERNELS_OPS_H
 #include <stdbool.h>
@@ -153,9 +154,10 @@ typedef struct parl_attention_bwd_args {
   size_t ld_dv;
 } parl_attention_bwd_args;
 
-/* Row r appends its key and value to the cache of slots[r] at position lengths[r] - 1, then attends
- * to positions 0..lengths[r]-1; rows of one slot come in rising order. A cache holds slot after slot,
- * and of each head after head, [context, D], as f32 or rounded to the nearest bf16. */
+/* Row r appends its key and value to the cache of slots[r] at position lengths[r] - 1, then
+ * attends to positions 0..lengths[r]-1; rows of one slot come in rising order. A cache holds
+ * slot after slot, and of each head after head, [context, D], as f32 or rounded to the nearest
+ * bf16. */
 typedef struct parl_attention_decode_args {
   size_t rows, H, H_kv, D, Dv;
   size_t context; /* positions that a cache has room for */
@@ -229,8 +231,8 @@ typedef struct parl_policy_bwd_args {
   float *dlogits;        /* [rows,V] = ; may alias probs */
 } parl_policy_bwd_args;
 
-/* g = grad * grad_scale; m,v moments; p -= lr * (m_hat / (sqrt(v_hat) + eps) + decay * p). Segment s
- * is elements starts[s] .. starts[s + 1] - 1. */
+/* g = grad * grad_scale; m,v moments; p -= lr * (m_hat / (sqrt(v_hat) + eps) + decay * p).
+ * Segment s is elements starts[s] .. starts[s + 1] - 1. */
 typedef struct parl_adamw_args {
   size_t n_segments;
   const int64_t *starts; /* [n_segments + 1] */
@@ -283,7 +285,8 @@ const parl_backend *parl_backend_ref(void);
  * "bf16-soft"; "amx-emulated" for tests.
  * Fails: EINVAL for an unknown level or one this CPU or this build has not. */
 parl_status parl_backend_cpu(const char *level, const parl_backend **out);
-/* By name: "ref", "cpu", or "cpu:" and a level; "far", the device for tests of kernels/far/far.h. Fails: EINVAL naming what exists. */
+/* By name: "ref", "cpu", or "cpu:" and a level; "far", the device for tests of
+ * kernels/far/far.h. Fails: EINVAL naming what exists. */
 parl_status parl_backend_find(const char *name, const parl_backend **out);
 /* By name and dtype: NULL, whatever the name says; "f32"; "bf16", by units where the CPU and the
  * named level have them, emulated elsewhere; "auto", bf16 where there are units for it. "cpu:avx2"

@@ -75,8 +75,8 @@ typedef struct parl_sigmoid_bwd_args {
 
 enum { PARL_ROUTER_MAX_EXPERTS = 4096, PARL_ROUTER_MAX_CHOSEN = 64, PARL_INT4_GROUP = 32 };
 
-/* A token chooses the n_chosen experts of highest score + bias, from the topk_group groups whose two
- * best sum highest; ties go to the lower index. The bias takes part in the choice only.
+/* A token chooses the n_chosen experts of highest score + bias, from the topk_group groups whose
+ * two best sum highest; ties go to the lower index. The bias takes part in the choice only.
  * weight = scale * score, divided by the chosen scores' sum if normalised. */
 typedef struct parl_router {
   size_t n_experts, n_chosen; /* n_chosen <= experts of topk_group groups */
@@ -178,8 +178,9 @@ typedef struct parl_experts_bwd_args {
 } parl_experts_bwd_args;
 
 /* Log-probability and entropy at the row's temperature, of argmax at 1. The draw: a token weighs
- * floor(p 2^32); the first whose cumulated weight exceeds floor(uniform * total) is taken: the same
- * everywhere for equal p. Never a masked one, not even if logits are not finite; nor is logp then. */
+ * floor(p 2^32); the first whose cumulated weight exceeds floor(uniform * total) is taken: the
+ * same everywhere for equal p. Never a masked one, not even if logits are not finite; nor is
+ * logp then. */
 typedef struct parl_sample_args {
   size_t rows, V;
   float *logits;                /* [rows,V] become probabilities */
@@ -198,9 +199,10 @@ typedef struct parl_normalise_args {
 } parl_normalise_args;
 
 /* out = s round(w / s), whole multiples -7..7 of s, by groups of PARL_INT4_GROUP neighbours in a
- * row; a row's last group may be shorter. s is the largest |w| of the group divided by 7, rounded to
- * bf16, as scales are stored; K2.5's own rule is not published. So an error is at most s / 2, what
- * is rounded stays as it is when rounded again, and 0 stays 0. Halves go to even. */
+ * row; a row's last group may be shorter. s is the largest |w| of the group divided by 7,
+ * rounded to bf16, as scales are stored; K2.5's own rule is not published. So an error is at
+ * most s / 2, what is rounded stays as it is when rounded again, and 0 stays 0. Halves go to
+ * even. */
 typedef struct parl_round_int4_args {
   size_t rows, columns;
   const float *w; /* [rows,columns] */

@@ -20,6 +20,11 @@ MUTABLE = {
     "error_text": "core/status.c: one for each thread",
     "running": "lua/watchdog.c: one for each thread; a signal handler has no other way to its object",
     "own_thread": "lua/watchdog.c: one for each thread, beside it",
+    "blocks": "kernels/far/memory.c: a handler of a signal has no other way to what it must recognise",
+    "n_blocks": "kernels/far/memory.c: beside them",
+    "lock": "kernels/far/memory.c: around them",
+    "before": "kernels/far/memory.c: the handler that was there",
+    "last_op": "kernels/far/memory.c: one for each thread, for the line that the handler writes",
 }
 
 

@@ -1,6 +1,7 @@
-/* tests/test_far.c - everything the engine does, on a device whose memory the host cannot touch, to
- * the bits that the CPU has; and the device itself: it must notice a host that touches it, and an op
- * that is given memory of the host. Reading order: the device, models, training, decoding, files. */
+/* tests/test_far.c - everything the engine does, on a device whose memory the host cannot touch,
+ * to the bits that the CPU has; and the device itself: it must notice a host that touches it,
+ * and an op that is given memory of the host. Reading order: the device, models, training,
+ * decoding, files. */
 #include <sys/wait.h>
 #include <unistd.h>
 

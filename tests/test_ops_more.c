@@ -347,7 +347,8 @@ static void case_experts_bwd(pair *p) {
   *f->output = 0.0F;
 }
 
-/* Equal logits on both sides give nearly equal probabilities; the draws are far from their edges. */
+/* Equal logits on both sides give nearly equal probabilities; the draws are far from their
+ * edges. */
 static void case_sample(pair *p) {
   const size_t rows = p->a, V = p->b, words = (V + 63) / 64;
   float *inv = in(p, rows);

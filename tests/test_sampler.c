@@ -118,8 +118,8 @@ static void test_chi_square(void **state) {
   }
 }
 
-/* The weights by hand: 2^32 / 4 and 3 2^32 / 4, so 1/4 is the edge itself, to the last bit below it;
- * and at the largest uniform the last token is the last, likely or not. */
+/* The weights by hand: 2^32 / 4 and 3 2^32 / 4, so 1/4 is the edge itself, to the last bit below
+ * it; and at the largest uniform the last token is the last, likely or not. */
 static void test_whole_numbers(void **state) {
   (void)state;
   const parl_backend *backends[ENGINE_MAX_BACKENDS];
