@@ -13,11 +13,10 @@
 #define PARL_POINTERS_rope(P) P(x) P(positions) P(cos_table) P(sin_table)
 #define PARL_POINTERS_attention_fwd(P) \
   P(seq_start) P(q) P(k) P(v) P(out) P(lse) P(scratch) P(max_scores)
-#define PARL_POINTERS_attention_bwd(P)                                                         \
-  P(fwd.seq_start)                                                                             \
-  P(fwd.q)                                                                                     \
-  P(fwd.k) P(fwd.v) P(fwd.out) P(fwd.lse) P(fwd.scratch) P(fwd.max_scores) P(dout) P(dq) P(dk) \
-      P(dv)
+#define PARL_POINTERS_attention_bwd(P) \
+  P(fwd.seq_start)                     \
+  P(fwd.q)                             \
+  P(fwd.k) P(fwd.v) P(fwd.out) P(fwd.lse) P(fwd.scratch) P(fwd.max_scores) P(dout) P(dq) P(dk) P(dv)
 #define PARL_POINTERS_attention_decode(P) \
   P(q) P(k) P(v) P(k_cache) P(v_cache) P(slots) P(lengths) P(out) P(scratch)
 #define PARL_POINTERS_swiglu_fwd(P) P(gate_up) P(out)
@@ -44,11 +43,13 @@
 #define PARL_POINTERS_experts_fwd(P) \
   P(first)                           \
   P(gate_up.packed) P(gate_up.w) P(down.packed) P(down.w) P(input) P(inner) P(act) P(output)
-#define PARL_POINTERS_experts_bwd(P)                                                     \
-  P(fwd.first)                                                                           \
-  P(fwd.gate_up.packed)                                                                  \
-  P(fwd.gate_up.w) P(fwd.down.packed) P(fwd.down.w) P(fwd.input) P(fwd.inner) P(fwd.act) \
-      P(fwd.output) P(doutput) P(dinput) P(dgate_up) P(ddown)
+#define PARL_POINTERS_experts_bwd(P) \
+  P(fwd.first)                       \
+  P(fwd.gate_up.packed)              \
+  P(fwd.gate_up.w)                   \
+  P(fwd.down.packed)                 \
+  P(fwd.down.w)                      \
+  P(fwd.input) P(fwd.inner) P(fwd.act) P(fwd.output) P(doutput) P(dinput) P(dgate_up) P(ddown)
 #define PARL_POINTERS_sample(P) \
   P(logits) P(mask) P(inv_temperature) P(uniform) P(token) P(logp) P(entropy)
 #define PARL_POINTERS_normalise(P) P(squares) P(x)
