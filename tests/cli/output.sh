@@ -17,6 +17,7 @@ X2
 "$PARL" env new toy >/dev/null || exit 1
 
 # A line of arguments for each command that `parl help` lists, and for what prints without one.
+printf 'task,algorithm,seed,score\nu,a,1,1\nu,a,2,0\nu,b,1,0\n' >scores.csv
 cat >cases <<X2
 train tiny.lua --quiet
 train tiny.lua --quiet --json
@@ -24,6 +25,8 @@ eval tiny.lua --style serial --tasks 4
 eval tiny.lua --style serial --tasks 4 --json
 report runs/tiny
 report runs/tiny --json
+stats scores.csv
+stats scores.csv --json --resamples 100
 runs runs/tiny
 runs runs/tiny --json
 env new new_NUMBER
