@@ -97,6 +97,7 @@ static parl_status add_run(void *context, int64_t run_id, const parl_store_run *
   PARL_TRY(parl_report_copy_text(arena, row->uid, &run->uid));
   PARL_TRY(parl_report_copy_text(arena, row->arm, &run->arm_name));
   PARL_TRY(parl_report_copy_text(arena, row->status, &run->status));
+  PARL_TRY(parl_report_copy_text(arena, row->error != NULL ? row->error : "", &run->error));
   PARL_TRY(parl_report_copy_text(arena, row->hash, &run->hash));
   PARL_TRY(parl_report_copy_text(arena, row->host, &run->host));
   PARL_TRY(read_command(arena, row->host, &run->command));

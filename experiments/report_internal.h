@@ -124,6 +124,7 @@ typedef struct parl_report_failure {
 typedef struct parl_report_run {
   int64_t id, seed, eval_update[PARL_N_DECODINGS]; /* update of the last evaluation, -1: none */
   const char *uid, *arm_name, *status, *hash, *host, *revision, *config;
+  const char *error;   /* why it failed or stopped; "" */
   const char *command; /* shell line that started it; NULL: not kept */
   size_t arm;
   bool counted;               /* done, and the newest of its arm and seed */

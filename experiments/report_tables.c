@@ -156,8 +156,22 @@ static void make_pairs(const parl_report *r, parl_table *t) {
     }
 }
 
+/* The first line of why a run is not done, without what would move a terminal's cursor. */
+static void add_reason(const parl_report_run *run, parl_table *t) {
+  parl_text first = {0}, plain = {0};
+  if (!run->counted) parl_text_append_bytes(&first, run->error, strcspn(run->error, "\n"));
+  parl_text_append_plain(&plain, parl_text_get(&first));
+  parl_table_add(t, "%s", plain.n > 0 ? parl_text_get(&plain) : "-");
+  t->failed |= plain.failed || first.failed;
+  parl_text_deinit(&first);
+  parl_text_deinit(&plain);
+}
+
 static void make_runs(const parl_report *r, parl_table *t) {
-  parl_table_init(t, r->arena, "Runs", 7, 1);
+  bool any = false;
+  for (size_t i = 0; i < r->n_runs; i++)
+    any = any || (!r->runs[i].counted && r->runs[i].error[0] != '\0');
+  parl_table_init(t, r->arena, "Runs", any ? 8 : 7, 1);
   parl_table_add(t, "policy");
   parl_table_add(t, "seed");
   parl_table_add(t, "status");
@@ -165,6 +179,7 @@ static void make_runs(const parl_report *r, parl_table *t) {
   parl_table_add(t, "hash");
   parl_table_add(t, "r_perf");
   parl_table_add(t, "episodes");
+  if (any) parl_table_add(t, "why not done");
   for (size_t i = 0; i < r->n_runs; i++) {
     const parl_report_run *run = &r->runs[i];
     const parl_report_scores *s = parl_run_scores(r, run, PARL_DECODING_MAIN, 0);
@@ -176,6 +191,7 @@ static void make_runs(const parl_report *r, parl_table *t) {
     parl_table_add(t, "%.12s", run->hash[0] != '\0' ? run->hash : "-");
     parl_table_add_number(t, s->of[PARL_SCORE_r_perf], 3);
     parl_table_add(t, "%zu", s->n_episodes);
+    if (any) add_reason(run, t);
   }
 }
 

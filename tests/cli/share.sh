@@ -125,6 +125,7 @@ diverging
 same "diverging arm: exit code" 1 $?
 same "diverging arm: list" " 10 done 2 failed " "$(statuses diverges)"
 has "diverging arm: why" "not finite" "$("$PARL" runs "$dir/diverges")"
+has "diverging arm: why, in the report" "not finite" "$(grep '^| bad .*failed' "$dir/diverges/report.md")"
 has "diverging arm: what to do" "retry-failed" "$("$PARL" runs "$dir/diverges")"
 diverging
 same "it stays failed: exit code" 1 $?
