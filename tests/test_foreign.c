@@ -61,6 +61,9 @@ static void test_wanted(void **state) {
                PARL_STATUS_EFORMAT, "x: is a safetensors file, not JSON");
   assert_null(parl_foreign_name("[1, 2]", 6));
   assert_null(parl_foreign_name("return {}", 9));
+  assert_null(parl_foreign_name("ABCDEFGH{}", 10)); /* no header is as long as these letters say */
+  assert_null(parl_foreign_name("\x80\11 text", 7));
+  assert_null(parl_foreign_name("\0\0\0", 3));
 }
 
 static void test_in_place_of_a_checkpoint(void **state) {

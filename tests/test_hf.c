@@ -237,6 +237,7 @@ static void test_misspelt_keys(void **state) {
       PARL_STATUS_EFORMAT, "unknown key \"xylophone\"; known are rope_type, ");
   assert_fails(parse(",\"rope_scaling\":{\"factor\":4}", TAIL, &c), PARL_STATUS_EFORMAT,
                "\"factor\" but no \"rope_type\"");
+  assert_ok(parse(",\"hidden_sizes\":3", TAIL, &c)); /* the right one is there, too */
 }
 
 /* What published configs carry and no result depends on is no misspelling. */
