@@ -90,10 +90,9 @@ static parl_status refuse_key(const char *term, const char *key, bool is_own) {
   char shown[2 * PARL_TERM_NAME_BYTES];
   if (!is_own && strcmp(key, "lua") == 0)
     return parl_fail(PARL_STATUS_EINVAL,
-                     "terms.%s.lua: r_%s is built in and has a formula; give an expression another "
-                     "name%s%s%s",
-                     term, term, strcmp(term, "perf") == 0 ? ", or set reward.perf_lua" : "", "",
-                     "");
+                     "terms.%s.lua: r_%s is built in and has a formula, which reward.%s_lua may "
+                     "replace if there is such a field; else give the expression another name",
+                     term, term, term);
   const size_t n = is_own ? 2 : 1;
   const char *near = parl_nearest(key, keys, n);
   quote(key, shown);
