@@ -86,7 +86,8 @@ has "help reward names it" "turns that launched a single sub-agent" "$(./parl he
 has "env play tells it" '"lonely":' "$(./parl env play source/envs/wide_search.lua --as oracle --json)"
 grep -v -e 'tidy =' -e alone tidy.lua | sed 's/"tidy"/"before"/' >before.lua
 "$PARL" train before.lua --quiet >out 2>&1 || { cat out; echo "not ok extending: the program before does not train"; }
-has "a store of before says what it lacks" "unknown: episode.lonely, training_episode.lonely" "$(./parl report runs/before 2>&1)"
+has "a store of before says what it lacks" "unknown: episode.lonely, training_episode.lonely" \
+  "$(./parl report runs/before 2>&1 | tr -s ' \n' ' ')"
 ./parl train before.lua >out 2>err
 same "and goes on" 0 $?
 has "with a word" "added, and unknown in its rows: episode.lonely" "$(cat err)"
