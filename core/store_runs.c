@@ -1,5 +1,5 @@
-/* core/store_runs.c - a run's row: put, found, visited, and what becomes of it: planned, failed, set
- * aside, deleted. */
+/* core/store_runs.c - a run's row: put, found, visited, and what becomes of it: planned, failed,
+ * set aside, deleted. */
 #include <stdio.h>
 #include <string.h>
 

@@ -75,12 +75,18 @@ has "help recipe knows the new section" "lambda_tidy:" "$(./parl help recipe)"
 has "and names it among the terms" "tidy (lambda_tidy)" "$(./parl help recipe)"
 
 # A new fact: everywhere that the page says, and in a store of the program before it.
-query() { python3 -c 'import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchone())' "$1" "$2"; }
-same "a new fact has its column" 1 "$(query runs/tidy/store.db 'SELECT count(*) > 0 AND min(lonely) >= 0 FROM episode')"
+query() { # DATABASE SQL
+  python3 -c 'import sqlite3, sys
+print(*sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchone())' "$1" "$2"
+}
+same "a new fact has its column" 1 \
+  "$(query runs/tidy/store.db 'SELECT count(*) > 0 AND min(lonely) >= 0 FROM episode')"
 same "the column counts" 1 "$(query runs/tidy/store.db \
   'SELECT min(lonely <= launches) AND min(lonely > 0 OR max_width <> 1) FROM episode')"
-same "a new fact has its metric" 2 "$(query runs/tidy/store.db "SELECT count(value) FROM metric WHERE key = 'episode/lonely'")"
-same "an expression sees it" 2 "$(query runs/tidy/store.db "SELECT count(value) FROM metric WHERE key = 'reward/alone'")"
+same "a new fact has its metric" 2 \
+  "$(query runs/tidy/store.db "SELECT count(value) FROM metric WHERE key = 'episode/lonely'")"
+same "an expression sees it" 2 \
+  "$(query runs/tidy/store.db "SELECT count(value) FROM metric WHERE key = 'reward/alone'")"
 has "the report has it" ",lonely," "$(cat runs/tidy/report_seeds.csv)"
 has "help reward names it" "turns that launched a single sub-agent" "$(./parl help reward)"
 has "env play tells it" '"lonely":' "$(./parl env play source/envs/wide_search.lua --as oracle --json)"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What is stored of episodes: an outsider's program (that of docs/store.md) counts every fact and every term again, under
-# every definition of the terms; training episodes on request change no result and go back with their checkpoint.
+# What is stored of episodes: an outsider's program (that of docs/store.md) counts every fact and every term again,
+# under every definition of the terms; training episodes on request change no result and go back with their checkpoint.
 set -u
 # shellcheck source=tests/cli_support.sh
 . "$ROOT/tests/cli_support.sh"
@@ -44,7 +44,8 @@ recounted=$(python3 recount.py all/store.db)
 same "all is counted again" "and 64 means of terms recounted" "${recounted#* episodes }"
 same "there are sub-agents in it" 1 "$(query all/store.db 'SELECT sum(assigned) > 100 FROM training_episode')"
 same "every update, every rollout" "4 4 16" \
-  "$(query all/store.db 'SELECT count(DISTINCT run_id), count(DISTINCT at_update), count(DISTINCT rollout) FROM training_episode')"
+  "$(query all/store.db 'SELECT count(DISTINCT run_id), count(DISTINCT at_update), count(DISTINCT rollout)
+    FROM training_episode')"
 
 # What is kept changes no result.
 train none --set train.store_episodes=none
@@ -53,8 +54,8 @@ hashes='SELECT arm, hash FROM run ORDER BY arm'
 same "the hash is the same without" "$(query all/store.db "$hashes")" "$(query none/store.db "$hashes")"
 same "and with a sample" "$(query all/store.db "$hashes")" "$(query sample/store.db "$hashes")"
 same "none are kept by default" 0 "$(query none/store.db 'SELECT count(*) FROM training_episode')"
-first='SELECT arm, e.at_update, e.task_seed, e.rollout, e.stages FROM training_episode e JOIN run ON run.id = run_id WHERE
-  rollout < 4 ORDER BY arm, e.at_update, e.rollout'
+first='SELECT arm, e.at_update, e.task_seed, e.rollout, e.stages FROM training_episode e JOIN run ON run.id = run_id
+  WHERE rollout < 4 ORDER BY arm, e.at_update, e.rollout'
 same "a sample is the first group" "$(query all/store.db "$first")" "$(query sample/store.db "$first")"
 same "and nothing else" 64 "$(query sample/store.db 'SELECT count(*) FROM training_episode')"
 for file in report_seeds.csv report_curves.csv; do
