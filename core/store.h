@@ -1,13 +1,13 @@
 /* core/store.h - the run database: one SQLite file, shared by any number of processes.
  *
  * Holds runs, claims on them, and rows of runs in tables that the program gives: parl/run/rows.h
- * has those of parl and what they mean. Every write happens between begin and commit. The journal is a WAL, or a
- * rollback journal where the file lies on a network file system, whose memory cannot be shared.
- * What fails, for every call: EIO if the file cannot be opened, read or written (full disk,
- * missing, permission), EFORMAT if it is damaged, ENOMEM, ESTORE if it stays locked for 10 s or
- * refuses a row, ESTATE where begin and commit are not paired; the text names the path. After a
- * failed write, rollback. Thread rule: one connection per thread.
- * Reading order: run, table, open, use_tables, begin, put, visit. */
+ * has those of parl and what they mean. Every write happens between begin and commit. The
+ * journal is a WAL, or a rollback journal where the file lies on a network file system, whose
+ * memory cannot be shared. What fails, for every call: EIO if the file cannot be opened, read or
+ * written (full disk, missing, permission), EFORMAT if it is damaged, ENOMEM, ESTORE if it stays
+ * locked for 10 s or refuses a row, ESTATE where begin and commit are not paired; the text names
+ * the path. After a failed write, rollback. Thread rule: one connection per thread. Reading
+ * order: run, table, open, use_tables, begin, put, visit. */
 #ifndef PARL_CORE_STORE_H
 #define PARL_CORE_STORE_H
 #include <stdbool.h>
@@ -173,7 +173,8 @@ parl_status parl_store_check_run(parl_store *store, int64_t run_id);
 /* The file's pages and all its runs. Fails: likewise. */
 parl_status parl_store_check(parl_store *store);
 
-/* The digest of the run's history, as hex: what a checkpoint remembers of the store. Fails: ESTATE if there is no such run. */
+/* The digest of the run's history, as hex: what a checkpoint remembers of the store. Fails:
+ * ESTATE if there is no such run. */
 parl_status parl_store_get_digest(parl_store *store, int64_t run_id, char out[PARL_HASH_HEX_BYTES]);
 
 /* From here to the end of the connection, reads see one moment of a store opened for reading. */
@@ -210,8 +211,8 @@ typedef parl_status (*parl_store_claim_visitor)(void *context, const parl_store_
 /* In the order in which they were planned. */
 parl_status parl_store_visit_runs(parl_store *store, parl_store_run_visitor visit, void *context);
 
-/* The run's rows whose first n_equal columns, of the key, are `equal` [n_equal]; in the order of the
- * key. */
+/* The run's rows whose first n_equal columns, of the key, are `equal` [n_equal]; in the order of
+ * the key. */
 parl_status parl_store_visit_rows(parl_store *store, int64_t run_id, const parl_store_table *table,
                                   const parl_store_value *equal, size_t n_equal,
                                   parl_store_row_visitor visit, void *context);

@@ -27,11 +27,11 @@ typedef struct parl_score_table {
   parl_text unused;   /* "x", "y": columns that were not read; "" if none */
 } parl_score_table;
 
-/* Reads text [n], which is changed, taken over and later freed, even after a failure; source names
- * it in errors. RFC 4180: quotes, CRLF; a UTF-8 byte order mark and empty lines are skipped,
- * columns stand in any order. Fails: EFORMAT naming source:line and the column for what is missing, no
- * number, not finite, no UTF-8, there twice (algorithm, task and seed), or for an algorithm
- * without a score of one of the tasks; ENOMEM. */
+/* Reads text [n], which is changed, taken over and later freed, even after a failure; source
+ * names it in errors. RFC 4180: quotes, CRLF; a UTF-8 byte order mark and empty lines are
+ * skipped, columns stand in any order. Fails: EFORMAT naming source:line and the column for what
+ * is missing, no number, not finite, no UTF-8, there twice (algorithm, task and seed), or for an
+ * algorithm without a score of one of the tasks; ENOMEM. */
 parl_status parl_score_table_parse(char *text, size_t n, const char *source, parl_score_table *out);
 /* The same of a file of at most 1 GiB. Fails: as parse; EIO. */
 parl_status parl_score_table_read(const char *path, parl_score_table *out);

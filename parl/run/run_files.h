@@ -9,9 +9,9 @@
 #include "core/json.h"
 #include "parl/run/run.h"
 
-/* Writes {path: SHA-256 of the file, ...} of the files that a run of this scope reads, as they were
- * when they were fixed (parl_run_fix_files), else as they are; nothing is written if there are none, key included.
- * Fails: EIO naming the field and the file. */
+/* Writes {path: SHA-256 of the file, ...} of the files that a run of this scope reads, as they
+ * were when they were fixed (parl_run_fix_files), else as they are; nothing is written if there
+ * are none, key included. Fails: EIO naming the field and the file. */
 parl_status parl_run_files_write(const parl_run *run, parl_scope scope, const char *key,
                                  parl_json_writer *w);
 

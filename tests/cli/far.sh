@@ -1,6 +1,6 @@
 #!/bin/sh
-# Training with its evaluations, logits and export on a device whose memory the host cannot touch: no access of the host, and the
-# bits of the CPU.
+# Training with its evaluations, logits and export on a device whose memory the host cannot touch: no access of the
+# host, and the bits of the CPU.
 set -u
 # shellcheck source=tests/cli_support.sh
 . "$ROOT/tests/cli_support.sh"
@@ -34,4 +34,8 @@ for backend in cpu far; do
   code "logits on $backend" 0 "$PARL" model logits $folder --tokens $folder/tokens.json \
     -o "$dir/$backend.safetensors" --grads --backend $backend
 done
-if cmp -s "$dir/cpu.safetensors" "$dir/far.safetensors"; then echo "ok logits on far"; else echo "not ok logits on far differ"; fi
+if cmp -s "$dir/cpu.safetensors" "$dir/far.safetensors"; then
+  echo "ok logits on far"
+else
+  echo "not ok logits on far differ"
+fi

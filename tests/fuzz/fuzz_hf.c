@@ -3,9 +3,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "engine/flops.h"
 #include "engine/hf_checkpoint.h"
 #include "engine/hf_config.h"
-#include "engine/flops.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
