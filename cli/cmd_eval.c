@@ -39,7 +39,8 @@ static parl_status load_policy(const cli_args *args, eval_state *e) {
   const parl_env_spec *spec = parl_env_get_spec(e->env);
   const parl_backend *backend;
   PARL_TRY(parl_recipe_get_backend(c, &backend));
-  PARL_TRY(parl_model_create(&c->model, (size_t)spec->n_tokens, backend, &e->policy));
+  PARL_TRY(parl_model_create(&c->model, (size_t)spec->n_tokens, backend, e->chosen.host.stop,
+                             &e->policy));
   if (args->checkpoint == NULL) return parl_model_copy_weights(e->policy, e->warm);
   return parl_checkpoint_load(args->checkpoint, e->policy, NULL, spec->vocab_hash, NULL);
 }

@@ -64,7 +64,7 @@ static parl_status load_model(const player *p, const char *path, parl_model **ou
   if (longest > config.max_context)
     return parl_fail(PARL_STATUS_EINVAL, "%s: holds contexts of %lld tokens, %s needs %d", path,
                      (long long)config.max_context, spec->path, longest);
-  PARL_TRY(parl_model_create(&config, (size_t)spec->n_tokens, backend, &model));
+  PARL_TRY(parl_model_create(&config, (size_t)spec->n_tokens, backend, NULL, &model));
   const parl_status s = parl_checkpoint_load(path, model, NULL, spec->vocab_hash, NULL);
   if (s == PARL_STATUS_OK)
     *out = model;

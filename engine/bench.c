@@ -152,7 +152,7 @@ static parl_status open_batch(bench *b) {
 }
 
 static parl_status open_bench(bench *b, const parl_backend *backend) {
-  PARL_TRY(parl_model_create(&b->shape->model, b->V, backend, &b->model));
+  PARL_TRY(parl_model_create(&b->shape->model, b->V, backend, NULL, &b->model));
   PARL_TRY(parl_model_init_weights(b->model, 1));
   PARL_TRY(PARL_ARENA_TAKE(&b->arena, parl_workers_get_count(b->workers), &b->peaks));
   return open_batch(b);

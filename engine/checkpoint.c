@@ -341,7 +341,8 @@ static parl_status make_model(const parl_safetensors *file, const parl_backend *
   if (s == PARL_STATUS_OK && n < shape.n_params)
     s = parl_fail(PARL_STATUS_EFORMAT, "the tensors have %.0f values, a model of this config %.0f",
                   n, shape.n_params);
-  if (s == PARL_STATUS_OK) s = parl_model_create(&config, (size_t)table->shape[0], backend, out);
+  if (s == PARL_STATUS_OK)
+    s = parl_model_create(&config, (size_t)table->shape[0], backend, NULL, out);
   return s == PARL_STATUS_EINVAL ? parl_fail(PARL_STATUS_EFORMAT, "%s", parl_error_text()) : s;
 }
 

@@ -282,7 +282,7 @@ static parl_status load(loader *l, size_t max_context, const parl_backend *backe
   PARL_TRY(open_shards(l));
   PARL_TRY(check_total(l));
   PARL_TRY(check_size(l));
-  PARL_TRY(parl_model_create(&l->config.model, l->config.vocab_size, backend, &l->model));
+  PARL_TRY(parl_model_create(&l->config.model, l->config.vocab_size, backend, NULL, &l->model));
   size_t n_tensors;
   const parl_model_tensor *tensors = parl_model_get_tensors(l->model, &n_tensors);
   for (size_t i = 0; i < n_tensors; i++) PARL_TRY(check_tensor(l, &tensors[i]));

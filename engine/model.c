@@ -18,7 +18,14 @@ PARL_CONFIG_SECTION(
     PARL_MODEL_FIELDS);
 #undef SECTION_TYPE_
 
-enum { PIECE = 4096 }; /* floats that pass through the host at a time */
+enum { PIECE = 4096 };      /* floats that pass through the host at a time */
+enum { ZEROED = 16 << 20 }; /* floats that are zeroed at a time */
+
+/* Between two pieces of what takes long in a large model. */
+static parl_status go_on(const atomic_int *stop) {
+  if (stop == NULL || *stop == 0) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_ESTOPPED, "stopped while the weights were made");
+}
 
 /* Packed forms of n matrices of one shape, evenly spaced. */
 static parl_status pack_room(parl_model *m, parl_matrix *w, size_t n) {
@@ -51,11 +58,38 @@ static parl_status allocate_experts(parl_model *m) {
 
 static parl_status allocate_weights(parl_model *m) {
   PARL_TRY(PARL_ARENA_TAKE(&m->numbers, m->n_params, &m->params));
-  parl_queue_fill(m->queue, m->params, 0, m->n_params * sizeof *m->params);
+  for (size_t start = 0; start < m->n_params; start += ZEROED) {
+    const size_t n = m->n_params - start < ZEROED ? m->n_params - start : ZEROED;
+    PARL_TRY(go_on(m->stop));
+    parl_queue_fill(m->queue, m->params + start, 0, n * sizeof *m->params);
+  }
   PARL_TRY(allocate_experts(m));
   for (size_t i = 0; i < m->n_matrices; i++)
     if (m->matrices[i]->packed == NULL) PARL_TRY(pack_room(m, m->matrices[i], 1));
   return PARL_STATUS_OK;
+}
+
+const float *parl_matrix_get_weights(const parl_model *m, const parl_matrix *w) {
+  return w->rounded != NULL ? w->rounded : m->params + w->offset;
+}
+
+static void pack(const parl_model *m, const parl_matrix *w) {
+  const parl_round_int4_args round = {
+      .rows = w->N, .columns = w->K, .w = m->params + w->offset, .out = w->rounded};
+  if (w->rounded != NULL) PARL_RUN(m->queue, round_int4, &round);
+  const parl_linear_pack_args args = {
+      .N = w->N, .K = w->K, .w = parl_matrix_get_weights(m, w), .packed = w->packed};
+  PARL_RUN(m->queue, linear_pack, &args);
+}
+
+/* Packs all matrices; with `stop`, perhaps half of them. */
+static parl_status pack_all(parl_model *m, const atomic_int *stop) {
+  m->generation++;
+  for (size_t i = 0; i < m->n_matrices; i++) {
+    PARL_TRY(go_on(stop));
+    pack(m, m->matrices[i]);
+  }
+  return parl_queue_wait(m->queue);
 }
 
 static parl_status build(parl_model *m) {
@@ -63,11 +97,12 @@ static parl_status build(parl_model *m) {
   PARL_TRY(parl_model_add_tensors(m));
   PARL_TRY(allocate_weights(m));
   PARL_TRY(parl_model_make_rotary(m));
-  return parl_model_refresh(m);
+  return pack_all(m, m->stop);
 }
 
 parl_status parl_model_create(const parl_model_config *config, size_t vocab_size,
-                              const parl_backend *backend, parl_model **out) {
+                              const parl_backend *backend, const atomic_int *stop,
+                              parl_model **out) {
   PARL_REQUIRE(config != NULL && backend != NULL && out != NULL);
   PARL_TRY(parl_model_check_config(config, vocab_size));
   parl_model *m = calloc(1, sizeof *m);
@@ -75,6 +110,7 @@ parl_status parl_model_create(const parl_model_config *config, size_t vocab_size
   m->config = *config;
   m->dims = parl_model_dims_make(config, vocab_size);
   m->backend = backend;
+  m->stop = stop;
   parl_arena_init(&m->arena, 0);
   parl_arena_init_from(&m->numbers, 0, &backend->device()->memory);
   const parl_status s = build(m);
@@ -105,6 +141,7 @@ static parl_status init_tensor(parl_model *model, const parl_model_tensor *t, do
   float piece[PIECE];
   for (size_t start = 0; start < t->n; start += PIECE) {
     const size_t n = t->n - start < PIECE ? t->n - start : PIECE;
+    PARL_TRY(go_on(model->stop));
     for (size_t k = 0; k < n; k++)
       piece[k] =
           t->n_dims == 2 ? (float)(scale * parl_rng_next_normal(rng)) : (t->trained ? 1.0F : 0.0F);
@@ -122,7 +159,7 @@ parl_status parl_model_init_weights(parl_model *model, uint64_t seed) {
     parl_rng_cursor rng = {seed, parl_rng_stream(PARL_PURPOSE_WEIGHTS, i, 0, 0), 0};
     PARL_TRY(init_tensor(model, t, scale, &rng));
   }
-  return parl_model_refresh(model);
+  return pack_all(model, model->stop);
 }
 
 parl_status parl_model_read(const parl_model *model, size_t offset, size_t n, float *to) {
@@ -144,23 +181,8 @@ parl_status parl_model_hash(const parl_model *model, parl_hash *hash) {
   return PARL_STATUS_OK;
 }
 
-const float *parl_matrix_get_weights(const parl_model *m, const parl_matrix *w) {
-  return w->rounded != NULL ? w->rounded : m->params + w->offset;
-}
-
-static void pack(const parl_model *m, const parl_matrix *w) {
-  const parl_round_int4_args round = {
-      .rows = w->N, .columns = w->K, .w = m->params + w->offset, .out = w->rounded};
-  if (w->rounded != NULL) PARL_RUN(m->queue, round_int4, &round);
-  const parl_linear_pack_args args = {
-      .N = w->N, .K = w->K, .w = parl_matrix_get_weights(m, w), .packed = w->packed};
-  PARL_RUN(m->queue, linear_pack, &args);
-}
-
 parl_status parl_model_refresh(parl_model *model) {
-  model->generation++;
-  for (size_t i = 0; i < model->n_matrices; i++) pack(model, model->matrices[i]);
-  return parl_queue_wait(model->queue);
+  return pack_all(model, NULL); /* a step is taken whole */
 }
 
 parl_status parl_model_copy_weights(parl_model *to, const parl_model *from) {
@@ -177,10 +199,11 @@ parl_status parl_model_copy_weights(parl_model *to, const parl_model *from) {
   float piece[PIECE];
   for (size_t start = 0; start < to->n_params; start += PIECE) {
     const size_t n = to->n_params - start < PIECE ? to->n_params - start : PIECE;
+    PARL_TRY(go_on(to->stop));
     PARL_TRY(parl_model_read(from, start, n, piece));
     PARL_TRY(parl_model_write(to, start, n, piece));
   }
-  return parl_model_refresh(to);
+  return pack_all(to, to->stop);
 }
 
 const parl_model_config *parl_model_get_config(const parl_model *model) {

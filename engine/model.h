@@ -9,6 +9,8 @@
  * the config, parl_model, parl_slice, forward, backward. */
 #ifndef PARL_ENGINE_MODEL_H
 #define PARL_ENGINE_MODEL_H
+#include <stdatomic.h>
+
 #include "core/config.h"
 #include "core/hash.h"
 #include "core/status.h"
@@ -88,12 +90,15 @@ typedef struct parl_model_tensor {
 /* Whether there can be such a model: ranges, and what must divide what. Fails: EINVAL naming the
  * field. */
 parl_status parl_model_check_config(const parl_model_config *config, size_t vocab_size);
-/* Builds a model with zeroed weights. vocab_size in tokens, >= 2. Fails: EINVAL, ENOMEM. */
+/* Builds a model with zeroed weights. vocab_size in tokens, >= 2. `stop` (may be NULL) is borrowed
+ * for the model's life: non-zero, it ends this, parl_model_init_weights and
+ * parl_model_copy_weights to the model half-way. Fails: EINVAL, ENOMEM, ESTOPPED. */
 parl_status parl_model_create(const parl_model_config *config, size_t vocab_size,
-                              const parl_backend *backend, parl_model **out);
+                              const parl_backend *backend, const atomic_int *stop,
+                              parl_model **out);
 void parl_model_destroy(parl_model *model);
 /* Normal(0, init_std) matrices, norms 1, biases 0; a pure function of the seed. Refreshes.
- * Fails: as the device says, like all that follows. */
+ * Fails: ESTOPPED; as the device says, like all that follows. */
 parl_status parl_model_init_weights(parl_model *model, uint64_t seed);
 
 const parl_model_config *parl_model_get_config(const parl_model *model);
@@ -113,7 +118,7 @@ parl_status parl_model_hash(const parl_model *model, parl_hash *hash);
  * parameters. */
 parl_status parl_model_refresh(parl_model *model);
 /* Copies weights between models of equal config (init_std and recompute apart), on any backends,
- * and refreshes. Fails: EINVAL naming the field that differs. */
+ * and refreshes. Fails: EINVAL naming the field that differs, ESTOPPED. */
 parl_status parl_model_copy_weights(parl_model *to, const parl_model *from);
 
 /* Packed sequences; sequence s is rows seq_start[s] .. seq_start[s+1]-1, positions from 0. */

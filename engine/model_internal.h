@@ -74,7 +74,8 @@ struct parl_model {
   parl_matrix head;  /* [V,C] */
   float *params;     /* [n_params] */
   size_t n_params;
-  uint64_t generation; /* of the weights: counts refreshes and moves of the selection biases */
+  const atomic_int *stop; /* borrowed; may be NULL */
+  uint64_t generation;    /* of the weights: counts refreshes and moves of the selection biases */
   float *cos_table, *sin_table; /* [T, rotated/2] */
   float attention_scale;        /* 1 / sqrt(D), times YaRN's factor */
 };

@@ -24,7 +24,7 @@ parl_model_config engine_config(int64_t n_kv_heads) {
 parl_model *engine_model(const parl_model_config *config, const parl_backend *backend,
                          uint64_t seed) {
   parl_model *m = NULL;
-  assert_ok(parl_model_create(config, ENGINE_VOCAB, backend, &m));
+  assert_ok(parl_model_create(config, ENGINE_VOCAB, backend, NULL, &m));
   parl_model_init_weights(m, seed);
   size_t n_tensors;
   const parl_model_tensor *tensors = parl_model_get_tensors(m, &n_tensors);

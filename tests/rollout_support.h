@@ -33,7 +33,7 @@ static inline parl_model *count_model(const parl_run_config *c, int n_tokens, co
   const parl_backend *b;
   parl_model *m = NULL;
   assert_ok(parl_backend_find(backend, &b));
-  assert_ok(parl_model_create(&c->model, (size_t)n_tokens, b, &m));
+  assert_ok(parl_model_create(&c->model, (size_t)n_tokens, b, NULL, &m));
   parl_model_init_weights(m, seed);
   return m;
 }

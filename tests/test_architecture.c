@@ -472,11 +472,12 @@ static void test_bad_configs_are_refused(void **state) {
   (void)state;
   const parl_model_config good = make_config(&CASES[N_CASES - 1]);
   parl_model *m = NULL;
-#define REFUSED(field, value, text)                                                            \
-  do {                                                                                         \
-    parl_model_config c = good;                                                                \
-    c.field = (value);                                                                         \
-    assert_fails(parl_model_create(&c, 10, parl_backend_ref(), &m), PARL_STATUS_EINVAL, text); \
+#define REFUSED(field, value, text)                                                           \
+  do {                                                                                        \
+    parl_model_config c = good;                                                               \
+    c.field = (value);                                                                        \
+    assert_fails(parl_model_create(&c, 10, parl_backend_ref(), NULL, &m), PARL_STATUS_EINVAL, \
+                 text);                                                                       \
   } while (0)
   REFUSED(qk_rope_head_dim, 5, "qk_rope_head_dim = 5");
   REFUSED(n_group, 3, "n_group = 3");

@@ -86,7 +86,7 @@ static parl_status engine_open(engine *e, const parl_backend *backend) {
   const parl_model_config config = engine_config(2);
   parl_optimizer_config o;
   parl_config_set_defaults(&parl_optimizer_section, &o);
-  PARL_TRY(parl_model_create(&config, ENGINE_VOCAB, backend, &e->model));
+  PARL_TRY(parl_model_create(&config, ENGINE_VOCAB, backend, NULL, &e->model));
   parl_model_init_weights(e->model, 1);
   PARL_TRY(parl_optimizer_create(&o, e->model, &e->opt));
   const parl_train_step_def step = engine_step_def(e->model, e->workers, 2, ROWS);

@@ -66,7 +66,7 @@ static void test_shapes(void **state) {
     parl_model *m = NULL;
     assert_ok(parl_bench_shape_find(name, &shape));
     assert_string_equal(shape.name, name);
-    assert_ok(parl_model_create(&shape.model, shape.vocab_size, parl_backend_ref(), &m));
+    assert_ok(parl_model_create(&shape.model, shape.vocab_size, parl_backend_ref(), NULL, &m));
     assert_int_equal(parl_model_get_n_sparse_layers(m) > 0, strstr(name, "_moe") != NULL);
     assert_int_equal(shape.model.attention == PARL_ATTENTION_MLA, strstr(name, "_mla") != NULL);
     parl_model_destroy(m);
@@ -109,7 +109,7 @@ static void test_presets(void **state) {
     c.d_model = c.d_ff = c.n_heads = c.n_kv_heads = 1;
     c.head_dim = 2;
     assert_ok(parl_model_apply_preset(parl_model_preset_name(i), &c));
-    assert_ok(parl_model_create(&c, 2, parl_backend_ref(), &m));
+    assert_ok(parl_model_create(&c, 2, parl_backend_ref(), NULL, &m));
     parl_model_destroy(m);
   }
 }

@@ -141,7 +141,7 @@ static parl_model *make_model(const parl_model_config *c, bool is_far) {
   const parl_backend *backend = parl_backend_far();
   parl_model *m = NULL;
   if (!is_far) assert_ok(parl_backend_cpu(NULL, &backend));
-  assert_ok(parl_model_create(c, ENGINE_VOCAB, backend, &m));
+  assert_ok(parl_model_create(c, ENGINE_VOCAB, backend, NULL, &m));
   assert_ok(parl_model_init_weights(m, 5));
   return m;
 }

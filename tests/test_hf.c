@@ -290,7 +290,7 @@ static void test_counts_equal_a_model(void **state) {
   parl_model *m = NULL;
   parl_shape s;
   assert_ok(parl_hf_config_read("tests/golden/groups/config.json", &c));
-  assert_ok(parl_model_create(&c.model, c.vocab_size, parl_backend_ref(), &m));
+  assert_ok(parl_model_create(&c.model, c.vocab_size, parl_backend_ref(), NULL, &m));
   assert_ok(parl_shape_count(&c.model, c.vocab_size, &s));
   assert_close(s.n_params + s.n_bias, (double)parl_model_get_n_params(m), 0.0);
   parl_model_destroy(m);

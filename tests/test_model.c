@@ -393,12 +393,13 @@ static void test_bad_configs_are_refused(void **state) {
   (void)state;
   const parl_model_config good = engine_config(4);
   parl_model *m = NULL;
-#define REFUSED(field, value, vocab, text)                                                     \
-  do {                                                                                         \
-    parl_model_config c = good;                                                                \
-    c.field = (value);                                                                         \
-    assert_status(parl_model_create(&c, (vocab), parl_backend_ref(), &m), PARL_STATUS_EINVAL); \
-    assert_contains(parl_error_text(), text);                                                  \
+#define REFUSED(field, value, vocab, text)                                      \
+  do {                                                                          \
+    parl_model_config c = good;                                                 \
+    c.field = (value);                                                          \
+    assert_status(parl_model_create(&c, (vocab), parl_backend_ref(), NULL, &m), \
+                  PARL_STATUS_EINVAL);                                          \
+    assert_contains(parl_error_text(), text);                                   \
   } while (0)
   REFUSED(n_kv_heads, 3, 10, "n_kv_heads = 3");
   REFUSED(head_dim, 5, 10, "head_dim = 5");
@@ -409,6 +410,29 @@ static void test_bad_configs_are_refused(void **state) {
   REFUSED(n_layers, 2, (size_t)1 << 40, "vocabulary");
 #undef REFUSED
   assert_null(m);
+}
+
+/* Whoever asks to stop need not wait for a large model's weights. */
+static void test_new_weights_stop(void **state) {
+  (void)state;
+  const parl_model_config config = engine_config(2);
+  atomic_int stop = 1;
+  parl_model *m = NULL, *from = engine_model(&config, parl_backend_ref(), 1);
+  assert_fails(parl_model_create(&config, ENGINE_VOCAB, parl_backend_ref(), &stop, &m),
+               PARL_STATUS_ESTOPPED, "while the weights were made");
+  assert_null(m);
+  stop = 0;
+  assert_ok(parl_model_create(&config, ENGINE_VOCAB, parl_backend_ref(), &stop, &m));
+  stop = 1;
+  assert_fails(parl_model_init_weights(m, 1), PARL_STATUS_ESTOPPED, "while the weights were made");
+  assert_fails(parl_model_copy_weights(m, from), PARL_STATUS_ESTOPPED, "weights were made");
+  for (size_t i = 0; i < parl_model_get_n_params(m); i++)
+    assert_close((double)engine_params(m)[i], 0.0, 0.0);
+  assert_ok(parl_model_refresh(m)); /* a step's is never left half-way */
+  stop = 0;
+  assert_ok(parl_model_init_weights(m, 1));
+  parl_model_destroy(m);
+  parl_model_destroy(from);
 }
 
 static void test_tensor_table(void **state) {
@@ -479,6 +503,7 @@ int main(void) {
       cmocka_unit_test(test_no_outputs),
       cmocka_unit_test(test_bad_slices_are_refused),
       cmocka_unit_test(test_bad_configs_are_refused),
+      cmocka_unit_test(test_new_weights_stop),
       cmocka_unit_test(test_tensor_table),
       cmocka_unit_test(test_init_and_copy),
       cmocka_unit_test(test_flops),

@@ -171,7 +171,7 @@ static void test_bias_moves_towards_balance(void **state) {
   c.n_routed_experts = 4;
   c.bias_update_rate = 0.125;
   parl_model *m = NULL;
-  assert_ok(parl_model_create(&c, ENGINE_VOCAB, parl_backend_ref(), &m));
+  assert_ok(parl_model_create(&c, ENGINE_VOCAB, parl_backend_ref(), NULL, &m));
   parl_model_init_weights(m, 1);
   const int64_t load[] = {4, 0, 2, 2};
   assert_int_equal(parl_model_get_n_sparse_layers(m), 1);

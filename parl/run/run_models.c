@@ -26,12 +26,12 @@ parl_status parl_warm_start_path(const parl_run *run, const parl_env *env, char 
 }
 
 static parl_status create_model(const parl_run_config *config, const parl_env *env,
-                                parl_model **out) {
+                                const atomic_int *stop, parl_model **out) {
   const parl_backend *backend;
   PARL_TRY(parl_recipe_get_backend(config, &backend));
   const parl_model_config *m = &config->model;
   return parl_fail_sizes(
-      parl_model_create(m, (size_t)parl_env_get_spec(env)->n_tokens, backend, out),
+      parl_model_create(m, (size_t)parl_env_get_spec(env)->n_tokens, backend, stop, out),
       "a model of model.n_layers = %lld, model.d_model = %lld, model.d_ff = %lld, "
       "model.max_context = %lld",
       (long long)m->n_layers, (long long)m->d_model, (long long)m->d_ff, (long long)m->max_context);
@@ -96,7 +96,7 @@ parl_status parl_warm_start_get(const parl_run *run, const parl_host *host, parl
   parl_model *model = NULL;
   parl_failures own = {0};
   PARL_TRY(parl_run_open_env(run, host->scripts, &env));
-  parl_status s = create_model(&run->config, env, &model);
+  parl_status s = create_model(&run->config, env, host->stop, &model);
   if (s == PARL_STATUS_OK) s = get(run, host, workers, env, model, &own);
   parl_env_destroy(env);
   if (s == PARL_STATUS_OK && failures != NULL) *failures = own;
@@ -120,7 +120,7 @@ parl_status parl_sub_policy_get(const parl_run *run, const parl_env *env, parl_m
     return PARL_STATUS_OK;
   }
   parl_model *model = NULL;
-  PARL_TRY(create_model(config, env, &model));
+  PARL_TRY(create_model(config, env, NULL, &model));
   const parl_status s = parl_checkpoint_load_exact(config->agents.checkpoint, run->checkpoint_hash,
                                                    parl_env_get_spec(env)->vocab_hash, model);
   if (s != PARL_STATUS_OK) {

@@ -47,6 +47,16 @@ wait $pid
 same "exit code of SIGTERM" 143 $?
 has "stopped says so" "the same command continues" "$(cat "$dir/term.err")"
 
+# So it does while the weights of a large model are made, which takes long by itself.
+"$PARL" train "$recipe" --quiet --set run.dir="$dir/large" --set model.d_model=4096 --set model.n_layers=24 \
+  --set model.d_ff=256 >/dev/null 2>"$dir/large.err" &
+pid=$!
+await ls "$dir/large/checkpoints"
+kill -TERM $pid
+wait $pid
+same "SIGTERM while weights are made: exit code" 143 $?
+has "SIGTERM while weights are made: not later" "stopped while the weights were made" "$(cat "$dir/large.err")"
+
 # A terminal that goes away asks to stop as well, unless the command was told to outlive it.
 "$PARL" train "$recipe" --quiet --set run.dir="$dir/hup" --set train.updates=100000 >/dev/null 2>"$dir/hup.err" &
 pid=$!
