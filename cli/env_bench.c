@@ -6,7 +6,6 @@
 
 #include "cli/env.h"
 #include "lua/inspect.h"
-#include "parl/swarm/chooser.h"
 #include "parl/swarm/episode.h"
 #include "parl/swarm/rollout.h"
 
@@ -34,12 +33,15 @@ static double now_s(clockid_t clock) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static parl_status open_rollout(const bench *b, bool random, parl_rollout **out) {
+/* style: NULL: at random. */
+static parl_status open_rollout(const bench *b, const char *style, parl_rollout **out) {
   parl_rollout_def rollout =
       parl_run_get_rollout(&b->run, cli_get_script_host(b->args->quiet), b->workers);
   rollout.n_slots = N_SLOTS;
-  rollout.chooser = random ? &parl_random_chooser : NULL;
-  rollout.choose_subs = random;
+  if (style != NULL)
+    rollout.seats.main = parl_player_of_script(style, 1);
+  else
+    rollout.seats.main = rollout.seats.subs = parl_player_of_chance();
   return parl_rollout_create(&rollout, out);
 }
 
@@ -50,14 +52,13 @@ static parl_status measure(const bench *b, const char *style, result *r) {
   parl_rollout *rollout = NULL;
   parl_job jobs[N_JOBS];
   *r = (result){.style = style};
-  PARL_TRY(open_rollout(b, random, &rollout));
+  PARL_TRY(open_rollout(b, random ? NULL : style, &rollout));
   parl_status s = PARL_STATUS_OK;
   double start_cpu = 0, start_wall = 0;
   for (uint64_t k = 0; s == PARL_STATUS_OK && (k < 2 || r->wall_s < b->seconds); k++) {
     for (size_t i = 0; i < N_JOBS; i++)
       jobs[i] = (parl_job){.task_seed = b->seed + (N_JOBS * k + i) / GROUP,
                            .episode_seed = b->seed + N_JOBS * k + i,
-                           .style = random ? NULL : style,
                            .temperature = 1,
                            .out = parl_trajectories_get(b->set, i)};
     s = parl_rollout_run(rollout, jobs, N_JOBS, NULL);

@@ -10,7 +10,6 @@
 #include "core/safetensors.h"
 #include "engine/checkpoint.h"
 #include "parl/run/origin.h"
-#include "parl/swarm/chooser.h"
 #include "parl/swarm/rollout.h"
 
 enum { LINE_BYTES = 4096 };
@@ -173,12 +172,12 @@ static parl_status choose_player(player *p) {
 
 /* --- by hand --- */
 
-static bool is_allowed(const parl_choice *c, int token) {
+static bool is_allowed(const parl_question *c, int token) {
   return (c->mask[token / 64] >> (token % 64) & 1) != 0;
 }
 
 /* Last token behind `token` that belongs to the same numbered family and is allowed, too. */
-static int find_end_of_range(const parl_choice *c, int token) {
+static int find_end_of_range(const parl_question *c, int token) {
   const parl_env_spec *spec = parl_env_get_spec(c->env);
   for (int f = 0; f < spec->n_families; f++) {
     const parl_family *family = &spec->families[f];
@@ -190,7 +189,7 @@ static int find_end_of_range(const parl_choice *c, int token) {
 }
 
 /* "  allowed: finish search", "  allowed: row:1..7 row:9". */
-static void print_allowed(const parl_choice *c) {
+static void print_allowed(const parl_question *c) {
   const int n = parl_env_get_spec(c->env)->n_tokens;
   printf("  allowed:");
   for (int token = 0; token < n; token++) {
@@ -204,7 +203,7 @@ static void print_allowed(const parl_choice *c) {
 }
 
 /* What came into the orchestrator's context since it was asked last. */
-static void print_news(player *p, const parl_choice *c) {
+static void print_news(player *p, const parl_question *c) {
   parl_text text = {0};
   if (p->n_shown > c->n_tokens) p->n_shown = 0; /* a context policy threw some away */
   parl_trace_append_tokens(c->env, c->tokens + p->n_shown, c->n_tokens - p->n_shown, &text);
@@ -232,7 +231,7 @@ static const char *next_word(player *p) {
 }
 
 /* Nobody is there any more: finish as soon as that is possible. */
-static int32_t choose_end(const parl_choice *c) {
+static int32_t choose_end(const parl_question *c) {
   if (is_allowed(c, PARL_TOKEN_FINISH)) return PARL_TOKEN_FINISH;
   int32_t token = 0;
   while (!is_allowed(c, token)) token++;
@@ -240,13 +239,13 @@ static int32_t choose_end(const parl_choice *c) {
 }
 
 /* Whether the word names a token that was the only one allowed and so has been written already. */
-static bool was_forced(const parl_choice *c, size_t first, const char *word) {
+static bool was_forced(const parl_question *c, size_t first, const char *word) {
   for (size_t i = first; i < c->n_tokens; i++)
     if (strcmp(parl_env_token_name(c->env, c->tokens[i]), word) == 0) return true;
   return false;
 }
 
-static parl_status ask_person(void *context, const parl_choice *c, int32_t *token) {
+static parl_status ask_person(void *context, const parl_question *c, int32_t *token) {
   player *p = context;
   const int n = parl_env_get_spec(c->env)->n_tokens;
   const size_t first = p->n_shown < c->n_tokens ? p->n_shown : 0;
@@ -282,20 +281,20 @@ static parl_status on_event(void *context, const parl_event *event) {
 
 static parl_status play(player *p, uint64_t seed) {
   const parl_observer observer = {on_event, p};
-  const parl_chooser person = {ask_person, p};
   PARL_TRY(parl_trajectories_create(&(parl_trajectories_def){.n = 1, .n_words = 1}, &p->set));
   parl_rollout_def rollout =
       parl_run_get_rollout(&p->run, cli_get_script_host(p->args->quiet), p->workers);
-  rollout.policy = p->policy;
-  rollout.sub_policy = p->sub_policy;
+  parl_run_seat_models(&p->run, p->policy, p->sub_policy, &rollout);
+  if (p->style != NULL) rollout.seats.main = parl_player_of_script(p->style, 1);
+  if (p->style == NULL && p->policy == NULL)
+    rollout.seats.main =
+        p->random ? parl_player_of_chance() : parl_player_of_choices(ask_person, p);
+  if (p->random && p->sub_policy == NULL) rollout.seats.subs = parl_player_of_chance();
   rollout.n_slots = 1;
   rollout.observer = &observer;
-  rollout.chooser = p->random ? &parl_random_chooser : &person;
-  rollout.choose_subs = p->random && p->sub_policy == NULL;
   PARL_TRY(parl_rollout_create(&rollout, &p->rollout));
   const parl_job job = {.task_seed = seed,
                         .episode_seed = seed,
-                        .style = p->style,
                         .temperature = 1,
                         .out = parl_trajectories_get(p->set, 0)};
   PARL_TRY(parl_rollout_run(p->rollout, &job, 1, NULL));

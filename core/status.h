@@ -19,7 +19,8 @@
   X(ESTORE, 7, "the run database refused an operation")                                            \
   X(ESTOPPED, 8, "stopped on request; the same command continues")                                 \
   X(ESTATE, 9, "the operation does not fit the object's present state")                            \
-  X(ECLAIMED, 10, "another process works on this run now")
+  X(ECLAIMED, 10, "another process works on this run now")                                         \
+  X(EPLAYER, 11, "a player gave no answer, or one that is not allowed")
 
 typedef enum parl_status {
 #define X(name, value, meaning) PARL_STATUS_##name = value,

@@ -1,6 +1,5 @@
-/* experiments/report_env.c - which environment each arm plays. What is counted in steps or
- * scored by one is not compared with what another says: the same script with the same parameters
- * is one. */
+/* experiments/report_env.c - which environment each arm plays. What one counts in steps or scores
+ * is not compared with what another says: the same script with the same parameters is one. */
 #include <string.h>
 
 #include "experiments/report_internal.h"

@@ -78,8 +78,7 @@ static void append_references(const parl_report *r, parl_text *out) {
   }
 }
 
-/* Each trained policy minus the reference of its environment, on every kind of task and over
- * all. */
+/* Each trained policy minus its environment's reference, on every kind of task and over all. */
 static parl_status make_differences(const parl_report *r, bool is_wide, parl_table *t) {
   parl_text title = {0};
   parl_text_append(&title, "Differences from ");

@@ -38,6 +38,16 @@ static inline parl_model *count_model(const parl_run_config *c, int n_tokens, co
   return m;
 }
 
+/* Seats of a scripted orchestrator; style NULL: the rollout's own. */
+static inline const parl_seats *script_seats(const char *style) {
+  static parl_seats seats[32];
+  size_t i = 0;
+  if (style == NULL) return NULL;
+  while (seats[i].main.kind != NULL && strcmp(seats[i].main.style, style) != 0) i++;
+  seats[i].main = parl_player_of_script(style, 1);
+  return &seats[i];
+}
+
 static inline int count_n_tokens(void) {
   parl_env *env = NULL;
   assert_ok(parl_env_create(COUNT_ENV, NULL, &(parl_env_options){0}, &env));

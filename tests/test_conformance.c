@@ -5,7 +5,6 @@
 
 #include "core/file.h"
 #include "parl/contract/conformance.h"
-#include "parl/swarm/chooser.h"
 #include "parl/swarm/trace.h"
 #include "tests/rollout_support.h"
 
@@ -151,6 +150,8 @@ static parl_status on_event(void *context, const parl_event *event) {
 static void play(const char *style, size_t sub_slots, listener *l) {
   const parl_run_config config = count_config();
   const parl_observer observer = {on_event, l};
+  parl_seats seats = {.main = parl_player_of_chance()};
+  if (style == NULL) seats.subs = parl_player_of_chance();
   parl_workers *workers = NULL;
   parl_trajectories *set = NULL;
   parl_rollout *rollout = NULL;
@@ -158,15 +159,14 @@ static void play(const char *style, size_t sub_slots, listener *l) {
   assert_ok(parl_trajectories_create(&(parl_trajectories_def){.n = 1, .n_words = 1}, &set));
   assert_ok(parl_rollout_create(&(parl_rollout_def){.env_path = COUNT_ENV,
                                                     .config = parl_run_config_get_swarm(&config),
-                                                    .reliability = 1,
+                                                    .seats = seats,
                                                     .n_slots = 1,
                                                     .workers = workers,
                                                     .observer = &observer,
-                                                    .chooser = &parl_random_chooser,
-                                                    .choose_subs = style == NULL,
                                                     .sub_slots = sub_slots},
                                 &rollout));
-  const parl_job job = {1, 11, style, 0, parl_trajectories_get(set, 0), PARL_PART_ANY};
+  const parl_job job = {
+      1, 11, script_seats(style), 0, parl_trajectories_get(set, 0), PARL_PART_ANY};
   assert_ok(parl_rollout_run(rollout, &job, 1, NULL));
   parl_rollout_destroy(rollout);
   parl_trajectories_destroy(set);

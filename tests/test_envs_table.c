@@ -105,7 +105,6 @@ static void append_policy(const char *preset, const char *style, int policy, par
   assert_ok(parl_rollout_create(&(parl_rollout_def){.env_path = "envs/long_read.lua",
                                                     .env_params = params,
                                                     .config = parl_run_config_get_swarm(&config),
-                                                    .reliability = 1,
                                                     .n_slots = 1,
                                                     .workers = workers},
                                 &rollout));
@@ -118,7 +117,8 @@ static void append_policy(const char *preset, const char *style, int policy, par
                                &set));
   double r_perf = 0, critical = 0, total = 0, rewrites = 0, in_view = 0;
   for (uint64_t task = 1; task <= N_TASKS; task++) {
-    const parl_job job = {task, task, style, 0, parl_trajectories_get(set, 0), PARL_PART_ANY};
+    const parl_job job = {task,         task, script_seats(style), 0, parl_trajectories_get(set, 0),
+                          PARL_PART_ANY};
     assert_ok(parl_rollout_run(rollout, &job, 1, NULL));
     const parl_facts *f = &job.out->facts;
     r_perf += f->r_perf / N_TASKS;

@@ -13,6 +13,10 @@ typedef struct fixture {
 static void open_fixture(fixture *f, size_t n, const char *params, const parl_model *policy,
                          const parl_model *subs, size_t threads, size_t slots) {
   parl_json *json = params ? count_params(params) : NULL;
+  parl_seats seats = {.subs = parl_player_of_script("", f->config.agents.reliability)};
+  if (policy != NULL) seats.main = parl_player_of_model(policy, PARL_CACHE_F32, 1);
+  if (subs != NULL)
+    seats.subs = parl_player_of_model(subs, PARL_CACHE_F32, f->config.agents.temperature);
   assert_ok(parl_workers_create(threads, &f->workers));
   assert_ok(parl_trajectories_create(
       &(parl_trajectories_def){
@@ -21,9 +25,7 @@ static void open_fixture(fixture *f, size_t n, const char *params, const parl_mo
   assert_ok(parl_rollout_create(&(parl_rollout_def){.env_path = COUNT_ENV,
                                                     .env_params = json,
                                                     .config = parl_run_config_get_swarm(&f->config),
-                                                    .policy = policy,
-                                                    .sub_policy = subs,
-                                                    .reliability = f->config.agents.reliability,
+                                                    .seats = seats,
                                                     .n_slots = slots,
                                                     .workers = f->workers},
                                 &f->rollout));
@@ -37,7 +39,8 @@ static void close_fixture(fixture *f) {
 }
 
 static const parl_facts *play(fixture *f, const char *style) {
-  const parl_job job = {1, 2, style, 0, parl_trajectories_get(f->set, 0), PARL_PART_ANY};
+  const parl_job job = {
+      1, 2, script_seats(style), 0, parl_trajectories_get(f->set, 0), PARL_PART_ANY};
   assert_ok(parl_rollout_run(f->rollout, &job, 1, NULL));
   assert_false(job.out->failed);
   return &job.out->facts;
@@ -221,17 +224,15 @@ static int count_slots(const parl_run_config *config) {
       &(parl_trajectories_def){
           .n = N, .max_mains = 16, .context = 96, .max_subs = 8, .sub_context = 48, .n_words = 1},
       &set));
-  assert_ok(
-      parl_rollout_create(&(parl_rollout_def){.env_path = COUNT_ENV,
-                                              .config = parl_run_config_get_swarm(config),
-                                              .policy = policy,
-                                              .reliability = 1,
-                                              .n_slots = (size_t)config->train.slots,
-                                              .cache = (parl_cache_dtype)config->train.kv_cache,
-                                              .n_jobs = N,
-                                              .workers = workers,
-                                              .observer = &observer},
-                          &rollout));
+  assert_ok(parl_rollout_create(
+      &(parl_rollout_def){.env_path = COUNT_ENV,
+                          .config = parl_run_config_get_swarm(config),
+                          .seats.main = parl_player_of_model(policy, PARL_CACHE_F32, 1),
+                          .n_slots = (size_t)config->train.slots,
+                          .n_jobs = N,
+                          .workers = workers,
+                          .observer = &observer},
+      &rollout));
   for (size_t i = 0; i < N; i++)
     jobs[i] = (parl_job){i, i, NULL, 1, parl_trajectories_get(set, i), PARL_PART_ANY};
   assert_ok(parl_rollout_run(rollout, jobs, N, NULL));
@@ -262,8 +263,9 @@ static void test_a_failing_script_stops_or_is_skipped(void **state) {
   (void)state;
   fixture f = {.config = count_config()};
   open_fixture(&f, 2, "{\"fail_at\":4}", NULL, NULL, 1, 2);
-  const parl_job jobs[] = {{1, 2, "hand", 0, parl_trajectories_get(f.set, 0), PARL_PART_ANY},
-                           {3, 4, "hand", 0, parl_trajectories_get(f.set, 1), PARL_PART_ANY}};
+  const parl_job jobs[] = {
+      {1, 2, script_seats("hand"), 0, parl_trajectories_get(f.set, 0), PARL_PART_ANY},
+      {3, 4, script_seats("hand"), 0, parl_trajectories_get(f.set, 1), PARL_PART_ANY}};
   assert_fails(parl_rollout_run(f.rollout, jobs, 2, NULL), PARL_STATUS_ESCRIPT,
                "work refused on purpose");
   assert_contains(parl_error_text(), "count.lua:");
@@ -272,7 +274,8 @@ static void test_a_failing_script_stops_or_is_skipped(void **state) {
   close_fixture(&f);
   f.config.env.on_error = PARL_ON_ERROR_SKIP;
   open_fixture(&f, 2, "{\"fail_at\":4}", NULL, NULL, 1, 2);
-  const parl_job more[] = {{1, 2, "hand", 0, parl_trajectories_get(f.set, 0), PARL_PART_ANY}};
+  const parl_job more[] = {
+      {1, 2, script_seats("hand"), 0, parl_trajectories_get(f.set, 0), PARL_PART_ANY}};
   assert_ok(parl_rollout_run(f.rollout, more, 1, NULL));
   assert_true(more[0].out->failed);
   close_fixture(&f);

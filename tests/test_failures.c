@@ -76,9 +76,7 @@ static size_t play(size_t n_threads, parl_failures *f, parl_text *out) {
   assert_ok(parl_rollout_create(&(parl_rollout_def){.env_path = FRAGILE_ENV,
                                                     .env_params = params,
                                                     .config = parl_run_config_get_swarm(&c),
-                                                    .reliability = 1,
                                                     .n_slots = (size_t)c.train.slots,
-                                                    .cache = (parl_cache_dtype)c.train.kv_cache,
                                                     .n_jobs = N_JOBS,
                                                     .workers = workers},
                                 &rollout));
@@ -86,7 +84,8 @@ static size_t play(size_t n_threads, parl_failures *f, parl_text *out) {
       parl_trajectories_create(&(parl_trajectories_def){.n = N_JOBS, .keep_scores = true}, &set));
   parl_job jobs[N_JOBS];
   for (size_t i = 0; i < N_JOBS; i++)
-    jobs[i] = (parl_job){.task_seed = i, .style = "serial", .out = parl_trajectories_get(set, i)};
+    jobs[i] = (parl_job){
+        .task_seed = i, .seats = script_seats("serial"), .out = parl_trajectories_get(set, i)};
   assert_ok(parl_rollout_run(rollout, jobs, N_JOBS, NULL));
   parl_failures_add(f, rollout);
   size_t first = N_JOBS;

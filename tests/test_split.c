@@ -210,13 +210,12 @@ static void play(parl_part part, size_t n_workers, uint64_t first, uint64_t *out
   assert_ok(parl_trajectories_create(&(parl_trajectories_def){.n = N_TASKS}, &set));
   assert_ok(parl_rollout_create(&(parl_rollout_def){.env_path = "envs/wide_search.lua",
                                                     .config = parl_run_config_get_swarm(&config),
-                                                    .reliability = 1,
                                                     .n_slots = 8,
                                                     .workers = workers},
                                 &rollout));
   for (size_t i = 0; i < N_TASKS; i++)
     jobs[i] = (parl_job){.task_seed = first + i / 2,
-                         .style = "serial",
+                         .seats = script_seats("serial"),
                          .part = part,
                          .out = parl_trajectories_get(set, i)};
   assert_ok(parl_rollout_run(rollout, jobs, N_TASKS, NULL));

@@ -3,7 +3,6 @@
 #include <math.h>
 
 #include "parl/learn/batch.h"
-#include "parl/swarm/chooser.h"
 #include "parl/swarm/context_policy.h"
 #include "tests/rollout_support.h"
 
@@ -32,15 +31,15 @@ static void open_fixture(fixture *f, const play_def *def, size_t n) {
   f->config.episode.legal = def->use_legal;
   f->config.episode.mask = def->use_mask;
   assert_ok(parl_workers_create(1, &f->workers));
-  assert_ok(parl_rollout_create(
-      &(parl_rollout_def){.env_path = def->env,
-                          .config = parl_run_config_get_swarm(&f->config),
-                          .reliability = def->reliability > 0 ? def->reliability : 0.8,
-                          .n_slots = 4,
-                          .workers = f->workers,
-                          .chooser = def->style == NULL ? &parl_random_chooser : NULL,
-                          .choose_subs = def->style == NULL},
-      &f->rollout));
+  const double reliability = def->reliability > 0 ? def->reliability : 0.8;
+  parl_seats seats = {.subs = parl_player_of_script("", reliability)};
+  if (def->style == NULL) seats.main = seats.subs = parl_player_of_chance();
+  assert_ok(parl_rollout_create(&(parl_rollout_def){.env_path = def->env,
+                                                    .config = parl_run_config_get_swarm(&f->config),
+                                                    .seats = seats,
+                                                    .n_slots = 4,
+                                                    .workers = f->workers},
+                                &f->rollout));
   const parl_env_spec *spec = parl_env_get_spec(parl_rollout_get_env(f->rollout));
   assert_ok(parl_trajectories_create(
       &(parl_trajectories_def){
@@ -66,7 +65,7 @@ static void play(fixture *f, const char *style, size_t n) {
   for (size_t i = 0; i < n; i++)
     jobs[i] = (parl_job){.task_seed = 77 + i,
                          .episode_seed = 1000 + i,
-                         .style = style,
+                         .seats = script_seats(style),
                          .temperature = 1,
                          .out = parl_trajectories_get(f->set, i)};
   assert_ok(parl_rollout_run(f->rollout, jobs, n, NULL));

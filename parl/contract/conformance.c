@@ -122,8 +122,10 @@ static parl_status open_suite(parl_suite *s) {
   s->n_words = (spec->n_tokens + 63) / 64;
   s->has_legal = spec->has_legal;
   s->n_styles = spec->n_styles;
-  for (int i = 0; i < spec->n_styles; i++)
+  for (int i = 0; i < spec->n_styles; i++) {
     snprintf(s->styles[i], sizeof s->styles[i], "%s", spec->styles[i]);
+    s->seats[i].main = parl_player_of_script(s->styles[i], 1);
+  }
   const parl_status status = parl_run_fix_files(&s->run, env);
   parl_env_destroy(env);
   return status;

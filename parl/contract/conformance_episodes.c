@@ -7,7 +7,6 @@
 
 #include "lua/inspect.h"
 #include "parl/contract/conformance_internal.h"
-#include "parl/swarm/chooser.h"
 
 /* What the observer of a batch of episodes gathers. */
 typedef struct gatherer {
@@ -148,14 +147,13 @@ static parl_status group_init(parl_suite *s, const char *style, bool legal, size
                                      .n_words = s->n_words};
   PARL_TRY(parl_trajectories_create(&def, &out->set));
   for (size_t i = 0; i < n; i++)
-    out->jobs[i] =
-        (parl_job){.style = style, .temperature = 1, .out = parl_trajectories_get(out->set, i)};
+    out->jobs[i] = (parl_job){.temperature = 1, .out = parl_trajectories_get(out->set, i)};
   parl_rollout_def rollout = parl_run_get_rollout(&s->run, s->def->scripts, s->workers);
   rollout.config.episode.legal = legal;
   rollout.n_slots = 8;
   rollout.observer = &out->observer;
-  rollout.chooser = style ? NULL : &parl_random_chooser;
-  rollout.choose_subs = style == NULL;
+  rollout.seats.main = style ? parl_player_of_script(style, 1) : parl_player_of_chance();
+  if (style == NULL) rollout.seats.subs = parl_player_of_chance();
   rollout.share_worlds = false;
   return parl_rollout_create(&rollout, &out->rollout);
 }

@@ -18,6 +18,7 @@ typedef struct parl_suite {
   int n_words;
   int n_styles;
   char styles[PARL_ENV_MAX_STYLES][48];
+  parl_seats seats[PARL_ENV_MAX_STYLES]; /* an orchestrator of each */
   bool has_legal;
   bool has_chance; /* the same calls may go differently: the optimum is an expectation */
   bool any_differ; /* two tasks were not the same */

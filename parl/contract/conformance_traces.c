@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "parl/contract/conformance_internal.h"
-#include "parl/swarm/chooser.h"
 #include "parl/swarm/trace.h"
 
 /* A set of jobs and what became of each. Experts, or random play. */
@@ -49,7 +48,7 @@ static parl_status batch_init(parl_suite *s, bool random, uint64_t chance, batch
   for (size_t i = 0; i < b->n; i++)
     b->jobs[i] = (parl_job){.task_seed = parl_suite_task_seed(s, i / n_styles),
                             .episode_seed = parl_suite_episode_seed(s, i / n_styles) + chance,
-                            .style = random ? NULL : s->styles[i % n_styles],
+                            .seats = random ? NULL : &s->seats[i % n_styles],
                             .temperature = 1,
                             .out = parl_trajectories_get(b->set, i)};
   return PARL_STATUS_OK;
@@ -79,8 +78,7 @@ static parl_status open_rollout(batch *b, const parl_observer *observer, size_t 
   parl_rollout_def rollout = parl_run_get_rollout(&b->s->run, b->s->def->scripts, b->s->workers);
   rollout.n_slots = slots;
   rollout.observer = observer;
-  rollout.chooser = b->random ? &parl_random_chooser : NULL;
-  rollout.choose_subs = b->random;
+  if (b->random) rollout.seats.main = rollout.seats.subs = parl_player_of_chance();
   rollout.sub_slots = slots == 1 ? 1 : 0;
   rollout.share_worlds = false;
   return parl_rollout_create(&rollout, out);
@@ -130,7 +128,7 @@ static size_t compare(const batch *base, const batch *other, parl_conformance_ch
     const parl_job *job = &base->jobs[i];
     snprintf(where, sizeof where, "task seed %llu, episode seed %llu, %s%s",
              (unsigned long long)job->task_seed, (unsigned long long)job->episode_seed,
-             base->random ? "random play" : "style ", base->random ? "" : job->style);
+             base->random ? "random play" : "style ", base->random ? "" : job->seats->main.style);
     describe(a, b, what, sizeof what);
     parl_suite_find(base->s, check, false, where, "the trace differs %s: %s", when, what);
   }
@@ -163,7 +161,7 @@ static parl_status find_chance(const batch *base) {
   parl_status status = batch_init(base->s, false, 1, &b);
   if (status == PARL_STATUS_OK) status = play(&b, 1, 1);
   for (size_t i = 0; status == PARL_STATUS_OK && i < base->n; i++)
-    if (strcmp(base->jobs[i].style, "random") != 0 &&
+    if (strcmp(base->jobs[i].seats->main.style, "random") != 0 &&
         strcmp(parl_text_get(&base->texts[i]), parl_text_get(&b.texts[i])) != 0)
       base->s->has_chance = true;
   batch_deinit(&b);

@@ -79,8 +79,7 @@ parl_status parl_trainer_prepare(parl_trainer *t) {
                            (long long)(c->train.tasks * c->train.group), spec->limits.context));
   parl_metrics_set_undefined(&t->metrics);
   parl_rollout_def rollout = parl_run_get_rollout(t->run, t->host->scripts, t->workers);
-  rollout.policy = t->model;
-  rollout.sub_policy = t->sub_policy;
+  parl_run_seat_models(t->run, t->model, t->sub_policy, &rollout);
   rollout.n_jobs = t->n;
   PARL_TRY(parl_rollout_create(&rollout, &t->rollout));
   return parl_fail_sizes(create_learner(t, spec),

@@ -71,11 +71,12 @@ parl_status parl_warm_start_check(const parl_warm_config *config, const parl_env
   return parse_mixture(config->mix, spec, &mix);
 }
 
-static const char *draw_style(const mixture *m, uint64_t seed, int64_t step, size_t i) {
+/* Which of its styles. */
+static size_t draw_style(const mixture *m, uint64_t seed, int64_t step, size_t i) {
   const double u = (double)parl_seed(seed, PARL_PURPOSE_DEMO_STYLE, (uint64_t)step, i) * 0x1p-53;
   size_t k = 0;
   while (u >= m->upto[k]) k++;
-  return m->styles[k];
+  return k;
 }
 
 /* --- imitation --- */
@@ -86,6 +87,7 @@ typedef struct imitation {
   parl_rollout *rollout;
   parl_trajectories *trajectories;
   parl_job *jobs;
+  parl_seats seats[MAX_STYLES]; /* an orchestrator of each style of the mixture */
   parl_learner *learner;
   parl_failures failures;
 } imitation;
@@ -97,12 +99,13 @@ static parl_status imitation_init(imitation *im) {
   demo.config.episode.budget_factor = 0;
   demo.config.episode.budget_steps = 0;
   const size_t n = (size_t)warm->episodes;
-  demo.policy = demo.sub_policy = NULL;
-  demo.reliability = 1.0;
+  demo.seats.subs.reliability = 1;
   demo.n_slots = n < 64 ? n : 64;
   PARL_TRY(parl_rollout_create(&demo, &im->rollout));
   const parl_env_spec *spec = parl_env_get_spec(parl_rollout_get_env(im->rollout));
   PARL_TRY(parse_mixture(warm->mix, spec, &im->mix));
+  for (size_t i = 0; i < im->mix.n; i++)
+    im->seats[i].main = parl_player_of_script(im->mix.styles[i], 1);
   const size_t max_subs = (size_t)spec->limits.max_width;
   const int32_t n_words = (spec->n_tokens + 63) / 64;
   const size_t max_mains = parl_episode_max_mains(&demo.config.episode);
@@ -148,7 +151,7 @@ static parl_status imitation_step(imitation *im, int64_t step) {
     im->jobs[i] =
         (parl_job){.task_seed = parl_seed(seed, PARL_PURPOSE_DEMO_TASK, (uint64_t)step, i),
                    .episode_seed = parl_seed(seed, PARL_PURPOSE_DEMO_EPISODE, (uint64_t)step, i),
-                   .style = draw_style(&im->mix, seed, step, i),
+                   .seats = &im->seats[draw_style(&im->mix, seed, step, i)],
                    .part = PARL_PART_TRAIN,
                    .out = parl_trajectories_get(im->trajectories, i)};
   PARL_TRY(parl_rollout_run(im->rollout, im->jobs, n, NULL));

@@ -26,7 +26,7 @@ parl_status parl_warm_start_check(const parl_warm_config *config, const parl_env
 
 typedef struct parl_imitation_def {
   const parl_rollout_def *rollout; /* the environment and the workers; demonstrations are whole: its
-                                      budget is not read, nor who plays */
+                                      budget is not read; sub-agents are its scripts, reliable */
   const parl_warm_config *warm;
   int64_t seed; /* of the demonstrations and the styles that are drawn */
   const parl_host *host;

@@ -23,7 +23,6 @@ static void set_jobs(const parl_evaluation_def *def, evaluation *e, double tempe
   for (size_t i = 0; i < e->n; i++)
     e->jobs[i] = (parl_job){.task_seed = parl_seed(seed, PARL_PURPOSE_EVAL_TASK, 0, i),
                             .episode_seed = parl_seed(seed, PARL_PURPOSE_EVAL_EPISODE, 0, i),
-                            .style = def->style,
                             .part = PARL_PART_HELD_OUT,
                             .temperature = temperature,
                             .out = parl_trajectories_get(e->set, i)};
@@ -102,8 +101,8 @@ static parl_status create(const parl_evaluation_def *def, bool is_stored, evalua
   e->jobs = calloc(e->n, sizeof *e->jobs);
   if (e->jobs == NULL) return parl_fail(PARL_STATUS_ENOMEM, "evaluation: no memory");
   parl_rollout_def rollout = parl_run_get_rollout(def->run, def->host->scripts, def->workers);
-  rollout.policy = def->style != NULL ? NULL : def->policy;
-  rollout.sub_policy = def->sub_policy;
+  parl_run_seat_models(def->run, def->policy, def->sub_policy, &rollout);
+  if (def->style != NULL) rollout.seats.main = parl_player_of_script(def->style, 1);
   rollout.n_jobs = e->n;
   PARL_TRY(parl_rollout_create(&rollout, &e->rollout));
   parl_trajectories_def set = {.n = e->n, .keep_scores = true};

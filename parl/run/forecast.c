@@ -306,8 +306,7 @@ static parl_status prober_init(prober *p, const parl_run *run, const parl_host *
   if (p->jobs == NULL || p->probe == NULL || p->outcomes == NULL || p->terms == NULL)
     return parl_fail(PARL_STATUS_ENOMEM, "forecast: no memory for %zu episodes", p->n);
   parl_rollout_def def = parl_run_get_rollout(run, host->scripts, workers);
-  def.policy = warm;
-  def.sub_policy = sub_policy;
+  parl_run_seat_models(run, warm, sub_policy, &def);
   def.n_jobs = p->n;
   PARL_TRY(parl_rollout_create(&def, &p->rollout));
   PARL_TRY(parl_reward_create(&p->config->reward, p->table, &p->reward));

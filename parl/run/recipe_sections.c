@@ -32,7 +32,7 @@ const parl_recipe_section *parl_recipe_get_sections(size_t *n) {
 }
 
 parl_swarm_config parl_run_config_get_swarm(const parl_run_config *config) {
-  return (parl_swarm_config){config->env, config->episode, config->agents};
+  return (parl_swarm_config){config->env, config->episode};
 }
 
 /* Merges {"NAME": {defaults}} of a weight's section into those that lack it. */

@@ -182,14 +182,22 @@ parl_status parl_run_append_preset_exceptions(const parl_env *env, parl_text *ou
 parl_rollout_def parl_run_get_rollout(const parl_run *run, const parl_script_host *scripts,
                                       parl_workers *workers) {
   const parl_run_config *c = &run->config;
-  return (parl_rollout_def){.env_path = run->env_path,
-                            .env_params = run->env_params,
-                            .script_hash = run->script_hash,
-                            .config = parl_run_config_get_swarm(c),
-                            .reliability = c->agents.reliability,
-                            .n_slots = (size_t)c->train.slots,
-                            .cache = (parl_cache_dtype)c->train.kv_cache,
-                            .share_worlds = true,
-                            .scripts = scripts,
-                            .workers = workers};
+  return (parl_rollout_def){
+      .env_path = run->env_path,
+      .env_params = run->env_params,
+      .script_hash = run->script_hash,
+      .config = parl_run_config_get_swarm(c),
+      .n_slots = (size_t)c->train.slots,
+      .seats.subs = parl_player_of_script(c->agents.style, c->agents.reliability),
+      .share_worlds = true,
+      .scripts = scripts,
+      .workers = workers};
+}
+
+void parl_run_seat_models(const parl_run *run, const parl_model *policy,
+                          const parl_model *sub_policy, parl_rollout_def *rollout) {
+  const parl_cache_dtype cache = (parl_cache_dtype)run->config.train.kv_cache;
+  if (policy != NULL) rollout->seats.main = parl_player_of_model(policy, cache, 1);
+  if (sub_policy != NULL)
+    rollout->seats.subs = parl_player_of_model(sub_policy, cache, run->config.agents.temperature);
 }

@@ -54,10 +54,14 @@ parl_status parl_run_read(const parl_json *object, const char *source, parl_run 
 parl_status parl_run_open_env(const parl_run *run, const parl_script_host *scripts, parl_env **out);
 void parl_run_close_env(parl_env *env);
 
-/* A rollout of the run's environment, with its slots and its sub-agents' reliability; the caller
- * says who plays. scripts may be NULL. */
+/* A rollout of the run's environment, with its slots; the sub-agents are scripts, as the section
+ * agents says, and no orchestrator sits yet. What it points to is the run's. scripts: or NULL. */
 parl_rollout_def parl_run_get_rollout(const parl_run *run, const parl_script_host *scripts,
                                       parl_workers *workers);
+
+/* Models take their seats in such a rollout; NULL: who sits there stays. */
+void parl_run_seat_models(const parl_run *run, const parl_model *policy,
+                          const parl_model *sub_policy, parl_rollout_def *rollout);
 
 /* Canonical JSON of what makes a result of this scope what it is: the sections in scope, the seed,
  * the backend and dtype, the environment's resolved parameters and script hash, and the content of

@@ -17,8 +17,8 @@ parl_status parl_warm_start_path(const parl_run *run, const parl_env *env, char 
 
 /* Loads the warm start of a run, or makes and saves it. *out is owned by the caller; out may be
  * NULL: the file is to be there. failures (may be NULL) gets what failed of its demonstrations,
- * when they were played. Fails: ESTOPPED between steps (nothing is saved then), ESCRIPT as
- * parl_failures_check. */
+ * when they were played.
+ * Fails: ESTOPPED between steps (nothing is saved then), ESCRIPT as parl_failures_check. */
 parl_status parl_warm_start_get(const parl_run *run, const parl_host *host, parl_workers *workers,
                                 parl_failures *failures, parl_model **out);
 

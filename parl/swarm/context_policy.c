@@ -56,8 +56,7 @@ parl_status parl_context_policy_apply(const parl_episode_env *ee, parl_context *
   memcpy(to->tokens + to->n_tokens, ee->tokens, n * sizeof *to->tokens);
   for (size_t i = 0; i < n; i++) c->origin[to->n_tokens + (int32_t)i] = (int16_t)-turn;
   to->n_tokens += (int32_t)n;
-  c->n_fed = 0;
-  c->stale = true;
+  c->is_new = true;
   c->episode->facts.rewrites++;
   return PARL_STATUS_OK;
 }

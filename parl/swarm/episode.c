@@ -95,10 +95,6 @@ static bool append(parl_context *c, const int32_t *tokens, size_t n) {
   return true;
 }
 
-uint64_t parl_context_get_stream(const parl_context *c) {
-  return parl_rng_stream(PARL_PURPOSE_SAMPLE, (uint64_t)c->ordinal, 0, 0);
-}
-
 static void context_init(const parl_episode_env *ee, parl_context *c, parl_episode *ep,
                          bool is_main, int ordinal, parl_agent agent, parl_sequence *recorded) {
   const parl_grammar_def def = {.use_legal = ee->config->episode.legal,
@@ -109,14 +105,15 @@ static void context_init(const parl_episode_env *ee, parl_context *c, parl_episo
   c->is_main = is_main;
   c->ordinal = ordinal;
   c->agent = agent;
-  c->n_fed = 0;
+  c->seat = NULL;
+  c->asked = 0;
   c->limit = is_main ? ee->spec->limits.context : ee->spec->limits.sub_context;
   c->record = recorded != NULL && recorded->capacity > 0;
   c->sequence = c->record ? recorded : &c->own;
   c->sequence->n_tokens = 0;
   c->sequence->n_choices = 0;
   c->n_taken = 0;
-  c->stale = true;
+  c->is_new = true;
   c->steps = 0;
   c->finished = false;
   parl_grammar_init(&c->grammar, ee->env, ep->world, agent, is_main, &def, c->turn, c->room);
@@ -318,17 +315,20 @@ static parl_status demonstrate(const parl_episode_env *ee, parl_context *c, int3
   return take(ee, c, token, 0.0f, n_allowed > 1);
 }
 
-/* Plays the expert's next turn. What is not recorded is not read back token by token. */
-static parl_status play_script(const parl_episode_env *ee, parl_context *c) {
-  size_t n_calls, n = 0;
-  PARL_TRY(parl_env_expert(ee->env, c->episode->world, c->agent, c->style, ee->calls,
-                           PARL_TURN_MAX_CALLS, &n_calls));
-  const parl_status status = c->record ? parl_grammar_write(&c->grammar, ee->calls, n_calls,
-                                                            ee->script, PARL_SCRIPT_MAX_TOKENS, &n)
-                                       : parl_grammar_take(&c->grammar, ee->calls, n_calls,
-                                                           ee->script, PARL_SCRIPT_MAX_TOKENS, &n);
-  if (status != PARL_STATUS_OK)
-    return parl_fail_context(status, "%s: expert style \"%s\"", ee->spec->path, c->style);
+/* Plays a turn. What is not recorded is not read back token by token. */
+static parl_status play_turn(const parl_episode_env *ee, parl_context *c, const parl_call *calls,
+                             size_t n_calls) {
+  size_t n = 0;
+  const parl_status status =
+      c->record
+          ? parl_grammar_write(&c->grammar, calls, n_calls, ee->script, PARL_SCRIPT_MAX_TOKENS, &n)
+          : parl_grammar_take(&c->grammar, calls, n_calls, ee->script, PARL_SCRIPT_MAX_TOKENS, &n);
+  if (status != PARL_STATUS_OK && parl_player_is_script(&c->player))
+    return parl_fail_context(status, "%s: expert style \"%s\"", ee->spec->path, c->player.style);
+  if (status == PARL_STATUS_EINVAL)
+    return parl_fail_context(parl_fail(PARL_STATUS_EPLAYER, "%s", parl_error_text()), "player %s",
+                             c->player.kind->name);
+  PARL_TRY(status);
   for (size_t i = 0; i < n; i++) {
     if (c->sequence->n_tokens >= c->limit) {
       overflow(c);
@@ -342,16 +342,30 @@ static parl_status play_script(const parl_episode_env *ee, parl_context *c) {
   return c->record ? PARL_STATUS_OK : execute(ee, c);
 }
 
-/* Runs a context until its policy must choose, its group is out, or it ends. */
+/* Of a player that answers at once. */
+static parl_status write_turn(const parl_episode_env *ee, parl_context *c) {
+  size_t n_calls;
+  parl_question question;
+  parl_context_get_question(ee, c, &question);
+  PARL_TRY(
+      c->player.kind->write_turn(&c->player, &question, ee->calls, PARL_TURN_MAX_CALLS, &n_calls));
+  return play_turn(ee, c, ee->calls, n_calls);
+}
+
+/* Runs a context until its player must choose, its group is out, or it ends. */
 static parl_status advance(const parl_episode_env *ee, parl_context *c) {
   while (c->state == PARL_CONTEXT_RUNNING) {
     if (c->sequence->n_tokens >= c->limit) {
       overflow(c);
       break;
     }
-    if (c->style != NULL) {
-      PARL_TRY(play_script(ee, c));
+    if (c->player.kind->write_turn != NULL) {
+      PARL_TRY(write_turn(ee, c));
       continue;
+    }
+    if (c->player.kind->asks_turns) {
+      c->state = PARL_CONTEXT_CHOOSE;
+      break;
     }
     PARL_TRY(get_mask(ee, c, &c->n_allowed));
     if (c->n_allowed > 1) {
@@ -415,8 +429,8 @@ parl_status parl_episode_start(const parl_episode_env *ee, parl_episode *ep, par
   PARL_TRY(rescore(ee, ep, &changed));
   ep->facts.last_gain_steps = 0;
   context_init(ee, main, ep, true, 0, agent, job->out->max_mains > 0 ? &job->out->mains[0] : NULL);
-  main->style = job->style;
-  main->temperature = job->temperature;
+  main->role = -1;
+  parl_context_seat_main(ee, main, job);
   size_t n;
   PARL_TRY(parl_env_prompt(ee->env, ep->world, ee->tokens, PARL_ENV_MAX_OBSERVATION, &n));
   const int32_t bos = PARL_TOKEN_BOS;
@@ -430,21 +444,6 @@ parl_status parl_episode_start(const parl_episode_env *ee, parl_episode *ep, par
 
 bool parl_episode_wants_sub(const parl_episode *ep) {
   return ep->live && ep->main->state == PARL_CONTEXT_WAIT && ep->n_started < ep->n_launches;
-}
-
-/* Scripted sub-agents follow agents.style, else their orchestrator's script, else the first
- * style. */
-static const char *get_sub_style(const parl_episode_env *ee, const parl_job *job) {
-  if (ee->config->agents.style[0] != '\0') return ee->config->agents.style;
-  if (job->style != NULL) return job->style;
-  return ee->spec->n_styles > 0 ? ee->spec->styles[0] : NULL;
-}
-
-/* Whether a scripted sub-agent does its work at all. */
-static bool is_reliable(const parl_episode_env *ee, const parl_episode *ep, int ordinal) {
-  if (ee->reliability >= 1) return true;
-  const uint64_t stream = parl_rng_stream(PARL_PURPOSE_RELIABLE, (uint64_t)ordinal, 0, 0);
-  return parl_rng_uniform(ep->job->episode_seed, stream, 0) < ee->reliability;
 }
 
 parl_status parl_episode_start_sub(const parl_episode_env *ee, parl_episode *ep,
@@ -461,18 +460,14 @@ parl_status parl_episode_start_sub(const parl_episode_env *ee, parl_episode *ep,
   parl_trajectory *out = ep->job->out;
   const bool record = out->n_subs < out->max_subs;
   context_init(ee, sub, ep, false, ordinal, agent, record ? &out->subs[out->n_subs++] : NULL);
-  sub->style = ee->scripted_subs ? get_sub_style(ee, ep->job) : NULL;
-  if (ee->scripted_subs && sub->style == NULL)
-    return parl_fail(PARL_STATUS_EINVAL,
-                     "%s: has no expert, so its sub-agents cannot be scripted; set agents.subs",
-                     ee->spec->path);
-  sub->temperature = ee->config->agents.temperature;
+  sub->role = role;
+  PARL_TRY(parl_context_seat_sub(ee, sub));
   sub->step_limit = ep->sub_limit;
   sub->sub_index = index;
   ep->launches[index].agent = agent;
   PARL_TRY(TELL(ee, ep, .kind = PARL_EVENT_BRIEF, .agent = ordinal, .call = &task,
                 .tokens = ee->tokens, .n_tokens = n));
-  if (ee->scripted_subs && !is_reliable(ee, ep, ordinal)) {
+  if (!parl_context_is_reliable(sub)) {
     sub->steps = sub->step_limit; /* wastes its steps */
     sub->state = PARL_CONTEXT_DONE;
     return PARL_STATUS_OK;
@@ -487,8 +482,23 @@ parl_status parl_episode_start_sub(const parl_episode_env *ee, parl_episode *ep,
 
 parl_status parl_episode_choose(const parl_episode_env *ee, parl_context *c, int32_t token,
                                 float logp) {
+  const bool is_allowed = token >= 0 && token < ee->spec->n_tokens && !c->player.kind->asks_turns &&
+                          (c->mask[token / 64] >> (token % 64) & 1) != 0;
+  if (!is_allowed)
+    return parl_fail(PARL_STATUS_EPLAYER, "player %s: token %d is not allowed here",
+                     c->player.kind->name, (int)token);
   c->state = PARL_CONTEXT_RUNNING;
   PARL_TRY(take(ee, c, token, logp, true));
+  return advance(ee, c);
+}
+
+parl_status parl_episode_take_turn(const parl_episode_env *ee, parl_context *c,
+                                   const parl_call *calls, size_t n_calls) {
+  if (!c->player.kind->asks_turns)
+    return parl_fail(PARL_STATUS_EPLAYER, "player %s: calls where a token is due",
+                     c->player.kind->name);
+  c->state = PARL_CONTEXT_RUNNING;
+  PARL_TRY(play_turn(ee, c, calls, n_calls));
   return advance(ee, c);
 }
 

@@ -9,6 +9,7 @@
 #include "core/arena.h"
 #include "lua/grammar.h"
 #include "parl/swarm/observer.h"
+#include "parl/swarm/player.h"
 #include "parl/swarm/rollout.h"
 #include "parl/swarm/swarm_config.h"
 
@@ -21,7 +22,7 @@ enum {
 typedef enum parl_context_state {
   PARL_CONTEXT_FREE,    /* not in use */
   PARL_CONTEXT_RUNNING, /* being advanced */
-  PARL_CONTEXT_CHOOSE,  /* waits for a token of its policy; `mask` says which are allowed */
+  PARL_CONTEXT_CHOOSE,  /* waits for its player: for a token that `mask` allows, or for a turn */
   PARL_CONTEXT_WAIT,    /* an orchestrator whose group is out */
   PARL_CONTEXT_DONE     /* a sub-agent that ended, an orchestrator whose episode ended */
 } parl_context_state;
@@ -36,12 +37,16 @@ typedef struct parl_context {
   int ordinal; /* 0: orchestrator; sub-agents count from 1 in order of assignment */
   parl_agent agent;
   parl_grammar grammar;
-  int32_t decoder_slot;
-  int32_t n_fed;     /* tokens the decoder has */
+  int role;           /* of a sub-agent, from 0; -1: the orchestrator */
+  parl_player player; /* who decides for it */
+  struct parl_seat
+      *seat;         /* the player's in the shard; NULL: not looked for yet, or it needs none */
+  uint64_t asked;    /* id of the question that is open; 0: none */
+  int32_t slot;      /* its place among the contexts of its side */
   int32_t limit;     /* tokens the context holds */
   int32_t n_taken;   /* tokens ever appended, those a rewrite dropped included */
   int16_t *origin;   /* [limit] of each token: 0 prompt, t > 0 written in turn t, -t observed */
-  bool stale;        /* rewritten: the decoder's slot must be emptied */
+  bool is_new;       /* begun or rewritten since it was last asked */
   parl_sequence own; /* tokens of a context that is not recorded */
   parl_sequence *sequence; /* own, or the trajectory's */
   bool record;             /* choices are written down */
@@ -51,7 +56,6 @@ typedef struct parl_context {
   int64_t steps, step_limit; /* sub-agent */
   bool finished;             /* sub-agent: ended by finish */
   size_t sub_index;          /* place in its group */
-  const char *style;         /* scripted: expert style, else NULL */
   uint16_t *turn;            /* [room] the grammar's */
   int room;
 } parl_context;
@@ -98,8 +102,7 @@ typedef struct parl_episode_env {
   parl_env *env;
   const parl_env_spec *spec;
   const parl_swarm_config *config;
-  bool scripted_subs;
-  double reliability;
+  const parl_seats *seats;       /* of the rollout */
   int n_words;                   /* of a mask */
   const parl_observer *observer; /* or NULL */
   parl_call *calls;              /* [PARL_TURN_MAX_CALLS] scratch for scripted turns, */
@@ -114,8 +117,16 @@ typedef struct parl_episode_env {
 parl_status parl_context_create(const parl_episode_env *ee, parl_arena *arena, bool is_main,
                                 parl_context *out);
 parl_status parl_episode_create(const parl_episode_env *ee, parl_arena *arena, parl_episode *out);
-/* The stream of random numbers that samples the context's tokens. */
-uint64_t parl_context_get_stream(const parl_context *c);
+/* Who decides for an orchestrator, and for a sub-agent, whose role is set: the job's player before
+ * the rollout's, that of a role before that of all sub-agents. A script without a style follows the
+ * orchestrator's, else the environment's first. Fails: EINVAL if there is none. */
+void parl_context_seat_main(const parl_episode_env *ee, parl_context *main, const parl_job *job);
+parl_status parl_context_seat_sub(const parl_episode_env *ee, parl_context *sub);
+/* Whether a scripted sub-agent does its work at all. */
+bool parl_context_is_reliable(const parl_context *sub);
+/* What a context in state CHOOSE asks its player; id is the caller's. */
+void parl_context_get_question(const parl_episode_env *ee, const parl_context *c,
+                               parl_question *out);
 /* Bytes that an episode, its orchestrator's context included, holds on the C side, with up to
  * PARL_TASK_PAGE assignments. */
 size_t parl_episode_get_bytes(const parl_env_spec *spec, const parl_episode_config *config);
@@ -134,9 +145,12 @@ bool parl_episode_wants_sub(const parl_episode *ep);
 /* Starts the next launched sub-agent on a free context and advances it. The context may be DONE
  * on return. */
 parl_status parl_episode_start_sub(const parl_episode_env *ee, parl_episode *ep, parl_context *sub);
-/* Gives a context in state CHOOSE its token and advances it to its next choice, wait or end. */
+/* Gives a context in state CHOOSE its token, or its turn, and advances it to its next choice, wait
+ * or end. Fails: EPLAYER if that is not allowed; as scripts do. */
 parl_status parl_episode_choose(const parl_episode_env *ee, parl_context *c, int32_t token,
                                 float logp);
+parl_status parl_episode_take_turn(const parl_episode_env *ee, parl_context *c,
+                                   const parl_call *calls, size_t n_calls);
 /* Books a DONE sub-agent and frees its context; when its group is complete the messages are
  * delivered and the orchestrator goes on. */
 parl_status parl_episode_end_sub(const parl_episode_env *ee, parl_context *sub);

@@ -1,12 +1,10 @@
-/* parl/swarm/observer.h - watching episodes from outside, and choosing in a policy's place.
+/* parl/swarm/observer.h - watching episodes from outside.
  *
  * An observer hears of every call, launch and message of every episode of a rollout; without one an
- * episode pays a test of a NULL pointer. A chooser stands where a model would sample: random play,
- * a person at the keyboard, a replay.
- * Thread rule: both are called from the threads of the rollout's shards, one episode at a time
- * within a shard; use them with one worker unless they lock. Everything an event points to is
- * borrowed for the length of the call. Reading order: parl_event, parl_observer, parl_choice,
- * parl_chooser. */
+ * episode pays a test of a NULL pointer.
+ * Thread rule: called from the threads of the rollout's shards, one episode at a time within a
+ * shard; use it with one worker unless it locks. Everything an event points to is
+ * borrowed for the length of the call. Reading order: parl_event, parl_observer. */
 #ifndef PARL_PARL_SWARM_OBSERVER_H
 #define PARL_PARL_SWARM_OBSERVER_H
 #include "lua/env.h"
@@ -54,22 +52,5 @@ typedef struct parl_observer {
   parl_status (*on_event)(void *context, const parl_event *event);
   void *context;
 } parl_observer;
-
-/* A choice of a policy: the allowed next tokens are the set bits of mask. */
-typedef struct parl_choice {
-  const struct parl_job *job;
-  parl_env *env;
-  int turn, agent;       /* as in an event */
-  const int32_t *tokens; /* [n_tokens] the agent's context */
-  size_t n_tokens;
-  const uint64_t *mask; /* [(vocabulary + 63) / 64], at least two bits set */
-  size_t n_allowed;
-} parl_choice;
-
-typedef struct parl_chooser {
-  /* *token must be one that the mask allows. */
-  parl_status (*choose)(void *context, const parl_choice *choice, int32_t *token);
-  void *context;
-} parl_chooser;
 
 #endif

@@ -8,21 +8,22 @@
 
 #include "core/arena.h"
 #include "core/clock.h"
-#include "core/rng.h"
-#include "engine/decoder.h"
 #include "parl/swarm/episode.h"
 
-enum { SUBS_PER_SLOT = 8, MOST_FITTED = 64, MAX_ROWS = 512, ERROR_BYTES = 2048 };
+enum { SUBS_PER_SLOT = 8, MOST_FITTED = 64, MAX_ANSWERS = 512, MAX_SEATS = 64, ERROR_BYTES = 2048 };
 
-/* A policy's contexts in a shard: a decoder and who waits for its logits. */
+/* A player of a side in a shard. */
+typedef struct parl_seat {
+  parl_player player;
+  bool is_main;
+  void *state;   /* what the player's open made */
+  size_t n_open; /* questions without an answer */
+} parl_seat;
+
+/* The contexts of a side. */
 typedef struct pool {
-  parl_decoder *decoder; /* NULL: this side is scripted */
-  size_t n;              /* contexts = decoder slots */
+  size_t n;
   parl_context *contexts;
-  parl_decoder_row *rows;  /* [max rows] of the next step */
-  parl_context **choosers; /* [max rows] contexts whose logits come back, in row order */
-  parl_pick *draws;        /* [max rows] how they choose */
-  parl_sample *samples;    /* [max rows] what they choose */
 } pool;
 
 typedef struct shard {
@@ -33,6 +34,12 @@ typedef struct shard {
   size_t n_episodes;
   parl_episode *episodes;
   pool mains, subs;
+  parl_seat *seats[MAX_SEATS]; /* [n_seats] in the order in which they were opened */
+  size_t n_seats;
+  parl_question *questions; /* [most contexts of a side] of the next submission */
+  parl_answer *answers;     /* [MAX_ANSWERS] */
+  uint64_t last_id;         /* of a question */
+  parl_player_counts played;
   parl_rollout_counts counts;
   int64_t n_failed;           /* episodes that were dropped */
   const parl_job *failed_job; /* the first of them in the order of jobs; NULL: none */
@@ -41,8 +48,7 @@ typedef struct shard {
 
 struct parl_rollout {
   parl_swarm_config config;
-  const parl_model *policy, *sub_policy;
-  const parl_chooser *chooser;
+  parl_seats seats;
   const atomic_int *stop;
   parl_workers *workers;
   size_t n_shards;
@@ -52,28 +58,95 @@ struct parl_rollout {
   atomic_size_t next_job;
 };
 
+/* --- seats --- */
+
+static bool needs_seat(const parl_player *player) {
+  return player->kind != NULL && player->kind->write_turn == NULL;
+}
+
+static void seat_close(parl_seat *seat) {
+  if (seat->state != NULL) seat->player.kind->close(seat->state);
+  free(seat);
+}
+
+static parl_status seat_open(shard *sh, const parl_player *player, bool is_main, parl_seat **out) {
+  if (sh->n_seats == MAX_SEATS)
+    return parl_fail(PARL_STATUS_EINVAL, "rollout: more than %d players at once", MAX_SEATS);
+  parl_seat *seat = calloc(1, sizeof *seat);
+  if (seat == NULL) return parl_fail(PARL_STATUS_ENOMEM, "rollout: no memory");
+  seat->player = *player;
+  seat->is_main = is_main;
+  const parl_seat_def def = {.player = &seat->player,
+                             .spec = sh->ee.spec,
+                             .is_main = is_main,
+                             .n_slots = is_main ? sh->mains.n : sh->subs.n,
+                             .counts = &sh->played};
+  const parl_status s = player->kind->open(&def, &seat->state);
+  if (s != PARL_STATUS_OK) {
+    free(seat);
+    return s;
+  }
+  *out = sh->seats[sh->n_seats++] = seat;
+  return PARL_STATUS_OK;
+}
+
+/* The seat of a player, which is opened if there is none. */
+static parl_status find_seat(shard *sh, const parl_player *player, bool is_main, parl_seat **out) {
+  for (size_t i = 0; i < sh->n_seats; i++)
+    if (sh->seats[i]->is_main == is_main && parl_player_is_same(&sh->seats[i]->player, player)) {
+      *out = sh->seats[i];
+      return PARL_STATUS_OK;
+    }
+  return seat_open(sh, player, is_main, out);
+}
+
+static const parl_player *get_player(const parl_seats *seats, size_t i) {
+  if (i == 0) return &seats->main;
+  return i == 1 ? &seats->subs : &seats->of_role[i - 2];
+}
+enum { N_PLAYERS = 2 + PARL_ENV_MAX_ROLES };
+
+/* The rollout's own players sit before the first run. */
+static parl_status open_seats(shard *sh, const parl_seats *seats) {
+  parl_seat *seat;
+  for (size_t i = 0; i < N_PLAYERS; i++)
+    if (needs_seat(get_player(seats, i)))
+      PARL_TRY(find_seat(sh, get_player(seats, i), i == 0, &seat));
+  return PARL_STATUS_OK;
+}
+
+static bool is_named(const parl_seats *seats, const parl_seat *seat) {
+  for (size_t i = 0; i < N_PLAYERS; i++)
+    if (seat->is_main == (i == 0) && parl_player_is_same(get_player(seats, i), &seat->player))
+      return true;
+  return false;
+}
+
+void parl_rollout_set_seats(parl_rollout *rollout, const parl_seats *seats) {
+  rollout->seats = *seats;
+  if (seats->subs.kind == NULL) rollout->seats.subs = parl_player_of_script("", 1);
+  for (size_t k = 0; k < rollout->n_shards; k++) {
+    shard *sh = &rollout->shards[k];
+    size_t n = 0;
+    for (size_t i = 0; i < sh->n_seats; i++)
+      if (is_named(seats, sh->seats[i]))
+        sh->seats[n++] = sh->seats[i];
+      else
+        seat_close(sh->seats[i]);
+    sh->n_seats = n;
+  }
+}
+
 /* --- building a shard --- */
 
-static parl_status pool_init(shard *sh, pool *p, const parl_model *model, size_t n, int limit,
-                             parl_cache_dtype cache) {
-  const bool is_main = p == &sh->mains;
+static parl_status pool_init(shard *sh, pool *p, size_t n) {
   p->n = n;
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, n, &p->contexts));
   for (size_t i = 0; i < n; i++) {
-    PARL_TRY(parl_context_create(&sh->ee, &sh->arena, is_main, &p->contexts[i]));
-    p->contexts[i].decoder_slot = (int32_t)i;
+    PARL_TRY(parl_context_create(&sh->ee, &sh->arena, p == &sh->mains, &p->contexts[i]));
+    p->contexts[i].slot = (int32_t)i;
   }
-  if (model == NULL) return PARL_STATUS_OK;
-  PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)MAX_ROWS, &p->rows));
-  PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)MAX_ROWS, &p->choosers));
-  PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)MAX_ROWS, &p->draws));
-  PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)MAX_ROWS, &p->samples));
-  const parl_decoder_def def = {.model = model,
-                                .n_slots = n,
-                                .max_context = (size_t)limit,
-                                .max_rows = MAX_ROWS,
-                                .cache = cache};
-  return parl_decoder_create(&def, &p->decoder);
+  return PARL_STATUS_OK;
 }
 
 static size_t least(size_t a, size_t b) {
@@ -88,12 +161,13 @@ static size_t count_slots(const parl_rollout_def *def) {
 
 /* At most n episodes whose keys and values stay near a core, those of their sub-agents too. */
 static size_t fit_caches(const parl_rollout_def *def, const parl_env_spec *spec, size_t n) {
-  const size_t context = (size_t)spec->limits.context, subs = (size_t)spec->limits.sub_context;
   n = least(n, MOST_FITTED);
-  if (def->policy != NULL)
-    n = least(n, parl_decoder_advise_slots(def->policy, context, def->cache));
-  if (def->sub_policy != NULL)
-    n = least(n, parl_decoder_advise_slots(def->sub_policy, subs * SUBS_PER_SLOT, def->cache));
+  for (size_t i = 0; i < N_PLAYERS; i++) {
+    const parl_player *p = get_player(&def->seats, i);
+    const size_t context =
+        (size_t)(i == 0 ? spec->limits.context : spec->limits.sub_context * SUBS_PER_SLOT);
+    if (p->model != NULL) n = least(n, parl_decoder_advise_slots(p->model, context, p->cache));
+  }
   return n;
 }
 
@@ -106,10 +180,16 @@ parl_status parl_script_check_hash(const parl_env_spec *spec, const char *hash) 
                    spec->path, hash, spec->script_hash);
 }
 
-static parl_status shard_init(shard *sh, const parl_rollout_def *def,
-                              const parl_swarm_config *config, size_t n_episodes) {
-  parl_arena_init(&sh->arena, (size_t)1 << 20);
-  parl_env_options options = parl_env_config_get_options(&config->env, def->scripts);
+/* Sub-agents alive at once: a script is played to its end when it is launched. */
+static size_t count_subs(const parl_rollout_def *def, size_t n_episodes) {
+  bool any = false;
+  for (size_t i = 1; i < N_PLAYERS; i++) any = any || needs_seat(get_player(&def->seats, i));
+  if (!any) return 1;
+  return def->sub_slots > 0 ? def->sub_slots : n_episodes * SUBS_PER_SLOT;
+}
+
+static parl_status shard_open_env(shard *sh, const parl_rollout_def *def, const parl_rollout *r) {
+  parl_env_options options = parl_env_config_get_options(&r->config.env, def->scripts);
   options.share_worlds = def->share_worlds;
   PARL_TRY(parl_env_create(def->env_path, def->env_params, &options, &sh->env));
   const parl_env_spec *spec = parl_env_get_spec(sh->env);
@@ -119,35 +199,47 @@ static parl_status shard_init(shard *sh, const parl_rollout_def *def,
                      spec->limits.max_width, PARL_EPISODE_MAX_WIDTH);
   sh->ee = (parl_episode_env){.env = sh->env,
                               .spec = spec,
-                              .config = config,
-                              .scripted_subs = def->sub_policy == NULL && !def->choose_subs,
-                              .reliability = def->reliability,
+                              .config = &r->config,
+                              .seats = &r->seats,
                               .observer = def->observer,
                               .tasks = &sh->tasks,
                               .n_words = (spec->n_tokens + 63) / 64};
+  return PARL_STATUS_OK;
+}
+
+/* The contexts, and who sits in them. */
+static parl_status shard_open_pools(shard *sh, const parl_rollout_def *def, const parl_rollout *r) {
+  const parl_env_limits *limits = &sh->ee.spec->limits;
+  const size_t n_subs = count_subs(def, sh->n_episodes);
+  const size_t most = n_subs > sh->n_episodes ? n_subs : sh->n_episodes;
+  PARL_TRY(PARL_ARENA_TAKE(&sh->arena, most, &sh->questions));
+  PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)MAX_ANSWERS, &sh->answers));
+  PARL_TRY(pool_init(sh, &sh->mains, sh->n_episodes));
+  PARL_TRY(pool_init(sh, &sh->subs, n_subs));
+  return parl_fail_sizes(open_seats(sh, &r->seats),
+                         "%zu orchestrators at once (train.slots) with limits.context = %d, and "
+                         "%zu sub-agents with limits.sub_context = %d",
+                         sh->n_episodes, limits->context, n_subs, limits->sub_context);
+}
+
+static parl_status shard_init(shard *sh, const parl_rollout_def *def, const parl_rollout *r,
+                              size_t n_episodes) {
+  parl_arena_init(&sh->arena, (size_t)1 << 20);
+  PARL_TRY(shard_open_env(sh, def, r));
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)PARL_TURN_MAX_CALLS, &sh->ee.calls));
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)PARL_ENV_MAX_OBSERVATION, &sh->ee.tokens));
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, (size_t)PARL_SCRIPT_MAX_TOKENS, &sh->ee.script));
   sh->tasks.arena = &sh->arena;
-  if (def->n_slots == 0) n_episodes = fit_caches(def, spec, n_episodes);
+  if (def->n_slots == 0) n_episodes = fit_caches(def, sh->ee.spec, n_episodes);
   sh->n_episodes = n_episodes;
   PARL_TRY(PARL_ARENA_TAKE(&sh->arena, n_episodes, &sh->episodes));
   for (size_t i = 0; i < n_episodes; i++)
     PARL_TRY(parl_episode_create(&sh->ee, &sh->arena, &sh->episodes[i]));
-  const size_t n_sub_slots = def->sub_slots > 0 ? def->sub_slots : n_episodes * SUBS_PER_SLOT;
-  const size_t n_subs = sh->ee.scripted_subs ? 1 : n_sub_slots;
-  PARL_TRY(parl_fail_sizes(
-      pool_init(sh, &sh->mains, def->policy, n_episodes, spec->limits.context, def->cache),
-      "%zu orchestrators at once (train.slots) with limits.context = %d", n_episodes,
-      spec->limits.context));
-  return parl_fail_sizes(
-      pool_init(sh, &sh->subs, def->sub_policy, n_subs, spec->limits.sub_context, def->cache),
-      "%zu sub-agents at once with limits.sub_context = %d", n_subs, spec->limits.sub_context);
+  return shard_open_pools(sh, def, r);
 }
 
 static void shard_deinit(shard *sh) {
-  parl_decoder_destroy(sh->mains.decoder);
-  parl_decoder_destroy(sh->subs.decoder);
+  for (size_t i = 0; i < sh->n_seats; i++) seat_close(sh->seats[i]);
   parl_split_destroy(sh->ee.split);
   parl_env_destroy(sh->env);
   parl_arena_deinit(&sh->arena);
@@ -159,9 +251,7 @@ parl_status parl_rollout_create(const parl_rollout_def *def, parl_rollout **out)
   parl_rollout *r = calloc(1, sizeof *r);
   if (r == NULL) return parl_fail(PARL_STATUS_ENOMEM, "rollout: no memory");
   r->config = def->config;
-  r->policy = def->policy;
-  r->sub_policy = def->sub_policy;
-  r->chooser = def->chooser;
+  parl_rollout_set_seats(r, &def->seats);
   r->stop = def->scripts != NULL ? def->scripts->stop : NULL;
   r->workers = def->workers;
   const size_t n_workers = parl_workers_get_count(def->workers);
@@ -169,7 +259,7 @@ parl_status parl_rollout_create(const parl_rollout_def *def, parl_rollout **out)
   r->shards = calloc(n_shards, sizeof *r->shards);
   parl_status s = r->shards ? PARL_STATUS_OK : parl_fail(PARL_STATUS_ENOMEM, "rollout: no memory");
   while (s == PARL_STATUS_OK && r->n_shards < n_shards)
-    s = shard_init(&r->shards[r->n_shards++], def, &r->config, (n_slots + n_shards - 1) / n_shards);
+    s = shard_init(&r->shards[r->n_shards++], def, r, (n_slots + n_shards - 1) / n_shards);
   if (s != PARL_STATUS_OK) {
     parl_rollout_destroy(r);
     return s;
@@ -191,12 +281,21 @@ const parl_env *parl_rollout_get_env(const parl_rollout *rollout) {
 
 /* --- playing --- */
 
-/* Drops an episode whose script failed: its contexts are free again, its world is gone. */
+/* Frees a context; its player need not answer any more. */
+static void drop_context(parl_context *c) {
+  c->state = PARL_CONTEXT_FREE;
+  if (c->asked == 0) return;
+  if (c->seat->player.kind->forget != NULL) c->seat->player.kind->forget(c->seat->state, c->slot);
+  c->seat->n_open--;
+  c->asked = 0;
+}
+
+/* Drops an episode that failed: its contexts are free again, its world is gone. */
 static void drop_episode(shard *sh, parl_episode *ep) {
   parl_trajectory *out = ep->job->out;
   for (size_t i = 0; i < sh->subs.n; i++)
-    if (sh->subs.contexts[i].episode == ep) sh->subs.contexts[i].state = PARL_CONTEXT_FREE;
-  ep->main->state = PARL_CONTEXT_FREE;
+    if (sh->subs.contexts[i].episode == ep) drop_context(&sh->subs.contexts[i]);
+  drop_context(ep->main);
   out->facts = (parl_facts){.end = PARL_END_ERROR};
   out->failed = true;
   parl_text_clear(&out->scores);
@@ -213,15 +312,17 @@ static void note_failure(shard *sh, const parl_job *job) {
   snprintf(sh->error, sizeof sh->error, "%s", parl_error_text());
 }
 
-/* A script's failure stops the run with its place in the experiment, or drops the episode. */
+/* The failure of a script or a player stops the run with its place in the experiment, or drops the
+ * episode. */
 static parl_status judge(shard *sh, parl_episode *ep, parl_status s) {
   if (s == PARL_STATUS_OK) return s;
-  const bool script = s == PARL_STATUS_ESCRIPT || s == PARL_STATUS_ELIMIT;
+  const bool may_skip =
+      s == PARL_STATUS_ESCRIPT || s == PARL_STATUS_ELIMIT || s == PARL_STATUS_EPLAYER;
   s = parl_fail_context(
       s, "episode with task seed %llu, episode seed %llu, after %d turns and %lld steps",
       (unsigned long long)ep->job->out->task_seed, (unsigned long long)ep->job->episode_seed,
       (int)ep->facts.turns, (long long)ep->total);
-  if (!script || sh->ee.config->env.on_error != PARL_ON_ERROR_SKIP) return s;
+  if (!may_skip || sh->ee.config->env.on_error != PARL_ON_ERROR_SKIP) return s;
   note_failure(sh, ep->job);
   char *family = ep->job->out->family; /* "" if it broke too early to have one */
   if (ep->world < 0 || parl_env_get_family(sh->env, ep->world, family, PARL_FAMILY_BYTES))
@@ -252,10 +353,13 @@ static parl_status settle_episode(shard *sh, parl_episode *ep, bool *progress) {
   return judge(sh, ep, parl_episode_end(&sh->ee, ep));
 }
 
-/* Makes the split when a job first asks for a part of it. */
-static parl_status split_prompts(shard *sh, const parl_job *job) {
+/* Makes the split when a job of the run is first of a part of it, in every shard at once: which of
+ * them plays it is not known. */
+static parl_status split_prompts(const parl_rollout *r, shard *sh) {
   const parl_env_config *c = &sh->ee.config->env;
-  if (job->part == PARL_PART_ANY || c->holdout <= 0 || sh->ee.split != NULL) return PARL_STATUS_OK;
+  bool asked = false;
+  for (size_t i = 0; i < r->n_jobs && !asked; i++) asked = r->jobs[i].part != PARL_PART_ANY;
+  if (!asked || c->holdout <= 0 || sh->ee.split != NULL) return PARL_STATUS_OK;
   return parl_fail_context(
       parl_split_create(sh->env, c->holdout, (uint64_t)c->holdout_seed, &sh->ee.split),
       "env.holdout = %g", c->holdout);
@@ -270,7 +374,6 @@ static parl_status start_episodes(parl_rollout *r, shard *sh, bool *progress) {
       const size_t job = atomic_fetch_add(&r->next_job, 1);
       if (job >= r->n_jobs) return PARL_STATUS_OK;
       ep->world = -1;
-      PARL_TRY(split_prompts(sh, &r->jobs[job]));
       PARL_TRY(
           judge(sh, ep, parl_episode_start(&sh->ee, ep, &sh->mains.contexts[i], &r->jobs[job])));
       PARL_TRY(settle_episode(sh, ep, progress));
@@ -292,118 +395,103 @@ static parl_status settle(shard *sh, bool *progress) {
   return PARL_STATUS_OK;
 }
 
-/* Whether a context of this step computes most of what the decoder lacks of c's first n tokens:
- * then c waits a step and takes it over. */
-static bool is_worth_waiting(const pool *p, const parl_context *c, size_t n, size_t n_choosers) {
-  const size_t found = parl_decoder_find_prefix(p->decoder, c->sequence->tokens, n);
-  for (size_t i = 0; i < n_choosers; i++) {
-    const parl_sequence *other = p->choosers[i]->sequence;
-    const size_t most = (size_t)other->n_tokens < n ? (size_t)other->n_tokens : n;
-    size_t same = 0;
-    while (same < most && other->tokens[same] == c->sequence->tokens[same]) same++;
-    if (same > found && 2 * (same - found) > n - found) return true;
-  }
-  return false;
-}
-
-/* Queues the tokens that the decoder has not seen of every context that must choose. */
-static size_t queue_rows(shard *sh, pool *p, size_t max_rows, size_t *n_choosers) {
+/* The questions of all contexts that wait for this seat's player and have not asked yet. */
+static size_t gather(shard *sh, const pool *p, parl_seat *seat) {
   size_t n = 0;
-  *n_choosers = 0;
-  for (size_t i = 0; i < p->n && n < max_rows; i++) {
+  for (size_t i = 0; i < p->n; i++) {
     parl_context *c = &p->contexts[i];
-    if (c->state != PARL_CONTEXT_CHOOSE) continue;
-    if (c->stale) {
-      const size_t prefix = (size_t)c->sequence->n_tokens - 1; /* the last one gives logits */
-      if (is_worth_waiting(p, c, prefix, *n_choosers)) continue;
-      c->n_fed =
-          (int32_t)parl_decoder_restart(p->decoder, c->decoder_slot, c->sequence->tokens, prefix);
-      sh->counts.reused_tokens += c->n_fed;
-      c->stale = false;
-    }
-    while (c->n_fed < c->sequence->n_tokens && n < max_rows) {
-      const int32_t token = c->sequence->tokens[c->n_fed++];
-      const bool last = c->n_fed == c->sequence->n_tokens;
-      p->rows[n++] = (parl_decoder_row){c->decoder_slot, token, last};
-      if (last) p->choosers[(*n_choosers)++] = c;
-    }
+    if (c->state != PARL_CONTEXT_CHOOSE || c->asked != 0 || c->seat != seat) continue;
+    parl_question *q = &sh->questions[n++];
+    parl_context_get_question(&sh->ee, c, q);
+    q->id = c->asked = ++sh->last_id;
+    c->is_new = false;
+    seat->n_open++;
   }
   return n;
 }
 
-static parl_pick prepare_draw(const parl_context *c) {
-  const uint64_t seed = c->episode->job->episode_seed;
-  const uint64_t stream = parl_context_get_stream(c);
-  return (parl_pick){.mask = c->mask,
-                     .temperature = c->temperature,
-                     .uniform = parl_rng_uniform(seed, stream, (uint64_t)c->n_taken)};
-}
-
-/* One step of a pool's decoder: the samples of n_choosers contexts out of n_rows rows. */
-static parl_status decode(shard *sh, pool *p, size_t *n_rows, size_t *n_choosers) {
-  float *logits;
-  *n_rows = queue_rows(sh, p, parl_decoder_get_max_rows(p->decoder), n_choosers);
-  if (*n_rows == 0) return PARL_STATUS_OK;
-  PARL_TRY(parl_decoder_step(p->decoder, p->rows, *n_rows, &logits));
-  for (size_t i = 0; i < *n_choosers; i++) p->draws[i] = prepare_draw(p->choosers[i]);
-  return parl_decoder_sample(p->decoder, p->draws, *n_choosers, p->samples);
-}
-
-/* Every context of a pool with a model that must choose does; *progress when one did. */
-static parl_status choose(shard *sh, pool *p, bool *progress) {
-  if (p->decoder == NULL) return PARL_STATUS_OK;
-  size_t n_rows, n_choosers;
-  const double start = parl_clock_s();
-  PARL_TRY(decode(sh, p, &n_rows, &n_choosers));
-  sh->counts.decode_s += parl_clock_s() - start;
-  sh->counts.decoded_tokens += (int64_t)n_rows;
-  *progress |= n_rows > 0;
-  for (size_t i = 0; i < n_choosers; i++) {
-    parl_context *c = p->choosers[i];
-    /* An error in an earlier choice may have dropped this context's episode. */
-    if (c->state != PARL_CONTEXT_CHOOSE) continue;
-    sh->counts.sampled_tokens++;
-    PARL_TRY(judge(sh, c->episode,
-                   parl_episode_choose(&sh->ee, c, p->samples[i].token, p->samples[i].logp)));
-  }
-  return PARL_STATUS_OK;
-}
-
-/* The chooser's token for every context of a pool without a model that must choose. */
-static parl_status ask(shard *sh, pool *p, const parl_chooser *chooser, bool *progress) {
-  if (p->decoder != NULL || chooser == NULL) return PARL_STATUS_OK;
+/* Contexts of a side that have no seat yet find theirs. */
+static parl_status find_seats(shard *sh, pool *p) {
   for (size_t i = 0; i < p->n; i++) {
     parl_context *c = &p->contexts[i];
-    if (c->state != PARL_CONTEXT_CHOOSE) continue;
-    *progress = true;
-    const parl_choice choice = {.job = c->episode->job,
-                                .env = sh->env,
-                                .turn = (int)c->episode->facts.turns + c->is_main,
-                                .agent = c->ordinal,
-                                .tokens = c->sequence->tokens,
-                                .n_tokens = (size_t)c->sequence->n_tokens,
-                                .mask = c->mask,
-                                .n_allowed = c->n_allowed};
-    int32_t token;
-    PARL_TRY(chooser->choose(chooser->context, &choice, &token));
-    PARL_CHECK(c->mask[token / 64] >> (token % 64) & 1);
-    PARL_TRY(judge(sh, c->episode, parl_episode_choose(&sh->ee, c, token, 0.0f)));
+    if (c->state == PARL_CONTEXT_CHOOSE && c->seat == NULL)
+      PARL_TRY(find_seat(sh, &c->player, c->is_main, &c->seat));
   }
   return PARL_STATUS_OK;
+}
+
+static parl_status apply(shard *sh, parl_context *c, const parl_answer *a) {
+  if (a->status != PARL_STATUS_OK)
+    return parl_fail(PARL_STATUS_EPLAYER, "player %s: %s", c->player.kind->name,
+                     a->error != NULL ? a->error : parl_status_name(a->status));
+  sh->counts.sampled_tokens++;
+  if (a->n_calls > 0) return parl_episode_take_turn(&sh->ee, c, a->calls, a->n_calls);
+  return parl_episode_choose(&sh->ee, c, a->token, a->logp);
+}
+
+/* Hands answers to those that asked; one that nobody waits for is ignored. */
+static parl_status take_answers(shard *sh, pool *p, parl_seat *seat, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    const parl_answer *a = &sh->answers[i];
+    if (a->slot < 0 || (size_t)a->slot >= p->n) continue;
+    parl_context *c = &p->contexts[a->slot];
+    /* An error in an earlier answer may have dropped this context's episode. */
+    if (c->state != PARL_CONTEXT_CHOOSE || c->seat != seat || c->asked != a->id || a->id == 0)
+      continue;
+    c->asked = 0;
+    seat->n_open--;
+    PARL_TRY(judge(sh, c->episode, apply(sh, c, a)));
+  }
+  return PARL_STATUS_OK;
+}
+
+/* Asks a seat's player what has not been asked, and takes what it has answered. */
+static parl_status ask(shard *sh, parl_seat *seat, bool may_wait, bool *progress) {
+  pool *p = seat->is_main ? &sh->mains : &sh->subs;
+  const parl_player_kind *kind = seat->player.kind;
+  const int64_t decoded = sh->played.decoded_tokens;
+  const size_t n_questions = gather(sh, p, seat);
+  size_t n_answers = 0;
+  if (seat->n_open == 0) return PARL_STATUS_OK;
+  const double start = parl_clock_s();
+  if (n_questions > 0) PARL_TRY(kind->submit(seat->state, sh->questions, n_questions));
+  PARL_TRY(kind->collect(seat->state, may_wait, sh->answers, MAX_ANSWERS, &n_answers));
+  sh->counts.decode_s += parl_clock_s() - start;
+  *progress |= n_questions > 0 || n_answers > 0 || decoded != sh->played.decoded_tokens;
+  return take_answers(sh, p, seat, n_answers);
+}
+
+/* Every seat, orchestrators first. One that is alone in owing answers may be waited for. */
+static parl_status ask_all(shard *sh, bool may_wait, bool *progress) {
+  size_t n_owing = 0;
+  for (size_t i = 0; i < sh->n_seats; i++) n_owing += sh->seats[i]->n_open > 0;
+  if (may_wait && n_owing > 1) parl_clock_sleep_s(0.001);
+  for (int side = 0; side < 2; side++) {
+    PARL_TRY(find_seats(sh, side == 0 ? &sh->mains : &sh->subs));
+    for (size_t i = 0; i < sh->n_seats; i++)
+      if (sh->seats[i]->is_main == (side == 0))
+        PARL_TRY(ask(sh, sh->seats[i], may_wait && n_owing == 1, progress));
+  }
+  return PARL_STATUS_OK;
+}
+
+static bool is_owed(const shard *sh) {
+  for (size_t i = 0; i < sh->n_seats; i++)
+    if (sh->seats[i]->n_open > 0) return true;
+  return false;
 }
 
 static parl_status play(parl_rollout *r, shard *sh) {
   bool progress = true;
-  while (progress) {
+  PARL_TRY(split_prompts(r, sh));
+  while (progress || is_owed(sh)) {
+    const bool may_wait = !progress;
     if (r->stop != NULL && *r->stop != 0)
       return parl_fail(PARL_STATUS_ESTOPPED, "stopped while playing");
     progress = false;
     PARL_TRY(start_episodes(r, sh, &progress));
     PARL_TRY(settle(sh, &progress));
-    PARL_TRY(choose(sh, &sh->mains, &progress));
-    PARL_TRY(choose(sh, &sh->subs, &progress));
-    PARL_TRY(ask(sh, &sh->mains, r->chooser, &progress));
-    PARL_TRY(ask(sh, &sh->subs, r->chooser, &progress));
+    PARL_TRY(ask_all(sh, may_wait, &progress));
   }
   for (size_t i = 0; i < sh->n_episodes; i++) PARL_CHECK(!sh->episodes[i].live);
   return parl_env_check_variables(sh->env);
@@ -419,10 +507,13 @@ static parl_status run_shard(void *context, size_t task, size_t worker) {
   parl_rollout *r = context;
   shard *sh = &r->shards[task];
   sh->counts = (parl_rollout_counts){0};
+  sh->played = (parl_player_counts){0};
   sh->n_failed = 0;
   sh->failed_job = NULL;
   const double start = parl_clock_s();
   const parl_status s = play(r, sh);
+  sh->counts.decoded_tokens = sh->played.decoded_tokens;
+  sh->counts.reused_tokens = sh->played.reused_tokens;
   sh->counts.script_s = parl_clock_s() - start - sh->counts.decode_s;
   if (s != PARL_STATUS_OK) {
     atomic_store(&r->next_job, r->n_jobs); /* other shards start nothing new */
@@ -435,7 +526,8 @@ parl_status parl_rollout_run(parl_rollout *rollout, const parl_job *jobs, size_t
                              parl_rollout_counts *counts) {
   for (size_t i = 0; i < n_jobs; i++)
     PARL_REQUIRE(jobs[i].out != NULL &&
-                 (jobs[i].style != NULL || rollout->policy != NULL || rollout->chooser != NULL));
+                 (rollout->seats.main.kind != NULL ||
+                  (jobs[i].seats != NULL && jobs[i].seats->main.kind != NULL)));
   rollout->jobs = jobs;
   rollout->n_jobs = n_jobs;
   atomic_store(&rollout->next_job, 0);

@@ -11,17 +11,17 @@
 #include <stdatomic.h>
 
 #include "core/workers.h"
-#include "engine/decoder.h"
 #include "parl/swarm/observer.h"
+#include "parl/swarm/player.h"
 #include "parl/swarm/split.h"
 #include "parl/swarm/swarm_config.h"
 #include "parl/swarm/trajectory.h"
 
 typedef struct parl_job {
-  uint64_t task_seed;    /* which world, */
-  uint64_t episode_seed; /* chance inside the episode, and sampling */
-  const char *style;     /* scripted orchestrator of this style; NULL: the policy */
-  double temperature;    /* of the policy; 0: greedy */
+  uint64_t task_seed;      /* which world, */
+  uint64_t episode_seed;   /* chance inside the episode, and sampling */
+  const parl_seats *seats; /* who plays it; nobody in a seat: the rollout's. NULL: the rollout's */
+  double temperature;      /* of an orchestrator that samples; 0: greedy */
   parl_trajectory *out;
   parl_part part; /* but another of its family if its prompt is not of this part */
 } parl_job;
@@ -31,16 +31,11 @@ typedef struct parl_rollout_def {
   const parl_json *env_params; /* or NULL */
   const char *script_hash;     /* parl_env_spec.script_hash that it must have; NULL or "": any */
   parl_swarm_config config;
-  const parl_model *policy;     /* the orchestrator; NULL if every job is scripted */
-  const parl_model *sub_policy; /* frozen sub-agents; NULL: scripted ones */
-  double reliability;           /* scripted sub-agents: chance that one works at all */
-  size_t n_slots; /* episodes alive at once, over all shards; 0: as suits the caches, of n_jobs */
-  size_t n_jobs;  /* of a run, where that is known: no more slots than these */
-  parl_cache_dtype cache; /* of the decoders */
+  parl_seats seats; /* main: nobody if every job says who; subs: nobody: reliable scripts */
+  size_t n_slots;   /* episodes alive at once, over all shards; 0: as suits the caches, of n_jobs */
+  size_t n_jobs;    /* of a run, where that is known: no more slots than these */
   parl_workers *workers;
-  const parl_observer *observer; /* or NULL */
-  const parl_chooser *chooser; /* chooses where policy is NULL and the job has no style; or NULL */
-  bool choose_subs;            /* the chooser also is the sub-agents; else they are scripted */
+  const parl_observer *observer;   /* or NULL */
   const parl_script_host *scripts; /* `stop` ends it, ESTOPPED, a callback too; prints; or NULL */
   size_t sub_slots;                /* sub-agents alive at once; 0: 8 an episode */
   bool share_worlds; /* neighbouring jobs of one task share its world; same outcomes */
@@ -48,10 +43,10 @@ typedef struct parl_rollout_def {
 
 /* Sums over a run, for metrics. */
 typedef struct parl_rollout_counts {
-  int64_t decoded_tokens; /* rows through a decoder, both policies */
+  int64_t decoded_tokens; /* rows through a decoder, all models */
   int64_t reused_tokens;  /* not decoded: another context had the same prefix */
   int64_t sampled_tokens;
-  double decode_s, script_s; /* seconds of all shards together */
+  double decode_s, script_s; /* seconds of all shards together: of players in seats, and the rest */
 } parl_rollout_counts;
 
 typedef struct parl_rollout parl_rollout;
@@ -63,6 +58,10 @@ parl_status parl_script_check_hash(const parl_env_spec *spec, const char *hash);
 /* Fails: EINVAL (a context longer than the model's), EFORMAT (another script), ESCRIPT, ENOMEM. */
 parl_status parl_rollout_create(const parl_rollout_def *def, parl_rollout **out);
 void parl_rollout_destroy(parl_rollout *rollout);
+/* Who plays from the next run on: a role's player may change at an update. Seats of players that
+ * are named no more are closed, with what their decoders hold; those of the others stay. Memory for
+ * sub-agents is that of create: where all were scripts, one at a time is alive. */
+void parl_rollout_set_seats(parl_rollout *rollout, const parl_seats *seats);
 /* The first shard's environment, for its specification. Borrowed. */
 const parl_env *parl_rollout_get_env(const parl_rollout *rollout);
 /* Plays the jobs; their trajectories are filled. counts may be NULL. Allocates nothing in C.

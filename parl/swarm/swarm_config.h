@@ -7,18 +7,19 @@
 #include "core/config.h"
 #include "lua/env.h"
 
-#define PARL_ENV_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                           \
-  TEXT(file, "", "environment script")                                                           \
-  REAL(memory_mib, 256.0, 1.0, 65536.0, "MiB", "memory cap of one Lua state")                    \
-  REAL(callback_s, 5.0, 0.001, 3600.0, "s", "processor time one callback may take")              \
-  INT(instructions, 0, 0, 9007199254740991, "instructions",                                      \
-      "deterministic limit of one callback; 0: off")                                             \
-  CHOICE(on_error, stop, "stop|skip",                                                            \
-         "an episode whose script fails: stop the run, or leave it (in training its group) out") \
-  REAL(max_failures, 0.05, 0.0, 1.0, "of the episodes",                                          \
-       "skip: more failures than this in a phase (200 episodes of it at least) fail the run")    \
-  REAL(holdout, 0.2, 0.0, 0.9, "of the prompts",                                                 \
-       "prompts that only evaluation sees, where a family has enough of them; 0: none")          \
+#define PARL_ENV_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                          \
+  TEXT(file, "", "environment script")                                                          \
+  REAL(memory_mib, 256.0, 1.0, 65536.0, "MiB", "memory cap of one Lua state")                   \
+  REAL(callback_s, 5.0, 0.001, 3600.0, "s", "processor time one callback may take")             \
+  INT(instructions, 0, 0, 9007199254740991, "instructions",                                     \
+      "deterministic limit of one callback; 0: off")                                            \
+  CHOICE(on_error, stop, "stop|skip",                                                           \
+         "an episode whose script or player fails: stop the run, or leave it (in training its " \
+         "group) out")                                                                          \
+  REAL(max_failures, 0.05, 0.0, 1.0, "of the episodes",                                         \
+       "skip: more failures than this in a phase (200 episodes of it at least) fail the run")   \
+  REAL(holdout, 0.2, 0.0, 0.9, "of the prompts",                                                \
+       "prompts that only evaluation sees, where a family has enough of them; 0: none")         \
   INT(holdout_seed, 1, 0, 9007199254740991, "1", "which prompts these are")
 
 #define PARL_EPISODE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                       \
@@ -55,10 +56,10 @@ enum { PARL_ON_ERROR_STOP, PARL_ON_ERROR_SKIP };
 parl_env_options parl_env_config_get_options(const parl_env_config *config,
                                              const parl_script_host *scripts);
 
+/* What a rollout reads; sub-agents are its seats. */
 typedef struct parl_swarm_config {
   parl_env_config env;
   parl_episode_config episode;
-  parl_agents_config agents;
 } parl_swarm_config;
 
 #endif

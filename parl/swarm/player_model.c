@@ -1,0 +1,173 @@
+/* parl/swarm/player_model.c - a model in a seat: all contexts that wait decode together. */
+#include <stdlib.h>
+
+#include "core/rng.h"
+#include "parl/swarm/rollout.h"
+
+enum { MAX_ROWS = 512 };
+
+/* A context of the decoder. */
+typedef struct model_slot {
+  bool is_asked, is_stale; /* waits for a token; its prefix is to be looked for */
+  int32_t n_fed;           /* tokens the decoder has */
+  parl_question question;
+} model_slot;
+
+typedef struct model_seat {
+  parl_decoder *decoder;
+  parl_player_counts *counts;
+  size_t n, n_asked;
+  model_slot *slots;      /* [n] */
+  parl_decoder_row *rows; /* [MAX_ROWS] of the next step */
+  model_slot **asking;    /* [MAX_ROWS] slots whose logits come back, in row order */
+  parl_pick *draws;       /* [MAX_ROWS] how they choose */
+  parl_sample *samples;   /* [MAX_ROWS] what they choose */
+} model_seat;
+
+static void close_model(void *seat) {
+  model_seat *m = seat;
+  if (m == NULL) return;
+  parl_decoder_destroy(m->decoder);
+  free(m->slots);
+  free(m->rows);
+  free(m->asking);
+  free(m->draws);
+  free(m->samples);
+  free(m);
+}
+
+static parl_status open_model(const parl_seat_def *def, void **seat) {
+  const parl_env_limits *limits = &def->spec->limits;
+  const parl_decoder_def decoder = {
+      .model = def->player->model,
+      .n_slots = def->n_slots,
+      .max_context = (size_t)(def->is_main ? limits->context : limits->sub_context),
+      .max_rows = MAX_ROWS,
+      .cache = def->player->cache};
+  model_seat *m = calloc(1, sizeof *m);
+  if (m != NULL) {
+    m->slots = calloc(def->n_slots, sizeof *m->slots);
+    m->rows = calloc(MAX_ROWS, sizeof *m->rows);
+    m->asking = calloc(MAX_ROWS, sizeof *m->asking);
+    m->draws = calloc(MAX_ROWS, sizeof *m->draws);
+    m->samples = calloc(MAX_ROWS, sizeof *m->samples);
+  }
+  parl_status s =
+      m != NULL && m->slots != NULL && m->rows != NULL && m->asking != NULL && m->draws != NULL &&
+              m->samples != NULL
+          ? parl_decoder_create(&decoder, &m->decoder)
+          : parl_fail(PARL_STATUS_ENOMEM, "player: no memory for %zu contexts", def->n_slots);
+  if (s != PARL_STATUS_OK) {
+    close_model(m);
+    return s;
+  }
+  m->counts = def->counts;
+  m->n = def->n_slots;
+  *seat = m;
+  return PARL_STATUS_OK;
+}
+
+static parl_status submit_model(void *seat, const parl_question *questions, size_t n) {
+  model_seat *m = seat;
+  for (size_t i = 0; i < n; i++) {
+    model_slot *slot = &m->slots[questions[i].slot];
+    slot->is_stale |= questions[i].is_new;
+    slot->question = questions[i];
+    slot->is_asked = true;
+  }
+  m->n_asked += n;
+  return PARL_STATUS_OK;
+}
+
+/* Whether a context of this step computes most of what the decoder lacks of the first n tokens:
+ * then this one waits a step and takes it over. */
+static bool is_worth_waiting(const model_seat *m, const parl_question *q, size_t n,
+                             size_t n_asking) {
+  const size_t found = parl_decoder_find_prefix(m->decoder, q->tokens, n);
+  for (size_t i = 0; i < n_asking; i++) {
+    const parl_question *other = &m->asking[i]->question;
+    const size_t most = other->n_tokens < n ? other->n_tokens : n;
+    size_t same = 0;
+    while (same < most && other->tokens[same] == q->tokens[same]) same++;
+    if (same > found && 2 * (same - found) > n - found) return true;
+  }
+  return false;
+}
+
+/* Queues the tokens that the decoder has not seen of every context that waits. */
+static size_t queue_rows(model_seat *m, size_t max_asking, size_t *n_asking) {
+  size_t n = 0;
+  *n_asking = 0;
+  for (size_t i = 0; i < m->n && n < MAX_ROWS && *n_asking < max_asking; i++) {
+    model_slot *slot = &m->slots[i];
+    const parl_question *q = &slot->question;
+    if (!slot->is_asked) continue;
+    if (slot->is_stale) {
+      const size_t prefix = q->n_tokens - 1; /* the last one gives logits */
+      if (is_worth_waiting(m, q, prefix, *n_asking)) continue;
+      slot->n_fed = (int32_t)parl_decoder_restart(m->decoder, (int32_t)i, q->tokens, prefix);
+      m->counts->reused_tokens += slot->n_fed;
+      slot->is_stale = false;
+    }
+    while (slot->n_fed < (int32_t)q->n_tokens && n < MAX_ROWS) {
+      const int32_t token = q->tokens[slot->n_fed++];
+      const bool last = slot->n_fed == (int32_t)q->n_tokens;
+      m->rows[n++] = (parl_decoder_row){(int32_t)i, token, last};
+      if (last) m->asking[(*n_asking)++] = slot;
+    }
+  }
+  return n;
+}
+
+static parl_pick prepare_draw(const parl_question *q) {
+  return (parl_pick){.mask = q->mask,
+                     .temperature = q->temperature,
+                     .uniform = parl_rng_uniform(q->job->episode_seed, q->stream, q->index)};
+}
+
+static void answer(const parl_question *q, const parl_sample *sample, parl_answer *out) {
+  *out = (parl_answer){.id = q->id, .slot = q->slot, .token = sample->token, .logp = sample->logp};
+}
+
+/* One step of the decoder. */
+static parl_status collect_model(void *seat, bool may_wait, parl_answer *answers, size_t max,
+                                 size_t *n) {
+  (void)may_wait;
+  model_seat *m = seat;
+  float *logits;
+  *n = 0;
+  if (m->n_asked == 0) return PARL_STATUS_OK;
+  size_t n_asking;
+  const size_t n_rows = queue_rows(m, max, &n_asking);
+  if (n_rows == 0) return PARL_STATUS_OK;
+  PARL_TRY(parl_decoder_step(m->decoder, m->rows, n_rows, &logits));
+  m->counts->decoded_tokens += (int64_t)n_rows;
+  for (size_t i = 0; i < n_asking; i++) m->draws[i] = prepare_draw(&m->asking[i]->question);
+  PARL_TRY(parl_decoder_sample(m->decoder, m->draws, n_asking, m->samples));
+  for (size_t i = 0; i < n_asking; i++) {
+    answer(&m->asking[i]->question, &m->samples[i], &answers[i]);
+    m->asking[i]->is_asked = false;
+  }
+  m->n_asked -= n_asking;
+  *n = n_asking;
+  return PARL_STATUS_OK;
+}
+
+static void forget_model(void *seat, int32_t slot) {
+  model_seat *m = seat;
+  m->n_asked -= m->slots[slot].is_asked;
+  m->slots[slot].is_asked = false;
+}
+
+static const parl_player_kind model_kind = {.name = "model",
+                                            .open = open_model,
+                                            .close = close_model,
+                                            .submit = submit_model,
+                                            .collect = collect_model,
+                                            .forget = forget_model};
+
+parl_player parl_player_of_model(const parl_model *model, parl_cache_dtype cache,
+                                 double temperature) {
+  return (parl_player){
+      .kind = &model_kind, .model = model, .cache = cache, .temperature = temperature};
+}
