@@ -111,9 +111,9 @@
   X(FLAG, interactive, "interactive", 0, NULL, 0, 0, 0, "env.play",                                \
     "you choose the calls; words from standard input")                                             \
   MORE(COUNT, tasks, "tasks", 0, "N", 2, 10000, 0, "env.check",                                    \
-       "tasks that experts play; default: 24")                                                     \
+       "tasks that experts play, fewer where reset is slow; default: 24")                          \
   X(COUNT, episodes, "episodes", 0, "N", 10, 10000000, 0, "env.check",                             \
-    "random episodes; default: 1000")                                                              \
+    "random episodes, fewer where reset is slow; default: 1000")                                   \
   X(FLAG, hash, "hash", 0, NULL, 0, 0, 0, "env.check",                                             \
     "print the hash of all traces only, to compare machines")                                      \
   X(REAL, seconds, "seconds", 0, "S", 0, 3600, 1, "env.bench", "time given to each style")         \

@@ -57,16 +57,16 @@ static parl_status spawn(char *const *argv, int *fd, pid_t *child) {
   return parl_fail(PARL_STATUS_EIO, "starting a second process: %s", strerror(rc));
 }
 
-static parl_status ask_other(void *context, char hash[PARL_HASH_HEX_BYTES]) {
+static parl_status ask_other(void *context, size_t n_tasks, char hash[PARL_HASH_HEX_BYTES]) {
   const cli_args *args = ((const other *)context)->args;
   char *argv[2 * CLI_MAX_REPEATS + 16], seed[24], tasks[24];
   size_t n = 0;
 #define ADD(text) argv[n++] = (char *)(text)
   ADD("parl"), ADD("env"), ADD("check"), ADD("--hash"), ADD("--quiet");
   snprintf(seed, sizeof seed, "%lld", (long long)args->seed);
-  snprintf(tasks, sizeof tasks, "%lld", (long long)args->tasks);
+  snprintf(tasks, sizeof tasks, "%zu", n_tasks);
   ADD("--seed"), ADD(seed);
-  if (args->tasks > 0) ADD("--tasks"), ADD(tasks);
+  ADD("--tasks"), ADD(tasks);
   if (args->strict) ADD("--strict");
   for (size_t i = 0; i < args->n_sets; i++) ADD("--set"), ADD(args->sets[i]);
   ADD("--"), ADD(args->operands[0]);

@@ -23,7 +23,8 @@ static const parl_finding *find(const parl_conformance *c, parl_conformance_chec
   return NULL;
 }
 
-static parl_status say(void *context, char hash[PARL_HASH_HEX_BYTES]) {
+static parl_status say(void *context, size_t n_tasks, char hash[PARL_HASH_HEX_BYTES]) {
+  assert_true(n_tasks >= 2);
   memcpy(hash, context, PARL_HASH_HEX_BYTES);
   return PARL_STATUS_OK;
 }
@@ -103,6 +104,35 @@ static void another_process_is_heard(void **state) {
   assert_non_null(f);
   assert_contains(f->what, "another process gets the trace hash 0123456789abcdef");
   free(c);
+  parl_recipe_destroy(recipe);
+}
+
+/* A reset that is called slow, at any time it takes: the least of everything, and a note. */
+static void a_slow_reset_is_made_less_often(void **state) {
+  (void)state;
+  parl_recipe *recipe = load(TEMPLATE);
+  parl_conformance *quick = calloc(1, sizeof *quick), *slow = calloc(1, sizeof *slow);
+  parl_conformance_def def = {.recipe = recipe, .n_tasks = 6, .n_random = 50, .seed = 7};
+  def.slow_reset_s = 1e6;
+  assert_ok(parl_conformance_run(&def, quick));
+  assert_null(find(quick, PARL_CONFORMANCE_repeat, true));
+  def.slow_reset_s = 1e-12;
+  assert_ok(parl_conformance_run(&def, slow));
+  assert_int_equal(slow->n_faults, 0);
+  const parl_finding *f = find(slow, PARL_CONFORMANCE_repeat, true);
+  assert_non_null(f);
+  assert_contains(f->what, "2 of 6 tasks and 5 of 50 random episodes are played");
+  assert_string_equal(quick->timings[0].name, "reset");
+  assert_int_equal(quick->timings[0].n, 16);
+  assert_int_equal(slow->timings[0].n, 2);
+  assert_int_equal(quick->styles[0].n, 6);
+  assert_int_equal(slow->styles[0].n, 2);
+  assert_int_equal(quick->styles[3].n, 50);
+  assert_int_equal(slow->styles[3].n, 5);
+  assert_true(slow->n_episodes < quick->n_episodes / 2);
+  assert_true(slow->bytes_per_world > 100);
+  free(quick);
+  free(slow);
   parl_recipe_destroy(recipe);
 }
 
@@ -217,6 +247,7 @@ int main(void) {
       cmocka_unit_test(a_sound_environment_passes),
       cmocka_unit_test(what_the_optimum_is_said_to_be_is_checked),
       cmocka_unit_test(another_process_is_heard),
+      cmocka_unit_test(a_slow_reset_is_made_less_often),
       cmocka_unit_test(it_stops_when_asked),
       cmocka_unit_test(a_missing_file_is_a_failure),
       cmocka_unit_test(a_trace_says_what_happened),

@@ -99,9 +99,44 @@ double parl_suite_now_s(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+static double get_slow_reset_s(const parl_suite *s) {
+  return s->def->slow_reset_s > 0 ? s->def->slow_reset_s : 0.1;
+}
+
+bool parl_suite_is_slow(const parl_suite *s) {
+  return s->reset_s >= get_slow_reset_s(s);
+}
+
+size_t parl_suite_afford(const parl_suite *s, size_t n, size_t least) {
+  enum { SLOW_RESETS = 20 };
+  const double slow_s = get_slow_reset_s(s);
+  if (!parl_suite_is_slow(s)) return n;
+  const size_t most = (size_t)(SLOW_RESETS * slow_s / s->reset_s);
+  const size_t affordable = most > least ? most : least;
+  return n < affordable ? n : affordable;
+}
+
+enum { TASKS = 24, LEAST_TASKS = 2, RANDOM = 1000, LEAST_RANDOM = 5 };
+
+static size_t get_asked(size_t n, size_t otherwise) {
+  return n > 0 ? n : otherwise;
+}
+
 size_t parl_suite_count_tasks(const parl_suite *s) {
-  enum { TASKS = 24 };
-  return s->def->n_tasks > 0 ? s->def->n_tasks : TASKS;
+  return parl_suite_afford(s, get_asked(s->def->n_tasks, TASKS), LEAST_TASKS);
+}
+
+size_t parl_suite_count_random(const parl_suite *s) {
+  return parl_suite_afford(s, get_asked(s->def->n_random, RANDOM), LEAST_RANDOM);
+}
+
+static void note_slow_reset(parl_suite *s) {
+  if (!parl_suite_is_slow(s)) return;
+  parl_suite_find(s, PARL_CONFORMANCE_repeat, true, "",
+                  "a reset takes %.2g s: %zu of %zu tasks and %zu of %zu random episodes are "
+                  "played; only those of experts are played again",
+                  s->reset_s, parl_suite_count_tasks(s), get_asked(s->def->n_tasks, TASKS),
+                  parl_suite_count_random(s), get_asked(s->def->n_random, RANDOM));
 }
 
 /* --- the suite --- */
@@ -138,6 +173,7 @@ static parl_status run_phases(parl_suite *s) {
   for (size_t i = 0; i < sizeof phases / sizeof phases[0]; i++) {
     PARL_TRY(parl_suite_go_on(s));
     PARL_TRY(phases[i](s));
+    if (phases[i] == parl_suite_check_calls) note_slow_reset(s);
   }
   s->out->ran[PARL_CONFORMANCE_seeds] = true;
   if (!s->any_differ)

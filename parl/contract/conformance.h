@@ -2,7 +2,8 @@
  *
  * It calls every callback of an environment, plays its experts and random episodes, and compares
  * what happened: twice, in another order, side by side, in another process. What it sees is a list
- * of findings: faults, and notes that are no fault.
+ * of findings: faults, and notes that are no fault. Where a reset is slow, it makes fewer worlds
+ * than it is asked for, and a note says how many.
  * Thread rule: one thread at a time; a suite makes its own Lua states.
  * Reading order: PARL_CONFORMANCE_LIST, def, parl_conformance, run. */
 #ifndef PARL_PARL_CONTRACT_CONFORMANCE_H
@@ -42,8 +43,10 @@ typedef struct parl_conformance_def {
   size_t n_tasks;            /* for experts and traces; 0: 24 */
   size_t n_random;           /* random episodes; 0: 1,000 */
   uint64_t seed;
-  /* The hash of traces that another process gets by parl_conformance_hash; NULL: not compared. */
-  parl_status (*ask_other)(void *context, char hash[PARL_HASH_HEX_BYTES]);
+  double slow_reset_s; /* a reset of that long is slow: fewer worlds are made; 0: 0.1 */
+  /* The hash of traces of so many tasks that another process gets by parl_conformance_hash; NULL:
+   * not compared. */
+  parl_status (*ask_other)(void *context, size_t n_tasks, char hash[PARL_HASH_HEX_BYTES]);
   void *context;
   const atomic_int *stop;          /* non-zero: ESTOPPED; may be NULL */
   const parl_script_host *scripts; /* what stops callbacks, and where they print; or NULL */

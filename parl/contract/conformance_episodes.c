@@ -304,8 +304,7 @@ static parl_status check_random(parl_suite *s, bool legal, size_t n_batch,
 }
 
 parl_status parl_suite_check_random(parl_suite *s) {
-  enum { RANDOM = 1000 };
-  const size_t n = s->def->n_random > 0 ? s->def->n_random : RANDOM;
+  const size_t n = parl_suite_count_random(s);
   const size_t n_batch = (n + N_BATCHES - 1) / N_BATCHES;
   parl_style_summary *summary = add_summary(s, "random play");
   s->out->ran[PARL_CONFORMANCE_memory] = true;

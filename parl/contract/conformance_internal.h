@@ -22,6 +22,7 @@ typedef struct parl_suite {
   bool has_legal;
   bool has_chance; /* the same calls may go differently: the optimum is an expectation */
   bool any_differ; /* two tasks were not the same */
+  double reset_s;  /* the shortest of the first resets; 0: none was timed */
 } parl_suite;
 
 /* Adds a finding; the first few of a check, then they are dropped. */
@@ -37,7 +38,13 @@ parl_status parl_suite_open_env(const parl_suite *s, parl_env **out);
 uint64_t parl_suite_task_seed(const parl_suite *s, size_t i);
 uint64_t parl_suite_episode_seed(const parl_suite *s, size_t i);
 double parl_suite_now_s(void);
+/* Whether a reset takes so long that fewer worlds are made. */
+bool parl_suite_is_slow(const parl_suite *s);
+/* How many of n worlds are made, at least `least`: where a reset is slow, as many as take
+ * slow_reset_s * 20. */
+size_t parl_suite_afford(const parl_suite *s, size_t n, size_t least);
 size_t parl_suite_count_tasks(const parl_suite *s);
+size_t parl_suite_count_random(const parl_suite *s);
 
 /* The phases. Each adds findings. */
 parl_status parl_suite_check_calls(parl_suite *s);
