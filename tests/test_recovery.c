@@ -1,6 +1,7 @@
 /* tests/test_recovery.c - the store, the checkpoint, the warm start or a file that was read is
  * lost, cut, old or has a flipped bit; the power fails at any moment: the same bits or a
  * refusal. */
+#include <sqlite3.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -105,13 +106,15 @@ static void halve(const char *run, const char *name) {
 
 typedef struct watcher {
   atomic_int stop;
-  int64_t stop_at; /* updates; -1: never */
-  bool copies;     /* as a kill leaves it: "older" after three updates, "killed" after five */
+  int64_t stop_at;   /* updates; -1: never */
+  int64_t n_updates; /* that were made */
+  bool copies;       /* as a kill leaves it: "older" after three updates, "killed" after five */
 } watcher;
 
 static void watch(void *context, const parl_progress *p) {
   watcher *w = context;
   if (strcmp(p->phase, "train") != 0) return;
+  w->n_updates++;
   if (w->copies && p->done == 3) copy_run("run", "older");
   if (w->copies && p->done == 5) copy_run("run", "killed");
   if (p->done == w->stop_at) w->stop = 1;
@@ -241,6 +244,43 @@ static void test_lost_parts(void **state) {
     assert_recovers("lost");
     remove_run("lost");
   }
+}
+
+/* Two runs of one configuration differ in their timings alone: a whole store of as many updates, but
+ * not the checkpoint's. */
+static void test_anothers_store(void **state) {
+  (void)state;
+  char from[PATH_BYTES], to[PATH_BYTES];
+  make_killed();
+  make_path(from, "killed", "");
+  make_path(to, "other", "");
+  assert_int_equal(rename(from, to), 0);
+  make_killed();
+  copy_run("killed", "lost");
+  copy_file("other", STORE, "lost");
+  copy_file("other", WAL, "lost");
+  assert_refused("lost", "store.db holds others of this run");
+}
+
+/* What does not fit its digest is refused before anything is trained on top of it. */
+static void test_edited_history(void **state) {
+  (void)state;
+  char path[PATH_BYTES];
+  sqlite3 *db = NULL;
+  make_killed();
+  make_path(path, "killed", STORE);
+  assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+  assert_int_equal(
+      sqlite3_exec(db, "UPDATE metric SET value = value + 1 WHERE at_update = 1", NULL, NULL, NULL),
+      SQLITE_OK);
+  assert_true(sqlite3_changes(db) > 0);
+  sqlite3_close(db);
+  watcher w = {.stop_at = -1};
+  parl_experiment_result r;
+  const parl_status s = train("killed", NULL, &w, &r);
+  assert_true(s != PARL_STATUS_OK || r.n_failed > 0);
+  assert_int_equal(w.n_updates, 0);
+  parl_experiment_result_deinit(&r);
 }
 
 /* --- flipped bits --- */
@@ -392,6 +432,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_killed),
       TEST(test_lost_parts),
+      TEST(test_anothers_store),
+      TEST(test_edited_history),
       TEST(test_flips),
       TEST(test_flips_before_a_report),
       TEST(test_frozen_policy_changed),
