@@ -246,8 +246,8 @@ static void test_lost_parts(void **state) {
   }
 }
 
-/* Two runs of one configuration differ in their timings alone: a whole store of as many updates, but
- * not the checkpoint's. */
+/* Two runs of one configuration differ in their timings alone: a whole store of as many updates,
+ * but not the checkpoint's. */
 static void test_anothers_store(void **state) {
   (void)state;
   char from[PATH_BYTES], to[PATH_BYTES];
