@@ -40,11 +40,15 @@ static inline parl_model *count_model(const parl_run_config *c, int n_tokens, co
 
 /* Seats of a scripted orchestrator; style NULL: the rollout's own. */
 static inline const parl_seats *script_seats(const char *style) {
-  static parl_seats seats[32];
+  enum { MOST = 64, NAME_BYTES = 64 };
+  static parl_seats seats[MOST];
+  static char names[MOST][NAME_BYTES]; /* a caller's may go with its environment */
   size_t i = 0;
   if (style == NULL) return NULL;
-  while (seats[i].main.kind != NULL && strcmp(seats[i].main.style, style) != 0) i++;
-  seats[i].main = parl_player_of_script(style, 1);
+  while (names[i][0] != '\0' && strcmp(names[i], style) != 0) i++;
+  assert_true(i + 1 < MOST && strlen(style) < NAME_BYTES);
+  strcpy(names[i], style);
+  seats[i].main = parl_player_of_script(names[i], 1);
   return &seats[i];
 }
 
