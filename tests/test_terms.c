@@ -339,11 +339,8 @@ static void open_training(const char *terms, training *x) {
 
 static void close_training(training *x) {
   parl_trainer *t = &x->t;
-  parl_learner_destroy(t->learner);
+  parl_updater_destroy(t->updater);
   parl_rollout_destroy(t->rollout);
-  parl_trajectories_destroy(t->set);
-  parl_trainer_free_terms(t);
-  free(t->jobs);
   parl_model_destroy(t->model);
   parl_model_destroy(t->warm);
   parl_run_close_env(t->env);
@@ -433,20 +430,20 @@ static void test_training_with_two_own_terms(void **state) {
       "rank = { lua = '" RANK "', weight = { start = 0.2, over = 1 } } }",
       &x);
   const parl_trainer *t = &x.t;
-  const size_t n = t->table->n, IDLE = PARL_N_TERMS, RANKED = PARL_N_TERMS + 1;
+  const size_t n = t->updater->table->n, IDLE = PARL_N_TERMS, RANKED = PARL_N_TERMS + 1;
   assert_int_equal(n, PARL_N_TERMS + 2);
   for (int update = 0; update < 3; update++) {
-    assert_ok(parl_trainer_update(&x.t));
+    assert_ok(parl_updater_run(x.t.updater));
     double mean_rank = 0, mean_total = 0;
     const double lambda = 0.2 * (1 - update / 6.0);
     for (size_t g = 0; g < 3; g++) {
       double reward[4], sum = 0;
       for (size_t k = 0; k < 4; k++) {
-        const parl_facts *f = &t->jobs[g * 4 + k].out->facts;
+        const parl_facts *f = &t->updater->jobs[g * 4 + k].out->facts;
         double slower = 0;
         for (size_t i = 0; i < 4; i++)
-          slower += t->jobs[g * 4 + i].out->facts.critical_steps > f->critical_steps;
-        const double *terms = &t->terms[(g * 4 + k) * n];
+          slower += t->updater->jobs[g * 4 + i].out->facts.critical_steps > f->critical_steps;
+        const double *terms = &t->updater->terms[(g * 4 + k) * n];
         assert_close(terms[IDLE], f->turns / (f->turns + 1), 1e-15);
         assert_close(terms[RANKED], slower / 4, 0);
         reward[k] = 2 * f->r_perf + 0.3 * terms[IDLE] + lambda * slower / 4;
@@ -455,9 +452,9 @@ static void test_training_with_two_own_terms(void **state) {
         mean_total += reward[k] / 12;
       }
       for (size_t k = 0; k < 4; k++)
-        assert_close(t->advantage[g * 4 + k], reward[k] - sum / 4, 1e-12);
+        assert_close(t->updater->advantage[g * 4 + k], reward[k] - sum / 4, 1e-12);
     }
-    const parl_metrics *m = &t->metrics;
+    const parl_metrics *m = &t->updater->metrics;
     assert_close(m->of[RANKED].raw, mean_rank, 1e-12);
     assert_close(m->of[RANKED].weight, lambda, 1e-15);
     assert_close(m->of[RANKED].weighted, lambda * mean_rank, 1e-12);
@@ -478,12 +475,12 @@ static void test_a_term_of_weight_zero(void **state) {
                 &with);
   open_training("name = 'plain'", &without);
   for (int update = 0; update < 3; update++) {
-    assert_ok(parl_trainer_update(&with.t));
-    assert_ok(parl_trainer_update(&without.t));
+    assert_ok(parl_updater_run(with.t.updater));
+    assert_ok(parl_updater_run(without.t.updater));
   }
-  assert_true(with.t.metrics.of[MINE].raw > 0);
-  assert_close(with.t.metrics.of[MINE].share, 0, 0);
-  assert_close(with.t.metrics.total, without.t.metrics.total, 0);
+  assert_true(with.t.updater->metrics.of[MINE].raw > 0);
+  assert_close(with.t.updater->metrics.of[MINE].share, 0, 0);
+  assert_close(with.t.updater->metrics.total, without.t.updater->metrics.total, 0);
   const size_t n = parl_model_get_n_params(with.t.model);
   float *a = malloc(n * sizeof *a), *b = malloc(n * sizeof *b);
   assert_non_null(a);
@@ -506,13 +503,13 @@ static void test_a_weight_that_looks_at_a_term(void **state) {
       "stop = 0, metric = 'mine', target = 0, gain = 0.01 } } },\n"
       "lambda1 = { shape = 'lua', lua = '0.5 * lambda_mine', start = 0.125 }",
       &x);
-  assert_ok(parl_trainer_update(&x.t));
-  const parl_metrics first = x.t.metrics;
+  assert_ok(parl_updater_run(x.t.updater));
+  const parl_metrics first = x.t.updater->metrics;
   assert_close(first.of[MINE].weight, 1, 0);
   assert_close(first.of[PARL_TERM_parallel].weight, 0.125, 0);
-  assert_ok(parl_trainer_update(&x.t));
-  assert_close(x.t.metrics.of[MINE].weight, 1 - 0.01 * first.of[MINE].raw, 1e-15);
-  assert_close(x.t.metrics.of[PARL_TERM_parallel].weight, 0.5, 0);
+  assert_ok(parl_updater_run(x.t.updater));
+  assert_close(x.t.updater->metrics.of[MINE].weight, 1 - 0.01 * first.of[MINE].raw, 1e-15);
+  assert_close(x.t.updater->metrics.of[PARL_TERM_parallel].weight, 0.5, 0);
   close_training(&x);
 }
 

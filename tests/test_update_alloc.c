@@ -63,22 +63,20 @@ static void test_an_update_allocates_nothing(void **state) {
   t.model = count_model(t.config, n_tokens, "cpu", 1);
   t.warm = t.sub_policy = count_model(t.config, n_tokens, "cpu", 2);
   assert_ok(parl_trainer_prepare(&t));
-  for (int i = 0; i < 3; i++) assert_ok(parl_trainer_update(&t));
+  for (int i = 0; i < 3; i++) assert_ok(parl_updater_run(t.updater));
   const long before = atomic_load(&n_calls);
   assert_true(before > 0); /* the wrapper counts */
-  for (int i = 0; i < 8; i++) assert_ok(parl_trainer_update(&t));
+  for (int i = 0; i < 8; i++) assert_ok(parl_updater_run(t.updater));
   assert_int_equal(atomic_load(&n_calls) - before, 0);
-  assert_true(t.metrics.train_tokens > 0 && t.metrics.decode_tokens > 0);
+  assert_true(t.updater->metrics.train_tokens > 0 && t.updater->metrics.decode_tokens > 0);
   /* What an update is: tasks of training's part, three prompts in every minibatch. */
-  for (size_t i = 0; i < t.n; i++) assert_int_equal(t.jobs[i].part, PARL_PART_TRAIN);
-  const parl_batch *batch = parl_learner_get_batch(t.learner);
+  for (size_t i = 0; i < t.updater->n; i++)
+    assert_int_equal(t.updater->jobs[i].part, PARL_PART_TRAIN);
+  const parl_batch *batch = parl_learner_get_batch(t.updater->learner);
   assert_int_equal(batch->n_prompts, 3);
   for (size_t p = 0; p < 3; p++) assert_true(batch->prompt_outputs[p] > 0);
-  parl_learner_destroy(t.learner);
+  parl_updater_destroy(t.updater);
   parl_rollout_destroy(t.rollout);
-  parl_trajectories_destroy(t.set);
-  parl_trainer_free_terms(&t);
-  free(t.jobs);
   parl_model_destroy(t.model);
   parl_model_destroy(t.warm);
   parl_env_destroy(t.env);

@@ -8,7 +8,7 @@
 #include "core/clock.h"
 #include "core/seeds.h"
 #include "parl/learn/step_sums.h"
-#include "parl/run/trainer_internal.h"
+#include "parl/reward/advantage.h"
 #include "parl/swarm/context_policy.h"
 #include "parl/swarm/means.h"
 
@@ -17,146 +17,175 @@ PARL_CONFIG_SECTION(parl_train_section, "train", "reinforcement learning", PARL_
 #undef SECTION_TYPE_
 
 /* The table of terms and what has one item a term. */
-static parl_status prepare_terms(parl_trainer *t) {
-  const parl_run_config *c = t->config;
-  PARL_TRY(parl_term_table_create(c->weights, c->own_terms, &t->table));
-  PARL_TRY(parl_metric_table_create(t->table, &t->metric_table));
-  PARL_TRY(parl_reward_create(&c->reward, t->table, &t->reward));
-  t->schedules = calloc(t->table->n, sizeof *t->schedules);
-  t->weights = calloc(t->table->n, sizeof *t->weights);
-  t->states = calloc(t->table->n, sizeof *t->states);
-  if (!t->schedules || !t->weights || !t->states)
-    return parl_fail(PARL_STATUS_ENOMEM, "trainer: no memory for %zu terms", t->table->n);
-  for (size_t i = 0; i < t->table->n; i++)
+static parl_status prepare_terms(parl_updater *u) {
+  const parl_updater_def *d = &u->def;
+  PARL_TRY(parl_term_table_create(d->weights, d->own_terms, &u->table));
+  PARL_TRY(parl_metric_table_create(u->table, &u->metric_table));
+  PARL_TRY(parl_reward_create(d->reward, u->table, &u->reward));
+  u->schedules = calloc(u->table->n, sizeof *u->schedules);
+  u->weights = calloc(u->table->n, sizeof *u->weights);
+  u->states = calloc(u->table->n, sizeof *u->states);
+  if (!u->schedules || !u->weights || !u->states)
+    return parl_fail(PARL_STATUS_ENOMEM, "update: no memory for %zu terms", u->table->n);
+  for (size_t i = 0; i < u->table->n; i++)
     PARL_TRY(parl_fail_context(
-        parl_schedule_create(t->table->rows[i].config, c->train.updates, &t->schedules[i]), "%s",
-        t->table->rows[i].weight));
+        parl_schedule_create(u->table->rows[i].config, d->train->updates, &u->schedules[i]), "%s",
+        u->table->rows[i].weight));
   return PARL_STATUS_OK;
 }
 
-static parl_status allocate(parl_trainer *t, const parl_env_spec *spec) {
-  t->n = (size_t)(t->config->train.tasks * t->config->train.group);
-  t->jobs = calloc(t->n, sizeof *t->jobs);
-  t->terms = calloc(t->n * t->table->n, sizeof *t->terms);
-  t->outcomes = calloc((size_t)t->config->train.group, sizeof *t->outcomes);
-  t->kept = calloc(t->n, sizeof *t->kept);
-  t->advantage = calloc(t->n, sizeof *t->advantage);
-  if (!t->jobs || !t->terms || !t->outcomes || !t->kept || !t->advantage)
-    return parl_fail(PARL_STATUS_ENOMEM, "trainer: no memory for %zu episodes", t->n);
-  const bool is_stored = t->config->train.store_episodes != PARL_STORE_EPISODES_NONE;
-  parl_trajectories_def def = {.n = t->n,
-                               .max_mains = parl_episode_max_mains(&t->config->episode),
+static parl_status allocate(parl_updater *u) {
+  const parl_env_spec *spec = u->def.spec;
+  u->jobs = calloc(u->n, sizeof *u->jobs);
+  u->terms = calloc(u->n * u->table->n, sizeof *u->terms);
+  u->outcomes = calloc((size_t)u->def.train->group, sizeof *u->outcomes);
+  u->kept = calloc(u->n, sizeof *u->kept);
+  u->advantage = calloc(u->n, sizeof *u->advantage);
+  if (!u->jobs || !u->terms || !u->outcomes || !u->kept || !u->advantage)
+    return parl_fail(PARL_STATUS_ENOMEM, "update: no memory for %zu episodes", u->n);
+  const bool is_stored = u->def.train->store_episodes != PARL_STORE_EPISODES_NONE;
+  parl_trajectories_def def = {.n = u->n,
+                               .max_mains = parl_episode_max_mains(u->def.episode),
                                .context = spec->limits.context,
                                .n_words = (spec->n_tokens + 63) / 64,
-                               .keep_scores = is_stored || parl_reward_wants_scores(t->reward)};
-  if (is_stored) def.stages = parl_episode_get_stage_limits(spec, &t->config->episode);
-  return parl_trajectories_create(&def, &t->set);
+                               .keep_scores = is_stored || parl_reward_wants_scores(u->reward)};
+  if (is_stored) def.stages = parl_episode_get_stage_limits(spec, u->def.episode);
+  return parl_trajectories_create(&def, &u->set);
 }
 
-static parl_status create_learner(parl_trainer *t, const parl_env_spec *spec) {
-  const parl_run_config *c = t->config;
+static parl_status create_learner(parl_updater *u) {
+  const parl_updater_def *d = &u->def;
   parl_learner_def def = parl_learner_def_default();
-  def.model = t->model;
-  def.workers = t->workers;
-  def.optimizer = &c->optimizer;
-  def.objective = &c->objective;
-  def.n_leaves = (size_t)c->train.accumulators;
-  def.slice_rows = (size_t)c->train.slice_rows;
-  def.max_sequences = t->n * parl_episode_max_mains(&c->episode);
-  def.longest = (size_t)spec->limits.context;
-  def.n_words = (size_t)(spec->n_tokens + 63) / 64;
-  def.temperature = c->train.temperature;
-  def.stop = t->host->stop;
-  return parl_learner_create(&def, &t->learner);
+  def.model = d->model;
+  def.workers = d->workers;
+  def.optimizer = d->optimizer;
+  def.objective = d->objective;
+  def.n_leaves = (size_t)d->train->accumulators;
+  def.slice_rows = (size_t)d->train->slice_rows;
+  def.max_sequences = u->n * parl_episode_max_mains(d->episode);
+  def.longest = (size_t)d->spec->limits.context;
+  def.n_words = (size_t)(d->spec->n_tokens + 63) / 64;
+  def.temperature = d->train->temperature;
+  def.stop = d->stop;
+  return parl_learner_create(&def, &u->learner);
 }
 
-parl_status parl_trainer_prepare(parl_trainer *t) {
-  const parl_run_config *c = t->config;
-  const parl_env_spec *spec = parl_env_get_spec(t->env);
-  PARL_TRY(prepare_terms(t));
-  PARL_TRY(parl_fail_sizes(allocate(t, spec),
-                           "train.tasks * train.group = %lld episodes with limits.context = %d",
-                           (long long)(c->train.tasks * c->train.group), spec->limits.context));
-  parl_metrics_set_undefined(&t->metrics);
-  parl_rollout_def rollout = parl_run_get_rollout(t->run, t->host->scripts, t->workers);
-  parl_run_seat_models(t->run, t->model, t->sub_policy, &rollout);
-  rollout.n_jobs = t->n;
-  PARL_TRY(parl_rollout_create(&rollout, &t->rollout));
-  return parl_fail_sizes(create_learner(t, spec),
+static parl_status prepare(parl_updater *u) {
+  const parl_train_config *c = u->def.train;
+  PARL_TRY(prepare_terms(u));
+  PARL_TRY(parl_fail_sizes(allocate(u),
+                           "train.tasks * train.group = %zu episodes with limits.context = %d",
+                           u->n, u->def.spec->limits.context));
+  parl_metrics_set_undefined(&u->metrics);
+  return parl_fail_sizes(create_learner(u),
                          "train.accumulators = %lld, train.slice_rows = %lld and "
                          "train.tasks * train.group = %zu episodes with limits.context = %d",
-                         (long long)c->train.accumulators, (long long)c->train.slice_rows, t->n,
-                         spec->limits.context);
+                         (long long)c->accumulators, (long long)c->slice_rows, u->n,
+                         u->def.spec->limits.context);
 }
 
-static parl_status roll_out(parl_trainer *t) {
-  const uint64_t seed = (uint64_t)t->config->run.seed, u = (uint64_t)t->update;
-  const size_t K = (size_t)t->config->train.group;
-  for (size_t i = 0; i < t->n; i++)
-    t->jobs[i] = (parl_job){.task_seed = parl_seed(seed, PARL_PURPOSE_TRAIN_TASK, u, i / K),
-                            .episode_seed = parl_seed(seed, PARL_PURPOSE_TRAIN_EPISODE, u, i),
-                            .temperature = t->config->train.temperature,
+parl_status parl_updater_create(const parl_updater_def *def, parl_updater **out) {
+  parl_updater *u = calloc(1, sizeof *u);
+  *out = NULL;
+  if (u == NULL) return parl_fail(PARL_STATUS_ENOMEM, "update: no memory");
+  u->def = *def;
+  u->n = (size_t)(def->train->tasks * def->train->group);
+  const parl_status s = prepare(u);
+  if (s != PARL_STATUS_OK)
+    parl_updater_destroy(u);
+  else
+    *out = u;
+  return s;
+}
+
+void parl_updater_destroy(parl_updater *u) {
+  if (u == NULL) return;
+  for (size_t i = 0; u->schedules != NULL && i < u->table->n; i++)
+    parl_schedule_destroy(u->schedules[i]);
+  parl_learner_destroy(u->learner);
+  parl_trajectories_destroy(u->set);
+  parl_reward_destroy(u->reward);
+  free(u->schedules);
+  free(u->weights);
+  free(u->states);
+  free(u->jobs);
+  free(u->terms);
+  free(u->outcomes);
+  free(u->kept);
+  free(u->advantage);
+  parl_metric_table_destroy(u->metric_table);
+  parl_term_table_destroy(u->table);
+  free(u);
+}
+
+static parl_status roll_out(parl_updater *u) {
+  const uint64_t seed = u->def.seed, update = (uint64_t)u->update;
+  const size_t K = (size_t)u->def.train->group;
+  for (size_t i = 0; i < u->n; i++)
+    u->jobs[i] = (parl_job){.task_seed = parl_seed(seed, PARL_PURPOSE_TRAIN_TASK, update, i / K),
+                            .episode_seed = parl_seed(seed, PARL_PURPOSE_TRAIN_EPISODE, update, i),
+                            .temperature = u->def.train->temperature,
                             .part = PARL_PART_TRAIN,
-                            .out = parl_trajectories_get(t->set, i)};
+                            .out = parl_trajectories_get(u->set, i)};
   parl_rollout_counts counts;
   const double start = parl_clock_s();
-  PARL_TRY(parl_rollout_run(t->rollout, t->jobs, t->n, &counts));
-  parl_failures_add(&t->failures, t->rollout);
-  t->metrics.rollout_s = parl_clock_s() - start;
-  t->metrics.decode_s = counts.decode_s;
-  t->metrics.script_s = counts.script_s;
-  t->metrics.decode_tokens = (double)counts.decoded_tokens;
-  t->metrics.reused_tokens = (double)counts.reused_tokens;
+  PARL_TRY(parl_rollout_run(u->def.rollout, u->jobs, u->n, &counts));
+  parl_failures_add(&u->failures, u->def.rollout);
+  u->metrics.rollout_s = parl_clock_s() - start;
+  u->metrics.decode_s = counts.decode_s;
+  u->metrics.script_s = counts.script_s;
+  u->metrics.decode_tokens = (double)counts.decoded_tokens;
+  u->metrics.reused_tokens = (double)counts.reused_tokens;
   return PARL_STATUS_OK;
 }
 
 /* Raw terms of the rollouts [K] of group g, the n-th to be kept. */
-static parl_status get_group_terms(parl_trainer *t, size_t g, size_t n) {
-  const size_t K = (size_t)t->config->train.group;
+static parl_status get_group_terms(parl_updater *u, size_t g, size_t n) {
+  const size_t K = (size_t)u->def.train->group;
   for (size_t k = 0; k < K; k++) {
-    t->kept[n * K + k] = g * K + k;
-    t->outcomes[k] = parl_outcome_of(t->jobs[g * K + k].out);
+    u->kept[n * K + k] = g * K + k;
+    u->outcomes[k] = parl_outcome_of(u->jobs[g * K + k].out);
   }
-  const parl_group group = {.of = t->outcomes, .K = K, .update = t->update};
-  return parl_fail_context(parl_reward_group(t->reward, &group, &t->terms[n * K * t->table->n]),
-                           "update %lld, task seed %llu", (long long)t->update,
-                           (unsigned long long)t->jobs[g * K].task_seed);
+  const parl_group group = {.of = u->outcomes, .K = K, .update = u->update};
+  return parl_fail_context(parl_reward_group(u->reward, &group, &u->terms[n * K * u->table->n]),
+                           "update %lld, task seed %llu", (long long)u->update,
+                           (unsigned long long)u->jobs[g * K].task_seed);
 }
 
 /* Raw terms of every episode; a group with a failed episode is dropped whole. */
-static parl_status get_terms(parl_trainer *t, size_t *n_groups, size_t *n_failed) {
-  const size_t K = (size_t)t->config->train.group;
+static parl_status get_terms(parl_updater *u, size_t *n_groups, size_t *n_failed) {
+  const size_t K = (size_t)u->def.train->group;
   size_t n = 0;
   *n_failed = 0;
-  for (size_t g = 0; g < t->n / K; g++) {
+  for (size_t g = 0; g < u->n / K; g++) {
     size_t failed = 0;
-    for (size_t k = 0; k < K; k++) failed += t->jobs[g * K + k].out->failed;
+    for (size_t k = 0; k < K; k++) failed += u->jobs[g * K + k].out->failed;
     *n_failed += failed;
-    if (failed == 0) PARL_TRY(get_group_terms(t, g, n++));
+    if (failed == 0) PARL_TRY(get_group_terms(u, g, n++));
   }
   *n_groups = n;
   return PARL_STATUS_OK;
 }
 
-static void measure_rewards(parl_trainer *t, size_t n) {
-  parl_metrics *m = &t->metrics;
-  for (size_t i = 0; i < t->table->n; i++) {
+static void measure_rewards(parl_updater *u, size_t n) {
+  parl_metrics *m = &u->metrics;
+  for (size_t i = 0; i < u->table->n; i++) {
     parl_term_metrics *of = &m->of[i];
-    for (size_t k = 0; k < n; k++) of->raw += t->terms[k * t->table->n + i] / (double)n;
+    for (size_t k = 0; k < n; k++) of->raw += u->terms[k * u->table->n + i] / (double)n;
     of->weighted = of->weight * of->raw;
     m->total += of->weighted;
   }
 }
 
 /* Metrics of groups "episode" and "end" are means over the groups that were kept. */
-static void measure_episodes(parl_trainer *t, size_t n) {
+static void measure_episodes(parl_updater *u, size_t n) {
   parl_mean_sums sums = {0};
-  for (size_t i = 0; i < n; i++) parl_mean_sums_add(&sums, &t->jobs[t->kept[i]].out->facts, false);
+  for (size_t i = 0; i < n; i++) parl_mean_sums_add(&sums, &u->jobs[u->kept[i]].out->facts, false);
   const parl_means means = parl_mean_sums_get(&sums);
 #define COPY_reward(name)
 #define COPY_advantage(name)
-#define COPY_episode(name) t->metrics.name = means.name;
-#define COPY_end(name) t->metrics.name = means.name;
+#define COPY_episode(name) u->metrics.name = means.name;
+#define COPY_end(name) u->metrics.name = means.name;
 #define COPY_objective(name)
 #define COPY_optimizer(name)
 #define COPY_attention(name)
@@ -167,18 +196,18 @@ static void measure_episodes(parl_trainer *t, size_t n) {
 #undef X
 }
 
-static parl_status measure_advantage(parl_trainer *t, size_t n_groups) {
-  parl_metrics *m = &t->metrics;
-  const parl_advantage_mode mode = (parl_advantage_mode)t->config->objective.advantage;
-  const parl_reward_batch batch = {.table = t->table,
+static parl_status measure_advantage(parl_updater *u, size_t n_groups) {
+  parl_metrics *m = &u->metrics;
+  const parl_advantage_mode mode = (parl_advantage_mode)u->def.objective->advantage;
+  const parl_reward_batch batch = {.table = u->table,
                                    .n_groups = n_groups,
-                                   .K = (size_t)t->config->train.group,
-                                   .terms = t->terms,
-                                   .weights = t->weights};
+                                   .K = (size_t)u->def.train->group,
+                                   .terms = u->terms,
+                                   .weights = u->weights};
   parl_advantage_shares s;
-  PARL_TRY(parl_advantage(mode, &batch, t->advantage));
+  PARL_TRY(parl_advantage(mode, &batch, u->advantage));
   PARL_TRY(parl_advantage_get_shares(mode, &batch, &s));
-  for (size_t i = 0; i < t->table->n; i++) m->of[i].share = s.share[i];
+  for (size_t i = 0; i < u->table->n; i++) m->of[i].share = s.share[i];
   m->zero_spread_perf = s.zero_spread_perf;
   m->zero_spread_total = s.zero_spread_total;
   m->mean_abs = s.mean_abs;
@@ -186,90 +215,90 @@ static parl_status measure_advantage(parl_trainer *t, size_t n_groups) {
   return PARL_STATUS_OK;
 }
 
-static parl_status learn(parl_trainer *t, size_t n) {
+static parl_status learn(parl_updater *u, size_t n) {
   const double start = parl_clock_s();
-  const size_t M = (size_t)t->config->train.minibatches, K = (size_t)t->config->train.group;
-  parl_batch *batch = parl_learner_get_batch(t->learner);
+  const size_t M = (size_t)u->def.train->minibatches, K = (size_t)u->def.train->group;
+  parl_batch *batch = parl_learner_get_batch(u->learner);
   parl_step_sums sums = parl_step_sums_none();
   for (size_t b = 0; b < M; b++) {
     parl_batch_reset(batch);
     /* Strided, so that a minibatch holds rollouts of every group. */
     for (size_t i = b; i < n; i += M)
-      parl_batch_add_mains(batch, t->jobs[t->kept[i]].out, i / K, (float)t->advantage[i]);
+      parl_batch_add_mains(batch, u->jobs[u->kept[i]].out, i / K, (float)u->advantage[i]);
     parl_learner_info info;
-    PARL_TRY(parl_learner_step(t->learner, &info));
-    t->n_steps++;
+    PARL_TRY(parl_learner_step(u->learner, &info));
+    u->n_steps++;
     parl_step_sums_add(&sums, &info);
   }
-  parl_step_sums_write(&sums, &t->metrics);
-  t->metrics.learn_s = parl_clock_s() - start;
+  parl_step_sums_write(&sums, &u->metrics);
+  u->metrics.learn_s = parl_clock_s() - start;
   return PARL_STATUS_OK;
 }
 
 /* Every group was dropped: nothing was measured but lambda and time. NaN is stored as NULL. */
-static void forget(parl_trainer *t) {
-  parl_metrics *m = &t->metrics;
+static void forget(parl_updater *u) {
+  parl_metrics *m = &u->metrics;
   const double none = (double)NAN;
 #define X(name, group, unit, meaning) \
   if (strcmp(#group, "time") != 0) m->name = none;
   PARL_METRIC_LIST(X)
 #undef X
-  for (size_t i = 0; i < t->table->n; i++)
+  for (size_t i = 0; i < u->table->n; i++)
     m->of[i] =
-        (parl_term_metrics){.raw = none, .weighted = none, .weight = t->weights[i], .share = none};
+        (parl_term_metrics){.raw = none, .weighted = none, .weight = u->weights[i], .share = none};
 }
 
-parl_status parl_trainer_get_weights(parl_trainer *t, double *out) {
-  const parl_metric_view before = parl_metrics_get_view(t->metric_table, &t->metrics);
-  for (size_t i = 0; i < t->table->n; i++)
-    PARL_TRY(parl_fail_context(parl_schedule_next(t->schedules[i], t->update, &before, &out[i]),
-                               "%s", t->table->rows[i].weight));
+parl_status parl_updater_get_weights(parl_updater *u, double *out) {
+  const parl_metric_view before = parl_metrics_get_view(u->metric_table, &u->metrics);
+  for (size_t i = 0; i < u->table->n; i++)
+    PARL_TRY(parl_fail_context(parl_schedule_next(u->schedules[i], u->update, &before, &out[i]),
+                               "%s", u->table->rows[i].weight));
   return PARL_STATUS_OK;
 }
 
-static parl_status update(parl_trainer *t) {
-  PARL_TRY(parl_trainer_get_weights(t, t->weights));
-  t->metrics = (parl_metrics){0};
-  for (size_t i = 0; i < t->table->n; i++) t->metrics.of[i].weight = t->weights[i];
-  PARL_TRY(roll_out(t));
+static parl_status update(parl_updater *u) {
+  PARL_TRY(parl_updater_get_weights(u, u->weights));
+  u->metrics = (parl_metrics){0};
+  for (size_t i = 0; i < u->table->n; i++) u->metrics.of[i].weight = u->weights[i];
+  PARL_TRY(roll_out(u));
   size_t n_groups, n_failed;
-  PARL_TRY(get_terms(t, &n_groups, &n_failed));
+  PARL_TRY(get_terms(u, &n_groups, &n_failed));
   if (n_groups > 0) {
-    const size_t n = n_groups * (size_t)t->config->train.group;
-    measure_rewards(t, n);
-    measure_episodes(t, n);
-    PARL_TRY(measure_advantage(t, n_groups));
-    PARL_TRY(learn(t, n));
+    const size_t n = n_groups * (size_t)u->def.train->group;
+    measure_rewards(u, n);
+    measure_episodes(u, n);
+    PARL_TRY(measure_advantage(u, n_groups));
+    PARL_TRY(learn(u, n));
   } else {
-    forget(t);
+    forget(u);
   }
-  t->metrics.end_error = (double)n_failed / (double)t->n;
-  t->update++;
+  u->metrics.end_error = (double)n_failed / (double)u->n;
+  u->update++;
   return PARL_STATUS_OK;
 }
 
 /* An update that is stopped before its first optimizer step has changed nothing but the schedules,
  * which go back: it is as if it had not begun. */
-parl_status parl_trainer_update(parl_trainer *t) {
-  for (size_t i = 0; i < t->table->n; i++) t->states[i] = parl_schedule_get_state(t->schedules[i]);
-  t->n_steps = 0;
-  const parl_status s = update(t);
-  for (size_t i = 0; s == PARL_STATUS_ESTOPPED && i < t->table->n; i++)
-    parl_schedule_set_state(t->schedules[i], t->states[i]);
+parl_status parl_updater_run(parl_updater *u) {
+  for (size_t i = 0; i < u->table->n; i++) u->states[i] = parl_schedule_get_state(u->schedules[i]);
+  u->n_steps = 0;
+  const parl_status s = update(u);
+  for (size_t i = 0; s == PARL_STATUS_ESTOPPED && i < u->table->n; i++)
+    parl_schedule_set_state(u->schedules[i], u->states[i]);
   return s;
 }
 
-void parl_trainer_free_terms(parl_trainer *t) {
-  for (size_t i = 0; t->schedules != NULL && i < t->table->n; i++)
-    parl_schedule_destroy(t->schedules[i]);
-  parl_reward_destroy(t->reward);
-  free(t->schedules);
-  free(t->weights);
-  free(t->states);
-  free(t->terms);
-  free(t->outcomes);
-  free(t->kept);
-  free(t->advantage);
-  parl_metric_table_destroy(t->metric_table);
-  parl_term_table_destroy(t->table);
+void parl_updater_write_state(const parl_updater *u, parl_json_writer *w) {
+  for (size_t i = 0; i < u->table->n; i++) {
+    parl_json_key(w, u->table->rows[i].lambda);
+    parl_json_number(w, parl_schedule_get_state(u->schedules[i]));
+  }
+}
+
+void parl_updater_read_state(parl_updater *u, const parl_json *object) {
+  for (size_t i = 0; i < u->table->n; i++) {
+    const parl_json *state = parl_json_find(object, u->table->rows[i].lambda);
+    if (parl_json_get_type(state) == PARL_JSON_NUMBER)
+      parl_schedule_set_state(u->schedules[i], parl_json_get_number(state));
+  }
 }

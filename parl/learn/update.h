@@ -1,10 +1,21 @@
-/* parl/learn/update.h - what a recipe says of an update: one rollout batch and the optimizer's work
- * on it.
+/* parl/learn/update.h - an update: one rollout batch, its rewards, and the optimizer's work on it.
  *
- * Thread rule: plain data. */
+ * An updater has all that updates share: the table of terms, schedules, trajectories, the learner.
+ * It knows neither run nor store: whoever owns it stores what an update measured and saves its
+ * state.
+ * Thread rule: one thread per updater; it uses the workers it was given.
+ * Reading order: the recipe's fields, parl_updater_def, create, run, the state. */
 #ifndef PARL_PARL_LEARN_UPDATE_H
 #define PARL_PARL_LEARN_UPDATE_H
+#include <stdatomic.h>
+
 #include "core/config.h"
+#include "core/json.h"
+#include "parl/learn/learner.h"
+#include "parl/learn/metrics.h"
+#include "parl/reward/reward.h"
+#include "parl/swarm/failures.h"
+#include "parl/swarm/rollout.h"
 
 #define PARL_TRAIN_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                     \
   INT(updates, 150, 0, 10000000, "updates", "rollout batches")                               \
@@ -25,5 +36,61 @@
 PARL_CONFIG_STRUCT(parl_train_config, PARL_TRAIN_FIELDS);
 enum { PARL_STORE_EPISODES_NONE, PARL_STORE_EPISODES_SAMPLE, PARL_STORE_EPISODES_ALL };
 extern const parl_section parl_train_section;
+
+/* Everything is borrowed and outlives the updater. */
+typedef struct parl_updater_def {
+  const parl_train_config *train;
+  const parl_objective_config *objective;
+  const parl_optimizer_config *optimizer;
+  const parl_episode_config *episode;
+  const parl_reward_config *reward;
+  const parl_schedule_config *weights; /* [PARL_N_TERMS] of the built-in terms */
+  const parl_own_terms *own_terms;     /* the recipe's, or NULL */
+  const parl_env_spec *spec;
+  uint64_t seed;         /* of tasks and of chance in episodes */
+  parl_model *model;     /* its weights change */
+  parl_rollout *rollout; /* who plays */
+  parl_workers *workers;
+  const atomic_int *stop; /* non-zero ends an update, ESTOPPED; or NULL */
+} parl_updater_def;
+
+/* To be read between updates; what else is in it is of parl/learn. */
+typedef struct parl_updater {
+  parl_updater_def def;
+  int64_t update;       /* updates done */
+  size_t n_steps;       /* optimizer steps of the update under way: 0, it can be made anew */
+  parl_metrics metrics; /* of the last update */
+  parl_term_table *table;
+  parl_metric_table *metric_table;
+  double *weights;        /* [n of table] of the last update */
+  parl_failures failures; /* of the updates done */
+  size_t n;               /* episodes of an update: tasks * group */
+  parl_job *jobs;         /* [n] with what they were played to */
+  double *terms;          /* [n, n of table], dropped groups closed up */
+  double *advantage;      /* [n] of the episodes kept */
+  size_t *kept;           /* [n] job of each row of terms */
+
+  parl_learner *learner;
+  parl_trajectories *set;
+  parl_reward *reward;
+  parl_schedule **schedules; /* [n of table] of the terms' weights */
+  double *states;            /* [n of table] of the schedules before the update */
+  parl_outcome *outcomes;    /* [group] */
+} parl_updater;
+
+/* Fails: EINVAL naming a term, ENOMEM naming the fields. */
+parl_status parl_updater_create(const parl_updater_def *def, parl_updater **out);
+void parl_updater_destroy(parl_updater *u);
+/* The weights of update u->update, by their schedules, out [n of table]: once an update, in order;
+ * of update 0 any number of times. */
+parl_status parl_updater_get_weights(parl_updater *u, double *out);
+/* Plays, rewards, learns: update u->update; fills u->metrics and moves u->update on. Allocates
+ * nothing. Fails: ESTOPPED; with u->n_steps 0 all is where it was before. */
+parl_status parl_updater_run(parl_updater *u);
+/* Members of an open object: what the next update depends on beside weights, optimizer, u->update
+ * and the last metrics. */
+void parl_updater_write_state(const parl_updater *u, parl_json_writer *w);
+/* From the object that they were written to; what it lacks, an older parl did not have. */
+void parl_updater_read_state(parl_updater *u, const parl_json *object);
 
 #endif

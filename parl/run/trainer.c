@@ -7,23 +7,25 @@
 
 #include "core/clock.h"
 #include "core/file.h"
+#include "parl/reward/advantage.h"
 #include "parl/run/evaluator.h"
 #include "parl/run/run_list.h"
 #include "parl/run/trainer_internal.h"
 
 /* What the update learned from, as far as the recipe asks for it: the first group, or all. */
 static parl_status put_episodes(parl_trainer *t) {
+  parl_updater *u = t->updater;
   const bool all = t->config->train.store_episodes == PARL_STORE_EPISODES_ALL;
-  const size_t n = all ? t->n : (size_t)t->config->train.group;
+  const size_t n = all ? u->n : (size_t)t->config->train.group;
   parl_text text = {0};
   parl_status s = PARL_STATUS_OK;
   for (size_t i = 0; s == PARL_STATUS_OK && i < n; i++) {
     parl_episode_row row;
-    s = parl_rows_from_trajectory(t->jobs[i].out, parl_rollout_get_env(t->rollout), &text, &row);
+    s = parl_rows_from_trajectory(u->jobs[i].out, parl_rollout_get_env(t->rollout), &text, &row);
     if (s != PARL_STATUS_OK) break;
     row.policy = "trained";
     row.decoding = "sampled";
-    row.update = t->update - 1;
+    row.update = u->update - 1;
     row.rollout = (int64_t)i;
     s = parl_rows_put_training_episode(t->store, t->run_id, &row);
   }
@@ -32,32 +34,35 @@ static parl_status put_episodes(parl_trainer *t) {
 }
 
 static parl_status store_update(parl_trainer *t) {
+  parl_updater *u = t->updater;
   PARL_TRY(parl_store_begin(t->store));
   parl_status s =
-      parl_rows_put_metrics(t->store, t->run_id, t->update - 1, t->metric_table, &t->metrics);
+      parl_rows_put_metrics(t->store, t->run_id, u->update - 1, u->metric_table, &u->metrics);
   if (s == PARL_STATUS_OK && t->config->train.store_episodes != PARL_STORE_EPISODES_NONE)
     s = put_episodes(t);
-  if (s == PARL_STATUS_OK && t->metrics.end_error > 0) s = parl_trainer_put_failures(t);
+  if (s == PARL_STATUS_OK && u->metrics.end_error > 0) s = parl_trainer_put_failures(t);
   return parl_store_end(t->store, s);
 }
 
 static void report_progress(const parl_trainer *t, const char *phase) {
+  const parl_updater *u = t->updater;
   if (t->host->progress == NULL) return;
   t->host->progress(t->host->context, &(parl_progress){.phase = phase,
                                                        .arm = t->arm,
                                                        .seed = t->config->run.seed,
-                                                       .done = t->update,
+                                                       .done = u->update,
                                                        .n = t->config->train.updates,
-                                                       .r_perf = t->metrics.of[PARL_TERM_perf].raw,
-                                                       .critical_steps = t->metrics.critical_steps,
-                                                       .launch_rate = t->metrics.launch_rate});
+                                                       .r_perf = u->metrics.of[PARL_TERM_perf].raw,
+                                                       .critical_steps = u->metrics.critical_steps,
+                                                       .launch_rate = u->metrics.launch_rate});
 }
 
 static void warn_of_normalisation(const parl_trainer *t) {
+  const parl_updater *u = t->updater;
   const parl_advantage_mode mode = (parl_advantage_mode)t->config->objective.advantage;
   bool shaped = false;
-  for (size_t i = 0; i < t->table->n; i++)
-    shaped = shaped || (i != PARL_TERM_perf && t->table->rows[i].config->start > 0);
+  for (size_t i = 0; i < u->table->n; i++)
+    shaped = shaped || (i != PARL_TERM_perf && u->table->rows[i].config->start > 0);
   if (shaped && parl_advantage_cancels_lambda(mode))
     parl_log_write(t->host->log, PARL_LOG_WARNING,
                    "%s: objective.advantage divides by the standard deviation, which cancels a "
@@ -68,37 +73,40 @@ static void warn_of_normalisation(const parl_trainer *t) {
 
 /* Between two optimizer steps of an update there is nothing to save: the last checkpoint stands. */
 static parl_status stop(parl_trainer *t) {
+  parl_updater *u = t->updater;
   PARL_TRY(parl_store_check_fence(t->store));
-  if (t->n_steps == 0) PARL_TRY(parl_trainer_save(t));
+  if (u->n_steps == 0) PARL_TRY(parl_trainer_save(t));
   return parl_fail(PARL_STATUS_ESTOPPED, "stopped after update %lld of arm \"%s\", seed %lld",
-                   (long long)t->update, t->arm, (long long)t->config->run.seed);
+                   (long long)u->update, t->arm, (long long)t->config->run.seed);
 }
 
 static parl_status train_loop(parl_trainer *t) {
+  parl_updater *u = t->updater;
   const int64_t every = t->config->run.checkpoint_every;
-  while (t->update < t->config->train.updates) {
+  while (u->update < t->config->train.updates) {
     if (parl_host_is_stopped(t->host)) return stop(t);
-    const parl_status s = parl_trainer_update(t);
+    const parl_status s = parl_updater_run(u);
     if (s == PARL_STATUS_ESTOPPED) return stop(t);
     PARL_TRY(s);
     PARL_TRY(store_update(t));
-    PARL_TRY(parl_failures_check(&t->failures, t->config->env.max_failures, PARL_PHASE_TRAINING,
-                                 t->update == t->config->train.updates));
-    t->n_steps = 0;
+    PARL_TRY(parl_failures_check(&u->failures, t->config->env.max_failures, PARL_PHASE_TRAINING,
+                                 u->update == t->config->train.updates));
+    u->n_steps = 0;
     t->result->updates++;
-    t->result->train_s += t->metrics.learn_s;
-    t->result->decode_s += t->metrics.decode_s;
-    t->result->train_tokens += t->metrics.train_tokens;
-    t->result->decode_tokens += t->metrics.decode_tokens;
+    t->result->train_s += u->metrics.learn_s;
+    t->result->decode_s += u->metrics.decode_s;
+    t->result->train_tokens += u->metrics.train_tokens;
+    t->result->decode_tokens += u->metrics.decode_tokens;
     report_progress(t, "train");
-    if (t->update % every == 0 || t->update == t->config->train.updates)
+    if (u->update % every == 0 || u->update == t->config->train.updates)
       PARL_TRY(parl_trainer_save(t));
   }
-  parl_failures_warn(&t->failures, t->host->log, t->arm, PARL_PHASE_TRAINING);
+  parl_failures_warn(&u->failures, t->host->log, t->arm, PARL_PHASE_TRAINING);
   return PARL_STATUS_OK;
 }
 
 static parl_status evaluate_final(parl_trainer *t) {
+  parl_updater *u = t->updater;
   parl_evaluation e;
   const double start = parl_clock_s();
   report_progress(t, "evaluate");
@@ -107,22 +115,22 @@ static parl_status evaluate_final(parl_trainer *t) {
                                                 .policy = t->model,
                                                 .sub_policy = t->sub_policy,
                                                 .label = "trained",
-                                                .update = t->update,
+                                                .update = u->update,
                                                 .n_tasks = (size_t)t->config->eval.tasks,
                                                 .workers = t->workers},
                          t->store, t->run_id, &e));
   parl_failures_warn(&e.failures, t->host->log, t->arm, PARL_PHASE_EVALUATION);
   PARL_TRY(parl_trainer_judge_forecast(t));
   PARL_TRY(parl_store_begin(t->store));
-  parl_status s = parl_rows_put_metric(t->store, t->run_id, t->update, "time/evaluate_s",
+  parl_status s = parl_rows_put_metric(t->store, t->run_id, u->update, "time/evaluate_s",
                                        parl_clock_s() - start);
   if (s == PARL_STATUS_OK)
-    s = parl_rows_put_metric(t->store, t->run_id, t->update, "final/launch_rate",
+    s = parl_rows_put_metric(t->store, t->run_id, u->update, "final/launch_rate",
                              e.sampled.launch_rate);
   if (s == PARL_STATUS_OK)
-    s = parl_rows_put_metric(t->store, t->run_id, t->update, "final/r_perf", e.sampled.r_perf);
+    s = parl_rows_put_metric(t->store, t->run_id, u->update, "final/r_perf", e.sampled.r_perf);
   if (s == PARL_STATUS_OK)
-    s = parl_rows_put_metric(t->store, t->run_id, t->update, "final/unseen_prompts", e.unseen);
+    s = parl_rows_put_metric(t->store, t->run_id, u->update, "final/unseen_prompts", e.unseen);
   return parl_store_end(t->store, s);
 }
 
@@ -146,6 +154,28 @@ parl_status parl_trainer_open_models(parl_trainer *t) {
   return parl_store_end(t->store, parl_trainer_put_failures(t));
 }
 
+parl_status parl_trainer_prepare(parl_trainer *t) {
+  const parl_run_config *c = t->config;
+  parl_rollout_def rollout = parl_run_get_rollout(t->run, t->host->scripts, t->workers);
+  parl_run_seat_models(t->run, t->model, t->sub_policy, &rollout);
+  rollout.n_jobs = (size_t)(c->train.tasks * c->train.group);
+  PARL_TRY(parl_rollout_create(&rollout, &t->rollout));
+  return parl_updater_create(&(parl_updater_def){.train = &c->train,
+                                                 .objective = &c->objective,
+                                                 .optimizer = &c->optimizer,
+                                                 .episode = &c->episode,
+                                                 .reward = &c->reward,
+                                                 .weights = c->weights,
+                                                 .own_terms = c->own_terms,
+                                                 .spec = parl_env_get_spec(t->env),
+                                                 .seed = (uint64_t)c->run.seed,
+                                                 .model = t->model,
+                                                 .rollout = t->rollout,
+                                                 .workers = t->workers,
+                                                 .stop = t->host->stop},
+                             &t->updater);
+}
+
 static parl_status train(parl_trainer *t, const char *canonical) {
   t->canonical = canonical;
   PARL_TRY(parl_trainer_put_run(t, canonical, "running", ""));
@@ -154,7 +184,7 @@ static parl_status train(parl_trainer *t, const char *canonical) {
   PARL_TRY(parl_trainer_resume(t));
   PARL_TRY(parl_trainer_recall_failures(t));
   warn_of_normalisation(t);
-  if (t->update == 0) PARL_TRY(parl_trainer_make_forecast(t));
+  if (t->updater->update == 0) PARL_TRY(parl_trainer_make_forecast(t));
   PARL_TRY(train_loop(t));
   PARL_TRY(evaluate_final(t));
   PARL_TRY(parl_trainer_hash_run(t, t->result->hash));
@@ -178,11 +208,8 @@ parl_status parl_trainer_open(parl_trainer *t, parl_text *canonical) {
 }
 
 void parl_trainer_close(parl_trainer *t) {
-  parl_learner_destroy(t->learner);
+  parl_updater_destroy(t->updater);
   parl_rollout_destroy(t->rollout);
-  parl_trajectories_destroy(t->set);
-  parl_trainer_free_terms(t);
-  free(t->jobs);
   parl_model_destroy(t->model);
   if (t->owns_sub_policy) parl_model_destroy(t->sub_policy);
   parl_model_destroy(t->warm);

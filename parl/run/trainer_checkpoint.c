@@ -16,16 +16,13 @@ static parl_status append_progress(const parl_trainer *t, const char *digest, pa
   parl_origin_write(&(parl_origin_def){.uid = t->uid,
                                        .arm = t->arm,
                                        .seed = t->config->run.seed,
-                                       .update = t->update,
+                                       .update = t->updater->update,
                                        .warm = strrchr(warm, '/') + 1,
                                        .config = t->canonical},
                     &w);
   parl_json_key(&w, "store");
   parl_json_string(&w, digest);
-  for (size_t i = 0; i < t->table->n; i++) {
-    parl_json_key(&w, t->table->rows[i].lambda);
-    parl_json_number(&w, parl_schedule_get_state(t->schedules[i]));
-  }
+  parl_updater_write_state(t->updater, &w);
   parl_json_end_object(&w);
   return parl_text_status(out);
 }
@@ -41,25 +38,26 @@ parl_status parl_trainer_save(parl_trainer *t) {
   const parl_checkpoint_meta meta = {parl_env_get_spec(t->env)->vocab_hash,
                                      parl_text_get(&progress)};
   if (s == PARL_STATUS_OK)
-    s = parl_checkpoint_save(t->checkpoint_path, t->model, parl_learner_get_optimizer(t->learner),
-                             &meta, sha);
+    s = parl_checkpoint_save(t->checkpoint_path, t->model,
+                             parl_learner_get_optimizer(t->updater->learner), &meta, sha);
   parl_text_deinit(&progress);
   PARL_TRY(s);
   PARL_TRY(parl_store_begin(t->store));
-  s = parl_rows_put_checkpoint(t->store, t->run_id, t->update, t->checkpoint_path, sha);
+  s = parl_rows_put_checkpoint(t->store, t->run_id, t->updater->update, t->checkpoint_path, sha);
   return parl_store_end(t->store, s);
 }
 
 /* What schedules see of the update before; a metric that an older parl did not have is NaN. */
 static parl_status read_metrics(parl_trainer *t) {
+  parl_updater *u = t->updater;
   parl_text missing = {0};
-  const parl_status s = parl_rows_get_metrics(t->store, t->run_id, t->update - 1, t->metric_table,
-                                              &t->metrics, &missing);
+  const parl_status s = parl_rows_get_metrics(t->store, t->run_id, u->update - 1, u->metric_table,
+                                              &u->metrics, &missing);
   if (s == PARL_STATUS_OK && missing.n > 0)
     parl_log_write(t->host->log, PARL_LOG_INFO,
                    "%s: an older parl trained up to update %lld: it did not measure %s, which is "
                    "undefined up to there",
-                   t->checkpoint_path, (long long)t->update, parl_text_get(&missing));
+                   t->checkpoint_path, (long long)u->update, parl_text_get(&missing));
   parl_text_deinit(&missing);
   return s;
 }
@@ -67,6 +65,7 @@ static parl_status read_metrics(parl_trainer *t) {
 /* digest: of the store when the checkpoint was written; "" if an older parl wrote it. */
 static parl_status read_progress(parl_trainer *t, const parl_json *root,
                                  char digest[PARL_HASH_HEX_BYTES]) {
+  parl_updater *u = t->updater;
   const char *store = parl_json_get_string(parl_json_find(root, "store"));
   const char *uid = parl_json_get_string(parl_json_find(root, "uid"));
   const parl_json *update = parl_json_find(root, "update");
@@ -76,21 +75,17 @@ static parl_status read_progress(parl_trainer *t, const parl_json *root,
   if (parl_json_get_type(update) != PARL_JSON_NUMBER)
     return parl_fail(PARL_STATUS_EFORMAT, "%s: its progress has no \"update\"", t->checkpoint_path);
   snprintf(digest, PARL_HASH_HEX_BYTES, "%s", store != NULL ? store : "");
-  t->update = (int64_t)parl_json_get_number(update);
-  for (size_t i = 0; i < t->table->n; i++) {
-    const parl_json *state = parl_json_find(root, t->table->rows[i].lambda);
-    if (parl_json_get_type(state) == PARL_JSON_NUMBER) /* or the term came with a later parl */
-      parl_schedule_set_state(t->schedules[i], parl_json_get_number(state));
-  }
-  return t->update > 0 ? read_metrics(t) : PARL_STATUS_OK;
+  u->update = (int64_t)parl_json_get_number(update);
+  parl_updater_read_state(u, root);
+  return u->update > 0 ? read_metrics(t) : PARL_STATUS_OK;
 }
 
 static parl_status load(parl_trainer *t, char digest[PARL_HASH_HEX_BYTES]) {
   parl_text progress = {0};
   parl_json *root = NULL;
-  parl_status s =
-      parl_checkpoint_load(t->checkpoint_path, t->model, parl_learner_get_optimizer(t->learner),
-                           parl_env_get_spec(t->env)->vocab_hash, &progress);
+  parl_status s = parl_checkpoint_load(t->checkpoint_path, t->model,
+                                       parl_learner_get_optimizer(t->updater->learner),
+                                       parl_env_get_spec(t->env)->vocab_hash, &progress);
   if (s == PARL_STATUS_OK)
     s = parl_json_parse(parl_text_get(&progress), progress.n, t->checkpoint_path, &root);
   if (s == PARL_STATUS_OK) s = read_progress(t, root, digest);
@@ -110,24 +105,25 @@ static parl_status count_update(void *context, int64_t update, const char *key, 
 /* What is left in the store is what the checkpoint goes on from: every update before it, and no
  * other row than those of its time. */
 static parl_status check_history(parl_trainer *t, const char *due) {
+  parl_updater *u = t->updater;
   int64_t n = 0;
   char digest[PARL_HASH_HEX_BYTES];
   PARL_TRY(parl_rows_visit_metrics(t->store, t->run_id, "reward/total", count_update, &n));
   PARL_TRY(parl_store_get_digest(t->store, t->run_id, digest));
-  if (n == t->update && (due[0] == '\0' || strcmp(digest, due) == 0)) return PARL_STATUS_OK;
+  if (n == u->update && (due[0] == '\0' || strcmp(digest, due) == 0)) return PARL_STATUS_OK;
   return parl_fail(PARL_STATUS_EFORMAT,
                    "%s was written after %lld updates, but %s/store.db holds %s: it was lost or is "
                    "an older copy. Bring it back, or move the checkpoint away: then this run is "
                    "trained anew",
-                   t->checkpoint_path, (long long)t->update, t->run->folder,
-                   n < t->update ? "fewer of this run" : "others of this run");
+                   t->checkpoint_path, (long long)u->update, t->run->folder,
+                   n < u->update ? "fewer of this run" : "others of this run");
 }
 
 /* Takes both back to the checkpoint. */
 static parl_status rewind_store(parl_trainer *t, const char *digest) {
   PARL_TRY(parl_store_check_run(t->store, t->run_id));
-  PARL_TRY(parl_store_delete_after(t->store, t->run_id, t->update - 1));
-  return t->update > 0 ? check_history(t, digest) : PARL_STATUS_OK;
+  PARL_TRY(parl_store_delete_after(t->store, t->run_id, t->updater->update - 1));
+  return t->updater->update > 0 ? check_history(t, digest) : PARL_STATUS_OK;
 }
 
 parl_status parl_trainer_resume(parl_trainer *t) {

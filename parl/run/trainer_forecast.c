@@ -21,10 +21,10 @@ static parl_status put_part(parl_trainer *t, const parl_forecast_part *p) {
 #define X(key, value, unit, meaning) PARL_TRY(put(t, 0, "forecast", p->family, #key, value));
   PARL_FORECAST_LIST(X)
 #undef X
-  for (size_t i = 0; i < t->table->n; i++) {
+  for (size_t i = 0; i < t->updater->table->n; i++) {
     char name[KEY_BYTES];
-#define X(prefix, suffix, value, unit, meaning)                                  \
-  snprintf(name, sizeof name, "%s%s%s", prefix, t->table->rows[i].name, suffix); \
+#define X(prefix, suffix, value, unit, meaning)                                           \
+  snprintf(name, sizeof name, "%s%s%s", prefix, t->updater->table->rows[i].name, suffix); \
   PARL_TRY(put(t, 0, "forecast", p->family, name, value));
     PARL_FORECAST_TERM_LIST(X)
 #undef X
@@ -40,8 +40,8 @@ static parl_status put_forecast(parl_trainer *t) {
     PARL_TRY(parl_rows_put_failures(t->store, t->run_id, PARL_PHASE_PROBE, &f->failures));
   for (int i = 0; i < PARL_N_MEANS; i++)
     PARL_TRY(put(t, 0, "warm", "", parl_mean_names[i], parl_means_get_values(&f->means)[i]));
-  for (size_t i = 0; i < t->table->n; i++)
-    PARL_TRY(put(t, 0, "forecast", "", t->table->rows[i].lambda, f->weights[i]));
+  for (size_t i = 0; i < t->updater->table->n; i++)
+    PARL_TRY(put(t, 0, "forecast", "", t->updater->table->rows[i].lambda, f->weights[i]));
   for (size_t i = 0; i < f->n_parts; i++) PARL_TRY(put_part(t, &f->parts[i]));
   return PARL_STATUS_OK;
 }
@@ -96,9 +96,10 @@ static void log_forecast(const parl_trainer *t) {
 }
 
 parl_status parl_trainer_make_forecast(parl_trainer *t) {
+  parl_updater *u = t->updater;
   if (t->config->warm.probe == 0) return PARL_STATUS_OK;
-  PARL_TRY(parl_trainer_get_weights(t, t->weights));
-  PARL_TRY(parl_forecast_make(t->run, t->host, t->warm, t->sub_policy, t->table, t->weights,
+  PARL_TRY(parl_updater_get_weights(u, u->weights));
+  PARL_TRY(parl_forecast_make(t->run, t->host, t->warm, t->sub_policy, u->table, u->weights,
                               t->workers, &t->forecast));
   PARL_TRY(parl_store_begin(t->store));
   PARL_TRY(parl_store_end(t->store, put_forecast(t)));
@@ -166,12 +167,12 @@ static parl_status put_verdict(parl_trainer *t, const verdict *v) {
                                                     parl_forecast_share_error(v->launched, v->n))
                                : (double)NAN;
   const double held = isnan(v->says) || isnan(grew) ? (double)NAN : (double)(v->says == grew);
-  PARL_TRY(put(t, t->update, "forecast", v->family, "grew", grew));
-  return put(t, t->update, "forecast", v->family, "held", held);
+  PARL_TRY(put(t, t->updater->update, "forecast", v->family, "grew", grew));
+  return put(t, t->updater->update, "forecast", v->family, "held", held);
 }
 
 parl_status parl_trainer_judge_forecast(parl_trainer *t) {
-  judge j = {.update = t->update};
+  judge j = {.update = t->updater->update};
   PARL_TRY(parl_rows_visit_metrics(t->store, t->run_id, NULL, read_said, &j));
   PARL_TRY(parl_rows_visit_episodes(t->store, t->run_id, read_done, &j));
   PARL_TRY(parl_store_begin(t->store));

@@ -1,10 +1,8 @@
-/* parl/run/trainer_internal.h - what the files of a run share: trainer.c (its life), update.c (one
- * update), run_identity.c, trainer_checkpoint.c, trainer_forecast.c, trainer_baselines.c. */
+/* parl/run/trainer_internal.h - what the files of a run share: trainer.c (its life), run_identity.c,
+ * trainer_checkpoint.c, trainer_forecast.c, trainer_baselines.c, trainer_failures.c. */
 #ifndef PARL_PARL_RUN_TRAINER_INTERNAL_H
 #define PARL_PARL_RUN_TRAINER_INTERNAL_H
-#include "parl/learn/learner.h"
-#include "parl/learn/metrics.h"
-#include "parl/reward/advantage.h"
+#include "parl/learn/update.h"
 #include "parl/run/forecast.h"
 #include "parl/run/run_models.h"
 #include "parl/run/trainer.h"
@@ -24,26 +22,9 @@ typedef struct parl_trainer {
   char checkpoint_path[1024];
   parl_model *model, *warm, *sub_policy;
   bool owns_sub_policy;
-  parl_learner *learner;
   parl_rollout *rollout;
-  parl_trajectories *set;
-  parl_term_table *table;
-  parl_metric_table *metric_table;
-  parl_reward *reward;
-  parl_schedule **schedules; /* [n of table] of the terms' weights */
-  double *weights;           /* [n of table] of the update under way */
-  double *states;            /* [n of table] of the schedules before it */
-  size_t n;                  /* episodes of an update: tasks * group */
-  parl_job *jobs;            /* [n] */
-  parl_outcome *outcomes;    /* [group] */
-  double *terms;             /* [n, n of table], dropped groups closed up */
-  size_t *kept;              /* [n] job of each row of terms */
-  double *advantage;         /* [n] */
-  int64_t update;            /* updates done */
-  size_t n_steps;            /* optimizer steps of the update under way */
-  parl_metrics metrics;      /* of the last update */
+  parl_updater *updater; /* NULL: a run that is not trained */
   parl_forecast forecast;
-  parl_failures failures;      /* of the updates done */
   parl_failures warm_failures; /* of the warm start's demonstrations */
   parl_train_result *result;
 } parl_trainer;
@@ -80,6 +61,8 @@ parl_status parl_trainer_is_done(parl_trainer *t, bool *done);
 parl_status parl_trainer_open_models(parl_trainer *t);
 /* Of all rows but timings and, of a trained run, the weights. */
 parl_status parl_trainer_hash_run(parl_trainer *t, char out[PARL_HASH_HEX_BYTES]);
+/* The rollout and the updater, with the models that are open. */
+parl_status parl_trainer_prepare(parl_trainer *t);
 /* After a failure s: undoes what is open and stores "stopped" or "failed" with the error text,
  * which is kept. */
 void parl_trainer_mark_stopped(parl_trainer *t, parl_status s);
@@ -91,23 +74,9 @@ parl_status parl_trainer_play_baseline(parl_trainer *t, const char *canonical);
 
 /* --- trainer_failures.c --- */
 
-/* What failed in the updates before t->update, as the store has it. */
+/* What failed in the updates done, as the store has it. */
 parl_status parl_trainer_recall_failures(parl_trainer *t);
 /* Stores the failures of the warm start and of the updates done, inside a transaction. */
 parl_status parl_trainer_put_failures(parl_trainer *t);
-
-/* --- update.c --- */
-
-/* Makes the buffers above from `learner` on. */
-parl_status parl_trainer_prepare(parl_trainer *t);
-/* Frees the table of terms and all that has an item a term or a rollout; what prepare made of it.
- */
-void parl_trainer_free_terms(parl_trainer *t);
-/* The weights of update t->update, by their schedules, out [n of table]: once an update, in order;
- * of update 0 any number of times. */
-parl_status parl_trainer_get_weights(parl_trainer *t, double *out);
-/* Plays, rewards, learns: update t->update; fills t->metrics and moves t->update on. Fails:
- * ESTOPPED when the host is; with t->n_steps 0 the run is where it was before. */
-parl_status parl_trainer_update(parl_trainer *t);
 
 #endif
