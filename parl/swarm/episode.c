@@ -51,6 +51,8 @@ static parl_status spend(parl_episode *ep, const parl_stage *stage) {
 
 static void begin_turn(parl_episode *ep) {
   ep->facts.turns++;
+  ep->replay.bans_launch = false;
+  parl_recording_end_turn(&ep->job->out->recording);
   parl_stages_begin(&ep->job->out->stages, ep->r_perf);
 }
 
@@ -119,21 +121,6 @@ static void context_init(const parl_episode_env *ee, parl_context *c, parl_episo
   parl_grammar_init(&c->grammar, ee->env, ep->world, agent, is_main, &def, c->turn, c->room);
 }
 
-static parl_status get_mask(const parl_episode_env *ee, parl_context *c, size_t *n_allowed) {
-  if (ee->config->episode.mask) return parl_grammar_get_mask(&c->grammar, c->mask, n_allowed);
-  memset(c->mask, 0, sizeof c->mask[0] * (size_t)ee->n_words);
-  for (int t = PARL_TOKEN_PAD + 1; t < ee->spec->n_tokens; t++)
-    c->mask[t / 64] |= (uint64_t)1 << (t % 64);
-  *n_allowed = (size_t)ee->spec->n_tokens - 1;
-  return PARL_STATUS_OK;
-}
-
-static int32_t only_token(const uint64_t *mask) {
-  int32_t word = 0;
-  while (mask[word] == 0) word++;
-  return word * 64 + __builtin_ctzll(mask[word]);
-}
-
 /* --- turns --- */
 
 static parl_status start_next_turn(const parl_episode_env *ee, parl_context *c) {
@@ -147,13 +134,6 @@ static parl_status start_next_turn(const parl_episode_env *ee, parl_context *c) 
   else if (c->episode->facts.turns >= ee->spec->limits.max_turns)
     end_main(c->episode, PARL_END_TURNS);
   return PARL_STATUS_OK;
-}
-
-static uint64_t hash_task(const parl_call *call) {
-  uint64_t h = (uint64_t)call->n_values;
-  for (int i = 0; i < call->n_values; i++)
-    h = parl_rng_mix(h, (uint64_t)call->values[i], call->slot[i]);
-  return h;
 }
 
 static parl_status launch(const parl_episode_env *ee, parl_context *c) {
@@ -177,7 +157,7 @@ static parl_status launch(const parl_episode_env *ee, parl_context *c) {
     parl_call task;
     bool is_known;
     parl_grammar_get_call(&c->grammar, i, &task);
-    PARL_TRY(parl_episode_note_task(ee->tasks, ep, hash_task(&task), &is_known));
+    PARL_TRY(parl_episode_note_task(ee->tasks, ep, &task, &is_known));
     ep->facts.duplicates += is_known;
     parl_stages_add_sub(&ep->job->out->stages, ee->spec,
                         c->grammar.created_role[task.agent_name] - 1, &task, is_known);
@@ -274,9 +254,17 @@ static parl_status execute(const parl_episode_env *ee, parl_context *c) {
 }
 
 /* Appends a token of the turn that is being written. */
-static void put_written(parl_context *c, int32_t token) {
+static void put_written(parl_context *c, int32_t token, float logp, bool is_choice) {
   parl_sequence *s = c->sequence;
-  if (c->is_main) c->origin[s->n_tokens] = (int16_t)(c->episode->facts.turns + 1);
+  if (c->is_main) {
+    const parl_written item = {.token = token,
+                               .at = c->n_taken,
+                               .logp = logp,
+                               .turn = (int16_t)(c->episode->facts.turns + 1),
+                               .is_choice = is_choice};
+    c->origin[s->n_tokens] = item.turn;
+    parl_recording_add(&c->episode->job->out->recording, &item);
+  }
   s->tokens[s->n_tokens++] = token;
   c->n_taken++;
 }
@@ -292,7 +280,7 @@ static parl_status take(const parl_episode_env *ee, parl_context *c, int32_t tok
     memcpy(s->masks + k * (size_t)ee->n_words, c->mask, sizeof c->mask[0] * (size_t)ee->n_words);
   }
   if (choice && c->is_main) c->episode->facts.tokens++;
-  put_written(c, token);
+  put_written(c, token, logp, choice);
   bool turn_done = false;
   const parl_status status = parl_grammar_feed(&c->grammar, token, &turn_done);
   if (status == PARL_STATUS_EINVAL && !ee->config->episode.mask) return execute_malformed(ee, c);
@@ -304,7 +292,7 @@ static parl_status take(const parl_episode_env *ee, parl_context *c, int32_t tok
  * against. */
 static parl_status demonstrate(const parl_episode_env *ee, parl_context *c, int32_t token) {
   size_t n_allowed = 0;
-  PARL_TRY(get_mask(ee, c, &n_allowed));
+  PARL_TRY(parl_context_get_mask(ee, c, &n_allowed));
   const uint64_t bit = (uint64_t)1 << (token % 64);
   if ((c->mask[token / 64] & bit) == 0) {
     n_allowed++;
@@ -337,7 +325,7 @@ static parl_status play_turn(const parl_episode_env *ee, parl_context *c, const 
     if (c->record)
       PARL_TRY(demonstrate(ee, c, ee->script[i]));
     else
-      put_written(c, ee->script[i]);
+      put_written(c, ee->script[i], 0.0f, false);
   }
   return c->record ? PARL_STATUS_OK : execute(ee, c);
 }
@@ -352,6 +340,21 @@ static parl_status write_turn(const parl_episode_env *ee, parl_context *c) {
   return play_turn(ee, c, ee->calls, n_calls);
 }
 
+/* Writes the next token of a replay, under the mask of now where a context is recorded; *has_token
+ * is false where there is none (any more). */
+static parl_status write_recorded(const parl_episode_env *ee, parl_context *c, bool *has_token) {
+  parl_written w;
+  *has_token = parl_replay_next(&c->episode->replay, c->episode->n_assigned, &c->n_taken, &w);
+  if (!*has_token) return PARL_STATUS_OK;
+  if (w.token < 0 || w.token >= ee->spec->n_tokens)
+    return parl_fail(PARL_STATUS_EFORMAT, "a recording with token %d", (int)w.token);
+  if (c->record) {
+    PARL_TRY(parl_context_get_mask(ee, c, &c->n_allowed));
+    c->mask[w.token / 64] |= (uint64_t)1 << (w.token % 64);
+  }
+  return take(ee, c, w.token, w.logp, w.is_choice);
+}
+
 /* Runs a context until its player must choose, its group is out, or it ends. */
 static parl_status advance(const parl_episode_env *ee, parl_context *c) {
   while (c->state == PARL_CONTEXT_RUNNING) {
@@ -359,6 +362,13 @@ static parl_status advance(const parl_episode_env *ee, parl_context *c) {
       overflow(c);
       break;
     }
+    if (c->is_main && c->episode->replay.of != NULL) {
+      bool has_token;
+      PARL_TRY(write_recorded(ee, c, &has_token));
+      if (has_token) continue;
+    }
+    if (c->player.kind == NULL)
+      return parl_fail(PARL_STATUS_EFORMAT, "the recording ends before its episode does");
     if (c->player.kind->write_turn != NULL) {
       PARL_TRY(write_turn(ee, c));
       continue;
@@ -367,12 +377,12 @@ static parl_status advance(const parl_episode_env *ee, parl_context *c) {
       c->state = PARL_CONTEXT_CHOOSE;
       break;
     }
-    PARL_TRY(get_mask(ee, c, &c->n_allowed));
+    PARL_TRY(parl_context_get_mask(ee, c, &c->n_allowed));
     if (c->n_allowed > 1) {
       c->state = PARL_CONTEXT_CHOOSE;
       break;
     }
-    PARL_TRY(take(ee, c, only_token(c->mask), 0.0f, false));
+    PARL_TRY(take(ee, c, parl_context_only_token(c), 0.0f, false));
   }
   return PARL_STATUS_OK;
 }
@@ -411,6 +421,8 @@ parl_status parl_episode_start(const parl_episode_env *ee, parl_episode *ep, par
   job->out->episode_seed = job->episode_seed;
   job->out->n_subs = 0;
   parl_stages_clear(&job->out->stages);
+  parl_recording_clear(&job->out->recording);
+  ep->replay = parl_replay_begin(job->replay);
   job->out->n_mains = job->out->max_mains > 0;
   PARL_TRY(draw_task(ee, job));
   parl_agent agent;
@@ -452,7 +464,7 @@ parl_status parl_episode_start_sub(const parl_episode_env *ee, parl_episode *ep,
   parl_call task;
   parl_grammar_get_call(&ep->main->grammar, (int)index, &task);
   const int role = ep->main->grammar.created_role[task.agent_name] - 1;
-  const int ordinal = ++ep->n_assigned;
+  const int ordinal = parl_replay_get_ordinal(&ep->replay, ++ep->n_assigned);
   parl_agent agent;
   size_t n;
   PARL_TRY(parl_env_brief(ee->env, ep->world, &task, role, ordinal, &agent, ee->tokens,
@@ -465,6 +477,7 @@ parl_status parl_episode_start_sub(const parl_episode_env *ee, parl_episode *ep,
   sub->step_limit = ep->sub_limit;
   sub->sub_index = index;
   ep->launches[index].agent = agent;
+  ep->launches[index].ordinal = ordinal;
   PARL_TRY(TELL(ee, ep, .kind = PARL_EVENT_BRIEF, .agent = ordinal, .call = &task,
                 .tokens = ee->tokens, .n_tokens = n));
   if (!parl_context_is_reliable(sub)) {
@@ -517,8 +530,7 @@ static parl_status deliver(const parl_episode_env *ee, parl_episode *ep, size_t 
   parl_stages_deliver(&ep->job->out->stages, index, l->finished, changed);
   const int32_t head = l->finished ? PARL_TOKEN_FINISHED : PARL_TOKEN_UNFINISHED;
   *fits = append(ep->main, &head, 1) && append(ep->main, ee->tokens, n);
-  return TELL(ee, ep, .kind = PARL_EVENT_DELIVER,
-              .agent = ep->n_assigned - (int)(ep->n_launches - index) + 1, .tokens = ee->tokens,
+  return TELL(ee, ep, .kind = PARL_EVENT_DELIVER, .agent = l->ordinal, .tokens = ee->tokens,
               .n_tokens = n, .finished = l->finished, .steps = l->steps);
 }
 

@@ -64,6 +64,7 @@ typedef struct parl_context {
 typedef struct parl_launch {
   bool finished;
   parl_agent agent;
+  int ordinal;
   int64_t steps;
 } parl_launch;
 
@@ -89,7 +90,8 @@ typedef struct parl_episode {
   int64_t critical, total;
   double r_perf, success;
   parl_facts facts;
-  int n_assigned; /* in the episode: next ordinal - 1 */
+  int n_assigned; /* in the episode */
+  parl_replay_cursor replay;
   /* the group that is out */
   size_t n_launches, n_started, n_done;
   parl_launch *launches; /* [limits.max_width] */
@@ -122,6 +124,10 @@ parl_status parl_episode_create(const parl_episode_env *ee, parl_arena *arena, p
  * orchestrator's, else the environment's first. Fails: EINVAL if there is none. */
 void parl_context_seat_main(const parl_episode_env *ee, parl_context *main, const parl_job *job);
 parl_status parl_context_seat_sub(const parl_episode_env *ee, parl_context *sub);
+/* The tokens that may come next, into c->mask; *n_allowed their number. Fails: as `legal` does. */
+parl_status parl_context_get_mask(const parl_episode_env *ee, parl_context *c, size_t *n_allowed);
+/* The first token of c->mask. */
+int32_t parl_context_only_token(const parl_context *c);
 /* Whether a scripted sub-agent does its work at all. */
 bool parl_context_is_reliable(const parl_context *sub);
 /* What a context in state CHOOSE asks its player; id is the caller's. */
@@ -131,7 +137,7 @@ void parl_context_get_question(const parl_episode_env *ee, const parl_context *c
  * PARL_TASK_PAGE assignments. */
 size_t parl_episode_get_bytes(const parl_env_spec *spec, const parl_episode_config *config);
 /* Notes an assigned task; *is_known if it was noted before. Fails: ENOMEM. */
-parl_status parl_episode_note_task(parl_task_pool *pool, parl_episode *ep, uint64_t hash,
+parl_status parl_episode_note_task(parl_task_pool *pool, parl_episode *ep, const parl_call *task,
                                    bool *is_known);
 /* Gives the episode's pages back. */
 void parl_episode_forget_tasks(parl_task_pool *pool, parl_episode *ep);

@@ -1,6 +1,7 @@
 /* parl/swarm/episode_memory.c - what episodes and contexts hold in their shard's arena. */
 #include <string.h>
 
+#include "core/seeds.h"
 #include "parl/swarm/context_policy.h"
 #include "parl/swarm/episode.h"
 
@@ -50,8 +51,16 @@ static parl_status add_page(parl_task_pool *pool, parl_episode *ep) {
   return PARL_STATUS_OK;
 }
 
-parl_status parl_episode_note_task(parl_task_pool *pool, parl_episode *ep, uint64_t hash,
+static uint64_t hash_task(const parl_call *call) {
+  uint64_t h = (uint64_t)call->n_values;
+  for (int i = 0; i < call->n_values; i++)
+    h = parl_rng_mix(h, (uint64_t)call->values[i], call->slot[i]);
+  return h;
+}
+
+parl_status parl_episode_note_task(parl_task_pool *pool, parl_episode *ep, const parl_call *task,
                                    bool *is_known) {
+  const uint64_t hash = hash_task(task);
   for (const parl_task_page *page = ep->tasks; page != NULL; page = page->next)
     for (size_t i = 0; i < page->n; i++)
       if (page->hash[i] == hash) {
@@ -86,4 +95,10 @@ parl_stage_limits parl_episode_get_stage_limits(const parl_env_spec *spec,
       .subs = is_rewritten || widest < fitting ? widest : fitting,
       .tokens = context * parl_episode_max_mains(config),
   };
+}
+
+/* Where a context is rewritten and not recorded, it may be so more often than contexts are kept:
+ * then the recording is cut. */
+size_t parl_episode_get_record_limit(const parl_env_spec *spec, const parl_episode_config *config) {
+  return (size_t)spec->limits.context * parl_episode_max_mains(config);
 }

@@ -1,6 +1,34 @@
 /* parl/swarm/episode_seats.c - who sits in an episode, and what is asked of them. */
+#include <string.h>
+
 #include "core/seeds.h"
 #include "parl/swarm/episode.h"
+
+static parl_status get_grammar_mask(const parl_episode_env *ee, parl_context *c,
+                                    size_t *n_allowed) {
+  if (ee->config->episode.mask) return parl_grammar_get_mask(&c->grammar, c->mask, n_allowed);
+  memset(c->mask, 0, sizeof c->mask[0] * (size_t)ee->n_words);
+  for (int t = PARL_TOKEN_PAD + 1; t < ee->spec->n_tokens; t++)
+    c->mask[t / 64] |= (uint64_t)1 << (t % 64);
+  *n_allowed = (size_t)ee->spec->n_tokens - 1;
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_context_get_mask(const parl_episode_env *ee, parl_context *c, size_t *n_allowed) {
+  const uint64_t launch = (uint64_t)1 << PARL_TOKEN_ASSIGN;
+  PARL_TRY(get_grammar_mask(ee, c, n_allowed));
+  if (!c->is_main || !c->episode->replay.bans_launch || (c->mask[0] & launch) == 0)
+    return PARL_STATUS_OK;
+  c->mask[0] &= ~launch;
+  --*n_allowed;
+  return PARL_STATUS_OK;
+}
+
+int32_t parl_context_only_token(const parl_context *c) {
+  int32_t word = 0;
+  while (c->mask[word] == 0) word++;
+  return word * 64 + __builtin_ctzll(c->mask[word]);
+}
 
 void parl_context_get_question(const parl_episode_env *ee, const parl_context *c,
                                parl_question *out) {

@@ -300,6 +300,7 @@ static void drop_episode(shard *sh, parl_episode *ep) {
   out->failed = true;
   parl_text_clear(&out->scores);
   parl_stages_clear(&out->stages);
+  parl_recording_clear(&out->recording);
   ep->live = false;
   if (ep->world >= 0) parl_env_release(sh->env, ep->world);
 }
@@ -524,10 +525,13 @@ static parl_status run_shard(void *context, size_t task, size_t worker) {
 
 parl_status parl_rollout_run(parl_rollout *rollout, const parl_job *jobs, size_t n_jobs,
                              parl_rollout_counts *counts) {
-  for (size_t i = 0; i < n_jobs; i++)
+  for (size_t i = 0; i < n_jobs; i++) {
+    const parl_replay *replay = jobs[i].replay;
+    PARL_REQUIRE(replay == NULL || !replay->recording->is_cut);
     PARL_REQUIRE(jobs[i].out != NULL &&
-                 (rollout->seats.main.kind != NULL ||
+                 ((replay != NULL && !replay->goes_on) || rollout->seats.main.kind != NULL ||
                   (jobs[i].seats != NULL && jobs[i].seats->main.kind != NULL)));
+  }
   rollout->jobs = jobs;
   rollout->n_jobs = n_jobs;
   atomic_store(&rollout->next_job, 0);

@@ -23,7 +23,9 @@ typedef struct parl_job {
   const parl_seats *seats; /* who plays it; nobody in a seat: the rollout's. NULL: the rollout's */
   double temperature;      /* of an orchestrator that samples; 0: greedy */
   parl_trajectory *out;
-  parl_part part; /* but another of its family if its prompt is not of this part */
+  parl_part part;            /* but another of its family if its prompt is not of this part */
+  const parl_replay *replay; /* what is written before the orchestrator's player is asked, and
+                                whether it is at all; borrowed; NULL: it is from the first */
 } parl_job;
 
 typedef struct parl_rollout_def {
@@ -76,5 +78,7 @@ const char *parl_rollout_get_failures(const parl_rollout *rollout, int64_t *n, i
 /* What the stages of an episode can be at most, for parl_trajectories_def. */
 parl_stage_limits parl_episode_get_stage_limits(const parl_env_spec *spec,
                                                 const parl_episode_config *config);
+/* And what its orchestrator can write. */
+size_t parl_episode_get_record_limit(const parl_env_spec *spec, const parl_episode_config *config);
 
 #endif

@@ -46,6 +46,9 @@ static parl_status fill(parl_trajectories *set, const parl_trajectories_def *def
     *t = (parl_trajectory){
         .keep_scores = def->keep_scores, .max_mains = def->max_mains, .max_subs = def->max_subs};
     PARL_TRY(take_stages(&set->arena, &def->stages, &t->stages));
+    t->recording.capacity = def->recording;
+    if (def->recording > 0)
+      PARL_TRY(PARL_ARENA_TAKE(&set->arena, def->recording, &t->recording.items));
     PARL_TRY(take_sequences(&set->arena, def->max_mains, def->context, def->n_words, &t->mains));
     PARL_TRY(take_sequences(&set->arena, def->max_subs, def->sub_context, def->n_words, &t->subs));
   }

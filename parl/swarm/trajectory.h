@@ -12,6 +12,7 @@
 
 #include "core/status.h"
 #include "core/text.h"
+#include "parl/swarm/recording.h"
 #include "parl/swarm/stages.h"
 
 enum { PARL_FAMILY_BYTES = 32 };
@@ -36,9 +37,10 @@ typedef struct parl_trajectory {
   char family[PARL_FAMILY_BYTES]; /* task kind, "" if the environment has one */
   bool failed;                    /* the environment broke: facts are not to be used */
   parl_facts facts;
-  bool keep_scores;   /* scores are wanted */
-  parl_text scores;   /* JSON object of the environment's named numbers at the end */
-  parl_stages stages; /* empty if they are not wanted, or it failed */
+  bool keep_scores;         /* scores are wanted */
+  parl_text scores;         /* JSON object of the environment's named numbers at the end */
+  parl_stages stages;       /* empty if they are not wanted, or it failed */
+  parl_recording recording; /* of the orchestrator; as stages */
   size_t n_mains, max_mains;
   parl_sequence
       *mains; /* [max_mains] the orchestrator's context; one more each time it is rewritten
@@ -58,6 +60,7 @@ typedef struct parl_trajectories_def {
   int32_t n_words;          /* 64-bit words of a mask */
   bool keep_scores;         /* the environment's named numbers; allocates as they come */
   parl_stage_limits stages; /* parl_episode_get_stage_limits; all 0: none */
+  size_t recording; /* tokens of the orchestrator's turns, parl_episode_get_record_limit; 0: none */
 } parl_trajectories_def;
 
 /* Everything is allocated here. Fails: ENOMEM. */
