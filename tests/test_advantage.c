@@ -108,11 +108,56 @@ static void make_terms(terms *of, size_t n, uint64_t trial) {
       of[i].of[which] = parl_rng_next_uniform(&rng);
 }
 
+/* 4 / 3 of what the group's own mean leaves; of the rewards themselves: r minus the mean of the
+ * other three, .4 - (.4 + 1.4 + 1.4) / 3. */
+static void test_loo_by_hand(void **state) {
+  (void)state;
+  static const double expected[N] = {0.4 - 3.2 / 3, 0.4 - 3.2 / 3, 1.4 - 2.2 / 3, 1.4 - 2.2 / 3,
+                                     0.5 - 2.5 / 3, 0.5 - 2.5 / 3, 0.9 - 2.1 / 3, 1.1 - 1.9 / 3};
+  double out[N];
+  get(PARL_ADVANTAGE_LOO, 0.4, 0.2, out);
+  assert_all_close(out, expected, 1e-14);
+}
+
+/* per_term of the batch has mean 0, so its std is the root of its mean square. */
+static void test_gdpo_by_hand(void **state) {
+  (void)state;
+  double per_term[N], out[N], squares = 0;
+  get(PARL_ADVANTAGE_PER_TERM, 0.4, 0.2, per_term);
+  for (size_t i = 0; i < N; i++) squares += per_term[i] * per_term[i];
+  get(PARL_ADVANTAGE_GDPO, 0.4, 0.2, out);
+  for (size_t i = 0; i < N; i++)
+    assert_close(out[i], per_term[i] / (sqrt(squares / N) + 1e-6), 1e-12);
+}
+
+/* A difference of terms times its scale is what the advantage changes by, in every mode: between two
+ * rollouts of a group (loo: less its factor 4 / 3). */
+static void test_scales_are_those_of_the_advantage(void **state) {
+  (void)state;
+  for (int m = PARL_ADVANTAGE_NONE; m < PARL_N_ADVANTAGES; m++) {
+    const parl_advantage_mode mode = (parl_advantage_mode)m;
+    terms of[N];
+    double a[N], scales[N_GROUPS * PARL_N_TERMS];
+    make_terms(of, N, 33);
+    const parl_reward_batch batch = make_batch(of, N_GROUPS, K, &RANDOM_WEIGHTS);
+    assert_ok(parl_advantage(mode, &batch, a));
+    assert_ok(parl_advantage_get_scales(mode, &batch, scales));
+    for (size_t i = 1; i < N; i++) {
+      double difference = 0;
+      if (i % K == 0) continue;
+      for (size_t which = 0; which < PARL_N_TERMS; which++)
+        difference +=
+            scales[i / K * PARL_N_TERMS + which] * (of[i].of[which] - of[i - 1].of[which]);
+      assert_close(a[i] - a[i - 1], difference * (mode == PARL_ADVANTAGE_LOO ? 4.0 / 3 : 1), 1e-12);
+    }
+  }
+}
+
 /* A constant added to every reward of a group changes nothing but in mode none. */
 static void test_constant_shift_is_invisible(void **state) {
   (void)state;
   for (uint64_t trial = 0; trial < 50; trial++)
-    for (int mode = PARL_ADVANTAGE_MEAN; mode <= PARL_ADVANTAGE_BATCH; mode++) {
+    for (int mode = PARL_ADVANTAGE_MEAN; mode < PARL_N_ADVANTAGES; mode++) {
       terms of[N], shifted[N];
       double a[N], b[N];
       make_terms(of, N, trial);
@@ -130,7 +175,7 @@ static void test_constant_shift_is_invisible(void **state) {
 static void test_groups_sum_to_zero(void **state) {
   (void)state;
   for (uint64_t trial = 0; trial < 50; trial++)
-    for (int mode = PARL_ADVANTAGE_MEAN; mode <= PARL_ADVANTAGE_BATCH; mode++) {
+    for (int mode = PARL_ADVANTAGE_MEAN; mode < PARL_N_ADVANTAGES; mode++) {
       terms of[N];
       double a[N];
       make_terms(of, N, trial);
@@ -143,7 +188,7 @@ static void test_groups_sum_to_zero(void **state) {
 /* The order of rollouts within a group only permutes their advantages. */
 static void test_order_within_a_group(void **state) {
   (void)state;
-  for (int mode = PARL_ADVANTAGE_NONE; mode <= PARL_ADVANTAGE_BATCH; mode++) {
+  for (int mode = PARL_ADVANTAGE_NONE; mode < PARL_N_ADVANTAGES; mode++) {
     terms of[N], turned[N];
     double a[N], b[N];
     make_terms(of, N, 9);
@@ -159,7 +204,7 @@ static void test_no_spread_is_exactly_zero(void **state) {
   (void)state;
   terms of[7];
   for (size_t i = 0; i < 7; i++) of[i] = (terms){{0.1, 0.7, 1.0 / 3, 0.3}};
-  for (int mode = PARL_ADVANTAGE_MEAN; mode <= PARL_ADVANTAGE_BATCH; mode++) {
+  for (int mode = PARL_ADVANTAGE_MEAN; mode < PARL_N_ADVANTAGES; mode++) {
     double out[7];
     assert_ok(advantage((parl_advantage_mode)mode, of, 1, 7, WEIGHTS(0.3, 0.1), out));
     for (size_t i = 0; i < 7; i++) assert_close(out[i], 0, 0);
@@ -227,7 +272,7 @@ static void test_shares_by_hand(void **state) {
 
 static void test_shares_sum_to_one_or_are_zero(void **state) {
   (void)state;
-  for (int mode = PARL_ADVANTAGE_NONE; mode <= PARL_ADVANTAGE_BATCH; mode++) {
+  for (int mode = PARL_ADVANTAGE_NONE; mode < PARL_N_ADVANTAGES; mode++) {
     terms of[N];
     parl_advantage_shares s;
     make_terms(of, N, 21);
@@ -270,10 +315,10 @@ static void test_refusals_leave_the_result(void **state) {
   (void)state;
   terms of[N];
   double out[N] = {42};
-  const parl_advantage_mode beyond = (parl_advantage_mode)(PARL_ADVANTAGE_BATCH + 1);
+  const parl_advantage_mode beyond = (parl_advantage_mode)PARL_N_ADVANTAGES;
   memcpy(of, TERMS, sizeof of);
   of[6].of[PARL_TERM_finish] = NAN;
-  for (int mode = PARL_ADVANTAGE_NONE; mode <= PARL_ADVANTAGE_BATCH; mode++)
+  for (int mode = PARL_ADVANTAGE_NONE; mode < PARL_N_ADVANTAGES; mode++)
     assert_status(advantage((parl_advantage_mode)mode, of, N_GROUPS, K, WEIGHTS(0.3, 0.1), out),
                   PARL_STATUS_EINVAL);
   assert_non_null(strstr(parl_error_text(), "rollout 2 of group 1"));
@@ -288,8 +333,9 @@ static void test_refusals_leave_the_result(void **state) {
 /* The enum is the order of the recipe's choices. */
 static void test_modes_follow_the_choice_list(void **state) {
   (void)state;
-  static const char *const names[] = {"none", "mean", "mean_std", "per_term", "batch"};
-  for (int mode = PARL_ADVANTAGE_NONE; mode <= PARL_ADVANTAGE_BATCH; mode++) {
+  static const char *const names[] = {"none",  "mean", "mean_std", "per_term",
+                                      "batch", "loo",  "gdpo"};
+  for (int mode = PARL_ADVANTAGE_NONE; mode < PARL_N_ADVANTAGES; mode++) {
     char name[16];
     parl_config_choice_name(&parl_objective_section, "advantage", mode, name, sizeof name);
     assert_string_equal(name, names[mode]);
@@ -302,6 +348,9 @@ int main(void) {
       cmocka_unit_test(test_mean_std_by_hand),
       cmocka_unit_test(test_batch_by_hand),
       cmocka_unit_test(test_per_term_by_hand),
+      cmocka_unit_test(test_loo_by_hand),
+      cmocka_unit_test(test_gdpo_by_hand),
+      cmocka_unit_test(test_scales_are_those_of_the_advantage),
       cmocka_unit_test(test_constant_shift_is_invisible),
       cmocka_unit_test(test_groups_sum_to_zero),
       cmocka_unit_test(test_order_within_a_group),

@@ -252,7 +252,7 @@ static void test_seeds_do_not_fold(void **state) {
 
 static void test_a_group_of_one(void **state) {
   (void)state;
-  static const char *const modes[] = {"mean", "mean_std", "per_term", "batch"};
+  static const char *const modes[] = {"mean", "mean_std", "per_term", "batch", "loo", "gdpo"};
   for (size_t i = 0; i < 4; i++) {
     char mode[64];
     snprintf(mode, sizeof mode, "objective.advantage=%s", modes[i]);

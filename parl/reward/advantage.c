@@ -16,7 +16,7 @@ typedef struct batch {
   parl_advantage_mode mode;
   const parl_reward_batch *of;
   size_t n_terms; /* and the number of the whole reward behind them */
-  double std;     /* of r - group mean over the batch, mode batch only */
+  double std; /* over the batch: of r - group mean, mode batch; of the sums of terms, mode gdpo */
 } batch;
 
 /* Moments of a group's terms, [n_terms] of its total. */
@@ -56,37 +56,46 @@ static void get_group(const batch *b, size_t g, group *out) {
   for (size_t which = 0; which <= b->n_terms; which++) out->of[which] = get_moments(b, g, which);
 }
 
+/* What a term that was centred is divided by. */
+static double get_divisor(const batch *b, const group *g, size_t which) {
+  switch (b->mode) {
+    case PARL_ADVANTAGE_NONE:
+    case PARL_ADVANTAGE_MEAN:
+    case PARL_ADVANTAGE_LOO:
+      break;
+    case PARL_ADVANTAGE_MEAN_STD:
+      return g->of[b->n_terms].std + STD_FLOOR;
+    case PARL_ADVANTAGE_PER_TERM:
+      return g->of[which].std + STD_FLOOR;
+    case PARL_ADVANTAGE_BATCH:
+      return b->std + STD_FLOOR;
+    case PARL_ADVANTAGE_GDPO:
+      return (g->of[which].std + STD_FLOOR) * (b->std + STD_FLOOR);
+  }
+  return 1;
+}
+
+/* The mean of the others is further from a value than the mean of all. */
+static double get_factor(const batch *b) {
+  const double K = (double)b->of->K;
+  if (b->mode != PARL_ADVANTAGE_LOO) return 1;
+  return K > 1 ? K / (K - 1) : 0;
+}
+
 /* Contributions of the terms to the advantage of one rollout. */
 static void get_contributions(const batch *b, const group *g, const double *x,
                               double out[PARL_MAX_TERMS]) {
-  const double *weight = b->of->weights;
+  const double factor = get_factor(b);
   for (size_t which = 0; which < b->n_terms; which++) {
-    const moments *m = &g->of[which];
-    const double centred = x[which] - m->mean;
-    switch (b->mode) {
-      case PARL_ADVANTAGE_NONE:
-        out[which] = weight[which] * x[which];
-        break;
-      case PARL_ADVANTAGE_MEAN:
-        out[which] = weight[which] * centred;
-        break;
-      case PARL_ADVANTAGE_MEAN_STD:
-        out[which] = weight[which] * centred / (g->of[b->n_terms].std + STD_FLOOR);
-        break;
-      case PARL_ADVANTAGE_PER_TERM:
-        out[which] = weight[which] * centred / (m->std + STD_FLOOR);
-        break;
-      case PARL_ADVANTAGE_BATCH:
-        out[which] = weight[which] * centred / (b->std + STD_FLOOR);
-        break;
-    }
+    const double mean = b->mode == PARL_ADVANTAGE_NONE ? 0 : g->of[which].mean;
+    out[which] = b->of->weights[which] * (x[which] - mean) * factor / get_divisor(b, g, which);
   }
 }
 
 static parl_status check(const batch *b) {
   const int mode = (int)b->mode;
   const size_t K = b->of->K;
-  PARL_REQUIRE(mode >= PARL_ADVANTAGE_NONE && mode <= PARL_ADVANTAGE_BATCH);
+  PARL_REQUIRE(mode >= PARL_ADVANTAGE_NONE && mode < PARL_N_ADVANTAGES);
   PARL_REQUIRE(K >= 1);
   for (size_t which = 0; which < b->n_terms; which++) PARL_REQUIRE(isfinite(b->of->weights[which]));
   for (size_t i = 0; i < b->of->n_groups * K; i++)
@@ -109,18 +118,41 @@ static double get_batch_std(const batch *b) {
   return b->of->n_groups > 0 ? sqrt(variance / (double)b->of->n_groups) : 0;
 }
 
+/* Of the sums of terms, each divided by its group's std; their mean is 0 in every group. */
+static double get_sum_std(const batch *b) {
+  const batch per_term = {PARL_ADVANTAGE_PER_TERM, b->of, b->n_terms, 0};
+  const size_t K = b->of->K;
+  double squares = 0;
+  for (size_t g = 0; g < b->of->n_groups; g++) {
+    group moments_of;
+    get_group(b, g, &moments_of);
+    for (size_t k = 0; k < K; k++) {
+      double c[PARL_MAX_TERMS], sum = 0;
+      get_contributions(&per_term, &moments_of, get_terms(b, g, k), c);
+      for (size_t which = 0; which < b->n_terms; which++) sum += c[which];
+      squares += sum * sum;
+    }
+  }
+  return b->of->n_groups > 0 ? sqrt(squares / (double)(b->of->n_groups * K)) : 0;
+}
+
 static parl_status init(batch *b) {
   PARL_TRY(check(b));
   if (b->mode == PARL_ADVANTAGE_BATCH) b->std = get_batch_std(b);
+  if (b->mode == PARL_ADVANTAGE_GDPO) b->std = get_sum_std(b);
   return PARL_STATUS_OK;
+}
+
+/* Whether every term is centred and divided by itself, whatever the total is. */
+static bool is_decoupled(const batch *b) {
+  return b->mode == PARL_ADVANTAGE_PER_TERM || b->mode == PARL_ADVANTAGE_GDPO;
 }
 
 /* Exactly 0 in a group without spread, where rounding of the contributions may leave a trace. */
 static double get_advantage(const batch *b, const group *g, const double *x,
                             double contributions[PARL_MAX_TERMS]) {
   get_contributions(b, g, x, contributions);
-  const bool flat = b->mode != PARL_ADVANTAGE_NONE && b->mode != PARL_ADVANTAGE_PER_TERM &&
-                    g->of[b->n_terms].flat;
+  const bool flat = b->mode != PARL_ADVANTAGE_NONE && !is_decoupled(b) && g->of[b->n_terms].flat;
   double sum = 0;
   for (size_t which = 0; which < b->n_terms && !flat; which++) sum += contributions[which];
   return sum;
@@ -136,6 +168,19 @@ parl_status parl_advantage(parl_advantage_mode mode, const parl_reward_batch *of
       double contributions[PARL_MAX_TERMS];
       out[g * of->K + k] = get_advantage(&b, &moments_of, get_terms(&b, g, k), contributions);
     }
+  }
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_advantage_get_scales(parl_advantage_mode mode, const parl_reward_batch *of,
+                                      double *out) {
+  batch b = {mode, of, of->table->n, 0};
+  PARL_TRY(init(&b));
+  for (size_t g = 0; g < of->n_groups; g++) {
+    group moments_of;
+    get_group(&b, g, &moments_of);
+    for (size_t which = 0; which < b.n_terms; which++)
+      out[g * b.n_terms + which] = of->weights[which] / get_divisor(&b, &moments_of, which);
   }
   return PARL_STATUS_OK;
 }

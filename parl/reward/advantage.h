@@ -6,14 +6,20 @@
 #include "core/config.h"
 #include "parl/reward/reward.h"
 
-/* Order matters: it is the CHOICE order of the objective section. */
+/* Order matters: it is the CHOICE order of the objective section. std is the population's: divided
+ * by K, not by K - 1. */
 typedef enum parl_advantage_mode {
   PARL_ADVANTAGE_NONE,     /* r */
   PARL_ADVANTAGE_MEAN,     /* r - mean of the group (k25 2.1) */
   PARL_ADVANTAGE_MEAN_STD, /* (r - mean) / (std + 1e-6), GRPO */
-  PARL_ADVANTAGE_PER_TERM, /* sum over terms of weight * (term - mean) / (std + 1e-6), GDPO */
-  PARL_ADVANTAGE_BATCH     /* (r - group mean) / (std of r - group mean in the batch + 1e-6) */
+  PARL_ADVANTAGE_PER_TERM, /* sum over terms of weight * (term - mean) / (std + 1e-6): GDPO without
+                              its last step */
+  PARL_ADVANTAGE_BATCH,    /* (r - group mean) / (std of r - group mean in the batch + 1e-6) */
+  PARL_ADVANTAGE_LOO,      /* r - mean of the K - 1 others = K / (K - 1) * (r - mean), RLOO; 0 if K
+                              is 1 */
+  PARL_ADVANTAGE_GDPO      /* per_term / (std of per_term in the batch + 1e-6) */
 } parl_advantage_mode;
+enum { PARL_N_ADVANTAGES = PARL_ADVANTAGE_GDPO + 1 };
 
 /* Rewards of a batch: group g of K rollouts of one task is rows g*K .. g*K+K-1 of `terms`. */
 typedef struct parl_reward_batch {
@@ -26,8 +32,14 @@ typedef struct parl_reward_batch {
 /* Advantage of every rollout, out [n_groups * K]. std is the population's. A group without spread
  * has advantages of exactly 0 (but in mode none).
  * Fails: EINVAL if K < 1, or a term or weight is not finite; out is untouched then.
- * Source: k25 2.1; Shao 2024 (GRPO); GDPO. */
+ * Source: k25 2.1; Shao 2024 (GRPO); Liu 2026, arXiv 2601.05242 (GDPO); Hu 2025 (batch, as
+ * REINFORCE++ with a baseline); Kool 2019, Ahmadian 2024 (RLOO). */
 parl_status parl_advantage(parl_advantage_mode mode, const parl_reward_batch *batch, double *out);
+
+/* What a difference of raw terms is worth on the scale of the advantage: the weight of each term over
+ * what the mode divides it by, out [n_groups, n of table]. Fails: as parl_advantage. */
+parl_status parl_advantage_get_scales(parl_advantage_mode mode, const parl_reward_batch *batch,
+                                      double *out);
 
 /* What the advantage is made of. An advantage is a sum of contributions, one a term: the weighted
  * term centred and divided as the mode centres and divides the whole. A share is the mean
@@ -43,8 +55,8 @@ typedef struct parl_advantage_shares {
 parl_status parl_advantage_get_shares(parl_advantage_mode mode, const parl_reward_batch *batch,
                                       parl_advantage_shares *out);
 /* Whether a mode cancels a common scale of the lambdas in groups where only shaped terms vary:
- * mean_std. (per_term multiplies by lambda after it divided; batch cancels only when no group of
- * the batch has r_perf spread.) */
+ * mean_std. (per_term multiplies by lambda after it divided; batch and gdpo cancel only when no
+ * group of the batch has r_perf spread.) */
 bool parl_advantage_cancels_lambda(parl_advantage_mode mode);
 
 #endif

@@ -25,7 +25,7 @@
 
 #define PARL_OBJECTIVE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                               \
   CHOICE(kind, k25, "k25|ppo|reinforce", "policy objective")                               \
-  CHOICE(advantage, mean, "none|mean|mean_std|per_term|batch",                             \
+  CHOICE(advantage, mean, "none|mean|mean_std|per_term|batch|loo|gdpo",                    \
          "baseline and normalisation of the reward")                                       \
   REAL(alpha, 0.5, 0.0, 1.0, "ratio", "k25: below it a token's policy gradient is zero")   \
   REAL(beta, 2.0, 1.0, 1000.0, "ratio", "k25: above it a token's policy gradient is zero") \
