@@ -130,8 +130,8 @@ static void test_gdpo_by_hand(void **state) {
     assert_close(out[i], per_term[i] / (sqrt(squares / N) + 1e-6), 1e-12);
 }
 
-/* A difference of terms times its scale is what the advantage changes by, in every mode: between two
- * rollouts of a group (loo: less its factor 4 / 3). */
+/* A difference of terms times its scale is what the advantage changes by, in every mode: between
+ * two rollouts of a group (loo: less its factor 4 / 3). */
 static void test_scales_are_those_of_the_advantage(void **state) {
   (void)state;
   for (int m = PARL_ADVANTAGE_NONE; m < PARL_N_ADVANTAGES; m++) {

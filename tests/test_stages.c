@@ -198,6 +198,49 @@ static void test_by_hand(void **state) {
   close_fixture(&f);
 }
 
+/* The same episode without one of its sub-agents, and without the launch: as the replays of
+ * tests/test_replay.c come out, but by formula. Of two with one task the second is a duplicate only
+ * while the first is there. */
+static void test_without_by_hand(void **state) {
+  (void)state;
+  static const double due[4][5] = {/* r_perf, critical, total, assigned, turns */
+                                   {0, 3, 3, 0, 4},
+                                   {0.5, 7, 9, 2, 5},
+                                   {0.5, 6, 7, 2, 5},
+                                   {0.5, 7, 8, 2, 5}};
+  fixture f;
+  open_fixture(&f,
+               &(play_def){.env = COUNT_ENV,
+                           .style = "hand",
+                           .max_direct = 1,
+                           .use_mask = true,
+                           .reliability = 1,
+                           .record = 96},
+               2);
+  play(&f, "hand", 1);
+  const parl_trajectory *t = parl_trajectories_get(f.set, 0);
+  parl_stages *to = &parl_trajectories_get(f.set, 1)->stages;
+  for (int sub = -1; sub < 3; sub++) {
+    parl_facts facts = t->facts;
+    parl_stages_copy_without(&t->stages, 1, sub, to);
+    assert_ok(parl_stages_get_facts(to, &facts));
+    const double got[5] = {facts.r_perf, facts.critical_steps, facts.total_steps, facts.assigned,
+                           facts.turns};
+    for (int i = 0; i < 5; i++) assert_true(got[i] == due[sub + 1][i]);
+    assert_true(to->items[1].r_perf == (sub < 0 ? 0 : 0.5)); /* right after the launch, too */
+  }
+  parl_stages *s = &parl_trajectories_get(f.set, 0)->stages;
+  for (int i = 0; i < 3; i++) s->subs[i].duplicate = i == 2;
+  s->tokens[s->subs[2].first_token] = s->tokens[s->subs[0].first_token];
+  for (int sub = 0; sub < 3; sub++) {
+    parl_stages_copy_without(s, 1, sub, to);
+    assert_int_equal(to->subs[1].duplicate, sub == 1);
+  }
+  const parl_stages first = parl_stages_get_first(s, 1);
+  assert_true(first.n == 1 && first.n_subs == 0 && parl_stages_get_first(s, 2).n_subs == 3);
+  close_fixture(&f);
+}
+
 /* A task for which there is no room is cut, and says so. */
 static void test_cut_task(void **state) {
   (void)state;
@@ -229,7 +272,7 @@ static void test_not_wanted(void **state) {
   parl_stages *s = &parl_trajectories_get(set, 0)->stages;
   parl_stages_begin(s, 1);
   parl_stages_spend(s, &(parl_stage){.main_steps = 1});
-  parl_stages_deliver(s, 0, true, true);
+  parl_stages_deliver(s, 0, true, 1);
   parl_stages_end(s, 1);
   assert_true(s->n == 0 && s->items == NULL && s->subs == NULL && s->tokens == NULL);
   parl_trajectories_destroy(set);
@@ -280,6 +323,7 @@ int main(void) {
       cmocka_unit_test(test_experts_everywhere),
       cmocka_unit_test(test_rewritten_and_malformed),
       cmocka_unit_test(test_by_hand),
+      cmocka_unit_test(test_without_by_hand),
       cmocka_unit_test(test_cut_task),
       cmocka_unit_test(test_not_wanted),
       cmocka_unit_test(test_weights_of_choices),

@@ -36,13 +36,20 @@ enum { IS_WRAPPED = 0 };
 static atomic_long n_calls;
 #endif
 
-static void test_an_update_allocates_nothing(void **state) {
-  (void)state;
-  if (!IS_WRAPPED) skip();
-  const char *overrides[] = {
-      "model.n_layers=1", "model.d_model=16", "model.n_heads=2",     "model.n_kv_heads=2",
-      "model.head_dim=8", "model.d_ff=32",    "train.tasks=3",       "train.group=4",
-      "train.updates=12", "env.params.n=4",   "train.minibatches=2", "lambda1.shape=closed_loop"};
+static void run_updates(const char *credit) {
+  const char *overrides[] = {"model.n_layers=1",
+                             "model.d_model=16",
+                             "model.n_heads=2",
+                             "model.n_kv_heads=2",
+                             "model.head_dim=8",
+                             "model.d_ff=32",
+                             "train.tasks=3",
+                             "train.group=4",
+                             "train.updates=12",
+                             "env.params.n=4",
+                             "train.minibatches=2",
+                             "lambda1.shape=closed_loop",
+                             credit};
   char folder[PARL_TEST_PATH_BYTES], path[PARL_TEST_PATH_BYTES + 16];
   parl_test_temp_folder(folder);
   snprintf(path, sizeof path, "%s/r.lua", folder);
@@ -84,6 +91,15 @@ static void test_an_update_allocates_nothing(void **state) {
   parl_run_deinit(&run);
   parl_recipe_destroy(recipe);
   parl_test_remove_folder(folder);
+}
+
+static void test_an_update_allocates_nothing(void **state) {
+  (void)state;
+  if (!IS_WRAPPED) skip();
+  run_updates("objective.credit=episode");
+  run_updates("objective.credit=turn");
+  run_updates("objective.credit=counterfactual");
+  run_updates("objective.credit=loo_stages");
 }
 
 int main(void) {

@@ -3,8 +3,9 @@
  *
  * X(field, group, unit, meaning): stored as "group/field"; a Lua schedule and closed_loop say
  * `field`. Keys of group "time" are the only ones that may differ between two runs of the same
- * command. Groups "attention" and "experts" are stored only where there is something to measure:
- * MuonClip, sparse layers. */
+ * command. Groups "attention", "experts" and "credit"
+ * are stored only where there is something to measure: MuonClip, sparse layers, credit by
+ * launches. */
 #ifndef PARL_PARL_LEARN_METRICS_H
 #define PARL_PARL_LEARN_METRICS_H
 #include <stddef.h>
@@ -59,6 +60,13 @@ typedef struct parl_term_metrics {
   X(expert_entropy, experts, "1", "entropy of a layer's loads / that of equal loads, mean")        \
   X(balance_loss, experts, "1", "aux_loss_alpha * balance loss, mean of sequences")                \
   X(bias_range, experts, "1", "largest - smallest selection bias of a layer, the widest")          \
+  X(rerolls, credit, "episodes", "episodes played again without a launch or an assignment")        \
+  X(reroll_steps, credit, "steps", "total steps of all of them")                                   \
+  X(rerolls_failed, credit, "episodes", "of them, those whose script failed")                      \
+  X(launch_effect, credit, "1", "mean reward with a launch - without it")                          \
+  X(sub_effect, credit, "1", "mean reward with an assignment - without it")                        \
+  X(spurious_launches, credit, "1", "share of launches without which r_perf is the same")          \
+  X(useless_subs, credit, "1", "share of assignments without which r_perf is the same")            \
   X(rollout_s, time, "s", "rollout")                                                               \
   X(decode_s, time, "s", "of it in the decoder and the sampler, all threads")                      \
   X(script_s, time, "s", "of it in scripts, grammar and episodes, all threads")                    \

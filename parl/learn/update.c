@@ -50,7 +50,24 @@ static parl_status allocate(parl_updater *u) {
                                .n_words = (spec->n_tokens + 63) / 64,
                                .keep_scores = is_stored || parl_reward_wants_scores(u->reward)};
   if (is_stored) def.stages = parl_episode_get_stage_limits(spec, u->def.episode);
+  parl_credit_ask(u->def.objective, spec, u->def.episode, &def);
   return parl_trajectories_create(&def, &u->set);
+}
+
+static parl_status create_credit(parl_updater *u) {
+  const parl_updater_def *d = &u->def;
+  if (d->objective->credit == PARL_CREDIT_EPISODE) return PARL_STATUS_OK;
+  u->choices = calloc((size_t)d->spec->limits.context, sizeof *u->choices);
+  if (u->choices == NULL) return parl_fail(PARL_STATUS_ENOMEM, "update: no memory for choices");
+  return parl_credit_create(&(parl_credit_def){.objective = d->objective,
+                                               .episode = d->episode,
+                                               .spec = d->spec,
+                                               .reward = u->reward,
+                                               .rollout = d->rollout,
+                                               .n = u->n,
+                                               .group = (size_t)d->train->group,
+                                               .temperature = d->train->temperature},
+                            &u->credit);
 }
 
 static parl_status create_learner(parl_updater *u) {
@@ -76,6 +93,8 @@ static parl_status prepare(parl_updater *u) {
   PARL_TRY(parl_fail_sizes(allocate(u),
                            "train.tasks * train.group = %zu episodes with limits.context = %d",
                            u->n, u->def.spec->limits.context));
+  PARL_TRY(parl_fail_sizes(create_credit(u),
+                           "objective.credit of train.tasks * train.group = %zu episodes", u->n));
   parl_metrics_set_undefined(&u->metrics);
   return parl_fail_sizes(create_learner(u),
                          "train.accumulators = %lld, train.slice_rows = %lld and "
@@ -103,6 +122,8 @@ void parl_updater_destroy(parl_updater *u) {
   for (size_t i = 0; u->schedules != NULL && i < u->table->n; i++)
     parl_schedule_destroy(u->schedules[i]);
   parl_learner_destroy(u->learner);
+  parl_credit_destroy(u->credit);
+  free(u->choices);
   parl_trajectories_destroy(u->set);
   parl_reward_destroy(u->reward);
   free(u->schedules);
@@ -190,6 +211,7 @@ static void measure_episodes(parl_updater *u, size_t n) {
 #define COPY_optimizer(name)
 #define COPY_attention(name)
 #define COPY_experts(name)
+#define COPY_credit(name) u->metrics.name = (double)NAN;
 #define COPY_time(name)
 #define X(name, group, unit, meaning) COPY_##group(name)
   PARL_METRIC_LIST(X)
@@ -212,19 +234,39 @@ static parl_status measure_advantage(parl_updater *u, size_t n_groups) {
   m->zero_spread_total = s.zero_spread_total;
   m->mean_abs = s.mean_abs;
   m->mean_abs_shaped_only = s.mean_abs_shaped_only;
-  return PARL_STATUS_OK;
+  if (u->credit == NULL) return PARL_STATUS_OK;
+  return parl_credit_assign(u->credit,
+                            &(parl_credit_batch){.of = batch,
+                                                 .jobs = u->jobs,
+                                                 .kept = u->kept,
+                                                 .advantage = u->advantage,
+                                                 .update = u->update},
+                            m);
+}
+
+/* Every context of an episode's orchestrator; i of the episodes kept. */
+static void add_episode(parl_updater *u, size_t i, parl_batch *batch) {
+  const parl_trajectory *t = u->jobs[u->kept[i]].out;
+  const size_t prompt = i / (size_t)u->def.train->group;
+  if (u->credit == NULL) {
+    parl_batch_add_mains(batch, t, prompt, (float)u->advantage[i]);
+    return;
+  }
+  for (size_t m = 0; m < t->n_mains; m++) {
+    parl_credit_get_weights(u->credit, i, &t->mains[m], u->choices);
+    parl_batch_add(batch, &t->mains[m], prompt, u->choices);
+  }
 }
 
 static parl_status learn(parl_updater *u, size_t n) {
   const double start = parl_clock_s();
-  const size_t M = (size_t)u->def.train->minibatches, K = (size_t)u->def.train->group;
+  const size_t M = (size_t)u->def.train->minibatches;
   parl_batch *batch = parl_learner_get_batch(u->learner);
   parl_step_sums sums = parl_step_sums_none();
   for (size_t b = 0; b < M; b++) {
     parl_batch_reset(batch);
     /* Strided, so that a minibatch holds rollouts of every group. */
-    for (size_t i = b; i < n; i += M)
-      parl_batch_add_mains(batch, u->jobs[u->kept[i]].out, i / K, (float)u->advantage[i]);
+    for (size_t i = b; i < n; i += M) add_episode(u, i, batch);
     parl_learner_info info;
     PARL_TRY(parl_learner_step(u->learner, &info));
     u->n_steps++;

@@ -11,6 +11,7 @@
 
 #include "core/config.h"
 #include "core/json.h"
+#include "parl/learn/credit.h"
 #include "parl/learn/learner.h"
 #include "parl/learn/metrics.h"
 #include "parl/reward/reward.h"
@@ -76,6 +77,8 @@ typedef struct parl_updater {
   parl_schedule **schedules; /* [n of table] of the terms' weights */
   double *states;            /* [n of table] of the schedules before the update */
   parl_outcome *outcomes;    /* [group] */
+  parl_credit *credit;       /* NULL: every choice has the advantage of its episode */
+  float *choices;            /* [tokens of a context] their advantages */
 } parl_updater;
 
 /* Fails: EINVAL naming a term, ENOMEM naming the fields. */

@@ -36,8 +36,8 @@ typedef struct parl_reward_batch {
  * REINFORCE++ with a baseline); Kool 2019, Ahmadian 2024 (RLOO). */
 parl_status parl_advantage(parl_advantage_mode mode, const parl_reward_batch *batch, double *out);
 
-/* What a difference of raw terms is worth on the scale of the advantage: the weight of each term over
- * what the mode divides it by, out [n_groups, n of table]. Fails: as parl_advantage. */
+/* What a difference of raw terms is worth on the scale of the advantage: the weight of each term
+ * over what the mode divides it by, out [n_groups, n of table]. Fails: as parl_advantage. */
 parl_status parl_advantage_get_scales(parl_advantage_mode mode, const parl_reward_batch *batch,
                                       double *out);
 

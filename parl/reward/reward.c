@@ -107,6 +107,10 @@ void parl_reward_destroy(parl_reward *reward) {
   free(reward);
 }
 
+const parl_term_table *parl_reward_get_table(const parl_reward *reward) {
+  return reward->table;
+}
+
 bool parl_reward_wants_scores(const parl_reward *reward) {
   return reward->wants_scores;
 }
@@ -155,14 +159,19 @@ static parl_status evaluate(parl_reward *r, size_t i, const parl_expression_grou
   return PARL_STATUS_OK;
 }
 
+static parl_status apply_one(const parl_reward *r, size_t i, const parl_group *group, size_t k,
+                             double *out) {
+  const double value = parl_formulas[i](&r->config, group, k);
+  if (!isfinite(value))
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "r_%s of rollout %zu of %zu is %g: a fact it is made of is not finite",
+                     r->table->rows[i].name, k + 1, group->K, value);
+  *out = value;
+  return PARL_STATUS_OK;
+}
+
 static parl_status apply(parl_reward *r, size_t i, const parl_group *group) {
-  for (size_t k = 0; k < group->K; k++) {
-    r->column[k] = parl_formulas[i](&r->config, group, k);
-    if (!isfinite(r->column[k]))
-      return parl_fail(PARL_STATUS_EINVAL,
-                       "r_%s of rollout %zu of %zu is %g: a fact it is made of is not finite",
-                       r->table->rows[i].name, k + 1, group->K, r->column[k]);
-  }
+  for (size_t k = 0; k < group->K; k++) PARL_TRY(apply_one(r, i, group, k, &r->column[k]));
   return PARL_STATUS_OK;
 }
 
@@ -211,6 +220,13 @@ static parl_status get_terms(parl_reward *r, const parl_group *group, bool any_s
   return PARL_STATUS_OK;
 }
 
+static void forget_scores(parl_reward *r, size_t K) {
+  for (size_t k = 0; k < K; k++) {
+    parl_json_destroy(r->scores[k]);
+    r->scores[k] = NULL;
+  }
+}
+
 parl_status parl_reward_group_of(parl_reward *reward, const parl_group *group, bool any_score,
                                  double *out) {
   PARL_REQUIRE(group->K >= 1);
@@ -218,13 +234,32 @@ parl_status parl_reward_group_of(parl_reward *reward, const parl_group *group, b
   parl_status s = read_outcomes(reward, group);
   if (s == PARL_STATUS_OK) s = get_terms(reward, group, any_score);
   if (s == PARL_STATUS_OK) memcpy(out, reward->terms, group->K * reward->table->n * sizeof *out);
-  for (size_t k = 0; k < group->K; k++) {
-    parl_json_destroy(reward->scores[k]);
-    reward->scores[k] = NULL;
-  }
+  forget_scores(reward, group->K);
   return s;
 }
 
 parl_status parl_reward_group(parl_reward *reward, const parl_group *group, double *out) {
   return parl_reward_group_of(reward, group, false, out);
+}
+
+parl_status parl_reward_built_in(parl_reward *reward, const parl_group *group, size_t k,
+                                 double *out) {
+  for (size_t i = 0; i < reward->table->n; i++) {
+    out[i] = 0;
+    if (reward->programs[i].lua == NULL) PARL_TRY(apply_one(reward, i, group, k, &out[i]));
+  }
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_reward_one(parl_reward *reward, const parl_group *group, size_t k, double *out) {
+  const size_t n = reward->table->n;
+  bool any_program = false;
+  for (size_t i = 0; i < n; i++) any_program = any_program || reward->programs[i].lua != NULL;
+  if (!any_program) return parl_reward_built_in(reward, group, k, out);
+  PARL_TRY(reserve(reward, group->K));
+  parl_status s = read_outcomes(reward, group);
+  if (s == PARL_STATUS_OK) s = get_terms(reward, group, false);
+  if (s == PARL_STATUS_OK) memcpy(out, &reward->terms[k * n], n * sizeof *out);
+  forget_scores(reward, group->K);
+  return s;
 }

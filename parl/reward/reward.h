@@ -88,6 +88,8 @@ parl_status parl_reward_create(const parl_reward_config *config, const parl_term
                                parl_reward **out);
 /* NULL-safe. */
 void parl_reward_destroy(parl_reward *reward);
+/* The table that it was created with. Borrowed. */
+const parl_term_table *parl_reward_get_table(const parl_reward *reward);
 /* Whether an expression names `scores`: outcomes have to have them. */
 bool parl_reward_wants_scores(const parl_reward *reward);
 /* Raw terms of every rollout of a group, before their weights: out [K, n of the table]. Built-in
@@ -96,6 +98,11 @@ bool parl_reward_wants_scores(const parl_reward *reward);
  * or is not finite: the text names the term, the expression and the rollout. out is untouched
  * then. */
 parl_status parl_reward_group(parl_reward *reward, const parl_group *group, double *out);
+/* The same of rollout k alone: out [n of the table]. */
+parl_status parl_reward_one(parl_reward *reward, const parl_group *group, size_t k, double *out);
+/* The same, but terms that are expressions are not evaluated: they are 0. */
+parl_status parl_reward_built_in(parl_reward *reward, const parl_group *group, size_t k,
+                                 double *out);
 
 /* Before anything is trained: creates the reward and tries it on groups of K made-up episodes, of
  * which every other finishes at once and the rest launch three sub-agents; any score is 1. Fails:

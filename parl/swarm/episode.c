@@ -523,11 +523,12 @@ static parl_status deliver(const parl_episode_env *ee, parl_episode *ep, size_t 
   bool changed;
   PARL_TRY(parl_env_deliver(ee->env, ep->world, l->agent, l->finished, ee->tokens,
                             PARL_ENV_MAX_OBSERVATION, &n));
+  const double before = ep->r_perf;
   PARL_TRY(rescore(ee, ep, &changed));
   if (changed) ep->facts.useful++;
   if (l->finished) ep->facts.finished++;
   if (l->finished && l->steps == 0) ep->facts.empty_finishes++;
-  parl_stages_deliver(&ep->job->out->stages, index, l->finished, changed);
+  parl_stages_deliver(&ep->job->out->stages, index, l->finished, ep->r_perf - before);
   const int32_t head = l->finished ? PARL_TOKEN_FINISHED : PARL_TOKEN_UNFINISHED;
   *fits = append(ep->main, &head, 1) && append(ep->main, ee->tokens, n);
   return TELL(ee, ep, .kind = PARL_EVENT_DELIVER, .agent = l->ordinal, .tokens = ee->tokens,

@@ -1,6 +1,9 @@
 /* parl/swarm/stages.c - stages as they are written, counted again, and told. */
 #include "parl/swarm/stages.h"
 
+#include <math.h>
+#include <string.h>
+
 /* --- writing --- */
 
 void parl_stages_clear(parl_stages *stages) {
@@ -54,11 +57,13 @@ void parl_stages_spend(parl_stages *stages, const parl_stage *cost) {
     stages->subs[last->first_sub + i].steps = (int32_t)cost->sub_steps[i];
 }
 
-void parl_stages_deliver(parl_stages *stages, size_t index, bool finished, bool useful) {
+void parl_stages_deliver(parl_stages *stages, size_t index, bool finished, double gain) {
   const parl_stage_record *last = get_last(stages);
   if (last == NULL) return;
-  stages->subs[last->first_sub + index].finished = finished;
-  stages->subs[last->first_sub + index].useful = useful;
+  parl_sub_record *sub = &stages->subs[last->first_sub + index];
+  sub->finished = finished;
+  sub->useful = gain != 0;
+  sub->gain = gain;
 }
 
 /* --- counting again --- */
@@ -101,6 +106,67 @@ parl_status parl_stages_get_facts(const parl_stages *stages, parl_facts *out) {
   for (size_t i = 0; i < stages->n; i++) PARL_TRY(add_stage(stages, &stages->items[i], &f));
   *out = f;
   return PARL_STATUS_OK;
+}
+
+/* --- leaving out --- */
+
+parl_stages parl_stages_get_first(const parl_stages *stages, size_t n) {
+  parl_stages first = *stages;
+  PARL_CHECK(n <= stages->n);
+  first.n = n;
+  first.n_subs = n < stages->n ? stages->items[n].first_sub : stages->n_subs;
+  return first;
+}
+
+static bool has_task(const parl_stages *s, const parl_sub_record *a, const parl_sub_record *b) {
+  return a->n_tokens == b->n_tokens &&
+         memcmp(s->tokens + a->first_token, s->tokens + b->first_token,
+                a->n_tokens * sizeof *s->tokens) == 0;
+}
+
+/* A duplicate stays one while an earlier sub-agent has its task. */
+static bool is_duplicate(const parl_stages *s, size_t sub) {
+  if (!s->subs[sub].duplicate) return false;
+  for (size_t i = 0; i < sub; i++)
+    if (has_task(s, &s->subs[i], &s->subs[sub])) return true;
+  return false;
+}
+
+/* Appends stage `of` of *from without sub-agent `sub`; returns what that one had gained. */
+static double copy_stage(const parl_stages *from, size_t of, int sub, double lost,
+                         parl_stages *to) {
+  const parl_stage_record *record = &from->items[of];
+  parl_stage_record *out = &to->items[to->n++];
+  double gain = 0;
+  *out = *record;
+  out->first_sub = (uint32_t)to->n_subs;
+  for (size_t i = 0; i < record->width; i++) {
+    const parl_sub_record *s = &from->subs[record->first_sub + i];
+    if ((int)i == sub)
+      gain = s->gain;
+    else
+      to->subs[to->n_subs++] = *s;
+  }
+  out->width = (uint32_t)(to->n_subs - out->first_sub);
+  out->r_perf = fmax(0, record->r_perf - lost - gain);
+  return gain;
+}
+
+void parl_stages_copy_without(const parl_stages *from, size_t stage, int sub, parl_stages *to) {
+  const parl_stage_record *left_out = &from->items[stage];
+  const bool is_whole = sub < 0 || left_out->width <= 1;
+  double lost = 0;
+  PARL_CHECK(stage < from->n && to->most.stages >= from->n && to->most.subs >= from->n_subs &&
+             to->most.tokens >= from->n_tokens);
+  parl_stages_clear(to);
+  memcpy(to->tokens, from->tokens, from->n_tokens * sizeof *to->tokens);
+  to->n_tokens = from->n_tokens;
+  for (size_t t = 0; t < from->n; t++)
+    if (t != stage || !is_whole)
+      lost += copy_stage(from, t, t == stage ? sub : -1, lost, to);
+    else
+      for (size_t i = 0; i < left_out->width; i++) lost += from->subs[left_out->first_sub + i].gain;
+  for (size_t i = 0; i < to->n_subs; i++) to->subs[i].duplicate = is_duplicate(to, i);
 }
 
 /* --- telling --- */

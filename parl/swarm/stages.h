@@ -19,6 +19,7 @@ typedef struct parl_sub_record {
   int32_t steps;        /* S_sub,i; they count even if its message does not arrive */
   uint32_t first_token; /* of its task, into parl_stages.tokens */
   uint16_t n_tokens;    /* of its task that are kept */
+  double gain;          /* of r_perf by its message; negative where that made it fall */
   int8_t role;          /* index into the environment's roles */
   bool finished;        /* it ended by `finish`, and its message arrived */
   bool useful;          /* its message changed r_perf */
@@ -53,6 +54,14 @@ typedef struct parl_stages {
  * r_perf if there is a stage. The other facts of *out stay. Fails: as parl_critical_steps. */
 parl_status parl_stages_get_facts(const parl_stages *stages, parl_facts *out);
 
+/* The first n stages, as a view of the same arrays. */
+parl_stages parl_stages_get_first(const parl_stages *stages, size_t n);
+/* The stages without sub-agent `sub`, from 0, of a stage, from 0; without the whole stage if that
+ * was its only one, or sub is -1. By formula: what the others did stays, a duplicate of a task that
+ * is now assigned once is none, and r_perf lacks what the messages left out had added. Exact where
+ * the others would have done the same (docs/reward-research.md). *to holds what *from can hold. */
+void parl_stages_copy_without(const parl_stages *from, size_t stage, int sub, parl_stages *to);
+
 /* Appends [{"main":1,"r_perf":0.5,"subs":[{"steps":3,"role":"scout","task":"row:2 row:3",
  * "finished":1,"useful":1,"duplicate":1}]}, ...]: a stage without sub-agents has no "subs"; of the
  * last three only what is true stands there. A task that was cut ends in " ...". env names roles
@@ -69,8 +78,8 @@ void parl_stages_add_sub(parl_stages *stages, const parl_env_spec *spec, int rol
                          const parl_call *task, bool duplicate);
 /* What the turn cost: its own steps are added up, those of its group are set. */
 void parl_stages_spend(parl_stages *stages, const parl_stage *cost);
-/* The message of the turn's sub-agent `index` arrived. */
-void parl_stages_deliver(parl_stages *stages, size_t index, bool finished, bool useful);
+/* The message of the turn's sub-agent `index` arrived; gain is the change of r_perf. */
+void parl_stages_deliver(parl_stages *stages, size_t index, bool finished, double gain);
 /* The episode is over; r_perf is its own. */
 void parl_stages_end(parl_stages *stages, double r_perf);
 
