@@ -29,6 +29,7 @@
   X(RELIABLE, 102, "which scripted sub-agents work at all, by sub-agent") \
   X(RANDOM, 103, "tokens that the random player draws, by agent")         \
   X(CREDIT, 104, "which assignments are left out, where not all can be")  \
+  X(MESSAGE, 105, "which messages are lost or false, by sub-agent")       \
   X(CHANCE, 0x454E5643, "what a script draws while an agent acts")        \
   X(EXPERT, 0x454E5645, "what its expert draws")                          \
   /* streams by other seeds */                                            \

@@ -201,6 +201,11 @@ parl_status parl_env_legal(parl_env *env, parl_world world, parl_agent agent, in
  * FINISHED/UNFINISHED) and frees the agent. */
 parl_status parl_env_deliver(parl_env *env, parl_world world, parl_agent sub, bool finished,
                              int32_t *tokens, size_t max, size_t *n);
+/* As deliver, but the agent stays, and may be heard again until it is dismissed: for messages that
+ * arrive in another's place, or never. */
+parl_status parl_env_hear(parl_env *env, parl_world world, parl_agent sub, bool finished,
+                          int32_t *tokens, size_t max, size_t *n);
+parl_status parl_env_dismiss(parl_env *env, parl_world world, parl_agent sub);
 /* Present score; *success in {0,1}. details (may be NULL) gets a JSON object of named numbers,
  * success among them. r_perf in [0,1] is enforced. */
 parl_status parl_env_score(parl_env *env, parl_world world, double *r_perf, double *success,

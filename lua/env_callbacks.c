@@ -109,8 +109,8 @@ parl_status parl_env_brief(parl_env *env, parl_world world, const parl_call *tas
   return status;
 }
 
-parl_status parl_env_deliver(parl_env *env, parl_world world, parl_agent sub, bool finished,
-                             int32_t *tokens, size_t max, size_t *n) {
+parl_status parl_env_hear(parl_env *env, parl_world world, parl_agent sub, bool finished,
+                          int32_t *tokens, size_t max, size_t *n) {
   PARL_TRY(parl_env_check_handles(env, world, sub));
   const parl_world_slot *slot = &env->worlds[world];
   PARL_REQUIRE(sub != slot->main_agent);
@@ -121,8 +121,20 @@ parl_status parl_env_deliver(parl_env *env, parl_world world, parl_agent sub, bo
   parl_env_push_ref(env, env->agents[sub].ref);
   lua_pushboolean(env->L, finished);
   PARL_TRY(parl_sandbox_call(env->sandbox, 4, LUA_MULTRET));
-  PARL_TRY(
-      parl_env_read_tokens(env, base, PARL_ENV_CALLBACK(env, deliver), "deliver", tokens, max, n));
+  return parl_env_read_tokens(env, base, PARL_ENV_CALLBACK(env, deliver), "deliver", tokens, max,
+                              n);
+}
+
+parl_status parl_env_dismiss(parl_env *env, parl_world world, parl_agent sub) {
+  PARL_TRY(parl_env_check_handles(env, world, sub));
+  PARL_REQUIRE(sub != env->worlds[world].main_agent);
+  parl_env_end_agent(env, sub);
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_env_deliver(parl_env *env, parl_world world, parl_agent sub, bool finished,
+                             int32_t *tokens, size_t max, size_t *n) {
+  PARL_TRY(parl_env_hear(env, world, sub, finished, tokens, max, n));
   parl_env_end_agent(env, sub);
   return PARL_STATUS_OK;
 }

@@ -92,6 +92,8 @@ void parl_grammar_init(parl_grammar *g, parl_env *env, parl_world world, parl_ag
   g->is_main = is_main;
   if (!is_main) g->def.max_direct = 1;
   if (g->def.max_direct > PARL_TURN_MAX_CALLS) g->def.max_direct = PARL_TURN_MAX_CALLS;
+  const int widest = parl_env_get_spec(env)->limits.max_width;
+  if (g->def.max_width == 0 || g->def.max_width > widest) g->def.max_width = widest;
   memset(g->created_role, 0, sizeof g->created_role);
   g->n_created = 0;
   g->turn = turn;
@@ -124,7 +126,7 @@ static bool may_create(const parl_grammar *g, int n) {
 
 static bool may_assign(const parl_grammar *g, int n) {
   return g->is_main && g->def.may_launch && g->n_created > 0 && (n == 0 || is_launch_turn(g, n)) &&
-         n < get_spec(g)->limits.max_width;
+         n < g->def.max_width;
 }
 
 static int find_tool(const parl_env_spec *spec, int32_t token) {

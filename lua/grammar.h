@@ -19,6 +19,7 @@ typedef struct parl_grammar_def {
   bool use_legal;  /* ask the environment which values make sense */
   bool may_launch; /* orchestrator: create_subagent and assign_task exist */
   int max_direct;  /* direct calls in one turn, >= 1 */
+  int max_width;   /* sub-agents of one launch, at most the environment's; 0: as many */
 } parl_grammar_def;
 
 /* What `legal` said in this turn about a slot of a tool (-1: assign_task). */

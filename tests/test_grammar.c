@@ -188,7 +188,7 @@ static void names_run_out(void **state) {
 
 static void several_direct_calls_fit_a_turn(void **state) {
   (void)state;
-  fixture *f = make(NULL, true, (parl_grammar_def){true, true, 3});
+  fixture *f = make(NULL, true, (parl_grammar_def){true, true, 3, 0});
   feed(f, "create_subagent", false);
   feed(f, "agent_1", false);
   feed(f, "worker", false);
@@ -215,7 +215,7 @@ static void several_direct_calls_fit_a_turn(void **state) {
 
 static void lists_end_with_what_follows(void **state) {
   (void)state;
-  fixture *f = make(NULL, true, (parl_grammar_def){true, true, 2});
+  fixture *f = make(NULL, true, (parl_grammar_def){true, true, 2, 0});
   feed(f, "list", false);
   check_mask(f, "row:1 row:2 row:3 row:4 row:5 row:6");
   refuse(f, "word:a");
@@ -245,7 +245,7 @@ static void lists_end_with_what_follows(void **state) {
 
 static void sub_agents_do_one_call(void **state) {
   (void)state;
-  fixture *f = make(NULL, false, (parl_grammar_def){true, true, 5});
+  fixture *f = make(NULL, false, (parl_grammar_def){true, true, 5, 0});
   check_mask(f, "finish list look nop pair");
   refuse(f, "create_subagent");
   refuse(f, "assign_task");
@@ -258,7 +258,7 @@ static void sub_agents_do_one_call(void **state) {
 
 static void without_launching_there_is_no_create(void **state) {
   (void)state;
-  fixture *f = make(NULL, true, (parl_grammar_def){true, false, 1});
+  fixture *f = make(NULL, true, (parl_grammar_def){true, false, 1, 0});
   check_mask(f, "finish list look nop pair");
   refuse(f, "create_subagent");
   drop(f);
@@ -274,7 +274,7 @@ static void a_mask_is_never_empty(void **state) {
   feed(f, "look", false); /* well formed all the same, and must end somehow */
   check_mask(f, "row:1 row:2 row:3 row:4 row:5 row:6");
   drop(f);
-  f = make("{\"shut\":true}", true, (parl_grammar_def){false, true, 1});
+  f = make("{\"shut\":true}", true, (parl_grammar_def){false, true, 1, 0});
   check_mask(f, "finish create_subagent list look nop pair"); /* nobody asks legal */
   feed(f, "look", false);
   check_mask(f, "row:1 row:2 row:3 row:4 row:5 row:6");
@@ -351,7 +351,7 @@ static void random_walks_are_well_formed(void **state) {
 static void refusals_change_nothing(void **state) {
   (void)state;
   parl_rng_cursor rng = {.seed = 5, .stream = 2};
-  fixture *f = make(NULL, true, (parl_grammar_def){true, true, 3});
+  fixture *f = make(NULL, true, (parl_grammar_def){true, true, 3, 0});
   const uint64_t n_tokens = (uint64_t)parl_env_get_spec(f->env)->n_tokens;
   int n_turns = 0;
   for (int i = 0; i < 100000; i++) {
@@ -391,7 +391,7 @@ static void legal_is_asked_once(void **state) {
   assert_non_null(f);
   assert_ok(make_env(code, NULL, NULL, &f->env));
   assert_ok(parl_env_reset(f->env, 1, 1, &f->w, &f->m));
-  const parl_grammar_def def = {true, true, 2};
+  const parl_grammar_def def = {true, true, 2, 0};
   parl_grammar_init(&f->g, f->env, f->w, f->m, true, &def, f->turn, PARL_TURN_MAX_WORDS);
   bool done;
   for (int turn = 0; turn < 2; turn++) {
@@ -414,7 +414,7 @@ static void legal_is_asked_once(void **state) {
 /* The room that a specification needs, by hand; a turn that outgrows the room is refused. */
 static void a_turn_has_room(void **state) {
   (void)state;
-  fixture *f = make(NULL, true, (parl_grammar_def){true, true, 3});
+  fixture *f = make(NULL, true, (parl_grammar_def){true, true, 3, 0});
   const parl_env_spec *spec = parl_env_get_spec(f->env);
   int tool = 0, task = 2;
   for (int i = 0; i < spec->n_tools; i++) {
@@ -441,7 +441,7 @@ static void a_turn_has_room(void **state) {
 /* Taking a turn is the same as feeding what writing it gives. */
 static void a_taken_turn_is_the_written_one(void **state) {
   (void)state;
-  fixture *f = make(NULL, true, (parl_grammar_def){true, true, 2});
+  fixture *f = make(NULL, true, (parl_grammar_def){true, true, 2, 0});
   const parl_call calls[] = {
       {.kind = PARL_CALL_CREATE, .role = 1},
       {.kind = PARL_CALL_TOOL, .tool = 1, .n_values = 1, .values = {6}},
@@ -470,7 +470,7 @@ static void plain_turns_need_no_automaton(void **state) {
       {.kind = PARL_CALL_TOOL, .tool = 1, .n_values = 1, .values = {1}},
   };
   for (size_t i = 0; i < sizeof turns / sizeof turns[0]; i++) {
-    fixture *f = make(NULL, false, (parl_grammar_def){true, false, 1});
+    fixture *f = make(NULL, false, (parl_grammar_def){true, false, 1, 0});
     int32_t tokens[16];
     size_t n = 0;
     bool done = false;
@@ -496,7 +496,7 @@ static void plain_turns_need_no_automaton(void **state) {
 
 static void unwritable_turns_are_refused(void **state) {
   (void)state;
-  fixture *f = make(NULL, true, (parl_grammar_def){true, true, 2});
+  fixture *f = make(NULL, true, (parl_grammar_def){true, true, 2, 0});
   int32_t tokens[64];
   size_t n = 99;
   const parl_call finish = {.kind = PARL_CALL_FINISH};

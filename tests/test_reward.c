@@ -204,13 +204,14 @@ static void test_early_by_hand(void **state) {
   parl_facts f = make_facts();
   f.end = PARL_END_FINISH;
   f.budget_steps = 16;
+  f.budget_used = 10;
   f.success = 1;
   assert_close(get_terms(&c, &f).of[PARL_TERM_early], 6.0 / 16, 1e-15);
-  f.critical_steps = 16;
+  f.budget_used = 16;
   assert_close(get_terms(&c, &f).of[PARL_TERM_early], 0, 0);
-  f.critical_steps = 17;
+  f.budget_used = 17;
   assert_close(get_terms(&c, &f).of[PARL_TERM_early], 0, 0);
-  f.critical_steps = 10;
+  f.budget_used = 10;
   f.budget_steps = 0; /* none: nothing is left of it */
   assert_close(get_terms(&c, &f).of[PARL_TERM_early], 0, 0);
   f.budget_steps = 16;
@@ -234,15 +235,15 @@ static void test_early_never_pays_for_giving_up(void **state) {
     const double budget = 2 + (double)parl_rng_next_below(&rng, 30);
     parl_facts solved = {.r_perf = 1, .success = 1, .budget_steps = budget};
     parl_facts given_up = {.r_perf = parl_rng_next_uniform(&rng), .budget_steps = budget};
-    solved.critical_steps = 1 + (double)parl_rng_next_below(&rng, (uint32_t)budget);
-    given_up.critical_steps = (double)parl_rng_next_below(&rng, (uint32_t)budget + 1);
+    solved.budget_used = 1 + (double)parl_rng_next_below(&rng, (uint32_t)budget);
+    given_up.budget_used = (double)parl_rng_next_below(&rng, (uint32_t)budget + 1);
     solved.end = (parl_end)parl_rng_next_below(&rng, 2);
     const double weights[] = {0, 0, 1, 20 * parl_rng_next_uniform(&rng)};
     const terms s = get_terms(&c, &solved), g = get_terms(&c, &given_up);
     assert_true(get_total(&s, weights) >= get_total(&g, weights));
     assert_true(s.of[PARL_TERM_early] >= 0 && s.of[PARL_TERM_early] < 1);
     parl_facts faster = solved;
-    faster.critical_steps--;
+    faster.budget_used--;
     faster.end = PARL_END_FINISH;
     const terms q = get_terms(&c, &faster);
     assert_true(get_total(&q, weights) > get_total(&s, weights));

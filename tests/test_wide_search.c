@@ -288,7 +288,7 @@ static episode play(parl_env *env, uint64_t seed, const char *style, double budg
   assert_ok(parl_env_get_optimum(env, w, &o));
   const int64_t budget =
       budget_factor > 0 ? (int64_t)(budget_factor * (double)o.critical_steps) : 1 << 30;
-  parl_grammar_init(&grammar, env, w, m, true, &(parl_grammar_def){true, true, 1}, words,
+  parl_grammar_init(&grammar, env, w, m, true, &(parl_grammar_def){true, true, 1, 0}, words,
                     PARL_TURN_MAX_WORDS);
   assert_ok(parl_env_prompt(env, w, tokens, MAX_TOKENS, &n));
   e.context = 1 + (int)n;

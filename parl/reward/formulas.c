@@ -41,7 +41,7 @@ static double get_perf(const parl_reward_config *c, const parl_group *group, siz
 static double get_early(const parl_reward_config *c, const parl_group *group, size_t k) {
   (void)c;
   const parl_facts *f = group->of[k].facts;
-  const double left = f->budget_steps - f->critical_steps;
+  const double left = f->budget_steps - f->budget_used;
   if (f->end != PARL_END_FINISH || left <= 0) return 0;
   return f->success * left / f->budget_steps;
 }

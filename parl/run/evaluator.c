@@ -103,6 +103,8 @@ static parl_status create(const parl_evaluation_def *def, bool is_stored, evalua
   parl_rollout_def rollout = parl_run_get_rollout(def->run, def->host->scripts, def->workers);
   parl_run_seat_models(def->run, def->policy, def->sub_policy, &rollout);
   if (def->style != NULL) rollout.seats.main = parl_player_of_script(def->style, 1);
+  const int64_t max_width = def->run->config.eval.max_width;
+  if (max_width > 0) rollout.config.episode.max_width = max_width;
   rollout.n_jobs = e->n;
   PARL_TRY(parl_rollout_create(&rollout, &e->rollout));
   parl_trajectories_def set = {.n = e->n, .keep_scores = true};

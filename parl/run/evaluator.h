@@ -10,10 +10,12 @@
 #include "parl/swarm/means.h"
 #include "parl/swarm/rollout.h"
 
-#define PARL_EVAL_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)    \
-  INT(tasks, 500, 1, 1000000, "tasks", "held-out tasks")   \
-  INT(seed, 1000003, 0, 9007199254740991, "1",             \
-      "seed of the held-out tasks, the same in every run") \
+#define PARL_EVAL_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                         \
+  INT(tasks, 500, 1, 1000000, "tasks", "held-out tasks")                        \
+  INT(seed, 1000003, 0, 9007199254740991, "1",                                  \
+      "seed of the held-out tasks, the same in every run")                      \
+  INT(max_width, 0, 0, 128, "sub-agents",                                       \
+      "most of one launch in evaluation; 0: as in training, episode.max_width") \
   TEXT(baselines, "serial,greedy_wide,oracle", "scripted styles beside the trained policies")
 
 PARL_CONFIG_STRUCT(parl_eval_config, PARL_EVAL_FIELDS);

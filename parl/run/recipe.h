@@ -36,6 +36,7 @@ typedef struct parl_run_config {
   parl_run_section_config run;
   parl_env_config env;
   parl_episode_config episode;
+  parl_cost_config cost;
   parl_agents_config agents;
   parl_model_config model;
   parl_warm_config warm;
@@ -58,6 +59,11 @@ typedef struct parl_recipe_section {
   bool is_optional; /* its canonical form is left out where it is the default */
 } parl_recipe_section;
 const parl_recipe_section *parl_recipe_get_sections(size_t *n);
+/* Room for the struct of any optional section. */
+typedef union parl_optional_config {
+  parl_schedule_config weight;
+  parl_cost_config cost;
+} parl_optional_config;
 /* Adds to canonical configurations [n] the optional sections that one of them has and others leave
  * out, where they are the default, so that they can be compared. Fails: ENOMEM. */
 parl_status parl_recipe_fill_in(parl_json *const *configs, size_t n);
@@ -112,7 +118,7 @@ parl_status parl_recipe_check_style(const parl_env_spec *spec, const char *field
 /* What a canonical configuration identifies. */
 typedef enum parl_scope {
   PARL_SCOPE_WARM,     /* the warm start: env, episode, model, warm */
-  PARL_SCOPE_BASELINE, /* an untrained or scripted policy: these and agents, eval */
+  PARL_SCOPE_BASELINE, /* an untrained or scripted policy: these and cost, agents, eval */
   PARL_SCOPE_RUN       /* a run: every section but run */
 } parl_scope;
 

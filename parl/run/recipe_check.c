@@ -47,6 +47,19 @@ static parl_status check_group(const parl_run_config *c) {
                    mode);
 }
 
+/* A multiple of a number of steps is no number of tokens. */
+static parl_status check_budget(const parl_run_config *c) {
+  const parl_episode_config *e = &c->episode;
+  if (e->budget_counts != PARL_BUDGET_TOKENS || e->budget_steps > 0 || e->budget_factor <= 0)
+    return PARL_STATUS_OK;
+  return parl_fail(
+      PARL_STATUS_EINVAL,
+      "episode.budget_counts = \"tokens\" with episode.budget_factor = %g of an optimum "
+      "in steps: set episode.budget_steps to the tokens that an episode may have, or "
+      "episode.budget_factor to 0 for no budget",
+      e->budget_factor);
+}
+
 static parl_status check_weights(const parl_run_config *c, const parl_term_table *table,
                                  const parl_metric_table *metrics) {
   for (size_t i = 0; i < table->n; i++)
@@ -72,6 +85,7 @@ parl_status parl_recipe_check_across(const parl_run_config *config) {
   PARL_TRY(check_sizes(config));
   PARL_TRY(check_seeds(config));
   PARL_TRY(check_group(config));
+  PARL_TRY(check_budget(config));
   parl_term_table *table = NULL;
   PARL_TRY(parl_term_table_create(config->weights, config->own_terms, &table));
   const parl_status s = check_terms(config, table);
@@ -123,6 +137,12 @@ parl_status parl_recipe_check_style(const parl_env_spec *spec, const char *field
                    style, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
+static parl_status check_width(const parl_env_spec *spec, const char *field, int64_t max_width) {
+  if (max_width <= spec->limits.max_width) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EINVAL, "%s = %lld, but %s has limits.max_width = %d", field,
+                   (long long)max_width, spec->path, spec->limits.max_width);
+}
+
 parl_status parl_recipe_check_env(const parl_recipe *recipe, const parl_run_config *config,
                                   const parl_env_spec *spec) {
   PARL_TRY(check_arm_names(recipe, spec));
@@ -136,6 +156,8 @@ parl_status parl_recipe_check_env(const parl_recipe *recipe, const parl_run_conf
     return parl_fail(PARL_STATUS_EINVAL,
                      "model.max_context = %lld tokens, but %s lets a context grow to %d",
                      (long long)config->model.max_context, spec->path, longest);
+  PARL_TRY(check_width(spec, "episode.max_width", config->episode.max_width));
+  PARL_TRY(check_width(spec, "eval.max_width", config->eval.max_width));
   if (config->episode.context_policy == PARL_CONTEXT_POLICY_SUMMARY && !spec->has_summarize)
     return parl_fail(PARL_STATUS_EINVAL,
                      "episode.context_policy = \"summary\": %s has no callback `summarize`",

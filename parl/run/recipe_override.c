@@ -85,6 +85,7 @@ static const condition conditions[] = {
     {"agents.style", "agents.subs", "|scripted|"},
     {"agents.reliability", "agents.subs", "|scripted|"},
     {"episode.budget_factor", "episode.budget_steps", "|0|"},
+    {"episode.budget_factor", "episode.budget_counts", "|critical|total|makespan|"},
     {"episode.context_threshold", "episode.context_policy",
      "|hide_tool_result|summary|discard_all|"},
     {"model.kv_lora_rank", "model.attention", "|mla|"},

@@ -13,6 +13,7 @@ const parl_recipe_section *parl_recipe_get_sections(size_t *n) {
       {&parl_run_section, offsetof(parl_run_config, run), false},
       {&parl_env_section, offsetof(parl_run_config, env), false},
       {&parl_episode_section, offsetof(parl_run_config, episode), false},
+      {&parl_cost_section, offsetof(parl_run_config, cost), true},
       {&parl_agents_section, offsetof(parl_run_config, agents), false},
       {&parl_model_section, offsetof(parl_run_config, model), false},
       {&parl_warm_section, offsetof(parl_run_config, warm), false},
@@ -32,15 +33,21 @@ const parl_recipe_section *parl_recipe_get_sections(size_t *n) {
 }
 
 parl_swarm_config parl_run_config_get_swarm(const parl_run_config *config) {
-  return (parl_swarm_config){config->env, config->episode};
+  return (parl_swarm_config){
+      .env = config->env,
+      .episode = config->episode,
+      .cost = config->cost,
+      .messages = {config->agents.message_loss, config->agents.message_false},
+  };
 }
 
-/* Merges {"NAME": {defaults}} of a weight's section into those that lack it. */
+/* Merges {"NAME": {defaults}} of an optional section into those that lack it. */
 static parl_status add_section(const parl_section *section, parl_json *const *configs, size_t n) {
-  parl_schedule_config preset;
+  parl_optional_config preset;
   parl_text text = {0};
   parl_json_writer w;
   parl_json *tree = NULL;
+  PARL_CHECK(section->bytes <= sizeof preset);
   parl_config_set_defaults(section, &preset);
   parl_json_writer_init(&w, &text, false);
   parl_json_begin_object(&w);

@@ -13,22 +13,68 @@ static bool in_scope(const parl_section *s, parl_scope scope) {
   if (s == &parl_env_section || s == &parl_episode_section || s == &parl_model_section ||
       s == &parl_warm_section)
     return true;
-  return scope == PARL_SCOPE_BASELINE && (s == &parl_agents_section || s == &parl_eval_section);
+  return scope == PARL_SCOPE_BASELINE &&
+         (s == &parl_cost_section || s == &parl_agents_section || s == &parl_eval_section);
 }
 
 /* What older runs do not have, where it is as it was for them. */
 static bool is_left_out(const parl_recipe_section *s, const parl_run_config *config) {
-  parl_schedule_config preset; /* optional sections are weights */
-  if (!s->is_optional || s->section->bytes != sizeof preset) return false;
+  parl_optional_config preset;
+  if (!s->is_optional) return false;
+  PARL_CHECK(s->section->bytes <= sizeof preset);
   parl_config_set_defaults(s->section, &preset);
-  return memcmp(&preset, (const char *)config + s->offset, sizeof preset) == 0;
+  return memcmp(&preset, (const char *)config + s->offset, s->section->bytes) == 0;
 }
 
-/* Likewise a field. */
-static void leave_out_fields(const parl_run_config *config, parl_json *tree) {
-  parl_json *train = (parl_json *)parl_json_find(tree, "train");
-  if (train != NULL && config->train.store_episodes == PARL_STORE_EPISODES_NONE)
-    parl_json_remove(train, "store_episodes");
+/* Likewise fields. A field that comes later is a row. */
+static const struct {
+  const char *section, *field;
+} later_fields[] = {
+    {"train", "store_episodes"}, {"episode", "max_width"}, {"agents", "message_loss"},
+    {"agents", "message_false"}, {"eval", "max_width"},
+};
+
+static bool is_same(const parl_json *a, const parl_json *b) {
+  parl_text x = {0}, y = {0};
+  parl_json_append_canonical(a, &x);
+  parl_json_append_canonical(b, &y);
+  const bool same = !x.failed && !y.failed && strcmp(parl_text_get(&x), parl_text_get(&y)) == 0;
+  parl_text_deinit(&x);
+  parl_text_deinit(&y);
+  return same;
+}
+
+/* presets: the sections of a configuration of defaults. */
+static void leave_out_fields(const parl_json *presets, parl_json *tree) {
+  for (size_t i = 0; i < sizeof later_fields / sizeof later_fields[0]; i++) {
+    parl_json *section = (parl_json *)parl_json_find(tree, later_fields[i].section);
+    const parl_json *value = parl_json_find(section, later_fields[i].field);
+    const parl_json *preset =
+        parl_json_find(parl_json_find(presets, later_fields[i].section), later_fields[i].field);
+    if (value != NULL && is_same(value, preset)) parl_json_remove(section, later_fields[i].field);
+  }
+}
+
+/* Writes every section, with defaults, as the members of an object. */
+static parl_status make_presets(parl_json **out) {
+  size_t n;
+  const parl_recipe_section *sections = parl_recipe_get_sections(&n);
+  parl_run_config config = {0};
+  parl_text raw = {0};
+  parl_json_writer w;
+  parl_json_writer_init(&w, &raw, false);
+  parl_json_begin_object(&w);
+  for (size_t i = 0; i < n; i++) {
+    void *values = (char *)&config + sections[i].offset;
+    parl_config_set_defaults(sections[i].section, values);
+    parl_json_key(&w, sections[i].section->name);
+    parl_config_write(sections[i].section, values, &w);
+  }
+  parl_json_end_object(&w);
+  parl_status s = parl_text_status(&raw);
+  if (s == PARL_STATUS_OK) s = parl_json_parse(parl_text_get(&raw), raw.n, "defaults", out);
+  parl_text_deinit(&raw);
+  return s;
 }
 
 parl_status parl_run_append_canonical(const parl_run *run, const parl_env *env, parl_scope scope,
@@ -65,13 +111,15 @@ parl_status parl_run_append_canonical(const parl_run *run, const parl_env *env, 
   parl_json_string(&w, run->recipe);
   parl_status s = parl_run_files_write(run, scope, "files", &w);
   parl_json_end_object(&w);
-  parl_json *tree = NULL;
+  parl_json *tree = NULL, *presets = NULL;
+  if (s == PARL_STATUS_OK) s = make_presets(&presets);
   if (s == PARL_STATUS_OK) s = parl_text_status(&raw);
   if (s == PARL_STATUS_OK)
     s = parl_json_parse(parl_text_get(&raw), raw.n, "canonical config", &tree);
-  if (s == PARL_STATUS_OK) leave_out_fields(config, tree);
+  if (s == PARL_STATUS_OK) leave_out_fields(presets, tree);
   if (s == PARL_STATUS_OK) parl_json_append_canonical(tree, out);
   if (s == PARL_STATUS_OK) s = parl_text_status(out);
+  parl_json_destroy(presets);
   parl_json_destroy(tree);
   parl_text_deinit(&raw);
   return s;

@@ -1,7 +1,6 @@
 /* parl/swarm/episode.c - one episode as a state machine; the shard supplies the tokens. */
 #include "parl/swarm/episode.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "core/seeds.h"
@@ -32,22 +31,7 @@ static parl_status tell_call(const parl_episode_env *ee, const parl_context *c,
               .tokens = ee->tokens, .n_tokens = n_tokens, .steps = c->steps);
 }
 
-/* --- budget and score --- */
-
-static int64_t remaining(const parl_episode_env *ee, const parl_episode *ep) {
-  const bool total = ee->config->episode.budget_counts == PARL_BUDGET_TOTAL;
-  return ep->budget - (total ? ep->total : ep->critical);
-}
-
-static parl_status spend(parl_episode *ep, const parl_stage *stage) {
-  int64_t critical, total;
-  PARL_TRY(parl_critical_steps(stage, 1, &critical));
-  PARL_TRY(parl_total_steps(stage, 1, &total));
-  ep->critical += critical;
-  ep->total += total;
-  parl_stages_spend(&ep->job->out->stages, stage);
-  return PARL_STATUS_OK;
-}
+/* --- turns and score --- */
 
 static void begin_turn(parl_episode *ep) {
   ep->facts.turns++;
@@ -78,6 +62,14 @@ static void end_main(parl_episode *ep, parl_end reason) {
 
 /* --- contexts --- */
 
+/* The budget does not pay the next token. */
+static void run_dry(parl_context *c) {
+  if (c->is_main)
+    end_main(c->episode, PARL_END_BUDGET);
+  else
+    c->state = PARL_CONTEXT_DONE; /* unfinished */
+}
+
 static void overflow(parl_context *c) {
   if (c->is_main)
     end_main(c->episode, PARL_END_CONTEXT);
@@ -101,7 +93,8 @@ static void context_init(const parl_episode_env *ee, parl_context *c, parl_episo
                          bool is_main, int ordinal, parl_agent agent, parl_sequence *recorded) {
   const parl_grammar_def def = {.use_legal = ee->config->episode.legal,
                                 .may_launch = is_main,
-                                .max_direct = is_main ? (int)ee->config->episode.max_direct : 1};
+                                .max_direct = is_main ? (int)ee->config->episode.max_direct : 1,
+                                .max_width = (int)ee->config->episode.max_width};
   c->state = PARL_CONTEXT_RUNNING;
   c->episode = ep;
   c->is_main = is_main;
@@ -117,6 +110,7 @@ static void context_init(const parl_episode_env *ee, parl_context *c, parl_episo
   c->n_taken = 0;
   c->is_new = true;
   c->steps = 0;
+  c->n_written = 0;
   c->finished = false;
   parl_grammar_init(&c->grammar, ee->env, ep->world, agent, is_main, &def, c->turn, c->room);
 }
@@ -138,18 +132,14 @@ static parl_status start_next_turn(const parl_episode_env *ee, parl_context *c) 
 
 static parl_status launch(const parl_episode_env *ee, parl_context *c) {
   parl_episode *ep = c->episode;
-  const int64_t left = remaining(ee, ep) - 1;
-  if (left < 0) {
+  const int n = c->grammar.n_calls;
+  if (!parl_episode_share(ee, ep, n)) {
     end_main(ep, PARL_END_BUDGET);
     return PARL_STATUS_OK;
   }
-  const int n = c->grammar.n_calls;
   ep->n_launches = (size_t)n;
   ep->n_started = ep->n_done = 0;
   memset(ep->launches, 0, sizeof ep->launches[0] * (size_t)n);
-  const bool total = ee->config->episode.budget_counts == PARL_BUDGET_TOTAL;
-  const int64_t share = total ? left / n : left; /* of what the budget leaves */
-  ep->sub_limit = ee->spec->limits.sub_steps < share ? ee->spec->limits.sub_steps : share;
   ep->facts.launches++;
   ep->facts.assigned += n;
   if (n > ep->facts.max_width) ep->facts.max_width = n;
@@ -186,11 +176,11 @@ static parl_status execute_main(const parl_episode_env *ee, parl_context *c) {
       end_main(ep, PARL_END_FINISH);
       return tell_call(ee, c, &call, 0);
     }
-    if (remaining(ee, ep) < 1) {
+    if (!parl_episode_can_step(ee, ep)) {
       end_main(ep, PARL_END_BUDGET);
       return PARL_STATUS_OK;
     }
-    PARL_TRY(spend(ep, &(parl_stage){.main_steps = 1}));
+    PARL_TRY(parl_episode_spend(ee, ep, &(parl_stage){.main_steps = 1}));
     if (call.kind == PARL_CALL_CREATE) {
       ep->facts.created++;
       PARL_TRY(tell_call(ee, c, &call, 0));
@@ -231,11 +221,11 @@ static parl_status execute_malformed(const parl_episode_env *ee, parl_context *c
   if (c->is_main) {
     parl_episode *ep = c->episode;
     begin_turn(ep);
-    if (remaining(ee, ep) < 1) {
+    if (!parl_episode_can_step(ee, ep)) {
       end_main(ep, PARL_END_BUDGET);
       return PARL_STATUS_OK;
     }
-    PARL_TRY(spend(ep, &(parl_stage){.main_steps = 1}));
+    PARL_TRY(parl_episode_spend(ee, ep, &(parl_stage){.main_steps = 1}));
   } else if (c->steps++ >= c->step_limit) {
     c->steps--;
     c->state = PARL_CONTEXT_DONE;
@@ -267,6 +257,8 @@ static void put_written(parl_context *c, int32_t token, float logp, bool is_choi
   }
   s->tokens[s->n_tokens++] = token;
   c->n_taken++;
+  c->n_written++;
+  if (c->is_main) c->episode->written++;
 }
 
 static parl_status take(const parl_episode_env *ee, parl_context *c, int32_t token, float logp,
@@ -307,6 +299,7 @@ static parl_status demonstrate(const parl_episode_env *ee, parl_context *c, int3
 static parl_status play_turn(const parl_episode_env *ee, parl_context *c, const parl_call *calls,
                              size_t n_calls) {
   size_t n = 0;
+  n_calls = parl_context_cut_launch(ee, c, calls, n_calls);
   const parl_status status =
       c->record
           ? parl_grammar_write(&c->grammar, calls, n_calls, ee->script, PARL_SCRIPT_MAX_TOKENS, &n)
@@ -320,6 +313,10 @@ static parl_status play_turn(const parl_episode_env *ee, parl_context *c, const 
   for (size_t i = 0; i < n; i++) {
     if (c->sequence->n_tokens >= c->limit) {
       overflow(c);
+      return PARL_STATUS_OK;
+    }
+    if (!parl_context_can_write(ee, c)) {
+      run_dry(c);
       return PARL_STATUS_OK;
     }
     if (c->record)
@@ -362,6 +359,10 @@ static parl_status advance(const parl_episode_env *ee, parl_context *c) {
       overflow(c);
       break;
     }
+    if (!parl_context_can_write(ee, c)) {
+      run_dry(c);
+      break;
+    }
     if (c->is_main && c->episode->replay.of != NULL) {
       bool has_token;
       PARL_TRY(write_recorded(ee, c, &has_token));
@@ -389,13 +390,6 @@ static parl_status advance(const parl_episode_env *ee, parl_context *c) {
 
 /* --- the shard's calls --- */
 
-static int64_t get_budget(const parl_swarm_config *config, const parl_env_optimum *optimum) {
-  if (config->episode.budget_steps > 0) return config->episode.budget_steps;
-  if (config->episode.budget_factor <= 0) return INT64_MAX;
-  const double steps = config->episode.budget_factor * (double)optimum->critical_steps;
-  return (int64_t)(steps + 1e-9);
-}
-
 /* Another task than the job's if its prompt is not of the part. */
 static parl_status draw_task(const parl_episode_env *ee, const parl_job *job) {
   if (ee->split == NULL) return PARL_STATUS_OK;
@@ -411,7 +405,8 @@ parl_status parl_episode_start(const parl_episode_env *ee, parl_episode *ep, par
   ep->live = true;
   ep->job = job;
   ep->main = main;
-  ep->critical = ep->total = 0;
+  ep->critical = ep->total = ep->written = 0;
+  ep->cost = (parl_cost_sums){0};
   ep->n_assigned = 0;
   ep->n_launches = ep->n_started = ep->n_done = 0;
   parl_episode_forget_tasks(ee->tasks, ep);
@@ -429,13 +424,7 @@ parl_status parl_episode_start(const parl_episode_env *ee, parl_episode *ep, par
   PARL_TRY(parl_env_reset(ee->env, job->out->task_seed, job->episode_seed, &ep->world, &agent));
   parl_env_optimum optimum;
   PARL_TRY(parl_env_get_optimum(ee->env, ep->world, &optimum));
-  ep->budget = get_budget(ee->config, &optimum);
-  ep->facts.optimum_steps = (double)optimum.critical_steps;
-  ep->facts.serial_steps = (double)optimum.serial_steps;
-  ep->facts.budget_steps = ep->budget == INT64_MAX ? 0 : (double)ep->budget;
-  ep->facts.optimum_width = optimum.width < 0 ? (double)NAN : (double)optimum.width;
-  ep->facts.optimum_is = optimum.is;
-  ep->facts.cap_width = ee->spec->limits.max_width;
+  parl_episode_put_task(ee, ep, &optimum);
   ep->r_perf = 0;
   bool changed;
   PARL_TRY(rescore(ee, ep, &changed));
@@ -515,24 +504,24 @@ parl_status parl_episode_take_turn(const parl_episode_env *ee, parl_context *c,
   return advance(ee, c);
 }
 
-/* Delivers the message of the group's sub-agent `index`; *fits is false when the orchestrator's
- * context is full. */
+/* Delivers what arrives in the place of the message of the group's sub-agent `index`; *fits is
+ * false when the orchestrator's context is full. */
 static parl_status deliver(const parl_episode_env *ee, parl_episode *ep, size_t index, bool *fits) {
   const parl_launch *l = &ep->launches[index];
-  size_t n;
-  bool changed;
-  PARL_TRY(parl_env_deliver(ee->env, ep->world, l->agent, l->finished, ee->tokens,
-                            PARL_ENV_MAX_OBSERVATION, &n));
+  const size_t from = parl_episode_draw_message(ee, ep, index);
   const double before = ep->r_perf;
-  PARL_TRY(rescore(ee, ep, &changed));
-  if (changed) ep->facts.useful++;
-  if (l->finished) ep->facts.finished++;
-  if (l->finished && l->steps == 0) ep->facts.empty_finishes++;
-  parl_stages_deliver(&ep->job->out->stages, index, l->finished, ep->r_perf - before);
-  const int32_t head = l->finished ? PARL_TOKEN_FINISHED : PARL_TOKEN_UNFINISHED;
+  bool changed, finished = false;
+  size_t n = 0;
+  if (from < ep->n_launches) {
+    finished = ep->launches[from].finished;
+    PARL_TRY(parl_episode_hear(ee, ep, from, &n));
+    PARL_TRY(rescore(ee, ep, &changed));
+  }
+  parl_episode_note_message(ep, index, from, ep->r_perf - before);
+  const int32_t head = finished ? PARL_TOKEN_FINISHED : PARL_TOKEN_UNFINISHED;
   *fits = append(ep->main, &head, 1) && append(ep->main, ee->tokens, n);
   return TELL(ee, ep, .kind = PARL_EVENT_DELIVER, .agent = l->ordinal, .tokens = ee->tokens,
-              .n_tokens = n, .finished = l->finished, .steps = l->steps);
+              .n_tokens = n, .finished = finished, .steps = l->steps);
 }
 
 /* The group is back: its cost, its messages in the order of assignment, the next turn. */
@@ -540,11 +529,13 @@ static parl_status collect(const parl_episode_env *ee, parl_episode *ep) {
   int64_t steps[PARL_EPISODE_MAX_WIDTH], longest = 0;
   for (size_t i = 0; i < ep->n_launches; i++) {
     steps[i] = ep->launches[i].steps;
+    ep->facts.sub_tokens += (double)ep->launches[i].tokens;
+    ep->written += ep->launches[i].tokens;
     ep->facts.sub_steps += (double)steps[i];
     if (steps[i] > longest) longest = steps[i];
   }
   ep->facts.sub_max_steps += (double)longest;
-  PARL_TRY(spend(ep, &(parl_stage){1, ep->n_launches, steps}));
+  PARL_TRY(parl_episode_spend(ee, ep, &(parl_stage){1, ep->n_launches, steps}));
   for (size_t i = 0; i < ep->n_launches; i++) {
     bool fits;
     PARL_TRY(deliver(ee, ep, i, &fits));
@@ -553,6 +544,7 @@ static parl_status collect(const parl_episode_env *ee, parl_episode *ep) {
       return PARL_STATUS_OK;
     }
   }
+  PARL_TRY(parl_episode_dismiss(ee, ep));
   PARL_TRY(start_next_turn(ee, ep->main));
   return advance(ee, ep->main);
 }
@@ -562,6 +554,7 @@ parl_status parl_episode_end_sub(const parl_episode_env *ee, parl_context *sub) 
   parl_launch *l = &ep->launches[sub->sub_index];
   l->finished = sub->finished;
   l->steps = sub->steps;
+  l->tokens = sub->n_written;
   sub->state = PARL_CONTEXT_FREE;
   if (++ep->n_done < ep->n_launches) return PARL_STATUS_OK;
   return collect(ee, ep);
@@ -579,8 +572,7 @@ parl_status parl_episode_end(const parl_episode_env *ee, parl_episode *ep) {
   parl_trajectory *out = ep->job->out;
   ep->facts.r_perf = ep->r_perf;
   ep->facts.success = ep->success;
-  ep->facts.critical_steps = (double)ep->critical;
-  ep->facts.total_steps = (double)ep->total;
+  parl_episode_put_costs(ee, ep);
   ep->facts.context = (double)ep->main->sequence->n_tokens;
   out->facts = ep->facts;
   parl_stages_end(&out->stages, ep->r_perf);

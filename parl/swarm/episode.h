@@ -54,6 +54,7 @@ typedef struct parl_context {
   size_t n_allowed; /* tokens in mask */
   double temperature;
   int64_t steps, step_limit; /* sub-agent */
+  int64_t n_written;         /* tokens that were not observed */
   bool finished;             /* sub-agent: ended by finish */
   size_t sub_index;          /* place in its group */
   uint16_t *turn;            /* [room] the grammar's */
@@ -65,7 +66,7 @@ typedef struct parl_launch {
   bool finished;
   parl_agent agent;
   int ordinal;
-  int64_t steps;
+  int64_t steps, tokens;
 } parl_launch;
 
 /* Hashes of tasks assigned in an episode, to find duplicates. */
@@ -86,17 +87,18 @@ typedef struct parl_episode {
   const parl_job *job;
   parl_world world;
   parl_context *main;
-  int64_t budget; /* steps; INT64_MAX: none */
-  int64_t critical, total;
+  int64_t budget; /* in what it counts, the makespan in thousandths of a step; INT64_MAX: none */
+  int64_t critical, total, written; /* steps; tokens of all agents */
+  parl_cost_sums cost;
   double r_perf, success;
   parl_facts facts;
   int n_assigned; /* in the episode */
   parl_replay_cursor replay;
   /* the group that is out */
   size_t n_launches, n_started, n_done;
-  parl_launch *launches; /* [limits.max_width] */
-  int64_t sub_limit;
-  parl_task_page *tasks; /* pages the newest first */
+  parl_launch *launches;         /* [limits.max_width] */
+  int64_t sub_limit, sub_tokens; /* steps and, where the budget counts them, tokens of each */
+  parl_task_page *tasks;         /* pages the newest first */
 } parl_episode;
 
 /* What an episode needs of its shard. */
@@ -104,6 +106,7 @@ typedef struct parl_episode_env {
   parl_env *env;
   const parl_env_spec *spec;
   const parl_swarm_config *config;
+  parl_cost cost;                /* of config */
   const parl_seats *seats;       /* of the rollout */
   int n_words;                   /* of a mask */
   const parl_observer *observer; /* or NULL */
@@ -128,6 +131,10 @@ parl_status parl_context_seat_sub(const parl_episode_env *ee, parl_context *sub)
 parl_status parl_context_get_mask(const parl_episode_env *ee, parl_context *c, size_t *n_allowed);
 /* The first token of c->mask. */
 int32_t parl_context_only_token(const parl_context *c);
+/* Calls of a turn that are played of n: under episode.max_width a script's launch is cut; it
+ * launches the rest when it is asked again. */
+size_t parl_context_cut_launch(const parl_episode_env *ee, const parl_context *c,
+                               const parl_call *calls, size_t n);
 /* Whether a scripted sub-agent does its work at all. */
 bool parl_context_is_reliable(const parl_context *sub);
 /* What a context in state CHOOSE asks its player; id is the caller's. */
@@ -141,6 +148,39 @@ parl_status parl_episode_note_task(parl_task_pool *pool, parl_episode *ep, const
                                    bool *is_known);
 /* Gives the episode's pages back. */
 void parl_episode_forget_tasks(parl_task_pool *pool, parl_episode *ep);
+
+/* --- episode_budget.c --- */
+
+/* The facts of the task, and its budget: episode.budget_steps, or budget_factor times the
+ * optimum. */
+void parl_episode_put_task(const parl_episode_env *ee, parl_episode *ep,
+                           const parl_env_optimum *optimum);
+/* Whether the budget pays a step of the orchestrator. */
+bool parl_episode_can_step(const parl_episode_env *ee, const parl_episode *ep);
+/* Shares what the budget leaves after a launch of n among its sub-agents, evenly where all of them
+ * together are counted: sub_limit, sub_tokens. False: it does not pay the launch. */
+bool parl_episode_share(const parl_episode_env *ee, parl_episode *ep, int n);
+/* Books a stage, or a part of one. Fails: as parl_critical_steps. */
+parl_status parl_episode_spend(const parl_episode_env *ee, parl_episode *ep,
+                               const parl_stage *stage);
+/* Whether the budget pays one more token of this agent. */
+bool parl_context_can_write(const parl_episode_env *ee, const parl_context *c);
+/* The facts that costs are. */
+void parl_episode_put_costs(const parl_episode_env *ee, parl_episode *ep);
+
+/* --- episode_messages.c --- */
+
+/* Whose message of the group that is out arrives at the place of sub-agent `index`: its own, a
+ * sibling's, or nobody's, n_launches. A function of the episode's seed and the sub-agent. */
+size_t parl_episode_draw_message(const parl_episode_env *ee, const parl_episode *ep, size_t index);
+/* The message of the group's sub-agent `from` is in ee->tokens [*n]. Fails: as the script. */
+parl_status parl_episode_hear(const parl_episode_env *ee, const parl_episode *ep, size_t from,
+                              size_t *n);
+/* Books what arrived in the place of the message of the group's sub-agent `index`: that of `from`,
+ * nobody's if it is n_launches; gain is the change of r_perf. */
+void parl_episode_note_message(parl_episode *ep, size_t index, size_t from, double gain);
+/* All messages of the group were delivered or lost. */
+parl_status parl_episode_dismiss(const parl_episode_env *ee, const parl_episode *ep);
 
 /* Starts the job's episode on a free episode and context, and advances the orchestrator to its
  * first choice. */

@@ -83,6 +83,13 @@ parl_status parl_context_seat_sub(const parl_episode_env *ee, parl_context *sub)
   return PARL_STATUS_OK;
 }
 
+size_t parl_context_cut_launch(const parl_episode_env *ee, const parl_context *c,
+                               const parl_call *calls, size_t n) {
+  const size_t most = (size_t)ee->config->episode.max_width;
+  const bool is_launch = n > 0 && calls[0].kind == PARL_CALL_ASSIGN;
+  return parl_player_is_script(&c->player) && is_launch && most > 0 && n > most ? most : n;
+}
+
 bool parl_context_is_reliable(const parl_context *sub) {
   const double reliability = sub->player.reliability;
   if (!parl_player_is_script(&sub->player) || reliability >= 1) return true;

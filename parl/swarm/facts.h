@@ -41,7 +41,8 @@ parl_end parl_end_find(const char *text);
   F(X, serial_steps, 2, "serial steps", "steps", "steps of working alone")                         \
   F(X, last_gain_steps, 2, "last gain", "steps",                                                   \
     "critical steps at the last step that changed r_perf")                                         \
-  F(X, budget_steps, 2, "budget", "steps", "critical-step budget of the episode; 0 if none")       \
+  F(X, budget_steps, 2, "budget", "steps",                                                         \
+    "budget of the episode, in what episode.budget_counts says; 0 if none")                        \
   F(X, turns, 2, "turns", "turns", "orchestrator turns")                                           \
   F(X, launches, 2, "launches", "turns", "turns that launched a group")                            \
   F(X, created, 2, "created", "agents", "create_subagent calls")                                   \
@@ -58,7 +59,19 @@ parl_end parl_end_find(const char *text);
     "finished sub-agents that did nothing: 0 steps")                                               \
   F(X, tokens, 1, "tokens", "tokens", "tokens the orchestrator sampled")                           \
   F(X, rewrites, 2, "rewrites", "times", "the context policy rewrote the orchestrator's context")  \
-  F(X, context, 1, "context", "tokens", "length of the orchestrator's context at the end")
+  F(X, context, 1, "context", "tokens", "length of the orchestrator's context at the end")         \
+  F(X, makespan, 2, "makespan", "steps",                                                           \
+    "critical path with the slots and overheads of the section cost")                              \
+  F(X, queue_steps, 2, "queueing", "steps", "sum over sub-agents of the wait for a slot")          \
+  F(X, sub_tokens, 1, "tokens of sub-agents", "tokens",                                            \
+    "tokens that sub-agents wrote, forced ones too")                                               \
+  F(X, all_tokens, 1, "tokens of all agents", "tokens",                                            \
+    "tokens that all agents wrote, forced ones too")                                               \
+  F(X, budget_used, 2, "budget used", "steps",                                                     \
+    "what the episode cost, in what episode.budget_counts says")                                   \
+  F(X, lost_messages, 2, "lost messages", "messages", "messages of sub-agents that were lost")     \
+  F(X, false_messages, 2, "false messages", "messages",                                            \
+    "messages in whose place another sub-agent's arrived")
 /* X(name, unit, meaning) */
 #define PARL_FACT_PLAIN_(X, name, digits, label, unit, meaning) X(name, unit, meaning)
 #define PARL_FACT_LIST(X) PARL_FACT_ROWS(PARL_FACT_PLAIN_, X)

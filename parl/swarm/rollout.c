@@ -200,6 +200,7 @@ static parl_status shard_open_env(shard *sh, const parl_rollout_def *def, const 
   sh->ee = (parl_episode_env){.env = sh->env,
                               .spec = spec,
                               .config = &r->config,
+                              .cost = parl_cost_get(&r->config.cost),
                               .seats = &r->seats,
                               .observer = def->observer,
                               .tasks = &sh->tasks,

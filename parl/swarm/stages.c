@@ -66,6 +66,14 @@ void parl_stages_deliver(parl_stages *stages, size_t index, bool finished, doubl
   sub->gain = gain;
 }
 
+void parl_stages_lose(parl_stages *stages, size_t index, bool is_false, double gain) {
+  const parl_stage_record *last = get_last(stages);
+  if (last == NULL) return;
+  parl_stages_deliver(stages, index, false, gain);
+  stages->subs[last->first_sub + index].lost = !is_false;
+  stages->subs[last->first_sub + index].is_false = is_false;
+}
+
 /* --- counting again --- */
 
 enum { MAX_WIDTH = 128 }; /* PARL_EPISODE_MAX_WIDTH */
@@ -169,6 +177,22 @@ void parl_stages_copy_without(const parl_stages *from, size_t stage, int sub, pa
   for (size_t i = 0; i < to->n_subs; i++) to->subs[i].duplicate = is_duplicate(to, i);
 }
 
+parl_status parl_stages_get_cost(const parl_stages *stages, const parl_cost *cost,
+                                 parl_facts *out) {
+  int64_t steps[MAX_WIDTH];
+  parl_cost_sums sums = {0};
+  for (size_t t = 0; t < stages->n; t++) {
+    const parl_stage_record *record = &stages->items[t];
+    PARL_CHECK(record->width <= MAX_WIDTH);
+    for (size_t i = 0; i < record->width; i++) steps[i] = stages->subs[record->first_sub + i].steps;
+    PARL_TRY(
+        parl_makespan_add(&(parl_stage){record->main_steps, record->width, steps}, 1, cost, &sums));
+  }
+  out->makespan = (double)sums.makespan / PARL_COST_UNIT;
+  out->queue_steps = (double)sums.queue / PARL_COST_UNIT;
+  return PARL_STATUS_OK;
+}
+
 /* --- telling --- */
 
 static void write_flag(parl_json_writer *w, const char *key, bool is_set) {
@@ -199,6 +223,8 @@ static parl_status write_sub(const parl_stages *s, const parl_sub_record *sub, c
   write_flag(w, "finished", sub->finished);
   write_flag(w, "useful", sub->useful);
   write_flag(w, "duplicate", sub->duplicate);
+  write_flag(w, "lost", sub->lost);
+  write_flag(w, "false", sub->is_false);
   parl_json_end_object(w);
   const parl_status status = parl_text_status(&task);
   parl_text_deinit(&task);

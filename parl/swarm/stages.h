@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "core/text.h"
-#include "parl/swarm/critical_steps.h"
+#include "parl/swarm/cost.h"
 #include "parl/swarm/facts.h"
 
 /* A sub-agent of a stage, in the order of assignment. */
@@ -24,6 +24,7 @@ typedef struct parl_sub_record {
   bool finished;        /* it ended by `finish`, and its message arrived */
   bool useful;          /* its message changed r_perf */
   bool duplicate;       /* its whole task was assigned before in the episode */
+  bool lost, is_false;  /* its message: it was lost, another's arrived in its place */
   bool is_cut;          /* its task had more tokens, for which there was no room */
 } parl_sub_record;
 
@@ -53,6 +54,9 @@ typedef struct parl_stages {
  * assigned, finished, useful, duplicates, max_width, sub_steps, sub_max_steps, empty_finishes, and
  * r_perf if there is a stage. The other facts of *out stay. Fails: as parl_critical_steps. */
 parl_status parl_stages_get_facts(const parl_stages *stages, parl_facts *out);
+/* Counts makespan and queue_steps again, at any cost: what the same episode would have taken with
+ * other slots and overheads. The other facts of *out stay. Fails: as parl_makespan_add. */
+parl_status parl_stages_get_cost(const parl_stages *stages, const parl_cost *cost, parl_facts *out);
 
 /* The first n stages, as a view of the same arrays. */
 parl_stages parl_stages_get_first(const parl_stages *stages, size_t n);
@@ -63,9 +67,9 @@ parl_stages parl_stages_get_first(const parl_stages *stages, size_t n);
 void parl_stages_copy_without(const parl_stages *from, size_t stage, int sub, parl_stages *to);
 
 /* Appends [{"main":1,"r_perf":0.5,"subs":[{"steps":3,"role":"scout","task":"row:2 row:3",
- * "finished":1,"useful":1,"duplicate":1}]}, ...]: a stage without sub-agents has no "subs"; of the
- * last three only what is true stands there. A task that was cut ends in " ...". env names roles
- * and tokens. Fails: ENOMEM. */
+ * "finished":1,"useful":1,"duplicate":1,"lost":1,"false":1}]}, ...]: a stage without sub-agents has
+ * no "subs"; of the last five only what is true stands there. A task that was cut ends in " ...".
+ * env names roles and tokens. Fails: ENOMEM. */
 parl_status parl_stages_append_json(const parl_stages *stages, const parl_env *env, parl_text *out);
 
 /* --- the episode writes; nothing happens where nothing is kept --- */
@@ -80,6 +84,9 @@ void parl_stages_add_sub(parl_stages *stages, const parl_env_spec *spec, int rol
 void parl_stages_spend(parl_stages *stages, const parl_stage *cost);
 /* The message of the turn's sub-agent `index` arrived; gain is the change of r_perf. */
 void parl_stages_deliver(parl_stages *stages, size_t index, bool finished, double gain);
+/* It did not: it was lost, or (is_false) another's arrived in its place, which changed r_perf by
+ * gain. */
+void parl_stages_lose(parl_stages *stages, size_t index, bool is_false, double gain);
 /* The episode is over; r_perf is its own. */
 void parl_stages_end(parl_stages *stages, double r_perf);
 

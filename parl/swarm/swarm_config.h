@@ -6,6 +6,7 @@
 #define PARL_PARL_SWARM_SWARM_CONFIG_H
 #include "core/config.h"
 #include "lua/env.h"
+#include "parl/swarm/cost.h"
 
 #define PARL_ENV_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                          \
   TEXT(file, "", "environment script")                                                          \
@@ -25,8 +26,12 @@
 #define PARL_EPISODE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                       \
   REAL(budget_factor, 1.6, 0.0, 1000.0, "optimum",                                               \
        "budget as a multiple of the task's optimum; 0: none")                                    \
-  INT(budget_steps, 0, 0, 1000000000, "steps", "fixed budget; 0: budget_factor decides")         \
-  CHOICE(budget_counts, critical, "critical|total", "steps that the budget counts")              \
+  INT(budget_steps, 0, 0, 1000000000, "steps",                                                   \
+      "fixed budget, in what budget_counts says; 0: budget_factor decides")                      \
+  CHOICE(budget_counts, critical, "critical|total|makespan|tokens",                              \
+         "what the budget counts: critical or total steps, the makespan (section cost), or the " \
+         "tokens that all agents write (budget_steps only)")                                     \
+  INT(max_width, 0, 0, 128, "sub-agents", "most of one launch; 0: the environment's own limit")  \
   FLAG(legal, 1, "add the environment's `legal` to the grammar mask")                            \
   FLAG(mask, 1, "mask tokens that the grammar does not allow; off: malformed calls cost a step") \
   CHOICE(context_policy, none, "none|hide_tool_result|summary|discard_all",                      \
@@ -41,14 +46,19 @@
   TEXT(style, "",                                                                           \
        "scripted: expert style of the sub-agents; empty: the orchestrator's, or the first") \
   REAL(reliability, 1.0, 0.0, 1.0, "1", "scripted: chance that a sub-agent works at all")   \
-  REAL(temperature, 1.0, 0.0, 100.0, "1", "policy: sampling temperature; 0: greedy")
+  REAL(temperature, 1.0, 0.0, 100.0, "1", "policy: sampling temperature; 0: greedy")        \
+  REAL(message_loss, 0.0, 0.0, 1.0, "1",                                                    \
+       "chance that a sub-agent's message is lost: <unfinished> and nothing else arrives")  \
+  REAL(message_false, 0.0, 0.0, 1.0, "1",                                                   \
+       "chance that one that is not lost is false: another sub-agent's of the launch "      \
+       "arrives in its place; of a launch of one, nothing does")
 
 PARL_CONFIG_STRUCT(parl_env_config, PARL_ENV_FIELDS);
 PARL_CONFIG_STRUCT(parl_episode_config, PARL_EPISODE_FIELDS);
 PARL_CONFIG_STRUCT(parl_agents_config, PARL_AGENTS_FIELDS);
 extern const parl_section parl_env_section, parl_episode_section, parl_agents_section;
 
-enum { PARL_BUDGET_CRITICAL, PARL_BUDGET_TOTAL };
+enum { PARL_BUDGET_CRITICAL, PARL_BUDGET_TOTAL, PARL_BUDGET_MAKESPAN, PARL_BUDGET_TOKENS };
 enum { PARL_SUBS_POLICY, PARL_SUBS_SCRIPTED };
 enum { PARL_ON_ERROR_STOP, PARL_ON_ERROR_SKIP };
 
@@ -56,10 +66,17 @@ enum { PARL_ON_ERROR_STOP, PARL_ON_ERROR_SKIP };
 parl_env_options parl_env_config_get_options(const parl_env_config *config,
                                              const parl_script_host *scripts);
 
+/* Chances of a sub-agent's message, agents.message_loss and agents.message_false. */
+typedef struct parl_message_chances {
+  double lost, is_false;
+} parl_message_chances;
+
 /* What a rollout reads; sub-agents are its seats. */
 typedef struct parl_swarm_config {
   parl_env_config env;
   parl_episode_config episode;
+  parl_cost_config cost;
+  parl_message_chances messages;
 } parl_swarm_config;
 
 #endif

@@ -63,7 +63,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
   if (n < 1 || n > MAX_TOKENS) return 0;
   if (env == NULL) make_env();
   const int n_tokens = parl_env_get_spec(env)->n_tokens;
-  const parl_grammar_def def = {bytes[0] & 1, (bytes[0] & 2) == 0, 1 + (bytes[0] >> 3) % 5};
+  const parl_grammar_def def = {bytes[0] & 1, (bytes[0] & 2) == 0, 1 + (bytes[0] >> 3) % 5,
+                                bytes[0] >> 6};
   parl_grammar_init(
       &g, env, world, agent, (bytes[0] & 4) == 0, &def, words,
       parl_grammar_get_room(parl_env_get_spec(env), true, def.max_direct, MAX_TOKENS));

@@ -1,0 +1,61 @@
+#!/bin/sh
+# What an episode costs, and what its sub-agents' messages are worth: the recipe's fields, seen in what scripts reach.
+set -u
+# shellcheck source=tests/cli_support.sh
+. "$ROOT/tests/cli_support.sh"
+dir=$SCRATCH/cost
+mkdir -p "$dir"
+recipe=$dir/count.lua
+cat >"$recipe" <<X3
+return {
+  name = "count", run = { threads = 1, dir = "$dir/run" },
+  env = { file = "$PWD/tests/envs/count.lua", params = { n = 4 } },
+  model = { n_layers = 1, d_model = 16, n_heads = 2, n_kv_heads = 2, head_dim = 8, d_ff = 32 },
+  warm = { steps = 4, episodes = 8, mix = "serial=0.5,wide=0.5", probe = 8 },
+  train = { updates = 2, tasks = 2, group = 4 }, eval = { tasks = 50, baselines = "wide" },
+  episode = { budget_factor = 0 }, agents = { subs = "scripted" },
+}
+X3
+played() { # FIELDS ARGS...: those means of the script "wide"
+  fields=$1
+  shift
+  "$PARL" eval "$recipe" --style wide --json "$@" 2>"$SCRATCH/err" | python3 -c '
+import json, sys
+means = json.load(sys.stdin)["sampled"]
+print(*(round(means[name], 3) for name in sys.argv[1].split()))' "$fields"
+}
+
+# create, launch of 1 2 3 4 steps: 1 + 1 + 4; one after the other 1 + 1 + 10; two slots: 1 and 3, 2 and 4
+steps="critical_steps total_steps makespan queue_steps"
+same "as many slots as sub-agents" "6 12 6 0" "$(played "$steps")"
+same "one slot" "6 12 12 10" "$(played "$steps" --set cost.concurrency=1)"
+same "two slots" "6 12 8 3" "$(played "$steps" --set cost.concurrency=2)"
+same "overheads" "6 12 13.5 0" \
+  "$(played "$steps" --set cost.launch=2 --set cost.spawn=1 --set cost.step=0.25)"
+same "a budget of the makespan" "9 0.25" \
+  "$(played "makespan r_perf" --set cost.concurrency=1 --set episode.budget_counts=makespan \
+    --set episode.budget_steps=9)"
+same "a budget of tokens" "24 1" \
+  "$(played "all_tokens end_budget" --set episode.budget_counts=tokens --set episode.budget_steps=24)"
+code "tokens of an optimum in steps" 2 "$PARL" eval "$recipe" --style wide --quiet \
+  --set episode.budget_counts=tokens --set episode.budget_factor=2
+has "says what to set" "episode.budget_steps" "$(cat "$SCRATCH/err")"
+
+same "no message arrives" "0" "$(played r_perf --set agents.message_loss=1 --set episode.budget_steps=7)"
+same "a false one" "0 4" "$(played "finish_rate false_messages" \
+  --set agents.message_false=1 --set episode.budget_steps=6)"
+
+same "as wide as the environment allows" "4 1" "$(played "max_width launches")"
+same "evaluated with two at once" "2 2" "$(played "max_width launches" --set eval.max_width=2)"
+same "evaluated with more than trained" "3 2" \
+  "$(played "max_width launches" --set episode.max_width=1 --set eval.max_width=3)"
+code "wider than the environment" 2 "$PARL" eval "$recipe" --style wide --quiet --set eval.max_width=9
+has "names both" "eval.max_width = 9, but" "$(cat "$SCRATCH/err")"
+code "trained with at most one at once" 0 "$PARL" train "$recipe" --quiet \
+  --set episode.max_width=1 --set eval.max_width=4 --set train.store_episodes=all
+same "trained with one, evaluated with four" "1 4 " "$(python3 -c '
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+for table, arm in (("training_episode", "trained"), ("episode", "wide")):
+    query = f"select max(max_width) from {table} join run on run.id = run_id where arm = ?"
+    print(int(db.execute(query, (arm,)).fetchone()[0]), end=" ")' "$dir/run/store.db")"
