@@ -58,8 +58,9 @@ static void add_features(finding *list, size_t *n) {
 }
 
 static void add_backends(finding *list, size_t *n) {
-  static const char *names[] = {"ref",     "cpu:portable",    "cpu:avx2",      "cpu:avx512",
-                                "cpu:amx", "cpu:avx512-bf16", "cpu:bf16-soft", "far"};
+  static const char *names[] = {"ref",           "cpu:portable", "cpu:avx2",
+                                "cpu:avx512",    "cpu:amx",      "cpu:avx512-bf16",
+                                "cpu:bf16-soft", "far",          "ref:bf16-acts"};
   char text[256] = "";
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     const parl_backend *b;

@@ -5,6 +5,10 @@
  * gradients take the place of its activations, which are near then. */
 #include "engine/model_internal.h"
 
+const parl_act *parl_residual_gradient(parl_workspace *ws) {
+  return parl_act_from(ws->queue, ws->dx, ws->rows * ws->model->dims.C, ws->room);
+}
+
 /* ws->dx: gradient of the layer's output in, of s->mid out. */
 static void ffn_backward(const parl_model *m, const parl_layer *layer, parl_workspace *ws,
                          const float *x, const parl_ffn_state *s, float *grads) {
@@ -12,7 +16,7 @@ static void ffn_backward(const parl_model *m, const parl_layer *layer, parl_work
     parl_moe_backward(m, layer, ws, s, grads);
   else
     parl_swiglu_backward(ws->queue, m, &layer->gate_up, &layer->down, ws->rows, s->h, s->gate_up,
-                         s->act, ws->dx, ws->dh, grads);
+                         s->act, parl_residual_gradient(ws), ws->dh, grads);
   parl_norm_backward(ws->queue, m, layer->post_norm, ws->rows, x, s->inv_rms, ws->dh, ws->dx,
                      grads);
 }
@@ -20,7 +24,8 @@ static void ffn_backward(const parl_model *m, const parl_layer *layer, parl_work
 /* ws->dx: gradient of s->mid in, of the layer's input out. */
 static void attention_backward(const parl_model *m, const parl_layer *layer, parl_workspace *ws,
                                const float *x, const parl_attention_state *s, float *grads) {
-  parl_matrix_backward(ws->queue, m, &layer->o, ws->rows, ws->dx, s->mixed, ws->dmixed, grads);
+  parl_matrix_backward(ws->queue, m, &layer->o, ws->rows, parl_residual_gradient(ws), s->mixed,
+                       ws->dmixed, grads);
   if (m->dims.is_mla)
     parl_mla_backward(m, layer, ws, s, grads);
   else
@@ -33,7 +38,8 @@ static void attention_backward(const parl_model *m, const parl_layer *layer, par
 static void head_backward(const parl_model *m, parl_workspace *ws, const float *dlogits,
                           float *grads) {
   const size_t n = ws->n_outputs, C = m->dims.C;
-  parl_matrix_backward(ws->queue, m, &m->head, n, dlogits, ws->final_h, ws->dh, grads);
+  const parl_act *dy = parl_act_from(ws->queue, dlogits, n * m->dims.V, ws->room);
+  parl_matrix_backward(ws->queue, m, &m->head, n, dy, ws->final_h, ws->dh, grads);
   parl_queue_fill(ws->queue, ws->dselected, 0, n * C * sizeof *ws->dselected);
   parl_norm_backward(ws->queue, m, m->final_norm, n, ws->selected, ws->final_rms, ws->dh,
                      ws->dselected, grads);

@@ -30,6 +30,7 @@ void parl_ffn_forward(parl_queue *queue, const parl_model *m, const parl_layer *
 parl_attention_fwd_args parl_attention_view(const parl_model *m, const parl_workspace *ws,
                                             const parl_attention_state *s) {
   const parl_model_dims *d = &m->dims;
+  const parl_backend *b = m->backend;
   return (parl_attention_fwd_args){.n_seqs = ws->slice.n_seqs,
                                    .seq_start = ws->slice.seq_start,
                                    .H = d->H,
@@ -39,9 +40,9 @@ parl_attention_fwd_args parl_attention_view(const parl_model *m, const parl_work
                                    .scale = m->attention_scale,
                                    .q = d->is_mla ? s->q : s->qkv,
                                    .ld_q = d->is_mla ? s->ld_q : d->qkv,
-                                   .k = d->is_mla ? s->k : s->qkv + d->q,
+                                   .k = d->is_mla ? s->k : parl_act_at(b, s->qkv, d->q),
                                    .ld_k = d->is_mla ? d->q : d->qkv,
-                                   .v = d->is_mla ? s->v : s->qkv + d->q + d->kv,
+                                   .v = d->is_mla ? s->v : parl_act_at(b, s->qkv, d->q + d->kv),
                                    .ld_v = d->is_mla ? d->mixed : d->qkv,
                                    .out = s->mixed,
                                    .ld_out = d->mixed,

@@ -3,7 +3,7 @@
 
 /* Queries and keys lie side by side and turn alike: one call over H + H_kv heads. */
 static void rotate(parl_queue *queue, const parl_model *m, size_t rows, const int32_t *positions,
-                   float *qkv, bool inverse) {
+                   parl_act *qkv, bool inverse) {
   const parl_model_dims *d = &m->dims;
   const parl_rope_args args = {.rows = rows,
                                .heads = d->H + d->H_kv,
@@ -20,7 +20,7 @@ static void rotate(parl_queue *queue, const parl_model *m, size_t rows, const in
 
 void parl_gqa_project(parl_queue *queue, const parl_model *m, const parl_layer *layer, size_t rows,
                       const int32_t *positions, parl_attention_state *s) {
-  parl_matrix_forward(queue, &layer->qkv, rows, s->h, NULL, s->qkv);
+  parl_matrix_project(queue, &layer->qkv, rows, s->h, s->qkv);
   rotate(queue, m, rows, positions, s->qkv, false);
 }
 
@@ -31,8 +31,8 @@ void parl_gqa_decode(parl_queue *queue, const parl_model *m, parl_attention_deco
   args->H_kv = d->H_kv;
   args->D = args->Dv = d->D;
   args->q = s->qkv;
-  args->k = s->qkv + d->q;
-  args->v = args->k + d->kv;
+  args->k = parl_act_at(m->backend, s->qkv, d->q);
+  args->v = parl_act_at(m->backend, s->qkv, d->q + d->kv);
   args->ld_q = args->ld_k = args->ld_v = d->qkv;
   args->out = s->mixed;
   args->ld_out = d->mixed;
@@ -47,9 +47,9 @@ void parl_gqa_backward(const parl_model *m, const parl_layer *layer, parl_worksp
                                              .ld_dout = d->q,
                                              .dq = ws->dqkv,
                                              .ld_dq = d->qkv,
-                                             .dk = ws->dqkv + d->q,
+                                             .dk = parl_act_at(m->backend, ws->dqkv, d->q),
                                              .ld_dk = d->qkv,
-                                             .dv = ws->dqkv + d->q + d->kv,
+                                             .dv = parl_act_at(m->backend, ws->dqkv, d->q + d->kv),
                                              .ld_dv = d->qkv};
   PARL_RUN(ws->queue, attention_bwd, &attention);
   rotate(ws->queue, m, ws->rows, ws->slice.positions, ws->dqkv, true);

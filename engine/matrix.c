@@ -1,41 +1,40 @@
 /* engine/matrix.c - matrices, norms and the gated unit: what every part of a layer is made of. */
 #include "engine/model_internal.h"
 
-void parl_matrix_forward(parl_queue *queue, const parl_matrix *w, size_t rows, const float *x,
-                         const float *residual, float *y) {
-  const parl_linear_fwd_args args = {.M = rows,
-                                     .N = w->N,
-                                     .K = w->K,
-                                     .x = x,
-                                     .ld_x = w->K,
-                                     .packed = w->packed,
-                                     .residual = residual,
-                                     .y = y,
-                                     .ld_y = w->N};
+static void multiply(parl_queue *queue, const parl_matrix *w, parl_linear_fwd_args args) {
+  args.N = w->N;
+  args.K = w->K;
+  args.packed = w->packed;
   PARL_RUN(queue, linear_fwd, &args);
 }
 
-void parl_matrix_forward_view(parl_queue *queue, const parl_matrix *w, size_t rows, const float *x,
-                              size_t ld_x, float *y, size_t ld_y) {
-  const parl_linear_fwd_args args = {.M = rows,
-                                     .N = w->N,
-                                     .K = w->K,
-                                     .x = x,
-                                     .ld_x = ld_x,
-                                     .packed = w->packed,
-                                     .y = y,
-                                     .ld_y = ld_y};
-  PARL_RUN(queue, linear_fwd, &args);
+void parl_matrix_forward(parl_queue *queue, const parl_matrix *w, size_t rows, const parl_act *x,
+                         const float *residual, float *y) {
+  multiply(queue, w,
+           (parl_linear_fwd_args){
+               .M = rows, .x = x, .ld_x = w->K, .residual = residual, .y = y, .ld_y = w->N});
+}
+
+void parl_matrix_project(parl_queue *queue, const parl_matrix *w, size_t rows, const parl_act *x,
+                         parl_act *y) {
+  parl_matrix_project_view(queue, w, rows, x, w->K, y, w->N);
+}
+
+void parl_matrix_project_view(parl_queue *queue, const parl_matrix *w, size_t rows,
+                              const parl_act *x, size_t ld_x, parl_act *y, size_t ld_y) {
+  multiply(queue, w,
+           (parl_linear_fwd_args){
+               .M = rows, .x = x, .ld_x = ld_x, .y_act = y, .y_is_act = true, .ld_y = ld_y});
 }
 
 void parl_matrix_backward(parl_queue *queue, const parl_model *m, const parl_matrix *w, size_t rows,
-                          const float *dy, const float *x, float *dx, float *grads) {
+                          const parl_act *dy, const parl_act *x, parl_act *dx, float *grads) {
   parl_matrix_backward_view(queue, m, w, rows, dy, w->N, x, w->K, dx, w->K, false, grads);
 }
 
 void parl_matrix_backward_view(parl_queue *queue, const parl_model *m, const parl_matrix *w,
-                               size_t rows, const float *dy, size_t ld_dy, const float *x,
-                               size_t ld_x, float *dx, size_t ld_dx, bool accumulate,
+                               size_t rows, const parl_act *dy, size_t ld_dy, const parl_act *x,
+                               size_t ld_x, parl_act *dx, size_t ld_dx, bool accumulate,
                                float *grads) {
   const parl_linear_bwd_weight_args weight = {.M = rows,
                                               .N = w->N,
@@ -60,7 +59,7 @@ void parl_matrix_backward_view(parl_queue *queue, const parl_model *m, const par
 }
 
 void parl_norm_forward(parl_queue *queue, const parl_model *m, size_t offset, size_t rows,
-                       const float *x, float *y, float *inv_rms) {
+                       const float *x, parl_act *y, float *inv_rms) {
   const size_t C = m->dims.C;
   const parl_rmsnorm_fwd_args args = {.rows = rows,
                                       .C = C,
@@ -75,7 +74,7 @@ void parl_norm_forward(parl_queue *queue, const parl_model *m, size_t offset, si
 }
 
 void parl_norm_backward(parl_queue *queue, const parl_model *m, size_t offset, size_t rows,
-                        const float *x, const float *inv_rms, const float *dy, float *dx,
+                        const float *x, const float *inv_rms, const parl_act *dy, float *dx,
                         float *grads) {
   const size_t C = m->dims.C;
   const parl_rmsnorm_bwd_args args = {.rows = rows,
@@ -93,17 +92,17 @@ void parl_norm_backward(parl_queue *queue, const parl_model *m, size_t offset, s
 }
 
 void parl_swiglu_forward(parl_queue *queue, const parl_matrix *gate_up, const parl_matrix *down,
-                         size_t rows, const float *h, float *inner, float *act, const float *x,
-                         float *out) {
-  parl_matrix_forward(queue, gate_up, rows, h, NULL, inner);
+                         size_t rows, const parl_act *h, parl_act *inner, parl_act *act,
+                         const float *x, float *out) {
+  parl_matrix_project(queue, gate_up, rows, h, inner);
   const parl_swiglu_fwd_args swiglu = {.rows = rows, .F = down->K, .gate_up = inner, .out = act};
   PARL_RUN(queue, swiglu_fwd, &swiglu);
   parl_matrix_forward(queue, down, rows, act, x, out);
 }
 
 void parl_swiglu_backward(parl_queue *queue, const parl_model *m, const parl_matrix *gate_up,
-                          const parl_matrix *down, size_t rows, const float *x, float *inner,
-                          float *act, const float *dy, float *dx, float *grads) {
+                          const parl_matrix *down, size_t rows, const parl_act *x, parl_act *inner,
+                          parl_act *act, const parl_act *dy, parl_act *dx, float *grads) {
   parl_matrix_backward(queue, m, down, rows, dy, act, act, grads);
   const parl_swiglu_bwd_args swiglu = {
       .rows = rows, .F = down->K, .gate_up = inner, .dout = act, .dgate_up = inner};
@@ -112,11 +111,11 @@ void parl_swiglu_backward(parl_queue *queue, const parl_model *m, const parl_mat
 }
 
 void parl_copy_pieces(parl_queue *queue, size_t rows, size_t groups, size_t width, parl_pieces from,
-                      float *to, size_t to_row, size_t to_group) {
+                      parl_act *to, size_t to_row, size_t to_group) {
   const parl_copy2d_args args = {.rows = rows,
                                  .groups = groups,
                                  .width = width,
-                                 .unit = sizeof *to,
+                                 .unit = queue->backend->act_bytes,
                                  .from = from.from,
                                  .from_row = from.from_row,
                                  .from_group = from.from_group,

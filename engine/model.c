@@ -29,10 +29,10 @@ static parl_status go_on(const atomic_int *stop) {
 
 /* Packed forms of n matrices of one shape, evenly spaced. */
 static parl_status pack_room(parl_model *m, parl_matrix *w, size_t n) {
-  const size_t floats = m->backend->linear_pack_floats(w->N, w->K);
-  float *room;
-  PARL_TRY(parl_arena_take(&m->numbers, n, floats * sizeof *room, (void **)&room));
-  for (size_t i = 0; i < n; i++) w[i].packed = room + i * floats;
+  const size_t floats = m->backend->linear_pack_elements(w->N, w->K);
+  parl_act *room;
+  PARL_TRY(parl_act_take(&m->numbers, m, n, floats, &room));
+  for (size_t i = 0; i < n; i++) w[i].packed = parl_act_at(m->backend, room, i * floats);
   return PARL_STATUS_OK;
 }
 

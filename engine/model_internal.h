@@ -30,8 +30,8 @@ typedef struct parl_model_dims {
 /* A weight matrix W [N,K] (one tensor, or several adjacent ones): y = x W^T. */
 typedef struct parl_matrix {
   size_t N, K;
-  size_t offset; /* floats from the start of the parameters */
-  float *packed; /* owned by the model, written by refresh */
+  size_t offset;    /* floats from the start of the parameters */
+  parl_act *packed; /* owned by the model, written by refresh */
   /* Set where the weights are rounded, and written by refresh: [N,K] what forward and backward
    * compute with. NULL: the parameters themselves. */
   float *rounded;
@@ -98,74 +98,78 @@ const char *parl_engine_find_difference(const parl_section *section, const void 
 /* W [N,K] as forward and backward see it. */
 const float *parl_matrix_get_weights(const parl_model *m, const parl_matrix *w);
 /* y [rows,N] = x [rows,K] W^T + residual (NULL: none; may be y). */
-void parl_matrix_forward(parl_queue *queue, const parl_matrix *w, size_t rows, const float *x,
+void parl_matrix_forward(parl_queue *queue, const parl_matrix *w, size_t rows, const parl_act *x,
                          const float *residual, float *y);
+/* y [rows,N] = x [rows,K] W^T, an operand of what follows. */
+void parl_matrix_project(parl_queue *queue, const parl_matrix *w, size_t rows, const parl_act *x,
+                         parl_act *y);
 /* dx [rows,K] = dy W; grads += dy^T x at the matrix' place. dx may be x, which is read first. */
 void parl_matrix_backward(parl_queue *queue, const parl_model *m, const parl_matrix *w, size_t rows,
-                          const float *dy, const float *x, float *dx, float *grads);
-/* The same with ld floats between rows. */
-void parl_matrix_forward_view(parl_queue *queue, const parl_matrix *w, size_t rows, const float *x,
-                              size_t ld_x, float *y, size_t ld_y);
-/* The same with ld floats between rows; dx is overwritten or added to. */
+                          const parl_act *dy, const parl_act *x, parl_act *dx, float *grads);
+/* The same with ld elements between rows. */
+void parl_matrix_project_view(parl_queue *queue, const parl_matrix *w, size_t rows,
+                              const parl_act *x, size_t ld_x, parl_act *y, size_t ld_y);
+/* The same with ld elements between rows; dx is overwritten or added to. */
 void parl_matrix_backward_view(parl_queue *queue, const parl_model *m, const parl_matrix *w,
-                               size_t rows, const float *dy, size_t ld_dy, const float *x,
-                               size_t ld_x, float *dx, size_t ld_dx, bool accumulate, float *grads);
+                               size_t rows, const parl_act *dy, size_t ld_dy, const parl_act *x,
+                               size_t ld_x, parl_act *dx, size_t ld_dx, bool accumulate,
+                               float *grads);
 /* out [rows,C] = x + down(silu(gate) * up) of h [rows,C]; inner [rows,2F] and act [rows,F] are
  * kept. */
 void parl_swiglu_forward(parl_queue *queue, const parl_matrix *gate_up, const parl_matrix *down,
-                         size_t rows, const float *h, float *inner, float *act, const float *x,
-                         float *out);
+                         size_t rows, const parl_act *h, parl_act *inner, parl_act *act,
+                         const float *x, float *out);
 /* Of down(silu(gate) * up): dx [rows,C] from dy [rows,C]. inner [rows,2F] holds gate and up, act
  * [rows,F] their product; both become their gradients. */
 void parl_swiglu_backward(parl_queue *queue, const parl_model *m, const parl_matrix *gate_up,
-                          const parl_matrix *down, size_t rows, const float *x, float *inner,
-                          float *act, const float *dy, float *dx, float *grads);
+                          const parl_matrix *down, size_t rows, const parl_act *x, parl_act *inner,
+                          parl_act *act, const parl_act *dy, parl_act *dx, float *grads);
 /* y [rows,C] = norm(x) with the weight at `offset`; inv_rms [rows] may be NULL. */
 void parl_norm_forward(parl_queue *queue, const parl_model *m, size_t offset, size_t rows,
-                       const float *x, float *y, float *inv_rms);
+                       const float *x, parl_act *y, float *inv_rms);
 /* dx [rows,C] += d norm(x) . dy; grads += at `offset`. */
 void parl_norm_backward(parl_queue *queue, const parl_model *m, size_t offset, size_t rows,
-                        const float *x, const float *inv_rms, const float *dy, float *dx,
+                        const float *x, const float *inv_rms, const parl_act *dy, float *dx,
                         float *grads);
 
 /* What the attention part keeps of its input: h = norm(x), then rotated queries and keys. */
 typedef struct parl_attention_state {
-  float *h;       /* [rows,C] */
-  float *inv_rms; /* [rows] */
-  float *qkv;     /* gqa: [rows,qkv], after the rotary embedding */
-  float *mixed;   /* [rows,mixed] values mixed by the attention */
-  float *lse;     /* [rows,H]; unused when decoding */
+  parl_act *h;     /* [rows,C] */
+  float *inv_rms;  /* [rows] */
+  parl_act *qkv;   /* gqa: [rows,qkv], after the rotary embedding */
+  parl_act *mixed; /* [rows,mixed] values mixed by the attention */
+  float *lse;      /* [rows,H]; unused when decoding */
   /* mla */
-  float *latents;  /* [rows,latents]; its rope key rotated */
-  float *q_latent; /* [rows,Rq], normed */
-  float *q;        /* [rows,q] with ld_q, rotated; inside latents if there is no Rq */
+  parl_act *latents;  /* [rows,latents]; its rope key rotated */
+  parl_act *q_latent; /* [rows,Rq], normed */
+  parl_act *q;        /* [rows,q] with ld_q, rotated; inside latents if there is no Rq */
   size_t ld_q;
-  float *latent;         /* [rows,R], normed */
-  float *q_rms, *kv_rms; /* [rows] */
-  float *kv;             /* [rows,H (Dn + Dv)] */
-  float *k;              /* [rows,q] */
-  float *v;              /* [rows,mixed] */
-  float *entries;        /* decoding: [rows, entry] for the cache */
-  float *absorbed;       /* decoding: [rows, H entry] queries against the cache */
-  float *mixed_latent;   /* decoding: [rows, H R] mixed latents */
+  parl_act *latent;       /* [rows,R], normed */
+  float *q_rms, *kv_rms;  /* [rows] */
+  parl_act *kv;           /* [rows,H (Dn + Dv)] */
+  parl_act *k;            /* [rows,q] */
+  parl_act *v;            /* [rows,mixed] */
+  parl_act *entries;      /* decoding: [rows, entry] for the cache */
+  parl_act *absorbed;     /* decoding: [rows, H entry] queries against the cache */
+  parl_act *mixed_latent; /* decoding: [rows, H R] mixed latents */
 } parl_attention_state;
 
 typedef struct parl_ffn_state {
-  float *h;       /* [rows,C] */
-  float *inv_rms; /* [rows] */
-  float *gate_up; /* [rows,2F], or of the shared experts */
-  float *act;     /* [rows,F] */
+  parl_act *h;       /* [rows,C] */
+  float *inv_rms;    /* [rows] */
+  parl_act *gate_up; /* [rows,2F], or of the shared experts */
+  parl_act *act;     /* [rows,F] */
   /* Sparse; an assignment is a token at one of its experts, in order of experts, then tokens. */
-  float *scores;         /* [rows,E] */
-  int32_t *chosen;       /* [rows,K] experts, ascending */
-  float *weights;        /* [rows,K] */
-  int32_t *first;        /* [E + 1] first assignment of an expert */
-  int32_t *row_of;       /* [rows K] token of an assignment */
-  int32_t *place_of;     /* [rows,K] assignment of a choice */
-  float *input;          /* [rows K, C] */
-  float *expert_gate_up; /* [rows K, 2Fe] */
-  float *expert_act;     /* [rows K, Fe] */
-  float *output;         /* [rows K, C], not yet weighted */
+  float *scores;            /* [rows,E] */
+  int32_t *chosen;          /* [rows,K] experts, ascending */
+  float *weights;           /* [rows,K] */
+  int32_t *first;           /* [E + 1] first assignment of an expert */
+  int32_t *row_of;          /* [rows K] token of an assignment */
+  int32_t *place_of;        /* [rows,K] assignment of a choice */
+  parl_act *input;          /* [rows K, C] */
+  parl_act *expert_gate_up; /* [rows K, 2Fe] */
+  parl_act *expert_act;     /* [rows K, Fe] */
+  parl_act *output;         /* [rows K, C], not yet weighted */
 } parl_ffn_state;
 
 /* Room on the device for `rows` rows; decoding adds the absorbed form and leaves out what
@@ -193,6 +197,8 @@ void parl_gqa_project(parl_queue *queue, const parl_model *m, const parl_layer *
  * scratch; fills s->mixed. */
 void parl_gqa_decode(parl_queue *queue, const parl_model *m, parl_attention_decode_args *args,
                      parl_attention_state *s);
+/* ws->dx [rows,C] as an operand, until another takes ws->room. */
+const parl_act *parl_residual_gradient(parl_workspace *ws);
 /* ws->dmixed in; ws->dh out, the gradient of s->h. */
 void parl_gqa_backward(const parl_model *m, const parl_layer *layer, parl_workspace *ws,
                        const parl_attention_state *s, float *grads);
@@ -219,13 +225,16 @@ void parl_moe_backward(const parl_model *m, const parl_layer *layer, parl_worksp
 /* The op's view of the attention of the slice in ws. */
 parl_attention_fwd_args parl_attention_view(const parl_model *m, const parl_workspace *ws,
                                             const parl_attention_state *s);
-/* to [rows,groups,width] = from, ld and group distances in floats; see copy2d. */
+/* to [rows,groups,width] = from, distances of rows and groups in elements; see copy2d. */
 typedef struct parl_pieces {
-  const float *from;
+  const parl_act *from;
   size_t from_row, from_group;
 } parl_pieces;
 void parl_copy_pieces(parl_queue *queue, size_t rows, size_t groups, size_t width, parl_pieces from,
-                      float *to, size_t to_row, size_t to_group);
+                      parl_act *to, size_t to_row, size_t to_group);
+/* Room for [rows,width] elements. Fails: ENOMEM. */
+parl_status parl_act_take(parl_arena *arena, const parl_model *m, size_t rows, size_t width,
+                          parl_act **out);
 
 /* One layer's activations, kept from forward to backward; if they are computed again, all layers
  * share their room, but for x. */
@@ -264,32 +273,33 @@ struct parl_workspace {
   parl_slice_tables slice;
   int32_t *host_positions; /* host: [rows] */
   parl_layer_state *layers;
-  float *x;         /* [rows,C] output of the last layer */
-  float *selected;  /* [n_outputs,C] its output rows */
-  float *final_h;   /* [n_outputs,C] their norm */
-  float *final_rms; /* [n_outputs] */
-  float *logits;    /* [n_outputs,V] */
+  float *x;          /* [rows,C] output of the last layer */
+  float *selected;   /* [n_outputs,C] its output rows */
+  parl_act *final_h; /* [n_outputs,C] their norm */
+  float *final_rms;  /* [n_outputs] */
+  float *logits;     /* [n_outputs,V] */
   parl_policy_room policy;
-  float *scratch;          /* attention's */
-  float *dselected;        /* [n_outputs,C] */
-  float *dx;               /* [rows,C] gradient of the residual stream */
-  float *dh;               /* [rows,C] gradient of a norm's output */
-  float *dmixed;           /* [rows,mixed] */
-  float *dqkv;             /* gqa: [rows,qkv] */
-  float *dq, *dk, *dv;     /* mla: [rows,q], [rows,q], [rows,mixed] */
-  float *dkv, *dlatents;   /* [rows,H (Dn + Dv)], [rows,latents] */
-  float *dlatent;          /* [rows, R or Rq] */
-  float *dscores;          /* sparse: [rows,E] */
-  float *dweights;         /* [rows K] */
-  float *doutput, *dinput; /* [rows K, C] */
-  size_t n_load;           /* sparse layers * E */
-  int64_t *load;           /* [n_load] tokens of each expert, since it was last taken */
-  int64_t *host_load;      /* host: [n_load] */
-  size_t n_scores;         /* layers * heads; 0: not kept */
-  float *max_scores;       /* [n_scores] largest scores since they were last taken */
-  float *host_scores;      /* host: [2 n_scores], the second half minus infinity */
-  double aux_weight;       /* of a sequence's balance loss */
-  double *balance;         /* weighted balance losses of backwards since last taken */
+  float *scratch;             /* attention's */
+  float *dselected;           /* [n_outputs,C] */
+  float *dx;                  /* [rows,C] gradient of the residual stream */
+  parl_act *dh;               /* [rows,C] gradient of a norm's output */
+  parl_act *dmixed;           /* [rows,mixed] */
+  parl_act *dqkv;             /* gqa: [rows,qkv] */
+  parl_act *dq, *dk, *dv;     /* mla: [rows,q], [rows,q], [rows,mixed] */
+  parl_act *dkv, *dlatents;   /* [rows,H (Dn + Dv)], [rows,latents] */
+  parl_act *dlatent;          /* [rows, R or Rq] */
+  float *dscores;             /* sparse: [rows,E] */
+  float *dweights;            /* [rows K] */
+  parl_act *doutput, *dinput; /* [rows K, C] */
+  parl_act *room;             /* of an f32 gradient as an operand; NULL if operands are f32 */
+  size_t n_load;              /* sparse layers * E */
+  int64_t *load;              /* [n_load] tokens of each expert, since it was last taken */
+  int64_t *host_load;         /* host: [n_load] */
+  size_t n_scores;            /* layers * heads; 0: not kept */
+  float *max_scores;          /* [n_scores] largest scores since they were last taken */
+  float *host_scores;         /* host: [2 n_scores], the second half minus infinity */
+  double aux_weight;          /* of a sequence's balance loss */
+  double *balance;            /* weighted balance losses of backwards since last taken */
 };
 
 /* out [rows,C] = layer i of ws->layers[i].x, filling the layer's state. */

@@ -33,7 +33,7 @@ static parl_expert_weights find_weights(const parl_model *m, const parl_matrix *
   const parl_matrix *a = &experts[0], *b = &experts[m->dims.router.n_experts > 1 ? 1 : 0];
   const float *first = parl_matrix_get_weights(m, a);
   return (parl_expert_weights){.packed = a->packed,
-                               .packed_stride = (size_t)(b->packed - a->packed),
+                               .packed_stride = m->backend->linear_pack_elements(a->N, a->K),
                                .w = first,
                                .w_stride = (size_t)(parl_matrix_get_weights(m, b) - first),
                                .dw_stride = b->offset - a->offset};
@@ -56,8 +56,12 @@ static parl_experts_fwd_args view_experts(const parl_model *m, const parl_layer 
 /* s->output of all assignments. */
 static void run_experts(parl_queue *queue, const parl_model *m, const parl_layer *layer, size_t n,
                         parl_ffn_state *s) {
-  const parl_embedding_fwd_args gather = {
-      .rows = n, .C = m->dims.C, .tokens = s->row_of, .table = s->h, .out = s->input};
+  const parl_embedding_fwd_args gather = {.rows = n,
+                                          .C = m->dims.C,
+                                          .tokens = s->row_of,
+                                          .table_act = s->h,
+                                          .out_act = s->input,
+                                          .is_act = true};
   PARL_RUN(queue, embedding_fwd, &gather);
   const parl_experts_fwd_args experts = view_experts(m, layer, s);
   PARL_RUN(queue, experts_fwd, &experts);
@@ -67,22 +71,21 @@ static void run_shared(parl_queue *queue, const parl_model *m, const parl_layer 
                        const float *x, parl_ffn_state *s, float *out) {
   const parl_model_dims *d = &m->dims;
   if (d->Fs == 0) {
-    if (out != x) parl_copy_pieces(queue, rows, 1, d->C, (parl_pieces){x, d->C, 0}, out, d->C, 0);
+    const parl_copy2d_args copy = {
+        .rows = 1, .groups = 1, .width = rows * d->C, .unit = sizeof *x, .from = x, .to = out};
+    if (out != x) PARL_RUN(queue, copy2d, &copy);
     return;
   }
   parl_swiglu_forward(queue, &layer->gate_up, &layer->down, rows, s->h, s->gate_up, s->act, x, out);
 }
 
-/* out [rows,C] += each token's outputs, weighted (NULL: as they are). */
+/* args says output, weights (NULL: none) and out [rows,C] += each token's outputs. */
 static void combine(parl_queue *queue, const parl_model *m, size_t rows, const parl_ffn_state *s,
-                    const float *weights, const float *outputs, float *out) {
-  const parl_combine_fwd_args args = {.rows = rows,
-                                      .C = m->dims.C,
-                                      .n_chosen = m->dims.router.n_chosen,
-                                      .place_of = s->place_of,
-                                      .weights = weights,
-                                      .output = outputs,
-                                      .out = out};
+                    parl_combine_fwd_args args) {
+  args.rows = rows;
+  args.C = m->dims.C;
+  args.n_chosen = m->dims.router.n_chosen;
+  args.place_of = s->place_of;
   PARL_RUN(queue, combine_fwd, &args);
 }
 
@@ -91,7 +94,8 @@ void parl_moe_forward(parl_queue *queue, const parl_model *m, const parl_layer *
   route(queue, m, layer, rows, s);
   run_experts(queue, m, layer, rows * m->dims.router.n_chosen, s);
   run_shared(queue, m, layer, rows, x, s, out);
-  combine(queue, m, rows, s, s->weights, s->output, out);
+  combine(queue, m, rows, s,
+          (parl_combine_fwd_args){.weights = s->weights, .output = s->output, .out = out});
 }
 
 /* doutput = weight dout, dweights = dout . output, for every assignment. */
@@ -117,7 +121,8 @@ static void experts_backward(const parl_model *m, const parl_layer *layer, const
                                       .dgate_up = grads + layer->expert_gate_up[0].offset,
                                       .ddown = grads + layer->expert_down[0].offset};
   PARL_RUN(ws->queue, experts_bwd, &args);
-  combine(ws->queue, m, ws->rows, s, NULL, ws->dinput, ws->dh);
+  combine(ws->queue, m, ws->rows, s,
+          (parl_combine_fwd_args){.output = ws->dinput, .out_act = ws->dh, .out_is_act = true});
 }
 
 /* ws->dh = the shared experts' gradient. */
@@ -125,11 +130,11 @@ static void shared_backward(const parl_model *m, const parl_layer *layer, const 
                             parl_workspace *ws, float *grads) {
   const parl_model_dims *d = &m->dims;
   if (d->Fs == 0) {
-    parl_queue_fill(ws->queue, ws->dh, 0, ws->rows * d->C * sizeof *ws->dh);
+    parl_queue_fill(ws->queue, ws->dh, 0, ws->rows * d->C * m->backend->act_bytes);
     return;
   }
   parl_swiglu_backward(ws->queue, m, &layer->gate_up, &layer->down, ws->rows, s->h, s->gate_up,
-                       s->act, ws->dx, ws->dh, grads);
+                       s->act, parl_residual_gradient(ws), ws->dh, grads);
 }
 
 /* ws->dscores: of the weights, and of the balance of each sequence. */
@@ -160,8 +165,9 @@ static void router_backward(const parl_model *m, const parl_layer *layer, const 
   choice_backward(m, s, ws);
   const parl_sigmoid_bwd_args sigmoid = {.n = ws->rows * E, .y = s->scores, .dy = ws->dscores};
   PARL_RUN(ws->queue, sigmoid_bwd, &sigmoid);
-  parl_matrix_backward_view(ws->queue, m, &layer->router, ws->rows, ws->dscores, E, s->h, C, ws->dh,
-                            C, true, grads);
+  const parl_act *dy = parl_act_from(ws->queue, ws->dscores, ws->rows * E, ws->room);
+  parl_matrix_backward_view(ws->queue, m, &layer->router, ws->rows, dy, E, s->h, C, ws->dh, C, true,
+                            grads);
 }
 
 void parl_moe_backward(const parl_model *m, const parl_layer *layer, parl_workspace *ws,

@@ -36,9 +36,10 @@ parl_status parl_muon_init(parl_muon *muon, parl_arena *numbers, const parl_mode
 
 /* out [n,n] = y^T y, y [m,n] */
 static void multiply_self(parl_queue *queue, size_t m, size_t n, const float *y, float *out) {
+  const parl_act *x = parl_act_of_const_f32(y);
   parl_queue_fill(queue, out, 0, n * n * sizeof *out);
   const parl_linear_bwd_weight_args args = {
-      .M = m, .N = n, .K = n, .dy = y, .ld_dy = n, .x = y, .ld_x = n, .dw = out};
+      .M = m, .N = n, .K = n, .dy = x, .ld_dy = n, .x = x, .ld_x = n, .dw = out};
   PARL_RUN_F32(queue, linear_bwd_weight, &args);
 }
 
@@ -58,8 +59,14 @@ static void iterate(parl_muon *muon, parl_queue *queue, size_t m, size_t n) {
   multiply_self(queue, m, n, muon->x, muon->a);
   multiply_self(queue, n, n, muon->a, muon->b);
   mix(queue, n * n, B, muon->a, C, muon->b);
-  const parl_linear_bwd_input_args args = {
-      .M = m, .N = n, .K = n, .dy = muon->x, .ld_dy = n, .w = muon->b, .dx = muon->y, .ld_dx = n};
+  const parl_linear_bwd_input_args args = {.M = m,
+                                           .N = n,
+                                           .K = n,
+                                           .dy = parl_act_of_const_f32(muon->x),
+                                           .ld_dy = n,
+                                           .w = muon->b,
+                                           .dx = parl_act_of_f32(muon->y),
+                                           .ld_dx = n};
   PARL_RUN_F32(queue, linear_bwd_input, &args);
   add(queue, m * n, A, muon->x, muon->y);
   float *swap = muon->x;
@@ -70,11 +77,17 @@ static void iterate(parl_muon *muon, parl_queue *queue, size_t m, size_t n) {
 /* to = from [rows,columns], or its transpose [columns,rows]. */
 static void copy(parl_queue *queue, size_t rows, size_t columns, bool transposes, const float *from,
                  float *to) {
-  const parl_pieces pieces = {from, columns, 1};
-  if (transposes)
-    parl_copy_pieces(queue, rows, columns, 1, pieces, to, 1, rows);
-  else
-    parl_copy_pieces(queue, rows, 1, columns, pieces, to, columns, 0);
+  const parl_copy2d_args args = {.rows = rows,
+                                 .groups = transposes ? columns : 1,
+                                 .width = transposes ? 1 : columns,
+                                 .unit = sizeof *to,
+                                 .from = from,
+                                 .from_row = columns,
+                                 .from_group = 1,
+                                 .to = to,
+                                 .to_row = transposes ? 1 : columns,
+                                 .to_group = transposes ? rows : 0};
+  PARL_RUN(queue, copy2d, &args);
 }
 
 /* x [n] / |x| */

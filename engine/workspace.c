@@ -34,7 +34,8 @@ static parl_status allocate_layers(parl_workspace *ws, const parl_model *m) {
 }
 
 /* The gradients of one sparse layer's inner values. */
-static parl_status allocate_moe(parl_workspace *ws, const parl_model_dims *d) {
+static parl_status allocate_moe(parl_workspace *ws, const parl_model *m) {
+  const parl_model_dims *d = &m->dims;
   const size_t n = d->router.n_chosen * ws->max_rows, E = d->router.n_experts;
   ws->n_load = (d->L - d->first_moe) * E;
   if (ws->n_load == 0) return PARL_STATUS_OK;
@@ -45,20 +46,21 @@ static parl_status allocate_moe(parl_workspace *ws, const parl_model_dims *d) {
   parl_queue_fill(ws->queue, ws->balance, 0, sizeof *ws->balance);
   PARL_TRY(take(ws, ws->max_rows, E, &ws->dscores));
   PARL_TRY(take(ws, n, 1, &ws->dweights));
-  PARL_TRY(take(ws, n, d->C, &ws->doutput));
-  return take(ws, n, d->C, &ws->dinput);
+  PARL_TRY(parl_act_take(&ws->numbers, m, n, d->C, &ws->doutput));
+  return parl_act_take(&ws->numbers, m, n, d->C, &ws->dinput);
 }
 
-static parl_status allocate_attention(parl_workspace *ws, const parl_model_dims *d) {
+static parl_status allocate_attention(parl_workspace *ws, const parl_model *m) {
+  const parl_model_dims *d = &m->dims;
   const size_t rows = ws->max_rows;
-  PARL_TRY(take(ws, rows, d->mixed, &ws->dmixed));
-  if (!d->is_mla) return take(ws, rows, d->qkv, &ws->dqkv);
-  PARL_TRY(take(ws, rows, d->q, &ws->dq));
-  PARL_TRY(take(ws, rows, d->q, &ws->dk));
-  PARL_TRY(take(ws, rows, d->mixed, &ws->dv));
-  PARL_TRY(take(ws, rows, d->H * (d->Dn + d->Dv), &ws->dkv));
-  PARL_TRY(take(ws, rows, d->latents, &ws->dlatents));
-  return take(ws, rows, d->Rq > d->R ? d->Rq : d->R, &ws->dlatent);
+  PARL_TRY(parl_act_take(&ws->numbers, m, rows, d->mixed, &ws->dmixed));
+  if (!d->is_mla) return parl_act_take(&ws->numbers, m, rows, d->qkv, &ws->dqkv);
+  PARL_TRY(parl_act_take(&ws->numbers, m, rows, d->q, &ws->dq));
+  PARL_TRY(parl_act_take(&ws->numbers, m, rows, d->q, &ws->dk));
+  PARL_TRY(parl_act_take(&ws->numbers, m, rows, d->mixed, &ws->dv));
+  PARL_TRY(parl_act_take(&ws->numbers, m, rows, d->H * (d->Dn + d->Dv), &ws->dkv));
+  PARL_TRY(parl_act_take(&ws->numbers, m, rows, d->latents, &ws->dlatents));
+  return parl_act_take(&ws->numbers, m, rows, d->Rq > d->R ? d->Rq : d->R, &ws->dlatent);
 }
 
 static parl_status allocate_policy(parl_workspace *ws, size_t V) {
@@ -81,6 +83,15 @@ static parl_status allocate_slice(parl_workspace *ws) {
   return PARL_ARENA_TAKE(&ws->numbers, ws->max_outputs, &t->outputs);
 }
 
+/* For the widest of the gradients that are f32 and operands too. */
+static parl_status allocate_room(parl_workspace *ws, const parl_model *m) {
+  const parl_model_dims *d = &m->dims;
+  const size_t E = d->router.n_experts, width = d->C > E ? d->C : E;
+  const size_t n = ws->max_rows * width, n_logits = ws->max_outputs * d->V;
+  if (m->backend->act_bytes == sizeof(float)) return PARL_STATUS_OK;
+  return parl_act_take(&ws->numbers, m, n > n_logits ? n : n_logits, 1, &ws->room);
+}
+
 static parl_status allocate(parl_workspace *ws, const parl_model *m) {
   const parl_model_dims *d = &m->dims;
   const size_t rows = ws->max_rows, outputs = ws->max_outputs;
@@ -90,16 +101,17 @@ static parl_status allocate(parl_workspace *ws, const parl_model *m) {
   PARL_TRY(allocate_layers(ws, m));
   PARL_TRY(take(ws, rows, d->C, &ws->x));
   PARL_TRY(take(ws, outputs, d->C, &ws->selected));
-  PARL_TRY(take(ws, outputs, d->C, &ws->final_h));
+  PARL_TRY(parl_act_take(&ws->numbers, m, outputs, d->C, &ws->final_h));
   PARL_TRY(take(ws, outputs, 1, &ws->final_rms));
   PARL_TRY(take(ws, outputs, d->V, &ws->logits));
   PARL_TRY(allocate_policy(ws, d->V));
   PARL_TRY(take(ws, m->backend->attention_scratch_floats(longest, d->D, d->Dv), 1, &ws->scratch));
   PARL_TRY(take(ws, outputs, d->C, &ws->dselected));
   PARL_TRY(take(ws, rows, d->C, &ws->dx));
-  PARL_TRY(take(ws, rows, d->C, &ws->dh));
-  PARL_TRY(allocate_attention(ws, d));
-  return allocate_moe(ws, d);
+  PARL_TRY(parl_act_take(&ws->numbers, m, rows, d->C, &ws->dh));
+  PARL_TRY(allocate_room(ws, m));
+  PARL_TRY(allocate_attention(ws, m));
+  return allocate_moe(ws, m);
 }
 
 parl_status parl_workspace_create(const parl_model *model, size_t max_rows, size_t max_outputs,

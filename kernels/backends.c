@@ -133,6 +133,10 @@ parl_status parl_backend_find(const char *name, const parl_backend **out) {
     *out = parl_backend_ref();
     return PARL_STATUS_OK;
   }
+  if (strcmp(name, "ref:bf16-acts") == 0) {
+    *out = parl_backend_ref_bf16_acts();
+    return PARL_STATUS_OK;
+  }
   if (strcmp(name, "far") == 0) {
     *out = parl_backend_far();
     return PARL_STATUS_OK;
@@ -141,7 +145,7 @@ parl_status parl_backend_find(const char *name, const parl_backend **out) {
   if (strncmp(name, "cpu:", 4) == 0) return parl_backend_cpu(name + 4, out);
   return parl_fail(PARL_STATUS_EINVAL,
                    "unknown backend \"%s\"; valid: ref, cpu, cpu:avx512, cpu:avx2, cpu:portable, "
-                   "cpu:bf16, cpu:amx, cpu:avx512-bf16, cpu:bf16-soft, far",
+                   "cpu:bf16, cpu:amx, cpu:avx512-bf16, cpu:bf16-soft, far, ref:bf16-acts",
                    name);
 }
 

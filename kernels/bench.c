@@ -1,4 +1,5 @@
 /* kernels/bench.c - the table of benchmarks and the clock around it. */
+#define PARL_ACT_IS_FLOAT
 #include "kernels/bench.h"
 
 #include <math.h>
@@ -61,7 +62,7 @@ static parl_status setup_linear(bench *t, const parl_backend *const backends[2])
   round_operands(t->in[1], t->b * t->c);
   round_operands(t->in[2], t->a * t->b);
   for (int side = 0; side < 2; side++) {
-    const size_t n = backends[side]->linear_pack_floats(t->b, t->c);
+    const size_t n = backends[side]->linear_pack_elements(t->b, t->c);
     PARL_TRY(take(t, n, 0, &t->packed[side]));
     const parl_linear_pack_args args = {
         .N = t->b, .K = t->c, .w = t->in[1], .packed = t->packed[side]};

@@ -1,4 +1,5 @@
 /* kernels/check.c - the conditions on arguments, one function per op. */
+#define PARL_ACT_IS_FLOAT
 #include "kernels/check.h"
 
 #include <math.h>

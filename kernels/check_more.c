@@ -1,4 +1,5 @@
 /* kernels/check_more.c - the conditions on the arguments of kernels/ops_more.h. */
+#define PARL_ACT_IS_FLOAT
 #include <math.h>
 
 #include "kernels/check.h"
@@ -8,6 +9,11 @@ parl_status parl_copy2d_check(const parl_copy2d_args *a) {
   PARL_REQUIRE(a->from != NULL && a->to != NULL && a->from != a->to);
   PARL_REQUIRE(a->rows <= 1 || a->to_row > 0);
   PARL_REQUIRE(a->groups <= 1 || a->to_group > 0);
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_to_act_check(const parl_to_act_args *a) {
+  PARL_REQUIRE(a->x != NULL && a->y != NULL && (const void *)a->x != (const void *)a->y);
   return PARL_STATUS_OK;
 }
 

@@ -49,6 +49,13 @@ const parl_device *parl_device_host(void) {
   return &host;
 }
 
+const parl_act *parl_act_from(parl_queue *queue, const float *x, size_t n, parl_act *room) {
+  const parl_to_act_args args = {.n = n, .x = x, .y = room};
+  if (queue->backend->act_bytes == sizeof *x) return parl_act_of_const_f32(x);
+  PARL_RUN(queue, to_act, &args);
+  return room;
+}
+
 parl_status parl_queue_create(const parl_backend *backend, parl_queue **out) {
   return backend->device()->queue_create(backend, out);
 }

@@ -3,16 +3,19 @@
  * Every op takes a queue of the backend's device and one struct of views and extents, never
  * allocates, and gives each output element the same bits whatever the other rows of the call are
  * (batch-invariant). Pointers lie on the device. A CPU's ops run on the calling thread, are done
- * when they return and want no queue: NULL will do. Tensors are dense f32, row-major, the last
- * axis contiguous; ld_x is the distance between rows in floats. Gradients of weights and of
- * inputs marked += accumulate. Thread rule: reentrant. Reading order: PARL_OP_LIST, the args
- * structs, parl_backend. */
+ * when they return and want no queue: NULL will do. Tensors are dense, row-major, the last axis
+ * contiguous; ld_x is the distance between rows in elements. They are f32 but for the operands of
+ * products, a parl_act each, which a backend keeps as it likes (kernels/act.h). Where a tensor may
+ * be either, the args have a union of both and a bool that says which. Whoever has f32 where an op
+ * wants a parl_act asks parl_act_from. Gradients of weights and of inputs marked += accumulate.
+ * Thread rule: reentrant. Reading order: PARL_OP_LIST, the args structs, parl_backend. */
 #ifndef PARL_KERNELS_OPS_H
 #define PARL_KERNELS_OPS_H
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/act.h"
 #include "kernels/device.h"
 #include "kernels/ops_more.h"
 
@@ -47,39 +50,44 @@
   PARL_PLAIN_OP_LIST(X)
 
 /* Packs W [N,K] (row-major) for linear_fwd and linear_bwd_input into packed
- * [linear_pack_floats(N,K)]. */
+ * [linear_pack_elements(N,K)]. */
 typedef struct parl_linear_pack_args {
   size_t N, K;
   const float *w; /* [N,K] */
-  float *packed;
+  parl_act *packed;
 } parl_linear_pack_args;
 
 typedef struct parl_linear_fwd_args {
   size_t M, N, K;
-  const float *x; /* [M,K] */
+  const parl_act *x; /* [M,K] */
   size_t ld_x;
-  const float *packed;   /* from linear_pack of the same backend */
-  const float *residual; /* [M,N] with ld_y, or NULL; may alias y */
-  float *y;              /* [M,N] = x W^T + residual */
+  const parl_act *packed; /* from linear_pack of the same backend */
+  const float *residual;  /* [M,N] with ld_y, or NULL; may alias y */
+  union {                 /* [M,N] = x W^T + residual */
+    float *y;
+    parl_act *y_act;
+  };
+  bool y_is_act;
   size_t ld_y;
 } parl_linear_fwd_args;
 
 typedef struct parl_linear_bwd_input_args {
   size_t M, N, K;
-  const float *dy; /* [M,N] */
+  const parl_act *dy; /* [M,N] */
   size_t ld_dy;
-  const float *w;      /* [N,K], not packed: what f32 backends read */
-  const float *packed; /* from linear_pack of the same backend: what bf16 backends read */
-  float *dx;           /* [M,K] = or += */
+  const float *w;         /* [N,K], not packed: what f32 backends read */
+  const parl_act *packed; /* from linear_pack of the same backend: what bf16 backends read;
+                          * NULL: they read w, and multiply in f32 */
+  parl_act *dx;           /* [M,K] = or += */
   size_t ld_dx;
   bool accumulate;
 } parl_linear_bwd_input_args;
 
 typedef struct parl_linear_bwd_weight_args {
   size_t M, N, K;
-  const float *dy; /* [M,N] */
+  const parl_act *dy; /* [M,N] */
   size_t ld_dy;
-  const float *x; /* [M,K] */
+  const parl_act *x; /* [M,K] */
   size_t ld_x;
   float *dw; /* [N,K] += */
 } parl_linear_bwd_weight_args;
@@ -87,24 +95,35 @@ typedef struct parl_linear_bwd_weight_args {
 /* y = x * inv_rms * weight, inv_rms = 1 / sqrt(mean(x^2) + eps) */
 typedef struct parl_rmsnorm_fwd_args {
   size_t rows, C;
-  const float *x; /* [rows,C] */
+  union { /* [rows,C] */
+    const float *x;
+    const parl_act *x_act;
+  };
+  bool x_is_act;
   size_t ld_x;
   const float *weight; /* [C] */
   float eps;
-  float *y; /* [rows,C] */
+  parl_act *y; /* [rows,C] */
   size_t ld_y;
   float *inv_rms; /* [rows], or NULL */
 } parl_rmsnorm_fwd_args;
 
 typedef struct parl_rmsnorm_bwd_args {
   size_t rows, C;
-  const float *x; /* [rows,C] */
+  union { /* [rows,C] */
+    const float *x;
+    const parl_act *x_act;
+  };
+  bool x_is_act; /* dx is as x is */
   size_t ld_x;
   const float *weight;  /* [C] */
   const float *inv_rms; /* [rows] */
-  const float *dy;      /* [rows,C] */
+  const parl_act *dy;   /* [rows,C] */
   size_t ld_dy;
-  float *dx; /* [rows,C] += */
+  union { /* [rows,C] += */
+    float *dx;
+    parl_act *dx_act;
+  };
   size_t ld_dx;
   float *dweight; /* [C] += */
 } parl_rmsnorm_bwd_args;
@@ -115,7 +134,7 @@ typedef struct parl_rope_args {
   size_t rows, heads, D; /* D even: width of the rotated part */
   size_t ld_x;           /* floats between rows */
   size_t head_stride;    /* floats between heads, >= D */
-  float *x;
+  parl_act *x;
   const int32_t *positions; /* [rows] */
   const float *cos_table;   /* [max positions, D/2] */
   const float *sin_table;   /* [max positions, D/2] */
@@ -129,13 +148,13 @@ typedef struct parl_attention_fwd_args {
   const int32_t *seq_start; /* [n_seqs + 1], rows */
   size_t H, H_kv, D, Dv;    /* D: width of q and k, Dv: of v and out */
   float scale;
-  const float *q; /* [rows, H*D] */
+  const parl_act *q; /* [rows, H*D] */
   size_t ld_q;
-  const float *k; /* [rows, H_kv*D] */
+  const parl_act *k; /* [rows, H_kv*D] */
   size_t ld_k;
-  const float *v; /* [rows, H_kv*Dv] */
+  const parl_act *v; /* [rows, H_kv*Dv] */
   size_t ld_v;
-  float *out; /* [rows, H*Dv] */
+  parl_act *out; /* [rows, H*Dv] */
   size_t ld_out;
   float *lse;        /* [rows, H] log-sum-exp of the scaled scores */
   float *scratch;    /* [attention_scratch_floats(longest sequence, D, Dv)] */
@@ -144,13 +163,13 @@ typedef struct parl_attention_fwd_args {
 
 typedef struct parl_attention_bwd_args {
   parl_attention_fwd_args fwd; /* the same views, out and lse filled */
-  const float *dout;           /* [rows, H*Dv] */
+  const parl_act *dout;        /* [rows, H*Dv] */
   size_t ld_dout;
-  float *dq; /* [rows, H*D] = */
+  parl_act *dq; /* [rows, H*D] = */
   size_t ld_dq;
-  float *dk; /* [rows, H_kv*D] = */
+  parl_act *dk; /* [rows, H_kv*D] = */
   size_t ld_dk;
-  float *dv; /* [rows, H_kv*Dv] = */
+  parl_act *dv; /* [rows, H_kv*Dv] = */
   size_t ld_dv;
 } parl_attention_bwd_args;
 
@@ -163,17 +182,17 @@ typedef struct parl_attention_decode_args {
   size_t context; /* positions that a cache has room for */
   bool bf16;      /* what caches hold; else f32 */
   float scale;
-  const float *q; /* [rows, H*D] */
+  const parl_act *q; /* [rows, H*D] */
   size_t ld_q;
-  const float *k; /* [rows, H_kv*D] */
+  const parl_act *k; /* [rows, H_kv*D] */
   size_t ld_k;
-  const float *v; /* [rows, H_kv*Dv]; NULL: a value is the first Dv components of its key */
+  const parl_act *v; /* [rows, H_kv*Dv]; NULL: a value is the first Dv components of its key */
   size_t ld_v;
   void *k_cache;          /* [n_slots, H_kv, context, D] */
   void *v_cache;          /* [n_slots, H_kv, context, Dv]; NULL if v is */
   const int32_t *slots;   /* [rows] */
   const int32_t *lengths; /* [rows], 1..context */
-  float *out;             /* [rows, H*Dv] */
+  parl_act *out;          /* [rows, H*Dv] */
   size_t ld_out;
   float *scratch; /* [attention_scratch_floats(context, D, Dv)] */
 } parl_attention_decode_args;
@@ -181,22 +200,29 @@ typedef struct parl_attention_decode_args {
 /* out = silu(gate) * up; gate_up [rows, 2F] holds gate then up. */
 typedef struct parl_swiglu_fwd_args {
   size_t rows, F;
-  const float *gate_up; /* [rows, 2F] */
-  float *out;           /* [rows, F] */
+  const parl_act *gate_up; /* [rows, 2F] */
+  parl_act *out;           /* [rows, F] */
 } parl_swiglu_fwd_args;
 
 typedef struct parl_swiglu_bwd_args {
   size_t rows, F;
-  const float *gate_up; /* [rows, 2F] */
-  const float *dout;    /* [rows, F] */
-  float *dgate_up;      /* [rows, 2F] = ; may alias gate_up */
+  const parl_act *gate_up; /* [rows, 2F] */
+  const parl_act *dout;    /* [rows, F] */
+  parl_act *dgate_up;      /* [rows, 2F] = ; may alias gate_up */
 } parl_swiglu_bwd_args;
 
 typedef struct parl_embedding_fwd_args {
   size_t rows, C;
   const int32_t *tokens; /* [rows] */
-  const float *table;    /* [V,C] */
-  float *out;            /* [rows,C] */
+  union {                /* [V,C] */
+    const float *table;
+    const parl_act *table_act;
+  };
+  union { /* [rows,C] */
+    float *out;
+    parl_act *out_act;
+  };
+  bool is_act; /* table and out */
 } parl_embedding_fwd_args;
 
 typedef struct parl_embedding_bwd_args {
@@ -268,24 +294,34 @@ typedef struct parl_backend {
 #define X(op, tolerance, source) void (*op)(parl_queue * queue, const parl_##op##_args *args);
   PARL_OP_LIST(X)
 #undef X
-  size_t (*linear_pack_floats)(size_t N, size_t K);
+  size_t act_bytes; /* of an element of a parl_act: 4 if they are f32 */
+  size_t (*linear_pack_elements)(size_t N, size_t K);
   size_t (*attention_scratch_floats)(size_t longest, size_t D, size_t Dv);
   /* 1e9 operations per second of one thread that does nothing but the multiply-adds of the
    * products on registers for about `ms` milliseconds; NULL for ref. */
   double (*peak_gflops)(double ms);
-  const struct parl_backend *(*f32)(void); /* its twin, or itself, with products in f32 */
+  const struct parl_backend *(*f32)(void); /* its twin, or itself, with operands in f32 */
   const parl_device *(*device)(void);      /* where its numbers lie */
 } parl_backend;
 
+/* Element n of p. */
+static inline parl_act *parl_act_at(const parl_backend *backend, parl_act *p, size_t n) {
+  return (parl_act *)(void *)((char *)p + n * backend->act_bytes);
+}
+/* x [n] as operands: x itself where those are f32, else its copy in `room` [n]. */
+const parl_act *parl_act_from(parl_queue *queue, const float *x, size_t n, parl_act *room);
+
 /* The oracle. */
 const parl_backend *parl_backend_ref(void);
+/* The oracle with operands rounded to bf16 and kept so: kernels/ref/acts.c; slow, for tests. */
+const parl_backend *parl_backend_ref_bf16_acts(void);
 /* The fast CPU backend. level: NULL or "auto" for the best in f32 this CPU has; "avx512" | "avx2" |
  * "portable"; in bf16 "amx" | "avx512-bf16", their emulation by f32 arithmetic "avx512-bf16-soft" |
  * "avx2-bf16-soft" | "portable-bf16-soft", the best of all these "bf16", of the emulated ones
  * "bf16-soft"; "amx-emulated" for tests.
  * Fails: EINVAL for an unknown level or one this CPU or this build has not. */
 parl_status parl_backend_cpu(const char *level, const parl_backend **out);
-/* By name: "ref", "cpu", or "cpu:" and a level; "far", the device for tests of
+/* By name: "ref", "ref:bf16-acts", "cpu", or "cpu:" and a level; "far", the device for tests of
  * kernels/far/far.h. Fails: EINVAL naming what exists. */
 parl_status parl_backend_find(const char *name, const parl_backend **out);
 /* By name and dtype: NULL, whatever the name says; "f32"; "bf16", by units where the CPU and the

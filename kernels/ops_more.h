@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/act.h"
 #include "kernels/device.h"
 
 /* Products of a few rows at each of several experts; by dtype, as the other products. */
@@ -22,6 +23,7 @@
 /* Written in plain C once for all instruction sets: never what takes the time. */
 #define PARL_PLAIN_OP_LIST(X)                                                         \
   X(copy2d, 0.0, "strided pieces; width 1 transposes")                                \
+  X(to_act, 0.0, "y = x as operands of products are kept")                            \
   X(axpby, 1e-6, "y = a x + b y")                                                     \
   X(sum_heads, 1e-6, "sum over heads in double")                                      \
   X(sigmoid_fwd, 1e-6, "1 / (1 + exp(-x))")                                           \
@@ -46,6 +48,12 @@ typedef struct parl_copy2d_args {
   size_t to_row, to_group;
 } parl_copy2d_args;
 
+typedef struct parl_to_act_args {
+  size_t n;
+  const float *x; /* [n] */
+  parl_act *y;    /* [n], apart from x */
+} parl_to_act_args;
+
 typedef struct parl_axpby_args {
   size_t n;
   float a;
@@ -56,9 +64,9 @@ typedef struct parl_axpby_args {
 
 typedef struct parl_sum_heads_args {
   size_t rows, heads, D;
-  const float *x;
+  const parl_act *x;
   size_t ld_x, head_stride; /* floats between rows, and between the heads of one */
-  float *y;                 /* [rows,D] = sum over heads */
+  parl_act *y;              /* [rows,D] = sum over heads */
   size_t ld_y;
 } parl_sum_heads_args;
 
@@ -135,23 +143,27 @@ typedef struct parl_combine_fwd_args {
   size_t rows, C, n_chosen;
   const int32_t *place_of; /* [rows,K] */
   const float *weights;    /* [rows,K], or NULL: ones */
-  const float *output;     /* [rows K, C] of assignments */
-  float *out;              /* [rows,C] += weighted outputs, in the order of the choices */
+  const parl_act *output;  /* [rows K, C] of assignments */
+  union {                  /* [rows,C] += weighted outputs, in the order of the choices */
+    float *out;
+    parl_act *out_act;
+  };
+  bool out_is_act;
 } parl_combine_fwd_args;
 
 typedef struct parl_combine_bwd_args {
   size_t rows, C, n_chosen;
   const int32_t *place_of; /* [rows,K] */
   const float *weights;    /* [rows,K] */
-  const float *output;     /* [rows K, C] */
+  const parl_act *output;  /* [rows K, C] */
   const float *dout;       /* [rows,C] */
-  float *doutput;          /* [rows K, C] = weight dout */
+  parl_act *doutput;       /* [rows K, C] = weight dout */
   float *dweights;         /* [rows,K] = dout . output */
 } parl_combine_bwd_args;
 
-/* The weights of expert 0, and how many floats further those of the next lie. */
+/* The weights of expert 0, and how many floats (packed: elements) further those of the next lie. */
 typedef struct parl_expert_weights {
-  const float *packed;
+  const parl_act *packed;
   size_t packed_stride;
   const float *w; /* not packed; backward only */
   size_t w_stride;
@@ -163,17 +175,17 @@ typedef struct parl_experts_fwd_args {
   const int32_t *first;        /* [E + 1] */
   parl_expert_weights gate_up; /* of [2F,C] */
   parl_expert_weights down;    /* of [C,F] */
-  const float *input;          /* [n,C], n = first[E] */
-  float *inner;                /* [n,2F] gate, then up */
-  float *act;                  /* [n,F] silu(gate) up */
-  float *output;               /* [n,C] */
+  const parl_act *input;       /* [n,C], n = first[E] */
+  parl_act *inner;             /* [n,2F] gate, then up */
+  parl_act *act;               /* [n,F] silu(gate) up */
+  parl_act *output;            /* [n,C] */
 } parl_experts_fwd_args;
 
 typedef struct parl_experts_bwd_args {
   parl_experts_fwd_args
       fwd;                 /* the same; inner and act become their gradients, output is not read */
-  const float *doutput;    /* [n,C] */
-  float *dinput;           /* [n,C] = */
+  const parl_act *doutput; /* [n,C] */
+  parl_act *dinput;        /* [n,C] = */
   float *dgate_up, *ddown; /* of expert 0, += */
 } parl_experts_bwd_args;
 

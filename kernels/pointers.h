@@ -29,6 +29,7 @@
 #define PARL_POINTERS_add(P) P(x) P(y)
 #define PARL_POINTERS_sum_squares(P) P(starts) P(x) P(out)
 #define PARL_POINTERS_copy2d(P) P(from) P(to)
+#define PARL_POINTERS_to_act(P) P(x) P(y)
 #define PARL_POINTERS_axpby(P) P(x) P(y)
 #define PARL_POINTERS_sum_heads(P) P(x) P(y)
 #define PARL_POINTERS_sigmoid_fwd(P) P(x)

@@ -50,6 +50,7 @@ size_t engine_bf16_backends(const parl_backend *backends[ENGINE_MAX_BACKENDS]) {
   size_t n = 0;
   for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
     if (parl_backend_cpu(levels[i], &backends[n]) == PARL_STATUS_OK) n++;
+  backends[n++] = parl_backend_ref_bf16_acts();
   return n;
 }
 

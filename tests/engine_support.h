@@ -4,7 +4,7 @@
 #include "engine/optimizer.h"
 #include "engine/train_step.h"
 
-enum { ENGINE_VOCAB = 37, ENGINE_MAX_ROWS = 512, ENGINE_MAX_BACKENDS = 5 };
+enum { ENGINE_VOCAB = 37, ENGINE_MAX_ROWS = 512, ENGINE_MAX_BACKENDS = 6 };
 
 /* Widths that no vector divides, two layers, four heads; large weights, so that every
  * part matters. */
@@ -16,7 +16,8 @@ parl_model *engine_model(const parl_model_config *config, const parl_backend *ba
 /* The oracle and every level of the CPU backend that this machine runs; returns how many. */
 size_t engine_backends(const parl_backend *backends[ENGINE_MAX_BACKENDS]);
 
-/* The same with products in bf16: by units where this machine has them, and emulated. */
+/* The same with products in bf16: by units where this machine has them, and emulated; and the
+ * oracle that keeps operands in bf16. */
 size_t engine_bf16_backends(const parl_backend *backends[ENGINE_MAX_BACKENDS]);
 
 /* A slice with storage of its own; do not copy. */

@@ -26,6 +26,7 @@ ROOMS = {
     "contract": ("swarm", "reward", "learn", "run"),
 }
 # ref is the oracle of the others: it shares no code with them, nor they with it.
+ACTS_OF_F32 = ("engine/muon.c",)  # whose products run on a backend's f32 twin
 SEALED = ("kernels/ref/", "kernels/cpu/", "kernels/cuda/", "kernels/far/")
 SYSTEM = set("""ctype.h errno.h fcntl.h fenv.h float.h inttypes.h iso646.h limits.h locale.h math.h pthread.h sched.h
 setjmp.h signal.h
@@ -163,6 +164,10 @@ def check_file(root, path, declared):
             why = check_call(folder, declared, member != "", name)
             if why:
                 found.append((path, number, why))
+    if folder != "kernels":
+        for number, line in enumerate(text.splitlines(), 1):
+            if "PARL_ACT_IS_FLOAT" in line or ("parl_act_of_" in line and path not in ACTS_OF_F32):
+                found.append((path, number, "an operand (parl_act) is no float outside kernels/"))
     if folder != "cli":
         for number, line in enumerate(without_noise(text).splitlines(), 1):
             for match in FORBIDDEN.finditer(line):
@@ -211,6 +216,8 @@ PLANTED = {  # path: (text, what must be said)
     "experiments/b.c": ("void f(void) { parl_model_step(0); }\n", "experiments/ may not call parl_model_step"),
     "core/h.c": ("void f(void) {\n  parl_model_step (0);\n}\n", "core/ may not call parl_model_step"),
     "experiments/a.c": ('#include "engine/model.h"\n', "experiments/ may not include engine/"),
+    "engine/c.c": ('#define PARL_ACT_IS_FLOAT\n#include "kernels/ops.h"\n', "is no float"),
+    "engine/d.c": ("parl_act *f(float *x) { return parl_act_of_f32(x); }\n", "is no float"),
     "envs/a.c": ("int x;\n", "Lua files only"),
 }
 INNOCENT = {

@@ -34,6 +34,17 @@ static parl_model_config make_config(bool is_full) {
   return c;
 }
 
+/* What else a layer may be made of. */
+enum { DIRECT_QUERIES, NO_SHARED, INT4, RECOMPUTED, N_VARIANTS };
+static parl_model_config make_variant(int which) {
+  parl_model_config c = make_config(true);
+  if (which == DIRECT_QUERIES) c.q_lora_rank = 0;
+  if (which == NO_SHARED) c.n_shared_experts = 0;
+  if (which == INT4) c.expert_quant = PARL_EXPERT_QUANT_INT4;
+  if (which == RECOMPUTED) c.recompute = PARL_RECOMPUTE_LAYER;
+  return c;
+}
+
 typedef struct run {
   parl_model *model;
   parl_workspace *ws;
@@ -44,8 +55,7 @@ typedef struct run {
 } run;
 
 /* Gradients of a normal cotangent, the same for every backend. */
-static void run_open(run *r, bool is_full, const parl_backend *backend) {
-  const parl_model_config config = make_config(is_full);
+static void run_open(run *r, parl_model_config config, const parl_backend *backend) {
   r->model = engine_model(&config, backend, 5);
   assert_ok(parl_workspace_create(r->model, ROWS, ROWS, &r->ws));
   r->batch = calloc(1, sizeof *r->batch);
@@ -77,10 +87,10 @@ static double cosine(const float *a, const float *b, size_t n) {
   return ab / sqrt(aa * bb);
 }
 
-static void compare(const parl_backend *backend, bool is_full) {
+static void compare(const parl_backend *backend, const char *name, parl_model_config config) {
   run exact, rounded;
-  run_open(&exact, is_full, backend->f32());
-  run_open(&rounded, is_full, backend);
+  run_open(&exact, config, backend->f32());
+  run_open(&rounded, config, backend);
   const double logits = cosine(exact.logits, rounded.logits, exact.n_logits);
   double worst = 1.0;
   size_t n;
@@ -88,11 +98,12 @@ static void compare(const parl_backend *backend, bool is_full) {
   for (size_t i = 0; i < n; i++) {
     if (!t[i].trained) continue;
     const double c = cosine(exact.grads + t[i].offset, rounded.grads + t[i].offset, t[i].n);
-    if (!(c >= 0.999)) fail_msg("%s: gradient of %s: %.6f", backend->instructions, t[i].name, c);
+    if (!(c >= 0.999))
+      fail_msg("%s, %s: gradient of %s: %.6f", backend->instructions, name, t[i].name, c);
     worst = fmin(worst, c);
   }
   print_message("  %-20s %s: 1 - cosine: logits %.1e, worst gradient %.1e\n", backend->instructions,
-                is_full ? "mla, moe" : "gqa", 1.0 - logits, 1.0 - worst);
+                name, 1.0 - logits, 1.0 - worst);
   assert_true(logits >= 0.9999 && logits < 1.0); /* 1: nothing was rounded */
   run_close(&exact);
   run_close(&rounded);
@@ -103,9 +114,20 @@ static void test_near_f32(void **state) {
   const parl_backend *backends[ENGINE_MAX_BACKENDS];
   const size_t n = engine_bf16_backends(backends);
   for (size_t b = 0; b < n; b++) {
-    compare(backends[b], false);
-    compare(backends[b], true);
+    compare(backends[b], "gqa", make_config(false));
+    compare(backends[b], "mla, moe", make_config(true));
   }
+}
+
+/* Whatever else a layer is made of, no operand is taken for floats. */
+static void test_operands_of_another_size(void **state) {
+  (void)state;
+  static const char *const names[N_VARIANTS] = {"direct queries", "no shared experts", "int4",
+                                                "recomputed"};
+  const parl_backend *backend;
+  assert_ok(parl_backend_find("ref:bf16-acts", &backend));
+  assert_int_equal(backend->act_bytes, 2);
+  for (int v = 0; v < N_VARIANTS; v++) compare(backend, names[v], make_variant(v));
 }
 
 /* ---------------------------------------------------------------------------------- decoding */
@@ -142,7 +164,7 @@ static double log_prob(const float *logits, size_t token) {
 static void check_decoding(const parl_backend *backend, bool is_full) {
   run r;
   parl_decoder *d = NULL;
-  run_open(&r, is_full, backend);
+  run_open(&r, make_config(is_full), backend);
   const parl_decoder_def def = {r.model, N_SEQS, 70, ROWS, PARL_CACHE_F32};
   assert_ok(parl_decoder_create(&def, &d));
   float *one = malloc(r.n_logits * sizeof *one), *many = malloc(r.n_logits * sizeof *many);
@@ -180,7 +202,7 @@ static void test_decoding(void **state) {
 
 /* ---------------------------------------------------------------------------------- training */
 
-enum { N_SLICES = 6, TOKENS = 24, UPDATES = 60 };
+enum { N_SLICES = 6, TOKENS = 24, UPDATES = 60, FEW_UPDATES = 6 };
 
 typedef struct task {
   const parl_backend *backend;
@@ -224,12 +246,12 @@ static parl_status cross_entropy(void *context, size_t index, const parl_slice *
 }
 
 /* Learns six random texts by heart; the loss of the last update, and the weights (owned). */
-static double learn(const parl_backend *backend, size_t n_threads, int64_t kind, float **weights) {
+static double learn(const parl_backend *backend, parl_model_config shape, int n_updates,
+                    size_t n_threads, int64_t kind, float **weights) {
   task *t = calloc(1, sizeof *t);
   parl_workers *workers = NULL;
   parl_optimizer *optimizer = NULL;
   parl_optimizer_config config;
-  const parl_model_config shape = make_config(false);
   const size_t length = TOKENS;
   t->backend = backend;
   for (size_t i = 0; i < N_SLICES; i++) {
@@ -244,7 +266,7 @@ static double learn(const parl_backend *backend, size_t n_threads, int64_t kind,
   parl_train_step *step = engine_step(model, workers, 4, TOKENS);
   const parl_train_batch batch = engine_train_batch(t->slices, N_SLICES);
   assert_ok(parl_optimizer_create(&config, model, &optimizer));
-  for (int i = 0; i < UPDATES; i++) {
+  for (int i = 0; i < n_updates; i++) {
     float *grads;
     assert_ok(parl_train_step_run(step, &batch, cross_entropy, t, &grads));
     assert_ok(parl_optimizer_step(optimizer, model, grads, NULL));
@@ -265,15 +287,15 @@ static double learn(const parl_backend *backend, size_t n_threads, int64_t kind,
 /* By heart in bf16 as in f32; and for any number of threads to the same bits. */
 static void check_learning(const parl_backend *backend, int64_t kind) {
   float *weights, *other;
-  const double exact = learn(backend->f32(), 1, kind, &weights);
+  const parl_model_config shape = make_config(false);
+  const double exact = learn(backend->f32(), shape, UPDATES, 1, kind, &weights);
   free(weights);
-  const double rounded = learn(backend, 1, kind, &weights);
+  const double rounded = learn(backend, shape, UPDATES, 1, kind, &weights);
   print_message("  %-20s optimizer %d: loss %.4f, in f32 %.4f\n", backend->instructions, (int)kind,
                 rounded, exact);
   assert_true(exact < 0.2 && rounded < exact * 1.25 + 0.01);
   for (size_t threads = 2; threads <= 8; threads += threads == 3 ? 5 : 1) {
-    assert_true(learn(backend, threads, kind, &other) == rounded);
-    const parl_model_config shape = make_config(false);
+    assert_true(learn(backend, shape, UPDATES, threads, kind, &other) == rounded);
     parl_model *m = engine_model(&shape, backend, 3);
     assert_memory_equal(weights, other, parl_model_get_n_params(m) * sizeof *weights);
     parl_model_destroy(m);
@@ -290,9 +312,32 @@ static void test_learning(void **state) {
   check_learning(backend, PARL_OPTIMIZER_MUONCLIP);
 }
 
+/* A few updates of either optimizer go the same way. */
+static void test_learning_of_another_size(void **state) {
+  (void)state;
+  const parl_backend *backend;
+  assert_ok(parl_backend_find("ref:bf16-acts", &backend));
+  static const int64_t kinds[] = {PARL_OPTIMIZER_ADAMW, PARL_OPTIMIZER_MUONCLIP};
+  const parl_model_config shape = make_config(true);
+  for (size_t i = 0; i < 2; i++) {
+    const int64_t kind = kinds[i];
+    float *weights;
+    const double start = learn(backend->f32(), shape, 1, 2, kind, &weights);
+    free(weights);
+    const double exact = learn(backend->f32(), shape, FEW_UPDATES, 2, kind, &weights);
+    free(weights);
+    const double rounded = learn(backend, shape, FEW_UPDATES, 2, kind, &weights);
+    free(weights);
+    print_message("  optimizer %d: loss %.4f, kept in bf16 %.4f, at first %.4f\n", (int)kind, exact,
+                  rounded, start);
+    assert_true(exact < 0.9 * start && fabs(rounded - exact) <= 0.05 * (start - exact));
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_near_f32),
-                                     cmocka_unit_test(test_decoding),
-                                     cmocka_unit_test(test_learning)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_near_f32), cmocka_unit_test(test_operands_of_another_size),
+      cmocka_unit_test(test_decoding), cmocka_unit_test(test_learning),
+      cmocka_unit_test(test_learning_of_another_size)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

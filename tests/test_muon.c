@@ -1,4 +1,5 @@
 /* tests/test_muon.c - Newton-Schulz by hand, one step of Muon, and QK-Clip measured again. */
+#define PARL_ACT_IS_FLOAT
 #include "engine/model_internal.h"
 #include "engine/muon.h"
 #include "engine/optimizer.h"

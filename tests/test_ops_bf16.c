@@ -44,7 +44,7 @@ static void close_products(products *p) {
 }
 
 static void run(const parl_backend *b, products *p) {
-  float *packed = malloc(b->linear_pack_floats(p->N, p->K) * sizeof *packed);
+  float *packed = malloc(b->linear_pack_elements(p->N, p->K) * sizeof *packed);
   assert_non_null(packed);
   const parl_linear_pack_args pack = {.N = p->N, .K = p->K, .w = p->w, .packed = packed};
   b->linear_pack(NULL, &pack);

@@ -1,4 +1,5 @@
 /* tests/test_ops_check.c - backends by name, and arguments that must be refused. */
+#define PARL_ACT_IS_FLOAT
 #include "kernels/bench.h"
 #include "kernels/check.h"
 #include "tests/support.h"

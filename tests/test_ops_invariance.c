@@ -78,7 +78,7 @@ static void run_linear_fwd(batch *t, size_t first, size_t n) {
 static void case_linear_fwd(const parl_backend *backend, size_t N, size_t K) {
   batch t = {.backend = backend, .a = N, .b = K, .width = {N, N}, .run = run_linear_fwd};
   t.in[0] = random_floats(ROWS * K, 1);
-  t.in[1] = random_floats(backend->linear_pack_floats(N, K), 2);
+  t.in[1] = random_floats(backend->linear_pack_elements(N, K), 2);
   t.in[2] = random_floats(N * K, 3);
   const parl_linear_pack_args pack = {.N = N, .K = K, .w = t.in[2], .packed = t.in[1]};
   backend->linear_pack(NULL, &pack);
@@ -106,7 +106,7 @@ static void case_linear_bwd_input(const parl_backend *backend, size_t N, size_t 
   batch t = {.backend = backend, .a = N, .b = K, .width = {K, K}, .run = run_linear_bwd_input};
   t.in[0] = random_floats(ROWS * N, 1);
   t.in[1] = random_floats(N * K, 2);
-  t.in[2] = random_floats(backend->linear_pack_floats(N, K), 3);
+  t.in[2] = random_floats(backend->linear_pack_elements(N, K), 3);
   const parl_linear_pack_args pack = {.N = N, .K = K, .w = t.in[1], .packed = t.in[2]};
   backend->linear_pack(NULL, &pack);
   compare_pieces(&t, "linear_bwd_input");

@@ -103,6 +103,12 @@ static void case_copy2d(pair *p) {
   TRY(p, copy2d, &halves);
 }
 
+static void case_to_act(pair *p) {
+  const size_t n = p->a * p->b;
+  const parl_to_act_args args = {n, in(p, n), out(p, n)};
+  TRY(p, to_act, &args);
+}
+
 static void case_axpby(pair *p) {
   const size_t n = p->a * p->b;
   const parl_axpby_args args = {n, 0.3F, in(p, n), -1.7F, both(p, n)};
@@ -246,13 +252,13 @@ static int32_t *make_places(pair *p, size_t n) {
 
 static void case_combine_fwd(pair *p) {
   const size_t rows = p->a, C = p->b, K = 3;
-  parl_combine_fwd_args args = {rows,
-                                C,
-                                K,
-                                make_places(p, rows * K),
-                                in(p, rows * K),
-                                in(p, rows * K * C),
-                                both(p, rows * C)};
+  parl_combine_fwd_args args = {.rows = rows,
+                                .C = C,
+                                .n_chosen = K,
+                                .place_of = make_places(p, rows * K),
+                                .weights = in(p, rows * K),
+                                .output = in(p, rows * K * C)};
+  args.out = both(p, rows * C);
   TRY(p, combine_fwd, &args);
   args.weights = NULL;
   args.out = both(p, rows * C);
@@ -286,8 +292,8 @@ static parl_experts_fwd_args make_experts(pair *p, int32_t first[EXPERTS + 1]) {
   const size_t n = p->a, C = p->b, F = p->b + 1;
   const parl_backend *backend = p->backends[p->side];
   float *gate_up = in(p, EXPERTS * 2 * F * C), *down = in(p, EXPERTS * C * F);
-  const size_t pack_gate_up = backend->linear_pack_floats(2 * F, C);
-  const size_t pack_down = backend->linear_pack_floats(C, F);
+  const size_t pack_gate_up = backend->linear_pack_elements(2 * F, C);
+  const size_t pack_down = backend->linear_pack_elements(C, F);
   float *packed = in(p, EXPERTS * (pack_gate_up + pack_down));
   float *packed_down = packed + EXPERTS * pack_gate_up;
   round_all(p, gate_up, EXPERTS * 2 * F * C);

@@ -4,6 +4,7 @@
  * its rows, and an output before it is written. Reading order: buffer, inputs, levels. */
 #ifndef PARL_TESTS_TEST_OPS_SUPPORT_H
 #define PARL_TESTS_TEST_OPS_SUPPORT_H
+#define PARL_ACT_IS_FLOAT /* backends that are tried keep operands in f32 */
 #include "core/rng.h"
 #include "kernels/check.h"
 #include "kernels/ops.h"

@@ -107,7 +107,7 @@ static inline const parl_backend *packer(const trial *t) {
 /* W [N,K] packed by the backend that will read it. */
 static inline const float *packed_weight(trial *t, const float *w, size_t N, size_t K) {
   const parl_backend *backend = packer(t);
-  const size_t n = backend->linear_pack_floats(N, K);
+  const size_t n = backend->linear_pack_elements(N, K);
   buffer *packed = input_as(t, 1, n, n, CENTRED);
   for (size_t i = 0; i < n; i++) packed->x[i] = guard_value();
   const parl_linear_pack_args args = {.N = N, .K = K, .w = w, .packed = packed->x};

@@ -4,6 +4,7 @@
  * kernels/backends.c. Thread rule: pure functions. */
 #ifndef PARL_KERNELS_CPU_CPU_INTERNAL_H
 #define PARL_KERNELS_CPU_CPU_INTERNAL_H
+#define PARL_ACT_IS_FLOAT
 #include "kernels/ops.h"
 
 /* Borrowed tables, or NULL when the compiler's target has not got the set. */

@@ -19,7 +19,7 @@ static size_t forward_floats(size_t N, size_t K) {
   return round_up(N, PAIR_PANEL) * count_pairs(K);
 }
 
-static size_t linear_pack_floats_bf16(size_t N, size_t K) {
+static size_t linear_pack_elements_bf16(size_t N, size_t K) {
   return forward_floats(N, K) + forward_floats(K, N);
 }
 
@@ -79,6 +79,10 @@ static void linear_fwd_bf16(PARL_NO_QUEUE, const parl_linear_fwd_args *a) {
 }
 
 static void linear_bwd_input_bf16(PARL_NO_QUEUE, const parl_linear_bwd_input_args *a) {
+  if (a->packed == NULL) {
+    F32_NAME()->linear_bwd_input(NULL, a);
+    return;
+  }
   const gemm g = {.M = a->M,
                   .N = a->K,
                   .K = a->N,

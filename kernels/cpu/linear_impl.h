@@ -4,7 +4,7 @@
  * reads W [N,K] as it lies, the gradient of W reads x as it lies: both are vectors along K.
  * Included by ops_impl.h only. */
 
-static size_t linear_pack_floats(size_t N, size_t K) {
+static size_t linear_pack_elements(size_t N, size_t K) {
   return round_up(N, PANEL) * K;
 }
 

@@ -20,6 +20,9 @@
 #include "kernels/cpu/attention_impl.h"
 /* after attention's products */
 #include "kernels/cpu/decode_impl.h"
+#ifdef SOFT_NAME
+#define F32_NAME BACKEND_NAME
+#endif
 /* the rest in any order */
 #include "kernels/cpu/linear_bf16_impl.h"
 #ifdef SOFT_NAME
@@ -37,7 +40,6 @@
 #define PLAIN(op, tolerance, source) .op = parl_plain_##op,
 
 #ifdef SOFT_NAME
-#define F32_NAME BACKEND_NAME
 const parl_backend *BACKEND_NAME(void) {
   static const parl_backend backend = {.name = "cpu",
                                        .instructions = LEVEL_TEXT,
@@ -45,7 +47,8 @@ const parl_backend *BACKEND_NAME(void) {
                                        PARL_PRODUCT_OP_LIST(SAME) PARL_EXPERT_OP_LIST(SAME)
                                            PARL_VECTOR_OP_LIST(SAME) PARL_TOKEN_OP_LIST(SAME)
                                                PARL_PLAIN_OP_LIST(PLAIN)
-                                                   .linear_pack_floats = linear_pack_floats,
+                                                   .act_bytes = sizeof(parl_act),
+                                       .linear_pack_elements = linear_pack_elements,
                                        .attention_scratch_floats = attention_scratch_floats,
                                        .peak_gflops = peak_gflops,
                                        .f32 = BACKEND_NAME,
@@ -64,7 +67,8 @@ const parl_backend *SOFT_NAME(void) {
                                        PARL_PRODUCT_OP_LIST(IN_BF16) PARL_EXPERT_OP_LIST(IN_BF16)
                                            PARL_VECTOR_OP_LIST(SAME) PARL_TOKEN_OP_LIST(SAME)
                                                PARL_PLAIN_OP_LIST(PLAIN)
-                                                   .linear_pack_floats = linear_pack_floats_bf16,
+                                                   .act_bytes = sizeof(parl_act),
+                                       .linear_pack_elements = linear_pack_elements_bf16,
                                        .attention_scratch_floats = attention_scratch_floats,
                                        .peak_gflops = peak_gflops,
                                        .f32 = F32_NAME,

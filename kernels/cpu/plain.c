@@ -27,6 +27,10 @@ void parl_plain_copy2d(PARL_NO_QUEUE, const parl_copy2d_args *a) {
              a->width * a->unit);
 }
 
+void parl_plain_to_act(PARL_NO_QUEUE, const parl_to_act_args *a) {
+  memcpy(a->y, a->x, a->n * sizeof *a->x);
+}
+
 void parl_plain_axpby(PARL_NO_QUEUE, const parl_axpby_args *a) {
   if (a->x == NULL) {
     for (size_t i = 0; i < a->n; i++) a->y[i] *= a->b;

@@ -54,8 +54,8 @@ PARL_OP_LIST(X)
 #undef X
 #undef OPEN
 
-static size_t linear_pack_floats(size_t N, size_t K) {
-  return get_inner()->linear_pack_floats(N, K);
+static size_t linear_pack_elements(size_t N, size_t K) {
+  return get_inner()->linear_pack_elements(N, K);
 }
 
 static size_t attention_scratch_floats(size_t longest, size_t D, size_t Dv) {
@@ -140,7 +140,8 @@ const parl_backend *parl_backend_far(void) {
 #define X(op, tolerance, source) .op = op,
                                        PARL_OP_LIST(X)
 #undef X
-                                           .linear_pack_floats = linear_pack_floats,
+                                           .act_bytes = sizeof(float),
+                                       .linear_pack_elements = linear_pack_elements,
                                        .attention_scratch_floats = attention_scratch_floats,
                                        .peak_gflops = peak_gflops,
                                        .f32 = parl_backend_far,

@@ -14,6 +14,10 @@ void parl_ref_copy2d(PARL_NO_QUEUE, const parl_copy2d_args *a) {
                a->unit);
 }
 
+void parl_ref_to_act(PARL_NO_QUEUE, const parl_to_act_args *a) {
+  memcpy(a->y, a->x, a->n * sizeof *a->x);
+}
+
 void parl_ref_axpby(PARL_NO_QUEUE, const parl_axpby_args *a) {
   for (size_t i = 0; i < a->n; i++) {
     const double x = a->x != NULL ? (double)a->x[i] : 0.0;

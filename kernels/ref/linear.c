@@ -8,7 +8,7 @@
 
 #include "kernels/ref/ref_internal.h"
 
-size_t parl_ref_linear_pack_floats(size_t N, size_t K) {
+size_t parl_ref_linear_pack_elements(size_t N, size_t K) {
   return N * K;
 }
 

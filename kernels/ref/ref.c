@@ -9,7 +9,8 @@ const parl_backend *parl_backend_ref(void) {
 #define X(op, tolerance, source) .op = parl_ref_##op,
       PARL_OP_LIST(X)
 #undef X
-          .linear_pack_floats = parl_ref_linear_pack_floats,
+          .act_bytes = sizeof(parl_act),
+      .linear_pack_elements = parl_ref_linear_pack_elements,
       .attention_scratch_floats = parl_ref_attention_scratch_floats,
       .f32 = parl_backend_ref,
       .device = parl_device_host,
