@@ -76,6 +76,7 @@ typedef struct gradient_case {
   bool imitate, masked;
   double temperature, entropy_bonus;
   int normalise;
+  bool no_tau;
 } gradient_case;
 
 static parl_learner *make_learner(const gradient_case *c, parl_model *model, parl_workers *workers,
@@ -89,7 +90,7 @@ static parl_learner *make_learner(const gradient_case *c, parl_model *model, par
   objective.kind = c->kind;
   objective.alpha = 0.2;
   objective.beta = 4.0;
-  objective.tau = 0.05;
+  objective.tau = c->no_tau ? 0 : 0.05;
   objective.tau_masked = c->masked;
   objective.entropy_bonus = c->entropy_bonus;
   objective.normalise = c->normalise;
@@ -147,7 +148,8 @@ static void check_gradient(const gradient_case *c) {
   parl_learner_info info;
   assert_ok(get_gradient(learner, &info, &grads));
   memcpy(g, grads, n * sizeof *g);
-  assert_true(c->imitate || info.sums.masked > 0); /* some tokens are outside [alpha, beta] */
+  /* some tokens are outside [alpha, beta] */
+  assert_true(c->imitate || c->kind == PARL_OBJECTIVE_SQUARED || info.sums.masked > 0);
   size_t n_tensors;
   const parl_model_tensor *tensors = parl_model_get_tensors(model, &n_tensors);
   double norm = 0;
@@ -189,11 +191,13 @@ static void check_gradient(const gradient_case *c) {
 static void test_gradient_of_the_objective(void **state) {
   (void)state;
   const gradient_case cases[] = {
-      {"ref", PARL_OBJECTIVE_K25, false, false, 1.0, 0.0, PARL_NORMALISE_PROMPT},
-      {"ref", PARL_OBJECTIVE_K25, false, true, 0.7, 0.02, PARL_NORMALISE_PROMPT},
-      {"cpu", PARL_OBJECTIVE_K25, false, false, 1.3, 0.01, PARL_NORMALISE_BATCH},
-      {"cpu", PARL_OBJECTIVE_PPO, false, false, 1.0, 0.0, PARL_NORMALISE_PROMPT},
-      {"cpu", PARL_OBJECTIVE_K25, true, false, 1.0, 0.0, PARL_NORMALISE_PROMPT},
+      {"ref", PARL_OBJECTIVE_K25, false, false, 1.0, 0.0, PARL_NORMALISE_PROMPT, false},
+      {"ref", PARL_OBJECTIVE_K25, false, true, 0.7, 0.02, PARL_NORMALISE_PROMPT, false},
+      {"cpu", PARL_OBJECTIVE_K25, false, false, 1.3, 0.01, PARL_NORMALISE_BATCH, false},
+      {"cpu", PARL_OBJECTIVE_PPO, false, false, 1.0, 0.0, PARL_NORMALISE_PROMPT, false},
+      {"cpu", PARL_OBJECTIVE_K25, true, false, 1.0, 0.0, PARL_NORMALISE_PROMPT, false},
+      {"ref", PARL_OBJECTIVE_SQUARED, false, false, 1.0, 0.01, PARL_NORMALISE_PROMPT, false},
+      {"cpu", PARL_OBJECTIVE_SQUARED, false, false, 0.8, 0.0, PARL_NORMALISE_BATCH, false},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) check_gradient(&cases[i]);
 }
@@ -208,7 +212,7 @@ static void test_overfits_one_batch(void **state) {
   assert_ok(parl_workers_create(2, &workers));
   sequences q;
   make_sequences(&q);
-  const gradient_case c = {"cpu", 0, true, false, 1.0, 0.0, PARL_NORMALISE_PROMPT};
+  const gradient_case c = {"cpu", 0, true, false, 1.0, 0.0, PARL_NORMALISE_PROMPT, false};
   parl_learner *learner = make_learner(&c, model, workers, &q);
   parl_learner_info info;
   double first = 0;
@@ -250,7 +254,7 @@ static void test_prompts_weigh_the_same(void **state) {
   make_sequences(&q);
   double alone[N_SEQS];
   for (int normalise = PARL_NORMALISE_PROMPT; normalise <= PARL_NORMALISE_BATCH; normalise++) {
-    const gradient_case c = {"ref", PARL_OBJECTIVE_K25, false, false, 1.0, 0.0, normalise};
+    const gradient_case c = {"ref", PARL_OBJECTIVE_K25, false, false, 1.0, 0.0, normalise, false};
     parl_learner *learner = make_learner(&c, model, workers, &q);
     double sum = 0, weighed = 0;
     size_t n, n_all, n_seen = 0;
@@ -268,6 +272,47 @@ static void test_prompts_weigh_the_same(void **state) {
     assert_close(all, normalise == PARL_NORMALISE_PROMPT ? sum : weighed, 1e-6);
     parl_learner_destroy(learner);
   }
+  parl_trajectories_destroy(q.set);
+  parl_workers_destroy(workers);
+  parl_model_destroy(model);
+}
+
+/* squared at tau 0 is -sum A (logp - logp_old) divided by responses, REINFORCE -sum A logp divided by
+ * tokens. */
+static void test_squared_divides_by_responses(void **state) {
+  (void)state;
+  parl_run_config config = count_config();
+  parl_model *model = count_model(&config, V, "ref", 11);
+  parl_workers *workers = NULL;
+  assert_ok(parl_workers_create(1, &workers));
+  sequences q;
+  make_sequences(&q);
+  double all_old = 0, first_old = 0; /* sums of A logp_old */
+  for (size_t i = 0; i < N_SEQS; i++)
+    for (int32_t k = 0; k < q.s[i]->n_choices; k++) {
+      const double x = (double)((float)i * 0.7F - 1.4F) * (double)q.s[i]->logp[k];
+      all_old += x;
+      if (i < 2) first_old += x;
+    }
+  double sums[2];
+  size_t n_all, n_first;
+  for (int normalise = PARL_NORMALISE_PROMPT; normalise <= PARL_NORMALISE_BATCH; normalise++) {
+    const gradient_case r = {"ref", PARL_OBJECTIVE_REINFORCE, .temperature = 1,
+                             .normalise = PARL_NORMALISE_BATCH, .no_tau = true};
+    const gradient_case s = {"ref", PARL_OBJECTIVE_SQUARED, .temperature = 1,
+                             .normalise = normalise, .no_tau = true};
+    parl_learner *reinforce = make_learner(&r, model, workers, &q);
+    parl_learner *squared = make_learner(&s, model, workers, &q);
+    const double all = get_loss(reinforce, &q, 0, N_SEQS, &n_all) * (double)n_all + all_old;
+    const double first = get_loss(reinforce, &q, 0, 2, &n_first) * (double)n_first + first_old;
+    size_t n;
+    assert_close(get_loss(squared, &q, 0, 2, &n), first / 2, 1e-5);
+    sums[normalise] = get_loss(squared, &q, 0, N_SEQS, &n);
+    if (normalise == PARL_NORMALISE_BATCH) assert_close(sums[1], all / N_SEQS, 1e-5);
+    parl_learner_destroy(reinforce);
+    parl_learner_destroy(squared);
+  }
+  assert_true(fabs(sums[0] - sums[1]) > 1e-3); /* the last prompt has one response */
   parl_trajectories_destroy(q.set);
   parl_workers_destroy(workers);
   parl_model_destroy(model);
@@ -333,7 +378,8 @@ static void test_parts_are_told_the_totals(void **state) {
                              false,
                              1.0,
                              0.01,
-                             i == 1 ? PARL_NORMALISE_PROMPT : PARL_NORMALISE_BATCH};
+                             i == 1 ? PARL_NORMALISE_PROMPT : PARL_NORMALISE_BATCH,
+                             false};
     check_parts(&c, true);
     check_parts(&c, false);
   }
@@ -379,6 +425,7 @@ int main(void) {
       cmocka_unit_test(test_gradient_of_the_objective),
       cmocka_unit_test(test_overfits_one_batch),
       cmocka_unit_test(test_prompts_weigh_the_same),
+      cmocka_unit_test(test_squared_divides_by_responses),
       cmocka_unit_test(test_parts_are_told_the_totals),
       cmocka_unit_test(test_forgotten_fields),
   };

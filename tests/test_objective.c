@@ -106,10 +106,108 @@ static void test_reinforce_by_hand(void **state) {
   assert_close(r.sums.masked, 0, 0);
 }
 
-/* On policy (rho = 1) all three objectives push a token by exactly its advantage. */
+/* C = 1.5, tau .1, logp -1, A = 2, N = 4. rho = exp(.5) counts as 1.5: loss = -(1.5 * -1 * 2 -
+ * .025) / 4, dlogp = -(3 - .1) / 4. rho = exp(-.5) = .6065306597 counts as it is. */
+static void test_tis_by_hand(void **state) {
+  (void)state;
+  parl_objective_config c = make_config(PARL_OBJECTIVE_TIS);
+  assert_close(c.cap, 2, 0);
+  c.cap = 1.5;
+  c.tau = 0.1;
+  const result cut = get(&c, -1, -1.5, 2, 0, 4);
+  assert_close(cut.sums.loss, 3.025 / 4, 1e-9);
+  assert_close((double)cut.dlogp, -2.9 / 4, 1e-7);
+  assert_close(cut.sums.truncated, 1, 0);
+  assert_close(cut.sums.masked, 0, 0);
+  const result whole = get(&c, -1, -0.5, 2, 0, 4);
+  assert_close(whole.sums.loss, (2 * 0.6065306597 + 0.025) / 4, 1e-9);
+  assert_close((double)whole.dlogp, -(2 * 0.6065306597 + 0.1) / 4, 1e-7);
+  assert_close(whole.sums.truncated, 0, 0);
+}
+
+/* However large the ratio, a token is pushed by C |A| at most, and never by nothing. */
+static void test_tis_bounds_a_token(void **state) {
+  (void)state;
+  parl_objective_config c = make_config(PARL_OBJECTIVE_TIS);
+  c.tau = 0;
+  c.cap = 3;
+  double before = 0;
+  for (double log_ratio = -4; log_ratio <= 40; log_ratio += 0.125) {
+    const double push = -(double)get(&c, -1, -1 - log_ratio, 1, 0, 1).dlogp;
+    assert_true(push > 0 && push <= 3 && push >= before);
+    before = push;
+  }
+  assert_close(before, 3, 0);
+}
+
+/* A response of two tokens, log-ratios .5 and -.2, so S = .3; A = 2, tau = .4, N = 2 responses:
+ * loss = -(2 * .3 - .2 * .09) / 2 = -.291, dlogp = -(2 - .4 * .3) / 2 = -.94 for both. K2's
+ * (2 - .4 * .3)^2 = 3.5344 is 2 tau times that, and A^2: .8 * 2 * -.291 + 4 = 3.5344. */
+static void test_squared_by_hand(void **state) {
+  (void)state;
+  parl_objective_config c = make_config(PARL_OBJECTIVE_SQUARED);
+  c.tau = 0.4;
+  const float logp[2] = {-1, -2.25F}, old[2] = {-1.5F, -2.05F}, advantage[2] = {2, 2};
+  const float entropy[2] = {0.3F, 0.5F};
+  float dlogp[2], dentropy[2];
+  parl_objective_sums sums = {0};
+  assert_ok(parl_objective(&c, 2, logp, old, advantage, entropy, 2, dlogp, dentropy, &sums));
+  assert_close(sums.loss, -0.291, 1e-7);
+  assert_close(2 * c.tau * 2 * sums.loss + 4, 3.5344, 1e-6);
+  assert_close((double)dlogp[0], -0.94, 1e-6);
+  assert_close((double)dlogp[1], (double)dlogp[0], 0);
+  assert_close(sums.masked, 0, 0);
+  c.tau = 0; /* REINFORCE with the old policy as its origin */
+  sums = (parl_objective_sums){0};
+  assert_ok(parl_objective(&c, 2, logp, old, advantage, entropy, 2, dlogp, dentropy, &sums));
+  assert_close(sums.loss, -0.3, 1e-7);
+  assert_close((double)dlogp[0], -1, 0);
+}
+
+enum { RESPONSE = 4 };
+static double get_squared_loss(const parl_objective_config *c, const float *logp, const float *old,
+                               const float *advantage, float *dlogp) {
+  const float entropy[RESPONSE] = {0.25F, 0.5F, 0.75F, 1};
+  float dentropy[RESPONSE];
+  parl_objective_sums sums = {0};
+  assert_ok(parl_objective(c, RESPONSE, logp, old, advantage, entropy, 3, dlogp, dentropy, &sums));
+  return sums.loss;
+}
+
+/* Every token's slope, with that of the others of its response held; advantages are equal, or each
+ * token's own. */
+static void test_squared_gradient_is_the_central_difference(void **state) {
+  (void)state;
+  const double h = 0x1p-7;
+  for (uint64_t trial = 0; trial < 500; trial++) {
+    parl_rng_cursor rng = {.seed = 23, .stream = trial};
+    parl_objective_config c = make_config(PARL_OBJECTIVE_SQUARED);
+    c.tau = 2 * parl_rng_next_uniform(&rng);
+    c.entropy_bonus = parl_rng_next_uniform(&rng);
+    float logp[RESPONSE], old[RESPONSE], advantage[RESPONSE], dlogp[RESPONSE], unused[RESPONSE];
+    for (size_t i = 0; i < RESPONSE; i++) {
+      logp[i] = (float)(-1 - floor(64 * parl_rng_next_uniform(&rng)) / 32);
+      old[i] = (float)(-1 - floor(64 * parl_rng_next_uniform(&rng)) / 32);
+      const double a = floor(64 * (parl_rng_next_uniform(&rng) - 0.5)) / 16;
+      advantage[i] = trial % 2 == 0 && i > 0 ? advantage[0] : (float)a;
+    }
+    get_squared_loss(&c, logp, old, advantage, dlogp);
+    for (size_t i = 0; i < RESPONSE; i++) {
+      const float here = logp[i];
+      logp[i] = here + (float)h;
+      const double up = get_squared_loss(&c, logp, old, advantage, unused);
+      logp[i] = here - (float)h;
+      const double down = get_squared_loss(&c, logp, old, advantage, unused);
+      logp[i] = here;
+      assert_close((double)dlogp[i], (up - down) / (2 * h), 1e-5);
+    }
+  }
+}
+
+/* On policy (rho = 1) all objectives push a token by exactly its advantage. */
 static void test_on_policy_gradient_is_the_advantage(void **state) {
   (void)state;
-  for (int kind = PARL_OBJECTIVE_K25; kind <= PARL_OBJECTIVE_REINFORCE; kind++)
+  for (int kind = PARL_OBJECTIVE_K25; kind <= PARL_OBJECTIVE_SQUARED; kind++)
     for (double a = -2; a <= 2; a += 0.5) {
       const parl_objective_config c = make_config(kind);
       const result r = get(&c, -1.25, -1.25, a, 0, 8);
@@ -252,8 +350,11 @@ static void test_refusals_leave_the_outputs(void **state) {
   c = make_config(PARL_OBJECTIVE_K25);
   c.tau = NAN;
   refuse(&c, LOGP, ADVANTAGE, N, "tau");
-  c = make_config(PARL_OBJECTIVE_REINFORCE + 1);
+  c = make_config(PARL_OBJECTIVE_SQUARED + 1);
   refuse(&c, LOGP, ADVANTAGE, N, "kind");
+  c = make_config(PARL_OBJECTIVE_TIS);
+  c.cap = 0.5;
+  refuse(&c, LOGP, ADVANTAGE, N, "cap");
 }
 
 /* A ratio beyond every float: masked by k25, and no statistic becomes infinite. */
@@ -318,6 +419,10 @@ int main(void) {
       cmocka_unit_test(test_k25_outside_by_hand),
       cmocka_unit_test(test_ppo_by_hand),
       cmocka_unit_test(test_reinforce_by_hand),
+      cmocka_unit_test(test_tis_by_hand),
+      cmocka_unit_test(test_tis_bounds_a_token),
+      cmocka_unit_test(test_squared_by_hand),
+      cmocka_unit_test(test_squared_gradient_is_the_central_difference),
       cmocka_unit_test(test_on_policy_gradient_is_the_advantage),
       cmocka_unit_test(test_mask_ignores_the_sign_of_the_advantage),
       cmocka_unit_test(test_interval_is_closed),

@@ -19,9 +19,10 @@ static parl_status allocate(parl_batch *b) {
   b->prompt = calloc(seqs, sizeof *b->prompt);
   b->end_output = calloc(seqs, sizeof *b->end_output);
   b->prompt_outputs = calloc(seqs, sizeof *b->prompt_outputs);
+  b->prompt_sequences = calloc(seqs, sizeof *b->prompt_sequences);
   if (!b->tokens || !b->seq_start || !b->outputs || !b->targets || !b->logp_old || !b->weight ||
       !b->masks || !b->slices || !b->first_output || !b->first_sequence || !b->prompt ||
-      !b->end_output || !b->prompt_outputs)
+      !b->end_output || !b->prompt_outputs || !b->prompt_sequences)
     return parl_fail(PARL_STATUS_ENOMEM, "batch: no memory for %zu rows", rows);
   return PARL_STATUS_OK;
 }
@@ -60,6 +61,7 @@ void parl_batch_destroy(parl_batch *batch) {
   free(batch->prompt);
   free(batch->end_output);
   free(batch->prompt_outputs);
+  free(batch->prompt_sequences);
   free(batch);
 }
 
@@ -67,6 +69,7 @@ void parl_batch_reset(parl_batch *batch) {
   batch->n_rows = batch->n_outputs = batch->n_sequences = batch->n_slices = 0;
   batch->n_prompts = 0;
   memset(batch->prompt_outputs, 0, batch->max_sequences * sizeof *batch->prompt_outputs);
+  memset(batch->prompt_sequences, 0, batch->max_sequences * sizeof *batch->prompt_sequences);
 }
 
 static size_t slice_rows(const parl_slice *s) {
@@ -115,6 +118,7 @@ static float *add(parl_batch *batch, const parl_sequence *sequence, size_t promp
   batch->n_outputs += n_choices;
   batch->n_prompts += batch->prompt_outputs[prompt] == 0;
   batch->prompt_outputs[prompt] += n_choices;
+  batch->prompt_sequences[prompt]++;
   batch->prompt[batch->n_sequences] = prompt;
   batch->end_output[batch->n_sequences] = batch->n_outputs;
   batch->n_rows += n;
@@ -138,7 +142,8 @@ parl_batch_totals parl_batch_get_totals(const parl_batch *batch) {
   return (parl_batch_totals){.n_outputs = batch->n_outputs,
                              .n_sequences = batch->n_sequences,
                              .n_prompts = batch->n_prompts,
-                             .prompt_outputs = batch->prompt_outputs};
+                             .prompt_outputs = batch->prompt_outputs,
+                             .prompt_sequences = batch->prompt_sequences};
 }
 
 void parl_batch_add_mains(parl_batch *batch, const parl_trajectory *trajectory, size_t prompt,

@@ -12,28 +12,30 @@
 typedef struct parl_batch {
   size_t max_rows, max_sequences, max_slice_rows, n_words;
   size_t n_rows, n_outputs, n_sequences, n_slices;
-  int32_t *tokens;        /* [max_rows] */
-  int32_t *seq_start;     /* [max_sequences + n_slices]: each slice has its own 0-based run */
-  int32_t *outputs;       /* [max_rows] row within the slice whose logits predict the choice */
-  int32_t *targets;       /* [max_rows] the chosen token */
-  float *logp_old;        /* [max_rows] behaviour log-probability, nats */
-  float *weight;          /* [max_rows] advantage of the choice; 1 for imitation */
-  uint64_t *masks;        /* [max_rows, n_words] */
-  parl_slice *slices;     /* [max_sequences] */
-  size_t *first_output;   /* [max_sequences] where a slice's outputs begin */
-  size_t *first_sequence; /* [max_sequences] where a slice's sequences begin */
-  size_t *prompt;         /* [max_sequences] of each sequence */
-  size_t *end_output;     /* [max_sequences] where a sequence's outputs end */
-  size_t n_prompts;       /* with a choice */
-  size_t *prompt_outputs; /* [max_sequences] choices of each prompt */
+  int32_t *tokens;          /* [max_rows] */
+  int32_t *seq_start;       /* [max_sequences + n_slices]: each slice has its own 0-based run */
+  int32_t *outputs;         /* [max_rows] row within the slice whose logits predict the choice */
+  int32_t *targets;         /* [max_rows] the chosen token */
+  float *logp_old;          /* [max_rows] behaviour log-probability, nats */
+  float *weight;            /* [max_rows] advantage of the choice; 1 for imitation */
+  uint64_t *masks;          /* [max_rows, n_words] */
+  parl_slice *slices;       /* [max_sequences] */
+  size_t *first_output;     /* [max_sequences] where a slice's outputs begin */
+  size_t *first_sequence;   /* [max_sequences] where a slice's sequences begin */
+  size_t *prompt;           /* [max_sequences] of each sequence */
+  size_t *end_output;       /* [max_sequences] where a sequence's outputs end */
+  size_t n_prompts;         /* with a choice */
+  size_t *prompt_outputs;   /* [max_sequences] choices of each prompt */
+  size_t *prompt_sequences; /* [max_sequences] sequences of each prompt */
 } parl_batch;
 
 /* What a loss divides by: counts of a whole batch, taken before the loss. Whoever holds only a part
  * of the batch is told the same ones. */
 typedef struct parl_batch_totals {
   size_t n_outputs, n_sequences;
-  size_t n_prompts;             /* with a choice */
-  const size_t *prompt_outputs; /* choices of each prompt; borrowed */
+  size_t n_prompts;               /* with a choice */
+  const size_t *prompt_outputs;   /* choices of each prompt; borrowed */
+  const size_t *prompt_sequences; /* sequences of each prompt; borrowed */
 } parl_batch_totals;
 
 /* A slice is never longer than the larger of max_slice_rows and the longest sequence, longest.
@@ -53,7 +55,7 @@ void parl_batch_add_uniform(parl_batch *batch, const parl_sequence *sequence, si
 /* Appends every context of an episode's orchestrator, with one weight. */
 void parl_batch_add_mains(parl_batch *batch, const parl_trajectory *trajectory, size_t prompt,
                           float weight);
-/* Of what was added since the last reset; prompt_outputs is the batch's own. */
+/* Of what was added since the last reset; what is of prompts is the batch's own. */
 parl_batch_totals parl_batch_get_totals(const parl_batch *batch);
 
 #endif

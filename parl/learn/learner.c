@@ -105,15 +105,22 @@ static void imitate(size_t n, const float *logp, const float *entropy, double n_
   }
 }
 
-/* The objective of a slice's sequences, whose outputs begin with `first`: what a token's term is
- * divided by depends on its prompt. */
+/* What the terms of a prompt's tokens are divided by. */
+static double get_divisor(const parl_learner *l, size_t prompt) {
+  const parl_batch_totals *all = l->totals;
+  if (parl_objective_is_of_responses(&l->objective))
+    return parl_objective_get_divisor(&l->objective, all->prompt_sequences[prompt], all->n_prompts,
+                                      all->n_sequences);
+  return parl_objective_get_divisor(&l->objective, all->prompt_outputs[prompt], all->n_prompts,
+                                    all->n_outputs);
+}
+
+/* The objective of a slice's sequences, whose outputs begin with `first`, one response a call. */
 static parl_status judge_sequences(parl_learner *l, size_t sequence, size_t n, size_t first,
                                    parl_objective_sums *sums) {
   const parl_batch *b = l->batch;
-  const parl_batch_totals *all = l->totals;
   for (size_t end = sequence + n; sequence < end; sequence++) {
-    const double divisor = parl_objective_get_divisor(
-        &l->objective, all->prompt_outputs[b->prompt[sequence]], all->n_prompts, all->n_outputs);
+    const double divisor = get_divisor(l, b->prompt[sequence]);
     PARL_TRY(parl_objective(&l->objective, b->end_output[sequence] - first, l->logp + first,
                             b->logp_old + first, b->weight + first, l->entropy + first, divisor,
                             l->dlogp + first, l->dentropy + first, sums));

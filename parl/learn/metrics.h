@@ -50,6 +50,7 @@ typedef struct parl_term_metrics {
   X(kl, objective, "nats", "mean of ratio - 1 - log ratio")                                        \
   X(entropy, objective, "nats", "mean entropy of a choice")                                        \
   X(logp_gap, objective, "nats", "mean |logp of trainer - of decoder| before the first step")      \
+  X(truncated, objective, "1", "tis: share of tokens whose ratio was cut to `cap`")                \
   X(grad_norm, optimizer, "1", "global gradient norm before clipping")                             \
   X(lr, optimizer, "1", "learning rate")                                                           \
   X(clipped, optimizer, "1", "share of the update's steps that were clipped")                      \

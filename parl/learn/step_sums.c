@@ -36,6 +36,7 @@ void parl_step_sums_write(const parl_step_sums *sums, parl_metrics *out) {
   const double tokens = sums->objective.n_tokens, steps = (double)sums->n_steps;
   out->loss = sums->n_steps > 0 ? sums->loss : (double)NAN;
   out->masked = get_mean(sums->objective.masked, tokens);
+  out->truncated = get_mean(sums->objective.truncated, tokens);
   out->ratio_max = sums->n_steps > 0 ? sums->objective.ratio_max : (double)NAN;
   out->kl = get_mean(sums->objective.kl, tokens);
   out->entropy = get_mean(sums->objective.entropy, tokens);

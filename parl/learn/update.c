@@ -263,10 +263,10 @@ static parl_status learn(parl_updater *u, size_t n) {
   const size_t M = (size_t)u->def.train->minibatches;
   parl_batch *batch = parl_learner_get_batch(u->learner);
   parl_step_sums sums = parl_step_sums_none();
-  for (size_t b = 0; b < M; b++) {
+  for (size_t step = 0; step < M * (size_t)u->def.train->epochs; step++) {
     parl_batch_reset(batch);
-    /* Strided, so that a minibatch holds rollouts of every group. */
-    for (size_t i = b; i < n; i += M) add_episode(u, i, batch);
+    /* Strided, so that a minibatch holds rollouts of every group; every epoch has the same ones. */
+    for (size_t i = step % M; i < n; i += M) add_episode(u, i, batch);
     parl_learner_info info;
     PARL_TRY(parl_learner_step(u->learner, &info));
     u->n_steps++;

@@ -7,6 +7,14 @@
  *              tau_masked also drops the tau term there.
  *   ppo:       -( min(rho A, clip(rho, 1-epsilon, 1+epsilon) A) - tau (log rho)^2 ) / N
  *   reinforce: -( logp A - tau (log rho)^2 ) / N
+ *   tis:       -( w logp A - tau (log rho)^2 ) / N, w = min(rho, C) held constant (C: `cap`)
+ *              truncated importance sampling: no token loses its gradient, none counts more than C
+ *   squared:   -( sum_i A log rho_i - tau/2 S^2 ) / N of a whole response, S = sum_i log rho_i;
+ *              the gradient of token i is -( A - tau S ) / N. It is the gradient of K1.5 2.3.2,
+ *              [ grad log pi (r - rbar) - tau/2 grad (log pi/pi_old)^2 ] (k25 2.2), and 1/(2 tau)
+ *              times that of K2's ( r - rbar - tau log pi/pi_old )^2: the loss is K2's divided by
+ *              2 tau less its constant, so that tau = 0 is defined. Where tokens have advantages
+ *              of their own, A_i takes the place of A.
  * plus -entropy_bonus * H / N. Gradients are with respect to logp (and H).
  *
  * N decides what a task weighs. Of P prompts x in an optimizer step, N_x = sum over its K responses
@@ -15,7 +23,9 @@
  *              the paper writes for one, E_x [ 1/N sum_j sum_i ... ], N = sum_j |y_j| (k25 2.1)
  *   batch:     N = sum_x N_x: every token weighs the same, so a prompt whose responses are long
  *              weighs more
- * Both are the same where all prompts have as many tokens. With minibatches, P and N_x count what
+ * squared counts responses in the place of tokens, P K_x and sum_x K_x: the mean over responses, as
+ * K1.5 and K2 write it. Both are the same
+ * where all prompts have as many tokens (responses). With minibatches, P, N_x and K_x count what
  * the step at hand has of them.
  * Thread rule: pure functions. */
 #ifndef PARL_PARL_REWARD_OBJECTIVE_H
@@ -37,6 +47,7 @@
   REAL(tau, 1e-3, 0.0, 10.0, "1", "weight of the squared log-ratio")                          \
   FLAG(tau_masked, 0, "drop the squared log-ratio outside [alpha, beta] too")                 \
   REAL(epsilon, 0.2, 0.0, 1.0, "ratio", "ppo: half width of the clip")                        \
+  REAL(cap, 2.0, 1.0, 1000.0, "ratio", "tis: a ratio counts as at most this")                 \
   REAL(entropy_bonus, 0.0, 0.0, 10.0, "1", "weight of the entropy")                           \
   CHOICE(normalise, prompt, "prompt|batch",                                                   \
          "prompt: every task weighs the same, as in the paper; batch: every token does")
@@ -49,13 +60,18 @@ enum { PARL_CREDIT_AFTER_REPLAY, PARL_CREDIT_AFTER_POLICY };
 typedef enum parl_objective_kind {
   PARL_OBJECTIVE_K25,
   PARL_OBJECTIVE_PPO,
-  PARL_OBJECTIVE_REINFORCE
+  PARL_OBJECTIVE_REINFORCE,
+  PARL_OBJECTIVE_TIS,
+  PARL_OBJECTIVE_SQUARED
 } parl_objective_kind;
 
 typedef enum parl_normalise { PARL_NORMALISE_PROMPT, PARL_NORMALISE_BATCH } parl_normalise;
 
-/* N of a prompt with n_prompt of the n_batch tokens of a step of n_prompts prompts, those without a
- * token not counted. */
+/* Whether the loss couples the tokens of a response: its calls take one response each, and its N
+ * counts responses. */
+bool parl_objective_is_of_responses(const parl_objective_config *config);
+/* N of a prompt with n_prompt of the n_batch tokens (or responses) of a step of n_prompts prompts,
+ * those without a token not counted. */
 double parl_objective_get_divisor(const parl_objective_config *config, size_t n_prompt,
                                   size_t n_prompts, size_t n_batch);
 
@@ -63,6 +79,7 @@ double parl_objective_get_divisor(const parl_objective_config *config, size_t n_
 typedef struct parl_objective_sums {
   double n_tokens, loss;    /* loss is already divided by n_total */
   double masked;            /* tokens whose policy gradient was zeroed by the ratio */
+  double truncated;         /* tis: tokens whose ratio counted as less than it was */
   double ratio, ratio_max;  /* sum; max. A ratio is counted as at most 1e30 */
   double abs_log_ratio, kl; /* sums of |log rho| and of rho - 1 - log rho (k3) */
   double entropy;           /* sum */
@@ -70,7 +87,8 @@ typedef struct parl_objective_sums {
 /* Adds what another call summed up. */
 void parl_objective_sums_add(parl_objective_sums *to, const parl_objective_sums *from);
 
-/*   logp, logp_old, advantage, entropy [n] in · dlogp, dentropy [n] out
+/*   logp, logp_old, advantage, entropy [n] in · dlogp, dentropy [n] out: any part of a batch's
+ *   tokens, but exactly those of one response where parl_objective_is_of_responses
  *   n_total: N of the tokens, finite and > 0
  * Adds into *sums, which the caller zeroes first. Fails: EINVAL if the config is out of range, or
  * an input or a gradient is not finite, naming the token; outputs untouched then. */

@@ -60,6 +60,17 @@ static parl_status check_budget(const parl_run_config *c) {
       e->budget_factor);
 }
 
+/* A response is one sequence there: the sum of its log-ratios is taken over one context. */
+static parl_status check_responses(const parl_run_config *c) {
+  if (!parl_objective_is_of_responses(&c->objective) ||
+      c->episode.context_policy == PARL_CONTEXT_POLICY_NONE)
+    return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EINVAL,
+                   "objective.kind = \"squared\" with an episode.context_policy: the form sums the "
+                   "log-ratios of a whole response, which a context policy cuts into several "
+                   "contexts; set episode.context_policy to \"none\", or another kind");
+}
+
 static parl_status check_weights(const parl_run_config *c, const parl_term_table *table,
                                  const parl_metric_table *metrics) {
   for (size_t i = 0; i < table->n; i++)
@@ -86,6 +97,7 @@ parl_status parl_recipe_check_across(const parl_run_config *config) {
   PARL_TRY(check_seeds(config));
   PARL_TRY(check_group(config));
   PARL_TRY(check_budget(config));
+  PARL_TRY(check_responses(config));
   parl_term_table *table = NULL;
   PARL_TRY(parl_term_table_create(config->weights, config->own_terms, &table));
   const parl_status s = check_terms(config, table);

@@ -76,6 +76,7 @@ static const condition conditions[] = {
     {"objective.beta", "objective.kind", "|k25|"},
     {"objective.tau_masked", "objective.kind", "|k25|"},
     {"objective.epsilon", "objective.kind", "|ppo|"},
+    {"objective.cap", "objective.kind", "|tis|"},
     {"objective.credit_after", "objective.credit", "|counterfactual|"},
     {"objective.credit_rerolls", "objective.credit", "|counterfactual|"},
     {"optimizer.momentum", "optimizer.kind", "|muonclip|"},
