@@ -16,6 +16,13 @@
     "example: parl train experiments/recipes/quickstart.lua --set train.updates=50\n")            \
   X(cmd_eval, "eval", "", "RECIPE", "play a checkpoint or a scripted policy on held-out tasks",   \
     "")                                                                                           \
+  X(cmd_counterfactual, "counterfactual", "", "CHECKPOINT",                                       \
+    "what launches are worth to a policy: episodes with and without each of them",                \
+    "Every launch of a held-out episode is left out once, and replaced by finish once; all "      \
+    "chance\nstays. Printed are means of with - without, over launches, with 95 % intervals "     \
+    "over tasks.\nsame: share of launches without which r_perf is the same, spurious "            \
+    "parallelism; worse: is higher.\n"                                                            \
+    "example: parl counterfactual runs/dag/checkpoints/0.3a-s201.safetensors --episodes 200\n")   \
   X(cmd_report, "report", "", "FOLDER", "write report.html, .md, .json and .csv of a run folder", \
     "")                                                                                           \
   X(cmd_stats, "stats", "", "TABLE",                                                              \
@@ -75,7 +82,7 @@
  *   uses   the commands that take it: "train env.check"; "model" means all its actions
  * MORE(...) has the same columns and adds no field: the option as other commands take it. */
 #define CLI_OPTION_LIST(X, MORE)                                                                   \
-  X(LIST, sets, "set", 0, "[ARM:]KEY=VALUE", 0, 0, 0, "train eval",                                \
+  X(LIST, sets, "set", 0, "[ARM:]KEY=VALUE", 0, 0, 0, "train eval counterfactual",                 \
     "override a recipe field of every arm, or of one; may be repeated")                            \
   MORE(LIST, sets, "set", 0, "KEY=VALUE", 0, 0, 0, "env.check env.play env.bench",                 \
        "env.params.NAME or another recipe field; may be repeated")                                 \
@@ -89,7 +96,13 @@
     "set an arm's runs aside: out of the report and of the way, until a recipe plans them")        \
   X(TEXT, checkpoint, "checkpoint", 0, "FILE", 0, 0, 0, "eval",                                    \
     "policy to play, as its own arm and seed say; default: the warm start")                        \
-  X(TEXT, arm, "arm", 0, "ARM", 0, 0, 0, "eval",                                                   \
+  X(TEXT, recipe, "recipe", 0, "RECIPE", 0, 0, 0, "counterfactual",                                \
+    "recipe of the checkpoint; default: what it says, as a name")                                  \
+  X(CHOICE, at, "at", 0, "launch|assignment", 0, 0, 0, "counterfactual",                           \
+    "what is left out; default: launch")                                                           \
+  X(CHOICE, after, "after", 0, "policy|replay", 0, 0, 0, "counterfactual",                         \
+    "who goes on: the policy, or the turns as they were recorded; default: policy")                \
+  X(TEXT, arm, "arm", 0, "ARM", 0, 0, 0, "eval counterfactual",                                    \
     "configuration; default: the checkpoint's own, else the first")                                \
   X(TEXT, style, "style", 0, "STYLE", 0, 0, 0, "eval", "play this scripted expert instead")        \
   X(COUNT, tasks, "tasks", 0, "N", 1, 1000000, 0, "eval", "held-out tasks; default: eval.tasks")   \
@@ -97,7 +110,7 @@
     "policy that differences are taken from; default: the first whose lambdas stay 0")             \
   X(COUNT, seed, "seed", 0, "N", 0, 9007199254740991, 1, "env.check env.play env.bench",           \
     "which task; of check, which tasks")                                                           \
-  MORE(COUNT, seed, "seed", 0, "N", 0, 9007199254740991, -1, "eval",                               \
+  MORE(COUNT, seed, "seed", 0, "N", 0, 9007199254740991, -1, "eval counterfactual",                \
        "whose warm start the sub-agents are; default: the checkpoint's own, else the first")       \
   MORE(COUNT, seed, "seed", 0, "N", 0, 9007199254740991, 1, "stats", "of the resamples")           \
   X(COUNT, resamples, "resamples", 0, "N", 1, 100000000, 50000, "stats",                           \
@@ -114,6 +127,8 @@
        "tasks that experts play, fewer where reset is slow; default: 24")                          \
   X(COUNT, episodes, "episodes", 0, "N", 10, 10000000, 0, "env.check",                             \
     "random episodes, fewer where reset is slow; default: 1000")                                   \
+  MORE(COUNT, episodes, "episodes", 0, "N", 1, 1000000, 0, "counterfactual",                       \
+       "held-out tasks, an episode of each; default: eval.tasks")                                  \
   X(FLAG, hash, "hash", 0, NULL, 0, 0, 0, "env.check",                                             \
     "print the hash of all traces only, to compare machines")                                      \
   X(REAL, seconds, "seconds", 0, "S", 0, 3600, 1, "env.bench", "time given to each style")         \
@@ -151,10 +166,11 @@
     "what the script asks if the word on the line is no program; default: this one")               \
   X(FLAG, json, "json", 0, NULL, 0, 0, 0,                                                          \
     "train eval report stats runs env.check env.play env.bench model.describe model.export bench " \
-    "doctor",                                                                                      \
+    "doctor counterfactual",                                                                       \
     "machine-readable result on standard output")                                                  \
   X(FLAG, quiet, "quiet", 0, NULL, 0, 0, 0,                                                        \
-    "train eval report env.check env.play env.bench model bench", "no progress and no log")        \
+    "train eval report env.check env.play env.bench model bench counterfactual",                   \
+    "no progress and no log")                                                                      \
   X(FLAG, help, "help", 'h', NULL, 0, 0, 0, "*", "explain the command")
 
 #endif

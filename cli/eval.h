@@ -1,4 +1,4 @@
-/* cli/eval.h - which run of a recipe `parl eval` plays. */
+/* cli/eval.h - which run of a recipe `parl eval` and `parl counterfactual` play, and its models. */
 #ifndef PARL_CLI_EVAL_H
 #define PARL_CLI_EVAL_H
 #include "cli/cli.h"
@@ -21,5 +21,23 @@ parl_status eval_choose_run(const cli_args *args, const parl_recipe *recipe, eva
  * where its run was of another configuration. env: of r->run. */
 parl_status eval_say_run(const cli_args *args, eval_run *r, const parl_env *env);
 void eval_run_deinit(eval_run *r);
+
+/* --- all that plays (eval_open.c) --- */
+
+typedef struct eval_state {
+  parl_recipe *recipe;
+  eval_run chosen;
+  parl_log log;
+  parl_workers *workers;
+  parl_env *env;
+  parl_model *warm, *policy, *sub_policy;
+  bool owns_sub_policy;
+} eval_state;
+
+/* Opens the run that the options name, of e->recipe: workers, environment, and the policy, which is
+ * the checkpoint's, or the warm start's, unless a style plays. Fails: as what it opens. */
+parl_status eval_open(const cli_args *args, eval_state *e);
+/* Whatever of it is open; the recipe too. */
+void eval_close(eval_state *e);
 
 #endif

@@ -109,6 +109,7 @@ static const parl_stages *get_stages(const fixture *f, size_t i) {
 static void open_roles(fixture *f, int credit) {
   static const char *const styles[] = {"mixed", "mixed"};
   open_fixture(f, credit, 2);
+  f->config.objective.credit_launch = PARL_CREDIT_LAUNCH_DIFFERENCE;
   f->config.episode.budget_steps = 9;
   play(f, ROLES_ENV, styles, 1);
   assert_true(f->jobs[0].out->facts.r_perf == 0.5);
@@ -162,26 +163,30 @@ static void test_a_wrong_role_by_playing(void **state) {
   close_fixture(&f);
 }
 
-/* Where the budget pays for both launches, every assignment of both brought one task of four. */
+/* Where the budget pays for both launches, every assignment of both brought one task of four; the
+ * choice to launch has its episode's advantage, 0, or what the launch made. */
 static void test_two_launches(void **state) {
   (void)state;
   static const char *const styles[] = {"mixed", "mixed"};
-  fixture f;
-  float weights[CONTEXT];
-  open_fixture(&f, PARL_CREDIT_COUNTERFACTUAL, 2);
-  f.config.episode.budget_steps = 20;
-  play(&f, ROLES_ENV, styles, 1);
-  assign(&f);
-  const parl_sequence *s = &f.jobs[0].out->mains[0];
-  parl_credit_get_weights(f.credit, 0, s, weights);
-  for (int32_t k = 0; k < s->n_choices; k++) {
-    const bool is_first = k == 0 || s->turn[k - 1] != s->turn[k];
-    double due = s->turn[k] < 3 || s->turn[k] > 4 ? 0 : 0.25;
-    if (due > 0 && is_first) due = 0.5;
-    if (s->tokens[s->at[k]] == PARL_TOKEN_GO) due = 0;
-    assert_true(weights[k] == (float)due);
+  for (int launch = PARL_CREDIT_LAUNCH_EPISODE; launch <= PARL_CREDIT_LAUNCH_DIFFERENCE; launch++) {
+    fixture f;
+    float weights[CONTEXT];
+    open_fixture(&f, PARL_CREDIT_COUNTERFACTUAL, 2);
+    f.config.objective.credit_launch = launch;
+    f.config.episode.budget_steps = 20;
+    play(&f, ROLES_ENV, styles, 1);
+    assign(&f);
+    const parl_sequence *s = &f.jobs[0].out->mains[0];
+    parl_credit_get_weights(f.credit, 0, s, weights);
+    for (int32_t k = 0; k < s->n_choices; k++) {
+      const bool is_first = k == 0 || s->turn[k - 1] != s->turn[k];
+      double due = s->turn[k] < 3 || s->turn[k] > 4 ? 0 : 0.25;
+      if (due > 0 && is_first) due = launch == PARL_CREDIT_LAUNCH_DIFFERENCE ? 0.5 : 0;
+      if (s->tokens[s->at[k]] == PARL_TOKEN_GO) due = 0;
+      assert_true(weights[k] == (float)due);
+    }
+    close_fixture(&f);
   }
-  close_fixture(&f);
 }
 
 /* Two re-rolls an episode: its launch, one assignment; the other has the episode's advantage. */
@@ -223,11 +228,70 @@ static void test_a_wrong_role_by_stages(void **state) {
   close_fixture(&f);
 }
 
+/* --- values --- */
+
+/* r_perf without value v of a sub-agent's task, by a replay of one's own. */
+static double get_without_value(const fixture *f, size_t i, size_t stage, size_t sub, int v,
+                                parl_trajectory *out) {
+  const parl_trajectory *t = f->jobs[i].out;
+  const parl_replay replay = {.recording = &t->recording,
+                              .edit = PARL_EDIT_DROP_VALUE,
+                              .turn = (int)stage + 1,
+                              .sub = (int)sub,
+                              .value = v};
+  const parl_job job = {
+      .task_seed = t->task_seed, .episode_seed = t->episode_seed, .replay = &replay, .out = out};
+  assert_ok(parl_rollout_run(f->rollout, &job, 1, NULL));
+  return out->facts.r_perf;
+}
+
+/* Of a task of several rows, each row behind the first has what it brought; the name and the first
+ * row have what the assignment brought. */
+static void test_values_of_a_task(void **state) {
+  (void)state;
+  fixture f;
+  float weights[CONTEXT];
+  parl_trajectories *one = NULL;
+  size_t n_values = 0, n_other = 0;
+  open_fixture(&f, PARL_CREDIT_COUNTERFACTUAL, MOST);
+  play(&f, "envs/wide_search.lua", NULL, 1);
+  assign(&f);
+  assert_ok(parl_trajectories_create(&(parl_trajectories_def){.n = 1}, &one));
+  for (size_t i = 0; i < f.n; i++) {
+    const parl_sequence *s = &f.jobs[i].out->mains[0];
+    const parl_stages *stages = get_stages(&f, i);
+    parl_credit_get_weights(f.credit, i, s, weights);
+    for (int32_t k = 0, begin = 0, sub = -1; k < s->n_choices; k++) {
+      const size_t stage = (size_t)s->turn[k] - 1;
+      if (k == 0 || s->turn[k - 1] != s->turn[k]) sub = -1;
+      if (stage >= stages->n || stages->items[stage].width == 0) continue;
+      for (int32_t at = sub < 0 ? s->at[k] : s->at[k - 1] + 1; at <= s->at[k]; at++) {
+        if (s->tokens[at] != PARL_TOKEN_ASSIGN) continue;
+        sub++;
+        begin = at;
+      }
+      const int v = s->at[k] - begin - 2;
+      if (v < 0 || s->tokens[s->at[k]] == PARL_TOKEN_GO) continue;
+      const parl_credit_effect whole = parl_credit_get_sub(f.credit, i, stage, (size_t)sub);
+      double due = whole.advantage;
+      if (v > 0)
+        due = f.jobs[i].out->facts.r_perf -
+              get_without_value(&f, i, stage, (size_t)sub, v, parl_trajectories_get(one, 0));
+      assert_true(weights[k] == (float)due);
+      n_values += v > 0;
+      n_other += v > 0 && due != whole.advantage;
+    }
+  }
+  assert_true(n_values > 20 && n_other > 5);
+  parl_trajectories_destroy(one);
+  close_fixture(&f);
+}
+
 /* --- turns --- */
 
 /* count: "hand" has r_perf 0 .75 .75 .75 .75 after its turns, "serial" .25 after turn 1, .5 after
- * 3, .75 after 6, 1 after 10. So G is .75 .75 0 0 0 and 0 beyond, and 1 .75 .75 .5 .5 .5 .25 .25 .25
- * .25 0; the advantage is half their difference, twice as much with loo. */
+ * 3, .75 after 6, 1 after 10. So G is .75 .75 0 0 0 and 0 beyond, and 1 .75 .75 .5 .5 .5 .25 .25
+ * .25 .25 0; the advantage is half their difference, twice as much with loo. */
 static void test_turns_by_hand(void **state) {
   (void)state;
   static const char *const styles[] = {"hand", "serial"};
@@ -334,6 +398,7 @@ int main(void) {
       cmocka_unit_test(test_two_launches),
       cmocka_unit_test(test_a_cap),
       cmocka_unit_test(test_a_wrong_role_by_stages),
+      cmocka_unit_test(test_values_of_a_task),
       cmocka_unit_test(test_turns_by_hand),
       cmocka_unit_test(test_turns_of_shaped_terms),
       cmocka_unit_test(test_stages_against_playing),

@@ -247,6 +247,48 @@ static void test_drop_sub_leaves_the_others(void **state) {
   assert_true(n_seen > 10 && n_later > 10);
 }
 
+/* Without the second value of a task the others stay, and so does the sub-agent's luck. */
+static void test_drop_value_leaves_the_rest(void **state) {
+  (void)state;
+  size_t n_seen = 0;
+  fixture f;
+  parl_replay replays[N];
+  open_fixture(&f,
+               &(play_def){.env = "envs/wide_search.lua", .reliability = 0.5, .use_mask = true});
+  play(&f, f.set, NULL);
+  for (size_t i = 0; i < N; i++) {
+    const parl_stages *s = &get(f.set, i)->stages;
+    replays[i] = (parl_replay){.recording = &get(f.set, i)->recording, .value = 1};
+    for (size_t t = 0; t < s->n && replays[i].turn == 0; t++)
+      for (size_t k = 0; k < s->items[t].width && replays[i].turn == 0; k++) {
+        if (s->subs[s->items[t].first_sub + k].n_tokens < 2) continue;
+        replays[i].edit = PARL_EDIT_DROP_VALUE;
+        replays[i].turn = (int)t + 1;
+        replays[i].sub = (int)k;
+      }
+  }
+  parl_rollout_set_seats(f.rollout, &f.nobody);
+  play(&f, f.again, replays);
+  for (size_t i = 0; i < N; i++) {
+    if (replays[i].turn == 0) continue;
+    const parl_stages *a = &get(f.set, i)->stages, *b = &get(f.again, i)->stages;
+    const size_t first = a->items[replays[i].turn - 1].first_sub;
+    assert_int_equal(a->items[replays[i].turn - 1].width, b->items[replays[i].turn - 1].width);
+    for (size_t k = 0; k < a->items[replays[i].turn - 1].width; k++) {
+      const parl_sub_record *p = &a->subs[first + k], *q = &b->subs[first + k];
+      const bool is_changed = (int)k == replays[i].sub;
+      assert_int_equal(p->n_tokens, q->n_tokens + is_changed);
+      assert_int_equal(a->tokens[p->first_token], b->tokens[q->first_token]);
+      for (size_t v = 1; v < q->n_tokens; v++)
+        assert_int_equal(a->tokens[p->first_token + v + is_changed], b->tokens[q->first_token + v]);
+      if (!is_changed) assert_true(p->steps == q->steps && p->finished == q->finished);
+      n_seen += is_changed;
+    }
+  }
+  assert_true(n_seen > 5);
+  close_fixture(&f);
+}
+
 /* --- by hand: count's "hand" is create, launch of 1 3 2 (1 3 2 steps), work 4 twice, finish --- */
 
 typedef struct hand_case {
@@ -375,6 +417,7 @@ int main(void) {
       cmocka_unit_test(test_whole_rewritten_and_malformed),
       cmocka_unit_test(test_resumes_at_any_token),
       cmocka_unit_test(test_drop_sub_leaves_the_others),
+      cmocka_unit_test(test_drop_value_leaves_the_rest),
       cmocka_unit_test(test_edits_by_hand),
       cmocka_unit_test(test_goes_on),
       cmocka_unit_test(test_refused),

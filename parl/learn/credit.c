@@ -2,6 +2,7 @@
  * without them, played or computed. */
 #include "parl/learn/credit.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,10 +12,10 @@
 #include "core/seeds.h"
 #include "parl/swarm/context_policy.h"
 
-/* An episode without a launch (sub -1) or one of its assignments. */
+/* An episode without a launch (sub -1), one of its assignments (value -1), or one value of it. */
 typedef struct variant {
   size_t i, stage;
-  int sub;
+  int sub, value;
 } variant;
 
 /* Sums of a call, for metrics. */
@@ -29,19 +30,22 @@ struct parl_credit {
   parl_credit_def def;
   parl_arena arena;
   size_t n_terms, n_turns, n_subs; /* of an episode at most: turns and one that was begun */
+  size_t n_values;                 /* of tasks of an episode, at most */
   double *turns;                   /* [n, n_turns] TURN: advantage */
   parl_credit_effect *launches;    /* [n, n_turns] */
   parl_credit_effect *subs;        /* [n, n_subs] in the order of the stages' sub-agents */
-  double *scales;                  /* [n, n_terms], of groups */
-  double *to_go;                   /* TURN: [group, n_turns, n_terms] G */
-  double *mean;                    /* TURN: [n_terms] of it */
-  parl_outcome *outcomes;          /* [group] */
-  parl_stages without;             /* LOO_STAGES: an episode's */
+  double *values; /* [n, n_values] COUNTERFACTUAL: advantages, in the order of the stages' tokens */
+  double *scales; /* [n, n_terms], of groups */
+  double *to_go;  /* TURN: [group, n_turns, n_terms] G */
+  double *mean;   /* TURN: [n_terms] of it */
+  parl_outcome *outcomes; /* [group] */
+  parl_stages without;    /* LOO_STAGES: an episode's */
   /* COUNTERFACTUAL: what is played at once */
-  size_t n_variants, *order; /* order [n_subs]: candidates for a draw */
-  variant *variants;         /* [n] */
-  parl_replay *replays;      /* [n] */
-  parl_job *jobs;            /* [n] */
+  size_t n_variants;
+  variant *order;       /* [n_subs + n_values] candidates for a draw */
+  variant *variants;    /* [n] */
+  parl_replay *replays; /* [n] */
+  parl_job *jobs;       /* [n] */
   parl_trajectories *set;
   parl_credit_batch batch; /* of the last call */
   tally tally;
@@ -74,7 +78,9 @@ static parl_status take_variants(parl_credit *c, const parl_stage_limits *most) 
                                      .n_words = (d->spec->n_tokens + 63) / 64,
                                      .keep_scores = parl_reward_wants_scores(d->reward),
                                      .stages = *most};
-  PARL_TRY(PARL_ARENA_TAKE(&c->arena, c->n_subs, &c->order));
+  c->n_values = most->tokens;
+  PARL_TRY(PARL_ARENA_TAKE(&c->arena, d->n * c->n_values, &c->values));
+  PARL_TRY(PARL_ARENA_TAKE(&c->arena, c->n_subs + c->n_values, &c->order));
   PARL_TRY(PARL_ARENA_TAKE(&c->arena, d->n, &c->variants));
   PARL_TRY(PARL_ARENA_TAKE(&c->arena, d->n, &c->replays));
   PARL_TRY(PARL_ARENA_TAKE(&c->arena, d->n, &c->jobs));
@@ -229,6 +235,12 @@ static void forget_effects(parl_credit *c) {
   const parl_credit_effect none = {(double)NAN, (double)NAN, (double)NAN};
   for (size_t i = 0; i < c->def.n * c->n_turns; i++) c->launches[i] = none;
   for (size_t i = 0; i < c->def.n * c->n_subs; i++) c->subs[i] = none;
+  for (size_t i = 0; i < c->def.n * c->n_values; i++) c->values[i] = (double)NAN;
+}
+
+static double *get_value(const parl_credit *c, size_t i, size_t stage, size_t sub, size_t value) {
+  const parl_stages *s = &get_episode(c, i)->stages;
+  return &c->values[i * c->n_values + s->subs[s->items[stage].first_sub + sub].first_token + value];
 }
 
 /* The effect of a variant, from what the episode without it came to. */
@@ -242,7 +254,10 @@ static parl_status set_effect(parl_credit *c, const variant *v, const parl_outco
     e.advantage += scales[which] * (with[which] - terms[which]);
     e.reward += c->batch.of.weights[which] * (with[which] - terms[which]);
   }
-  *get_effect(c, v) = e;
+  if (v->value >= 0)
+    *get_value(c, v->i, v->stage, (size_t)v->sub, (size_t)v->value) = e.advantage;
+  else
+    *get_effect(c, v) = e;
   return PARL_STATUS_OK;
 }
 
@@ -254,7 +269,7 @@ static size_t get_width(const parl_credit *c, size_t i, size_t stage) {
 static void copy_single_effects(parl_credit *c, size_t i) {
   for (size_t t = 0; t < get_episode(c, i)->stages.n; t++)
     if (get_width(c, i, t) == 1)
-      *get_effect(c, &(variant){i, t, 0}) = *get_effect(c, &(variant){i, t, -1});
+      *get_effect(c, &(variant){i, t, 0, -1}) = *get_effect(c, &(variant){i, t, -1, -1});
 }
 
 /* --- from the stages --- */
@@ -278,7 +293,7 @@ static parl_status assign_by_stages(parl_credit *c, size_t n) {
     for (size_t t = 0; t < get_episode(c, i)->stages.n; t++) {
       const int width = (int)get_width(c, i, t);
       for (int sub = -1; width > 0 && sub < (width > 1 ? width : 0); sub++)
-        PARL_TRY(assign_without(c, &(variant){i, t, sub}));
+        PARL_TRY(assign_without(c, &(variant){i, t, sub, -1}));
     }
     copy_single_effects(c, i);
   }
@@ -312,15 +327,17 @@ static parl_status play_variants(parl_credit *c) {
   return PARL_STATUS_OK;
 }
 
-static parl_status add_variant(parl_credit *c, size_t i, size_t stage, int sub) {
-  const parl_trajectory *t = get_episode(c, i);
+static parl_status add_variant(parl_credit *c, const variant *v) {
+  const parl_trajectory *t = get_episode(c, v->i);
+  const parl_edit edit = v->value >= 0 ? PARL_EDIT_DROP_VALUE : PARL_EDIT_DROP_SUB;
   const size_t k = c->n_variants++;
-  c->variants[k] = (variant){i, stage, sub};
+  c->variants[k] = *v;
   c->replays[k] =
       (parl_replay){.recording = &t->recording,
-                    .edit = sub < 0 ? PARL_EDIT_DROP_LAUNCH : PARL_EDIT_DROP_SUB,
-                    .turn = (int)stage + 1,
-                    .sub = sub,
+                    .edit = v->sub < 0 ? PARL_EDIT_DROP_LAUNCH : edit,
+                    .turn = (int)v->stage + 1,
+                    .sub = v->sub,
+                    .value = v->value,
                     .goes_on = c->def.objective->credit_after == PARL_CREDIT_AFTER_POLICY};
   c->jobs[k] = (parl_job){.task_seed = t->task_seed,
                           .episode_seed = t->episode_seed,
@@ -330,31 +347,42 @@ static parl_status add_variant(parl_credit *c, size_t i, size_t stage, int sub) 
   return c->n_variants == c->def.n ? play_variants(c) : PARL_STATUS_OK;
 }
 
-/* The stage that a sub-agent is of. */
-static size_t find_stage(const parl_stages *s, size_t sub) {
-  size_t t = s->n;
-  while (t > 0 && (s->items[t - 1].width == 0 || s->items[t - 1].first_sub > sub)) t--;
-  return t - 1;
+/* The first value of a task that may be left out: one more of its last slot. INT_MAX: there is
+ * none. */
+static int get_first_added(const parl_credit *c) {
+  const parl_tool *task = &c->def.spec->task;
+  bool is_last = task->n_slots > 0 && task->slots[task->n_slots - 1].many;
+  for (int i = 0; i + 1 < task->n_slots; i++) is_last = is_last && !task->slots[i].many;
+  return is_last ? task->n_slots : INT_MAX;
 }
 
-/* Up to `most` assignments of launches of several, drawn without replacement where there are
- * more. */
-static parl_status add_subs(parl_credit *c, size_t i, size_t most) {
-  const parl_trajectory *t = get_episode(c, i);
-  const uint64_t stream = parl_rng_stream(PARL_PURPOSE_CREDIT, 0, 0, 0);
+/* The assignments of launches of several, and the values added to tasks; returns their number. */
+static size_t list_parts(parl_credit *c, size_t i) {
+  const parl_stages *s = &get_episode(c, i)->stages;
+  const int first = get_first_added(c);
   size_t n = 0;
-  for (size_t k = 0; k < t->stages.n; k++)
-    for (size_t sub = 0; t->stages.items[k].width > 1 && sub < t->stages.items[k].width; sub++)
-      c->order[n++] = t->stages.items[k].first_sub + sub;
+  for (size_t k = 0; k < s->n; k++)
+    for (size_t sub = 0; sub < s->items[k].width; sub++) {
+      const int n_values = s->subs[s->items[k].first_sub + sub].n_tokens;
+      if (s->items[k].width > 1) c->order[n++] = (variant){i, k, (int)sub, -1};
+      for (int v = first; v < n_values; v++) c->order[n++] = (variant){i, k, (int)sub, v};
+    }
+  return n;
+}
+
+/* Up to `most` of them, drawn without replacement where there are more. */
+static parl_status add_parts(parl_credit *c, size_t i, size_t most) {
+  const uint64_t stream = parl_rng_stream(PARL_PURPOSE_CREDIT, 0, 0, 0);
+  const size_t n = list_parts(c, i);
   for (size_t k = 0; k < n && k < most; k++) {
     if (most < n) {
-      const double u = parl_rng_uniform(t->episode_seed, stream, k);
-      const size_t other = k + (size_t)(u * (double)(n - k)), was = c->order[k];
+      const double u = parl_rng_uniform(get_episode(c, i)->episode_seed, stream, k);
+      const size_t other = k + (size_t)(u * (double)(n - k));
+      const variant was = c->order[k];
       c->order[k] = c->order[other];
       c->order[other] = was;
     }
-    const size_t stage = find_stage(&t->stages, c->order[k]);
-    PARL_TRY(add_variant(c, i, stage, (int)(c->order[k] - t->stages.items[stage].first_sub)));
+    PARL_TRY(add_variant(c, &c->order[k]));
   }
   return PARL_STATUS_OK;
 }
@@ -369,9 +397,9 @@ static parl_status assign_by_playing(parl_credit *c, size_t n) {
     for (size_t k = 0; k < t->stages.n && left > 0; k++) {
       if (t->stages.items[k].width == 0) continue;
       left--;
-      PARL_TRY(add_variant(c, i, k, -1));
+      PARL_TRY(add_variant(c, &(variant){i, k, -1, -1}));
     }
-    PARL_TRY(add_subs(c, i, left));
+    PARL_TRY(add_parts(c, i, left));
   }
   PARL_TRY(play_variants(c));
   for (size_t i = 0; i < n; i++) copy_single_effects(c, i);
@@ -446,30 +474,42 @@ double parl_credit_get_turn(const parl_credit *credit, size_t i, size_t stage) {
 }
 
 parl_credit_effect parl_credit_get_launch(const parl_credit *credit, size_t i, size_t stage) {
-  return *get_effect(credit, &(variant){i, stage, -1});
+  return *get_effect(credit, &(variant){i, stage, -1, -1});
 }
 
 parl_credit_effect parl_credit_get_sub(const parl_credit *credit, size_t i, size_t stage,
                                        size_t sub) {
-  return *get_effect(credit, &(variant){i, stage, (int)sub});
+  return *get_effect(credit, &(variant){i, stage, (int)sub, -1});
 }
 
-/* The advantage of a choice of a turn that launched: of the turn's tokens up to and with it,
- * n_assigned begin an assignment. NaN: not known. */
-static double get_effect_of_choice(const parl_credit *c, size_t i, size_t stage, int32_t token,
-                                   bool is_first, int n_assigned) {
-  if (is_first) return parl_credit_get_launch(c, i, stage).advantage;
-  if (token == PARL_TOKEN_GO)
-    return isnan(parl_credit_get_launch(c, i, stage).advantage) ? (double)NAN : 0;
-  return parl_credit_get_sub(c, i, stage, (size_t)n_assigned - 1).advantage;
+/* Where a choice stands in a turn that launched. */
+typedef struct place {
+  bool is_first;     /* of the turn */
+  int32_t token;     /* what was chosen */
+  size_t sub, value; /* of which assignment, and of its task, if it is none of assign_task, the name
+                        and <go>: SIZE_MAX then */
+} place;
+
+/* NaN: not known. */
+static double get_effect_of_choice(const parl_credit *c, size_t i, size_t stage, const place *p) {
+  const parl_credit_effect launch = parl_credit_get_launch(c, i, stage);
+  const bool is_judged = c->def.objective->credit_launch == PARL_CREDIT_LAUNCH_DIFFERENCE;
+  if (p->is_first) return is_judged ? launch.advantage : (double)NAN;
+  if (p->token == PARL_TOKEN_GO) return isnan(launch.advantage) ? (double)NAN : 0;
+  const parl_stages *s = &get_episode(c, i)->stages;
+  const size_t n_kept = s->subs[s->items[stage].first_sub + p->sub].n_tokens;
+  double value = (double)NAN;
+  if (c->values != NULL && p->value < n_kept) value = *get_value(c, i, stage, p->sub, p->value);
+  return isnan(value) ? parl_credit_get_sub(c, i, stage, p->sub).advantage : value;
 }
 
 void parl_credit_get_weights(const parl_credit *credit, size_t i, const parl_sequence *sequence,
                              float *out) {
-  const parl_trajectory *t = get_episode(credit, i);
+  const parl_stages *s = &get_episode(credit, i)->stages;
   const double whole = credit->batch.advantage[i];
-  int turn = 0, n_assigned = 0;
-  int32_t at = 0;
+  int turn = 0;
+  size_t n_assigned = 0;
+  int32_t at = 0, begin = 0; /* tokens of the turn looked at; where its last assignment begins */
   for (int32_t k = 0; k < sequence->n_choices; k++) {
     const bool is_first = sequence->turn[k] != turn;
     const size_t stage = (size_t)sequence->turn[k] - 1;
@@ -478,13 +518,19 @@ void parl_credit_get_weights(const parl_credit *credit, size_t i, const parl_seq
       n_assigned = 0;
       at = sequence->at[k];
     }
-    for (; at <= sequence->at[k]; at++) n_assigned += sequence->tokens[at] == PARL_TOKEN_ASSIGN;
+    for (; at <= sequence->at[k]; at++) {
+      if (sequence->tokens[at] != PARL_TOKEN_ASSIGN) continue;
+      n_assigned++;
+      begin = at;
+    }
+    const int32_t index = sequence->at[k] - begin - 2; /* behind assign_task and the name */
+    const place p = {is_first, sequence->tokens[sequence->at[k]], n_assigned - 1,
+                     index >= 0 ? (size_t)index : SIZE_MAX};
     double value = whole;
     if (credit->turns != NULL)
       value = parl_credit_get_turn(credit, i, stage);
-    else if (stage < t->stages.n && t->stages.items[stage].width > 0)
-      value = get_effect_of_choice(credit, i, stage, sequence->tokens[sequence->at[k]], is_first,
-                                   n_assigned);
+    else if (stage < s->n && s->items[stage].width > 0)
+      value = get_effect_of_choice(credit, i, stage, &p);
     out[k] = (float)(isnan(value) ? whole : value);
   }
 }

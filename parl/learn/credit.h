@@ -3,31 +3,36 @@
  *   episode         every choice has the advantage of its episode
  *   turn            a choice of turn t has what is earned from turn t on, beyond what the group
  *                   earns from there on
- *   counterfactual  the choices that made a launch, or an assignment of it, have the reward of the
- *                   episode minus that of the same episode without it, which is played; all others
- *                   have the advantage of their episode
- *   loo_stages      the same, but the episode without it is computed from its stages, not played
+ *   counterfactual  the choices that made a launch, an assignment of it, or a value that was added
+ *                   to its task have the reward of the episode minus that of the same episode
+ *                   without it, which is played; all others have the advantage of their episode
+ *   loo_stages      the same of launches and assignments, but the episode without them is computed
+ *                   from its stages, not played
  *
  * turn. Phi(t) is what the built-in terms would be had the episode ended after turn t, R what they
  * are. Terms that are expressions have Phi = 0, and so have facts that stages do not tell: they
- * stay with the whole episode. G(t) = R - Phi(t - 1), and 0 of an episode that ended before turn t. The
- * advantage is G(t) - the mean of the group's G(t), as objective.advantage centres and divides.
+ * stay with the whole episode. G(t) = R - Phi(t - 1), and 0 of an episode that ended before turn t.
+ * The advantage is G(t) - the mean of the group's G(t), as objective.advantage centres and divides.
  * Phi(t - 1) was fixed before the choice, so the gradient stays unbiased (with loo; mean scales it
  * by (K - 1) / K), whatever the terms are. Source: reward to go, Williams 1992; Baxter, Bartlett
  * 2001; the group's mean of it: ours.
  *
- * counterfactual. Of a turn that launched, the first choice, that to launch, has the difference
- * that the whole launch makes; every other choice of assignment i the difference that i makes; and
- * <go> 0: there is nothing that it added. Of a launch of one assignment both are the same. A
- * difference is sum over terms of weight * (term - term without), divided as objective.advantage
- * divides. The state before the choice and all chance are those of the episode, so what is
- * subtracted is a baseline that does not depend on the choice, but for what came later: with
- * credit_after = replay the recorded turns, which saw the outcome, with policy only the later
- * assignments of the same launch. Source: difference rewards, Wolpert, Tumer 2002; ours for turns.
+ * counterfactual. Of a turn that launched, the choices of assignment i have the difference that i
+ * makes; but a value added to a task that could have ended before it has that which the value
+ * makes, and <go> 0: there is nothing that it added. So what may follow at a place in a launch, one
+ * more value, one more assignment or <go>, is compared with one and the same: to stop there. The
+ * first choice, to launch at all, is compared with turns that have no such difference: it has the
+ * advantage of its episode as they have, or with credit_launch = difference what the whole launch
+ * made. A difference is sum over terms of weight * (term - term without), divided as
+ * objective.advantage divides. The state before the choice and all chance are those of the episode,
+ * so what is subtracted is a baseline that does not depend on the choice, but for what came later:
+ * with credit_after = replay the recorded turns, which saw the outcome, with policy only the later
+ * assignments of the same launch. Source: difference rewards, Wolpert, Tumer 2002; ours for
+ * launches.
  *
  * At most credit_rerolls episodes are played again for one: first the launches in their order, then
- * assignments drawn by chance; whatever has none keeps the advantage of the episode. An episode
- * without a launch is played once only.
+ * assignments and values drawn by chance; an assignment that was not drawn keeps the advantage of
+ * the episode, a value the difference of its assignment.
  * Thread rule: one thread per object; it plays on the rollout that it was given.
  * Reading order: parl_credit_def, create, assign, get_weights. */
 #ifndef PARL_PARL_LEARN_CREDIT_H

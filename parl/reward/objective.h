@@ -40,6 +40,9 @@
   CHOICE(credit, episode, "episode|turn|counterfactual|loo_stages", "whose the advantage is") \
   CHOICE(credit_after, replay, "replay|policy",                                               \
          "counterfactual: what follows what is left out: the recorded turns, or the policy")  \
+  CHOICE(credit_launch, episode, "episode|difference",                                        \
+         "counterfactual, loo_stages: whose advantage the choice to launch at all has, the "  \
+         "episode's or what the launch made")                                                 \
   INT(credit_rerolls, 0, 0, 1000000, "re-rolls",                                              \
       "counterfactual: at most so many an episode; 0: every launch and assignment")           \
   REAL(alpha, 0.5, 0.0, 1.0, "ratio", "k25: below it a token's policy gradient is zero")      \
@@ -53,9 +56,10 @@
          "prompt: every task weighs the same, as in the paper; batch: every token does")
 PARL_CONFIG_STRUCT(parl_objective_config, PARL_OBJECTIVE_FIELDS);
 extern const parl_section parl_objective_section;
-/* Of credit and credit_after, in the order of the CHOICE lists (parl/learn/credit.h). */
+/* Of credit, credit_after, credit_launch, in the order of the lists (parl/learn/credit.h). */
 enum { PARL_CREDIT_EPISODE, PARL_CREDIT_TURN, PARL_CREDIT_COUNTERFACTUAL, PARL_CREDIT_LOO_STAGES };
 enum { PARL_CREDIT_AFTER_REPLAY, PARL_CREDIT_AFTER_POLICY };
+enum { PARL_CREDIT_LAUNCH_EPISODE, PARL_CREDIT_LAUNCH_DIFFERENCE };
 /* Order of the CHOICE list. */
 typedef enum parl_objective_kind {
   PARL_OBJECTIVE_K25,

@@ -78,6 +78,7 @@ static const condition conditions[] = {
     {"objective.epsilon", "objective.kind", "|ppo|"},
     {"objective.cap", "objective.kind", "|tis|"},
     {"objective.credit_after", "objective.credit", "|counterfactual|"},
+    {"objective.credit_launch", "objective.credit", "|counterfactual|loo_stages|"},
     {"objective.credit_rerolls", "objective.credit", "|counterfactual|"},
     {"optimizer.momentum", "optimizer.kind", "|muonclip|"},
     {"optimizer.qk_clip", "optimizer.kind", "|muonclip|"},

@@ -62,8 +62,13 @@ static void apply_edit(parl_replay_cursor *c, int n_assigned) {
     c->next = r->n;
     return;
   }
-  const int sub = c->of->edit == PARL_EDIT_DROP_SUB ? c->of->sub : -1;
+  const int sub = c->of->edit == PARL_EDIT_DROP_LAUNCH ? -1 : c->of->sub;
   const int n = find_assignment(r, c->next, end, sub, &from, &to);
+  if (c->of->edit == PARL_EDIT_DROP_VALUE) { /* behind assign_task and the name */
+    c->skip = from + 2 + (size_t)c->of->value;
+    c->skip_to = c->skip + 1;
+    return;
+  }
   const bool is_whole = sub < 0 || n <= 1;
   c->first_raised = n_assigned + 1 + (is_whole ? 0 : sub);
   c->raised = is_whole ? n : 1;

@@ -3,9 +3,9 @@
  * An episode is a function of its seeds, its sub-agents' players and the tokens that the
  * orchestrator wrote: whoever has these has the episode. A replay writes recorded turns in place of
  * the player, and everything else happens anew, to the same bits; sub-agents play again, by the
- * players in their seats. An edit leaves one launch, or one assignment of it, out, or finishes
- * instead; what follows is the same episode without it. Sub-agents keep the numbers that they had
- * with it, which name their random numbers, so nothing differs by chance.
+ * players in their seats. An edit leaves one launch, one assignment of it, or one value of a task
+ * out, or finishes instead; what follows is the same episode without it. Sub-agents keep the
+ * numbers that they had with it, which name their random numbers, so nothing differs by chance.
  *
  * A turn that makes no sense without what was left out is written all the same, as `legal` is
  * advice: it costs its steps and does what it can.
@@ -39,6 +39,7 @@ typedef struct parl_recording {
   X(NONE, "none")               /* nothing */                                   \
   X(DROP_LAUNCH, "drop_launch") /* the launch is left out */                    \
   X(DROP_SUB, "drop_sub")       /* one of its assignments is; of one: it all */ \
+  X(DROP_VALUE, "drop_value")   /* one value of an assignment's task is */      \
   X(FINISH, "finish")           /* the orchestrator finishes instead */
 typedef enum parl_edit {
 #define X(name, text) PARL_EDIT_##name,
@@ -50,7 +51,8 @@ typedef enum parl_edit {
 typedef struct parl_replay {
   const parl_recording *recording; /* borrowed; not cut */
   parl_edit edit;
-  int turn, sub; /* of the edit: the turn, from 1, which launched; DROP_SUB: which, from 0 */
+  int turn, sub, value; /* of the edit: the turn, from 1, which launched; DROP_SUB, DROP_VALUE: of
+                           which, from 0; DROP_VALUE: which, from 0, one that may be left out */
   /* false: after the edit the recorded turns go on, those that were complete, and then it finishes;
    * without an edit the recording is the whole episode. true: from the edit on, or where the
    * recording ends, be it amid a turn, the player in the orchestrator's seat decides, with the
