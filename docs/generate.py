@@ -262,8 +262,8 @@ def macro_of(path, name):
 
 
 def facts_of(rows, name):
-    """What PARL_FACT_ROWS(name, X) or PARL_RATE_ROWS(name, X) makes."""
-    path = {"FACT": "parl/swarm/facts.h", "RATE": "parl/swarm/means.h"}[rows]
+    """What PARL_FACT_ROWS(name, X) or PARL_RATE_ROWS(name, X) or PARL_DETECTOR_ROWS(name, X) makes."""
+    path = {"FACT": "parl/swarm/facts.h", "RATE": "parl/swarm/means.h", "DETECTOR": "parl/reward/detectors.h"}[rows]
     parameters, template = macro_of("parl/learn/metrics.h", name)
     made = [expand(template, parameters[1:], split_arguments(row))
             for row in re.findall(r"F\(X, (.*?)\)(?=\s*F\(X|\s*$)", re.sub(r"\s+", " ", body_of(path, "PARL_%s_ROWS" % rows)))]
@@ -273,7 +273,7 @@ def facts_of(rows, name):
 
 
 def metrics_page():
-    body = re.sub(r"PARL_(FACT|RATE)_ROWS\((\w+), X\)", lambda m: facts_of(m.group(1), m.group(2)),
+    body = re.sub(r"PARL_(FACT|RATE|DETECTOR)_ROWS\((\w+), X\)", lambda m: facts_of(m.group(1), m.group(2)),
                   body_of("parl/learn/metrics.h", "PARL_METRIC_LIST"))
     body = re.sub(r'"\s+"', "", body)
     rows = re.findall(r'X\((\w+), (\w+), "([^"]*)", "([^"]*)"\)', body)

@@ -10,6 +10,7 @@
 #define PARL_PARL_LEARN_METRICS_H
 #include <stddef.h>
 
+#include "parl/reward/detectors.h"
 #include "parl/reward/terms.h"
 #include "parl/swarm/means.h"
 
@@ -29,6 +30,9 @@ typedef struct parl_term_metrics {
 /* The mean over an update's episodes of a fact, or of what is made of facts. */
 #define PARL_METRIC_FACT_(X, name, digits, label, unit, meaning, ...) \
   X(name, episode, unit, "mean of: " meaning)
+/* Whether a detector fires. */
+#define PARL_METRIC_DETECTOR_(X, name, threshold, measure, reads, definition) \
+  X(name, detector, "0/1", "1 where " reads " >= " #threshold ": " definition)
 
 // clang-format off
 #define PARL_METRIC_LIST(X)                                                                        \
@@ -68,6 +72,7 @@ typedef struct parl_term_metrics {
   X(sub_effect, credit, "1", "mean reward with an assignment - without it")                        \
   X(spurious_launches, credit, "1", "share of launches without which r_perf is the same")          \
   X(useless_subs, credit, "1", "share of assignments without which r_perf is the same")            \
+  PARL_DETECTOR_ROWS(PARL_METRIC_DETECTOR_, X)                                                     \
   X(rollout_s, time, "s", "rollout")                                                               \
   X(decode_s, time, "s", "of it in the decoder and the sampler, all threads")                      \
   X(script_s, time, "s", "of it in scripts, grammar and episodes, all threads")                    \

@@ -211,6 +211,7 @@ static void measure_episodes(parl_updater *u, size_t n) {
 #define COPY_optimizer(name)
 #define COPY_attention(name)
 #define COPY_experts(name)
+#define COPY_detector(name)
 #define COPY_credit(name) u->metrics.name = (double)NAN;
 #define COPY_time(name)
 #define X(name, group, unit, meaning) COPY_##group(name)
@@ -277,6 +278,24 @@ static parl_status learn(parl_updater *u, size_t n) {
   return PARL_STATUS_OK;
 }
 
+/* After the last optimizer step: an update that is stopped is not seen. */
+static void detect(parl_updater *u) {
+  parl_metrics *m = &u->metrics;
+  parl_means means;
+#define X(name, v, w) means.name = m->name;
+  PARL_MEAN_LIST(X)
+#undef X
+  parl_detector_observe(&u->seen, &(parl_detector_view){.means = &means,
+                                                        .total = m->total,
+                                                        .shaping = u->weights[PARL_TERM_parallel] +
+                                                                   u->weights[PARL_TERM_finish]});
+#define X(name, ...)                                  \
+  m->name = parl_detector_fires(PARL_DETECTOR_##name, \
+                                parl_detector_measure(PARL_DETECTOR_##name, &means, &u->seen));
+  PARL_DETECTOR_LIST(X)
+#undef X
+}
+
 /* Every group was dropped: nothing was measured but lambda and time. NaN is stored as NULL. */
 static void forget(parl_updater *u) {
   parl_metrics *m = &u->metrics;
@@ -311,6 +330,7 @@ static parl_status update(parl_updater *u) {
     measure_episodes(u, n);
     PARL_TRY(measure_advantage(u, n_groups));
     PARL_TRY(learn(u, n));
+    detect(u);
   } else {
     forget(u);
   }
@@ -335,6 +355,19 @@ void parl_updater_write_state(const parl_updater *u, parl_json_writer *w) {
     parl_json_key(w, u->table->rows[i].lambda);
     parl_json_number(w, parl_schedule_get_state(u->schedules[i]));
   }
+  parl_json_key(w, "detectors");
+  parl_json_begin_object(w);
+#define X(field)            \
+  parl_json_key(w, #field); \
+  parl_json_number(w, u->seen.field);
+  PARL_DETECTOR_STATE_LIST(X)
+#undef X
+  parl_json_end_object(w);
+}
+
+static void read_number(const parl_json *object, const char *key, double *out) {
+  const parl_json *value = parl_json_find(object, key);
+  if (parl_json_get_type(value) == PARL_JSON_NUMBER) *out = parl_json_get_number(value);
 }
 
 void parl_updater_read_state(parl_updater *u, const parl_json *object) {
@@ -343,4 +376,8 @@ void parl_updater_read_state(parl_updater *u, const parl_json *object) {
     if (parl_json_get_type(state) == PARL_JSON_NUMBER)
       parl_schedule_set_state(u->schedules[i], parl_json_get_number(state));
   }
+  const parl_json *seen = parl_json_find(object, "detectors");
+#define X(field) read_number(seen, #field, &u->seen.field);
+  PARL_DETECTOR_STATE_LIST(X)
+#undef X
 }

@@ -77,6 +77,7 @@ typedef struct parl_updater {
   parl_reward *reward;
   parl_schedule **schedules; /* [n of table] of the terms' weights */
   double *states;            /* [n of table] of the schedules before the update */
+  parl_detector_state seen;  /* of the updates done */
   parl_outcome *outcomes;    /* [group] */
   parl_credit *credit;       /* NULL: every choice has the advantage of its episode */
   float *choices;            /* [tokens of a context] their advantages */

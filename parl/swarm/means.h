@@ -36,7 +36,20 @@ double parl_facts_get_speed_up(const parl_facts *f);
     f->assigned)                                                                                   \
   F(X, useful_rate, 3, "useful rate", "1", "useful / assigned sub-agents", f->useful, f->assigned) \
   F(X, duplicate_rate, 3, "duplicate rate", "1",                                                   \
-    "assignments whose task was assigned before / assigned", f->duplicates, f->assigned)
+    "assignments whose task was assigned before / assigned", f->duplicates, f->assigned)           \
+  F(X, serial_share, 3, "serial share", "1",                                                       \
+    "share of episodes without a launch, of those whose optimum is below working alone",           \
+    f->launches == 0, f->serial_steps > f->optimum_steps)                                          \
+  F(X, empty_rate, 3, "empty rate", "1", "finished sub-agents without a step / finished",          \
+    f->empty_finishes, f->finished)                                                                \
+  F(X, sub_work, 3, "sub-agents' work", "1",                                                       \
+    "steps of all sub-agents / steps of working alone, of episodes with a launch", f->sub_steps,   \
+    f->launches > 0 ? f->serial_steps : 0)                                                         \
+  F(X, dominance, 3, "dominance", "1",                                                             \
+    "of steps of sub-agents, those of the longest of each group, if critical steps exceed the "    \
+    "optimum, else 0; of episodes with a launch of two or more",                                   \
+    f->critical_steps <= f->optimum_steps ? 0 : f->sub_max_steps,                                  \
+    f->max_width > 1 ? f->sub_steps : 0)
 /* The mean of value / weight is sum of values / sum of weights over the episodes f whose value is
  * known (not NaN) and whose weight is positive. Steps that an environment does not know, 0, are
  * not known. X(name, value, weight) */
