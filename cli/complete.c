@@ -225,8 +225,14 @@ static void offer_terms(const request *r) {
   for (size_t a = 0; recipe != NULL && a < parl_recipe_get_n_arms(recipe); a++) {
     const parl_own_terms *own = parl_recipe_get_arm(recipe, a)->own_terms;
     for (size_t i = 0; own != NULL && i < own->n; i++) {
-      snprintf(section, sizeof section, "terms.%s.lua=", own->items[i].name);
-      offer(r, section, "expression of a term of the recipe's own");
+      const parl_own_term *term = &own->items[i];
+      snprintf(section, sizeof section, "terms.%s.lua=", term->name);
+      if (parl_term_kind_infos[term->config.kind].needs_lua)
+        offer(r, section, "expression of a term of the recipe's own");
+      snprintf(section, sizeof section, "terms.%s", term->name);
+      for (size_t k = 0; k < parl_term_section.n_fields; k++)
+        if (parl_term_kind_reads(term->config.kind, parl_term_section.fields[k].name))
+          offer_field(r, section, &parl_term_section.fields[k]);
       snprintf(section, sizeof section, "terms.%s.weight", own->items[i].name);
       for (size_t k = 0; k < parl_weight_section.n_fields; k++)
         offer_field(r, section, &parl_weight_section.fields[k]);

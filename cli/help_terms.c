@@ -32,7 +32,14 @@ static void print_reward(void) {
       "Examples: success - 0.1*duplicates    scores.found / K\n"
       "  local n = 0 for i = 1, K do if group[i].critical_steps > critical_steps then n = n + 1 "
       "end\n"
-      "  end return n / K\n\nthe group:\n");
+      "  end return n / K\n\nkinds of terms, terms.NAME.kind, each with the fields that it "
+      "reads:\n");
+  for (int i = 0; i < PARL_N_TERM_KINDS; i++) {
+    const parl_term_kind_info *kind = &parl_term_kind_infos[i];
+    printf("  %-22s %-30s %s%s\n", kind->name, kind->meaning, kind->fields,
+           kind->needs_lua ? " lua" : "");
+  }
+  printf("\nthe group:\n");
   print_row("k", "1", "place of the rollout in its group, from 1");
   print_row("K", "rollouts", "size of the group: train.group");
   print_row("group[i]", "", "rollout i of the group: group[i].r_perf, group[i].scores.NAME");

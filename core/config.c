@@ -262,6 +262,10 @@ static void write_field(const parl_field *f, const void *slot, parl_json_writer 
   }
 }
 
+void parl_config_write_field(const parl_field *field, const void *config, parl_json_writer *w) {
+  write_field(field, const_slot_of(field, config), w);
+}
+
 void parl_config_write(const parl_section *section, const void *config, parl_json_writer *w) {
   parl_json_begin_object(w);
   for (size_t i = 0; i < section->n_fields; i++) {

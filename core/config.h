@@ -67,6 +67,9 @@ parl_status parl_config_read(const parl_section *section, const parl_json *objec
 /* Writes every field as an object, in table order. What it wrote, parl_config_read reads back. */
 void parl_config_write(const parl_section *section, const void *config, parl_json_writer *w);
 
+/* Writes the value of one field, where a writer expects a value. */
+void parl_config_write_field(const parl_field *field, const void *config, parl_json_writer *w);
+
 /* Copies the name of a CHOICE field's value into out [n bytes]: "?" if the value is out of range or
  * the section has no such field; cut to fit. */
 void parl_config_choice_name(const parl_section *section, const char *field, int value, char *out,

@@ -139,6 +139,14 @@ def sections():
             yield weight, path, macro, {"SHAPE": shape, "START": start}
 
 
+def kind_lines():
+    """Rows of the table of kinds."""
+    rows = [split_arguments(a) for a in re.findall(r"^\s*X\((.*)\)\s*$", body_of("parl/reward/term_kinds.h",
+                                                                                "PARL_TERM_KIND_LIST"), re.M)]
+    return ["| `%s` | %s | %s |" % (kind, strings(meaning), ", ".join(
+        "`%s`" % f for f in (["lua"] if needs_lua == "true" else []) + strings(fields).split())) for kind, needs_lua, fields, meaning in rows]
+
+
 def terms_lines():
     names = ", ".join("`%s` (`%s`)" % (term, weight) for term, weight, _, _ in terms())
     return ["## terms", "", "`parl/reward/own_terms.h`", "",
@@ -157,7 +165,12 @@ def terms_lines():
             "| `TERM.weight` | table | the section's | | the fields of every weight, as of `lambda1` |",
             "| `NAME.lua` | text | | 1 to 1023 bytes | Lua expression of a term of your own, r_NAME: of a rollout and of its group"
             " (`parl help reward`) |",
-            '| `NAME.weight` | table | linear from 0.1 to 0 over 60 % of the updates | | the fields of every weight |', "",
+            '| `NAME.weight` | table | linear from 0.1 to 0 over 60 % of the updates | | the fields of every weight |',
+            *["| `NAME.%s` | %s | `%s` | %s | %s |" % tuple(c.replace("|", "\\|") for c in row)
+              for row in fields_of("parl/reward/term_kinds.h", "PARL_TERM_FIELDS")], "",
+            "A kind reads these fields; one that it does not read is refused. Formulas and sources stand in",
+            "`parl/reward/term_kinds.h` and in [reward research](reward-research.md).", "",
+            "| kind | meaning | reads |", "|---|---|---|", *kind_lines(), "",
             "A name has letters, digits and `_`, at most 31, no digit first, and means nothing else: no fact, no metric, no name of",
             "Lua's. A term has the metrics `reward/NAME`, `reward/weighted_NAME`, `lambda/lambda_NAME` and `advantage/share_NAME`",
             "([metrics](metrics.md)), which schedules may name, and its curves in the report. Terms are summed in the order of the",

@@ -129,6 +129,7 @@ static void visit_terms(const view *v, size_t arm, difference_visitor visit, voi
   for (const parl_json *t = parl_json_get_first(terms); t != NULL; t = parl_json_get_next(t)) {
     snprintf(path, sizeof path, "terms.%s", parl_json_get_key(t));
     if (differs(v, path, "lua")) visit(context, path, "lua", parl_json_find(t, "lua"));
+    visit_section(v, arm, &parl_term_section, path, visit, context);
     snprintf(path, sizeof path, "terms.%s.weight", parl_json_get_key(t));
     visit_section(v, arm, &parl_weight_section, path, visit, context);
   }

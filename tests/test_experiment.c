@@ -102,8 +102,8 @@ static void test_stop_and_continue(void **state) {
   parl_test_remove_folder(p.folder);
 }
 
-/* Weights of own terms that carry state, a closed loop and a program that holds, and scores: the
- * same bits for any number of threads and across a stop. */
+/* Weights of own terms that carry state, a closed loop and a program that holds, budgets of the warm
+ * start, a judge that errs, and scores: the same bits for any number of threads and across a stop. */
 static void test_own_terms_stop_and_continue(void **state) {
   (void)state;
   place p;
@@ -117,7 +117,11 @@ static void test_own_terms_stop_and_continue(void **state) {
            "    start = 0.4, stop = 0, metric = 'rank', target = 0.1, gain = 0.3 } },\n"
            "  rank = { lua = 'local n = 0 for i = 1, K do if group[i].critical_steps > "
            "critical_steps then n = n + 1 end end return n / K',\n"
-           "    weight = { shape = 'lua', start = 0.1, lua = '0.3 * weighted_idle' } } },\n%s",
+           "    weight = { shape = 'lua', start = 0.1, lua = '0.3 * weighted_idle' } },\n"
+           "  short = { kind = 'toggle', phase = 3, accuracy = 0, percentile = 0,\n"
+           "    weight = { shape = 'constant', start = 1 } },\n"
+           "  grade = { kind = 'rubric', lua = 'r_perf', error_rate = 0.2 } },\n"
+           "warm = { steps = 40, episodes = 32, mix = 'serial=0.5,wide=0.5', probe = 32 },\n%s",
            (int)(arms - recipe_text), recipe_text, arms);
   assert_ok(parl_file_write(p.recipe, text, strlen(text)));
   parl_experiment_result whole, part;
@@ -134,6 +138,8 @@ static void test_own_terms_stop_and_continue(void **state) {
   }
   assert_ok(run_recipe(&p, "weight", "2", "terms.idle.weight.gain=0.31", -1, &part));
   assert_string_not_equal(whole.uid, part.uid);
+  assert_ok(run_recipe(&p, "budget", "2", "terms.short.percentile=100", -1, &part));
+  assert_string_not_equal(whole.hash, part.hash); /* the budget comes from the warm start */
   parl_test_remove_folder(p.folder);
 }
 

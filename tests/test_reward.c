@@ -6,8 +6,8 @@
 #include "core/rng.h"
 #include "tests/terms_support.h"
 
-enum { INSTANTIATION, CONCURRENCY, OVERLAP, WIDTH, PARALLEL_LUA };
-enum { RETURNED, USEFUL, FINISH_LUA };
+enum { INSTANTIATION, CONCURRENCY, OVERLAP, WIDTH, PARALLEL_LUA, LOG_COUNT, REALISED };
+enum { RETURNED, USEFUL, FINISH_LUA, NON_EMPTY };
 
 static parl_reward_config make_config(int parallel, int finish) {
   parl_reward_config c;
@@ -250,6 +250,46 @@ static void test_early_never_pays_for_giving_up(void **state) {
   }
 }
 
+/* log 10 of 9 sub-agents over log 13 of the cap; 10 of 40 steps of working alone, r_perf 0.75; 6 of
+ * 9 returned, 2 of them empty. */
+static void test_log_count_realised_non_empty(void **state) {
+  (void)state;
+  parl_facts f = make_facts();
+  f.serial_steps = 40;
+  f.empty_finishes = 2;
+  parl_reward_config c = make_config(LOG_COUNT, NON_EMPTY);
+  terms t = get_terms(&c, &f);
+  assert_close(t.of[PARL_TERM_parallel], 2.302585092994046 / 2.5649493574615367, 1e-15);
+  assert_close(t.of[PARL_TERM_finish], 4.0 / 9, 1e-15);
+  c = make_config(REALISED, RETURNED);
+  assert_close(get_terms(&c, &f).of[PARL_TERM_parallel], 0.75 * 0.75, 1e-15);
+  f.critical_steps = 50; /* slower than alone */
+  assert_close(get_terms(&c, &f).of[PARL_TERM_parallel], 0, 0);
+  double before = 0;
+  for (int n = 1; n < 30; n++) { /* each launch earns less than the one before, up to the cap */
+    c = make_config(LOG_COUNT, RETURNED);
+    f.assigned = n;
+    const double now = get_terms(&c, &f).of[PARL_TERM_parallel];
+    f.assigned = n + 1;
+    const double then = get_terms(&c, &f).of[PARL_TERM_parallel];
+    assert_true(n >= 12 ? now == 1 : now - before > then - now && now < 1);
+    before = now;
+  }
+  f.assigned = 0;
+  assert_close(get_terms(&c, &f).of[PARL_TERM_parallel], 0, 0);
+}
+
+static void test_realised_needs_serial_steps(void **state) {
+  (void)state;
+  const parl_facts f = make_facts();
+  const parl_reward_config c = make_config(REALISED, RETURNED);
+  parl_reward *reward = NULL;
+  terms t;
+  assert_ok(create(&c, &reward));
+  assert_fails(get_alone(reward, &f, &t), PARL_STATUS_EINVAL, "serial_steps");
+  parl_reward_destroy(reward);
+}
+
 static void test_lua_terms(void **state) {
   (void)state;
   const parl_facts f = make_facts();
@@ -314,7 +354,7 @@ static void test_facts_that_are_not_finite_are_refused(void **state) {
 static void test_choices_out_of_range_are_refused(void **state) {
   (void)state;
   parl_reward *reward = NULL;
-  parl_reward_config c = make_config(PARALLEL_LUA + 1, RETURNED);
+  parl_reward_config c = make_config(REALISED + 1, RETURNED);
   assert_status(create(&c, &reward), PARL_STATUS_EINVAL);
   c = make_config(INSTANTIATION, -1);
   assert_status(create(&c, &reward), PARL_STATUS_EINVAL);
@@ -363,6 +403,8 @@ int main(void) {
       cmocka_unit_test(test_terms_are_in_the_unit_interval),
       cmocka_unit_test(test_early_by_hand),
       cmocka_unit_test(test_early_never_pays_for_giving_up),
+      cmocka_unit_test(test_log_count_realised_non_empty),
+      cmocka_unit_test(test_realised_needs_serial_steps),
       cmocka_unit_test(test_lua_terms),
       cmocka_unit_test(test_lua_refusals),
       cmocka_unit_test(test_facts_that_are_not_finite_are_refused),

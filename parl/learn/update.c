@@ -355,6 +355,7 @@ void parl_updater_write_state(const parl_updater *u, parl_json_writer *w) {
     parl_json_key(w, u->table->rows[i].lambda);
     parl_json_number(w, parl_schedule_get_state(u->schedules[i]));
   }
+  parl_reward_write_state(u->reward, w);
   parl_json_key(w, "detectors");
   parl_json_begin_object(w);
 #define X(field)            \
@@ -370,7 +371,7 @@ static void read_number(const parl_json *object, const char *key, double *out) {
   if (parl_json_get_type(value) == PARL_JSON_NUMBER) *out = parl_json_get_number(value);
 }
 
-void parl_updater_read_state(parl_updater *u, const parl_json *object) {
+parl_status parl_updater_read_state(parl_updater *u, const parl_json *object) {
   for (size_t i = 0; i < u->table->n; i++) {
     const parl_json *state = parl_json_find(object, u->table->rows[i].lambda);
     if (parl_json_get_type(state) == PARL_JSON_NUMBER)
@@ -380,4 +381,5 @@ void parl_updater_read_state(parl_updater *u, const parl_json *object) {
 #define X(field) read_number(seen, #field, &u->seen.field);
   PARL_DETECTOR_STATE_LIST(X)
 #undef X
+  return parl_reward_read_state(u->reward, object);
 }

@@ -95,7 +95,8 @@ parl_status parl_updater_run(parl_updater *u);
 /* Members of an open object: what the next update depends on beside weights, optimizer, u->update
  * and the last metrics. */
 void parl_updater_write_state(const parl_updater *u, parl_json_writer *w);
-/* From the object that they were written to; what it lacks, an older parl did not have. */
-void parl_updater_read_state(parl_updater *u, const parl_json *object);
+/* From the object that they were written to; what it lacks, an older parl did not have. Fails:
+ * ENOMEM. */
+parl_status parl_updater_read_state(parl_updater *u, const parl_json *object);
 
 #endif

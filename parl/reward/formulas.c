@@ -20,6 +20,10 @@ static double get_parallel(const parl_reward_config *c, const parl_group *group,
       return ratio(ratio(f->sub_steps, f->sub_max_steps), f->cap_width);
     case PARL_PARALLEL_OVERLAP:
       return f->total_steps > 0 ? 1 - f->critical_steps / f->total_steps : 0;
+    case PARL_PARALLEL_LOG_COUNT:
+      return fmin(1, log(1 + f->assigned) / log(1 + cap));
+    case PARL_PARALLEL_REALISED:
+      return f->r_perf * fmax(0, 1 - f->critical_steps / f->serial_steps);
     default: {
       const double width = ratio(f->max_width, f->optimum_width);
       return width > 1 ? 1 : width;
@@ -30,7 +34,14 @@ static double get_parallel(const parl_reward_config *c, const parl_group *group,
 static double get_finish(const parl_reward_config *c, const parl_group *group, size_t k) {
   const parl_facts *f = group->of[k].facts;
   if (f->assigned == 0) return 0;
-  return ratio(c->finish == PARL_FINISH_USEFUL ? f->useful : f->finished, f->assigned);
+  switch (c->finish) {
+    case PARL_FINISH_USEFUL:
+      return ratio(f->useful, f->assigned);
+    case PARL_FINISH_NON_EMPTY:
+      return ratio(f->finished - f->empty_finishes, f->assigned);
+    default:
+      return ratio(f->finished, f->assigned);
+  }
 }
 
 static double get_perf(const parl_reward_config *c, const parl_group *group, size_t k) {

@@ -85,22 +85,30 @@ static parl_status check_name(const char *name) {
 
 /* --- reading --- */
 
+static bool is_field(const char *key) {
+  for (size_t i = 0; i < parl_term_section.n_fields; i++)
+    if (strcmp(parl_term_section.fields[i].name, key) == 0) return true;
+  return false;
+}
+
 static parl_status refuse_key(const char *term, const char *key, bool is_own) {
-  static const char *const keys[] = {"weight", "lua"};
+  const char *keys[32] = {"weight", "lua"};
   char shown[2 * PARL_TERM_NAME_BYTES];
+  for (size_t i = 0; i < parl_term_section.n_fields; i++)
+    keys[2 + i] = parl_term_section.fields[i].name;
   if (!is_own && strcmp(key, "lua") == 0)
     return parl_fail(PARL_STATUS_EINVAL,
                      "terms.%s.lua: r_%s is built in and has a formula, which reward.%s_lua may "
                      "replace if there is such a field; else give the expression another name",
                      term, term, term);
-  const size_t n = is_own ? 2 : 1;
+  const size_t n = is_own ? 2 + parl_term_section.n_fields : 1;
   const char *near = parl_nearest(key, keys, n);
   quote(key, shown);
   if (near != NULL)
     return parl_fail(PARL_STATUS_EINVAL, "terms.%s: unknown key %s; did you mean \"%s\"?", term,
                      shown, near);
   return parl_fail(PARL_STATUS_EINVAL, "terms.%s: unknown key %s; known are weight%s", term, shown,
-                   is_own ? ", lua" : "");
+                   is_own ? ", lua, kind and the fields of its kind" : "");
 }
 
 static parl_status read_weight(const char *term, const parl_section *section,
@@ -121,6 +129,19 @@ static parl_status read_lua(const char *term, const parl_json *value, char *out)
   return PARL_STATUS_OK;
 }
 
+/* The members that are fields. */
+static parl_status read_config(const char *term, const parl_json *object, parl_term_config *out) {
+  char path[PARL_LAMBDA_BYTES];
+  parl_json *copy = NULL;
+  snprintf(path, sizeof path, "terms.%s", term);
+  PARL_TRY(parl_json_copy(object, &copy));
+  parl_json_remove(copy, "weight");
+  parl_json_remove(copy, "lua");
+  const parl_status s = parl_config_read(&parl_term_section, copy, path, out);
+  parl_json_destroy(copy);
+  return s;
+}
+
 /* `own` is NULL for a built-in term: it has no expression. */
 static parl_status read_members(const char *term, const parl_json *object,
                                 const parl_section *section, parl_schedule_config *weight,
@@ -131,10 +152,28 @@ static parl_status read_members(const char *term, const parl_json *object,
       PARL_TRY(read_weight(term, section, c, weight));
     else if (own != NULL && strcmp(key, "lua") == 0)
       PARL_TRY(read_lua(term, c, own->lua));
-    else
+    else if (own == NULL || !is_field(key))
       return refuse_key(term, key, own != NULL);
   }
-  return PARL_STATUS_OK;
+  return own != NULL ? read_config(term, object, &own->config) : PARL_STATUS_OK;
+}
+
+static parl_status refuse_unread(const char *term, const char *field, int kind) {
+  return parl_fail(PARL_STATUS_EINVAL, "terms.%s.%s is not read where terms.%s.kind = \"%s\"", term,
+                   field, term, parl_term_kind_infos[kind].name);
+}
+
+/* What was given is what the kind reads. */
+static parl_status check_members(const parl_json *object, const parl_own_term *own) {
+  const int kind = own->config.kind;
+  for (const parl_json *c = parl_json_get_first(object); c != NULL; c = parl_json_get_next(c)) {
+    const char *key = parl_json_get_key(c);
+    if (is_field(key) && !parl_term_kind_reads(kind, key))
+      return refuse_unread(own->name, key, kind);
+  }
+  if (own->lua[0] != '\0' && !parl_term_kind_infos[kind].needs_lua)
+    return refuse_unread(own->name, "lua", kind);
+  return parl_fail_context(parl_term_config_check(&own->config), "terms.%s", own->name);
 }
 
 /* What has no expression is taken for another name, misspelt. */
@@ -150,7 +189,8 @@ static parl_status refuse_term(const parl_json *object, const char *name) {
       names[n++] = parl_json_get_key(c);
   const char *near = parl_nearest(name, names, n);
   return parl_fail(PARL_STATUS_EINVAL,
-                   "terms.%s: there is no term of that name, and no `lua` that makes one%s%s%s",
+                   "terms.%s: there is no term of that name, and no `lua` or `kind` that makes one"
+                   "%s%s%s",
                    name, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
                    near != NULL ? "\"?" : "");
 }
@@ -174,8 +214,16 @@ static parl_status read_term(reader *r, const parl_json *node) {
   parl_own_term *own = &r->own->items[r->own->n++];
   snprintf(own->name, sizeof own->name, "%s", name);
   parl_config_set_defaults(&parl_weight_section, &own->weight);
+  parl_config_set_defaults(&parl_term_section, &own->config);
   PARL_TRY(read_members(name, node, &parl_weight_section, &own->weight, own));
-  return own->lua[0] != '\0' || r->partial ? PARL_STATUS_OK : refuse_term(r->object, name);
+  if (r->partial) return parl_fail_context(parl_term_config_check(&own->config), "terms.%s", name);
+  if (parl_term_kind_infos[own->config.kind].needs_lua && own->lua[0] == '\0')
+    return own->config.kind == PARL_TERM_KIND_lua
+               ? refuse_term(r->object, name)
+               : parl_fail(PARL_STATUS_EINVAL,
+                           "terms.%s.lua is missing: kind = \"%s\" needs an expression", name,
+                           parl_term_kind_infos[own->config.kind].name);
+  return check_members(node, own);
 }
 
 static int compare_terms(const void *a, const void *b) {
@@ -237,13 +285,26 @@ void parl_own_terms_destroy(parl_own_terms *own) {
   free(own);
 }
 
+/* Members of an open object: what the kind reads. */
+static void write_config(const parl_term_config *config, parl_json_writer *w) {
+  const parl_section *all = &parl_term_section;
+  for (size_t i = 0; config->kind != PARL_TERM_KIND_lua && i < all->n_fields; i++) {
+    if (!parl_term_kind_reads(config->kind, all->fields[i].name)) continue;
+    parl_json_key(w, all->fields[i].name);
+    parl_config_write_field(&all->fields[i], config, w);
+  }
+}
+
 void parl_own_terms_write(const parl_own_terms *own, parl_json_writer *w) {
   parl_json_begin_object(w);
   for (size_t i = 0; own != NULL && i < own->n; i++) {
     parl_json_key(w, own->items[i].name);
     parl_json_begin_object(w);
-    parl_json_key(w, "lua");
-    parl_json_string(w, own->items[i].lua);
+    write_config(&own->items[i].config, w);
+    if (own->items[i].lua[0] != '\0') {
+      parl_json_key(w, "lua");
+      parl_json_string(w, own->items[i].lua);
+    }
     parl_json_key(w, "weight");
     parl_config_write(&parl_weight_section, &own->items[i].weight, w);
     parl_json_end_object(w);

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/seeds.h"
 #include "lua/expression.h"
+#include "parl/reward/budgets.h"
 #include "parl/reward/formulas.h"
 #include "parl/reward/reward_internal.h"
 
@@ -22,12 +24,20 @@ static const char *const fact_names[] = {
 };
 enum { N_FACTS = sizeof fact_names / sizeof fact_names[0], FIELD_BYTES = 64, SHOWN_BYTES = 80 };
 
-/* A term that is an expression. */
+/* What a term has of its own. */
 typedef struct program {
   parl_expression *lua; /* owned; NULL where a formula serves */
   const char *code;     /* borrowed */
   char field[FIELD_BYTES];
+  parl_budgets budgets;  /* of a toggle */
+  uint64_t judge_stream; /* of a rubric */
 } program;
+
+/* Columns of the group at hand, for the kinds. */
+typedef struct columns {
+  const parl_facts **facts;
+  double *of, *perf, *budgets, *judge;
+} columns;
 
 struct parl_reward {
   parl_reward_config config;
@@ -38,6 +48,7 @@ struct parl_reward {
   double *terms;      /* [capacity, n of table] */
   double *column;     /* [capacity] values of one term */
   double *facts;      /* [capacity, N_FACTS] */
+  columns columns;    /* [capacity] each */
   parl_json **scores; /* [capacity] of the group at hand */
 };
 
@@ -59,10 +70,18 @@ static const char *get_code(const parl_reward_config *c, size_t term) {
   }
 }
 
+/* By the term's name, whatever other terms there are. Source: FNV-1a. */
+static uint64_t get_judge_stream(const char *name) {
+  uint64_t h = UINT64_C(0xcbf29ce484222325);
+  for (const char *c = name; *c != '\0'; c++) h = (h ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+  return parl_rng_stream(PARL_PURPOSE_JUDGE, h, 0, 0);
+}
+
 static parl_status compile(parl_reward *r, size_t i) {
   const parl_term_row *row = &r->table->rows[i];
   program *p = &r->programs[i];
   p->code = row->lua != NULL ? row->lua : get_code(&r->config, i);
+  p->judge_stream = get_judge_stream(row->name);
   if (p->code == NULL) return PARL_STATUS_OK;
   if (row->lua != NULL)
     snprintf(p->field, sizeof p->field, "terms.%s.lua", row->name);
@@ -96,14 +115,26 @@ parl_status parl_reward_create(const parl_reward_config *config, const parl_term
   return status;
 }
 
+static void free_arrays(parl_reward *r) {
+  free(r->terms);
+  free(r->column);
+  free(r->facts);
+  free(r->scores);
+  free(r->columns.facts);
+  free(r->columns.of);
+  free(r->columns.perf);
+  free(r->columns.budgets);
+  free(r->columns.judge);
+}
+
 void parl_reward_destroy(parl_reward *reward) {
   if (reward == NULL) return;
-  for (size_t i = 0; i < reward->table->n; i++) parl_expression_destroy(reward->programs[i].lua);
+  for (size_t i = 0; i < reward->table->n; i++) {
+    parl_expression_destroy(reward->programs[i].lua);
+    parl_budgets_deinit(&reward->programs[i].budgets);
+  }
   free(reward->programs);
-  free(reward->terms);
-  free(reward->column);
-  free(reward->facts);
-  free(reward->scores);
+  free_arrays(reward);
   free(reward);
 }
 
@@ -117,16 +148,21 @@ bool parl_reward_wants_scores(const parl_reward *reward) {
 
 static parl_status reserve(parl_reward *r, size_t K) {
   if (K <= r->capacity) return PARL_STATUS_OK;
-  free(r->terms);
-  free(r->column);
-  free(r->facts);
-  free(r->scores);
+  columns *c = &r->columns;
+  free_arrays(r);
   r->capacity = 0;
   r->terms = calloc(K * r->table->n, sizeof *r->terms);
   r->column = calloc(K, sizeof *r->column);
   r->facts = calloc(K * N_FACTS, sizeof *r->facts);
   r->scores = calloc(K, sizeof *r->scores);
-  if (r->terms == NULL || r->column == NULL || r->facts == NULL || r->scores == NULL)
+  *c = (columns){.facts = calloc(K, sizeof *c->facts),
+                 .of = calloc(K, sizeof *c->of),
+                 .perf = calloc(K, sizeof *c->perf),
+                 .budgets = calloc(K, sizeof *c->budgets),
+                 .judge = calloc(K, sizeof *c->judge)};
+  if (r->terms == NULL || r->column == NULL || r->facts == NULL || r->scores == NULL ||
+      c->facts == NULL || c->of == NULL || c->perf == NULL || c->budgets == NULL ||
+      c->judge == NULL)
     return parl_fail(PARL_STATUS_ENOMEM, "reward: no memory for a group of %zu", K);
   r->capacity = K;
   return PARL_STATUS_OK;
@@ -137,7 +173,9 @@ static parl_status reserve(parl_reward *r, size_t K) {
 parl_outcome parl_outcome_of(const parl_trajectory *t) {
   return (parl_outcome){.facts = &t->facts,
                         .scores = t->keep_scores ? parl_text_get(&t->scores) : NULL,
-                        .stages = t->stages.most.stages > 0 ? &t->stages : NULL};
+                        .stages = t->stages.most.stages > 0 ? &t->stages : NULL,
+                        .family = t->family,
+                        .episode_seed = t->episode_seed};
 }
 
 static parl_status fail_context(parl_status s, const parl_reward *r, size_t i, size_t k, size_t K) {
@@ -159,13 +197,17 @@ static parl_status evaluate(parl_reward *r, size_t i, const parl_expression_grou
   return PARL_STATUS_OK;
 }
 
+static parl_status check_finite(const parl_reward *r, size_t i, size_t k, size_t K, double value) {
+  if (isfinite(value)) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EINVAL,
+                   "r_%s of rollout %zu of %zu is %g: a fact it is made of is not finite",
+                   r->table->rows[i].name, k + 1, K, value);
+}
+
 static parl_status apply_one(const parl_reward *r, size_t i, const parl_group *group, size_t k,
                              double *out) {
   const double value = parl_formulas[i](&r->config, group, k);
-  if (!isfinite(value))
-    return parl_fail(PARL_STATUS_EINVAL,
-                     "r_%s of rollout %zu of %zu is %g: a fact it is made of is not finite",
-                     r->table->rows[i].name, k + 1, group->K, value);
+  PARL_TRY(check_finite(r, i, k, group->K, value));
   *out = value;
   return PARL_STATUS_OK;
 }
@@ -175,11 +217,57 @@ static parl_status apply(parl_reward *r, size_t i, const parl_group *group) {
   return PARL_STATUS_OK;
 }
 
-parl_status parl_reward_check_width(const parl_reward_config *c, double optimum_width) {
-  if (c->parallel != PARL_PARALLEL_WIDTH || !isnan(optimum_width)) return PARL_STATUS_OK;
-  return parl_fail(PARL_STATUS_EINVAL,
-                   "reward.parallel = \"width\": the optimum of this task states no width; an "
-                   "environment's `optimum` returns it as width = sub-agents of its widest launch");
+/* The column of a term of a kind, in which an expression has left its values. Formulas read of that
+ * column what is to be rewritten next, and nothing else. */
+static parl_status apply_kind(parl_reward *r, size_t i, const parl_group *group) {
+  const parl_term_config *own = r->table->rows[i].own;
+  const program *p = &r->programs[i];
+  const size_t K = group->K, n = r->table->n;
+  const columns *c = &r->columns;
+  for (size_t k = 0; k < K; k++) {
+    const parl_outcome *o = &group->of[k];
+    c->facts[k] = o->facts;
+    c->of[k] = parl_fact_get(o->facts, own->of);
+    c->perf[k] = r->terms[k * n + PARL_TERM_perf];
+    c->budgets[k] = parl_budgets_get(&p->budgets, o->family);
+    c->judge[k] = parl_rng_uniform(o->episode_seed, p->judge_stream, 0);
+  }
+  const parl_term_view view = {.config = own,
+                               .K = K,
+                               .update = group->update,
+                               .facts = c->facts,
+                               .of = c->of,
+                               .perf = c->perf,
+                               .budgets = c->budgets,
+                               .judge = c->judge,
+                               .score = r->column};
+  for (size_t k = 0; k < K; k++) {
+    r->column[k] = parl_term_kind_get(own->kind, &view, k);
+    PARL_TRY(check_finite(r, i, k, K, r->column[k]));
+  }
+  return PARL_STATUS_OK;
+}
+
+static parl_status get_column(parl_reward *r, size_t i, const parl_group *group,
+                              const parl_expression_group *view) {
+  const parl_term_config *own = r->table->rows[i].own;
+  if (r->programs[i].lua != NULL) PARL_TRY(evaluate(r, i, view));
+  if (own != NULL && own->kind != PARL_TERM_KIND_lua) return apply_kind(r, i, group);
+  return r->programs[i].lua != NULL ? PARL_STATUS_OK : apply(r, i, group);
+}
+
+parl_status parl_reward_check_optimum(const parl_reward_config *c, double optimum_width,
+                                      double serial_steps) {
+  if (c->parallel == PARL_PARALLEL_WIDTH && isnan(optimum_width))
+    return parl_fail(
+        PARL_STATUS_EINVAL,
+        "reward.parallel = \"width\": the optimum of this task states no width; an "
+        "environment's `optimum` returns it as width = sub-agents of its widest launch");
+  if (c->parallel == PARL_PARALLEL_REALISED && !(serial_steps > 0))
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "reward.parallel = \"realised\": the optimum of this task states no steps of "
+                     "working alone; an environment's `optimum` returns them as serial_steps");
+  return PARL_STATUS_OK;
 }
 
 /* Facts as rows, and the scores where a program wants them. */
@@ -192,7 +280,7 @@ static parl_status read_outcomes(parl_reward *r, const parl_group *group) {
 #undef X
     };
     memcpy(&r->facts[k * N_FACTS], values, sizeof values);
-    PARL_TRY(parl_reward_check_width(&r->config, f->optimum_width));
+    PARL_TRY(parl_reward_check_optimum(&r->config, f->optimum_width, f->serial_steps));
     const char *scores = group->of[k].scores;
     if (r->wants_scores && scores != NULL)
       PARL_TRY(parl_json_parse(scores, strlen(scores), "an episode's scores", &r->scores[k]));
@@ -214,7 +302,7 @@ static parl_status get_terms(parl_reward *r, const parl_group *group, bool any_s
                                       .common = &update};
   const size_t n = r->table->n;
   for (size_t i = 0; i < n; i++) {
-    PARL_TRY(r->programs[i].lua != NULL ? evaluate(r, i, &view) : apply(r, i, group));
+    PARL_TRY(get_column(r, i, group, &view));
     for (size_t k = 0; k < group->K; k++) r->terms[k * n + i] = r->column[k];
   }
   return PARL_STATUS_OK;
@@ -246,15 +334,17 @@ parl_status parl_reward_built_in(parl_reward *reward, const parl_group *group, s
                                  double *out) {
   for (size_t i = 0; i < reward->table->n; i++) {
     out[i] = 0;
-    if (reward->programs[i].lua == NULL) PARL_TRY(apply_one(reward, i, group, k, &out[i]));
+    if (i < PARL_N_TERMS && reward->programs[i].lua == NULL)
+      PARL_TRY(apply_one(reward, i, group, k, &out[i]));
   }
   return PARL_STATUS_OK;
 }
 
 parl_status parl_reward_one(parl_reward *reward, const parl_group *group, size_t k, double *out) {
   const size_t n = reward->table->n;
-  bool any_program = false;
-  for (size_t i = 0; i < n; i++) any_program = any_program || reward->programs[i].lua != NULL;
+  bool any_program = n > PARL_N_TERMS;
+  for (size_t i = 0; i < PARL_N_TERMS; i++)
+    any_program = any_program || reward->programs[i].lua != NULL;
   if (!any_program) return parl_reward_built_in(reward, group, k, out);
   PARL_TRY(reserve(reward, group->K));
   parl_status s = read_outcomes(reward, group);
@@ -262,4 +352,52 @@ parl_status parl_reward_one(parl_reward *reward, const parl_group *group, size_t
   if (s == PARL_STATUS_OK) memcpy(out, &reward->terms[k * n], n * sizeof *out);
   forget_scores(reward, group->K);
   return s;
+}
+/* --- what is estimated of the warm start --- */
+
+static bool is_toggle(const parl_reward *r, size_t i) {
+  return r->table->rows[i].own != NULL && r->table->rows[i].own->kind == PARL_TERM_KIND_toggle;
+}
+
+bool parl_reward_wants_estimate(const parl_reward *reward) {
+  for (size_t i = 0; i < reward->table->n; i++)
+    if (is_toggle(reward, i)) return true;
+  return false;
+}
+
+parl_status parl_reward_estimate(parl_reward *reward, const parl_outcome *outcomes, size_t n) {
+  parl_budget_sample *samples = calloc(n + 1, sizeof *samples);
+  if (samples == NULL)
+    return parl_fail(PARL_STATUS_ENOMEM, "reward: no memory for %zu episodes", n);
+  for (size_t i = 0; i < n; i++)
+    samples[i] = (parl_budget_sample){outcomes[i].family, outcomes[i].facts};
+  parl_status s = PARL_STATUS_OK;
+  for (size_t i = 0; i < reward->table->n && s == PARL_STATUS_OK; i++)
+    if (is_toggle(reward, i))
+      s = parl_budgets_estimate(reward->table->rows[i].own, samples, n,
+                                &reward->programs[i].budgets);
+  free(samples);
+  return s;
+}
+
+void parl_reward_write_state(const parl_reward *reward, parl_json_writer *w) {
+  if (!parl_reward_wants_estimate(reward)) return;
+  parl_json_key(w, "budgets");
+  parl_json_begin_object(w);
+  for (size_t i = 0; i < reward->table->n; i++) {
+    if (!is_toggle(reward, i)) continue;
+    parl_json_key(w, reward->table->rows[i].name);
+    parl_budgets_write(&reward->programs[i].budgets, w);
+  }
+  parl_json_end_object(w);
+}
+
+parl_status parl_reward_read_state(parl_reward *reward, const parl_json *object) {
+  const parl_json *budgets = parl_json_find(object, "budgets");
+  for (size_t i = 0; i < reward->table->n; i++) {
+    const parl_json *of = parl_json_find(budgets, reward->table->rows[i].name);
+    if (is_toggle(reward, i) && of != NULL)
+      PARL_TRY(parl_budgets_read(of, &reward->programs[i].budgets));
+  }
+  return PARL_STATUS_OK;
 }

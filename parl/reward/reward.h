@@ -19,9 +19,16 @@
  *                             beside the critical path
  *             width         = min(1, max_width / optimum_width); needs an environment that states
  *                             the width of its optimum
+ *             log_count     = min(1, log(1 + assigned) / log(1 + parallel_cap)): the first launches
+ *                             earn the most
+ *             realised      = r_perf * max(0, 1 - critical_steps / serial_steps): the share of the
+ *                             steps of working alone that was saved, of what was achieved; needs an
+ *                             environment that states those
  * r_finish:   returned      = finished / assigned
  *             useful        = useful / assigned
- * All are 0 without assignments, and where their denominator is 0.
+ *             non_empty     = (finished - empty_finishes) / assigned
+ * All are 0 without assignments, and where their denominator is 0. The width of the optimum and the
+ * steps of working alone are what the environment's `optimum` says of the task.
  * r_perf:     the environment's score
  * r_early:    success * (budget_steps - critical_steps) / budget_steps if the episode ended itself
  *             by `finish`, else 0; 0 without a budget, never below 0
@@ -35,12 +42,13 @@
  * the group, from 1, and the group's size; and group[i], i from 1 to K, with the same facts and
  * `scores` of each rollout. All of it is read-only; nothing is kept between evaluations. */
 #define PARL_REWARD_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                  \
-  CHOICE(parallel, instantiation, "instantiation|concurrency|overlap|width|lua",           \
+  CHOICE(parallel, instantiation,                                                          \
+         "instantiation|concurrency|overlap|width|lua|log_count|realised",                 \
          "definition of r_parallel; overlap was called speed_up")                          \
   INT(parallel_cap, 12, 1, 10000, "sub-agents",                                            \
-      "launches that earn the full instantiation reward")                                  \
+      "launches that earn the full reward of instantiation and log_count")                 \
   TEXT(parallel_lua, "", "Lua expression of the facts when parallel = \"lua\"")            \
-  CHOICE(finish, returned, "returned|useful|lua", "definition of r_finish")                \
+  CHOICE(finish, returned, "returned|useful|lua|non_empty", "definition of r_finish")      \
   TEXT(finish_lua, "", "Lua expression of the facts when finish = \"lua\"")                \
   TEXT(perf_lua, "",                                                                       \
        "Lua expression of the facts that replaces r_perf; empty: the environment's score") \
@@ -56,12 +64,15 @@ typedef enum parl_parallel {
   PARL_PARALLEL_OVERLAP,
   PARL_PARALLEL_WIDTH,
   PARL_PARALLEL_LUA,
+  PARL_PARALLEL_LOG_COUNT,
+  PARL_PARALLEL_REALISED,
   PARL_N_PARALLEL
 } parl_parallel;
 typedef enum parl_finish {
   PARL_FINISH_RETURNED,
   PARL_FINISH_USEFUL,
   PARL_FINISH_LUA,
+  PARL_FINISH_NON_EMPTY,
   PARL_N_FINISH
 } parl_finish;
 
@@ -70,6 +81,8 @@ typedef struct parl_outcome {
   const parl_facts *facts;
   const char *scores; /* JSON object of the environment's named numbers; NULL: they were not kept */
   const parl_stages *stages; /* for built-in formulas; NULL: they were not kept */
+  const char *family;        /* task kind; NULL: "" */
+  uint64_t episode_seed;     /* names the errors of judges */
 } parl_outcome;
 /* Of a trajectory that did not fail. */
 parl_outcome parl_outcome_of(const parl_trajectory *trajectory);
@@ -100,9 +113,19 @@ bool parl_reward_wants_scores(const parl_reward *reward);
 parl_status parl_reward_group(parl_reward *reward, const parl_group *group, double *out);
 /* The same of rollout k alone: out [n of the table]. */
 parl_status parl_reward_one(parl_reward *reward, const parl_group *group, size_t k, double *out);
-/* The same, but terms that are expressions are not evaluated: they are 0. */
+/* The same, but terms that are expressions or of the recipe's own are not evaluated: they are 0. */
 parl_status parl_reward_built_in(parl_reward *reward, const parl_group *group, size_t k,
                                  double *out);
+
+/* Whether a term has a budget that is estimated of the warm start: toggle. */
+bool parl_reward_wants_estimate(const parl_reward *reward);
+/* Estimates such budgets of finished episodes of the warm start, outcomes [n]: before, all are
+ * +inf. Fails: ENOMEM. */
+parl_status parl_reward_estimate(parl_reward *reward, const parl_outcome *outcomes, size_t n);
+/* Members of an open object: what was estimated. Read takes what write wrote; what is not there
+ * stays. Fails: ENOMEM. */
+void parl_reward_write_state(const parl_reward *reward, parl_json_writer *w);
+parl_status parl_reward_read_state(parl_reward *reward, const parl_json *object);
 
 /* Before anything is trained: creates the reward and tries it on groups of K made-up episodes, of
  * which every other finishes at once and the rest launch three sub-agents; any score is 1. Fails:

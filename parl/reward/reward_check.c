@@ -84,12 +84,17 @@ static parl_status check_scores(parl_reward *reward, size_t n_terms, parl_env *e
   return s;
 }
 
+static bool needs_optimum(const parl_reward_config *c) {
+  return c->parallel == PARL_PARALLEL_WIDTH || c->parallel == PARL_PARALLEL_REALISED;
+}
+
 static parl_status check_world(const parl_reward_config *config, parl_reward *reward,
                                size_t n_terms, parl_env *env, parl_world world) {
   parl_env_optimum optimum;
-  if (config->parallel == PARL_PARALLEL_WIDTH) {
+  if (needs_optimum(config)) {
     PARL_TRY(parl_env_get_optimum(env, world, &optimum));
-    PARL_TRY(parl_reward_check_width(config, optimum.width < 0 ? (double)NAN : 0));
+    PARL_TRY(parl_reward_check_optimum(config, optimum.width < 0 ? (double)NAN : 0,
+                                       (double)optimum.serial_steps));
   }
   if (!parl_reward_wants_scores(reward)) return PARL_STATUS_OK;
   return check_scores(reward, n_terms, env, world);
@@ -102,7 +107,7 @@ parl_status parl_reward_check_env(const parl_reward_config *config, const parl_t
   parl_agent agent;
   PARL_TRY(parl_reward_create(config, table, &reward));
   parl_status s = PARL_STATUS_OK;
-  if (config->parallel == PARL_PARALLEL_WIDTH || parl_reward_wants_scores(reward)) {
+  if (needs_optimum(config) || parl_reward_wants_scores(reward)) {
     s = parl_env_reset(env, 0, 0, &world, &agent);
     if (s == PARL_STATUS_OK) {
       s = check_world(config, reward, table->n, env, world);

@@ -6,7 +6,9 @@
 /* As parl_reward_group; any_score: no scores are known, every one counts as 1. */
 parl_status parl_reward_group_of(parl_reward *reward, const parl_group *group, bool any_score,
                                  double *out);
-/* Fails: EINVAL if r_parallel is the width and the optimum's is not stated (NaN). */
-parl_status parl_reward_check_width(const parl_reward_config *config, double optimum_width);
+/* Fails: EINVAL if the definition of r_parallel needs what the optimum does not state: the width
+ * (NaN), or the steps of working alone (0). */
+parl_status parl_reward_check_optimum(const parl_reward_config *config, double optimum_width,
+                                      double serial_steps);
 
 #endif

@@ -44,7 +44,10 @@ parl_status parl_term_table_create(const parl_schedule_config *weights, const pa
   for (size_t i = 0; i < n_own; i++) {
     parl_term_row *row = &t->rows[PARL_N_TERMS + i];
     const parl_own_term *mine = &own->items[i];
-    *row = (parl_term_row){.name = mine->name, .lua = mine->lua, .config = &mine->weight};
+    *row = (parl_term_row){.name = mine->name,
+                           .lua = mine->lua[0] != '\0' ? mine->lua : NULL,
+                           .own = &mine->config,
+                           .config = &mine->weight};
     snprintf(row->lambda, PARL_LAMBDA_BYTES, "lambda_%s", mine->name);
     snprintf(row->weight, PARL_LAMBDA_BYTES, "terms.%s.weight", mine->name);
   }

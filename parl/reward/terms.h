@@ -56,7 +56,8 @@ typedef struct parl_term_row {
   const char *name;                   /* "parallel"; borrowed */
   char lambda[PARL_LAMBDA_BYTES];     /* "lambda1": name of the weight */
   char weight[PARL_LAMBDA_BYTES];     /* where a recipe gives it: "lambda1", "terms.mine.weight" */
-  const char *lua;                    /* expression; NULL: built in. Borrowed */
+  const char *lua;                    /* expression; NULL: it has none. Borrowed */
+  const parl_term_config *own;        /* kind and parameters; NULL: built in. Borrowed */
   const parl_schedule_config *config; /* of the weight; borrowed */
 } parl_term_row;
 

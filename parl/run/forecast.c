@@ -262,6 +262,18 @@ static parl_status read_probe(prober *p, parl_forecast *out) {
   return PARL_STATUS_OK;
 }
 
+static parl_status estimate_budgets(const prober *p, parl_reward *reward) {
+  parl_outcome *outcomes = calloc(p->n, sizeof *outcomes);
+  size_t n = 0;
+  if (outcomes == NULL)
+    return parl_fail(PARL_STATUS_ENOMEM, "forecast: no memory for %zu episodes", p->n);
+  for (size_t i = 0; i < p->n; i++)
+    if (!p->jobs[i].out->failed) outcomes[n++] = parl_outcome_of(p->jobs[i].out);
+  const parl_status s = parl_reward_estimate(reward, outcomes, n);
+  free(outcomes);
+  return s;
+}
+
 /* The family that comes after `last` by name, NULL after the last one; last = NULL: the first. */
 static const char *find_next_family(const prober *p, const char *last) {
   const char *next = NULL;
@@ -327,7 +339,8 @@ static void prober_deinit(prober *p) {
 
 parl_status parl_forecast_make(const parl_run *run, const parl_host *host, const parl_model *warm,
                                const parl_model *sub_policy, const parl_term_table *table,
-                               const double *weights, parl_workers *workers, parl_forecast *out) {
+                               const double *weights, parl_workers *workers, parl_reward *reward,
+                               parl_forecast *out) {
   const parl_run_config *config = &run->config;
   PARL_REQUIRE(config->warm.probe >= 1);
   prober p = {.config = config, .table = table};
@@ -343,6 +356,7 @@ parl_status parl_forecast_make(const parl_run *run, const parl_host *host, const
     s = parl_failures_check(&out->failures, config->env.max_failures, PARL_PHASE_PROBE, true);
   }
   if (s == PARL_STATUS_OK) s = read_probe(&p, out);
+  if (s == PARL_STATUS_OK && reward != NULL) s = estimate_budgets(&p, reward);
   if (s == PARL_STATUS_OK) s = estimate_parts(&p, out);
   prober_deinit(&p);
   return s;

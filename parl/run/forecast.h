@@ -102,10 +102,12 @@ typedef struct parl_forecast {
 } parl_forecast;
 
 /* Plays warm.probe episodes of the warm start, in groups of train.group rollouts of a task (at
- * least two), and estimates. weights [n of table]: those of update 0.
+ * least two), and estimates. weights [n of table]: those of update 0. reward: estimates its budgets
+ * of the episodes that did not fail, which are judged without them; or NULL.
  * Fails: as a rollout does, and as parl_failures_check. */
 parl_status parl_forecast_make(const parl_run *run, const parl_host *host, const parl_model *warm,
                                const parl_model *sub_policy, const parl_term_table *table,
-                               const double *weights, parl_workers *workers, parl_forecast *out);
+                               const double *weights, parl_workers *workers, parl_reward *reward,
+                               parl_forecast *out);
 
 #endif

@@ -80,9 +80,22 @@ static parl_status check_weights(const parl_run_config *c, const parl_term_table
   return PARL_STATUS_OK;
 }
 
+/* Budgets are estimated of the probe. */
+static parl_status check_probe(const parl_run_config *c, const parl_term_table *table) {
+  for (size_t i = 0; i < table->n && c->warm.probe == 0; i++)
+    if (table->rows[i].own != NULL && table->rows[i].own->kind == PARL_TERM_KIND_toggle)
+      return parl_fail(
+          PARL_STATUS_EINVAL,
+          "terms.%s: kind = \"toggle\" estimates its budgets of the warm start's probe, "
+          "and warm.probe = 0 plays none",
+          table->rows[i].name);
+  return PARL_STATUS_OK;
+}
+
 /* Names, expressions and schedules of the terms. */
 static parl_status check_terms(const parl_run_config *c, const parl_term_table *table) {
   parl_metric_table *metrics = NULL;
+  PARL_TRY(check_probe(c, table));
   PARL_TRY(parl_metric_table_create(table, &metrics));
   parl_status s = parl_reward_check(&c->reward, table, (size_t)c->train.group);
   if (s == PARL_STATUS_OK) s = check_weights(c, table, metrics);

@@ -69,7 +69,7 @@ static const condition conditions[] = {
     {"*.gain", "*.shape", "|closed_loop|"},
     {"*.initial", "*.shape", "|closed_loop|"},
     {"*.lua", "*.shape", "|lua|"},
-    {"reward.parallel_cap", "reward.parallel", "|instantiation|"},
+    {"reward.parallel_cap", "reward.parallel", "|instantiation|log_count|"},
     {"reward.parallel_lua", "reward.parallel", "|lua|"},
     {"reward.finish_lua", "reward.finish", "|lua|"},
     {"objective.alpha", "objective.kind", "|k25|"},

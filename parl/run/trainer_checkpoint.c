@@ -76,7 +76,7 @@ static parl_status read_progress(parl_trainer *t, const parl_json *root,
     return parl_fail(PARL_STATUS_EFORMAT, "%s: its progress has no \"update\"", t->checkpoint_path);
   snprintf(digest, PARL_HASH_HEX_BYTES, "%s", store != NULL ? store : "");
   u->update = (int64_t)parl_json_get_number(update);
-  parl_updater_read_state(u, root);
+  PARL_TRY(parl_updater_read_state(u, root));
   return u->update > 0 ? read_metrics(t) : PARL_STATUS_OK;
 }
 
