@@ -41,6 +41,12 @@
     "time_s\n"                                                                                    \
     "(updates and evaluations), hash, revision, config. What is not known is null.\n"             \
     "--remove and --retire name the runs first; a run that is being trained is refused.\n")       \
+  X(cmd_replay, "replay", "", "FOLDER EPISODE",                                                   \
+    "play a stored episode again, compare it with its row, show it",                              \
+    "EPISODE is the number of a held-out task, from 0; with --update, the place among the\n"      \
+    "episodes of that update, which a run keeps as train.store_episodes says. Exit code 1 if\n"   \
+    "anything differs from what is stored, or what played it is gone.\n"                          \
+    "example: parl replay runs/quickstart 17 --arm annealed --seed 2\n")                          \
   GROUP("env", "write and try environments",                                                      \
         "example: parl env new orchard && parl env check orchard.lua\n"                           \
         "The tutorial is docs/writing-environments.md.\n")                                        \
@@ -115,6 +121,14 @@
   MORE(COUNT, seed, "seed", 0, "N", 0, 9007199254740991, 1, "stats", "of the resamples")           \
   X(COUNT, resamples, "resamples", 0, "N", 1, 100000000, 50000, "stats",                           \
     "random resamples behind each interval")                                                       \
+  MORE(TEXT, arm, "arm", 0, "ARM", 0, 0, 0, "replay", "name of the run; default: the first")       \
+  MORE(COUNT, seed, "seed", 0, "N", 0, 9007199254740991, -1, "replay",                             \
+       "of the run; default: the arm's first")                                                     \
+  X(COUNT, update, "update", 0, "N", 0, 10000000, -1, "replay",                                    \
+    "a training episode, of this update; default: an evaluated one")                               \
+  X(FLAG, greedy, "greedy", 0, NULL, 0, 0, 0, "replay", "of the greedy evaluation")                \
+  X(TEXT, env, "env", 0, "FILE", 0, 0, 0, "replay",                                                \
+    "where the environment is; default: as the run named it")                                      \
   X(TEXT, taus, "taus", 0, "LIST", 0, 0, 0, "stats",                                               \
     "scores at which the profiles are read, e.g. 0,0.5,1; default: 0 to 1 by 0.1")                 \
   X(TEXT, as, "as", 0, "STYLE", 0, 0, 0, "env.play",                                               \
@@ -165,11 +179,12 @@
   X(TEXT, program, "program", 0, "FILE", 0, 0, 0, "completion",                                    \
     "what the script asks if the word on the line is no program; default: this one")               \
   X(FLAG, json, "json", 0, NULL, 0, 0, 0,                                                          \
-    "train eval report stats runs env.check env.play env.bench model.describe model.export bench " \
+    "train eval report stats runs replay env.check env.play env.bench model.describe "             \
+    "model.export bench "                                                                          \
     "doctor counterfactual",                                                                       \
     "machine-readable result on standard output")                                                  \
   X(FLAG, quiet, "quiet", 0, NULL, 0, 0, 0,                                                        \
-    "train eval report env.check env.play env.bench model bench counterfactual",                   \
+    "train eval report replay env.check env.play env.bench model bench counterfactual",            \
     "no progress and no log")                                                                      \
   X(FLAG, help, "help", 'h', NULL, 0, 0, 0, "*", "explain the command")
 

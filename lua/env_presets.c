@@ -112,6 +112,13 @@ static parl_status refuse_preset(const parl_env *env, const parl_preset *preset)
   return s;
 }
 
+/* Every parameter is given, as parl_env_get_params writes them: then the preset is but a name. */
+static bool is_complete(const parl_env *env, const parl_json *params) {
+  for (int i = 0; i < env->n_params; i++)
+    if (parl_json_find(params, env->params[i].name) == NULL) return false;
+  return true;
+}
+
 parl_status parl_env_apply_preset(parl_env *env, const parl_json *params) {
   const int place = parl_env_find_param(env, "preset");
   const parl_json *value = parl_json_find(params, "preset");
@@ -127,7 +134,8 @@ parl_status parl_env_apply_preset(parl_env *env, const parl_json *params) {
     n_set++;
     n_left += parl_json_find(params, env->params[i].name) == NULL;
   }
-  return n_set > 0 && n_left == 0 ? refuse_preset(env, preset) : PARL_STATUS_OK;
+  if (n_set == 0 || n_left > 0 || is_complete(env, params)) return PARL_STATUS_OK;
+  return refuse_preset(env, preset);
 }
 
 void parl_env_append_preset_exceptions(const parl_env *env, parl_text *out) {

@@ -25,7 +25,8 @@ static const parl_store_column metric_columns[] = {
   X(failed, PARL_STORE_INTEGER, false)  \
   X(optimum_is, PARL_STORE_TEXT, false) \
   X(scores, PARL_STORE_TEXT, false)     \
-  X(stages, PARL_STORE_TEXT, false)
+  X(stages, PARL_STORE_TEXT, false)     \
+  X(written, PARL_STORE_TEXT, false)
 
 #define ADD(name, type, is_needed) {#name, type, is_needed},
 /* What has no unit is a real number; the others count. */
@@ -196,6 +197,7 @@ static void to_values(const parl_episode_row *e, parl_store_value *v) {
   v[COLUMN_optimum_is].text = parl_optimum_kind_text(facts.optimum_is);
   v[COLUMN_scores].text = e->scores;
   v[COLUMN_stages].text = e->stages;
+  v[COLUMN_written].text = e->written;
 }
 
 static parl_episode_row from_values(const parl_store_value *v) {
@@ -207,7 +209,8 @@ static parl_episode_row from_values(const parl_store_value *v) {
                         .rollout = v[COLUMN_rollout].integer,
                         .failed = v[COLUMN_failed].integer != 0,
                         .scores = v[COLUMN_scores].text,
-                        .stages = v[COLUMN_stages].text};
+                        .stages = v[COLUMN_stages].text,
+                        .written = v[COLUMN_written].text};
 #define X(name, ...) e.facts.name = v[COLUMN_##name].number;
   PARL_FACT_LIST(X)
 #undef X
@@ -234,17 +237,30 @@ parl_status parl_rows_put_training_episode(parl_store *store, int64_t run_id,
   return put_episode(store, run_id, &tables[TRAINING], episode);
 }
 
+/* "[12,-5,7]" */
+static void append_written(const parl_recording *r, parl_text *out) {
+  for (size_t i = 0; i < r->n; i++)
+    parl_text_appendf(out, "%s%s%d", i > 0 ? "," : "[", r->items[i].is_choice ? "" : "-",
+                      (int)r->items[i].token);
+  if (r->n > 0) parl_text_append(out, "]");
+}
+
 parl_status parl_rows_from_trajectory(const parl_trajectory *trajectory, const parl_env *env,
                                       parl_text *text, parl_episode_row *out) {
   const bool has_stages = trajectory->stages.n > 0;
   parl_text_clear(text);
   if (has_stages) PARL_TRY(parl_stages_append_json(&trajectory->stages, env, text));
+  parl_text_append_bytes(text, "", 1); /* one behind the other */
+  const size_t written = text->n;
+  if (!trajectory->recording.is_cut) append_written(&trajectory->recording, text);
+  PARL_TRY(parl_text_status(text));
   *out = (parl_episode_row){.task_seed = (int64_t)trajectory->task_seed,
                             .family = trajectory->family,
                             .failed = trajectory->failed,
                             .facts = trajectory->facts,
                             .scores = parl_text_get(&trajectory->scores),
-                            .stages = has_stages ? parl_text_get(text) : NULL};
+                            .stages = has_stages ? parl_text_get(text) : NULL,
+                            .written = parl_text_get(text) + written};
   return PARL_STATUS_OK;
 }
 

@@ -23,6 +23,8 @@ typedef struct parl_episode_row {
   parl_facts facts;           /* NaN: not known, in rows of an older parl */
   const char *scores;         /* JSON object of the environment's named numbers; NULL or "": none */
   const char *stages;         /* JSON of its turns (parl/swarm/stages.h); NULL or "": not kept */
+  const char *written; /* JSON list of the tokens that the orchestrator wrote, those that nobody
+                          chose negative; NULL or "": not kept */
 } parl_episode_row;
 
 /* Episodes of a phase of a run that were left out, since their script failed. */
