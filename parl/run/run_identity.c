@@ -30,11 +30,12 @@ static bool is_left_out(const parl_recipe_section *s, const parl_run_config *con
 static const struct {
   const char *section, *field;
 } later_fields[] = {
-    {"train", "store_episodes"},   {"episode", "max_width"},
-    {"agents", "message_loss"},    {"agents", "message_false"},
-    {"eval", "max_width"},         {"train", "epochs"},
-    {"objective", "cap"},          {"objective", "credit"},
-    {"objective", "credit_after"}, {"objective", "credit_rerolls"},
+    {"train", "store_episodes"},    {"episode", "max_width"},
+    {"agents", "message_loss"},     {"agents", "message_false"},
+    {"eval", "max_width"},          {"train", "epochs"},
+    {"objective", "cap"},           {"objective", "credit"},
+    {"objective", "credit_after"},  {"objective", "credit_rerolls"},
+    {"objective", "credit_launch"},
 };
 
 static bool is_same(const parl_json *a, const parl_json *b) {

@@ -1,0 +1,47 @@
+-- credit: which choices an advantage belongs to. 5 seeds, about 25 minutes on 2 cores.
+--
+-- dag: one advantage for an episode cannot say which sub-agent had the wrong role; scripts solve it,
+-- policies end at .80. wide: wide search without the mask of useless rows, where a policy launches 15
+-- for 8 rows; every second one is a duplicate. Sub-agents are scripts that never fail by chance, so
+-- an episode that is played again costs no model. Arms differ by objective.credit alone:
+--   episode, turn, loo (the cheap estimate from stages): the same episodes
+--   cf: counterfactual, at most 4 re-rolls an episode, as many updates
+--   cf_equal: the same at equal compute, steps of all agents in re-rolls counted: a quarter of the
+--   updates on dag and a third on wide
+-- docs/reward-research.md says what came out.
+local dag_lambda = { shape = "linear", start = 0.3, stop = 0.0, over = 0.6 }
+local zero = { shape = "constant", start = 0.0 }
+
+local function arm(task, name, objective, share)
+  local is_dag = task == "dag"
+  return {
+    name = task .. "_" .. name,
+    env = is_dag and { file = "envs/dag.lua" }
+      or { file = "envs/wide_search.lua", params = { rows_min = 4, rows_max = 12 } },
+    episode = { budget_factor = 1.6, legal = is_dag },
+    lambda1 = is_dag and dag_lambda or zero,
+    lambda2 = is_dag and dag_lambda or zero,
+    train = { updates = (is_dag and 400 or 120) // (share or 1), tasks = 8, group = 8 },
+    objective = objective,
+  }
+end
+
+local arms = {}
+for _, task in ipairs { "dag", "wide" } do
+  local cf = { credit = "counterfactual", credit_rerolls = 4 }
+  arms[#arms + 1] = arm(task, "episode", {})
+  arms[#arms + 1] = arm(task, "turn", { credit = "turn" })
+  arms[#arms + 1] = arm(task, "loo", { credit = "loo_stages" })
+  arms[#arms + 1] = arm(task, "cf", cf)
+  arms[#arms + 1] = arm(task, "cf_equal", cf, task == "dag" and 4 or 3)
+end
+
+return {
+  name = "credit",
+  run = { n_seeds = 5, seed = 501 },
+  agents = { subs = "scripted", reliability = 1.0 },
+  model = { n_layers = 2, d_model = 32, n_heads = 4, n_kv_heads = 4, head_dim = 8, d_ff = 64 },
+  warm = { steps = 150, episodes = 64, mix = "serial=0.8,narrow=0.15,greedy_wide=0.05" },
+  eval = { tasks = 500, baselines = "greedy_wide,oracle" },
+  arms = arms,
+}
