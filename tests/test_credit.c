@@ -75,6 +75,7 @@ static void assign(fixture *f) {
   const parl_env_spec *spec = parl_env_get_spec(parl_rollout_get_env(f->rollout));
   assert_ok(parl_credit_create(&(parl_credit_def){.objective = &f->config.objective,
                                                   .episode = &f->config.episode,
+                                                  .cost = &f->config.cost,
                                                   .spec = spec,
                                                   .reward = f->reward,
                                                   .rollout = f->rollout,

@@ -152,6 +152,13 @@ static parl_group get_group(parl_credit *c, size_t i, const parl_outcome *outcom
 
 /* --- turns --- */
 
+/* What follows from stages. */
+static parl_status count_again(const parl_credit *c, const parl_stages *stages, parl_facts *out) {
+  const parl_cost cost = parl_cost_get(c->def.cost);
+  PARL_TRY(parl_stages_get_facts(stages, out));
+  return parl_stages_get_cost(stages, &cost, out);
+}
+
 /* Terms of episode i had it ended after n turns, out [n_terms]. */
 static parl_status get_terms_after(parl_credit *c, size_t i, size_t n, double *out) {
   const parl_trajectory *t = get_episode(c, i);
@@ -163,7 +170,7 @@ static parl_status get_terms_after(parl_credit *c, size_t i, size_t n, double *o
                       .cap_width = t->facts.cap_width,
                       .end = PARL_END_ERROR,
                       .optimum_is = t->facts.optimum_is};
-  PARL_TRY(parl_stages_get_facts(&first, &facts));
+  PARL_TRY(count_again(c, &first, &facts));
   const parl_outcome outcome = {.facts = &facts, .stages = &first};
   const parl_group group = get_group(c, i, &outcome);
   return parl_reward_built_in(c->def.reward, &group, i % c->def.group, out);
@@ -279,7 +286,7 @@ static parl_status assign_without(parl_credit *c, const variant *v) {
   parl_facts facts = t->facts;
   parl_stages_copy_without(&t->stages, v->stage, v->sub, &c->without);
   facts.r_perf = 0; /* where no stage is left */
-  PARL_TRY(parl_stages_get_facts(&c->without, &facts));
+  PARL_TRY(count_again(c, &c->without, &facts));
   if (facts.r_perf < t->facts.r_perf) facts.success = 0;
   parl_outcome outcome = parl_outcome_of(t);
   outcome.facts = &facts;

@@ -46,6 +46,7 @@
 typedef struct parl_credit_def {
   const parl_objective_config *objective;
   const parl_episode_config *episode;
+  const parl_cost_config *cost; /* of the episodes: what their stages take */
   const parl_env_spec *spec;
   parl_reward *reward;
   parl_rollout *rollout; /* of the policy that played, for counterfactual; else not used */

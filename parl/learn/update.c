@@ -64,6 +64,7 @@ static parl_status create_credit(parl_updater *u) {
   if (u->choices == NULL) return parl_fail(PARL_STATUS_ENOMEM, "update: no memory for choices");
   return parl_credit_create(&(parl_credit_def){.objective = d->objective,
                                                .episode = d->episode,
+                                               .cost = d->cost,
                                                .spec = d->spec,
                                                .reward = u->reward,
                                                .rollout = d->rollout,

@@ -45,6 +45,7 @@ typedef struct parl_updater_def {
   const parl_objective_config *objective;
   const parl_optimizer_config *optimizer;
   const parl_episode_config *episode;
+  const parl_cost_config *cost; /* of episodes */
   const parl_reward_config *reward;
   const parl_schedule_config *weights; /* [PARL_N_TERMS] of the built-in terms */
   const parl_own_terms *own_terms;     /* the recipe's, or NULL */

@@ -164,6 +164,7 @@ parl_status parl_trainer_prepare(parl_trainer *t) {
                                                  .objective = &c->objective,
                                                  .optimizer = &c->optimizer,
                                                  .episode = &c->episode,
+                                                 .cost = &c->cost,
                                                  .reward = &c->reward,
                                                  .weights = c->weights,
                                                  .own_terms = c->own_terms,
