@@ -108,6 +108,14 @@ static void append_from_to(parl_text *out, const parl_json *s) {
 }
 
 static void append_over(parl_text *out, const parl_json *s) {
+  const char *metric = parl_json_get_string(parl_json_find(s, "over_metric"));
+  if (metric != NULL && metric[0] != '\0') {
+    parl_text_appendf(out, "%s from ", metric);
+    append_number(out, get(s, "from"));
+    parl_text_append(out, " to ");
+    append_number(out, get(s, "to"));
+    return;
+  }
   append_number(out, 100 * get(s, "over"));
   parl_text_append(out, " % of the updates");
 }
@@ -126,6 +134,15 @@ static void append_closed_loop(parl_text *out, const parl_json *s) {
   append_number(out, get(s, "gain"));
 }
 
+static void append_backoff(parl_text *out, const parl_json *s) {
+  const char *metric = parl_json_get_string(parl_json_find(s, "metric"));
+  append_from_to(out, s);
+  parl_text_append(out, ", ");
+  append_number(out, get(s, "factor"));
+  parl_text_appendf(out, " of what is left whenever %s > ", metric != NULL ? metric : "?");
+  append_number(out, get(s, "target"));
+}
+
 /* "0.3 -> 0, linear over 60 % of the updates". */
 static void append_schedule(parl_text *out, const parl_json *s) {
   const char *shape = parl_json_get_string(parl_json_find(s, "shape"));
@@ -136,6 +153,8 @@ static void append_schedule(parl_text *out, const parl_json *s) {
     parl_text_append(out, lua != NULL ? lua : "?");
   } else if (strcmp(shape, "closed_loop") == 0) {
     append_closed_loop(out, s);
+  } else if (strcmp(shape, "backoff") == 0) {
+    append_backoff(out, s);
   } else if (strcmp(shape, "constant") == 0 || get(s, "start") == get(s, "stop")) {
     append_number(out, get(s, "start"));
     parl_text_append(out, get(s, "start") != 0 ? " throughout" : "");

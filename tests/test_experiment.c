@@ -102,7 +102,8 @@ static void test_stop_and_continue(void **state) {
   parl_test_remove_folder(p.folder);
 }
 
-/* Weights of own terms that carry state, a closed loop and a program that holds, budgets of the warm
+/* Weights of own terms that carry state, a closed loop, a backoff, progress and a program that
+ * holds, budgets of the warm
  * start, a judge that errs, and scores: the same bits for any number of threads and across a stop. */
 static void test_own_terms_stop_and_continue(void **state) {
   (void)state;
@@ -110,19 +111,22 @@ static void test_own_terms_stop_and_continue(void **state) {
   char text[sizeof recipe_text + 1024];
   open_place(&p);
   const char *arms = strstr(recipe_text, "arms =");
-  snprintf(text, sizeof text,
-           "%.*s terms = {\n"
-           "  idle = { lua = 'turns / (turns + 1) + scores.success', weight = { shape = "
-           "'closed_loop',\n"
-           "    start = 0.4, stop = 0, metric = 'rank', target = 0.1, gain = 0.3 } },\n"
-           "  rank = { lua = 'local n = 0 for i = 1, K do if group[i].critical_steps > "
-           "critical_steps then n = n + 1 end end return n / K',\n"
-           "    weight = { shape = 'lua', start = 0.1, lua = '0.3 * weighted_idle' } },\n"
-           "  short = { kind = 'toggle', phase = 3, accuracy = 0, percentile = 0,\n"
-           "    weight = { shape = 'constant', start = 1 } },\n"
-           "  grade = { kind = 'rubric', lua = 'r_perf', error_rate = 0.2 } },\n"
-           "warm = { steps = 40, episodes = 32, mix = 'serial=0.5,wide=0.5', probe = 32 },\n%s",
-           (int)(arms - recipe_text), recipe_text, arms);
+  snprintf(
+      text, sizeof text,
+      "%.*s terms = {\n"
+      "  idle = { lua = 'turns / (turns + 1) + scores.success', weight = { shape = "
+      "'closed_loop',\n"
+      "    start = 0.4, stop = 0, metric = 'rank', target = 0.1, gain = 0.3 } },\n"
+      "  rank = { lua = 'local n = 0 for i = 1, K do if group[i].critical_steps > "
+      "critical_steps then n = n + 1 end end return n / K',\n"
+      "    weight = { shape = 'lua', start = 0.1, lua = '0.3 * weighted_idle' } },\n"
+      "  short = { kind = 'toggle', phase = 3, accuracy = 0, percentile = 0,\n"
+      "    weight = { shape = 'backoff', metric = 'r_perf', target = 0.2, factor = 0.9,\n"
+      "      start = 1, stop = 0.2 } },\n"
+      "  grade = { kind = 'rubric', lua = 'r_perf', error_rate = 0.2, weight = { start = 0.3,\n"
+      "    shape = 'sigmoid', over_metric = 'rank', from = 0, to = 0.5 } } },\n"
+      "warm = { steps = 40, episodes = 32, mix = 'serial=0.5,wide=0.5', probe = 32 },\n%s",
+      (int)(arms - recipe_text), recipe_text, arms);
   assert_ok(parl_file_write(p.recipe, text, strlen(text)));
   parl_experiment_result whole, part;
   assert_ok(run_recipe(&p, "whole", "2", NULL, -1, &whole));

@@ -2,10 +2,11 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/rng.h"
 #include "parl/reward/terms.h"
 #include "tests/support.h"
 
-enum { CONSTANT, LINEAR, COSINE, EXPONENTIAL, STEP, CYCLIC, CLOSED_LOOP, LUA };
+enum { CONSTANT, LINEAR, COSINE, EXPONENTIAL, STEP, CYCLIC, CLOSED_LOOP, LUA, SIGMOID, BACKOFF };
 
 static parl_schedule_config make_config(int shape, double start, double stop) {
   parl_schedule_config c;
@@ -193,6 +194,116 @@ static void test_closed_loop_names_the_nearest_metric(void **state) {
   parl_schedule_destroy(s);
 }
 
+/* Steepness 4 and u = 1/4: s = 1 / (1 + e^-1), between s(0) = 1 / (1 + e^-2) and s(1) = 1 - s(0). */
+static void test_sigmoid_by_hand(void **state) {
+  (void)state;
+  parl_schedule_config c = make_config(SIGMOID, 0.3, 0.1);
+  c.over = 0.5;
+  c.steepness = 4;
+  const double high = 1 / (1 + exp(-2)), quarter = 1 / (1 + exp(-1));
+  assert_close(get_value(&c, 200, 0), 0.3, 1e-15);
+  assert_close(get_value(&c, 200, 25), 0.1 + 0.2 * (quarter + high - 1) / (2 * high - 1), 1e-15);
+  assert_close(get_value(&c, 200, 50), 0.2, 1e-15);
+  assert_close(get_value(&c, 200, 100), 0.1, 0);
+  assert_close(get_value(&c, 200, 200), 0.1, 0);
+  c.steepness = 100; /* nearly a step */
+  assert_true(get_value(&c, 200, 40) > 0.2999 && get_value(&c, 200, 60) < 0.1001);
+}
+
+static double step_metric(parl_schedule *s, int64_t t, double metric) {
+  static const char *const names[] = {"fires"};
+  double out = NAN;
+  assert_ok(parl_schedule_next(s, t, &(parl_metric_view){1, names, &metric}, &out));
+  return out;
+}
+
+/* 0.5, 0.3 and 0.2 with stop 0.1 and factor 1/2; what is unknown, or at the threshold, fires not. */
+static void test_backoff_by_hand(void **state) {
+  (void)state;
+  static const double metric[] = {NAN, 0, 1, 0.5, NAN, 1, 0, 1};
+  static const double due[] = {0.5, 0.5, 0.3, 0.3, 0.3, 0.2, 0.2, 0.15};
+  parl_schedule_config c = make_config(BACKOFF, 0.5, 0.1);
+  strcpy(c.metric, "fires");
+  parl_schedule *s = NULL;
+  assert_ok(parl_schedule_create(&c, 8, &s));
+  for (int64_t t = 0; t < 8; t++) assert_close(step_metric(s, t, metric[t]), due[t], 1e-15);
+  parl_schedule_destroy(s);
+  assert_true(parl_schedule_reads(&c, "fires") && !parl_schedule_reads(&c, "success_rate"));
+  c.factor = 0; /* to stop at once, upwards as well */
+  c.start = 0;
+  assert_ok(parl_schedule_create(&c, 8, &s));
+  assert_close(step_metric(s, 0, 0), 0, 0);
+  assert_close(step_metric(s, 1, 1), 0.1, 0);
+  parl_schedule_destroy(s);
+}
+
+/* From 0.2 to 0.6: what is reached stays reached, an unknown metric changes nothing, time neither. */
+static void test_progress_by_hand(void **state) {
+  (void)state;
+  static const double metric[] = {NAN, 0.1, 0.3, 0.25, NAN, 0.4, 0.3, 0.7, 0};
+  static const double due[] = {0.4, 0.4, 0.3, 0.3, 0.3, 0.2, 0.2, 0, 0};
+  parl_schedule_config c = make_config(LINEAR, 0.4, 0);
+  strcpy(c.over_metric, "fires");
+  c.from = 0.2;
+  c.to = 0.6;
+  parl_schedule *s = NULL, *resumed = NULL;
+  assert_ok(parl_schedule_create(&c, 9, &s));
+  for (int64_t t = 0; t < 9; t++) {
+    assert_close(step_metric(s, t, metric[t]), due[t], 1e-15);
+    parl_schedule_destroy(resumed);
+    resumed = NULL;
+    assert_ok(parl_schedule_create(&c, 9, &resumed));
+    parl_schedule_set_state(resumed, parl_schedule_get_state(s));
+    if (t > 0 && t < 8) assert_close(step_metric(resumed, t + 1, metric[t + 1]), due[t + 1], 1e-15);
+  }
+  parl_schedule_destroy(resumed);
+  parl_schedule_destroy(s);
+  c.from = 5; /* downwards: of 5 to 1 critical steps, 4 are a quarter of the way */
+  c.to = 1;
+  assert_ok(parl_schedule_create(&c, 9, &s));
+  assert_close(step_metric(s, 0, 0), 0.4, 0);
+  assert_close(step_metric(s, 1, 4), 0.3, 1e-15);
+  parl_schedule_destroy(s);
+}
+
+/* Whatever the metric does, a weight that anneals never comes back, in every shape. */
+static void test_progress_never_goes_back(void **state) {
+  (void)state;
+  static const int shapes[] = {LINEAR, COSINE, EXPONENTIAL, STEP, SIGMOID};
+  for (uint64_t trial = 0; trial < 100; trial++) {
+    parl_rng_cursor rng = {.seed = 3, .stream = trial};
+    parl_schedule_config c = make_config(shapes[trial % 5], 0.4, 0.1);
+    strcpy(c.over_metric, "fires");
+    parl_schedule *s = NULL;
+    assert_ok(parl_schedule_create(&c, 40, &s));
+    double last = step_metric(s, 0, NAN);
+    for (int64_t t = 1; t < 40; t++) {
+      const double now = step_metric(s, t, 1.2 * parl_rng_next_uniform(&rng) - 0.1);
+      assert_true(now <= last && now >= 0.1);
+      last = now;
+    }
+    parl_schedule_destroy(s);
+  }
+}
+
+static void test_metrics_of_the_new_shapes(void **state) {
+  (void)state;
+  static const char *const names[] = {"success_rate"};
+  parl_schedule_config c = make_config(BACKOFF, 0.5, 0.1);
+  strcpy(c.metric, "sucess_rate");
+  assert_fails(parl_schedule_check(&c, 9, names, 1), PARL_STATUS_EINVAL,
+               "backoff: no metric \"sucess_rate\"; did you mean");
+  c.stop = c.start;
+  assert_fails(parl_schedule_check(&c, 9, names, 1), PARL_STATUS_EINVAL, "backoff moves");
+  c = make_config(SIGMOID, 0.5, 0.1);
+  strcpy(c.over_metric, "sucess_rate");
+  assert_fails(parl_schedule_check(&c, 9, names, 1), PARL_STATUS_EINVAL, "over_metric: no metric");
+  strcpy(c.over_metric, "success_rate");
+  assert_ok(parl_schedule_check(&c, 9, names, 1));
+  c.from = c.to;
+  assert_fails(parl_schedule_check(&c, 9, names, 1), PARL_STATUS_EINVAL, "from and to");
+}
+
 static void test_lua_shape(void **state) {
   (void)state;
   parl_schedule_config c = make_config(LUA, 0.1, 0);
@@ -243,7 +354,7 @@ static void test_refusals(void **state) {
   c = make_config(LINEAR, 0.1, 0);
   c.over = 0;
   refuse(&c, "over");
-  c = make_config(LUA + 1, 0.1, 0);
+  c = make_config(BACKOFF + 1, 0.1, 0);
   refuse(&c, "shape");
   c = make_config(CLOSED_LOOP, 0.1, 0);
   c.target = NAN;
@@ -359,6 +470,11 @@ int main(void) {
       cmocka_unit_test(test_closed_loop_by_hand),
       cmocka_unit_test(test_state_restores),
       cmocka_unit_test(test_closed_loop_names_the_nearest_metric),
+      cmocka_unit_test(test_sigmoid_by_hand),
+      cmocka_unit_test(test_backoff_by_hand),
+      cmocka_unit_test(test_progress_by_hand),
+      cmocka_unit_test(test_progress_never_goes_back),
+      cmocka_unit_test(test_metrics_of_the_new_shapes),
       cmocka_unit_test(test_lua_shape),
       cmocka_unit_test(test_refusals),
       cmocka_unit_test(test_closed_loop_begins_inside),

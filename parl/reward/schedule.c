@@ -9,7 +9,19 @@
 #include "lua/expression.h"
 
 /* In the order of the CHOICE list. */
-enum { CONSTANT, LINEAR, COSINE, EXPONENTIAL, STEP, CYCLIC, CLOSED_LOOP, LUA, N_SHAPES };
+enum {
+  CONSTANT,
+  LINEAR,
+  COSINE,
+  EXPONENTIAL,
+  STEP,
+  CYCLIC,
+  CLOSED_LOOP,
+  LUA,
+  SIGMOID,
+  BACKOFF,
+  N_SHAPES
+};
 enum { N_CLOCKS = 3 }; /* t, updates, u: what an expression sees before the metrics */
 
 /* What counts as 0 below it: 0.3 - 0.1 * 3 is -5.6e-17, and no weight that means anything is as
@@ -19,16 +31,41 @@ static const double rounding = 1e-9;
 struct parl_schedule {
   parl_schedule_config config;
   int64_t n_updates;
-  double state;         /* the last value, of closed_loop and lua */
+  double state;         /* the last value; with over_metric, the last u */
   parl_expression *lua; /* owned; NULL unless shape = lua */
   const char **names;   /* [capacity] owned array of borrowed names, for the expression */
   double *values;       /* [capacity] owned */
   size_t capacity;
 };
 
-/* Value before the first update. */
+/* Whether u is the progress of a metric. */
+static bool has_progress(const parl_schedule_config *c) {
+  const bool is_annealed = (c->shape >= LINEAR && c->shape <= CYCLIC) || c->shape == SIGMOID;
+  return is_annealed && c->over_metric[0] != '\0';
+}
+
+/* State before the first update. */
 static double get_begin(const parl_schedule_config *c) {
+  if (has_progress(c)) return 0;
   return c->shape == CLOSED_LOOP && c->initial != -1 ? c->initial : c->start;
+}
+
+/* Those that move between start and stop by a metric. */
+static parl_status check_moving(const parl_schedule_config *c) {
+  const char *name = c->shape == BACKOFF ? "backoff" : "closed_loop";
+  PARL_REQUIRE(isfinite(c->target) && isfinite(c->gain));
+  if (c->metric[0] == '\0')
+    return parl_fail(PARL_STATUS_EINVAL, "%s needs the name of a metric", name);
+  if (c->start == c->stop)
+    return parl_fail(PARL_STATUS_EINVAL, "%s moves between start and stop, but both are %g", name,
+                     c->start);
+  if (c->shape == BACKOFF) return PARL_STATUS_OK;
+  const double begin = get_begin(c);
+  if (begin < fmin(c->start, c->stop) || begin > fmax(c->start, c->stop))
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "initial = %g: closed_loop begins between start = %g and stop = %g", begin,
+                     c->start, c->stop);
+  return PARL_STATUS_OK;
 }
 
 static parl_status check(const parl_schedule_config *c) {
@@ -41,18 +78,10 @@ static parl_status check(const parl_schedule_config *c) {
                      "exponential cannot leave start = 0 for stop = %g; use linear", c->stop);
   if (c->shape == LUA && c->lua[0] == '\0')
     return parl_fail(PARL_STATUS_EINVAL, "shape is lua, but the field lua has no expression");
-  if (c->shape != CLOSED_LOOP) return PARL_STATUS_OK;
-  PARL_REQUIRE(isfinite(c->target) && isfinite(c->gain));
-  if (c->metric[0] == '\0')
-    return parl_fail(PARL_STATUS_EINVAL, "closed_loop needs the name of a metric");
-  if (c->start == c->stop)
-    return parl_fail(PARL_STATUS_EINVAL,
-                     "closed_loop moves between start and stop, but both are %g", c->start);
-  const double begin = get_begin(c);
-  if (begin < fmin(c->start, c->stop) || begin > fmax(c->start, c->stop))
-    return parl_fail(PARL_STATUS_EINVAL,
-                     "initial = %g: closed_loop begins between start = %g and stop = %g", begin,
-                     c->start, c->stop);
+  if (has_progress(c) && c->from == c->to)
+    return parl_fail(PARL_STATUS_EINVAL, "over_metric = \"%s\": from and to are both %g",
+                     c->over_metric, c->from);
+  if (c->shape == CLOSED_LOOP || c->shape == BACKOFF) return check_moving(c);
   return PARL_STATUS_OK;
 }
 
@@ -84,16 +113,13 @@ void parl_schedule_destroy(parl_schedule *schedule) {
   free(schedule);
 }
 
-/* Share of the anneal that is over. */
-static double get_progress(const parl_schedule *s, int64_t t) {
-  if (t == 0) return 0;
-  const double u = (double)t / (s->config.over * (double)s->n_updates);
-  return u < 1 ? u : 1;
-}
-
 /* Exactly start at u = 0 and stop at u = 1, whatever the rounding between. */
 static double mix(double start, double stop, double u) {
   return u >= 1 ? stop : start + (stop - start) * u;
+}
+
+static double get_sigmoid(double steepness, double u) {
+  return 1 / (1 + exp(steepness * (u - 0.5)));
 }
 
 static double get_open_loop(const parl_schedule_config *c, int64_t t, double u) {
@@ -109,6 +135,12 @@ static double get_open_loop(const parl_schedule_config *c, int64_t t, double u) 
     }
     case STEP:
       return u >= 1 ? c->stop : c->start;
+    case SIGMOID: {
+      if (u >= 1) return c->stop;
+      const double high = get_sigmoid(c->steepness, 0), low = get_sigmoid(c->steepness, 1);
+      const double left = (get_sigmoid(c->steepness, u) - low) / (high - low);
+      return mix(c->stop, c->start, left);
+    }
     case CYCLIC:
       if (u >= 1) return c->stop;
       return mix(c->start, c->stop, (double)(t % c->period) / (double)c->period);
@@ -117,7 +149,9 @@ static double get_open_loop(const parl_schedule_config *c, int64_t t, double u) 
   }
 }
 
-static parl_status find_metric(const char *name, const parl_metric_view *m, double *out) {
+/* Of a field or a shape, `what`, that names it. */
+static parl_status find_metric(const char *what, const char *name, const parl_metric_view *m,
+                               double *out) {
   for (size_t i = 0; i < m->n; i++) {
     if (strcmp(m->names[i], name) != 0) continue;
     *out = m->values[i];
@@ -125,20 +159,52 @@ static parl_status find_metric(const char *name, const parl_metric_view *m, doub
   }
   const char *near = parl_nearest(name, m->names, m->n);
   if (near != NULL)
-    return parl_fail(PARL_STATUS_EINVAL, "closed_loop: no metric \"%s\"; did you mean \"%s\"?",
-                     name, near);
-  return parl_fail(PARL_STATUS_EINVAL, "closed_loop: no metric \"%s\" among the %zu metrics", name,
+    return parl_fail(PARL_STATUS_EINVAL, "%s: no metric \"%s\"; did you mean \"%s\"?", what, name,
+                     near);
+  return parl_fail(PARL_STATUS_EINVAL, "%s: no metric \"%s\" among the %zu metrics", what, name,
                    m->n);
 }
 
 /* Update 0 has no metric to look at. */
+static parl_status get_metric(const char *what, const char *name, int64_t t,
+                              const parl_metric_view *m, double *out) {
+  double metric = NAN;
+  if (t > 0) PARL_TRY(find_metric(what, name, m, &metric));
+  if (isinf(metric))
+    return parl_fail(PARL_STATUS_EINVAL, "%s: metric \"%s\" is infinite", what, name);
+  *out = metric;
+  return PARL_STATUS_OK;
+}
+
+/* Share of the anneal that is over. */
+static parl_status get_progress(const parl_schedule *s, int64_t t, const parl_metric_view *m,
+                                double *out) {
+  const parl_schedule_config *c = &s->config;
+  double u = t > 0 ? (double)t / (c->over * (double)s->n_updates) : 0;
+  if (has_progress(c)) {
+    double metric;
+    PARL_TRY(get_metric("over_metric", c->over_metric, t, m, &metric));
+    u = (metric - c->from) / (c->to - c->from);
+    if (!(u > s->state)) u = s->state; /* nor with a metric that is NaN */
+  }
+  *out = u < 1 ? u : 1;
+  return PARL_STATUS_OK;
+}
+
+static parl_status get_backoff(const parl_schedule *s, int64_t t, const parl_metric_view *m,
+                               double *out) {
+  const parl_schedule_config *c = &s->config;
+  double metric;
+  PARL_TRY(get_metric("backoff", c->metric, t, m, &metric));
+  *out = metric > c->target ? c->stop + c->factor * (s->state - c->stop) : s->state;
+  return PARL_STATUS_OK;
+}
+
 static parl_status get_closed_loop(const parl_schedule *s, int64_t t, const parl_metric_view *m,
                                    double *out) {
   const parl_schedule_config *c = &s->config;
-  double metric = NAN;
-  if (t > 0) PARL_TRY(find_metric(c->metric, m, &metric));
-  if (isinf(metric))
-    return parl_fail(PARL_STATUS_EINVAL, "closed_loop: metric \"%s\" is infinite", c->metric);
+  double metric;
+  PARL_TRY(get_metric("closed_loop", c->metric, t, m, &metric));
   const double value = isnan(metric) ? s->state : s->state + c->gain * (c->target - metric);
   *out = fmin(fmax(value, fmin(c->start, c->stop)), fmax(c->start, c->stop));
   return PARL_STATUS_OK;
@@ -203,13 +269,15 @@ static parl_status get_lua(parl_schedule *s, int64_t t, double u, const parl_met
   return PARL_STATUS_OK;
 }
 
-static parl_status get_value(parl_schedule *s, int64_t t, const parl_metric_view *m, double *out) {
-  const double u = get_progress(s, t);
+static parl_status get_value(parl_schedule *s, int64_t t, double u, const parl_metric_view *m,
+                             double *out) {
   double value = 0;
   if (s->config.shape == LUA)
     PARL_TRY(get_lua(s, t, u, m, &value));
   else if (s->config.shape == CLOSED_LOOP)
     PARL_TRY(get_closed_loop(s, t, m, &value));
+  else if (s->config.shape == BACKOFF)
+    PARL_TRY(get_backoff(s, t, m, &value));
   else
     value = get_open_loop(&s->config, t, u);
   *out = value < 0 && value > -rounding ? 0 : value;
@@ -229,10 +297,12 @@ parl_status parl_schedule_next(parl_schedule *schedule, int64_t t, const parl_me
     return parl_fail(PARL_STATUS_EINVAL, "schedule: update %lld is not in [0, %lld]", (long long)t,
                      (long long)schedule->n_updates);
   static const parl_metric_view none = {0};
-  double value = 0;
-  PARL_TRY(get_value(schedule, t, metrics != NULL ? metrics : &none, &value));
+  if (metrics == NULL) metrics = &none;
+  double value = 0, u;
+  PARL_TRY(get_progress(schedule, t, metrics, &u));
+  PARL_TRY(get_value(schedule, t, u, metrics, &value));
   PARL_TRY(check_value(schedule, t, value));
-  schedule->state = value;
+  schedule->state = has_progress(&schedule->config) ? u : value;
   *out = value;
   return PARL_STATUS_OK;
 }
@@ -247,12 +317,25 @@ void parl_schedule_set_state(parl_schedule *schedule, double state) {
 
 /* --- ahead of time --- */
 
+bool parl_schedule_reads(const parl_schedule_config *c, const char *metric) {
+  if (c->shape == LUA) return names_variable(c->lua, metric);
+  if (c->shape == CLOSED_LOOP || c->shape == BACKOFF) return strcmp(c->metric, metric) == 0;
+  return has_progress(c) && strcmp(c->over_metric, metric) == 0;
+}
+
 /* Whether the value depends on more than the update number. */
 static bool looks_at_metrics(const parl_schedule_config *c, const char *const *names, size_t n) {
-  if (c->shape == CLOSED_LOOP) return true;
-  for (size_t i = 0; c->shape == LUA && i < n; i++)
-    if (names_variable(c->lua, names[i])) return true;
+  for (size_t i = 0; i < n; i++)
+    if (parl_schedule_reads(c, names[i])) return true;
   return false;
+}
+
+/* The metrics that fields name are there. */
+static parl_status check_metrics(const parl_schedule_config *c, const parl_metric_view *m) {
+  double metric;
+  if (c->shape == CLOSED_LOOP || c->shape == BACKOFF)
+    return find_metric(c->shape == BACKOFF ? "backoff" : "closed_loop", c->metric, m, &metric);
+  return has_progress(c) ? find_metric("over_metric", c->over_metric, m, &metric) : PARL_STATUS_OK;
 }
 
 /* Every update, as far as it can be known: with metrics only what the expression's words mean, and
@@ -260,8 +343,9 @@ static bool looks_at_metrics(const parl_schedule_config *c, const char *const *n
 static parl_status check_updates(parl_schedule *s, int64_t n, const parl_metric_view *m,
                                  bool is_open) {
   for (int64_t t = 0; t < n; t++) {
-    double value = 0;
-    PARL_TRY(parl_fail_context(get_value(s, t, m, &value), "update %lld", (long long)t));
+    double value = 0, u;
+    PARL_TRY(get_progress(s, t, m, &u));
+    PARL_TRY(parl_fail_context(get_value(s, t, u, m, &value), "update %lld", (long long)t));
     if (is_open || t == 0) PARL_TRY(check_value(s, t, value));
   }
   return PARL_STATUS_OK;
@@ -276,10 +360,8 @@ parl_status parl_schedule_check(const parl_schedule_config *config, int64_t n_up
       undefined != NULL ? PARL_STATUS_OK : parl_fail(PARL_STATUS_ENOMEM, "schedule: no memory");
   for (size_t i = 0; undefined != NULL && i < n_names; i++) undefined[i] = NAN;
   const parl_metric_view m = {n_names, names, undefined};
-  double metric;
-  if (status == PARL_STATUS_OK && config->shape == CLOSED_LOOP)
-    status = find_metric(config->metric, &m, &metric);
-  else if (status == PARL_STATUS_OK)
+  if (status == PARL_STATUS_OK) status = check_metrics(config, &m);
+  if (status == PARL_STATUS_OK)
     status = check_updates(s, n_updates > 0 ? n_updates : 1, &m,
                            !looks_at_metrics(config, names, n_names));
   free(undefined);

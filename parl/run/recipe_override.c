@@ -54,20 +54,26 @@ parl_status parl_recipe_apply_overrides(const parl_override *overrides, size_t n
 
 /* --- what changes nothing --- */
 
-/* A field that is read only while another has one of some values ("|a|b|"); '*' is every weight's
- * schedule. */
+/* A field that is read only while another has one of some values ("|a|b|", or "any": it is not
+ * empty); '*' is every weight's schedule. */
 typedef struct condition {
   const char *key, *other, *values;
 } condition;
 
 static const condition conditions[] = {
-    {"*.stop", "*.shape", "|linear|cosine|exponential|step|cyclic|closed_loop|"},
-    {"*.over", "*.shape", "|linear|cosine|exponential|step|cyclic|lua|"},
+    {"*.stop", "*.shape", "|linear|cosine|exponential|step|cyclic|closed_loop|sigmoid|backoff|"},
+    {"*.over", "*.shape", "|linear|cosine|exponential|step|cyclic|lua|sigmoid|"},
+    {"*.over", "*.over_metric", "||"},
     {"*.period", "*.shape", "|cyclic|"},
-    {"*.metric", "*.shape", "|closed_loop|"},
-    {"*.target", "*.shape", "|closed_loop|"},
+    {"*.metric", "*.shape", "|closed_loop|backoff|"},
+    {"*.target", "*.shape", "|closed_loop|backoff|"},
     {"*.gain", "*.shape", "|closed_loop|"},
     {"*.initial", "*.shape", "|closed_loop|"},
+    {"*.steepness", "*.shape", "|sigmoid|"},
+    {"*.factor", "*.shape", "|backoff|"},
+    {"*.over_metric", "*.shape", "|linear|cosine|exponential|step|cyclic|sigmoid|"},
+    {"*.from", "*.over_metric", "any"},
+    {"*.to", "*.over_metric", "any"},
     {"*.lua", "*.shape", "|lua|"},
     {"reward.parallel_cap", "reward.parallel", "|instantiation|log_count|"},
     {"reward.parallel_lua", "reward.parallel", "|lua|"},
@@ -178,8 +184,9 @@ static bool is_unread(const parl_run_config *config, const char *key, char *why,
              c->other + is_any);
     get_value(config, other, value, sizeof value);
     snprintf(item, sizeof item, "|%s|", value);
-    if (strstr(c->values, item) != NULL) continue;
-    snprintf(why, n, "%s = %s", other, value);
+    if (strcmp(c->values, "any") == 0 ? value[0] != '\0' : strstr(c->values, item) != NULL)
+      continue;
+    snprintf(why, n, "%s = %s", other, value[0] != '\0' ? value : "\"\"");
     return true;
   }
   return false;

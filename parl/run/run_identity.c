@@ -48,8 +48,28 @@ static bool is_same(const parl_json *a, const parl_json *b) {
   return same;
 }
 
+/* Of every weight; its other fields are older. */
+static void leave_out_of_weight(const parl_json *preset, parl_json *weight) {
+  static const char *const later[] = {"steepness", "factor", "over_metric", "from", "to"};
+  for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
+    const parl_json *value = parl_json_find(weight, later[i]);
+    if (value != NULL && is_same(value, parl_json_find(preset, later[i])))
+      parl_json_remove(weight, later[i]);
+  }
+}
+
+static void leave_out_of_weights(const parl_json *presets, parl_json *tree) {
+  const parl_json *preset = parl_json_find(presets, parl_term_infos[0].lambda);
+  for (size_t i = 0; i < PARL_N_TERMS; i++)
+    leave_out_of_weight(preset, (parl_json *)parl_json_find(tree, parl_term_infos[i].lambda));
+  const parl_json *terms = parl_json_find(tree, "terms");
+  for (const parl_json *t = parl_json_get_first(terms); t != NULL; t = parl_json_get_next(t))
+    leave_out_of_weight(preset, (parl_json *)parl_json_find(t, "weight"));
+}
+
 /* presets: the sections of a configuration of defaults. */
 static void leave_out_fields(const parl_json *presets, parl_json *tree) {
+  leave_out_of_weights(presets, tree);
   for (size_t i = 0; i < sizeof later_fields / sizeof later_fields[0]; i++) {
     parl_json *section = (parl_json *)parl_json_find(tree, later_fields[i].section);
     const parl_json *value = parl_json_find(section, later_fields[i].field);
