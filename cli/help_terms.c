@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "parl/learn/metrics.h"
+#include "parl/reward/presets.h"
 #include "parl/reward/reward.h"
 #include "parl/swarm/facts.h"
 
@@ -50,6 +51,12 @@ static void print_reward(void) {
   PARL_FACT_LIST(X)
 #undef X
   printf("\nmath, string and table are there, too; math.random is not.\n");
+  printf(
+      "\npublished rewards, reward.preset = \"NAME\": what the recipe does not say is filled in\n");
+  for (size_t i = 0; i < PARL_N_REWARD_PRESETS; i++) {
+    const parl_reward_preset *preset = &parl_reward_presets[i];
+    printf("  %-14s %s\n  %-14s %s\n", preset->name, preset->formula, "", preset->source);
+  }
 }
 
 static void print_term_metrics(const char *name, const char *lambda) {

@@ -171,6 +171,8 @@ def terms_lines():
             "A kind reads these fields; one that it does not read is refused. Formulas and sources stand in",
             "`parl/reward/term_kinds.h` and in [reward research](reward-research.md).", "",
             "| kind | meaning | reads |", "|---|---|---|", *kind_lines(), "",
+            "`reward.preset` is no field: it names a published reward, which fills in what `reward`, the weights and `terms` do not say;",
+            "`parl help reward` lists formulas and sources.", "",
             "A name has letters, digits and `_`, at most 31, no digit first, and means nothing else: no fact, no metric, no name of",
             "Lua's. A term has the metrics `reward/NAME`, `reward/weighted_NAME`, `lambda/lambda_NAME` and `advantage/share_NAME`",
             "([metrics](metrics.md)), which schedules may name, and its curves in the report. Terms are summed in the order of the",

@@ -383,6 +383,8 @@ static void test_terms_are_part_of_the_identity(void **state) {
   get_canonical("lambda1 = { start = 0.4 }", &a);
   assert_null(strstr(parl_text_get(&a), "terms"));
   assert_null(strstr(parl_text_get(&a), "lambda_perf"));
+  assert_null(strstr(parl_text_get(&a), "over_metric"));
+  assert_null(strstr(parl_text_get(&a), "steepness"));
   get_canonical(
       "terms = { parallel = { weight = { start = 0.4 } }, perf = { weight = { start = 1 "
       "} } }",
@@ -390,7 +392,11 @@ static void test_terms_are_part_of_the_identity(void **state) {
   assert_string_equal(parl_text_get(&a), parl_text_get(&b));
   get_canonical("lambda1 = { start = 0.4 }, terms = { perf = { weight = { start = 2 } } }", &b);
   assert_non_null(strstr(parl_text_get(&b), "\"lambda_perf\":{"));
+  get_canonical("lambda1 = { over_metric = 'success' }", &b);
+  assert_non_null(strstr(parl_text_get(&b), "\"over_metric\":\"success\""));
+  assert_null(strstr(parl_text_get(&b), "steepness"));
   get_canonical("terms = { x = { lua = '1' }, y = { lua = '2' } }", &a);
+  assert_null(strstr(parl_text_get(&a), "over_metric"));
   get_canonical("terms = { y = { lua = '2' }, x = { lua = '1', weight = { start = 0.1 } } }", &b);
   assert_string_equal(parl_text_get(&a), parl_text_get(&b));
   get_canonical("terms = { x = { lua = '1' }, y = { lua = '3' } }", &b);

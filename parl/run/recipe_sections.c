@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "engine/preset.h"
+#include "parl/reward/presets.h"
 #include "parl/run/recipe_internal.h"
 
 #define SECTION_TYPE_ parl_run_section_config
@@ -158,7 +159,8 @@ static parl_status read_member(const parl_json *c, parl_run_config *config) {
   return read_section(s, c, config);
 }
 
-parl_status parl_recipe_read_tree(const parl_json *tree, bool partial, parl_run_config *config) {
+/* Without presets of the reward. */
+static parl_status read_filled(const parl_json *tree, bool partial, parl_run_config *config) {
   size_t n;
   const parl_recipe_section *sections = parl_recipe_get_sections(&n);
   parl_own_terms *own = NULL;
@@ -173,4 +175,15 @@ parl_status parl_recipe_read_tree(const parl_json *tree, bool partial, parl_run_
   PARL_TRY(parl_terms_read(terms, partial, config->weights, &own));
   config->own_terms = own;
   return PARL_STATUS_OK;
+}
+
+parl_status parl_recipe_read_tree(const parl_json *tree, bool partial, parl_run_config *config) {
+  parl_json *filled = NULL;
+  config->own_terms = NULL;
+  if (parl_json_find_path(tree, "reward.preset") == NULL) return read_filled(tree, partial, config);
+  PARL_TRY(parl_json_copy(tree, &filled));
+  parl_status s = parl_reward_apply_preset(filled);
+  if (s == PARL_STATUS_OK) s = read_filled(filled, partial, config);
+  parl_json_destroy(filled);
+  return s;
 }
