@@ -31,6 +31,13 @@
     "algorithm\nneeds every task, and may have its own number of seeds. docs/statistics.md says " \
     "how each number\nis made.\n"                                                                 \
     "example: parl stats scores.csv --taus 0,0.25,0.5,0.75,1 --json\n")                           \
+  X(cmd_score, "score", "", "FILE",                                                               \
+    "terms and costs of episodes that any system recorded, a line of JSON each",                  \
+    "A line is at least {\"id\":1, \"r_perf\":0.7, \"stages\":[{\"main_steps\":1, \"subs\":\n"    \
+    "[{\"steps\":3, \"finished\":true, \"task\":\"row 4\"}]}]}; FILE - is standard input. With "  \
+    "--json\nan object for each line, in their order; without, means and detectors. What else a " \
+    "line may\nsay: docs/reward-research.md.\n"                                                   \
+    "example: parl score episodes.jsonl --parallel-cap 10 --json\n")                              \
   X(cmd_runs, "runs", "", "FOLDER",                                                               \
     "list the runs of a folder, planned ones too, or make room for others",                       \
     "status: pending, running, done; failed: stays so until --retry-failed; stopped: the same\n"  \
@@ -131,6 +138,16 @@
     "where the environment is; default: as the run named it")                                      \
   X(TEXT, taus, "taus", 0, "LIST", 0, 0, 0, "stats",                                               \
     "scores at which the profiles are read, e.g. 0,0.5,1; default: 0 to 1 by 0.1")                 \
+  X(TEXT, parallel, "parallel", 0, "KIND", 0, 0, 0, "score",                                       \
+    "definition of r_parallel, as reward.parallel; default: instantiation")                        \
+  X(TEXT, finish, "finish", 0, "KIND", 0, 0, 0, "score",                                           \
+    "definition of r_finish, as reward.finish; default: returned")                                 \
+  X(COUNT, parallel_cap, "parallel-cap", 0, "N", 1, 10000, 12, "score",                            \
+    "launches that earn the full instantiation reward")                                            \
+  X(FLAG, skip_bad, "skip-bad", 0, NULL, 0, 0, 0, "score",                                         \
+    "leave out lines that are no episodes, and say how many; without it the first ends it")        \
+  X(COUNT, threads, "threads", 0, "N", 1, 1024, 0, "score",                                        \
+    "workers; the output is the same for any number; default: one a processor")                    \
   X(TEXT, as, "as", 0, "STYLE", 0, 0, 0, "env.play",                                               \
     "an expert style, random, or a checkpoint file; default: greedy_wide")                         \
   MORE(TEXT, as, "as", 0, "STYLE", 0, 0, 0, "env.bench",                                           \
@@ -179,9 +196,8 @@
   X(TEXT, program, "program", 0, "FILE", 0, 0, 0, "completion",                                    \
     "what the script asks if the word on the line is no program; default: this one")               \
   X(FLAG, json, "json", 0, NULL, 0, 0, 0,                                                          \
-    "train eval report stats runs replay env.check env.play env.bench model.describe "             \
-    "model.export bench "                                                                          \
-    "doctor counterfactual",                                                                       \
+    "train eval report stats score runs replay env.check env.play env.bench model.describe "       \
+    "model.export bench doctor counterfactual",                                                    \
     "machine-readable result on standard output")                                                  \
   X(FLAG, quiet, "quiet", 0, NULL, 0, 0, 0,                                                        \
     "train eval report replay env.check env.play env.bench model bench counterfactual",            \

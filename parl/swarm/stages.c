@@ -76,27 +76,24 @@ void parl_stages_lose(parl_stages *stages, size_t index, bool is_false, double g
 
 /* --- counting again --- */
 
-enum { MAX_WIDTH = 128 }; /* PARL_EPISODE_MAX_WIDTH */
-
+/* A group is to both costs as a single sub-agent is that takes its longest, or its sum, of steps. */
 static parl_status add_stage(const parl_stages *s, const parl_stage_record *record,
                              parl_facts *out) {
-  int64_t steps[MAX_WIDTH], longest = 0, critical = 0, total = 0;
-  PARL_CHECK(record->width <= MAX_WIDTH);
+  int64_t longest = 0, sum = 0, critical = 0, total = 0;
   for (size_t i = 0; i < record->width; i++) {
     const parl_sub_record *sub = &s->subs[record->first_sub + i];
-    steps[i] = sub->steps;
-    longest = steps[i] > longest ? steps[i] : longest;
-    out->sub_steps += (double)sub->steps;
+    longest = sub->steps > longest ? sub->steps : longest;
+    sum += sub->steps;
     out->finished += sub->finished;
     out->useful += sub->useful;
     out->duplicates += sub->duplicate;
     out->empty_finishes += sub->finished && sub->steps == 0;
   }
-  const parl_stage stage = {record->main_steps, record->width, steps};
-  PARL_TRY(parl_critical_steps(&stage, 1, &critical));
-  PARL_TRY(parl_total_steps(&stage, 1, &total));
+  PARL_TRY(parl_critical_steps(&(parl_stage){record->main_steps, 1, &longest}, 1, &critical));
+  PARL_TRY(parl_total_steps(&(parl_stage){record->main_steps, 1, &sum}, 1, &total));
   out->critical_steps += (double)critical;
   out->total_steps += (double)total;
+  out->sub_steps += (double)sum;
   out->sub_max_steps += (double)longest;
   out->launches += record->width > 0;
   out->assigned += record->width;
@@ -176,6 +173,8 @@ void parl_stages_copy_without(const parl_stages *from, size_t stage, int sub, pa
       for (size_t i = 0; i < left_out->width; i++) lost += from->subs[left_out->first_sub + i].gain;
   for (size_t i = 0; i < to->n_subs; i++) to->subs[i].duplicate = is_duplicate(to, i);
 }
+
+enum { MAX_WIDTH = 128 }; /* PARL_EPISODE_MAX_WIDTH */
 
 parl_status parl_stages_get_cost(const parl_stages *stages, const parl_cost *cost,
                                  parl_facts *out) {
