@@ -32,6 +32,8 @@ take report runs/tiny
 take runs runs/tiny
 printf 'task,algorithm,seed,score\nu,a,1,1\nu,a,2,0\nu,b,1,0\n' >scores.csv
 take stats scores.csv --resamples 10
+echo '{"id":1,"r_perf":0.7,"stages":[{"main_steps":1,"subs":[{"steps":3,"finished":true}]}]}' >episodes.jsonl
+take score episodes.jsonl
 take "env check" "$ROOT/envs/chain.lua" --tasks 4 --episodes 50
 take "env check" faulty.lua --tasks 4 --episodes 50
 take "env play" chain

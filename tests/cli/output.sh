@@ -18,6 +18,7 @@ X2
 
 # A line of arguments for each command that `parl help` lists, and for what prints without one.
 printf 'task,algorithm,seed,score\nu,a,1,1\nu,a,2,0\nu,b,1,0\n' >scores.csv
+echo '{"id":1,"r_perf":0.7,"stages":[{"main_steps":1,"subs":[{"steps":3,"finished":true}]}]}' >episodes.jsonl
 cat >cases <<X2
 train tiny.lua --quiet
 train tiny.lua --quiet --json
@@ -27,6 +28,8 @@ report runs/tiny
 report runs/tiny --json
 stats scores.csv
 stats scores.csv --json --resamples 100
+score episodes.jsonl
+score episodes.jsonl --json
 runs runs/tiny
 runs runs/tiny --json
 env new new_NUMBER

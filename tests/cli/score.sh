@@ -1,0 +1,53 @@
+#!/bin/sh
+# parl score: lines from anywhere, in whatever shape files come.
+set -u
+# shellcheck source=tests/cli_support.sh
+. "$ROOT/tests/cli_support.sh"
+cd "$SCRATCH" || exit 1
+
+episode='{"id":1,"r_perf":0.5,"stages":[{"main_steps":1,"subs":[{"steps":3,"finished":true}]}]}'
+scored=$(echo "$episode" | "$PARL" score - --json)
+has "an object a line" '{"id":1,"critical_steps":4,"total_steps":4,"launches":1' "$scored"
+same "no line end at the end" "$scored" "$(printf %s "$episode" | "$PARL" score - --json)"
+printf '\357\273\277\r\n%s\r\n\n  \n' "$episode" >windows.jsonl
+same "a byte order mark, CRLF, empty lines" "$scored" "$("$PARL" score windows.jsonl --json)"
+: >empty.jsonl
+code "an empty file" 0 "$PARL" score empty.jsonl --json
+
+# A bad line ends it, after what stands before it.
+printf '%s\n\n%s\n%s\n' "$episode" '{"id":2,"r_perf":2}' "$episode" >bad.jsonl
+code "a line that is no episode" 1 "$PARL" score bad.jsonl --json
+has "says where" "parl: bad.jsonl:3: r_perf: 2; it has to be a number from 0 to 1" "$(cat "$SCRATCH/err")"
+same "lines before it are printed" "$scored" "$(cat "$SCRATCH/out")"
+code "unless they are left out" 0 "$PARL" score bad.jsonl --json --skip-bad
+has "and counted" "1 lines are no episodes and left out; the first, line 3: r_perf: 2" "$(cat "$SCRATCH/err")"
+same "the others are printed" "2" "$(wc -l <"$SCRATCH/out" | tr -d ' ')"
+
+# More than a block, lines longer than a chunk: the same bytes for any number of threads.
+awk 'BEGIN {
+  for (i = 0; i < 30000; i++) {
+    printf "{\"id\":%d,\"r_perf\":%.3f,\"stages\":[{\"main_steps\":1,\"subs\":[", i, (i % 1000) / 1000
+    n = i % 9973 == 0 ? 12000 : i % 13
+    for (k = 0; k < n; k++) printf "%s{\"steps\":%d,\"finished\":%s,\"task\":\"row %d\"}", k ? "," : "", k % 7, k % 3 ? "true" : "false", k % 11
+    print "]}]}"
+  }
+}' >many.jsonl
+"$PARL" score many.jsonl --json --threads 1 >one.out
+"$PARL" score - --json --threads 3 <many.jsonl >three.out
+same "three threads" "$(cksum <one.out)" "$(cksum <three.out)"
+same "every line" "30000" "$(wc -l <one.out | tr -d ' ')"
+has "a very wide launch" '"id":9973,"critical_steps":7,"total_steps":35996,"launches":1,"assigned":12000' "$(cat one.out)"
+same "means, too" "$("$PARL" score many.jsonl --threads 1)" "$("$PARL" score many.jsonl --threads 3)"
+repeated='{"id":1,"r_perf":1,"stages":[{"main_steps":1,"subs":[{"steps":1,"finished":true,"task":"a"},{"steps":1,"finished":true,"task":"a"}]}]}'
+has "a detector of recorded episodes" "duplicate_subtasks 0.5000 0.25 fires" "$(echo "$repeated" | "$PARL" score - | tr -s " ")"
+
+# A reader that has read enough is no failure.
+reader=$( ("$PARL" score many.jsonl --json 2>err; echo $? >code) | head -n 1 >/dev/null; cat code)
+same "a reader that goes" "0" "$reader$(cat err)"
+
+code "no such file" 1 "$PARL" score nowhere.jsonl
+code "an unknown definition" 2 "$PARL" score windows.jsonl --parallel widht
+has "the nearest" "width" "$(cat "$SCRATCH/err")"
+code "Lua is none here" 2 "$PARL" score windows.jsonl --parallel lua
+code "a definition that asks for more" 1 "$PARL" score windows.jsonl --parallel width
+has "says what" 'windows.jsonl:2: the line: "optimum_width" is missing' "$(cat "$SCRATCH/err")"
