@@ -43,8 +43,12 @@ static void print_reward(void) {
   printf("\nthe group:\n");
   print_row("k", "1", "place of the rollout in its group, from 1");
   print_row("K", "rollouts", "size of the group: train.group");
-  print_row("group[i]", "", "rollout i of the group: group[i].r_perf, group[i].scores.NAME");
+  print_row("group[i]", "", "rollout i of the group: group[i].r_perf, .scores.NAME, .stages[t]");
   print_row("scores.NAME", "", "a number that the environment's `score` or `details` names");
+  print_row("stages[t]", "", "turn t: main (its own steps), r_perf after it, width, subs[j]");
+  print_row("...subs[j]", "",
+            "sub-agent j of the turn: steps, role (from 1), task (a text), gain,");
+  print_row("", "", "finished, useful, duplicate, lost, is_false (true or false)");
   print_row("update", "updates", "number of this update, from 0");
   printf("\nfacts:\n");
 #define X(name, unit, meaning) print_row(#name, unit, meaning);

@@ -13,7 +13,8 @@
 struct parl_expression {
   parl_sandbox *sandbox;
   int function;  /* registry reference */
-  bool compares; /* the program names `group` or `scores` */
+  bool compares; /* the program names `group`, `scores` or `stages` */
+  bool stages;   /* it names `stages` */
 };
 
 /* Numbers by name. */
@@ -28,6 +29,7 @@ typedef struct evaluation {
   const parl_expression *e;
   numbers globals[3];
   int tables;
+  bool has_stages; /* among the tables */
   size_t k;
 } evaluation;
 
@@ -59,12 +61,18 @@ static parl_status load(parl_expression *e, const char *code) {
   return parl_sandbox_call(e->sandbox, 2, 0);
 }
 
+bool parl_expression_may_name(const char *code, const char *word) {
+  return strstr(code, word) != NULL;
+}
+
 parl_status parl_expression_create(const char *code, parl_expression **out) {
   PARL_REQUIRE(code != NULL && out != NULL);
   const parl_sandbox_def def = {.memory_bytes = (size_t)8 << 20, .call_s = 0.1};
   parl_expression *e = calloc(1, sizeof *e);
   if (e == NULL) return parl_fail(PARL_STATUS_ENOMEM, "no memory for an expression");
-  e->compares = strstr(code, "group") != NULL || strstr(code, "scores") != NULL;
+  e->stages = parl_expression_may_name(code, "stages");
+  e->compares = e->stages || parl_expression_may_name(code, "group") ||
+                parl_expression_may_name(code, "scores");
   parl_status status = parl_sandbox_create(&def, &e->sandbox);
   if (status == PARL_STATUS_OK) status = load(e, code);
   if (status != PARL_STATUS_OK) {
@@ -103,6 +111,7 @@ static int clear_body(lua_State *L) {
   if (v->tables == LUA_NOREF) return 0;
   clear(L, globals, "group");
   clear(L, globals, "scores");
+  clear(L, globals, "stages");
   return 0;
 }
 
@@ -128,6 +137,9 @@ static void set_globals(lua_State *L, const evaluation *v) {
   lua_geti(L, -1, (lua_Integer)v->k + 1);
   lua_getfield(L, -1, "scores");
   lua_setfield(L, globals, "scores");
+  if (!v->has_stages) return;
+  lua_getfield(L, -1, "stages");
+  lua_setfield(L, globals, "stages");
 }
 
 /* The program's only variable that outlives an evaluation is its _ENV: it begins as the globals
@@ -204,7 +216,33 @@ static void push_scores(lua_State *L, const parl_expression_group *g, size_t k) 
   parl_freeze_wrap(L, "the table of scores", "it is what the environment says");
 }
 
+/* Pushes what a record's stages say: lists, and strict tables of fields; all of it frozen. */
+static void push_frozen(lua_State *L, const parl_json *node, int depth) {
+  const parl_json_type type = parl_json_get_type(node);
+  luaL_checkstack(L, 8, "stages");
+  if (type == PARL_JSON_NUMBER) {
+    lua_pushnumber(L, parl_json_get_number(node));
+  } else if (type == PARL_JSON_BOOL) {
+    lua_pushboolean(L, parl_json_get_bool(node));
+  } else if (type == PARL_JSON_STRING) {
+    lua_pushstring(L, parl_json_get_string(node));
+  } else {
+    lua_Integer n = 0;
+    lua_newtable(L);
+    for (const parl_json *c = parl_json_get_first(node); c != NULL; c = parl_json_get_next(c)) {
+      push_frozen(L, c, depth + 1);
+      if (type == PARL_JSON_OBJECT)
+        lua_setfield(L, -2, parl_json_get_key(c));
+      else
+        lua_rawseti(L, -2, ++n);
+    }
+    if (type == PARL_JSON_OBJECT) parl_sandbox_make_strict(L, depth < 2 ? "stages[t]" : "subs[j]");
+    parl_freeze_wrap(L, "a table of stages", "it is what the episode did");
+  }
+}
+
 typedef struct building {
+  bool has_stages;
   const parl_expression_group *group;
   int tables; /* out: registry reference */
 } building;
@@ -214,13 +252,17 @@ static int build_body(lua_State *L) {
   const parl_expression_group *g = b->group;
   lua_createtable(L, (int)g->n, 0);
   for (size_t k = 0; k < g->n; k++) {
-    lua_createtable(L, 0, (int)g->n_names + 1);
+    lua_createtable(L, 0, (int)g->n_names + 2);
     for (size_t i = 0; i < g->n_names; i++) {
       lua_pushnumber(L, g->values[k * g->n_names + i]);
       lua_setfield(L, -2, g->names[i]);
     }
     push_scores(L, g, k);
     lua_setfield(L, -2, "scores");
+    if (b->has_stages) {
+      push_frozen(L, g->stages[k], 0);
+      lua_setfield(L, -2, "stages");
+    }
     parl_sandbox_make_strict(L, "group[i]");
     parl_freeze_wrap(L, "a record of the group", "declare variables with `local`");
     lua_rawseti(L, -2, (lua_Integer)k + 1);
@@ -235,7 +277,8 @@ parl_status parl_expression_eval_group(parl_expression *e, const parl_expression
   PARL_REQUIRE(e != NULL && group != NULL && out != NULL);
   static const char *const places[] = {"k", "K"};
   double place[] = {0, (double)group->n};
-  building b = {group, LUA_NOREF};
+  building b = {.group = group, .tables = LUA_NOREF};
+  b.has_stages = e->stages && group->stages != NULL;
   parl_status s = PARL_STATUS_OK;
   size_t k = 0;
   if (e->compares) s = parl_sandbox_protect(e->sandbox, build_body, &b);
@@ -246,6 +289,7 @@ parl_status parl_expression_eval_group(parl_expression *e, const parl_expression
                                 {group->n_common, group->common_names, group->common},
                                 {sizeof places / sizeof places[0], places, place}},
                     .tables = b.tables,
+                    .has_stages = b.has_stages,
                     .k = k};
     s = eval(e, &v, &out[k]);
   }

@@ -5,6 +5,7 @@
 #include "parl/learn/batch.h"
 #include "parl/swarm/context_policy.h"
 #include "tests/rollout_support.h"
+#include "tests/terms_support.h"
 
 /* How an episode is played. */
 typedef struct play_def {
@@ -101,19 +102,45 @@ static void assert_turns(const parl_trajectory *t) {
       assert_true(t->stages.items[t->subs[i].turn[k] - 1].width > 0);
 }
 
+/* Terms in Lua that count again what facts say. */
+static const char *const recounting =
+    "{\"critical\":{\"lua\":\"local n = 0 for _, s in ipairs(stages) do local m = 0 for _, a in "
+    "ipairs(s.subs) do m = math.max(m, a.steps) end n = n + s.main + m end return n\"},"
+    "\"finish\":{\"weight\":{\"start\":0}},"
+    "\"repeated\":{\"lua\":\"local n = 0 for _, s in ipairs(stages) do for _, a in "
+    "ipairs(s.subs) do if a.duplicate then n = n + 1 end end end return n\"},"
+    "\"widest\":{\"lua\":\"local n = 0 for _, s in ipairs(stages) do n = math.max(n, #s.subs, "
+    "s.width) end return n\"}}";
+
+static void assert_terms(parl_reward *reward, const parl_trajectory *t) {
+  const parl_outcome outcome = parl_outcome_of(t);
+  double out[PARL_N_TERMS + 3];
+  assert_ok(parl_reward_group(reward, &(parl_group){.of = &outcome, .K = 1}, out));
+  assert_close(out[PARL_N_TERMS], t->facts.critical_steps, 0);
+  assert_close(out[PARL_N_TERMS + 1], t->facts.duplicates, 0);
+  assert_close(out[PARL_N_TERMS + 2], t->facts.max_width, 0);
+}
+
 static double sum_assigned; /* over the episodes of a test */
 
 static void recount(const play_def *def, size_t n) {
   fixture f;
+  parl_test_table table;
+  parl_reward *reward = NULL;
   open_fixture(&f, def, n);
+  assert_ok(parl_test_read_terms(recounting, &table));
+  assert_ok(parl_reward_create(&f.config.reward, table.table, &reward));
   play(&f, def->style, n);
   for (size_t i = 0; i < n; i++) {
     const parl_trajectory *t = parl_trajectories_get(f.set, i);
     assert_false(t->failed);
     assert_recounted(t);
+    assert_terms(reward, t);
     assert_turns(t);
     sum_assigned += t->facts.assigned;
   }
+  parl_reward_destroy(reward);
+  parl_test_table_deinit(&table);
   close_fixture(&f);
 }
 

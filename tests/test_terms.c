@@ -431,7 +431,7 @@ static void test_training_with_two_own_terms(void **state) {
   open_training(
       "terms = { parallel = { weight = { start = 0 } }, finish = { weight = { start = 0 "
       "} },\n perf = { weight = { shape = 'constant', start = 2 } },\n"
-      "idle = { lua = 'turns / (turns + 1) + 0 * scores.success', weight = { shape = "
+      "idle = { lua = 'turns / (turns + 1) + 0 * scores.success + 0 * #stages', weight = { shape = "
       "'constant', start = 0.3 } },\n"
       "rank = { lua = '" RANK "', weight = { start = 0.2, over = 1 } } }",
       &x);

@@ -49,10 +49,9 @@ static parl_status allocate(parl_updater *u) {
                                .context = spec->limits.context,
                                .n_words = (spec->n_tokens + 63) / 64,
                                .keep_scores = is_stored || parl_reward_wants_scores(u->reward)};
-  if (is_stored) {
+  if (is_stored || parl_reward_wants_stages(u->reward))
     def.stages = parl_episode_get_stage_limits(spec, u->def.episode);
-    def.recording = parl_episode_get_record_limit(spec, u->def.episode);
-  }
+  if (is_stored) def.recording = parl_episode_get_record_limit(spec, u->def.episode);
   parl_credit_ask(u->def.objective, spec, u->def.episode, &def);
   return parl_trajectories_create(&def, &u->set);
 }

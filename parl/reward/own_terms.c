@@ -22,6 +22,7 @@ static const char *const taken[] = {
 #undef X
         "group",
     "scores",
+    "stages",
     "k",
     "K",
     "update",

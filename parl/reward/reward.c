@@ -43,13 +43,14 @@ struct parl_reward {
   parl_reward_config config;
   const parl_term_table *table; /* borrowed */
   program *programs;            /* [n of table] */
-  bool wants_scores;
+  bool wants_scores, wants_stages;
   size_t capacity;    /* rollouts that the arrays below hold */
   double *terms;      /* [capacity, n of table] */
   double *column;     /* [capacity] values of one term */
   double *facts;      /* [capacity, N_FACTS] */
   columns columns;    /* [capacity] each */
   parl_json **scores; /* [capacity] of the group at hand */
+  parl_json **stages; /* the same */
 };
 
 /* --- life --- */
@@ -89,7 +90,8 @@ static parl_status compile(parl_reward *r, size_t i) {
     snprintf(p->field, sizeof p->field, "reward.%s_lua", row->name);
   if (p->code[0] == '\0')
     return parl_fail(PARL_STATUS_EINVAL, "%s is empty; it needs a Lua expression", p->field);
-  r->wants_scores = r->wants_scores || strstr(p->code, "scores") != NULL;
+  r->wants_scores = r->wants_scores || parl_expression_may_name(p->code, "scores");
+  r->wants_stages = r->wants_stages || parl_expression_may_name(p->code, "stages");
   return parl_fail_context(parl_expression_create(p->code, &p->lua), "%s", p->field);
 }
 
@@ -116,6 +118,7 @@ parl_status parl_reward_create(const parl_reward_config *config, const parl_term
 }
 
 static void free_arrays(parl_reward *r) {
+  free(r->stages);
   free(r->terms);
   free(r->column);
   free(r->facts);
@@ -146,6 +149,10 @@ bool parl_reward_wants_scores(const parl_reward *reward) {
   return reward->wants_scores;
 }
 
+bool parl_reward_wants_stages(const parl_reward *reward) {
+  return reward->wants_stages;
+}
+
 static parl_status reserve(parl_reward *r, size_t K) {
   if (K <= r->capacity) return PARL_STATUS_OK;
   columns *c = &r->columns;
@@ -155,14 +162,15 @@ static parl_status reserve(parl_reward *r, size_t K) {
   r->column = calloc(K, sizeof *r->column);
   r->facts = calloc(K * N_FACTS, sizeof *r->facts);
   r->scores = calloc(K, sizeof *r->scores);
+  r->stages = calloc(K, sizeof *r->stages);
   *c = (columns){.facts = calloc(K, sizeof *c->facts),
                  .of = calloc(K, sizeof *c->of),
                  .perf = calloc(K, sizeof *c->perf),
                  .budgets = calloc(K, sizeof *c->budgets),
                  .judge = calloc(K, sizeof *c->judge)};
   if (r->terms == NULL || r->column == NULL || r->facts == NULL || r->scores == NULL ||
-      c->facts == NULL || c->of == NULL || c->perf == NULL || c->budgets == NULL ||
-      c->judge == NULL)
+      r->stages == NULL || c->facts == NULL || c->of == NULL || c->perf == NULL ||
+      c->budgets == NULL || c->judge == NULL)
     return parl_fail(PARL_STATUS_ENOMEM, "reward: no memory for a group of %zu", K);
   r->capacity = K;
   return PARL_STATUS_OK;
@@ -270,7 +278,20 @@ parl_status parl_reward_check_optimum(const parl_reward_config *c, double optimu
   return PARL_STATUS_OK;
 }
 
-/* Facts as rows, and the scores where a program wants them. */
+static parl_status read_stages(parl_reward *r, const parl_group *group, size_t k) {
+  parl_text text = {0};
+  if (group->of[k].stages == NULL)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "a term names `stages`, and those of rollout %zu of %zu were not kept", k + 1,
+                     group->K);
+  parl_status s = parl_reward_tell_stages(group->of[k].stages, &text);
+  if (s == PARL_STATUS_OK)
+    s = parl_json_parse(parl_text_get(&text), text.n, "an episode's stages", &r->stages[k]);
+  parl_text_deinit(&text);
+  return s;
+}
+
+/* Facts as rows, and the scores and stages where a program wants them. */
 static parl_status read_outcomes(parl_reward *r, const parl_group *group) {
   for (size_t k = 0; k < group->K; k++) {
     const parl_facts *f = group->of[k].facts;
@@ -284,6 +305,7 @@ static parl_status read_outcomes(parl_reward *r, const parl_group *group) {
     const char *scores = group->of[k].scores;
     if (r->wants_scores && scores != NULL)
       PARL_TRY(parl_json_parse(scores, strlen(scores), "an episode's scores", &r->scores[k]));
+    if (r->wants_stages) PARL_TRY(read_stages(r, group, k));
   }
   return PARL_STATUS_OK;
 }
@@ -291,15 +313,17 @@ static parl_status read_outcomes(parl_reward *r, const parl_group *group) {
 static parl_status get_terms(parl_reward *r, const parl_group *group, bool any_score) {
   static const char *const clock[] = {"update"};
   const double update = (double)group->update;
-  const parl_expression_group view = {.n = group->K,
-                                      .n_names = N_FACTS,
-                                      .names = fact_names,
-                                      .values = r->facts,
-                                      .scores = (const parl_json *const *)r->scores,
-                                      .any_score = any_score,
-                                      .n_common = 1,
-                                      .common_names = clock,
-                                      .common = &update};
+  const parl_expression_group view = {
+      .n = group->K,
+      .n_names = N_FACTS,
+      .names = fact_names,
+      .values = r->facts,
+      .scores = (const parl_json *const *)r->scores,
+      .stages = r->wants_stages ? (const parl_json *const *)r->stages : NULL,
+      .any_score = any_score,
+      .n_common = 1,
+      .common_names = clock,
+      .common = &update};
   const size_t n = r->table->n;
   for (size_t i = 0; i < n; i++) {
     PARL_TRY(get_column(r, i, group, &view));
@@ -308,10 +332,12 @@ static parl_status get_terms(parl_reward *r, const parl_group *group, bool any_s
   return PARL_STATUS_OK;
 }
 
-static void forget_scores(parl_reward *r, size_t K) {
+static void forget(parl_reward *r, size_t K) {
   for (size_t k = 0; k < K; k++) {
     parl_json_destroy(r->scores[k]);
     r->scores[k] = NULL;
+    parl_json_destroy(r->stages[k]);
+    r->stages[k] = NULL;
   }
 }
 
@@ -322,7 +348,7 @@ parl_status parl_reward_group_of(parl_reward *reward, const parl_group *group, b
   parl_status s = read_outcomes(reward, group);
   if (s == PARL_STATUS_OK) s = get_terms(reward, group, any_score);
   if (s == PARL_STATUS_OK) memcpy(out, reward->terms, group->K * reward->table->n * sizeof *out);
-  forget_scores(reward, group->K);
+  forget(reward, group->K);
   return s;
 }
 
@@ -350,7 +376,7 @@ parl_status parl_reward_one(parl_reward *reward, const parl_group *group, size_t
   parl_status s = read_outcomes(reward, group);
   if (s == PARL_STATUS_OK) s = get_terms(reward, group, false);
   if (s == PARL_STATUS_OK) memcpy(out, &reward->terms[k * n], n * sizeof *out);
-  forget_scores(reward, group->K);
+  forget(reward, group->K);
   return s;
 }
 /* --- what is estimated of the warm start --- */

@@ -39,8 +39,11 @@
  *
  * An expression sees, for the rollout it is evaluated of: every fact by its name (swarm/facts.h),
  * scores.NAME (what the environment's `score` and `details` return), update, k and K: its place in
- * the group, from 1, and the group's size; and group[i], i from 1 to K, with the same facts and
- * `scores` of each rollout. All of it is read-only; nothing is kept between evaluations. */
+ * the group, from 1, and the group's size; stages[t], turn t (swarm/stages.h): main, its own steps,
+ * r_perf after it, width, and subs[j], sub-agents in the order of assignment: steps, role (from 1,
+ * in the environment's order), task (its tokens' numbers, a text), finished, useful, duplicate, lost
+ * and is_false (true or false), gain; and group[i], i from 1 to K, with the same facts, `scores` and
+ * `stages` of each rollout. All of it is read-only; nothing is kept between evaluations. */
 #define PARL_REWARD_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                  \
   CHOICE(parallel, instantiation,                                                          \
          "instantiation|concurrency|overlap|width|lua|log_count|realised",                 \
@@ -80,7 +83,7 @@ typedef enum parl_finish {
 typedef struct parl_outcome {
   const parl_facts *facts;
   const char *scores; /* JSON object of the environment's named numbers; NULL: they were not kept */
-  const parl_stages *stages; /* for built-in formulas; NULL: they were not kept */
+  const parl_stages *stages; /* NULL: they were not kept */
   const char *family;        /* task kind; NULL: "" */
   uint64_t episode_seed;     /* names the errors of judges */
 } parl_outcome;
@@ -105,9 +108,12 @@ void parl_reward_destroy(parl_reward *reward);
 const parl_term_table *parl_reward_get_table(const parl_reward *reward);
 /* Whether an expression names `scores`: outcomes have to have them. */
 bool parl_reward_wants_scores(const parl_reward *reward);
+/* Whether an expression names `stages`: outcomes have to have them. */
+bool parl_reward_wants_stages(const parl_reward *reward);
 /* Raw terms of every rollout of a group, before their weights: out [K, n of the table]. Built-in
  * formulas allocate nothing but for the largest K so far. Fails: EINVAL if K is 0, a built-in term
- * is not finite or the task states no width that one needs; ESCRIPT, ELIMIT if an expression fails
+ * is not finite, the task states no width that one needs, or stages that an expression names were
+ * not kept; ESCRIPT, ELIMIT if an expression fails
  * or is not finite: the text names the term, the expression and the rollout. out is untouched
  * then. */
 parl_status parl_reward_group(parl_reward *reward, const parl_group *group, double *out);

@@ -39,21 +39,48 @@ static const parl_facts swarm = {.r_perf = 1,
                                  .context = 40,
                                  .end = PARL_END_FINISH};
 
-/* Of rollout k of the trial. scores may be NULL. */
-static parl_outcome make_outcome(size_t k, const char *scores) {
-  return (parl_outcome){.facts = k % 2 == 0 ? &at_once : &swarm, .scores = scores};
+/* A trial's two episodes with their stages, which the facts above follow from. */
+typedef struct trial {
+  parl_stage_record turns[3], finish;
+  parl_sub_record subs[3];
+  int16_t tokens[3];
+  parl_stages at_once, swarm;
+} trial;
+
+static void trial_init(trial *t) {
+  *t = (trial){.turns = {{.r_perf = 0.5, .main_steps = 1, .width = 3},
+                         {.r_perf = 1, .main_steps = 1, .first_sub = 3},
+                         {.r_perf = 1, .main_steps = 1, .first_sub = 3}},
+               .subs = {{.steps = 2, .first_token = 0, .finished = true, .useful = true},
+                        {.steps = 2, .first_token = 1, .finished = true, .useful = true},
+                        {.steps = 2, .first_token = 2, .finished = true}},
+               .tokens = {7, 8, 9}};
+  for (int i = 0; i < 3; i++) t->subs[i].n_tokens = 1;
+  t->swarm = (parl_stages){
+      .n = 3, .n_subs = 3, .n_tokens = 3, .items = t->turns, .subs = t->subs, .tokens = t->tokens};
+  t->at_once = (parl_stages){.n = 1, .items = &t->finish};
+}
+
+/* Of rollout k. scores may be NULL. */
+static parl_outcome make_outcome(const trial *t, size_t k, const char *scores) {
+  const bool is_first = k % 2 == 0;
+  return (parl_outcome){.facts = is_first ? &at_once : &swarm,
+                        .scores = scores,
+                        .stages = is_first ? &t->at_once : &t->swarm};
 }
 
 /* Groups of K that begin with one and with the other episode. scores: NULL: any is 1. */
 static parl_status try_groups(parl_reward *reward, size_t n_terms, size_t K, const char *scores) {
   static const char *const names[] = {"finishes at once", "launches three sub-agents"};
+  trial t;
+  trial_init(&t);
   parl_outcome *of = calloc(K, sizeof *of);
   double *terms = calloc(K * n_terms, sizeof *terms);
   parl_status s = of != NULL && terms != NULL
                       ? PARL_STATUS_OK
                       : parl_fail(PARL_STATUS_ENOMEM, "reward: no memory for a group of %zu", K);
   for (size_t first = 0; first < 2 && s == PARL_STATUS_OK; first++) {
-    for (size_t k = 0; k < K; k++) of[k] = make_outcome(first + k, scores);
+    for (size_t k = 0; k < K; k++) of[k] = make_outcome(&t, first + k, scores);
     const parl_group group = {.of = of, .K = K};
     s = parl_fail_context(parl_reward_group_of(reward, &group, scores == NULL, terms),
                           "tried on made-up episodes: rollout 1 %s, rollout 2 %s, and so on",

@@ -10,5 +10,7 @@ parl_status parl_reward_group_of(parl_reward *reward, const parl_group *group, b
  * (NaN), or the steps of working alone (0). */
 parl_status parl_reward_check_optimum(const parl_reward_config *config, double optimum_width,
                                       double serial_steps);
+/* Appends what an expression sees of stages, as JSON. Fails: ENOMEM. */
+parl_status parl_reward_tell_stages(const parl_stages *stages, parl_text *out);
 
 #endif

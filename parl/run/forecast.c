@@ -322,9 +322,11 @@ static parl_status prober_init(prober *p, const parl_run *run, const parl_host *
   def.n_jobs = p->n;
   PARL_TRY(parl_rollout_create(&def, &p->rollout));
   PARL_TRY(parl_reward_create(&p->config->reward, p->table, &p->reward));
-  return parl_trajectories_create(
-      &(parl_trajectories_def){.n = p->n, .keep_scores = parl_reward_wants_scores(p->reward)},
-      &p->set);
+  parl_trajectories_def set = {.n = p->n, .keep_scores = parl_reward_wants_scores(p->reward)};
+  if (parl_reward_wants_stages(p->reward))
+    set.stages = parl_episode_get_stage_limits(parl_env_get_spec(parl_rollout_get_env(p->rollout)),
+                                               &p->config->episode);
+  return parl_trajectories_create(&set, &p->set);
 }
 
 static void prober_deinit(prober *p) {
