@@ -46,8 +46,8 @@ typedef struct parl_expression_group {
 bool parl_expression_may_name(const char *code, const char *word);
 
 /* Value of the program for each record, out [n]; as parl_expression_eval, each under its limits,
- * and so is making the tables for a program that names `group`, `scores` or `stages`. *at (may be NULL) is
- * the record of a failure. */
+ * and so is making the tables for a program that names `group`, `scores` or `stages`. *at (may be
+ * NULL) is the record of a failure. */
 parl_status parl_expression_eval_group(parl_expression *e, const parl_expression_group *group,
                                        double *out, size_t *at);
 

@@ -41,9 +41,10 @@
  * scores.NAME (what the environment's `score` and `details` return), update, k and K: its place in
  * the group, from 1, and the group's size; stages[t], turn t (swarm/stages.h): main, its own steps,
  * r_perf after it, width, and subs[j], sub-agents in the order of assignment: steps, role (from 1,
- * in the environment's order), task (its tokens' numbers, a text), finished, useful, duplicate, lost
- * and is_false (true or false), gain; and group[i], i from 1 to K, with the same facts, `scores` and
- * `stages` of each rollout. All of it is read-only; nothing is kept between evaluations. */
+ * in the environment's order), task (its tokens' numbers, a text), gain, and, true or false,
+ * finished, useful, duplicate, lost, is_false; and group[i], i from 1 to K, with the same facts,
+ * `scores` and `stages` of each rollout. All of it is read-only; nothing is kept between
+ * evaluations. */
 #define PARL_REWARD_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                  \
   CHOICE(parallel, instantiation,                                                          \
          "instantiation|concurrency|overlap|width|lua|log_count|realised",                 \
