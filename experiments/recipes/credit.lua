@@ -1,14 +1,15 @@
--- credit: which choices an advantage belongs to. 5 seeds, about 25 minutes on 2 cores.
+-- credit: which choices an advantage belongs to. 10 arms x 5 seeds, about 15 minutes on 2 idle
+-- cores (added up from shorter runs).
 --
--- dag: one advantage for an episode cannot say which sub-agent had the wrong role; scripts solve it,
--- policies end at .80. wide: wide search without the mask of useless rows, where a policy launches 15
--- for 8 rows; every second one is a duplicate. Sub-agents are scripts that never fail by chance, so
--- an episode that is played again costs no model. Arms differ by objective.credit alone:
+-- dag: one advantage for an episode cannot say which sub-agent had the wrong role; scripts solve
+-- it, policies end near .80. wide: wide search without the mask of useless rows, where a policy
+-- launches 15 for 8 rows. Sub-agents are scripts that never fail by chance, so an episode that is
+-- played again costs no model. Arms of a task differ by objective.credit:
 --   episode, turn, loo (the cheap estimate from stages): the same episodes
 --   cf: counterfactual, at most 4 re-rolls an episode, as many updates
---   cf_equal: the same at equal compute, steps of all agents in re-rolls counted: a quarter of the
---   updates on dag and a third on wide
--- docs/reward-research.md says what came out.
+--   cf_equal: the same at equal compute, counted in steps of all agents, re-rolls included: a fifth
+--   of the updates on dag, a sixth on wide (credit/reroll_steps beside 64 episode/total_steps)
+-- docs/reward-research.md says what shorter runs showed.
 local dag_lambda = { shape = "linear", start = 0.3, stop = 0.0, over = 0.6 }
 local zero = { shape = "constant", start = 0.0 }
 
@@ -33,7 +34,7 @@ for _, task in ipairs { "dag", "wide" } do
   arms[#arms + 1] = arm(task, "turn", { credit = "turn" })
   arms[#arms + 1] = arm(task, "loo", { credit = "loo_stages" })
   arms[#arms + 1] = arm(task, "cf", cf)
-  arms[#arms + 1] = arm(task, "cf_equal", cf, task == "dag" and 4 or 3)
+  arms[#arms + 1] = arm(task, "cf_equal", cf, task == "dag" and 5 or 6)
 end
 
 return {
