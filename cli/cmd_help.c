@@ -243,6 +243,12 @@ static int refuse_topic(const char *topic) {
   return CLI_USAGE;
 }
 
+static bool is_topic(const char *name) {
+  for (size_t i = 0; i < CLI_N_TOPICS; i++)
+    if (strcmp(cli_topics[i].name, name) == 0) return true;
+  return false;
+}
+
 int cmd_help(const cli_args *args) {
   const char *topic = args->operands[0], *action = args->operands[1];
   if (topic == NULL) {
@@ -258,6 +264,8 @@ int cmd_help(const cli_args *args) {
   }
   if (c != NULL) {
     cli_print_help(c);
+    if (action == NULL && is_topic(topic)) putchar('\n');
+    if (action == NULL) (void)cli_print_topic(topic);
     return CLI_DONE;
   }
   if (action != NULL) return cli_usage("help on \"%s\" has no \"%s\"", topic, action);

@@ -23,6 +23,10 @@
     "over tasks.\nsame: share of launches without which r_perf is the same, spurious "            \
     "parallelism; worse: is higher.\n"                                                            \
     "example: parl counterfactual runs/dag/checkpoints/0.3a-s201.safetensors --episodes 200\n")   \
+  X(cmd_schedule, "schedule", "", "RECIPE",                                                       \
+    "draw the weights of every arm over the updates, before anything is trained",                 \
+    "A schedule that looks at metrics is drawn for those that are assumed, and says so.\n"        \
+    "example: parl schedule experiments/recipes/quickstart.lua --svg weights.svg\n")              \
   X(cmd_report, "report", "", "FOLDER", "write report.html, .md, .json and .csv of a run folder", \
     "")                                                                                           \
   X(cmd_stats, "stats", "", "TABLE",                                                              \
@@ -95,7 +99,7 @@
  *   uses   the commands that take it: "train env.check"; "model" means all its actions
  * MORE(...) has the same columns and adds no field: the option as other commands take it. */
 #define CLI_OPTION_LIST(X, MORE)                                                                   \
-  X(LIST, sets, "set", 0, "[ARM:]KEY=VALUE", 0, 0, 0, "train eval counterfactual",                 \
+  X(LIST, sets, "set", 0, "[ARM:]KEY=VALUE", 0, 0, 0, "train eval schedule counterfactual",        \
     "override a recipe field of every arm, or of one; may be repeated")                            \
   MORE(LIST, sets, "set", 0, "KEY=VALUE", 0, 0, 0, "env.check env.play env.bench",                 \
        "env.params.NAME or another recipe field; may be repeated")                                 \
@@ -193,11 +197,16 @@
   X(REAL, fail_below, "fail-below", 0, "RATIO", 0, 1000, 0, "bench",                               \
     "exit code 1 if a ratio is less")                                                              \
   X(FLAG, force, "force", 0, NULL, 0, 0, 0, "bench", "--save may overwrite")                       \
+  MORE(FLAG, force, "force", 0, NULL, 0, 0, 0, "schedule", "--svg may overwrite")                  \
+  X(TEXT, svg, "svg", 0, "FILE", 0, 0, 0, "schedule", "write the curves as a picture, too")        \
+  X(LIST, assume, "assume", 0, "METRIC=VALUE", 0, 0, 0, "schedule",                                \
+    "what a metric is, or FROM..TO over the updates; may be repeated")                             \
+  X(COUNT, columns, "columns", 0, "N", 60, 200, 100, "schedule", "width of the drawing")           \
   X(TEXT, program, "program", 0, "FILE", 0, 0, 0, "completion",                                    \
     "what the script asks if the word on the line is no program; default: this one")               \
   X(FLAG, json, "json", 0, NULL, 0, 0, 0,                                                          \
-    "train eval report stats score runs replay env.check env.play env.bench model.describe "       \
-    "model.export bench doctor counterfactual",                                                    \
+    "train eval schedule report stats score runs replay env.check env.play env.bench "             \
+    "model.describe model.export bench doctor counterfactual",                                     \
     "machine-readable result on standard output")                                                  \
   X(FLAG, quiet, "quiet", 0, NULL, 0, 0, 0,                                                        \
     "train eval report replay env.check env.play env.bench model bench counterfactual",            \
