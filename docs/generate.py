@@ -277,8 +277,9 @@ def macro_of(path, name):
 
 
 def facts_of(rows, name):
-    """What PARL_FACT_ROWS(name, X) or PARL_RATE_ROWS(name, X) or PARL_DETECTOR_ROWS(name, X) makes."""
-    path = {"FACT": "parl/swarm/facts.h", "RATE": "parl/swarm/means.h", "DETECTOR": "parl/reward/detectors.h"}[rows]
+    """What PARL_FACT_ROWS(name, X) makes, or those of rates, detectors, bins."""
+    path = {"FACT": "parl/swarm/facts.h", "RATE": "parl/swarm/means.h", "DETECTOR": "parl/reward/detectors.h",
+            "BIN": "parl/reward/objective.h"}[rows]
     parameters, template = macro_of("parl/learn/metrics.h", name)
     made = [expand(template, parameters[1:], split_arguments(row))
             for row in re.findall(r"F\(X, (.*?)\)(?=\s*F\(X|\s*$)", re.sub(r"\s+", " ", body_of(path, "PARL_%s_ROWS" % rows)))]
@@ -288,7 +289,7 @@ def facts_of(rows, name):
 
 
 def metrics_page():
-    body = re.sub(r"PARL_(FACT|RATE|DETECTOR)_ROWS\((\w+), X\)", lambda m: facts_of(m.group(1), m.group(2)),
+    body = re.sub(r"PARL_(FACT|RATE|DETECTOR|BIN)_ROWS\((\w+), X\)", lambda m: facts_of(m.group(1), m.group(2)),
                   body_of("parl/learn/metrics.h", "PARL_METRIC_LIST"))
     body = re.sub(r'"\s+"', "", body)
     rows = re.findall(r'X\((\w+), (\w+), "([^"]*)", "([^"]*)"\)', body)

@@ -253,6 +253,7 @@ static parl_status read_metric(void *context, int64_t update, const char *key, d
       if (strcmp(r->warm_keys[i], key) == 0) x->run->warm[i] = value;
     return PARL_STATUS_OK;
   }
+  parl_report_read_detector(x->run, key, value);
   const size_t curve = parl_report_find_curve(r, key);
   const size_t point = (size_t)(update / r->bucket);
   if (curve == r->n_curves || !isfinite(value) || point >= r->n_points) return PARL_STATUS_OK;

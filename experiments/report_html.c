@@ -303,6 +303,7 @@ static parl_status append_result(const parl_report *r, parl_text *out) {
   append_drawing(out, r, parl_chart_append_endings);
   parl_chart_append_endings_legend(out);
   PARL_TRY(append_details(r, PARL_TABLE_ENDINGS, out));
+  PARL_TRY(append_table(r, PARL_TABLE_DETECTORS, out));
   parl_text_append(out, "</figure>\n");
   PARL_TRY(append_profile(r, out));
   parl_text_append(out, "</div>\n");

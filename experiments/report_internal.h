@@ -14,8 +14,10 @@
 #include "core/json.h"
 #include "core/text.h"
 #include "experiments/statistics.h"
+#include "parl/reward/detectors.h"
 #include "parl/reward/terms.h"
 #include "parl/run/rows.h"
+#include "parl/run/warnings.h"
 #include "parl/swarm/means.h"
 
 /* What is said of a run's last evaluation; means over its episodes.
@@ -135,7 +137,9 @@ typedef struct parl_report_run {
   double *warm;                         /* [n_warm] NaN if absent */
   double *named, *n_named; /* [N_DECODINGS, 1 + n_families, named.n] means, NaN if none; counts */
   size_t n_failures;
-  parl_report_failure *failures; /* [n_failures] by phase */
+  parl_report_failure *failures;                  /* [n_failures] by phase */
+  unsigned warned;                                /* bit w: the run said parl_warning w */
+  int64_t n_detected[PARL_N_DETECTORS], n_looked; /* updates in which each fired, of all */
 } parl_report_run;
 
 typedef struct parl_report_arm {
@@ -213,6 +217,10 @@ size_t parl_report_find_curve(const parl_report *r, const char *key);
  * such policy, names the nearest; no run of it is done), ENOMEM. */
 parl_status parl_report_summarize(parl_report *r, const char *reference);
 void parl_report_deinit(parl_report *r);
+/* Of a metric that detectors or warnings are; anything else is left alone. */
+void parl_report_read_detector(parl_report_run *run, const char *key, double value);
+/* A line for each detector that fires on an evaluated policy, and for what runs warned of. */
+void parl_report_warn_of_detectors(parl_report *r);
 /* Each warning, without its line break. */
 void parl_report_visit_warnings(const parl_report *r,
                                 void (*visit)(void *context, const char *line), void *context);
@@ -328,6 +336,7 @@ typedef enum parl_table_kind {
   PARL_TABLE_FORECAST,
   PARL_TABLE_FORECAST_SCORE,
   PARL_TABLE_WARM_START,
+  PARL_TABLE_DETECTORS,
   PARL_TABLE_DIFFERENCES,
   PARL_TABLE_RUNS,
   PARL_N_TABLES
@@ -343,6 +352,7 @@ void parl_report_make_forecast(const parl_report *r, parl_table *out);
 void parl_report_make_forecast_score(const parl_report *r, parl_table *out);
 void parl_report_make_named(const parl_report *r, parl_table *out);
 void parl_report_make_warm_start(const parl_report *r, parl_table *out);
+void parl_report_make_detectors(const parl_report *r, parl_table *out);
 parl_status parl_report_make_policies(const parl_report *r, parl_table *out);
 parl_status parl_report_make_differences(const parl_report *r, parl_table *out);
 /* A table without a row but its heads is not worth showing. */

@@ -361,5 +361,6 @@ parl_status parl_report_summarize(parl_report *r, const char *reference) {
   warn_of_left_out(r);
   for (size_t a = 0; a < r->n_arms; a++)
     for (int p = 0; p < PARL_N_PHASES; p++) warn_of_failures(r, a, parl_phase_text((parl_phase)p));
+  parl_report_warn_of_detectors(r);
   return parl_text_status(&r->warnings);
 }

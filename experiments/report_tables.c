@@ -237,6 +237,9 @@ parl_status parl_report_make_table(const parl_report *r, parl_table_kind kind, p
     case PARL_TABLE_WARM_START:
       parl_report_make_warm_start(r, t);
       break;
+    case PARL_TABLE_DETECTORS:
+      parl_report_make_detectors(r, t);
+      break;
     case PARL_TABLE_POLICIES:
       return parl_report_make_policies(r, t);
     case PARL_TABLE_DIFFERENCES:

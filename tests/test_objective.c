@@ -314,6 +314,25 @@ static void test_calls_add_up(void **state) {
   assert_memory_equal(&a, &b, sizeof a);
 }
 
+/* Log ratios -1.5, -0.25, 0, 0.03125, 2: an end belongs to the bin above it. */
+static void test_histogram(void **state) {
+  (void)state;
+  const parl_objective_config c = make_config(PARL_OBJECTIVE_K25);
+  const float old[N] = {0, 0, 0, 0, 0}, logp[N] = {-1.5f, -0.25f, 0, 0.03125f, 2};
+  static const double due[PARL_N_RATIO_BINS] = {1, 0, 1, 0, 1, 1, 0, 0, 1};
+  float d[N], e[N];
+  parl_objective_sums sums = {0};
+  double n = 0;
+  assert_ok(parl_objective(&c, N, logp, old, ADVANTAGE, ENTROPY, N, d, e, &sums));
+  for (size_t i = 0; i < PARL_N_RATIO_BINS; i++) assert_close(sums.bins[i], due[i], 0);
+  for (size_t i = 0; i < PARL_N_RATIO_BINS; i++) n += sums.bins[i];
+  assert_close(n, sums.n_tokens, 0);
+  const float at_end[1] = {-1}, zero[1] = {0};
+  parl_objective_sums one = {0};
+  assert_ok(parl_objective(&c, 1, at_end, zero, zero, zero, 1, d, e, &one));
+  assert_close(one.bins[PARL_RATIO_BIN_ratio_bin2], 1, 0);
+}
+
 static void refuse(const parl_objective_config *c, const float *logp, const float *advantage,
                    double n_total, const char *word) {
   float dlogp[N] = {9}, dentropy[N] = {9};
@@ -429,6 +448,7 @@ int main(void) {
       cmocka_unit_test(test_gradient_is_the_central_difference_of_the_loss),
       cmocka_unit_test(test_tau_restores),
       cmocka_unit_test(test_calls_add_up),
+      cmocka_unit_test(test_histogram),
       cmocka_unit_test(test_refusals_leave_the_outputs),
       cmocka_unit_test(test_huge_ratios),
   };

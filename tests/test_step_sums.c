@@ -30,14 +30,18 @@ static void test_by_hand(void **state) {
   parl_step_sums sums = parl_step_sums_none();
   const parl_learner_info first = make_step(10, 5, 4), empty = {.max_score = 1e9, .n_rows = 7},
                           last = make_step(30, 3, 1);
+  parl_learner_info first_bins = first, last_bins = last;
+  first_bins.sums.bins[PARL_RATIO_BIN_ratio_bin1] = 6;
+  last_bins.sums.bins[PARL_RATIO_BIN_ratio_bin1] = 2;
   parl_step_sums_add(&sums, &empty);
-  parl_step_sums_add(&sums, &first);
+  parl_step_sums_add(&sums, &first_bins);
   parl_step_sums_add(&sums, &empty);
-  parl_step_sums_add(&sums, &last);
+  parl_step_sums_add(&sums, &last_bins);
   parl_metrics m = {0};
   parl_step_sums_write(&sums, &m);
   assert_close(m.masked, 8.0 / 40, 1e-15);
   assert_close(m.entropy, 8.0 / 40, 1e-15);
+  assert_close(m.ratio_bin1, 8.0 / 40, 1e-15);
   assert_close(m.kl, 2, 1e-15);
   assert_close(m.ratio_max, 30, 0);
   assert_close(m.loss, 0.5, 0);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "parl/reward/detectors.h"
+#include "parl/reward/objective.h"
 #include "parl/reward/terms.h"
 #include "parl/swarm/means.h"
 
@@ -30,6 +31,8 @@ typedef struct parl_term_metrics {
 /* The mean over an update's episodes of a fact, or of what is made of facts. */
 #define PARL_METRIC_FACT_(X, name, digits, label, unit, meaning, ...) \
   X(name, episode, unit, "mean of: " meaning)
+/* A bin of the histogram of log ratios. */
+#define PARL_METRIC_BIN_(X, name, end, what) X(name, objective, "1", "share of tokens with " what)
 /* Whether a detector fires. */
 #define PARL_METRIC_DETECTOR_(X, name, threshold, measure, reads, definition) \
   X(name, detector, "0/1", "1 where " reads " >= " #threshold ": " definition)
@@ -55,6 +58,7 @@ typedef struct parl_term_metrics {
   X(entropy, objective, "nats", "mean entropy of a choice")                                        \
   X(logp_gap, objective, "nats", "mean |logp of trainer - of decoder| before the first step")      \
   X(truncated, objective, "1", "tis: share of tokens whose ratio was cut to `cap`")                \
+  PARL_BIN_ROWS(PARL_METRIC_BIN_, X)                                                               \
   X(grad_norm, optimizer, "1", "global gradient norm before clipping")                             \
   X(lr, optimizer, "1", "learning rate")                                                           \
   X(clipped, optimizer, "1", "share of the update's steps that were clipped")                      \

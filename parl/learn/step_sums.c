@@ -39,6 +39,10 @@ void parl_step_sums_write(const parl_step_sums *sums, parl_metrics *out) {
   out->truncated = get_mean(sums->objective.truncated, tokens);
   out->ratio_max = sums->n_steps > 0 ? sums->objective.ratio_max : (double)NAN;
   out->kl = get_mean(sums->objective.kl, tokens);
+#define X(name, end, what) \
+  out->name = get_mean(sums->objective.bins[PARL_RATIO_BIN_##name], tokens);
+  PARL_RATIO_BIN_LIST(X)
+#undef X
   out->entropy = get_mean(sums->objective.entropy, tokens);
   out->logp_gap = get_mean(sums->logp_gap, sums->n_first_tokens);
   out->grad_norm = get_mean(sums->grad_norm, steps);

@@ -222,14 +222,29 @@ static void measure_episodes(parl_updater *u, size_t n) {
 #undef X
 }
 
-static parl_status measure_advantage(parl_updater *u, size_t n_groups) {
+static parl_reward_batch get_batch(const parl_updater *u, const double *weights) {
+  return (parl_reward_batch){.table = u->table,
+                             .n_groups = u->n_groups,
+                             .K = (size_t)u->def.train->group,
+                             .terms = u->terms,
+                             .weights = weights};
+}
+
+parl_status parl_updater_get_shaped_only(const parl_updater *u, double scale, double *out) {
+  double weights[PARL_MAX_TERMS];
+  const parl_reward_batch batch = get_batch(u, weights);
+  parl_advantage_shares s;
+  for (size_t i = 0; i < u->table->n; i++)
+    weights[i] = u->weights[i] * (i == PARL_TERM_perf ? 1 : scale);
+  PARL_TRY(parl_advantage_get_shares((parl_advantage_mode)u->def.objective->advantage, &batch, &s));
+  *out = s.mean_abs_shaped_only;
+  return PARL_STATUS_OK;
+}
+
+static parl_status measure_advantage(parl_updater *u) {
   parl_metrics *m = &u->metrics;
   const parl_advantage_mode mode = (parl_advantage_mode)u->def.objective->advantage;
-  const parl_reward_batch batch = {.table = u->table,
-                                   .n_groups = n_groups,
-                                   .K = (size_t)u->def.train->group,
-                                   .terms = u->terms,
-                                   .weights = u->weights};
+  const parl_reward_batch batch = get_batch(u, u->weights);
   parl_advantage_shares s;
   PARL_TRY(parl_advantage(mode, &batch, u->advantage));
   PARL_TRY(parl_advantage_get_shares(mode, &batch, &s));
@@ -325,13 +340,13 @@ static parl_status update(parl_updater *u) {
   u->metrics = (parl_metrics){0};
   for (size_t i = 0; i < u->table->n; i++) u->metrics.of[i].weight = u->weights[i];
   PARL_TRY(roll_out(u));
-  size_t n_groups, n_failed;
-  PARL_TRY(get_terms(u, &n_groups, &n_failed));
-  if (n_groups > 0) {
-    const size_t n = n_groups * (size_t)u->def.train->group;
+  size_t n_failed;
+  PARL_TRY(get_terms(u, &u->n_groups, &n_failed));
+  if (u->n_groups > 0) {
+    const size_t n = u->n_groups * (size_t)u->def.train->group;
     measure_rewards(u, n);
     measure_episodes(u, n);
-    PARL_TRY(measure_advantage(u, n_groups));
+    PARL_TRY(measure_advantage(u));
     PARL_TRY(learn(u, n));
     detect(u);
   } else {

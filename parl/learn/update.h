@@ -68,6 +68,7 @@ typedef struct parl_updater {
   double *weights;        /* [n of table] of the last update */
   parl_failures failures; /* of the updates done */
   size_t n;               /* episodes of an update: tasks * group */
+  size_t n_groups;        /* of the last update that were kept */
   parl_job *jobs;         /* [n] with what they were played to */
   double *terms;          /* [n, n of table], dropped groups closed up */
   double *advantage;      /* [n] of the episodes kept */
@@ -93,6 +94,9 @@ parl_status parl_updater_get_weights(parl_updater *u, double *out);
 /* Plays, rewards, learns: update u->update; fills u->metrics and moves u->update on. Allocates
  * nothing. Fails: ESTOPPED; with u->n_steps 0 all is where it was before. */
 parl_status parl_updater_run(parl_updater *u);
+/* Of the last update: what metrics.mean_abs_shaped_only would have been with every weight but
+ * r_perf's times scale; 0 if every group was dropped. Fails: as parl_advantage. */
+parl_status parl_updater_get_shaped_only(const parl_updater *u, double scale, double *out);
 /* Members of an open object: what the next update depends on beside weights, optimizer, u->update
  * and the last metrics. */
 void parl_updater_write_state(const parl_updater *u, parl_json_writer *w);

@@ -105,6 +105,17 @@ double parl_objective_get_divisor(const parl_objective_config *config, size_t n_
   return (double)n_prompts * (double)n_prompt;
 }
 
+static size_t find_bin(double log_ratio) {
+  static const double ends[PARL_N_RATIO_BINS] = {
+#define X(name, end, what) end,
+      PARL_RATIO_BIN_LIST(X)
+#undef X
+  };
+  size_t i = 0;
+  while (i + 1 < PARL_N_RATIO_BINS && !(log_ratio < ends[i])) i++;
+  return i;
+}
+
 parl_status parl_objective(const parl_objective_config *config, size_t n, const float *logp,
                            const float *logp_old, const float *advantage, const float *entropy,
                            double n_total, float *dlogp, float *dentropy,
@@ -140,6 +151,7 @@ parl_status parl_objective(const parl_objective_config *config, size_t n, const 
     sums->abs_log_ratio += fabs(x.log_ratio);
     sums->kl += x.ratio - 1 - x.log_ratio;
     sums->entropy += (double)entropy[i];
+    sums->bins[find_bin(x.log_ratio)] += 1;
   }
   return PARL_STATUS_OK;
 }
@@ -154,4 +166,5 @@ void parl_objective_sums_add(parl_objective_sums *to, const parl_objective_sums 
   to->abs_log_ratio += from->abs_log_ratio;
   to->kl += from->kl;
   to->entropy += from->entropy;
+  for (size_t i = 0; i < PARL_N_RATIO_BINS; i++) to->bins[i] += from->bins[i];
 }

@@ -30,6 +30,8 @@
  * Thread rule: pure functions. */
 #ifndef PARL_PARL_REWARD_OBJECTIVE_H
 #define PARL_PARL_REWARD_OBJECTIVE_H
+#include <math.h>
+
 #include "core/config.h"
 #include "core/status.h"
 
@@ -79,14 +81,37 @@ bool parl_objective_is_of_responses(const parl_objective_config *config);
 double parl_objective_get_divisor(const parl_objective_config *config, size_t n_prompt,
                                   size_t n_prompts, size_t n_batch);
 
+/* The histogram of log ratios: bin i has those below the end of bin i and not below that of the bin
+ * before. Ends are fixed, so that runs compare. F(X, name, end, what it holds), X being handed
+ * through. */
+#define PARL_BIN_ROWS(F, X)                            \
+  F(X, ratio_bin1, -1.0, "log ratio < -1")             \
+  F(X, ratio_bin2, -0.3, "-1 <= log ratio < -0.3")     \
+  F(X, ratio_bin3, -0.1, "-0.3 <= log ratio < -0.1")   \
+  F(X, ratio_bin4, -0.03, "-0.1 <= log ratio < -0.03") \
+  F(X, ratio_bin5, 0.03, "-0.03 <= log ratio < 0.03")  \
+  F(X, ratio_bin6, 0.1, "0.03 <= log ratio < 0.1")     \
+  F(X, ratio_bin7, 0.3, "0.1 <= log ratio < 0.3")      \
+  F(X, ratio_bin8, 1.0, "0.3 <= log ratio < 1")        \
+  F(X, ratio_bin9, (double)INFINITY, "log ratio >= 1")
+#define PARL_BIN_PLAIN_(X, ...) X(__VA_ARGS__)
+#define PARL_RATIO_BIN_LIST(X) PARL_BIN_ROWS(PARL_BIN_PLAIN_, X)
+typedef enum parl_ratio_bin {
+#define X(name, end, what) PARL_RATIO_BIN_##name,
+  PARL_RATIO_BIN_LIST(X)
+#undef X
+      PARL_N_RATIO_BINS
+} parl_ratio_bin;
+
 /* Sums over the tokens of a call; add calls together, divide by n_tokens. */
 typedef struct parl_objective_sums {
-  double n_tokens, loss;    /* loss is already divided by n_total */
-  double masked;            /* tokens whose policy gradient was zeroed by the ratio */
-  double truncated;         /* tis: tokens whose ratio counted as less than it was */
-  double ratio, ratio_max;  /* sum; max. A ratio is counted as at most 1e30 */
-  double abs_log_ratio, kl; /* sums of |log rho| and of rho - 1 - log rho (k3) */
-  double entropy;           /* sum */
+  double n_tokens, loss;          /* loss is already divided by n_total */
+  double masked;                  /* tokens whose policy gradient was zeroed by the ratio */
+  double truncated;               /* tis: tokens whose ratio counted as less than it was */
+  double ratio, ratio_max;        /* sum; max. A ratio is counted as at most 1e30 */
+  double abs_log_ratio, kl;       /* sums of |log rho| and of rho - 1 - log rho (k3) */
+  double entropy;                 /* sum */
+  double bins[PARL_N_RATIO_BINS]; /* tokens by log ratio */
 } parl_objective_sums;
 /* Adds what another call summed up. */
 void parl_objective_sums_add(parl_objective_sums *to, const parl_objective_sums *from);

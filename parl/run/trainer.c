@@ -41,6 +41,7 @@ static parl_status store_update(parl_trainer *t) {
   if (s == PARL_STATUS_OK && t->config->train.store_episodes != PARL_STORE_EPISODES_NONE)
     s = put_episodes(t);
   if (s == PARL_STATUS_OK && u->metrics.end_error > 0) s = parl_trainer_put_failures(t);
+  if (s == PARL_STATUS_OK) s = parl_trainer_warn(t);
   return parl_store_end(t->store, s);
 }
 
@@ -55,20 +56,6 @@ static void report_progress(const parl_trainer *t, const char *phase) {
                                                        .r_perf = u->metrics.of[PARL_TERM_perf].raw,
                                                        .critical_steps = u->metrics.critical_steps,
                                                        .launch_rate = u->metrics.launch_rate});
-}
-
-static void warn_of_normalisation(const parl_trainer *t) {
-  const parl_updater *u = t->updater;
-  const parl_advantage_mode mode = (parl_advantage_mode)t->config->objective.advantage;
-  bool shaped = false;
-  for (size_t i = 0; i < u->table->n; i++)
-    shaped = shaped || (i != PARL_TERM_perf && u->table->rows[i].config->start > 0);
-  if (shaped && parl_advantage_cancels_lambda(mode))
-    parl_log_write(t->host->log, PARL_LOG_WARNING,
-                   "%s: objective.advantage divides by the standard deviation, which cancels a "
-                   "common scale of lambda in groups where r_perf does not vary: annealing does "
-                   "nothing there until lambda is exactly 0",
-                   t->arm);
 }
 
 /* Between two optimizer steps of an update there is nothing to save: the last checkpoint stands. */
@@ -184,7 +171,7 @@ static parl_status train(parl_trainer *t, const char *canonical) {
   PARL_TRY(parl_trainer_prepare(t));
   PARL_TRY(parl_trainer_resume(t));
   PARL_TRY(parl_trainer_recall_failures(t));
-  warn_of_normalisation(t);
+  PARL_TRY(parl_trainer_recall_warnings(t));
   if (t->updater->update == 0) PARL_TRY(parl_trainer_make_forecast(t));
   PARL_TRY(train_loop(t));
   PARL_TRY(evaluate_final(t));

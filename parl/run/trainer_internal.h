@@ -26,6 +26,7 @@ typedef struct parl_trainer {
   parl_updater *updater; /* NULL: a run that is not trained */
   parl_forecast forecast;
   parl_failures warm_failures; /* of the warm start's demonstrations */
+  unsigned warned;             /* bit w: parl_warning w was said */
   parl_train_result *result;
 } parl_trainer;
 
@@ -71,6 +72,13 @@ void parl_trainer_mark_stopped(parl_trainer *t, parl_status s);
 
 /* Plays a run that is not trained, and stores it. */
 parl_status parl_trainer_play_baseline(parl_trainer *t, const char *canonical);
+
+/* --- trainer_warnings.c --- */
+
+/* Which warnings the store has. */
+parl_status parl_trainer_recall_warnings(parl_trainer *t);
+/* After an update, inside a transaction: says and stores each warning once. */
+parl_status parl_trainer_warn(parl_trainer *t);
 
 /* --- trainer_failures.c --- */
 
