@@ -26,6 +26,11 @@ code "both jobs of a shape" 0 "$PARL" bench --shapes quickstart --seconds 0.01
 has "training" train_quickstart "$(cat "$SCRATCH/out")"
 has "decoding" decode_quickstart "$(cat "$SCRATCH/out")"
 
+code "every op" 0 "$PARL" bench --shapes ops
+for op in $(sed -n 's/^  X(\([a-z0-9_]*\), .*/\1/p' "$ROOT/kernels/ops.h" "$ROOT/kernels/ops_more.h"); do
+  if [ "$op" != count_load ]; then has "$op has a row" "$op " "$(cat "$SCRATCH/out")"; fi
+done
+
 code "a misspelled row" 2 "$PARL" bench --shapes A,decode_B_mqq
 has "the nearest row" '"decode_B_mqa"' "$(cat "$SCRATCH/err")"
 code "an empty word" 2 "$PARL" bench --shapes A,,B
