@@ -13,7 +13,7 @@
 #include "engine/model_internal.h"
 
 static const char FORMAT[] = "parl-2", OLDER_FORMAT[] = "parl-1"; /* that one has no digest */
-static const char M_PREFIX[] = "optimizer.m.", V_PREFIX[] = "optimizer.v.";
+static const char M_PREFIX[] = "optimizer.m.", V_PREFIX[] = "optimizer.v.", KEPT_PREFIX[] = "kept.";
 /* They do not change what the weights mean; training with rounded ones may follow on training
  * without. */
 static const char *const IGNORED_FIELDS[] = {"init_std", "max_context", "recompute", "expert_quant",
@@ -25,55 +25,73 @@ enum { NAME_BYTES = 128, STEPS_BYTES = 24 };
 typedef struct entry {
   char name[NAME_BYTES];
   const parl_model_tensor *tensor;
-  bool is_moment;
+  parl_model *model; /* whose parameters; NULL: the moments */
   size_t offset;
+  size_t block;   /* of n_params values in entries.values */
   bool is_square; /* second moments are not negative */
   float *values;  /* saving: [tensor->n], in entries.values */
 } entry;
 
 typedef struct entries {
-  parl_model *model;   /* borrowed */
-  parl_optimizer *opt; /* borrowed; NULL: weights alone */
-  entry *items;        /* owned */
+  parl_model *model;       /* borrowed */
+  parl_optimizer *opt;     /* borrowed; NULL: weights alone */
+  parl_model *const *kept; /* [n_kept] borrowed */
+  size_t n_kept;
+  entry *items; /* owned */
   size_t n;
   float *values; /* owned; saving: of all items */
 } entries;
 
-static void add_entries(entries *e, const char *prefix, bool is_moment, size_t base,
+/* The tensors of a model (NULL: of moments that begin at `base`) as the next block. */
+static void add_entries(entries *e, const char *prefix, parl_model *model, size_t base,
                         bool is_square) {
   size_t n_tensors;
   const parl_model_tensor *tensors = parl_model_get_tensors(e->model, &n_tensors);
+  const size_t block = e->n / n_tensors;
   for (size_t i = 0; i < n_tensors; i++) {
     entry *item = &e->items[e->n++];
     *item = (entry){.tensor = &tensors[i],
-                    .is_moment = is_moment,
+                    .model = model,
                     .offset = base + tensors[i].offset,
+                    .block = block,
                     .is_square = is_square};
     snprintf(item->name, sizeof item->name, "%s%s", prefix, tensors[i].name);
   }
 }
 
-/* Weights, then, with an optimizer, first and second moments. */
+static size_t count_blocks(const entries *e) {
+  return (e->opt != NULL ? 3 : 1) + e->n_kept;
+}
+
+/* Weights, then, with an optimizer, first and second moments, then the models beside it. */
 static parl_status list_entries(entries *e) {
   size_t n_tensors;
   parl_model_get_tensors(e->model, &n_tensors);
-  e->items = calloc(3 * n_tensors, sizeof *e->items);
+  e->items = calloc(count_blocks(e) * n_tensors, sizeof *e->items);
   if (e->items == NULL) return parl_fail(PARL_STATUS_ENOMEM, "checkpoint: no memory");
-  add_entries(e, "", false, 0, false);
-  if (e->opt == NULL) return PARL_STATUS_OK;
-  add_entries(e, M_PREFIX, true, 0, false);
-  add_entries(e, V_PREFIX, true, parl_model_get_n_params(e->model), true);
+  add_entries(e, "", e->model, 0, false);
+  if (e->opt != NULL) {
+    add_entries(e, M_PREFIX, NULL, 0, false);
+    add_entries(e, V_PREFIX, NULL, parl_model_get_n_params(e->model), true);
+  }
+  for (size_t i = 0; i < e->n_kept; i++) {
+    char prefix[32];
+    snprintf(prefix, sizeof prefix, "%s%zu.", KEPT_PREFIX, i);
+    add_entries(e, prefix, e->kept[i], 0, false);
+  }
   return PARL_STATUS_OK;
 }
 
 static parl_status read_values(entries *e) {
-  const size_t n_params = parl_model_get_n_params(e->model);
-  float *to = e->values = calloc(e->opt != NULL ? 3 : 1, n_params * sizeof *to);
+  const size_t n_params = parl_model_get_n_params(e->model), n_blocks = count_blocks(e);
+  float *to = e->values = calloc(n_blocks, n_params * sizeof *to);
   if (to == NULL) return parl_fail(PARL_STATUS_ENOMEM, "checkpoint: no memory");
   PARL_TRY(parl_model_read(e->model, 0, n_params, to));
   if (e->opt != NULL) PARL_TRY(parl_optimizer_read_moments(e->opt, 0, 2 * n_params, to + n_params));
+  for (size_t i = 0; i < e->n_kept; i++)
+    PARL_TRY(parl_model_read(e->kept[i], 0, n_params, to + (n_blocks - e->n_kept + i) * n_params));
   for (size_t i = 0; i < e->n; i++)
-    e->items[i].values = to + (e->items[i].is_moment ? n_params : 0) + e->items[i].offset;
+    e->items[i].values = to + e->items[i].block * n_params + e->items[i].tensor->offset;
   return PARL_STATUS_OK;
 }
 
@@ -84,10 +102,10 @@ static parl_status write_values(const entries *e, const entry *item, const char 
   for (size_t start = 0; start < item->tensor->n; start += PIECE) {
     const size_t left = item->tensor->n - start, n = left < PIECE ? left : PIECE;
     memcpy(piece, data + start * sizeof *piece, n * sizeof *piece);
-    if (item->is_moment)
+    if (item->model == NULL)
       PARL_TRY(parl_optimizer_write_moments(e->opt, item->offset + start, n, piece));
     else
-      PARL_TRY(parl_model_write(e->model, item->offset + start, n, piece));
+      PARL_TRY(parl_model_write(item->model, item->offset + start, n, piece));
   }
   return PARL_STATUS_OK;
 }
@@ -151,7 +169,9 @@ static parl_status save(const char *path, const parl_checkpoint_meta *meta, entr
 parl_status parl_checkpoint_save(const char *path, parl_model *model, parl_optimizer *opt,
                                  const parl_checkpoint_meta *meta, char *sha256) {
   PARL_REQUIRE(path != NULL && model != NULL && meta != NULL);
-  entries e = {.model = model, .opt = opt};
+  for (size_t i = 0; i < meta->n_kept; i++)
+    PARL_REQUIRE(parl_model_get_n_params(meta->kept[i]) == parl_model_get_n_params(model));
+  entries e = {.model = model, .opt = opt, .kept = meta->kept, .n_kept = meta->n_kept};
   parl_text config = {0};
   const parl_status s = save(path, meta, &e, &config, sha256);
   entries_deinit(&e);
@@ -227,11 +247,18 @@ static const char *skip_prefix(const char *name, const char *prefix) {
   return strncmp(name, prefix, n) == 0 ? name + n : name;
 }
 
+/* Behind "kept.<i>." */
+static const char *skip_kept(const char *name) {
+  const char *number = skip_prefix(name, KEPT_PREFIX);
+  const size_t n = number == name ? 0 : strspn(number, "0123456789");
+  return n > 0 && number[n] == '.' ? number + n + 1 : name;
+}
+
 static bool is_known(const parl_model *model, const char *name) {
   size_t n_tensors;
   const parl_model_tensor *tensors = parl_model_get_tensors(model, &n_tensors);
   const char *after_m = skip_prefix(name, M_PREFIX);
-  const char *base = after_m != name ? after_m : skip_prefix(name, V_PREFIX);
+  const char *base = after_m != name ? after_m : skip_kept(skip_prefix(name, V_PREFIX));
   for (size_t i = 0; i < n_tensors; i++)
     if (strcmp(tensors[i].name, base) == 0) return true;
   return false;
@@ -279,6 +306,7 @@ static parl_status load(const parl_safetensors *file, const char *vocab, entries
     PARL_TRY(write_values(e, item, parl_safetensors_find(file, item->name)->data));
   }
   if (opt != NULL) parl_optimizer_set_steps(opt, steps);
+  for (size_t i = 0; i < e->n_kept; i++) PARL_TRY(parl_model_refresh(e->kept[i]));
   return parl_model_refresh(model);
 }
 
@@ -293,11 +321,10 @@ static parl_status check_hash(const parl_safetensors *file, const char *sha256) 
 }
 
 /* *progress: the text that was read takes its place. */
-static parl_status load_file(const char *path, const char *sha256, const char *vocab,
-                             parl_model *model, parl_optimizer *opt, parl_text *progress) {
+static parl_status load_file(const char *path, const char *sha256, const char *vocab, entries e,
+                             parl_text *progress) {
   parl_safetensors *file = NULL;
   PARL_TRY(parl_safetensors_open(path, &file));
-  entries e = {.model = model, .opt = opt};
   parl_text read = {0};
   parl_status s = check_hash(file, sha256);
   if (s == PARL_STATUS_OK) s = load(file, vocab, &e, &read);
@@ -315,13 +342,22 @@ static parl_status load_file(const char *path, const char *sha256, const char *v
 parl_status parl_checkpoint_load_exact(const char *path, const char *sha256, const char *vocab,
                                        parl_model *model) {
   PARL_REQUIRE(path != NULL && sha256 != NULL && model != NULL);
-  return load_file(path, sha256, vocab, model, NULL, NULL);
+  return load_file(path, sha256, vocab, (entries){.model = model}, NULL);
 }
 
 parl_status parl_checkpoint_load(const char *path, parl_model *model, parl_optimizer *opt,
                                  const char *vocab, parl_text *progress) {
+  return parl_checkpoint_load_kept(path, model, opt, NULL, 0, vocab, progress);
+}
+
+parl_status parl_checkpoint_load_kept(const char *path, parl_model *model, parl_optimizer *opt,
+                                      parl_model *const *kept, size_t n_kept, const char *vocab,
+                                      parl_text *progress) {
   PARL_REQUIRE(path != NULL && model != NULL);
-  return load_file(path, "", vocab, model, opt, progress);
+  for (size_t i = 0; i < n_kept; i++)
+    PARL_REQUIRE(parl_model_get_n_params(kept[i]) == parl_model_get_n_params(model));
+  return load_file(path, "", vocab,
+                   (entries){.model = model, .opt = opt, .kept = kept, .n_kept = n_kept}, progress);
 }
 
 static parl_status make_model(const parl_safetensors *file, const parl_backend *backend,

@@ -3,7 +3,8 @@
  * Tensors carry their Hugging Face names; optimizer moments are "optimizer.m.<name>" and
  * "optimizer.v.<name>". Metadata: "format" = "parl-2", "model" = the config as JSON, "vocab" = hash
  * of the vocabulary, "progress" = JSON of the caller (update number, schedule, rng), and with an
- * optimizer "optimizer_steps" = steps taken.
+ * optimizer "optimizer_steps" = steps taken. Weights of other models of the same config that go on
+ * with a run are "kept.<i>.<name>".
  * Thread rule: pure functions on their arguments. */
 #ifndef PARL_ENGINE_CHECKPOINT_H
 #define PARL_ENGINE_CHECKPOINT_H
@@ -13,6 +14,8 @@
 typedef struct parl_checkpoint_meta {
   const char *vocab;    /* hash of the vocabulary the policy speaks; compared on load unless NULL */
   const char *progress; /* JSON, opaque here; "" if none */
+  parl_model *const *kept; /* [n_kept] saved beside the model; may be NULL */
+  size_t n_kept;
 } parl_checkpoint_meta;
 
 /* opt may be NULL. Writes atomically; sha256 [65] may be NULL. */
@@ -26,6 +29,11 @@ parl_status parl_checkpoint_save(const char *path, parl_model *model, parl_optim
  * Fails: EIO, EFORMAT naming the tensor or field, ENOMEM; no partial load. */
 parl_status parl_checkpoint_load(const char *path, parl_model *model, parl_optimizer *opt,
                                  const char *vocab, parl_text *progress);
+/* The same, and the n_kept models that were saved beside it, all of which must be there. What a file
+ * has of them is passed over by the others. */
+parl_status parl_checkpoint_load_kept(const char *path, parl_model *model, parl_optimizer *opt,
+                                      parl_model *const *kept, size_t n_kept, const char *vocab,
+                                      parl_text *progress);
 /* Loads the weights of the file whose SHA-256 is `sha256`, hashed as they are read, so that a file
  * put in its place since is refused; "": any file. Fails: as above, EFORMAT. */
 parl_status parl_checkpoint_load_exact(const char *path, const char *sha256, const char *vocab,

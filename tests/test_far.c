@@ -271,7 +271,7 @@ static void compare_files(parl_model *far, parl_optimizer *opt, const parl_model
   parl_test_temp_folder(root);
   snprintf(path, sizeof path, "%s/x.safetensors", root);
   snprintf(folder, sizeof folder, "%s/published", root);
-  const parl_checkpoint_meta meta = {"", ""};
+  const parl_checkpoint_meta meta = {.vocab = "", .progress = ""};
   parl_model *back = NULL, *published = NULL;
   assert_ok(parl_checkpoint_save(path, far, opt, &meta, NULL));
   assert_ok(parl_checkpoint_open_model(path, parl_model_get_backend(cpu), &back));

@@ -196,8 +196,9 @@ static void save_policy(const parl_run *run, const parl_env *env, uint64_t seed)
   assert_ok(parl_recipe_get_backend(&run->config, &backend));
   assert_ok(parl_model_create(&run->config.model, (size_t)spec->n_tokens, backend, NULL, &m));
   parl_model_init_weights(m, seed);
-  assert_ok(parl_checkpoint_save(run->config.agents.checkpoint, m, NULL,
-                                 &(parl_checkpoint_meta){spec->vocab_hash, "{}"}, NULL));
+  assert_ok(parl_checkpoint_save(
+      run->config.agents.checkpoint, m, NULL,
+      &(parl_checkpoint_meta){.vocab = spec->vocab_hash, .progress = "{}"}, NULL));
   parl_model_destroy(m);
 }
 

@@ -77,6 +77,7 @@ typedef struct parl_term_metrics {
   X(spurious_launches, credit, "1", "share of launches without which r_perf is the same")          \
   X(useless_subs, credit, "1", "share of assignments without which r_perf is the same")            \
   PARL_DETECTOR_ROWS(PARL_METRIC_DETECTOR_, X)                                                     \
+  X(staleness, rollout, "updates", "mean age of the policy that played")                           \
   X(rollout_s, time, "s", "rollout")                                                               \
   X(decode_s, time, "s", "of it in the decoder and the sampler, all threads")                      \
   X(script_s, time, "s", "of it in scripts, grammar and episodes, all threads")                    \

@@ -153,6 +153,7 @@ static parl_status roll_out(parl_updater *u) {
                             .out = parl_trajectories_get(u->set, i)};
   parl_rollout_counts counts;
   const double start = parl_clock_s();
+  if (u->def.ring != NULL) PARL_TRY(parl_policy_ring_load(u->def.ring, u->update));
   PARL_TRY(parl_rollout_run(u->def.rollout, u->jobs, u->n, &counts));
   parl_failures_add(&u->failures, u->def.rollout);
   u->metrics.rollout_s = parl_clock_s() - start;
@@ -216,6 +217,7 @@ static void measure_episodes(parl_updater *u, size_t n) {
 #define COPY_experts(name)
 #define COPY_detector(name)
 #define COPY_credit(name) u->metrics.name = (double)NAN;
+#define COPY_rollout(name)
 #define COPY_time(name)
 #define X(name, group, unit, meaning) COPY_##group(name)
   PARL_METRIC_LIST(X)
@@ -277,6 +279,16 @@ static void add_episode(parl_updater *u, size_t i, parl_batch *batch) {
   }
 }
 
+/* Noise on what was recorded of the outputs from `first` on, which are all of job `job`'s: the same
+ * in every step of the update. */
+static void add_noise(const parl_updater *u, size_t job, size_t first, parl_batch *batch) {
+  const uint64_t stream =
+      parl_rng_stream(PARL_PURPOSE_LOGP_NOISE, (uint64_t)u->update, (uint64_t)job, 0);
+  parl_rng_cursor rng = {.seed = u->def.seed, .stream = stream};
+  for (size_t i = first; i < batch->n_outputs; i++)
+    batch->logp_old[i] += (float)(u->def.train->logp_noise * parl_rng_next_normal(&rng));
+}
+
 static parl_status learn(parl_updater *u, size_t n) {
   const double start = parl_clock_s();
   const size_t M = (size_t)u->def.train->minibatches;
@@ -285,7 +297,11 @@ static parl_status learn(parl_updater *u, size_t n) {
   for (size_t step = 0; step < M * (size_t)u->def.train->epochs; step++) {
     parl_batch_reset(batch);
     /* Strided, so that a minibatch holds rollouts of every group; every epoch has the same ones. */
-    for (size_t i = step % M; i < n; i += M) add_episode(u, i, batch);
+    for (size_t i = step % M; i < n; i += M) {
+      const size_t first = batch->n_outputs;
+      add_episode(u, i, batch);
+      if (u->def.train->logp_noise > 0) add_noise(u, u->kept[i], first, batch);
+    }
     parl_learner_info info;
     PARL_TRY(parl_learner_step(u->learner, &info));
     u->n_steps++;
@@ -353,6 +369,11 @@ static parl_status update(parl_updater *u) {
     forget(u);
   }
   u->metrics.end_error = (double)n_failed / (double)u->n;
+  u->metrics.staleness = (double)NAN;
+  if (u->def.ring != NULL) {
+    u->metrics.staleness = (double)parl_policy_ring_get_age(u->def.ring, u->update);
+    PARL_TRY(parl_policy_ring_keep(u->def.ring, u->update + 1, u->def.model));
+  }
   u->update++;
   return PARL_STATUS_OK;
 }

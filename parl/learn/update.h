@@ -14,6 +14,7 @@
 #include "parl/learn/credit.h"
 #include "parl/learn/learner.h"
 #include "parl/learn/metrics.h"
+#include "parl/learn/policy_ring.h"
 #include "parl/reward/reward.h"
 #include "parl/swarm/failures.h"
 #include "parl/swarm/rollout.h"
@@ -24,6 +25,9 @@
   INT(group, 8, 1, 10000, "rollouts", "rollouts of one task, K")                                \
   INT(minibatches, 1, 1, 1000, "steps", "optimizer steps on one rollout batch, of a part each") \
   INT(epochs, 1, 1, 1000, "passes", "over the minibatches of one rollout batch")                \
+  INT(staleness, 0, 0, 64, "updates", "the policy that plays is that of so many updates ago")   \
+  REAL(logp_noise, 0.0, 0.0, 10.0, "nats",                                                      \
+       "sd of Gaussian noise on the log-probabilities recorded while playing")                  \
   REAL(temperature, 1.0, 0.01, 100.0, "1", "sampling temperature")                              \
   INT(slots, 0, 0, 100000, "episodes", "episodes alive at once; 0: as suits the caches")        \
   CHOICE(kv_cache, f32, "f32|bf16",                                                             \
@@ -50,9 +54,10 @@ typedef struct parl_updater_def {
   const parl_schedule_config *weights; /* [PARL_N_TERMS] of the built-in terms */
   const parl_own_terms *own_terms;     /* the recipe's, or NULL */
   const parl_env_spec *spec;
-  uint64_t seed;         /* of tasks and of chance in episodes */
-  parl_model *model;     /* its weights change */
-  parl_rollout *rollout; /* who plays */
+  uint64_t seed;          /* of tasks and of chance in episodes */
+  parl_model *model;      /* its weights change */
+  parl_rollout *rollout;  /* who plays */
+  parl_policy_ring *ring; /* whose player is seated in it; NULL: the model itself is */
   parl_workers *workers;
   const atomic_int *stop; /* non-zero ends an update, ESTOPPED; or NULL */
 } parl_updater_def;

@@ -36,7 +36,7 @@
 #include "core/status.h"
 
 #define PARL_OBJECTIVE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                  \
-  CHOICE(kind, k25, "k25|ppo|reinforce", "policy objective")                                  \
+  CHOICE(kind, k25, "k25|ppo|reinforce|tis|squared", "policy objective")                      \
   CHOICE(advantage, mean, "none|mean|mean_std|per_term|batch|loo|gdpo",                       \
          "baseline and normalisation of the reward")                                          \
   CHOICE(credit, episode, "episode|turn|counterfactual|loo_stages", "whose the advantage is") \

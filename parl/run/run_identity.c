@@ -35,7 +35,8 @@ static const struct {
     {"eval", "max_width"},          {"train", "epochs"},
     {"objective", "cap"},           {"objective", "credit"},
     {"objective", "credit_after"},  {"objective", "credit_rerolls"},
-    {"objective", "credit_launch"},
+    {"objective", "credit_launch"}, {"train", "staleness"},
+    {"train", "logp_noise"},
 };
 
 static bool is_same(const parl_json *a, const parl_json *b) {

@@ -64,7 +64,7 @@ static parl_status save(const char *path, const char *vocab, int64_t seed, parl_
   }
   parl_json_end_object(&w);
   parl_status s = parl_text_status(&progress);
-  const parl_checkpoint_meta meta = {vocab, parl_text_get(&progress)};
+  const parl_checkpoint_meta meta = {.vocab = vocab, .progress = parl_text_get(&progress)};
   if (s == PARL_STATUS_OK) s = parl_checkpoint_save(path, model, NULL, &meta, NULL);
   parl_text_deinit(&progress);
   return s;

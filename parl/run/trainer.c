@@ -144,7 +144,12 @@ parl_status parl_trainer_open_models(parl_trainer *t) {
 parl_status parl_trainer_prepare(parl_trainer *t) {
   const parl_run_config *c = t->config;
   parl_rollout_def rollout = parl_run_get_rollout(t->run, t->host->scripts, t->workers);
-  parl_run_seat_models(t->run, t->model, t->sub_policy, &rollout);
+  if (c->train.staleness > 0)
+    PARL_TRY(parl_fail_sizes(
+        parl_policy_ring_create(t->model, (size_t)c->train.staleness, &t->ring),
+        "train.staleness = %lld: as many policies, and two", (long long)c->train.staleness));
+  parl_run_seat_models(t->run, t->ring != NULL ? t->ring->player : t->model, t->sub_policy,
+                       &rollout);
   rollout.n_jobs = (size_t)(c->train.tasks * c->train.group);
   PARL_TRY(parl_rollout_create(&rollout, &t->rollout));
   return parl_updater_create(&(parl_updater_def){.train = &c->train,
@@ -159,6 +164,7 @@ parl_status parl_trainer_prepare(parl_trainer *t) {
                                                  .seed = (uint64_t)c->run.seed,
                                                  .model = t->model,
                                                  .rollout = t->rollout,
+                                                 .ring = t->ring,
                                                  .workers = t->workers,
                                                  .stop = t->host->stop},
                              &t->updater);
@@ -198,6 +204,7 @@ parl_status parl_trainer_open(parl_trainer *t, parl_text *canonical) {
 void parl_trainer_close(parl_trainer *t) {
   parl_updater_destroy(t->updater);
   parl_rollout_destroy(t->rollout);
+  parl_policy_ring_destroy(t->ring);
   parl_model_destroy(t->model);
   if (t->owns_sub_policy) parl_model_destroy(t->sub_policy);
   parl_model_destroy(t->warm);

@@ -27,6 +27,10 @@ static parl_status append_progress(const parl_trainer *t, const char *digest, pa
   return parl_text_status(out);
 }
 
+static size_t count_kept(const parl_trainer *t) {
+  return t->ring != NULL ? t->ring->n + 1 : 0;
+}
+
 /* The store is on the disk before the checkpoint that counts on it has its name: after a power cut
  * it may be ahead of the checkpoint, never behind. */
 parl_status parl_trainer_save(parl_trainer *t) {
@@ -35,8 +39,10 @@ parl_status parl_trainer_save(parl_trainer *t) {
   PARL_TRY(parl_store_sync(t->store));
   PARL_TRY(parl_store_get_digest(t->store, t->run_id, digest));
   parl_status s = append_progress(t, digest, &progress);
-  const parl_checkpoint_meta meta = {parl_env_get_spec(t->env)->vocab_hash,
-                                     parl_text_get(&progress)};
+  const parl_checkpoint_meta meta = {.vocab = parl_env_get_spec(t->env)->vocab_hash,
+                                     .progress = parl_text_get(&progress),
+                                     .kept = t->ring != NULL ? t->ring->kept : NULL,
+                                     .n_kept = count_kept(t)};
   if (s == PARL_STATUS_OK)
     s = parl_checkpoint_save(t->checkpoint_path, t->model,
                              parl_learner_get_optimizer(t->updater->learner), &meta, sha);
@@ -83,9 +89,10 @@ static parl_status read_progress(parl_trainer *t, const parl_json *root,
 static parl_status load(parl_trainer *t, char digest[PARL_HASH_HEX_BYTES]) {
   parl_text progress = {0};
   parl_json *root = NULL;
-  parl_status s = parl_checkpoint_load(t->checkpoint_path, t->model,
-                                       parl_learner_get_optimizer(t->updater->learner),
-                                       parl_env_get_spec(t->env)->vocab_hash, &progress);
+  parl_status s = parl_checkpoint_load_kept(t->checkpoint_path, t->model,
+                                            parl_learner_get_optimizer(t->updater->learner),
+                                            t->ring != NULL ? t->ring->kept : NULL, count_kept(t),
+                                            parl_env_get_spec(t->env)->vocab_hash, &progress);
   if (s == PARL_STATUS_OK)
     s = parl_json_parse(parl_text_get(&progress), progress.n, t->checkpoint_path, &root);
   if (s == PARL_STATUS_OK) s = read_progress(t, root, digest);

@@ -22,6 +22,7 @@ typedef struct parl_trainer {
   char checkpoint_path[1024];
   parl_model *model, *warm, *sub_policy;
   bool owns_sub_policy;
+  parl_policy_ring *ring; /* NULL: the policy that plays is the one that learns */
   parl_rollout *rollout;
   parl_updater *updater; /* NULL: a run that is not trained */
   parl_forecast forecast;
