@@ -23,6 +23,7 @@
   X(EVAL_EPISODE, 10, "chance in its episodes")                           \
   X(SPLIT_LOOK, 11, "tasks at which the split looks")                     \
   X(SPLIT_HASH, 12, "which prompts are held out")                         \
+  X(LOGP_NOISE, 16, "noise on recorded log-probabilities, by episode")    \
   X(REDRAW, 13, "another task in place of one of the other part")         \
   /* streams of an episode, by its seed */                                \
   X(SAMPLE, 101, "tokens that a policy samples, by context")              \
@@ -38,35 +39,6 @@
   X(WEIGHTS, 0x696e6974, "initial weights, by tensor")                    \
   X(BENCH, 0x62656e6368, "tokens of the benchmark")                       \
   X(STATISTICS, 0x7374617473, "resamples of two samples")                 \
-#define PARL_PURPOSE_LIST(X)                                                       \
-  /* seeds of a run's parts, by (step, index): parl_seed */                        \
-  X(INIT, 1, "weights of a model")                                                 \
-  X(DEMO_TASK, 2, "tasks of the warm start, by step")                              \
-  X(DEMO_EPISODE, 3, "chance in its episodes")                                     \
-  X(DEMO_STYLE, 4, "which expert plays a demonstration")                           \
-  X(PROBE_TASK, 5, "tasks that measure the warm start")                            \
-  X(PROBE_EPISODE, 6, "chance in its episodes")                                    \
-  X(TRAIN_TASK, 7, "tasks of training, by update")                                 \
-  X(TRAIN_EPISODE, 8, "chance in its episodes")                                    \
-  X(EVAL_TASK, 9, "held-out tasks")                                                \
-  X(EVAL_EPISODE, 10, "chance in its episodes")                                    \
-  X(SPLIT_LOOK, 11, "tasks at which the split looks")                              \
-  X(SPLIT_HASH, 12, "which prompts are held out")                                  \
-  X(LOGP_NOISE, 16, "noise on behaviour log-probabilities, by update and episode") \
-  X(REDRAW, 13, "another task in place of one of the other part")                  \
-  /* streams of an episode, by its seed */                                         \
-  X(SAMPLE, 101, "tokens that a policy samples, by context")                       \
-  X(RELIABLE, 102, "which scripted sub-agents work at all, by sub-agent")          \
-  X(RANDOM, 103, "tokens that the random player draws, by agent")                  \
-  X(CREDIT, 104, "which assignments are left out, where not all can be")           \
-  X(MESSAGE, 105, "which messages are lost or false, by sub-agent")                \
-  X(CHANCE, 0x454E5643, "what a script draws while an agent acts")                 \
-  X(EXPERT, 0x454E5645, "what its expert draws")                                   \
-  /* streams by other seeds */                                                     \
-  X(BOOTSTRAP, 201, "resamples of the forecast")                                   \
-  X(WEIGHTS, 0x696e6974, "initial weights, by tensor")                             \
-  X(BENCH, 0x62656e6368, "tokens of the benchmark")                                \
-  X(STATISTICS, 0x7374617473, "resamples of two samples")                          \
   X(TABLE, 0x7461626c65, "resamples of a table of scores, by comparison")
 
 typedef enum parl_purpose {

@@ -14,12 +14,14 @@ typedef struct parl_pick {
   const uint64_t *mask; /* [(V+63)/64] bits, at least one set; NULL allows all */
   double temperature;   /* above 0: inverse CDF with `uniform`; 0: argmax (lowest index on ties) */
   double uniform;       /* [0, 1) */
+  double top_p;         /* draw from the nucleus of this mass alone, (0, 1]; 0 is 1: from all */
 } parl_pick;
 
 typedef struct parl_sample {
   int32_t token;
   float logp; /* log-probability of the token under the masked distribution at this temperature */
   float entropy; /* nats, of that distribution */
+  float kept;    /* its probability within the nucleus; 1 where top_p cut nothing off */
 } parl_sample;
 
 /* Room for the draws of up to max_rows rows; lives in two arenas. */
@@ -27,16 +29,16 @@ typedef struct parl_sampler {
   size_t V, max_rows;
   /* on the device */
   uint64_t *mask;
-  double *uniform;
+  double *uniform, *top_p;
   float *inv_temperature;
   int32_t *token;
-  float *logp, *entropy;
+  float *logp, *entropy, *kept;
   /* the same on the host */
   uint64_t *host_mask;
-  double *host_uniform;
+  double *host_uniform, *host_top_p;
   float *host_inv_temperature;
   int32_t *host_token;
-  float *host_logp, *host_entropy;
+  float *host_logp, *host_entropy, *host_kept;
 } parl_sampler;
 
 /* Fails: ENOMEM. */

@@ -126,9 +126,11 @@ parl_status parl_experts_bwd_check(const parl_experts_bwd_args *a) {
 parl_status parl_sample_check(const parl_sample_args *a) {
   PARL_REQUIRE(a->V > 0 && a->logits != NULL && a->inv_temperature != NULL);
   PARL_REQUIRE(a->uniform != NULL && a->token != NULL && a->logp != NULL && a->entropy != NULL);
+  PARL_REQUIRE(a->top_p != NULL && a->kept != NULL);
   for (size_t row = 0; row < a->rows; row++) {
     PARL_REQUIRE(isfinite(a->inv_temperature[row]) && a->inv_temperature[row] >= 0.0F);
     PARL_REQUIRE(a->uniform[row] >= 0.0 && a->uniform[row] < 1.0);
+    PARL_REQUIRE(a->top_p[row] > 0.0 && a->top_p[row] <= 1.0);
   }
   return PARL_STATUS_OK;
 }

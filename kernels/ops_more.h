@@ -191,7 +191,9 @@ typedef struct parl_experts_bwd_args {
 
 /* Log-probability and entropy at the row's temperature, of argmax at 1. The draw: a token weighs
  * floor(p 2^32); the first whose cumulated weight exceeds floor(uniform * total) is taken: the
- * same everywhere for equal p. Never a masked one, not even if logits are not finite; nor is
+ * same everywhere for equal p. With top_p below 1 only the nucleus is drawn from: the heaviest
+ * tokens, the lower first among equals, until they weigh top_p of the total; logp and entropy stay
+ * those of all allowed tokens. Never a masked one, not even if logits are not finite; nor is
  * logp then. */
 typedef struct parl_sample_args {
   size_t rows, V;
@@ -199,9 +201,11 @@ typedef struct parl_sample_args {
   const uint64_t *mask;         /* [rows,(V+63)/64] bits, one at least set; NULL = all */
   const float *inv_temperature; /* [rows]; 0: argmax, the lowest token on ties */
   const double *uniform;        /* [rows] in [0, 1) */
+  const double *top_p;          /* [rows] in (0, 1]; 1: all */
   int32_t *token;               /* [rows] */
   float *logp;                  /* [rows] */
   float *entropy;               /* [rows] */
+  float *kept;                  /* [rows] probability of the nucleus; 1 where it is not cut */
 } parl_sample_args;
 
 typedef struct parl_normalise_args {

@@ -52,7 +52,7 @@
   P(fwd.down.w)                      \
   P(fwd.input) P(fwd.inner) P(fwd.act) P(fwd.output) P(doutput) P(dinput) P(dgate_up) P(ddown)
 #define PARL_POINTERS_sample(P) \
-  P(logits) P(mask) P(inv_temperature) P(uniform) P(token) P(logp) P(entropy)
+  P(logits) P(mask) P(inv_temperature) P(uniform) P(top_p) P(token) P(logp) P(entropy) P(kept)
 #define PARL_POINTERS_normalise(P) P(squares) P(x)
 #define PARL_POINTERS_round_int4(P) P(w) P(out)
 

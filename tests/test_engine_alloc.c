@@ -122,7 +122,7 @@ static void work(engine *e, const parl_slice *slices) {
   for (int i = 0; i < 5; i++) {
     const parl_decoder_row rows[] = {{0, 1, true}, {1, 2, false}, {1, 3, true}, {2, 4, true}};
     assert_ok(parl_decoder_step(e->decoder, rows, 4, &logits));
-    const parl_pick picks[] = {{NULL, 1.0, 0.5}, {NULL, 0.0, 0.0}, {NULL, 2.0, 0.1}};
+    const parl_pick picks[] = {{NULL, 1.0, 0.5, 0.0}, {NULL, 0.0, 0.0, 0.0}, {NULL, 2.0, 0.1, 0.5}};
     parl_sample samples[3];
     assert_ok(parl_decoder_sample(e->decoder, picks, 3, samples));
   }

@@ -237,7 +237,7 @@ static void decode(const parl_model *m, parl_cache_dtype cache, int32_t tokens[8
   const uint64_t mask = 0x7fff;
   for (size_t i = 0; i < 4; i++) {
     const parl_decoder_row rows[] = {{2, next[0], true}, {0, next[1], true}};
-    const parl_pick picks[] = {{&mask, 0.7, 0.15 + 0.2 * (double)i}, {NULL, 0.0, 0.0}};
+    const parl_pick picks[] = {{&mask, 0.7, 0.15 + 0.2 * (double)i, 0.8}, {NULL, 0.0, 0.0, 0.0}};
     parl_sample samples[2];
     assert_ok(parl_decoder_step(d, rows, 2, &logits));
     assert_ok(parl_decoder_read(d, logits, ENGINE_VOCAB, last));

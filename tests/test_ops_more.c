@@ -358,15 +358,24 @@ static void case_experts_bwd(pair *p) {
 static void case_sample(pair *p) {
   const size_t rows = p->a, V = p->b, words = (V + 63) / 64;
   float *inv = in(p, rows);
-  double uniform[600];
+  double uniform[600], top_p[600];
   uint64_t mask[600 * 10];
-  parl_sample_args args = {rows,        V,       both(p, rows * V),  mask,
-                           inv,         uniform, whole_out(p, rows), out(p, rows),
-                           out(p, rows)};
+  parl_sample_args args = {.rows = rows,
+                           .V = V,
+                           .logits = both(p, rows * V),
+                           .mask = mask,
+                           .inv_temperature = inv,
+                           .uniform = uniform,
+                           .top_p = top_p,
+                           .token = whole_out(p, rows),
+                           .logp = out(p, rows),
+                           .entropy = out(p, rows),
+                           .kept = out(p, rows)};
   assert_true(rows <= 600 && words <= 10);
   for (size_t r = 0; r < rows; r++) {
     inv[r] = r % 4 == 0 ? 0.0F : 0.5F + (float)(r % 3);
     uniform[r] = (double)below(p, 1000) / 1000.0;
+    top_p[r] = r % 3 == 0 ? 1.0 : 0.07 + 0.31 * (double)(r % 5 < 3 ? r % 5 : 2);
     for (size_t w = 0; w < words; w++) mask[r * words + w] = 0x5b5b5b5b5b5b5b5b;
   }
   TRY(p, sample, &args);

@@ -33,14 +33,14 @@ static double softmax(const float *logits, const uint64_t *mask, double temperat
   return entropy;
 }
 
-static parl_sample draw(const parl_backend *backend, const float *logits, const uint64_t *mask,
-                        double temperature, double uniform) {
+static parl_sample draw_from(const parl_backend *backend, const float *logits, const uint64_t *mask,
+                             double temperature, double top_p, double uniform) {
   float copy[V];
   memcpy(copy, logits, sizeof copy);
   parl_arena arena;
   parl_sampler sampler;
   parl_sample out;
-  const parl_pick pick = {mask, temperature, uniform};
+  const parl_pick pick = {mask, temperature, uniform, top_p};
   parl_queue *queue = engine_queue(backend);
   parl_arena_init(&arena, 0);
   assert_ok(parl_sampler_init(&sampler, V, 1, &arena, &arena));
@@ -48,6 +48,78 @@ static parl_sample draw(const parl_backend *backend, const float *logits, const 
   parl_arena_deinit(&arena);
   parl_queue_destroy(queue);
   return out;
+}
+
+static parl_sample draw(const parl_backend *backend, const float *logits, const uint64_t *mask,
+                        double temperature, double uniform) {
+  return draw_from(backend, logits, mask, temperature, 0, uniform);
+}
+
+/* Probabilities 1/8 1/2 1/8 1/4, the others masked. The nucleus of .7 is tokens 1 and 3, which have
+ * .75; that of .8 takes the lower of the two that are left, .875. Log-probabilities stay those of
+ * all four. */
+static void test_nucleus_by_hand(void **state) {
+  (void)state;
+  const parl_backend *backends[ENGINE_MAX_BACKENDS];
+  const size_t n = engine_backends(backends);
+  float logits[V];
+  const uint64_t mask[(V + 63) / 64] = {15};
+  for (size_t i = 0; i < V; i++) logits[i] = 9.0F;
+  logits[0] = logits[2] = logf(0.125F);
+  logits[1] = logf(0.5F);
+  logits[3] = logf(0.25F);
+  static const struct {
+    double top_p, uniform;
+    int32_t token;
+    double p, kept;
+  } rows[] = {
+      {0.7, 0.66, 1, 0.5, 0.75},    {0.7, 0.67, 3, 0.25, 0.75}, {0.7, 0.999, 3, 0.25, 0.75},
+      {0.8, 0.14, 0, 0.125, 0.875}, {0.8, 0.15, 1, 0.5, 0.875}, {0.4, 0.99, 1, 0.5, 0.5},
+      {1.0, 0.12, 0, 0.125, 1},     {1.0, 0.74, 2, 0.125, 1},   {0.0, 0.99, 3, 0.25, 1},
+      {1e-3, 0.5, 1, 0.5, 0.5},     {0.9, 0.999, 3, 0.25, 1.0},
+  };
+  for (size_t b = 0; b < n; b++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+      const parl_sample s = draw_from(backends[b], logits, mask, 1, rows[i].top_p, rows[i].uniform);
+      assert_int_equal(s.token, rows[i].token);
+      assert_close((double)s.logp, log(rows[i].p), 1e-5);
+      assert_close((double)s.kept, rows[i].kept, 1e-6);
+      assert_close((double)s.entropy, 1.75 * log(2), 1e-5);
+    }
+    const parl_sample greedy = draw_from(backends[b], logits, mask, 0, 0.1, 0.5);
+    assert_int_equal(greedy.token, 1);
+    assert_close((double)greedy.kept, 1, 0);
+  }
+}
+
+/* Whatever the mass asked for: nothing outside of the nucleus is drawn, it has that mass, and without
+ * its lightest token it would not. */
+static void test_nucleus_is_the_least_that_is_enough(void **state) {
+  (void)state;
+  const parl_backend *backends[ENGINE_MAX_BACKENDS];
+  const size_t n = engine_backends(backends);
+  for (size_t trial = 0; trial < 40; trial++) {
+    parl_rng_cursor rng = {.seed = 31, .stream = trial};
+    float logits[V];
+    double probs[V], lightest = 1, seen = 0;
+    bool is_met[V] = {0};
+    for (size_t i = 0; i < V; i++) logits[i] = (float)parl_rng_next_normal(&rng);
+    softmax(logits, NULL, 1, probs);
+    const double top_p = 0.05 + 0.9 * parl_rng_next_uniform(&rng);
+    double kept = 0;
+    for (int k = 0; k < 400; k++) {
+      const parl_sample s = draw_from(backends[trial % n], logits, NULL, 1, top_p, (k + 0.5) / 400);
+      is_met[s.token] = true;
+      kept = (double)s.kept;
+    }
+    for (size_t i = 0; i < V; i++) {
+      seen += is_met[i] ? probs[i] : 0;
+      if (is_met[i]) lightest = fmin(lightest, probs[i]);
+    }
+    assert_true(kept >= top_p - 1e-5);
+    assert_true(seen <= kept + 1e-5);
+    if (fabs(seen - kept) < 1e-5) assert_true(kept - lightest < top_p + 1e-5);
+  }
 }
 
 static void test_frequencies(void **state) {
@@ -183,9 +255,14 @@ static void test_nan(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_frequencies), cmocka_unit_test(test_inverse_cdf),
-      cmocka_unit_test(test_chi_square),  cmocka_unit_test(test_whole_numbers),
-      cmocka_unit_test(test_greedy),      cmocka_unit_test(test_one_allowed_token),
+      cmocka_unit_test(test_nucleus_by_hand),
+      cmocka_unit_test(test_nucleus_is_the_least_that_is_enough),
+      cmocka_unit_test(test_frequencies),
+      cmocka_unit_test(test_inverse_cdf),
+      cmocka_unit_test(test_chi_square),
+      cmocka_unit_test(test_whole_numbers),
+      cmocka_unit_test(test_greedy),
+      cmocka_unit_test(test_one_allowed_token),
       cmocka_unit_test(test_nan),
   };
   return cmocka_run_group_tests_name("sampler", tests, NULL, NULL);

@@ -29,6 +29,7 @@ PARL_PLAIN_OP_LIST(X)
 /* Lowest allowed token of the highest logit; the first allowed one if every comparison fails. */
 size_t parl_plain_find_argmax(const float *logits, size_t V, const uint64_t *mask);
 /* First token whose cumulated weight exceeds floor(uniform * total); V if all weigh nothing. */
-size_t parl_plain_find_quantile(const float *probs, size_t V, double uniform);
+size_t parl_plain_find_quantile(const float *probs, size_t V, double top_p, double uniform,
+                                float *kept);
 
 #endif

@@ -107,13 +107,54 @@ static uint64_t weigh(float p) {
   return p < 1.0F ? (uint64_t)((double)p * (double)one) : one;
 }
 
-/* Masked tokens have probability zero and so are never met. */
-size_t parl_plain_find_quantile(const float *probs, size_t V, double uniform) {
-  uint64_t total = 0, sum = 0;
-  for (size_t i = 0; i < V; i++) total += weigh(probs[i]);
-  const uint64_t goal = (uint64_t)(uniform * (double)total); /* below it: uniform <= 1 - 2^-53 */
+/* What the tokens of at least `least` weigh together. */
+static uint64_t weigh_from(const float *probs, size_t V, uint64_t least) {
+  uint64_t sum = 0;
   for (size_t i = 0; i < V; i++) {
-    sum += weigh(probs[i]);
+    const uint64_t w = weigh(probs[i]);
+    if (w >= least) sum += w;
+  }
+  return sum;
+}
+
+/* The tokens drawn from: those above `least`, and the first n_ties of those that weigh `least`. */
+typedef struct nucleus {
+  uint64_t least, mass;
+  size_t n_ties;
+} nucleus;
+
+/* The largest weight from which on tokens weigh enough, by bisection; 0 < enough <= their sum. */
+static nucleus find_nucleus(const float *probs, size_t V, uint64_t enough) {
+  uint64_t low = 1, high = ((uint64_t)1 << 32) + 1;
+  while (high - low > 1) {
+    const uint64_t middle = low + (high - low) / 2;
+    if (weigh_from(probs, V, middle) >= enough)
+      low = middle;
+    else
+      high = middle;
+  }
+  const uint64_t above = weigh_from(probs, V, low + 1);
+  const uint64_t n_ties = (enough - above + low - 1) / low;
+  return (nucleus){.least = low, .mass = above + n_ties * low, .n_ties = (size_t)n_ties};
+}
+
+/* Masked tokens have probability zero and so are never met. */
+size_t parl_plain_find_quantile(const float *probs, size_t V, double top_p, double uniform,
+                                float *kept) {
+  const uint64_t total = weigh_from(probs, V, 0);
+  nucleus n = {.mass = total};
+  *kept = 1.0F;
+  if (top_p < 1 && total > 0) {
+    n = find_nucleus(probs, V, (uint64_t)ceil(top_p * (double)total));
+    *kept = (float)((double)n.mass / (double)total);
+  }
+  const uint64_t goal = (uint64_t)(uniform * (double)n.mass); /* below: uniform <= 1 - 2^-53 */
+  uint64_t sum = 0;
+  for (size_t i = 0; i < V; i++) {
+    const uint64_t w = weigh(probs[i]);
+    if (w < n.least || (w == n.least && n.n_ties == 0)) continue;
+    if (w == n.least) n.n_ties--;
+    sum += w;
     if (sum > goal) return i;
   }
   return V;

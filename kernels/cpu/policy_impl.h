@@ -82,7 +82,10 @@ static void sample(PARL_NO_QUEUE, const parl_sample_args *a) {
                                          .probs = logits,
                                          .entropy = &a->entropy[row]};
     policy_fwd(NULL, &policy);
-    size_t token = greedy ? argmax : parl_plain_find_quantile(logits, a->V, a->uniform[row]);
+    size_t token = argmax;
+    a->kept[row] = 1.0f;
+    if (!greedy)
+      token = parl_plain_find_quantile(logits, a->V, a->top_p[row], a->uniform[row], &a->kept[row]);
     if (token == a->V) token = argmax; /* every probability is NaN: logp will say so */
     a->token[row] = (int32_t)token;
     a->logp[row] = (float)log((double)logits[token]);

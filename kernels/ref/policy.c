@@ -59,15 +59,49 @@ static uint64_t weigh(float p) {
   return p > 0.0F ? (uint64_t)ldexp(fmin((double)p, 1.0), 32) : 0;
 }
 
+/* A place in the order of tokens by weight, the lower token first among equals. */
+typedef struct place {
+  uint64_t weight;
+  size_t token;
+} place;
+
+static bool is_before(place a, place b) {
+  return a.weight > b.weight || (a.weight == b.weight && a.token < b.token);
+}
+
+/* The last place of the nucleus: tokens are taken one after another until they weigh enough. */
+static place find_last(const float *probs, size_t V, uint64_t enough) {
+  place last = {UINT64_MAX, 0};
+  for (uint64_t sum = 0; sum < enough; sum += last.weight) {
+    place next = {0, V};
+    for (size_t v = 0; v < V; v++) {
+      const place x = {weigh(probs[v]), v};
+      if (is_before(last, x) && is_before(x, next)) next = x;
+    }
+    last = next;
+  }
+  return last;
+}
+
+static uint64_t weigh_within(const float *probs, size_t v, place last) {
+  const place x = {weigh(probs[v]), v};
+  return is_before(last, x) ? 0 : x.weight;
+}
+
 /* From the end: the first token that leaves more than the goal in front of what is behind it. */
-static size_t find_quantile(const float *probs, size_t V, double uniform) {
-  uint64_t total = 0, left;
+static size_t find_quantile(const float *probs, size_t V, double top_p, double uniform,
+                            float *kept) {
+  uint64_t all = 0, total = 0, left;
   size_t found = V;
-  for (size_t v = 0; v < V; v++) total += weigh(probs[v]);
-  if (total == 0) return V;
+  *kept = 1.0F;
+  for (size_t v = 0; v < V; v++) all += weigh(probs[v]);
+  if (all == 0) return V;
+  const place last = find_last(probs, V, (uint64_t)ceil(top_p * (double)all));
+  for (size_t v = 0; v < V; v++) total += weigh_within(probs, v, last);
+  if (top_p < 1) *kept = (float)((double)total / (double)all);
   const uint64_t goal = (uint64_t)(uniform * (double)total);
   left = total;
-  for (size_t v = V; v-- > 0 && left > goal; left -= weigh(probs[v])) found = v;
+  for (size_t v = V; v-- > 0 && left > goal; left -= weigh_within(probs, v, last)) found = v;
   return found;
 }
 
@@ -85,7 +119,10 @@ void parl_ref_sample(PARL_NO_QUEUE, const parl_sample_args *a) {
                                    .probs = logits,
                                    .entropy = &a->entropy[row]};
     parl_ref_policy_fwd(NULL, &policy);
-    const size_t drawn = is_greedy ? argmax : find_quantile(logits, a->V, a->uniform[row]);
+    size_t drawn = argmax;
+    a->kept[row] = 1.0F;
+    if (!is_greedy)
+      drawn = find_quantile(logits, a->V, a->top_p[row], a->uniform[row], &a->kept[row]);
     a->token[row] = (int32_t)(drawn < a->V ? drawn : argmax);
     a->logp[row] = (float)log((double)logits[a->token[row]]);
   }

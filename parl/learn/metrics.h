@@ -78,6 +78,7 @@ typedef struct parl_term_metrics {
   X(useless_subs, credit, "1", "share of assignments without which r_perf is the same")            \
   PARL_DETECTOR_ROWS(PARL_METRIC_DETECTOR_, X)                                                     \
   X(staleness, rollout, "updates", "mean age of the policy that played")                           \
+  X(cut_mass, rollout, "1", "mean probability of a choice that train.top_p cut off")               \
   X(rollout_s, time, "s", "rollout")                                                               \
   X(decode_s, time, "s", "of it in the decoder and the sampler, all threads")                      \
   X(script_s, time, "s", "of it in scripts, grammar and episodes, all threads")                    \

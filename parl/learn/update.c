@@ -149,6 +149,7 @@ static parl_status roll_out(parl_updater *u) {
     u->jobs[i] = (parl_job){.task_seed = parl_seed(seed, PARL_PURPOSE_TRAIN_TASK, update, i / K),
                             .episode_seed = parl_seed(seed, PARL_PURPOSE_TRAIN_EPISODE, update, i),
                             .temperature = u->def.train->temperature,
+                            .top_p = u->def.train->top_p,
                             .part = PARL_PART_TRAIN,
                             .out = parl_trajectories_get(u->set, i)};
   parl_rollout_counts counts;
@@ -161,6 +162,8 @@ static parl_status roll_out(parl_updater *u) {
   u->metrics.script_s = counts.script_s;
   u->metrics.decode_tokens = (double)counts.decoded_tokens;
   u->metrics.reused_tokens = (double)counts.reused_tokens;
+  u->cut_mass =
+      counts.n_cut > 0 ? ldexp((double)counts.cut, -32) / (double)counts.n_cut : (double)NAN;
   return PARL_STATUS_OK;
 }
 
@@ -369,6 +372,7 @@ static parl_status update(parl_updater *u) {
     forget(u);
   }
   u->metrics.end_error = (double)n_failed / (double)u->n;
+  u->metrics.cut_mass = u->cut_mass;
   u->metrics.staleness = (double)NAN;
   if (u->def.ring != NULL) {
     u->metrics.staleness = (double)parl_policy_ring_get_age(u->def.ring, u->update);

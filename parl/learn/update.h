@@ -19,24 +19,27 @@
 #include "parl/swarm/failures.h"
 #include "parl/swarm/rollout.h"
 
-#define PARL_TRAIN_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                        \
-  INT(updates, 150, 0, 10000000, "updates", "rollout batches")                                  \
-  INT(tasks, 8, 1, 100000, "tasks", "tasks of one update")                                      \
-  INT(group, 8, 1, 10000, "rollouts", "rollouts of one task, K")                                \
-  INT(minibatches, 1, 1, 1000, "steps", "optimizer steps on one rollout batch, of a part each") \
-  INT(epochs, 1, 1, 1000, "passes", "over the minibatches of one rollout batch")                \
-  INT(staleness, 0, 0, 64, "updates", "the policy that plays is that of so many updates ago")   \
-  REAL(logp_noise, 0.0, 0.0, 10.0, "nats",                                                      \
-       "sd of Gaussian noise on the log-probabilities recorded while playing")                  \
-  REAL(temperature, 1.0, 0.01, 100.0, "1", "sampling temperature")                              \
-  INT(slots, 0, 0, 100000, "episodes", "episodes alive at once; 0: as suits the caches")        \
-  CHOICE(kv_cache, f32, "f32|bf16",                                                             \
-         "the decoder's keys and values; bf16: half the memory, sampling is not quite the "     \
-         "trainer's policy (objective/logp_gap)")                                               \
-  INT(accumulators, 4, 1, 256, "leaves", "of the tree that sums gradients; fixes the order")    \
-  INT(slice_rows, 512, 8, 1000000, "tokens", "tokens of one slice through the model")           \
-  CHOICE(store_episodes, none, "none|sample|all",                                               \
-         "training episodes kept in the store with their stages: none, the first group of "     \
+#define PARL_TRAIN_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                          \
+  INT(updates, 150, 0, 10000000, "updates", "rollout batches")                                    \
+  INT(tasks, 8, 1, 100000, "tasks", "tasks of one update")                                        \
+  INT(group, 8, 1, 10000, "rollouts", "rollouts of one task, K")                                  \
+  INT(minibatches, 1, 1, 1000, "steps", "optimizer steps on one rollout batch, of a part each")   \
+  INT(epochs, 1, 1, 1000, "passes", "over the minibatches of one rollout batch")                  \
+  INT(staleness, 0, 0, 64, "updates", "the policy that plays is that of so many updates ago")     \
+  REAL(logp_noise, 0.0, 0.0, 10.0, "nats",                                                        \
+       "sd of Gaussian noise on the log-probabilities recorded while playing")                    \
+  REAL(temperature, 1.0, 0.01, 100.0, "1", "sampling temperature")                                \
+  REAL(top_p, 1.0, 0.001, 1.0, "of the mass",                                                     \
+       "sample from the likeliest tokens that have it together; recorded log-probabilities stay " \
+       "the policy's")                                                                            \
+  INT(slots, 0, 0, 100000, "episodes", "episodes alive at once; 0: as suits the caches")          \
+  CHOICE(kv_cache, f32, "f32|bf16",                                                               \
+         "the decoder's keys and values; bf16: half the memory, sampling is not quite the "       \
+         "trainer's policy (objective/logp_gap)")                                                 \
+  INT(accumulators, 4, 1, 256, "leaves", "of the tree that sums gradients; fixes the order")      \
+  INT(slice_rows, 512, 8, 1000000, "tokens", "tokens of one slice through the model")             \
+  CHOICE(store_episodes, none, "none|sample|all",                                                 \
+         "training episodes kept in the store with their stages: none, the first group of "       \
          "every update, or all; changes no result")
 
 PARL_CONFIG_STRUCT(parl_train_config, PARL_TRAIN_FIELDS);
@@ -87,6 +90,7 @@ typedef struct parl_updater {
   parl_detector_state seen;  /* of the updates done */
   parl_outcome *outcomes;    /* [group] */
   parl_credit *credit;       /* NULL: every choice has the advantage of its episode */
+  double cut_mass;           /* of the rollout; NaN: nothing was cut off */
   float *choices;            /* [tokens of a context] their advantages */
 } parl_updater;
 

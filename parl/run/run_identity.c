@@ -36,7 +36,7 @@ static const struct {
     {"objective", "cap"},           {"objective", "credit"},
     {"objective", "credit_after"},  {"objective", "credit_rerolls"},
     {"objective", "credit_launch"}, {"train", "staleness"},
-    {"train", "logp_noise"},
+    {"train", "logp_noise"},        {"train", "top_p"},
 };
 
 static bool is_same(const parl_json *a, const parl_json *b) {

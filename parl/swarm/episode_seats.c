@@ -47,6 +47,7 @@ void parl_context_get_question(const parl_episode_env *ee, const parl_context *c
                          .mask = c->player.kind->asks_turns ? NULL : c->mask,
                          .n_allowed = c->player.kind->asks_turns ? 0 : c->n_allowed,
                          .temperature = c->temperature,
+                         .top_p = c->is_main ? ep->job->top_p : 0,
                          .stream = parl_rng_stream(PARL_PURPOSE_SAMPLE, (uint64_t)c->ordinal, 0, 0),
                          .index = (uint64_t)c->n_taken};
 }

@@ -32,9 +32,10 @@ typedef struct parl_question {
   int role;              /* of a sub-agent, from 0; -1: the orchestrator */
   const int32_t *tokens; /* [n_tokens] the agent's context */
   size_t n_tokens;
-  const uint64_t *mask;   /* [(vocabulary + 63) / 64] at least two bits set; NULL: a whole turn */
-  size_t n_allowed;       /* bits of mask */
-  double temperature;     /* to sample at; 0: greedily */
+  const uint64_t *mask; /* [(vocabulary + 63) / 64] at least two bits set; NULL: a whole turn */
+  size_t n_allowed;     /* bits of mask */
+  double temperature;   /* to sample at; 0: greedily */
+  double top_p; /* to sample from the nucleus of this mass alone; 0: from all allowed tokens */
   uint64_t stream, index; /* names the random number of this choice, with job->episode_seed */
 } parl_question;
 
@@ -54,6 +55,9 @@ typedef struct parl_answer {
 typedef struct parl_player_counts {
   int64_t decoded_tokens; /* rows through a decoder */
   int64_t reused_tokens;  /* not decoded: another context had the same prefix */
+  int64_t n_cut;          /* choices sampled from a nucleus */
+  int64_t cut;            /* probability outside of it, summed over them; in 2^-32, so that no order
+                             of summation matters */
 } parl_player_counts;
 
 typedef struct parl_seat_def {

@@ -1,4 +1,5 @@
 /* parl/swarm/player_model.c - a model in a seat: all contexts that wait decode together. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "core/rng.h"
@@ -122,11 +123,18 @@ static size_t queue_rows(model_seat *m, size_t max_asking, size_t *n_asking) {
 static parl_pick prepare_draw(const parl_question *q) {
   return (parl_pick){.mask = q->mask,
                      .temperature = q->temperature,
+                     .top_p = q->top_p,
                      .uniform = parl_rng_uniform(q->job->episode_seed, q->stream, q->index)};
 }
 
 static void answer(const parl_question *q, const parl_sample *sample, parl_answer *out) {
   *out = (parl_answer){.id = q->id, .slot = q->slot, .token = sample->token, .logp = sample->logp};
+}
+
+static void count_cut(model_seat *m, const parl_pick *draw, const parl_sample *sample) {
+  if (draw->top_p <= 0 || draw->top_p >= 1) return;
+  m->counts->n_cut++;
+  m->counts->cut += (int64_t)ldexp(1.0 - (double)sample->kept, 32);
 }
 
 /* One step of the decoder. */
@@ -146,6 +154,7 @@ static parl_status collect_model(void *seat, bool may_wait, parl_answer *answers
   PARL_TRY(parl_decoder_sample(m->decoder, m->draws, n_asking, m->samples));
   for (size_t i = 0; i < n_asking; i++) {
     answer(&m->asking[i]->question, &m->samples[i], &answers[i]);
+    count_cut(m, &m->draws[i], &m->samples[i]);
     m->asking[i]->is_asked = false;
   }
   m->n_asked -= n_asking;

@@ -516,6 +516,8 @@ static parl_status run_shard(void *context, size_t task, size_t worker) {
   const parl_status s = play(r, sh);
   sh->counts.decoded_tokens = sh->played.decoded_tokens;
   sh->counts.reused_tokens = sh->played.reused_tokens;
+  sh->counts.n_cut = sh->played.n_cut;
+  sh->counts.cut = sh->played.cut;
   sh->counts.script_s = parl_clock_s() - start - sh->counts.decode_s;
   if (s != PARL_STATUS_OK) {
     atomic_store(&r->next_job, r->n_jobs); /* other shards start nothing new */
@@ -544,6 +546,8 @@ parl_status parl_rollout_run(parl_rollout *rollout, const parl_job *jobs, size_t
     counts->decoded_tokens += c->decoded_tokens;
     counts->reused_tokens += c->reused_tokens;
     counts->sampled_tokens += c->sampled_tokens;
+    counts->n_cut += c->n_cut;
+    counts->cut += c->cut;
     counts->decode_s += c->decode_s;
     counts->script_s += c->script_s;
   }

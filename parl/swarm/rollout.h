@@ -22,6 +22,8 @@ typedef struct parl_job {
   uint64_t episode_seed;   /* chance inside the episode, and sampling */
   const parl_seats *seats; /* who plays it; nobody in a seat: the rollout's. NULL: the rollout's */
   double temperature;      /* of an orchestrator that samples; 0: greedy */
+  double
+      top_p; /* of an orchestrator that samples: from the nucleus of this mass; 0 or 1: from all */
   parl_trajectory *out;
   parl_part part;            /* but another of its family if its prompt is not of this part */
   const parl_replay *replay; /* what is written before the orchestrator's player is asked, and
@@ -48,6 +50,7 @@ typedef struct parl_rollout_counts {
   int64_t decoded_tokens; /* rows through a decoder, all models */
   int64_t reused_tokens;  /* not decoded: another context had the same prefix */
   int64_t sampled_tokens;
+  int64_t n_cut, cut;        /* as in parl_player_counts */
   double decode_s, script_s; /* seconds of all shards together: of players in seats, and the rest */
 } parl_rollout_counts;
 

@@ -49,6 +49,11 @@ same "off policy some are" 1 "$(masked whole)"
 same "0, 1, 2, 3, and 4 from then on, updates behind" "0 4 110" "$(ask "$dir/whole" \
   "select min(value), max(value), sum(value) from metric where key = 'rollout/staleness'" | sed 's/\.0//g')"
 
+train --set train.top_p=0.8 --set run.dir="$dir/nucleus" >/dev/null
+same "a nucleus cuts at most a fifth" "1 1" "$(ask "$dir/nucleus" \
+  "select min(value) >= 0 and max(value) <= 0.2, sum(value) > 0 from metric where key = 'rollout/cut_mass'")"
+same "the ratio does not see it" 0 "$(masked nucleus)"
+
 for kind in ppo tis squared reinforce; do
   # shellcheck disable=SC2086
   train $more --set objective.kind=$kind --set run.dir="$dir/$kind" | hash_of
