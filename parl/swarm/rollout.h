@@ -22,8 +22,7 @@ typedef struct parl_job {
   uint64_t episode_seed;   /* chance inside the episode, and sampling */
   const parl_seats *seats; /* who plays it; nobody in a seat: the rollout's. NULL: the rollout's */
   double temperature;      /* of an orchestrator that samples; 0: greedy */
-  double
-      top_p; /* of an orchestrator that samples: from the nucleus of this mass; 0 or 1: from all */
+  double top_p; /* of an orchestrator that samples: the nucleus it samples from; 0 or 1: all */
   parl_trajectory *out;
   parl_part part;            /* but another of its family if its prompt is not of this part */
   const parl_replay *replay; /* what is written before the orchestrator's player is asked, and
