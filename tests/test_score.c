@@ -163,7 +163,8 @@ static void batches_are_lines(void **state) {
     const size_t n = DRAW(MOST + 1);
     first[i + 1] = first[i] + n;
     for (size_t t = first[i]; t < first[i + 1]; t++) {
-      stages[t] = (parl_stage_record){.main_steps = 1, .first_sub = n_subs, .width = DRAW(MOST)};
+      stages[t] = (parl_stage_record){
+          .r_perf = 0.5, .main_steps = 1, .first_sub = n_subs, .width = DRAW(MOST)};
       for (; n_subs < stages[t].first_sub + stages[t].width; n_subs++)
         subs[n_subs] = (parl_sub_record){.steps = (int32_t)DRAW(9), .finished = DRAW(2)};
     }
@@ -176,13 +177,16 @@ static void batches_are_lines(void **state) {
     assert_ok(parl_scorer_create(&config, workers, &scorer));
     assert_ok(parl_score_batch_run(scorer, &batch, facts, threads == 1 ? terms : again));
     if (threads > 1) assert_memory_equal(terms, again, sizeof terms);
+    assert_ok(parl_score_batch_run(scorer, &batch, NULL, again)); /* nobody asks for the facts */
+    assert_memory_equal(terms, again, sizeof terms);
     parl_scorer_destroy(scorer);
     parl_workers_destroy(workers);
   }
   parl_score_reader r = {.config = &config};
   for (size_t i = 0; i < N; i++) {
     parl_text line = {0};
-    parl_text_append(&line, "{\"id\":0,\"r_perf\":0,\"stages\":[");
+    parl_text_appendf(&line, "{\"id\":0,\"r_perf\":%s,\"stages\":[",
+                      first[i + 1] > first[i] ? "0.5" : "0");
     for (size_t t = first[i]; t < first[i + 1]; t++) {
       parl_text_appendf(&line, "%s{\"main_steps\":1,\"subs\":[", t > first[i] ? "," : "");
       for (uint32_t k = 0; k < stages[t].width; k++)

@@ -61,23 +61,35 @@ typedef struct job {
   double *out;
 } job;
 
-static parl_status score_one(const job *j, size_t i) {
+/* own: facts for an episode whose facts nobody asked for; nothing of it stays but what is stated of
+ * none. */
+static parl_facts *get_facts(const job *j, size_t i, parl_facts *own) {
+  parl_facts *facts = j->facts != NULL ? &j->facts[i] : own;
+  if (j->batch->stated != NULL)
+    *facts = j->batch->stated[i];
+  else if (j->facts != NULL)
+    *facts = parl_score_none();
+  else
+    own->r_perf = 0; /* the rest is counted again */
+  return facts;
+}
+
+static parl_status score_one(const job *j, size_t i, parl_facts *own) {
   const parl_score_batch *b = j->batch;
   const size_t first = b->first_stage[i];
   const parl_stages stages = {
       .n = b->first_stage[i + 1] - first, .items = &b->stages[first], .subs = b->subs};
-  parl_facts own, *facts = j->facts != NULL ? &j->facts[i] : &own;
-  *facts = b->stated != NULL ? b->stated[i] : parl_score_none();
-  return parl_fail_context(
-      parl_score_episode(j->scorer->reward, &stages, facts, &j->out[i * PARL_N_TERMS]),
-      "episode %zu", i);
+  return parl_fail_context(parl_score_episode(j->scorer->reward, &stages, get_facts(j, i, own),
+                                              &j->out[i * PARL_N_TERMS]),
+                           "episode %zu", i);
 }
 
 static parl_status score_range(void *context, size_t task, size_t worker) {
   (void)worker;
   const job *j = context;
+  parl_facts own = parl_score_none();
   const size_t end = (task + 1) * RANGE < j->batch->n ? (task + 1) * RANGE : j->batch->n;
-  for (size_t i = task * RANGE; i < end; i++) PARL_TRY(score_one(j, i));
+  for (size_t i = task * RANGE; i < end; i++) PARL_TRY(score_one(j, i, &own));
   return PARL_STATUS_OK;
 }
 

@@ -75,41 +75,52 @@ void parl_stages_lose(parl_stages *stages, size_t index, bool is_false, double g
 }
 
 /* --- counting again --- */
+/* Whole numbers until the last stage is in: sums of doubles would wait for each other. */
+typedef struct counts {
+  int64_t critical, total, subs, longest; /* steps */
+  int64_t launches, assigned, finished, useful, duplicates, empty, widest;
+} counts;
 
 /* A group is to both costs as a single sub-agent is that takes its longest, or its sum, of steps. */
-static parl_status add_stage(const parl_stages *s, const parl_stage_record *record,
-                             parl_facts *out) {
+static parl_status add_stage(const parl_stages *s, const parl_stage_record *record, counts *c) {
   int64_t longest = 0, sum = 0, critical = 0, total = 0;
   for (size_t i = 0; i < record->width; i++) {
     const parl_sub_record *sub = &s->subs[record->first_sub + i];
     longest = sub->steps > longest ? sub->steps : longest;
     sum += sub->steps;
-    out->finished += sub->finished;
-    out->useful += sub->useful;
-    out->duplicates += sub->duplicate;
-    out->empty_finishes += sub->finished && sub->steps == 0;
+    c->finished += sub->finished;
+    c->useful += sub->useful;
+    c->duplicates += sub->duplicate;
+    c->empty += sub->finished && sub->steps == 0;
   }
   PARL_TRY(parl_critical_steps(&(parl_stage){record->main_steps, 1, &longest}, 1, &critical));
   PARL_TRY(parl_total_steps(&(parl_stage){record->main_steps, 1, &sum}, 1, &total));
-  out->critical_steps += (double)critical;
-  out->total_steps += (double)total;
-  out->sub_steps += (double)sum;
-  out->sub_max_steps += (double)longest;
-  out->launches += record->width > 0;
-  out->assigned += record->width;
-  if (record->width > out->max_width) out->max_width = record->width;
-  out->r_perf = record->r_perf;
+  c->critical += critical;
+  c->total += total;
+  c->subs += sum;
+  c->longest += longest;
+  c->launches += record->width > 0;
+  c->assigned += record->width;
+  c->widest = record->width > c->widest ? record->width : c->widest;
   return PARL_STATUS_OK;
 }
 
 parl_status parl_stages_get_facts(const parl_stages *stages, parl_facts *out) {
-  parl_facts f = *out;
-  f.critical_steps = f.total_steps = f.sub_steps = f.sub_max_steps = 0;
-  f.launches = f.assigned = f.finished = f.useful = f.duplicates = f.empty_finishes = 0;
-  f.max_width = 0;
-  f.turns = (double)stages->n;
-  for (size_t i = 0; i < stages->n; i++) PARL_TRY(add_stage(stages, &stages->items[i], &f));
-  *out = f;
+  counts c = {0};
+  for (size_t i = 0; i < stages->n; i++) PARL_TRY(add_stage(stages, &stages->items[i], &c));
+  out->critical_steps = (double)c.critical;
+  out->total_steps = (double)c.total;
+  out->sub_steps = (double)c.subs;
+  out->sub_max_steps = (double)c.longest;
+  out->launches = (double)c.launches;
+  out->assigned = (double)c.assigned;
+  out->finished = (double)c.finished;
+  out->useful = (double)c.useful;
+  out->duplicates = (double)c.duplicates;
+  out->empty_finishes = (double)c.empty;
+  out->max_width = (double)c.widest;
+  out->turns = (double)stages->n;
+  if (stages->n > 0) out->r_perf = stages->items[stages->n - 1].r_perf;
   return PARL_STATUS_OK;
 }
 
