@@ -41,10 +41,10 @@ static double get_share(const parl_report *r, size_t arm, parl_detector d) {
 
 void parl_report_make_detectors(const parl_report *r, parl_table *t) {
   static const char *const heads[] = {"policy",  "detector", "threshold",
-                                      "measure", "fires",    "share of updates"};
+                                      "measure", "fires",    "updates"};
   parl_table_init(t, r->arena, "Detectors", sizeof heads / sizeof heads[0], 2);
   t->note =
-      "Measured on the last evaluation, sampled, mean over seeds; and the share of the updates of "
+      "Measured on the last evaluation, sampled, mean over seeds; updates: the share of those of "
       "training in which the detector fired. What is silent throughout is left out. "
       "docs/reward-research.md defines them.";
   for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) parl_table_add(t, "%s", heads[i]);
@@ -60,7 +60,7 @@ void parl_report_make_detectors(const parl_report *r, parl_table *t) {
       parl_table_add(t, "%s", parl_detector_infos[d].name);
       parl_table_add_number(t, parl_detector_infos[d].threshold, 2);
       parl_table_add_number(t, measure, 3);
-      parl_table_add(t, "%s", is_stateless ? fires ? "yes" : "no" : "-");
+      parl_table_add(t, "%s", isnan(measure) ? "-" : fires ? "yes" : "no");
       parl_table_add_number(t, share, 3);
     }
 }

@@ -303,11 +303,11 @@ static parl_status append_result(const parl_report *r, parl_text *out) {
   append_drawing(out, r, parl_chart_append_endings);
   parl_chart_append_endings_legend(out);
   PARL_TRY(append_details(r, PARL_TABLE_ENDINGS, out));
-  PARL_TRY(append_table(r, PARL_TABLE_DETECTORS, out));
   parl_text_append(out, "</figure>\n");
   PARL_TRY(append_profile(r, out));
   parl_text_append(out, "</div>\n");
   PARL_TRY(append_table(r, PARL_TABLE_GREEDY, out));
+  PARL_TRY(append_table(r, PARL_TABLE_DETECTORS, out));
   PARL_TRY(append_table(r, PARL_TABLE_NAMED, out));
   parl_text_appendf(out, "<details%s><summary>All %zu pairs of policies</summary>\n",
                     r->n_pairs <= SHOWN_PAIRS  ? " open"
