@@ -218,7 +218,7 @@ static double get_most_of_all(const parl_weight_curves *w, size_t i) {
   return most;
 }
 
-/* A line of blocks, an eighth of the height a step; 0 is a line below, what is not there a blank. */
+/* A line of blocks, an eighth of the height a step; 0 is a line below. */
 static void append_line(const parl_weight_curves *w, const parl_weight_curve *c, double most,
                         size_t columns, parl_text *out) {
   const size_t n = get_n(w, c);

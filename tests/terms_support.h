@@ -51,6 +51,24 @@ static inline void parl_test_table_deinit(parl_test_table *t) {
   parl_own_terms_destroy(t->own);
 }
 
+/* A reward of the section `terms` beside defaults. */
+typedef struct parl_test_reward {
+  parl_test_table t;
+  parl_reward *reward;
+} parl_test_reward;
+
+static inline void parl_test_reward_init(const char *terms, parl_test_reward *r) {
+  parl_reward_config config;
+  parl_config_set_defaults(&parl_reward_section, &config);
+  assert_ok(parl_test_read_terms(terms, &r->t));
+  assert_ok(parl_reward_create(&config, r->t.table, &r->reward));
+}
+
+static inline void parl_test_reward_deinit(parl_test_reward *r) {
+  parl_reward_destroy(r->reward);
+  parl_test_table_deinit(&r->t);
+}
+
 /* Terms of an episode that is a group of its own, out [n of the reward's table]. */
 static inline parl_status parl_test_get_terms(parl_reward *reward, const parl_facts *f,
                                               double *out) {

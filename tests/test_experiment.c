@@ -103,8 +103,8 @@ static void test_stop_and_continue(void **state) {
 }
 
 /* Weights of own terms that carry state, a closed loop, a backoff, progress and a program that
- * holds, budgets of the warm
- * start, a judge that errs, and scores: the same bits for any number of threads and across a stop. */
+ * holds, budgets of the warm start, a judge that errs, and scores: the same bits for any number of
+ * threads and across a stop. */
 static void test_own_terms_stop_and_continue(void **state) {
   (void)state;
   place p;

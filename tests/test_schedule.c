@@ -194,7 +194,7 @@ static void test_closed_loop_names_the_nearest_metric(void **state) {
   parl_schedule_destroy(s);
 }
 
-/* Steepness 4 and u = 1/4: s = 1 / (1 + e^-1), between s(0) = 1 / (1 + e^-2) and s(1) = 1 - s(0). */
+/* Steepness 4 and u = 1/4: s = 1 / (1 + e^-1), s(0) = 1 / (1 + e^-2), s(1) = 1 - s(0). */
 static void test_sigmoid_by_hand(void **state) {
   (void)state;
   parl_schedule_config c = make_config(SIGMOID, 0.3, 0.1);
@@ -217,7 +217,7 @@ static double step_metric(parl_schedule *s, int64_t t, double metric) {
   return out;
 }
 
-/* 0.5, 0.3 and 0.2 with stop 0.1 and factor 1/2; what is unknown, or at the threshold, fires not. */
+/* 0.5, 0.3, 0.2, 0.15 with stop 0.1 and factor 1/2; what is unknown or at target fires not. */
 static void test_backoff_by_hand(void **state) {
   (void)state;
   static const double metric[] = {NAN, 0, 1, 0.5, NAN, 1, 0, 1};
@@ -237,7 +237,7 @@ static void test_backoff_by_hand(void **state) {
   parl_schedule_destroy(s);
 }
 
-/* From 0.2 to 0.6: what is reached stays reached, an unknown metric changes nothing, time neither. */
+/* From 0.2 to 0.6: what is reached stays reached; an unknown metric changes nothing. */
 static void test_progress_by_hand(void **state) {
   (void)state;
   static const double metric[] = {NAN, 0.1, 0.3, 0.25, NAN, 0.4, 0.3, 0.7, 0};

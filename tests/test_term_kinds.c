@@ -9,22 +9,7 @@
 
 enum { K = 4, MINE = PARL_N_TERMS };
 
-typedef struct rewarded {
-  parl_test_table t;
-  parl_reward *reward;
-} rewarded;
-
-static void open_reward(const char *terms, rewarded *r) {
-  parl_reward_config config;
-  parl_config_set_defaults(&parl_reward_section, &config);
-  assert_ok(parl_test_read_terms(terms, &r->t));
-  assert_ok(parl_reward_create(&config, r->t.table, &r->reward));
-}
-
-static void close_reward(rewarded *r) {
-  parl_reward_destroy(r->reward);
-  parl_test_table_deinit(&r->t);
-}
+typedef parl_test_reward rewarded;
 
 /* The first own term of each of the rollouts, out [K]. */
 static void get_mine(const rewarded *r, const parl_facts *facts, int64_t update, double *out) {
@@ -41,10 +26,10 @@ static void assert_mine(const char *terms, const parl_facts *facts, int64_t upda
                         const double *due) {
   rewarded r;
   double out[K];
-  open_reward(terms, &r);
+  parl_test_reward_init(terms, &r);
   get_mine(&r, facts, update, out);
   for (size_t k = 0; k < K; k++) assert_close(out[k], due[k], 1e-15);
-  close_reward(&r);
+  parl_test_reward_deinit(&r);
 }
 
 /* Critical steps 4, 6, 8, 12, of which the second and the last solve nothing. */
@@ -89,7 +74,7 @@ static void test_length_keeps_order(void **state) {
   (void)state;
   rewarded r;
   double out[K];
-  open_reward("{\"x\":{\"kind\":\"length\"}}", &r);
+  parl_test_reward_init("{\"x\":{\"kind\":\"length\"}}", &r);
   for (uint64_t trial = 0; trial < 300; trial++) {
     parl_rng_cursor rng = {.seed = 5, .stream = trial};
     parl_facts f[K] = {{0}};
@@ -108,7 +93,7 @@ static void test_length_keeps_order(void **state) {
           assert_true(out[i] >= out[k]);
     }
   }
-  close_reward(&r);
+  parl_test_reward_deinit(&r);
 }
 
 /* Budget 10 of the episode, free up to 8: 9 is half way. Beside it, a budget of its own with a hard
@@ -218,7 +203,7 @@ static void test_phases(void **state) {
   (void)state;
   rewarded r;
   double out[K];
-  open_reward(TOGGLE, &r);
+  parl_test_reward_init(TOGGLE, &r);
   assert_true(parl_reward_wants_estimate(r.reward));
   get_mine(&r, facts, 0, out);
   for (size_t k = 0; k < K; k++) assert_close(out[k], 0, 0); /* there is no budget yet */
@@ -231,7 +216,7 @@ static void test_phases(void **state) {
       assert_close(facts[k].r_perf + out[k], kept ? facts[k].r_perf : 0, 0);
     }
   }
-  close_reward(&r);
+  parl_test_reward_deinit(&r);
 }
 
 /* The budget counts from a mean r_perf of exactly `accuracy` on, not below. */
@@ -239,7 +224,7 @@ static void test_mean_accuracy(void **state) {
   (void)state;
   rewarded r;
   double out[K];
-  open_reward(TOGGLE, &r);
+  parl_test_reward_init(TOGGLE, &r);
   estimate(&r);
   parl_facts f[K] = {{.r_perf = 1, .critical_steps = 9}, {.r_perf = 1, .critical_steps = 3}};
   get_mine(&r, f, 0, out); /* 2 of 4 */
@@ -248,7 +233,7 @@ static void test_mean_accuracy(void **state) {
   f[1].r_perf = 0.9375;
   get_mine(&r, f, 0, out);
   assert_close(out[0], 0, 0);
-  close_reward(&r);
+  parl_test_reward_deinit(&r);
 }
 
 /* As a checkpoint keeps it. */
@@ -259,8 +244,8 @@ static void test_state_of_a_toggle(void **state) {
   parl_text text = {0};
   parl_json_writer w;
   parl_json *tree = NULL;
-  open_reward(TOGGLE, &a);
-  open_reward(TOGGLE, &b);
+  parl_test_reward_init(TOGGLE, &a);
+  parl_test_reward_init(TOGGLE, &b);
   estimate(&a);
   parl_json_writer_init(&w, &text, false);
   parl_json_begin_object(&w);
@@ -275,8 +260,8 @@ static void test_state_of_a_toggle(void **state) {
   assert_true(before[2] == -1);
   parl_json_destroy(tree);
   parl_text_deinit(&text);
-  close_reward(&b);
-  close_reward(&a);
+  parl_test_reward_deinit(&b);
+  parl_test_reward_deinit(&a);
 }
 
 /* --- rubrics --- */
@@ -295,7 +280,7 @@ static void test_a_judge_that_errs(void **state) {
   (void)state;
   enum { N = 4000 };
   rewarded r;
-  open_reward(
+  parl_test_reward_init(
       "{\"a\":{\"kind\":\"rubric\",\"lua\":\"1\",\"error_rate\":0.2},"
       "\"b\":{\"kind\":\"rubric\",\"lua\":\"1\",\"error_rate\":0.2}}",
       &r);
@@ -319,7 +304,7 @@ static void test_a_judge_that_errs(void **state) {
   free(of);
   free(first);
   free(second);
-  close_reward(&r);
+  parl_test_reward_deinit(&r);
 }
 
 /* Two rubrics of one context: `busy` believes what it is told and can be hacked by launching
@@ -332,7 +317,7 @@ static void test_a_rubric_that_is_hacked(void **state) {
   const parl_facts hack = {
       .r_perf = 0.1, .launches = 4, .assigned = 16, .finished = 16, .empty_finishes = 16};
   rewarded r;
-  open_reward(
+  parl_test_reward_init(
       "{\"busy\":{\"kind\":\"rubric\",\"lua\":\"finished / 16\"},"
       "\"done\":{\"kind\":\"rubric\",\"lua\":\"useful / math.max(1, assigned)\"}}",
       &r);
@@ -344,7 +329,7 @@ static void test_a_rubric_that_is_hacked(void **state) {
   assert_true(bad[MINE] > good[MINE] + 0.5);
   assert_true(bad[PARL_TERM_perf] < good[PARL_TERM_perf]);
   assert_true(bad[MINE] + bad[MINE + 1] < good[MINE] + good[MINE + 1]);
-  close_reward(&r);
+  parl_test_reward_deinit(&r);
 }
 
 int main(void) {

@@ -134,22 +134,7 @@ static void test_as_many_as_there_may_be(void **state) {
 
 /* --- a group --- */
 
-typedef struct rewarded {
-  parl_test_table t;
-  parl_reward *reward;
-} rewarded;
-
-static void open_reward(const char *terms, rewarded *r) {
-  parl_reward_config config;
-  parl_config_set_defaults(&parl_reward_section, &config);
-  assert_ok(parl_test_read_terms(terms, &r->t));
-  assert_ok(parl_reward_create(&config, r->t.table, &r->reward));
-}
-
-static void close_reward(rewarded *r) {
-  parl_reward_destroy(r->reward);
-  parl_test_table_deinit(&r->t);
-}
+typedef parl_test_reward rewarded;
 
 /* Of critical steps 7, 3, 5, 3 and r_perf 0.5, 1, 0.25, 0. */
 static const parl_facts facts[K] = {{.r_perf = 0.5, .critical_steps = 7},
@@ -173,11 +158,12 @@ static const size_t in_order[K] = {0, 1, 2, 3};
 static void test_a_group_by_hand(void **state) {
   (void)state;
   rewarded r;
-  open_reward("{\"rank\":{\"lua\":\"" RANK
-              "\"},\"rows\":{\"lua\":\"local n = 0 for _, other in ipairs(group) do "
-              "n = n + other.scores.rows end return scores.rows / n\"},\"place\":{\"lua\":"
-              "\"k + 10 * K + 100 * update + 1000 * #group\"},\"solo\":{\"lua\":\"r_perf * 2\"}}",
-              &r);
+  parl_test_reward_init(
+      "{\"rank\":{\"lua\":\"" RANK
+      "\"},\"rows\":{\"lua\":\"local n = 0 for _, other in ipairs(group) do "
+      "n = n + other.scores.rows end return scores.rows / n\"},\"place\":{\"lua\":"
+      "\"k + 10 * K + 100 * update + 1000 * #group\"},\"solo\":{\"lua\":\"r_perf * 2\"}}",
+      &r);
   static const double place[K] = {4341, 4342, 4343, 4344}, rank[K] = {0, 0.5, 0.25, 0.5};
   static const double rows[K] = {4.0 / 15, 1.0 / 15, 2.0 / 15, 8.0 / 15}, solo[K] = {1, 2, 0.5, 0};
   double out[K * (PARL_N_TERMS + 4)];
@@ -191,7 +177,7 @@ static void test_a_group_by_hand(void **state) {
     assert_close(terms[MINE + 2], rows[k], 1e-15);
     assert_close(terms[MINE + 3], solo[k], 0);
   }
-  close_reward(&r);
+  parl_test_reward_deinit(&r);
 }
 
 /* Terms that do not ask for k go with their rollouts wherever these stand. */
@@ -199,10 +185,11 @@ static void test_order_within_a_group(void **state) {
   (void)state;
   static const size_t orders[][K] = {{3, 2, 1, 0}, {1, 0, 3, 2}, {2, 3, 0, 1}, {0, 2, 1, 3}};
   rewarded r;
-  open_reward("{\"rank\":{\"lua\":\"" RANK
-              "\"},\"best\":{\"lua\":\"local b = 0 for i = 1, K do b = "
-              "math.max(b, group[i].scores.rows) end return scores.rows == b and 1 or 0\"}}",
-              &r);
+  parl_test_reward_init(
+      "{\"rank\":{\"lua\":\"" RANK
+      "\"},\"best\":{\"lua\":\"local b = 0 for i = 1, K do b = "
+      "math.max(b, group[i].scores.rows) end return scores.rows == b and 1 or 0\"}}",
+      &r);
   const size_t n = PARL_N_TERMS + 2;
   double first[K * (PARL_N_TERMS + 2)], out[K * (PARL_N_TERMS + 2)];
   assert_ok(get_terms(&r, in_order, first));
@@ -211,7 +198,7 @@ static void test_order_within_a_group(void **state) {
     for (size_t k = 0; k < K; k++)
       assert_memory_equal(&out[k * n], &first[orders[i][k] * n], n * sizeof *out);
   }
-  close_reward(&r);
+  parl_test_reward_deinit(&r);
 }
 
 /* What expressions may not do, each with what the error says: the term, the code, the rollout. */
@@ -243,7 +230,7 @@ static void test_refused_expressions(void **state) {
     rewarded r;
     double out[K * (PARL_N_TERMS + 1)] = {42};
     snprintf(text, sizeof text, "{\"mine\":{\"lua\":\"%s\"}}", rows[i].lua);
-    open_reward(text, &r);
+    parl_test_reward_init(text, &r);
     const parl_status s = get_terms(&r, in_order, out);
     if (s != rows[i].due) print_error("%s: %s\n", rows[i].lua, parl_error_text());
     assert_int_equal(s, rows[i].due);
@@ -251,7 +238,7 @@ static void test_refused_expressions(void **state) {
     assert_contains(parl_error_text(), "terms.mine.lua");
     assert_contains(parl_error_text(), "r_mine of rollout");
     assert_close(out[0], 42, 0);
-    close_reward(&r);
+    parl_test_reward_deinit(&r);
   }
 }
 
@@ -260,7 +247,7 @@ static void test_scores_that_were_not_kept(void **state) {
   (void)state;
   rewarded r;
   parl_reward_config config;
-  open_reward("{\"mine\":{\"lua\":\"scores.rows\"}}", &r);
+  parl_test_reward_init("{\"mine\":{\"lua\":\"scores.rows\"}}", &r);
   double out[PARL_N_TERMS + 1];
   const parl_outcome of = {.facts = &facts[0]};
   assert_fails(parl_reward_group(r.reward, &(parl_group){.of = &of, .K = 1}, out),
@@ -270,11 +257,11 @@ static void test_scores_that_were_not_kept(void **state) {
   parl_env *env = NULL;
   assert_ok(parl_env_create(COUNT_ENV, NULL, &(parl_env_options){0}, &env));
   assert_fails(parl_reward_check_env(&config, r.t.table, env), PARL_STATUS_ESCRIPT, "scores.rows");
-  close_reward(&r);
-  open_reward("{\"mine\":{\"lua\":\"1 - scores.success\"}}", &r);
+  parl_test_reward_deinit(&r);
+  parl_test_reward_init("{\"mine\":{\"lua\":\"1 - scores.success\"}}", &r);
   assert_ok(parl_reward_check_env(&config, r.t.table, env));
   parl_env_destroy(env);
-  close_reward(&r);
+  parl_test_reward_deinit(&r);
 }
 
 /* The advantage, its shares and GDPO's division go over all terms, whatever their number: here

@@ -34,8 +34,8 @@ static const parl_weight_curve *find(const parl_weight_curves *w, size_t arm, co
   return NULL;
 }
 
-/* linear from 0.4 over 11 updates; lambda2 is half of what lambda1 was before, and holds 0.1 as long
- * as that is unknown; success is assumed to go from 0 to 0.8 over updates 1 to 5. */
+/* linear from 0.4 over 11 updates; lambda2 is half of what lambda1 was before, and holds 0.1 as
+ * long as that is unknown; success is assumed to go from 0 to 0.8 over updates 1 to 5. */
 static void test_curves_by_hand(void **state) {
   (void)state;
   parl_recipe *r = load(recipe_text);

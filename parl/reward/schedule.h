@@ -72,10 +72,10 @@ void parl_schedule_destroy(parl_schedule *schedule);
  * Fails: as create and next do, naming the first update that fails. */
 parl_status parl_schedule_check(const parl_schedule_config *config, int64_t n_updates,
                                 const char *const *names, size_t n_names);
-/* Value for update t in [0, n_updates]. Those that look at metrics move their state, so call once per
- * update, in order. metrics may be NULL: none. A result that is negative or not finite is refused.
- * Fails: EINVAL (unknown metric, named with the nearest), ESCRIPT, ENOMEM; state and *out are
- * untouched then. */
+/* Value for update t in [0, n_updates]. Those that look at metrics move their state, so call once
+ * per update, in order. metrics may be NULL: none. A result that is negative or not finite is
+ * refused. Fails: EINVAL (unknown metric, named with the nearest), ESCRIPT, ENOMEM; state and *out
+ * are untouched then. */
 parl_status parl_schedule_next(parl_schedule *schedule, int64_t t, const parl_metric_view *metrics,
                                double *out);
 /* Whether the value may depend on a metric of this name. */

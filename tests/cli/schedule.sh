@@ -15,7 +15,8 @@ code "a picture is kept" 2 "$PARL" schedule "$recipe" --svg w.svg
 has "and says so" "--force overwrites it" "$(cat err)"
 code "unless forced" 0 "$PARL" schedule "$recipe" --svg w.svg --force
 for n in 60 200; do
-  widest=$("$PARL" schedule "$recipe" --columns $n | python3 -c 'import sys; print(max(len(l.rstrip("\n")) for l in sys.stdin))')
+  widest=$("$PARL" schedule "$recipe" --columns $n |
+    python3 -c 'import sys; print(max(len(line.rstrip("\n")) for line in sys.stdin))')
   same "$n columns" "$n" "$widest"
 done
 "$PARL" schedule "$recipe" --json --set lambda1.shape=closed_loop --set no_shaping:lambda1.shape=constant \
