@@ -7,6 +7,7 @@
 #include "parl/swarm/rollout.h"
 #include "tests/rollout_support.h"
 #include "tests/support.h"
+#include "tests/terms_support.h"
 
 static bool fires(parl_detector detector, const parl_means *means,
                   const parl_detector_state *state) {
@@ -115,7 +116,11 @@ static void divergence_by_hand(void **state) {
 static void history_is_saved(void **state) {
   (void)state;
   parl_term_table table = {.n = 0};
-  parl_updater saved = {.table = &table}, loaded = {.table = &table}, older = {.table = &table};
+  parl_reward_config config;
+  parl_reward *reward = NULL;
+  parl_config_set_defaults(&parl_reward_section, &config);
+  assert_ok(parl_reward_create(&config, parl_test_built_in(), &reward));
+  parl_updater saved = {.table = &table, .reward = reward}, loaded = saved, older = saved;
   observe(&saved.seen, 1.0 / 3, 0.7, 0.1, 0.1);
   observe(&saved.seen, 0.1, 2.0 / 7, 0.2, 0.1);
   parl_text text = {0};
@@ -126,12 +131,13 @@ static void history_is_saved(void **state) {
   parl_updater_write_state(&saved, &w);
   parl_json_end_object(&w);
   assert_ok(parl_json_parse(parl_text_get(&text), text.n, "state", &root));
-  parl_updater_read_state(&loaded, root);
+  assert_ok(parl_updater_read_state(&loaded, root));
   assert_memory_equal(&loaded.seen, &saved.seen, sizeof saved.seen);
   parl_json_destroy(root);
   assert_ok(parl_json_parse("{}", 2, "state", &root)); /* an older parl had no detectors */
-  parl_updater_read_state(&older, root);
+  assert_ok(parl_updater_read_state(&older, root));
   assert_close(older.seen.n, 0, 0);
+  parl_reward_destroy(reward);
   parl_json_destroy(root);
   parl_text_deinit(&text);
 }

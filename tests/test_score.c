@@ -93,6 +93,8 @@ static void what_is_refused(void **state) {
       {EPISODE("{\"x\":\"\xff\"}"), "this is no UTF-8"},
       {EPISODE("{\"x\":\"\\ud800\"}"), "this is no escape"},
       {EPISODE("{\"x\":\"a\tb\"}"), "a control character stands in a string"},
+      {EPISODE("{\"x\":\"abcdefgh\tijklmnopqrstuvw\"}"), "a control character stands in a string"},
+      {EPISODE("{\"x\":\"abcdefgh\xc3(ijklmnopqrstuv\"}"), "this is no UTF-8"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     parl_score_reader r = {.config = &config};
