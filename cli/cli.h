@@ -150,12 +150,14 @@ void cli_warn_of_recipe(const parl_recipe *recipe);
 /* Warns where --set chose a preset and the recipe itself sets some of what that sets: exceptions
  * are those of parl_env_append_preset_exceptions. */
 void cli_warn_of_preset(const cli_args *args, const char *exceptions);
-/* The path of a recipe or an environment as the user named it, else among the shipped ones. Fails:
- * as parl_lookup_find. */
+/* The path of a recipe, a sweep or an environment as the user named it, else among the shipped
+ * ones. Fails: as parl_lookup_find. */
 parl_status cli_find_recipe(const char *name, char path[CLI_PATH_BYTES]);
+parl_status cli_find_sweep(const char *name, char path[CLI_PATH_BYTES]);
 parl_status cli_find_env(const char *name, char path[CLI_PATH_BYTES]);
-/* Names of the shipped recipes or environments, each after a blank. */
+/* Names of the shipped recipes, sweeps or environments, each after a blank. */
 void cli_append_recipes(parl_text *out);
+void cli_append_sweeps(parl_text *out);
 void cli_append_envs(parl_text *out);
 /* True if stderr is a terminal that takes control sequences and CI is not set. */
 bool cli_is_interactive(void);
@@ -173,8 +175,7 @@ int cli_get_signal(void);
 /* Catches signals too: they stop scripts, which print on standard error, or nowhere if quiet. */
 const parl_script_host *cli_get_script_host(bool quiet);
 
-/* The line that trains the same recipe with the same overrides from the same folder, quoted for a
- * shell. */
-void cli_append_train(parl_text *out, const cli_args *args);
+/* The line that does the same with the same overrides from the same folder, quoted for a shell. */
+void cli_append_command(parl_text *out, const cli_args *args);
 
 #endif

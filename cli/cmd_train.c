@@ -71,7 +71,7 @@ static parl_status train(const cli_args *args, const parl_recipe *recipe, size_t
   cli_meter meter;
   parl_log log;
   parl_text command = {0};
-  cli_append_train(&command, args);
+  cli_append_command(&command, args);
   parl_log_init(&log, cli_log_sink, NULL, args->quiet ? PARL_LOG_WARNING : PARL_LOG_INFO);
   const parl_host host = {.log = &log,
                           .stop = cli_catch_signals(),

@@ -20,8 +20,9 @@ static void append_word(parl_text *out, const char *word) {
   parl_text_append(out, "'");
 }
 
-void cli_append_train(parl_text *out, const cli_args *args) {
-  parl_text_append(out, "parl train");
+void cli_append_command(parl_text *out, const cli_args *args) {
+  parl_text_append(out, "parl ");
+  cli_append_name(args->command, out);
   for (size_t i = 0; i < args->n_sets; i++) {
     parl_text_append(out, " --set");
     append_word(out, args->sets[i]);

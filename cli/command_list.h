@@ -14,6 +14,10 @@
   X(cmd_train, "train", "", "RECIPE",                                                             \
     "train every arm and seed of a recipe, evaluate, write the report",                           \
     "example: parl train experiments/recipes/quickstart.lua --set train.updates=50\n")            \
+  X(cmd_sweep, "sweep", "", "SWEEP",                                                              \
+    "train the points of a grid, of random, Sobol or Bayesian search over a recipe's fields",     \
+    "A sweep is a Lua file: docs/sweeps.md. The same command again makes what is missing.\n"      \
+    "example: parl sweep experiments/sweeps/lambda.lua --plan\n")                                 \
   X(cmd_eval, "eval", "", "RECIPE", "play a checkpoint or a scripted policy on held-out tasks",   \
     "")                                                                                           \
   X(cmd_counterfactual, "counterfactual", "", "CHECKPOINT",                                       \
@@ -101,11 +105,15 @@
 #define CLI_OPTION_LIST(X, MORE)                                                                   \
   X(LIST, sets, "set", 0, "[ARM:]KEY=VALUE", 0, 0, 0, "train eval schedule counterfactual",        \
     "override a recipe field of every arm, or of one; may be repeated")                            \
+  MORE(LIST, sets, "set", 0, "KEY=VALUE", 0, 0, 0, "sweep",                                        \
+       "override a field of the recipe that does not vary; may be repeated")                       \
   MORE(LIST, sets, "set", 0, "KEY=VALUE", 0, 0, 0, "env.check env.play env.bench",                 \
        "env.params.NAME or another recipe field; may be repeated")                                 \
-  X(FLAG, plan, "plan", 0, NULL, 0, 0, 0, "train",                                                 \
+  X(FLAG, plan, "plan", 0, NULL, 0, 0, 0, "train sweep",                                           \
     "print what would be made and what differs between arms; make nothing")                        \
-  X(FLAG, retry_failed, "retry-failed", 0, NULL, 0, 0, 0, "train",                                 \
+  X(COUNT, jobs, "jobs", 0, "N", 1, 1024, 0, "sweep",                                              \
+    "threads, a run on each; default: run.threads, or one for each processor")                     \
+  X(FLAG, retry_failed, "retry-failed", 0, NULL, 0, 0, 0, "train sweep",                           \
     "make runs that failed before again; without it they stay failed")                             \
   X(TEXT, remove, "remove", 0, "ARM", 0, 0, 0, "runs",                                             \
     "delete an arm's runs, their metrics, episodes and checkpoints; retired ones if no others")    \
@@ -205,11 +213,11 @@
   X(TEXT, program, "program", 0, "FILE", 0, 0, 0, "completion",                                    \
     "what the script asks if the word on the line is no program; default: this one")               \
   X(FLAG, json, "json", 0, NULL, 0, 0, 0,                                                          \
-    "train eval schedule report stats score runs replay env.check env.play env.bench "             \
+    "train sweep eval schedule report stats score runs replay env.check env.play env.bench "       \
     "model.describe model.export bench doctor counterfactual",                                     \
     "machine-readable result on standard output")                                                  \
   X(FLAG, quiet, "quiet", 0, NULL, 0, 0, 0,                                                        \
-    "train eval report replay env.check env.play env.bench model bench counterfactual",            \
+    "train sweep eval report replay env.check env.play env.bench model bench counterfactual",      \
     "no progress and no log")                                                                      \
   X(FLAG, help, "help", 'h', NULL, 0, 0, 0, "*", "explain the command")
 

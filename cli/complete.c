@@ -306,9 +306,11 @@ static void offer_operand(const request *r) {
   const size_t n = strcspn(at, " ");
 #define IS(text) (n == strlen(text) && strncmp(at, text, n) == 0)
   if (IS("RECIPE") || IS("DIR|k25|RECIPE")) offer_shipped(r, cli_append_recipes);
+  if (IS("SWEEP")) offer_shipped(r, cli_append_sweeps);
   if (IS("DIR|k25|RECIPE")) offer(r, "k25", "Kimi K2.5 in its real size");
   if (IS("FILE")) offer_shipped(r, cli_append_envs);
-  if (IS("RECIPE") || IS("FILE") || IS("DIR|k25|RECIPE") || IS("CHECKPOINT|DIR")) offer_files();
+  if (IS("RECIPE") || IS("SWEEP") || IS("FILE") || IS("DIR|k25|RECIPE") || IS("CHECKPOINT|DIR"))
+    offer_files();
   if (IS("DIR")) offer_folders();
   if (IS("FOLDER")) offer_run_folders(r);
   if (IS("SHELL")) offer_words(r, "bash zsh fish");

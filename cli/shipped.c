@@ -56,12 +56,20 @@ parl_status cli_find_recipe(const char *name, char path[CLI_PATH_BYTES]) {
   return find("recipe", "recipes", name, path);
 }
 
+parl_status cli_find_sweep(const char *name, char path[CLI_PATH_BYTES]) {
+  return find("sweep", "sweeps", name, path);
+}
+
 parl_status cli_find_env(const char *name, char path[CLI_PATH_BYTES]) {
   return find("environment", "envs", name, path);
 }
 
 void cli_append_recipes(parl_text *out) {
   append("recipes", out);
+}
+
+void cli_append_sweeps(parl_text *out) {
+  append("sweeps", out);
 }
 
 void cli_append_envs(parl_text *out) {

@@ -39,7 +39,10 @@
   X(WEIGHTS, 0x696e6974, "initial weights, by tensor")                    \
   X(BENCH, 0x62656e6368, "tokens of the benchmark")                       \
   X(STATISTICS, 0x7374617473, "resamples of two samples")                 \
-  X(TABLE, 0x7461626c65, "resamples of a table of scores, by comparison")
+  X(TABLE, 0x7461626c65, "resamples of a table of scores, by comparison") \
+  X(SWEEP, 0x7377656570, "points of a sweep")                             \
+  X(SWEEP_SHIFT, 0x7377656571, "shifts of its Sobol points")              \
+  X(SWEEP_LOOK, 0x7377656572, "where bayes looks")
 
 typedef enum parl_purpose {
 #define X(name, number, meaning) PARL_PURPOSE_##name = number,

@@ -131,7 +131,7 @@ static parl_status read_arms(parl_recipe *r, const parl_json *arms, override_lis
   return PARL_STATUS_OK;
 }
 
-static parl_status load_tree(const char *path, parl_json **out) {
+parl_status parl_recipe_read_file(const char *path, parl_json **out) {
   const size_t n = strlen(path);
   if (n > 4 && strcmp(path + n - 4, ".lua") == 0) return parl_lua_table_load(path, out);
   char *bytes = NULL;
@@ -223,9 +223,13 @@ static parl_status read_all(parl_recipe *r, const parl_json *arms, const char *c
   return parl_text_status(&r->warnings);
 }
 
-static parl_status load(parl_recipe *r, const char *const *overrides, size_t n,
-                        const char *datadir) {
-  PARL_TRY(r->is_env ? make_env_tree(r) : load_tree(r->path, &r->tree));
+static parl_status load(parl_recipe *r, const parl_json *tree, const char *const *overrides,
+                        size_t n, const char *datadir) {
+  if (r->is_env)
+    PARL_TRY(make_env_tree(r));
+  else
+    PARL_TRY(tree != NULL ? parl_json_copy(tree, &r->tree)
+                          : parl_recipe_read_file(r->path, &r->tree));
   if (parl_json_get_type(r->tree) != PARL_JSON_OBJECT)
     return parl_fail(PARL_STATUS_EINVAL, "%s: a recipe is a table", r->path);
   const parl_json *arms_node = parl_json_find(r->tree, "arms");
@@ -240,8 +244,9 @@ static parl_status load(parl_recipe *r, const char *const *overrides, size_t n,
   return PARL_STATUS_OK;
 }
 
-static parl_status create(const char *path, bool is_env, const char *const *overrides,
-                          size_t n_overrides, const char *datadir, parl_recipe **out) {
+static parl_status create(const char *path, const parl_json *tree, bool is_env,
+                          const char *const *overrides, size_t n_overrides, const char *datadir,
+                          parl_recipe **out) {
   if (strlen(path) >= PARL_RECIPE_PATH_BYTES)
     return parl_fail(PARL_STATUS_EINVAL, "%.64s...: the path is longer than %d bytes", path,
                      PARL_RECIPE_PATH_BYTES - 1);
@@ -249,7 +254,7 @@ static parl_status create(const char *path, bool is_env, const char *const *over
   if (r == NULL) return parl_fail(PARL_STATUS_ENOMEM, "recipe: no memory");
   memcpy(r->path, path, strlen(path) + 1);
   r->is_env = is_env;
-  const parl_status s = load(r, overrides, n_overrides, datadir);
+  const parl_status s = load(r, tree, overrides, n_overrides, datadir);
   if (s != PARL_STATUS_OK) {
     parl_recipe_destroy(r);
     return s;
@@ -260,12 +265,17 @@ static parl_status create(const char *path, bool is_env, const char *const *over
 
 parl_status parl_recipe_load(const char *path, const char *const *overrides, size_t n_overrides,
                              const char *datadir, parl_recipe **out) {
-  return create(path, false, overrides, n_overrides, datadir, out);
+  return create(path, NULL, false, overrides, n_overrides, datadir, out);
+}
+
+parl_status parl_recipe_load_tree(const parl_json *tree, const char *path, const char *datadir,
+                                  parl_recipe **out) {
+  return create(path, tree, false, NULL, 0, datadir, out);
 }
 
 parl_status parl_recipe_load_env(const char *path, const char *const *overrides, size_t n_overrides,
                                  const char *datadir, parl_recipe **out) {
-  return create(path, true, overrides, n_overrides, datadir, out);
+  return create(path, NULL, true, overrides, n_overrides, datadir, out);
 }
 
 void parl_recipe_destroy(parl_recipe *recipe) {

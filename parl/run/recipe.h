@@ -79,6 +79,13 @@ typedef struct parl_recipe parl_recipe;
  * ESCRIPT, EINVAL naming the field, its value and range or the nearest key. */
 parl_status parl_recipe_load(const char *path, const char *const *overrides, size_t n_overrides,
                              const char *datadir, parl_recipe **out);
+/* The table of a recipe file as it is, unchecked; owned by the caller. Fails: EIO, ESCRIPT, EFORMAT
+ * naming the file. */
+parl_status parl_recipe_read_file(const char *path, parl_json **out);
+/* The same as load with a table that somebody made, who says in `path` whose it is: names of files
+ * are looked for beside that. */
+parl_status parl_recipe_load_tree(const parl_json *tree, const char *path, const char *datadir,
+                                  parl_recipe **out);
 /* A recipe of defaults around one environment script, with overrides, to look at an environment
  * without a recipe: no budget, scripted sub-agents. Fails: as load. */
 parl_status parl_recipe_load_env(const char *path, const char *const *overrides, size_t n_overrides,

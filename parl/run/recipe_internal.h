@@ -7,7 +7,7 @@
 #include "core/override.h"
 #include "parl/run/recipe.h"
 
-enum { PARL_RECIPE_MAX_ARMS = 256, PARL_RECIPE_PATH_BYTES = 1024 };
+enum { PARL_RECIPE_MAX_ARMS = 1024, PARL_RECIPE_PATH_BYTES = 1024 };
 
 /* The environment of an arm. */
 typedef struct parl_recipe_env {

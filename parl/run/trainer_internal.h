@@ -1,5 +1,6 @@
-/* parl/run/trainer_internal.h - what the files of a run share: trainer.c (its life), run_identity.c,
- * trainer_checkpoint.c, trainer_forecast.c, trainer_baselines.c, trainer_failures.c. */
+/* parl/run/trainer_internal.h - what the files of a run share: trainer.c (its life),
+ * run_identity.c, trainer_checkpoint.c, trainer_forecast.c, trainer_baselines.c,
+ * trainer_failures.c. */
 #ifndef PARL_PARL_RUN_TRAINER_INTERNAL_H
 #define PARL_PARL_RUN_TRAINER_INTERNAL_H
 #include "parl/learn/update.h"

@@ -60,7 +60,7 @@ refused "each command has its choices" "--dtype auto: one of f32, bf16" model ex
 refused "part of a choice" "--dtype f3: one of" bench --dtype f3
 refused "option of another action" "env check has no option --as; it belongs to env play, env bench" \
   env check toy.lua --as serial
-refused "option of another verb" "runs has no option --set; it belongs to train, eval" runs x --set a=1
+refused "option of another verb" "runs has no option --set; it belongs to train, sweep, eval" runs x --set a=1
 refused "too few operands" "train takes RECIPE, not 0 operands" train
 refused "too many operands" "train takes RECIPE, not 2 operands" train a b
 refused "operand of a verb without" "doctor takes no operand, not 1" doctor x

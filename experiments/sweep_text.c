@@ -1,0 +1,110 @@
+/* experiments/sweep_text.c - what a sweep found, for a reader or a machine. */
+#include <math.h>
+#include <stdio.h>
+
+#include "experiments/sweep_run.h"
+
+enum { MOST_ROWS = 20 };
+
+static void append_row(const parl_sweep_row *row, size_t place, parl_text *out) {
+  parl_text_appendf(out, "%4zu  ", place);
+  if (!isfinite(row->mean))
+    parl_text_append(out, "     -                   ");
+  else if (!isfinite(row->lo))
+    parl_text_appendf(out, "%8.4g                   ", row->mean);
+  else
+    parl_text_appendf(out, "%8.4g [%7.4g, %7.4g]", row->mean, row->lo, row->hi);
+  parl_text_appendf(out, "  %3zu  %s\n", row->n, row->name);
+}
+
+parl_status parl_sweep_append_table(const parl_sweep *sweep, const parl_sweep_result *result,
+                                    parl_text *out) {
+  const parl_sweep_config *c = &sweep->config;
+  const long long first = sweep->first_seed, after = first + c->n_seeds;
+  parl_text_appendf(out, "%s: %s %s, seeds %lld to %lld\n", sweep->name,
+                    c->goal == PARL_SWEEP_MAXIMIZE ? "greatest" : "least", c->metric, first,
+                    after - 1);
+  parl_text_append(out, "rank      mean 95 % interval          n  point\n");
+  for (size_t i = 0; i < result->n_rows && i < MOST_ROWS; i++)
+    append_row(&result->rows[result->order[i]], i + 1, out);
+  if (result->n_rows > MOST_ROWS)
+    parl_text_appendf(out, "      and %zu more: sweep.json\n", result->n_rows - MOST_ROWS);
+  if (result->n_top == 0) {
+    if (result->n_rows > 1)
+      parl_text_append(out,
+                       "The best of many is partly lucky: `top` trains it anew on other seeds.\n");
+    return parl_text_status(out);
+  }
+  parl_text_appendf(out, "trained anew on seeds %lld to %lld, which chose nothing:\n", after,
+                    after + (long long)c->top_seeds - 1);
+  for (size_t i = 0; i < result->n_top; i++) append_row(&result->top[i], i + 1, out);
+  return parl_text_status(out);
+}
+
+static void write_row(const parl_sweep *s, const parl_sweep_row *row, parl_json_writer *w) {
+  parl_text value = {0};
+  parl_json_begin_object(w);
+  parl_json_key(w, "arm");
+  parl_json_string(w, row->name);
+  parl_json_key(w, "values");
+  parl_json_begin_object(w);
+  for (size_t i = 0; i < s->n_parameters; i++) {
+    parl_text_clear(&value);
+    parl_sweep_append_value(&s->parameters[i], row->point.at[i], &value);
+    parl_json_key(w, s->parameters[i].key);
+    parl_json_raw(w, parl_text_get(&value));
+  }
+  parl_json_end_object(w);
+  parl_json_key(w, "n");
+  parl_json_integer(w, (int64_t)row->n);
+  parl_json_key(w, "mean");
+  parl_json_number(w, row->mean);
+  parl_json_key(w, "lo");
+  parl_json_number(w, row->lo);
+  parl_json_key(w, "hi");
+  parl_json_number(w, row->hi);
+  parl_json_end_object(w);
+  parl_text_deinit(&value);
+}
+
+static void write_seeds(const char *key, int64_t first, int64_t n, parl_json_writer *w) {
+  parl_json_key(w, key);
+  parl_json_begin_array(w);
+  parl_json_integer(w, first);
+  parl_json_integer(w, first + n - 1);
+  parl_json_end_array(w);
+}
+
+parl_status parl_sweep_append_json(const parl_sweep *sweep, const parl_sweep_result *result,
+                                   parl_text *out) {
+  const parl_sweep_config *c = &sweep->config;
+  char folder[PARL_SWEEP_PATH_BYTES];
+  parl_json_writer w;
+  PARL_TRY(parl_sweep_get_folder(sweep, folder));
+  parl_json_writer_init(&w, out, false);
+  parl_json_begin_object(&w);
+  parl_json_key(&w, "name");
+  parl_json_string(&w, sweep->name);
+  parl_json_key(&w, "sweep");
+  parl_config_write(&parl_sweep_section, c, &w);
+  parl_json_key(&w, "folder");
+  parl_json_string(&w, folder);
+  write_seeds("seeds", sweep->first_seed, c->n_seeds, &w);
+  parl_json_key(&w, "points");
+  parl_json_begin_array(&w);
+  for (size_t i = 0; i < result->n_rows; i++) write_row(sweep, &result->rows[result->order[i]], &w);
+  parl_json_end_array(&w);
+  if (result->n_top > 0) {
+    parl_json_key(&w, "top_folder");
+    parl_json_string(&w, sweep->folder);
+    write_seeds("top_seeds", sweep->first_seed + c->n_seeds, c->top_seeds, &w);
+    parl_json_key(&w, "top");
+    parl_json_begin_array(&w);
+    for (size_t i = 0; i < result->n_top; i++) write_row(sweep, &result->top[i], &w);
+    parl_json_end_array(&w);
+  }
+  parl_json_key(&w, "failed");
+  parl_json_integer(&w, (int64_t)result->n_failed);
+  parl_json_end_object(&w);
+  return parl_text_status(out);
+}
