@@ -196,7 +196,7 @@ static void play(const char *style, size_t sub_slots, listener *l) {
                                                     .sub_slots = sub_slots},
                                 &rollout));
   const parl_job job = {
-      1, 11, script_seats(style), 0, 0, parl_trajectories_get(set, 0), PARL_PART_ANY, NULL};
+      1, 11, script_seats(style), 0, 0, parl_trajectories_get(set, 0), PARL_PART_ANY, NULL, 0};
   assert_ok(parl_rollout_run(rollout, &job, 1, NULL));
   parl_rollout_destroy(rollout);
   parl_trajectories_destroy(set);

@@ -118,7 +118,8 @@ static void append_policy(const char *preset, const char *style, int policy, par
   double r_perf = 0, critical = 0, total = 0, rewrites = 0, in_view = 0;
   for (uint64_t task = 1; task <= N_TASKS; task++) {
     const parl_job job = {
-        task, task, script_seats(style), 0, 0, parl_trajectories_get(set, 0), PARL_PART_ANY, NULL};
+        task, task, script_seats(style), 0, 0, parl_trajectories_get(set, 0), PARL_PART_ANY,
+        NULL, 0};
     assert_ok(parl_rollout_run(rollout, &job, 1, NULL));
     const parl_facts *f = &job.out->facts;
     r_perf += f->r_perf / N_TASKS;

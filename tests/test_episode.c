@@ -40,7 +40,7 @@ static void close_fixture(fixture *f) {
 
 static const parl_facts *play(fixture *f, const char *style) {
   const parl_job job = {
-      1, 2, script_seats(style), 0, 0, parl_trajectories_get(f->set, 0), PARL_PART_ANY, NULL};
+      1, 2, script_seats(style), 0, 0, parl_trajectories_get(f->set, 0), PARL_PART_ANY, NULL, 0};
   assert_ok(parl_rollout_run(f->rollout, &job, 1, NULL));
   assert_false(job.out->failed);
   return &job.out->facts;
@@ -165,8 +165,8 @@ static uint64_t play_many(size_t threads, size_t slots, uint64_t seed) {
   open_fixture(&f, MANY, NULL, policy, subs, threads, slots);
   parl_job jobs[MANY];
   for (size_t i = 0; i < MANY; i++)
-    jobs[i] =
-        (parl_job){i, 100 + i, NULL, 1.0, 0, parl_trajectories_get(f.set, i), PARL_PART_ANY, NULL};
+    jobs[i] = (parl_job){
+        i, 100 + i, NULL, 1.0, 0, parl_trajectories_get(f.set, i), PARL_PART_ANY, NULL, 0};
   parl_rollout_counts counts;
   assert_ok(parl_rollout_run(f.rollout, jobs, MANY, &counts));
   assert_true(counts.reused_tokens > 0); /* sub-agents' briefs are alike */
@@ -235,7 +235,7 @@ static int count_slots(const parl_run_config *config) {
                           .observer = &observer},
       &rollout));
   for (size_t i = 0; i < N; i++)
-    jobs[i] = (parl_job){i, i, NULL, 1, 0, parl_trajectories_get(set, i), PARL_PART_ANY, NULL};
+    jobs[i] = (parl_job){i, i, NULL, 1, 0, parl_trajectories_get(set, i), PARL_PART_ANY, NULL, 0};
   assert_ok(parl_rollout_run(rollout, jobs, N, NULL));
   assert_int_equal(c.alive, 0);
   parl_rollout_destroy(rollout);
@@ -265,8 +265,8 @@ static void test_a_failing_script_stops_or_is_skipped(void **state) {
   fixture f = {.config = count_config()};
   open_fixture(&f, 2, "{\"fail_at\":4}", NULL, NULL, 1, 2);
   const parl_job jobs[] = {
-      {1, 2, script_seats("hand"), 0, 0, parl_trajectories_get(f.set, 0), PARL_PART_ANY, NULL},
-      {3, 4, script_seats("hand"), 0, 0, parl_trajectories_get(f.set, 1), PARL_PART_ANY, NULL}};
+      {1, 2, script_seats("hand"), 0, 0, parl_trajectories_get(f.set, 0), PARL_PART_ANY, NULL, 0},
+      {3, 4, script_seats("hand"), 0, 0, parl_trajectories_get(f.set, 1), PARL_PART_ANY, NULL, 0}};
   assert_fails(parl_rollout_run(f.rollout, jobs, 2, NULL), PARL_STATUS_ESCRIPT,
                "work refused on purpose");
   assert_contains(parl_error_text(), "count.lua:");
@@ -276,7 +276,7 @@ static void test_a_failing_script_stops_or_is_skipped(void **state) {
   f.config.env.on_error = PARL_ON_ERROR_SKIP;
   open_fixture(&f, 2, "{\"fail_at\":4}", NULL, NULL, 1, 2);
   const parl_job more[] = {
-      {1, 2, script_seats("hand"), 0, 0, parl_trajectories_get(f.set, 0), PARL_PART_ANY, NULL}};
+      {1, 2, script_seats("hand"), 0, 0, parl_trajectories_get(f.set, 0), PARL_PART_ANY, NULL, 0}};
   assert_ok(parl_rollout_run(f.rollout, more, 1, NULL));
   assert_true(more[0].out->failed);
   close_fixture(&f);
@@ -344,7 +344,8 @@ static void test_malformed_calls_cost_steps(void **state) {
   open_fixture(&f, 8, NULL, policy, policy, 1, 4);
   parl_job jobs[8];
   for (size_t i = 0; i < 8; i++)
-    jobs[i] = (parl_job){i, i, NULL, 1.0, 0, parl_trajectories_get(f.set, i), PARL_PART_ANY, NULL};
+    jobs[i] =
+        (parl_job){i, i, NULL, 1.0, 0, parl_trajectories_get(f.set, i), PARL_PART_ANY, NULL, 0};
   assert_ok(parl_rollout_run(f.rollout, jobs, 8, NULL));
   int invalid = 0;
   for (size_t i = 0; i < 8; i++) {

@@ -79,6 +79,8 @@ typedef struct parl_term_metrics {
   PARL_DETECTOR_ROWS(PARL_METRIC_DETECTOR_, X)                                                     \
   X(staleness, rollout, "updates", "mean age of the policy that played")                           \
   X(cut_mass, rollout, "1", "mean probability of a choice that train.top_p cut off")               \
+  X(carried, rollout, "1", "share of the update's groups that go on in the next (train.partial)")  \
+  X(carried_age, rollout, "updates", "mean age of the choices learned from, for being carried")    \
   X(rollout_s, time, "s", "rollout")                                                               \
   X(decode_s, time, "s", "of it in the decoder and the sampler, all threads")                      \
   X(script_s, time, "s", "of it in scripts, grammar and episodes, all threads")                    \

@@ -51,9 +51,22 @@ static parl_status allocate(parl_updater *u) {
                                .keep_scores = is_stored || parl_reward_wants_scores(u->reward)};
   if (is_stored || parl_reward_wants_stages(u->reward))
     def.stages = parl_episode_get_stage_limits(spec, u->def.episode);
-  if (is_stored) def.recording = parl_episode_get_record_limit(spec, u->def.episode);
+  if (is_stored || u->def.train->partial > 0)
+    def.recording = parl_episode_get_record_limit(spec, u->def.episode);
   parl_credit_ask(u->def.objective, spec, u->def.episode, &def);
   return parl_trajectories_create(&def, &u->set);
+}
+
+static parl_status create_carry(parl_updater *u) {
+  const parl_train_config *c = u->def.train;
+  if (c->partial == 0) return PARL_STATUS_OK;
+  return parl_carry_create(
+      &(parl_carry_def){.n_groups = (size_t)c->tasks,
+                        .K = (size_t)c->group,
+                        .recording = parl_episode_get_record_limit(u->def.spec, u->def.episode),
+                        .quota = c->partial,
+                        .seed = u->def.seed},
+      &u->carry);
 }
 
 static parl_status create_credit(parl_updater *u) {
@@ -96,6 +109,7 @@ static parl_status prepare(parl_updater *u) {
   PARL_TRY(parl_fail_sizes(allocate(u),
                            "train.tasks * train.group = %zu episodes with limits.context = %d",
                            u->n, u->def.spec->limits.context));
+  PARL_TRY(parl_fail_sizes(create_carry(u), "train.partial of %zu episodes", u->n));
   PARL_TRY(parl_fail_sizes(create_credit(u),
                            "objective.credit of train.tasks * train.group = %zu episodes", u->n));
   parl_metrics_set_undefined(&u->metrics);
@@ -126,6 +140,7 @@ void parl_updater_destroy(parl_updater *u) {
     parl_schedule_destroy(u->schedules[i]);
   parl_learner_destroy(u->learner);
   parl_credit_destroy(u->credit);
+  parl_carry_destroy(u->carry);
   free(u->choices);
   parl_trajectories_destroy(u->set);
   parl_reward_destroy(u->reward);
@@ -152,6 +167,8 @@ static parl_status roll_out(parl_updater *u) {
                             .top_p = u->def.train->top_p,
                             .part = PARL_PART_TRAIN,
                             .out = parl_trajectories_get(u->set, i)};
+  for (size_t i = 0; u->carry != NULL && i < u->n; i++)
+    parl_carry_get_job(u->carry, u->update, i, &u->jobs[i]);
   parl_rollout_counts counts;
   const double start = parl_clock_s();
   if (u->def.ring != NULL) PARL_TRY(parl_policy_ring_load(u->def.ring, u->update));
@@ -180,7 +197,8 @@ static parl_status get_group_terms(parl_updater *u, size_t g, size_t n) {
                            (unsigned long long)u->jobs[g * K].task_seed);
 }
 
-/* Raw terms of every episode; a group with a failed episode is dropped whole. */
+/* Raw terms of every episode; a group with a failed episode is dropped whole, one with an episode
+ * that is not finished waits. */
 static parl_status get_terms(parl_updater *u, size_t *n_groups, size_t *n_failed) {
   const size_t K = (size_t)u->def.train->group;
   size_t n = 0;
@@ -189,7 +207,8 @@ static parl_status get_terms(parl_updater *u, size_t *n_groups, size_t *n_failed
     size_t failed = 0;
     for (size_t k = 0; k < K; k++) failed += u->jobs[g * K + k].out->failed;
     *n_failed += failed;
-    if (failed == 0) PARL_TRY(get_group_terms(u, g, n++));
+    const bool waits = u->carry != NULL && parl_carry_collect(u->carry, u->update, g, u->jobs);
+    if (failed == 0 && !waits) PARL_TRY(get_group_terms(u, g, n++));
   }
   *n_groups = n;
   return PARL_STATUS_OK;
@@ -354,6 +373,16 @@ parl_status parl_updater_get_weights(parl_updater *u, double *out) {
   return PARL_STATUS_OK;
 }
 
+/* What the update hands on. */
+static void commit(parl_updater *u) {
+  u->metrics.carried = 0;
+  u->metrics.carried_age = (double)NAN;
+  if (u->carry == NULL) return;
+  const parl_carry_counts counts = parl_carry_commit(u->carry);
+  u->metrics.carried = (double)counts.n_carried / (double)u->def.train->tasks;
+  u->metrics.carried_age = counts.staleness;
+}
+
 static parl_status update(parl_updater *u) {
   PARL_TRY(parl_updater_get_weights(u, u->weights));
   u->metrics = (parl_metrics){0};
@@ -378,6 +407,7 @@ static parl_status update(parl_updater *u) {
     u->metrics.staleness = (double)parl_policy_ring_get_age(u->def.ring, u->update);
     PARL_TRY(parl_policy_ring_keep(u->def.ring, u->update + 1, u->def.model));
   }
+  commit(u);
   u->update++;
   return PARL_STATUS_OK;
 }
@@ -399,6 +429,7 @@ void parl_updater_write_state(const parl_updater *u, parl_json_writer *w) {
     parl_json_number(w, parl_schedule_get_state(u->schedules[i]));
   }
   parl_reward_write_state(u->reward, w);
+  if (u->carry != NULL) parl_carry_write(u->carry, w);
   parl_json_key(w, "detectors");
   parl_json_begin_object(w);
 #define X(field)            \
@@ -424,5 +455,6 @@ parl_status parl_updater_read_state(parl_updater *u, const parl_json *object) {
 #define X(field) read_number(seen, #field, &u->seen.field);
   PARL_DETECTOR_STATE_LIST(X)
 #undef X
+  if (u->carry != NULL) PARL_TRY(parl_carry_read(u->carry, object));
   return parl_reward_read_state(u->reward, object);
 }

@@ -11,6 +11,7 @@
 
 #include "core/config.h"
 #include "core/json.h"
+#include "parl/learn/carry.h"
 #include "parl/learn/credit.h"
 #include "parl/learn/learner.h"
 #include "parl/learn/metrics.h"
@@ -36,6 +37,9 @@
   CHOICE(kv_cache, f32, "f32|bf16",                                                               \
          "the decoder's keys and values; bf16: half the memory, sampling is not quite the "       \
          "trainer's policy (objective/logp_gap)")                                                 \
+  INT(partial, 0, 0, 1000000, "steps",                                                            \
+      "critical steps of an episode in one update; one that is not finished goes on in the "      \
+      "next, with its group; 0: every episode is played to its end")                              \
   INT(accumulators, 4, 1, 256, "leaves", "of the tree that sums gradients; fixes the order")      \
   INT(slice_rows, 512, 8, 1000000, "tokens", "tokens of one slice through the model")             \
   CHOICE(store_episodes, none, "none|sample|all",                                                 \
@@ -89,6 +93,7 @@ typedef struct parl_updater {
   double *states;            /* [n of table] of the schedules before the update */
   parl_detector_state seen;  /* of the updates done */
   parl_outcome *outcomes;    /* [group] */
+  parl_carry *carry;         /* NULL: no episode goes on in the next update */
   parl_credit *credit;       /* NULL: every choice has the advantage of its episode */
   double cut_mass;           /* of the rollout; NaN: nothing was cut off */
   float *choices;            /* [tokens of a context] their advantages */

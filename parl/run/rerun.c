@@ -26,7 +26,7 @@ typedef struct work {
   parl_json *config; /* canonical, as stored */
   bool is_found;     /* the row */
   parl_facts facts;  /* the row's, and its texts; stages or written NULL: not kept */
-  int64_t task_seed, at_update;
+  int64_t task_seed, episode_seed;
   char *scores, *stages, *written;
   parl_model *warm, *policy, *sub_policy;
   bool owns_sub_policy;
@@ -174,7 +174,7 @@ static parl_status keep_row(work *w, const parl_episode_row *e) {
   w->is_found = true;
   w->facts = e->facts;
   w->task_seed = e->task_seed;
-  w->at_update = e->update;
+  w->episode_seed = e->episode_seed;
   snprintf(w->out->policy, sizeof w->out->policy, "%s", e->policy);
   snprintf(w->out->decoding, sizeof w->out->decoding, "%s", e->decoding);
   PARL_TRY(keep(e->scores, &w->scores));
@@ -260,7 +260,8 @@ static parl_status load_checkpoint(work *w, int64_t update) {
                      "(train.store_episodes)"
                    : "%s belongs to another run",
            path, (long long)now);
-  if (!is_ours || (update >= 0 && now != update)) return refuse_gone(w, "its policy", why);
+  if (!is_ours || (update >= 0 && (now != update || c->train.staleness > 0)))
+    return refuse_gone(w, "its policy", why);
   PARL_TRY(parl_recipe_get_backend(c, &backend));
   const parl_env_spec *spec = parl_env_get_spec(r->env);
   PARL_TRY(parl_model_create(&c->model, (size_t)spec->n_tokens, backend, w->def->host->stop,
@@ -335,9 +336,9 @@ static parl_status play(work *w) {
   parl_job job = {.out = parl_trajectories_get(r->set, 0)};
   if (is_training) {
     job.task_seed = (uint64_t)w->task_seed; /* the one that was drawn */
-    job.episode_seed =
-        parl_seed((uint64_t)c->run.seed, PARL_PURPOSE_TRAIN_EPISODE, (uint64_t)w->def->update, i);
+    job.episode_seed = (uint64_t)w->episode_seed;
     job.temperature = c->train.temperature;
+    job.top_p = c->train.top_p;
   } else {
     job.task_seed = parl_seed((uint64_t)c->eval.seed, PARL_PURPOSE_EVAL_TASK, 0, i);
     job.episode_seed = parl_seed((uint64_t)c->eval.seed, PARL_PURPOSE_EVAL_EPISODE, 0, i);

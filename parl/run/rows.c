@@ -26,7 +26,8 @@ static const parl_store_column metric_columns[] = {
   X(optimum_is, PARL_STORE_TEXT, false) \
   X(scores, PARL_STORE_TEXT, false)     \
   X(stages, PARL_STORE_TEXT, false)     \
-  X(written, PARL_STORE_TEXT, false)
+  X(written, PARL_STORE_TEXT, false)    \
+  X(episode_seed, PARL_STORE_INTEGER, false)
 
 #define ADD(name, type, is_needed) {#name, type, is_needed},
 /* What has no unit is a real number; the others count. */
@@ -198,6 +199,7 @@ static void to_values(const parl_episode_row *e, parl_store_value *v) {
   v[COLUMN_scores].text = e->scores;
   v[COLUMN_stages].text = e->stages;
   v[COLUMN_written].text = e->written;
+  v[COLUMN_episode_seed].integer = e->episode_seed;
 }
 
 static parl_episode_row from_values(const parl_store_value *v) {
@@ -210,7 +212,8 @@ static parl_episode_row from_values(const parl_store_value *v) {
                         .failed = v[COLUMN_failed].integer != 0,
                         .scores = v[COLUMN_scores].text,
                         .stages = v[COLUMN_stages].text,
-                        .written = v[COLUMN_written].text};
+                        .written = v[COLUMN_written].text,
+                        .episode_seed = v[COLUMN_episode_seed].integer};
 #define X(name, ...) e.facts.name = v[COLUMN_##name].number;
   PARL_FACT_LIST(X)
 #undef X
@@ -255,6 +258,7 @@ parl_status parl_rows_from_trajectory(const parl_trajectory *trajectory, const p
   if (!trajectory->recording.is_cut) append_written(&trajectory->recording, text);
   PARL_TRY(parl_text_status(text));
   *out = (parl_episode_row){.task_seed = (int64_t)trajectory->task_seed,
+                            .episode_seed = (int64_t)trajectory->episode_seed,
                             .family = trajectory->family,
                             .failed = trajectory->failed,
                             .facts = trajectory->facts,

@@ -22,6 +22,7 @@ typedef struct parl_episode_row {
   bool failed;                /* its script did: the facts but `end` say nothing */
   parl_facts facts;           /* NaN: not known, in rows of an older parl */
   const char *scores;         /* JSON object of the environment's named numbers; NULL or "": none */
+  int64_t episode_seed;       /* chance in it; 0: of an older parl */
   const char *stages;         /* JSON of its turns (parl/swarm/stages.h); NULL or "": not kept */
   const char *written; /* JSON list of the tokens that the orchestrator wrote, those that nobody
                           chose negative; NULL or "": not kept */

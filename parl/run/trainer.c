@@ -21,6 +21,7 @@ static parl_status put_episodes(parl_trainer *t) {
   parl_status s = PARL_STATUS_OK;
   for (size_t i = 0; s == PARL_STATUS_OK && i < n; i++) {
     parl_episode_row row;
+    if (u->jobs[i].out->suspended) continue;
     s = parl_rows_from_trajectory(u->jobs[i].out, parl_rollout_get_env(t->rollout), &text, &row);
     if (s != PARL_STATUS_OK) break;
     row.policy = "trained";

@@ -117,6 +117,14 @@ static void context_init(const parl_episode_env *ee, parl_context *c, parl_episo
 
 /* --- turns --- */
 
+/* Between turns: suspends an episode that has used its job's quota. */
+static void keep_quota(parl_episode *ep) {
+  if (ep->replay.of != NULL) ep->resumed = ep->critical; /* or this is where it goes on */
+  if (ep->job->quota == 0 || ep->critical - ep->resumed < ep->job->quota) return;
+  ep->job->out->suspended = true;
+  end_main(ep, PARL_END_TURNS);
+}
+
 static parl_status start_next_turn(const parl_episode_env *ee, parl_context *c) {
   parl_grammar_next_turn(&c->grammar);
   c->state = PARL_CONTEXT_RUNNING;
@@ -127,6 +135,8 @@ static parl_status start_next_turn(const parl_episode_env *ee, parl_context *c) 
     end_main(c->episode, PARL_END_CONTEXT);
   else if (c->episode->facts.turns >= ee->spec->limits.max_turns)
     end_main(c->episode, PARL_END_TURNS);
+  else
+    keep_quota(c->episode);
   return PARL_STATUS_OK;
 }
 
@@ -412,12 +422,13 @@ parl_status parl_episode_start(const parl_episode_env *ee, parl_episode *ep, par
   parl_episode_forget_tasks(ee->tasks, ep);
   ep->facts = (parl_facts){.end = PARL_END_ERROR};
   job->out->task_seed = job->task_seed;
-  job->out->held_out = false;
+  job->out->held_out = job->out->suspended = false;
   job->out->episode_seed = job->episode_seed;
   job->out->n_subs = 0;
   parl_stages_clear(&job->out->stages);
   parl_recording_clear(&job->out->recording);
   ep->replay = parl_replay_begin(job->replay);
+  ep->resumed = 0;
   job->out->n_mains = job->out->max_mains > 0;
   PARL_TRY(draw_task(ee, job));
   parl_agent agent;

@@ -94,6 +94,7 @@ typedef struct parl_episode {
   parl_facts facts;
   int n_assigned; /* in the episode */
   parl_replay_cursor replay;
+  int64_t resumed; /* critical steps of what was replayed */
   /* the group that is out */
   size_t n_launches, n_started, n_done;
   parl_launch *launches;         /* [limits.max_width] */

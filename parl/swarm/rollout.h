@@ -27,6 +27,8 @@ typedef struct parl_job {
   parl_part part;            /* but another of its family if its prompt is not of this part */
   const parl_replay *replay; /* what is written before the orchestrator's player is asked, and
                                 whether it is at all; borrowed; NULL: it is from the first */
+  int64_t quota; /* critical steps, beyond what is replayed, after which the episode is suspended at
+                    the end of a turn; 0: none */
 } parl_job;
 
 typedef struct parl_rollout_def {

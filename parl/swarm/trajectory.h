@@ -36,6 +36,7 @@ typedef struct parl_trajectory {
   bool held_out;                  /* training never sees the task's prompt */
   char family[PARL_FAMILY_BYTES]; /* task kind, "" if the environment has one */
   bool failed;                    /* the environment broke: facts are not to be used */
+  bool suspended;                 /* the job's quota ended it: facts are of what was played */
   parl_facts facts;
   bool keep_scores;         /* scores are wanted */
   parl_text scores;         /* JSON object of the environment's named numbers at the end */
