@@ -298,8 +298,10 @@ static parl_status find_player(work *w) {
     snprintf(r->how, sizeof r->how, "by the script \"%s\"", r->run.style);
     return PARL_STATUS_OK;
   }
-  const bool is_warm = r->run.scope == PARL_SCOPE_BASELINE || w->def->update == 0;
-  if (!is_warm) return load_checkpoint(w, w->def->update);
+  /* An update is played by the policy of train.staleness updates before it. */
+  const int64_t update = w->def->update, age = r->run.config.train.staleness;
+  const int64_t version = update > age ? update - age : update >= 0 ? 0 : update;
+  if (r->run.scope != PARL_SCOPE_BASELINE && version != 0) return load_checkpoint(w, version);
   snprintf(r->how, sizeof r->how, "by the weights of the warm start");
   return load_warm(w, "its policy");
 }

@@ -54,6 +54,12 @@ same "a nucleus cuts at most a fifth" "1 1" "$(ask "$dir/nucleus" \
   "select min(value) >= 0 and max(value) <= 0.2, sum(value) > 0 from metric where key = 'rollout/cut_mass'")"
 same "the ratio does not see it" 0 "$(masked nucleus)"
 
+# What a stale policy and a nucleus played can be played again.
+train --set train.staleness=4 --set train.top_p=0.8 --set train.store_episodes=sample --set run.dir="$dir/again" >/dev/null
+for update in 0 2 4; do
+  same "update $update, to what is stored" 0 "$("$PARL" replay "$dir/again" 1 --update $update >/dev/null 2>&1; echo $?)"
+done
+
 for kind in ppo tis squared reinforce; do
   # shellcheck disable=SC2086
   train $more --set objective.kind=$kind --set run.dir="$dir/$kind" | hash_of
