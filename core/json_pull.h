@@ -2,8 +2,8 @@
  *
  * core/json.h makes a tree of every value, which costs some 50 allocations for a line of a recorded
  * episode: 20 to 50 times what this takes, and more than what is done with it afterwards. Here the
- * caller asks for what it expects, nothing is allocated and nothing copied. The grammar is RFC 8259,
- * all of it is checked, skipped values too; nesting is limited.
+ * caller asks for what it expects, nothing is allocated and nothing copied. The grammar is RFC
+ * 8259, all of it is checked, skipped values too; nesting is limited.
  * Thread rule: one reader, one thread. Reading order: parl_json_pull, object and array, values. */
 #ifndef PARL_CORE_JSON_PULL_H
 #define PARL_CORE_JSON_PULL_H

@@ -1,4 +1,4 @@
-/* tests/test_score.c - recorded episodes by hand, against the program's own, and what is refused. */
+/* tests/test_score.c - recorded episodes by hand, in memory as by lines, what is refused. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -25,13 +25,12 @@ void parl_detector_observe(parl_detector_state *s, const parl_detector_view *vie
   average(&s->total_slow, view->total, SLOW, is_first);
   average(&s->perf_fast, view->means->r_perf, FAST, is_first);
   average(&s->perf_slow, view->means->r_perf, SLOW, is_first);
-  s->shaped = view->shaping > 0;
   if (view->shaping > 0) s->annealed = s->launch_rate;
   s->n++;
 }
 
 double parl_detector_get_relapse(const parl_detector_state *s) {
-  if (s->shaped > 0 || s->annealed < LEAST_LAUNCH_RATE) return 0;
+  if (s->annealed < LEAST_LAUNCH_RATE) return 0;
   return fmax(0, 1 - s->launch_rate / s->annealed);
 }
 

@@ -12,10 +12,11 @@
 
 #include "parl/swarm/means.h"
 
-/* F(X, name, threshold, measure, reads, definition), X being handed through: measure is an expression of the means m and of
- * the state h; `reads` names the metric, or says what of the history. Thresholds are ours. */
+/* F(X, name, threshold, measure, reads, definition), X being handed through: measure is an
+ * expression of the means m and of the state h; `reads` names the metric, or says what of the
+ * history. Thresholds are ours. */
 // clang-format off
-#define PARL_DETECTOR_ROWS(F, X)                                                                                                   \
+#define PARL_DETECTOR_ROWS(F, X)                                                                   \
   F(X, serial_collapse, 0.95, m->serial_share, "serial_share",                                     \
     "works alone where launching pays")                                                            \
   F(X, launch_spam, 0.5, 1 - m->useful_rate, "1 - useful_rate",                                    \
@@ -58,7 +59,6 @@ extern const parl_detector_info parl_detector_infos[PARL_N_DETECTORS];
 #define PARL_DETECTOR_STATE_LIST(X)                                                         \
   X(n)           /* updates observed */                                                     \
   X(launch_rate) /* fast */                                                                 \
-  X(shaped)      /* 1 if r_parallel or r_finish had a weight in the last update */          \
   X(annealed)    /* launch_rate at the last update in which one had; 0 if there was none */ \
   X(total_fast)                                                                             \
   X(total_slow)                                                                             \
@@ -80,8 +80,8 @@ typedef struct parl_detector_view {
 /* Takes an update into the history. A mean that is not known, NaN, leaves its average as it is. */
 void parl_detector_observe(parl_detector_state *state, const parl_detector_view *view);
 
-/* 1 - launch_rate / annealed once neither term has a weight, never below 0; 0 before that, and
- * where fewer than 0.1 of the episodes launched then. */
+/* 1 - launch_rate / annealed, never below 0: 0 as long as a term has a weight, and where fewer than
+ * 0.1 of the episodes launched then. */
 double parl_detector_get_relapse(const parl_detector_state *state);
 /* min(fast - slow average of the reward, slow - fast average of r_perf). */
 double parl_detector_get_divergence(const parl_detector_state *state);

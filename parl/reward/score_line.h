@@ -1,7 +1,8 @@
 /* parl/reward/score_line.h - one recorded episode as a line of JSON: read, scored, told.
  *
  * The fields are in docs/reward-research.md. Thread rule: one reader, one thread; readers share the
- * table and the reward, whose terms are built in. Reading order: parl_score_reader, read, append. */
+ * table and the reward, whose terms are built in. Reading order: parl_score_reader, read, append.
+ */
 #ifndef PARL_PARL_REWARD_SCORE_LINE_H
 #define PARL_PARL_REWARD_SCORE_LINE_H
 #include "core/json_pull.h"
