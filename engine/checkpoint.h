@@ -29,8 +29,8 @@ parl_status parl_checkpoint_save(const char *path, parl_model *model, parl_optim
  * Fails: EIO, EFORMAT naming the tensor or field, ENOMEM; no partial load. */
 parl_status parl_checkpoint_load(const char *path, parl_model *model, parl_optimizer *opt,
                                  const char *vocab, parl_text *progress);
-/* The same, and the n_kept models that were saved beside it, all of which must be there. What a file
- * has of them is passed over by the others. */
+/* The same, and the n_kept models that were saved beside it, all of which must be there. What a
+ * file has of them is passed over by the others. */
 parl_status parl_checkpoint_load_kept(const char *path, parl_model *model, parl_optimizer *opt,
                                       parl_model *const *kept, size_t n_kept, const char *vocab,
                                       parl_text *progress);

@@ -92,8 +92,8 @@ static void test_nucleus_by_hand(void **state) {
   }
 }
 
-/* Whatever the mass asked for: nothing outside of the nucleus is drawn, it has that mass, and without
- * its lightest token it would not. */
+/* Whatever the mass asked for: nothing outside of the nucleus is drawn, it has that mass, and
+ * without its lightest token it would not. */
 static void test_nucleus_is_the_least_that_is_enough(void **state) {
   (void)state;
   const parl_backend *backends[ENGINE_MAX_BACKENDS];

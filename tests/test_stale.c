@@ -1,4 +1,4 @@
-/* tests/test_stale.c - who plays how many updates behind, noise on what was recorded, several passes. */
+/* tests/test_stale.c - who plays how many updates behind, noise, several passes. */
 #include "engine/checkpoint.h"
 #include "parl/run/trainer_internal.h"
 #include "tests/engine_support.h"
@@ -63,7 +63,7 @@ static hash hash_of(const parl_model *model) {
   return out;
 }
 
-/* The policy of update u is that after u updates; update u is played by that of u - n, or the first. */
+/* Update u is played by the policy after u - n updates, or the first. */
 static void test_the_player_is_n_updates_old(void **state) {
   (void)state;
   for (int n = 1; n <= 3; n++) {
@@ -140,15 +140,16 @@ static void test_the_mask_needs_a_gap(void **state) {
   assert_close(on.masked, 0, 0);
   assert_true(on.logp_gap < 1e-4);
   assert_true(isnan(on.staleness));
-  const parl_metrics stale = run_updates((const char *[]){"train.staleness=4", "optimizer.lr=0.05"}, 2);
+  const char *const more[] = {"train.staleness=4", "optimizer.lr=0.05"};
+  const parl_metrics stale = run_updates(more, 2);
   assert_true(stale.masked > 0);
   const parl_metrics passes = run_updates((const char *[]){"train.epochs=4"}, 1);
   assert_true(passes.logp_gap < 1e-4); /* taken before the first step */
   assert_true(passes.masked > 0 && passes.kl > on.kl);
 }
 
-/* Noise of sd s alone: E|log rho| = s sqrt(2/pi), and |log rho| > log 2 for 2 Phi(-log 2 / s) of the
- * tokens, .1655 at s = .5. Some 700 tokens. */
+/* Noise of sd s alone: E|log rho| = s sqrt(2/pi), and |log rho| > log 2 for 2 Phi(-log 2 / s) of
+ * the tokens, .1655 at s = .5. Some 700 tokens. */
 static void test_noise_by_its_distribution(void **state) {
   (void)state;
   fixture f;
