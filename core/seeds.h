@@ -33,7 +33,7 @@
   X(MESSAGE, 105, "which messages are lost or false, by sub-agent")       \
   X(CHANCE, 0x454E5643, "what a script draws while an agent acts")        \
   X(EXPERT, 0x454E5645, "what its expert draws")                          \
-  X(JUDGE, 104, "errors of a rubric's judge, by term")                    \
+  X(JUDGE, 106, "errors of a rubric's judge, by term")                    \
   /* streams by other seeds */                                            \
   X(BOOTSTRAP, 201, "resamples of the forecast")                          \
   X(WEIGHTS, 0x696e6974, "initial weights, by tensor")                    \
