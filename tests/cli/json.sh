@@ -34,6 +34,10 @@ printf 'task,algorithm,seed,score\nu,a,1,1\nu,a,2,0\nu,b,1,0\n' >scores.csv
 take stats scores.csv --resamples 10
 echo '{"id":1,"r_perf":0.7,"stages":[{"main_steps":1,"subs":[{"steps":3,"finished":true}]}]}' >episodes.jsonl
 take score episodes.jsonl
+take schedule tiny.lua
+take replay runs/tiny 1
+echo "return { recipe = 'tiny', top = 1, parameters = { ['lambda1.start'] = { values = { 0, 1 } } } }" >points.lua
+take sweep points.lua --quiet
 take "env check" "$ROOT/envs/chain.lua" --tasks 4 --episodes 50
 take "env check" faulty.lua --tasks 4 --episodes 50
 take "env play" chain
