@@ -125,6 +125,16 @@ static void test_tis_by_hand(void **state) {
   assert_close(whole.sums.truncated, 0, 0);
 }
 
+/* Between 1 and C a ratio counts as it is. */
+static void test_tis_leaves_ratios_below_its_cap(void **state) {
+  (void)state;
+  parl_objective_config c = make_config(PARL_OBJECTIVE_TIS);
+  c.tau = 0;
+  const result r = get(&c, -1, -1.5, 1, 0, 1); /* C is 2 */
+  assert_close((double)r.dlogp, -1.6487212707, 1e-6);
+  assert_close(r.sums.truncated, 0, 0);
+}
+
 /* However large the ratio, a token is pushed by C |A| at most, and never by nothing. */
 static void test_tis_bounds_a_token(void **state) {
   (void)state;
@@ -439,6 +449,7 @@ int main(void) {
       cmocka_unit_test(test_ppo_by_hand),
       cmocka_unit_test(test_reinforce_by_hand),
       cmocka_unit_test(test_tis_by_hand),
+      cmocka_unit_test(test_tis_leaves_ratios_below_its_cap),
       cmocka_unit_test(test_tis_bounds_a_token),
       cmocka_unit_test(test_squared_by_hand),
       cmocka_unit_test(test_squared_gradient_is_the_central_difference),

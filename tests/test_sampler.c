@@ -76,7 +76,7 @@ static void test_nucleus_by_hand(void **state) {
       {0.7, 0.66, 1, 0.5, 0.75},    {0.7, 0.67, 3, 0.25, 0.75}, {0.7, 0.999, 3, 0.25, 0.75},
       {0.8, 0.14, 0, 0.125, 0.875}, {0.8, 0.15, 1, 0.5, 0.875}, {0.4, 0.99, 1, 0.5, 0.5},
       {1.0, 0.12, 0, 0.125, 1},     {1.0, 0.74, 2, 0.125, 1},   {0.0, 0.99, 3, 0.25, 1},
-      {1e-3, 0.5, 1, 0.5, 0.5},     {0.9, 0.999, 3, 0.25, 1.0},
+      {1e-3, 0.5, 1, 0.5, 0.5},     {0.9, 0.999, 3, 0.25, 1.0}, {0.8, 0.72, 3, 0.25, 0.875},
   };
   for (size_t b = 0; b < n; b++) {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -89,6 +89,24 @@ static void test_nucleus_by_hand(void **state) {
     const parl_sample greedy = draw_from(backends[b], logits, mask, 0, 0.1, 0.5);
     assert_int_equal(greedy.token, 1);
     assert_close((double)greedy.kept, 1, 0);
+  }
+}
+
+/* Four equal tokens, each exactly 1/4: a nucleus of 1/2 is the first two and no more, and a draw
+ * on the edge of two tokens is the second. */
+static void test_nucleus_of_equals(void **state) {
+  (void)state;
+  const parl_backend *backends[ENGINE_MAX_BACKENDS];
+  const size_t n = engine_backends(backends);
+  const float logits[V] = {0};
+  const uint64_t mask[(V + 63) / 64] = {15};
+  for (size_t b = 0; b < n; b++) {
+    assert_int_equal(draw_from(backends[b], logits, mask, 1, 1, 0.5).token, 2);
+    for (int32_t k = 0; k < 4; k++) {
+      const parl_sample s = draw_from(backends[b], logits, mask, 1, 0.5, 0.25 * k);
+      assert_int_equal(s.token, k / 2);
+      assert_close((double)s.kept, 0.5, 0);
+    }
   }
 }
 
@@ -256,6 +274,7 @@ static void test_nan(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_nucleus_by_hand),
+      cmocka_unit_test(test_nucleus_of_equals),
       cmocka_unit_test(test_nucleus_is_the_least_that_is_enough),
       cmocka_unit_test(test_frequencies),
       cmocka_unit_test(test_inverse_cdf),
