@@ -277,8 +277,8 @@ static void test_prompts_weigh_the_same(void **state) {
   parl_model_destroy(model);
 }
 
-/* squared at tau 0 is -sum A (logp - logp_old) divided by responses, REINFORCE -sum A logp divided by
- * tokens. */
+/* squared at tau 0 is -sum A (logp - logp_old) divided by responses, REINFORCE -sum A logp divided
+ * by tokens. */
 static void test_squared_divides_by_responses(void **state) {
   (void)state;
   parl_run_config config = count_config();

@@ -81,7 +81,8 @@ typedef struct counts {
   int64_t launches, assigned, finished, useful, duplicates, empty, widest;
 } counts;
 
-/* A group is to both costs as a single sub-agent is that takes its longest, or its sum, of steps. */
+/* A group is to both costs as a single sub-agent is that takes its longest, or its sum, of steps.
+ */
 static parl_status add_stage(const parl_stages *s, const parl_stage_record *record, counts *c) {
   int64_t longest = 0, sum = 0, critical = 0, total = 0;
   for (size_t i = 0; i < record->width; i++) {

@@ -28,7 +28,9 @@ awk 'BEGIN {
   for (i = 0; i < 30000; i++) {
     printf "{\"id\":%d,\"r_perf\":%.3f,\"stages\":[{\"main_steps\":1,\"subs\":[", i, (i % 1000) / 1000
     n = i % 9973 == 0 ? 12000 : i % 13
-    for (k = 0; k < n; k++) printf "%s{\"steps\":%d,\"finished\":%s,\"task\":\"row %d\"}", k ? "," : "", k % 7, k % 3 ? "true" : "false", k % 11
+    for (k = 0; k < n; k++)
+      printf "%s{\"steps\":%d,\"finished\":%s,\"task\":\"row %d\"}", k ? "," : "", k % 7,
+        k % 3 ? "true" : "false", k % 11
     print "]}]}"
   }
 }' >many.jsonl
@@ -36,10 +38,13 @@ awk 'BEGIN {
 "$PARL" score - --json --threads 3 <many.jsonl >three.out
 same "three threads" "$(cksum <one.out)" "$(cksum <three.out)"
 same "every line" "30000" "$(wc -l <one.out | tr -d ' ')"
-has "a very wide launch" '"id":9973,"critical_steps":7,"total_steps":35996,"launches":1,"assigned":12000' "$(cat one.out)"
+has "a very wide launch" \
+  '"id":9973,"critical_steps":7,"total_steps":35996,"launches":1,"assigned":12000' "$(cat one.out)"
 same "means, too" "$("$PARL" score many.jsonl --threads 1)" "$("$PARL" score many.jsonl --threads 3)"
-repeated='{"id":1,"r_perf":1,"stages":[{"main_steps":1,"subs":[{"steps":1,"finished":true,"task":"a"},{"steps":1,"finished":true,"task":"a"}]}]}'
-has "a detector of recorded episodes" "duplicate_subtasks 0.5000 0.25 fires" "$(echo "$repeated" | "$PARL" score - | tr -s " ")"
+twice='{"steps":1,"finished":true,"task":"a"}'
+repeated='{"id":1,"r_perf":1,"stages":[{"main_steps":1,"subs":['"$twice,$twice"']}]}'
+has "a detector of recorded episodes" \
+  "duplicate_subtasks 0.5000 0.25 fires" "$(echo "$repeated" | "$PARL" score - | tr -s " ")"
 
 # A reader that has read enough is no failure.
 reader=$( ("$PARL" score many.jsonl --json 2>err; echo $? >code) | head -n 1 >/dev/null; cat code)

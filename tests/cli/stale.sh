@@ -1,6 +1,6 @@
 #!/bin/sh
-# A rollout that is not on policy: the same bits for any number of threads and after a kill; the mask acts where there is
-# a gap, and only there.
+# A rollout that is not on policy: the same bits for any number of threads and after a kill; the mask acts where there
+# is a gap, and only there.
 set -u
 # shellcheck source=tests/cli_support.sh
 . "$ROOT/tests/cli_support.sh"
@@ -55,9 +55,11 @@ same "a nucleus cuts at most a fifth" "1 1" "$(ask "$dir/nucleus" \
 same "the ratio does not see it" 0 "$(masked nucleus)"
 
 # What a stale policy and a nucleus played can be played again.
-train --set train.staleness=4 --set train.top_p=0.8 --set train.store_episodes=sample --set run.dir="$dir/again" >/dev/null
+train --set train.staleness=4 --set train.top_p=0.8 --set train.store_episodes=sample \
+  --set run.dir="$dir/again" >/dev/null
 for update in 0 2 4; do
-  same "update $update, to what is stored" 0 "$("$PARL" replay "$dir/again" 1 --update $update >/dev/null 2>&1; echo $?)"
+  same "update $update, to what is stored" 0 \
+    "$("$PARL" replay "$dir/again" 1 --update $update >/dev/null 2>&1; echo $?)"
 done
 
 for kind in ppo tis squared reinforce; do

@@ -20,7 +20,8 @@ same "lambda cancelled: said once" 1 "$(grep -c "cancels a common scale of lambd
 has "measured at lambda and a tenth" "at a tenth of lambda" "$(cat log)"
 same "budget below the optimum: said once" 1 "$(grep -c "the budget is below the optimum" log)"
 has "measured" "mean budget" "$(cat log)"
-grep -q "in 1 of 1 runs the budget is below the optimum" runs/odd/report.md && echo "ok the report repeats it" || echo "not ok the report repeats it"
+grep -q "in 1 of 1 runs the budget is below the optimum" runs/odd/report.md &&
+  echo "ok the report repeats it" || echo "not ok the report repeats it"
 has "a baseline's detector" "serial_collapse" "$(cat runs/odd/report.html)"
 
 # The mean takes nothing away: a tenth of lambda is a tenth of its advantage.
