@@ -17,6 +17,7 @@ typedef struct parl_bench {
   int64_t *starts; /* [2] one segment */
   float *decay;    /* [1] */
   double *sums;    /* [a] or what the row says */
+  double *ones;    /* [a] of sample */
   float *packed[2], *out[2], *kept[2], *scratch;
   int32_t *chosen[2]; /* whole numbers of both sides, compared too */
   size_t n_out;       /* floats of out */

@@ -208,11 +208,16 @@ static void step_pack(parl_bench *t, const parl_backend *backend, int side) {
   backend->linear_pack(NULL, &args);
 }
 
-/* in[1]: temperatures of 1; in[2], in[3]: log-probabilities and entropies of
- * either side */
+/* in[1]: temperatures of 1; in[2], in[3], in[4]: log-probabilities, entropies and what the nucleus
+ * holds, of either side */
 static parl_status setup_sample(parl_bench *t, const parl_backend *const backends[2]) {
   PARL_TRY(setup(t, backends));
-  for (size_t i = 0; i < t->a; i++) t->in[1][i] = 1.0f;
+  PARL_TRY(PARL_ARENA_TAKE(&t->arena, t->a, &t->ones));
+  PARL_TRY(parl_bench_take(t, t->a, 0, &t->in[4]));
+  for (size_t i = 0; i < t->a; i++) {
+    t->in[1][i] = 1.0f;
+    t->ones[i] = 1.0;
+  }
   t->n_chosen = t->a;
   for (int side = 0; side < 2; side++) PARL_TRY(PARL_ARENA_TAKE(&t->arena, t->a, &t->chosen[side]));
   return PARL_STATUS_OK;
@@ -224,9 +229,11 @@ static void step_sample(parl_bench *t, const parl_backend *backend, int side) {
                                  .logits = t->out[side],
                                  .inv_temperature = t->in[1],
                                  .uniform = t->sums,
+                                 .top_p = t->ones,
                                  .token = t->chosen[side],
                                  .logp = t->in[2],
-                                 .entropy = t->in[3]};
+                                 .entropy = t->in[3],
+                                 .kept = t->in[4]};
   backend->sample(NULL, &args);
 }
 
