@@ -15,6 +15,9 @@ return {
 X2
 "$PARL" train tiny.lua --quiet --json >train.json || exit 1
 "$PARL" env new toy >/dev/null || exit 1
+cat >points.lua <<X2
+return { recipe = "tiny", parameters = { ["lambda1.start"] = { values = { 0, 1 } } } }
+X2
 
 # A line of arguments for each command that `parl help` lists, and for what prints without one.
 printf 'task,algorithm,seed,score\nu,a,1,1\nu,a,2,0\nu,b,1,0\n' >scores.csv
@@ -22,6 +25,15 @@ echo '{"id":1,"r_perf":0.7,"stages":[{"main_steps":1,"subs":[{"steps":3,"finishe
 cat >cases <<X2
 train tiny.lua --quiet
 train tiny.lua --quiet --json
+sweep points.lua --quiet
+sweep points.lua --quiet --json
+sweep points.lua --plan
+schedule tiny.lua
+schedule tiny.lua --json
+replay runs/tiny 0
+replay runs/tiny 0 --json
+counterfactual runs/tiny/checkpoints/trained-s1.safetensors --recipe tiny.lua --episodes 4
+counterfactual runs/tiny/checkpoints/trained-s1.safetensors --recipe tiny.lua --episodes 4 --json
 eval tiny.lua --style serial --tasks 4
 eval tiny.lua --style serial --tasks 4 --json
 report runs/tiny
