@@ -206,3 +206,7 @@ parl_status parl_train_step_track_scores(parl_train_step *step) {
 const float *parl_train_step_get_max_scores(const parl_train_step *step) {
   return step->max_scores;
 }
+
+parl_status parl_train_step_read(const parl_train_step *step, const float *grads, float *out) {
+  return parl_queue_download(step->workspaces[0]->queue, out, grads, step->n_params * sizeof *out);
+}

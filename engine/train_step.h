@@ -52,6 +52,8 @@ void parl_train_step_destroy(parl_train_step *step);
  * speaks; *grads is untouched then. */
 parl_status parl_train_step_run(parl_train_step *step, const parl_train_batch *batch,
                                 parl_loss loss, void *context, float **grads);
+/* Copies gradients of the last run [n_params] to the host. Fails: as the device does. */
+parl_status parl_train_step_read(const parl_train_step *step, const float *grads, float *out);
 /* Where the largest node of the step's own that begins with this leaf has its sum after a run
  * [n_params], to be folded with other ranks'; owned by the step. The leaf is one of its own. */
 float *parl_train_step_get_leaf(const parl_train_step *step, size_t leaf);

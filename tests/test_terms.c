@@ -124,8 +124,8 @@ static void test_as_many_as_there_may_be(void **state) {
     assert_int_equal(t.table->n, PARL_MAX_TERMS);
     parl_metric_table *metrics = NULL;
     assert_ok(parl_metric_table_create(t.table, &metrics));
-    assert_string_equal(metrics->keys[metrics->n - 1], "advantage/share_x99");
-    assert_string_equal(metrics->names[metrics->n - 2], "lambda_x99");
+    assert_string_equal(metrics->keys[metrics->n - 1], "gradient/gradient_x99");
+    assert_string_equal(metrics->names[metrics->n - 3], "lambda_x99");
     parl_metric_table_destroy(metrics);
     parl_test_table_deinit(&t);
   }
@@ -506,6 +506,71 @@ static void test_a_weight_that_looks_at_a_term(void **state) {
   close_training(&x);
 }
 
+/* Shares of the gradient add up to 1 whatever else is in the loss, are 0 without a weight, are the
+ * whole where one term alone varies, and measuring them changes no weight. */
+static void test_gradient_shares(void **state) {
+  (void)state;
+  static const char *const losses[] = {
+      "kind = 'k25', tau = 0.5, entropy_bonus = 0.3", "kind = 'reinforce', advantage = 'mean_std'",
+      "kind = 'tis', advantage = 'loo', entropy_bonus = 0.1", "kind = 'k25', advantage = 'none'",
+      "kind = 'k25', advantage = 'gdpo'"};
+  for (size_t l = 0; l < sizeof losses / sizeof losses[0]; l++) {
+    training with, without;
+    char text[1024];
+    static const char form[] =
+        "terms = { mine = { lua = 'turns', weight = { shape = 'constant', start = 0.05 } },\n"
+        "null = { lua = 'turns', weight = { shape = 'constant', start = 0 } } },\n"
+        "objective = { %s }, optimizer = { warmup = 0 }, train = { updates = 6, tasks = 3, group = "
+        "4, minibatches = 2%s }";
+    snprintf(text, sizeof text, form, losses[l], ", gradient_shares_every = 2");
+    open_training(text, &with);
+    snprintf(text, sizeof text, form, losses[l], "");
+    open_training(text, &without);
+    for (int update = 0; update < 3; update++) {
+      assert_ok(parl_updater_run(with.t.updater));
+      assert_ok(parl_updater_run(without.t.updater));
+      const parl_updater *u = with.t.updater;
+      double sum = 0;
+      for (size_t i = 0; i < u->table->n; i++) sum += u->metrics.of[i].gradient;
+      if (update == 1) {
+        assert_true(isnan(sum)); /* not measured */
+        continue;
+      }
+      assert_close(sum, 1, 2e-3);
+      assert_true(u->metrics.of[MINE].gradient != 0);
+      assert_close(u->metrics.of[MINE + 1].gradient, 0, 0);
+    }
+    const size_t n = parl_model_get_n_params(with.t.model);
+    float *a = malloc(n * sizeof *a), *b = malloc(n * sizeof *b);
+    assert_non_null(a);
+    assert_non_null(b);
+    assert_ok(parl_model_read(with.t.model, 0, n, a));
+    assert_ok(parl_model_read(without.t.model, 0, n, b));
+    assert_memory_equal(a, b, n * sizeof *a);
+    free(a);
+    free(b);
+    close_training(&without);
+    close_training(&with);
+  }
+}
+
+/* Alone, a term has the whole gradient; two that are the same share it as their weights are. */
+static void test_gradient_shares_of_equal_terms(void **state) {
+  (void)state;
+  training x;
+  open_training(
+      "terms = { mine = { lua = 'turns', weight = { shape = 'constant', start = 0.3 } },\n"
+      "twin = { lua = 'turns', weight = { shape = 'constant', start = 0.1 } },\n"
+      "perf = { weight = { shape = 'constant', start = 0 } } },\n"
+      "lambda1 = { start = 0 }, lambda2 = { start = 0 }, objective = { entropy_bonus = 1 },\n"
+      "train = { updates = 6, tasks = 3, group = 4, gradient_shares_every = 1 }",
+      &x);
+  assert_ok(parl_updater_run(x.t.updater));
+  assert_close(x.t.updater->metrics.of[MINE].gradient, 0.75, 1e-4);
+  assert_close(x.t.updater->metrics.of[MINE + 1].gradient, 0.25, 1e-4);
+  close_training(&x);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_rows_of_the_table),
@@ -520,6 +585,8 @@ int main(void) {
       cmocka_unit_test(test_terms_are_part_of_the_identity),
       cmocka_unit_test(test_what_a_configuration_leaves_out),
       cmocka_unit_test(test_training_with_two_own_terms),
+      cmocka_unit_test(test_gradient_shares),
+      cmocka_unit_test(test_gradient_shares_of_equal_terms),
       cmocka_unit_test(test_a_term_of_weight_zero),
       cmocka_unit_test(test_a_weight_that_looks_at_a_term),
   };

@@ -172,6 +172,14 @@ parl_status parl_learner_gradient(parl_learner *learner, const parl_batch_totals
   return PARL_STATUS_OK;
 }
 
+parl_status parl_learner_read_gradient(parl_learner *learner, float *out) {
+  const parl_batch_totals totals = parl_batch_get_totals(learner->batch);
+  parl_learner_info info;
+  float *grads;
+  PARL_TRY(parl_learner_gradient(learner, &totals, &info, &grads));
+  return parl_train_step_read(learner->step, grads, out);
+}
+
 static double find_max_score(const parl_learner *l) {
   const parl_model_config *c = parl_model_get_config(l->model);
   const float *scores = parl_train_step_get_max_scores(l->step);

@@ -53,6 +53,9 @@ parl_optimizer *parl_learner_get_optimizer(parl_learner *learner);
  * log-probability or gradient is not finite. */
 parl_status parl_learner_gradient(parl_learner *learner, const parl_batch_totals *totals,
                                   parl_learner_info *info, float **grads);
+/* The gradient of the batch as it is, out [n_params] on the host; without a choice in it zeros.
+ * Fails: likewise, ESTOPPED. */
+parl_status parl_learner_read_gradient(parl_learner *learner, float *out);
 /* One step on the batch; without a single choice in it nothing happens and info is zero. Fails:
  * EINVAL if a loss or gradient is not finite, ESTOPPED; the weights are untouched then. */
 parl_status parl_learner_step(parl_learner *learner, parl_learner_info *info);

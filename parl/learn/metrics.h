@@ -16,13 +16,15 @@
 #include "parl/swarm/means.h"
 
 /* What every term of the reward has, behind the metrics of the list: with a term `x` whose weight
- * is `lambda_x`, "reward/x", "reward/weighted_x", "lambda/lambda_x", "advantage/share_x".
+ * is `lambda_x`, "reward/x", "reward/weighted_x", "lambda/lambda_x", "advantage/share_x",
+ * "gradient/gradient_x".
  * X(field, group, prefix, name or lambda of parl_term_row, meaning) */
-#define PARL_TERM_METRIC_LIST(X)                                          \
-  X(raw, reward, "", name, "mean raw r_%s")                               \
-  X(weighted, reward, "weighted_", name, "mean of r_%s times its weight") \
-  X(weight, lambda, "", lambda, "weight of r_%s in this update")          \
-  X(share, advantage, "share_", name, "share of |advantage| that r_%s makes")
+#define PARL_TERM_METRIC_LIST(X)                                              \
+  X(raw, reward, "", name, "mean raw r_%s")                                   \
+  X(weighted, reward, "weighted_", name, "mean of r_%s times its weight")     \
+  X(weight, lambda, "", lambda, "weight of r_%s in this update")              \
+  X(share, advantage, "share_", name, "share of |advantage| that r_%s makes") \
+  X(gradient, gradient, "gradient_", name, "share of the gradient that r_%s makes, along it")
 typedef struct parl_term_metrics {
 #define X(field, group, prefix, stem, meaning) double field;
   PARL_TERM_METRIC_LIST(X)

@@ -103,6 +103,13 @@ static parl_status create_learner(parl_updater *u) {
   return parl_learner_create(&def, &u->learner);
 }
 
+static parl_status create_gradients(parl_updater *u) {
+  const parl_train_config *c = u->def.train;
+  if (c->gradient_shares_every == 0 || u->credit != NULL) return PARL_STATUS_OK;
+  return parl_gradient_shares_create(parl_model_get_n_params(u->def.model), (size_t)c->tasks,
+                                     (size_t)c->group, u->table->n, &u->gradients);
+}
+
 static parl_status prepare(parl_updater *u) {
   const parl_train_config *c = u->def.train;
   PARL_TRY(prepare_terms(u));
@@ -112,6 +119,7 @@ static parl_status prepare(parl_updater *u) {
   PARL_TRY(parl_fail_sizes(create_carry(u), "train.partial of %zu episodes", u->n));
   PARL_TRY(parl_fail_sizes(create_credit(u),
                            "objective.credit of train.tasks * train.group = %zu episodes", u->n));
+  PARL_TRY(create_gradients(u));
   parl_metrics_set_undefined(&u->metrics);
   return parl_fail_sizes(create_learner(u),
                          "train.accumulators = %lld, train.slice_rows = %lld and "
@@ -141,6 +149,7 @@ void parl_updater_destroy(parl_updater *u) {
   parl_learner_destroy(u->learner);
   parl_credit_destroy(u->credit);
   parl_carry_destroy(u->carry);
+  parl_gradient_shares_destroy(u->gradients);
   free(u->choices);
   parl_trajectories_destroy(u->set);
   parl_reward_destroy(u->reward);
@@ -311,8 +320,34 @@ static void add_noise(const parl_updater *u, size_t job, size_t first, parl_batc
     batch->logp_old[i] += (float)(u->def.train->logp_noise * parl_rng_next_normal(&rng));
 }
 
+static void fill_batch(void *context, const float *advantage) {
+  parl_updater *u = context;
+  parl_batch *batch = parl_learner_get_batch(u->learner);
+  parl_batch_reset(batch);
+  for (size_t i = 0; i < u->n_groups * (size_t)u->def.train->group; i++) {
+    const size_t first = batch->n_outputs;
+    parl_batch_add_mains(batch, u->jobs[u->kept[i]].out, i / (size_t)u->def.train->group,
+                         advantage[i]);
+    if (u->def.train->logp_noise > 0) add_noise(u, u->kept[i], first, batch);
+  }
+}
+
+/* Before the first step of an update that is to be measured. */
+static parl_status measure_gradients(parl_updater *u) {
+  const parl_advantage_mode mode = (parl_advantage_mode)u->def.objective->advantage;
+  const parl_reward_batch batch = get_batch(u, u->weights);
+  double shares[PARL_MAX_TERMS];
+  if (u->gradients == NULL || u->update % u->def.train->gradient_shares_every != 0)
+    return PARL_STATUS_OK;
+  PARL_TRY(
+      parl_gradient_shares_measure(u->gradients, u->learner, mode, &batch, fill_batch, u, shares));
+  for (size_t i = 0; i < u->table->n; i++) u->metrics.of[i].gradient = shares[i];
+  return PARL_STATUS_OK;
+}
+
 static parl_status learn(parl_updater *u, size_t n) {
   const double start = parl_clock_s();
+  PARL_TRY(measure_gradients(u));
   const size_t M = (size_t)u->def.train->minibatches;
   parl_batch *batch = parl_learner_get_batch(u->learner);
   parl_step_sums sums = parl_step_sums_none();
@@ -361,8 +396,8 @@ static void forget(parl_updater *u) {
   PARL_METRIC_LIST(X)
 #undef X
   for (size_t i = 0; i < u->table->n; i++)
-    m->of[i] =
-        (parl_term_metrics){.raw = none, .weighted = none, .weight = u->weights[i], .share = none};
+    m->of[i] = (parl_term_metrics){
+        .raw = none, .weighted = none, .weight = u->weights[i], .share = none, .gradient = none};
 }
 
 parl_status parl_updater_get_weights(parl_updater *u, double *out) {
@@ -386,7 +421,8 @@ static void commit(parl_updater *u) {
 static parl_status update(parl_updater *u) {
   PARL_TRY(parl_updater_get_weights(u, u->weights));
   u->metrics = (parl_metrics){0};
-  for (size_t i = 0; i < u->table->n; i++) u->metrics.of[i].weight = u->weights[i];
+  for (size_t i = 0; i < u->table->n; i++)
+    u->metrics.of[i] = (parl_term_metrics){.weight = u->weights[i], .gradient = (double)NAN};
   PARL_TRY(roll_out(u));
   size_t n_failed;
   PARL_TRY(get_terms(u, &u->n_groups, &n_failed));

@@ -13,6 +13,7 @@
 #include "core/json.h"
 #include "parl/learn/carry.h"
 #include "parl/learn/credit.h"
+#include "parl/learn/gradient_shares.h"
 #include "parl/learn/learner.h"
 #include "parl/learn/metrics.h"
 #include "parl/learn/policy_ring.h"
@@ -20,30 +21,33 @@
 #include "parl/swarm/failures.h"
 #include "parl/swarm/rollout.h"
 
-#define PARL_TRAIN_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                          \
-  INT(updates, 150, 0, 10000000, "updates", "rollout batches")                                    \
-  INT(tasks, 8, 1, 100000, "tasks", "tasks of one update")                                        \
-  INT(group, 8, 1, 10000, "rollouts", "rollouts of one task, K")                                  \
-  INT(minibatches, 1, 1, 1000, "steps", "optimizer steps on one rollout batch, of a part each")   \
-  INT(epochs, 1, 1, 1000, "passes", "over the minibatches of one rollout batch")                  \
-  INT(staleness, 0, 0, 64, "updates", "the policy that plays is that of so many updates ago")     \
-  REAL(logp_noise, 0.0, 0.0, 10.0, "nats",                                                        \
-       "sd of Gaussian noise on the log-probabilities recorded while playing")                    \
-  REAL(temperature, 1.0, 0.01, 100.0, "1", "sampling temperature")                                \
-  REAL(top_p, 1.0, 0.001, 1.0, "of the mass",                                                     \
-       "sample from the likeliest tokens that have it together; recorded log-probabilities stay " \
-       "the policy's")                                                                            \
-  INT(slots, 0, 0, 100000, "episodes", "episodes alive at once; 0: as suits the caches")          \
-  CHOICE(kv_cache, f32, "f32|bf16",                                                               \
-         "the decoder's keys and values; bf16: half the memory, sampling is not quite the "       \
-         "trainer's policy (objective/logp_gap)")                                                 \
-  INT(partial, 0, 0, 1000000, "steps",                                                            \
-      "critical steps of an episode in one update; one that is not finished goes on in the "      \
-      "next, with its group; 0: every episode is played to its end")                              \
-  INT(accumulators, 4, 1, 256, "leaves", "of the tree that sums gradients; fixes the order")      \
-  INT(slice_rows, 512, 8, 1000000, "tokens", "tokens of one slice through the model")             \
-  CHOICE(store_episodes, none, "none|sample|all",                                                 \
-         "training episodes kept in the store with their stages: none, the first group of "       \
+#define PARL_TRAIN_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                           \
+  INT(updates, 150, 0, 10000000, "updates", "rollout batches")                                     \
+  INT(tasks, 8, 1, 100000, "tasks", "tasks of one update")                                         \
+  INT(group, 8, 1, 10000, "rollouts", "rollouts of one task, K")                                   \
+  INT(minibatches, 1, 1, 1000, "steps", "optimizer steps on one rollout batch, of a part each")    \
+  INT(epochs, 1, 1, 1000, "passes", "over the minibatches of one rollout batch")                   \
+  INT(staleness, 0, 0, 64, "updates", "the policy that plays is that of so many updates ago")      \
+  REAL(logp_noise, 0.0, 0.0, 10.0, "nats",                                                         \
+       "sd of Gaussian noise on the log-probabilities recorded while playing")                     \
+  REAL(temperature, 1.0, 0.01, 100.0, "1", "sampling temperature")                                 \
+  REAL(top_p, 1.0, 0.001, 1.0, "of the mass",                                                      \
+       "sample from the likeliest tokens that have it together; recorded log-probabilities stay "  \
+       "the policy's")                                                                             \
+  INT(slots, 0, 0, 100000, "episodes", "episodes alive at once; 0: as suits the caches")           \
+  CHOICE(kv_cache, f32, "f32|bf16",                                                                \
+         "the decoder's keys and values; bf16: half the memory, sampling is not quite the "        \
+         "trainer's policy (objective/logp_gap)")                                                  \
+  INT(partial, 0, 0, 1000000, "steps",                                                             \
+      "critical steps of an episode in one update; one that is not finished goes on in the "       \
+      "next, with its group; 0: every episode is played to its end")                               \
+  INT(gradient_shares_every, 0, 0, 1000000, "updates",                                             \
+      "between measurements of every term's share of the gradient, a backward pass each; 0: none " \
+      "(objective.credit = episode)")                                                              \
+  INT(accumulators, 4, 1, 256, "leaves", "of the tree that sums gradients; fixes the order")       \
+  INT(slice_rows, 512, 8, 1000000, "tokens", "tokens of one slice through the model")              \
+  CHOICE(store_episodes, none, "none|sample|all",                                                  \
+         "training episodes kept in the store with their stages: none, the first group of "        \
          "every update, or all; changes no result")
 
 PARL_CONFIG_STRUCT(parl_train_config, PARL_TRAIN_FIELDS);
@@ -89,14 +93,15 @@ typedef struct parl_updater {
   parl_learner *learner;
   parl_trajectories *set;
   parl_reward *reward;
-  parl_schedule **schedules; /* [n of table] of the terms' weights */
-  double *states;            /* [n of table] of the schedules before the update */
-  parl_detector_state seen;  /* of the updates done */
-  parl_outcome *outcomes;    /* [group] */
-  parl_carry *carry;         /* NULL: no episode goes on in the next update */
-  parl_credit *credit;       /* NULL: every choice has the advantage of its episode */
-  double cut_mass;           /* of the rollout; NaN: nothing was cut off */
-  float *choices;            /* [tokens of a context] their advantages */
+  parl_schedule **schedules;       /* [n of table] of the terms' weights */
+  double *states;                  /* [n of table] of the schedules before the update */
+  parl_detector_state seen;        /* of the updates done */
+  parl_outcome *outcomes;          /* [group] */
+  parl_carry *carry;               /* NULL: no episode goes on in the next update */
+  parl_gradient_shares *gradients; /* NULL: not measured */
+  parl_credit *credit;             /* NULL: every choice has the advantage of its episode */
+  double cut_mass;                 /* of the rollout; NaN: nothing was cut off */
+  float *choices;                  /* [tokens of a context] their advantages */
 } parl_updater;
 
 /* Fails: EINVAL naming a term, ENOMEM naming the fields. */

@@ -86,6 +86,7 @@ static const condition conditions[] = {
     {"objective.credit_after", "objective.credit", "|counterfactual|"},
     {"objective.credit_launch", "objective.credit", "|counterfactual|loo_stages|"},
     {"objective.credit_rerolls", "objective.credit", "|counterfactual|"},
+    {"train.gradient_shares_every", "objective.credit", "|episode|"},
     {"optimizer.momentum", "optimizer.kind", "|muonclip|"},
     {"optimizer.qk_clip", "optimizer.kind", "|muonclip|"},
     {"agents.checkpoint", "agents.subs", "|policy|"},

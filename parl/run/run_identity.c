@@ -37,7 +37,7 @@ static const struct {
     {"objective", "credit_after"},  {"objective", "credit_rerolls"},
     {"objective", "credit_launch"}, {"train", "staleness"},
     {"train", "logp_noise"},        {"train", "top_p"},
-    {"train", "partial"},
+    {"train", "partial"},           {"train", "gradient_shares_every"},
 };
 
 static bool is_same(const parl_json *a, const parl_json *b) {
