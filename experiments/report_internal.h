@@ -80,8 +80,10 @@ typedef enum parl_term_curve {
   PARL_TERM_CURVE_WEIGHTED,
   PARL_TERM_CURVE_WEIGHT,
   PARL_TERM_CURVE_SHARE,
+  PARL_TERM_CURVE_GRADIENT,
   PARL_N_TERM_CURVES
 } parl_term_curve;
+_Static_assert((int)PARL_N_TERM_CURVES == (int)PARL_N_TERM_METRICS, "a curve for each");
 /* A term that any run had: the built-in ones, then those of recipes by name. */
 typedef struct parl_report_term {
   const char *name, *lambda, *symbol; /* "parallel", "lambda1", its letter */

@@ -82,6 +82,8 @@ static parl_status name_curves(const parl_report *r, const parl_report_term *ter
   PARL_TRY(copy(r, &out[PARL_TERM_CURVE_WEIGHT].unit, "weight of r_", term->name, ""));
   PARL_TRY(copy(r, &out[PARL_TERM_CURVE_SHARE].title, "r_", term->name, ""));
   out[PARL_TERM_CURVE_SHARE].unit = "share of |advantage|";
+  PARL_TRY(copy(r, &out[PARL_TERM_CURVE_GRADIENT].title, "r_", term->name, ", gradient"));
+  out[PARL_TERM_CURVE_GRADIENT].unit = "share of the gradient, along it";
   for (size_t i = 0; i < PARL_N_TERM_CURVES; i++)
     out[i].digits = i == PARL_TERM_CURVE_WEIGHTED ? 4 : 3;
   return PARL_STATUS_OK;
