@@ -175,9 +175,9 @@ static parl_status imitation_step(imitation *im, int64_t step) {
                                                                      .seed = im->def->seed,
                                                                      .done = step + 1,
                                                                      .n = im->def->warm->steps,
-                                                                     .r_perf = NAN,
-                                                                     .critical_steps = NAN,
-                                                                     .launch_rate = NAN});
+                                                                     .r_perf = (double)NAN,
+                                                                     .critical_steps = (double)NAN,
+                                                                     .launch_rate = (double)NAN});
   return PARL_STATUS_OK;
 }
 

@@ -168,7 +168,7 @@ static parl_status find_metric(const char *what, const char *name, const parl_me
 /* Update 0 has no metric to look at. */
 static parl_status get_metric(const char *what, const char *name, int64_t t,
                               const parl_metric_view *m, double *out) {
-  double metric = NAN;
+  double metric = (double)NAN;
   if (t > 0) PARL_TRY(find_metric(what, name, m, &metric));
   if (isinf(metric))
     return parl_fail(PARL_STATUS_EINVAL, "%s: metric \"%s\" is infinite", what, name);
@@ -358,7 +358,7 @@ parl_status parl_schedule_check(const parl_schedule_config *config, int64_t n_up
   double *undefined = calloc(n_names + 1, sizeof *undefined);
   parl_status status =
       undefined != NULL ? PARL_STATUS_OK : parl_fail(PARL_STATUS_ENOMEM, "schedule: no memory");
-  for (size_t i = 0; undefined != NULL && i < n_names; i++) undefined[i] = NAN;
+  for (size_t i = 0; undefined != NULL && i < n_names; i++) undefined[i] = (double)NAN;
   const parl_metric_view m = {n_names, names, undefined};
   if (status == PARL_STATUS_OK) status = check_metrics(config, &m);
   if (status == PARL_STATUS_OK)

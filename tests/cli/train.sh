@@ -55,7 +55,11 @@ await ls "$dir/large/checkpoints"
 kill -TERM $pid
 wait $pid
 same "SIGTERM while weights are made: exit code" 143 $?
-has "SIGTERM while weights are made: not later" "stopped while the weights were made" "$(cat "$dir/large.err")"
+case $(cat "$dir/large.err") in # the latter where it came before the first weight
+  *"stopped while the weights were made"* | *"stopped before every run was made"*)
+    echo "ok SIGTERM while weights are made: not later" ;;
+  *) echo "not ok SIGTERM while weights are made: not later: $(cat "$dir/large.err")" ;;
+esac
 
 # A terminal that goes away asks to stop as well, unless the command was told to outlive it.
 "$PARL" train "$recipe" --quiet --set run.dir="$dir/hup" --set train.updates=100000 >/dev/null 2>"$dir/hup.err" &
