@@ -70,7 +70,7 @@ of_last_row() { # COLUMN of report_curves.csv
     runs/tidy/report_curves.csv
 }
 same "a new term has its weight" "0.25" "$(of_last_row lambda/lambda_tidy)"
-same "a new term has its curves" "4" "$(head -1 runs/tidy/report_curves.csv | tr ',' '\n' | grep -c tidy)"
+same "a new term has its curves" "5" "$(head -1 runs/tidy/report_curves.csv | tr ',' '\n' | grep -c tidy)"
 has "help recipe knows the new section" "lambda_tidy:" "$(./parl help recipe)"
 has "and names it among the terms" "tidy (lambda_tidy)" "$(./parl help recipe)"
 
