@@ -168,7 +168,7 @@ static void test_new_tables_are_made_whole(void **state) {
                    1);
   assert_int_equal(read_integer(s,
                                 "SELECT count(*) FROM sqlite_master WHERE name = 'episode' AND "
-                                "sql LIKE '%stages TEXT,%PRIMARY KEY(%'"),
+                                "sql LIKE '%episode_seed INTEGER, PRIMARY KEY(%'"),
                    1);
   parl_store_close(s);
 }

@@ -1,5 +1,4 @@
--- credit: which choices an advantage belongs to. 10 arms x 5 seeds, about 15 minutes on 2 idle
--- cores (added up from shorter runs).
+-- credit: which choices an advantage belongs to. 10 arms x 5 seeds; the whole was not timed yet.
 --
 -- dag: one advantage for an episode cannot say which sub-agent had the wrong role; scripts solve
 -- it, policies end near .80. wide: wide search without the mask of useless rows, where a policy

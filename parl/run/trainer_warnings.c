@@ -74,7 +74,8 @@ parl_status parl_trainer_warn(parl_trainer *t) {
     if (full > 0 && tenth > full / 2)
       PARL_TRY(warn(t, PARL_WARNING_lambda_cancelled, tenth / full, measured));
   }
-  if (is_due(t, PARL_WARNING_budget_below_optimum) && m->budget_steps > 0 &&
+  const bool has_steps = t->config->episode.budget_counts != PARL_BUDGET_TOKENS;
+  if (is_due(t, PARL_WARNING_budget_below_optimum) && has_steps && m->budget_steps > 0 &&
       m->budget_steps < m->optimum_steps) {
     snprintf(measured, sizeof measured, "mean budget %.2f, mean optimum %.2f steps",
              m->budget_steps, m->optimum_steps);

@@ -87,7 +87,10 @@ while read -r verb action rest; do
   "$PARL" $name --help >one 2>err
   same "$name --help" 0 $?
   # shellcheck disable=SC2086
-  has "help $name is the same" "$(cat one)" "$("$PARL" help $name)" # some are topics, too: more follows
+  case $name in
+    schedule) has "help $name begins with it, it is a topic too" "$(cat one)" "$("$PARL" help $name)" ;;
+    *) same "help $name is the same" "$(cat one)" "$("$PARL" help $name)" ;;
+  esac
   has "$name: usage" "usage: parl $name" "$(cat one)"
   grep -qE '^ +(-[a-z], )?--help' one && echo "ok $name: options" || echo "not ok $name: options: no --help"
   for option in --json --set --seed --tasks --dtype --layout --style --force --nonsense; do
