@@ -9,7 +9,7 @@ struct parl_gradient_shares {
   float *none, *whole, *part; /* [n_params] at advantage 0, at the advantage, at a contribution */
   float *advantage;           /* [n_groups * K] */
   double *total;              /* [n_groups * K] */
-  double *scales;             /* [n_groups, n_terms] */
+  double *contributions;      /* [n_groups * K, n_terms] */
 };
 
 parl_status parl_gradient_shares_create(size_t n_params, size_t n_groups, size_t K, size_t n_terms,
@@ -17,14 +17,15 @@ parl_status parl_gradient_shares_create(size_t n_params, size_t n_groups, size_t
   parl_gradient_shares *s = calloc(1, sizeof *s);
   *out = NULL;
   if (s == NULL) return parl_fail(PARL_STATUS_ENOMEM, "gradient shares: no memory");
-  *s = (parl_gradient_shares){.n_params = n_params,
-                              .none = calloc(n_params, sizeof *s->none),
-                              .whole = calloc(n_params, sizeof *s->whole),
-                              .part = calloc(n_params, sizeof *s->part),
-                              .advantage = calloc(n_groups * K, sizeof *s->advantage),
-                              .total = calloc(n_groups * K, sizeof *s->total),
-                              .scales = calloc(n_groups * n_terms, sizeof *s->scales)};
-  if (!s->none || !s->whole || !s->part || !s->advantage || !s->total || !s->scales) {
+  *s = (parl_gradient_shares){
+      .n_params = n_params,
+      .none = calloc(n_params, sizeof *s->none),
+      .whole = calloc(n_params, sizeof *s->whole),
+      .part = calloc(n_params, sizeof *s->part),
+      .advantage = calloc(n_groups * K, sizeof *s->advantage),
+      .total = calloc(n_groups * K, sizeof *s->total),
+      .contributions = calloc(n_groups * K * n_terms, sizeof *s->contributions)};
+  if (!s->none || !s->whole || !s->part || !s->advantage || !s->total || !s->contributions) {
     parl_gradient_shares_destroy(s);
     return parl_fail(PARL_STATUS_ENOMEM, "gradient shares: no memory for %zu parameters", n_params);
   }
@@ -39,24 +40,8 @@ void parl_gradient_shares_destroy(parl_gradient_shares *s) {
   free(s->part);
   free(s->advantage);
   free(s->total);
-  free(s->scales);
+  free(s->contributions);
   free(s);
-}
-
-/* Contribution of term i to every advantage: centred in its group unless the mode centres nothing,
- * and scaled. */
-static void get_contribution(const parl_gradient_shares *s, parl_advantage_mode mode,
-                             const parl_reward_batch *b, size_t i) {
-  const size_t n = b->table->n;
-  const double K = (double)b->K, others = mode == PARL_ADVANTAGE_LOO && b->K > 1 ? K / (K - 1) : 1;
-  for (size_t g = 0; g < b->n_groups; g++) {
-    const double *terms = &b->terms[g * b->K * n];
-    double mean = 0;
-    for (size_t k = 0; mode != PARL_ADVANTAGE_NONE && k < b->K; k++) mean += terms[k * n + i] / K;
-    for (size_t k = 0; k < b->K; k++)
-      s->advantage[g * b->K + k] =
-          (float)(others * s->scales[g * n + i] * (terms[k * n + i] - mean));
-  }
 }
 
 static parl_status get_gradient(const parl_gradient_shares *s, parl_learner *learner,
@@ -71,7 +56,7 @@ parl_status parl_gradient_shares_measure(parl_gradient_shares *s, parl_learner *
   const size_t n = batch->n_groups * batch->K;
   double squares = 0;
   PARL_TRY(parl_advantage(mode, batch, s->total));
-  PARL_TRY(parl_advantage_get_scales(mode, batch, s->scales));
+  PARL_TRY(parl_advantage_get_contributions(mode, batch, s->contributions));
   for (size_t k = 0; k < n; k++) s->advantage[k] = 0;
   PARL_TRY(get_gradient(s, learner, fill, context, s->none));
   for (size_t k = 0; k < n; k++) s->advantage[k] = (float)s->total[k];
@@ -83,7 +68,8 @@ parl_status parl_gradient_shares_measure(parl_gradient_shares *s, parl_learner *
   for (size_t i = 0; i < batch->table->n; i++) {
     out[i] = squares > 0 ? 0 : (double)NAN;
     if (!(squares > 0) || batch->weights[i] == 0) continue;
-    get_contribution(s, mode, batch, i);
+    for (size_t k = 0; k < n; k++)
+      s->advantage[k] = (float)s->contributions[k * batch->table->n + i];
     PARL_TRY(get_gradient(s, learner, fill, context, s->part));
     double along = 0;
     for (size_t p = 0; p < s->n_params; p++)

@@ -83,8 +83,7 @@ static double get_factor(const batch *b) {
 }
 
 /* Contributions of the terms to the advantage of one rollout. */
-static void get_contributions(const batch *b, const group *g, const double *x,
-                              double out[PARL_MAX_TERMS]) {
+static void get_contributions(const batch *b, const group *g, const double *x, double *out) {
   const double factor = get_factor(b);
   for (size_t which = 0; which < b->n_terms; which++) {
     const double mean = b->mode == PARL_ADVANTAGE_NONE ? 0 : g->of[which].mean;
@@ -168,6 +167,19 @@ parl_status parl_advantage(parl_advantage_mode mode, const parl_reward_batch *of
       double contributions[PARL_MAX_TERMS];
       out[g * of->K + k] = get_advantage(&b, &moments_of, get_terms(&b, g, k), contributions);
     }
+  }
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_advantage_get_contributions(parl_advantage_mode mode, const parl_reward_batch *of,
+                                             double *out) {
+  batch b = {mode, of, of->table->n, 0};
+  PARL_TRY(init(&b));
+  for (size_t g = 0; g < of->n_groups; g++) {
+    group moments_of;
+    get_group(&b, g, &moments_of);
+    for (size_t k = 0; k < of->K; k++)
+      get_contributions(&b, &moments_of, get_terms(&b, g, k), &out[(g * of->K + k) * b.n_terms]);
   }
   return PARL_STATUS_OK;
 }

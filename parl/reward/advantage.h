@@ -36,14 +36,17 @@ typedef struct parl_reward_batch {
  * REINFORCE++ with a baseline); Kool 2019, Ahmadian 2024 (RLOO). */
 parl_status parl_advantage(parl_advantage_mode mode, const parl_reward_batch *batch, double *out);
 
+/* What every term adds to every advantage, out [n_groups * K, n of table]: the weighted term,
+ * centred and divided as the mode centres and divides the whole. Fails: as parl_advantage. */
+parl_status parl_advantage_get_contributions(parl_advantage_mode mode,
+                                             const parl_reward_batch *batch, double *out);
+
 /* What a difference of raw terms is worth on the scale of the advantage: the weight of each term
  * over what the mode divides it by, out [n_groups, n of table]. Fails: as parl_advantage. */
 parl_status parl_advantage_get_scales(parl_advantage_mode mode, const parl_reward_batch *batch,
                                       double *out);
 
-/* What the advantage is made of. An advantage is a sum of contributions, one a term: the weighted
- * term centred and divided as the mode centres and divides the whole. A share is the mean
- * |contribution| over the sum of all terms' means; 0 if all are 0. */
+/* What the advantage is made of. A share is the mean |contribution| over the sum of all terms' means; 0 if all are 0. */
 typedef struct parl_advantage_shares {
   double share[PARL_MAX_TERMS]; /* [n of table] of |advantage|, by term */
   double zero_spread_perf;      /* share of groups whose r_perf is the same in all K */
