@@ -212,6 +212,9 @@ static void test_what_does_not_fit_is_refused(void **state) {
   refuse(&f,
          "{\"carried\":[{\"update\":1,\"task\":0,\"age\":[0,0,0,0],"
          "\"written\":[[70000,2,3,1,1],[],[],[]]}]}");
+  refuse(&f,
+         "{\"carried\":[{\"update\":1e300,\"task\":0,\"age\":[0,0,0,0],"
+         "\"written\":[[],[],[],[]]}]}");
   close_fixture(&f);
 }
 

@@ -213,6 +213,9 @@ static parl_status read_group(parl_carry *c, const parl_json *group, size_t g) {
       parl_json_get_type(task) != PARL_JSON_NUMBER || parl_json_get_size(ages) != c->def.K ||
       parl_json_get_size(lists) != c->def.K)
     return refuse("another train.group");
+  static const double MOST = 0x1p53;
+  if (!(fabs(parl_json_get_number(update)) < MOST && fabs(parl_json_get_number(task)) < MOST))
+    return refuse("no update or task has such a number");
   b->groups[g] =
       (waiting_group){(int64_t)parl_json_get_number(update), (int64_t)parl_json_get_number(task)};
   const parl_json *age = parl_json_get_first(ages), *list = parl_json_get_first(lists);
