@@ -46,7 +46,8 @@ parl_status parl_advantage_get_contributions(parl_advantage_mode mode,
 parl_status parl_advantage_get_scales(parl_advantage_mode mode, const parl_reward_batch *batch,
                                       double *out);
 
-/* What the advantage is made of. A share is the mean |contribution| over the sum of all terms' means; 0 if all are 0. */
+/* What the advantage is made of. A share is the mean |contribution| over the sum of all terms'
+ * means; 0 if all are 0. */
 typedef struct parl_advantage_shares {
   double share[PARL_MAX_TERMS]; /* [n of table] of |advantage|, by term */
   double zero_spread_perf;      /* share of groups whose r_perf is the same in all K */
