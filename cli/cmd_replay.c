@@ -1,27 +1,8 @@
 /* cli/cmd_replay.c - parl replay FOLDER EPISODE: a stored episode, to the same bits. */
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "cli/env.h"
-#include "parl/run/rerun.h"
-
-typedef struct replay {
-  parl_trace trace;
-  parl_rerun rerun;
-} replay;
-
-static parl_status on_event(void *context, const parl_event *event) {
-  return parl_trace_add(context, event);
-}
-
-static bool read_episode(const char *text, int64_t *out) {
-  char *end = NULL;
-  errno = 0;
-  const long long n = strtoll(text, &end, 10);
-  *out = n;
-  return errno == 0 && end != text && *end == '\0' && n >= 0;
-}
+#include "cli/replay.h"
 
 static void print_title(const cli_args *args, const parl_rerun *r) {
   printf("%s  arm %s  seed %lld  ", r->run.recipe, r->run.name, (long long)r->run.config.run.seed);
@@ -32,7 +13,7 @@ static void print_title(const cli_args *args, const parl_rerun *r) {
   printf("  played %s\n\n", r->how);
 }
 
-static parl_status print_text(const cli_args *args, const replay *p) {
+static parl_status print_text(const cli_args *args, const cli_replay *p) {
   const parl_rerun *r = &p->rerun;
   const parl_facts *f = &r->trajectory->facts;
   parl_text text = {0};
@@ -55,7 +36,7 @@ static void put_text(parl_json_writer *w, const char *key, const char *value) {
   parl_json_string(w, value);
 }
 
-static parl_status print_json(const cli_args *args, const replay *p) {
+static parl_status print_json(const cli_args *args, const cli_replay *p) {
   const parl_rerun *r = &p->rerun;
   const parl_facts *f = &r->trajectory->facts;
   parl_text text = {0};
@@ -95,40 +76,14 @@ static parl_status print_json(const cli_args *args, const replay *p) {
   return cli_print(&text);
 }
 
-static parl_status play(const cli_args *args, int64_t episode, replay *p) {
-  const parl_observer observer = {on_event, &p->trace};
-  parl_workers *workers = NULL;
-  PARL_TRY(parl_workers_create(1, &workers));
-  const parl_host host = {.stop = cli_catch_signals(), .scripts = cli_get_script_host(args->quiet)};
-  const parl_status s = parl_rerun_play(&(parl_rerun_def){.host = &host,
-                                                          .workers = workers,
-                                                          .observer = &observer,
-                                                          .folder = args->operands[0],
-                                                          .arm = args->arm,
-                                                          .seed = args->seed,
-                                                          .update = args->update,
-                                                          .episode = episode,
-                                                          .greedy = args->greedy,
-                                                          .env_path = args->env,
-                                                          .datadir = cli_get_datadir()},
-                                        &p->rerun);
-  parl_workers_destroy(workers);
-  if (s == PARL_STATUS_OK) parl_trace_sort(&p->trace);
-  return s;
-}
-
 int cmd_replay(const cli_args *args) {
-  replay p = {0};
+  cli_replay p;
   int64_t episode;
-  if (!read_episode(args->operands[1], &episode))
-    return cli_usage("EPISODE \"%s\": a whole number, 0 or more", args->operands[1]);
-  if (args->greedy && args->update >= 0)
-    return cli_usage("--greedy and --update exclude each other: training samples");
-  parl_status s = play(args, episode, &p);
+  if (!cli_replay_read_episode(args, &episode)) return CLI_USAGE;
+  parl_status s = cli_replay_play(args, episode, &p);
   if (s == PARL_STATUS_OK) s = (args->json ? print_json : print_text)(args, &p);
   const bool same = p.rerun.differences.n == 0;
-  parl_trace_deinit(&p.trace);
-  parl_rerun_deinit(&p.rerun);
+  cli_replay_deinit(&p);
   if (s != PARL_STATUS_OK) return cli_fail(s);
   return same ? CLI_DONE : CLI_FAILED;
 }

@@ -62,6 +62,12 @@
     "episodes of that update, which a run keeps as train.store_episodes says. Exit code 1 if\n"   \
     "anything differs from what is stored, or what played it is gone.\n"                          \
     "example: parl replay runs/quickstart 17 --arm annealed --seed 2\n")                          \
+  X(cmd_trace, "trace", "", "FOLDER EPISODE",                                                     \
+    "one episode as a picture: agents as lanes, the critical path, messages",                     \
+    "EPISODE and its options are those of parl replay. The picture is of the turns that are\n"    \
+    "stored; calls and messages are not, so the episode is played again for them: where that\n"   \
+    "cannot be, it says why and shows the rest.\n"                                                \
+    "example: parl trace runs/quickstart 17 --arm annealed --html episode.html\n")                \
   GROUP("env", "write and try environments",                                                      \
         "example: parl env new orchard && parl env check orchard.lua\n"                           \
         "The tutorial is docs/writing-environments.md.\n")                                        \
@@ -140,13 +146,13 @@
   MORE(COUNT, seed, "seed", 0, "N", 0, 9007199254740991, 1, "stats", "of the resamples")           \
   X(COUNT, resamples, "resamples", 0, "N", 1, 100000000, 50000, "stats",                           \
     "random resamples behind each interval")                                                       \
-  MORE(TEXT, arm, "arm", 0, "ARM", 0, 0, 0, "replay", "name of the run; default: the first")       \
-  MORE(COUNT, seed, "seed", 0, "N", 0, 9007199254740991, -1, "replay",                             \
+  MORE(TEXT, arm, "arm", 0, "ARM", 0, 0, 0, "replay trace", "name of the run; default: the first") \
+  MORE(COUNT, seed, "seed", 0, "N", 0, 9007199254740991, -1, "replay trace",                       \
        "of the run; default: the arm's first")                                                     \
-  X(COUNT, update, "update", 0, "N", 0, 10000000, -1, "replay",                                    \
+  X(COUNT, update, "update", 0, "N", 0, 10000000, -1, "replay trace",                              \
     "a training episode, of this update; default: an evaluated one")                               \
-  X(FLAG, greedy, "greedy", 0, NULL, 0, 0, 0, "replay", "of the greedy evaluation")                \
-  X(TEXT, env, "env", 0, "FILE", 0, 0, 0, "replay",                                                \
+  X(FLAG, greedy, "greedy", 0, NULL, 0, 0, 0, "replay trace", "of the greedy evaluation")          \
+  X(TEXT, env, "env", 0, "FILE", 0, 0, 0, "replay trace",                                          \
     "where the environment is; default: as the run named it")                                      \
   X(TEXT, taus, "taus", 0, "LIST", 0, 0, 0, "stats",                                               \
     "scores at which the profiles are read, e.g. 0,0.5,1; default: 0 to 1 by 0.1")                 \
@@ -206,18 +212,23 @@
     "exit code 1 if a ratio is less")                                                              \
   X(FLAG, force, "force", 0, NULL, 0, 0, 0, "bench", "--save may overwrite")                       \
   MORE(FLAG, force, "force", 0, NULL, 0, 0, 0, "schedule", "--svg may overwrite")                  \
+  MORE(FLAG, force, "force", 0, NULL, 0, 0, 0, "trace", "--html may overwrite")                    \
+  X(TEXT, html, "html", 0, "FILE", 0, 0, 0, "trace", "write a page of its own instead")            \
   X(TEXT, svg, "svg", 0, "FILE", 0, 0, 0, "schedule", "write the curves as a picture, too")        \
   X(LIST, assume, "assume", 0, "METRIC=VALUE", 0, 0, 0, "schedule",                                \
     "what a metric is, or FROM..TO over the updates; may be repeated")                             \
   X(COUNT, columns, "columns", 0, "N", 60, 200, 100, "schedule", "width of the drawing")           \
+  MORE(COUNT, columns, "columns", 0, "N", 60, 200, 0, "trace",                                     \
+       "width of the drawing; default: the terminal's, else 100")                                  \
   X(TEXT, program, "program", 0, "FILE", 0, 0, 0, "completion",                                    \
     "what the script asks if the word on the line is no program; default: this one")               \
   X(FLAG, json, "json", 0, NULL, 0, 0, 0,                                                          \
-    "train sweep eval schedule report stats score runs replay env.check env.play env.bench "       \
+    "train sweep eval schedule report stats score runs replay trace env.check env.play env.bench " \
     "model.describe model.export bench doctor counterfactual",                                     \
     "machine-readable result on standard output")                                                  \
   X(FLAG, quiet, "quiet", 0, NULL, 0, 0, 0,                                                        \
-    "train sweep eval report replay env.check env.play env.bench model bench counterfactual",      \
+    "train sweep eval report replay trace env.check env.play env.bench model bench "               \
+    "counterfactual",                                                                              \
     "no progress and no log")                                                                      \
   X(FLAG, help, "help", 'h', NULL, 0, 0, 0, "*", "explain the command")
 

@@ -226,7 +226,7 @@ static parl_status add_arms(loader *l, bool trained) {
 /* --- the second reading: the numbers --- */
 
 typedef struct reading {
-  const parl_report *report;
+  parl_report *report;
   parl_report_run *run;
   parl_mean_sums *sums;               /* [N_DECODINGS, 1 + n_families] */
   double (*n_in)[PARL_REPORT_POINTS]; /* [n_curves] values in each bucket */
@@ -242,6 +242,7 @@ static parl_status read_episode(void *context, const parl_episode_row *e) {
   for (size_t f = 0; f < x->report->n_families; f++)
     if (strcmp(x->report->families[f], e->family) == 0)
       parl_mean_sums_add(&sums[1 + f], &e->facts, failed);
+  if (decoding == PARL_DECODING_MAIN) PARL_TRY(parl_report_note_episode(x->report, x->run, e));
   return parl_report_read_named(x->report, x->run, decoding, e);
 }
 
@@ -304,7 +305,7 @@ static parl_status read_failure(void *context, const parl_failure_row *f) {
 }
 
 static parl_status read_run(loader *l, parl_report_run *run) {
-  const parl_report *r = l->report;
+  parl_report *r = l->report;
   reading x = {.report = r, .run = run};
   PARL_TRY(take_reading(r, &x));
   PARL_TRY(parl_report_take_named(r, run));
@@ -336,7 +337,7 @@ static parl_status load(loader *l) {
   PARL_TRY(add_arms(l, false));
   qsort(r->runs, r->n_runs, sizeof *r->runs, compare_by_arm);
   for (size_t i = 0; i < r->n_runs; i++) PARL_TRY(read_run(l, &r->runs[i]));
-  return PARL_STATUS_OK;
+  return parl_report_pick_episodes(r, l->store);
 }
 
 parl_status parl_report_load(const char *path, parl_arena *arena, parl_report *out) {

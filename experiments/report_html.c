@@ -516,6 +516,7 @@ parl_status parl_report_append_html(const parl_report *r, parl_text *out) {
   append_counts(r, out);
   parl_report_visit_warnings(r, append_warning, out);
   PARL_TRY(append_result(r, out));
+  PARL_TRY(parl_report_append_episodes(r, out));
   if (r->n_warm > 0) {
     parl_text_append(out, "<h2>Before training</h2>\n");
     PARL_TRY(append_table(r, PARL_TABLE_FORECAST, out));

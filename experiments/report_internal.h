@@ -14,6 +14,7 @@
 #include "core/json.h"
 #include "core/text.h"
 #include "experiments/statistics.h"
+#include "experiments/timeline.h"
 #include "parl/reward/detectors.h"
 #include "parl/reward/terms.h"
 #include "parl/run/rows.h"
@@ -144,6 +145,19 @@ typedef struct parl_report_run {
   int64_t n_detected[PARL_N_DETECTORS], n_looked; /* updates in which each fired, of all */
 } parl_report_run;
 
+/* An evaluated episode, and one that is shown as a picture. */
+typedef struct parl_report_noted {
+  size_t arm, run; /* of report.arms, report.runs */
+  double r_perf, critical;
+  int64_t task_seed, rollout;
+} parl_report_noted;
+typedef struct parl_report_pick {
+  parl_timeline_title title;
+  const char *stages; /* JSON; NULL: there is none */
+  size_t run;
+  int64_t episode_seed;
+} parl_report_pick;
+
 typedef struct parl_report_arm {
   const char *name;
   bool trained, scripted;
@@ -155,7 +169,8 @@ typedef struct parl_report_arm {
   parl_summary *profile;  /* [TAUS] share of seeds with r_perf > tau; n = 0 where none */
   parl_summary (*curves)[PARL_REPORT_POINTS]; /* [n_curves]; NULL unless trained */
   parl_summary *warm;                         /* [n_warm] */
-  parl_summary *named; /* [N_DECODINGS, 1 + n_families, named.n]; n = 0 where none */
+  parl_summary *named;       /* [N_DECODINGS, 1 + n_families, named.n]; n = 0 where none */
+  parl_report_pick picks[2]; /* the median and the worst episode */
 } parl_report_arm;
 
 /* Difference of two arms, paired by seed. */
@@ -203,6 +218,8 @@ typedef struct parl_report {
   size_t n_points;              /* of every curve */
   double x[PARL_REPORT_POINTS]; /* [n_points] update */
   parl_text warnings;           /* one a line; freed by parl_report_deinit */
+  size_t n_noted, noted_capacity;
+  parl_report_noted *noted; /* [n_noted] evaluated episodes whose turns were kept */
 } parl_report;
 
 /* Reads the store. Fails as parl_report_write says. */
@@ -270,6 +287,16 @@ parl_status parl_report_survey_named(parl_report *r, const parl_episode_row *e);
 parl_status parl_report_take_named(const parl_report *r, parl_report_run *run);
 parl_status parl_report_read_named(const parl_report *r, parl_report_run *run,
                                    parl_decoding decoding, const parl_episode_row *e);
+
+/* --- episodes as pictures --- */
+
+/* While the store is read; run is of r->runs. Fail: ENOMEM; as the store does, EFORMAT. */
+parl_status parl_report_note_episode(parl_report *r, const parl_report_run *run,
+                                     const parl_episode_row *e);
+/* Once all are noted: fills the arms' picks. */
+parl_status parl_report_pick_episodes(parl_report *r, parl_store *store);
+/* The section of the page. Fails: EFORMAT if stored turns are none, ENOMEM. */
+parl_status parl_report_append_episodes(const parl_report *r, parl_text *out);
 
 /* --- numbers, as they are read --- */
 

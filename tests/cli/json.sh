@@ -36,6 +36,7 @@ echo '{"id":1,"r_perf":0.7,"stages":[{"main_steps":1,"subs":[{"steps":3,"finishe
 take score episodes.jsonl
 take schedule tiny.lua
 take replay runs/tiny 1
+take trace runs/tiny 1
 echo "return { recipe = 'tiny', top = 1, parameters = { ['lambda1.start'] = { values = { 0, 1 } } } }" >points.lua
 take sweep points.lua --quiet
 take "env check" "$ROOT/envs/chain.lua" --tasks 4 --episodes 50

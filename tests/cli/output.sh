@@ -32,6 +32,9 @@ schedule tiny.lua
 schedule tiny.lua --json
 replay runs/tiny 0
 replay runs/tiny 0 --json
+trace runs/tiny 0
+trace runs/tiny 0 --json
+trace runs/tiny 0 --html trace_NUMBER
 counterfactual runs/tiny/checkpoints/trained-s1.safetensors --recipe tiny.lua --episodes 4
 counterfactual runs/tiny/checkpoints/trained-s1.safetensors --recipe tiny.lua --episodes 4 --json
 eval tiny.lua --style serial --tasks 4
