@@ -148,59 +148,276 @@ static void definitions_ask(void **state) {
   parl_score_reader_deinit(&r);
 }
 
-enum { N = 5000, MOST = 4 };
+/* --- columns --- */
 
-/* In memory as by lines, for any number of threads. */
-static void batches_are_lines(void **state) {
-  (void)state;
-  static size_t first[N + 1];
-  static parl_stage_record stages[N * MOST];
-  static parl_sub_record subs[N * MOST * MOST];
-  static double terms[N * PARL_N_TERMS], again[N * PARL_N_TERMS];
-  static parl_facts facts[N];
-  uint32_t n_subs = 0;
-  uint64_t draws = 0;
-#define DRAW(n) ((uint32_t)(parl_rng_uniform(7, 1, draws++) * (n)))
+enum { N = 5000, MAX_STAGES = 5, MAX_SUBS = 12 * N * MAX_STAGES };
+
+static struct {
+  int32_t first_stage[N + 1], main_steps[N * MAX_STAGES], first_sub[N * MAX_STAGES + 1];
+  int32_t sub_steps[MAX_SUBS];
+  uint8_t sub_flags[MAX_SUBS];
+  double given[PARL_N_FACTS][N];
+} batch;
+static const parl_score_stages batch_stages = {batch.first_stage, batch.main_steps, batch.first_sub,
+                                               batch.sub_steps, batch.sub_flags};
+static const parl_fact given_facts[] = {
+    PARL_FACT_r_perf,       PARL_FACT_success,     PARL_FACT_optimum_width, PARL_FACT_serial_steps,
+    PARL_FACT_budget_steps, PARL_FACT_budget_used, PARL_FACT_cap_width};
+enum { N_GIVEN = sizeof given_facts / sizeof given_facts[0] };
+
+static uint64_t draws;
+#define DRAW(n) ((int32_t)(parl_rng_uniform(7, 1, draws++) * (n)))
+
+/* Of every kind: no stage, no launch, wide ones, one that is wider than counters in bytes are good
+ * for, steps that do not fit small counters. */
+static void fill_batch(bool with_large) {
+  int32_t n_stages = 0, n_subs = 0;
+  draws = 0;
   for (size_t i = 0; i < N; i++) {
-    const size_t n = DRAW(MOST + 1);
-    first[i + 1] = first[i] + n;
-    for (size_t t = first[i]; t < first[i + 1]; t++) {
-      stages[t] = (parl_stage_record){
-          .r_perf = 0.5, .main_steps = 1, .first_sub = n_subs, .width = DRAW(MOST)};
-      for (; n_subs < stages[t].first_sub + stages[t].width; n_subs++)
-        subs[n_subs] = (parl_sub_record){.steps = (int32_t)DRAW(9), .finished = DRAW(2)};
+    const int32_t n = DRAW(MAX_STAGES + 1);
+    for (int32_t t = 0; t < n; t++) {
+      const bool is_large = with_large && i % 97 == 0;
+      const int32_t width = with_large && i == 1234 ? 3000 : i % 11 == 0 ? DRAW(40) : DRAW(9);
+      batch.main_steps[n_stages++] = is_large ? DRAW(INT32_MAX) : DRAW(3);
+      for (int32_t k = 0; k < width; k++, n_subs++) {
+        batch.sub_steps[n_subs] = is_large ? DRAW(INT32_MAX) : DRAW(7);
+        batch.sub_flags[n_subs] = (uint8_t)DRAW(256);
+      }
+      batch.first_sub[n_stages] = n_subs;
     }
+    batch.first_stage[i + 1] = n_stages;
+    for (size_t g = 0; g < N_GIVEN; g++) batch.given[given_facts[g]][i] = DRAW(9) / 8.0;
   }
-  const parl_score_batch batch = {N, first, stages, subs, NULL};
-  for (size_t threads = 1; threads <= 3; threads++) {
-    parl_workers *workers = NULL;
-    parl_scorer *scorer = NULL;
-    assert_ok(parl_workers_create(threads, &workers));
-    assert_ok(parl_scorer_create(&config, workers, &scorer));
-    assert_ok(parl_score_batch_run(scorer, &batch, facts, threads == 1 ? terms : again));
-    if (threads > 1) assert_memory_equal(terms, again, sizeof terms);
-    assert_ok(parl_score_batch_run(scorer, &batch, NULL, again)); /* nobody asks for the facts */
-    assert_memory_equal(terms, again, sizeof terms);
-    parl_scorer_destroy(scorer);
-    parl_workers_destroy(workers);
+  assert_true(n_subs <= MAX_SUBS);
+}
+
+/* Episode i of the batch as the program has them one by one. */
+static void get_episode(size_t i, parl_stages *stages, parl_facts *facts) {
+  static parl_stage_record items[MAX_STAGES];
+  static parl_sub_record subs[MAX_STAGES * 3000];
+  *stages = (parl_stages){.items = items, .subs = subs};
+  for (int32_t t = batch.first_stage[i]; t < batch.first_stage[i + 1]; t++) {
+    items[stages->n] = (parl_stage_record){.r_perf = batch.given[PARL_FACT_r_perf][i],
+                                           .main_steps = batch.main_steps[t],
+                                           .first_sub = (uint32_t)stages->n_subs};
+    for (int32_t k = batch.first_sub[t]; k < batch.first_sub[t + 1]; k++)
+      subs[stages->n_subs++] =
+          (parl_sub_record){.steps = batch.sub_steps[k],
+                            .finished = (batch.sub_flags[k] & PARL_SCORE_FINISHED) != 0,
+                            .useful = (batch.sub_flags[k] & PARL_SCORE_USEFUL) != 0,
+                            .duplicate = (batch.sub_flags[k] & PARL_SCORE_DUPLICATE) != 0};
+    items[stages->n].width = (uint32_t)stages->n_subs - items[stages->n].first_sub;
+    stages->n++;
   }
+  *facts = parl_score_none();
+#define GIVEN(fact) facts->fact = batch.given[PARL_FACT_##fact][i]
+  GIVEN(r_perf), GIVEN(success), GIVEN(optimum_width), GIVEN(serial_steps), GIVEN(budget_steps);
+  GIVEN(budget_used), GIVEN(cap_width);
+}
+
+static struct { double facts[PARL_N_FACTS][N], terms[PARL_N_TERMS][N], total[N]; } got;
+static const double weights[PARL_N_TERMS] = {0.3, 0.2, 1, 0.05};
+
+static parl_status run_batch(const parl_reward_config *c, size_t threads, bool has_stages,
+                             size_t n) {
+  parl_workers *workers = NULL;
+  parl_scorer *scorer = NULL;
+  parl_score_batch b = {.n = n, .stages = has_stages ? &batch_stages : NULL};
+  parl_score_out out = {.total = got.total};
+  memset(&got, 0xFF, sizeof got);
+  memcpy(b.weights, weights, sizeof weights);
+  for (size_t g = 0; g < N_GIVEN; g++) b.facts[given_facts[g]] = batch.given[given_facts[g]];
+  for (int f = 0; f < PARL_N_FACTS; f++)
+    if (parl_score_is_counted((parl_fact)f)) {
+      if (has_stages)
+        out.facts[f] = got.facts[f];
+      else
+        b.facts[f] = batch.given[f];
+    }
+  for (int t = 0; t < PARL_N_TERMS; t++) out.terms[t] = got.terms[t];
+  assert_ok(parl_workers_create(threads, &workers));
+  assert_ok(parl_scorer_create(c, workers, &scorer));
+  const parl_status s = parl_score_batch_run(scorer, &b, &out);
+  parl_scorer_destroy(scorer);
+  parl_workers_destroy(workers);
+  return s;
+}
+
+static const double *get_values(const parl_facts *facts, double values[PARL_N_FACTS]) {
+  const double all[] = {
+#define X(name, unit, meaning) facts->name,
+      PARL_FACT_LIST(X)
+#undef X
+  };
+  memcpy(values, all, sizeof all);
+  return values;
+}
+
+static void assert_same_bits(double a, double b, size_t episode, const char *what, int which) {
+  if (memcmp(&a, &b, sizeof a) != 0)
+    fail_msg("episode %zu, %s %d: %.17g, one by one %.17g", episode, what, which, a, b);
+}
+
+/* All facts, terms and the total of every episode, as parl_score_episode has them. */
+static void assert_one_by_one(const parl_reward_config *c) {
+  parl_reward *one = NULL;
+  assert_ok(parl_reward_create(c, parl_test_built_in(), &one));
+  for (size_t i = 0; i < N; i++) {
+    parl_stages stages;
+    parl_facts facts;
+    double terms[PARL_N_TERMS], values[PARL_N_FACTS];
+    get_episode(i, &stages, &facts);
+    assert_ok(parl_score_episode(one, &stages, &facts, terms));
+    get_values(&facts, values);
+    for (int f = 0; f < PARL_N_FACTS; f++)
+      if (parl_score_is_counted((parl_fact)f))
+        assert_same_bits(got.facts[f][i], values[f], i, "fact", f);
+    for (int t = 0; t < PARL_N_TERMS; t++)
+      assert_same_bits(got.terms[t][i], terms[t], i, "term", t);
+    assert_same_bits(got.total[i], parl_terms_total(terms, weights, PARL_N_TERMS), i, "total", 0);
+  }
+  parl_reward_destroy(one);
+}
+
+/* Every definition, for any number of threads. */
+static void columns_are_one_by_one(void **state) {
+  (void)state;
+  fill_batch(true);
+  for (int parallel = 0; parallel < PARL_N_PARALLEL; parallel++)
+    for (int finish = 0; finish < PARL_N_FINISH; finish++) {
+      parl_reward_config c = config;
+      c.parallel = parallel;
+      c.finish = finish;
+      if (parallel == PARL_PARALLEL_LUA || finish == PARL_FINISH_LUA) continue;
+      assert_ok(run_batch(&c, 1 + (size_t)(parallel + finish) % 3, true, N));
+      assert_one_by_one(&c);
+    }
+}
+
+/* Counts in the place of stages: the same terms. */
+static void counts_are_enough(void **state) {
+  (void)state;
+  parl_reward_config c = config;
+  c.parallel = PARL_PARALLEL_CONCURRENCY;
+  c.finish = PARL_FINISH_NON_EMPTY;
+  fill_batch(false);
+  assert_ok(run_batch(&c, 1, true, N));
+  for (int f = 0; f < PARL_N_FACTS; f++)
+    if (parl_score_is_counted((parl_fact)f)) memcpy(batch.given[f], got.facts[f], sizeof got.total);
+  assert_ok(run_batch(&c, 2, false, N));
+  for (int f = 0; f < PARL_N_FACTS; f++)
+    if (parl_score_is_counted((parl_fact)f)) memcpy(got.facts[f], batch.given[f], sizeof got.total);
+  assert_one_by_one(&c);
+}
+
+/* 1 + max(3, 5) and 2; three of a cap of 12; two of three finished, one of them without a step. */
+static void columns_by_hand(void **state) {
+  (void)state;
+  static const int32_t first_stage[] = {0, 2, 2}, main_steps[] = {1, 2}, first_sub[] = {0, 3, 3};
+  static const int32_t sub_steps[] = {3, 5, 0};
+  static const uint8_t flags[] = {PARL_SCORE_FINISHED | PARL_SCORE_USEFUL, PARL_SCORE_DUPLICATE,
+                                  PARL_SCORE_FINISHED};
+  static const double r_perf[] = {0.7, 0.5};
+  const parl_score_stages stages = {first_stage, main_steps, first_sub, sub_steps, flags};
+  double critical[2], total_steps[2], empty[2], parallel[2], finish[2], total[2];
+  parl_workers *workers = NULL;
+  parl_scorer *scorer = NULL;
+  assert_ok(parl_workers_create(1, &workers));
+  assert_ok(parl_scorer_create(&config, workers, &scorer));
+  const parl_score_batch b = {
+      .n = 2, .stages = &stages, .facts = {[PARL_FACT_r_perf] = r_perf}, .weights = {0.5, 0.25, 1}};
+  const parl_score_out out = {.facts = {[PARL_FACT_critical_steps] = critical,
+                                        [PARL_FACT_total_steps] = total_steps,
+                                        [PARL_FACT_empty_finishes] = empty},
+                              .terms = {parallel, finish},
+                              .total = total};
+  assert_ok(parl_score_batch_run(scorer, &b, &out));
+  assert_close(critical[0], 8, 0);
+  assert_close(total_steps[0], 11, 0);
+  assert_close(empty[0], 1, 0);
+  assert_close(parallel[0], 3.0 / 12, 0);
+  assert_close(finish[0], 2.0 / 3, 0);
+  assert_close(total[0], 0.5 * 3 / 12 + 0.25 * (2.0 / 3) + 0.7, 1e-15);
+  assert_close(critical[1] + total_steps[1] + parallel[1] + finish[1], 0, 0);
+  assert_close(total[1], 0.5, 0);
+  parl_scorer_destroy(scorer);
+  parl_workers_destroy(workers);
+}
+
+static void columns_that_are_refused(void **state) {
+  (void)state;
+  fill_batch(false);
+  batch.sub_steps[batch.first_sub[batch.first_stage[70] + 1] - 1] = -4;
+  assert_fails(run_batch(&config, 1, true, N), PARL_STATUS_EINVAL, "a sub-agent has -4 steps");
+  fill_batch(false);
+  batch.main_steps[batch.first_stage[4000] - 1] = -1;
+  batch.main_steps[batch.first_stage[4100] - 1] = -2;
+  assert_fails(run_batch(&config, 3, true, N), PARL_STATUS_EINVAL, "the orchestrator has -1 steps");
+  fill_batch(false);
+  batch.first_stage[70] = batch.first_stage[71] + 1;
+  assert_fails(run_batch(&config, 1, true, N), PARL_STATUS_EINVAL,
+               "episode 70: first_stage goes from");
+  fill_batch(false);
+  batch.first_sub[8] = -1;
+  assert_fails(run_batch(&config, 1, true, N), PARL_STATUS_EINVAL, "stage 7: first_sub goes from");
+  fill_batch(false);
+  batch.first_sub[8] = batch.first_sub[batch.first_stage[N]] + 1;
+  assert_fails(run_batch(&config, 1, true, N), PARL_STATUS_EINVAL, "stage 7: first_sub goes from");
+  fill_batch(false);
+  batch.given[PARL_FACT_r_perf][3000] = (double)NAN;
+  assert_fails(run_batch(&config, 2, true, N), PARL_STATUS_EINVAL, "episode 3000: r_perf is nan");
+  batch.given[PARL_FACT_r_perf][3000] = (double)INFINITY;
+  assert_fails(run_batch(&config, 2, true, N), PARL_STATUS_EINVAL, "episode 3000: r_perf is inf");
+  parl_reward_config lua = config;
+  parl_scorer *scorer = NULL;
+  lua.finish = PARL_FINISH_LUA;
+  assert_fails(parl_scorer_create(&lua, NULL, &scorer), PARL_STATUS_EINVAL, "Lua expression");
+}
+
+/* What is given follows from no stages; what is asked for does. */
+static void columns_have_one_source(void **state) {
+  (void)state;
+  parl_workers *workers = NULL;
+  parl_scorer *scorer = NULL;
+  assert_ok(parl_workers_create(1, &workers));
+  assert_ok(parl_scorer_create(&config, workers, &scorer));
+  parl_score_out out = {.total = got.total};
+  parl_score_batch b = {.n = N, .stages = &batch_stages};
+  b.facts[PARL_FACT_assigned] = batch.given[PARL_FACT_assigned];
+  assert_fails(parl_score_batch_run(scorer, &b, &out), PARL_STATUS_EINVAL,
+               "assigned is given, and follows from stages");
+  b.stages = NULL;
+  out.facts[PARL_FACT_turns] = got.facts[PARL_FACT_turns];
+  assert_fails(parl_score_batch_run(scorer, &b, &out), PARL_STATUS_EINVAL,
+               "turns is asked for, and follows from no stages");
+  parl_scorer_destroy(scorer);
+  parl_workers_destroy(workers);
+}
+
+/* In memory as by lines. */
+static void columns_are_lines(void **state) {
+  (void)state;
+  fill_batch(true);
+  assert_ok(run_batch(&config, 2, true, N));
   parl_score_reader r = {.config = &config};
   for (size_t i = 0; i < N; i++) {
     parl_text line = {0};
-    parl_text_appendf(&line, "{\"id\":0,\"r_perf\":%s,\"stages\":[",
-                      first[i + 1] > first[i] ? "0.5" : "0");
-    for (size_t t = first[i]; t < first[i + 1]; t++) {
-      parl_text_appendf(&line, "%s{\"main_steps\":1,\"subs\":[", t > first[i] ? "," : "");
-      for (uint32_t k = 0; k < stages[t].width; k++)
-        parl_text_appendf(&line, "%s{\"steps\":%d,\"finished\":%d}", k > 0 ? "," : "",
-                          subs[stages[t].first_sub + k].steps,
-                          subs[stages[t].first_sub + k].finished);
+    parl_text_appendf(&line, "{\"id\":0,\"r_perf\":%.17g,\"stages\":[",
+                      batch.given[PARL_FACT_r_perf][i]);
+    for (int32_t t = batch.first_stage[i]; t < batch.first_stage[i + 1]; t++) {
+      parl_text_appendf(&line, "%s{\"main_steps\":%d,\"subs\":[",
+                        t > batch.first_stage[i] ? "," : "", batch.main_steps[t]);
+      for (int32_t k = batch.first_sub[t]; k < batch.first_sub[t + 1]; k++)
+        parl_text_appendf(&line, "%s{\"steps\":%d,\"finished\":%d}",
+                          k > batch.first_sub[t] ? "," : "", batch.sub_steps[k],
+                          batch.sub_flags[k] & PARL_SCORE_FINISHED);
       parl_text_append(&line, "]}");
     }
     parl_text_append(&line, "]}");
     assert_ok(parl_score_read(&r, reward, parl_text_get(&line), line.n));
-    assert_memory_equal(r.terms, &terms[i * PARL_N_TERMS], sizeof *terms * PARL_N_TERMS);
-    assert_close(r.facts.critical_steps, facts[i].critical_steps, 0);
+    assert_same_bits(got.terms[PARL_TERM_parallel][i], r.terms[PARL_TERM_parallel], i, "term", 0);
+    assert_same_bits(got.terms[PARL_TERM_finish][i], r.terms[PARL_TERM_finish], i, "term", 1);
+    assert_same_bits(got.facts[PARL_FACT_critical_steps][i], r.facts.critical_steps, i, "fact", 0);
     parl_text_deinit(&line);
   }
   parl_score_reader_deinit(&r);
@@ -214,7 +431,12 @@ int main(void) {
       cmocka_unit_test(nesting_is_limited),
       cmocka_unit_test(numbers_are_the_nearest),
       cmocka_unit_test(definitions_ask),
-      cmocka_unit_test(batches_are_lines),
+      cmocka_unit_test(columns_are_one_by_one),
+      cmocka_unit_test(counts_are_enough),
+      cmocka_unit_test(columns_by_hand),
+      cmocka_unit_test(columns_that_are_refused),
+      cmocka_unit_test(columns_have_one_source),
+      cmocka_unit_test(columns_are_lines),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -75,6 +75,12 @@ parl_end parl_end_find(const char *text);
 /* X(name, unit, meaning) */
 #define PARL_FACT_PLAIN_(X, name, digits, label, unit, meaning) X(name, unit, meaning)
 #define PARL_FACT_LIST(X) PARL_FACT_ROWS(PARL_FACT_PLAIN_, X)
+typedef enum parl_fact {
+#define X(name, unit, meaning) PARL_FACT_##name,
+  PARL_FACT_LIST(X)
+#undef X
+      PARL_N_FACTS
+} parl_fact;
 typedef struct parl_facts {
 #define X(name, unit, meaning) double name;
   PARL_FACT_LIST(X)
