@@ -77,7 +77,8 @@ SUPPORT_OBJ := $(patsubst %.c,$(OBJDIR)/%.o,$(filter-out $(TEST_SRC),$(wildcard 
 CLI_TESTS := $(wildcard tests/cli/*.sh)
 FUZZ := $(patsubst %.c,$(OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
 # What runs more than one thread, by name.
-THREADED := workers log store decoder model muon optimizer learner rollout episode experiment trainer evaluator
+THREADED := workers log store decoder model muon optimizer learner leaves player rollout stale async episode experiment trainer \
+            evaluator
 TSAN_TESTS := $(foreach t,$(TESTS),$(if $(strip $(foreach n,$(THREADED),$(findstring $(n),$(notdir $(t))))),$(t)))
 
 # ----------------------------------------------------------------------------------------- build

@@ -1,12 +1,20 @@
-/* core/clock.c - the monotonic clock in seconds, and sleeping. */
+/* core/clock.c - clocks in seconds, and sleeping. */
 #include "core/clock.h"
 
 #include <time.h>
 
-double parl_clock_s(void) {
+static double get_s(clockid_t clock) {
   struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  clock_gettime(clock, &t);
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double parl_clock_s(void) {
+  return get_s(CLOCK_MONOTONIC);
+}
+
+double parl_clock_cpu_s(void) {
+  return get_s(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 void parl_clock_sleep_s(double seconds) {

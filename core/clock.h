@@ -4,6 +4,8 @@
 
 /* Seconds of the monotonic clock since some fixed moment. Thread rule: pure but for the clock. */
 double parl_clock_s(void);
+/* Processor seconds that all threads of the process have used. */
+double parl_clock_cpu_s(void);
 /* Sleeps about so long; a signal may end it early. */
 void parl_clock_sleep_s(double seconds);
 

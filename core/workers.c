@@ -152,8 +152,9 @@ size_t parl_workers_get_count(const parl_workers *workers) {
   return workers->n_threads;
 }
 
-/* Puts the batch up; a single task is not worth waking anybody. */
-static parl_status announce(parl_workers *w, size_t n_tasks, parl_task task, void *context) {
+/* Puts the batch up; from `least` tasks on it is worth waking anybody. */
+static parl_status announce(parl_workers *w, size_t n_tasks, size_t least, parl_task task,
+                            void *context) {
   pthread_mutex_lock(&w->mutex);
   const bool was_running = w->running;
   if (!was_running) {
@@ -164,7 +165,7 @@ static parl_status announce(parl_workers *w, size_t n_tasks, parl_task task, voi
     w->failed_task = SIZE_MAX;
     w->failed_status = PARL_STATUS_OK;
     atomic_store(&w->next, 0);
-    if (n_tasks > 1 && w->n_started > 0) {
+    if (n_tasks >= least && w->n_started > 0) {
       w->n_busy = w->n_started;
       w->generation++;
       pthread_cond_broadcast(&w->begin);
@@ -176,16 +177,45 @@ static parl_status announce(parl_workers *w, size_t n_tasks, parl_task task, voi
   return PARL_STATUS_OK;
 }
 
+static parl_status wait_for_helpers(parl_workers *w) {
+  pthread_mutex_lock(&w->mutex);
+  while (w->n_busy > 0) pthread_cond_wait(&w->done, &w->mutex);
+  w->running = false;
+  const parl_status s = w->failed_status;
+  pthread_mutex_unlock(&w->mutex);
+  return s;
+}
+
+/* The caller's part of a batch, and its outcome. */
+static parl_status join(parl_workers *w) {
+  work(w, 0);
+  const parl_status s = wait_for_helpers(w);
+  return s == PARL_STATUS_OK ? s : parl_fail(s, "%s", w->failed_text);
+}
+
 parl_status parl_workers_run(parl_workers *workers, size_t n_tasks, parl_task task, void *context) {
   PARL_REQUIRE(task != NULL && n_tasks <= SIZE_MAX / 2);
-  PARL_TRY(announce(workers, n_tasks, task, context));
-  work(workers, 0);
+  PARL_TRY(announce(workers, n_tasks, 2, task, context)); /* the caller does a single one itself */
+  return join(workers);
+}
+
+parl_status parl_workers_begin(parl_workers *workers, size_t n_tasks, parl_task task,
+                               void *context) {
+  PARL_REQUIRE(task != NULL && n_tasks <= SIZE_MAX / 2);
+  return announce(workers, n_tasks, 1, task, context);
+}
+
+parl_status parl_workers_end(parl_workers *workers) {
   pthread_mutex_lock(&workers->mutex);
-  while (workers->n_busy > 0) pthread_cond_wait(&workers->done, &workers->mutex);
-  workers->running = false;
-  const parl_status s = workers->failed_status;
+  const bool running = workers->running;
   pthread_mutex_unlock(&workers->mutex);
-  return s == PARL_STATUS_OK ? s : parl_fail(s, "%s", workers->failed_text);
+  if (!running) return parl_fail(PARL_STATUS_ESTATE, "workers: end() without begin()");
+  return join(workers);
+}
+
+void parl_workers_drop(parl_workers *workers) {
+  atomic_store(&workers->next, workers->n_tasks);
+  (void)wait_for_helpers(workers);
 }
 
 size_t parl_workers_count_processors(void) {

@@ -70,7 +70,7 @@ static parl_carry *make_carry(const fixture *f) {
 static void play(fixture *f, parl_carry *carry, int64_t update) {
   for (size_t i = 0; i < N; i++) {
     f->jobs[i] = (parl_job){.temperature = 1, .out = parl_trajectories_get(f->set, i)};
-    parl_carry_get_job(carry, update, i, &f->jobs[i]);
+    parl_carry_get_job(carry, update, i, false, &f->jobs[i]);
   }
   assert_ok(parl_rollout_run(f->rollout, f->jobs, N, NULL));
 }

@@ -36,7 +36,7 @@ enum { IS_WRAPPED = 0 };
 static atomic_long n_calls;
 #endif
 
-static void run_updates(const char *credit) {
+static void run_updates(const char *credit, const char *async) {
   const char *overrides[] = {"model.n_layers=1",
                              "model.d_model=16",
                              "model.n_heads=2",
@@ -49,6 +49,8 @@ static void run_updates(const char *credit) {
                              "env.params.n=4",
                              "train.minibatches=2",
                              "lambda1.shape=closed_loop",
+                             "train.staleness=1",
+                             async,
                              credit};
   char folder[PARL_TEST_PATH_BYTES], path[PARL_TEST_PATH_BYTES + 16];
   parl_test_temp_folder(folder);
@@ -84,6 +86,8 @@ static void run_updates(const char *credit) {
   for (size_t p = 0; p < 3; p++) assert_true(batch->prompt_outputs[p] > 0);
   parl_updater_destroy(t.updater);
   parl_rollout_destroy(t.rollout);
+  parl_workers_destroy(t.player_workers);
+  parl_policy_ring_destroy(t.ring);
   parl_model_destroy(t.model);
   parl_model_destroy(t.warm);
   parl_env_destroy(t.env);
@@ -96,10 +100,12 @@ static void run_updates(const char *credit) {
 static void test_an_update_allocates_nothing(void **state) {
   (void)state;
   if (!IS_WRAPPED) skip();
-  run_updates("objective.credit=episode");
-  run_updates("objective.credit=turn");
-  run_updates("objective.credit=counterfactual");
-  run_updates("objective.credit=loo_stages");
+  static const char *const credits[] = {"objective.credit=episode", "objective.credit=turn",
+                                        "objective.credit=counterfactual",
+                                        "objective.credit=loo_stages"};
+  for (size_t i = 0; i < 4; i++) run_updates(credits[i], "train.async=false");
+  run_updates(credits[0], "train.async=true");
+  run_updates(credits[2], "train.async=true");
 }
 
 int main(void) {

@@ -186,6 +186,73 @@ static void test_runs_do_not_nest(void **state) {
   }
 }
 
+/* Held by the caller: what passes it was not done by him. */
+typedef struct gate {
+  pthread_mutex_t mutex;
+  pthread_cond_t changed;
+  size_t n_done;
+} gate;
+
+static parl_status pass(void *context, size_t task, size_t worker) {
+  gate *g = context;
+  (void)task;
+  (void)worker;
+  pthread_mutex_lock(&g->mutex);
+  g->n_done++;
+  pthread_cond_broadcast(&g->changed);
+  pthread_mutex_unlock(&g->mutex);
+  return PARL_STATUS_OK;
+}
+
+/* From two threads on all tasks, be it one, are done while the caller waits for nothing but them. */
+static void test_halves_go_on_without_the_caller(void **state) {
+  (void)state;
+  for (size_t c = 1; c < N_COUNTS; c++) {
+    parl_workers *w = make(thread_counts[c]);
+    for (size_t n_tasks = 1; n_tasks < 20; n_tasks += 6) {
+      gate g = {.n_done = 0};
+      pthread_mutex_init(&g.mutex, NULL);
+      pthread_cond_init(&g.changed, NULL);
+      assert_ok(parl_workers_begin(w, n_tasks, pass, &g));
+      pthread_mutex_lock(&g.mutex);
+      while (g.n_done < n_tasks) pthread_cond_wait(&g.changed, &g.mutex);
+      pthread_mutex_unlock(&g.mutex);
+      assert_ok(parl_workers_end(w));
+      assert_int_equal(g.n_done, n_tasks);
+      pthread_cond_destroy(&g.changed);
+      pthread_mutex_destroy(&g.mutex);
+    }
+    parl_workers_destroy(w);
+  }
+}
+
+static void test_halves_are_a_run(void **state) {
+  (void)state;
+  for (size_t c = 0; c < N_COUNTS; c++) {
+    parl_workers *w = make(thread_counts[c]);
+    atomic_size_t n = 0;
+    assert_status(parl_workers_end(w), PARL_STATUS_ESTATE);
+    assert_ok(parl_workers_begin(w, 9, count_task, &n));
+    assert_status(parl_workers_begin(w, 1, count_task, &n), PARL_STATUS_ESTATE);
+    assert_status(parl_workers_run(w, 1, count_task, &n), PARL_STATUS_ESTATE);
+    assert_ok(parl_workers_end(w));
+    assert_int_equal(atomic_load(&n), 9);
+    failing f = {.first = 3};
+    assert_ok(parl_workers_begin(w, 1000, fail_late, &f));
+    assert_fails(parl_workers_end(w), PARL_STATUS_EIO, "task 3");
+    assert_status(parl_workers_end(w), PARL_STATUS_ESTATE);
+    /* Dropped: what has started ends, the rest does not start, and the text stays. */
+    parl_fail(PARL_STATUS_EIO, "before");
+    assert_ok(parl_workers_begin(w, SIZE_MAX / 4, count_task, &n));
+    parl_workers_drop(w);
+    assert_string_equal(parl_error_text(), "before");
+    atomic_store(&n, 0);
+    assert_ok(parl_workers_run(w, 9, count_task, &n));
+    assert_int_equal(atomic_load(&n), 9);
+    parl_workers_destroy(w);
+  }
+}
+
 static void test_arguments(void **state) {
   (void)state;
   parl_workers *w = NULL;
@@ -194,6 +261,7 @@ static void test_arguments(void **state) {
   assert_null(w);
   w = make(2);
   assert_status(parl_workers_run(w, 1, NULL, NULL), PARL_STATUS_EINVAL);
+  assert_status(parl_workers_begin(w, 1, NULL, NULL), PARL_STATUS_EINVAL);
   parl_workers_destroy(w);
   parl_workers_destroy(NULL);
   assert_true(parl_workers_count_processors() >= 1);
@@ -235,6 +303,8 @@ int main(void) {
       cmocka_unit_test(test_lowest_failure_is_reported),
       cmocka_unit_test(test_a_later_lower_failure_wins),
       cmocka_unit_test(test_runs_do_not_nest),
+      cmocka_unit_test(test_halves_go_on_without_the_caller),
+      cmocka_unit_test(test_halves_are_a_run),
       cmocka_unit_test(test_arguments),
       cmocka_unit_test(test_helpers_take_no_signals),
       cmocka_unit_test(test_create_and_destroy_often),

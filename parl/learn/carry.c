@@ -17,6 +17,7 @@ typedef struct bank {
   size_t n;
   waiting_group *groups;      /* [n_groups] */
   parl_recording *recordings; /* [n_groups, K] */
+  parl_replay *replays;       /* [n_groups, K] of jobs */
   double *age; /* [n_groups, K] sum over a recording's choices of the updates they waited */
 } bank;
 
@@ -25,7 +26,6 @@ struct parl_carry {
   parl_arena arena;
   bank banks[2];
   int now;               /* the bank that waits; the other collects */
-  parl_replay *replays;  /* [n_groups * K] of jobs */
   double age, n_choices; /* of what was learned from */
 };
 
@@ -33,6 +33,7 @@ static parl_status bank_init(parl_carry *c, bank *b) {
   const size_t n = c->def.n_groups * c->def.K;
   PARL_TRY(PARL_ARENA_TAKE(&c->arena, c->def.n_groups, &b->groups));
   PARL_TRY(PARL_ARENA_TAKE(&c->arena, n, &b->recordings));
+  PARL_TRY(PARL_ARENA_TAKE(&c->arena, n, &b->replays));
   PARL_TRY(PARL_ARENA_TAKE(&c->arena, n, &b->age));
   for (size_t i = 0; i < n; i++) {
     b->recordings[i] = (parl_recording){.capacity = c->def.recording};
@@ -42,7 +43,6 @@ static parl_status bank_init(parl_carry *c, bank *b) {
 }
 
 static parl_status init(parl_carry *c) {
-  PARL_TRY(PARL_ARENA_TAKE(&c->arena, c->def.n_groups * c->def.K, &c->replays));
   PARL_TRY(bank_init(c, &c->banks[0]));
   return bank_init(c, &c->banks[1]);
 }
@@ -66,17 +66,16 @@ void parl_carry_destroy(parl_carry *carry) {
   free(carry);
 }
 
-/* Where group g of an update began. */
-static waiting_group get_origin(const parl_carry *c, int64_t update, size_t g) {
-  const bank *b = &c->banks[c->now];
+/* Where group g of an update began before which a bank waited. */
+static waiting_group get_origin(const bank *b, int64_t update, size_t g) {
   if (g < b->n) return b->groups[g];
   return (waiting_group){.update = update, .task = (int64_t)(g - b->n)};
 }
 
-void parl_carry_get_job(parl_carry *carry, int64_t update, size_t i, parl_job *job) {
-  const bank *b = &carry->banks[carry->now];
+void parl_carry_get_job(parl_carry *carry, int64_t update, size_t i, bool is_ahead, parl_job *job) {
+  const bank *b = &carry->banks[is_ahead ? 1 - carry->now : carry->now];
   const size_t K = carry->def.K, g = i / K;
-  const waiting_group from = get_origin(carry, update, g);
+  const waiting_group from = get_origin(b, update, g);
   const uint64_t seed = carry->def.seed, began = (uint64_t)from.update;
   const uint64_t task = (uint64_t)from.task;
   job->task_seed = parl_seed(seed, PARL_PURPOSE_TRAIN_TASK, began, task);
@@ -84,8 +83,8 @@ void parl_carry_get_job(parl_carry *carry, int64_t update, size_t i, parl_job *j
   job->quota = carry->def.quota;
   job->replay = NULL;
   if (g >= b->n) return;
-  carry->replays[i] = (parl_replay){.recording = &b->recordings[i], .goes_on = true};
-  job->replay = &carry->replays[i];
+  b->replays[i] = (parl_replay){.recording = &b->recordings[i], .goes_on = true};
+  job->replay = &b->replays[i];
 }
 
 static double count_choices(const parl_recording *r) {
@@ -127,7 +126,7 @@ bool parl_carry_collect(parl_carry *carry, int64_t update, size_t g, const parl_
       carry->n_choices += n;
     }
   }
-  if (waits) after->groups[after->n++] = get_origin(carry, update, g);
+  if (waits) after->groups[after->n++] = get_origin(before, update, g);
   return waits;
 }
 

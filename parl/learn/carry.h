@@ -35,8 +35,9 @@ parl_status parl_carry_create(const parl_carry_def *def, parl_carry **out);
 void parl_carry_destroy(parl_carry *carry);
 
 /* Seeds, replay and quota of job i of an update into *job: groups that wait come first, in the
- * order in which they began, then new tasks. */
-void parl_carry_get_job(parl_carry *carry, int64_t update, size_t i, parl_job *job);
+ * order in which they began, then new tasks. is_ahead: the update before it is collected, and not
+ * committed yet. */
+void parl_carry_get_job(parl_carry *carry, int64_t update, size_t i, bool is_ahead, parl_job *job);
 /* Whether group g of the jobs [n_groups * K] that were played so waits, since a rollout is
  * suspended and none failed; it is collected then. Once a group, in order. */
 bool parl_carry_collect(parl_carry *carry, int64_t update, size_t g, const parl_job *jobs);

@@ -451,6 +451,7 @@ static void measure(parl_credit *c, size_t n, parl_metrics *m) {
   m->reroll_steps = sums->steps;
   m->rerolls_failed = sums->n_failed;
   m->rollout_s += sums->seconds;
+  m->wait_s += sums->seconds;
   m->decode_s += sums->counts.decode_s;
   m->script_s += sums->counts.script_s;
   m->decode_tokens += (double)sums->counts.decoded_tokens;

@@ -79,14 +79,17 @@ typedef struct parl_term_metrics {
   X(spurious_launches, credit, "1", "share of launches without which r_perf is the same")          \
   X(useless_subs, credit, "1", "share of assignments without which r_perf is the same")            \
   PARL_DETECTOR_ROWS(PARL_METRIC_DETECTOR_, X)                                                     \
-  X(staleness, rollout, "updates", "mean age of the policy that played")                           \
+  X(staleness, rollout, "updates", "by which the policy that played was behind")                   \
   X(cut_mass, rollout, "1", "mean probability of a choice that train.top_p cut off")               \
   X(carried, rollout, "1", "share of the update's groups that go on in the next (train.partial)")  \
   X(carried_age, rollout, "updates", "mean age of the choices learned from, for being carried")    \
   X(rollout_s, time, "s", "rollout")                                                               \
+  X(wait_s, time, "s", "of it, while nothing was learned: all, or with train.async what was left") \
   X(decode_s, time, "s", "of it in the decoder and the sampler, all threads")                      \
   X(script_s, time, "s", "of it in scripts, grammar and episodes, all threads")                    \
   X(learn_s, time, "s", "forward, backward and optimizer")                                         \
+  X(update_s, time, "s", "the update, from its begin to its end")                                  \
+  X(cpu_s, time, "s", "processor time of all threads of the process in it")                        \
   X(train_tokens, time, "tokens", "tokens through forward and backward")                           \
   X(decode_tokens, time, "tokens", "tokens through the decoders")                                  \
   X(reused_tokens, time, "tokens", "tokens that were not: another context had the same prefix")

@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/seeds.h"
 #include "parl/learn/step_sums.h"
+#include "parl/learn/update_internal.h"
 #include "parl/reward/advantage.h"
 #include "parl/swarm/context_policy.h"
 #include "parl/swarm/means.h"
@@ -37,11 +38,13 @@ static parl_status prepare_terms(parl_updater *u) {
 static parl_status allocate(parl_updater *u) {
   const parl_env_spec *spec = u->def.spec;
   u->jobs = calloc(u->n, sizeof *u->jobs);
+  if (u->def.train->async) u->next_jobs = calloc(u->n, sizeof *u->next_jobs);
   u->terms = calloc(u->n * u->table->n, sizeof *u->terms);
   u->outcomes = calloc((size_t)u->def.train->group, sizeof *u->outcomes);
   u->kept = calloc(u->n, sizeof *u->kept);
   u->advantage = calloc(u->n, sizeof *u->advantage);
-  if (!u->jobs || !u->terms || !u->outcomes || !u->kept || !u->advantage)
+  if (!u->jobs || (u->def.train->async && !u->next_jobs) || !u->terms || !u->outcomes || !u->kept ||
+      !u->advantage)
     return parl_fail(PARL_STATUS_ENOMEM, "update: no memory for %zu episodes", u->n);
   const bool is_stored = u->def.train->store_episodes != PARL_STORE_EPISODES_NONE;
   parl_trajectories_def def = {.n = u->n,
@@ -54,6 +57,7 @@ static parl_status allocate(parl_updater *u) {
   if (is_stored || u->def.train->partial > 0)
     def.recording = parl_episode_get_record_limit(spec, u->def.episode);
   parl_credit_ask(u->def.objective, spec, u->def.episode, &def);
+  if (u->def.train->async) PARL_TRY(parl_trajectories_create(&def, &u->next_set));
   return parl_trajectories_create(&def, &u->set);
 }
 
@@ -144,6 +148,7 @@ parl_status parl_updater_create(const parl_updater_def *def, parl_updater **out)
 
 void parl_updater_destroy(parl_updater *u) {
   if (u == NULL) return;
+  parl_updater_abandon(u);
   for (size_t i = 0; u->schedules != NULL && i < u->table->n; i++)
     parl_schedule_destroy(u->schedules[i]);
   parl_learner_destroy(u->learner);
@@ -152,11 +157,13 @@ void parl_updater_destroy(parl_updater *u) {
   parl_gradient_shares_destroy(u->gradients);
   free(u->choices);
   parl_trajectories_destroy(u->set);
+  parl_trajectories_destroy(u->next_set);
   parl_reward_destroy(u->reward);
   free(u->schedules);
   free(u->weights);
   free(u->states);
   free(u->jobs);
+  free(u->next_jobs);
   free(u->terms);
   free(u->outcomes);
   free(u->kept);
@@ -164,33 +171,6 @@ void parl_updater_destroy(parl_updater *u) {
   parl_metric_table_destroy(u->metric_table);
   parl_term_table_destroy(u->table);
   free(u);
-}
-
-static parl_status roll_out(parl_updater *u) {
-  const uint64_t seed = u->def.seed, update = (uint64_t)u->update;
-  const size_t K = (size_t)u->def.train->group;
-  for (size_t i = 0; i < u->n; i++)
-    u->jobs[i] = (parl_job){.task_seed = parl_seed(seed, PARL_PURPOSE_TRAIN_TASK, update, i / K),
-                            .episode_seed = parl_seed(seed, PARL_PURPOSE_TRAIN_EPISODE, update, i),
-                            .temperature = u->def.train->temperature,
-                            .top_p = u->def.train->top_p,
-                            .part = PARL_PART_TRAIN,
-                            .out = parl_trajectories_get(u->set, i)};
-  for (size_t i = 0; u->carry != NULL && i < u->n; i++)
-    parl_carry_get_job(u->carry, u->update, i, &u->jobs[i]);
-  parl_rollout_counts counts;
-  const double start = parl_clock_s();
-  if (u->def.ring != NULL) PARL_TRY(parl_policy_ring_load(u->def.ring, u->update));
-  PARL_TRY(parl_rollout_run(u->def.rollout, u->jobs, u->n, &counts));
-  parl_failures_add(&u->failures, u->def.rollout);
-  u->metrics.rollout_s = parl_clock_s() - start;
-  u->metrics.decode_s = counts.decode_s;
-  u->metrics.script_s = counts.script_s;
-  u->metrics.decode_tokens = (double)counts.decoded_tokens;
-  u->metrics.reused_tokens = (double)counts.reused_tokens;
-  u->cut_mass =
-      counts.n_cut > 0 ? ldexp((double)counts.cut, -32) / (double)counts.n_cut : (double)NAN;
-  return PARL_STATUS_OK;
 }
 
 /* Raw terms of the rollouts [K] of group g, the n-th to be kept. */
@@ -423,7 +403,7 @@ static parl_status update(parl_updater *u) {
   u->metrics = (parl_metrics){0};
   for (size_t i = 0; i < u->table->n; i++)
     u->metrics.of[i] = (parl_term_metrics){.weight = u->weights[i], .gradient = (double)NAN};
-  PARL_TRY(roll_out(u));
+  PARL_TRY(parl_updater_play(u));
   size_t n_failed;
   PARL_TRY(get_terms(u, &u->n_groups, &n_failed));
   if (u->n_groups > 0) {
@@ -431,6 +411,7 @@ static parl_status update(parl_updater *u) {
     measure_rewards(u, n);
     measure_episodes(u, n);
     PARL_TRY(measure_advantage(u));
+    PARL_TRY(parl_updater_play_ahead(u)); /* the last that plays in this update has played */
     PARL_TRY(learn(u, n));
     detect(u);
   } else {
@@ -453,7 +434,11 @@ static parl_status update(parl_updater *u) {
 parl_status parl_updater_run(parl_updater *u) {
   for (size_t i = 0; i < u->table->n; i++) u->states[i] = parl_schedule_get_state(u->schedules[i]);
   u->n_steps = 0;
+  const double start = parl_clock_s(), start_cpu = parl_clock_cpu_s();
   const parl_status s = update(u);
+  u->metrics.update_s = parl_clock_s() - start;
+  u->metrics.cpu_s = parl_clock_cpu_s() - start_cpu;
+  if (s != PARL_STATUS_OK) parl_updater_abandon(u);
   for (size_t i = 0; s == PARL_STATUS_ESTOPPED && i < u->table->n; i++)
     parl_schedule_set_state(u->schedules[i], u->states[i]);
   return s;

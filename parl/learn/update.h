@@ -28,6 +28,10 @@
   INT(minibatches, 1, 1, 1000, "steps", "optimizer steps on one rollout batch, of a part each")    \
   INT(epochs, 1, 1, 1000, "passes", "over the minibatches of one rollout batch")                   \
   INT(staleness, 0, 0, 64, "updates", "the policy that plays is that of so many updates ago")      \
+  FLAG(                                                                                            \
+      async, false,                                                                                \
+      "the next update is played while this one learns (train.staleness >= 1, run.threads >= 2); " \
+      "changes no result")                                                                         \
   REAL(logp_noise, 0.0, 0.0, 10.0, "nats",                                                         \
        "sd of Gaussian noise on the log-probabilities recorded while playing")                     \
   REAL(temperature, 1.0, 0.01, 100.0, "1", "sampling temperature")                                 \
@@ -67,7 +71,7 @@ typedef struct parl_updater_def {
   const parl_env_spec *spec;
   uint64_t seed;          /* of tasks and of chance in episodes */
   parl_model *model;      /* its weights change */
-  parl_rollout *rollout;  /* who plays */
+  parl_rollout *rollout;  /* who plays; train.async: its workers are not those of the updater */
   parl_policy_ring *ring; /* whose player is seated in it; NULL: the model itself is */
   parl_workers *workers;
   const atomic_int *stop; /* non-zero ends an update, ESTOPPED; or NULL */
@@ -91,7 +95,9 @@ typedef struct parl_updater {
   size_t *kept;           /* [n] job of each row of terms */
 
   parl_learner *learner;
-  parl_trajectories *set;
+  parl_trajectories *set, *next_set; /* of jobs; of next_jobs */
+  parl_job *next_jobs;               /* [n] train.async: of the update after; NULL without */
+  bool is_ahead;                     /* next_jobs are being played */
   parl_reward *reward;
   parl_schedule **schedules;       /* [n of table] of the terms' weights */
   double *states;                  /* [n of table] of the schedules before the update */

@@ -71,6 +71,14 @@ static parl_status check_responses(const parl_run_config *c) {
                    "contexts; set episode.context_policy to \"none\", or another kind");
 }
 
+/* What plays ahead has the weights of before. */
+static parl_status check_async(const parl_run_config *c) {
+  if (!c->train.async || c->train.staleness > 0) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EINVAL,
+                   "train.async = true with train.staleness = 0: the next update would need the "
+                   "policy that this one is learning; set train.staleness to 1 or more");
+}
+
 static parl_status check_weights(const parl_run_config *c, const parl_term_table *table,
                                  const parl_metric_table *metrics) {
   for (size_t i = 0; i < table->n; i++)
@@ -111,6 +119,7 @@ parl_status parl_recipe_check_across(const parl_run_config *config) {
   PARL_TRY(check_group(config));
   PARL_TRY(check_budget(config));
   PARL_TRY(check_responses(config));
+  PARL_TRY(check_async(config));
   parl_term_table *table = NULL;
   PARL_TRY(parl_term_table_create(config->weights, config->own_terms, &table));
   const parl_status s = check_terms(config, table);

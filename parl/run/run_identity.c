@@ -30,14 +30,23 @@ static bool is_left_out(const parl_recipe_section *s, const parl_run_config *con
 static const struct {
   const char *section, *field;
 } later_fields[] = {
-    {"train", "store_episodes"},    {"episode", "max_width"},
-    {"agents", "message_loss"},     {"agents", "message_false"},
-    {"eval", "max_width"},          {"train", "epochs"},
-    {"objective", "cap"},           {"objective", "credit"},
-    {"objective", "credit_after"},  {"objective", "credit_rerolls"},
-    {"objective", "credit_launch"}, {"train", "staleness"},
-    {"train", "logp_noise"},        {"train", "top_p"},
-    {"train", "partial"},           {"train", "gradient_shares_every"},
+    {"train", "store_episodes"},
+    {"episode", "max_width"},
+    {"agents", "message_loss"},
+    {"agents", "message_false"},
+    {"eval", "max_width"},
+    {"train", "epochs"},
+    {"objective", "cap"},
+    {"objective", "credit"},
+    {"objective", "credit_after"},
+    {"objective", "credit_rerolls"},
+    {"objective", "credit_launch"},
+    {"train", "staleness"},
+    {"train", "logp_noise"},
+    {"train", "top_p"},
+    {"train", "partial"},
+    {"train", "gradient_shares_every"},
+    {"train", "async"},
 };
 
 static bool is_same(const parl_json *a, const parl_json *b) {

@@ -22,7 +22,7 @@ static parl_status put_episodes(parl_trainer *t) {
   for (size_t i = 0; s == PARL_STATUS_OK && i < n; i++) {
     parl_episode_row row;
     if (u->jobs[i].out->suspended) continue;
-    s = parl_rows_from_trajectory(u->jobs[i].out, parl_rollout_get_env(t->rollout), &text, &row);
+    s = parl_rows_from_trajectory(u->jobs[i].out, t->env, &text, &row);
     if (s != PARL_STATUS_OK) break;
     row.policy = "trained";
     row.decoding = "sampled";
@@ -152,6 +152,10 @@ parl_status parl_trainer_prepare(parl_trainer *t) {
   parl_run_seat_models(t->run, t->ring != NULL ? t->ring->player : t->model, t->sub_policy,
                        &rollout);
   rollout.n_jobs = (size_t)(c->train.tasks * c->train.group);
+  if (c->train.async) {
+    PARL_TRY(parl_workers_create(parl_workers_get_count(t->workers), &t->player_workers));
+    rollout.workers = t->player_workers;
+  }
   PARL_TRY(parl_rollout_create(&rollout, &t->rollout));
   return parl_updater_create(&(parl_updater_def){.train = &c->train,
                                                  .objective = &c->objective,
@@ -205,6 +209,7 @@ parl_status parl_trainer_open(parl_trainer *t, parl_text *canonical) {
 void parl_trainer_close(parl_trainer *t) {
   parl_updater_destroy(t->updater);
   parl_rollout_destroy(t->rollout);
+  parl_workers_destroy(t->player_workers);
   parl_policy_ring_destroy(t->ring);
   parl_model_destroy(t->model);
   if (t->owns_sub_policy) parl_model_destroy(t->sub_policy);

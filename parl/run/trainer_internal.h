@@ -25,7 +25,8 @@ typedef struct parl_trainer {
   bool owns_sub_policy;
   parl_policy_ring *ring; /* NULL: the policy that plays is the one that learns */
   parl_rollout *rollout;
-  parl_updater *updater; /* NULL: a run that is not trained */
+  parl_workers *player_workers; /* the rollout's, with train.async; NULL: workers */
+  parl_updater *updater;        /* NULL: a run that is not trained */
   parl_forecast forecast;
   parl_failures warm_failures; /* of the warm start's demonstrations */
   unsigned warned;             /* bit w: parl_warning w was said */

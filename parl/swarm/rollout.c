@@ -41,6 +41,7 @@ typedef struct shard {
   uint64_t last_id;         /* of a question */
   parl_player_counts played;
   parl_rollout_counts counts;
+  double end_s;               /* of its part of the last run, of the clock */
   int64_t n_failed;           /* episodes that were dropped */
   const parl_job *failed_job; /* the first of them in the order of jobs; NULL: none */
   char error[ERROR_BYTES];    /* its text */
@@ -56,6 +57,8 @@ struct parl_rollout {
   const parl_job *jobs;
   size_t n_jobs;
   atomic_size_t next_job;
+  atomic_bool is_abandoned;
+  double begin_s; /* of the last run, of the clock */
 };
 
 /* --- seats --- */
@@ -488,7 +491,7 @@ static parl_status play(parl_rollout *r, shard *sh) {
   PARL_TRY(split_prompts(r, sh));
   while (progress || is_owed(sh)) {
     const bool may_wait = !progress;
-    if (r->stop != NULL && *r->stop != 0)
+    if ((r->stop != NULL && *r->stop != 0) || atomic_load(&r->is_abandoned))
       return parl_fail(PARL_STATUS_ESTOPPED, "stopped while playing");
     progress = false;
     PARL_TRY(start_episodes(r, sh, &progress));
@@ -518,7 +521,8 @@ static parl_status run_shard(void *context, size_t task, size_t worker) {
   sh->counts.reused_tokens = sh->played.reused_tokens;
   sh->counts.n_cut = sh->played.n_cut;
   sh->counts.cut = sh->played.cut;
-  sh->counts.script_s = parl_clock_s() - start - sh->counts.decode_s;
+  sh->end_s = parl_clock_s();
+  sh->counts.script_s = sh->end_s - start - sh->counts.decode_s;
   if (s != PARL_STATUS_OK) {
     atomic_store(&r->next_job, r->n_jobs); /* other shards start nothing new */
     clear_shard(sh);
@@ -526,23 +530,26 @@ static parl_status run_shard(void *context, size_t task, size_t worker) {
   return s;
 }
 
-parl_status parl_rollout_run(parl_rollout *rollout, const parl_job *jobs, size_t n_jobs,
-                             parl_rollout_counts *counts) {
-  for (size_t i = 0; i < n_jobs; i++) {
+static parl_status take_jobs(parl_rollout *r, const parl_job *jobs, size_t n) {
+  for (size_t i = 0; i < n; i++) {
     const parl_replay *replay = jobs[i].replay;
     PARL_REQUIRE(replay == NULL || !replay->recording->is_cut);
     PARL_REQUIRE(jobs[i].out != NULL &&
-                 ((replay != NULL && !replay->goes_on) || rollout->seats.main.kind != NULL ||
+                 ((replay != NULL && !replay->goes_on) || r->seats.main.kind != NULL ||
                   (jobs[i].seats != NULL && jobs[i].seats->main.kind != NULL)));
   }
-  rollout->jobs = jobs;
-  rollout->n_jobs = n_jobs;
-  atomic_store(&rollout->next_job, 0);
-  PARL_TRY(parl_workers_run(rollout->workers, rollout->n_shards, run_shard, rollout));
-  if (counts == NULL) return PARL_STATUS_OK;
+  r->jobs = jobs;
+  r->n_jobs = n;
+  atomic_store(&r->next_job, 0);
+  atomic_store(&r->is_abandoned, false);
+  r->begin_s = parl_clock_s();
+  return PARL_STATUS_OK;
+}
+
+static void add_up(const parl_rollout *r, parl_rollout_counts *counts) {
   *counts = (parl_rollout_counts){0};
-  for (size_t i = 0; i < rollout->n_shards; i++) {
-    const parl_rollout_counts *c = &rollout->shards[i].counts;
+  for (size_t i = 0; i < r->n_shards; i++) {
+    const parl_rollout_counts *c = &r->shards[i].counts;
     counts->decoded_tokens += c->decoded_tokens;
     counts->reused_tokens += c->reused_tokens;
     counts->sampled_tokens += c->sampled_tokens;
@@ -550,8 +557,31 @@ parl_status parl_rollout_run(parl_rollout *rollout, const parl_job *jobs, size_t
     counts->cut += c->cut;
     counts->decode_s += c->decode_s;
     counts->script_s += c->script_s;
+    if (r->shards[i].end_s - r->begin_s > counts->run_s)
+      counts->run_s = r->shards[i].end_s - r->begin_s;
   }
+}
+
+parl_status parl_rollout_begin(parl_rollout *rollout, const parl_job *jobs, size_t n_jobs) {
+  PARL_TRY(take_jobs(rollout, jobs, n_jobs));
+  return parl_workers_begin(rollout->workers, rollout->n_shards, run_shard, rollout);
+}
+
+parl_status parl_rollout_end(parl_rollout *rollout, parl_rollout_counts *counts) {
+  PARL_TRY(parl_workers_end(rollout->workers));
+  if (counts != NULL) add_up(rollout, counts);
   return PARL_STATUS_OK;
+}
+
+parl_status parl_rollout_run(parl_rollout *rollout, const parl_job *jobs, size_t n_jobs,
+                             parl_rollout_counts *counts) {
+  PARL_TRY(parl_rollout_begin(rollout, jobs, n_jobs));
+  return parl_rollout_end(rollout, counts);
+}
+
+void parl_rollout_abandon(parl_rollout *rollout) {
+  atomic_store(&rollout->is_abandoned, true);
+  parl_workers_drop(rollout->workers);
 }
 
 const char *parl_rollout_get_failures(const parl_rollout *rollout, int64_t *n, int64_t *n_failed) {

@@ -5,7 +5,7 @@
  * one by one; what comes out of a job depends on the job and the weights only, never on the shard,
  * the slots or the number of threads.
  * Thread rule: one rollout at a time per object; it uses the workers it was given.
- * Reading order: parl_job, create, run. */
+ * Reading order: parl_job, create, run, begin. */
 #ifndef PARL_PARL_SWARM_ROLLOUT_H
 #define PARL_PARL_SWARM_ROLLOUT_H
 #include <stdatomic.h>
@@ -53,6 +53,7 @@ typedef struct parl_rollout_counts {
   int64_t sampled_tokens;
   int64_t n_cut, cut;        /* as in parl_player_counts */
   double decode_s, script_s; /* seconds of all shards together: of players in seats, and the rest */
+  double run_s;              /* from its begin to the end of the last shard, by the clock */
 } parl_rollout_counts;
 
 typedef struct parl_rollout parl_rollout;
@@ -75,6 +76,13 @@ const parl_env *parl_rollout_get_env(const parl_rollout *rollout);
  * trajectory is `failed`. */
 parl_status parl_rollout_run(parl_rollout *rollout, const parl_job *jobs, size_t n_jobs,
                              parl_rollout_counts *counts);
+/* The same in two halves: what threads the workers have beside the caller play, while it does
+ * something else; parl_rollout_end takes part in what is left, waits, and fails as parl_rollout_run
+ * does. Until then the jobs, what they borrow, and the weights of who plays stay as they are. */
+parl_status parl_rollout_begin(parl_rollout *rollout, const parl_job *jobs, size_t n_jobs);
+parl_status parl_rollout_end(parl_rollout *rollout, parl_rollout_counts *counts);
+/* In the place of end: what is not played yet is not, and what comes out is not to be read. */
+void parl_rollout_abandon(parl_rollout *rollout);
 /* Episodes of the last run, and those that failed. The text of the failure of the first job among
  * them, borrowed until the next run; "" if none failed. */
 const char *parl_rollout_get_failures(const parl_rollout *rollout, int64_t *n, int64_t *n_failed);

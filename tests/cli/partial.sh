@@ -45,3 +45,22 @@ code "an episode of two policies is replayed" 0 "$PARL" replay "$dir/whole" 0 --
 train --set train.partial=0 --set run.dir="$dir/without" >/dev/null
 same "without it nothing is carried" "0.0" \
   "$(ask "$dir/without" "select max(value) * 1.0 from metric where key = 'rollout/carried'")"
+
+# Beside all else that makes a rollout off policy, whether the next update is played ahead or not.
+more="--set train.staleness=2 --set train.logp_noise=0.2 --set train.top_p=0.9 --set train.epochs=2"
+# shellcheck disable=SC2086
+mixed=$(train $more --set run.dir="$dir/mixed" --set run.threads=1 | hash_of)
+same "a hash of it" 64 "${#mixed}"
+for async in false true; do
+  # shellcheck disable=SC2086
+  train $more --set train.async=$async --set run.dir="$dir/mixed_$async" --set run.threads=2 >/dev/null 2>&1 &
+  pid=$!
+  sleep 0.25
+  kill -9 $pid 2>/dev/null
+  wait $pid 2>/dev/null
+  # shellcheck disable=SC2086
+  same "killed, async $async" "$mixed" \
+    "$(train $more --set train.async=$async --set run.dir="$dir/mixed_$async" --set run.threads=2 | hash_of)"
+done
+update=$(ask "$dir/mixed" "select max(at_update) from metric where key = 'rollout/carried_age' and value > 0")
+code "an episode of two stale policies is replayed" 0 "$PARL" replay "$dir/mixed" 0 --update "$update" --quiet

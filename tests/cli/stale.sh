@@ -49,6 +49,25 @@ same "off policy some are" 1 "$(masked whole)"
 same "0, 1, 2, 3, and 4 from then on, updates behind" "0 4 110" "$(ask "$dir/whole" \
   "select min(value), max(value), sum(value) from metric where key = 'rollout/staleness'" | sed 's/\.0//g')"
 
+# Played while the update before learns: the bits of staleness alone, for any number of threads and after a kill.
+stale=$(train --set train.staleness=1 --set run.dir="$dir/stale" | hash_of)
+for threads in 1 2 3; do
+  train --set train.staleness=1 --set train.async=true --set run.dir="$dir/async$threads" \
+    --set run.threads=$threads >/dev/null 2>&1 &
+  pid=$!
+  sleep 0.2
+  kill -9 $pid 2>/dev/null
+  wait $pid 2>/dev/null
+  same "ahead on $threads threads, killed" "$stale" \
+    "$(train --set train.staleness=1 --set train.async=true --set run.dir="$dir/async$threads" \
+      --set run.threads=$threads | hash_of)"
+done
+same "what is waited for is part of the rollout, all of it where nothing is ahead" "1 1" "$(ask "$dir/stale" \
+  "select min(w.value >= r.value), count(*) = 30 from metric w join metric r using (run_id, at_update)
+   where w.key = 'time/wait_s' and r.key = 'time/rollout_s'")"
+code "not with the policy that is being learned" 2 "$PARL" train "$recipe" --quiet --set train.async=true
+has "says what to set" "set train.staleness to 1 or more" "$(cat "$SCRATCH/err")"
+
 train --set train.top_p=0.8 --set run.dir="$dir/nucleus" >/dev/null
 same "a nucleus cuts at most a fifth" "1 1" "$(ask "$dir/nucleus" \
   "select min(value) >= 0 and max(value) <= 0.2, sum(value) > 0 from metric where key = 'rollout/cut_mass'")"

@@ -1,0 +1,80 @@
+/* parl/learn/update_play.c - the episodes of an update: played before it learns, or while the one
+ * before learns. */
+#include <math.h>
+
+#include "core/clock.h"
+#include "core/seeds.h"
+#include "parl/learn/update_internal.h"
+
+/* What update `update` plays, into set. */
+static void set_jobs(const parl_updater *u, int64_t update, bool is_ahead, parl_trajectories *set,
+                     parl_job *jobs) {
+  const uint64_t seed = u->def.seed, at = (uint64_t)update;
+  const size_t K = (size_t)u->def.train->group;
+  for (size_t i = 0; i < u->n; i++)
+    jobs[i] = (parl_job){.task_seed = parl_seed(seed, PARL_PURPOSE_TRAIN_TASK, at, i / K),
+                         .episode_seed = parl_seed(seed, PARL_PURPOSE_TRAIN_EPISODE, at, i),
+                         .temperature = u->def.train->temperature,
+                         .top_p = u->def.train->top_p,
+                         .part = PARL_PART_TRAIN,
+                         .out = parl_trajectories_get(set, i)};
+  for (size_t i = 0; u->carry != NULL && i < u->n; i++)
+    parl_carry_get_job(u->carry, update, i, is_ahead, &jobs[i]);
+}
+
+/* Who plays update `update` has its weights. */
+static parl_status load_player(parl_updater *u, int64_t update) {
+  return u->def.ring != NULL ? parl_policy_ring_load(u->def.ring, update) : PARL_STATUS_OK;
+}
+
+static void swap_sets(parl_updater *u) {
+  parl_trajectories *set = u->set;
+  parl_job *jobs = u->jobs;
+  u->set = u->next_set;
+  u->jobs = u->next_jobs;
+  u->next_set = set;
+  u->next_jobs = jobs;
+}
+
+static parl_status play(parl_updater *u, parl_rollout_counts *counts) {
+  if (u->is_ahead) {
+    u->is_ahead = false;
+    swap_sets(u);
+    return parl_rollout_end(u->def.rollout, counts);
+  }
+  set_jobs(u, u->update, false, u->set, u->jobs);
+  PARL_TRY(load_player(u, u->update));
+  return parl_rollout_run(u->def.rollout, u->jobs, u->n, counts);
+}
+
+parl_status parl_updater_play(parl_updater *u) {
+  parl_rollout_counts counts;
+  const double start = parl_clock_s();
+  PARL_TRY(play(u, &counts));
+  parl_failures_add(&u->failures, u->def.rollout);
+  u->metrics.wait_s = parl_clock_s() - start;
+  u->metrics.rollout_s = counts.run_s;
+  u->metrics.decode_s = counts.decode_s;
+  u->metrics.script_s = counts.script_s;
+  u->metrics.decode_tokens = (double)counts.decoded_tokens;
+  u->metrics.reused_tokens = (double)counts.reused_tokens;
+  u->cut_mass =
+      counts.n_cut > 0 ? ldexp((double)counts.cut, -32) / (double)counts.n_cut : (double)NAN;
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_updater_play_ahead(parl_updater *u) {
+  const int64_t next = u->update + 1;
+  if (!u->def.train->async || next >= u->def.train->updates) return PARL_STATUS_OK;
+  set_jobs(u, next, true, u->next_set, u->next_jobs);
+  PARL_TRY(load_player(u, next));
+  PARL_TRY(parl_rollout_begin(u->def.rollout, u->next_jobs, u->n));
+  u->is_ahead = true;
+  return PARL_STATUS_OK;
+}
+
+void parl_updater_abandon(parl_updater *u) {
+  if (!u->is_ahead) return;
+  parl_rollout_abandon(u->def.rollout);
+  u->is_ahead = false;
+}
