@@ -11,13 +11,17 @@
 
 enum { BENCH_MAX_ROWS = 128, BENCH_NAME_BYTES = 64 };
 
-/* One result. Rows of the engine count tokens, rows of ops calls. */
+/* What a row counts a second; the word is printed, and "WORD_per_s" in JSON. */
+typedef enum bench_unit { BENCH_TOKENS, BENCH_CALLS, BENCH_EPISODES } bench_unit;
+
+/* One result. Rows of the engine count tokens, rows of ops calls, rows of scoring episodes. */
 typedef struct bench_row {
   char name[BENCH_NAME_BYTES];
-  bool is_op;
-  double rate, low, high; /* tokens/s or calls/s: median, slow end (10 %, ops: 5 %), fast end */
-  double gflops, percent_of_peak, peak_gflops;
-  /* Engine only: */
+  bench_unit unit;
+  double rate, low, high; /* a second: median, slow end (10 %, ops: 5 %), fast end */
+  /* Of multiply-adds in GF/s; of scoring: bytes an episode, and of copies in GB/s */
+  double gflops, bytes, percent_of_peak, peak;
+  /* Not of ops: */
   double cpu_share;         /* of the threads' time that the processors gave */
   size_t n_kept, n_dropped; /* repetitions */
   size_t n_params;

@@ -35,7 +35,8 @@ static double get_number(const parl_json *object, const char *key) {
 }
 
 static const char *rate_key(const bench_row *row) {
-  return row->is_op ? "calls_per_s" : "tokens_per_s";
+  static const char *const keys[] = {"tokens_per_s", "calls_per_s", "episodes_per_s"};
+  return keys[row->unit];
 }
 
 /* False if the stored result has no such row. */
@@ -60,17 +61,23 @@ static void write_row(const bench_book *book, const bench_row *row, const ratio 
   parl_json_key(w, "name");
   parl_json_string(w, row->name);
   write_number(w, rate_key(row), row->rate);
-  parl_json_key(w, "dtype");
-  parl_json_string(w, book->dtype);
-  write_number(w, "gflops", row->gflops);
+  if (row->unit == BENCH_EPISODES) {
+    write_number(w, "bytes", row->bytes);
+  } else {
+    parl_json_key(w, "dtype");
+    parl_json_string(w, book->dtype);
+    write_number(w, "gflops", row->gflops);
+  }
   write_number(w, "percent_of_peak", row->percent_of_peak);
   write_number(w, "low", row->low);
   write_number(w, "high", row->high);
-  write_number(w, "peak_gflops", row->peak_gflops);
-  if (!row->is_op) {
-    write_number(w, "cpu_share", row->cpu_share);
+  write_number(w, row->unit == BENCH_EPISODES ? "peak_gb_per_s" : "peak_gflops", row->peak);
+  if (row->unit == BENCH_TOKENS) {
     parl_json_key(w, "parameters");
     parl_json_integer(w, (int64_t)row->n_params);
+  }
+  if (row->unit != BENCH_CALLS) {
+    write_number(w, "cpu_share", row->cpu_share);
     parl_json_key(w, "repetitions");
     parl_json_integer(w, (int64_t)row->n_kept);
     parl_json_key(w, "dropped");
@@ -93,15 +100,19 @@ static parl_status print_json(const bench_book *book, const bench_row *row, cons
 }
 
 static void print_text(const bench_book *book, const bench_row *row, const ratio *r) {
-  if (row->is_op)
+  if (row->unit == BENCH_CALLS)
     printf("%-28s %12.1f us      ", row->name, 1e6 / row->rate);
-  else
+  else if (row->unit == BENCH_TOKENS)
     printf("%-28s %12.0f tokens/s", row->name, row->rate);
-  printf(" %9.1f GF/s %6.1f %% of %s peak", row->gflops, row->percent_of_peak, book->dtype);
+  if (row->unit == BENCH_EPISODES)
+    printf("%-28s %12.0f episodes/s %5.0f bytes each %6.1f %% of copies", row->name, row->rate,
+           row->bytes, row->percent_of_peak);
+  else
+    printf(" %9.1f GF/s %6.1f %% of %s peak", row->gflops, row->percent_of_peak, book->dtype);
   if (r != NULL) printf("   %.3f x stored [%.3f, %.3f]", r->middle, r->low, r->high);
   if (row->n_dropped > 0)
     printf("   (%zu of %zu repetitions dropped)", row->n_dropped, row->n_kept + row->n_dropped);
-  if (!row->is_op && row->cpu_share < LEAST_SHARE)
+  if (row->unit != BENCH_CALLS && row->cpu_share < LEAST_SHARE)
     printf("   (had %.0f %% of the processors)", 100 * row->cpu_share);
   putchar('\n');
 }

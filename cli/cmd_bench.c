@@ -1,4 +1,4 @@
-/* cli/cmd_bench.c - parl bench: kernels and engine against this machine's own peak. */
+/* cli/cmd_bench.c - parl bench: kernels, engine and scoring against this machine's own peak. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include "core/workers.h"
 #include "engine/bench.h"
 #include "kernels/bench.h"
+#include "parl/reward/score_bench.h"
 
 enum { MAX_WORDS = 64 };
 
@@ -39,12 +40,25 @@ static bool names_row(const char *word, size_t length, parl_bench_job job, const
          (length == strcspn(shape, "_") && strncmp(word, shape, length) == 0);
 }
 
-/* With shape NULL: whether the ops are wanted. */
-static bool is_wanted(const char *list, parl_bench_job job, const char *shape) {
+/* Whether a word is "score" or one of its rows. */
+static bool names_score(const char *word, size_t length, const char *row) {
+  return is_word(word, length, "score") || is_word(word, length, row);
+}
+
+/* A row, by one of: a shape, with its job; a row of scoring; neither: the ops. */
+typedef struct wanted {
+  parl_bench_job job;
+  const char *shape, *score;
+} wanted;
+
+static bool is_wanted(const char *list, wanted row) {
   if (list == NULL) return true;
   for (const char *at = list; *at != '\0';) {
     const size_t length = strcspn(at, ",");
-    if (shape ? names_row(at, length, job, shape) : is_word(at, length, "ops")) return true;
+    if (row.shape   ? names_row(at, length, row.job, row.shape)
+        : row.score ? names_score(at, length, row.score)
+                    : is_word(at, length, "ops"))
+      return true;
     at += length + (at[length] == ',');
   }
   return false;
@@ -53,8 +67,9 @@ static bool is_wanted(const char *list, parl_bench_job job, const char *shape) {
 /* Names the nearest row, shape or "ops"; CLI_USAGE. */
 static int refuse_word(const char *word, size_t length) {
   static char rows[MAX_WORDS][BENCH_NAME_BYTES];
-  const char *names[MAX_WORDS] = {"ops"};
-  size_t n = 1;
+  const char *names[MAX_WORDS] = {"ops", "score"};
+  size_t n = 2;
+  for (size_t i = 0; parl_score_bench_name(i) != NULL; i++) names[n++] = parl_score_bench_name(i);
   for (size_t i = 0; parl_bench_shape_name(i) != NULL && n + PARL_BENCH_N_JOBS < MAX_WORDS; i++) {
     names[n++] = parl_bench_shape_name(i);
     for (int job = 0; job < PARL_BENCH_N_JOBS; job++, n++) {
@@ -75,6 +90,8 @@ static int check_words(const char *list) {
   for (const char *at = list;; at++) {
     const size_t length = strcspn(at, ",");
     bool is_known = is_word(at, length, "ops");
+    for (size_t i = 0; parl_score_bench_name(i) != NULL; i++)
+      is_known |= names_score(at, length, parl_score_bench_name(i));
     for (size_t i = 0; parl_bench_shape_name(i) != NULL && !is_known; i++)
       for (int job = 0; job < PARL_BENCH_N_JOBS; job++)
         is_known |= names_row(at, length, (parl_bench_job)job, parl_bench_shape_name(i));
@@ -87,13 +104,13 @@ static int check_words(const char *list) {
 /* -------------------------------------------------------------------------------- measuring */
 
 static void on_op(void *context, const parl_bench_row *op) {
-  bench_row row = {.is_op = true,
+  bench_row row = {.unit = BENCH_CALLS,
                    .rate = 1e6 / op->median_us,
                    .low = 1e6 / op->p95_us,
                    .high = 1e6 / op->best_us,
                    .gflops = op->gflops,
                    .percent_of_peak = op->percent_of_peak,
-                   .peak_gflops = 100 * op->gflops / op->percent_of_peak};
+                   .peak = 100 * op->gflops / op->percent_of_peak};
   snprintf(row.name, sizeof row.name, "%s", op->name);
   bench_book_add(context, &row);
 }
@@ -109,7 +126,7 @@ static parl_status bench_shape(bench_book *book, const bench_options *o, const c
                    .high = speed.high,
                    .gflops = speed.gflops,
                    .percent_of_peak = 100 * speed.gflops / speed.peak_gflops,
-                   .peak_gflops = speed.peak_gflops,
+                   .peak = speed.peak_gflops,
                    .cpu_share = speed.cpu_share,
                    .n_kept = speed.n_kept,
                    .n_dropped = speed.n_dropped,
@@ -119,12 +136,35 @@ static parl_status bench_shape(bench_book *book, const bench_options *o, const c
   return PARL_STATUS_OK;
 }
 
+static parl_status bench_score(bench_book *book, const bench_options *o, size_t i,
+                               parl_workers *workers) {
+  parl_score_speed speed;
+  PARL_TRY(parl_score_bench(i, workers, o->seconds, &speed));
+  bench_row row = {
+      .unit = BENCH_EPISODES,
+      .rate = speed.episodes_per_s,
+      .low = speed.low,
+      .high = speed.high,
+      .bytes = speed.bytes,
+      .percent_of_peak = 1e-7 * speed.episodes_per_s * speed.bytes / speed.peak_gb_per_s,
+      .peak = speed.peak_gb_per_s,
+      .cpu_share = speed.cpu_share,
+      .n_kept = speed.n_kept,
+      .n_dropped = speed.n_dropped};
+  snprintf(row.name, sizeof row.name, "%s", parl_score_bench_name(i));
+  bench_book_add(book, &row);
+  return PARL_STATUS_OK;
+}
+
 static parl_status measure(bench_book *book, const bench_options *o, parl_workers *workers) {
-  if (is_wanted(o->shapes, PARL_BENCH_TRAIN, NULL))
+  if (is_wanted(o->shapes, (wanted){.shape = NULL}))
     PARL_TRY(parl_bench_ops(o->backend, on_op, book));
+  for (size_t i = 0; parl_score_bench_name(i) != NULL; i++)
+    if (is_wanted(o->shapes, (wanted){.score = parl_score_bench_name(i)}))
+      PARL_TRY(bench_score(book, o, i, workers));
   for (size_t i = 0; parl_bench_shape_name(i) != NULL; i++)
     for (int job = 0; job < PARL_BENCH_N_JOBS; job++)
-      if (is_wanted(o->shapes, (parl_bench_job)job, parl_bench_shape_name(i)))
+      if (is_wanted(o->shapes, (wanted){(parl_bench_job)job, parl_bench_shape_name(i), NULL}))
         PARL_TRY(bench_shape(book, o, parl_bench_shape_name(i), (parl_bench_job)job, workers));
   return PARL_STATUS_OK;
 }

@@ -84,11 +84,12 @@
   X(model_logits, "model", "logits", "DIR", "logits and gradients of a published folder", "")     \
   X(model_export, "model", "export", "CHECKPOINT|DIR",                                            \
     "write a published folder from a run's checkpoint, or anew", "")                              \
-  X(cmd_bench, "bench", "", "", "measure kernels and engine on this machine",                     \
+  X(cmd_bench, "bench", "", "", "measure kernels, engine and scoring on this machine",            \
     "rows are train_SHAPE, decode_SHAPE and decode_bf16_SHAPE; shapes are quickstart, A, B\n"     \
     "and of A and B the variants _mqa, _mla, _moe, _mla_moe. LIST has rows, shapes, A or B\n"     \
-    "with all variants, or ops. The peak is that of the same threads just before and after a\n"   \
-    "row. docs/performance.md explains the columns.\n")                                           \
+    "with all variants, ops, or score: recorded episodes, one by one, as columns, as lines.\n"    \
+    "The peak is that of the same threads just before and after a row. docs/performance.md\n"     \
+    "explains the columns.\n")                                                                    \
   X(cmd_doctor, "doctor", "", "", "say what this machine and build have, and what is absent", "") \
   X(cmd_completion, "completion", "", "SHELL [WORD...]",                                          \
     "print the completion script for bash, zsh or fish",                                          \
@@ -204,7 +205,8 @@
        "type of the products; auto: bf16 if the CPU has units; default: auto with cpu")            \
   X(COUNT, shard_size, "shard-size", 0, "BYTES", 1, 9007199254740992, 5000000000, "model.export",  \
     "most bytes of weights in a file")                                                             \
-  MORE(REAL, seconds, "seconds", 0, "S", 0, 3600, 3, "bench", "time given to each engine row")     \
+  MORE(REAL, seconds, "seconds", 0, "S", 0, 3600, 3, "bench",                                      \
+       "time given to each row but those of ops")                                                  \
   X(TEXT, save, "save", 0, "FILE", 0, 0, 0, "bench", "keep the result")                            \
   X(TEXT, compare, "compare", 0, "FILE", 0, 0, 0, "bench",                                         \
     "print each row's ratio to a kept result, with both spreads")                                  \

@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/arena.h"
 #include "core/seeds.h"
@@ -15,8 +14,7 @@
 #include "engine/train_step.h"
 #include "kernels/bench.h"
 
-enum { CONTEXTS = 512, MAX_GROUP = 64, MAX_SAMPLES = 1024, LEAST_KEPT = 3 };
-static const double LEAST_SHARE = 0.93;
+enum { CONTEXTS = 512, MAX_GROUP = 64 };
 
 /* Columns: layers, width, heads, inner width, sequence, vocabulary, batch. */
 typedef struct base {
@@ -99,24 +97,17 @@ typedef struct bench {
   parl_model *model;
   parl_optimizer *optimizer;
   parl_train_step *step;
-  parl_slice *slices;         /* [batch] */
-  int32_t *seq_start;         /* [2] of every slice */
-  int32_t *outputs;           /* [T] of every slice: all rows */
-  int32_t *tokens;            /* [batch, T + 1]; the target of a row is the next token */
-  float *row_loss;            /* [batch, T] log-probabilities of the targets */
-  float *row_entropy;         /* [batch, T] */
-  float *row_dlogp;           /* [T] of every slice */
-  parl_decoder **decoders;    /* [CONTEXTS / group] */
-  size_t n_decoders, group;   /* contexts of a decoder */
-  size_t wave, first;         /* decoders that run side by side; the first of the next wave */
-  parl_bench_sample *samples; /* [MAX_SAMPLES] */
+  parl_slice *slices;       /* [batch] */
+  int32_t *seq_start;       /* [2] of every slice */
+  int32_t *outputs;         /* [T] of every slice: all rows */
+  int32_t *tokens;          /* [batch, T + 1]; the target of a row is the next token */
+  float *row_loss;          /* [batch, T] log-probabilities of the targets */
+  float *row_entropy;       /* [batch, T] */
+  float *row_dlogp;         /* [T] of every slice */
+  parl_decoder **decoders;  /* [CONTEXTS / group] */
+  size_t n_decoders, group; /* contexts of a decoder */
+  size_t wave, first;       /* decoders that run side by side; the first of the next wave */
 } bench;
-
-static double read_clock(clockid_t clock) {
-  struct timespec t;
-  clock_gettime(clock, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* Sequences that can be learned in part: a token is often the successor of the one before. */
 static void fill_tokens(const bench *b) {
@@ -138,7 +129,6 @@ static parl_status open_batch(bench *b) {
   PARL_TRY(PARL_ARENA_TAKE(&b->arena, n * b->T, &b->row_loss));
   PARL_TRY(PARL_ARENA_TAKE(&b->arena, n * b->T, &b->row_entropy));
   PARL_TRY(PARL_ARENA_TAKE(&b->arena, b->T, &b->row_dlogp));
-  PARL_TRY(PARL_ARENA_TAKE(&b->arena, MAX_SAMPLES, &b->samples));
   fill_tokens(b);
   b->seq_start[0] = 0;
   b->seq_start[1] = (int32_t)b->T;
@@ -202,7 +192,8 @@ static parl_status cross_entropy(void *context, size_t index, const parl_slice *
   return PARL_STATUS_OK;
 }
 
-static parl_status train_once(bench *b) {
+static parl_status train_once(void *context) {
+  bench *b = context;
   float *grads = NULL;
   const parl_train_batch batch = {b->slices, b->shape->batch, b->shape->batch};
   PARL_TRY(parl_train_step_run(b->step, &batch, cross_entropy, b, &grads));
@@ -235,51 +226,10 @@ static parl_status decode_group(void *context, size_t task, size_t worker) {
 }
 
 /* The next wave: one decoder a thread, round and round through all contexts. */
-static parl_status decode_once(bench *b) {
+static parl_status decode_once(void *context) {
+  bench *b = context;
   PARL_TRY(parl_workers_run(b->workers, b->wave, decode_group, b));
   b->first = (b->first + b->wave) % b->n_decoders;
-  return PARL_STATUS_OK;
-}
-
-/* ------------------------------------------------------------------------------- the clock */
-
-static double get_share(const parl_bench_sample *s) {
-  return s->cpu_s / s->wall_s;
-}
-
-static int by_share(const void *x, const void *y) {
-  const double a = get_share(x), b = get_share(y);
-  return (a < b) - (a > b);
-}
-
-static int by_time(const void *x, const void *y) {
-  const parl_bench_sample *a = x, *b = y;
-  return (a->wall_s > b->wall_s) - (a->wall_s < b->wall_s);
-}
-
-size_t parl_bench_keep(parl_bench_sample *samples, size_t n) {
-  qsort(samples, n, sizeof *samples, by_share);
-  const double least = LEAST_SHARE * get_share(&samples[0]);
-  size_t n_kept = n < LEAST_KEPT ? n : LEAST_KEPT;
-  while (n_kept < n && get_share(&samples[n_kept]) >= least) n_kept++;
-  qsort(samples, n_kept, sizeof *samples, by_time);
-  return n_kept;
-}
-
-/* Warms up once, then repeats for `seconds`. */
-static parl_status repeat(bench *b, parl_status (*once)(bench *), double seconds, size_t *n) {
-  PARL_TRY(once(b));
-  const double start = read_clock(CLOCK_MONOTONIC);
-  double wall = start, cpu = read_clock(CLOCK_PROCESS_CPUTIME_ID);
-  *n = 0;
-  do {
-    PARL_TRY(once(b));
-    const double wall_now = read_clock(CLOCK_MONOTONIC);
-    const double cpu_now = read_clock(CLOCK_PROCESS_CPUTIME_ID);
-    b->samples[(*n)++] = (parl_bench_sample){wall_now - wall, cpu_now - cpu};
-    wall = wall_now;
-    cpu = cpu_now;
-  } while (wall - start < seconds && *n < MAX_SAMPLES);
   return PARL_STATUS_OK;
 }
 
@@ -310,33 +260,24 @@ static parl_status check_loss(const bench *b, parl_bench_speed *r) {
   return PARL_STATUS_OK;
 }
 
-static double sum_share(const parl_bench_sample *samples, size_t n) {
-  parl_bench_sample sum = {0};
-  for (size_t i = 0; i < n; i++) {
-    sum.wall_s += samples[i].wall_s;
-    sum.cpu_s += samples[i].cpu_s;
-  }
-  return get_share(&sum);
-}
-
 static parl_status run(bench *b, parl_bench_job job, double seconds, parl_bench_speed *r) {
   const bool trains = job == PARL_BENCH_TRAIN;
   const double context = 0.5 * (double)(b->T + 1); /* mean visible positions */
   const double flops = trains ? parl_model_train_flops(b->model, context)
                               : parl_model_decode_flops(b->model, context);
   const double tokens = (double)(trains ? b->shape->batch * b->T : b->wave * b->group * b->T);
-  size_t n = 0;
+  parl_bench_timing t;
   PARL_TRY(raise_peak(b, &r->peak_gflops));
-  PARL_TRY(repeat(b, trains ? train_once : decode_once, seconds, &n));
+  PARL_TRY(parl_bench_repeat(trains ? train_once : decode_once, b, seconds, &t));
   PARL_TRY(raise_peak(b, &r->peak_gflops));
   if (trains) PARL_TRY(check_loss(b, r));
-  r->n_kept = parl_bench_keep(b->samples, n);
-  r->n_dropped = n - r->n_kept;
-  r->cpu_share = sum_share(b->samples, r->n_kept) / (double)parl_workers_get_count(b->workers);
+  r->n_kept = t.n_kept;
+  r->n_dropped = t.n_dropped;
+  r->cpu_share = t.cpu_share / (double)parl_workers_get_count(b->workers);
   r->n_params = parl_model_get_n_params(b->model);
-  r->tokens_per_s = tokens / b->samples[r->n_kept / 2].wall_s;
-  r->low = tokens / b->samples[(r->n_kept - 1) * 9 / 10].wall_s;
-  r->high = tokens / b->samples[(r->n_kept - 1) / 10].wall_s;
+  r->tokens_per_s = tokens / t.median_s;
+  r->low = tokens / t.slow_s;
+  r->high = tokens / t.fast_s;
   r->gflops = 1e-9 * r->tokens_per_s * flops;
   return PARL_STATUS_OK;
 }

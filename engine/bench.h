@@ -5,7 +5,7 @@
  * decoders of as many as parl_decoder_advise_slots says. Both over all threads of the caller, and
  * beside the multiply-adds that the same threads reach together just before and after.
  * Thread rule: one measurement at a time; reads the clocks.
- * Reading order: parl_bench_shape, the table, parl_bench_engine. */
+ * Reading order: parl_bench_shape, the table, parl_bench_engine, parl_bench_repeat. */
 #ifndef PARL_ENGINE_BENCH_H
 #define PARL_ENGINE_BENCH_H
 #include "core/workers.h"
@@ -58,6 +58,18 @@ parl_status parl_bench_engine(const parl_bench_shape *shape, parl_bench_job job,
 typedef struct parl_bench_sample {
   double wall_s, cpu_s; /* seconds that passed; processor time of all threads in them */
 } parl_bench_sample;
+
+/* Repetitions of anything, those that were kept. */
+typedef struct parl_bench_timing {
+  double median_s, slow_s, fast_s; /* of a repetition; 10 % are slower, faster than the latter */
+  double cpu_share;                /* processor time of all threads / time that passed */
+  size_t n_kept, n_dropped;        /* after one of warm-up */
+} parl_bench_timing;
+
+/* Calls once(context) to warm up, then again for at least `seconds`, at least once. Fails: ENOMEM;
+ * as `once`. */
+parl_status parl_bench_repeat(parl_status (*once)(void *context), void *context, double seconds,
+                              parl_bench_timing *out);
 
 /* Sorts the samples kept to the front, ascending by wall_s; returns how many, n >= 1. */
 size_t parl_bench_keep(parl_bench_sample *samples, size_t n);
