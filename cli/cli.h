@@ -155,6 +155,9 @@ void cli_warn_of_preset(const cli_args *args, const char *exceptions);
 parl_status cli_find_recipe(const char *name, char path[CLI_PATH_BYTES]);
 parl_status cli_find_sweep(const char *name, char path[CLI_PATH_BYTES]);
 parl_status cli_find_env(const char *name, char path[CLI_PATH_BYTES]);
+/* The folder of runs that an operand names: itself, or that of a sweep's file. Fails: as
+ * parl_sweep_read. */
+parl_status cli_find_runs(const char *name, char folder[CLI_PATH_BYTES]);
 /* Names of the shipped recipes, sweeps or environments, each after a blank. */
 void cli_append_recipes(parl_text *out);
 void cli_append_sweeps(parl_text *out);

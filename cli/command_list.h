@@ -31,8 +31,12 @@
     "draw the weights of every arm over the updates, before anything is trained",                 \
     "A schedule that looks at metrics is drawn for those that are assumed, and says so.\n"        \
     "example: parl schedule experiments/recipes/quickstart.lua --svg weights.svg\n")              \
-  X(cmd_report, "report", "", "FOLDER", "write report.html, .md, .json and .csv of a run folder", \
-    "")                                                                                           \
+  X(cmd_report, "report", "", "FOLDER [FOLDER...]",                                               \
+    "write report.html, .md, .tex, .json, .csv and figures of run folders",                       \
+    "A file of a sweep stands for the folder of its runs. Of several folders: an arm that is the" \
+    "\nsame in two of them is one arm; arms of one name that are not get the folder's name; "     \
+    "policies are\ncompared where environment, parameters and held-out tasks are the same.\n"     \
+    "example: parl report runs/dag runs/wide_only -o both --pdf\n")                               \
   X(cmd_stats, "stats", "", "TABLE",                                                              \
     "aggregates, profiles and comparisons of any table of scores, with intervals",                \
     "The first line names the columns task, algorithm, seed, score, in any order; every "         \
@@ -140,6 +144,8 @@
   X(COUNT, tasks, "tasks", 0, "N", 1, 1000000, 0, "eval", "held-out tasks; default: eval.tasks")   \
   X(TEXT, reference, "reference", 0, "ARM", 0, 0, 0, "report",                                     \
     "policy that differences are taken from; default: the first whose lambdas stay 0")             \
+  X(FLAG, pdf, "pdf", 0, NULL, 0, 0, 0, "report",                                                  \
+    "every figure as PDF too, by rsvg-convert, inkscape or chromium, whichever is there")          \
   X(COUNT, seed, "seed", 0, "N", 0, 9007199254740991, 1, "env.check env.play env.bench",           \
     "which task; of check, which tasks")                                                           \
   MORE(COUNT, seed, "seed", 0, "N", 0, 9007199254740991, -1, "eval counterfactual",                \
@@ -192,6 +198,8 @@
     "{\"tokens\": [[...], ...]}, lists of equal length")                                           \
   X(TEXT, output, "output", 'o', "FILE", 0, 0, 0, "model.logits", "the safetensors file to write") \
   MORE(TEXT, output, "output", 'o', "DIR", 0, 0, 0, "model.export", "the folder, which is new")    \
+  MORE(TEXT, output, "output", 'o', "DIR", 0, 0, 0, "report",                                      \
+       "where the files go, made if it is absent; default: the only FOLDER")                       \
   X(FLAG, grads, "grads", 0, NULL, 0, 0, 0, "model.logits", "add the loss and every gradient")     \
   X(TEXT, shapes, "shapes", 0, "LIST", 0, 0, 0, "bench",                                           \
     "what to measure, below; A,decode_B_mqa,ops for example; default: all")                        \

@@ -300,7 +300,9 @@ static void offer_topics(const request *r) {
 static void offer_operand(const request *r) {
   const char *at = r->command->operands;
   for (size_t i = 0; i < r->n_operands && *at != '\0'; i++) {
-    at += strcspn(at, " ");
+    const size_t length = strcspn(at, " ");
+    if (length > 4 && strncmp(at + length - 4, "...]", 4) == 0) break; /* any number of them */
+    at += length;
     at += strspn(at, " ");
   }
   const size_t n = strcspn(at, " ");
@@ -312,7 +314,7 @@ static void offer_operand(const request *r) {
   if (IS("RECIPE") || IS("SWEEP") || IS("FILE") || IS("DIR|k25|RECIPE") || IS("CHECKPOINT|DIR"))
     offer_files();
   if (IS("DIR")) offer_folders();
-  if (IS("FOLDER")) offer_run_folders(r);
+  if (IS("FOLDER") || IS("[FOLDER...]")) offer_run_folders(r);
   if (IS("SHELL")) offer_words(r, "bash zsh fish");
   if (IS("[TOPIC]")) offer_topics(r);
   if (IS("[ACTION]") && r->n_operands == 1) offer_actions(r, r->operands[0]);

@@ -52,6 +52,22 @@ void parl_text_appendf(parl_text *t, const char *format, ...) {
   t->n += (size_t)n;
 }
 
+void parl_text_append_shell(parl_text *t, const char *word) {
+  static const char plain[] =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./=:,@%+-";
+  if (word[0] != '\0' && strspn(word, plain) == strlen(word)) {
+    parl_text_append(t, word);
+    return;
+  }
+  parl_text_append(t, "'");
+  for (; *word != '\0'; word++)
+    if (*word == '\'')
+      parl_text_append(t, "'\\''");
+    else
+      parl_text_append_bytes(t, word, 1);
+  parl_text_append(t, "'");
+}
+
 const char *parl_text_get(const parl_text *t) {
   return t->bytes ? t->bytes : "";
 }

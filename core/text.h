@@ -25,6 +25,9 @@ void parl_text_append_bytes(parl_text *t, const void *bytes, size_t n);
 /* Appends in printf's manner. */
 void parl_text_appendf(parl_text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Appends a word that a shell reads back: in quotes where it needs them. */
+void parl_text_append_shell(parl_text *t, const char *word);
+
 /* Borrowed C string, never NULL; valid until the next append. */
 const char *parl_text_get(const parl_text *t);
 

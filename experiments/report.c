@@ -57,6 +57,14 @@ static parl_status append_markdown(const parl_report *r, parl_text *out) {
   return parl_report_append_tables(r, rest, PARL_N_TABLES - 1, PARL_FORMAT_MARKDOWN, out);
 }
 
+parl_status parl_report_append_latex(const parl_report *r, parl_text *out) {
+  parl_table_kind rest[PARL_N_TABLES];
+  for (int kind = 0; kind < PARL_N_TABLES; kind++) rest[kind] = (parl_table_kind)kind;
+  parl_text_append(out, "% needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}\n");
+  PARL_TRY(parl_report_append_lead(r, PARL_FORMAT_LATEX, out));
+  return parl_report_append_tables(r, rest, PARL_N_TABLES, PARL_FORMAT_LATEX, out);
+}
+
 /* In the order in which they are written: the page last, so that where it is the rest is too. */
 static const struct {
   const char *name;
@@ -67,38 +75,73 @@ static const struct {
     {"report_seeds.csv", parl_report_append_seeds_csv},
     {"report_curves.csv", parl_report_append_curves_csv},
     {"report.md", append_markdown},
+    {"report.tex", parl_report_append_latex},
     {"report.html", parl_report_append_html},
 };
 enum { N_FILES = sizeof files / sizeof files[0] };
+
+/* The figures that the page drew, each a file; those of a report before that are no more go. */
+static parl_status write_figures(const parl_report *r) {
+  char folder[PATH_BYTES], path[PATH_BYTES], name[64];
+  PARL_TRY(parl_file_join(folder, sizeof folder, r->out, PARL_REPORT_FIGURES));
+  PARL_TRY(parl_file_make_folder(folder));
+  parl_report_remove_figures(folder);
+  size_t n = 0;
+  for (size_t i = 0; i < r->figures->n; i++) {
+    const parl_figure *f = &r->figures->of[i];
+    parl_text svg = {0};
+    if (f->svg == NULL) continue;
+    parl_figure_get_name(f, ++n, name);
+    parl_status s = parl_figure_append_svg(f, &svg);
+    if (s == PARL_STATUS_OK) s = parl_file_join(path, sizeof path, folder, name);
+    if (s == PARL_STATUS_OK) s = parl_file_write(path, parl_text_get(&svg), svg.n);
+    parl_text_deinit(&svg);
+    PARL_TRY(s);
+  }
+  return PARL_STATUS_OK;
+}
 
 /* All are made before the first is written. */
 static parl_status write_all(const parl_report *r, parl_text texts[N_FILES], parl_text *table) {
   char path[PATH_BYTES];
   for (size_t i = 0; i < N_FILES; i++) PARL_TRY(files[i].append(r, &texts[i]));
   if (table != NULL) PARL_TRY(append_terminal(r, table));
+  PARL_TRY(parl_file_make_folder(r->out));
+  if (r->figures != NULL) PARL_TRY(write_figures(r));
   for (size_t i = 0; i < N_FILES; i++) {
-    PARL_TRY(parl_file_join(path, sizeof path, r->folder, files[i].name));
+    PARL_TRY(parl_file_join(path, sizeof path, r->out, files[i].name));
     PARL_TRY(parl_file_write(path, parl_text_get(&texts[i]), texts[i].n));
   }
   return PARL_STATUS_OK;
 }
 
 parl_status parl_report_write(const char *folder, parl_text *table) {
-  return parl_report_write_against(folder, NULL, table);
+  return parl_report_make(&(parl_report_request){.folders = &folder, .n_folders = 1}, table);
 }
 
-parl_status parl_report_write_against(const char *folder, const char *reference, parl_text *table) {
-  char path[PATH_BYTES];
-  PARL_TRY(parl_file_join(path, sizeof path, folder, "store.db"));
+static parl_status make(const parl_report_request *request, parl_report *report, parl_arena *arena,
+                        parl_text texts[N_FILES], parl_text *table) {
+  PARL_TRY(parl_report_load(request->folders, request->n_folders, arena, report));
+  report->out = request->out != NULL ? request->out : request->folders[0];
+  if (request->with_figures) {
+    PARL_TRY(PARL_ARENA_TAKE(arena, 1, &report->figures));
+    report->figures->n = 0;
+  }
+  PARL_TRY(parl_report_summarize(report, request->reference));
+  return write_all(report, texts, table);
+}
+
+parl_status parl_report_make(const parl_report_request *request, parl_text *table) {
+  PARL_REQUIRE(request->n_folders >= 1);
+  if (request->n_folders > 1 && request->out == NULL)
+    return parl_fail(PARL_STATUS_EINVAL, "a report of %zu folders needs -o DIR",
+                     request->n_folders);
   parl_arena arena;
   parl_report report = {0};
   parl_text texts[N_FILES] = {0};
   parl_arena_init(&arena, 0);
-  parl_status status = parl_report_load(path, &arena, &report);
-  report.folder = folder;
-  if (status == PARL_STATUS_OK) status = parl_report_summarize(&report, reference);
-  if (status == PARL_STATUS_OK) status = write_all(&report, texts, table);
-  parl_file_remove_stale(folder, "report*");
+  const parl_status status = make(request, &report, &arena, texts, table);
+  parl_file_remove_stale(request->out != NULL ? request->out : request->folders[0], "report*");
   for (size_t i = 0; i < N_FILES; i++) parl_text_deinit(&texts[i]);
   parl_report_deinit(&report);
   parl_arena_deinit(&arena);

@@ -1,23 +1,39 @@
-/* experiments/report.h - the ablation report of a run folder.
+/* experiments/report.h - the ablation report of one run folder or of several.
  *
- * report.html (self-contained, opens offline), report.json, report.md and, to load elsewhere,
- * report.csv, report_seeds.csv and report_curves.csv, all of the same numbers. Reads the store,
- * never the trainer. Thread rule: one thread per call. */
+ * report.html (self-contained, opens offline), report.json, report.md, report.tex (tables) and, to
+ * load elsewhere, report.csv, report_seeds.csv and report_curves.csv, all of the same numbers; where
+ * they are wanted, the figures as SVG in report_figures/. Reads the stores, never the trainer.
+ * Thread rule: one thread per call. */
 #ifndef PARL_EXPERIMENTS_REPORT_H
 #define PARL_EXPERIMENTS_REPORT_H
+#include <stdbool.h>
+
 #include "core/text.h"
 #include "parl/run/rows.h"
 
-/* Builds all of them from folder/store.db and writes them atomically into the folder. table (may be
- * NULL) gets the plain text that the program prints appended. Only runs whose status is "done"
- * enter a number; the others are listed. Differences are taken from the first trained policy whose
- * lambda1, lambda2 and the weights of the recipe's own terms are 0 throughout, or else from the
- * first trained one. Fails: EIO (no store, folder not writable), EFORMAT (not a store, or a store
- * without runs), ESTORE, ENOMEM. */
-parl_status parl_report_write(const char *folder, parl_text *table);
+/* Folder of the figures, in that of the report. */
+#define PARL_REPORT_FIGURES "report_figures"
 
-/* The same with differences from the policy of this name; NULL: as above. Fails: EINVAL too, if no
- * policy of that name has a run that is done. */
-parl_status parl_report_write_against(const char *folder, const char *reference, parl_text *table);
+typedef struct parl_report_request {
+  const char *const *folders; /* [n_folders >= 1] of runs */
+  size_t n_folders;
+  const char *out;       /* folder of the files, made if it is absent; NULL: the only one */
+  const char *reference; /* policy that differences are taken from; NULL: the first trained one
+                            whose lambda1, lambda2 and the weights of the recipe's own terms are 0
+                            throughout, or else the first trained one */
+  bool with_figures;
+} parl_report_request;
+
+/* Builds all of them from folder/store.db of each folder and writes each atomically. table (may be
+ * NULL) gets the plain text that the program prints appended. Only runs whose status is "done"
+ * enter a number; the others are listed. An arm that is the same in two folders but for its seeds
+ * is one; arms of one name that are not get the folder's name behind theirs; a run that two folders
+ * have counts once. Fails: EINVAL (no policy of that reference has a run that is done, several
+ * folders and no out, runs that chose the points of a sweep beside others), EIO (no store, folder
+ * not writable), EFORMAT (not a store, or a store without runs), ESTORE, ENOMEM. */
+parl_status parl_report_make(const parl_report_request *request, parl_text *table);
+
+/* The same of one folder, into it, without figures. */
+parl_status parl_report_write(const char *folder, parl_text *table);
 
 #endif

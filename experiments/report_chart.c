@@ -192,15 +192,20 @@ void parl_chart_append_lines(parl_text *out, const parl_line_chart *c) {
   parl_text_append(out, "</svg>\n");
 }
 
+void parl_chart_append_sample(parl_text *out, size_t style) {
+  parl_text_appendf(out, "<path class=\"line\" stroke-dasharray=\"%s\" d=\"M1 6H33\"/>",
+                    dashes[style % N_DASHES]);
+  parl_chart_append_marker(out, style, 17, 6, 3.4, false);
+}
+
 void parl_chart_append_legend(parl_text *out, const parl_series *series, size_t n) {
   parl_text_append(out, "<p class=\"legend\">");
   for (size_t s = 0; s < n; s++) {
     parl_text_appendf(out,
                       "<span class=\"k%zu\"><svg viewBox=\"0 0 34 12\" width=\"34\" height=\"12\" "
-                      "aria-hidden=\"true\"><path class=\"line\" stroke-dasharray=\"%s\" "
-                      "d=\"M1 6H33\"/>",
-                      series[s].style % PARL_N_COLOURS, dashes[series[s].style % N_DASHES]);
-    parl_chart_append_marker(out, series[s].style, 17, 6, 3.4, false);
+                      "aria-hidden=\"true\">",
+                      series[s].style % PARL_N_COLOURS);
+    parl_chart_append_sample(out, series[s].style);
     parl_text_append(out, "</svg><b>");
     parl_text_append_html(out, series[s].name);
     parl_text_append(out, "</b></span> ");

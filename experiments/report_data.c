@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/file.h"
 #include "experiments/report_internal.h"
 #include "parl/swarm/failures.h"
 #include "parl/swarm/means.h"
@@ -39,7 +40,8 @@ void parl_report_visit_warnings(const parl_report *r,
 }
 
 typedef struct loader {
-  parl_store *store;
+  parl_store **stores; /* [n_folders] */
+  size_t folder;       /* whose runs are being listed */
   parl_report *report;
   parl_report_run *run; /* the one being read */
   size_t run_capacity, arm_capacity, family_capacity, warm_capacity, term_capacity;
@@ -93,7 +95,8 @@ static parl_status add_run(void *context, int64_t run_id, const parl_store_run *
   if (row->is_retired) return PARL_STATUS_OK;
   PARL_TRY(grow(arena, (void **)&r->runs, r->n_runs, &l->run_capacity, sizeof *r->runs));
   parl_report_run *run = &r->runs[r->n_runs];
-  *run = (parl_report_run){.id = run_id, .seed = row->seed, .eval_update = {-1, -1}};
+  *run = (parl_report_run){
+      .id = run_id, .folder = l->folder, .seed = row->seed, .eval_update = {-1, -1}};
   PARL_TRY(parl_report_copy_text(arena, row->uid, &run->uid));
   PARL_TRY(parl_report_copy_text(arena, row->arm, &run->arm_name));
   PARL_TRY(parl_report_copy_text(arena, row->status, &run->status));
@@ -103,13 +106,14 @@ static parl_status add_run(void *context, int64_t run_id, const parl_store_run *
   PARL_TRY(read_command(arena, row->host, &run->command));
   PARL_TRY(parl_report_copy_text(arena, row->revision, &run->revision));
   PARL_TRY(parl_report_copy_text(arena, row->config, &run->config));
-  if (r->n_runs == 0) PARL_TRY(parl_report_copy_text(arena, row->recipe, &r->recipe));
+  PARL_TRY(parl_report_copy_text(arena, row->recipe, &run->recipe));
   r->n_runs++;
   return PARL_STATUS_OK;
 }
 
 static int compare_runs(const void *a, const void *b) {
   const parl_report_run *x = a, *y = b;
+  if (x->folder != y->folder) return x->folder < y->folder ? -1 : 1;
   return (x->id > y->id) - (x->id < y->id);
 }
 
@@ -179,12 +183,13 @@ static parl_status survey(loader *l) {
   PARL_TRY(parl_report_name_curves(r));
   for (size_t i = 0; i < r->n_runs; i++) {
     l->run = &r->runs[i];
+    parl_store *store = l->stores[l->run->folder];
     if (!l->run->counted) {
       PARL_TRY(is_to_train(l->run, &l->run->trained));
       continue;
     }
-    PARL_TRY(parl_rows_visit_episodes(l->store, l->run->id, survey_episode, l));
-    PARL_TRY(parl_rows_visit_metrics(l->store, l->run->id, NULL, survey_metric, l));
+    PARL_TRY(parl_rows_visit_episodes(store, l->run->id, survey_episode, l));
+    PARL_TRY(parl_rows_visit_metrics(store, l->run->id, NULL, survey_metric, l));
   }
   PARL_TRY(parl_report_name_curves(r));
   if (r->n_families == 1) r->n_families = 0; /* one kind of task: nothing to tell apart */
@@ -307,13 +312,14 @@ static parl_status read_failure(void *context, const parl_failure_row *f) {
 static parl_status read_run(loader *l, parl_report_run *run) {
   parl_report *r = l->report;
   reading x = {.report = r, .run = run};
+  parl_store *store = l->stores[run->folder];
   PARL_TRY(take_reading(r, &x));
   PARL_TRY(parl_report_take_named(r, run));
   PARL_TRY(PARL_ARENA_TAKE(r->arena, PARL_N_PHASES, &run->failures));
-  PARL_TRY(parl_rows_visit_failures(l->store, run->id, read_failure, &x));
+  PARL_TRY(parl_rows_visit_failures(store, run->id, read_failure, &x));
   if (run->counted) {
-    PARL_TRY(parl_rows_visit_episodes(l->store, run->id, read_episode, &x));
-    PARL_TRY(parl_rows_visit_metrics(l->store, run->id, NULL, read_metric, &x));
+    PARL_TRY(parl_rows_visit_episodes(store, run->id, read_episode, &x));
+    PARL_TRY(parl_rows_visit_metrics(store, run->id, NULL, read_metric, &x));
   }
   finish_run(r, x.sums, run->scores);
   return PARL_STATUS_OK;
@@ -328,9 +334,15 @@ static int compare_by_arm(const void *a, const void *b) {
 
 static parl_status load(loader *l) {
   parl_report *r = l->report;
-  PARL_TRY(parl_store_visit_runs(l->store, add_run, l));
-  if (r->n_runs == 0) return parl_fail(PARL_STATUS_EFORMAT, "the store holds no run yet");
+  for (l->folder = 0; l->folder < r->n_folders; l->folder++) {
+    const size_t n_before = r->n_runs;
+    PARL_TRY(parl_store_visit_runs(l->stores[l->folder], add_run, l));
+    if (r->n_runs == n_before)
+      return parl_fail(PARL_STATUS_EFORMAT, "%s/store.db: the store holds no run yet",
+                       r->folders[l->folder]);
+  }
   qsort(r->runs, r->n_runs, sizeof *r->runs, compare_runs);
+  PARL_TRY(parl_report_unite_folders(r));
   mark_counted(r);
   PARL_TRY(survey(l));
   PARL_TRY(add_arms(l, true));
@@ -340,18 +352,32 @@ static parl_status load(loader *l) {
   return parl_report_pick_episodes(r, l->store);
 }
 
-parl_status parl_report_load(const char *path, parl_arena *arena, parl_report *out) {
-  *out = (parl_report){.arena = arena};
-  loader l = {.report = out};
-  PARL_TRY(parl_rows_open_readonly(path, &l.store));
-  const char *missing = parl_store_get_missing(l.store);
+/* What it reads later is what is there now, whole. */
+static parl_status open_store(parl_report *r, size_t folder, parl_store **out) {
+  enum { PATH_BYTES = 4096 };
+  char path[PATH_BYTES];
+  PARL_TRY(parl_file_join(path, sizeof path, r->folders[folder], "store.db"));
+  PARL_TRY(parl_rows_open_readonly(path, out));
+  const char *missing = parl_store_get_missing(*out);
   if (missing[0] != '\0')
-    parl_text_appendf(&out->warnings,
+    parl_text_appendf(&r->warnings,
                       "An older parl wrote the store: what it did not keep is unknown: %s.\n",
                       missing);
-  parl_status status = parl_store_hold(l.store);
-  if (status == PARL_STATUS_OK) status = parl_store_check(l.store);
-  if (status == PARL_STATUS_OK) status = load(&l);
-  parl_store_close(l.store);
-  return parl_fail_context(status, "%s", path);
+  parl_status s = parl_store_hold(*out);
+  if (s == PARL_STATUS_OK) s = parl_store_check(*out);
+  return parl_fail_context(s, "%s", path);
+}
+
+parl_status parl_report_load(const char *const *folders, size_t n, parl_arena *arena,
+                             parl_report *out) {
+  *out = (parl_report){.arena = arena, .folders = folders, .n_folders = n};
+  loader l = {.report = out};
+  PARL_TRY(parl_report_check_folders(folders, n));
+  PARL_TRY(PARL_ARENA_TAKE(arena, n, &l.stores));
+  for (size_t i = 0; i < n; i++) l.stores[i] = NULL;
+  parl_status s = PARL_STATUS_OK;
+  for (size_t i = 0; i < n && s == PARL_STATUS_OK; i++) s = open_store(out, i, &l.stores[i]);
+  if (s == PARL_STATUS_OK) s = load(&l);
+  for (size_t i = 0; i < n; i++) parl_store_close(l.stores[i]);
+  return s;
 }

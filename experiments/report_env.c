@@ -6,8 +6,9 @@
 
 /* --- finding --- */
 
-/* "script parameters" of a configuration, canonical; "" where it does not tell. */
-static parl_status append_key(const parl_report_run *run, parl_text *out) {
+/* "script parameters" of a configuration, canonical; "" where it does not tell. Folders that judge
+ * on other held-out tasks do not compare either. */
+static parl_status append_key(const parl_report *r, const parl_report_run *run, parl_text *out) {
   parl_json *config = NULL;
   if (run == NULL) return PARL_STATUS_OK;
   PARL_TRY(parl_json_parse(run->config, strlen(run->config), "a run's configuration", &config));
@@ -18,13 +19,17 @@ static parl_status append_key(const parl_report_run *run, parl_text *out) {
     parl_text_append(out, " ");
     parl_json_append_canonical(params, out);
   }
+  static const char *const judged_on[] = {"eval.seed", "eval.tasks"};
+  for (size_t i = 0; i < 2 && r->n_folders > 1; i++)
+    parl_text_appendf(out, " %.17g",
+                      parl_json_get_number(parl_json_find_path(config, judged_on[i])));
   parl_json_destroy(config);
   return parl_text_status(out);
 }
 
 static parl_status find_environment(parl_report *r, size_t arm, parl_text *key) {
   parl_text_clear(key);
-  PARL_TRY(append_key(parl_report_find_example(r, arm), key));
+  PARL_TRY(append_key(r, parl_report_find_example(r, arm), key));
   size_t env = 0;
   while (env < r->n_envs && strcmp(r->envs[env].key, parl_text_get(key)) != 0) env++;
   if (env == r->n_envs) {

@@ -22,21 +22,29 @@ static parl_status append_details(const parl_report *r, parl_table_kind kind, pa
 }
 
 /* A drawing that is wider than the screen scrolls. */
-static void append_drawing(parl_text *out, const parl_report *r,
-                           void (*append)(parl_text *out, const parl_report *r)) {
+static parl_status append_drawing(parl_text *out, const parl_report *r,
+                                  void (*append)(parl_text *out, const parl_report *r)) {
   parl_text_append(out, "<div class=\"scroll\">");
+  const size_t from = out->n;
   append(out, r);
+  PARL_TRY(parl_figure_keep(r, out, from));
   parl_text_append(out, "</div>\n");
+  return PARL_STATUS_OK;
 }
 
-static void append_lines(parl_text *out, const parl_line_chart *c) {
+static parl_status append_lines(parl_text *out, const parl_report *r, const parl_line_chart *c) {
   parl_text_append(out, "<div class=\"scroll\">");
+  const size_t from = out->n;
   parl_chart_append_lines(out, c);
+  PARL_TRY(parl_figure_keep(r, out, from));
   parl_text_append(out, "</div>\n");
   parl_chart_append_legend(out, c->series, c->n_series);
+  return parl_figure_keep_legend(r, c->series, c->n_series);
 }
 
-static void begin_figure(parl_text *out, const char *title, const char *unit) {
+static void begin_figure(parl_text *out, const parl_report *r, const char *title,
+                         const char *unit) {
+  parl_figure_begin(r, title, unit);
   parl_text_append(out, "<figure><figcaption>");
   parl_text_append_html(out, title);
   parl_text_append(out, "<small>");
@@ -68,8 +76,8 @@ static parl_status append_curve_table(const parl_report *r, const parl_line_char
 }
 
 static parl_status append_chart(const parl_report *r, const parl_line_chart *c, parl_text *out) {
-  begin_figure(out, c->title, c->unit);
-  append_lines(out, c);
+  begin_figure(out, r, c->title, c->unit);
+  PARL_TRY(append_lines(out, r, c));
   PARL_TRY(append_curve_table(r, c, out));
   parl_text_append(out, "</figure>\n");
   return PARL_STATUS_OK;
@@ -212,8 +220,8 @@ static parl_status append_profile(const parl_report *r, parl_text *out) {
                                  .is_share = true,
                                  .level = NAN,
                                  .digits = 2};
-  begin_figure(out, chart.title, chart.unit);
-  append_lines(out, &chart);
+  begin_figure(out, r, chart.title, chart.unit);
+  PARL_TRY(append_lines(out, r, &chart));
   PARL_TRY(append_details(r, PARL_TABLE_PROFILE, out));
   parl_text_append(out, "</figure>\n");
   return PARL_STATUS_OK;
@@ -290,17 +298,18 @@ static parl_status append_result(const parl_report *r, parl_text *out) {
   snprintf(unit, sizeof unit,
            "filled: sampled or scripted; hollow: greedy; faint: single seeds; dashed: %s",
            parl_report_get_optimum_label(r));
-  begin_figure(out, "Policies compared", unit);
-  append_drawing(out, r, parl_chart_append_dots);
+  begin_figure(out, r, "Policies compared", unit);
+  PARL_TRY(append_drawing(out, r, parl_chart_append_dots));
   PARL_TRY(append_details(r, PARL_TABLE_LAUNCHING, out));
   parl_text_append(out, "</figure>\n<div class=\"grid2\">\n");
-  begin_figure(out, "r_perf against critical steps at the last gain",
+  begin_figure(out, r, "r_perf against critical steps at the last gain",
                "up and to the left is better; the dotted tail leads to the end of the episode");
-  append_drawing(out, r, parl_chart_append_scatter);
+  PARL_TRY(append_drawing(out, r, parl_chart_append_scatter));
   PARL_TRY(append_details(r, PARL_TABLE_STEPS, out));
   parl_text_append(out, "</figure>\n");
-  begin_figure(out, "What ended episodes", "share of episodes");
-  append_drawing(out, r, parl_chart_append_endings);
+  begin_figure(out, r, "What ended episodes", "share of episodes");
+  PARL_TRY(append_drawing(out, r, parl_chart_append_endings));
+  PARL_TRY(parl_figure_keep_endings_legend(r));
   parl_chart_append_endings_legend(out);
   PARL_TRY(append_details(r, PARL_TABLE_ENDINGS, out));
   parl_text_append(out, "</figure>\n");
@@ -457,38 +466,13 @@ static void append_configs(const parl_report *r, parl_text *out) {
   }
 }
 
-/* Each command that made a run which counts; where none was kept, the recipe's name. */
-static void append_commands(const parl_report *r, parl_text *out) {
-  bool any = false;
-  parl_text_append(out, "<pre>");
-  for (size_t i = 0; i < r->n_runs; i++) {
-    const char *command = r->runs[i].command;
-    bool seen = command == NULL || !r->runs[i].counted;
-    for (size_t j = 0; j < i && !seen; j++)
-      seen = r->runs[j].counted && r->runs[j].command != NULL &&
-             strcmp(command, r->runs[j].command) == 0;
-    if (seen) continue;
-    parl_text_append_html(out, command);
-    parl_text_append(out, "\n");
-    any = true;
-  }
-  if (!any) {
-    parl_text_append(out, "parl train ");
-    parl_text_append_html(out, r->recipe);
-    parl_text_append(out, ".lua  # overrides were not kept\n");
-  }
-  parl_text_append(out, "parl report ");
-  parl_text_append_html(out, r->folder);
-  parl_text_append(out, "</pre>\n");
-}
-
 static parl_status append_reproduction(const parl_report *r, parl_text *out) {
   parl_text_append(out,
                    "<h2>Reproduction</h2>\n<p>From the folder in which it was started; in an empty "
                    "run folder the same command makes the same hashes on the same kind of machine, "
                    "in this one it resumes what is missing and repeats nothing. uid is the hash of "
                    "the configuration and the seed, hash that of the metrics and weights.</p>\n");
-  append_commands(r, out);
+  PARL_TRY(parl_report_append_commands(r, out));
   parl_text_append(out,
                    "<p>The same numbers for programs: report.json; report.csv, a summary "
                    "over seeds a row; report_seeds.csv, a score of one seed a row; "

@@ -128,6 +128,8 @@ typedef struct parl_report_failure {
 
 typedef struct parl_report_run {
   int64_t id, seed, eval_update[PARL_N_DECODINGS]; /* update of the last evaluation, -1: none */
+  size_t folder;                                   /* of report.folders */
+  const char *recipe;
   const char *uid, *arm_name, *status, *hash, *host, *revision, *config;
   const char *error;   /* why it failed or stopped; "" */
   const char *command; /* shell line that started it; NULL: not kept */
@@ -186,6 +188,17 @@ typedef struct parl_report_env {
   size_t arm;      /* the first that plays it */
 } parl_report_env;
 
+/* A figure of the page: SVG of this size, and its legend as lines of SVG from (0, 0) on. */
+typedef struct parl_figure {
+  const char *title, *unit, *svg, *legend;
+  double legend_height; /* 0: no legend */
+} parl_figure;
+enum { PARL_REPORT_MAX_FIGURES = 400 };
+typedef struct parl_figures {
+  size_t n;
+  parl_figure of[PARL_REPORT_MAX_FIGURES];
+} parl_figures;
+
 /* Scores that environments name, in the order of their first episode. */
 enum { PARL_REPORT_MAX_NAMED = 64 };
 typedef struct parl_named {
@@ -195,8 +208,11 @@ typedef struct parl_named {
 
 typedef struct parl_report {
   parl_arena *arena;
-  const char *folder; /* of the run, as the caller spells it */
-  const char *recipe;
+  const char *const *folders; /* [n_folders] of runs, as the caller spells them; borrowed */
+  size_t n_folders;
+  const char *out;       /* where the files go */
+  const char *recipe;    /* or "a + b" */
+  parl_figures *figures; /* gets what the page draws; NULL: nobody wants them */
   size_t n_runs, n_arms, n_families, n_pairs, n_trained;
   parl_report_run *runs;   /* [n_runs] by arm, seed and row of the store */
   parl_report_arm *arms;   /* [n_arms] trained first, each in the order of the store */
@@ -222,9 +238,15 @@ typedef struct parl_report {
   parl_report_noted *noted; /* [n_noted] evaluated episodes whose turns were kept */
 } parl_report;
 
-/* Reads the store. Fails as parl_report_write says. */
-/* A run that failed has its failures too. */
-parl_status parl_report_load(const char *path, parl_arena *arena, parl_report *out);
+/* Reads the stores of folders [n >= 1]. A run that failed has its failures too. Fails: as
+ * parl_report_make. */
+parl_status parl_report_load(const char *const *folders, size_t n, parl_arena *arena,
+                             parl_report *out);
+/* Fails: EINVAL where runs that chose the points of a sweep would stand beside others. */
+parl_status parl_report_check_folders(const char *const *folders, size_t n);
+/* Leaves each run once, gives arms that are not the same in every folder its name, and names the
+ * recipe. Fails: EFORMAT, ENOMEM. */
+parl_status parl_report_unite_folders(parl_report *r);
 /* The built-in terms; then one more where a metric's key names it; then, once all are known, the
  * curves. capacity: of r->terms, 0 at first. */
 parl_status parl_report_init_terms(parl_report *r, size_t *capacity);
@@ -232,7 +254,7 @@ parl_status parl_report_survey_term(parl_report *r, size_t *capacity, const char
 parl_status parl_report_name_curves(parl_report *r);
 /* Number of the curve of a metric; n_curves if it has none. */
 size_t parl_report_find_curve(const parl_report *r, const char *key);
-/* Fills summaries, pairs and warnings; reference as in parl_report_write_against. Fails: EINVAL (no
+/* Fills summaries, pairs and warnings; reference as in parl_report_request. Fails: EINVAL (no
  * such policy, names the nearest; no run of it is done), ENOMEM. */
 parl_status parl_report_summarize(parl_report *r, const char *reference);
 void parl_report_deinit(parl_report *r);
@@ -317,6 +339,8 @@ void parl_text_append_html(parl_text *out, const char *s);
 /* The first n letters, with an ellipsis if there are more. */
 void parl_text_append_html_short(parl_text *out, const char *s, size_t n_letters);
 void parl_text_append_markdown(parl_text *out, const char *s);
+/* What LaTeX would obey is escaped, what its usual fonts lack is "?". */
+void parl_text_append_latex(parl_text *out, const char *s);
 /* Control codes and what turns the writing direction become "?". */
 void parl_text_append_plain(parl_text *out, const char *s);
 /* Columns of a terminal. */
@@ -327,9 +351,14 @@ void parl_text_append_cut(parl_text *out, const char *s, size_t width);
  * that is longer loses its middle. */
 void parl_text_append_wrapped(parl_text *out, const char *s, size_t width, size_t indent);
 
-/* --- tables: one model, three renderings --- */
+/* --- tables: one model, four renderings --- */
 
-typedef enum parl_format { PARL_FORMAT_PLAIN, PARL_FORMAT_MARKDOWN, PARL_FORMAT_HTML } parl_format;
+typedef enum parl_format {
+  PARL_FORMAT_PLAIN,
+  PARL_FORMAT_MARKDOWN,
+  PARL_FORMAT_HTML,
+  PARL_FORMAT_LATEX
+} parl_format;
 
 typedef struct parl_table {
   parl_arena *arena;
@@ -422,6 +451,20 @@ void parl_chart_append_dots(parl_text *out, const parl_report *r);
 void parl_chart_append_scatter(parl_text *out, const parl_report *r);
 void parl_chart_append_endings(parl_text *out, const parl_report *r);
 void parl_chart_append_endings_legend(parl_text *out);
+/* A figure begins; what was drawn from `from` on in the page is its picture; its legend, drawn
+ * once more. Nothing where nobody wants figures. Fail: ENOMEM. */
+void parl_figure_begin(const parl_report *r, const char *title, const char *unit);
+parl_status parl_figure_keep(const parl_report *r, const parl_text *page, size_t from);
+parl_status parl_figure_keep_legend(const parl_report *r, const parl_series *series, size_t n);
+parl_status parl_figure_keep_endings_legend(const parl_report *r);
+/* The figure as a file of its own, in the light colours, without CSS variables. */
+parl_status parl_figure_append_svg(const parl_figure *figure, parl_text *out);
+/* "03_r_perf_against_critical_steps.svg" of the n-th, from 1. */
+void parl_figure_get_name(const parl_figure *figure, size_t n, char out[64]);
+/* Removes what an earlier report left in its folder of figures. */
+void parl_report_remove_figures(const char *folder);
+/* A line of series as a legend draws it, 34 x 12. */
+void parl_chart_append_sample(parl_text *out, size_t style);
 /* Mean optimum of the tasks that policies were judged on; NaN if no environment knows it, or
  * policies play several. */
 double parl_report_get_optimum(const parl_report *r);
@@ -490,6 +533,10 @@ extern const char parl_report_style[]; /* report.css; the Makefile makes its sou
 
 parl_status parl_report_append_json(const parl_report *r, parl_text *out);
 parl_status parl_report_append_html(const parl_report *r, parl_text *out);
+/* Every table, for a paper: needs booktabs. */
+parl_status parl_report_append_latex(const parl_report *r, parl_text *out);
+/* The commands that made what counts, each below the cells it made, and that of this report. */
+parl_status parl_report_append_commands(const parl_report *r, parl_text *out);
 /* CSV with heads, quoted as in RFC 4180, lines end with LF; what is not known is empty.
  * Summaries over seeds, one a row; scores of each seed, one a row; curves, a row an update. */
 parl_status parl_report_append_csv(const parl_report *r, parl_text *out);

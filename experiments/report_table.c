@@ -1,4 +1,4 @@
-/* experiments/report_table.c - the table model and its renderings: terminal, Markdown, HTML. */
+/* experiments/report_table.c - the table model and its renderings: terminal, Markdown, HTML, LaTeX. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,12 +212,53 @@ static parl_status append_html(const parl_table *t, parl_text *out) {
   return parl_text_status(out);
 }
 
+static void append_latex_piece(const parl_table *t, const piece *p, parl_text *out) {
+  parl_text_append(out, "\\begin{table}\n\\centering\\small\n\\caption{");
+  parl_text_append_latex(out, t->title);
+  parl_text_append(out, p->first > p->repeated ? " (more columns)}\n" : "}\n");
+  parl_text_append(out, "\\begin{tabular}{@{}");
+  for (size_t c = 0; c < t->n_columns; c++)
+    if (is_shown(p, c)) parl_text_append(out, c < t->n_left ? "l" : "r");
+  parl_text_append(out, "@{}}\n\\toprule\n");
+  for (size_t i = 0; i < t->n_cells; i++) {
+    const size_t column = i % t->n_columns;
+    if (is_shown(p, column)) {
+      parl_text_append(out, column > 0 ? " & " : "");
+      parl_text_append_latex(out, t->cells[i]);
+    }
+    if (column + 1 == t->n_columns) parl_text_append(out, " \\\\\n");
+    if (i + 1 == t->n_columns) parl_text_append(out, "\\midrule\n");
+  }
+  parl_text_append(out, "\\bottomrule\n\\end{tabular}\n");
+  if (t->note != NULL && p->last == t->n_columns) {
+    parl_text_append(out, "\\par\\medskip\\footnotesize ");
+    parl_text_append_latex(out, t->note);
+    parl_text_append(out, "\n");
+  }
+  parl_text_append(out, "\\end{table}\n");
+}
+
+static parl_status append_latex(const parl_table *t, parl_text *out) {
+  enum { MOST_COLUMNS = 7 }; /* that fit a page's text, with intervals */
+  PARL_TRY(check(t, out));
+  piece p = {.repeated = get_n_repeated(t), .last = get_n_repeated(t)};
+  do {
+    p.first = p.last;
+    p.last = p.first + MOST_COLUMNS - p.repeated;
+    if (p.last > t->n_columns) p.last = t->n_columns;
+    append_latex_piece(t, &p, out);
+  } while (p.last < t->n_columns);
+  return parl_text_status(out);
+}
+
 parl_status parl_table_append(const parl_table *t, parl_format format, parl_text *out) {
   switch (format) {
     case PARL_FORMAT_PLAIN:
       return append_plain(t, out);
     case PARL_FORMAT_MARKDOWN:
       return append_markdown(t, out);
+    case PARL_FORMAT_LATEX:
+      return append_latex(t, out);
     default:
       return append_html(t, out);
   }

@@ -1,4 +1,4 @@
-/* experiments/report_text.c - names and sentences in HTML, Markdown and plain text.
+/* experiments/report_text.c - names and sentences in HTML, Markdown, LaTeX and plain text.
  *
  * A name may hold anything: markup, control codes, overrides of the writing direction, bytes that
  * are no UTF-8. It is shown, never obeyed. */
@@ -113,6 +113,58 @@ void parl_text_append_markdown(parl_text *out, const char *s) {
       parl_text_append(out, get_entity(c));
     else if (IS_IN(unruly, c))
       parl_text_append(out, "?");
+    else
+      parl_text_append_bytes(out, s, n);
+    s += n;
+  }
+}
+
+/* Of a letter that LaTeX takes for a command or has none of its own for; NULL: as it is. */
+static const char *get_latex(uint32_t c) {
+  static const struct {
+    uint32_t c;
+    const char *latex;
+  } rows[] = {
+      {'&', "\\&"},
+      {'%', "\\%"},
+      {'$', "\\$"},
+      {'#', "\\#"},
+      {'_', "\\_"},
+      {'{', "\\{"},
+      {'}', "\\}"},
+      {'~', "\\textasciitilde{}"},
+      {'^', "\\textasciicircum{}"},
+      {'\\', "\\textbackslash{}"},
+      {'<', "\\textless{}"},
+      {'>', "\\textgreater{}"},
+      {'|', "\\textbar{}"},
+      {'"', "\\textquotedbl{}"},
+      {0x3B1, "$\\alpha$"},
+      {0x3B2, "$\\beta$"},
+      {0x3BB, "$\\lambda$"},
+      {0x3C4, "$\\tau$"},
+      {0x2081, "$_1$"},
+      {0x2082, "$_2$"},
+      {0x2192, "$\\to$"},
+      {0x2212, "$-$"},
+      {0x2265, "$\\ge$"},
+      {0x2264, "$\\le$"},
+      {0x2026, "\\ldots{}"},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    if (rows[i].c == c) return rows[i].latex;
+  return NULL;
+}
+
+void parl_text_append_latex(parl_text *out, const char *s) {
+  enum { LAST_LATIN = 0x17F };
+  for (uint32_t c; *s != '\0';) {
+    const size_t n = decode(s, &c);
+    const char *latex = get_latex(c);
+    if (latex != NULL)
+      parl_text_append(out, latex);
+    else if (IS_IN(unruly, c) || c > LAST_LATIN)
+      parl_text_append(out, c == '\n' || c == '\t' ? " " : "?");
     else
       parl_text_append_bytes(out, s, n);
     s += n;

@@ -142,6 +142,12 @@ __attribute__((noinline)) static char *read_file(const fixture *f, const char *n
   return text;
 }
 
+static inline parl_status write_against(const char *folder, const char *reference,
+                                        parl_text *table) {
+  return parl_report_make(
+      &(parl_report_request){.folders = &folder, .n_folders = 1, .reference = reference}, table);
+}
+
 static inline parl_json *write_and_parse(const fixture *f) {
   assert_ok(parl_report_write(f->folder, NULL));
   char *text = read_file(f, "report.json");

@@ -266,7 +266,8 @@ static void test_curve_keys_are_metrics(void **state) {
   parl_arena arena;
   parl_metric_table *metrics = NULL;
   parl_arena_init(&arena, (size_t)1 << 16);
-  assert_ok(parl_report_load(f.path, &arena, &r));
+  const char *folder = f.folder;
+  assert_ok(parl_report_load(&folder, 1, &arena, &r));
   assert_ok(parl_metric_table_create(parl_test_built_in(), &metrics));
   assert_int_equal(r.n_curves, PARL_N_FIXED_CURVES + PARL_N_TERMS * PARL_N_TERM_METRICS);
   for (size_t c = 0; c < r.n_curves; c++) {

@@ -186,7 +186,7 @@ static void test_commands_are_shown(void **state) {
   char *html = read_file(&f, "report.html");
   assert_contains(html,
                   "<pre>parl train --set &#39;x=&lt;y&gt;&#39; r.lua\n"
-                  "parl train --set x=2 r.lua\nparl report ");
+                  "# a, seed 1 2\nparl train --set x=2 r.lua\n# a, seed 3\nparl report ");
   free(html);
   char *json = read_file(&f, "report.json");
   assert_int_equal(count(json, "\"command\":\"parl train --set 'x=\\u003cy>' r.lua\""), 4);

@@ -38,7 +38,7 @@ static void fill_mixed(fixture *f, int64_t n_seeds) {
 
 static char *get_terminal(const fixture *f, const char *reference) {
   parl_text table = {0};
-  assert_ok(parl_report_write_against(f->folder, reference, &table));
+  assert_ok(write_against(f->folder, reference, &table));
   char *copy = strdup(parl_text_get(&table));
   parl_text_deinit(&table);
   return copy;
@@ -168,7 +168,7 @@ static void test_reference_is_a_choice(void **state) {
   char *json = read_file(&f, "report.json");
   assert_contains(json, "\"reference\":\"annealed\"");
   free(json);
-  assert_fails(parl_report_write_against(f.folder, "anealed", NULL), PARL_STATUS_EINVAL,
+  assert_fails(write_against(f.folder, "anealed", NULL), PARL_STATUS_EINVAL,
                "did you mean \"annealed\"?");
   finish(&f);
 }
@@ -187,7 +187,7 @@ static void test_reference_may_be_a_baseline(void **state) {
   put_mixed(&f, "annealed", 1, 1, 1);
   put_run(&f, "bare", 1, "failed");
   end_writing(&f);
-  assert_fails(parl_report_write_against(f.folder, "bare", NULL), PARL_STATUS_EINVAL,
+  assert_fails(write_against(f.folder, "bare", NULL), PARL_STATUS_EINVAL,
                "none of its 1 runs is done");
   finish(&f);
 }

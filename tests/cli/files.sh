@@ -53,7 +53,7 @@ while read -r line; do
   # shellcheck disable=SC2046
   refused "missing: $line" "No such file or directory" "$PARL" $(echo "$line" | sed 's/FOLDER/nowhere/')
   # shellcheck disable=SC2046
-  refused "a file: $line" "Not a directory" "$PARL" $(echo "$line" | sed 's/FOLDER/chain.lua/')
+  refused "a file: $line" "Not a directory" "$PARL" $(echo "$line" | sed 's/FOLDER/parl/')
 done <as_folder
 
 # Another user's eyes: root may read everything.

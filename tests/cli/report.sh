@@ -37,6 +37,23 @@ same "the printed command makes the same bits" "$first" "$again"
 "$PARL" runs "$folder" | sed 's/ .*//' | sort >runs.again
 same "and the same runs" "$(cat runs.before)" "$(cat runs.again)"
 
+out=$("$PARL" report before "$folder" -o "both of them")
+same "two folders of the same runs: each counts once" "$(grep -c ,sampled,,r_perf, before/report_seeds.csv)" \
+  "$(grep -c ,sampled,,r_perf, "both of them/report_seeds.csv")"
+has "the page says how to make it again" "-o &#39;both of them&#39;" "$(cat "both of them/report.html")"
+[ -s "both of them/report_figures/01_policies_compared.svg" ] && echo "ok figures are files" ||
+  echo "not ok figures are files"
+code "several folders without -o" 2 "$PARL" report before "$folder"
+has "says what it needs" "a report of 2 folders needs -o DIR" "$(cat "$SCRATCH/err")"
+mkdir none fake
+PATH=$PWD/none code "no program for --pdf" 2 "$PARL" report before --pdf
+has "all are named in a line" "neither rsvg-convert (package librsvg2-bin) nor inkscape nor chromium" "$(cat "$SCRATCH/err")"
+printf '#!/bin/sh\n[ "$1 $2 $3" = "-f pdf -o" ] && [ -s "$5" ] && cp "$5" "$4"\n' >fake/rsvg-convert
+chmod +x fake/rsvg-convert
+PATH=$PWD/fake:$PATH code "one that is there makes PDFs" 0 "$PARL" report before --pdf
+same "one of each figure" "$(find before/report_figures -name "*.svg" | wc -l)" \
+  "$(find before/report_figures -name "*.pdf" | wc -l)"
+
 out=$("$PARL" report before --reference annealed)
 has "differences are taken from --reference" "Differences from annealed, paired by seed" "$out"
 out=$("$PARL" report before)
