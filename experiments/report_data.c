@@ -98,7 +98,8 @@ static parl_status add_run(void *context, int64_t run_id, const parl_store_run *
   *run = (parl_report_run){
       .id = run_id, .folder = l->folder, .seed = row->seed, .eval_update = {-1, -1}};
   PARL_TRY(parl_report_copy_text(arena, row->uid, &run->uid));
-  PARL_TRY(parl_report_copy_text(arena, row->arm, &run->arm_name));
+  PARL_TRY(parl_report_copy_text(arena, row->arm, &run->own_name));
+  run->arm_name = run->own_name;
   PARL_TRY(parl_report_copy_text(arena, row->status, &run->status));
   PARL_TRY(parl_report_copy_text(arena, row->error != NULL ? row->error : "", &run->error));
   PARL_TRY(parl_report_copy_text(arena, row->hash, &run->hash));
@@ -349,7 +350,7 @@ static parl_status load(loader *l) {
   PARL_TRY(add_arms(l, false));
   qsort(r->runs, r->n_runs, sizeof *r->runs, compare_by_arm);
   for (size_t i = 0; i < r->n_runs; i++) PARL_TRY(read_run(l, &r->runs[i]));
-  return parl_report_pick_episodes(r, l->store);
+  return parl_report_pick_episodes(r, l->stores);
 }
 
 /* What it reads later is what is there now, whole. */

@@ -86,45 +86,42 @@ static parl_status find_number(const parl_report *r, parl_report_pick *pick) {
   return PARL_STATUS_OK;
 }
 
-static parl_status pick_one(parl_report *r, parl_store *store, const parl_report_noted *noted,
-                            parl_report_pick *pick) {
+static parl_status pick_one(parl_report *r, parl_store *const *stores,
+                            const parl_report_noted *noted, parl_report_pick *pick) {
   picking p = {r, noted, pick};
-  PARL_TRY(parl_rows_visit_episodes(store, r->runs[noted->run].id, keep_row, &p));
+  PARL_TRY(parl_rows_visit_episodes(stores[r->runs[noted->run].folder], r->runs[noted->run].id,
+                                    keep_row, &p));
   return pick->stages != NULL ? find_number(r, pick) : PARL_STATUS_OK;
 }
 
-parl_status parl_report_pick_episodes(parl_report *r, parl_store *store) {
+parl_status parl_report_pick_episodes(parl_report *r, parl_store *const *stores) {
   if (r->n_noted > 0) qsort(r->noted, r->n_noted, sizeof *r->noted, compare_noted);
   for (size_t first = 0, n; first < r->n_noted; first += n) {
     const parl_report_noted *of = &r->noted[first];
     for (n = 1; first + n < r->n_noted && of[n].arm == of[0].arm;) n++;
     parl_report_pick *picks = r->arms[of[0].arm].picks;
-    PARL_TRY(pick_one(r, store, &of[(n - 1) / 2], &picks[0]));
-    if (n > 1) PARL_TRY(pick_one(r, store, &of[n - 1], &picks[1]));
+    PARL_TRY(pick_one(r, stores, &of[(n - 1) / 2], &picks[0]));
+    if (n > 1) PARL_TRY(pick_one(r, stores, &of[n - 1], &picks[1]));
   }
   return PARL_STATUS_OK;
 }
 
 /* --- the section --- */
 
-/* A word for a shell: as it is, or in quotes. */
-static void append_word(const char *word, parl_text *out) {
-  parl_text quoted = {0};
-  const bool is_plain =
-      word[0] != '\0' &&
-      word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./@,")] ==
-          '\0';
-  if (is_plain) {
-    parl_text_append(&quoted, word);
-  } else {
-    parl_text_append(&quoted, "'");
-    for (const char *c = word; *c != '\0'; c++)
-      parl_text_appendf(&quoted, *c == '\'' ? "'\\''" : "%c", *c);
-    parl_text_append(&quoted, "'");
-  }
-  parl_text_append_html(out, parl_text_get(&quoted));
-  out->failed |= quoted.failed;
-  parl_text_deinit(&quoted);
+/* The command that shows more of it. */
+static void append_command(const parl_report *r, const parl_report_pick *pick, parl_text *out) {
+  const parl_report_run *run = &r->runs[pick->run];
+  parl_text line = {0};
+  parl_text_append(&line, "parl trace ");
+  parl_text_append_shell(&line, r->folders[run->folder]);
+  parl_text_appendf(&line, " %lld --arm ", (long long)pick->title.number);
+  parl_text_append_shell(&line, run->own_name);
+  parl_text_appendf(&line, " --seed %lld", (long long)pick->title.seed);
+  parl_text_append(out, "<p class=\"note\">With calls and messages: <code>");
+  parl_text_append_html(out, parl_text_get(&line));
+  parl_text_append(out, "</code></p>\n");
+  out->failed |= line.failed;
+  parl_text_deinit(&line);
 }
 
 static parl_status append_pick(const parl_report *r, const char *which,
@@ -141,13 +138,7 @@ static parl_status append_pick(const parl_report *r, const char *which,
     parl_text_append(out, "</small></figcaption>\n<div class=\"scroll\">");
     parl_timeline_append_svg(&t, out);
     parl_text_append(out, "</div>\n");
-    if (pick->title.number >= 0) {
-      parl_text_append(out, "<p class=\"note\">With calls and messages: <code>parl trace ");
-      append_word(r->folder, out);
-      parl_text_appendf(out, " %lld --arm ", (long long)pick->title.number);
-      append_word(pick->title.arm, out);
-      parl_text_appendf(out, " --seed %lld</code></p>\n", (long long)pick->title.seed);
-    }
+    if (pick->title.number >= 0) append_command(r, pick, out);
     parl_text_append(out, "</figure>\n");
     s = parl_text_status(&name);
   }

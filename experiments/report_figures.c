@@ -1,5 +1,5 @@
-/* experiments/report_figures.c - the figures of the page as files of their own, for papers: the same
- * drawings, with the legend below and the style inside. */
+/* experiments/report_figures.c - the figures of the page as files of their own, for papers: the
+ * same drawings, with the legend below and the style inside. */
 #include <ctype.h>
 #include <dirent.h>
 #include <fnmatch.h>

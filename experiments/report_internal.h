@@ -129,7 +129,7 @@ typedef struct parl_report_failure {
 typedef struct parl_report_run {
   int64_t id, seed, eval_update[PARL_N_DECODINGS]; /* update of the last evaluation, -1: none */
   size_t folder;                                   /* of report.folders */
-  const char *recipe;
+  const char *recipe, *own_name;                   /* own_name: the arm's in its folder */
   const char *uid, *arm_name, *status, *hash, *host, *revision, *config;
   const char *error;   /* why it failed or stopped; "" */
   const char *command; /* shell line that started it; NULL: not kept */
@@ -316,7 +316,7 @@ parl_status parl_report_read_named(const parl_report *r, parl_report_run *run,
 parl_status parl_report_note_episode(parl_report *r, const parl_report_run *run,
                                      const parl_episode_row *e);
 /* Once all are noted: fills the arms' picks. */
-parl_status parl_report_pick_episodes(parl_report *r, parl_store *store);
+parl_status parl_report_pick_episodes(parl_report *r, parl_store *const *stores);
 /* The section of the page. Fails: EFORMAT if stored turns are none, ENOMEM. */
 parl_status parl_report_append_episodes(const parl_report *r, parl_text *out);
 

@@ -1,4 +1,5 @@
-/* experiments/report_table.c - the table model and its renderings: terminal, Markdown, HTML, LaTeX. */
+/* experiments/report_table.c - the table model and its renderings: for a terminal, in Markdown,
+ * HTML and LaTeX. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* tests/test_report_folders.c - several folders as one report, figures as files, tables for LaTeX. */
+/* tests/test_report_folders.c - several folders as one report, figures as files, tables for
+ * LaTeX. */
 #include <sys/stat.h>
 
 #include "experiments/report_internal.h"

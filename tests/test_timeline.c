@@ -172,7 +172,8 @@ static void test_median_and_worst_are_chosen(void **state) {
   parl_arena arena;
   parl_report r;
   parl_arena_init(&arena, 0);
-  assert_ok(parl_report_load(f.path, &arena, &r));
+  const char *folder = f.folder;
+  assert_ok(parl_report_load(&folder, 1, &arena, &r));
   assert_int_equal(r.n_arms, 4);
   static const int64_t due[4][2] = {{0, 3}, {0, 3}, {0, -1}, {-1, -1}};
   for (size_t a = 0; a < 4; a++)

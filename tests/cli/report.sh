@@ -47,7 +47,8 @@ code "several folders without -o" 2 "$PARL" report before "$folder"
 has "says what it needs" "a report of 2 folders needs -o DIR" "$(cat "$SCRATCH/err")"
 mkdir none fake
 PATH=$PWD/none code "no program for --pdf" 2 "$PARL" report before --pdf
-has "all are named in a line" "neither rsvg-convert (package librsvg2-bin) nor inkscape nor chromium" "$(cat "$SCRATCH/err")"
+has "all are named in a line" "neither rsvg-convert (package librsvg2-bin) nor inkscape nor chromium" \
+  "$(cat "$SCRATCH/err")"
 printf '#!/bin/sh\n[ "$1 $2 $3" = "-f pdf -o" ] && [ -s "$5" ] && cp "$5" "$4"\n' >fake/rsvg-convert
 chmod +x fake/rsvg-convert
 PATH=$PWD/fake:$PATH code "one that is there makes PDFs" 0 "$PARL" report before --pdf
