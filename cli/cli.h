@@ -145,6 +145,10 @@ const char *cli_get_datadir(void);
  * does not change is said on stderr, --quiet or not.
  * Fails: as cli_find_recipe, parl_recipe_load. */
 parl_status cli_load_recipe(const cli_args *args, parl_recipe **out);
+/* The same of a recipe that stands elsewhere on the line. */
+parl_status cli_load_recipe_of(const cli_args *args, const char *name, parl_recipe **out);
+/* Place of the arm of --arm. Fails: EINVAL naming the nearest. */
+parl_status cli_find_arm(const parl_recipe *recipe, const char *name, size_t *out);
 /* Prints the recipe's warnings. */
 void cli_warn_of_recipe(const parl_recipe *recipe);
 /* Warns where --set chose a preset and the recipe itself sets some of what that sets: exceptions

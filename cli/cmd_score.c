@@ -10,10 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
-#include "core/config.h"
+#include "cli/score.h"
 #include "parl/reward/detectors.h"
-#include "parl/reward/score_line.h"
 
 enum {
   BLOCK_BYTES = 8 << 20, /* read at once; a longer line makes it grow */
@@ -29,7 +27,7 @@ typedef struct chunk {
   size_t n;
   parl_text out;
   parl_mean_sums sums;
-  double terms[2];                  /* sums of r_parallel, r_finish */
+  double terms[3];                  /* sums of r_parallel, r_finish, the total */
   size_t n_lines, n_bad, first_bad; /* first_bad: its number in the chunk, from 1 */
   char error[ERROR_BYTES];          /* of the first bad line */
 } chunk;
@@ -38,11 +36,9 @@ typedef struct scoring {
   const char *name; /* of the file, for errors */
   int fd;
   bool json, skip_bad, at_end, is_open;
-  parl_reward_config config;
-  parl_schedule_config weights[PARL_N_TERMS];
-  parl_term_table *table;
-  parl_reward *reward;
+  score_rules rules;
   parl_workers *workers;
+  parl_reward **rewards;      /* [threads]: an expression is one thread's */
   parl_score_reader *readers; /* [threads] */
   char *block;
   size_t n, capacity;
@@ -67,11 +63,13 @@ static void add_means(chunk *c, const parl_score_reader *r) {
   parl_mean_sums_add(&c->sums, &known, false);
   c->terms[0] += r->terms[PARL_TERM_parallel];
   c->terms[1] += r->terms[PARL_TERM_finish];
+  c->terms[2] += r->total;
 }
 
-static parl_status score_line(const scoring *s, chunk *c, parl_score_reader *r, const char *line,
+static parl_status score_line(const scoring *s, chunk *c, size_t worker, const char *line,
                               size_t n) {
-  const parl_status status = parl_score_read(r, s->reward, line, n);
+  parl_score_reader *r = &s->readers[worker];
+  const parl_status status = parl_score_read(r, s->rewards[worker], line, n);
   if (status == PARL_STATUS_OK) {
     if (s->json)
       parl_score_append(r, &c->out);
@@ -92,12 +90,12 @@ static parl_status score_chunk(void *context, size_t task, size_t worker) {
   parl_text_clear(&c->out);
   c->sums = (parl_mean_sums){0};
   c->n_lines = c->n_bad = 0;
-  c->terms[0] = c->terms[1] = 0;
+  memset(c->terms, 0, sizeof c->terms);
   for (const char *at = c->bytes, *end = c->bytes + c->n; at < end;) {
     const char *stop = memchr(at, '\n', (size_t)(end - at));
     const size_t n = (size_t)((stop != NULL ? stop : end) - at);
     c->n_lines++;
-    if (!is_blank(at, n)) PARL_TRY(score_line(s, c, &s->readers[worker], at, n));
+    if (!is_blank(at, n)) PARL_TRY(score_line(s, c, worker, at, n));
     if (c->n_bad > 0 && !s->skip_bad) break;
     at += n + 1;
   }
@@ -156,7 +154,7 @@ static parl_status take(scoring *s, const chunk *c) {
     s->all.sums.weight[i] += c->sums.weight[i];
   }
   s->all.sums.n += c->sums.n;
-  for (int i = 0; i < 2; i++) s->all.terms[i] += c->terms[i];
+  for (int i = 0; i < 3; i++) s->all.terms[i] += c->terms[i];
   if (c->n_bad > 0 && !s->skip_bad)
     return parl_fail(PARL_STATUS_EFORMAT, "%s:%zu: %s", s->name, s->n_lines + c->first_bad,
                      c->error);
@@ -203,6 +201,8 @@ static void print_summary(const scoring *s, parl_text *out) {
   if (n > 0)
     parl_text_appendf(out, "%-20s  %12.4f\n%-20s  %12.4f\n", "r_parallel", s->all.terms[0] / n,
                       "r_finish", s->all.terms[1] / n);
+  if (n > 0 && s->rules.rules.weights != NULL)
+    parl_text_appendf(out, "%-20s  %12.4f\n", "reward", s->all.terms[2] / n);
   parl_text_appendf(out, "\n%-20s  %12s  %9s\n", "detector", "measure", "threshold");
   for (int d = 0; d < PARL_N_STATELESS_DETECTORS; d++) {
     const double measure = parl_detector_measure((parl_detector)d, &m, NULL);
@@ -216,47 +216,24 @@ static void print_summary(const scoring *s, parl_text *out) {
 
 /* --- the command --- */
 
-/* The definitions, through the section that a recipe gives them in. */
-static parl_status read_config(const cli_args *args, parl_reward_config *config) {
-  parl_text text = {0};
-  parl_json_writer w;
-  parl_json *object = NULL;
-  parl_config_set_defaults(&parl_reward_section, config);
-  parl_json_writer_init(&w, &text, false);
-  parl_json_begin_object(&w);
-  if (args->parallel != NULL) {
-    parl_json_key(&w, "parallel");
-    parl_json_string(&w, args->parallel);
-  }
-  if (args->finish != NULL) {
-    parl_json_key(&w, "finish");
-    parl_json_string(&w, args->finish);
-  }
-  parl_json_key(&w, "parallel_cap");
-  parl_json_integer(&w, args->parallel_cap);
-  parl_json_end_object(&w);
-  parl_status s = parl_text_status(&text);
-  if (s == PARL_STATUS_OK) s = parl_json_parse(parl_text_get(&text), text.n, "options", &object);
-  if (s == PARL_STATUS_OK) s = parl_config_read(&parl_reward_section, object, "reward", config);
-  if (s == PARL_STATUS_OK &&
-      (config->parallel == PARL_PARALLEL_LUA || config->finish == PARL_FINISH_LUA))
-    s = parl_fail(PARL_STATUS_EINVAL, "score: lua is no definition here; only those in C");
-  parl_json_destroy(object);
-  parl_text_deinit(&text);
-  return s;
+/* --recipe has definitions of its own; without it there are no weights. CLI_DONE or CLI_USAGE. */
+static int check(const cli_args *args) {
+  const bool defines = args->parallel != NULL || args->finish != NULL || args->parallel_cap > 0;
+  const bool chooses = args->arm != NULL || args->update >= 0 || args->n_sets > 0;
+  if (args->recipe != NULL && defines)
+    return cli_usage(
+        "--parallel, --finish and --parallel-cap are the recipe's; --set "
+        "reward.parallel=KIND overrides it");
+  if (args->recipe == NULL && chooses)
+    return cli_usage("--arm, --update and --set are of --recipe, which is missing");
+  return CLI_DONE;
 }
 
 static parl_status prepare(scoring *s, const cli_args *args) {
   const char *path = args->operands[0];
   s->json = args->json;
   s->skip_bad = args->skip_bad;
-  PARL_TRY(read_config(args, &s->config));
-#define X(term, lambda, ...) \
-  parl_config_set_defaults(&parl_##lambda##_section, &s->weights[PARL_TERM_##term]);
-  PARL_TERM_LIST(X)
-#undef X
-  PARL_TRY(parl_term_table_create(s->weights, NULL, &s->table));
-  PARL_TRY(parl_reward_create(&s->config, s->table, &s->reward));
+  PARL_TRY(score_rules_open(args, &s->rules));
   cli_begin_work();
   s->is_open = strcmp(path, "-") != 0;
   s->name = s->is_open ? path : "standard input";
@@ -268,29 +245,36 @@ static parl_status prepare(scoring *s, const cli_args *args) {
   s->capacity = BLOCK_BYTES;
   s->block = malloc(s->capacity);
   s->readers = calloc(threads, sizeof *s->readers);
+  s->rewards = calloc(threads, sizeof(parl_reward *));
   s->chunks = calloc(MAX_CHUNKS, sizeof *s->chunks);
-  if (!s->block || !s->readers || !s->chunks)
+  if (!s->block || !s->readers || !s->rewards || !s->chunks)
     return parl_fail(PARL_STATUS_ENOMEM, "no memory to read %s", s->name);
-  for (size_t i = 0; i < threads; i++) s->readers[i].config = &s->config;
+  for (size_t i = 0; i < threads; i++) {
+    s->readers[i].rules = &s->rules.rules;
+    PARL_TRY(parl_reward_create(&s->rules.config, s->rules.table, &s->rewards[i]));
+  }
   return PARL_STATUS_OK;
 }
 
 static void scoring_deinit(scoring *s) {
   for (size_t i = 0; s->readers != NULL && i < parl_workers_get_count(s->workers); i++)
     parl_score_reader_deinit(&s->readers[i]);
+  for (size_t i = 0; s->rewards != NULL && i < parl_workers_get_count(s->workers); i++)
+    parl_reward_destroy(s->rewards[i]);
   for (size_t i = 0; s->chunks != NULL && i < MAX_CHUNKS; i++) parl_text_deinit(&s->chunks[i].out);
   if (s->is_open && s->fd >= 0) close(s->fd);
   free(s->readers);
+  free(s->rewards);
   free(s->chunks);
   free(s->block);
   parl_workers_destroy(s->workers);
-  parl_reward_destroy(s->reward);
-  parl_term_table_destroy(s->table);
+  score_rules_deinit(&s->rules);
 }
 
 int cmd_score(const cli_args *args) {
   scoring s = {0};
   parl_text out = {0};
+  if (check(args) != CLI_DONE) return CLI_USAGE;
   parl_status status = prepare(&s, args);
   if (status == PARL_STATUS_OK) status = score_file(&s);
   if (status == PARL_STATUS_OK && s.all.n_bad > 0)

@@ -114,7 +114,7 @@
  *   uses   the commands that take it: "train env.check"; "model" means all its actions
  * MORE(...) has the same columns and adds no field: the option as other commands take it. */
 #define CLI_OPTION_LIST(X, MORE)                                                                   \
-  X(LIST, sets, "set", 0, "[ARM:]KEY=VALUE", 0, 0, 0, "train eval schedule counterfactual",        \
+  X(LIST, sets, "set", 0, "[ARM:]KEY=VALUE", 0, 0, 0, "train eval schedule counterfactual score",  \
     "override a recipe field of every arm, or of one; may be repeated")                            \
   MORE(LIST, sets, "set", 0, "KEY=VALUE", 0, 0, 0, "sweep",                                        \
        "override a field of the recipe that does not vary; may be repeated")                       \
@@ -167,8 +167,13 @@
     "definition of r_parallel, as reward.parallel; default: instantiation")                        \
   X(TEXT, finish, "finish", 0, "KIND", 0, 0, 0, "score",                                           \
     "definition of r_finish, as reward.finish; default: returned")                                 \
-  X(COUNT, parallel_cap, "parallel-cap", 0, "N", 1, 10000, 12, "score",                            \
-    "launches that earn the full instantiation reward")                                            \
+  X(COUNT, parallel_cap, "parallel-cap", 0, "N", 1, 10000, 0, "score",                             \
+    "launches that earn the full instantiation reward; default: 12")                               \
+  MORE(TEXT, recipe, "recipe", 0, "RECIPE", 0, 0, 0, "score",                                      \
+       "add the reward: the total by the recipe's definitions, terms and weights")                 \
+  MORE(TEXT, arm, "arm", 0, "ARM", 0, 0, 0, "score", "of --recipe; default: the first")            \
+  MORE(COUNT, update, "update", 0, "N", 0, 10000000, -1, "score",                                  \
+       "of --recipe, whose weights; default: 0, the first")                                        \
   X(FLAG, skip_bad, "skip-bad", 0, NULL, 0, 0, 0, "score",                                         \
     "leave out lines that are no episodes, and say how many; without it the first ends it")        \
   X(COUNT, threads, "threads", 0, "N", 1, 1024, 0, "score",                                        \

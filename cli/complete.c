@@ -8,6 +8,7 @@
 
 #include "core/file.h"
 #include "lua/env.h"
+#include "parl/reward/presets.h"
 #include "parl/run/rows.h"
 
 enum { TEXT_BYTES = 1024 };
@@ -241,12 +242,25 @@ static void offer_terms(const request *r) {
   parl_recipe_destroy(recipe);
 }
 
+/* reward.preset=, a word of recipes that is no field, and its names. */
+static void offer_presets(const request *r) {
+  static const char key[] = "reward.preset=";
+  request inner = *r;
+  if (strncmp(r->word, key, sizeof key - 1) != 0)
+    return offer(r, key, "a published reward, for what the recipe does not say");
+  inner.word = r->word + sizeof key - 1;
+  if (!add_before(&inner, key, sizeof key - 1)) return;
+  for (size_t i = 0; i < PARL_N_REWARD_PRESETS; i++)
+    offer(&inner, parl_reward_presets[i].name, parl_reward_presets[i].formula);
+}
+
 static void offer_fields(const request *r) {
   size_t n;
   const parl_recipe_section *sections = parl_recipe_get_sections(&n);
   for (size_t i = 0; i < n; i++)
     for (size_t k = 0; k < sections[i].section->n_fields; k++)
       offer_field(r, sections[i].section->name, &sections[i].section->fields[k]);
+  offer_presets(r);
   offer_terms(r);
   offer_params(r);
 }
@@ -279,6 +293,9 @@ static void offer_option_value(const request *r) {
     if (strcmp(r->pending->name, "as") == 0) offer(r, "random", "any call that is allowed");
     if (strcmp(r->pending->name, "as") == 0 && strcmp(r->command->action, "play") == 0)
       offer_files();
+  } else if (strcmp(value, "RECIPE") == 0) {
+    offer_shipped(r, cli_append_recipes);
+    offer_files();
   } else if (strcmp(value, "NAME") == 0) {
     offer_words(r, "cpu ref");
   } else if (strcmp(value, "FILE") == 0) {

@@ -15,16 +15,6 @@ static size_t find_arm(const parl_recipe *recipe, const char *name) {
   return n;
 }
 
-static parl_status refuse_arm(const parl_recipe *recipe, const char *name) {
-  const char *names[256];
-  size_t n = parl_recipe_get_n_arms(recipe);
-  if (n > sizeof names / sizeof names[0]) n = sizeof names / sizeof names[0];
-  for (size_t i = 0; i < n; i++) names[i] = parl_recipe_get_arm_name(recipe, i);
-  const char *near = parl_nearest(name, names, n);
-  return parl_fail(PARL_STATUS_EINVAL, "--arm %s: the recipe has no such arm%s%s%s", name,
-                   near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
-}
-
 static const char *get_base(const char *path) {
   const char *slash = strrchr(path, '/');
   return slash != NULL ? slash + 1 : path;
@@ -88,8 +78,7 @@ parl_status eval_choose_run(const cli_args *args, const parl_recipe *recipe, eva
     PARL_TRY(find_own_arm(r, recipe, args->checkpoint, &own));
   }
   size_t arm = own < n ? own : 0;
-  if (args->arm != NULL) arm = find_arm(recipe, args->arm);
-  if (arm == n) return refuse_arm(recipe, args->arm);
+  if (args->arm != NULL) PARL_TRY(cli_find_arm(recipe, args->arm, &arm));
   r->is_own = own < n;
   int64_t seed = parl_recipe_get_arm(recipe, arm)->run.seed;
   if (r->is_own) seed = r->origin.seed;

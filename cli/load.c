@@ -13,11 +13,27 @@ void cli_warn_of_recipe(const parl_recipe *recipe) {
 }
 
 parl_status cli_load_recipe(const cli_args *args, parl_recipe **out) {
+  return cli_load_recipe_of(args, args->operands[0], out);
+}
+
+parl_status cli_load_recipe_of(const cli_args *args, const char *name, parl_recipe **out) {
   char path[CLI_PATH_BYTES];
-  PARL_TRY(cli_find_recipe(args->operands[0], path));
+  PARL_TRY(cli_find_recipe(name, path));
   PARL_TRY(parl_recipe_load(path, args->sets, args->n_sets, cli_get_datadir(), out));
   cli_warn_of_recipe(*out);
   return PARL_STATUS_OK;
+}
+
+parl_status cli_find_arm(const parl_recipe *recipe, const char *name, size_t *out) {
+  const char *names[256];
+  const size_t n = parl_recipe_get_n_arms(recipe), most = sizeof names / sizeof names[0];
+  for (size_t i = 0; i < n; i++) {
+    if (i < most) names[i] = parl_recipe_get_arm_name(recipe, i);
+    if (strcmp(parl_recipe_get_arm_name(recipe, i), name) == 0) return *out = i, PARL_STATUS_OK;
+  }
+  const char *near = parl_nearest(name, names, n < most ? n : most);
+  return parl_fail(PARL_STATUS_EINVAL, "--arm %s: the recipe has no such arm%s%s%s", name,
+                   near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
 /* The value of the --set of a parameter [n] of the environment; NULL if there is none. */

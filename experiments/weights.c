@@ -122,6 +122,42 @@ static parl_status play(player *p, size_t arm, parl_weight_curves *out) {
   return PARL_STATUS_OK;
 }
 
+/* Every metric that a schedule looks at is a weight. */
+static parl_status check_metrics(const player *p) {
+  for (size_t i = 0; i < p->table->n; i++)
+    for (size_t k = 0; k < p->metrics->n; k++) {
+      const char *metric = p->metrics->names[k];
+      if (parl_schedule_reads(p->table->rows[i].config, metric) &&
+          find_weight(p, metric) == p->table->n)
+        return parl_fail(PARL_STATUS_EINVAL,
+                         "%s looks at %s: what it is at an update is known of a run only; "
+                         "--set %s.shape=constant and %s.start give it a value",
+                         p->table->rows[i].weight, metric, p->table->rows[i].weight,
+                         p->table->rows[i].weight);
+    }
+  return PARL_STATUS_OK;
+}
+
+static parl_status play_until(player *p, const parl_recipe *recipe, size_t arm, int64_t update) {
+  const char *name = parl_recipe_get_arm_name(recipe, arm);
+  const parl_run_config *config = parl_recipe_get_arm(recipe, arm);
+  if (update < 0 || update >= config->train.updates)
+    return parl_fail(PARL_STATUS_EINVAL, "update %lld: arm \"%s\" has the updates 0 to %lld",
+                     (long long)update, name, (long long)config->train.updates - 1);
+  PARL_TRY(player_init(config, p));
+  PARL_TRY(check_metrics(p));
+  for (int64_t t = 0; t <= update; t++) PARL_TRY(play_update(p, name, t));
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_weights_get(const parl_recipe *recipe, size_t arm, int64_t update, double *out) {
+  player p = {0};
+  const parl_status s = play_until(&p, recipe, arm, update);
+  if (s == PARL_STATUS_OK) memcpy(out, p.weights, p.table->n * sizeof *out);
+  player_deinit(&p);
+  return s;
+}
+
 /* Every assumed metric is one of an arm. */
 static parl_status check_assumed(const parl_recipe *recipe, const parl_assumption *a) {
   char near[PARL_METRIC_KEY_BYTES] = "";

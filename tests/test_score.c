@@ -12,6 +12,7 @@
 
 static parl_reward_config config;
 static parl_reward *reward;
+static const parl_score_rules rules = {.config = &config};
 
 static int set_up(void **state) {
   (void)state;
@@ -26,7 +27,7 @@ static int tear_down(void **state) {
 }
 
 static void assert_line(const char *line, const char *due) {
-  parl_score_reader r = {.config = &config};
+  parl_score_reader r = {.rules = &rules};
   parl_text out = {0};
   assert_ok(parl_score_read(&r, reward, line, strlen(line)));
   parl_score_append(&r, &out);
@@ -97,7 +98,7 @@ static void what_is_refused(void **state) {
       {EPISODE("{\"x\":\"abcdefgh\xc3(ijklmnopqrstuv\"}"), "this is no UTF-8"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    parl_score_reader r = {.config = &config};
+    parl_score_reader r = {.rules = &rules};
     assert_int_equal(parl_score_read(&r, reward, cases[i].line, strlen(cases[i].line)),
                      PARL_STATUS_EFORMAT);
     if (strstr(parl_error_text(), cases[i].says) == NULL)
@@ -141,11 +142,41 @@ static void definitions_ask(void **state) {
   (void)state;
   parl_reward_config useful = config;
   useful.finish = PARL_FINISH_USEFUL;
-  parl_score_reader r = {.config = &useful};
+  const parl_score_rules of_useful = {.config = &useful};
+  parl_score_reader r = {.rules = &of_useful};
   const char *line = EPISODE("{\"steps\":1,\"finished\":true}");
   assert_int_equal(parl_score_read(&r, reward, line, strlen(line)), PARL_STATUS_EFORMAT);
   assert_non_null(strstr(parl_error_text(), "stages[0].subs[0]: \"useful\" is missing"));
   parl_score_reader_deinit(&r);
+}
+
+/* 0.5 * 3/12 + 0.25 * 2/3 + 0.7 + 0.125 * (10 - 8)/10; a term of a recipe's own, -8/100 * 2; the
+ * update that an expression sees. */
+static void totals_by_hand(void **state) {
+  (void)state;
+  static const double weights_of[] = {0.5, 0.25, 1, 0.125, 2, 1};
+  static const char line[] =
+      "{\"id\":1,\"r_perf\":0.7,\"success\":1,\"budget_steps\":10,\"stages\":[{\"main_steps\":1,"
+      "\"subs\":[{\"steps\":3,\"finished\":true},{\"steps\":5,\"finished\":false},"
+      "{\"steps\":0,\"finished\":1}]},{\"main_steps\":2}]}";
+  parl_test_reward t;
+  parl_test_reward_init("{\"a\":{\"kind\":\"cost\"},\"b\":{\"lua\":\"update / 4\"}}", &t);
+  const parl_score_rules of_total = {.config = &config,
+                                     .weights = weights_of,
+                                     .update = 3,
+                                     .needs = {[PARL_SCORE_FIELD_success] = true}};
+  parl_score_reader r = {.rules = &of_total};
+  parl_text out = {0};
+  assert_ok(parl_score_read(&r, t.reward, line, strlen(line)));
+  assert_close(r.total, 0.5 * 3 / 12 + 0.25 * 2 / 3 + 0.7 + 0.125 * 0.2 - 0.16 + 0.75, 1e-15);
+  parl_score_append(&r, &out);
+  assert_non_null(strstr(parl_text_get(&out), ",\"reward\":1.6066666666666"));
+  const char *without = "{\"id\":1,\"r_perf\":0.7,\"stages\":[]}";
+  assert_fails(parl_score_read(&r, t.reward, without, strlen(without)), PARL_STATUS_EFORMAT,
+               "\"success\" is missing, which the recipe's reward is made of");
+  parl_text_deinit(&out);
+  parl_score_reader_deinit(&r);
+  parl_test_reward_deinit(&t);
 }
 
 /* --- columns --- */
@@ -160,9 +191,9 @@ static struct {
 } batch;
 static const parl_score_stages batch_stages = {batch.first_stage, batch.main_steps, batch.first_sub,
                                                batch.sub_steps, batch.sub_flags};
-static const parl_fact given_facts[] = {
-    PARL_FACT_r_perf,       PARL_FACT_success,     PARL_FACT_optimum_width, PARL_FACT_serial_steps,
-    PARL_FACT_budget_steps, PARL_FACT_budget_used, PARL_FACT_cap_width};
+static const parl_fact given_facts[] = {PARL_FACT_r_perf, PARL_FACT_success,
+                                        PARL_FACT_optimum_width, PARL_FACT_serial_steps,
+                                        PARL_FACT_cap_width};
 enum { N_GIVEN = sizeof given_facts / sizeof given_facts[0] };
 
 static uint64_t draws;
@@ -267,7 +298,7 @@ static void assert_one_by_one(const parl_reward_config *c) {
     parl_facts facts;
     double terms[PARL_N_TERMS], values[PARL_N_FACTS];
     get_episode(i, &stages, &facts);
-    assert_ok(parl_score_episode(one, &stages, &facts, terms));
+    assert_ok(parl_score_episode(one, 0, &stages, &facts, terms));
     get_values(&facts, values);
     for (int f = 0; f < PARL_N_FACTS; f++)
       if (parl_score_is_counted((parl_fact)f))
@@ -399,7 +430,7 @@ static void columns_are_lines(void **state) {
   (void)state;
   fill_batch(true);
   assert_ok(run_batch(&config, 2, true, N));
-  parl_score_reader r = {.config = &config};
+  parl_score_reader r = {.rules = &rules};
   for (size_t i = 0; i < N; i++) {
     parl_text line = {0};
     parl_text_appendf(&line, "{\"id\":0,\"r_perf\":%.17g,\"stages\":[",
@@ -431,6 +462,7 @@ int main(void) {
       cmocka_unit_test(nesting_is_limited),
       cmocka_unit_test(numbers_are_the_nearest),
       cmocka_unit_test(definitions_ask),
+      cmocka_unit_test(totals_by_hand),
       cmocka_unit_test(columns_are_one_by_one),
       cmocka_unit_test(counts_are_enough),
       cmocka_unit_test(columns_by_hand),

@@ -211,11 +211,10 @@ static void set_mean(parl_credit *c, size_t turn) {
 static void set_turn(parl_credit *c, size_t i, size_t turn) {
   const double *g = get_to_go(c, i % c->def.group, turn), *scales = get_scales(c, i);
   const parl_advantage_mode mode = (parl_advantage_mode)c->def.objective->advantage;
-  const double K = (double)c->def.group;
   double sum = 0;
   for (size_t which = 0; which < c->n_terms; which++)
     sum += scales[which] * (g[which] - (mode == PARL_ADVANTAGE_NONE ? 0 : c->mean[which]));
-  c->turns[i * c->n_turns + turn] = mode == PARL_ADVANTAGE_LOO && K > 1 ? sum * K / (K - 1) : sum;
+  c->turns[i * c->n_turns + turn] = sum * parl_advantage_get_factor(mode, c->def.group);
 }
 
 static parl_status assign_turns(parl_credit *c) {

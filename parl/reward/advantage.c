@@ -76,15 +76,14 @@ static double get_divisor(const batch *b, const group *g, size_t which) {
 }
 
 /* The mean of the others is further from a value than the mean of all. */
-static double get_factor(const batch *b) {
-  const double K = (double)b->of->K;
-  if (b->mode != PARL_ADVANTAGE_LOO) return 1;
-  return K > 1 ? K / (K - 1) : 0;
+double parl_advantage_get_factor(parl_advantage_mode mode, size_t K) {
+  if (mode != PARL_ADVANTAGE_LOO) return 1;
+  return K > 1 ? (double)K / (double)(K - 1) : 0;
 }
 
 /* Contributions of the terms to the advantage of one rollout. */
 static void get_contributions(const batch *b, const group *g, const double *x, double *out) {
-  const double factor = get_factor(b);
+  const double factor = parl_advantage_get_factor(b->mode, b->of->K);
   for (size_t which = 0; which < b->n_terms; which++) {
     const double mean = b->mode == PARL_ADVANTAGE_NONE ? 0 : g->of[which].mean;
     out[which] = b->of->weights[which] * (x[which] - mean) * factor / get_divisor(b, g, which);

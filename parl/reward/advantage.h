@@ -29,6 +29,10 @@ typedef struct parl_reward_batch {
   const double *weights; /* [n of table] */
 } parl_reward_batch;
 
+/* By what a difference to the mean of all K is multiplied, so that it is one to the mean of the
+ * others: K / (K - 1), 0 if K = 1; 1 for modes that do not leave one out. */
+double parl_advantage_get_factor(parl_advantage_mode mode, size_t K);
+
 /* Advantage of every rollout, out [n_groups * K]. std is the population's. A group without spread
  * has advantages of exactly 0 (but in mode none).
  * Fails: EINVAL if K < 1, or a term or weight is not finite; out is untouched then.

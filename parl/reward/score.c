@@ -34,11 +34,12 @@ parl_facts parl_score_none(void) {
   return (parl_facts){.optimum_width = (double)NAN, .end = PARL_END_FINISH};
 }
 
-parl_status parl_score_episode(parl_reward *reward, const parl_stages *stages, parl_facts *facts,
-                               double *out) {
+parl_status parl_score_episode(parl_reward *reward, int64_t update, const parl_stages *stages,
+                               parl_facts *facts, double *out) {
   PARL_TRY(parl_stages_get_facts(stages, facts));
+  if (facts->budget_steps > 0) facts->budget_used = facts->critical_steps;
   const parl_outcome outcome = {.facts = facts, .stages = stages};
-  return parl_reward_built_in(reward, &(parl_group){.of = &outcome, .K = 1}, 0, out);
+  return parl_reward_one(reward, &(parl_group){.of = &outcome, .K = 1, .update = update}, 0, out);
 }
 
 /* --- as columns --- */

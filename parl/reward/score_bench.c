@@ -48,6 +48,7 @@ typedef struct bench {
   parl_workers *workers; /* borrowed */
   parl_arena arena;
   parl_reward_config config;
+  parl_score_rules rules;
   parl_schedule_config weights[PARL_N_TERMS];
   parl_term_table *table;
   parl_reward *reward;
@@ -122,7 +123,7 @@ static parl_status score_one(const bench *b, size_t i, double *const out[TOTAL +
   double terms[PARL_N_TERMS];
   parl_facts facts = parl_score_none();
   const parl_stages stages = get_stages(b, i, items, subs);
-  PARL_TRY(parl_score_episode(b->reward, &stages, &facts, terms));
+  PARL_TRY(parl_score_episode(b->reward, 0, &stages, &facts, terms));
   out[CRITICAL][i] = facts.critical_steps;
   out[TOTAL_STEPS][i] = facts.total_steps;
   out[PARALLEL][i] = terms[PARL_TERM_parallel];
@@ -157,7 +158,7 @@ static parl_status open_lines(bench *b) {
   PARL_TRY(PARL_ARENA_TAKE(&b->arena, n_threads, &b->readers));
   memset(b->told, 0, b->n_tasks * sizeof *b->told);
   memset(b->readers, 0, n_threads * sizeof *b->readers);
-  for (size_t i = 0; i < n_threads; i++) b->readers[i].config = &b->config;
+  for (size_t i = 0; i < n_threads; i++) b->readers[i].rules = &b->rules;
   for (size_t i = 0; i < b->n; i++) {
     if (i % LINES_OF_TASK == 0) b->first_byte[i / LINES_OF_TASK] = b->lines.n;
     write_line(b, i);
@@ -273,6 +274,7 @@ static parl_status raise_peak(bench *b, double *peak) {
 static parl_status open_bench(bench *b) {
   const size_t n_threads = parl_workers_get_count(b->workers);
   parl_config_set_defaults(&parl_reward_section, &b->config);
+  b->rules.config = &b->config;
 #define X(term, lambda, ...) \
   parl_config_set_defaults(&parl_##lambda##_section, &b->weights[PARL_TERM_##term]);
   PARL_TERM_LIST(X)

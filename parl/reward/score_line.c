@@ -258,7 +258,7 @@ static parl_status read_sub(parl_score_reader *r, place at, const char *line) {
   const bool has_useful = seen >> SUB_USEFUL & 1;
   if (!(seen >> SUB_STEPS & 1)) return refuse_key(at, "steps", "is missing");
   if (!(seen >> SUB_FINISHED & 1)) return refuse_key(at, "finished", "is missing");
-  if (!has_useful && r->config->finish == PARL_FINISH_USEFUL)
+  if (!has_useful && r->rules->config->finish == PARL_FINISH_USEFUL)
     return refuse_key(at, "useful", "is missing, which r_finish = useful is made of");
   r->has_useful = r->has_useful && has_useful;
   parl_stages *s = &r->stages;
@@ -327,7 +327,7 @@ static parl_status read_id(parl_score_reader *r) {
 
 static parl_status check_needs(const parl_score_reader *r, uint32_t seen) {
   const place top = {-1, -1};
-  const int parallel = (int)r->config->parallel;
+  const int parallel = (int)r->rules->config->parallel;
   if (!(seen >> PARL_N_SCORE_FIELDS & 1)) return refuse_key(top, "id", "is missing");
   if (!(seen >> PARL_SCORE_FIELD_r_perf & 1)) return refuse_key(top, "r_perf", "is missing");
   if (!(seen >> (PARL_N_SCORE_FIELDS + 1) & 1)) return refuse_key(top, "stages", "is missing");
@@ -335,6 +335,9 @@ static parl_status check_needs(const parl_score_reader *r, uint32_t seen) {
     return refuse_key(top, "optimum_width", "is missing, which r_parallel = width is made of");
   if (parallel == PARL_PARALLEL_CONCURRENCY && !r->is_known[PARL_SCORE_FIELD_cap_width])
     return refuse_key(top, "cap_width", "is missing, which r_parallel = concurrency is made of");
+  for (int i = 0; i < PARL_N_SCORE_FIELDS; i++)
+    if (r->rules->needs[i] && !r->is_known[i])
+      return refuse_key(top, fields[i].name, "is missing, which the recipe's reward is made of");
   return PARL_STATUS_OK;
 }
 
@@ -375,7 +378,10 @@ parl_status parl_score_read(parl_score_reader *r, parl_reward *reward, const cha
   r->pull = parl_json_pull_of(line, n);
   PARL_TRY(read_fields(r, line));
   for (size_t i = 0; i < r->stages.n; i++) r->stages.items[i].r_perf = r->facts.r_perf;
-  return parl_score_episode(reward, &r->stages, &r->facts, r->terms);
+  PARL_TRY(parl_score_episode(reward, r->rules->update, &r->stages, &r->facts, r->terms));
+  if (r->rules->weights != NULL)
+    r->total = parl_terms_total(r->terms, r->rules->weights, parl_reward_get_table(reward)->n);
+  return PARL_STATUS_OK;
 }
 
 /* --- telling --- */
@@ -432,6 +438,7 @@ void parl_score_append(parl_score_reader *r, parl_text *out) {
   if (r->has_useful && f->assigned > 0) to = write_whole(to, ",\"useful\":", f->useful);
   if (r->is_known[PARL_SCORE_FIELD_optimum_steps])
     to = write_number(r, to, ",\"regret\":", f->critical_steps - f->optimum_steps);
+  if (r->rules->weights != NULL) to = write_number(r, to, ",\"reward\":", r->total);
   to = write_text(to, "}\n");
   parl_text_append_bytes(out, "{\"id\":", 6);
   parl_text_append_bytes(out, r->id, r->id_bytes);

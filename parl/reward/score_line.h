@@ -1,7 +1,8 @@
 /* parl/reward/score_line.h - one recorded episode as a line of JSON: read, scored, told.
  *
  * The fields are in docs/reward-research.md. Thread rule: one reader, one thread; readers share the
- * table and the reward, whose terms are built in. Reading order: parl_score_reader, read, append.
+ * table and the rules, and the reward if its terms are built in. Reading order: parl_score_rules,
+ * parl_score_reader, read, append.
  */
 #ifndef PARL_PARL_REWARD_SCORE_LINE_H
 #define PARL_PARL_REWARD_SCORE_LINE_H
@@ -35,14 +36,22 @@ typedef struct parl_score_task {
   bool is_own;
 } parl_score_task;
 
-/* What a line said; valid until the next is read. All 0 at first but for the config. */
-typedef struct parl_score_reader {
+/* What is made of lines, for all readers; borrowed. */
+typedef struct parl_score_rules {
   const parl_reward_config *config; /* whose definitions say which fields have to be there */
-  const char *id;                   /* as it stands in the line, with its quotes; borrowed */
+  bool needs[PARL_N_SCORE_FIELDS];  /* which others the reward is made of */
+  int64_t update;                   /* that terms are told */
+  const double *weights;            /* [n of the reward's table] of the total; NULL: it has none */
+} parl_score_rules;
+
+/* What a line said; valid until the next is read. All 0 at first but for the rules. */
+typedef struct parl_score_reader {
+  const parl_score_rules *rules;
+  const char *id; /* as it stands in the line, with its quotes; borrowed */
   size_t id_bytes;
   parl_stages stages;
   parl_facts facts;
-  double terms[PARL_MAX_TERMS];
+  double terms[PARL_MAX_TERMS], total; /* total: if there are weights */
   bool is_known[PARL_N_SCORE_FIELDS];
   bool has_useful; /* every sub-agent says whether it was */
 

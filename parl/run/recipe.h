@@ -24,7 +24,7 @@
   INT(seed, 1, 0, 9007199254740991, "1", "first seed")                                           \
   INT(n_seeds, 1, 1, 10000, "seeds", "seeds of each arm: seed, seed + 1, ...")                   \
   INT(checkpoint_every, 25, 1, 1000000, "updates", "updates between checkpoints")                \
-  TEXT(backend, "cpu", "kernels: cpu, cpu:LEVEL as parl doctor lists them, ref, or far (tests)") \
+  TEXT(backend, "cpu", "kernels: cpu, cpu:LEVEL as parl doctor lists them, ref; far, ref:bf16-acts (tests)") \
   CHOICE(dtype, f32, "f32|bf16|auto",                                                            \
          "operands of matrix products; auto: bf16 where the processor has units for it")
 

@@ -26,6 +26,10 @@ cannot() { # NAME PART WORD...
   shift 2
   case " $(words "$@")" in *" $part "*) echo "not ok $name: '$part' is in '$(words "$@")'" ;; *) echo "ok $name" ;; esac
 }
+can "a preset" reward.preset= train quickstart --set reward.p
+can "its names" reward.preset=january train quickstart --set reward.preset=j
+can "behind an arm" careful:reward.preset=lamas train two.lua --set careful:reward.preset=l
+can "a recipe of an option" quickstart score lines.jsonl --recipe q
 # Every verb, action and option that help lists.
 "$PARL" help | grep '^  [a-z]' | cut -c3-31 >commands
 n=0

@@ -56,3 +56,41 @@ has "the nearest" "width" "$(cat "$SCRATCH/err")"
 code "Lua is none here" 2 "$PARL" score windows.jsonl --parallel lua
 code "a definition that asks for more" 1 "$PARL" score windows.jsonl --parallel width
 has "says what" 'windows.jsonl:2: the line: "optimum_width" is missing' "$(cat "$SCRATCH/err")"
+
+# The total, by a recipe's reward at an update: lambda1 0.4 -> 0 over 4 updates.
+cat >pay.lua <<X2
+return {
+  name = "pay", env = { file = "$ROOT/envs/wide_search.lua" }, train = { updates = 8 },
+  reward = { parallel_cap = 4 }, lambda2 = { start = 0, shape = "constant" },
+  lambda1 = { shape = "linear", start = 0.4, stop = 0, over = 0.5 },
+  terms = { late = { kind = "cost", scale = 10, weight = { shape = "constant", start = 0.5 } } },
+  arms = { { name = "plain" }, { name = "dear", lambda1 = { start = 0.8 } } },
+}
+X2
+total() {
+  echo "$episode" | "$PARL" score - --json "$@" | sed 's/.*"reward"://; s/}//' | awk '{printf "%.6g", $1}'
+}
+same "0.4 * 1/4 + 0.5 - 0.5 * 4/10" 0.4 "$(total --recipe pay.lua)"
+same "half of lambda1" 0.35 "$(total --recipe pay.lua --update 2)"
+same "another arm" 0.5 "$(total --recipe pay.lua --arm dear)"
+same "a field of it, lambda1 gone" 0.1 "$(total --recipe pay.lua --set terms.late.weight.start=1 --update 7)"
+has "its mean" "reward 0.4000" "$(echo "$episode" | "$PARL" score - --recipe pay.lua | tr -s ' ')"
+for threads in 1 3; do
+  "$PARL" score many.jsonl --json --threads $threads --recipe pay.lua \
+    --set 'reward.perf_lua="r_perf / (1 + launches)"' >"lua$threads.out"
+done
+same "an expression, on any number of threads" "$(cksum <lua1.out)" "$(cksum <lua3.out)"
+same "of every line" 30000 "$(grep -c '"reward":' lua1.out)"
+code "a fact that lines may state" 1 "$PARL" score many.jsonl --recipe pay.lua --set reward.preset=january
+has "is asked for" 'many.jsonl:1: the line: "success" is missing, which the recipe' "$(cat "$SCRATCH/err")"
+code "a fact that no line states" 2 "$PARL" score many.jsonl --recipe pay.lua --set terms.late.of=makespan
+has "is named" "r_late is made of makespan, which recorded episodes do not have" "$(cat "$SCRATCH/err")"
+code "named scores" 2 "$PARL" score many.jsonl --recipe pay.lua --set 'reward.perf_lua="scores.f1 or 0"'
+code "a weight that a run's metric moves" 2 "$PARL" score many.jsonl --recipe pay.lua \
+  --set lambda1.shape=closed_loop --set lambda1.metric=launch_rate
+has "names both" "lambda1 looks at launch_rate" "$(cat "$SCRATCH/err")"
+code "an update that it does not have" 2 "$PARL" score many.jsonl --recipe pay.lua --update 8
+has "says which it has" "updates 0 to 7" "$(cat "$SCRATCH/err")"
+code "an arm that it does not have" 2 "$PARL" score many.jsonl --recipe pay.lua --arm plane
+code "two definitions" 2 "$PARL" score many.jsonl --recipe pay.lua --parallel-cap 10
+code "an update of nothing" 2 "$PARL" score many.jsonl --update 3

@@ -29,3 +29,12 @@ sed 's/"odd"/"even"/; s/mean_std/mean/; s/budget_factor = 0.4/budget_factor = 2/
 "$PARL" train even.lua >out 2>log || { cat log; echo "not ok train"; }
 same "nothing to say of lambda" 0 "$(grep -c "cancels a common" log)"
 same "nothing to say of the budget" 0 "$(grep -c "below the optimum" log)"
+same "nothing to say of spread" 0 "$(grep -c "varies in no group" log)"
+
+# A reward that is the same of every rollout teaches nothing.
+sed 's/"even"/"flat"/; s/lambda1 = .*//; s/objective = .*/lambda1 = { start = 0 }, lambda2 = { start = 0 }, reward = { perf_lua = "0.5" },/' \
+  even.lua >flat.lua
+"$PARL" train flat.lua >out 2>log || { cat log; echo "not ok train"; }
+same "no spread: said once" 1 "$(grep -c "update 0: the reward varies in no group of an update" log)"
+grep -q "in 1 of 1 runs the reward varies in no group" runs/flat/report.md &&
+  echo "ok the report repeats it" || echo "not ok the report repeats it"

@@ -11,6 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static parl_schedule_config weights[PARL_N_TERMS];
 static parl_reward_config config;
+static const double total_weights[PARL_N_TERMS] = {0.5, 0.25, 1, 0.125};
+static parl_score_rules rules = {.config = &config, .weights = total_weights};
 static parl_term_table *table;
 static parl_reward *reward;
 static parl_score_reader reader; /* one for all lines: nothing of a line may stay */
@@ -24,7 +26,7 @@ static void set_up(void) {
 #undef X
   if (parl_term_table_create(weights, NULL, &table) != PARL_STATUS_OK) abort();
   if (parl_reward_create(&config, table, &reward) != PARL_STATUS_OK) abort();
-  reader.config = &config;
+  reader.rules = &rules;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
