@@ -66,4 +66,32 @@ static inline parl_json *count_params(const char *text) {
   return params;
 }
 
+/* A rollout on count.lua under way; the caller makes its trajectories. */
+typedef struct count_fixture {
+  parl_run_config config;
+  parl_workers *workers;
+  parl_trajectories *set;
+  parl_rollout *rollout;
+} count_fixture;
+
+static inline void count_open(count_fixture *f, const char *params, parl_seats seats,
+                              size_t threads, size_t slots) {
+  parl_json *json = params != NULL ? count_params(params) : NULL;
+  assert_ok(parl_workers_create(threads, &f->workers));
+  assert_ok(parl_rollout_create(&(parl_rollout_def){.env_path = COUNT_ENV,
+                                                    .env_params = json,
+                                                    .config = parl_run_config_get_swarm(&f->config),
+                                                    .seats = seats,
+                                                    .n_slots = slots,
+                                                    .workers = f->workers},
+                                &f->rollout));
+  parl_json_destroy(json);
+}
+
+static inline void count_close(count_fixture *f) {
+  parl_rollout_destroy(f->rollout);
+  parl_trajectories_destroy(f->set);
+  parl_workers_destroy(f->workers);
+}
+
 #endif

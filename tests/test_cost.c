@@ -172,24 +172,11 @@ static void test_refusals_leave_the_result(void **state) {
 
 enum { N_EPISODES = 200 };
 
-typedef struct fixture {
-  parl_run_config config;
-  parl_workers *workers;
-  parl_trajectories *set;
-  parl_rollout *rollout;
-} fixture;
-
 /* chance: everyone plays at random. */
-static void open_fixture(fixture *f, size_t n, bool chance) {
+static void open_fixture(count_fixture *f, size_t n, bool chance) {
   parl_seats seats = {.subs = parl_player_of_script("", 1)};
   if (chance) seats.main = seats.subs = parl_player_of_chance();
-  assert_ok(parl_workers_create(1, &f->workers));
-  assert_ok(parl_rollout_create(&(parl_rollout_def){.env_path = COUNT_ENV,
-                                                    .config = parl_run_config_get_swarm(&f->config),
-                                                    .seats = seats,
-                                                    .n_slots = 3,
-                                                    .workers = f->workers},
-                                &f->rollout));
+  count_open(f, NULL, seats, 1, 3);
   const parl_env_spec *spec = parl_env_get_spec(parl_rollout_get_env(f->rollout));
   assert_ok(parl_trajectories_create(
       &(parl_trajectories_def){.n = n,
@@ -197,13 +184,7 @@ static void open_fixture(fixture *f, size_t n, bool chance) {
       &f->set));
 }
 
-static void close_fixture(fixture *f) {
-  parl_rollout_destroy(f->rollout);
-  parl_trajectories_destroy(f->set);
-  parl_workers_destroy(f->workers);
-}
-
-static const parl_trajectory *play_at(fixture *f, const char *style, size_t i) {
+static const parl_trajectory *play_at(count_fixture *f, const char *style, size_t i) {
   const parl_job job = {.task_seed = 1 + i,
                         .episode_seed = 900 + i,
                         .seats = script_seats(style),
@@ -214,7 +195,7 @@ static const parl_trajectory *play_at(fixture *f, const char *style, size_t i) {
   return job.out;
 }
 
-static const parl_facts *play(fixture *f, const char *style) {
+static const parl_facts *play(count_fixture *f, const char *style) {
   return &play_at(f, style, 0)->facts;
 }
 
@@ -223,7 +204,7 @@ static const parl_facts *play(fixture *f, const char *style) {
  * twice; finish; by sub-agents work, number a step, and finish. */
 static void test_facts_by_hand(void **state) {
   (void)state;
-  fixture f = {.config = count_config()};
+  count_fixture f = {.config = count_config()};
   f.config.cost = (parl_cost_config){.concurrency = 2, .step = 0.25, .launch = 2, .spawn = 0.5};
   open_fixture(&f, 1, false);
   const parl_facts *facts = play(&f, "hand");
@@ -233,23 +214,23 @@ static void test_facts_by_hand(void **state) {
   assert_close(facts->sub_tokens, 3 + 7 + 5, 0);
   assert_close(facts->all_tokens, 3 + 10 + 2 + 2 + 1 + 15, 0);
   assert_close(facts->budget_used, 7, 0);
-  close_fixture(&f);
+  count_close(&f);
 }
 
 static void test_default_is_critical_steps(void **state) {
   (void)state;
-  fixture f = {.config = count_config()};
+  count_fixture f = {.config = count_config()};
   open_fixture(&f, 1, false);
   const parl_facts *facts = play(&f, "hand");
   assert_close(facts->makespan, 7, 0);
   assert_close(facts->queue_steps, 0, 0);
-  close_fixture(&f);
+  count_close(&f);
 }
 
 /* The stages say the same, at this cost and at any other. */
 static void test_counted_again_from_stages(void **state) {
   (void)state;
-  fixture f = {.config = count_config()};
+  count_fixture f = {.config = count_config()};
   f.config.cost = (parl_cost_config){.concurrency = 2, .step = 0.5, .launch = 1, .spawn = 0.25};
   open_fixture(&f, N_EPISODES, true);
   double queue = 0;
@@ -267,14 +248,14 @@ static void test_counted_again_from_stages(void **state) {
     queue += t->facts.queue_steps;
   }
   assert_true(queue > 0);
-  close_fixture(&f);
+  count_close(&f);
 }
 
 /* Seven steps on one slot: create and launch leave 5, a third of which is one step for each of
  * three; then two calls of work. */
 static void test_makespan_budget_by_hand(void **state) {
   (void)state;
-  fixture f = {.config = count_config()};
+  count_fixture f = {.config = count_config()};
   f.config.episode.budget_steps = 7;
   f.config.episode.budget_counts = PARL_BUDGET_MAKESPAN;
   f.config.cost.concurrency = 1;
@@ -286,14 +267,14 @@ static void test_makespan_budget_by_hand(void **state) {
   assert_close(facts->r_perf, 0.25, 1e-12);
   assert_close(facts->budget_steps, 7, 0);
   assert_close(facts->budget_used, 7, 0);
-  close_fixture(&f);
+  count_close(&f);
 }
 
 /* 20 tokens: 13 for the create and the launch, two of the seven left for each sub-agent, which is
  * one call of work and no finish; of the last one the orchestrator writes `work`. */
 static void test_token_budget_by_hand(void **state) {
   (void)state;
-  fixture f = {.config = count_config()};
+  count_fixture f = {.config = count_config()};
   f.config.episode.budget_steps = 20;
   f.config.episode.budget_counts = PARL_BUDGET_TOKENS;
   open_fixture(&f, 1, false);
@@ -305,14 +286,14 @@ static void test_token_budget_by_hand(void **state) {
   assert_close(facts->finished, 0, 0);
   assert_close(facts->sub_steps, 3, 0);
   assert_close(facts->r_perf, 0.25, 1e-12);
-  close_fixture(&f);
+  count_close(&f);
 }
 
 /* Whatever is counted, no episode of random play exceeds its budget, and some use it up. */
 static void test_no_budget_is_exceeded(void **state) {
   (void)state;
   for (int counts = PARL_BUDGET_CRITICAL; counts <= PARL_BUDGET_TOKENS; counts++) {
-    fixture f = {.config = count_config()};
+    count_fixture f = {.config = count_config()};
     f.config.episode.budget_counts = counts;
     f.config.episode.budget_steps = counts == PARL_BUDGET_TOKENS ? 25 : 9;
     f.config.cost = (parl_cost_config){.concurrency = 2, .step = 0.125, .launch = 1, .spawn = 0.5};
@@ -328,7 +309,7 @@ static void test_no_budget_is_exceeded(void **state) {
       n_launches += facts->launches > 0;
     }
     assert_true(n_full > 5 && n_launches > 5);
-    close_fixture(&f);
+    count_close(&f);
   }
 }
 
@@ -336,7 +317,7 @@ static void test_no_budget_is_exceeded(void **state) {
 
 static void test_lost_messages(void **state) {
   (void)state;
-  fixture f = {.config = count_config()};
+  count_fixture f = {.config = count_config()};
   f.config.agents.message_loss = 1;
   open_fixture(&f, 1, false);
   const parl_trajectory *t = play_at(&f, "hand", 0);
@@ -346,13 +327,13 @@ static void test_lost_messages(void **state) {
   assert_close(t->facts.r_perf, 0, 0);         /* what they did is never heard of, */
   assert_close(t->facts.critical_steps, 7, 0); /* and cost what it cost */
   for (size_t i = 0; i < 3; i++) assert_true(t->stages.subs[i].lost && !t->stages.subs[i].finished);
-  close_fixture(&f);
+  count_close(&f);
 }
 
 /* Every place has another one's message: of number 1, 3, 2 those that some place drew are known. */
 static void test_false_messages(void **state) {
   (void)state;
-  fixture f = {.config = count_config()};
+  count_fixture f = {.config = count_config()};
   f.config.agents.message_false = 1;
   open_fixture(&f, N_EPISODES, false);
   int n_known[4] = {0};
@@ -373,13 +354,13 @@ static void test_false_messages(void **state) {
     n_known[n]++;
   }
   assert_true(n_known[1] == 0 && n_known[2] > 0 && n_known[3] > 0);
-  close_fixture(&f);
+  count_close(&f);
 }
 
 /* At the stated rates; a launch of one has nobody's message to hear instead. */
 static void test_message_rates(void **state) {
   (void)state;
-  fixture f = {.config = count_config()};
+  count_fixture f = {.config = count_config()};
   f.config.agents.message_loss = 0.25;
   f.config.agents.message_false = 0.5;
   open_fixture(&f, N_EPISODES, false);
@@ -394,15 +375,15 @@ static void test_message_rates(void **state) {
   }
   assert_close(lost / n, 0.25, 0.06);
   assert_close(is_false / n, 0.75 * 0.5, 0.06);
-  close_fixture(&f);
-  fixture one = {.config = count_config()};
+  count_close(&f);
+  count_fixture one = {.config = count_config()};
   one.config.agents.message_false = 1;
   one.config.episode.max_width = 1;
   open_fixture(&one, 1, false);
   const parl_facts *facts = play(&one, "hand");
   assert_close(facts->lost_messages, 1, 0);
   assert_close(facts->false_messages, 0, 0);
-  close_fixture(&one);
+  count_close(&one);
 }
 
 /* --- width --- */
@@ -410,7 +391,7 @@ static void test_message_rates(void **state) {
 /* A script's launch of four is made in two of two. */
 static void test_script_in_waves(void **state) {
   (void)state;
-  fixture f = {.config = count_config()};
+  count_fixture f = {.config = count_config()};
   f.config.episode.max_width = 2;
   open_fixture(&f, 1, false);
   const parl_facts *facts = play(&f, "wide");
@@ -419,13 +400,13 @@ static void test_script_in_waves(void **state) {
   assert_close(facts->max_width, 2, 0);
   assert_close(facts->cap_width, 2, 0);
   assert_close(facts->critical_steps, 1 + (1 + 2) + (1 + 4), 0);
-  close_fixture(&f);
+  count_close(&f);
 }
 
 static void test_mask_caps_width(void **state) {
   (void)state;
   double widest = 0;
-  fixture f = {.config = count_config()};
+  count_fixture f = {.config = count_config()};
   f.config.episode.max_width = 3;
   open_fixture(&f, N_EPISODES, true);
   for (size_t i = 0; i < N_EPISODES; i++) {
@@ -433,7 +414,7 @@ static void test_mask_caps_width(void **state) {
     if (facts->max_width > widest) widest = facts->max_width;
   }
   assert_close(widest, 3, 0);
-  close_fixture(&f);
+  count_close(&f);
 }
 
 int main(void) {

@@ -3,42 +3,20 @@
 #include "parl/swarm/context_policy.h"
 #include "tests/rollout_support.h"
 
-typedef struct fixture {
-  parl_run_config config;
-  parl_workers *workers;
-  parl_trajectories *set;
-  parl_rollout *rollout;
-} fixture;
-
-static void open_fixture(fixture *f, size_t n, const char *params, const parl_model *policy,
+static void open_fixture(count_fixture *f, size_t n, const char *params, const parl_model *policy,
                          const parl_model *subs, size_t threads, size_t slots) {
-  parl_json *json = params ? count_params(params) : NULL;
   parl_seats seats = {.subs = parl_player_of_script("", f->config.agents.reliability)};
   if (policy != NULL) seats.main = parl_player_of_model(policy, PARL_CACHE_F32, 1);
   if (subs != NULL)
     seats.subs = parl_player_of_model(subs, PARL_CACHE_F32, f->config.agents.temperature);
-  assert_ok(parl_workers_create(threads, &f->workers));
+  count_open(f, params, seats, threads, slots);
   assert_ok(parl_trajectories_create(
       &(parl_trajectories_def){
           .n = n, .max_mains = 16, .context = 96, .max_subs = 8, .sub_context = 48, .n_words = 1},
       &f->set));
-  assert_ok(parl_rollout_create(&(parl_rollout_def){.env_path = COUNT_ENV,
-                                                    .env_params = json,
-                                                    .config = parl_run_config_get_swarm(&f->config),
-                                                    .seats = seats,
-                                                    .n_slots = slots,
-                                                    .workers = f->workers},
-                                &f->rollout));
-  parl_json_destroy(json);
 }
 
-static void close_fixture(fixture *f) {
-  parl_rollout_destroy(f->rollout);
-  parl_trajectories_destroy(f->set);
-  parl_workers_destroy(f->workers);
-}
-
-static const parl_facts *play(fixture *f, const char *style) {
+static const parl_facts *play(count_fixture *f, const char *style) {
   const parl_job job = {
       1, 2, script_seats(style), 0, 0, parl_trajectories_get(f->set, 0), PARL_PART_ANY, NULL, 0};
   assert_ok(parl_rollout_run(f->rollout, &job, 1, NULL));
@@ -50,7 +28,7 @@ static const parl_facts *play(fixture *f, const char *style) {
  * = 10. Numbers 1, 3, 2 of 4 are done by the group, 4 is not finished by two calls: r_perf 3/4. */
 static void test_hand_worked_episode(void **state) {
   (void)state;
-  fixture f = {.config = count_config()};
+  count_fixture f = {.config = count_config()};
   open_fixture(&f, 1, NULL, NULL, NULL, 1, 1);
   const parl_facts *facts = play(&f, "hand");
   assert_int_equal(facts->end, PARL_END_FINISH);
@@ -69,12 +47,12 @@ static void test_hand_worked_episode(void **state) {
   assert_close(facts->last_gain_steps, 5, 0); /* when the group came back */
   assert_close(facts->turns, 5, 0);
   assert_close(facts->optimum_steps, 6, 0); /* min(10, 2 + 4) */
-  close_fixture(&f);
+  count_close(&f);
 }
 
 static void test_serial_and_wide(void **state) {
   (void)state;
-  fixture f = {.config = count_config()};
+  count_fixture f = {.config = count_config()};
   open_fixture(&f, 1, NULL, NULL, NULL, 1, 1);
   const parl_facts serial = *play(&f, "serial");
   assert_close(serial.critical_steps, 10, 0);
@@ -84,14 +62,14 @@ static void test_serial_and_wide(void **state) {
   assert_close(wide.critical_steps, 6, 0); /* the optimum */
   assert_close(wide.total_steps, 12, 0);
   assert_close(wide.success, 1, 0);
-  close_fixture(&f);
+  count_close(&f);
 }
 
 /* Budget 3: create 1, launch 1, so one step is left for each sub-agent: only number 1 gets done,
  * and the next step is refused. */
 static void test_budget_bounds_a_group(void **state) {
   (void)state;
-  fixture f = {.config = count_config()};
+  count_fixture f = {.config = count_config()};
   f.config.episode.budget_steps = 3;
   open_fixture(&f, 1, NULL, NULL, NULL, 1, 1);
   const parl_facts *facts = play(&f, "hand");
@@ -101,14 +79,14 @@ static void test_budget_bounds_a_group(void **state) {
   assert_close(facts->r_perf, 0.25, 1e-12);
   assert_close(facts->finished, 1, 0);
   assert_close(facts->useful, 1, 0);
-  close_fixture(&f);
+  count_close(&f);
 }
 
 /* The same budget in total steps: 1 + 1 leave 1 step, a third of which is none for each of
  * three. */
 static void test_total_budget_is_shared(void **state) {
   (void)state;
-  fixture f = {.config = count_config()};
+  count_fixture f = {.config = count_config()};
   f.config.episode.budget_steps = 3;
   f.config.episode.budget_counts = PARL_BUDGET_TOTAL;
   open_fixture(&f, 1, NULL, NULL, NULL, 1, 1);
@@ -116,24 +94,24 @@ static void test_total_budget_is_shared(void **state) {
   assert_close(facts->total_steps, 3, 0); /* create, launch, one call of work(4) */
   assert_close(facts->finished, 0, 0);
   assert_close(facts->r_perf, 0, 0);
-  close_fixture(&f);
+  count_close(&f);
 }
 
 static void test_unreliable_sub_agents_waste_their_steps(void **state) {
   (void)state;
-  fixture f = {.config = count_config()};
+  count_fixture f = {.config = count_config()};
   f.config.agents.reliability = 0;
   open_fixture(&f, 1, NULL, NULL, NULL, 1, 1);
   const parl_facts *facts = play(&f, "hand");
   assert_close(facts->finished, 0, 0);
   assert_close(facts->critical_steps, 1 + 1 + 8 + 2, 0); /* sub_steps = 8 */
   assert_close(facts->r_perf, 0, 0);
-  close_fixture(&f);
+  count_close(&f);
 }
 
 static void test_recorded_sequences(void **state) {
   (void)state;
-  fixture f = {.config = count_config()};
+  count_fixture f = {.config = count_config()};
   open_fixture(&f, 1, NULL, NULL, NULL, 1, 1);
   play(&f, "hand");
   const parl_trajectory *t = parl_trajectories_get(f.set, 0);
@@ -149,7 +127,7 @@ static void test_recorded_sequences(void **state) {
     assert_true(__builtin_popcountll(s->masks[k]) > 1);
     assert_true(k == 0 || s->at[k] > s->at[k - 1]);
   }
-  close_fixture(&f);
+  count_close(&f);
 }
 
 enum { MANY = 40 };
@@ -157,7 +135,7 @@ enum { MANY = 40 };
 /* All facts, tokens and log-probabilities of MANY sampled episodes as one number, and how many
  * tokens their contexts have. */
 static uint64_t play_many(size_t threads, size_t slots, uint64_t seed) {
-  fixture f = {.config = count_config()};
+  count_fixture f = {.config = count_config()};
   f.config.episode.budget_factor = 3.0;
   const int n_tokens = count_n_tokens();
   parl_model *policy = count_model(&f.config, n_tokens, "cpu", seed);
@@ -183,7 +161,7 @@ static uint64_t play_many(size_t threads, size_t slots, uint64_t seed) {
       hash = parl_rng_stream(hash, bits, 0, 0);
     }
   }
-  close_fixture(&f);
+  count_close(&f);
   parl_model_destroy(policy);
   parl_model_destroy(subs);
   return hash;
@@ -262,7 +240,7 @@ static void test_slots_suit_the_caches(void **state) {
 
 static void test_a_failing_script_stops_or_is_skipped(void **state) {
   (void)state;
-  fixture f = {.config = count_config()};
+  count_fixture f = {.config = count_config()};
   open_fixture(&f, 2, "{\"fail_at\":4}", NULL, NULL, 1, 2);
   const parl_job jobs[] = {
       {1, 2, script_seats("hand"), 0, 0, parl_trajectories_get(f.set, 0), PARL_PART_ANY, NULL, 0},
@@ -272,19 +250,19 @@ static void test_a_failing_script_stops_or_is_skipped(void **state) {
   assert_contains(parl_error_text(), "count.lua:");
   assert_contains(parl_error_text(), "task seed");
   assert_status(parl_rollout_run(f.rollout, jobs, 2, NULL), PARL_STATUS_ESCRIPT); /* usable again */
-  close_fixture(&f);
+  count_close(&f);
   f.config.env.on_error = PARL_ON_ERROR_SKIP;
   open_fixture(&f, 2, "{\"fail_at\":4}", NULL, NULL, 1, 2);
   const parl_job more[] = {
       {1, 2, script_seats("hand"), 0, 0, parl_trajectories_get(f.set, 0), PARL_PART_ANY, NULL, 0}};
   assert_ok(parl_rollout_run(f.rollout, more, 1, NULL));
   assert_true(more[0].out->failed);
-  close_fixture(&f);
+  count_close(&f);
 }
 
 /* The serial expert on n = 8 writes work(k) and reads one token, 36 times: 3 + 36 * 3 tokens
  * with <bos>, the prompt and finish, more than the 96 the context holds. */
-static parl_facts play_policy(int policy, parl_trajectory **out, fixture *f) {
+static parl_facts play_policy(int policy, parl_trajectory **out, count_fixture *f) {
   f->config = count_config();
   f->config.episode.context_policy = policy;
   f->config.episode.context_threshold = 0.5;
@@ -296,13 +274,13 @@ static parl_facts play_policy(int policy, parl_trajectory **out, fixture *f) {
 
 static void test_context_policies(void **state) {
   (void)state;
-  fixture f = {0};
+  count_fixture f = {0};
   parl_trajectory *t;
   parl_facts facts = play_policy(0, &t, &f);
   assert_int_equal(facts.end, PARL_END_CONTEXT);
   assert_close(facts.r_perf, 0, 0);
   assert_int_equal(t->n_mains, 1);
-  close_fixture(&f);
+  count_close(&f);
 
   facts = play_policy(PARL_CONTEXT_POLICY_DISCARD_ALL, &t, &f);
   assert_int_equal(facts.end, PARL_END_FINISH);
@@ -313,14 +291,14 @@ static void test_context_policies(void **state) {
   assert_int_equal(t->mains[1].tokens[0], PARL_TOKEN_BOS);
   assert_int_equal(t->mains[1].tokens[1], t->mains[0].tokens[1]);
   assert_true(t->mains[1].n_choices > 0 && t->mains[1].at[0] >= 2 && t->mains[1].at[0] <= 3);
-  close_fixture(&f);
+  count_close(&f);
 
   facts = play_policy(PARL_CONTEXT_POLICY_SUMMARY, &t, &f);
   assert_close(facts.r_perf, 1, 0);
   /* 48 tokens hold 15 calls and a bit: 1 + 2 + 3 + 4 + 5 steps did numbers 1 to 5. */
   const parl_sequence *s = &t->mains[1];
   for (int k = 0; k < 5; k++) assert_int_equal(s->tokens[2 + k], s->tokens[1] - 8 + 1 + k);
-  close_fixture(&f);
+  count_close(&f);
 
   facts = play_policy(PARL_CONTEXT_POLICY_HIDE_TOOL_RESULT, &t, &f);
   /* Of three tokens a call two stay: 32 + 1 of 48 come back, so it goes on a while, then is
@@ -330,14 +308,14 @@ static void test_context_policies(void **state) {
   assert_true(t->mains[1].tokens[2] == t->mains[0].tokens[2] &&
               t->mains[1].tokens[3] == t->mains[0].tokens[3] &&
               t->mains[1].tokens[4] == t->mains[0].tokens[5]); /* the observation between is gone */
-  close_fixture(&f);
+  count_close(&f);
 }
 
 /* Without the grammar's mask a random policy writes malformed calls: each costs a step, none
  * ends the run. */
 static void test_malformed_calls_cost_steps(void **state) {
   (void)state;
-  fixture f = {.config = count_config()};
+  count_fixture f = {.config = count_config()};
   f.config.episode.mask = false;
   f.config.episode.budget_steps = 6;
   parl_model *policy = count_model(&f.config, count_n_tokens(), "cpu", 3);
@@ -354,7 +332,7 @@ static void test_malformed_calls_cost_steps(void **state) {
     for (int k = 0; k < s->n_tokens; k++) invalid += s->tokens[k] == PARL_TOKEN_INVALID;
   }
   assert_true(invalid > 0);
-  close_fixture(&f);
+  count_close(&f);
   parl_model_destroy(policy);
 }
 
