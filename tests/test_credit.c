@@ -288,6 +288,110 @@ static void test_values_of_a_task(void **state) {
   close_fixture(&f);
 }
 
+/* --- orders --- */
+
+/* roles: one role does task 1, task 1 again and task 2. Leaving out either of the first two changes
+ * nothing; over orders each made half of the task, in the written order the first all of it. The
+ * same episode without any of them has nothing, so shares sum to its .5; the launch made them. */
+static void test_two_on_one_task(void **state) {
+  (void)state;
+  static const char *const styles[] = {"twice", "twice"};
+  static const struct {
+    int credit, orders;
+    double due[3], launch, rerolls;
+  } cases[] = {{PARL_CREDIT_COUNTERFACTUAL, 2, {0, 0, 0.25}, 0.5, 4},
+               {PARL_CREDIT_SHAPLEY, 2, {0.125, 0.125, 0.25}, 0.5, 5},
+               {PARL_CREDIT_SHAPLEY, 0, {0.25, 0, 0.25}, 0.5, 3}};
+  for (size_t v = 0; v < sizeof cases / sizeof cases[0]; v++) {
+    fixture f;
+    float weights[CONTEXT];
+    open_fixture(&f, cases[v].credit, 2);
+    f.config.objective.credit_orders = cases[v].orders;
+    f.config.objective.credit_launch = PARL_CREDIT_LAUNCH_DIFFERENCE;
+    play(&f, ROLES_ENV, styles, 1);
+    assign(&f);
+    for (size_t k = 0; k < 3; k++) {
+      const parl_credit_effect e = parl_credit_get_sub(f.credit, 0, 1, k);
+      assert_true(e.r_perf == cases[v].due[k] && e.advantage == e.r_perf && e.reward == e.r_perf);
+    }
+    assert_true(parl_credit_get_launch(f.credit, 0, 1).r_perf == cases[v].launch);
+    assert_true(f.metrics.rerolls == 2 * cases[v].rerolls && f.metrics.rerolls_failed == 0);
+    assert_true(f.metrics.useless_subs == (v == 0 ? 2.0 : v == 1 ? 0.0 : 1.0) / 3);
+    const parl_sequence *s = &f.jobs[0].out->mains[0];
+    parl_credit_get_weights(f.credit, 0, s, weights);
+    for (int32_t k = 0, n_assigned = 0; k < s->n_choices; k++) {
+      const int32_t token = s->tokens[s->at[k]];
+      double due = s->turn[k] == 2 ? cases[v].due[n_assigned > 0 ? n_assigned - 1 : 0] : 0;
+      if (s->turn[k] == 2 && token == PARL_TOKEN_ASSIGN) {
+        due = n_assigned == 0 ? cases[v].launch : cases[v].due[n_assigned];
+        n_assigned++;
+      }
+      assert_true(weights[k] == (float)(token == PARL_TOKEN_GO ? 0 : due));
+    }
+    close_fixture(&f);
+  }
+}
+
+/* r_perf of an episode without any of its assignments. */
+static double get_without_all(const fixture *f, size_t i, parl_trajectory *out) {
+  static bool marks[1 << 16];
+  const parl_trajectory *t = f->jobs[i].out;
+  assert_true(t->recording.n <= sizeof marks);
+  memset(marks, 0, sizeof marks);
+  for (size_t k = 0; k < t->stages.n; k++)
+    for (size_t sub = 0; sub < t->stages.items[k].width; sub++)
+      parl_recording_mark(&t->recording, (int)k + 1, (int)sub, -1, marks);
+  parl_recording_end_marks(&t->recording, marks);
+  const parl_replay replay = {
+      .recording = &t->recording, .edit = PARL_EDIT_DROP_TOKENS, .dropped = marks};
+  const parl_job job = {
+      .task_seed = t->task_seed, .episode_seed = t->episode_seed, .replay = &replay, .out = out};
+  assert_ok(parl_rollout_run(f->rollout, &job, 1, NULL));
+  assert_true(out->facts.assigned == 0 && out->facts.launches == 0);
+  return out->facts.r_perf;
+}
+
+/* Random play, unreliable sub-agents, any orders and caps: launches sum to what all made. Two of a
+ * launch with the same task and the same luck have the same over many orders. */
+static void test_shares_sum_to_all(void **state) {
+  (void)state;
+  static const struct {
+    const char *env;
+    int orders, rerolls;
+    double reliability;
+  } cases[] = {{"envs/wide_search.lua", 2, 0, 0.7},
+               {"envs/wide_search.lua", 0, 4, 1},
+               {"envs/dag.lua", 3, 6, 1}};
+  for (size_t v = 0; v < sizeof cases / sizeof cases[0]; v++) {
+    fixture f;
+    parl_trajectories *one = NULL;
+    size_t n_seen = 0, n_most = 0;
+    open_fixture(&f, PARL_CREDIT_SHAPLEY, MOST / 2);
+    f.config.objective.credit_orders = cases[v].orders;
+    f.config.objective.credit_rerolls = cases[v].rerolls;
+    play(&f, cases[v].env, NULL, cases[v].reliability);
+    assign(&f);
+    assert_ok(parl_trajectories_create(&(parl_trajectories_def){.n = 1}, &one));
+    for (size_t i = 0; i < f.n; i++) {
+      double sum = 0;
+      bool is_any = false;
+      for (size_t t = 0; t < get_stages(&f, i)->n; t++) {
+        if (get_stages(&f, i)->items[t].width == 0) continue;
+        sum += parl_credit_get_launch(f.credit, i, t).r_perf;
+        is_any = true;
+      }
+      n_most += cases[v].rerolls > 0 ? (size_t)cases[v].rerolls : 0;
+      if (!is_any) continue;
+      const double none = get_without_all(&f, i, parl_trajectories_get(one, 0));
+      assert_close(sum, f.jobs[i].out->facts.r_perf - none, 1e-12);
+      n_seen += fabs(sum) > 0.01;
+    }
+    assert_true(n_seen > 5 && (n_most == 0 || f.metrics.rerolls <= (double)n_most));
+    parl_trajectories_destroy(one);
+    close_fixture(&f);
+  }
+}
+
 /* --- turns --- */
 
 /* count: "hand" has r_perf 0 .75 .75 .75 .75 after its turns, "serial" .25 after turn 1, .5 after
@@ -398,6 +502,8 @@ int main(void) {
       cmocka_unit_test(test_a_wrong_role_by_playing),
       cmocka_unit_test(test_two_launches),
       cmocka_unit_test(test_a_cap),
+      cmocka_unit_test(test_two_on_one_task),
+      cmocka_unit_test(test_shares_sum_to_all),
       cmocka_unit_test(test_a_wrong_role_by_stages),
       cmocka_unit_test(test_values_of_a_task),
       cmocka_unit_test(test_turns_by_hand),

@@ -1,5 +1,5 @@
 /* tests/test_replay.c - recorded episodes played again: whole, from any token on, and without a
- * launch, an assignment, or the rest. */
+ * launch, an assignment, any set of these, or the rest. */
 #include "parl/swarm/context_policy.h"
 #include "tests/rollout_support.h"
 
@@ -289,6 +289,96 @@ static void test_drop_value_leaves_the_rest(void **state) {
   close_fixture(&f);
 }
 
+/* Marks what an edit leaves out. */
+static void mark_edit(const parl_trajectory *t, const parl_replay *edit, bool *marks) {
+  const int width = (int)t->stages.items[edit->turn - 1].width;
+  const int value = edit->edit == PARL_EDIT_DROP_VALUE ? edit->value : -1;
+  memset(marks, 0, t->recording.n * sizeof *marks);
+  for (int sub = 0; sub < width; sub++)
+    if (edit->edit == PARL_EDIT_DROP_LAUNCH || sub == edit->sub)
+      parl_recording_mark(&t->recording, edit->turn, sub, value, marks);
+  parl_recording_end_marks(&t->recording, marks);
+}
+
+/* What is left out of one turn by marks is what its edit leaves out, to the bit: unreliable
+ * sub-agents of this and later launches keep their luck. */
+static void test_marks_are_edits(void **state) {
+  (void)state;
+  static bool marks[N][1 << 14];
+  static const parl_edit edits[] = {PARL_EDIT_DROP_LAUNCH, PARL_EDIT_DROP_SUB, PARL_EDIT_DROP_SUB,
+                                    PARL_EDIT_DROP_VALUE};
+  for (size_t v = 0; v < sizeof edits / sizeof edits[0]; v++) {
+    fixture f;
+    parl_replay replays[N];
+    size_t n_seen = 0;
+    open_fixture(&f,
+                 &(play_def){.env = "envs/wide_search.lua", .reliability = 0.5, .use_mask = true});
+    parl_trajectories *set = make_set(&f, N);
+    play(&f, set, NULL);
+    parl_rollout_set_seats(f.rollout, &f.nobody);
+    for (size_t i = 0; i < N; i++) {
+      const parl_trajectory *t = get(set, i);
+      const int turn = find_launch(t, 1 + (v == 2));
+      replays[i] = (parl_replay){.recording = &t->recording, .turn = turn, .value = 1};
+      if (turn == 0) continue;
+      const parl_stage_record *stage = &t->stages.items[turn - 1];
+      replays[i].sub = v == 2 ? (int)stage->width - 1 : 0;
+      if (v < 3 || t->stages.subs[stage->first_sub].n_tokens > 1) replays[i].edit = edits[v];
+    }
+    play(&f, f.set, replays);
+    for (size_t i = 0; i < N; i++) {
+      if (replays[i].edit == PARL_EDIT_NONE) continue;
+      assert_true(replays[i].recording->n <= sizeof marks[i]);
+      mark_edit(get(set, i), &replays[i], marks[i]);
+      replays[i].edit = PARL_EDIT_DROP_TOKENS;
+      replays[i].dropped = marks[i];
+      n_seen++;
+    }
+    play(&f, f.again, replays);
+    for (size_t i = 0; i < N; i++) assert_same(&f, i);
+    assert_true(n_seen > 3);
+    parl_trajectories_destroy(set);
+    close_fixture(&f);
+  }
+}
+
+/* Without every second assignment of every launch the others keep their tasks and their luck. */
+static void test_marks_in_many_turns(void **state) {
+  (void)state;
+  static bool marks[N][1 << 14];
+  fixture f;
+  parl_replay replays[N];
+  size_t n_left_out = 0, n_turns = 0;
+  open_fixture(&f,
+               &(play_def){.env = "envs/wide_search.lua", .reliability = 0.5, .use_mask = true});
+  play(&f, f.set, NULL);
+  for (size_t i = 0; i < N; i++) {
+    const parl_trajectory *t = get(f.set, i);
+    memset(marks[i], 0, sizeof marks[i]);
+    for (size_t k = 0, n = 0; k < t->stages.n; k++)
+      for (size_t sub = 0; sub < t->stages.items[k].width; sub++, n++)
+        if (n % 2 == 1) parl_recording_mark(&t->recording, (int)k + 1, (int)sub, -1, marks[i]);
+    parl_recording_end_marks(&t->recording, marks[i]);
+    replays[i] = (parl_replay){
+        .recording = &t->recording, .edit = PARL_EDIT_DROP_TOKENS, .dropped = marks[i]};
+  }
+  parl_rollout_set_seats(f.rollout, &f.nobody);
+  play(&f, f.again, replays);
+  for (size_t i = 0; i < N; i++) {
+    const parl_stages *a = &get(f.set, i)->stages, *b = &get(f.again, i)->stages;
+    assert_true(b->n_subs == (a->n_subs + 1) / 2 || get(f.again, i)->facts.end != PARL_END_FINISH);
+    for (size_t k = 0; k < b->n_subs; k++) {
+      const parl_sub_record *p = &a->subs[2 * k], *q = &b->subs[k];
+      assert_int_equal(a->tokens[p->first_token], b->tokens[q->first_token]);
+      assert_true(p->role == q->role && p->steps == q->steps);
+    }
+    n_left_out += a->n_subs - b->n_subs;
+    n_turns += get(f.set, i)->facts.launches > 1 && a->n_subs > 3;
+  }
+  assert_true(n_left_out > 20 && n_turns > 5);
+  close_fixture(&f);
+}
+
 /* --- by hand: count's "hand" is create, launch of 1 3 2 (1 3 2 steps), work 4 twice, finish --- */
 
 typedef struct hand_case {
@@ -418,6 +508,8 @@ int main(void) {
       cmocka_unit_test(test_resumes_at_any_token),
       cmocka_unit_test(test_drop_sub_leaves_the_others),
       cmocka_unit_test(test_drop_value_leaves_the_rest),
+      cmocka_unit_test(test_marks_are_edits),
+      cmocka_unit_test(test_marks_in_many_turns),
       cmocka_unit_test(test_edits_by_hand),
       cmocka_unit_test(test_goes_on),
       cmocka_unit_test(test_refused),

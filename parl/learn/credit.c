@@ -1,7 +1,5 @@
 /* parl/learn/credit.c - turns by prefixes of stages; launches and assignments by the episode
  * without them, played or computed. */
-#include "parl/learn/credit.h"
-
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -10,55 +8,22 @@
 #include "core/arena.h"
 #include "core/clock.h"
 #include "core/seeds.h"
+#include "parl/learn/credit_internal.h"
 #include "parl/swarm/context_policy.h"
 
-/* An episode without a launch (sub -1), one of its assignments (value -1), or one value of it. */
-typedef struct variant {
-  size_t i, stage;
-  int sub, value;
-} variant;
-
-/* Sums of a call, for metrics. */
-typedef struct tally {
-  double n_launches, n_subs, launch, sub, n_spurious, n_useless; /* known effects, their sums */
-  double n_rerolls, n_failed, steps;
-  parl_rollout_counts counts;
-  double seconds;
-} tally;
-
-struct parl_credit {
-  parl_credit_def def;
-  parl_arena arena;
-  size_t n_terms, n_turns, n_subs; /* of an episode at most: turns and one that was begun */
-  size_t n_values;                 /* of tasks of an episode, at most */
-  double *turns;                   /* [n, n_turns] TURN: advantage */
-  parl_credit_effect *launches;    /* [n, n_turns] */
-  parl_credit_effect *subs;        /* [n, n_subs] in the order of the stages' sub-agents */
-  double *values; /* [n, n_values] COUNTERFACTUAL: advantages, in the order of the stages' tokens */
-  double *scales; /* [n, n_terms], of groups */
-  double *to_go;  /* TURN: [group, n_turns, n_terms] G */
-  double *mean;   /* TURN: [n_terms] of it */
-  parl_outcome *outcomes; /* [group] */
-  parl_stages without;    /* LOO_STAGES: an episode's */
-  /* COUNTERFACTUAL: what is played at once */
-  size_t n_variants;
-  variant *order;       /* [n_subs + n_values] candidates for a draw */
-  variant *variants;    /* [n] */
-  parl_replay *replays; /* [n] */
-  parl_job *jobs;       /* [n] */
-  parl_trajectories *set;
-  parl_credit_batch batch; /* of the last call */
-  tally tally;
-};
-
 /* --- life --- */
+
+/* Whether episodes are played again. */
+static bool is_played(const parl_objective_config *objective) {
+  return objective->credit == PARL_CREDIT_COUNTERFACTUAL ||
+         objective->credit == PARL_CREDIT_SHAPLEY;
+}
 
 void parl_credit_ask(const parl_objective_config *objective, const parl_env_spec *spec,
                      const parl_episode_config *episode, parl_trajectories_def *def) {
   if (objective->credit == PARL_CREDIT_EPISODE) return;
   def->stages = parl_episode_get_stage_limits(spec, episode);
-  if (objective->credit == PARL_CREDIT_COUNTERFACTUAL)
-    def->recording = parl_episode_get_record_limit(spec, episode);
+  if (is_played(objective)) def->recording = parl_episode_get_record_limit(spec, episode);
 }
 
 static parl_status take_stages(parl_credit *c, const parl_stage_limits *most) {
@@ -84,6 +49,7 @@ static parl_status take_variants(parl_credit *c, const parl_stage_limits *most) 
   PARL_TRY(PARL_ARENA_TAKE(&c->arena, d->n, &c->variants));
   PARL_TRY(PARL_ARENA_TAKE(&c->arena, d->n, &c->replays));
   PARL_TRY(PARL_ARENA_TAKE(&c->arena, d->n, &c->jobs));
+  if (d->objective->credit == PARL_CREDIT_SHAPLEY) PARL_TRY(parl_credit_take_orders(c));
   return parl_trajectories_create(&def, &c->set);
 }
 
@@ -130,7 +96,7 @@ void parl_credit_destroy(parl_credit *credit) {
 
 /* --- episodes of the batch --- */
 
-static const parl_trajectory *get_episode(const parl_credit *c, size_t i) {
+const parl_trajectory *parl_credit_get_episode(const parl_credit *c, size_t i) {
   return c->batch.jobs[c->batch.kept[i]].out;
 }
 
@@ -145,7 +111,8 @@ static const double *get_scales(const parl_credit *c, size_t i) {
 /* The group of episode i with `outcome` in the place of its own. */
 static parl_group get_group(parl_credit *c, size_t i, const parl_outcome *outcome) {
   const size_t K = c->def.group;
-  for (size_t k = 0; k < K; k++) c->outcomes[k] = parl_outcome_of(get_episode(c, i / K * K + k));
+  for (size_t k = 0; k < K; k++)
+    c->outcomes[k] = parl_outcome_of(parl_credit_get_episode(c, i / K * K + k));
   c->outcomes[i % K] = *outcome;
   return (parl_group){.of = c->outcomes, .K = K, .update = c->batch.update};
 }
@@ -161,7 +128,7 @@ static parl_status count_again(const parl_credit *c, const parl_stages *stages, 
 
 /* Terms of episode i had it ended after n turns, out [n_terms]. */
 static parl_status get_terms_after(parl_credit *c, size_t i, size_t n, double *out) {
-  const parl_trajectory *t = get_episode(c, i);
+  const parl_trajectory *t = parl_credit_get_episode(c, i);
   const parl_stages first = parl_stages_get_first(&t->stages, n);
   parl_facts facts = {.optimum_steps = t->facts.optimum_steps,
                       .optimum_width = t->facts.optimum_width,
@@ -182,7 +149,7 @@ static double *get_to_go(const parl_credit *c, size_t k, size_t turn) {
 
 /* G of an episode, of turn t + 1 at t. */
 static parl_status set_to_go(parl_credit *c, size_t i) {
-  const size_t k = i % c->def.group, n = get_episode(c, i)->stages.n;
+  const size_t k = i % c->def.group, n = parl_credit_get_episode(c, i)->stages.n;
   memset(get_to_go(c, k, 0), 0, c->n_turns * c->n_terms * sizeof *c->to_go);
   for (size_t t = 0; t <= n; t++) {
     double *g = get_to_go(c, k, t);
@@ -231,9 +198,9 @@ static parl_status assign_turns(parl_credit *c) {
 
 /* --- launches and assignments --- */
 
-static parl_credit_effect *get_effect(const parl_credit *c, const variant *v) {
+parl_credit_effect *parl_credit_find_effect(const parl_credit *c, const parl_credit_variant *v) {
   if (v->sub < 0) return &c->launches[v->i * c->n_turns + v->stage];
-  const parl_stage_record *record = &get_episode(c, v->i)->stages.items[v->stage];
+  const parl_stage_record *record = &parl_credit_get_episode(c, v->i)->stages.items[v->stage];
   return &c->subs[v->i * c->n_subs + record->first_sub + (size_t)v->sub];
 }
 
@@ -244,44 +211,69 @@ static void forget_effects(parl_credit *c) {
   for (size_t i = 0; i < c->def.n * c->n_values; i++) c->values[i] = (double)NAN;
 }
 
-static double *get_value(const parl_credit *c, size_t i, size_t stage, size_t sub, size_t value) {
-  const parl_stages *s = &get_episode(c, i)->stages;
+double *parl_credit_find_value(const parl_credit *c, size_t i, size_t stage, size_t sub,
+                               size_t value) {
+  const parl_stages *s = &parl_credit_get_episode(c, i)->stages;
   return &c->values[i * c->n_values + s->subs[s->items[stage].first_sub + sub].first_token + value];
 }
 
 /* The effect of a variant, from what the episode without it came to. */
-static parl_status set_effect(parl_credit *c, const variant *v, const parl_outcome *without) {
+static parl_status set_effect(parl_credit *c, const parl_credit_variant *v,
+                              const parl_outcome *without) {
   const parl_group group = get_group(c, v->i, without);
   const double *scales = get_scales(c, v->i), *with = get_terms(c, v->i);
   double terms[PARL_MAX_TERMS];
   PARL_TRY(parl_reward_one(c->def.reward, &group, v->i % c->def.group, terms));
-  parl_credit_effect e = {.r_perf = get_episode(c, v->i)->facts.r_perf - without->facts->r_perf};
+  parl_credit_effect e = {.r_perf = parl_credit_get_episode(c, v->i)->facts.r_perf -
+                                    without->facts->r_perf};
   for (size_t which = 0; which < c->n_terms; which++) {
     e.advantage += scales[which] * (with[which] - terms[which]);
     e.reward += c->batch.of.weights[which] * (with[which] - terms[which]);
   }
   if (v->value >= 0)
-    *get_value(c, v->i, v->stage, (size_t)v->sub, (size_t)v->value) = e.advantage;
+    *parl_credit_find_value(c, v->i, v->stage, (size_t)v->sub, (size_t)v->value) = e.advantage;
   else
-    *get_effect(c, v) = e;
+    *parl_credit_find_effect(c, v) = e;
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_credit_get_worth(parl_credit *c, size_t i, const parl_outcome *outcome,
+                                  double out[PARL_N_SHARES]) {
+  const parl_outcome own = parl_outcome_of(parl_credit_get_episode(c, i));
+  const parl_group group = get_group(c, i, outcome != NULL ? outcome : &own);
+  const double *scales = get_scales(c, i);
+  double terms[PARL_MAX_TERMS];
+  if (outcome != NULL)
+    PARL_TRY(parl_reward_one(c->def.reward, &group, i % c->def.group, terms));
+  else
+    memcpy(terms, get_terms(c, i), c->n_terms * sizeof *terms);
+  out[0] = out[1] = 0;
+  out[2] = group.of[i % c->def.group].facts->r_perf;
+  for (size_t which = 0; which < c->n_terms; which++) {
+    out[0] += scales[which] * terms[which];
+    out[1] += c->batch.of.weights[which] * terms[which];
+  }
   return PARL_STATUS_OK;
 }
 
 static size_t get_width(const parl_credit *c, size_t i, size_t stage) {
-  return get_episode(c, i)->stages.items[stage].width;
+  return parl_credit_get_episode(c, i)->stages.items[stage].width;
 }
 
 /* Of a launch of one, the assignment is the launch. */
 static void copy_single_effects(parl_credit *c, size_t i) {
-  for (size_t t = 0; t < get_episode(c, i)->stages.n; t++)
+  for (size_t t = 0; t < parl_credit_get_episode(c, i)->stages.n; t++)
     if (get_width(c, i, t) == 1)
-      *get_effect(c, &(variant){i, t, 0, -1}) = *get_effect(c, &(variant){i, t, -1, -1});
+      *parl_credit_find_effect(c,
+                               &(parl_credit_variant){.i = i, .stage = t, .sub = 0, .value = -1}) =
+          *parl_credit_find_effect(
+              c, &(parl_credit_variant){.i = i, .stage = t, .sub = -1, .value = -1});
 }
 
 /* --- from the stages --- */
 
-static parl_status assign_without(parl_credit *c, const variant *v) {
-  const parl_trajectory *t = get_episode(c, v->i);
+static parl_status assign_without(parl_credit *c, const parl_credit_variant *v) {
+  const parl_trajectory *t = parl_credit_get_episode(c, v->i);
   parl_facts facts = t->facts;
   parl_stages_copy_without(&t->stages, v->stage, v->sub, &c->without);
   facts.r_perf = 0; /* where no stage is left */
@@ -296,10 +288,11 @@ static parl_status assign_without(parl_credit *c, const variant *v) {
 static parl_status assign_by_stages(parl_credit *c, size_t n) {
   forget_effects(c);
   for (size_t i = 0; i < n; i++) {
-    for (size_t t = 0; t < get_episode(c, i)->stages.n; t++) {
+    for (size_t t = 0; t < parl_credit_get_episode(c, i)->stages.n; t++) {
       const int width = (int)get_width(c, i, t);
       for (int sub = -1; width > 0 && sub < (width > 1 ? width : 0); sub++)
-        PARL_TRY(assign_without(c, &(variant){i, t, sub, -1}));
+        PARL_TRY(
+            assign_without(c, &(parl_credit_variant){.i = i, .stage = t, .sub = sub, .value = -1}));
     }
     copy_single_effects(c, i);
   }
@@ -308,14 +301,14 @@ static parl_status assign_by_stages(parl_credit *c, size_t n) {
 
 /* --- by playing again --- */
 
-static parl_status play_variants(parl_credit *c) {
+parl_status parl_credit_play(parl_credit *c) {
   const size_t n = c->n_variants;
   parl_rollout_counts counts;
   c->n_variants = 0;
   if (n == 0) return PARL_STATUS_OK;
   const double start = parl_clock_s();
   PARL_TRY(parl_rollout_run(c->def.rollout, c->jobs, n, &counts));
-  tally *sums = &c->tally;
+  parl_credit_tally *sums = &c->tally;
   sums->seconds += parl_clock_s() - start;
   sums->counts.decoded_tokens += counts.decoded_tokens;
   sums->counts.reused_tokens += counts.reused_tokens;
@@ -324,33 +317,41 @@ static parl_status play_variants(parl_credit *c) {
   sums->n_rerolls += (double)n;
   for (size_t k = 0; k < n; k++) {
     const parl_trajectory *without = c->jobs[k].out;
-    sums->n_failed += without->failed;
-    if (without->failed) continue;
-    sums->steps += without->facts.total_steps;
     const parl_outcome outcome = parl_outcome_of(without);
-    PARL_TRY(set_effect(c, &c->variants[k], &outcome));
+    sums->n_failed += without->failed;
+    if (!without->failed) sums->steps += without->facts.total_steps;
+    if (c->def.objective->credit == PARL_CREDIT_SHAPLEY)
+      PARL_TRY(parl_credit_take_coalition(c, &c->variants[k], without->failed ? NULL : &outcome));
+    else if (!without->failed)
+      PARL_TRY(set_effect(c, &c->variants[k], &outcome));
   }
   return PARL_STATUS_OK;
 }
 
-static parl_status add_variant(parl_credit *c, const variant *v) {
-  const parl_trajectory *t = get_episode(c, v->i);
-  const parl_edit edit = v->value >= 0 ? PARL_EDIT_DROP_VALUE : PARL_EDIT_DROP_SUB;
+parl_status parl_credit_add(parl_credit *c, const parl_credit_variant *v,
+                            const parl_replay *replay) {
+  const parl_trajectory *t = parl_credit_get_episode(c, v->i);
   const size_t k = c->n_variants++;
   c->variants[k] = *v;
-  c->replays[k] =
-      (parl_replay){.recording = &t->recording,
-                    .edit = v->sub < 0 ? PARL_EDIT_DROP_LAUNCH : edit,
-                    .turn = (int)v->stage + 1,
-                    .sub = v->sub,
-                    .value = v->value,
-                    .goes_on = c->def.objective->credit_after == PARL_CREDIT_AFTER_POLICY};
+  c->replays[k] = *replay;
   c->jobs[k] = (parl_job){.task_seed = t->task_seed,
                           .episode_seed = t->episode_seed,
                           .temperature = c->def.temperature,
                           .replay = &c->replays[k],
                           .out = parl_trajectories_get(c->set, k)};
-  return c->n_variants == c->def.n ? play_variants(c) : PARL_STATUS_OK;
+  return c->n_variants == c->def.n ? parl_credit_play(c) : PARL_STATUS_OK;
+}
+
+static parl_status add_variant(parl_credit *c, const parl_credit_variant *v) {
+  const parl_edit edit = v->value >= 0 ? PARL_EDIT_DROP_VALUE : PARL_EDIT_DROP_SUB;
+  const bool goes_on = c->def.objective->credit_after == PARL_CREDIT_AFTER_POLICY;
+  return parl_credit_add(c, v,
+                         &(parl_replay){.recording = &parl_credit_get_episode(c, v->i)->recording,
+                                        .edit = v->sub < 0 ? PARL_EDIT_DROP_LAUNCH : edit,
+                                        .turn = (int)v->stage + 1,
+                                        .sub = v->sub,
+                                        .value = v->value,
+                                        .goes_on = goes_on});
 }
 
 /* The first value of a task that may be left out: one more of its last slot. INT_MAX: there is
@@ -362,16 +363,17 @@ static int get_first_added(const parl_credit *c) {
   return is_last ? task->n_slots : INT_MAX;
 }
 
-/* The assignments of launches of several, and the values added to tasks; returns their number. */
-static size_t list_parts(parl_credit *c, size_t i) {
-  const parl_stages *s = &get_episode(c, i)->stages;
+size_t parl_credit_list_parts(const parl_credit *c, size_t i, bool all, parl_credit_variant *out) {
+  const parl_stages *s = &parl_credit_get_episode(c, i)->stages;
   const int first = get_first_added(c);
   size_t n = 0;
   for (size_t k = 0; k < s->n; k++)
     for (size_t sub = 0; sub < s->items[k].width; sub++) {
       const int n_values = s->subs[s->items[k].first_sub + sub].n_tokens;
-      if (s->items[k].width > 1) c->order[n++] = (variant){i, k, (int)sub, -1};
-      for (int v = first; v < n_values; v++) c->order[n++] = (variant){i, k, (int)sub, v};
+      if (all || s->items[k].width > 1)
+        out[n++] = (parl_credit_variant){.i = i, .stage = k, .sub = (int)sub, .value = -1};
+      for (int v = first; v < n_values; v++)
+        out[n++] = (parl_credit_variant){.i = i, .stage = k, .sub = (int)sub, .value = v};
     }
   return n;
 }
@@ -379,12 +381,12 @@ static size_t list_parts(parl_credit *c, size_t i) {
 /* Up to `most` of them, drawn without replacement where there are more. */
 static parl_status add_parts(parl_credit *c, size_t i, size_t most) {
   const uint64_t stream = parl_rng_stream(PARL_PURPOSE_CREDIT, 0, 0, 0);
-  const size_t n = list_parts(c, i);
+  const size_t n = parl_credit_list_parts(c, i, false, c->order);
   for (size_t k = 0; k < n && k < most; k++) {
     if (most < n) {
-      const double u = parl_rng_uniform(get_episode(c, i)->episode_seed, stream, k);
+      const double u = parl_rng_uniform(parl_credit_get_episode(c, i)->episode_seed, stream, k);
       const size_t other = k + (size_t)(u * (double)(n - k));
-      const variant was = c->order[k];
+      const parl_credit_variant was = c->order[k];
       c->order[k] = c->order[other];
       c->order[other] = was;
     }
@@ -393,23 +395,28 @@ static parl_status add_parts(parl_credit *c, size_t i, size_t most) {
   return PARL_STATUS_OK;
 }
 
-static parl_status assign_by_playing(parl_credit *c, size_t n) {
+static parl_status assign_by_leaving_out(parl_credit *c, size_t n) {
   const size_t asked = (size_t)c->def.objective->credit_rerolls;
-  forget_effects(c);
   for (size_t i = 0; i < n; i++) {
-    const parl_trajectory *t = get_episode(c, i);
+    const parl_trajectory *t = parl_credit_get_episode(c, i);
     size_t left = asked > 0 ? asked : SIZE_MAX;
     if (t->recording.is_cut) continue;
     for (size_t k = 0; k < t->stages.n && left > 0; k++) {
       if (t->stages.items[k].width == 0) continue;
       left--;
-      PARL_TRY(add_variant(c, &(variant){i, k, -1, -1}));
+      PARL_TRY(add_variant(c, &(parl_credit_variant){.i = i, .stage = k, .sub = -1, .value = -1}));
     }
     PARL_TRY(add_parts(c, i, left));
   }
-  PARL_TRY(play_variants(c));
+  PARL_TRY(parl_credit_play(c));
   for (size_t i = 0; i < n; i++) copy_single_effects(c, i);
   return PARL_STATUS_OK;
+}
+
+static parl_status assign_by_playing(parl_credit *c, size_t n) {
+  forget_effects(c);
+  return c->def.objective->credit == PARL_CREDIT_SHAPLEY ? parl_credit_assign_by_orders(c, n)
+                                                         : assign_by_leaving_out(c, n);
 }
 
 /* --- all of it --- */
@@ -419,8 +426,8 @@ static double get_ratio(double sum, double n) {
 }
 
 static void count_effects(parl_credit *c, size_t i) {
-  const parl_trajectory *t = get_episode(c, i);
-  tally *sums = &c->tally;
+  const parl_trajectory *t = parl_credit_get_episode(c, i);
+  parl_credit_tally *sums = &c->tally;
   for (size_t k = 0; k < t->stages.n; k++) {
     const parl_credit_effect launch = parl_credit_get_launch(c, i, k);
     if (!isnan(launch.advantage)) {
@@ -439,13 +446,13 @@ static void count_effects(parl_credit *c, size_t i) {
 }
 
 static void measure(parl_credit *c, size_t n, parl_metrics *m) {
-  tally *sums = &c->tally;
+  parl_credit_tally *sums = &c->tally;
   for (size_t i = 0; i < n && c->launches != NULL; i++) count_effects(c, i);
   m->launch_effect = get_ratio(sums->launch, sums->n_launches);
   m->sub_effect = get_ratio(sums->sub, sums->n_subs);
   m->spurious_launches = get_ratio(sums->n_spurious, sums->n_launches);
   m->useless_subs = get_ratio(sums->n_useless, sums->n_subs);
-  if (c->def.objective->credit != PARL_CREDIT_COUNTERFACTUAL) return;
+  if (!is_played(c->def.objective)) return;
   m->rerolls = sums->n_rerolls;
   m->reroll_steps = sums->steps;
   m->rerolls_failed = sums->n_failed;
@@ -463,13 +470,15 @@ parl_status parl_credit_assign(parl_credit *credit, const parl_credit_batch *bat
   const int kind = (int)credit->def.objective->credit;
   PARL_REQUIRE(batch->of.K == credit->def.group && n <= credit->def.n);
   credit->batch = *batch;
-  credit->tally = (tally){0};
+  credit->tally = (parl_credit_tally){0};
   credit->n_variants = 0;
   PARL_TRY(parl_advantage_get_scales((parl_advantage_mode)credit->def.objective->advantage,
                                      &batch->of, credit->scales));
   if (kind == PARL_CREDIT_TURN) return assign_turns(credit);
-  PARL_TRY(kind == PARL_CREDIT_LOO_STAGES ? assign_by_stages(credit, n)
-                                          : assign_by_playing(credit, n));
+  if (kind == PARL_CREDIT_LOO_STAGES)
+    PARL_TRY(assign_by_stages(credit, n));
+  else
+    PARL_TRY(assign_by_playing(credit, n));
   measure(credit, n, m);
   return PARL_STATUS_OK;
 }
@@ -481,12 +490,14 @@ double parl_credit_get_turn(const parl_credit *credit, size_t i, size_t stage) {
 }
 
 parl_credit_effect parl_credit_get_launch(const parl_credit *credit, size_t i, size_t stage) {
-  return *get_effect(credit, &(variant){i, stage, -1, -1});
+  return *parl_credit_find_effect(
+      credit, &(parl_credit_variant){.i = i, .stage = stage, .sub = -1, .value = -1});
 }
 
 parl_credit_effect parl_credit_get_sub(const parl_credit *credit, size_t i, size_t stage,
                                        size_t sub) {
-  return *get_effect(credit, &(variant){i, stage, (int)sub, -1});
+  return *parl_credit_find_effect(
+      credit, &(parl_credit_variant){.i = i, .stage = stage, .sub = (int)sub, .value = -1});
 }
 
 /* Where a choice stands in a turn that launched. */
@@ -503,16 +514,17 @@ static double get_effect_of_choice(const parl_credit *c, size_t i, size_t stage,
   const bool is_judged = c->def.objective->credit_launch == PARL_CREDIT_LAUNCH_DIFFERENCE;
   if (p->is_first) return is_judged ? launch.advantage : (double)NAN;
   if (p->token == PARL_TOKEN_GO) return isnan(launch.advantage) ? (double)NAN : 0;
-  const parl_stages *s = &get_episode(c, i)->stages;
+  const parl_stages *s = &parl_credit_get_episode(c, i)->stages;
   const size_t n_kept = s->subs[s->items[stage].first_sub + p->sub].n_tokens;
   double value = (double)NAN;
-  if (c->values != NULL && p->value < n_kept) value = *get_value(c, i, stage, p->sub, p->value);
+  if (c->values != NULL && p->value < n_kept)
+    value = *parl_credit_find_value(c, i, stage, p->sub, p->value);
   return isnan(value) ? parl_credit_get_sub(c, i, stage, p->sub).advantage : value;
 }
 
 void parl_credit_get_weights(const parl_credit *credit, size_t i, const parl_sequence *sequence,
                              float *out) {
-  const parl_stages *s = &get_episode(credit, i)->stages;
+  const parl_stages *s = &parl_credit_get_episode(credit, i)->stages;
   const double whole = credit->batch.advantage[i];
   int turn = 0;
   size_t n_assigned = 0;

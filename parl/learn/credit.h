@@ -8,6 +8,8 @@
  *                   without it, which is played; all others have the advantage of their episode
  *   loo_stages      the same of launches and assignments, but the episode without them is computed
  *                   from its stages, not played
+ *   shapley         an assignment or added value has what it made, averaged over orders in which
+ *                   they come, or in the one in which they were written; a launch what its own made
  *
  * turn. Phi(t) is what the built-in terms would be had the episode ended after turn t, R what they
  * are. Terms that are expressions have Phi = 0, and so have facts that stages do not tell: they
@@ -33,6 +35,16 @@
  * At most credit_rerolls episodes are played again for one: first the launches in their order, then
  * assignments and values drawn by chance; an assignment that was not drawn keeps the advantage of
  * the episode, a value the difference of its assignment.
+ *
+ * shapley. The players are all assignments of the episode, and the values added to their tasks,
+ * which are nothing without their assignment; v(S) is the reward of the episode in which only those
+ * in S are written, everything else as recorded (what follows an edit is always replayed). A share
+ * is the mean over credit_orders orders of v(with it and those before) - v(those before)
+ * (parl/learn/coalitions.h), so all shares of an episode sum to its reward minus that of the same
+ * episode without any sub-agent. At most credit_rerolls episodes are played again for one; fewer
+ * than orders need make blocks of assignments that share alike. Choices have shares as they have
+ * differences above; what a launch made is the sum of its shares. Source: Shapley 1953; for
+ * launches ours.
  * Thread rule: one thread per object; it plays on the rollout that it was given.
  * Reading order: parl_credit_def, create, assign, get_weights. */
 #ifndef PARL_PARL_LEARN_CREDIT_H
@@ -49,13 +61,13 @@ typedef struct parl_credit_def {
   const parl_cost_config *cost; /* of the episodes: what their stages take */
   const parl_env_spec *spec;
   parl_reward *reward;
-  parl_rollout *rollout; /* of the policy that played, for counterfactual; else not used */
+  parl_rollout *rollout; /* of the policy that played, where episodes are played again */
   size_t n, group;       /* episodes at most; of them the rollouts of a task */
   double temperature;
 } parl_credit_def;
 
-/* Episodes that were played, groups one after the other. Borrowed. Their trajectories have stages
- * and, for counterfactual, recordings. */
+/* Episodes that were played, groups one after the other. Borrowed. Their trajectories have what
+ * parl_credit_ask asks for. */
 typedef struct parl_credit_batch {
   parl_reward_batch of; /* groups, their terms, weights */
   const parl_job *jobs;
@@ -64,7 +76,7 @@ typedef struct parl_credit_batch {
   int64_t update;
 } parl_credit_batch;
 
-/* What a turn's launch, or an assignment, made: with minus without. */
+/* What a turn's launch, or an assignment, made: with minus without, or its share. */
 typedef struct parl_credit_effect {
   double advantage; /* as its choices have it; NaN: not known */
   double reward;    /* difference of the sum of weighted terms */

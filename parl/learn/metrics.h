@@ -71,13 +71,13 @@ typedef struct parl_term_metrics {
   X(expert_entropy, experts, "1", "entropy of a layer's loads / that of equal loads, mean")        \
   X(balance_loss, experts, "1", "aux_loss_alpha * balance loss, mean of sequences")                \
   X(bias_range, experts, "1", "largest - smallest selection bias of a layer, the widest")          \
-  X(rerolls, credit, "episodes", "episodes played again without a launch or an assignment")        \
+  X(rerolls, credit, "episodes", "episodes played again without a launch or assignments")          \
   X(reroll_steps, credit, "steps", "total steps of all of them")                                   \
   X(rerolls_failed, credit, "episodes", "of them, those whose script failed")                      \
-  X(launch_effect, credit, "1", "mean reward with a launch - without it")                          \
-  X(sub_effect, credit, "1", "mean reward with an assignment - without it")                        \
-  X(spurious_launches, credit, "1", "share of launches without which r_perf is the same")          \
-  X(useless_subs, credit, "1", "share of assignments without which r_perf is the same")            \
+  X(launch_effect, credit, "1", "mean reward that a launch made: with - without, or its share")    \
+  X(sub_effect, credit, "1", "mean reward that an assignment made, likewise")                      \
+  X(spurious_launches, credit, "1", "share of launches that made nothing of r_perf, likewise")     \
+  X(useless_subs, credit, "1", "share of assignments that made nothing of r_perf, likewise")       \
   PARL_DETECTOR_ROWS(PARL_METRIC_DETECTOR_, X)                                                     \
   X(staleness, rollout, "updates", "by which the policy that played was behind")                   \
   X(cut_mass, rollout, "1", "mean probability of a choice that train.top_p cut off")               \

@@ -35,31 +35,41 @@
 #include "core/config.h"
 #include "core/status.h"
 
-#define PARL_OBJECTIVE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                  \
-  CHOICE(kind, k25, "k25|ppo|reinforce|tis|squared", "policy objective")                      \
-  CHOICE(advantage, mean, "none|mean|mean_std|per_term|batch|loo|gdpo",                       \
-         "baseline and normalisation of the reward")                                          \
-  CHOICE(credit, episode, "episode|turn|counterfactual|loo_stages", "whose the advantage is") \
-  CHOICE(credit_after, replay, "replay|policy",                                               \
-         "counterfactual: what follows what is left out: the recorded turns, or the policy")  \
-  CHOICE(credit_launch, episode, "episode|difference",                                        \
-         "counterfactual, loo_stages: whose advantage the choice to launch at all has, the "  \
-         "episode's or what the launch made")                                                 \
-  INT(credit_rerolls, 0, 0, 1000000, "re-rolls",                                              \
-      "counterfactual: at most so many an episode; 0: every launch and assignment")           \
-  REAL(alpha, 0.5, 0.0, 1.0, "ratio", "k25: below it a token's policy gradient is zero")      \
-  REAL(beta, 2.0, 1.0, 1000.0, "ratio", "k25: above it a token's policy gradient is zero")    \
-  REAL(tau, 1e-3, 0.0, 10.0, "1", "weight of the squared log-ratio")                          \
-  FLAG(tau_masked, 0, "drop the squared log-ratio outside [alpha, beta] too")                 \
-  REAL(epsilon, 0.2, 0.0, 1.0, "ratio", "ppo: half width of the clip")                        \
-  REAL(cap, 2.0, 1.0, 1000.0, "ratio", "tis: a ratio counts as at most this")                 \
-  REAL(entropy_bonus, 0.0, 0.0, 10.0, "1", "weight of the entropy")                           \
-  CHOICE(normalise, prompt, "prompt|batch",                                                   \
+#define PARL_OBJECTIVE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                   \
+  CHOICE(kind, k25, "k25|ppo|reinforce|tis|squared", "policy objective")                       \
+  CHOICE(advantage, mean, "none|mean|mean_std|per_term|batch|loo|gdpo",                        \
+         "baseline and normalisation of the reward")                                           \
+  CHOICE(credit, episode, "episode|turn|counterfactual|loo_stages|shapley",                    \
+         "whose the advantage is")                                                             \
+  CHOICE(credit_after, replay, "replay|policy",                                                \
+         "counterfactual: what follows what is left out: the recorded turns, or the policy")   \
+  CHOICE(credit_launch, episode, "episode|difference",                                         \
+         "counterfactual, loo_stages, shapley: whose advantage the choice to launch at all "   \
+         "has, the episode's or what the launch made")                                         \
+  INT(credit_rerolls, 0, 0, 1000000, "re-rolls",                                               \
+      "counterfactual, shapley: at most so many an episode; 0: all")                           \
+  INT(credit_orders, 2, 0, 1000, "orders",                                                     \
+      "shapley: orders of the assignments, each second the reverse of the one before; 0: the " \
+      "one in which they were written")                                                        \
+  REAL(alpha, 0.5, 0.0, 1.0, "ratio", "k25: below it a token's policy gradient is zero")       \
+  REAL(beta, 2.0, 1.0, 1000.0, "ratio", "k25: above it a token's policy gradient is zero")     \
+  REAL(tau, 1e-3, 0.0, 10.0, "1", "weight of the squared log-ratio")                           \
+  FLAG(tau_masked, 0, "drop the squared log-ratio outside [alpha, beta] too")                  \
+  REAL(epsilon, 0.2, 0.0, 1.0, "ratio", "ppo: half width of the clip")                         \
+  REAL(cap, 2.0, 1.0, 1000.0, "ratio", "tis: a ratio counts as at most this")                  \
+  REAL(entropy_bonus, 0.0, 0.0, 10.0, "1", "weight of the entropy")                            \
+  CHOICE(normalise, prompt, "prompt|batch",                                                    \
          "prompt: every task weighs the same, as in the paper; batch: every token does")
 PARL_CONFIG_STRUCT(parl_objective_config, PARL_OBJECTIVE_FIELDS);
 extern const parl_section parl_objective_section;
 /* Of credit, credit_after, credit_launch, in the order of the lists (parl/learn/credit.h). */
-enum { PARL_CREDIT_EPISODE, PARL_CREDIT_TURN, PARL_CREDIT_COUNTERFACTUAL, PARL_CREDIT_LOO_STAGES };
+enum {
+  PARL_CREDIT_EPISODE,
+  PARL_CREDIT_TURN,
+  PARL_CREDIT_COUNTERFACTUAL,
+  PARL_CREDIT_LOO_STAGES,
+  PARL_CREDIT_SHAPLEY
+};
 enum { PARL_CREDIT_AFTER_REPLAY, PARL_CREDIT_AFTER_POLICY };
 enum { PARL_CREDIT_LAUNCH_EPISODE, PARL_CREDIT_LAUNCH_DIFFERENCE };
 /* Order of the CHOICE list. */

@@ -47,6 +47,7 @@ static const struct {
     {"train", "partial"},
     {"train", "gradient_shares_every"},
     {"train", "async"},
+    {"objective", "credit_orders"},
 };
 
 static bool is_same(const parl_json *a, const parl_json *b) {

@@ -464,7 +464,7 @@ parl_status parl_episode_start_sub(const parl_episode_env *ee, parl_episode *ep,
   parl_call task;
   parl_grammar_get_call(&ep->main->grammar, (int)index, &task);
   const int role = ep->main->grammar.created_role[task.agent_name] - 1;
-  const int ordinal = parl_replay_get_ordinal(&ep->replay, ++ep->n_assigned);
+  const int ordinal = parl_replay_get_ordinal(&ep->replay, ++ep->n_assigned, index);
   parl_agent agent;
   size_t n;
   PARL_TRY(parl_env_brief(ee->env, ep->world, &task, role, ordinal, &agent, ee->tokens,

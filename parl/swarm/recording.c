@@ -26,7 +26,25 @@ parl_replay_cursor parl_replay_begin(const parl_replay *replay) {
   return (parl_replay_cursor){.of = replay};
 }
 
-int parl_replay_get_ordinal(const parl_replay_cursor *cursor, int n) {
+/* Numbers of the sub-agents of a turn whose assignments are partly left out: what is left out in
+ * front of the one of `index` counts. */
+static int count_left_out(const parl_replay_cursor *cursor, size_t index) {
+  const parl_recording *r = cursor->of->recording;
+  size_t n_kept = 0;
+  int n = 0;
+  for (size_t i = cursor->first; i < r->n && n_kept <= index; i++) {
+    if (r->items[i].token != PARL_TOKEN_ASSIGN) continue;
+    if (cursor->of->dropped[i])
+      n++;
+    else
+      n_kept++;
+  }
+  return n;
+}
+
+int parl_replay_get_ordinal(const parl_replay_cursor *cursor, int n, size_t index) {
+  if (cursor->of != NULL && cursor->of->edit == PARL_EDIT_DROP_TOKENS)
+    return n + cursor->raised + count_left_out(cursor, index);
   return cursor->raised > 0 && n >= cursor->first_raised ? n + cursor->raised : n;
 }
 
@@ -50,6 +68,42 @@ static int find_assignment(const parl_recording *r, size_t first, size_t end, in
     n += is_next;
   }
   return n;
+}
+
+void parl_recording_mark(const parl_recording *recording, int turn, int sub, int value,
+                         bool *marks) {
+  size_t first = 0, from = 0, to = 0;
+  while (first < recording->n && recording->items[first].turn != turn) first++;
+  if (first == recording->n) return;
+  find_assignment(recording, first, find_turn_end(recording, first), sub, &from, &to);
+  if (value >= 0) { /* behind assign_task and the name */
+    from += 2 + (size_t)value;
+    to = from + 1;
+  }
+  for (size_t i = from; i < to; i++) marks[i] = true;
+}
+
+void parl_recording_end_marks(const parl_recording *recording, bool *marks) {
+  for (size_t first = 0, end; first < recording->n; first = end) {
+    size_t n = 0, n_marked = 0;
+    end = find_turn_end(recording, first);
+    for (size_t i = first; i < end; i++) {
+      if (recording->items[i].token != PARL_TOKEN_ASSIGN) continue;
+      n++;
+      n_marked += marks[i];
+    }
+    for (size_t i = first; i < end && n > 0 && n == n_marked; i++) marks[i] = true;
+  }
+}
+
+/* Passes tokens that are marked, up to one that is not or the end. */
+static void pass_marked(parl_replay_cursor *c, size_t end) {
+  const parl_recording *r = c->of->recording;
+  for (; c->next < end; c->next++) {
+    for (; r->items[c->first].turn != r->items[c->next].turn; c->first++)
+      c->raised += r->items[c->first].token == PARL_TOKEN_ASSIGN && c->of->dropped[c->first];
+    if (!c->of->dropped[c->next]) return;
+  }
 }
 
 /* The cursor stands at the first token of the turn that is changed. */
@@ -96,7 +150,10 @@ bool parl_replay_next(parl_replay_cursor *cursor, int n_assigned, int32_t *n_tak
   if (of == NULL) return false;
   const parl_recording *r = of->recording;
   const size_t end = of->edit == PARL_EDIT_NONE ? r->n : r->n_complete;
-  if (is_at_edit(cursor, end)) apply_edit(cursor, n_assigned);
+  if (of->edit == PARL_EDIT_DROP_TOKENS)
+    pass_marked(cursor, end);
+  else if (is_at_edit(cursor, end))
+    apply_edit(cursor, n_assigned);
   if (cursor->skip_to > 0 && cursor->next == cursor->skip && !cursor->bans_launch)
     cursor->next = cursor->skip_to;
   if (is_handed_over(cursor, end)) {

@@ -3,9 +3,10 @@
  * An episode is a function of its seeds, its sub-agents' players and the tokens that the
  * orchestrator wrote: whoever has these has the episode. A replay writes recorded turns in place of
  * the player, and everything else happens anew, to the same bits; sub-agents play again, by the
- * players in their seats. An edit leaves one launch, one assignment of it, or one value of a task
- * out, or finishes instead; what follows is the same episode without it. Sub-agents keep the
- * numbers that they had with it, which name their random numbers, so nothing differs by chance.
+ * players in their seats. An edit leaves one launch, one assignment of it, one value of a task, or
+ * any set of these out, or finishes instead; what follows is the same episode without it.
+ * Sub-agents keep the numbers that they had with it, which name their random numbers, so nothing
+ * differs by chance.
  *
  * A turn that makes no sense without what was left out is written all the same, as `legal` is
  * advice: it costs its steps and does what it can.
@@ -34,13 +35,14 @@ typedef struct parl_recording {
   parl_written *items; /* [capacity] */
 } parl_recording;
 
-/* X(name, text). What is changed in turn parl_replay.turn. */
+/* X(name, text). What is changed in turn parl_replay.turn, or with DROP_TOKENS in any. */
 #define PARL_EDIT_LIST(X)                                                       \
   X(NONE, "none")               /* nothing */                                   \
   X(DROP_LAUNCH, "drop_launch") /* the launch is left out */                    \
   X(DROP_SUB, "drop_sub")       /* one of its assignments is; of one: it all */ \
   X(DROP_VALUE, "drop_value")   /* one value of an assignment's task is */      \
-  X(FINISH, "finish")           /* the orchestrator finishes instead */
+  X(FINISH, "finish")           /* the orchestrator finishes instead */         \
+  X(DROP_TOKENS, "drop_tokens") /* whatever is marked is left out */
 typedef enum parl_edit {
 #define X(name, text) PARL_EDIT_##name,
   PARL_EDIT_LIST(X)
@@ -57,8 +59,17 @@ typedef struct parl_replay {
    * without an edit the recording is the whole episode. true: from the edit on, or where the
    * recording ends, be it amid a turn, the player in the orchestrator's seat decides, with the
    * random numbers that it would have had; after DROP_LAUNCH it may not launch in that turn. */
-  bool goes_on;
+  bool goes_on;        /* false with DROP_TOKENS */
+  const bool *dropped; /* DROP_TOKENS: [recording->n] borrowed; which tokens are left out, as
+                          parl_recording_mark and parl_recording_end_marks mark them */
 } parl_replay;
+
+/* Marks the tokens of assignment `sub`, from 0, of the turn, from 1, or (value >= 0) of one value
+ * of its task, one that may be left out; marks [recording->n]. */
+void parl_recording_mark(const parl_recording *recording, int turn, int sub, int value,
+                         bool *marks);
+/* Of a turn that assigns, all of whose assignments are marked, marks the rest too. */
+void parl_recording_end_marks(const parl_recording *recording, bool *marks);
 
 /* --- the episode's --- */
 
@@ -70,6 +81,7 @@ typedef struct parl_replay_cursor {
   bool is_edited;
   bool bans_launch;         /* the turn to be written may not launch */
   int first_raised, raised; /* sub-agents from this number on have one that is so much larger */
+  size_t first;             /* DROP_TOKENS: of the turn; `raised` is of the turns before it */
 } parl_replay_cursor;
 
 parl_replay_cursor parl_replay_begin(const parl_replay *replay);
@@ -77,8 +89,9 @@ parl_replay_cursor parl_replay_begin(const parl_replay *replay);
  * player decides, or nobody does, and *n_taken, if it does, is to be what it says. */
 bool parl_replay_next(parl_replay_cursor *cursor, int n_assigned, int32_t *n_taken,
                       parl_written *out);
-/* Number of a sub-agent that is the n-th to be assigned, from 1. */
-int parl_replay_get_ordinal(const parl_replay_cursor *cursor, int n);
+/* Number of a sub-agent that is the n-th to be assigned, from 1, and `index` of its launch, from 0.
+ */
+int parl_replay_get_ordinal(const parl_replay_cursor *cursor, int n, size_t index);
 
 void parl_recording_clear(parl_recording *recording);
 void parl_recording_add(parl_recording *recording, const parl_written *item);

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Credit by turns, by episodes played again and by stages: the same bits for any number of threads and after a
-# kill; what it cost is in the store; a field that nothing reads is told of.
+# Credit by turns, by episodes played again, by stages and over orders: the same bits for any number of threads and
+# after a kill; what it cost is in the store; a field that nothing reads is told of.
 set -u
 # shellcheck source=tests/cli_support.sh
 . "$ROOT/tests/cli_support.sh"
@@ -24,9 +24,12 @@ ask() { # FOLDER SQL
 print(*sqlite3.connect(sys.argv[1] + "/store.db").execute(sys.argv[2]).fetchone())' "$1" "$2"
 }
 
-for kind in episode turn counterfactual policy loo_stages; do
+for kind in episode turn counterfactual policy loo_stages shapley written; do
   case $kind in
   policy) more='--set objective.credit=counterfactual --set objective.credit_after=policy' ;;
+  written)
+    more='--set objective.credit=shapley --set objective.credit_orders=0 --set objective.credit_rerolls=3'
+    ;;
   *) more="--set objective.credit=$kind" ;;
   esac
   # shellcheck disable=SC2086
@@ -44,7 +47,7 @@ for kind in episode turn counterfactual policy loo_stages; do
   echo "$whole"
 done | sort -u >"$dir/out"
 grep -v '^[0-9a-f]*$' "$dir/out"
-same "five kinds, five results" 5 "$(grep -c '^[0-9a-f]*$' "$dir/out")"
+same "seven kinds, seven results" 7 "$(grep -c '^[0-9a-f]*$' "$dir/out")"
 
 same "nothing is stored where nothing is credited by launches" 0 \
   "$(ask "$dir/turn" "select count(*) from metric where key like 'credit/%'")"
@@ -55,5 +58,9 @@ same "re-rolls and their steps are stored" "1 1 1" "$(ask "$dir/counterfactual" 
   "select sum(case key when 'credit/rerolls' then value end) > 0,
           sum(case key when 'credit/reroll_steps' then value end) > 0,
           sum(case key when 'credit/rerolls_failed' then value end) = 0 from metric")"
+same "orders are played" 1 "$(ask "$dir/shapley" \
+  "select sum(case key when 'credit/reroll_steps' then value end) > 0 from metric")"
 has "an unread field is told of" 'changes nothing' \
   "$("$PARL" train "$recipe" --plan --set run.dir="$dir/plan" --set objective.credit_rerolls=3 2>&1)"
+has "orders are read by shapley alone" 'changes nothing' \
+  "$("$PARL" train "$recipe" --plan --set run.dir="$dir/plan" --set objective.credit_orders=3 2>&1)"

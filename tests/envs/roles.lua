@@ -1,7 +1,7 @@
 -- roles: four tasks and two roles, for credit worked by hand. A "right" sub-agent does its task in
 -- one step, a "wrong" one in six; r_perf is the share of tasks done. Style "mixed": create both,
 -- launch task 1 with the right one and task 2 with the wrong one, launch tasks 3 and 4 with right
--- ones, finish.
+-- ones, finish. Style "twice": one right role does task 1, task 1 again and task 2, then finish.
 local tok <const> = parl.tok
 
 local mixed <const> = {
@@ -9,6 +9,12 @@ local mixed <const> = {
   {{"create_subagent", 2, "wrong"}},
   {{"assign_task", 1, 1}, {"assign_task", 2, 2}},
   {{"assign_task", 1, 3}, {"assign_task", 1, 4}},
+  {{"finish"}},
+}
+
+local twice <const> = {
+  {{"create_subagent", 1, "right"}},
+  {{"assign_task", 1, 1}, {"assign_task", 1, 1}, {"assign_task", 1, 2}},
   {{"finish"}},
 }
 
@@ -26,7 +32,7 @@ return parl.env {
   families = {task = 4, word = {"more", "done"}},
   tools = {work = {args = {"task"}, doc = "one step of a task", run = work}},
   task = {args = {"task"}},
-  styles = {"mixed"},
+  styles = {"mixed", "twice"},
   limits = {
     context = 64, sub_context = 32, sub_steps = 8, max_width = 4, max_agents = 2, max_turns = 16,
   },
@@ -49,12 +55,12 @@ return parl.env {
     return n / 4, {success = n == 4 and 1 or 0}
   end,
   optimum = function() return {critical = 4, serial = 4, r_perf = 1} end,
-  expert = function(_, agent)
+  expert = function(_, agent, style)
     local s = agent.state
     if not agent.main then
       return {s.done[s.task] and {"finish"} or {"work", s.task}}
     end
     s.turn = (s.turn or 0) + 1
-    return mixed[s.turn]
+    return (style == "twice" and twice or mixed)[s.turn]
   end,
 }
