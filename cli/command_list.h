@@ -26,6 +26,8 @@
     "chance\nstays. Printed are means of with - without, over launches, with 95 % intervals "     \
     "over tasks.\nsame: share of launches without which r_perf is the same, spurious "            \
     "parallelism; worse: is higher.\n"                                                            \
+    "--orders: also what each assignment made over orders in which they come, recorded turns "    \
+    "following:\nof two that do the same each half, where leaving out either changes nothing.\n"  \
     "example: parl counterfactual runs/dag/checkpoints/0.3a-s201.safetensors --episodes 200\n")   \
   X(cmd_schedule, "schedule", "", "RECIPE",                                                       \
     "draw the weights of every arm over the updates, before anything is trained",                 \
@@ -138,6 +140,8 @@
     "what is left out; default: launch")                                                           \
   X(CHOICE, after, "after", 0, "policy|replay", 0, 0, 0, "counterfactual",                         \
     "who goes on: the policy, or the turns as they were recorded; default: policy")                \
+  X(COUNT, orders, "orders", 0, "N", 1, 1000, 0, "counterfactual",                                 \
+    "share out among assignments what all made, over N orders of them; default: not")              \
   X(TEXT, arm, "arm", 0, "ARM", 0, 0, 0, "eval counterfactual",                                    \
     "configuration; default: the checkpoint's own, else the first")                                \
   X(TEXT, style, "style", 0, "STYLE", 0, 0, 0, "eval", "play this scripted expert instead")        \

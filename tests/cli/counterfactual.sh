@@ -34,6 +34,11 @@ same "what is left out is asked for" "assignment replay" \
     ask "r['at'], r['after'], sep=' '")"
 same "working alone" "0 None None" "$("$PARL" counterfactual runs/tiny/checkpoints/alone-s1.safetensors --json --quiet |
   ask "int(p['without']['n']), p['without']['same'], p['without']['r_perf']['value']")"
+# Over orders every assignment has a share; all recorded turns follow.
+same "shares over orders" "True True" "$("$PARL" counterfactual $swarm --json --quiet --at assignment --after replay \
+  --orders 2 --episodes 8 | ask "p['orders']['n'] == p['without']['n'], r['rerolls'] > 2 * p['without']['n']")"
+same "no orders, no shares" False "$(echo "$whole" | ask "'orders' in p")"
+has "a row of them" 'over orders' "$("$PARL" counterfactual $swarm --quiet --episodes 8 --orders 2)"
 has "a table" 'without it' "$("$PARL" counterfactual $swarm --quiet --episodes 8)"
 code "no such file" 1 "$PARL" counterfactual none.safetensors
 code "neither launch nor assignment" 2 "$PARL" counterfactual $swarm --at stage
