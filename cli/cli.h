@@ -15,6 +15,7 @@
 #include "core/text.h"
 #include "lua/script_host.h"
 #include "parl/run/recipe.h"
+#include "parl/swarm/host.h"
 
 enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_RESUMABLE = 75 };
 enum { CLI_MAX_REPEATS = 64, CLI_MAX_OPERANDS = 256, CLI_PATH_BYTES = 4096 };
@@ -170,6 +171,9 @@ void cli_append_envs(parl_text *out);
 bool cli_is_interactive(void);
 /* Log lines on stderr. */
 void cli_log_sink(void *context, parl_log_level level, const char *text);
+
+/* What --log says. */
+parl_metric_log_format cli_get_metric_log(const cli_args *args);
 
 /* The signals that ask a program to end: SIGINT, SIGTERM, SIGHUP. One way to handle them all; a
  * SIGHUP that is ignored stays ignored. */

@@ -61,6 +61,7 @@ static parl_status sweep_all(const cli_args *args, const parl_sweep *sweep, size
                           .progress = args->quiet ? NULL : cli_meter_on_progress,
                           .context = &meter,
                           .retry_failed = args->retry_failed,
+                          .metric_log = cli_get_metric_log(args),
                           .command = parl_text_get(&command)};
   cli_meter_init(&meter);
   parl_status s = plan(args, sweep, &host);

@@ -79,6 +79,7 @@ static parl_status train(const cli_args *args, const parl_recipe *recipe, size_t
                           .progress = args->quiet ? NULL : cli_meter_on_progress,
                           .context = &meter,
                           .retry_failed = args->retry_failed,
+                          .metric_log = cli_get_metric_log(args),
                           .command = parl_text_get(&command)};
   parl_experiment_result result = {0};
   cli_meter_init(&meter);

@@ -128,6 +128,8 @@
     "threads, a run on each; default: run.threads, or one for each processor")                     \
   X(FLAG, retry_failed, "retry-failed", 0, NULL, 0, 0, 0, "train sweep",                           \
     "make runs that failed before again; without it they stay failed")                             \
+  X(CHOICE, log, "log", 0, "tensorboard|jsonl", 0, 0, 0, "train sweep",                            \
+    "write the metrics of every update for other programs, too: FOLDER/tensorboard or /jsonl")     \
   X(TEXT, remove, "remove", 0, "ARM", 0, 0, 0, "runs",                                             \
     "delete an arm's runs, their metrics, episodes and checkpoints; retired ones if no others")    \
   X(TEXT, retire, "retire", 0, "ARM", 0, 0, 0, "runs",                                             \

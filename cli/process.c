@@ -74,6 +74,13 @@ int cli_get_signal(void) {
   return stop_requested;
 }
 
+/* --- what runs get --- */
+
+parl_metric_log_format cli_get_metric_log(const cli_args *args) {
+  if (args->log == NULL) return PARL_METRIC_LOG_NONE;
+  return strcmp(args->log, "jsonl") == 0 ? PARL_METRIC_LOG_JSONL : PARL_METRIC_LOG_TENSORBOARD;
+}
+
 /* --- what scripts get --- */
 
 enum { FREE_LINES = 100 /* that scripts print; then one a second */ };

@@ -17,6 +17,10 @@ double parl_clock_cpu_s(void) {
   return get_s(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+double parl_clock_wall_s(void) {
+  return get_s(CLOCK_REALTIME);
+}
+
 void parl_clock_sleep_s(double seconds) {
   const struct timespec t = {.tv_sec = (time_t)seconds,
                              .tv_nsec = (long)(1e9 * (seconds - (double)(time_t)seconds))};

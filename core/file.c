@@ -145,16 +145,20 @@ parl_status parl_file_writer_open(parl_file_writer *w, const char *path) {
   return fail_io(w->temporary, "create");
 }
 
-parl_status parl_file_writer_append(parl_file_writer *w, const void *bytes, size_t n) {
+static parl_status write_all(int fd, const char *path, const void *bytes, size_t n) {
   const char *at = bytes;
   while (n > 0) {
-    const ssize_t put = write(w->fd, at, n);
+    const ssize_t put = write(fd, at, n);
     if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return fail_io(w->path, "write");
+    if (put < 0) return fail_io(path, "write");
     at += put;
     n -= (size_t)put;
   }
   return PARL_STATUS_OK;
+}
+
+parl_status parl_file_writer_append(parl_file_writer *w, const void *bytes, size_t n) {
+  return write_all(w->fd, w->path, bytes, n);
 }
 
 /* Makes the rename outlive a power cut. Some file systems refuse to sync a folder; the file is
@@ -191,6 +195,23 @@ void parl_file_writer_abort(parl_file_writer *w) {
   if (w->fd >= 0) close(w->fd);
   w->fd = -1;
   unlink(w->temporary);
+}
+
+parl_status parl_file_append(const char *path, const void *bytes, size_t n) {
+  PARL_TRY(check_target(path));
+  const int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+  if (fd < 0) return fail_io(path, "open");
+  const parl_status s = write_all(fd, path, bytes, n);
+  if (close(fd) != 0 && s == PARL_STATUS_OK) return fail_io(path, "write");
+  return s;
+}
+
+parl_status parl_file_sync(const char *path) {
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return fail_io(path, "open");
+  const parl_status s = fsync(fd) == 0 ? PARL_STATUS_OK : fail_io(path, "write");
+  close(fd);
+  return s;
 }
 
 parl_status parl_file_write(const char *path, const void *bytes, size_t n) {

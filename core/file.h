@@ -20,6 +20,13 @@ parl_status parl_file_read(const char *path, size_t max_bytes, char **out, size_
  * is something else than a regular file; EINVAL if the path is longer than 4000 bytes. */
 parl_status parl_file_write(const char *path, const void *bytes, size_t n);
 
+/* Adds n bytes to the end of a file that is there, in one write where the system does so; what is
+ * cut short by a kill or a full disk stays. Fails: EIO naming the path and the system's reason. */
+parl_status parl_file_append(const char *path, const void *bytes, size_t n);
+
+/* Returns when what was appended survives a power cut. Fails: EIO. */
+parl_status parl_file_sync(const char *path);
+
 /* SHA-256 of a regular file's bytes. Fails: EIO naming the path and the system's reason. */
 parl_status parl_file_hash(const char *path, char out[PARL_HASH_HEX_BYTES]);
 

@@ -63,6 +63,19 @@ static void test_write_and_read(void **state) {
   assert_int_equal(count_files(), 1);
 }
 
+static void test_append(void **state) {
+  (void)state;
+  assert_fails(parl_file_append(path_of("grows"), "x", 1), PARL_STATUS_EIO,
+               "grows: cannot open: No such");
+  assert_fails(parl_file_sync(path_of("grows")), PARL_STATUS_EIO, "grows: cannot open: No such");
+  assert_ok(parl_file_write(path_of("grows"), "one", 3));
+  assert_ok(parl_file_append(path_of("grows"), "\0two", 4));
+  assert_ok(parl_file_append(path_of("grows"), NULL, 0));
+  assert_holds(path_of("grows"), "one\0two", 7);
+  assert_ok(parl_file_sync(path_of("grows")));
+  assert_fails(parl_file_append("/dev/null", "x", 1), PARL_STATUS_EIO, "/dev/null: ");
+}
+
 static void test_relative_path(void **state) {
   (void)state;
   char before[PARL_TEST_PATH_BYTES];
@@ -325,6 +338,7 @@ static void test_join(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_write_and_read),
+      cmocka_unit_test(test_append),
       cmocka_unit_test(test_relative_path),
       cmocka_unit_test(test_read_refuses),
       cmocka_unit_test(test_failing_write_leaves_the_old_file),

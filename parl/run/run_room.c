@@ -8,6 +8,7 @@
 
 #include "core/config.h"
 #include "core/file.h"
+#include "parl/run/metric_log.h"
 #include "parl/run/rows.h"
 #include "parl/run/run_list.h"
 
@@ -159,7 +160,10 @@ static parl_status remove_run(selection *x, const taken_run *t) {
   char path[1024];
   PARL_TRY(parl_rows_visit_checkpoints(x->store, t->id, remove_checkpoint, (void *)x->folder));
   PARL_TRY(parl_run_get_checkpoint_path(x->folder, x->arm, t->seed, path));
-  if (!t->is_retired) PARL_TRY(remove_file(path)); /* saved, but not stored any more */
+  if (!t->is_retired) {
+    PARL_TRY(remove_file(path)); /* saved, but not stored any more */
+    PARL_TRY(parl_metric_log_remove(x->folder, x->arm, t->seed));
+  }
   return parl_store_delete_run(x->store, t->id);
 }
 
@@ -168,6 +172,7 @@ static parl_status retire_run(selection *x, const taken_run *t) {
   PARL_TRY(parl_run_get_checkpoint_path(x->folder, x->arm, t->seed, from));
   PARL_TRY(get_retired_path(x->folder, x->arm, t->seed, t->uid, to));
   PARL_TRY(move_file(from, to));
+  PARL_TRY(parl_metric_log_remove(x->folder, x->arm, t->seed));
   PARL_TRY(parl_store_move_checkpoints(x->store, t->id, to));
   return parl_store_set_retired(x->store, t->id, true);
 }

@@ -59,6 +59,26 @@ static void report_progress(const parl_trainer *t, const char *phase) {
                                                        .launch_rate = u->metrics.launch_rate});
 }
 
+static parl_status open_log(parl_trainer *t) {
+  if (t->host->metric_log == PARL_METRIC_LOG_NONE) return PARL_STATUS_OK;
+  return parl_metric_log_open(&t->log, t->host->metric_log, t->run->folder, t->arm,
+                              t->config->run.seed, t->store, t->run_id);
+}
+
+static parl_status log_update(parl_trainer *t, int64_t update, const char *const *keys,
+                              const double *values, size_t n) {
+  if (t->log.format == PARL_METRIC_LOG_NONE) return PARL_STATUS_OK;
+  return parl_metric_log_append(&t->log, update, keys, values, n);
+}
+
+/* Of a run that was done before anybody asked. */
+static parl_status log_done(parl_trainer *t) {
+  if (t->host->metric_log == PARL_METRIC_LOG_NONE || t->run->scope != PARL_SCOPE_RUN ||
+      parl_metric_log_exists(t->host->metric_log, t->run->folder, t->arm, t->config->run.seed))
+    return PARL_STATUS_OK;
+  return open_log(t);
+}
+
 /* Between two optimizer steps of an update there is nothing to save: the last checkpoint stands. */
 static parl_status stop(parl_trainer *t) {
   parl_updater *u = t->updater;
@@ -77,6 +97,8 @@ static parl_status train_loop(parl_trainer *t) {
     if (s == PARL_STATUS_ESTOPPED) return stop(t);
     PARL_TRY(s);
     PARL_TRY(store_update(t));
+    PARL_TRY(log_update(t, u->update - 1, u->metric_table->keys,
+                        parl_metrics_get_values(&u->metrics), u->metric_table->n));
     PARL_TRY(parl_failures_check(&u->failures, t->config->env.max_failures, PARL_PHASE_TRAINING,
                                  u->update == t->config->train.updates));
     u->n_steps = 0;
@@ -109,17 +131,19 @@ static parl_status evaluate_final(parl_trainer *t) {
                          t->store, t->run_id, &e));
   parl_failures_warn(&e.failures, t->host->log, t->arm, PARL_PHASE_EVALUATION);
   PARL_TRY(parl_trainer_judge_forecast(t));
+  static const char *const keys[] = {"time/evaluate_s", "final/launch_rate", "final/r_perf",
+                                     "final/unseen_prompts"};
+  const double values[] = {parl_clock_s() - start, e.sampled.launch_rate, e.sampled.r_perf,
+                           e.unseen};
+  const size_t n = sizeof keys / sizeof keys[0];
   PARL_TRY(parl_store_begin(t->store));
-  parl_status s = parl_rows_put_metric(t->store, t->run_id, u->update, "time/evaluate_s",
-                                       parl_clock_s() - start);
-  if (s == PARL_STATUS_OK)
-    s = parl_rows_put_metric(t->store, t->run_id, u->update, "final/launch_rate",
-                             e.sampled.launch_rate);
-  if (s == PARL_STATUS_OK)
-    s = parl_rows_put_metric(t->store, t->run_id, u->update, "final/r_perf", e.sampled.r_perf);
-  if (s == PARL_STATUS_OK)
-    s = parl_rows_put_metric(t->store, t->run_id, u->update, "final/unseen_prompts", e.unseen);
-  return parl_store_end(t->store, s);
+  parl_status s = PARL_STATUS_OK;
+  for (size_t i = 0; s == PARL_STATUS_OK && i < n; i++)
+    s = parl_rows_put_metric(t->store, t->run_id, u->update, keys[i], values[i]);
+  PARL_TRY(parl_store_end(t->store, s));
+  PARL_TRY(log_update(t, u->update, keys, values, n));
+  /* Before the run is done, for then nobody writes its log again. */
+  return t->log.format == PARL_METRIC_LOG_NONE ? PARL_STATUS_OK : parl_file_sync(t->log.path);
 }
 
 parl_status parl_trainer_hash_run(parl_trainer *t, char out[PARL_HASH_HEX_BYTES]) {
@@ -184,6 +208,7 @@ static parl_status train(parl_trainer *t, const char *canonical) {
   PARL_TRY(parl_trainer_recall_failures(t));
   PARL_TRY(parl_trainer_recall_warnings(t));
   if (t->updater->update == 0) PARL_TRY(parl_trainer_make_forecast(t));
+  PARL_TRY(open_log(t));
   PARL_TRY(train_loop(t));
   PARL_TRY(evaluate_final(t));
   PARL_TRY(parl_trainer_hash_run(t, t->result->hash));
@@ -254,6 +279,7 @@ parl_status parl_train(const parl_run *run, const parl_host *host, parl_workers 
   parl_status s = parl_trainer_open(&t, &canonical);
   memcpy(out->uid, t.uid, sizeof out->uid);
   if (s == PARL_STATUS_OK) s = parl_trainer_is_done(&t, &out->was_done);
+  if (s == PARL_STATUS_OK && out->was_done) s = log_done(&t);
   if (s == PARL_STATUS_OK && !out->was_done) {
     s = run->scope == PARL_SCOPE_RUN ? train(&t, parl_text_get(&canonical))
                                      : parl_trainer_play_baseline(&t, parl_text_get(&canonical));

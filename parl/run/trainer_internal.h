@@ -5,6 +5,7 @@
 #define PARL_PARL_RUN_TRAINER_INTERNAL_H
 #include "parl/learn/update.h"
 #include "parl/run/forecast.h"
+#include "parl/run/metric_log.h"
 #include "parl/run/run_models.h"
 #include "parl/run/trainer.h"
 #include "parl/swarm/rollout.h"
@@ -30,6 +31,7 @@ typedef struct parl_trainer {
   parl_forecast forecast;
   parl_failures warm_failures; /* of the warm start's demonstrations */
   unsigned warned;             /* bit w: parl_warning w was said */
+  parl_metric_log log;         /* as host->metric_log asks */
   parl_train_result *result;
 } parl_trainer;
 

@@ -21,6 +21,13 @@ typedef struct parl_progress {
   double share, left_s;
 } parl_progress;
 
+/* Files of metrics for other programs, beside the store: parl/run/metric_log.h. */
+typedef enum parl_metric_log_format {
+  PARL_METRIC_LOG_NONE,
+  PARL_METRIC_LOG_TENSORBOARD,
+  PARL_METRIC_LOG_JSONL
+} parl_metric_log_format;
+
 typedef struct parl_host {
   parl_log *log;                   /* may be NULL */
   const atomic_int *stop;          /* non-zero: checkpoint and return ESTOPPED; may be NULL */
@@ -31,6 +38,7 @@ typedef struct parl_host {
   const char *command; /* shell line that starts it, kept with each run; NULL: not known */
   parl_claims *claims; /* a run is written only while its uid is claimed here; NULL: unasked */
   bool retry_failed;   /* runs that failed are made again */
+  parl_metric_log_format metric_log; /* of every run that is trained */
 } parl_host;
 
 static inline int parl_host_is_stopped(const parl_host *host) {

@@ -13,5 +13,5 @@ from .errors import Error, ProgramError
 from .program import Sweep, Statistics, score, stats, sweep, train
 from .results import Results, load, stages, subs
 
-__all__ = ["Error", "ProgramError", "Results", "Statistics", "Sweep", "load", "score", "stages", "stats", "subs", "sweep",
-           "train"]
+__all__ = ["Error", "ProgramError", "Results", "Statistics", "Sweep", "load", "score", "stages", "stats", "subs",
+           "sweep", "train"]

@@ -155,8 +155,8 @@ def stages(episodes: pandas.DataFrame) -> pandas.DataFrame:
     for names, turn, stage in _turns(episodes):
         steps = [sub["steps"] for sub in stage.get("subs", [])]
         rows.append((*names, turn, stage["main"], stage["r_perf"], len(steps), sum(steps), max(steps, default=0)))
-    return pandas.DataFrame.from_records(
-        rows, columns=["episode", *_names_in(episodes), "turn", "main", "r_perf", "width", "sub_steps", "sub_max_steps"])
+    own = ["turn", "main", "r_perf", "width", "sub_steps", "sub_max_steps"]
+    return pandas.DataFrame.from_records(rows, columns=["episode", *_names_in(episodes), *own])
 
 
 def subs(episodes: pandas.DataFrame) -> pandas.DataFrame:

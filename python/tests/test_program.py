@@ -55,7 +55,8 @@ def test_read_while_it_is_written_and_stopped(recipe, tmp_path):
     noisy = tmp_path / "noisy.lua"
     env = tmp_path / "noisy_env.lua"
     original = recipe.read_text().split('file = "')[1].split('"')[0]
-    env.write_text(Path(original).read_text(encoding="utf-8").replace("return parl.env", 'print("hello")\nreturn parl.env', 1))
+    text = Path(original).read_text(encoding="utf-8")
+    env.write_text(text.replace("return parl.env", 'print("hello")\nreturn parl.env', 1))
     noisy.write_text(recipe.read_text().replace(original, str(env)))
 
     def look(line):
@@ -82,8 +83,8 @@ def test_read_while_it_is_written_and_stopped(recipe, tmp_path):
 
 def test_sweep(recipe, tmp_path):
     file = recipe.with_name("grid.lua")
-    file.write_text("""return { recipe = "small", arms = { "shaped" }, dir = "grid", n_seeds = 2, top = 1, top_seeds = 1,
-      parameters = { ["lambda1.start"] = { values = { 0.1, 0.3 } } } }""")
+    file.write_text("""return { recipe = "small", arms = { "shaped" }, dir = "grid", n_seeds = 2, top = 1,
+      top_seeds = 1, parameters = { ["lambda1.start"] = { values = { 0.1, 0.3 } } } }""")
     found = parl.sweep(file, cwd=tmp_path, progress=False, jobs=2, train={"updates": 2}, eval={"tasks": 4})
     assert sorted(found.points["lambda1.start"]) == [0.1, 0.3] and len(found.top) == 1
     assert (found.points["lo"] <= found.points["hi"]).all()
@@ -101,7 +102,8 @@ def test_stats(trained, tmp_path):
         assert found.profiles.loc[name, 0.5] == (table[table["algorithm"] == name]["score"] > 0.5).mean()
     assert abs(found.pairs.loc["plain>shaped", "mean_difference"] - (means["plain"] - means["shaped"])) < 1e-12
     table.to_csv(tmp_path / "table.csv", index=False)
-    pandas.testing.assert_frame_equal(parl.stats(tmp_path / "table.csv", taus=[0, 0.5], resamples=1000).pairs, found.pairs)
+    again = parl.stats(tmp_path / "table.csv", taus=[0, 0.5], resamples=1000)
+    pandas.testing.assert_frame_equal(again.pairs, found.pairs)
     with pytest.raises(parl.Error, match="no column 'task'"):
         parl.stats(table.drop(columns="task"))
 
