@@ -59,8 +59,13 @@ class Store:
         return self.path.with_name("store.db-wal").exists()
 
     def _check(self, db: sqlite3.Connection) -> None:
+        db.execute("BEGIN")  # one moment: the program may be making the tables
         application, = db.execute("PRAGMA application_id").fetchone()
         version, = db.execute("PRAGMA user_version").fetchone()
+        n_objects, = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        db.execute("COMMIT")
+        if application == version == n_objects == 0:
+            raise Error(f"{self.path}: has no runs yet")
         if application != APPLICATION:
             raise Error(f"{self.path}: is a database, but not one of parl's runs")
         if not 1 <= version <= SCHEMA:

@@ -151,7 +151,9 @@ def test_what_is_no_run_folder(tmp_path):
     (tmp_path / "store.db").write_bytes(b"not a database, but longer than a header of one would have to be" * 20)
     with pytest.raises(parl.Error, match="not a database"):
         parl.load(tmp_path)
-    (tmp_path / "store.db").unlink()
+    (tmp_path / "store.db").write_bytes(b"")
+    with pytest.raises(parl.Error, match="has no runs yet"):
+        parl.load(tmp_path)
     sqlite3.connect(tmp_path / "store.db").executescript("CREATE TABLE run(id)")
     with pytest.raises(parl.Error, match="not one of parl's runs"):
         parl.load(tmp_path)
