@@ -72,7 +72,7 @@ int cmd_eval(const cli_args *args) {
                                              .run = &e.chosen.run,
                                              .policy = e.policy,
                                              .style = args->style,
-                                             .sub_policy = e.sub_policy,
+                                             .subs = &e.subs,
                                              .label = "eval",
                                              .n_tasks = (size_t)tasks,
                                              .workers = e.workers},

@@ -10,6 +10,7 @@
 #include "core/safetensors.h"
 #include "engine/checkpoint.h"
 #include "parl/run/origin.h"
+#include "parl/run/subs.h"
 #include "parl/swarm/rollout.h"
 
 enum { LINE_BYTES = 4096 };
@@ -19,9 +20,10 @@ typedef struct player {
   parl_recipe *recipe;
   parl_run run;
   parl_workers *workers;
-  parl_env *env;                   /* of our own: for its specification and the names of tokens */
-  parl_model *policy, *sub_policy; /* sub_policy NULL: scripted, or chosen as the orchestrator */
-  const char *style;               /* or NULL */
+  parl_env *env;             /* of our own: for its specification and the names of tokens */
+  parl_model *policy, *warm; /* warm: of the policy's run; NULL: not needed */
+  parl_subs subs;
+  const char *style; /* or NULL */
   bool random;
   parl_trajectories *set;
   parl_rollout *rollout;
@@ -96,22 +98,24 @@ static parl_status override_agents(player *p, const parl_origin *origin) {
   return s;
 }
 
-/* As the checkpoint's run had them: scripted, agents.checkpoint, or its warm start. */
-static parl_status load_subs(player *p, const char *path, const parl_origin *origin) {
+/* The warm start of the checkpoint's run; the checkpoint itself where there is none. */
+static parl_status load_warm(player *p, const char *path, const parl_origin *origin) {
   char sub_path[1024];
-  PARL_TRY(override_agents(p, origin));
-  if (p->run.config.agents.subs == PARL_SUBS_SCRIPTED) return PARL_STATUS_OK;
-  if (p->run.config.agents.checkpoint[0] != '\0')
-    return parl_fail_context(load_model(p, p->run.config.agents.checkpoint, &p->sub_policy),
-                             "agents.checkpoint");
   parl_origin_get_sub_path(origin, path, sub_path, sizeof sub_path);
-  if (sub_path[0] != '\0') return load_model(p, sub_path, &p->sub_policy);
+  if (sub_path[0] != '\0') return load_model(p, sub_path, &p->warm);
   if (!p->args->quiet)
     fprintf(stderr,
             "parl: %s: %s%s; it plays its sub-agents, too (--set agents.checkpoint=FILE chooses)\n",
             path, origin->is_run ? "the warm start of its run is not beside it: " : "",
             origin->is_run ? origin->warm : "does not say who its sub-agents are");
-  return load_model(p, path, &p->sub_policy);
+  return load_model(p, path, &p->warm);
+}
+
+/* As the checkpoint's run had them in its evaluation. */
+static parl_status load_subs(player *p, const char *path, const parl_origin *origin) {
+  PARL_TRY(override_agents(p, origin));
+  if (parl_subs_needs_warm(&p->run.config.agents, true)) PARL_TRY(load_warm(p, path, origin));
+  return parl_subs_open(&p->run, p->env, p->warm, &p->subs);
 }
 
 static parl_status load_checkpoint(player *p, const char *path) {
@@ -140,16 +144,15 @@ static parl_status refuse_style(const parl_env_spec *spec, const char *as) {
   return s;
 }
 
-/* Beside a script, chance or a person: scripted, unless agents.checkpoint names a policy. */
+/* Beside a script, chance or a person: scripted, unless policies are named. */
 static parl_status load_set_subs(player *p) {
-  const char *path = p->run.config.agents.checkpoint;
-  if (path[0] != '\0')
-    return parl_fail_context(load_model(p, path, &p->sub_policy), "agents.checkpoint");
-  if (p->run.config.agents.subs == PARL_SUBS_POLICY)
+  parl_agents_config *agents = &p->run.config.agents;
+  if (agents->checkpoint[0] != '\0') agents->subs = PARL_SUBS_POLICY;
+  if (parl_subs_needs_warm(agents, false))
     return parl_fail(PARL_STATUS_EINVAL,
-                     "agents.subs = \"policy\": there is no warm start here; name one with "
-                     "agents.checkpoint");
-  return PARL_STATUS_OK;
+                     "agents.subs, agents.roles: there is neither a warm start nor a policy that "
+                     "learns here; name files with agents.checkpoint or in agents.roles");
+  return parl_subs_open(&p->run, p->env, NULL, &p->subs);
 }
 
 /* greedy_wide, else the first style, else random. */
@@ -284,12 +287,13 @@ static parl_status play(player *p, uint64_t seed) {
   PARL_TRY(parl_trajectories_create(&(parl_trajectories_def){.n = 1, .n_words = 1}, &p->set));
   parl_rollout_def rollout =
       parl_run_get_rollout(&p->run, cli_get_script_host(p->args->quiet), p->workers);
-  parl_run_seat_models(&p->run, p->policy, p->sub_policy, &rollout);
+  parl_subs_seat(&p->subs, p->policy, PARL_SUBS_LAST, &rollout.seats);
+  if (p->policy != NULL) rollout.seats.main = parl_run_get_orchestrator(&p->run, p->policy);
   if (p->style != NULL) rollout.seats.main = parl_player_of_script(p->style, 1);
   if (p->style == NULL && p->policy == NULL)
     rollout.seats.main =
         p->random ? parl_player_of_chance() : parl_player_of_choices(ask_person, p);
-  if (p->random && p->sub_policy == NULL) rollout.seats.subs = parl_player_of_chance();
+  if (p->random && p->subs.first == NULL) rollout.seats.subs = parl_player_of_chance();
   rollout.n_slots = 1;
   rollout.observer = &observer;
   PARL_TRY(parl_rollout_create(&rollout, &p->rollout));
@@ -388,7 +392,8 @@ static void close_player(player *p) {
   parl_trace_deinit(&p->trace);
   parl_rollout_destroy(p->rollout);
   parl_trajectories_destroy(p->set);
-  parl_model_destroy(p->sub_policy);
+  parl_subs_close(&p->subs);
+  parl_model_destroy(p->warm);
   parl_model_destroy(p->policy);
   parl_env_destroy(p->env);
   parl_workers_destroy(p->workers);

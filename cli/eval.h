@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "parl/run/origin.h"
 #include "parl/run/run.h"
+#include "parl/run/subs.h"
 #include "parl/swarm/host.h"
 
 typedef struct eval_run {
@@ -30,8 +31,8 @@ typedef struct eval_state {
   parl_log log;
   parl_workers *workers;
   parl_env *env;
-  parl_model *warm, *policy, *sub_policy;
-  bool owns_sub_policy;
+  parl_model *warm, *policy;
+  parl_subs subs;
 } eval_state;
 
 /* Opens the run that the options name, of e->recipe: workers, environment, and the policy, which is

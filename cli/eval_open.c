@@ -7,15 +7,14 @@
 /* The warm start is made if it is not there. */
 static parl_status load_policy(const cli_args *args, eval_state *e) {
   const parl_run_config *c = &e->chosen.run.config;
-  const bool is_sub = c->agents.subs == PARL_SUBS_POLICY && c->agents.checkpoint[0] == '\0';
-  if (is_sub || (args->style == NULL && args->checkpoint == NULL)) {
+  if (parl_subs_needs_warm(&c->agents, args->style == NULL) ||
+      (args->style == NULL && args->checkpoint == NULL)) {
     char folder[1024];
     PARL_TRY(parl_file_join(folder, sizeof folder, e->chosen.run.folder, "checkpoints"));
     PARL_TRY(parl_file_make_folder(folder));
     PARL_TRY(parl_warm_start_get(&e->chosen.run, &e->chosen.host, e->workers, NULL, &e->warm));
   }
-  PARL_TRY(
-      parl_sub_policy_get(&e->chosen.run, e->env, e->warm, &e->sub_policy, &e->owns_sub_policy));
+  PARL_TRY(parl_subs_open(&e->chosen.run, e->env, e->warm, &e->subs));
   if (args->style != NULL) return PARL_STATUS_OK;
   const parl_env_spec *spec = parl_env_get_spec(e->env);
   const parl_backend *backend;
@@ -51,7 +50,7 @@ parl_status eval_open(const cli_args *args, eval_state *e) {
 }
 
 void eval_close(eval_state *e) {
-  if (e->owns_sub_policy) parl_model_destroy(e->sub_policy);
+  parl_subs_close(&e->subs);
   parl_model_destroy(e->policy);
   parl_model_destroy(e->warm);
   parl_env_destroy(e->env);

@@ -8,6 +8,7 @@
 #include "experiments/experiment.h"
 #include "experiments/report.h"
 #include "parl/run/run_models.h"
+#include "parl/run/subs.h"
 #include "tests/rollout_support.h"
 
 static const char recipe_text[] =
@@ -209,8 +210,7 @@ static void test_another_policy_is_refused(void **state) {
   parl_recipe *recipe = open_place(&p, NULL, 0);
   parl_run run;
   parl_env *env = NULL;
-  parl_model *subs = NULL;
-  bool owned = false;
+  parl_subs subs = {0};
   assert_ok(parl_run_init(recipe, 0, 1, &run));
   run.config.agents.subs = PARL_SUBS_POLICY;
   snprintf(run.config.agents.checkpoint, sizeof run.config.agents.checkpoint,
@@ -222,16 +222,15 @@ static void test_another_policy_is_refused(void **state) {
   assert_ok(parl_run_fix_files(&run, env));
   get_uid(&run, fixed);
   assert_string_equal(uid, fixed);
-  assert_ok(parl_sub_policy_get(&run, env, NULL, &subs, &owned));
-  parl_model_destroy(subs);
+  assert_ok(parl_subs_open(&run, env, NULL, &subs));
+  parl_subs_close(&subs);
   save_policy(&run, env, 2);
   get_uid(&run, after); /* it is what it was planned as */
   assert_string_equal(uid, after);
-  subs = NULL;
-  assert_fails(parl_sub_policy_get(&run, env, NULL, &subs, &owned), PARL_STATUS_EFORMAT,
+  assert_fails(parl_subs_open(&run, env, NULL, &subs), PARL_STATUS_EFORMAT,
                "agents.checkpoint: checkpoint");
   assert_contains(parl_error_text(), "another file is in its place");
-  assert_null(subs);
+  assert_null(subs.first);
   parl_run_close_env(env);
   parl_run_deinit(&run);
   close_place(&p, recipe);

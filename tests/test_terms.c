@@ -320,7 +320,8 @@ static void open_training(const char *terms, training *x) {
   assert_ok(parl_run_open_env(&x->run, NULL, &t->env));
   const int n_tokens = parl_env_get_spec(t->env)->n_tokens;
   t->model = count_model(t->config, n_tokens, "cpu", 1);
-  t->warm = t->sub_policy = count_model(t->config, n_tokens, "cpu", 2);
+  t->warm = count_model(t->config, n_tokens, "cpu", 2);
+  assert_ok(parl_subs_open(&x->run, t->env, t->warm, &t->subs));
   assert_ok(parl_trainer_prepare(t));
 }
 

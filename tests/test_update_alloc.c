@@ -70,7 +70,8 @@ static void run_updates(const char *credit, const char *async) {
   assert_ok(parl_run_open_env(&run, NULL, &t.env));
   const int n_tokens = parl_env_get_spec(t.env)->n_tokens;
   t.model = count_model(t.config, n_tokens, "cpu", 1);
-  t.warm = t.sub_policy = count_model(t.config, n_tokens, "cpu", 2);
+  t.warm = count_model(t.config, n_tokens, "cpu", 2);
+  assert_ok(parl_subs_open(&run, t.env, t.warm, &t.subs));
   assert_ok(parl_trainer_prepare(&t));
   for (int i = 0; i < 3; i++) assert_ok(parl_updater_run(t.updater));
   const long before = atomic_load(&n_calls);

@@ -16,8 +16,9 @@ typedef struct trainer_fixture {
   parl_trainer t;
 } trainer_fixture;
 
-static inline void trainer_open(trainer_fixture *f, size_t n_threads, const char *const *more,
-                                size_t n_more) {
+/* The recipe, the run and its environment. */
+static inline void trainer_open_run(trainer_fixture *f, const char *env, size_t n_threads,
+                                    const char *const *more, size_t n_more) {
   const char *overrides[24] = {"model.n_layers=1",   "model.d_model=16",  "model.n_heads=2",
                                "model.n_kv_heads=2", "model.head_dim=8",  "model.d_ff=32",
                                "train.tasks=3",      "train.group=4",     "train.updates=12",
@@ -30,7 +31,7 @@ static inline void trainer_open(trainer_fixture *f, size_t n_threads, const char
   snprintf(path, sizeof path, "%s/r.lua", f->folder);
   FILE *file = fopen(path, "w");
   assert_non_null(file);
-  fputs("return { env = { file = '" COUNT_ENV "' } }", file);
+  fprintf(file, "return { env = { file = '%s' } }", env);
   assert_int_equal(fclose(file), 0);
   assert_ok(parl_recipe_load(path, overrides, N_COMMON + n_more, NULL, &f->recipe));
   assert_ok(parl_run_init(f->recipe, 0, 1, &f->run));
@@ -39,10 +40,21 @@ static inline void trainer_open(trainer_fixture *f, size_t n_threads, const char
   f->t = (parl_trainer){.host = &f->host, .run = &f->run, .config = &f->run.config, .arm = "x"};
   assert_ok(parl_workers_create(n_threads, &f->t.workers));
   assert_ok(parl_run_open_env(&f->run, NULL, &f->t.env));
+}
+
+/* And what trains, of random weights. */
+static inline void trainer_prepare(trainer_fixture *f) {
   const int n_tokens = parl_env_get_spec(f->t.env)->n_tokens;
   f->t.model = count_model(f->t.config, n_tokens, "cpu", 1);
-  f->t.warm = f->t.sub_policy = count_model(f->t.config, n_tokens, "cpu", 2);
+  f->t.warm = count_model(f->t.config, n_tokens, "cpu", 2);
+  assert_ok(parl_subs_open(&f->run, f->t.env, f->t.warm, &f->t.subs));
   assert_ok(parl_trainer_prepare(&f->t));
+}
+
+static inline void trainer_open(trainer_fixture *f, size_t n_threads, const char *const *more,
+                                size_t n_more) {
+  trainer_open_run(f, COUNT_ENV, n_threads, more, n_more);
+  trainer_prepare(f);
 }
 
 static inline void trainer_close(trainer_fixture *f) {

@@ -337,6 +337,7 @@ parl_status parl_credit_add(parl_credit *c, const parl_credit_variant *v,
   c->jobs[k] = (parl_job){.task_seed = t->task_seed,
                           .episode_seed = t->episode_seed,
                           .temperature = c->def.temperature,
+                          .top_p = c->def.top_p,
                           .replay = &c->replays[k],
                           .out = parl_trajectories_get(c->set, k)};
   return c->n_variants == c->def.n ? parl_credit_play(c) : PARL_STATUS_OK;

@@ -63,7 +63,7 @@ typedef struct parl_credit_def {
   parl_reward *reward;
   parl_rollout *rollout; /* of the policy that played, where episodes are played again */
   size_t n, group;       /* episodes at most; of them the rollouts of a task */
-  double temperature;
+  double temperature, top_p;
 } parl_credit_def;
 
 /* Episodes that were played, groups one after the other. Borrowed. Their trajectories have what

@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/seeds.h"
 #include "parl/learn/step_sums.h"
+#include "parl/learn/sub_learning.h"
 #include "parl/learn/update_internal.h"
 #include "parl/reward/advantage.h"
 #include "parl/swarm/context_policy.h"
@@ -56,6 +57,7 @@ static parl_status allocate(parl_updater *u) {
     def.stages = parl_episode_get_stage_limits(spec, u->def.episode);
   if (is_stored || u->def.train->partial > 0)
     def.recording = parl_episode_get_record_limit(spec, u->def.episode);
+  parl_sub_learning_ask(u->def.seats, spec, u->def.episode, &def);
   parl_credit_ask(u->def.objective, spec, u->def.episode, &def);
   if (u->def.train->async) PARL_TRY(parl_trajectories_create(&def, &u->next_set));
   return parl_trajectories_create(&def, &u->set);
@@ -86,7 +88,8 @@ static parl_status create_credit(parl_updater *u) {
                                                .rollout = d->rollout,
                                                .n = u->n,
                                                .group = (size_t)d->train->group,
-                                               .temperature = d->train->temperature},
+                                               .temperature = d->train->temperature,
+                                               .top_p = d->train->top_p},
                             &u->credit);
 }
 
@@ -99,8 +102,11 @@ static parl_status create_learner(parl_updater *u) {
   def.objective = d->objective;
   def.n_leaves = (size_t)d->train->accumulators;
   def.slice_rows = (size_t)d->train->slice_rows;
-  def.max_sequences = u->n * parl_episode_max_mains(d->episode);
-  def.longest = (size_t)d->spec->limits.context;
+  const size_t n_subs = parl_sub_learning_count(d->seats, d->spec, d->episode);
+  const parl_env_limits *limits = &d->spec->limits;
+  const bool is_sub_longest = n_subs > 0 && limits->sub_context > limits->context;
+  def.max_sequences = u->n * (parl_episode_max_mains(d->episode) + n_subs);
+  def.longest = (size_t)(is_sub_longest ? limits->sub_context : limits->context);
   def.n_words = (size_t)(d->spec->n_tokens + 63) / 64;
   def.temperature = d->train->temperature;
   def.stop = d->stop;
@@ -229,10 +235,22 @@ static void measure_episodes(parl_updater *u, size_t n) {
 #define COPY_detector(name)
 #define COPY_credit(name) u->metrics.name = (double)NAN;
 #define COPY_rollout(name)
+#define COPY_agents(name)
 #define COPY_time(name)
 #define X(name, group, unit, meaning) COPY_##group(name)
   PARL_METRIC_LIST(X)
 #undef X
+}
+
+/* Of sub-agents that learn; NaN where nobody does. */
+static void measure_subs(parl_updater *u, size_t n) {
+  parl_sub_learning_sums sums = {0};
+  u->metrics.sub_choices = u->metrics.misled = (double)NAN;
+  if (parl_sub_learning_count(u->def.seats, u->def.spec, u->def.episode) == 0) return;
+  for (size_t i = 0; i < n; i++)
+    parl_sub_learning_measure(u->def.seats, u->jobs[u->kept[i]].out, u->advantage[i], &sums);
+  if (sums.choices > 0) u->metrics.sub_choices = sums.sub_choices / sums.choices;
+  if (sums.subs > 0) u->metrics.misled = sums.misled / sums.subs;
 }
 
 static parl_reward_batch get_batch(const parl_updater *u, const double *weights) {
@@ -276,18 +294,16 @@ static parl_status measure_advantage(parl_updater *u) {
                             m);
 }
 
-/* Every context of an episode's orchestrator; i of the episodes kept. */
-static void add_episode(parl_updater *u, size_t i, parl_batch *batch) {
+/* Every context of an episode's agents that learn; i of the episodes kept, advantage its own. */
+static void add_episode(parl_updater *u, size_t i, float advantage, parl_batch *batch) {
   const parl_trajectory *t = u->jobs[u->kept[i]].out;
   const size_t prompt = i / (size_t)u->def.train->group;
-  if (u->credit == NULL) {
-    parl_batch_add_mains(batch, t, prompt, (float)u->advantage[i]);
-    return;
-  }
-  for (size_t m = 0; m < t->n_mains; m++) {
+  if (u->credit == NULL) parl_batch_add_mains(batch, t, prompt, advantage);
+  for (size_t m = 0; u->credit != NULL && m < t->n_mains; m++) {
     parl_credit_get_weights(u->credit, i, &t->mains[m], u->choices);
     parl_batch_add(batch, &t->mains[m], prompt, u->choices);
   }
+  parl_sub_learning_add(t, prompt, advantage, batch);
 }
 
 /* Noise on what was recorded of the outputs from `first` on, which are all of job `job`'s: the same
@@ -306,8 +322,7 @@ static void fill_batch(void *context, const float *advantage) {
   parl_batch_reset(batch);
   for (size_t i = 0; i < u->n_groups * (size_t)u->def.train->group; i++) {
     const size_t first = batch->n_outputs;
-    parl_batch_add_mains(batch, u->jobs[u->kept[i]].out, i / (size_t)u->def.train->group,
-                         advantage[i]);
+    add_episode(u, i, advantage[i], batch);
     if (u->def.train->logp_noise > 0) add_noise(u, u->kept[i], first, batch);
   }
 }
@@ -336,7 +351,7 @@ static parl_status learn(parl_updater *u, size_t n) {
     /* Strided, so that a minibatch holds rollouts of every group; every epoch has the same ones. */
     for (size_t i = step % M; i < n; i += M) {
       const size_t first = batch->n_outputs;
-      add_episode(u, i, batch);
+      add_episode(u, i, (float)u->advantage[i], batch);
       if (u->def.train->logp_noise > 0) add_noise(u, u->kept[i], first, batch);
     }
     parl_learner_info info;
@@ -411,6 +426,7 @@ static parl_status update(parl_updater *u) {
     measure_rewards(u, n);
     measure_episodes(u, n);
     PARL_TRY(measure_advantage(u));
+    measure_subs(u, n);
     PARL_TRY(parl_updater_play_ahead(u)); /* the last that plays in this update has played */
     PARL_TRY(learn(u, n));
     detect(u);

@@ -69,9 +69,12 @@ typedef struct parl_updater_def {
   const parl_schedule_config *weights; /* [PARL_N_TERMS] of the built-in terms */
   const parl_own_terms *own_terms;     /* the recipe's, or NULL */
   const parl_env_spec *spec;
-  uint64_t seed;          /* of tasks and of chance in episodes */
-  parl_model *model;      /* its weights change */
-  parl_rollout *rollout;  /* who plays; train.async: its workers are not those of the updater */
+  uint64_t seed;           /* of tasks and of chance in episodes */
+  parl_model *model;       /* its weights change */
+  parl_rollout *rollout;   /* who plays; train.async: its workers are not those of the updater */
+  const parl_seats *seats; /* who sits in it, */
+  const parl_seats *next_seats; /* and who does from update switch_at on; NULL: the same */
+  int64_t switch_at;
   parl_policy_ring *ring; /* whose player is seated in it; NULL: the model itself is */
   parl_workers *workers;
   const atomic_int *stop; /* non-zero ends an update, ESTOPPED; or NULL */

@@ -22,9 +22,12 @@ static void set_jobs(const parl_updater *u, int64_t update, bool is_ahead, parl_
     parl_carry_get_job(u->carry, update, i, is_ahead, &jobs[i]);
 }
 
-/* Who plays update `update` has its weights. */
-static parl_status load_player(parl_updater *u, int64_t update) {
-  return u->def.ring != NULL ? parl_policy_ring_load(u->def.ring, update) : PARL_STATUS_OK;
+/* Who plays update `update` is seated and has its weights; who sat there before keeps the seat. */
+static parl_status load_players(parl_updater *u, int64_t update) {
+  const parl_updater_def *d = &u->def;
+  if (d->next_seats != NULL)
+    parl_rollout_set_seats(d->rollout, update >= d->switch_at ? d->next_seats : d->seats);
+  return d->ring != NULL ? parl_policy_ring_load(d->ring, update) : PARL_STATUS_OK;
 }
 
 static void swap_sets(parl_updater *u) {
@@ -43,7 +46,7 @@ static parl_status play(parl_updater *u, parl_rollout_counts *counts) {
     return parl_rollout_end(u->def.rollout, counts);
   }
   set_jobs(u, u->update, false, u->set, u->jobs);
-  PARL_TRY(load_player(u, u->update));
+  PARL_TRY(load_players(u, u->update));
   return parl_rollout_run(u->def.rollout, u->jobs, u->n, counts);
 }
 
@@ -67,7 +70,7 @@ parl_status parl_updater_play_ahead(parl_updater *u) {
   const int64_t next = u->update + 1;
   if (!u->def.train->async || next >= u->def.train->updates) return PARL_STATUS_OK;
   set_jobs(u, next, true, u->next_set, u->next_jobs);
-  PARL_TRY(load_player(u, next));
+  PARL_TRY(load_players(u, next));
   PARL_TRY(parl_rollout_begin(u->def.rollout, u->next_jobs, u->n));
   u->is_ahead = true;
   return PARL_STATUS_OK;

@@ -100,7 +100,7 @@ static parl_status imitation_init(imitation *im) {
   demo.config.episode.budget_steps = 0;
   const size_t n = (size_t)warm->episodes;
   demo.config.messages = (parl_message_chances){0};
-  demo.seats.subs.reliability = 1;
+  demo.seats = (parl_seats){.subs = parl_player_of_script("", 1)};
   demo.n_slots = n < 64 ? n : 64;
   PARL_TRY(parl_rollout_create(&demo, &im->rollout));
   const parl_env_spec *spec = parl_env_get_spec(parl_rollout_get_env(im->rollout));

@@ -361,11 +361,10 @@ static parl_status create(work *w) {
     return parl_fail(PARL_STATUS_ENOMEM, "no memory for %zu episodes", w->n);
   PARL_TRY(parl_term_table_create(c->weights, c->own_terms, &w->table));
   PARL_TRY(parl_reward_create(&c->reward, w->table, &w->reward));
-  parl_rollout_def rollout =
-      parl_run_get_rollout(d->run, d->host->scripts, d->workers);
-  parl_run_seat_models(d->run, d->policy, d->sub_policy, &rollout);
-  if (d->style != NULL)
-    rollout.seats.main = parl_player_of_script(d->style, 1);
+  parl_rollout_def rollout = parl_run_get_rollout(d->run, d->host->scripts, d->workers);
+  if (d->subs != NULL) parl_subs_seat(d->subs, d->policy, PARL_SUBS_LAST, &rollout.seats);
+  rollout.seats.main = d->style != NULL ? parl_player_of_script(d->style, 1)
+                                        : parl_run_get_orchestrator(d->run, d->policy);
   rollout.n_jobs = w->n;
   PARL_TRY(parl_rollout_create(&rollout, &w->rollout));
   return create_sets(w);

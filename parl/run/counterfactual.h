@@ -22,9 +22,8 @@ typedef struct parl_counterfactual_def {
   const parl_host *host;
   const parl_run *run;
   const parl_model *policy; /* NULL with a style */
-  const char
-      *style; /* scripted orchestrator, or NULL; goes_on has to be false then */
-  const parl_model *sub_policy; /* NULL: scripted sub-agents */
+  const char *style;        /* scripted orchestrator, or NULL; goes_on has to be false then */
+  const parl_subs *subs;    /* NULL: scripted sub-agents */
   parl_counterfactual_at at;
   bool goes_on; /* after what is left out the policy decides; else the recorded
                    turns follow */

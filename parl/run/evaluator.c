@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "core/seeds.h"
-#include "parl/run/run.h"
+#include "parl/run/subs.h"
 
 #define SECTION_TYPE_ parl_eval_config
 PARL_CONFIG_SECTION(parl_eval_section, "eval", "evaluation on held-out tasks", PARL_EVAL_FIELDS);
@@ -83,7 +83,7 @@ static double get_unseen(const evaluation *e) {
 static parl_status evaluate(const parl_evaluation_def *def, evaluation *e, parl_store *store,
                             int64_t run_id, parl_evaluation *out) {
   if (def->style != NULL) {
-    PARL_TRY(play(def, e, "scripted", 0, store, run_id, &out->failures));
+    PARL_TRY(play(def, e, "scripted", 1.0, store, run_id, &out->failures));
     out->sampled = out->greedy = summarize(e);
     out->unseen = get_unseen(e);
     return PARL_STATUS_OK;
@@ -101,8 +101,9 @@ static parl_status create(const parl_evaluation_def *def, bool is_stored, evalua
   e->jobs = calloc(e->n, sizeof *e->jobs);
   if (e->jobs == NULL) return parl_fail(PARL_STATUS_ENOMEM, "evaluation: no memory");
   parl_rollout_def rollout = parl_run_get_rollout(def->run, def->host->scripts, def->workers);
-  parl_run_seat_models(def->run, def->policy, def->sub_policy, &rollout);
-  if (def->style != NULL) rollout.seats.main = parl_player_of_script(def->style, 1);
+  if (def->subs != NULL) parl_subs_seat(def->subs, def->policy, PARL_SUBS_LAST, &rollout.seats);
+  rollout.seats.main = def->style != NULL ? parl_player_of_script(def->style, 1)
+                                          : parl_run_get_orchestrator(def->run, def->policy);
   const int64_t max_width = def->run->config.eval.max_width;
   if (max_width > 0) rollout.config.episode.max_width = max_width;
   rollout.n_jobs = e->n;

@@ -22,13 +22,14 @@ PARL_CONFIG_STRUCT(parl_eval_config, PARL_EVAL_FIELDS);
 extern const parl_section parl_eval_section;
 
 struct parl_run;
+struct parl_subs;
 
 typedef struct parl_evaluation_def {
   const parl_host *host;
   const struct parl_run *run;
   const parl_model *policy;     /* NULL with a style */
   const char *style;            /* scripted orchestrator, or NULL */
-  const parl_model *sub_policy; /* NULL: scripted sub-agents */
+  const struct parl_subs *subs; /* NULL: scripted sub-agents */
   const char *label;            /* "trained", "untrained", "serial", ... */
   int64_t update;               /* of the policy */
   size_t n_tasks;

@@ -304,7 +304,7 @@ static parl_status estimate_parts(const prober *p, parl_forecast *out) {
 }
 
 static parl_status prober_init(prober *p, const parl_run *run, const parl_host *host,
-                               const parl_model *warm, const parl_model *sub_policy,
+                               const parl_model *warm, const parl_subs *subs,
                                parl_workers *workers) {
   const size_t wanted = (size_t)p->config->warm.probe;
   const size_t group = p->config->train.group > 2 ? (size_t)p->config->train.group : 2;
@@ -318,7 +318,8 @@ static parl_status prober_init(prober *p, const parl_run *run, const parl_host *
   if (p->jobs == NULL || p->probe == NULL || p->outcomes == NULL || p->terms == NULL)
     return parl_fail(PARL_STATUS_ENOMEM, "forecast: no memory for %zu episodes", p->n);
   parl_rollout_def def = parl_run_get_rollout(run, host->scripts, workers);
-  parl_run_seat_models(run, warm, sub_policy, &def);
+  def.seats.main = parl_run_get_orchestrator(run, warm);
+  parl_subs_seat(subs, warm, 0, &def.seats);
   def.n_jobs = p->n;
   PARL_TRY(parl_rollout_create(&def, &p->rollout));
   PARL_TRY(parl_reward_create(&p->config->reward, p->table, &p->reward));
@@ -340,7 +341,7 @@ static void prober_deinit(prober *p) {
 }
 
 parl_status parl_forecast_make(const parl_run *run, const parl_host *host, const parl_model *warm,
-                               const parl_model *sub_policy, const parl_term_table *table,
+                               const parl_subs *subs, const parl_term_table *table,
                                const double *weights, parl_workers *workers, parl_reward *reward,
                                parl_forecast *out) {
   const parl_run_config *config = &run->config;
@@ -348,7 +349,7 @@ parl_status parl_forecast_make(const parl_run *run, const parl_host *host, const
   prober p = {.config = config, .table = table};
   *out = (parl_forecast){.n_parts = 0};
   memcpy(out->weights, weights, table->n * sizeof *weights);
-  parl_status s = prober_init(&p, run, host, warm, sub_policy, workers);
+  parl_status s = prober_init(&p, run, host, warm, subs, workers);
   if (s == PARL_STATUS_OK) {
     set_jobs(&p);
     s = parl_rollout_run(p.rollout, p.jobs, p.n, NULL);

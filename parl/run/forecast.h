@@ -19,6 +19,7 @@
 #include "engine/model.h"
 #include "parl/reward/reward.h"
 #include "parl/run/run.h"
+#include "parl/run/subs.h"
 #include "parl/swarm/failures.h"
 #include "parl/swarm/host.h"
 #include "parl/swarm/means.h"
@@ -106,7 +107,7 @@ typedef struct parl_forecast {
  * of the episodes that did not fail, which are judged without them; or NULL.
  * Fails: as a rollout does, and as parl_failures_check. */
 parl_status parl_forecast_make(const parl_run *run, const parl_host *host, const parl_model *warm,
-                               const parl_model *sub_policy, const parl_term_table *table,
+                               const parl_subs *subs, const parl_term_table *table,
                                const double *weights, parl_workers *workers, parl_reward *reward,
                                parl_forecast *out);
 

@@ -7,6 +7,7 @@
 #include "parl/learn/warm_start.h"
 #include "parl/reward/advantage.h"
 #include "parl/run/recipe_internal.h"
+#include "parl/run/subs.h"
 #include "parl/swarm/context_policy.h"
 
 /* --- the fields of an arm --- */
@@ -120,6 +121,7 @@ parl_status parl_recipe_check_across(const parl_run_config *config) {
   PARL_TRY(check_budget(config));
   PARL_TRY(check_responses(config));
   PARL_TRY(check_async(config));
+  PARL_TRY(parl_subs_check(config));
   parl_term_table *table = NULL;
   PARL_TRY(parl_term_table_create(config->weights, config->own_terms, &table));
   const parl_status s = check_terms(config, table);
@@ -196,9 +198,7 @@ parl_status parl_recipe_check_env(const parl_recipe *recipe, const parl_run_conf
     return parl_fail(PARL_STATUS_EINVAL,
                      "episode.context_policy = \"summary\": %s has no callback `summarize`",
                      spec->path);
-  if (config->agents.subs == PARL_SUBS_SCRIPTED && spec->n_styles == 0)
-    return parl_fail(PARL_STATUS_EINVAL, "agents.subs = \"scripted\": %s has no expert styles",
-                     spec->path);
+  PARL_TRY(parl_subs_check_env(config, spec));
   if (config->agents.style[0] != '\0')
     PARL_TRY(parl_recipe_check_style(spec, "agents.style", config->agents.style));
   char list[PARL_CONFIG_TEXT_BYTES];

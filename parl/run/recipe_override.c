@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "parl/run/recipe_internal.h"
+#include "parl/run/subs.h"
 
 /* --- setting --- */
 
@@ -91,6 +92,8 @@ static const condition conditions[] = {
     {"optimizer.momentum", "optimizer.kind", "|muonclip|"},
     {"optimizer.qk_clip", "optimizer.kind", "|muonclip|"},
     {"agents.checkpoint", "agents.subs", "|policy|"},
+    {"agents.next_checkpoint", "agents.subs", "|policy|"},
+    {"agents.switch_at", "agents.subs", "|policy|"},
     {"agents.temperature", "agents.subs", "|policy|"},
     {"agents.style", "agents.subs", "|scripted|"},
     {"agents.reliability", "agents.subs", "|scripted|"},
@@ -175,11 +178,17 @@ static bool is_meant(const parl_run_config *config, const condition *c, const ch
   return n > 0 && strcmp(c->key + 1, key + n) == 0;
 }
 
+/* Whoever plays the other roles. */
+static bool is_read_of_role(const parl_run_config *config, const char *key) {
+  if (strcmp(key, "agents.temperature") == 0) return parl_subs_has_frozen(&config->agents);
+  return strcmp(key, "agents.style") == 0 && parl_subs_has(&config->agents, PARL_SUBS_SCRIPTED);
+}
+
 /* Why this arm does not read the field: "lambda1.shape = constant"; false if it does. */
 static bool is_unread(const parl_run_config *config, const char *key, char *why, size_t n) {
   for (size_t i = 0; i < N_CONDITIONS; i++) {
     const condition *c = &conditions[i];
-    if (!is_meant(config, c, key)) continue;
+    if (!is_meant(config, c, key) || is_read_of_role(config, key)) continue;
     char value[64], item[80], other[64];
     const bool is_any = c->other[0] == '*';
     snprintf(other, sizeof other, "%.*s%s", is_any ? (int)get_schedule(config, key) : 0, key,

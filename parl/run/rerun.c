@@ -16,6 +16,7 @@
 #include "parl/run/rows.h"
 #include "parl/run/run_list.h"
 #include "parl/run/run_models.h"
+#include "parl/run/subs.h"
 
 typedef struct work {
   const parl_rerun_def *def;
@@ -28,8 +29,8 @@ typedef struct work {
   parl_facts facts;  /* the row's, and its texts; stages or written NULL: not kept */
   int64_t task_seed, episode_seed;
   char *scores, *stages, *written;
-  parl_model *warm, *policy, *sub_policy;
-  bool owns_sub_policy;
+  parl_model *warm, *policy;
+  parl_subs subs;
   parl_rollout *rollout;
   parl_recording recording;
 } work;
@@ -233,14 +234,6 @@ static parl_status load_warm(work *w, const char *whose) {
   return parl_warm_start_get(&w->out->run, w->def->host, w->def->workers, NULL, &w->warm);
 }
 
-static parl_status load_subs(work *w) {
-  const parl_agents_config *agents = &w->out->run.config.agents;
-  if (agents->subs == PARL_SUBS_POLICY && agents->checkpoint[0] == '\0')
-    PARL_TRY(load_warm(w, "its sub-agents"));
-  return parl_sub_policy_get(&w->out->run, w->out->env, w->warm, &w->sub_policy,
-                             &w->owns_sub_policy);
-}
-
 /* The checkpoint of the run is of its last update only. */
 static parl_status load_checkpoint(work *w, int64_t update) {
   parl_rerun *r = w->out;
@@ -256,9 +249,11 @@ static parl_status load_checkpoint(work *w, int64_t update) {
   const bool is_ours = strcmp(origin.uid, w->uid) == 0;
   parl_origin_deinit(&origin);
   snprintf(why, sizeof why,
-           is_ours ? "%s has those after update %lld, and its tokens were not stored "
-                     "(train.store_episodes)"
-                   : "%s belongs to another run",
+           !is_ours             ? "%s belongs to another run"
+           : w->written != NULL ? "%s has those after update %lld, and sub-agents that are trained "
+                                  "have left no tokens"
+                                : "%s has those after update %lld, and its tokens were not stored "
+                                  "(train.store_episodes)",
            path, (long long)now);
   if (!is_ours || (update >= 0 && (now != update || c->train.staleness > 0)))
     return refuse_gone(w, "its policy", why);
@@ -266,7 +261,7 @@ static parl_status load_checkpoint(work *w, int64_t update) {
   const parl_env_spec *spec = parl_env_get_spec(r->env);
   PARL_TRY(parl_model_create(&c->model, (size_t)spec->n_tokens, backend, w->def->host->stop,
                              &w->policy));
-  snprintf(r->how, sizeof r->how, "by the weights of %s", path);
+  if (w->written == NULL) snprintf(r->how, sizeof r->how, "by the weights of %s", path);
   return parl_checkpoint_load(path, w->policy, NULL, spec->vocab_hash, NULL);
 }
 
@@ -290,6 +285,17 @@ static parl_status read_written(work *w) {
                           : parl_fail(PARL_STATUS_ENOMEM, "rerun: no memory for %zu tokens", n);
 }
 
+/* The policy of an update, or of the evaluation. An update is played by the policy of
+ * train.staleness updates before it. */
+static parl_status load_policy(work *w) {
+  const int64_t update = w->def->update, age = w->out->run.config.train.staleness;
+  const int64_t version = update > age ? update - age : update >= 0 ? 0 : update;
+  if (w->out->run.scope != PARL_SCOPE_BASELINE && version != 0) return load_checkpoint(w, version);
+  if (w->written == NULL)
+    snprintf(w->out->how, sizeof w->out->how, "by the weights of the warm start");
+  return load_warm(w, "its policy");
+}
+
 /* Whoever sits there; a recording needs nobody. */
 static parl_status find_player(work *w) {
   parl_rerun *r = w->out;
@@ -298,12 +304,17 @@ static parl_status find_player(work *w) {
     snprintf(r->how, sizeof r->how, "by the script \"%s\"", r->run.style);
     return PARL_STATUS_OK;
   }
-  /* An update is played by the policy of train.staleness updates before it. */
-  const int64_t update = w->def->update, age = r->run.config.train.staleness;
-  const int64_t version = update > age ? update - age : update >= 0 ? 0 : update;
-  if (r->run.scope != PARL_SCOPE_BASELINE && version != 0) return load_checkpoint(w, version);
-  snprintf(r->how, sizeof r->how, "by the weights of the warm start");
-  return load_warm(w, "its policy");
+  return load_policy(w);
+}
+
+/* Those that are trained are the policy, also where the orchestrator's tokens are recorded. */
+static parl_status load_subs(work *w) {
+  const parl_run *run = &w->out->run;
+  const bool is_trained = parl_subs_has(&run->config.agents, PARL_SUBS_TRAINED);
+  if (is_trained && w->policy == NULL && run->style[0] == '\0') PARL_TRY(load_policy(w));
+  if (parl_subs_needs_warm(&run->config.agents, w->policy != NULL))
+    PARL_TRY(load_warm(w, "its sub-agents"));
+  return parl_subs_open(run, w->out->env, w->warm, &w->subs);
 }
 
 /* --- the episode --- */
@@ -313,9 +324,12 @@ static parl_status open_rollout(work *w) {
   const parl_env_spec *spec = parl_env_get_spec(r->env);
   parl_rollout_def def = parl_run_get_rollout(&r->run, w->def->host->scripts, w->def->workers);
   const parl_model *policy = w->policy != NULL ? w->policy : w->warm;
-  const bool has_model = w->recording.items == NULL && r->run.style[0] == '\0';
-  parl_run_seat_models(&r->run, has_model ? policy : NULL, w->sub_policy, &def);
-  if (r->run.style[0] != '\0') def.seats.main = parl_player_of_script(r->run.style, 1);
+  parl_subs_seat(&w->subs, w->policy, w->def->update < 0 ? PARL_SUBS_LAST : w->def->update,
+                 &def.seats);
+  if (r->run.style[0] != '\0')
+    def.seats.main = parl_player_of_script(r->run.style, 1);
+  else if (w->recording.items == NULL)
+    def.seats.main = parl_run_get_orchestrator(&r->run, policy);
   if (w->def->update < 0 && r->run.config.eval.max_width > 0)
     def.config.episode.max_width = r->run.config.eval.max_width;
   def.n_slots = def.n_jobs = 1;
@@ -409,7 +423,7 @@ parl_status parl_rerun_play(const parl_rerun_def *def, parl_rerun *out) {
   *out = (parl_rerun){0};
   const parl_status s = rerun(&w);
   parl_rollout_destroy(w.rollout);
-  if (w.owns_sub_policy) parl_model_destroy(w.sub_policy);
+  parl_subs_close(&w.subs);
   parl_model_destroy(w.policy);
   parl_model_destroy(w.warm);
   parl_json_destroy(w.config);

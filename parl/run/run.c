@@ -65,6 +65,15 @@ static void write_params(const parl_run *run, parl_json_writer *w) {
   parl_text_deinit(&text);
 }
 
+/* Of the files that came later than agents.checkpoint. */
+static void write_file_hashes(const parl_run *run, parl_json_writer *w) {
+  parl_json_key(w, "file_hashes");
+  parl_json_begin_array(w);
+  for (size_t i = PARL_RUN_FILE_CHECKPOINT + 1; i < PARL_RUN_MAX_FILES; i++)
+    parl_json_string(w, run->file_hashes[i]);
+  parl_json_end_array(w);
+}
+
 void parl_run_write(const parl_run *run, parl_json_writer *w) {
   size_t n;
   const parl_recipe_section *sections = parl_recipe_get_sections(&n);
@@ -79,7 +88,8 @@ void parl_run_write(const parl_run *run, parl_json_writer *w) {
   put_text("folder", run->folder, w);
   put_text("env_path", run->env_path, w);
   put_text("script_hash", run->script_hash, w);
-  put_text("checkpoint_hash", run->checkpoint_hash, w);
+  put_text("checkpoint_hash", run->file_hashes[PARL_RUN_FILE_CHECKPOINT], w);
+  write_file_hashes(run, w);
   if (run->env_params != NULL) write_params(run, w);
   parl_json_key(w, "config");
   parl_json_begin_object(w);
@@ -107,6 +117,20 @@ static parl_status read_text(const parl_json *object, const char *source, const 
                    key, n_bytes - 1, text);
 }
 
+/* An older parl wrote none. */
+static parl_status read_file_hashes(const parl_json *object, const char *source, parl_run *run) {
+  const parl_json *list = parl_json_find(object, "file_hashes");
+  size_t i = PARL_RUN_FILE_CHECKPOINT + 1;
+  for (const parl_json *c = parl_json_get_first(list); c != NULL; c = parl_json_get_next(c)) {
+    const char *text = parl_json_get_string(c);
+    if (text == NULL || strlen(text) >= PARL_HASH_HEX_BYTES || i == PARL_RUN_MAX_FILES)
+      return parl_fail(PARL_STATUS_EFORMAT, "%s: \"file_hashes\" is not up to %d hashes", source,
+                       PARL_RUN_MAX_FILES - 1);
+    snprintf(run->file_hashes[i++], PARL_HASH_HEX_BYTES, "%s", text);
+  }
+  return PARL_STATUS_OK;
+}
+
 static parl_status read_members(const parl_json *object, const char *source, parl_run *run) {
   const parl_json *trained = parl_json_find(object, "trained");
   const parl_json *config = parl_json_find(object, "config");
@@ -116,8 +140,9 @@ static parl_status read_members(const parl_json *object, const char *source, par
   PARL_TRY(read_text(object, source, "folder", run->folder, sizeof run->folder));
   PARL_TRY(read_text(object, source, "env_path", run->env_path, sizeof run->env_path));
   PARL_TRY(read_text(object, source, "script_hash", run->script_hash, sizeof run->script_hash));
-  PARL_TRY(read_text(object, source, "checkpoint_hash", run->checkpoint_hash,
-                     sizeof run->checkpoint_hash));
+  PARL_TRY(read_text(object, source, "checkpoint_hash", run->file_hashes[PARL_RUN_FILE_CHECKPOINT],
+                     PARL_HASH_HEX_BYTES));
+  PARL_TRY(read_file_hashes(object, source, run));
   if (parl_json_get_type(trained) != PARL_JSON_BOOL)
     return parl_fail(PARL_STATUS_EFORMAT, "%s: not a run: \"trained\" is not true or false",
                      source);
@@ -194,10 +219,6 @@ parl_rollout_def parl_run_get_rollout(const parl_run *run, const parl_script_hos
       .workers = workers};
 }
 
-void parl_run_seat_models(const parl_run *run, const parl_model *policy,
-                          const parl_model *sub_policy, parl_rollout_def *rollout) {
-  const parl_cache_dtype cache = (parl_cache_dtype)run->config.train.kv_cache;
-  if (policy != NULL) rollout->seats.main = parl_player_of_model(policy, cache, 1);
-  if (sub_policy != NULL)
-    rollout->seats.subs = parl_player_of_model(sub_policy, cache, run->config.agents.temperature);
+parl_player parl_run_get_orchestrator(const parl_run *run, const parl_model *policy) {
+  return parl_player_of_model(policy, (parl_cache_dtype)run->config.train.kv_cache, 1);
 }

@@ -15,6 +15,14 @@
 #include "parl/swarm/rollout.h"
 
 enum { PARL_RUN_NAME_BYTES = 160, PARL_RUN_PATH_BYTES = 1024 };
+/* The files that a run reads beside its script: agents.checkpoint, agents.next_checkpoint, and
+ * those of the entries of agents.roles. */
+enum {
+  PARL_RUN_FILE_CHECKPOINT,
+  PARL_RUN_FILE_NEXT_CHECKPOINT,
+  PARL_RUN_FILE_ROLES,
+  PARL_RUN_MAX_FILES = PARL_RUN_FILE_ROLES + PARL_ENV_MAX_ROLES
+};
 
 typedef struct parl_run {
   char recipe[PARL_NAME_BYTES];   /* its name */
@@ -25,9 +33,9 @@ typedef struct parl_run {
   char env_path[PARL_RUN_PATH_BYTES];
   parl_json *env_params;  /* the environment's parameters, an object; owned; NULL: none given */
   parl_run_config config; /* with the seed of this run; owns its own_terms */
-  /* SHA-256 of what it reads, once fixed: the script with what it includes, agents.checkpoint; "":
-   * whatever is there. */
-  char script_hash[PARL_HASH_HEX_BYTES], checkpoint_hash[PARL_HASH_HEX_BYTES];
+  /* SHA-256 of what it reads, once fixed: the script with what it includes, and the files; "":
+   * whatever is there, or nothing. */
+  char script_hash[PARL_HASH_HEX_BYTES], file_hashes[PARL_RUN_MAX_FILES][PARL_HASH_HEX_BYTES];
 } parl_run;
 
 /* The run of an arm and a seed. *out is to be freed by deinit. Fails: ENOMEM; EINVAL if a path is
@@ -38,7 +46,7 @@ parl_status parl_run_copy(const parl_run *run, parl_run *out);
 /* *run may be zero. */
 void parl_run_deinit(parl_run *run);
 
-/* From here on the run is one of the files as they are: another script, or another file of the
+/* From here on the run is one of the files as they are: another script, or another file of a
  * sub-agents' policy, is refused wherever it is loaded. env: the run's, open. Fails: EIO. */
 parl_status parl_run_fix_files(parl_run *run, const parl_env *env);
 
@@ -54,14 +62,14 @@ parl_status parl_run_read(const parl_json *object, const char *source, parl_run 
 parl_status parl_run_open_env(const parl_run *run, const parl_script_host *scripts, parl_env **out);
 void parl_run_close_env(parl_env *env);
 
-/* A rollout of the run's environment, with its slots; the sub-agents are scripts, as the section
- * agents says, and no orchestrator sits yet. What it points to is the run's. scripts: or NULL. */
+/* A rollout of the run's environment, with its slots; the sub-agents are scripts until
+ * parl_subs_seat says more, and no orchestrator sits yet. What it points to is the run's. scripts:
+ * or NULL. */
 parl_rollout_def parl_run_get_rollout(const parl_run *run, const parl_script_host *scripts,
                                       parl_workers *workers);
 
-/* Models take their seats in such a rollout; NULL: who sits there stays. */
-void parl_run_seat_models(const parl_run *run, const parl_model *policy,
-                          const parl_model *sub_policy, parl_rollout_def *rollout);
+/* The policy as an orchestrator. */
+parl_player parl_run_get_orchestrator(const parl_run *run, const parl_model *policy);
 
 /* Canonical JSON of what makes a result of this scope what it is: the sections in scope, the seed,
  * the backend and dtype, the environment's resolved parameters and script hash, and the content of
@@ -76,7 +84,7 @@ parl_status parl_run_get_uid(const parl_run *run, const parl_env *env, parl_text
                              char uid[PARL_HASH_HEX_BYTES]);
 
 /* What only the environment can tell, and what else can be refused before anything is trained: the
- * rewards, the styles, the contexts, the model, the backend, the file of the sub-agents' policy.
+ * rewards, the styles, the contexts, the model, the backend, the files of sub-agents' policies.
  * recipe: names of its arms are not to be styles. env: the run's. Fails: EINVAL naming the field;
  * ESCRIPT, EIO. */
 parl_status parl_run_check(const parl_run *run, const parl_recipe *recipe, parl_env *env);

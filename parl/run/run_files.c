@@ -1,56 +1,69 @@
 /* parl/run/run_files.c - the list of files and their hashes. */
 #include "parl/run/run_files.h"
 
-#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/file.h"
+#include "parl/run/subs.h"
 
-/* The path in a configuration, or NULL if this run reads no such file. */
-typedef const char *(*path_getter)(const parl_run_config *config, parl_scope scope);
+typedef struct file {
+  const char *field;
+  char path[PARL_CONFIG_TEXT_BYTES]; /* "": this run reads no such file */
+} file;
 
-static const char *get_frozen_policy(const parl_run_config *config, parl_scope scope) {
-  const bool is_read = scope != PARL_SCOPE_WARM && config->agents.subs == PARL_SUBS_POLICY &&
-                       config->agents.checkpoint[0] != '\0';
-  return is_read ? config->agents.checkpoint : NULL;
+static void get_files(const parl_run_config *config, parl_scope scope,
+                      file out[PARL_RUN_MAX_FILES]) {
+  const parl_agents_config *a = &config->agents;
+  parl_roles roles = {0};
+  memset(out, 0, PARL_RUN_MAX_FILES * sizeof *out);
+  if (scope == PARL_SCOPE_WARM) return;
+  for (size_t i = 0; i < PARL_RUN_MAX_FILES; i++) out[i].field = "agents.roles";
+  out[PARL_RUN_FILE_CHECKPOINT].field = "agents.checkpoint";
+  out[PARL_RUN_FILE_NEXT_CHECKPOINT].field = "agents.next_checkpoint";
+  if (a->subs == PARL_SUBS_POLICY) {
+    memcpy(out[PARL_RUN_FILE_CHECKPOINT].path, a->checkpoint, sizeof a->checkpoint);
+    memcpy(out[PARL_RUN_FILE_NEXT_CHECKPOINT].path, a->next_checkpoint, sizeof a->next_checkpoint);
+  }
+  if (parl_roles_parse(a->roles, &roles) != PARL_STATUS_OK) return; /* refused elsewhere */
+  for (size_t i = 0; i < roles.n; i++)
+    memcpy(out[PARL_RUN_FILE_ROLES + i].path, roles.of[i].path, sizeof roles.of[i].path);
 }
 
-static const struct {
-  const char *field;
-  path_getter get;
-  size_t offset; /* of the fixed hash in the run */
-} files[] = {
-    {"agents.checkpoint", get_frozen_policy, offsetof(parl_run, checkpoint_hash)},
-};
-
-enum { N_FILES = sizeof files / sizeof files[0] };
-
 parl_status parl_run_fix_files(parl_run *run, const parl_env *env) {
-  for (size_t i = 0; i < N_FILES; i++) {
-    const char *path = files[i].get(&run->config, run->scope);
-    if (path == NULL) continue;
-    PARL_TRY(parl_fail_context(parl_file_hash(path, (char *)run + files[i].offset), "%s",
-                               files[i].field));
-  }
+  file files[PARL_RUN_MAX_FILES];
+  get_files(&run->config, run->scope, files);
+  for (size_t i = 0; i < PARL_RUN_MAX_FILES; i++)
+    if (files[i].path[0] != '\0')
+      PARL_TRY(parl_fail_context(parl_file_hash(files[i].path, run->file_hashes[i]), "%s",
+                                 files[i].field));
   memcpy(run->script_hash, parl_env_get_spec(env)->script_hash, sizeof run->script_hash);
   return PARL_STATUS_OK;
 }
 
+/* Whether another file of the list, before it, is the same one. */
+static bool is_named_before(const file *files, size_t i) {
+  for (size_t k = 0; k < i; k++)
+    if (strcmp(files[k].path, files[i].path) == 0) return true;
+  return false;
+}
+
 parl_status parl_run_files_write(const parl_run *run, parl_scope scope, const char *key,
                                  parl_json_writer *w) {
+  file files[PARL_RUN_MAX_FILES];
   size_t n = 0;
-  for (size_t i = 0; i < N_FILES; i++) {
-    const char *path = files[i].get(&run->config, scope);
-    const char *fixed = (const char *)run + files[i].offset;
+  get_files(&run->config, scope, files);
+  for (size_t i = 0; i < PARL_RUN_MAX_FILES; i++) {
+    const char *fixed = run->file_hashes[i];
     char hash[PARL_HASH_HEX_BYTES];
-    if (path == NULL) continue;
+    if (files[i].path[0] == '\0' || is_named_before(files, i)) continue;
     if (fixed[0] == '\0')
-      PARL_TRY(parl_fail_context(parl_file_hash(path, hash), "%s", files[i].field));
+      PARL_TRY(parl_fail_context(parl_file_hash(files[i].path, hash), "%s", files[i].field));
     if (n++ == 0) {
       parl_json_key(w, key);
       parl_json_begin_object(w);
     }
-    parl_json_key(w, path);
+    parl_json_key(w, files[i].path);
     parl_json_string(w, fixed[0] == '\0' ? hash : fixed);
   }
   if (n > 0) parl_json_end_object(w);

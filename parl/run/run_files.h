@@ -1,7 +1,7 @@
 /* parl/run/run_files.h - the files that a run reads beside its script: their content is part of
  * what the run is.
  *
- * One list names the fields of a configuration that hold a path. The script and what it includes
+ * They are the checkpoints that sub-agents play (parl/run/subs.h). The script and what it includes
  * have a hash of their own, parl_env_spec.script_hash.
  * Thread rule: pure functions of the file system. */
 #ifndef PARL_PARL_RUN_RUN_FILES_H

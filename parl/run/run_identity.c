@@ -48,6 +48,9 @@ static const struct {
     {"train", "gradient_shares_every"},
     {"train", "async"},
     {"objective", "credit_orders"},
+    {"agents", "next_checkpoint"},
+    {"agents", "switch_at"},
+    {"agents", "roles"},
 };
 
 static bool is_same(const parl_json *a, const parl_json *b) {

@@ -1,4 +1,4 @@
-/* parl/run/run_models.c - the warm start's file, and whose weights the sub-agents have. */
+/* parl/run/run_models.c - the warm start's file, and what is checked before training. */
 #include "parl/run/run_models.h"
 
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include "engine/checkpoint.h"
 #include "parl/learn/warm_start.h"
 #include "parl/run/origin.h"
+#include "parl/run/subs.h"
 
 enum { PATH_BYTES = 1024 };
 
@@ -107,31 +108,6 @@ parl_status parl_warm_start_get(const parl_run *run, const parl_host *host, parl
   return s;
 }
 
-parl_status parl_sub_policy_get(const parl_run *run, const parl_env *env, parl_model *warm,
-                                parl_model **out, bool *owned) {
-  const parl_run_config *config = &run->config;
-  *owned = false;
-  if (config->agents.subs == PARL_SUBS_SCRIPTED) {
-    *out = NULL;
-    return PARL_STATUS_OK;
-  }
-  if (config->agents.checkpoint[0] == '\0') {
-    *out = warm;
-    return PARL_STATUS_OK;
-  }
-  parl_model *model = NULL;
-  PARL_TRY(create_model(config, env, NULL, &model));
-  const parl_status s = parl_checkpoint_load_exact(config->agents.checkpoint, run->checkpoint_hash,
-                                                   parl_env_get_spec(env)->vocab_hash, model);
-  if (s != PARL_STATUS_OK) {
-    parl_model_destroy(model);
-    return parl_fail_context(s, "agents.checkpoint");
-  }
-  *out = model;
-  *owned = true;
-  return PARL_STATUS_OK;
-}
-
 static parl_status check_terms(const parl_run_config *config, parl_env *env) {
   parl_term_table *table = NULL;
   PARL_TRY(parl_term_table_create(config->weights, config->own_terms, &table));
@@ -141,11 +117,10 @@ static parl_status check_terms(const parl_run_config *config, parl_env *env) {
 }
 
 parl_status parl_run_check(const parl_run *run, const parl_recipe *recipe, parl_env *env) {
-  parl_model *subs = NULL;
-  bool owned = false;
+  parl_subs subs = {0};
   PARL_TRY(check_terms(&run->config, env));
   PARL_TRY(parl_recipe_check_env(recipe, &run->config, parl_env_get_spec(env)));
-  PARL_TRY(parl_sub_policy_get(run, env, NULL, &subs, &owned));
-  if (owned) parl_model_destroy(subs);
+  PARL_TRY(parl_subs_open(run, env, NULL, &subs));
+  parl_subs_close(&subs);
   return PARL_STATUS_OK;
 }

@@ -1,7 +1,7 @@
-/* parl/run/run_models.h - the models that a run finds or makes before it trains: its warm start and
- * its frozen sub-agents.
+/* parl/run/run_models.h - the model that a run finds or makes before it trains: its warm start.
  *
- * The warm start is made once per seed, kept as a checkpoint, and is also the frozen sub-agent.
+ * It is made once per seed, kept as a checkpoint, and is also the frozen sub-agent, where the
+ * section agents names no other (parl/run/subs.h).
  * Thread rule: one thread per call; it uses the workers. */
 #ifndef PARL_PARL_RUN_RUN_MODELS_H
 #define PARL_PARL_RUN_RUN_MODELS_H
@@ -21,11 +21,5 @@ parl_status parl_warm_start_path(const parl_run *run, const parl_env *env, char 
  * Fails: ESTOPPED between steps (nothing is saved then), ESCRIPT as parl_failures_check. */
 parl_status parl_warm_start_get(const parl_run *run, const parl_host *host, parl_workers *workers,
                                 parl_failures *failures, parl_model **out);
-
-/* The frozen sub-agents' policy of a run: its warm start, agents.checkpoint, or none (scripted).
- * *out is borrowed from warm or, with *owned = true, to be destroyed by the caller.
- * Fails: EFORMAT if the file is not that of parl_run_fix_files. */
-parl_status parl_sub_policy_get(const parl_run *run, const parl_env *env, parl_model *warm,
-                                parl_model **out, bool *owned);
 
 #endif

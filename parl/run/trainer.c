@@ -123,7 +123,7 @@ static parl_status evaluate_final(parl_trainer *t) {
   PARL_TRY(parl_evaluate(&(parl_evaluation_def){.host = t->host,
                                                 .run = t->run,
                                                 .policy = t->model,
-                                                .sub_policy = t->sub_policy,
+                                                .subs = &t->subs,
                                                 .label = "trained",
                                                 .update = u->update,
                                                 .n_tasks = (size_t)t->config->eval.tasks,
@@ -157,7 +157,7 @@ parl_status parl_trainer_hash_run(parl_trainer *t, char out[PARL_HASH_HEX_BYTES]
 
 parl_status parl_trainer_open_models(parl_trainer *t) {
   PARL_TRY(parl_warm_start_get(t->run, t->host, t->workers, &t->warm_failures, &t->warm));
-  PARL_TRY(parl_sub_policy_get(t->run, t->env, t->warm, &t->sub_policy, &t->owns_sub_policy));
+  PARL_TRY(parl_subs_open(t->run, t->env, t->warm, &t->subs));
   PARL_TRY(parl_model_create(&t->config->model, parl_model_get_vocab_size(t->warm),
                              parl_model_get_backend(t->warm), t->host->stop, &t->model));
   PARL_TRY(parl_model_copy_weights(t->model, t->warm));
@@ -166,15 +166,24 @@ parl_status parl_trainer_open_models(parl_trainer *t) {
   return parl_store_end(t->store, parl_trainer_put_failures(t));
 }
 
+/* Who plays the first updates, and who plays those from agents.switch_at on. */
+static void seat_players(parl_trainer *t) {
+  const parl_model *policy = t->ring != NULL ? t->ring->player : t->model;
+  t->seats.main = t->next_seats.main = parl_run_get_orchestrator(t->run, policy);
+  parl_subs_seat(&t->subs, policy, 0, &t->seats);
+  parl_subs_seat(&t->subs, policy, PARL_SUBS_LAST, &t->next_seats);
+}
+
 parl_status parl_trainer_prepare(parl_trainer *t) {
   const parl_run_config *c = t->config;
+  const bool switches = parl_subs_switches(&c->agents);
   parl_rollout_def rollout = parl_run_get_rollout(t->run, t->host->scripts, t->workers);
   if (c->train.staleness > 0)
     PARL_TRY(parl_fail_sizes(
         parl_policy_ring_create(t->model, (size_t)c->train.staleness, &t->ring),
         "train.staleness = %lld: as many policies, and two", (long long)c->train.staleness));
-  parl_run_seat_models(t->run, t->ring != NULL ? t->ring->player : t->model, t->sub_policy,
-                       &rollout);
+  seat_players(t);
+  rollout.seats = t->seats;
   rollout.n_jobs = (size_t)(c->train.tasks * c->train.group);
   if (c->train.async) {
     PARL_TRY(parl_workers_create(parl_workers_get_count(t->workers), &t->player_workers));
@@ -193,6 +202,9 @@ parl_status parl_trainer_prepare(parl_trainer *t) {
                                                  .seed = (uint64_t)c->run.seed,
                                                  .model = t->model,
                                                  .rollout = t->rollout,
+                                                 .seats = &t->seats,
+                                                 .next_seats = switches ? &t->next_seats : NULL,
+                                                 .switch_at = c->agents.switch_at,
                                                  .ring = t->ring,
                                                  .workers = t->workers,
                                                  .stop = t->host->stop},
@@ -237,7 +249,7 @@ void parl_trainer_close(parl_trainer *t) {
   parl_workers_destroy(t->player_workers);
   parl_policy_ring_destroy(t->ring);
   parl_model_destroy(t->model);
-  if (t->owns_sub_policy) parl_model_destroy(t->sub_policy);
+  parl_subs_close(&t->subs);
   parl_model_destroy(t->warm);
   parl_store_close(t->store);
   parl_env_destroy(t->env);

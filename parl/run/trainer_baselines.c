@@ -15,7 +15,7 @@ parl_status parl_trainer_play_baseline(parl_trainer *t, const char *canonical) {
                                                 .run = t->run,
                                                 .policy = style ? NULL : t->warm,
                                                 .style = style,
-                                                .sub_policy = t->sub_policy,
+                                                .subs = &t->subs,
                                                 .label = t->arm,
                                                 .n_tasks = (size_t)t->config->eval.tasks,
                                                 .workers = t->workers},

@@ -99,8 +99,8 @@ parl_status parl_trainer_make_forecast(parl_trainer *t) {
   parl_updater *u = t->updater;
   if (t->config->warm.probe == 0) return PARL_STATUS_OK;
   PARL_TRY(parl_updater_get_weights(u, u->weights));
-  PARL_TRY(parl_forecast_make(t->run, t->host, t->warm, t->sub_policy, u->table, u->weights,
-                              t->workers, u->reward, &t->forecast));
+  PARL_TRY(parl_forecast_make(t->run, t->host, t->warm, &t->subs, u->table, u->weights, t->workers,
+                              u->reward, &t->forecast));
   PARL_TRY(parl_store_begin(t->store));
   PARL_TRY(parl_store_end(t->store, put_forecast(t)));
   parl_failures_warn(&t->forecast.failures, t->host->log, t->arm, PARL_PHASE_PROBE);

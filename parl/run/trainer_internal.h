@@ -7,6 +7,7 @@
 #include "parl/run/forecast.h"
 #include "parl/run/metric_log.h"
 #include "parl/run/run_models.h"
+#include "parl/run/subs.h"
 #include "parl/run/trainer.h"
 #include "parl/swarm/rollout.h"
 
@@ -22,9 +23,10 @@ typedef struct parl_trainer {
   char uid[PARL_HASH_HEX_BYTES];
   const char *canonical; /* configuration, borrowed */
   char checkpoint_path[1024];
-  parl_model *model, *warm, *sub_policy;
-  bool owns_sub_policy;
-  parl_policy_ring *ring; /* NULL: the policy that plays is the one that learns */
+  parl_model *model, *warm;
+  parl_subs subs;
+  parl_seats seats, next_seats; /* of training, next_seats from agents.switch_at on */
+  parl_policy_ring *ring;       /* NULL: the policy that plays is the one that learns */
   parl_rollout *rollout;
   parl_workers *player_workers; /* the rollout's, with train.async; NULL: workers */
   parl_updater *updater;        /* NULL: a run that is not trained */
@@ -63,7 +65,7 @@ parl_status parl_trainer_open(parl_trainer *t, parl_text *canonical);
 void parl_trainer_close(parl_trainer *t);
 /* Looks the run up; sets t->run_id and the result's hash if it is done. */
 parl_status parl_trainer_is_done(parl_trainer *t, bool *done);
-/* The warm start, the frozen sub-agents, and a model with the warm start's weights. */
+/* The warm start, the models of sub-agents, and a model with the warm start's weights. */
 parl_status parl_trainer_open_models(parl_trainer *t);
 /* Of all rows but timings and, of a trained run, the weights. */
 parl_status parl_trainer_hash_run(parl_trainer *t, char out[PARL_HASH_HEX_BYTES]);

@@ -470,10 +470,12 @@ parl_status parl_episode_start_sub(const parl_episode_env *ee, parl_episode *ep,
   PARL_TRY(parl_env_brief(ee->env, ep->world, &task, role, ordinal, &agent, ee->tokens,
                           PARL_ENV_MAX_OBSERVATION, &n));
   parl_trajectory *out = ep->job->out;
-  const bool record = out->n_subs < out->max_subs;
-  context_init(ee, sub, ep, false, ordinal, agent, record ? &out->subs[out->n_subs++] : NULL);
+  sub->episode = ep;
   sub->role = role;
   PARL_TRY(parl_context_seat_sub(ee, sub));
+  const bool is_wanted = sub->player.learns || !out->only_learners;
+  const bool record = is_wanted && out->n_subs < out->max_subs;
+  context_init(ee, sub, ep, false, ordinal, agent, record ? &out->subs[out->n_subs++] : NULL);
   sub->step_limit = ep->sub_limit;
   sub->sub_index = index;
   ep->launches[index].agent = agent;

@@ -47,7 +47,7 @@ void parl_context_get_question(const parl_episode_env *ee, const parl_context *c
                          .mask = c->player.kind->asks_turns ? NULL : c->mask,
                          .n_allowed = c->player.kind->asks_turns ? 0 : c->n_allowed,
                          .temperature = c->temperature,
-                         .top_p = c->is_main ? ep->job->top_p : 0,
+                         .top_p = c->is_main || c->player.learns ? ep->job->top_p : 0,
                          .stream = parl_rng_stream(PARL_PURPOSE_SAMPLE, (uint64_t)c->ordinal, 0, 0),
                          .index = (uint64_t)c->n_taken};
 }
@@ -71,7 +71,7 @@ static const parl_player *find_sub_player(const parl_episode_env *ee, const parl
 parl_status parl_context_seat_sub(const parl_episode_env *ee, parl_context *sub) {
   const parl_player *main = &sub->episode->main->player;
   sub->player = *find_sub_player(ee, sub->episode->job, sub->role);
-  sub->temperature = sub->player.temperature;
+  sub->temperature = sub->player.learns ? sub->episode->job->temperature : sub->player.temperature;
   if (!parl_player_is_script(&sub->player) || sub->player.style[0] != '\0') return PARL_STATUS_OK;
   if (parl_player_is_script(main))
     sub->player.style = main->style;

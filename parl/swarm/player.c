@@ -15,7 +15,7 @@ bool parl_player_is_same(const parl_player *a, const parl_player *b) {
   return a->kind == b->kind && a->context == b->context && a->model == b->model &&
          a->cache == b->cache && a->temperature == b->temperature &&
          is_same_text(a->style, b->style) && a->reliability == b->reliability &&
-         a->choose == b->choose;
+         a->learns == b->learns && a->choose == b->choose;
 }
 
 /* --- scripts --- */

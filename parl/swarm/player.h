@@ -100,7 +100,9 @@ typedef struct parl_player {
   double temperature;           /* of a model as sub-agent; an orchestrator's is the job's */
   const char *style; /* of a script; borrowed. "" for sub-agents: their orchestrator's, if that is a
                          script, else the environment's first */
-  double reliability;          /* of a script as sub-agent: chance that one works at all */
+  double reliability; /* of a script as sub-agent: chance that one works at all */
+  bool learns;        /* of a model as sub-agent: it is the policy that learns, and samples as its
+                  orchestrator does, at the job's temperature and top_p */
   parl_choose_function choose; /* of one that chooses */
 } parl_player;
 

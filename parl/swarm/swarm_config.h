@@ -39,18 +39,26 @@
   REAL(context_threshold, 0.8, 0.1, 1.0, "of the limit", "fill at which the policy acts")        \
   INT(max_direct, 1, 1, 64, "calls", "direct calls in one orchestrator turn")
 
-#define PARL_AGENTS_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                   \
-  CHOICE(subs, policy, "policy|scripted",                                                   \
-         "frozen sub-agents: the warm start's policy, or a script")                         \
-  TEXT(checkpoint, "", "policy: a checkpoint file instead of this run's own warm start")    \
-  TEXT(style, "",                                                                           \
-       "scripted: expert style of the sub-agents; empty: the orchestrator's, or the first") \
-  REAL(reliability, 1.0, 0.0, 1.0, "1", "scripted: chance that a sub-agent works at all")   \
-  REAL(temperature, 1.0, 0.0, 100.0, "1", "policy: sampling temperature; 0: greedy")        \
-  REAL(message_loss, 0.0, 0.0, 1.0, "1",                                                    \
-       "chance that a sub-agent's message is lost: <unfinished> and nothing else arrives")  \
-  REAL(message_false, 0.0, 0.0, 1.0, "1",                                                   \
-       "chance that one that is not lost is false: another sub-agent's of the launch "      \
+#define PARL_AGENTS_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                         \
+  CHOICE(subs, policy, "policy|scripted|trained",                                                 \
+         "sub-agents: frozen, the warm start's policy or a script; trained: the policy that "     \
+         "learns, which learns from their choices, too")                                          \
+  TEXT(checkpoint, "",                                                                            \
+       "policy: a checkpoint file, of a model of any size, instead of this run's own warm start") \
+  TEXT(next_checkpoint, "", "policy: the checkpoint that takes over at update switch_at")         \
+  INT(switch_at, 0, 0, 10000000, "updates", "first update with next_checkpoint")                  \
+  TEXT(roles, "",                                                                                 \
+       "who else plays a role, as \"ROLE=scripted,ROLE=scripted:0.8,ROLE=policy,ROLE=trained,"    \
+       "ROLE=FILE\": a script and its reliability, the warm start, the policy that learns, a "    \
+       "checkpoint")                                                                              \
+  TEXT(style, "",                                                                                 \
+       "scripted: expert style of the sub-agents; empty: the orchestrator's, or the first")       \
+  REAL(reliability, 1.0, 0.0, 1.0, "1", "scripted: chance that a sub-agent works at all")         \
+  REAL(temperature, 1.0, 0.0, 100.0, "1", "policy: sampling temperature; 0: greedy")              \
+  REAL(message_loss, 0.0, 0.0, 1.0, "1",                                                          \
+       "chance that a sub-agent's message is lost: <unfinished> and nothing else arrives")        \
+  REAL(message_false, 0.0, 0.0, 1.0, "1",                                                         \
+       "chance that one that is not lost is false: another sub-agent's of the launch "            \
        "arrives in its place; of a launch of one, nothing does")
 
 PARL_CONFIG_STRUCT(parl_env_config, PARL_ENV_FIELDS);
@@ -59,7 +67,7 @@ PARL_CONFIG_STRUCT(parl_agents_config, PARL_AGENTS_FIELDS);
 extern const parl_section parl_env_section, parl_episode_section, parl_agents_section;
 
 enum { PARL_BUDGET_CRITICAL, PARL_BUDGET_TOTAL, PARL_BUDGET_MAKESPAN, PARL_BUDGET_TOKENS };
-enum { PARL_SUBS_POLICY, PARL_SUBS_SCRIPTED };
+enum { PARL_SUBS_POLICY, PARL_SUBS_SCRIPTED, PARL_SUBS_TRAINED };
 enum { PARL_ON_ERROR_STOP, PARL_ON_ERROR_SKIP };
 
 /* Limits of Lua states. scripts may be NULL. */

@@ -43,8 +43,10 @@ static parl_status fill(parl_trajectories *set, const parl_trajectories_def *def
   for (size_t i = 0; i < set->n; i++) set->items[i] = (parl_trajectory){0}; /* can be freed */
   for (size_t i = 0; i < set->n; i++) {
     parl_trajectory *t = &set->items[i];
-    *t = (parl_trajectory){
-        .keep_scores = def->keep_scores, .max_mains = def->max_mains, .max_subs = def->max_subs};
+    *t = (parl_trajectory){.keep_scores = def->keep_scores,
+                           .max_mains = def->max_mains,
+                           .max_subs = def->max_subs,
+                           .only_learners = def->only_learners};
     PARL_TRY(take_stages(&set->arena, &def->stages, &t->stages));
     t->recording.capacity = def->recording;
     if (def->recording > 0)

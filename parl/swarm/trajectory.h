@@ -47,7 +47,8 @@ typedef struct parl_trajectory {
       *mains; /* [max_mains] the orchestrator's context; one more each time it is rewritten
                            by a context policy. max_mains 0: not recorded */
   size_t n_subs, max_subs;
-  parl_sequence *subs; /* [max_subs] contexts of sub-agents, recorded for imitation only */
+  bool only_learners;  /* of sub-agents whose player learns; else of the first */
+  parl_sequence *subs; /* [max_subs] contexts of sub-agents */
 } parl_trajectory;
 
 typedef struct parl_trajectories parl_trajectories;
@@ -57,6 +58,7 @@ typedef struct parl_trajectories_def {
   size_t max_mains;         /* recorded contexts of the orchestrator; 0: none */
   int32_t context;          /* tokens each of them holds */
   size_t max_subs;          /* recorded sub-agents, the first of an episode; 0: none */
+  bool only_learners;       /* of those whose player learns (parl_player.learns) */
   int32_t sub_context;      /* tokens each of them holds */
   int32_t n_words;          /* 64-bit words of a mask */
   bool keep_scores;         /* the environment's named numbers; allocates as they come */
