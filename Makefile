@@ -76,10 +76,8 @@ TESTS := $(TEST_SRC:%.c=$(OUT)/%)
 SUPPORT_OBJ := $(patsubst %.c,$(OBJDIR)/%.o,$(filter-out $(TEST_SRC),$(wildcard tests/*.c)))
 CLI_TESTS := $(wildcard tests/cli/*.sh)
 FUZZ := $(patsubst %.c,$(OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
-# What runs more than one thread, by name.
-THREADED := workers log store decoder model muon optimizer learner leaves player rollout stale async episode experiment trainer \
-            evaluator
-TSAN_TESTS := $(foreach t,$(TESTS),$(if $(strip $(foreach n,$(THREADED),$(findstring $(n),$(notdir $(t))))),$(t)))
+THREADED := workers log status store_file decoder model_threads muon learner leaves player stale async episode experiment
+TSAN_TESTS := $(THREADED:%=$(OUT)/tests/test_%)
 
 # ----------------------------------------------------------------------------------------- build
 .PHONY: all
