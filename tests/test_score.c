@@ -325,6 +325,27 @@ static void columns_are_one_by_one(void **state) {
     }
 }
 
+/* What parl_stages_get_facts counts, r_perf aside, is what columns count. */
+static void the_same_is_counted(void **state) {
+  (void)state;
+  parl_sub_record sub = {.steps = 1};
+  parl_stage_record stage = {.main_steps = 1, .width = 1};
+  const parl_stages stages = {.n = 1, .n_subs = 1, .items = &stage, .subs = &sub};
+  double values[PARL_N_FACTS];
+  parl_facts facts;
+  const parl_facts unset = {
+#define X(name, unit, meaning) .name = -1,
+      PARL_FACT_LIST(X)
+#undef X
+  };
+  facts = unset;
+  assert_ok(parl_stages_get_facts(&stages, &facts));
+  get_values(&facts, values);
+  for (int f = 0; f < PARL_N_FACTS; f++)
+    if (f != PARL_FACT_r_perf && (values[f] >= 0) != parl_score_is_counted((parl_fact)f))
+      fail_msg("fact %d: counted of stages or of columns, not of both", f);
+}
+
 /* Counts in the place of stages: the same terms. */
 static void counts_are_enough(void **state) {
   (void)state;
@@ -464,6 +485,7 @@ int main(void) {
       cmocka_unit_test(definitions_ask),
       cmocka_unit_test(totals_by_hand),
       cmocka_unit_test(columns_are_one_by_one),
+      cmocka_unit_test(the_same_is_counted),
       cmocka_unit_test(counts_are_enough),
       cmocka_unit_test(columns_by_hand),
       cmocka_unit_test(columns_that_are_refused),
