@@ -44,7 +44,7 @@ while read -r verb action _; do
   done
 done <commands
 [ $n -gt 60 ] && echo "ok $n options" || echo "not ok options: only $n"
-same "only what goes on as the word begins" "train " "$(words tr)"
+same "only what goes on as the word begins" "train " "$(words trai)"
 cannot "an option of another verb" --set runs --
 can "a field" train.updates= train two.lua --set train.up
 same "as --name=value" "--set=train.updates= " "$(words train two.lua --set=train.up)"
@@ -81,7 +81,7 @@ reply() { # WORD...: COMPREPLY, the last word being completed
 if ! command -v bash >/dev/null; then
   echo "skip bash: not installed"
 else
-  same "bash: verb" "train" "$(reply tr)"
+  same "bash: verb" "train" "$(reply trai)"
   same "bash: action" "check" "$(reply env ch)"
   same "bash: option" "--seconds --seed --set --strict" "$(reply env bench x --s | tr ' ' '\n' | sort | xargs)"
   same "bash: field" "train.updates=" "$(reply train two.lua --set train.up)"
@@ -97,8 +97,8 @@ else
   same "bash: nothing" "" "$(reply bogus x)"
   mkdir bin && ln -s "$PARL" bin/parl
   "$PARL" completion bash --program /nowhere/parl >parl.bash
-  same "bash: the program that is on the line" "train" "$(PATH=$PWD/bin:$PATH reply tr)"
-  same "bash: else the one that is named" "" "$(reply tr)"
+  same "bash: the program that is on the line" "train" "$(PATH=$PWD/bin:$PATH reply trai)"
+  same "bash: else the one that is named" "" "$(reply trai)"
 fi
 
 # The other shells read their scripts; fish can be asked.
@@ -114,7 +114,7 @@ for shell in bash zsh fish; do
 done
 if command -v fish >/dev/null; then
   asked() { HOME=$PWD fish -c "source parl.fish; complete -C '$1'" | cut -f 1 | tr '\n' ' '; }
-  same "fish: verb" "train " "$(asked 'parl tr')"
+  same "fish: verb" "train " "$(asked 'parl trai')"
   has "fish: field" "train.updates=" "$(asked 'parl train two.lua --set train.up')"
   has "fish: field in one word" "--set=train.updates=" "$(asked 'parl train two.lua --set=train.up')"
   has "fish: arm" "careful:" "$(asked 'parl train two.lua --set ca')"
