@@ -1,18 +1,19 @@
--- credit: which choices an advantage belongs to. 10 arms x 5 seeds; the whole was not timed yet.
+-- credit: which choices an advantage belongs to. 18 arms x 5 seeds; the whole was not timed.
 --
 -- dag: one advantage for an episode cannot say which sub-agent had the wrong role; scripts solve
--- it, policies end near .80. wide: wide search without the mask of useless rows, where a policy
--- launches 15 for 8 rows. Sub-agents are scripts that never fail by chance, so an episode that is
--- played again costs no model. Arms of a task differ by objective.credit:
+-- it, policies end at .80 or below. wide: wide search without the mask of useless rows, where a
+-- policy launches 15 for 8 rows. Sub-agents are scripts that never fail by chance, so an episode
+-- that is played again costs no model. Arms of a task differ by objective.credit:
 --   episode, turn, loo (the cheap estimate from stages): the same episodes
---   cf: counterfactual, at most 4 re-rolls an episode, as many updates
---   cf_equal: the same at equal compute, counted in steps of all agents, re-rolls included: a fifth
---   of the updates on dag, a sixth on wide (credit/reroll_steps beside 64 episode/total_steps)
--- docs/reward-research.md says what shorter runs showed.
+--   cf: counterfactual; shapley: an average over orders; written: over the one in which the
+--   assignments were written; at most 4 re-rolls an episode, as many updates
+--   _equal: the same at about equal compute, counted in steps of all agents, re-rolls included:
+--   fewer updates (credit/reroll_steps beside 64 episode/total_steps)
+-- docs/reward-research.md says what it showed.
 local dag_lambda = { shape = "linear", start = 0.3, stop = 0.0, over = 0.6 }
 local zero = { shape = "constant", start = 0.0 }
 
-local function arm(task, name, objective, share)
+local function arm(task, name, objective, updates)
   local is_dag = task == "dag"
   return {
     name = task .. "_" .. name,
@@ -21,20 +22,28 @@ local function arm(task, name, objective, share)
     episode = { budget_factor = 1.6, legal = is_dag },
     lambda1 = is_dag and dag_lambda or zero,
     lambda2 = is_dag and dag_lambda or zero,
-    train = { updates = (is_dag and 400 or 120) // (share or 1), tasks = 8, group = 8 },
+    train = { updates = updates, tasks = 8, group = 8 },
     objective = objective,
   }
 end
 
 local arms = {}
-for _, task in ipairs { "dag", "wide" } do
-  local cf = { credit = "counterfactual", credit_rerolls = 4 }
-  arms[#arms + 1] = arm(task, "episode", {})
-  arms[#arms + 1] = arm(task, "turn", { credit = "turn" })
-  arms[#arms + 1] = arm(task, "loo", { credit = "loo_stages" })
-  arms[#arms + 1] = arm(task, "cf", cf)
-  arms[#arms + 1] = arm(task, "cf_equal", cf, task == "dag" and 5 or 6)
+local function add(task, updates, equal_cf, equal_orders)
+  local played = {
+    { "cf", { credit = "counterfactual", credit_rerolls = 4 }, equal_cf },
+    { "shapley", { credit = "shapley", credit_rerolls = 4 }, equal_orders },
+    { "written", { credit = "shapley", credit_rerolls = 4, credit_orders = 0 }, equal_orders },
+  }
+  arms[#arms + 1] = arm(task, "episode", {}, updates)
+  arms[#arms + 1] = arm(task, "turn", { credit = "turn" }, updates)
+  arms[#arms + 1] = arm(task, "loo", { credit = "loo_stages" }, updates)
+  for _, kind in ipairs(played) do
+    arms[#arms + 1] = arm(task, kind[1], kind[2], updates)
+    arms[#arms + 1] = arm(task, kind[1] .. "_equal", kind[2], kind[3])
+  end
 end
+add("dag", 400, 130, 130)
+add("wide", 120, 48, 66)
 
 return {
   name = "credit",
