@@ -195,16 +195,18 @@ define install
  done; \
  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y --no-install-recommends $$wanted
 endef
-.PHONY: deps deps-test
+.PHONY: deps deps-test deps-cluster
 deps: ## install what building and running needs (Debian, Ubuntu; packages.txt)
 	$(call install,packages.txt)
+deps-cluster: deps-test
+	$(call install,packages-cluster.txt)
 deps-test: ## install what the tests need in addition (packages-test.txt)
 	$(call install,packages.txt packages-test.txt)
 
 # ----------------------------------------------------------------------------------------- tests
 # A second make, since this one asked pkg-config before deps ran; on all processors unless told otherwise.
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
-.PHONY: test demo run-tests asan tsan fuzz run-fuzz mutants bench bench-peers
+.PHONY: test test-slurm demo run-tests asan tsan fuzz run-fuzz mutants bench bench-peers
 test: deps-test ## install what is missing, build, run every test
 	@$(MAKE) $(PARALLEL) run-tests
 demo: deps ## install what is missing, build, train a small orchestrator
@@ -224,6 +226,9 @@ fuzz: ## fuzz every target of tests/fuzz for FUZZ_SECONDS=60 each
 	@$(MAKE) $(PARALLEL) BUILD=fuzz OUT=build/fuzz CC=clang run-fuzz
 run-fuzz: $(FUZZ)
 	@tests/run_fuzz --seconds $(FUZZ_SECONDS) --out $(OUT) $(FUZZ)
+test-slurm: deps-cluster ## run jobs of a sweep under a real Slurm on this machine
+	@$(MAKE) $(PARALLEL) all
+	@$(RUNNER) --timeout 900 tests/cluster/slurm.sh
 mutants: ## plant known mistakes in the formulas; the tests must notice each
 	@sh tests/run_mutants.sh
 bench: all ## measure this machine's speed

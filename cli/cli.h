@@ -85,6 +85,7 @@ const cli_command *cli_find_verb(const char *verb);
 const cli_command *cli_find_action(const char *verb, const char *action);
 /* "env check"; for a group "env". */
 void cli_append_name(const cli_command *c, parl_text *out);
+bool cli_has_actions(const char *verb);
 /* CLI_USAGE, naming the verb's actions and the nearest; wanted NULL if none was given. */
 int cli_refuse_action(const cli_command *group, const char *wanted);
 
@@ -175,11 +176,12 @@ void cli_log_sink(void *context, parl_log_level level, const char *text);
 /* What --log says. */
 parl_metric_log_format cli_get_metric_log(const cli_args *args);
 
-/* The signals that ask a program to end: SIGINT, SIGTERM, SIGHUP. One way to handle them all; a
- * SIGHUP that is ignored stays ignored. */
+/* The signals that ask a program to end: SIGINT, SIGTERM, SIGHUP, and SIGUSR1, by which a batch
+ * system warns of a limit. One way to handle them all; a SIGHUP that is ignored stays ignored. */
 bool cli_is_stop_signal(int number);
 void cli_handle_stop_signals(void (*handler)(int number));
-/* Installs handlers: the first SIGINT, SIGTERM or SIGHUP asks to stop, the second ends at once. */
+/* Installs handlers: the first of them asks to stop, the second ends at once, but for SIGUSR1, which
+ * a batch system may send to a program and to those that started it. */
 const atomic_int *cli_catch_signals(void);
 /* Signal that was caught, or 0. */
 int cli_get_signal(void);

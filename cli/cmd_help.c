@@ -61,12 +61,13 @@ static void print_options(const cli_command *c) {
   }
 }
 
-/* Name and operands, then the summary: of all commands, or of a group's actions. */
+/* Name and operands, then the summary: of all commands, or of a verb's actions. */
 static void print_commands(const cli_command *group) {
   size_t n;
   const cli_command *all = cli_get_commands(&n);
   for (size_t i = 0; i < n; i++) {
-    if (all[i].run == NULL || (group != NULL && strcmp(all[i].verb, group->verb) != 0)) continue;
+    if (all[i].run == NULL) continue;
+    if (group != NULL && (strcmp(all[i].verb, group->verb) != 0 || !all[i].action[0])) continue;
     parl_text name = {0};
     if (group == NULL)
       cli_append_name(&all[i], &name);
@@ -111,7 +112,7 @@ void cli_print_help(const cli_command *c) {
   printf("usage: parl %s %s%s[options]\n\n%s\n", parl_text_get(&name), c->operands,
          c->operands[0] ? " " : "", c->summary);
   parl_text_deinit(&name);
-  if (c->run == NULL) {
+  if (c->action[0] == '\0' && cli_has_actions(c->verb)) {
     printf("\nactions:\n");
     print_commands(c);
   }
@@ -257,7 +258,7 @@ int cmd_help(const cli_args *args) {
   }
   const cli_command *c = cli_find_verb(topic);
   if (c != NULL && action != NULL) {
-    if (c->run != NULL) return cli_usage("%s has no actions", topic);
+    if (!cli_has_actions(topic)) return cli_usage("%s has no actions", topic);
     const cli_command *found = action[0] ? cli_find_action(topic, action) : NULL;
     if (found == NULL) return cli_refuse_action(c, action);
     c = found;

@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/meter.h"
+#include "cli/sweep.h"
 #include "experiments/plan_text.h"
 #include "experiments/sweep_run.h"
 
@@ -82,8 +83,7 @@ static parl_status sweep_all(const cli_args *args, const parl_sweep *sweep, size
   return s;
 }
 
-/* The overrides of the line, and what --jobs means. */
-static parl_status read_sweep(const cli_args *args, parl_sweep *out) {
+parl_status cli_read_sweep(const cli_args *args, parl_sweep *out) {
   enum { MAX_SETS = 1000 };
   const char *sets[MAX_SETS + 1];
   char threads[48];
@@ -100,7 +100,7 @@ static parl_status read_sweep(const cli_args *args, parl_sweep *out) {
 int cmd_sweep(const cli_args *args) {
   parl_sweep sweep = {.n_arms = 0};
   size_t n_failed = 0;
-  parl_status s = read_sweep(args, &sweep);
+  parl_status s = cli_read_sweep(args, &sweep);
   if (s == PARL_STATUS_OK) s = sweep_all(args, &sweep, &n_failed);
   parl_sweep_deinit(&sweep);
   if (s != PARL_STATUS_OK) return cli_fail(s);

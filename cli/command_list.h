@@ -18,6 +18,24 @@
     "train the points of a grid, of random, Sobol or Bayesian search over a recipe's fields",     \
     "A sweep is a Lua file: docs/sweeps.md. The same command again makes what is missing.\n"      \
     "example: parl sweep experiments/sweeps/lambda.lua --plan\n")                                 \
+  X(sweep_plan, "sweep", "plan", "SWEEP|RECIPE",                                                  \
+    "cut it into jobs for a batch system, xargs or mpirun: a folder with a manifest",             \
+    "Points of bayes and the best anew depend on results: parl sweep makes them, once the jobs\n" \
+    "are merged.\n"                                                                               \
+    "example: parl sweep plan lambda -o jobs --per-job 4\n")                                      \
+  X(sweep_run, "sweep", "run", "DIR",                                                             \
+    "make the jobs of that folder which nobody has made or makes now, or one of them",            \
+    "SIGUSR1, as a batch system sends before a limit, stops it after a checkpoint with exit "     \
+    "code\n"                                                                                      \
+    "75; the same command goes on.\n"                                                             \
+    "example: seq 0 11 | xargs -P 4 -I{} parl sweep run jobs --index {} --quiet\n")               \
+  X(sweep_sbatch, "sweep", "sbatch", "DIR",                                                       \
+    "print a script for Slurm: an array of the jobs that are missing",                            \
+    "example: parl sweep sbatch jobs >jobs.sh && sbatch --time=60 jobs.sh\n")                     \
+  X(cmd_merge, "merge", "", "DIR", "copy the runs that jobs made into one run folder",            \
+    "Again, it copies what came since. parl report, or the command that would have made all in\n" \
+    "one place, goes on from there.\n"                                                            \
+    "example: parl merge jobs -o runs/lambda\n")                                                  \
   X(cmd_eval, "eval", "", "RECIPE", "play a checkpoint or a scripted policy on held-out tasks",   \
     "")                                                                                           \
   X(cmd_counterfactual, "counterfactual", "", "CHECKPOINT",                                       \
@@ -123,7 +141,7 @@
 #define CLI_OPTION_LIST(X, MORE)                                                                   \
   X(LIST, sets, "set", 0, "[ARM:]KEY=VALUE", 0, 0, 0, "train eval schedule counterfactual score",  \
     "override a recipe field of every arm, or of one; may be repeated")                            \
-  MORE(LIST, sets, "set", 0, "KEY=VALUE", 0, 0, 0, "sweep",                                        \
+  MORE(LIST, sets, "set", 0, "KEY=VALUE", 0, 0, 0, "sweep sweep.plan",                             \
        "override a field of the recipe that does not vary; may be repeated")                       \
   MORE(LIST, sets, "set", 0, "KEY=VALUE", 0, 0, 0, "env.check env.play env.bench",                 \
        "env.params.NAME or another recipe field; may be repeated")                                 \
@@ -131,7 +149,7 @@
     "print what would be made and what differs between arms; make nothing")                        \
   X(COUNT, jobs, "jobs", 0, "N", 1, 1024, 0, "sweep",                                              \
     "threads, a run on each; default: run.threads, or one for each processor")                     \
-  X(FLAG, retry_failed, "retry-failed", 0, NULL, 0, 0, 0, "train sweep",                           \
+  X(FLAG, retry_failed, "retry-failed", 0, NULL, 0, 0, 0, "train sweep sweep.run",                 \
     "make runs that failed before again; without it they stay failed")                             \
   X(CHOICE, log, "log", 0, "tensorboard|jsonl", 0, 0, 0, "train sweep",                            \
     "write the metrics of every update for other programs, too: FOLDER/tensorboard or /jsonl")     \
@@ -189,6 +207,7 @@
        "of --recipe, whose weights; default: 0, the first")                                        \
   X(FLAG, skip_bad, "skip-bad", 0, NULL, 0, 0, 0, "score",                                         \
     "leave out lines that are no episodes, and say how many; without it the first ends it")        \
+  MORE(COUNT, threads, "threads", 0, "N", 1, 1024, 1, "sweep.sbatch", "processors of a job")       \
   X(COUNT, threads, "threads", 0, "N", 1, 1024, 0, "score",                                        \
     "workers; the output is the same for any number; default: one a processor")                    \
   X(TEXT, as, "as", 0, "STYLE", 0, 0, 0, "env.play",                                               \
@@ -218,6 +237,15 @@
   MORE(TEXT, output, "output", 'o', "DIR", 0, 0, 0, "model.export", "the folder, which is new")    \
   MORE(TEXT, output, "output", 'o', "DIR", 0, 0, 0, "report",                                      \
        "where the files go, made if it is absent; default: the only FOLDER")                       \
+  MORE(TEXT, output, "output", 'o', "DIR", 0, 0, 0, "sweep.plan",                                  \
+       "the folder of jobs; default: NAME-jobs")                                                   \
+  MORE(TEXT, output, "output", 'o', "DIR", 0, 0, 0, "merge",                                       \
+       "the run folder; default: where one command would have made them")                          \
+  X(COUNT, per_job, "per-job", 0, "N", 1, 1000000, 1, "sweep.plan",                                \
+    "trained runs in a job, which share warm starts and threads")                                  \
+  X(COUNT, index, "index", 0, "I", 0, 1000000000, -1, "sweep.run", "this job only, from 0")        \
+  X(COUNT, warning, "warning", 0, "S", 10, 86400, 120, "sweep.sbatch",                             \
+    "seconds before the limit at which a job is told to stop")                                     \
   X(FLAG, grads, "grads", 0, NULL, 0, 0, 0, "model.logits", "add the loss and every gradient")     \
   X(TEXT, shapes, "shapes", 0, "LIST", 0, 0, 0, "bench",                                           \
     "what to measure, below; A,decode_B_mqa,ops for example; default: all")                        \
@@ -251,13 +279,18 @@
   X(TEXT, program, "program", 0, "FILE", 0, 0, 0, "completion",                                    \
     "what the script asks if the word on the line is no program; default: this one")               \
   X(FLAG, json, "json", 0, NULL, 0, 0, 0,                                                          \
+<<<<<<< HEAD
     "train sweep eval schedule report compare stats score runs replay trace env.check env.play "   \
     "env.bench "                                                                                   \
     "model.describe model.export bench doctor counterfactual",                                     \
+=======
+    "train sweep sweep.plan sweep.run merge eval schedule report stats score runs replay trace "   \
+    "env.check env.play env.bench model.describe model.export bench doctor counterfactual",        \
+>>>>>>> edd183c (jobs: parl sweep plan, run, sbatch and parl merge; under a real Slurm by make test-slurm (issue 13))
     "machine-readable result on standard output")                                                  \
   X(FLAG, quiet, "quiet", 0, NULL, 0, 0, 0,                                                        \
-    "train sweep eval report replay trace env.check env.play env.bench model bench "               \
-    "counterfactual",                                                                              \
+    "train sweep sweep.plan sweep.run merge eval report replay trace env.check env.play "          \
+    "env.bench model bench counterfactual",                                                        \
     "no progress and no log")                                                                      \
   X(FLAG, help, "help", 'h', NULL, 0, 0, 0, "*", "explain the command")
 

@@ -32,6 +32,12 @@ void cli_append_name(const cli_command *c, parl_text *out) {
   parl_text_appendf(out, "%s%s%s", c->verb, c->action[0] ? " " : "", c->action);
 }
 
+bool cli_has_actions(const char *verb) {
+  for (size_t i = 0; i < N_COMMANDS; i++)
+    if (strcmp(commands[i].verb, verb) == 0 && commands[i].action[0] != '\0') return true;
+  return false;
+}
+
 static bool is_action_of(const cli_command *c, const cli_command *group) {
   return c->action[0] != '\0' && strcmp(c->verb, group->verb) == 0;
 }

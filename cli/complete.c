@@ -325,10 +325,12 @@ static void offer_operand(const request *r) {
   const size_t n = strcspn(at, " ");
 #define IS(text) (n == strlen(text) && strncmp(at, text, n) == 0)
   if (IS("RECIPE") || IS("DIR|k25|RECIPE")) offer_shipped(r, cli_append_recipes);
-  if (IS("SWEEP")) offer_shipped(r, cli_append_sweeps);
+  if (IS("SWEEP") || IS("SWEEP|RECIPE")) offer_shipped(r, cli_append_sweeps);
+  if (IS("SWEEP|RECIPE")) offer_shipped(r, cli_append_recipes);
   if (IS("DIR|k25|RECIPE")) offer(r, "k25", "Kimi K2.5 in its real size");
   if (IS("FILE")) offer_shipped(r, cli_append_envs);
-  if (IS("RECIPE") || IS("SWEEP") || IS("FILE") || IS("DIR|k25|RECIPE") || IS("CHECKPOINT|DIR"))
+  if (IS("RECIPE") || IS("SWEEP") || IS("SWEEP|RECIPE") || IS("FILE") || IS("DIR|k25|RECIPE") ||
+      IS("CHECKPOINT|DIR"))
     offer_files();
   if (IS("DIR")) offer_folders();
   if (IS("FOLDER") || IS("[FOLDER...]")) offer_run_folders(r);
@@ -361,11 +363,13 @@ static void take(request *r, const char *word) {
   } else if (!r->operands_only && word[0] == '-' && word[1] != '\0') {
     const cli_option *o = find_option(r, word);
     if (o != NULL && o->type != CLI_FLAG && strchr(word, '=') == NULL) r->pending = o;
-  } else if (r->command->run == NULL) {
-    const cli_command *found = cli_find_action(r->command->verb, word);
-    if (found != NULL) r->command = found;
-  } else if (r->n_operands < CLI_MAX_OPERANDS) {
-    r->operands[r->n_operands++] = word;
+  } else {
+    const bool may_act = r->command->action[0] == '\0' && r->n_operands == 0 && word[0] != '\0';
+    const cli_command *found = may_act ? cli_find_action(r->command->verb, word) : NULL;
+    if (found != NULL)
+      r->command = found;
+    else if (r->command->run != NULL && r->n_operands < CLI_MAX_OPERANDS)
+      r->operands[r->n_operands++] = word;
   }
 }
 
@@ -390,8 +394,8 @@ void cli_complete(const char *const *words, size_t n) {
     offer_option_value(&r);
   else if (!r.operands_only && r.word[0] == '-')
     offer_options(&r);
-  else if (r.command->run == NULL)
-    offer_actions(&r, r.command->verb);
-  else
-    offer_operand(&r);
+  else {
+    if (r.command->action[0] == '\0' && r.n_operands == 0) offer_actions(&r, r.command->verb);
+    if (r.command->run != NULL) offer_operand(&r);
+  }
 }

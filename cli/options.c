@@ -52,12 +52,13 @@ const cli_option *cli_get_options(size_t *n) {
   return options;
 }
 
-/* Whether a word of `uses` is the command; "model" is any of its actions. */
+/* Whether a word of `uses` is the command; "model" is any of its actions, "sweep", which does
+ * something by itself, none of them. */
 static bool is_use(const char *word, size_t length, const cli_command *c) {
   const size_t n = strlen(c->verb);
   if (length == 1 && word[0] == '*') return true;
   if (length < n || strncmp(word, c->verb, n) != 0) return false;
-  if (length == n) return true;
+  if (length == n) return c->action[0] == '\0' || cli_find_verb(c->verb)->run == NULL;
   if (word[n] != '.') return false;
   const size_t n_action = strlen(c->action);
   return c->run == NULL ||
@@ -160,14 +161,15 @@ static void split(line *l, int argc, char **argv, cli_args *a) {
 
 /* --- the command --- */
 
-/* The first operand is the action, where the verb has some; the others move up. */
+/* The first operand is the action, where the verb has some; the others move up. What is no action
+ * is an operand of a verb that does something by itself. */
 static int find_command(const cli_command *verb, bool help, cli_args *a) {
   a->command = verb;
-  if (verb->run != NULL) return CLI_DONE;
-  if (a->n_operands == 0) return help ? CLI_DONE : cli_refuse_action(verb, NULL);
+  const bool needs_action = verb->run == NULL;
+  if (a->n_operands == 0) return help || !needs_action ? CLI_DONE : cli_refuse_action(verb, NULL);
   const char *wanted = a->operands[0];
   const cli_command *found = wanted[0] ? cli_find_action(verb->verb, wanted) : NULL;
-  if (found == NULL) return cli_refuse_action(verb, wanted);
+  if (found == NULL) return needs_action ? cli_refuse_action(verb, wanted) : CLI_DONE;
   a->command = found;
   a->n_operands--;
   memmove(a->operands, a->operands + 1, a->n_operands * sizeof a->operands[0]);

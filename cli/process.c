@@ -21,7 +21,8 @@ int cli_fail(parl_status s) {
   if (s == PARL_STATUS_EINVAL && !has_begun) return CLI_USAGE;
   if (s != PARL_STATUS_ESTOPPED) return CLI_FAILED;
   fprintf(stderr, "parl: the same command continues\n");
-  return cli_get_signal() ? 128 + cli_get_signal() : CLI_RESUMABLE;
+  const int number = cli_get_signal();
+  return number != 0 && number != SIGUSR1 ? 128 + number : CLI_RESUMABLE;
 }
 
 int cli_usage(const char *format, ...) {
@@ -48,12 +49,12 @@ void cli_log_sink(void *context, parl_log_level level, const char *text) {
 static atomic_int stop_requested;
 
 static void on_signal(int number) {
-  if (stop_requested) _exit(128 + number);
-  stop_requested = number;
+  if (stop_requested && number != SIGUSR1) _exit(128 + number);
+  if (!stop_requested) stop_requested = number;
 }
 
 bool cli_is_stop_signal(int number) {
-  return number == SIGINT || number == SIGTERM || number == SIGHUP;
+  return number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGUSR1;
 }
 
 void cli_handle_stop_signals(void (*handler)(int number)) {
@@ -61,6 +62,7 @@ void cli_handle_stop_signals(void (*handler)(int number)) {
   struct sigaction hangup;
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
+  sigaction(SIGUSR1, &action, NULL);
   sigaction(SIGHUP, NULL, &hangup);
   if (hangup.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL); /* nohup: it goes on */
 }

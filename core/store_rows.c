@@ -189,3 +189,43 @@ parl_status parl_store_visit_rows(parl_store *store, int64_t run_id, const parl_
   bind_values(&q, table, equal, n_equal);
   return visit_rows(&q, read_row, &(row_visit){table, visit, context});
 }
+
+/* --- copying --- */
+
+typedef struct row_copy {
+  parl_store *to;
+  size_t place;
+  int64_t run_id;
+} row_copy;
+
+/* As it is stored, to the type: what is absent stays so. */
+static parl_status copy_row(query *row, void *copy) {
+  const row_copy *c = copy;
+  const parl_store_table *table = &c->to->tables[c->place];
+  query q;
+  PARL_TRY(open_kept(c->to, c->place, true, &q));
+  bind_integer(&q, c->run_id);
+  for (size_t i = 0; i < table->n_columns && q.code == SQLITE_OK; i++)
+    q.code =
+        sqlite3_bind_value(q.statement, ++q.n_bound, sqlite3_column_value(row->statement, (int)i));
+  return finish_counted(&q, table->name, false);
+}
+
+parl_status parl_store_copy_rows(parl_store *from, int64_t from_id, parl_store *to, int64_t to_id) {
+  PARL_REQUIRE(from->tables == to->tables && from->n_tables == to->n_tables);
+  PARL_TRY(require_transaction(to));
+  PARL_TRY(parl_store_count_run(to, to_id));
+  parl_status s = PARL_STATUS_OK;
+  for (size_t i = 0; s == PARL_STATUS_OK && i < from->n_tables; i++) {
+    parl_text sql = {0};
+    query q = {0};
+    append_select(&from->tables[i], 0, &sql);
+    s = parl_text_status(&sql);
+    if (s == PARL_STATUS_OK) s = open_once(from, parl_text_get(&sql), &q);
+    parl_text_deinit(&sql);
+    if (s != PARL_STATUS_OK) break;
+    bind_integer(&q, from_id);
+    s = visit_rows(&q, copy_row, &(row_copy){to, i, to_id});
+  }
+  return s;
+}

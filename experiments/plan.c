@@ -254,6 +254,40 @@ parl_status parl_plan_make(const parl_recipe *recipe, const parl_host *host, par
   return s;
 }
 
+static parl_status add_run(builder *b, const parl_run *run, const char *folder) {
+  parl_cell c = {0};
+  parl_env *env = NULL;
+  PARL_TRY(parl_run_copy(run, &c.run));
+  snprintf(c.run.folder, sizeof c.run.folder, "%s", folder);
+  parl_status s = parl_run_open_env(&c.run, b->host->scripts, &env);
+  if (s == PARL_STATUS_OK) s = find_warm(b, env, &c.run, &c.warm);
+  if (s == PARL_STATUS_OK) {
+    s = add_cell(b, env, &c);
+    if (run->scope == PARL_SCOPE_RUN) b->plan->n_trained = b->plan->n_cells;
+  } else {
+    cell_deinit(&c);
+  }
+  parl_run_close_env(env);
+  return s;
+}
+
+parl_status parl_plan_make_of(const parl_run *runs, size_t n, const char *folder,
+                              const parl_host *host, parl_plan **out) {
+  PARL_REQUIRE(n > 0 && runs[0].scope == PARL_SCOPE_RUN && strlen(folder) < PARL_RUN_PATH_BYTES);
+  builder b = {.host = host, .plan = calloc(1, sizeof *b.plan)};
+  if (b.plan == NULL) return parl_fail(PARL_STATUS_ENOMEM, "plan: no memory");
+  b.plan->warms = calloc(n + 1, sizeof *b.plan->warms);
+  parl_status s = PARL_STATUS_OK;
+  if (b.plan->warms == NULL) s = parl_fail(PARL_STATUS_ENOMEM, "plan: no memory");
+  for (size_t i = 0; s == PARL_STATUS_OK && i < n; i++) s = add_run(&b, &runs[i], folder);
+  if (s == PARL_STATUS_OK) s = refuse_conflicts(host, b.plan);
+  if (s == PARL_STATUS_OK)
+    *out = b.plan;
+  else
+    parl_plan_destroy(b.plan);
+  return s;
+}
+
 void parl_plan_destroy(parl_plan *plan) {
   if (plan == NULL) return;
   for (size_t i = 0; i < plan->n_cells; i++) cell_deinit(&plan->cells[i]);

@@ -38,6 +38,12 @@ typedef struct parl_plan {
  * or the store cannot be read. */
 parl_status parl_plan_make(const parl_recipe *recipe, const parl_host *host, parl_plan **out);
 
+/* The plan of runs [n] that another plan had, to be made in a folder of their own; the trained ones
+ * come first, and there is one. Arms and seeds are not known of it. Fails: as parl_plan_make;
+ * EFORMAT if a file that a run reads is not what it was. */
+parl_status parl_plan_make_of(const parl_run *runs, size_t n, const char *folder,
+                              const parl_host *host, parl_plan **out);
+
 /* Stores every cell that the store lacks as pending, and brings back those that were retired; with
  * host->retry_failed those that failed are pending again. Cells that were planned before and not
  * begun, in another configuration, are forgotten. Fails: as the store does. */

@@ -40,6 +40,9 @@ take replay runs/tiny 1
 take trace runs/tiny 1
 echo "return { recipe = 'tiny', top = 1, parameters = { ['lambda1.start'] = { values = { 0, 1 } } } }" >points.lua
 take sweep points.lua --quiet
+take "sweep plan" tiny.lua --set run.dir=merged -o jobs
+take "sweep run" jobs --quiet
+take merge jobs
 take "env check" "$ROOT/envs/chain.lua" --tasks 4 --episodes 50
 take "env check" faulty.lua --tasks 4 --episodes 50
 take "env play" chain

@@ -18,6 +18,8 @@ X2
 cat >points.lua <<X2
 return { recipe = "tiny", parameters = { ["lambda1.start"] = { values = { 0, 1 } } } }
 X2
+"$PARL" sweep plan tiny.lua -o unmade >/dev/null || exit 1
+"$PARL" sweep plan tiny.lua --set run.dir=merged -o jobs >/dev/null && "$PARL" sweep run jobs --quiet >/dev/null || exit 1
 
 # A line of arguments for each command that `parl help` lists, and for what prints without one.
 printf 'task,algorithm,seed,score\nu,a,1,1\nu,a,2,0\nu,b,1,0\n' >scores.csv
@@ -28,6 +30,13 @@ train tiny.lua --quiet --json
 sweep points.lua --quiet
 sweep points.lua --quiet --json
 sweep points.lua --plan
+sweep plan tiny.lua -o jobs_NUMBER
+sweep plan tiny.lua -o jobs_NUMBER --json
+sweep run jobs --index 0
+sweep run jobs --index 0 --json
+sweep sbatch unmade
+merge jobs
+merge jobs --json
 schedule tiny.lua
 schedule tiny.lua --json
 replay runs/tiny 0
