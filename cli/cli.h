@@ -172,6 +172,10 @@ void cli_append_envs(parl_text *out);
 bool cli_is_interactive(void);
 /* Log lines on stderr. */
 void cli_log_sink(void *context, parl_log_level level, const char *text);
+/* From here on cli_log_sink hands its lines to this one; NULL: no more. While no other thread
+ * logs. */
+typedef void (*cli_sink)(void *context, parl_log_level level, const char *text);
+void cli_set_log_sink(cli_sink sink, void *context);
 
 /* What --log says. */
 parl_metric_log_format cli_get_metric_log(const cli_args *args);

@@ -64,7 +64,7 @@ static parl_status sweep_all(const cli_args *args, const parl_sweep *sweep, size
                           .retry_failed = args->retry_failed,
                           .metric_log = cli_get_metric_log(args),
                           .command = parl_text_get(&command)};
-  cli_meter_init(&meter);
+  cli_meter_init(&meter, args, sweep->name);
   parl_status s = plan(args, sweep, &host);
   if (s == PARL_STATUS_OK && !args->plan) {
     cli_begin_work();
@@ -100,6 +100,7 @@ parl_status cli_read_sweep(const cli_args *args, parl_sweep *out) {
 int cmd_sweep(const cli_args *args) {
   parl_sweep sweep = {.n_arms = 0};
   size_t n_failed = 0;
+  if (!cli_meter_check(args)) return CLI_USAGE;
   parl_status s = cli_read_sweep(args, &sweep);
   if (s == PARL_STATUS_OK) s = sweep_all(args, &sweep, &n_failed);
   parl_sweep_deinit(&sweep);

@@ -82,7 +82,7 @@ static parl_status train(const cli_args *args, const parl_recipe *recipe, size_t
                           .metric_log = cli_get_metric_log(args),
                           .command = parl_text_get(&command)};
   parl_experiment_result result = {0};
-  cli_meter_init(&meter);
+  cli_meter_init(&meter, args, parl_recipe_get_name(recipe));
   parl_status s = run(args, recipe, &host, &result);
   cli_meter_deinit(&meter);
   cli_handle_stop_signals(SIG_DFL); /* all is stored: a signal ends the report at once */
@@ -110,6 +110,7 @@ static parl_status train(const cli_args *args, const parl_recipe *recipe, size_t
 
 int cmd_train(const cli_args *args) {
   parl_recipe *recipe;
+  if (!cli_meter_check(args)) return CLI_USAGE;
   parl_status s = cli_load_recipe(args, &recipe);
   if (s != PARL_STATUS_OK) return cli_fail(s);
   if (args->plan) {

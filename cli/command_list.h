@@ -292,6 +292,8 @@
     "train sweep sweep.plan sweep.run merge eval report replay trace env.check env.play "          \
     "env.bench model bench counterfactual",                                                        \
     "no progress and no log")                                                                      \
+  X(CHOICE, live, "live", 0, "screen|line", 0, 0, 0, "train sweep",                                \
+    "what a terminal shows of the progress; default: a screen if it is 60 by 12 or larger")        \
   X(FLAG, help, "help", 'h', NULL, 0, 0, 0, "*", "explain the command")
 
 #endif

@@ -40,8 +40,22 @@ bool cli_is_interactive(void) {
   return isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0 && !(ci && ci[0]);
 }
 
+static struct {
+  cli_sink sink; /* NULL: standard error as it is */
+  void *context;
+} screen;
+
+void cli_set_log_sink(cli_sink sink, void *context) {
+  screen.sink = sink;
+  screen.context = context;
+}
+
 void cli_log_sink(void *context, parl_log_level level, const char *text) {
   (void)context;
+  if (screen.sink != NULL) {
+    screen.sink(screen.context, level, text);
+    return;
+  }
   fprintf(stderr, "%s%s%s\n", cli_is_interactive() ? "\r\033[K" : "",
           level == PARL_LOG_WARNING ? "warning: " : "", text);
 }

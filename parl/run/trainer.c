@@ -49,14 +49,20 @@ static parl_status store_update(parl_trainer *t) {
 static void report_progress(const parl_trainer *t, const char *phase) {
   const parl_updater *u = t->updater;
   if (t->host->progress == NULL) return;
-  t->host->progress(t->host->context, &(parl_progress){.phase = phase,
-                                                       .arm = t->arm,
-                                                       .seed = t->config->run.seed,
-                                                       .done = u->update,
-                                                       .n = t->config->train.updates,
-                                                       .r_perf = u->metrics.of[PARL_TERM_perf].raw,
-                                                       .critical_steps = u->metrics.critical_steps,
-                                                       .launch_rate = u->metrics.launch_rate});
+  t->host->progress(t->host->context,
+                    &(parl_progress){.phase = phase,
+                                     .arm = t->arm,
+                                     .seed = t->config->run.seed,
+                                     .done = u->update,
+                                     .n = t->config->train.updates,
+                                     .r_perf = u->metrics.of[PARL_TERM_perf].raw,
+                                     .critical_steps = u->metrics.critical_steps,
+                                     .launch_rate = u->metrics.launch_rate,
+                                     .entropy = u->metrics.entropy,
+                                     .lambda1 = u->metrics.of[PARL_TERM_parallel].weight,
+                                     .lambda2 = u->metrics.of[PARL_TERM_finish].weight,
+                                     .finish_rate = u->metrics.finish_rate,
+                                     .useful_rate = u->metrics.useful_rate});
 }
 
 static parl_status open_log(parl_trainer *t) {

@@ -16,6 +16,7 @@ typedef struct parl_progress {
   int64_t done, n; /* steps of this phase of this run */
   double r_perf;   /* latest mean; NaN if none */
   double critical_steps, launch_rate;
+  double entropy, lambda1, lambda2, finish_rate, useful_rate; /* of "train"; NaN: not defined */
   /* Of the experiment, which fills these in: runs, share of the work, time to come or NaN. */
   size_t n_cells_done, n_cells;
   double share, left_s;
