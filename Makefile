@@ -21,7 +21,7 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables --no-print-directory
 .DELETE_ON_ERROR:
 
 # ---------------------------------------------------------------------------------------- flags
-PKGS := lua5.4 sqlite3 gsl libcjson nettle
+PKGS := lua5.4 sqlite3 gsl libcjson nettle libmicrohttpd
 PKG_MISSING := $(shell for p in $(PKGS); do pkg-config --exists $$p 2>/dev/null || echo $$p; done)
 PKG_CFLAGS := $(if $(PKG_MISSING),,$(shell pkg-config --cflags $(PKGS)))
 PKG_LIBS := $(if $(PKG_MISSING),,$(shell pkg-config --libs $(PKGS)))
@@ -68,7 +68,7 @@ ifeq ($(BUILD),fuzz)
 SRC := $(wildcard core/*.c kernels/device.c engine/*.c lua/*.c parl/*/*.c) # what reads foreign bytes; the fast kernels are written for gcc
 endif
 CLI := $(wildcard cli/*.c)
-OBJ := $(SRC:%.c=$(OBJDIR)/%.o) $(OBJDIR)/build_info.o $(OBJDIR)/report_style.o $(OBJDIR)/worklist.o
+OBJ := $(SRC:%.c=$(OBJDIR)/%.o) $(OBJDIR)/build_info.o $(OBJDIR)/report_style.o $(OBJDIR)/serve_files.o $(OBJDIR)/worklist.o
 CLI_OBJ := $(CLI:%.c=$(OBJDIR)/%.o) $(OBJDIR)/templates.o
 TEMPLATES := $(wildcard cli/templates/*) lua/stubs/parl.d.lua
 TEST_SRC := $(wildcard tests/test_*.c)
@@ -137,11 +137,16 @@ $(OUT)/report_style.c: experiments/report.css
 	@mkdir -p $(@D)
 	@{ echo '/* Written by make. */'; echo '#include "experiments/report_internal.h"'; \
 	   echo 'const char parl_report_style[] ='; $(AS_STRING) $<; echo '   ;'; } >$@
+SERVE_FILES := $(addprefix experiments/serve.,html js css)
+$(OUT)/serve_files.c: $(SERVE_FILES)
+	@mkdir -p $(@D)
+	@{ echo '/* Written by make. */'; echo '#include "experiments/serve_internal.h"'; \
+	   for f in $^; do echo "const char parl_serve_$${f##*.}[] ="; $(AS_STRING) $$f; echo '   ;'; done; } >$@
 $(OUT)/worklist.c: lua/worklist.lua
 	@mkdir -p $(@D)
 	@{ echo '/* Written by make. */'; echo '#include "lua/env_internal.h"'; \
 	   echo 'const char parl_env_worklist[] ='; $(AS_STRING) $<; echo '   ;'; } >$@
-$(OBJDIR)/templates.o $(OBJDIR)/report_style.o $(OBJDIR)/worklist.o: $(OBJDIR)/%.o: $(OUT)/%.c $(OUT)/flags | need-libraries
+$(OBJDIR)/templates.o $(OBJDIR)/report_style.o $(OBJDIR)/serve_files.o $(OBJDIR)/worklist.o: $(OBJDIR)/%.o: $(OUT)/%.c $(OUT)/flags | need-libraries
 	@mkdir -p $(@D) && $(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # -O3 where speed is wanted: under sanitizers it only makes the compiler slow.

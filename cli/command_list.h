@@ -97,6 +97,11 @@
     "stored; calls and messages are not, so the episode is played again for them: where that\n"   \
     "cannot be, it says why and shows the rest.\n"                                                \
     "example: parl trace runs/quickstart 17 --arm annealed --html episode.html\n")                \
+  X(cmd_serve, "serve", "", "FOLDER",                                                             \
+    "show a run folder as a web page on this machine: runs, live curves, arms, episodes",         \
+    "The page is at 127.0.0.1, for this machine only, and reads: nothing can be changed by it.\n" \
+    "Of another machine: ssh -L 8080:127.0.0.1:8080 HOST. Ends with Ctrl-C.\n"                    \
+    "example: parl serve runs/quickstart --port 8080\n")                                          \
   GROUP("env", "write and try environments",                                                      \
         "example: parl env new orchard && parl env check orchard.lua\n"                           \
         "The tutorial is docs/writing-environments.md.\n")                                        \
@@ -292,7 +297,9 @@
     "train sweep sweep.plan sweep.run merge eval report replay trace env.check env.play "          \
     "env.bench model bench counterfactual",                                                        \
     "no progress and no log")                                                                      \
-  X(CHOICE, live, "live", 0, "screen|line", 0, 0, 0, "train sweep",                                \
+  X(COUNT, port, "port", 0, "N", 0, 65535, 8080, "serve",                                          \
+    "of 127.0.0.1; 0: any that is free; default: 8080")                                            \
+  X(CHOICE, live, "live", 0, "screen|line", 0, 0, 0, "train sweep sweep.run",                      \
     "what a terminal shows of the progress; default: a screen if it is 60 by 12 or larger")        \
   X(FLAG, help, "help", 'h', NULL, 0, 0, 0, "*", "explain the command")
 

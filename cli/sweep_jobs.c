@@ -175,6 +175,7 @@ int sweep_run(const cli_args *args) {
   parl_text command = {0};
   parl_jobs jobs;
   made m = {0};
+  if (!cli_meter_check(args)) return CLI_USAGE;
   cli_append_command(&command, args);
   parl_log_init(&log, cli_log_sink, NULL, args->quiet ? PARL_LOG_WARNING : PARL_LOG_INFO);
   const parl_host host = {.log = &log,
@@ -184,7 +185,7 @@ int sweep_run(const cli_args *args) {
                           .context = &meter,
                           .retry_failed = args->retry_failed,
                           .command = parl_text_get(&command)};
-  cli_meter_init(&meter);
+  cli_meter_init(&meter, args, args->operands[0]);
   parl_status s = parl_jobs_read(args->operands[0], &jobs);
   if (s == PARL_STATUS_OK) s = run_jobs(args, &jobs, &host, &m);
   cli_meter_deinit(&meter);

@@ -222,6 +222,18 @@ parl_status parl_store_visit_rows(parl_store *store, int64_t run_id, const parl_
                                   const parl_store_value *equal, size_t n_equal,
                                   parl_store_row_visitor visit, void *context);
 
+/* The same, of these rows, the first `limit` at most whose next column of the key comes after
+ * `after` (NULL: all); or, backwards, the last ones, the last first, before it. */
+typedef struct parl_store_part {
+  const parl_store_value *after; /* of column n_equal */
+  bool backwards;
+  int64_t limit; /* -1: none */
+} parl_store_part;
+parl_status parl_store_visit_part(parl_store *store, int64_t run_id, const parl_store_table *table,
+                                  const parl_store_value *equal, size_t n_equal,
+                                  const parl_store_part *part, parl_store_row_visitor visit,
+                                  void *context);
+
 /* By name. */
 parl_status parl_store_visit_claims(parl_store *store, parl_store_claim_visitor visit,
                                     void *context);

@@ -59,10 +59,10 @@ static parl_status open_kept(parl_store *store, size_t place, bool is_put, query
   return PARL_STATUS_OK;
 }
 
-static void bind_values(query *q, const parl_store_table *t, const parl_store_value *values,
+static void bind_values(query *q, const parl_store_column *columns, const parl_store_value *values,
                         size_t n) {
   for (size_t i = 0; i < n; i++) {
-    const parl_store_type type = t->columns[i].type;
+    const parl_store_type type = columns[i].type;
     if (type == PARL_STORE_INTEGER) bind_integer(q, values[i].integer);
     if (is_number(type)) bind_real(q, values[i].number);
     if (type == PARL_STORE_TEXT) bind_text(q, values[i].text);
@@ -106,7 +106,7 @@ parl_status parl_store_put_row(parl_store *store, int64_t run_id, const parl_sto
     query q;
     PARL_TRY(open_kept(store, place, is_put, &q));
     bind_integer(&q, run_id);
-    bind_values(&q, table, values, is_put ? table->n_columns : table->n_key);
+    bind_values(&q, table->columns, values, is_put ? table->n_columns : table->n_key);
     PARL_TRY(finish_counted(&q, table->name, !is_put));
   }
   return PARL_STATUS_OK;
@@ -162,32 +162,46 @@ static parl_status read_row(query *q, void *visit) {
   return v->visit(v->context, values);
 }
 
-static void append_select(const parl_store_table *t, size_t n_equal, parl_text *sql) {
+static void append_select(const parl_store_table *t, size_t n_equal, const parl_store_part *part,
+                          parl_text *sql) {
   parl_text_append(sql, "SELECT ");
   for (size_t i = 0; i < t->n_columns; i++)
     parl_text_appendf(sql, "%s%s", i > 0 ? ", " : "", t->columns[i].name);
   parl_text_appendf(sql, " FROM %s WHERE run_id=?", t->name);
   for (size_t i = 0; i < n_equal; i++) parl_text_appendf(sql, " AND %s=?", t->columns[i].name);
+  if (part->after != NULL)
+    parl_text_appendf(sql, " AND %s%s?", t->columns[n_equal].name, part->backwards ? "<" : ">");
   for (size_t i = 0; i < t->n_key; i++)
-    parl_text_appendf(sql, "%s%s", i > 0 ? ", " : " ORDER BY ", t->columns[i].name);
+    parl_text_appendf(sql, "%s%s%s", i > 0 ? ", " : " ORDER BY ", t->columns[i].name,
+                      part->backwards ? " DESC" : "");
+  if (part->limit >= 0) parl_text_appendf(sql, " LIMIT %lld", (long long)part->limit);
 }
 
-parl_status parl_store_visit_rows(parl_store *store, int64_t run_id, const parl_store_table *table,
+parl_status parl_store_visit_part(parl_store *store, int64_t run_id, const parl_store_table *table,
                                   const parl_store_value *equal, size_t n_equal,
-                                  parl_store_row_visitor visit, void *context) {
+                                  const parl_store_part *part, parl_store_row_visitor visit,
+                                  void *context) {
   size_t place = 0;
   parl_text sql = {0};
   query q = {0};
-  PARL_REQUIRE(n_equal <= table->n_key);
+  PARL_REQUIRE(n_equal <= table->n_key && (part->after == NULL || n_equal < table->n_key));
   PARL_TRY(find_table(store, table, &place));
-  append_select(table, n_equal, &sql);
+  append_select(table, n_equal, part, &sql);
   parl_status s = parl_text_status(&sql);
   if (s == PARL_STATUS_OK) s = open_once(store, parl_text_get(&sql), &q);
   parl_text_deinit(&sql);
   PARL_TRY(s);
   bind_integer(&q, run_id);
-  bind_values(&q, table, equal, n_equal);
+  bind_values(&q, table->columns, equal, n_equal);
+  if (part->after != NULL) bind_values(&q, &table->columns[n_equal], part->after, 1);
   return visit_rows(&q, read_row, &(row_visit){table, visit, context});
+}
+
+parl_status parl_store_visit_rows(parl_store *store, int64_t run_id, const parl_store_table *table,
+                                  const parl_store_value *equal, size_t n_equal,
+                                  parl_store_row_visitor visit, void *context) {
+  return parl_store_visit_part(store, run_id, table, equal, n_equal,
+                               &(parl_store_part){.limit = -1}, visit, context);
 }
 
 /* --- copying --- */
@@ -219,7 +233,7 @@ parl_status parl_store_copy_rows(parl_store *from, int64_t from_id, parl_store *
   for (size_t i = 0; s == PARL_STATUS_OK && i < from->n_tables; i++) {
     parl_text sql = {0};
     query q = {0};
-    append_select(&from->tables[i], 0, &sql);
+    append_select(&from->tables[i], 0, &(parl_store_part){.limit = -1}, &sql);
     s = parl_text_status(&sql);
     if (s == PARL_STATUS_OK) s = open_once(from, parl_text_get(&sql), &q);
     parl_text_deinit(&sql);

@@ -1,4 +1,4 @@
-/* experiments/timeline.c - turns and sub-agents from JSON, what they called and said from a trace. */
+/* experiments/timeline.c - turns and sub-agents from JSON, what they called and said. */
 #include "experiments/timeline.h"
 
 #include <math.h>

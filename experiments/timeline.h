@@ -51,7 +51,7 @@ typedef struct parl_timeline {
 } parl_timeline;
 
 /* Reads the turns from the stored JSON [n bytes]; title is copied. *out is to be freed by deinit,
- * also after a failure. Fails: EFORMAT if it is no such JSON, or its steps are no counts; ENOMEM. */
+ * also after a failure. Fails: EFORMAT if it is no such JSON or steps are no counts; ENOMEM. */
 parl_status parl_timeline_read(const parl_timeline_title *title, const char *stages, size_t n,
                                parl_timeline *out);
 void parl_timeline_deinit(parl_timeline *t);
@@ -66,7 +66,7 @@ void parl_timeline_append_svg(const parl_timeline *t, parl_text *out);
 /* The same in letters, then what every turn did: at most `columns` (60 to 200) wide. colour: the
  * critical path is marked by the terminal's colours too. */
 void parl_timeline_append_text(const parl_timeline *t, size_t columns, bool colour, parl_text *out);
-/* A page of its own that needs no other file: picture and text. note: what there is to say of it. */
+/* A page of its own that needs no other file: picture and text. note: what is to be said of it. */
 void parl_timeline_append_page(const parl_timeline *t, const char *note, parl_text *out);
 /* {"arm":..., "turns":[{"calls", "main", "r_perf", "begin", "subs":[{..., "critical"}]}]}. */
 void parl_timeline_write(const parl_timeline *t, parl_json_writer *w);

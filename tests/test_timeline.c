@@ -1,4 +1,4 @@
-/* tests/test_timeline.c - an episode as a picture: what is read, drawn, and chosen for the report. */
+/* tests/test_timeline.c - an episode as a picture: what is read, drawn, chosen for the report. */
 #include "experiments/report_internal.h"
 #include "experiments/timeline.h"
 #include "tests/report_support.h"

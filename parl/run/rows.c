@@ -135,6 +135,56 @@ parl_status parl_rows_visit_metrics(parl_store *store, int64_t run_id, const cha
                                key != NULL, read_metric, &(metric_visit){visit, context});
 }
 
+static parl_status keep_metric(void *context, const parl_store_value *v) {
+  parl_store_value *kept = context;
+  kept[0] = v[1];
+  kept[1] = v[2];
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_rows_get_last_metric(parl_store *store, int64_t run_id, const char *key,
+                                      int64_t *update, double *value) {
+  parl_store_value kept[2] = {{.integer = -1}, {.number = 0}};
+  PARL_TRY(parl_store_visit_part(store, run_id, &tables[METRIC], &(parl_store_value){.text = key},
+                                 1, &(parl_store_part){.backwards = true, .limit = 1}, keep_metric,
+                                 kept));
+  *update = kept[0].integer;
+  *value = *update < 0 ? (double)NAN : kept[1].number;
+  return PARL_STATUS_OK;
+}
+
+typedef struct key_visit {
+  metric_visit outer;
+  parl_text key; /* the last one that was found */
+  bool is_found;
+} key_visit;
+
+static parl_status read_first(void *context, const parl_store_value *v) {
+  key_visit *k = context;
+  k->is_found = true;
+  parl_text_clear(&k->key);
+  parl_text_append(&k->key, v[0].text);
+  PARL_TRY(parl_text_status(&k->key));
+  return k->outer.visit(k->outer.context, v[1].integer, v[0].text, v[2].number);
+}
+
+parl_status parl_rows_visit_keys(parl_store *store, int64_t run_id, parl_metric_visitor visit,
+                                 void *context) {
+  key_visit k = {.outer = {visit, context}, .is_found = true};
+  parl_status s = PARL_STATUS_OK;
+  while (s == PARL_STATUS_OK && k.is_found) {
+    parl_text last = k.key; /* what a row finds goes into another text */
+    k.key = (parl_text){0};
+    k.is_found = false;
+    const parl_store_value after = {.text = parl_text_get(&last)};
+    s = parl_store_visit_part(store, run_id, &tables[METRIC], NULL, 0,
+                              &(parl_store_part){.after = &after, .limit = 1}, read_first, &k);
+    parl_text_deinit(&last);
+  }
+  parl_text_deinit(&k.key);
+  return s;
+}
+
 /* NaN there: the model has no such thing. Elsewhere it says that a share of nothing was asked. */
 static bool may_be_absent(const char *key) {
   return strncmp(key, "attention/", 10) == 0 || strncmp(key, "experts/", 8) == 0 ||

@@ -89,6 +89,12 @@ typedef parl_status (*parl_checkpoint_visitor)(void *context, int64_t update, co
 /* By key, update; key NULL: all keys. A NULL value is NaN. */
 parl_status parl_rows_visit_metrics(parl_store *store, int64_t run_id, const char *key,
                                     parl_metric_visitor visit, void *context);
+/* The last value of a key; *update is -1 if it has none. */
+parl_status parl_rows_get_last_metric(parl_store *store, int64_t run_id, const char *key,
+                                      int64_t *update, double *value);
+/* Every key that the run has, with its first value, each found by an index. */
+parl_status parl_rows_visit_keys(parl_store *store, int64_t run_id, parl_metric_visitor visit,
+                                 void *context);
 /* Evaluated ones, by policy, decoding, update, family, task_seed, rollout. */
 parl_status parl_rows_visit_episodes(parl_store *store, int64_t run_id, parl_episode_visitor visit,
                                      void *context);

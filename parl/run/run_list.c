@@ -14,6 +14,7 @@ typedef struct list {
   parl_store *store;
   parl_run_line_visitor visit;
   void *context;
+  bool has_times; /* are asked for */
 } list;
 
 /* --- how far --- */
@@ -62,11 +63,13 @@ static parl_status add_episode(void *context, const parl_episode_row *e) {
 }
 
 /* The evaluation's if there is one. */
-static parl_status read_r_perf(list *l, int64_t run_id, const last_value *last, double *out) {
-  last_value v;
-  PARL_TRY(read_key(l, run_id, "final/r_perf", &v));
-  *out = v.n > 0 ? v.value : last->value;
-  if (v.n > 0 || last->n > 0) return PARL_STATUS_OK;
+static parl_status read_r_perf(list *l, int64_t run_id, double of_training, double *out) {
+  int64_t update;
+  last_value v = {.n = 0};
+  PARL_TRY(parl_rows_get_last_metric(l->store, run_id, "final/r_perf", &update, out));
+  if (update >= 0) return PARL_STATUS_OK;
+  *out = of_training;
+  if (!isnan(of_training)) return PARL_STATUS_OK;
   PARL_TRY(parl_rows_visit_episodes(l->store, run_id, add_episode, &v));
   if (v.n > 0) *out = v.sum / (double)v.n;
   return PARL_STATUS_OK;
@@ -109,24 +112,31 @@ static parl_status derive_status(list *l, const parl_store_run *run, parl_run_li
 
 static parl_status visit_run(void *context, int64_t run_id, const parl_store_run *run) {
   list *l = context;
-  parl_run_line line = {.run = run};
+  parl_run_line line = {.id = run_id, .run = run, .time_s = (double)NAN};
   char holder[PARL_CLAIM_HOLDER_BYTES];
-  last_value last;
+  int64_t last;
+  double r_perf;
   PARL_TRY(derive_status(l, run, &line, holder));
   PARL_TRY(read_plan(run, &line));
-  PARL_TRY(read_key(l, run_id, "reward/perf", &last));
-  line.update = last.n > 0 ? last.update + 1 : 0;
-  PARL_TRY(read_r_perf(l, run_id, &last, &line.r_perf));
-  PARL_TRY(read_time(l, run_id, &line.time_s));
+  PARL_TRY(parl_rows_get_last_metric(l->store, run_id, "reward/perf", &last, &r_perf));
+  line.update = last + 1;
+  PARL_TRY(read_r_perf(l, run_id, r_perf, &line.r_perf));
+  if (l->has_times) PARL_TRY(read_time(l, run_id, &line.time_s));
   return l->visit(l->context, &line);
 }
 
 parl_status parl_run_list_visit(const char *folder, parl_run_line_visitor visit, void *context) {
   char path[1024];
-  list l = {.visit = visit, .context = context};
+  list l = {.visit = visit, .context = context, .has_times = true};
   PARL_TRY(parl_file_join(path, sizeof path, folder, "store.db"));
   PARL_TRY(parl_rows_open_readonly(path, &l.store));
   const parl_status s = parl_store_visit_runs(l.store, visit_run, &l);
   parl_store_close(l.store);
   return s;
+}
+
+parl_status parl_run_list_visit_store(parl_store *store, parl_run_line_visitor visit,
+                                      void *context) {
+  list l = {.store = store, .visit = visit, .context = context};
+  return parl_store_visit_runs(store, visit_run, &l);
 }

@@ -9,6 +9,7 @@
 
 /* A run, planned or begun. Texts are borrowed. */
 typedef struct parl_run_line {
+  int64_t id; /* of its row */
   const parl_store_run *run;
   const char *status; /* "pending", "running", "done", "failed", "stopped"; "lost": its process
                        * ended without a word; "retired" */
@@ -23,6 +24,9 @@ typedef parl_status (*parl_run_line_visitor)(void *context, const parl_run_line 
 
 /* Every run of the folder in the order of its plan. Fails: as the store does; with the visitor. */
 parl_status parl_run_list_visit(const char *folder, parl_run_line_visitor visit, void *context);
+/* The same of a store that is open, without their times, which take a reading of every update. */
+parl_status parl_run_list_visit_store(parl_store *store, parl_run_line_visitor visit,
+                                      void *context);
 
 /* Appends a line for each run that remove_arm or retire_arm would take: those of the arm that are
  * not retired or, for removing, the retired ones where there are no others.

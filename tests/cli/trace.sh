@@ -30,7 +30,10 @@ print(sum(len(l) > int(sys.argv[1]) for l in lines))' $columns <out)"
 done
 
 # Every evaluated episode and every training episode, in JSON: the numbers are those of the row.
-sqlite() { python3 -c 'import sqlite3, sys; print(*[r[0] for r in sqlite3.connect("run/store.db").execute(sys.argv[1])])' "$1"; }
+sqlite() {
+  python3 -c 'import sqlite3, sys
+print(*[r[0] for r in sqlite3.connect("run/store.db").execute(sys.argv[1])])' "$1"
+}
 all() { for i in 0 1 2 3 4 5; do "$PARL" trace run $i --json "$@" 2>/dev/null; done | python3 -c '
 import json, sys
 rows = [json.loads(l) for l in sys.stdin if l.strip()]
