@@ -18,6 +18,24 @@ static void write_means(parl_json_writer *w, const char *key, const parl_means *
   parl_json_end_object(w);
 }
 
+static void write_slots(parl_json_writer *w, const parl_slots_means *m) {
+  parl_json_key(w, "slots");
+  parl_json_begin_object(w);
+#define X(name, unit, meaning) \
+  parl_json_key(w, #name);     \
+  parl_json_number(w, m->name);
+  PARL_SLOTS_LIST(X)
+#undef X
+  parl_json_end_object(w);
+}
+
+static void print_slots(const parl_slots_means *m, int64_t slots) {
+  printf("on %lld slots:\n", (long long)slots);
+#define X(name, unit, meaning) printf("%-16s %10.4f   (%s; %s)\n", #name, m->name, unit, meaning);
+  PARL_SLOTS_LIST(X)
+#undef X
+}
+
 /* "-" where nothing was counted. */
 static const char *format(const parl_means *m, int i, char cell[CELL_BYTES]) {
   const double x = parl_means_get_values(m)[i];
@@ -37,6 +55,7 @@ static parl_status print_evaluation(const cli_args *args, const eval_run *run,
              format(&e->greedy, i, cells[1]));
     printf("%-16s %10.4f   (share of the tasks whose prompt training never shows)\n",
            "unseen_prompts", e->unseen);
+    if (run->run.config.cost.slots > 0) print_slots(&e->slots, run->run.config.cost.slots);
     return PARL_STATUS_OK;
   }
   parl_text text = {0};
@@ -53,6 +72,7 @@ static parl_status print_evaluation(const cli_args *args, const eval_run *run,
   parl_json_number(&w, e->unseen);
   write_means(&w, "sampled", &e->sampled);
   write_means(&w, "greedy", &e->greedy);
+  if (run->run.config.cost.slots > 0) write_slots(&w, &e->slots);
   parl_json_end_object(&w);
   return cli_print(&text);
 }

@@ -112,6 +112,7 @@ def fields_of(path, macro):
 
 SECTIONS = (
     ("run", "parl/run/recipe.h", "PARL_RUN_FIELDS"), ("env", "parl/swarm/swarm_config.h", "PARL_ENV_FIELDS"),
+    ("cost", "parl/swarm/cost.h", "PARL_COST_FIELDS"),
     ("episode", "parl/swarm/swarm_config.h", "PARL_EPISODE_FIELDS"), ("agents", "parl/swarm/swarm_config.h", "PARL_AGENTS_FIELDS"),
     ("model", "engine/model.h", "PARL_MODEL_FIELDS"), ("warm", "parl/learn/warm_start.h", "PARL_WARM_FIELDS"),
     ("train", "parl/learn/update.h", "PARL_TRAIN_FIELDS"), ("optimizer", "engine/optimizer.h", "PARL_OPTIMIZER_FIELDS"),
@@ -278,7 +279,7 @@ def macro_of(path, name):
 
 def facts_of(rows, name):
     """What PARL_FACT_ROWS(name, X) makes, or those of rates, detectors, bins."""
-    path = {"FACT": "parl/swarm/facts.h", "RATE": "parl/swarm/means.h", "DETECTOR": "parl/reward/detectors.h",
+    path = {"FACT": "parl/swarm/facts.h", "RATE": "parl/swarm/means.h", "DETECTOR": "parl/reward/detectors.h", "SLOTS": "parl/swarm/slots.h",
             "BIN": "parl/reward/objective.h"}[rows]
     parameters, template = macro_of("parl/learn/metrics.h", name)
     made = [expand(template, parameters[1:], split_arguments(row))
@@ -289,7 +290,7 @@ def facts_of(rows, name):
 
 
 def metrics_page():
-    body = re.sub(r"PARL_(FACT|RATE|DETECTOR|BIN)_ROWS\((\w+), X\)", lambda m: facts_of(m.group(1), m.group(2)),
+    body = re.sub(r"PARL_(FACT|RATE|DETECTOR|BIN|SLOTS)_ROWS\((\w+), X\)", lambda m: facts_of(m.group(1), m.group(2)),
                   body_of("parl/learn/metrics.h", "PARL_METRIC_LIST"))
     body = re.sub(r'"\s+"', "", body)
     rows = re.findall(r'X\((\w+), (\w+), "([^"]*)", "([^"]*)"\)', body)

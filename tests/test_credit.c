@@ -229,6 +229,33 @@ static void test_a_wrong_role_by_stages(void **state) {
   close_fixture(&f);
 }
 
+/* What time it would have taken is counted again as well. "hand" of count, on two slots, with starts
+ * of 0.5: sub-agents of 1, 3 and 2 steps are at 0.5-1.5, 1-4 and 1.5-3.5: the third finds the
+ * first's slot just free. Without the second the third is at 1-3, so the group ends at 3 and not
+ * at 4; without the launch 1 + 4 steps are saved. */
+static void test_time_by_stages(void **state) {
+  (void)state;
+  static const char *const styles[] = {"hand", "hand"};
+  const char *const facts[] = {"makespan", "budget_used", "queue_steps", "critical_steps"};
+  const double sub[] = {1, 1, 0, 1}, launch[] = {5, 5, 0, 4};
+  for (size_t i = 0; i < 4; i++) {
+    fixture f;
+    open_fixture(&f, PARL_CREDIT_LOO_STAGES, 2);
+    f.config.cost = (parl_cost_config){.concurrency = 2, .spawn = 0.5};
+    f.config.episode.budget_steps = 50;
+    f.config.episode.budget_counts = PARL_BUDGET_MAKESPAN;
+    f.config.reward.parallel = PARL_PARALLEL_LUA;
+    snprintf(f.config.reward.parallel_lua, sizeof f.config.reward.parallel_lua, "%s", facts[i]);
+    f.weights[PARL_TERM_parallel] = 1;
+    f.weights[PARL_TERM_perf] = 0;
+    play(&f, COUNT_ENV, styles, 1);
+    assign(&f);
+    assert_close(parl_credit_get_sub(f.credit, 0, 1, 1).reward, sub[i], 1e-12);
+    assert_close(parl_credit_get_launch(f.credit, 0, 1).reward, launch[i], 1e-12);
+    close_fixture(&f);
+  }
+}
+
 /* --- values --- */
 
 /* r_perf without value v of a sub-agent's task, by a replay of one's own. */
@@ -505,6 +532,7 @@ int main(void) {
       cmocka_unit_test(test_two_on_one_task),
       cmocka_unit_test(test_shares_sum_to_all),
       cmocka_unit_test(test_a_wrong_role_by_stages),
+      cmocka_unit_test(test_time_by_stages),
       cmocka_unit_test(test_values_of_a_task),
       cmocka_unit_test(test_turns_by_hand),
       cmocka_unit_test(test_turns_of_shaped_terms),

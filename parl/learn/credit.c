@@ -123,7 +123,21 @@ static parl_group get_group(parl_credit *c, size_t i, const parl_outcome *outcom
 static parl_status count_again(const parl_credit *c, const parl_stages *stages, parl_facts *out) {
   const parl_cost cost = parl_cost_get(c->def.cost);
   PARL_TRY(parl_stages_get_facts(stages, out));
-  return parl_stages_get_cost(stages, &cost, out);
+  PARL_TRY(parl_stages_get_cost(stages, &cost, out));
+  switch (c->def.episode->budget_counts) {
+    case PARL_BUDGET_CRITICAL:
+      out->budget_used = out->critical_steps;
+      break;
+    case PARL_BUDGET_TOTAL:
+      out->budget_used = out->total_steps;
+      break;
+    case PARL_BUDGET_MAKESPAN:
+      out->budget_used = out->makespan;
+      break;
+    default: /* stages do not know tokens: as it was */
+      break;
+  }
+  return PARL_STATUS_OK;
 }
 
 /* Terms of episode i had it ended after n turns, out [n_terms]. */

@@ -3,9 +3,9 @@
  *
  * X(field, group, unit, meaning): stored as "group/field"; a Lua schedule and closed_loop say
  * `field`. Keys of group "time" are the only ones that may differ between two runs of the same
- * command. Groups "attention", "experts", "credit" and
- * "agents" are stored only where there is something to measure: MuonClip, sparse layers, credit by
- * launches, sub-agents that learn. */
+ * command. Groups "attention", "experts", "credit",
+ * "agents" and "slots" are stored only where there is something to measure: MuonClip, sparse
+ * layers, credit by launches, sub-agents that learn, a machine of cost.slots. */
 #ifndef PARL_PARL_LEARN_METRICS_H
 #define PARL_PARL_LEARN_METRICS_H
 #include <stddef.h>
@@ -14,6 +14,7 @@
 #include "parl/reward/objective.h"
 #include "parl/reward/terms.h"
 #include "parl/swarm/means.h"
+#include "parl/swarm/slots.h"
 
 /* What every term of the reward has, behind the metrics of the list: with a term `x` whose weight
  * is `lambda_x`, "reward/x", "reward/weighted_x", "lambda/lambda_x", "advantage/share_x",
@@ -35,6 +36,8 @@ typedef struct parl_term_metrics {
   X(name, episode, unit, "mean of: " meaning)
 /* A bin of the histogram of log ratios. */
 #define PARL_METRIC_BIN_(X, name, end, what) X(name, objective, "1", "share of tokens with " what)
+/* What a machine of the section cost makes of the update. */
+#define PARL_METRIC_SLOTS_(X, name, unit, meaning) X(name, slots, unit, meaning)
 /* Whether a detector fires. */
 #define PARL_METRIC_DETECTOR_(X, name, threshold, measure, reads, definition) \
   X(name, detector, "0/1", "1 where " reads " >= " #threshold ": " definition)
@@ -87,6 +90,7 @@ typedef struct parl_term_metrics {
   X(misled, agents, "1",                                                                           \
     "share of sub-agents that learn whose episode's advantage says the wrong of them: above 0 of " \
     "one whose message changed nothing, below 0 of one whose did")                                 \
+  PARL_SLOTS_ROWS(PARL_METRIC_SLOTS_, X)                                                           \
   X(rollout_s, time, "s", "rollout")                                                               \
   X(wait_s, time, "s", "of it, while nothing was learned: all, or with train.async what was left") \
   X(decode_s, time, "s", "of it in the decoder and the sampler, all threads")                      \

@@ -53,7 +53,7 @@ static parl_status allocate(parl_updater *u) {
                                .context = spec->limits.context,
                                .n_words = (spec->n_tokens + 63) / 64,
                                .keep_scores = is_stored || parl_reward_wants_scores(u->reward)};
-  if (is_stored || parl_reward_wants_stages(u->reward))
+  if (is_stored || u->def.cost->slots > 0 || parl_reward_wants_stages(u->reward))
     def.stages = parl_episode_get_stage_limits(spec, u->def.episode);
   if (is_stored || u->def.train->partial > 0)
     def.recording = parl_episode_get_record_limit(spec, u->def.episode);
@@ -73,6 +73,16 @@ static parl_status create_carry(parl_updater *u) {
                         .quota = c->partial,
                         .seed = u->def.seed},
       &u->carry);
+}
+
+static parl_status create_slots(parl_updater *u) {
+  const parl_updater_def *d = &u->def;
+  if (d->cost->slots == 0) return PARL_STATUS_OK;
+  const parl_slots_def def = parl_slots_get(d->cost);
+  const parl_cost cost = parl_cost_get(d->cost);
+  u->stages = calloc(u->n, sizeof *u->stages);
+  if (u->stages == NULL) return parl_fail(PARL_STATUS_ENOMEM, "update: no memory");
+  return parl_slots_create(&def, &cost, u->n, (size_t)d->spec->limits.max_width, &u->slots);
 }
 
 static parl_status create_credit(parl_updater *u) {
@@ -130,6 +140,8 @@ static parl_status prepare(parl_updater *u) {
   PARL_TRY(parl_fail_sizes(create_credit(u),
                            "objective.credit of train.tasks * train.group = %zu episodes", u->n));
   PARL_TRY(create_gradients(u));
+  PARL_TRY(parl_fail_sizes(create_slots(u), "cost.slots = %lld and %zu episodes",
+                           (long long)u->def.cost->slots, u->n));
   parl_metrics_set_undefined(&u->metrics);
   return parl_fail_sizes(create_learner(u),
                          "train.accumulators = %lld, train.slice_rows = %lld and "
@@ -160,6 +172,8 @@ void parl_updater_destroy(parl_updater *u) {
   parl_learner_destroy(u->learner);
   parl_credit_destroy(u->credit);
   parl_carry_destroy(u->carry);
+  parl_slots_destroy(u->slots);
+  free(u->stages);
   parl_gradient_shares_destroy(u->gradients);
   free(u->choices);
   parl_trajectories_destroy(u->set);
@@ -234,6 +248,7 @@ static void measure_episodes(parl_updater *u, size_t n) {
 #define COPY_experts(name)
 #define COPY_detector(name)
 #define COPY_credit(name) u->metrics.name = (double)NAN;
+#define COPY_slots(name) u->metrics.name = (double)NAN;
 #define COPY_rollout(name)
 #define COPY_agents(name)
 #define COPY_time(name)
@@ -251,6 +266,20 @@ static void measure_subs(parl_updater *u, size_t n) {
     parl_sub_learning_measure(u->def.seats, u->jobs[u->kept[i]].out, u->advantage[i], &sums);
   if (sums.choices > 0) u->metrics.sub_choices = sums.sub_choices / sums.choices;
   if (sums.subs > 0) u->metrics.misled = sums.misled / sums.subs;
+}
+
+/* What the machine of the section cost makes of the episodes that are learned from. */
+static parl_status measure_slots(parl_updater *u, size_t n) {
+  parl_metrics *m = &u->metrics;
+  if (u->slots == NULL) return PARL_STATUS_OK;
+  for (size_t i = 0; i < n; i++) u->stages[i] = &u->jobs[u->kept[i]].out->stages;
+  parl_slots_result result;
+  PARL_TRY(parl_slots_play(u->slots, u->stages, n, &result));
+  const parl_slots_means means = parl_slots_get_means(&result, (size_t)u->def.cost->slots);
+#define X(name, unit, meaning) m->name = means.name;
+  PARL_SLOTS_LIST(X)
+#undef X
+  return PARL_STATUS_OK;
 }
 
 static parl_reward_batch get_batch(const parl_updater *u, const double *weights) {
@@ -425,6 +454,7 @@ static parl_status update(parl_updater *u) {
     const size_t n = u->n_groups * (size_t)u->def.train->group;
     measure_rewards(u, n);
     measure_episodes(u, n);
+    PARL_TRY(measure_slots(u, n));
     PARL_TRY(measure_advantage(u));
     measure_subs(u, n);
     PARL_TRY(parl_updater_play_ahead(u)); /* the last that plays in this update has played */

@@ -20,6 +20,7 @@
 #include "parl/reward/reward.h"
 #include "parl/swarm/failures.h"
 #include "parl/swarm/rollout.h"
+#include "parl/swarm/slots.h"
 
 #define PARL_TRAIN_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                           \
   INT(updates, 150, 0, 10000000, "updates", "rollout batches")                                     \
@@ -108,6 +109,8 @@ typedef struct parl_updater {
   parl_outcome *outcomes;          /* [group] */
   parl_carry *carry;               /* NULL: no episode goes on in the next update */
   parl_gradient_shares *gradients; /* NULL: not measured */
+  parl_slots *slots;               /* NULL: no machine is simulated */
+  const parl_stages **stages;      /* [n] of the episodes kept; NULL without slots */
   parl_credit *credit;             /* NULL: every choice has the advantage of its episode */
   double cut_mass;                 /* of the rollout; NaN: nothing was cut off */
   float *choices;                  /* [tokens of a context] their advantages */

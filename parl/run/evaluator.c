@@ -80,16 +80,38 @@ static double get_unseen(const evaluation *e) {
   return n / (double)e->n;
 }
 
+/* Episodes that failed have no stages. */
+static parl_status play_on_slots(const parl_evaluation_def *def, evaluation *e,
+                                 parl_slots_means *out) {
+  const parl_cost_config *c = &def->run->config.cost;
+  const parl_slots_def slots = parl_slots_get(c);
+  const parl_cost cost = parl_cost_get(c);
+  const parl_env_spec *spec = parl_env_get_spec(parl_rollout_get_env(e->rollout));
+  parl_slots *machine = NULL;
+  parl_slots_result result;
+  if (c->slots == 0) return PARL_STATUS_OK;
+  const parl_stages **stages = calloc(e->n, sizeof *stages);
+  if (stages == NULL) return parl_fail(PARL_STATUS_ENOMEM, "evaluation: no memory");
+  for (size_t i = 0; i < e->n; i++) stages[i] = &e->jobs[i].out->stages;
+  parl_status s = parl_slots_create(&slots, &cost, e->n, (size_t)spec->limits.max_width, &machine);
+  if (s == PARL_STATUS_OK) s = parl_slots_play(machine, stages, e->n, &result);
+  if (s == PARL_STATUS_OK) *out = parl_slots_get_means(&result, slots.slots);
+  parl_slots_destroy(machine);
+  free(stages);
+  return s;
+}
+
 static parl_status evaluate(const parl_evaluation_def *def, evaluation *e, parl_store *store,
                             int64_t run_id, parl_evaluation *out) {
   if (def->style != NULL) {
     PARL_TRY(play(def, e, "scripted", 1.0, store, run_id, &out->failures));
     out->sampled = out->greedy = summarize(e);
     out->unseen = get_unseen(e);
-    return PARL_STATUS_OK;
+    return play_on_slots(def, e, &out->slots);
   }
   PARL_TRY(play(def, e, "sampled", 1.0, store, run_id, &out->failures));
   out->sampled = summarize(e);
+  PARL_TRY(play_on_slots(def, e, &out->slots));
   PARL_TRY(play(def, e, "greedy", 0.0, store, run_id, &out->failures));
   out->greedy = summarize(e);
   out->unseen = get_unseen(e);
@@ -109,7 +131,7 @@ static parl_status create(const parl_evaluation_def *def, bool is_stored, evalua
   rollout.n_jobs = e->n;
   PARL_TRY(parl_rollout_create(&rollout, &e->rollout));
   parl_trajectories_def set = {.n = e->n, .keep_scores = true};
-  if (is_stored)
+  if (is_stored || def->run->config.cost.slots > 0)
     set.stages = parl_episode_get_stage_limits(parl_env_get_spec(parl_rollout_get_env(e->rollout)),
                                                &def->run->config.episode);
   return parl_trajectories_create(&set, &e->set);

@@ -9,6 +9,7 @@
 #include "parl/swarm/host.h"
 #include "parl/swarm/means.h"
 #include "parl/swarm/rollout.h"
+#include "parl/swarm/slots.h"
 
 #define PARL_EVAL_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                         \
   INT(tasks, 500, 1, 1000000, "tasks", "held-out tasks")                        \
@@ -40,6 +41,7 @@ typedef struct parl_evaluation {
   parl_means sampled;     /* of a script: its only decoding */
   parl_means greedy;      /* of a script: the same */
   int64_t n;              /* episodes of each, those that failed included */
+  parl_slots_means slots; /* of `sampled` on the machine of cost.slots, if there is one */
   parl_failures failures; /* of all of them: left out of the means */
   double unseen;          /* share of them whose prompt training never sees (parl/swarm/split.h) */
 } parl_evaluation;

@@ -72,6 +72,14 @@ static parl_status check_responses(const parl_run_config *c) {
                    "contexts; set episode.context_policy to \"none\", or another kind");
 }
 
+/* Both sides need one. */
+static parl_status check_slots(const parl_run_config *c) {
+  if (c->cost.slots != 1) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EINVAL,
+                   "cost.slots = 1: orchestrators and sub-agents need a slot each; set 2 or more, "
+                   "or 0 for no machine");
+}
+
 /* What plays ahead has the weights of before. */
 static parl_status check_async(const parl_run_config *c) {
   if (!c->train.async || c->train.staleness > 0) return PARL_STATUS_OK;
@@ -122,6 +130,7 @@ parl_status parl_recipe_check_across(const parl_run_config *config) {
   PARL_TRY(check_responses(config));
   PARL_TRY(check_async(config));
   PARL_TRY(parl_subs_check(config));
+  PARL_TRY(check_slots(config));
   parl_term_table *table = NULL;
   PARL_TRY(parl_term_table_create(config->weights, config->own_terms, &table));
   const parl_status s = check_terms(config, table);

@@ -55,8 +55,8 @@ parl_status parl_recipe_apply_overrides(const parl_override *overrides, size_t n
 
 /* --- what changes nothing --- */
 
-/* A field that is read only while another has one of some values ("|a|b|", or "any": it is not
- * empty); '*' is every weight's schedule. */
+/* A field that is read only while another has one of some values ("|a|b|", or "any": it is neither
+ * empty nor 0); '*' is every weight's schedule. */
 typedef struct condition {
   const char *key, *other, *values;
 } condition;
@@ -99,6 +99,10 @@ static const condition conditions[] = {
     {"agents.reliability", "agents.subs", "|scripted|"},
     {"episode.budget_factor", "episode.budget_steps", "|0|"},
     {"episode.budget_factor", "episode.budget_counts", "|critical|total|makespan|"},
+    {"cost.slot_split", "cost.slots", "any"},
+    {"cost.slot_share", "cost.slots", "any"},
+    {"cost.slot_period", "cost.slot_split", "|adaptive|"},
+    {"cost.slot_move", "cost.slot_split", "|adaptive|"},
     {"episode.context_threshold", "episode.context_policy",
      "|hide_tool_result|summary|discard_all|"},
     {"model.kv_lora_rank", "model.attention", "|mla|"},
@@ -195,8 +199,8 @@ static bool is_unread(const parl_run_config *config, const char *key, char *why,
              c->other + is_any);
     get_value(config, other, value, sizeof value);
     snprintf(item, sizeof item, "|%s|", value);
-    if (strcmp(c->values, "any") == 0 ? value[0] != '\0' : strstr(c->values, item) != NULL)
-      continue;
+    const bool is_set = value[0] != '\0' && strcmp(value, "0") != 0;
+    if (strcmp(c->values, "any") == 0 ? is_set : strstr(c->values, item) != NULL) continue;
     snprintf(why, n, "%s = %s", other, value[0] != '\0' ? value : "\"\"");
     return true;
   }

@@ -51,6 +51,11 @@ static const struct {
     {"agents", "next_checkpoint"},
     {"agents", "switch_at"},
     {"agents", "roles"},
+    {"cost", "slots"},
+    {"cost", "slot_split"},
+    {"cost", "slot_share"},
+    {"cost", "slot_period"},
+    {"cost", "slot_move"},
 };
 
 static bool is_same(const parl_json *a, const parl_json *b) {

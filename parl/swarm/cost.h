@@ -11,15 +11,27 @@
 #include "core/config.h"
 #include "parl/swarm/critical_steps.h"
 
-#define PARL_COST_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                         \
-  INT(concurrency, 0, 0, 128, "sub-agents",                                                     \
-      "that run at once, in slots; the others of a launch wait in order of assignment; 0: all") \
-  REAL(step, 0.0, 0.0, 1000.0, "steps", "what every step takes beside itself")                  \
-  REAL(launch, 0.0, 0.0, 1000.0, "steps", "what a launch takes beside its step")                \
-  REAL(spawn, 0.0, 0.0, 1000.0, "steps",                                                        \
-       "starting one sub-agent; a launch starts them one after the other")
+#define PARL_COST_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                          \
+  INT(concurrency, 0, 0, 128, "sub-agents",                                                      \
+      "that run at once, in slots; the others of a launch wait in order of assignment; 0: all")  \
+  REAL(step, 0.0, 0.0, 1000.0, "steps", "what every step takes beside itself")                   \
+  REAL(launch, 0.0, 0.0, 1000.0, "steps", "what a launch takes beside its step")                 \
+  REAL(spawn, 0.0, 0.0, 1000.0, "steps",                                                         \
+       "starting one sub-agent; a launch starts them one after the other")                       \
+  INT(slots, 0, 0, 100000, "slots",                                                              \
+      "of a machine that an update's episodes share, orchestrators and sub-agents; the metrics " \
+      "of "                                                                                      \
+      "group slots say what it makes of them; 0: there is none")                                 \
+  CHOICE(slot_split, fixed, "fixed|adaptive",                                                    \
+         "which slots are orchestrators': a fixed share, or by who waits and is served")         \
+  REAL(slot_share, 0.5, 0.0, 1.0, "of the slots",                                                \
+       "orchestrators' share, at least one slot and not all; of adaptive at first")              \
+  REAL(slot_period, 1.0, 0.1, 1000000.0, "steps", "adaptive: between two looks at the queues")   \
+  REAL(slot_move, 0.0, 0.0, 1000000.0, "steps",                                                  \
+       "adaptive: a slot that changes sides is out so long")
 
 PARL_CONFIG_STRUCT(parl_cost_config, PARL_COST_FIELDS);
+enum { PARL_SLOT_SPLIT_FIXED, PARL_SLOT_SPLIT_ADAPTIVE };
 extern const parl_section parl_cost_section;
 
 enum { PARL_COST_UNIT = 1000, PARL_COST_MAX_SLOTS = 128 }; /* of a step: what costs count in */

@@ -41,6 +41,31 @@ code "tokens of an optimum in steps" 2 "$PARL" eval "$recipe" --style wide --qui
   --set episode.budget_counts=tokens --set episode.budget_factor=2
 has "says what to set" "episode.budget_steps" "$(cat "$SCRATCH/err")"
 
+on_slots() { # FIELD ARGS...
+  field=$1
+  shift
+  "$PARL" eval "$recipe" --style wide --tasks 2 --json --set cost.slots=4 "$@" 2>"$SCRATCH/err" | python3 -c '
+import json, sys
+print(round(json.load(sys.stdin)["slots"][sys.argv[1]], 3))' "$field"
+}
+# Two such episodes. With one slot for orchestrators the first has launched at 3 and the second, a step behind, at 4;
+# of the first, 1, 2 and 3 are at 3-4, 3-5, 3-6 and 4 at 4-8; of the second 1 at 5-6, and
+# 2, 3, 4 at 6-8, 6-9, 8-12. The other way round one slot has 20 steps to do from 2 on.
+same "the batch, one for orchestrators" "12" "$(on_slots batch_makespan --set cost.slot_share=0.25)"
+same "the batch, three for orchestrators" "22" "$(on_slots batch_makespan --set cost.slot_share=0.75)"
+same "the batch, by the queues" "1" "$(on_slots batch_makespan --set cost.slot_split=adaptive |
+  python3 -c 'print(int(float(input()) < 12))')"
+code "a machine of one slot" 2 "$PARL" eval "$recipe" --style wide --quiet --set cost.slots=1
+has "says what to set" "set 2 or more" "$(cat "$SCRATCH/err")"
+has "a share of no machine" "is not read where cost.slots = 0" \
+  "$("$PARL" train "$recipe" --plan --set cost.slot_share=0.3 2>&1)"
+has "a period of a fixed split" "is not read where cost.slot_split = fixed" \
+  "$("$PARL" train "$recipe" --plan --set cost.slots=4 --set cost.slot_period=3 2>&1)"
+"$PARL" train "$recipe" --quiet --set cost.slots=4 --set run.dir="$dir/slots" >/dev/null 2>&1
+same "in the store, of every update" "2 7" "$(python3 -c '
+import sqlite3, sys
+print(*sqlite3.connect(sys.argv[1]).execute("select count(distinct at_update), count(distinct key) from metric where key like \"slots/%\"").fetchone())' "$dir/slots/store.db")"
+
 same "no message arrives" "0" "$(played r_perf --set agents.message_loss=1 --set episode.budget_steps=7)"
 same "a false one" "0 4" "$(played "finish_rate false_messages" \
   --set agents.message_false=1 --set episode.budget_steps=6)"

@@ -27,6 +27,7 @@ take() { # COMMAND ARGS...: standard output goes on in a file of the command's n
 take train tiny.lua --quiet
 take eval tiny.lua --style serial --tasks 4
 take eval tiny.lua --tasks 4
+take eval tiny.lua --tasks 4 --set cost.slots=3
 take counterfactual runs/tiny/checkpoints/trained-s1.safetensors --recipe tiny.lua --episodes 4
 take report runs/tiny
 take compare runs/tiny runs/tiny:serial
