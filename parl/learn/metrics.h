@@ -4,8 +4,9 @@
  * X(field, group, unit, meaning): stored as "group/field"; a Lua schedule and closed_loop say
  * `field`. Keys of group "time" are the only ones that may differ between two runs of the same
  * command. Groups "attention", "experts", "credit",
- * "agents" and "slots" are stored only where there is something to measure: MuonClip, sparse
- * layers, credit by launches, sub-agents that learn, a machine of cost.slots. */
+ * "agents", "slots" and "tasks" are stored only where there is something to measure: MuonClip, sparse
+ * layers, credit by launches, sub-agents that learn, a machine of cost.slots, a
+ * sampler of tasks. */
 #ifndef PARL_PARL_LEARN_METRICS_H
 #define PARL_PARL_LEARN_METRICS_H
 #include <stddef.h>
@@ -91,6 +92,11 @@ typedef struct parl_term_metrics {
     "share of sub-agents that learn whose episode's advantage says the wrong of them: above 0 of " \
     "one whose message changed nothing, below 0 of one whose did")                                 \
   PARL_SLOTS_ROWS(PARL_METRIC_SLOTS_, X)                                                           \
+  X(task_difficulty, tasks, "steps", "mean optimum of the tasks that began (train.sampling)")      \
+  X(offered_difficulty, tasks, "steps", "mean optimum of all candidates: of tasks drawn evenly")   \
+  X(task_score, tasks, "1", "mean success, so far, of the like of those that began")               \
+  X(offered_score, tasks, "1", "mean success, so far, of the like of all candidates")              \
+  X(task_choice, tasks, "1", "share of tasks whose candidates were not all alike")                 \
   X(rollout_s, time, "s", "rollout")                                                               \
   X(wait_s, time, "s", "of it, while nothing was learned: all, or with train.async what was left") \
   X(decode_s, time, "s", "of it in the decoder and the sampler, all threads")                      \

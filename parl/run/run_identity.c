@@ -56,6 +56,12 @@ static const struct {
     {"cost", "slot_share"},
     {"cost", "slot_period"},
     {"cost", "slot_move"},
+    {"train", "sampling"},
+    {"train", "candidates"},
+    {"train", "curriculum_over"},
+    {"train", "priority_floor"},
+    {"train", "priority_window"},
+    {"train", "priority_of"},
 };
 
 static bool is_same(const parl_json *a, const parl_json *b) {
