@@ -284,14 +284,8 @@
   X(TEXT, program, "program", 0, "FILE", 0, 0, 0, "completion",                                    \
     "what the script asks if the word on the line is no program; default: this one")               \
   X(FLAG, json, "json", 0, NULL, 0, 0, 0,                                                          \
-<<<<<<< HEAD
-    "train sweep eval schedule report compare stats score runs replay trace env.check env.play "   \
-    "env.bench "                                                                                   \
-    "model.describe model.export bench doctor counterfactual",                                     \
-=======
-    "train sweep sweep.plan sweep.run merge eval schedule report stats score runs replay trace "   \
-    "env.check env.play env.bench model.describe model.export bench doctor counterfactual",        \
->>>>>>> edd183c (jobs: parl sweep plan, run, sbatch and parl merge; under a real Slurm by make test-slurm (issue 13))
+    "train sweep sweep.plan sweep.run merge eval schedule report compare stats score runs replay " \
+    "trace env.check env.play env.bench model.describe model.export bench doctor counterfactual",  \
     "machine-readable result on standard output")                                                  \
   X(FLAG, quiet, "quiet", 0, NULL, 0, 0, 0,                                                        \
     "train sweep sweep.plan sweep.run merge eval report replay trace env.check env.play "          \
