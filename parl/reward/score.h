@@ -16,9 +16,9 @@ parl_facts parl_score_none(void);
 
 /* Counts the facts that follow from stages over `facts`, which has the stated ones, and makes the
  * terms of the table at an update, out [n of table]. An episode is a group of its own, and its
- * budget, if it states one, counts critical steps. Terms that are built in allocate nothing, and may
- * be made by several threads of one reward. Fails: EINVAL if a count is negative or a term is not
- * finite; as parl_reward_one. */
+ * budget, if it states one, counts critical steps. Terms that are built in allocate nothing, and
+ * may be made by several threads of one reward. Fails: EINVAL if a count is negative or a term is
+ * not finite; as parl_reward_one. */
 parl_status parl_score_episode(parl_reward *reward, int64_t update, const parl_stages *stages,
                                parl_facts *facts, double *out);
 
