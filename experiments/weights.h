@@ -38,8 +38,8 @@ parl_status parl_weight_curves_make(const parl_recipe *recipe, const parl_assump
                                     size_t n_assumed, parl_weight_curves *out);
 void parl_weight_curves_deinit(parl_weight_curves *curves);
 
-/* Weights of an arm at an update, out [n of its table]. Fails: EINVAL if the arm has no such update,
- * or naming a weight whose schedule looks at a metric that no update before has said; as
+/* Weights of an arm at an update, out [n of its table]. Fails: EINVAL if the arm has no such
+ * update, or naming a weight whose schedule looks at a metric that no update before has said; as
  * parl_schedule_next; ENOMEM. */
 parl_status parl_weights_get(const parl_recipe *recipe, size_t arm, int64_t update, double *out);
 
