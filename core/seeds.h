@@ -25,6 +25,8 @@
   X(SPLIT_HASH, 12, "which prompts are held out")                         \
   X(LOGP_NOISE, 16, "noise on recorded log-probabilities, by episode")    \
   X(REDRAW, 13, "another task in place of one of the other part")         \
+  X(TRAIN_CANDIDATE, 14, "further candidates of a task, by update")       \
+  X(TASK_CHOICE, 15, "which of a task's candidates is played")            \
   /* streams of an episode, by its seed */                                \
   X(SAMPLE, 101, "tokens that a policy samples, by context")              \
   X(RELIABLE, 102, "which scripted sub-agents work at all, by sub-agent") \

@@ -67,10 +67,14 @@ static parl_carry *make_carry(const fixture *f) {
   return carry;
 }
 
+/* Groups that begin have task seeds of their own choice: 1000 and more. */
 static void play(fixture *f, parl_carry *carry, int64_t update) {
+  const size_t n_waiting = parl_carry_get_n(carry, false);
   for (size_t i = 0; i < N; i++) {
     f->jobs[i] = (parl_job){.temperature = 1, .out = parl_trajectories_get(f->set, i)};
     parl_carry_get_job(carry, update, i, false, &f->jobs[i]);
+    assert_true((f->jobs[i].replay != NULL) == (i / K < n_waiting));
+    if (i / K >= n_waiting) f->jobs[i].task_seed = 1000 + (uint64_t)update * N_GROUPS + i / K;
   }
   assert_ok(parl_rollout_run(f->rollout, f->jobs, N, NULL));
 }
@@ -124,14 +128,18 @@ static parl_carry *save_and_load(const fixture *f, parl_carry *carry) {
 
 static void run(bool is_saved) {
   fixture f;
-  size_t n_done = 0, n_waited = 0;
+  size_t n_done = 0, n_waited = 0, n_chosen = 0;
+  uint64_t chosen[N_GROUPS];
   double age = 0;
   open_fixture(&f);
   parl_carry *carry = make_carry(&f);
   for (int64_t update = 0; update < 12; update++) {
     play(&f, carry, update);
+    for (size_t g = 0; g < n_chosen; g++) assert_true(f.jobs[g * K].task_seed == chosen[g]);
+    n_chosen = 0;
     for (size_t g = 0; g < N_GROUPS; g++)
       if (parl_carry_collect(carry, update, g, f.jobs)) {
+        chosen[n_chosen++] = f.jobs[g * K].task_seed;
         n_waited++;
       } else {
         check_group(&f, g);
@@ -214,6 +222,9 @@ static void test_what_does_not_fit_is_refused(void **state) {
          "\"written\":[[70000,2,3,1,1],[],[],[]]}]}");
   refuse(&f,
          "{\"carried\":[{\"update\":1e300,\"task\":0,\"age\":[0,0,0,0],"
+         "\"written\":[[],[],[],[]]}]}");
+  refuse(&f,
+         "{\"carried\":[{\"update\":1,\"task\":0,\"task_seed\":-1,\"age\":[0,0,0,0],"
          "\"written\":[[],[],[],[]]}]}");
   close_fixture(&f);
 }

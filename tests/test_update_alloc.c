@@ -36,7 +36,7 @@ enum { IS_WRAPPED = 0 };
 static atomic_long n_calls;
 #endif
 
-static void run_updates(const char *credit, const char *async) {
+static void run_updates(const char *with, const char *async) {
   const char *overrides[] = {"model.n_layers=1",
                              "model.d_model=16",
                              "model.n_heads=2",
@@ -51,7 +51,7 @@ static void run_updates(const char *credit, const char *async) {
                              "lambda1.shape=closed_loop",
                              "train.staleness=1",
                              async,
-                             credit};
+                             with};
   char folder[PARL_TEST_PATH_BYTES], path[PARL_TEST_PATH_BYTES + 16];
   parl_test_temp_folder(folder);
   snprintf(path, sizeof path, "%s/r.lua", folder);
@@ -106,6 +106,7 @@ static void test_an_update_allocates_nothing(void **state) {
   for (size_t i = 0; i < 4; i++) run_updates(credits[i], "train.async=false");
   run_updates(credits[0], "train.async=true");
   run_updates(credits[2], "train.async=true");
+  run_updates("train.sampling=prioritised", "train.async=true");
 }
 
 int main(void) {

@@ -8,9 +8,10 @@
 #include "core/arena.h"
 #include "core/seeds.h"
 
-/* A group that waits: where it began, which names its seeds. */
+/* A group that waits: where it began, which names its episodes' seeds. */
 typedef struct waiting_group {
   int64_t update, task;
+  uint64_t task_seed;
 } waiting_group;
 
 typedef struct bank {
@@ -66,19 +67,33 @@ void parl_carry_destroy(parl_carry *carry) {
   free(carry);
 }
 
+static uint64_t get_task_seed(const parl_carry *c, const waiting_group *g) {
+  return parl_seed(c->def.seed, PARL_PURPOSE_TRAIN_TASK, (uint64_t)g->update, (uint64_t)g->task);
+}
+
 /* Where group g of an update began before which a bank waited. */
-static waiting_group get_origin(const bank *b, int64_t update, size_t g) {
+static waiting_group get_origin(const parl_carry *c, const bank *b, int64_t update, size_t g) {
   if (g < b->n) return b->groups[g];
-  return (waiting_group){.update = update, .task = (int64_t)(g - b->n)};
+  waiting_group new = {.update = update, .task = (int64_t)(g - b->n)};
+  new.task_seed = get_task_seed(c, &new);
+  return new;
+}
+
+static const bank *get_bank(const parl_carry *c, bool is_ahead) {
+  return &c->banks[is_ahead ? 1 - c->now : c->now];
+}
+
+size_t parl_carry_get_n(const parl_carry *carry, bool is_ahead) {
+  return get_bank(carry, is_ahead)->n;
 }
 
 void parl_carry_get_job(parl_carry *carry, int64_t update, size_t i, bool is_ahead, parl_job *job) {
-  const bank *b = &carry->banks[is_ahead ? 1 - carry->now : carry->now];
+  const bank *b = get_bank(carry, is_ahead);
   const size_t K = carry->def.K, g = i / K;
-  const waiting_group from = get_origin(b, update, g);
+  const waiting_group from = get_origin(carry, b, update, g);
   const uint64_t seed = carry->def.seed, began = (uint64_t)from.update;
   const uint64_t task = (uint64_t)from.task;
-  job->task_seed = parl_seed(seed, PARL_PURPOSE_TRAIN_TASK, began, task);
+  job->task_seed = from.task_seed;
   job->episode_seed = parl_seed(seed, PARL_PURPOSE_TRAIN_EPISODE, began, task * K + i % K);
   job->quota = carry->def.quota;
   job->replay = NULL;
@@ -126,8 +141,10 @@ bool parl_carry_collect(parl_carry *carry, int64_t update, size_t g, const parl_
       carry->n_choices += n;
     }
   }
-  if (waits) after->groups[after->n++] = get_origin(before, update, g);
-  return waits;
+  if (!waits) return false;
+  after->groups[after->n] = get_origin(carry, before, update, g);
+  after->groups[after->n++].task_seed = jobs[g * K].task_seed; /* as it was chosen */
+  return true;
 }
 
 parl_carry_counts parl_carry_commit(parl_carry *carry) {
@@ -164,6 +181,8 @@ void parl_carry_write(const parl_carry *carry, parl_json_writer *w) {
     parl_json_integer(w, b->groups[g].update);
     parl_json_key(w, "task");
     parl_json_integer(w, b->groups[g].task);
+    parl_json_key(w, "task_seed");
+    parl_json_integer(w, (int64_t)b->groups[g].task_seed);
     parl_json_key(w, "age");
     parl_json_begin_array(w);
     for (size_t k = 0; k < carry->def.K; k++) parl_json_number(w, b->age[g * carry->def.K + k]);
@@ -207,6 +226,7 @@ static parl_status read_recording(const parl_json *list, parl_recording *r) {
 static parl_status read_group(parl_carry *c, const parl_json *group, size_t g) {
   bank *b = &c->banks[c->now];
   const parl_json *update = parl_json_find(group, "update"), *task = parl_json_find(group, "task");
+  const parl_json *chosen = parl_json_find(group, "task_seed");
   const parl_json *ages = parl_json_find(group, "age"), *lists = parl_json_find(group, "written");
   if (parl_json_get_type(update) != PARL_JSON_NUMBER ||
       parl_json_get_type(task) != PARL_JSON_NUMBER || parl_json_get_size(ages) != c->def.K ||
@@ -215,8 +235,16 @@ static parl_status read_group(parl_carry *c, const parl_json *group, size_t g) {
   static const double MOST = 0x1p53;
   if (!(fabs(parl_json_get_number(update)) < MOST && fabs(parl_json_get_number(task)) < MOST))
     return refuse("no update or task has such a number");
-  b->groups[g] =
-      (waiting_group){(int64_t)parl_json_get_number(update), (int64_t)parl_json_get_number(task)};
+  waiting_group *to = &b->groups[g];
+  to->update = (int64_t)parl_json_get_number(update);
+  to->task = (int64_t)parl_json_get_number(task);
+  to->task_seed = get_task_seed(c, to); /* an older parl chose none */
+  if (chosen != NULL) {
+    const double x = parl_json_get_number(chosen);
+    if (parl_json_get_type(chosen) != PARL_JSON_NUMBER || !(x >= 0 && x < MOST))
+      return refuse("a task's seed is a whole number");
+    to->task_seed = (uint64_t)x;
+  }
   const parl_json *age = parl_json_get_first(ages), *list = parl_json_get_first(lists);
   for (size_t i = g * c->def.K; i < (g + 1) * c->def.K; i++) {
     b->age[i] = parl_json_get_number(age);

@@ -34,9 +34,11 @@ parl_status parl_carry_create(const parl_carry_def *def, parl_carry **out);
 /* NULL-safe. */
 void parl_carry_destroy(parl_carry *carry);
 
+/* Groups that wait: the first of an update's. is_ahead: as below. */
+size_t parl_carry_get_n(const parl_carry *carry, bool is_ahead);
 /* Seeds, replay and quota of job i of an update into *job: groups that wait come first, in the
- * order in which they began, then new tasks. is_ahead: the update before it is collected, and not
- * committed yet. */
+ * order in which they began, with the task seeds that they were collected with, then new tasks.
+ * is_ahead: the update before it is collected, and not committed yet. */
 void parl_carry_get_job(parl_carry *carry, int64_t update, size_t i, bool is_ahead, parl_job *job);
 /* Whether group g of the jobs [n_groups * K] that were played so waits, since a rollout is
  * suspended and none failed; it is collected then. Once a group, in order. */

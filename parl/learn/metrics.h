@@ -3,9 +3,9 @@
  *
  * X(field, group, unit, meaning): stored as "group/field"; a Lua schedule and closed_loop say
  * `field`. Keys of group "time" are the only ones that may differ between two runs of the same
- * command. Groups "attention", "experts" and "credit"
- * are stored only where there is something to measure: MuonClip, sparse layers, credit by
- * launches. */
+ * command. Groups "attention", "experts", "credit" and
+ * "tasks" are stored only where there is something to measure: MuonClip, sparse layers, credit by
+ * launches, a sampler of tasks. */
 #ifndef PARL_PARL_LEARN_METRICS_H
 #define PARL_PARL_LEARN_METRICS_H
 #include <stddef.h>
@@ -83,6 +83,11 @@ typedef struct parl_term_metrics {
   X(cut_mass, rollout, "1", "mean probability of a choice that train.top_p cut off")               \
   X(carried, rollout, "1", "share of the update's groups that go on in the next (train.partial)")  \
   X(carried_age, rollout, "updates", "mean age of the choices learned from, for being carried")    \
+  X(task_difficulty, tasks, "steps", "mean optimum of the tasks that began (train.sampling)")      \
+  X(offered_difficulty, tasks, "steps", "mean optimum of all candidates: of tasks drawn evenly")   \
+  X(task_score, tasks, "1", "mean success, so far, of the like of those that began")               \
+  X(offered_score, tasks, "1", "mean success, so far, of the like of all candidates")              \
+  X(task_choice, tasks, "1", "share of tasks whose candidates were not all alike")                 \
   X(rollout_s, time, "s", "rollout")                                                               \
   X(wait_s, time, "s", "of it, while nothing was learned: all, or with train.async what was left") \
   X(decode_s, time, "s", "of it in the decoder and the sampler, all threads")                      \

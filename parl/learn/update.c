@@ -73,6 +73,24 @@ static parl_status create_carry(parl_updater *u) {
       &u->carry);
 }
 
+static parl_status create_sampler(parl_updater *u) {
+  const parl_train_config *c = u->def.train;
+  if (c->sampling == PARL_SAMPLING_UNIFORM) return PARL_STATUS_OK;
+  u->task_seeds = calloc((size_t)c->tasks, sizeof *u->task_seeds);
+  if (u->task_seeds == NULL) return parl_fail(PARL_STATUS_ENOMEM, "update: no memory for seeds");
+  return parl_task_sampler_create(
+      &(parl_task_sampler_def){.sampling = (parl_sampling)c->sampling,
+                               .n_tasks = (size_t)c->tasks,
+                               .n_candidates = (size_t)c->candidates,
+                               .end = c->curriculum_over * (double)c->updates,
+                               .floor = c->priority_floor,
+                               .window = c->priority_window,
+                               .priority = (parl_priority)c->priority_of,
+                               .seed = u->def.seed,
+                               .rollout = u->def.rollout},
+      &u->sampler);
+}
+
 static parl_status create_credit(parl_updater *u) {
   const parl_updater_def *d = &u->def;
   if (d->objective->credit == PARL_CREDIT_EPISODE) return PARL_STATUS_OK;
@@ -121,6 +139,8 @@ static parl_status prepare(parl_updater *u) {
                            "train.tasks * train.group = %zu episodes with limits.context = %d",
                            u->n, u->def.spec->limits.context));
   PARL_TRY(parl_fail_sizes(create_carry(u), "train.partial of %zu episodes", u->n));
+  PARL_TRY(parl_fail_sizes(create_sampler(u), "train.candidates = %lld of train.tasks = %lld",
+                           (long long)c->candidates, (long long)c->tasks));
   PARL_TRY(parl_fail_sizes(create_credit(u),
                            "objective.credit of train.tasks * train.group = %zu episodes", u->n));
   PARL_TRY(create_gradients(u));
@@ -154,6 +174,8 @@ void parl_updater_destroy(parl_updater *u) {
   parl_learner_destroy(u->learner);
   parl_credit_destroy(u->credit);
   parl_carry_destroy(u->carry);
+  parl_task_sampler_destroy(u->sampler);
+  free(u->task_seeds);
   parl_gradient_shares_destroy(u->gradients);
   free(u->choices);
   parl_trajectories_destroy(u->set);
@@ -229,6 +251,7 @@ static void measure_episodes(parl_updater *u, size_t n) {
 #define COPY_detector(name)
 #define COPY_credit(name) u->metrics.name = (double)NAN;
 #define COPY_rollout(name)
+#define COPY_tasks(name)
 #define COPY_time(name)
 #define X(name, group, unit, meaning) COPY_##group(name)
   PARL_METRIC_LIST(X)
@@ -388,8 +411,29 @@ parl_status parl_updater_get_weights(parl_updater *u, double *out) {
   return PARL_STATUS_OK;
 }
 
+/* How the tasks went that are learned from. */
+static void observe_tasks(parl_updater *u) {
+  const size_t K = (size_t)u->def.train->group;
+  if (u->sampler == NULL) return;
+  parl_task_sampler_begin(u->sampler);
+  for (size_t g = 0; g < u->n_groups; g++)
+    parl_task_sampler_observe(u->sampler, &u->jobs[u->kept[g * K]], K);
+}
+
+static void commit_tasks(parl_updater *u) {
+  const double none = (double)NAN;
+  parl_task_counts c = {none, none, none, none, none};
+  if (u->sampler != NULL) c = parl_task_sampler_commit(u->sampler);
+  u->metrics.task_difficulty = c.difficulty;
+  u->metrics.offered_difficulty = c.offered_difficulty;
+  u->metrics.task_score = c.score;
+  u->metrics.offered_score = c.offered_score;
+  u->metrics.task_choice = c.choice;
+}
+
 /* What the update hands on. */
 static void commit(parl_updater *u) {
+  commit_tasks(u);
   u->metrics.carried = 0;
   u->metrics.carried_age = (double)NAN;
   if (u->carry == NULL) return;
@@ -406,6 +450,7 @@ static parl_status update(parl_updater *u) {
   PARL_TRY(parl_updater_play(u));
   size_t n_failed;
   PARL_TRY(get_terms(u, &u->n_groups, &n_failed));
+  observe_tasks(u);
   if (u->n_groups > 0) {
     const size_t n = u->n_groups * (size_t)u->def.train->group;
     measure_rewards(u, n);
@@ -451,6 +496,7 @@ void parl_updater_write_state(const parl_updater *u, parl_json_writer *w) {
   }
   parl_reward_write_state(u->reward, w);
   if (u->carry != NULL) parl_carry_write(u->carry, w);
+  if (u->sampler != NULL) parl_task_sampler_write(u->sampler, w);
   parl_json_key(w, "detectors");
   parl_json_begin_object(w);
 #define X(field)            \
@@ -477,5 +523,6 @@ parl_status parl_updater_read_state(parl_updater *u, const parl_json *object) {
   PARL_DETECTOR_STATE_LIST(X)
 #undef X
   if (u->carry != NULL) PARL_TRY(parl_carry_read(u->carry, object));
+  if (u->sampler != NULL) PARL_TRY(parl_task_sampler_read(u->sampler, object));
   return parl_reward_read_state(u->reward, object);
 }

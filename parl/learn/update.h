@@ -17,6 +17,7 @@
 #include "parl/learn/learner.h"
 #include "parl/learn/metrics.h"
 #include "parl/learn/policy_ring.h"
+#include "parl/learn/task_sampler.h"
 #include "parl/reward/reward.h"
 #include "parl/swarm/failures.h"
 #include "parl/swarm/rollout.h"
@@ -45,6 +46,15 @@
   INT(partial, 0, 0, 1000000, "steps",                                                             \
       "critical steps of an episode in one update; one that is not finished goes on in the "       \
       "next, with its group; 0: every episode is played to its end")                               \
+  CHOICE(                                                                                          \
+      sampling, uniform, "uniform|curriculum|prioritised",                                         \
+      "which of the candidates of a task begins: the only one; one of the easiest, of more and "   \
+      "more; the likelier, the more often its like fails")                                         \
+  INT(candidates, 8, 1, 1000, "tasks", "drawn for each that begins (curriculum, prioritised)")     \
+  REAL(curriculum_over, 0.6, 0.0, 1.0, "of updates", "until any candidate may begin")              \
+  REAL(priority_floor, 0.1, 0.0, 1000.0, "1", "added to 1 - success, a candidate's chance")        \
+  INT(priority_window, 16, 1, 1000000, "groups", "of like tasks whose mean success counts")        \
+  CHOICE(priority_of, success, "success|r_perf", "what the success of an episode is")              \
   INT(gradient_shares_every, 0, 0, 1000000, "updates",                                             \
       "between measurements of every term's share of the gradient, a backward pass each; 0: none " \
       "(objective.credit = episode)")                                                              \
@@ -103,6 +113,8 @@ typedef struct parl_updater {
   double *states;                  /* [n of table] of the schedules before the update */
   parl_detector_state seen;        /* of the updates done */
   parl_outcome *outcomes;          /* [group] */
+  parl_task_sampler *sampler;      /* NULL: tasks are the stream's */
+  uint64_t *task_seeds;            /* [tasks] of those that begin, with a sampler */
   parl_carry *carry;               /* NULL: no episode goes on in the next update */
   parl_gradient_shares *gradients; /* NULL: not measured */
   parl_credit *credit;             /* NULL: every choice has the advantage of its episode */

@@ -6,9 +6,22 @@
 #include "core/seeds.h"
 #include "parl/learn/update_internal.h"
 
+/* The tasks that begin in place of those of jobs; groups that wait have theirs. */
+static parl_status choose_tasks(const parl_updater *u, int64_t update, bool is_ahead,
+                                parl_job *jobs) {
+  const size_t K = (size_t)u->def.train->group;
+  const size_t n_waiting = u->carry != NULL ? parl_carry_get_n(u->carry, is_ahead) : 0;
+  if (u->sampler == NULL) return PARL_STATUS_OK;
+  PARL_TRY(
+      parl_task_sampler_draw(u->sampler, update, is_ahead, u->n / K - n_waiting, u->task_seeds));
+  for (size_t i = n_waiting * K; i < u->n; i++)
+    jobs[i].task_seed = u->task_seeds[i / K - n_waiting];
+  return PARL_STATUS_OK;
+}
+
 /* What update `update` plays, into set. */
-static void set_jobs(const parl_updater *u, int64_t update, bool is_ahead, parl_trajectories *set,
-                     parl_job *jobs) {
+static parl_status set_jobs(const parl_updater *u, int64_t update, bool is_ahead,
+                            parl_trajectories *set, parl_job *jobs) {
   const uint64_t seed = u->def.seed, at = (uint64_t)update;
   const size_t K = (size_t)u->def.train->group;
   for (size_t i = 0; i < u->n; i++)
@@ -20,6 +33,7 @@ static void set_jobs(const parl_updater *u, int64_t update, bool is_ahead, parl_
                          .out = parl_trajectories_get(set, i)};
   for (size_t i = 0; u->carry != NULL && i < u->n; i++)
     parl_carry_get_job(u->carry, update, i, is_ahead, &jobs[i]);
+  return choose_tasks(u, update, is_ahead, jobs);
 }
 
 /* Who plays update `update` has its weights. */
@@ -42,7 +56,7 @@ static parl_status play(parl_updater *u, parl_rollout_counts *counts) {
     swap_sets(u);
     return parl_rollout_end(u->def.rollout, counts);
   }
-  set_jobs(u, u->update, false, u->set, u->jobs);
+  PARL_TRY(set_jobs(u, u->update, false, u->set, u->jobs));
   PARL_TRY(load_player(u, u->update));
   return parl_rollout_run(u->def.rollout, u->jobs, u->n, counts);
 }
@@ -66,7 +80,10 @@ parl_status parl_updater_play(parl_updater *u) {
 parl_status parl_updater_play_ahead(parl_updater *u) {
   const int64_t next = u->update + 1;
   if (!u->def.train->async || next >= u->def.train->updates) return PARL_STATUS_OK;
-  set_jobs(u, next, true, u->next_set, u->next_jobs);
+  const parl_status s = set_jobs(u, next, true, u->next_set, u->next_jobs);
+  if (s == PARL_STATUS_ESCRIPT || s == PARL_STATUS_ELIMIT)
+    return PARL_STATUS_OK; /* it fails the update that it belongs to, which draws again */
+  PARL_TRY(s);
   PARL_TRY(load_player(u, next));
   PARL_TRY(parl_rollout_begin(u->def.rollout, u->next_jobs, u->n));
   u->is_ahead = true;

@@ -17,6 +17,11 @@ static parl_status check_sizes(const parl_run_config *c) {
     return parl_fail(PARL_STATUS_EINVAL,
                      "train.tasks * train.group = %lld episodes; at most 1000000",
                      (long long)batch);
+  if (c->train.sampling != PARL_SAMPLING_UNIFORM && c->train.tasks * c->train.candidates > 1000000)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "train.tasks * train.candidates = %lld tasks to look at in an update; at most "
+                     "1000000",
+                     (long long)(c->train.tasks * c->train.candidates));
   if (c->train.minibatches > batch)
     return parl_fail(PARL_STATUS_EINVAL,
                      "train.minibatches = %lld, but an update has %lld episodes",

@@ -139,7 +139,7 @@ parl_status parl_rows_visit_metrics(parl_store *store, int64_t run_id, const cha
 static bool may_be_absent(const char *key) {
   return strncmp(key, "attention/", 10) == 0 || strncmp(key, "experts/", 8) == 0 ||
          strncmp(key, "credit/", 7) == 0 || strncmp(key, "rollout/", 8) == 0 ||
-         strncmp(key, "gradient/", 9) == 0;
+         strncmp(key, "tasks/", 6) == 0 || strncmp(key, "gradient/", 9) == 0;
 }
 
 parl_status parl_rows_put_metrics(parl_store *store, int64_t run_id, int64_t update,

@@ -48,6 +48,12 @@ static const struct {
     {"train", "gradient_shares_every"},
     {"train", "async"},
     {"objective", "credit_orders"},
+    {"train", "sampling"},
+    {"train", "candidates"},
+    {"train", "curriculum_over"},
+    {"train", "priority_floor"},
+    {"train", "priority_window"},
+    {"train", "priority_of"},
 };
 
 static bool is_same(const parl_json *a, const parl_json *b) {

@@ -1,6 +1,7 @@
 /* parl/run/trainer.c - the life of a run: updates, checkpoints, evaluation, hash. */
 #include "parl/run/trainer.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,11 +35,41 @@ static parl_status put_episodes(parl_trainer *t) {
   return s;
 }
 
+/* "tasks/wide_search/8-11/drawn" of a bucket. */
+static parl_status put_bucket(parl_trainer *t, const parl_task_bucket *b, const char *what,
+                              double value) {
+  char key[PARL_FAMILY_BYTES + 96];
+  snprintf(key, sizeof key, "tasks/%s%s%lld-%lld/%s", b->family, b->family[0] != '\0' ? "/" : "",
+           (long long)parl_least_of_bin(b->bin), (long long)parl_least_of_bin(b->bin + 1) - 1,
+           what);
+  return parl_rows_put_metric(t->store, t->run_id, t->updater->update - 1, key, value);
+}
+
+/* What the sampler was offered in the update, what of it began, and how such tasks went so far. */
+static parl_status put_buckets(parl_trainer *t) {
+  size_t n;
+  double offered = 0, drawn = 0;
+  if (t->updater->sampler == NULL) return PARL_STATUS_OK;
+  const parl_task_bucket *b = parl_task_sampler_get_buckets(t->updater->sampler, &n);
+  for (size_t i = 0; i < n; i++) {
+    offered += (double)b[i].offered;
+    drawn += (double)b[i].drawn;
+  }
+  for (size_t i = 0; i < n; i++) {
+    if (b[i].offered == 0) continue;
+    PARL_TRY(put_bucket(t, &b[i], "offered", (double)b[i].offered / offered));
+    PARL_TRY(put_bucket(t, &b[i], "drawn", (double)b[i].drawn / drawn));
+    PARL_TRY(put_bucket(t, &b[i], "score", b[i].n > 0 ? b[i].score : (double)NAN));
+  }
+  return PARL_STATUS_OK;
+}
+
 static parl_status store_update(parl_trainer *t) {
   parl_updater *u = t->updater;
   PARL_TRY(parl_store_begin(t->store));
   parl_status s =
       parl_rows_put_metrics(t->store, t->run_id, u->update - 1, u->metric_table, &u->metrics);
+  if (s == PARL_STATUS_OK) s = put_buckets(t);
   if (s == PARL_STATUS_OK && t->config->train.store_episodes != PARL_STORE_EPISODES_NONE)
     s = put_episodes(t);
   if (s == PARL_STATUS_OK && u->metrics.end_error > 0) s = parl_trainer_put_failures(t);

@@ -86,5 +86,9 @@ parl_status parl_trainer_warn(parl_trainer *t) {
     snprintf(measured, sizeof measured, "mean r_perf %.3f", m->r_perf);
     PARL_TRY(warn(t, PARL_WARNING_no_spread, m->zero_spread_total, measured));
   }
+  if (is_due(t, PARL_WARNING_no_task_choice) && m->task_choice <= 0) {
+    snprintf(measured, sizeof measured, "mean optimum %.2f steps", m->offered_difficulty);
+    PARL_TRY(warn(t, PARL_WARNING_no_task_choice, m->task_choice, measured));
+  }
   return PARL_STATUS_OK;
 }

@@ -6,14 +6,17 @@
 #define PARL_PARL_RUN_WARNINGS_H
 
 /* X(name, text): the value of lambda_cancelled is what is left of that |advantage| at a tenth of
- * lambda, of budget_below_optimum budget / optimum, of no_spread 1. */
+ * lambda, of budget_below_optimum budget / optimum, of no_spread 1, of no_task_choice 0. */
 #define PARL_WARNING_LIST(X)                                                                      \
   X(lambda_cancelled,                                                                             \
     "objective.advantage cancels a common scale of lambda in groups where r_perf does not vary: " \
     "annealing does nothing there until lambda is exactly 0")                                     \
   X(budget_below_optimum,                                                                         \
     "the budget is below the optimum: these tasks cannot be solved within it")                    \
-  X(no_spread, "the reward varies in no group of an update: nothing is learned from it")
+  X(no_spread, "the reward varies in no group of an update: nothing is learned from it")          \
+  X(no_task_choice,                                                                               \
+    "train.sampling: the candidates of every task of an update were alike, of one difficulty or " \
+    "one family and difficulty: tasks are drawn as train.sampling = \"uniform\" does")
 
 typedef enum parl_warning {
 #define X(name, text) PARL_WARNING_##name,

@@ -57,6 +57,7 @@ struct parl_rollout {
   const parl_job *jobs;
   size_t n_jobs;
   atomic_size_t next_job;
+  parl_looks looking; /* of the last parl_rollout_look */
   atomic_bool is_abandoned;
   double begin_s; /* of the last run, of the clock */
 };
@@ -172,15 +173,6 @@ static size_t fit_caches(const parl_rollout_def *def, const parl_env_spec *spec,
     if (p->model != NULL) n = least(n, parl_decoder_advise_slots(p->model, context, p->cache));
   }
   return n;
-}
-
-parl_status parl_script_check_hash(const parl_env_spec *spec, const char *hash) {
-  if (hash == NULL || hash[0] == '\0' || strcmp(hash, spec->script_hash) == 0)
-    return PARL_STATUS_OK;
-  return parl_fail(PARL_STATUS_EFORMAT,
-                   "%s: the script, or what it includes, changed after this run was planned: its "
-                   "SHA-256 was %.12s... and is %.12s...; another script is another run",
-                   spec->path, hash, spec->script_hash);
 }
 
 /* Sub-agents alive at once: a script is played to its end when it is launched. */
@@ -361,13 +353,9 @@ static parl_status settle_episode(shard *sh, parl_episode *ep, bool *progress) {
 /* Makes the split when a job of the run is first of a part of it, in every shard at once: which of
  * them plays it is not known. */
 static parl_status split_prompts(const parl_rollout *r, shard *sh) {
-  const parl_env_config *c = &sh->ee.config->env;
   bool asked = false;
   for (size_t i = 0; i < r->n_jobs && !asked; i++) asked = r->jobs[i].part != PARL_PART_ANY;
-  if (!asked || c->holdout <= 0 || sh->ee.split != NULL) return PARL_STATUS_OK;
-  return parl_fail_context(
-      parl_split_create(sh->env, c->holdout, (uint64_t)c->holdout_seed, &sh->ee.split),
-      "env.holdout = %g", c->holdout);
+  return asked ? parl_look_split(sh->env, &r->config.env, &sh->ee.split) : PARL_STATUS_OK;
 }
 
 /* Fills free slots with jobs. An episode's context has the episode's number. What needs no model is
@@ -594,4 +582,19 @@ const char *parl_rollout_get_failures(const parl_rollout *rollout, int64_t *n, i
     if (sh->n_failed > 0 && (first == NULL || sh->failed_job < first->failed_job)) first = sh;
   }
   return first != NULL ? first->error : "";
+}
+
+/* --- looking --- */
+
+static parl_status look_shard(void *context, size_t task, size_t worker) {
+  (void)worker;
+  const parl_rollout *r = context;
+  shard *sh = &r->shards[task];
+  return parl_look_at_part(sh->env, &r->config.env, r->stop, &sh->ee.split, r->looking, task,
+                           r->n_shards);
+}
+
+parl_status parl_rollout_look(parl_rollout *rollout, parl_look *looks, size_t n) {
+  rollout->looking = (parl_looks){looks, n};
+  return parl_workers_run(rollout->workers, rollout->n_shards, look_shard, rollout);
 }

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "core/workers.h"
+#include "parl/swarm/look.h"
 #include "parl/swarm/observer.h"
 #include "parl/swarm/player.h"
 #include "parl/swarm/split.h"
@@ -58,10 +59,6 @@ typedef struct parl_rollout_counts {
 
 typedef struct parl_rollout parl_rollout;
 
-/* That a script, with what it includes, is the one that was meant, `hash`; NULL or "": any.
- * Fails: EFORMAT. */
-parl_status parl_script_check_hash(const parl_env_spec *spec, const char *hash);
-
 /* Fails: EINVAL (a context longer than the model's), EFORMAT (another script), ESCRIPT, ENOMEM. */
 parl_status parl_rollout_create(const parl_rollout_def *def, parl_rollout **out);
 void parl_rollout_destroy(parl_rollout *rollout);
@@ -86,6 +83,9 @@ void parl_rollout_abandon(parl_rollout *rollout);
 /* Episodes of the last run, and those that failed. The text of the failure of the first job among
  * them, borrowed until the next run; "" if none failed. */
 const char *parl_rollout_get_failures(const parl_rollout *rollout, int64_t *n, int64_t *n_failed);
+
+/* Looks at tasks between runs, which plays and changes nothing. Fails: as parl_look_at, ESTOPPED. */
+parl_status parl_rollout_look(parl_rollout *rollout, parl_look *looks, size_t n);
 
 /* What the stages of an episode can be at most, for parl_trajectories_def. */
 parl_stage_limits parl_episode_get_stage_limits(const parl_env_spec *spec,

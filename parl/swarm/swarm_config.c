@@ -1,5 +1,7 @@
-/* parl/swarm/swarm_config.c - the tables. */
+/* parl/swarm/swarm_config.c - the tables, and what follows from them. */
 #include "parl/swarm/swarm_config.h"
+
+#include <string.h>
 
 #define SECTION_TYPE_ parl_env_config
 PARL_CONFIG_SECTION(parl_env_section, "env", "the environment; its own parameters under env.params",
@@ -18,4 +20,13 @@ parl_env_options parl_env_config_get_options(const parl_env_config *config,
                             .callback_s = config->callback_s,
                             .instructions = config->instructions,
                             .host = scripts};
+}
+
+parl_status parl_script_check_hash(const parl_env_spec *spec, const char *hash) {
+  if (hash == NULL || hash[0] == '\0' || strcmp(hash, spec->script_hash) == 0)
+    return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EFORMAT,
+                   "%s: the script, or what it includes, changed after this run was planned: its "
+                   "SHA-256 was %.12s... and is %.12s...; another script is another run",
+                   spec->path, hash, spec->script_hash);
 }

@@ -79,4 +79,8 @@ typedef struct parl_swarm_config {
   parl_message_chances messages;
 } parl_swarm_config;
 
+/* That a script, with what it includes, is the one that was meant, `hash`; NULL or "": any.
+ * Fails: EFORMAT. */
+parl_status parl_script_check_hash(const parl_env_spec *spec, const char *hash);
+
 #endif

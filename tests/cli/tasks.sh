@@ -1,0 +1,83 @@
+#!/bin/sh
+# Tasks that are chosen among candidates: the same bits for any number of threads and after a kill, beside partial
+# rollout and staleness too; each way of choosing visibly does so; what was played can be played again.
+set -u
+# shellcheck source=tests/cli_support.sh
+. "$ROOT/tests/cli_support.sh"
+dir=$SCRATCH/tasks
+mkdir -p "$dir"
+recipe=$dir/tiny.lua
+cat >"$recipe" <<X2
+return {
+  name = "tiny", run = { checkpoint_every = 2 },
+  env = { file = "$PWD/tests/envs/kinds.lua" },
+  model = { n_layers = 1, d_model = 16, n_heads = 2, n_kv_heads = 2, head_dim = 8, d_ff = 32 },
+  warm = { steps = 30, episodes = 16, mix = "serial=1", probe = 16 },
+  optimizer = { lr = 0.005, warmup = 0 },
+  train = { updates = 30, tasks = 4, group = 4, store_episodes = "sample" },
+  eval = { tasks = 40, baselines = "" },
+}
+X2
+hash_of() { sed 's/.*"hash":"\([0-9a-f]*\)".*/\1/'; }
+train() { "$PARL" train "$recipe" --quiet --json "$@"; }
+ask() { # FOLDER SQL
+  python3 -c 'import sqlite3, sys
+print(*sqlite3.connect(sys.argv[1] + "/store.db").execute(sys.argv[2]).fetchone())' "$1" "$2"
+}
+mean() { # NAME FROM TO: of tasks/NAME, in SQL
+  echo "(select avg(value) from metric where key = 'tasks/$1' and at_update >= $2 and at_update < $3)"
+}
+
+for more in "train.sampling=curriculum" "train.sampling=prioritised" \
+  "train.sampling=prioritised --set train.partial=1 --set train.staleness=2 --set train.epochs=2"; do
+  way=$(echo "$more" | tr -dc 'a-z')
+  # shellcheck disable=SC2086
+  whole=$(train --set $more --set run.dir="$dir/$way" --set run.threads=1 2>"$dir/log" | hash_of)
+  same "a hash" 64 "${#whole}"
+  for moment in 0.15 0.4; do
+    # shellcheck disable=SC2086
+    train --set $more --set run.dir="$dir/$way$moment" --set run.threads=3 >/dev/null 2>&1 &
+    pid=$!
+    sleep "$moment"
+    kill -9 $pid 2>/dev/null
+    wait $pid 2>/dev/null
+    # shellcheck disable=SC2086
+    same "$way on three threads, killed after $moment s" "$whole" \
+      "$(train --set $more --set run.dir="$dir/$way$moment" --set run.threads=3 2>/dev/null | hash_of)"
+  done
+  update=$(ask "$dir/$way" "select max(at_update) from training_episode where rollout = 1")
+  code "$way: update $update is replayed" 0 "$PARL" replay "$dir/$way" 1 --update "$update" --quiet
+done
+
+easy=$dir/trainsamplingcurriculum hard=$dir/trainsamplingprioritised
+same "a curriculum begins with the easy, and ends with all" "1 1" "$(ask "$easy" \
+  "select $(mean task_difficulty 0 6) < 3,
+     abs($(mean task_difficulty 18 30) - $(mean offered_difficulty 18 30)) < 1")"
+same "what fails is played, what does not is not" "1 1" "$(ask "$hard" \
+  "select $(mean task_score 15 30) < 0.25, $(mean offered_score 15 30) > 0.35")"
+same "shares of a bucket are stored" 1 "$(ask "$hard" \
+  "select count(*) > 20 from metric where key like 'tasks/hopeless/%/drawn'")"
+same "shares add up" "1.0 1.0" "$(ask "$hard" \
+  "select round(sum(value) filter (where key like '%/drawn'), 9),
+     round(sum(value) filter (where key like '%/offered'), 9)
+   from metric where at_update = 20 and key like 'tasks/%/%'")"
+same "held-out tasks are drawn evenly" "1" "$(ask "$hard" \
+  "select avg(family = 'hopeless') between 0.3 and 0.7 from episode where decoding = 'greedy'")"
+
+plain=$(train --set run.dir="$dir/uniform" | hash_of)
+same "one candidate is no choice" 1 "$(train --set run.dir="$dir/one" --set train.sampling=prioritised \
+  --set train.candidates=1 2>&1 >/dev/null | grep -c "candidates of every task of an update were alike")"
+sum="select sum(task_seed) from training_episode"
+same "and the tasks of none" "$(ask "$dir/uniform" "$sum")" "$(ask "$dir/one" "$sum")"
+same "fields that nothing reads change nothing" "$plain" \
+  "$(train --set run.dir="$dir/unread" --set train.candidates=8 2>/dev/null | hash_of)"
+has "and are told of" "train.sampling = uniform" \
+  "$("$PARL" train "$recipe" --plan --set run.dir="$dir/plan" --set train.priority_floor=2 2>&1)"
+has "too many to look at" "tasks to look at in an update" \
+  "$("$PARL" train "$recipe" --plan --set run.dir="$dir/plan" --set train.sampling=curriculum \
+    --set train.tasks=100000 --set train.group=2 --set train.candidates=1000 2>&1)"
+
+# Tasks that cannot be made are left out of the choice; the run goes on.
+train --set run.dir="$dir/stillborn" --set train.sampling=curriculum --set env.on_error=skip \
+  --set env.max_failures=1 --set env.params.stillborn=0.4 >/dev/null 2>&1
+same "none of them begins" "0.0" "$(ask "$dir/stillborn" "select max(value) * 1.0 from metric where key = 'end/end_error'")"
