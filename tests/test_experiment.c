@@ -147,6 +147,60 @@ static void test_own_terms_stop_and_continue(void **state) {
   parl_test_remove_folder(p.folder);
 }
 
+typedef struct relapse {
+  int first, n; /* update in which the detector first fires, -1: none; updates in which it does */
+} relapse;
+
+static parl_status find_trained(void *context, int64_t run_id, const parl_store_run *run) {
+  if (strcmp(run->arm, "trained") == 0) *(int64_t *)context = run_id;
+  return PARL_STATUS_OK;
+}
+
+static parl_status note_relapse(void *context, int64_t update, const char *key, double value) {
+  (void)key;
+  relapse *r = context;
+  if (value > 0 && r->n++ == 0) r->first = (int)update;
+  return PARL_STATUS_OK;
+}
+
+/* Launching is paid for up to update 5 and costs 3 from then on: it is lost, and the detector that
+ * remembers what it was fires. What it remembers is kept across a stop. */
+static void test_detectors_stop_and_continue(void **state) {
+  (void)state;
+  place p;
+  char text[sizeof recipe_text + 512], path[2 * PARL_TEST_PATH_BYTES];
+  open_place(&p);
+  snprintf(text, sizeof text,
+           "%.*s lambda1 = { shape = 'lua', start = 0, lua = 't < 6 and 0.3 or 0' },\n"
+           "lambda2 = { shape = 'constant', start = 0 }, run = { checkpoint_every = 4 },\n"
+           "warm = { steps = 40, episodes = 32, mix = 'serial=0.2,wide=0.8', probe = 0 },\n"
+           "eval = { tasks = 10, baselines = '' }, optimizer = { lr = 0.02, warmup = 0 }, train = "
+           "{ updates = 24, tasks = 4, group = 8 },\n"
+           "terms = { dear = { kind = 'cost', of = 'launches', scale = 1,\n"
+           "  weight = { shape = 'lua', start = 0, lua = 't < 6 and 0 or 3' } } } }\n",
+           (int)(strstr(recipe_text, "warm =") - recipe_text), recipe_text);
+  assert_ok(parl_file_write(p.recipe, text, strlen(text)));
+  parl_experiment_result whole, part;
+  assert_ok(run_recipe(&p, "whole", "2", NULL, -1, &whole));
+  snprintf(path, sizeof path, "%s/whole/store.db", p.folder);
+  parl_store *store = NULL;
+  int64_t run_id = -1;
+  relapse r = {.first = -1};
+  assert_ok(parl_rows_open_readonly(path, &store));
+  assert_ok(parl_store_visit_runs(store, find_trained, &run_id));
+  assert_ok(parl_rows_visit_metrics(store, run_id, "detector/relapse", note_relapse, &r));
+  parl_store_close(store);
+  assert_true(r.first > 6 && r.n > 4);
+  for (int stop_after = r.first - 1; stop_after <= r.first + 1; stop_after++) {
+    char name[32];
+    snprintf(name, sizeof name, "part%d", stop_after);
+    assert_status(run_recipe(&p, name, "2", NULL, stop_after, &part), PARL_STATUS_ESTOPPED);
+    assert_ok(run_recipe(&p, name, "1", NULL, -1, &part));
+    assert_string_equal(whole.hash, part.hash);
+  }
+  parl_test_remove_folder(p.folder);
+}
+
 /* Progress of any kind is a failure: nothing may be trained. */
 static void forbid(void *context, const parl_progress *p) {
   (void)context;
@@ -382,6 +436,7 @@ int main(void) {
       cmocka_unit_test(test_same_bits),
       cmocka_unit_test(test_stop_and_continue),
       cmocka_unit_test(test_own_terms_stop_and_continue),
+      cmocka_unit_test(test_detectors_stop_and_continue),
       cmocka_unit_test(test_another_configuration_is_not_mixed_in),
       cmocka_unit_test(test_a_failed_run_stops_no_other),
       cmocka_unit_test(test_stored_metrics),

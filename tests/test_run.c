@@ -397,6 +397,17 @@ static void test_arms_of_different_environments_train_and_report(void **state) {
   close_place(&p, recipe);
 }
 
+/* Two held-out tasks that draw one task are two attempts at it. */
+static void test_repeats_by_hand(void **state) {
+  (void)state;
+  const uint64_t seeds[] = {7, 3, 7, UINT64_MAX, 7, 3};
+  const int64_t due[] = {0, 0, 1, 0, 2, 1};
+  int64_t got[6];
+  assert_ok(parl_evaluation_count_repeats(seeds, 6, got));
+  for (size_t i = 0; i < 6; i++) assert_int_equal(got[i], due[i]);
+  assert_ok(parl_evaluation_count_repeats(seeds, 0, got));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_a_run_comes_back_from_json),
@@ -406,6 +417,7 @@ int main(void) {
       cmocka_unit_test(test_arms_may_differ_in_environment),
       cmocka_unit_test(test_warm_starts_and_baselines_are_of_an_environment),
       cmocka_unit_test(test_arms_of_different_environments_train_and_report),
+      cmocka_unit_test(test_repeats_by_hand),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

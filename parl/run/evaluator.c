@@ -13,7 +13,8 @@ PARL_CONFIG_SECTION(parl_eval_section, "eval", "evaluation on held-out tasks", P
 typedef struct evaluation {
   parl_rollout *rollout;
   parl_trajectories *set;
-  parl_job *jobs; /* [n] */
+  parl_job *jobs;    /* [n] */
+  int64_t *attempts; /* [n] earlier episodes of the same drawn task */
   size_t n;
 } evaluation;
 
@@ -28,6 +29,40 @@ static void set_jobs(const parl_evaluation_def *def, evaluation *e, double tempe
                             .out = parl_trajectories_get(e->set, i)};
 }
 
+typedef struct drawn_task {
+  uint64_t seed;
+  size_t place;
+} drawn_task;
+
+static int compare_tasks(const void *a, const void *b) {
+  const drawn_task *x = a, *y = b;
+  if (x->seed != y->seed) return x->seed < y->seed ? -1 : 1;
+  return (x->place > y->place) - (x->place < y->place);
+}
+
+parl_status parl_evaluation_count_repeats(const uint64_t *seeds, size_t n, int64_t *out) {
+  drawn_task *tasks = calloc(n + 1, sizeof *tasks);
+  if (tasks == NULL) return parl_fail(PARL_STATUS_ENOMEM, "evaluation: no memory");
+  for (size_t i = 0; i < n; i++) tasks[i] = (drawn_task){seeds[i], i};
+  qsort(tasks, n, sizeof *tasks, compare_tasks);
+  for (size_t i = 0; i < n; i++) {
+    const bool again = i > 0 && tasks[i].seed == tasks[i - 1].seed;
+    out[tasks[i].place] = again ? out[tasks[i - 1].place] + 1 : 0;
+  }
+  free(tasks);
+  return PARL_STATUS_OK;
+}
+
+/* Which attempt at its task each episode is. */
+static parl_status count_attempts(evaluation *e) {
+  uint64_t *seeds = calloc(e->n, sizeof *seeds);
+  if (seeds == NULL) return parl_fail(PARL_STATUS_ENOMEM, "evaluation: no memory");
+  for (size_t i = 0; i < e->n; i++) seeds[i] = e->jobs[i].out->task_seed;
+  const parl_status s = parl_evaluation_count_repeats(seeds, e->n, e->attempts);
+  free(seeds);
+  return s;
+}
+
 static parl_status put_episodes(const parl_evaluation_def *def, const evaluation *e,
                                 const char *decoding, parl_store *store, int64_t run_id) {
   parl_text text = {0};
@@ -39,15 +74,17 @@ static parl_status put_episodes(const parl_evaluation_def *def, const evaluation
     row.policy = def->label;
     row.decoding = decoding;
     row.update = def->update;
+    row.rollout = e->attempts[i];
     s = parl_rows_put_episode(store, run_id, &row);
   }
   parl_text_deinit(&text);
   return s;
 }
 
-static parl_status store_episodes(const parl_evaluation_def *def, const evaluation *e,
+static parl_status store_episodes(const parl_evaluation_def *def, evaluation *e,
                                   const char *decoding, parl_store *store, int64_t run_id,
                                   const parl_failures *failures) {
+  PARL_TRY(count_attempts(e));
   PARL_TRY(put_episodes(def, e, decoding, store, run_id));
   if (failures->n_failed == 0) return PARL_STATUS_OK;
   return parl_rows_put_failures(store, run_id, PARL_PHASE_EVALUATION, failures);
@@ -99,7 +136,9 @@ static parl_status evaluate(const parl_evaluation_def *def, evaluation *e, parl_
 static parl_status create(const parl_evaluation_def *def, bool is_stored, evaluation *e) {
   e->n = def->n_tasks;
   e->jobs = calloc(e->n, sizeof *e->jobs);
-  if (e->jobs == NULL) return parl_fail(PARL_STATUS_ENOMEM, "evaluation: no memory");
+  e->attempts = calloc(e->n, sizeof *e->attempts);
+  if (e->jobs == NULL || e->attempts == NULL)
+    return parl_fail(PARL_STATUS_ENOMEM, "evaluation: no memory");
   parl_rollout_def rollout = parl_run_get_rollout(def->run, def->host->scripts, def->workers);
   parl_run_seat_models(def->run, def->policy, def->sub_policy, &rollout);
   if (def->style != NULL) rollout.seats.main = parl_player_of_script(def->style, 1);
@@ -125,5 +164,6 @@ parl_status parl_evaluate(const parl_evaluation_def *def, parl_store *store, int
   parl_rollout_destroy(e.rollout);
   parl_trajectories_destroy(e.set);
   free(e.jobs);
+  free(e.attempts);
   return s;
 }

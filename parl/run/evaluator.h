@@ -49,4 +49,8 @@ typedef struct parl_evaluation {
 parl_status parl_evaluate(const parl_evaluation_def *def, parl_store *store, int64_t run_id,
                           parl_evaluation *out);
 
+/* How many of the seeds before each of seeds [n] are the same, out [n]: two held-out tasks may draw
+ * one task, and their episodes are attempts at it, each with its own row. Fails: ENOMEM. */
+parl_status parl_evaluation_count_repeats(const uint64_t *seeds, size_t n, int64_t *out);
+
 #endif

@@ -191,7 +191,10 @@ static parl_status note_training(void *context, const parl_episode_row *e) {
 /* Of a held-out task, once it is played and its seed known. */
 static parl_status note_evaluated(void *context, const parl_episode_row *e) {
   work *w = context;
-  const bool is_it = e->task_seed == (int64_t)w->out->trajectory->task_seed &&
+  const parl_trajectory *t = w->out->trajectory;
+  /* Two held-out tasks may draw one task; an older parl did not store what tells them apart. */
+  const bool is_it = e->task_seed == (int64_t)t->task_seed &&
+                     (e->episode_seed == 0 || e->episode_seed == (int64_t)t->episode_seed) &&
                      strcmp(e->decoding, w->out->decoding) == 0;
   return is_it && !w->is_found ? keep_row(w, e) : PARL_STATUS_OK;
 }

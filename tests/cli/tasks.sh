@@ -80,4 +80,5 @@ has "too many to look at" "tasks to look at in an update" \
 # Tasks that cannot be made are left out of the choice; the run goes on.
 train --set run.dir="$dir/stillborn" --set train.sampling=curriculum --set env.on_error=skip \
   --set env.max_failures=1 --set env.params.stillborn=0.4 >/dev/null 2>&1
-same "none of them begins" "0.0" "$(ask "$dir/stillborn" "select max(value) * 1.0 from metric where key = 'end/end_error'")"
+same "none of them begins" "0.0" "$(ask "$dir/stillborn" \
+  "select max(value) * 1.0 from metric where key = 'end/end_error'")"
