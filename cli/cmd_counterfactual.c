@@ -24,28 +24,24 @@ static const char *format(const parl_interval *x, char cell[CELL_BYTES]) {
 
 static void print_effect(const char *name, const parl_effect *e) {
   char cells[3][CELL_BYTES];
-  printf("  %-12s %8.0f  %-26s %-26s %-26s %s %s\n", name, e->n,
-         format(&e->r_perf, cells[0]), format(&e->critical_steps, cells[1]),
-         format(&e->reward, cells[2]), cli_fixed(6, 3, e->same).text,
-         cli_fixed(6, 3, e->worse).text);
+  printf("  %-12s %8.0f  %-26s %-26s %-26s %s %s\n", name, e->n, format(&e->r_perf, cells[0]),
+         format(&e->critical_steps, cells[1]), format(&e->reward, cells[2]),
+         cli_fixed(6, 3, e->same).text, cli_fixed(6, 3, e->worse).text);
 }
 
-static void print_text(const eval_run *run, const parl_counterfactual *r,
-                       bool by_launch) {
-  printf("arm %s, seed %lld: %.0f held-out episodes, %.0f of them with a "
-         "launch; %.0f played again\n",
-         run->run.name, (long long)run->run.config.run.seed,
-         r->parts[0].n_tasks, r->parts[0].n_launching, r->n_rerolls);
-  printf("  %-12s %8s  %-26s %-26s %-26s %6s %6s\n", "as it is -", "n",
-         "r_perf", "critical steps", "reward", "same", "worse");
+static void print_text(const eval_run *run, const parl_counterfactual *r, bool by_launch) {
+  printf(
+      "arm %s, seed %lld: %.0f held-out episodes, %.0f of them with a "
+      "launch; %.0f played again\n",
+      run->run.name, (long long)run->run.config.run.seed, r->parts[0].n_tasks,
+      r->parts[0].n_launching, r->n_rerolls);
+  printf("  %-12s %8s  %-26s %-26s %-26s %6s %6s\n", "as it is -", "n", "r_perf", "critical steps",
+         "reward", "same", "worse");
   for (size_t i = 0; i < r->n_parts; i++) {
-    if (r->parts[i].family[0] != '\0')
-      printf("%s\n", r->parts[i].family);
-    print_effect(by_launch ? "without it" : "without one",
-                 &r->parts[i].without);
+    if (r->parts[i].family[0] != '\0') printf("%s\n", r->parts[i].family);
+    print_effect(by_launch ? "without it" : "without one", &r->parts[i].without);
     print_effect("finish", &r->parts[i].stop);
-    if (r->parts[i].over_orders.n > 0)
-      print_effect("over orders", &r->parts[i].over_orders);
+    if (r->parts[i].over_orders.n > 0) print_effect("over orders", &r->parts[i].over_orders);
   }
 }
 
@@ -54,8 +50,7 @@ static void write_number(parl_json_writer *w, const char *key, double x) {
   parl_json_number(w, x);
 }
 
-static void write_interval(parl_json_writer *w, const char *key,
-                           const parl_interval *x) {
+static void write_interval(parl_json_writer *w, const char *key, const parl_interval *x) {
   parl_json_key(w, key);
   parl_json_begin_object(w);
   write_number(w, "value", x->value);
@@ -64,8 +59,7 @@ static void write_interval(parl_json_writer *w, const char *key,
   parl_json_end_object(w);
 }
 
-static void write_effect(parl_json_writer *w, const char *key,
-                         const parl_effect *e) {
+static void write_effect(parl_json_writer *w, const char *key, const parl_effect *e) {
   parl_json_key(w, key);
   parl_json_begin_object(w);
   write_number(w, "n", e->n);
@@ -82,9 +76,8 @@ static void write_text(parl_json_writer *w, const char *key, const char *text) {
   parl_json_string(w, text);
 }
 
-static parl_status print_json(const eval_run *run, const parl_counterfactual *r,
-                              const char *at, const char *after,
-                              bool has_orders) {
+static parl_status print_json(const eval_run *run, const parl_counterfactual *r, const char *at,
+                              const char *after, bool has_orders) {
   parl_text text = {0};
   parl_json_writer w;
   parl_json_writer_init(&w, &text, false);
@@ -106,8 +99,7 @@ static parl_status print_json(const eval_run *run, const parl_counterfactual *r,
     write_number(&w, "launching", part->n_launching);
     write_effect(&w, "without", &part->without);
     write_effect(&w, "finish", &part->stop);
-    if (has_orders)
-      write_effect(&w, "orders", &part->over_orders);
+    if (has_orders) write_effect(&w, "orders", &part->over_orders);
     parl_json_end_object(&w);
   }
   parl_json_end_array(&w);
@@ -125,22 +117,18 @@ static parl_status find_recipe(const cli_args *args, char *out, size_t n) {
     return PARL_STATUS_OK;
   }
   PARL_TRY(parl_origin_read(args->operands[0], &origin));
-  const char *name =
-      parl_json_get_string(parl_json_find(origin.config, "recipe"));
+  const char *name = parl_json_get_string(parl_json_find(origin.config, "recipe"));
   snprintf(out, n, "%s", name != NULL ? name : "");
   parl_origin_deinit(&origin);
-  if (out[0] != '\0')
-    return PARL_STATUS_OK;
-  return parl_fail(
-      PARL_STATUS_EINVAL,
-      "%s: it does not say which recipe it is of; name it with --recipe",
-      args->operands[0]);
+  if (out[0] != '\0') return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EINVAL,
+                   "%s: it does not say which recipe it is of; name it with --recipe",
+                   args->operands[0]);
 }
 
-static parl_status run(const cli_args *args, eval_state *e, bool by_launch,
-                       bool goes_on, parl_counterfactual *out) {
-  const int64_t tasks =
-      args->episodes > 0 ? args->episodes : e->chosen.run.config.eval.tasks;
+static parl_status run(const cli_args *args, eval_state *e, bool by_launch, bool goes_on,
+                       parl_counterfactual *out) {
+  const int64_t tasks = args->episodes > 0 ? args->episodes : e->chosen.run.config.eval.tasks;
   const parl_counterfactual_def def = {
       .host = &e->chosen.host,
       .run = &e->chosen.run,
@@ -152,8 +140,7 @@ static parl_status run(const cli_args *args, eval_state *e, bool by_launch,
       .n_orders = (int)args->orders,
       .workers = e->workers};
   PARL_TRY(parl_counterfactual_run(&def, out));
-  parl_failures_warn(&out->failures, &e->log, "counterfactual",
-                     PARL_PHASE_EVALUATION);
+  parl_failures_warn(&out->failures, &e->log, "counterfactual", PARL_PHASE_EVALUATION);
   return PARL_STATUS_OK;
 }
 
@@ -168,16 +155,12 @@ int cmd_counterfactual(const cli_args *args) {
   of.operands[0] = recipe;
   of.checkpoint = args->operands[0];
   parl_status s = find_recipe(args, recipe, sizeof recipe);
-  if (s == PARL_STATUS_OK)
-    s = cli_load_recipe(&of, &e.recipe);
+  if (s == PARL_STATUS_OK) s = cli_load_recipe(&of, &e.recipe);
   if (args->recipe == NULL)
-    s = parl_fail_context(s, "%s (its recipe can be named with --recipe)",
-                          args->operands[0]);
-  if (s != PARL_STATUS_OK)
-    return cli_fail(s);
+    s = parl_fail_context(s, "%s (its recipe can be named with --recipe)", args->operands[0]);
+  if (s != PARL_STATUS_OK) return cli_fail(s);
   s = eval_open(&of, &e);
-  if (s == PARL_STATUS_OK)
-    s = run(args, &e, by_launch, strcmp(after, "policy") == 0, &result);
+  if (s == PARL_STATUS_OK) s = run(args, &e, by_launch, strcmp(after, "policy") == 0, &result);
   if (s == PARL_STATUS_OK && args->json)
     s = print_json(&e.chosen, &result, at, after, args->orders > 0);
   else if (s == PARL_STATUS_OK)

@@ -25,12 +25,9 @@ static void open_fixture(fixture *f, const char *env, const char *budget) {
   snprintf(f->path, sizeof f->path, "%s/r.lua", f->folder);
   FILE *file = fopen(f->path, "w");
   assert_non_null(file);
-  fprintf(file,
-          "return { env = { file = '%s' }, agents = { subs = 'scripted' } }",
-          env);
+  fprintf(file, "return { env = { file = '%s' }, agents = { subs = 'scripted' } }", env);
   assert_int_equal(fclose(file), 0);
-  assert_ok(parl_recipe_load(f->path, overrides,
-                             sizeof overrides / sizeof overrides[0], NULL,
+  assert_ok(parl_recipe_load(f->path, overrides, sizeof overrides / sizeof overrides[0], NULL,
                              &f->recipe));
   assert_ok(parl_run_init(f->recipe, 0, 1, &f->run));
   assert_ok(parl_workers_create(2, &f->workers));
@@ -43,16 +40,15 @@ static void close_fixture(fixture *f) {
   parl_test_remove_folder(f->folder);
 }
 
-static void run(fixture *f, const char *style, parl_counterfactual_at at,
-                size_t n, parl_counterfactual *out) {
-  assert_ok(
-      parl_counterfactual_run(&(parl_counterfactual_def){.host = &f->host,
-                                                         .run = &f->run,
-                                                         .style = style,
-                                                         .at = at,
-                                                         .n_tasks = n,
-                                                         .workers = f->workers},
-                              out));
+static void run(fixture *f, const char *style, parl_counterfactual_at at, size_t n,
+                parl_counterfactual *out) {
+  assert_ok(parl_counterfactual_run(&(parl_counterfactual_def){.host = &f->host,
+                                                               .run = &f->run,
+                                                               .style = style,
+                                                               .at = at,
+                                                               .n_tasks = n,
+                                                               .workers = f->workers},
+                                    out));
 }
 
 static void assert_interval(const parl_interval *x, double due) {
@@ -73,8 +69,7 @@ static void test_launches_by_hand(void **state) {
   run(&f, "mixed", PARL_COUNTERFACTUAL_LAUNCH, 6, &r);
   assert_int_equal(r.n_parts, 1);
   const parl_counterfactual_part *p = &r.parts[0];
-  assert_true(p->n_tasks == 6 && p->n_launching == 6 && p->without.n == 6 &&
-              p->stop.n == 6);
+  assert_true(p->n_tasks == 6 && p->n_launching == 6 && p->without.n == 6 && p->stop.n == 6);
   assert_interval(&p->without.r_perf, 0);
   assert_interval(&p->without.critical_steps, 5);
   assert_interval(&p->without.reward, 0);
@@ -108,15 +103,14 @@ static void test_orders_by_hand(void **state) {
   fixture f;
   parl_counterfactual r;
   open_fixture(&f, "tests/envs/roles.lua", "episode.budget_steps=9");
-  assert_ok(parl_counterfactual_run(
-      &(parl_counterfactual_def){.host = &f.host,
-                                 .run = &f.run,
-                                 .style = "twice",
-                                 .at = PARL_COUNTERFACTUAL_ASSIGNMENT,
-                                 .n_tasks = 7,
-                                 .n_orders = 2,
-                                 .workers = f.workers},
-      &r));
+  assert_ok(parl_counterfactual_run(&(parl_counterfactual_def){.host = &f.host,
+                                                               .run = &f.run,
+                                                               .style = "twice",
+                                                               .at = PARL_COUNTERFACTUAL_ASSIGNMENT,
+                                                               .n_tasks = 7,
+                                                               .n_orders = 2,
+                                                               .workers = f.workers},
+                                    &r));
   const parl_counterfactual_part *p = &r.parts[0];
   assert_true(p->without.n == 21 && p->over_orders.n == 21);
   assert_close(p->without.same, 2.0 / 3, 1e-12);
@@ -141,8 +135,7 @@ static void test_interval_by_hand(void **state) {
   const parl_interval *x = &two.parts[0].without.critical_steps;
   const double first = one.parts[0].without.critical_steps.value;
   assert_true(one.parts[0].without.n == 1 && two.parts[0].without.n == 2);
-  assert_true(isnan(one.parts[0].without.critical_steps.lo) &&
-              x->value != first);
+  assert_true(isnan(one.parts[0].without.critical_steps.lo) && x->value != first);
   assert_close(x->hi - x->value, 1.96 * fabs(x->value - first), 1e-12);
   assert_close(x->value - x->lo, 1.96 * fabs(x->value - first), 1e-12);
   close_fixture(&f);
@@ -161,11 +154,9 @@ static void test_families_and_intervals(void **state) {
     const parl_effect *e = &r.parts[i].without;
     n_tasks += r.parts[i].n_tasks;
     n += e->n;
-    if (e->n > 0)
-      sum += e->n * e->r_perf.value;
+    if (e->n > 0) sum += e->n * e->r_perf.value;
     if (e->n > 0 && !isnan(e->r_perf.lo))
-      assert_close(e->r_perf.hi - e->r_perf.value,
-                   e->r_perf.value - e->r_perf.lo, 1e-12);
+      assert_close(e->r_perf.hi - e->r_perf.value, e->r_perf.value - e->r_perf.lo, 1e-12);
   }
   assert_true(n_tasks == 40 && n == r.parts[0].without.n && n > 0);
   assert_close(sum / n, r.parts[0].without.r_perf.value, 1e-12);
@@ -189,12 +180,9 @@ static void test_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_launches_by_hand),
-      cmocka_unit_test(test_assignments_by_hand),
-      cmocka_unit_test(test_orders_by_hand),
-      cmocka_unit_test(test_interval_by_hand),
-      cmocka_unit_test(test_families_and_intervals),
-      cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_launches_by_hand),       cmocka_unit_test(test_assignments_by_hand),
+      cmocka_unit_test(test_orders_by_hand),         cmocka_unit_test(test_interval_by_hand),
+      cmocka_unit_test(test_families_and_intervals), cmocka_unit_test(test_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

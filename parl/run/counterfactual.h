@@ -25,7 +25,7 @@ typedef struct parl_counterfactual_def {
   const char *style;        /* scripted orchestrator, or NULL; goes_on has to be false then */
   const parl_subs *subs;    /* NULL: scripted sub-agents */
   parl_counterfactual_at at;
-  bool goes_on; /* after what is left out the policy decides; else the recorded
+  bool goes_on;   /* after what is left out the policy decides; else the recorded
                    turns follow */
   size_t n_tasks; /* episodes, one a task, sampled */
   int n_orders;   /* drawn orders of an episode's assignments; 0: none. Recorded
@@ -38,11 +38,9 @@ typedef struct parl_counterfactual_def {
  * -+ 1.96 standard errors of a ratio, tasks being drawn, not launches; NaN with
  * fewer than two tasks. */
 typedef struct parl_effect {
-  double n; /* launches */
-  parl_interval r_perf, critical_steps,
-      reward; /* reward: with the weights' starts */
-  double same,
-      worse; /* share of launches without which r_perf is the same; is higher */
+  double n;                                     /* launches */
+  parl_interval r_perf, critical_steps, reward; /* reward: with the weights' starts */
+  double same, worse; /* share of launches without which r_perf is the same; is higher */
 } parl_effect;
 
 /* Of a family of tasks, or of all. */
@@ -51,21 +49,18 @@ typedef struct parl_counterfactual_part {
   double n_tasks;                 /* played, without those that failed; */
   double n_launching;             /* of them, with a launch */
   parl_effect without, stop;      /* the launch left out; finish in its place */
-  parl_effect over_orders; /* shares of assignments; n 0 without orders */
+  parl_effect over_orders;        /* shares of assignments; n 0 without orders */
 } parl_counterfactual_part;
 
 enum { PARL_COUNTERFACTUAL_MAX_PARTS = 33 };
 typedef struct parl_counterfactual {
-  size_t n_parts; /* 1 where tasks have one family */
-  parl_counterfactual_part
-      parts[PARL_COUNTERFACTUAL_MAX_PARTS]; /* families by first task */
+  size_t n_parts;                                                /* 1 where tasks have one family */
+  parl_counterfactual_part parts[PARL_COUNTERFACTUAL_MAX_PARTS]; /* families by first task */
   double n_rerolls, steps; /* episodes played again, their total steps */
-  parl_failures
-      failures; /* of all episodes, of those that were played again too */
+  parl_failures failures;  /* of all episodes, of those that were played again too */
 } parl_counterfactual;
 
 /* Fails: as a rollout; ESCRIPT as parl_failures_check; ENOMEM. Source: ours. */
-parl_status parl_counterfactual_run(const parl_counterfactual_def *def,
-                                    parl_counterfactual *out);
+parl_status parl_counterfactual_run(const parl_counterfactual_def *def, parl_counterfactual *out);
 
 #endif
