@@ -8,6 +8,7 @@
 #include "core/json.h"
 #include "core/store.h"
 #include "core/workers.h"
+#include "experiments/serve.h"
 #include "experiments/statistics.h"
 #include "kernels/ops.h"
 #include "lua/env.h"
@@ -102,6 +103,7 @@ static size_t find_all(finding *list) {
   add(list, &n, "sqlite", parl_store_sqlite_version());
   add(list, &n, "gsl", parl_statistics_gsl_version());
   add(list, &n, "cjson", parl_json_library_version());
+  add(list, &n, "libmicrohttpd", parl_server_library_version());
   add_optional(list, &n, "gpu", gpu);
   add_optional(list, &n, "mpi", mpi);
   add_optional(list, &n, "slurm", slurm);

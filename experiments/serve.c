@@ -280,6 +280,10 @@ int parl_server_get_port(const parl_server *server) {
   return server->port;
 }
 
+const char *parl_server_library_version(void) {
+  return MHD_get_version();
+}
+
 void parl_server_stop(parl_server *server) {
   if (server == NULL) return;
   server->is_over = true;

@@ -15,6 +15,8 @@ typedef struct parl_server parl_server;
  * Fails: EIO if there is no store or the port cannot be had; as the store does; ENOMEM. */
 parl_status parl_server_start(const char *folder, int port, parl_server **out);
 int parl_server_get_port(const parl_server *server);
+/* Version of the library inside, borrowed. */
+const char *parl_server_library_version(void);
 /* Ends every answer; NULL-safe. */
 void parl_server_stop(parl_server *server);
 

@@ -52,7 +52,7 @@ function chart(where, title, curves) {
     label.append(shape("text", {x: L - 6, y: y(v) + 4, "text-anchor": "end"}, String(Number(v.toPrecision(6)))));
     svg.append(grid, label);
   }
-  for (const u of ticks(0, last, 8)) {
+  for (const u of ticks(0, last, 8).filter(Number.isInteger)) {
     const label = shape("g", {class: "tick"});
     label.append(shape("text", {x: x(u), y: H - B + 16, "text-anchor": "middle"}, String(u)));
     svg.append(label);
@@ -82,7 +82,10 @@ function legend(where, names) {
 
 // --- parts ---
 
+// A list that is open stays as it is while nothing is new.
 function fillKeys(select, keys, chosen) {
+  if (keys.join("\n") === select.dataset.keys) return;
+  select.dataset.keys = keys.join("\n");
   select.replaceChildren(...keys.map(key => element("option", key, {value: key})));
   if (keys.includes(chosen)) select.value = chosen;
 }
@@ -95,13 +98,21 @@ async function drawArms() {
   legend($("arms-legend"), of.map(a => a.name));
 }
 
+// Rows in the place of others; who was at a button stays there.
+function fill(body, rows) {
+  const at = body.contains(document.activeElement) ? document.activeElement.dataset.id : undefined;
+  body.replaceChildren(...rows);
+  if (at !== undefined) [...body.querySelectorAll("button")].find(b => b.dataset.id === at)?.focus();
+}
+
 function listRuns() {
   const wanted = $("filter").value.toLowerCase();
   const shown = state.runs.filter(r => `${r.arm} s${r.seed} ${r.status}`.toLowerCase().includes(wanted));
-  $("runs").replaceChildren(...shown.map(r => {
+  fill($("runs"), shown.map(r => {
     const row = element("tr"), name = element("th"), pick = element("button", `${r.arm} s${r.seed}`, {class: "pick"});
     pick.type = "button";
     pick.setAttribute("aria-pressed", r.id === state.run);
+    pick.dataset.id = r.id;
     pick.addEventListener("click", () => choose(r.id));
     name.append(pick);
     row.append(name, element("td", r.status), element("td", r.trained ? `${r.update}/${r.updates}` : "-", {class: "n"}),
@@ -138,11 +149,12 @@ async function drawRun() {
   } else $("run-chart").replaceChildren(element("p", "no metric yet", {class: "note"}));
   $("episodes-note").textContent = all === 0 ? "None was evaluated yet." :
     all > episodes.length ? `The first ${episodes.length} of ${all}.` : `${all} evaluated.`;
-  $("episodes").replaceChildren(...episodes.map(e => {
+  fill($("episodes"), episodes.map(e => {
     const row = element("tr"), name = element("th"), label = `${e.task >= 0 ? "task " + e.task : "row " + e.row}, ${e.decoding}`;
     const pick = e.picture ? element("button", label, {class: "pick"}) : element("span", label);
     if (e.picture) {
       pick.type = "button";
+      pick.dataset.id = e.row;
       pick.setAttribute("aria-pressed", e.row === state.row);
       pick.addEventListener("click", () => drawEpisode(e.row, label).catch(complain));
     }

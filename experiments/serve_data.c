@@ -107,13 +107,10 @@ typedef struct curve {
   bucket of[PARL_SERVE_POINTS];
 } curve;
 
-static parl_status make_room(const parl_serve_question *q, int64_t run, curve *c) {
-  int64_t last;
-  double value;
-  PARL_TRY(parl_rows_get_last_metric(q->store, run, q->key, &last, &value));
+/* For updates up to this one. */
+static void make_room(curve *c, int64_t last) {
   if (last > c->last) c->last = last;
   c->width = c->last / PARL_SERVE_POINTS + 1;
-  return PARL_STATUS_OK;
 }
 
 static parl_status add_value(void *context, int64_t update, const char *key, double value) {
@@ -155,9 +152,12 @@ static void write_curve(const curve *c, parl_json_writer *w) {
 parl_status parl_serve_curve(const parl_serve_question *q, parl_text *out) {
   parl_json_writer w;
   curve c = {.last = -1};
+  int64_t last;
+  double value;
   PARL_TRY(require_run(q));
   PARL_TRY(require_key(q));
-  PARL_TRY(make_room(q, q->run, &c));
+  PARL_TRY(parl_rows_get_last_metric(q->store, q->run, q->key, &last, &value));
+  make_room(&c, last);
   PARL_TRY(parl_rows_visit_metrics(q->store, q->run, q->key, add_value, &c));
   parl_json_writer_init(&w, out, false);
   parl_json_begin_object(&w);
@@ -217,7 +217,7 @@ static parl_status note_run(void *context, int64_t run_id, const parl_store_run 
   PARL_TRY(parl_rows_get_last_metric(l->q->store, run_id, l->q->key, &last, &value));
   if (last < 0) return PARL_STATUS_OK;
   PARL_TRY(find_arm(l, run->arm, &place));
-  PARL_TRY(make_room(l->q, run_id, &l->of[place]->curve));
+  make_room(&l->of[place]->curve, last);
   if (l->n_runs == l->run_capacity) {
     const size_t capacity = 2 * l->run_capacity + 64;
     void *grown = realloc(l->runs, capacity * sizeof *l->runs);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "core/file.h"
-#include "core/json.h"
+#include "core/json_pull.h"
 #include "parl/run/rows.h"
 
 typedef struct list {
@@ -75,15 +75,31 @@ static parl_status read_r_perf(list *l, int64_t run_id, double of_training, doub
   return PARL_STATUS_OK;
 }
 
-/* A configuration that trains has a section train. */
+/* Moves to the value of a member; false if there is none, or the text is no object. */
+static bool find_member(parl_json_pull *p, const char *name) {
+  bool is_first = true, more = false;
+  parl_json_slice key;
+  if (!parl_json_pull_open(p, '{')) return false;
+  while (parl_json_pull_more(p, '}', &is_first, &more) && more) {
+    if (!parl_json_pull_key(p, &key)) return false;
+    if (key.n == strlen(name) && memcmp(key.bytes, name, key.n) == 0) return true;
+    if (!parl_json_pull_skip(p)) return false;
+  }
+  return false;
+}
+
+/* A configuration that trains has a section train. No tree is made of it: a folder may hold
+ * thousands. */
 static parl_status read_plan(const parl_store_run *run, parl_run_line *line) {
-  parl_json *root = NULL;
-  PARL_TRY(parl_json_parse(run->config, strlen(run->config), "a stored configuration", &root));
-  const parl_json *train = parl_json_find(root, "train");
-  line->is_trained = train != NULL;
-  if (line->is_trained)
-    line->n_updates = (int64_t)parl_json_get_number(parl_json_find(train, "updates"));
-  parl_json_destroy(root);
+  parl_json_pull p = parl_json_pull_of(run->config, strlen(run->config));
+  double n_updates;
+  line->is_trained = find_member(&p, "train");
+  if (line->is_trained && find_member(&p, "updates") && parl_json_pull_number(&p, &n_updates) &&
+      n_updates >= 0 && n_updates < 1e15)
+    line->n_updates = (int64_t)n_updates;
+  if (p.why != NULL)
+    return parl_fail(PARL_STATUS_EFORMAT, "a stored configuration: %s at byte %td", p.why,
+                     p.at - run->config);
   return PARL_STATUS_OK;
 }
 
