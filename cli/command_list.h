@@ -39,6 +39,11 @@
     "\nsame in two of them is one arm; arms of one name that are not get the folder's name; "     \
     "policies are\ncompared where environment, parameters and held-out tasks are the same.\n"     \
     "example: parl report runs/dag runs/wide_only -o both --pdf\n")                               \
+  X(cmd_compare, "compare", "", "FOLDER[:ARM] FOLDER[:ARM]",                                      \
+    "one policy against another, in the report's statistics",                                     \
+    "ARM may be left out where a folder has one trained arm. Both play the same environment on "  \
+    "the\nsame held-out tasks. --json has the same numbers.\n"                                    \
+    "example: parl compare runs/dag:0.3a runs/dag:0 --metric critical_steps\n")                   \
   X(cmd_stats, "stats", "", "TABLE",                                                              \
     "aggregates, profiles and comparisons of any table of scores, with intervals",                \
     "The first line names the columns task, algorithm, seed, score, in any order; every "         \
@@ -150,6 +155,8 @@
   X(COUNT, tasks, "tasks", 0, "N", 1, 1000000, 0, "eval", "held-out tasks; default: eval.tasks")   \
   X(TEXT, reference, "reference", 0, "ARM", 0, 0, 0, "report",                                     \
     "policy that differences are taken from; default: the first whose lambdas stay 0")             \
+  X(TEXT, metric, "metric", 0, "NAME", 0, 0, 0, "compare",                                         \
+    "score of the report, as report.csv names it; default: r_perf")                                \
   X(FLAG, pdf, "pdf", 0, NULL, 0, 0, 0, "report",                                                  \
     "every figure as PDF too, by rsvg-convert, inkscape or chromium, whichever is there")          \
   X(COUNT, seed, "seed", 0, "N", 0, 9007199254740991, 1, "env.check env.play env.bench",           \
@@ -244,7 +251,8 @@
   X(TEXT, program, "program", 0, "FILE", 0, 0, 0, "completion",                                    \
     "what the script asks if the word on the line is no program; default: this one")               \
   X(FLAG, json, "json", 0, NULL, 0, 0, 0,                                                          \
-    "train sweep eval schedule report stats score runs replay trace env.check env.play env.bench " \
+    "train sweep eval schedule report compare stats score runs replay trace env.check env.play "   \
+    "env.bench "                                                                                   \
     "model.describe model.export bench doctor counterfactual",                                     \
     "machine-readable result on standard output")                                                  \
   X(FLAG, quiet, "quiet", 0, NULL, 0, 0, 0,                                                        \

@@ -277,8 +277,8 @@ static size_t pair(const parl_score_table *t, size_t a, size_t b, double *pool) 
   size_t n_pairs = 0;
   for (size_t task = 0; task < t->n_tasks; task++) {
     size_t na, nb;
-    const parl_score *x = parl_score_table_get(t, a, task, &na);
-    const parl_score *y = parl_score_table_get(t, b, task, &nb);
+    const parl_table_score *x = parl_score_table_get(t, a, task, &na);
+    const parl_table_score *y = parl_score_table_get(t, b, task, &nb);
     for (size_t i = 0, j = 0; i < na && j < nb;) {
       if (x[i].seed == y[j].seed)
         pool[n_pairs++] = x[i++].score - y[j++].score;

@@ -1,9 +1,9 @@
 /* experiments/report.h - the ablation report of one run folder or of several.
  *
- * report.html (self-contained, opens offline), report.json, report.md, report.tex (tables) and, to
- * load elsewhere, report.csv, report_seeds.csv and report_curves.csv, all of the same numbers;
- * where they are wanted, the figures as SVG in report_figures/. Reads the stores, never the trainer.
- * Thread rule: one thread per call. */
+ * report.html (self-contained, opens offline), report.json, report.md, report.tex (tables) and,
+ * to load elsewhere, report.csv, report_seeds.csv and report_curves.csv, all of the same numbers;
+ * where they are wanted, the figures as SVG in report_figures/. Reads the stores, never the
+ * trainer. Thread rule: one thread per call. */
 #ifndef PARL_EXPERIMENTS_REPORT_H
 #define PARL_EXPERIMENTS_REPORT_H
 #include <stdbool.h>

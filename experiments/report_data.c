@@ -238,6 +238,18 @@ typedef struct reading {
   double (*n_in)[PARL_REPORT_POINTS]; /* [n_curves] values in each bucket */
 } reading;
 
+/* Of a script all that it played is kept: what other tasks would have given is asked later. */
+static parl_status keep_played(const reading *x, const parl_episode_row *e, bool failed) {
+  parl_report_run *run = x->run;
+  parl_report_played played = {.facts = e->facts, .failed = failed};
+  for (size_t f = 0; f < x->report->n_families; f++)
+    if (strcmp(x->report->families[f], e->family) == 0) played.family = 1 + f;
+  PARL_TRY(grow(x->report->arena, (void **)&run->played, run->n_played, &run->played_capacity,
+                sizeof played));
+  run->played[run->n_played++] = played;
+  return PARL_STATUS_OK;
+}
+
 static parl_status read_episode(void *context, const parl_episode_row *e) {
   reading *x = context;
   const parl_decoding decoding = get_decoding(e);
@@ -249,6 +261,7 @@ static parl_status read_episode(void *context, const parl_episode_row *e) {
     if (strcmp(x->report->families[f], e->family) == 0)
       parl_mean_sums_add(&sums[1 + f], &e->facts, failed);
   if (decoding == PARL_DECODING_MAIN) PARL_TRY(parl_report_note_episode(x->report, x->run, e));
+  if (x->run->scripted && decoding == PARL_DECODING_MAIN) PARL_TRY(keep_played(x, e, failed));
   return parl_report_read_named(x->report, x->run, decoding, e);
 }
 

@@ -211,7 +211,7 @@ static parl_status append_profile(const parl_report *r, parl_text *out) {
       series[n++] = (parl_series){r->arms[a].name, a, r->arms[a].profile};
   if (n == 0) return PARL_STATUS_OK;
   const parl_line_chart chart = {.title = "Performance profile",
-                                 .unit = "share of seeds with r_perf above \xCF\x84",
+                                 .unit = "share of scores above \xCF\x84",
                                  .n_points = PARL_REPORT_TAUS,
                                  .n_series = n,
                                  .x = x,
@@ -262,7 +262,7 @@ static void append_counts(const parl_report *r, parl_text *out) {
   parl_text_appendf(out,
                     "beside %zu baselines. %lld updates; every policy judged on %zu held-out "
                     "episodes a seed. Points and numbers are interquartile means over seeds, bands "
-                    "and brackets 95 %% bootstrap intervals.</p>\n",
+                    "and brackets 95 %% intervals.</p>\n",
                     r->n_arms - r->n_trained, (long long)(r->last_update + 1), episodes);
 }
 
@@ -285,6 +285,23 @@ static parl_status append_policies(const parl_report *r, parl_text *out) {
   }
   parl_text_deinit(&environment);
   return s;
+}
+
+static parl_status append_improvements(const parl_report *r, parl_text *out) {
+  if (parl_report_count_improvements(r) == 0) return PARL_STATUS_OK;
+  begin_figure(out, r, "Probability of improvement", "P(r_perf higher than the reference's)");
+  PARL_TRY(append_drawing(out, r, parl_chart_append_improvements));
+  PARL_TRY(append_details(r, PARL_TABLE_IMPROVEMENTS, out));
+  parl_text_append(out, "</figure>\n");
+  return PARL_STATUS_OK;
+}
+
+static parl_status append_aggregates(const parl_report *r, parl_text *out) {
+  begin_figure(out, r, "Aggregates of r_perf", "over seeds and kinds of tasks");
+  PARL_TRY(append_drawing(out, r, parl_chart_append_aggregates));
+  PARL_TRY(append_details(r, PARL_TABLE_AGGREGATES, out));
+  parl_text_append(out, "</figure>\n");
+  return PARL_STATUS_OK;
 }
 
 static parl_status append_result(const parl_report *r, parl_text *out) {
@@ -314,7 +331,9 @@ static parl_status append_result(const parl_report *r, parl_text *out) {
   PARL_TRY(append_details(r, PARL_TABLE_ENDINGS, out));
   parl_text_append(out, "</figure>\n");
   PARL_TRY(append_profile(r, out));
+  PARL_TRY(append_improvements(r, out));
   parl_text_append(out, "</div>\n");
+  PARL_TRY(append_aggregates(r, out));
   PARL_TRY(append_table(r, PARL_TABLE_GREEDY, out));
   PARL_TRY(append_table(r, PARL_TABLE_DETECTORS, out));
   PARL_TRY(append_table(r, PARL_TABLE_NAMED, out));

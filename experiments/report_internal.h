@@ -13,6 +13,7 @@
 #include "core/arena.h"
 #include "core/json.h"
 #include "core/text.h"
+#include "experiments/aggregate.h"
 #include "experiments/statistics.h"
 #include "experiments/timeline.h"
 #include "parl/reward/detectors.h"
@@ -126,6 +127,14 @@ typedef struct parl_report_failure {
   int64_t n, n_failed;
 } parl_report_failure;
 
+/* An episode of a script's last evaluation; its place is that of its task, the same of every
+ * seed. */
+typedef struct parl_report_played {
+  parl_facts facts;
+  size_t family; /* 1 + of report.families; 0: there is one kind */
+  bool failed;
+} parl_report_played;
+
 typedef struct parl_report_run {
   int64_t id, seed, eval_update[PARL_N_DECODINGS]; /* update of the last evaluation, -1: none */
   size_t folder;                                   /* of report.folders */
@@ -142,7 +151,9 @@ typedef struct parl_report_run {
   double *warm;                         /* [n_warm] NaN if absent */
   double *named, *n_named; /* [N_DECODINGS, 1 + n_families, named.n] means, NaN if none; counts */
   size_t n_failures;
-  parl_report_failure *failures;                  /* [n_failures] by phase */
+  parl_report_failure *failures; /* [n_failures] by phase */
+  size_t n_played, played_capacity;
+  parl_report_played *played;                     /* [n_played] of a script alone */
   unsigned warned;                                /* bit w: the run said parl_warning w */
   int64_t n_detected[PARL_N_DETECTORS], n_looked; /* updates in which each fired, of all */
 } parl_report_run;
@@ -160,6 +171,15 @@ typedef struct parl_report_pick {
   int64_t episode_seed;
 } parl_report_pick;
 
+/* r_perf of an arm over its seeds and the kinds of tasks that all arms of its environment played;
+ * and, of a trained arm that is not it, against the reference. NaN, 0: not known. */
+typedef struct parl_report_strata {
+  size_t n_runs, n_tasks, n_pairs;
+  parl_aggregates of;
+  parl_estimate improvement;
+  double p, holm; /* Wilcoxon's over seeds; corrected over the arms of the environment */
+} parl_report_strata;
+
 typedef struct parl_report_arm {
   const char *name;
   bool trained, scripted;
@@ -173,6 +193,7 @@ typedef struct parl_report_arm {
   parl_summary *warm;                         /* [n_warm] */
   parl_summary *named;       /* [N_DECODINGS, 1 + n_families, named.n]; n = 0 where none */
   parl_report_pick picks[2]; /* the median and the worst episode */
+  parl_report_strata strata;
 } parl_report_arm;
 
 /* Difference of two arms, paired by seed. */
@@ -257,6 +278,14 @@ size_t parl_report_find_curve(const parl_report *r, const char *key);
 /* Fills summaries, pairs and warnings; reference as in parl_report_request. Fails: EINVAL (no
  * such policy, names the nearest; no run of it is done), ENOMEM. */
 parl_status parl_report_summarize(parl_report *r, const char *reference);
+/* P(x > y), with the interval of few seeds where there are few. Fails: as
+ * parl_probability_of_improvement. */
+parl_status parl_report_summarize_improvement(const double *x, size_t n_x, const double *y,
+                                              size_t n_y, parl_summary *out);
+/* Fills every arm's strata, once scores and references are known. Fails: ENOMEM. */
+parl_status parl_report_summarize_strata(const parl_report *r);
+/* Widens a script's intervals to those over seeds and held-out tasks. Fails: ENOMEM. */
+parl_status parl_report_redraw_tasks(const parl_report *r, size_t arm);
 void parl_report_deinit(parl_report *r);
 /* Of a metric that detectors or warnings are; anything else is left alone. */
 void parl_report_read_detector(parl_report_run *run, const char *key, double value);
@@ -384,6 +413,8 @@ typedef enum parl_table_kind {
   PARL_TABLE_POLICIES, /* first: it stands at the top */
   PARL_TABLE_OUTCOME,
   PARL_TABLE_COST,
+  PARL_TABLE_AGGREGATES,
+  PARL_TABLE_IMPROVEMENTS,
   PARL_TABLE_LAUNCHING,
   PARL_TABLE_STEPS,
   PARL_TABLE_PROFILE,
@@ -409,6 +440,8 @@ parl_forecast_score parl_report_score_forecast(const parl_report *r, size_t fami
 void parl_report_make_forecast(const parl_report *r, parl_table *out);
 void parl_report_make_forecast_score(const parl_report *r, parl_table *out);
 void parl_report_make_named(const parl_report *r, parl_table *out);
+void parl_report_make_aggregates(const parl_report *r, parl_table *out);
+void parl_report_make_improvements(const parl_report *r, parl_table *out);
 void parl_report_make_warm_start(const parl_report *r, parl_table *out);
 void parl_report_make_detectors(const parl_report *r, parl_table *out);
 parl_status parl_report_make_policies(const parl_report *r, parl_table *out);
@@ -451,6 +484,10 @@ void parl_chart_append_dots(parl_text *out, const parl_report *r);
 void parl_chart_append_scatter(parl_text *out, const parl_report *r);
 void parl_chart_append_endings(parl_text *out, const parl_report *r);
 void parl_chart_append_endings_legend(parl_text *out);
+void parl_chart_append_aggregates(parl_text *out, const parl_report *r);
+/* Arms that are compared with a reference; a chart of none is not worth drawing. */
+size_t parl_report_count_improvements(const parl_report *r);
+void parl_chart_append_improvements(parl_text *out, const parl_report *r);
 /* A figure begins; what was drawn from `from` on in the page is its picture; its legend, drawn
  * once more. Nothing where nobody wants figures. Fail: ENOMEM. */
 void parl_figure_begin(const parl_report *r, const char *title, const char *unit);

@@ -306,7 +306,9 @@ static void write_provenance(parl_json_writer *w) {
   parl_json_key(w, "gsl");
   parl_json_string(w, parl_statistics_gsl_version());
   parl_json_key(w, "interval");
-  parl_json_string(w, "95 % percentile bootstrap of the interquartile mean over seeds");
+  parl_json_string(w,
+                   "95 %: from 5 seeds on percentile bootstrap of the interquartile mean over "
+                   "seeds, of fewer Student's; of scripts over held-out tasks too");
   parl_json_key(w, "bootstrap_replicates");
   parl_json_integer(w, PARL_BOOTSTRAP_REPLICATES);
   parl_json_key(w, "bootstrap_replicates_of_curves");

@@ -92,7 +92,7 @@ static parl_status make_differences(const parl_report *r, bool is_wide, parl_tab
                                       PARL_SCORE_critical_steps, PARL_SCORE_assigned};
   const size_t n = is_wide ? 4 : get_n_plain(r);
   parl_table_init(t, r->arena, copy, 3 + n, 2);
-  t->note = "Mean difference [95 % bootstrap interval].";
+  t->note = "Mean difference [95 % interval].";
   parl_table_add(t, "policy");
   parl_table_add(t, "on");
   parl_table_add(t, "pairs");
@@ -243,7 +243,7 @@ parl_status parl_report_append_lead(const parl_report *r, parl_format format, pa
     make_family(r, f, is_wide, &t);
     if (f == r->n_families)
       t.note =
-          "r_perf: interquartile mean over seeds [95 % bootstrap interval]; last gain: critical "
+          "r_perf: interquartile mean over seeds [95 % interval]; last gain: critical "
           "steps at the last change of r_perf; critical: critical steps at the end; launched: "
           "launches / sub-agents assigned. All per episode.";
     if (format != PARL_FORMAT_HTML) parl_text_append(out, "\n");

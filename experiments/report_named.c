@@ -109,7 +109,7 @@ static void add_policies(const parl_report *r, size_t family, size_t name, parl_
 /* A score's row stands where it is defined: of each kind of task, or of all if there is one. */
 void parl_report_make_named(const parl_report *r, parl_table *t) {
   parl_table_init(t, r->arena, "Scores that the environment names (sampled)", 5, 3);
-  t->note = "Interquartile mean over seeds [95 % bootstrap interval] of the mean over episodes.";
+  t->note = "Interquartile mean over seeds [95 % interval] of the mean over episodes.";
   parl_table_add(t, "kind");
   parl_table_add(t, "score");
   parl_table_add(t, "policy");

@@ -14,8 +14,34 @@ static parl_status summarize(double *values, size_t n, size_t n_replicates, parl
     if (isfinite(values[i])) values[n_finite++] = values[i];
   *out = EMPTY;
   if (n_finite == 0) return PARL_STATUS_OK;
-  return parl_summarize_replicates(values, n_finite, 1, PARL_REPORT_BOOTSTRAP_SEED, n_replicates,
-                                   out);
+  PARL_TRY(parl_summarize_replicates(values, n_finite, 1, PARL_REPORT_BOOTSTRAP_SEED, n_replicates,
+                                     out));
+  const bool is_band = n_replicates == PARL_BOOTSTRAP_BAND_REPLICATES;
+  if (!is_band && n_finite > 1 && n_finite < PARL_REPORT_FEW_SEEDS)
+    parl_few_mean(values, n_finite, &out->lo, &out->hi);
+  return PARL_STATUS_OK;
+}
+
+static parl_status summarize_paired(const double *x, const double *y, size_t n, size_t n_replicates,
+                                    parl_summary *out) {
+  double differences[PARL_REPORT_FEW_SEEDS];
+  const bool is_few = n < PARL_REPORT_FEW_SEEDS;
+  PARL_TRY(parl_summarize_paired_replicates(x, y, n, PARL_REPORT_BOOTSTRAP_SEED,
+                                            is_few ? 1 : n_replicates, out));
+  if (!is_few || n < 2) return PARL_STATUS_OK;
+  for (size_t i = 0; i < n; i++) differences[i] = x[i] - y[i];
+  parl_few_mean(differences, n, &out->lo, &out->hi);
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_report_summarize_improvement(const double *x, size_t n_x, const double *y,
+                                              size_t n_y, parl_summary *out) {
+  *out = EMPTY;
+  if (n_x == 0 || n_y == 0) return PARL_STATUS_OK;
+  PARL_TRY(parl_probability_of_improvement(x, n_x, y, n_y, PARL_REPORT_BOOTSTRAP_SEED, out));
+  if (n_x > 1 && n_y > 1 && (n_x < PARL_REPORT_FEW_SEEDS || n_y < PARL_REPORT_FEW_SEEDS))
+    parl_few_improvement(out->mean, n_x, n_y, &out->lo, &out->hi);
+  return PARL_STATUS_OK;
 }
 
 /* Runs of an arm that count, in the order of the store. runs [arm->n_counted] */
@@ -31,6 +57,13 @@ static double get_r_perf(const parl_report *r, const parl_report_run *run) {
   return parl_run_scores(r, run, PARL_DECODING_MAIN, 0)->of[PARL_SCORE_r_perf];
 }
 
+/* Student's law knows no bounds, a share has some. */
+static bool is_share(size_t score) {
+  return score == PARL_SCORE_r_perf || score == PARL_SCORE_success ||
+         score == PARL_SCORE_launch_rate || score == PARL_SCORE_finish_rate ||
+         score == PARL_SCORE_useful_rate || score >= PARL_SCORE_end_finish;
+}
+
 static parl_status summarize_scores(const parl_report *r, parl_report_arm *arm,
                                     const parl_report_run *const *runs, double *values) {
   const size_t n_rows = PARL_N_DECODINGS * (1 + r->n_families);
@@ -40,6 +73,9 @@ static parl_status summarize_scores(const parl_report *r, parl_report_arm *arm,
       parl_summary *out = &arm->scores[row * PARL_N_SCORES + s];
       for (size_t i = 0; i < arm->n_counted; i++) values[i] = runs[i]->scores[row].of[s];
       PARL_TRY(summarize(values, arm->n_counted, PARL_BOOTSTRAP_REPLICATES, out));
+      if (!is_share(s) || !isfinite(out->lo)) continue;
+      out->lo = fmax(out->lo, 0);
+      out->hi = fmin(out->hi, 1);
     }
   return PARL_STATUS_OK;
 }
@@ -67,19 +103,40 @@ static parl_status summarize_curves(const parl_report *r, parl_report_arm *arm,
   return PARL_STATUS_OK;
 }
 
+/* Whether each run of an arm played every kind of task. */
+static bool has_families(const parl_report *r, const parl_report_arm *arm,
+                         const parl_report_run *const *runs) {
+  for (size_t i = 0; i < arm->n_counted; i++)
+    for (size_t f = 1; f <= r->n_families; f++)
+      if (!isfinite(parl_run_scores(r, runs[i], PARL_DECODING_MAIN, f)->of[PARL_SCORE_r_perf]))
+        return false;
+  return r->n_families > 0;
+}
+
+/* Of each seed on each kind of task, where every run has played all kinds; else of each seed. */
 static parl_status summarize_profile(const parl_report *r, parl_report_arm *arm,
-                                     const parl_report_run *const *runs, double *values) {
+                                     const parl_report_run *const *runs) {
+  const bool by_family = has_families(r, arm, runs);
+  const size_t n_strata = by_family ? r->n_families : 1;
   size_t n = 0;
+  double *values = NULL;
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, arm->n_counted * n_strata + 1, &values));
   PARL_TRY(PARL_ARENA_TAKE(r->arena, PARL_REPORT_TAUS, &arm->profile));
   for (size_t i = 0; i < arm->n_counted; i++) {
-    values[n] = get_r_perf(r, runs[i]);
-    n += isfinite(values[n]);
+    if (!isfinite(get_r_perf(r, runs[i]))) continue;
+    for (size_t f = 0; f < n_strata; f++)
+      values[n * n_strata + f] =
+          parl_run_scores(r, runs[i], PARL_DECODING_MAIN, by_family ? 1 + f : 0)
+              ->of[PARL_SCORE_r_perf];
+    n++;
   }
   for (size_t t = 0; t < PARL_REPORT_TAUS; t++) {
-    arm->profile[t] = EMPTY;
-    if (n > 0)
-      PARL_TRY(parl_share_above(values, n, 1, parl_report_tau(t), PARL_REPORT_BOOTSTRAP_SEED,
-                                &arm->profile[t]));
+    parl_summary *out = &arm->profile[t];
+    *out = EMPTY;
+    if (n == 0) continue;
+    PARL_TRY(
+        parl_share_above(values, n, n_strata, parl_report_tau(t), PARL_REPORT_BOOTSTRAP_SEED, out));
+    if (n > 1 && n < PARL_REPORT_FEW_SEEDS) parl_few_share(out->mean, n, &out->lo, &out->hi);
   }
   return PARL_STATUS_OK;
 }
@@ -150,7 +207,6 @@ static size_t fill(const pairing *p, size_t row, size_t score) {
 
 /* Differences from the reference are what a report is about; the others are many. */
 static parl_status summarize_pair(const parl_report *r, parl_report_pair *pair) {
-  const uint64_t seed = PARL_REPORT_BOOTSTRAP_SEED;
   const size_t n_rows = PARL_N_DECODINGS * (1 + r->n_families);
   const size_t n_replicates = pair->b == r->arms[pair->a].reference
                                   ? PARL_BOOTSTRAP_REPLICATES
@@ -163,12 +219,10 @@ static parl_status summarize_pair(const parl_report *r, parl_report_pair *pair) 
       parl_summary *out = &pair->scores[row * PARL_N_SCORES + s];
       const size_t n = fill(&p, row, s);
       *out = EMPTY;
-      if (n > 0) PARL_TRY(parl_summarize_paired_replicates(p.x, p.y, n, seed, n_replicates, out));
+      if (n > 0) PARL_TRY(summarize_paired(p.x, p.y, n, n_replicates, out));
     }
   const size_t n = fill(&p, 0, PARL_SCORE_r_perf); /* row 0: all tasks, main decoding */
-  pair->improvement = EMPTY;
-  if (n == 0) return PARL_STATUS_OK;
-  return parl_probability_of_improvement(p.x, n, p.y, n, seed, &pair->improvement);
+  return parl_report_summarize_improvement(p.x, n, p.y, n, &pair->improvement);
 }
 
 static parl_status add_pair(parl_report *r, size_t a, size_t b) {
@@ -279,8 +333,9 @@ static void warn_of_few_seeds(parl_report *r) {
                      "interval. Use at least 5 seeds for a claim.\n");
   else if (least > 1)
     parl_text_appendf(&r->warnings,
-                      "Few seeds (n = %zu): with fewer than %d, 95 %% intervals are unreliable, "
-                      "mostly too narrow.\n",
+                      "Few seeds (n = %zu): with fewer than %d, intervals of numbers are not "
+                      "resampled but Student's of a mean, Wilson's of a profile, Newcombe's of P, "
+                      "wide as they must be; bands of curves are resampled, and too narrow.\n",
                       least, PARL_REPORT_FEW_SEEDS);
 }
 
@@ -345,8 +400,9 @@ parl_status parl_report_summarize(parl_report *r, const char *reference) {
     parl_report_arm *arm = &r->arms[a];
     PARL_TRY(get_runs(r, a, &runs));
     PARL_TRY(summarize_scores(r, arm, runs, values));
+    PARL_TRY(parl_report_redraw_tasks(r, a));
     PARL_TRY(summarize_named(r, arm, runs, values));
-    PARL_TRY(summarize_profile(r, arm, runs, values));
+    PARL_TRY(summarize_profile(r, arm, runs));
     PARL_TRY(summarize_warm(r, arm, runs, values));
     if (arm->trained) PARL_TRY(summarize_curves(r, arm, runs, values));
   }
@@ -356,6 +412,7 @@ parl_status parl_report_summarize(parl_report *r, const char *reference) {
   }
   PARL_TRY(choose_reference(r, reference));
   PARL_TRY(summarize_pairs(r));
+  PARL_TRY(parl_report_summarize_strata(r));
   warn_of_few_seeds(r);
   parl_report_warn_of_environments(r);
   warn_of_left_out(r);

@@ -48,7 +48,7 @@ static void make_outcome(const parl_report *r, parl_table *t) {
   static const parl_score scores[] = {PARL_SCORE_r_perf, PARL_SCORE_success};
   const size_t n = sizeof scores / sizeof scores[0];
   parl_table_init(t, r->arena, "Outcome over all tasks (sampled)", n + 3, 1);
-  t->note = "Interquartile mean over seeds [95 % bootstrap interval].";
+  t->note = "Interquartile mean over seeds [95 % interval].";
   parl_table_add(t, "policy");
   parl_table_add(t, "seeds");
   add_heads(t, r, scores, n);
@@ -89,7 +89,8 @@ static void make_cost(const parl_report *r, parl_table *t) {
 const size_t parl_profile_shown[PARL_PROFILE_SHOWN] = {25, 50, 75, 90, 95, 99};
 
 static void make_profile(const parl_report *r, parl_table *t) {
-  parl_table_init(t, r->arena, "Performance profile: share of seeds with r_perf above",
+  parl_table_init(t, r->arena,
+                  "Performance profile: share of scores above, a seed on a kind of task each",
                   2 + PARL_PROFILE_SHOWN, 1);
   parl_table_add(t, "policy");
   parl_table_add(t, "seeds");
@@ -130,7 +131,7 @@ static void make_pairs(const parl_report *r, parl_table *t) {
   parl_table_init(t, r->arena, "All differences between policies, paired by seed (sampled)",
                   N_SHOWN + 4, 2);
   t->note =
-      "Mean difference [95 % bootstrap interval]; P: chance that a seed of the first beats a seed "
+      "Mean difference [95 % interval]; P: chance that a seed of the first beats a seed "
       "of the second in r_perf. Of many intervals, 1 in 20 excludes 0 by chance.";
   parl_table_add(t, "difference");
   parl_table_add(t, "on");
@@ -224,6 +225,12 @@ parl_status parl_report_make_table(const parl_report *r, parl_table_kind kind, p
       break;
     case PARL_TABLE_PAIRS:
       make_pairs(r, t);
+      break;
+    case PARL_TABLE_AGGREGATES:
+      parl_report_make_aggregates(r, t);
+      break;
+    case PARL_TABLE_IMPROVEMENTS:
+      parl_report_make_improvements(r, t);
       break;
     case PARL_TABLE_NAMED:
       parl_report_make_named(r, t);

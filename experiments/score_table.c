@@ -107,7 +107,7 @@ static parl_status refuse_value(const reader *r, int w, const char *text, const 
 }
 
 static parl_status read_numbers(const reader *r, const char *seed, const char *score,
-                                parl_score *out) {
+                                parl_table_score *out) {
   char *end;
   errno = 0;
   const long long integer = strtoll(seed, &end, 10);
@@ -152,8 +152,8 @@ static int by_first(const void *a, const void *b) {
 }
 
 /* Numbers texts [n] by first appearance into number[row * stride]. */
-static parl_status number_names(name *names, size_t n, parl_score *rows, int w, const char ***out,
-                                size_t *n_out) {
+static parl_status number_names(name *names, size_t n, parl_table_score *rows, int w,
+                                const char ***out, size_t *n_out) {
   qsort(names, n, sizeof *names, by_text);
   for (size_t i = 0; i < n; i++) {
     const bool same = i > 0 && strcmp(names[i].text, names[i - 1].text) == 0;
@@ -173,7 +173,7 @@ static parl_status number_names(name *names, size_t n, parl_score *rows, int w, 
 }
 
 static int by_cell(const void *a, const void *b) {
-  const parl_score *x = a, *y = b;
+  const parl_table_score *x = a, *y = b;
   if (x->algorithm != y->algorithm) return x->algorithm > y->algorithm ? 1 : -1;
   if (x->task != y->task) return x->task > y->task ? 1 : -1;
   if (x->seed != y->seed) return x->seed > y->seed ? 1 : -1;
@@ -188,7 +188,7 @@ static parl_status index_cells(parl_score_table *t, const char *source) {
   const size_t n_cells = t->n_algorithms * t->n_tasks;
   t->first = n_cells > t->n ? NULL : calloc(n_cells + 1, sizeof *t->first);
   for (size_t i = 1; i < t->n; i++) {
-    const parl_score *a = &t->scores[i - 1], *b = &t->scores[i];
+    const parl_table_score *a = &t->scores[i - 1], *b = &t->scores[i];
     if (a->algorithm == b->algorithm && a->task == b->task && a->seed == b->seed)
       return parl_fail(PARL_STATUS_EFORMAT,
                        "%s:%zu: algorithm \"%s\", task \"%s\", seed %lld stands in line %zu too",
@@ -215,14 +215,14 @@ static parl_status index_cells(parl_score_table *t, const char *source) {
 
 typedef struct row_list {
   size_t n, capacity;
-  parl_score *scores;
+  parl_table_score *scores;
   name *names[2]; /* of TASK and ALGORITHM */
 } row_list;
 
 static parl_status grow(row_list *r) {
   if (r->n < r->capacity) return PARL_STATUS_OK;
   const size_t capacity = r->capacity > 0 ? 2 * r->capacity : 1024;
-  parl_score *scores = realloc(r->scores, capacity * sizeof *scores);
+  parl_table_score *scores = realloc(r->scores, capacity * sizeof *scores);
   if (scores != NULL) r->scores = scores;
   bool failed = scores == NULL;
   for (int w = 0; w < 2; w++) {
@@ -245,8 +245,8 @@ static parl_status read_rows(reader *r, const size_t column[N_WANTED], row_list 
       return parl_fail(PARL_STATUS_EFORMAT, "%s:%zu: %zu fields; the first line has %zu", r->source,
                        r->line, r->n_fields, n_columns);
     PARL_TRY(grow(out));
-    parl_score *score = &out->scores[out->n];
-    *score = (parl_score){.line = r->line};
+    parl_table_score *score = &out->scores[out->n];
+    *score = (parl_table_score){.line = r->line};
     for (int w = TASK; w <= ALGORITHM; w++) {
       const char *text = r->fields[column[w]];
       PARL_TRY(check_name(r, w, text));
@@ -308,8 +308,8 @@ void parl_score_table_deinit(parl_score_table *table) {
   *table = (parl_score_table){0};
 }
 
-const parl_score *parl_score_table_get(const parl_score_table *table, size_t algorithm, size_t task,
-                                       size_t *n) {
+const parl_table_score *parl_score_table_get(const parl_score_table *table, size_t algorithm,
+                                             size_t task, size_t *n) {
   const size_t *first = &table->first[algorithm * table->n_tasks + task];
   *n = first[1] - first[0];
   return &table->scores[first[0]];

@@ -10,21 +10,21 @@
 #include "core/status.h"
 #include "core/text.h"
 
-typedef struct parl_score {
+typedef struct parl_table_score {
   size_t algorithm, task; /* indices of names */
   int64_t seed;
   double score;
   size_t line; /* of the file, from 1 */
-} parl_score;
+} parl_table_score;
 
 /* Names in the order in which the file first has them; owned by the table. */
 typedef struct parl_score_table {
   size_t n_algorithms, n_tasks, n;
   const char **algorithms, **tasks;
-  parl_score *scores; /* [n] by algorithm, then task, then seed */
-  size_t *first;      /* [n_algorithms * n_tasks + 1] where a cell's scores begin */
-  char *bytes;        /* what the names point into */
-  parl_text unused;   /* "x", "y": columns that were not read; "" if none */
+  parl_table_score *scores; /* [n] by algorithm, then task, then seed */
+  size_t *first;            /* [n_algorithms * n_tasks + 1] where a cell's scores begin */
+  char *bytes;              /* what the names point into */
+  parl_text unused;         /* "x", "y": columns that were not read; "" if none */
 } parl_score_table;
 
 /* Reads text [n], which is changed, taken over and later freed, even after a failure; source
@@ -38,7 +38,7 @@ parl_status parl_score_table_read(const char *path, parl_score_table *out);
 void parl_score_table_deinit(parl_score_table *table);
 
 /* The scores of an algorithm on a task, borrowed; *n their number. */
-const parl_score *parl_score_table_get(const parl_score_table *table, size_t algorithm, size_t task,
-                                       size_t *n);
+const parl_table_score *parl_score_table_get(const parl_score_table *table, size_t algorithm,
+                                             size_t task, size_t *n);
 
 #endif

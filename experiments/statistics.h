@@ -1,7 +1,7 @@
 /* experiments/statistics.h - the statistics of a comparison over seeds (GSL inside).
  *
  * Thread rule: pure functions. Reading order: summary, paired difference, improvement,
- * share. */
+ * share; few seeds. */
 #ifndef PARL_EXPERIMENTS_STATISTICS_H
 #define PARL_EXPERIMENTS_STATISTICS_H
 #include <stddef.h>
@@ -47,6 +47,14 @@ parl_status parl_probability_of_improvement(const double *a, size_t na, const do
  * with it. Otherwise as above; EINVAL too if tau is NaN. Source: Agarwal et al. 2021. */
 parl_status parl_share_above(const double *scores, size_t n_runs, size_t n_strata, double tau,
                              uint64_t seed, parl_summary *out);
+
+/* 95 % intervals of few seeds, for which a percentile bootstrap is much too narrow.
+ * The mean of n >= 2 scores: Student's t. */
+void parl_few_mean(const double *scores, size_t n, double *lo, double *hi);
+/* The share k / n of n >= 1. Source: Wilson 1927. */
+void parl_few_share(double share, size_t n, double *lo, double *hi);
+/* P(a > b) = U / (na nb) of na, nb >= 2. Source: Newcombe 2006, method 5. */
+void parl_few_improvement(double p, size_t na, size_t nb, double *lo, double *hi);
 
 /* Version of the library inside, borrowed. */
 const char *parl_statistics_gsl_version(void);

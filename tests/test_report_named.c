@@ -44,12 +44,12 @@ static void test_named_scores_by_hand(void **state) {
   assert_true(isnan(get_score(arm, NULL, "success"))); /* it is a score already */
   parl_json_destroy(json);
   char *text = read_file(&f, "report.md");
-  assert_contains(text, "| wide | f1 | annealed | 2 | 0.500 \\[0.250, 0.750] |");
+  assert_contains(text, "| wide | f1 | annealed | 2 | 0.500 \\[-2.677, 3.677] |");
   assert_contains(text, "| chain | links | annealed | 2 | 3.000");
   assert_null(strstr(text, "| all tasks | f1 |"));
   free(text);
   text = read_file(&f, "report.csv");
-  assert_contains(text, "annealed,,sampled,wide,score/f1,2,0.5,0.5,0.25,0.75\n");
+  assert_contains(text, "annealed,,sampled,wide,score/f1,2,0.5,0.5,-2.67");
   free(text);
   text = read_file(&f, "report_seeds.csv");
   assert_contains(text, "annealed,true,1,sampled,wide,score/f1,0.75\n");

@@ -31,7 +31,7 @@ static void test_reads(void **state) {
   assert_string_equal(t.tasks[1], "chain");
   assert_string_equal(parl_text_get(&t.unused), "\"note\"");
   size_t n;
-  const parl_score *s = parl_score_table_get(&t, 1, 1, &n);
+  const parl_table_score *s = parl_score_table_get(&t, 1, 1, &n);
   assert_int_equal(n, 2);
   assert_int_equal(s[0].seed, 1);
   assert_close(s[0].score, 0.75, 0);

@@ -161,6 +161,60 @@ static void test_exact_and_random_agree(void **state) {
   assert_true(exact.lo <= exact.mean && exact.mean <= exact.hi);
 }
 
+/* 1 2 3: mean 2, sd 1, t of 2 degrees 4.302653: 2 +- 2.484137. Wilson of 3 of 3: z^2 / (3 + z^2)
+ * off 1. P = 1 of 3 and 3: where 1 - p is z errors of p. */
+static void test_few_by_hand(void **state) {
+  (void)state;
+  const double x[] = {1, 2, 3};
+  double lo, hi;
+  parl_few_mean(x, 3, &lo, &hi);
+  assert_close(lo, 2 - 2.484138, 1e-5);
+  assert_close(hi, 2 + 2.484138, 1e-5);
+  parl_few_share(1, 3, &lo, &hi);
+  assert_close(lo, 3 / (3 + 3.841459), 1e-6);
+  assert_close(hi, 1, 1e-12);
+  parl_few_share(0, 3, &lo, &hi);
+  assert_close(lo, 0, 1e-12);
+  assert_close(hi, 1 - 3 / (3 + 3.841459), 1e-6);
+  parl_few_improvement(1, 3, 3, &lo, &hi);
+  assert_close(hi, 1, 0);
+  const double variance = lo * (1 - lo) * (1 + 2 * ((1 - lo) / (2 - lo) + lo / (1 + lo))) / 9;
+  assert_close((1 - lo) * (1 - lo), 3.841459 * variance, 1e-6);
+  parl_few_improvement(0.5, 2, 4, &lo, &hi);
+  assert_close(lo + hi, 1, 1e-9);
+  assert_true(lo > 0 && lo < 0.5);
+}
+
+/* Three normal scores: Student's interval holds the mean in 95 %, all resamples in 7 or 8 of 10;
+ * Newcombe's of P holds it in 95 % or more. */
+static void test_coverage_of_few(void **state) {
+  (void)state;
+  enum { TRIALS = 2000, N = 3 };
+  const double truth = 0.5 * erfc(-1 / sqrt(2.0) / sqrt(2.0)); /* P(a > b), one apart */
+  int student = 0, resampled = 0, newcombe = 0;
+  for (uint64_t trial = 0; trial < TRIALS; trial++) {
+    double a[N], b[N], lo, hi;
+    parl_rng_cursor rng = {.seed = 12, .stream = trial};
+    for (size_t i = 0; i < N; i++) {
+      a[i] = 1 + parl_rng_next_normal(&rng);
+      b[i] = parl_rng_next_normal(&rng);
+    }
+    parl_summary s;
+    parl_few_mean(a, N, &lo, &hi);
+    student += lo <= 1 && 1 <= hi;
+    assert_ok(parl_summarize(a, N, 1, trial, &s));
+    resampled += s.lo <= 1 && 1 <= s.hi;
+    assert_ok(parl_probability_of_improvement(a, N, b, N, trial, &s));
+    parl_few_improvement(s.mean, N, N, &lo, &hi);
+    newcombe += lo <= truth && truth <= hi;
+  }
+  print_message("of %d: Student %d, resampled %d, Newcombe %d\n", TRIALS, student, resampled,
+                newcombe);
+  assert_in_range(student, (int)(0.93 * TRIALS), (int)(0.97 * TRIALS));
+  assert_in_range(resampled, (int)(0.6 * TRIALS), (int)(0.85 * TRIALS));
+  assert_in_range(newcombe, (int)(0.93 * TRIALS), TRIALS);
+}
+
 /* 95 % intervals of 12 normal scores contain the true value in about 92 % of trials (percentile
  * intervals of few data are a little short), hence the wide bounds. */
 static void test_coverage(void **state) {
@@ -281,6 +335,8 @@ int main(void) {
       cmocka_unit_test(test_few_seeds_are_exact),
       cmocka_unit_test(test_exact_and_random_agree),
       cmocka_unit_test(test_resampling_is_keyed_by_the_seed),
+      cmocka_unit_test(test_few_by_hand),
+      cmocka_unit_test(test_coverage_of_few),
       cmocka_unit_test(test_coverage),
       cmocka_unit_test(test_paired_by_hand),
       cmocka_unit_test(test_improvement_by_hand),

@@ -29,6 +29,7 @@ take eval tiny.lua --style serial --tasks 4
 take eval tiny.lua --tasks 4
 take counterfactual runs/tiny/checkpoints/trained-s1.safetensors --recipe tiny.lua --episodes 4
 take report runs/tiny
+take compare runs/tiny runs/tiny:serial
 take runs runs/tiny
 printf 'task,algorithm,seed,score\nu,a,1,1\nu,a,2,0\nu,b,1,0\n' >scores.csv
 take stats scores.csv --resamples 10

@@ -41,6 +41,8 @@ eval tiny.lua --style serial --tasks 4
 eval tiny.lua --style serial --tasks 4 --json
 report runs/tiny
 report runs/tiny --json
+compare runs/tiny runs/tiny:serial
+compare runs/tiny runs/tiny:serial --json
 stats scores.csv
 stats scores.csv --json --resamples 100
 score episodes.jsonl

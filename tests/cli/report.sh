@@ -61,3 +61,25 @@ out=$("$PARL" report before)
 has "by default from the arm whose weights stay 0" "Differences from bare, paired by seed" "$out"
 code "a reference that is no policy" 2 "$PARL" report before --reference anealed
 has "names the nearest" 'did you mean "annealed"?' "$(cat "$SCRATCH/err")"
+
+# Two policies, in the same statistics.
+out=$("$PARL" compare before:annealed before:bare --metric critical_steps)
+has "compare: who" "critical_steps: a = annealed, b = bare" "$out"
+want=$("$PARL" report before --reference bare --json | python3 -c "
+import json, sys
+r = json.load(sys.stdin)
+p = [x for x in r['paired'] if x['a'] == 'annealed' and x['b'] == 'bare'][0]['critical_steps']
+print(p['mean'], p['lo'], p['hi'], p['n'])")
+same "compare says what the report says" "$want" "$("$PARL" compare before:annealed before:bare \
+  --metric critical_steps --json | python3 -c "
+import json, sys
+p = json.load(sys.stdin)['parts'][0]['difference']
+print(p['value'], p['lo'], p['hi'], p['n'])")"
+for line in "before before:bare|2 trained policies; name one" "before:anealed before:bare|trained are: annealed, bare" \
+  "before:bare before:bare|compared with itself" "before:serial before:bare|can only stand second"; do
+  # shellcheck disable=SC2086
+  code "compare ${line%|*}" 2 "$PARL" compare ${line%|*}
+  has "says why" "${line#*|}" "$(cat "$SCRATCH/err")"
+done
+code "compare: no such score" 2 "$PARL" compare before:annealed before:bare --metric critical_step
+has "names the nearest score" 'did you mean "critical_steps"?' "$(cat "$SCRATCH/err")"
