@@ -296,6 +296,24 @@ static parl_status append_improvements(const parl_report *r, parl_text *out) {
   return PARL_STATUS_OK;
 }
 
+static parl_status append_map(const parl_report *r, parl_text *out) {
+  parl_text svg = {0};
+  bool is_drawn;
+  parl_status s = parl_chart_append_map(&svg, r, &is_drawn);
+  if (s == PARL_STATUS_OK && is_drawn) {
+    begin_figure(out, r, "\xCE\xBB\xE2\x82\x81 \xC3\x97 \xCE\xBB\xE2\x82\x82", "r_perf");
+    parl_text_append(out, "<div class=\"scroll\">");
+    const size_t from = out->n;
+    parl_text_append(out, parl_text_get(&svg));
+    s = parl_figure_keep(r, out, from);
+    parl_text_append(out, "</div>\n");
+    if (s == PARL_STATUS_OK) s = append_details(r, PARL_TABLE_MAP, out);
+    parl_text_append(out, "</figure>\n");
+  }
+  parl_text_deinit(&svg);
+  return s;
+}
+
 static parl_status append_aggregates(const parl_report *r, parl_text *out) {
   begin_figure(out, r, "Aggregates of r_perf", "over seeds and kinds of tasks");
   PARL_TRY(append_drawing(out, r, parl_chart_append_aggregates));
@@ -304,10 +322,25 @@ static parl_status append_aggregates(const parl_report *r, parl_text *out) {
   return PARL_STATUS_OK;
 }
 
+/* The one picture of the first screen. */
+static parl_status append_scatter(const parl_report *r, parl_text *out) {
+  begin_figure(out, r, "r_perf against critical steps at the last gain",
+               "up and to the left is better; the dotted tail leads to the end of the episode");
+  PARL_TRY(append_drawing(out, r, parl_chart_append_scatter));
+  PARL_TRY(append_details(r, PARL_TABLE_STEPS, out));
+  parl_text_append(out, "</figure>\n");
+  return PARL_STATUS_OK;
+}
+
 static parl_status append_result(const parl_report *r, parl_text *out) {
   parl_text_append(out, "<h2>Result</h2>\n");
   PARL_TRY(parl_report_append_answers(r, PARL_FORMAT_HTML, out));
+  parl_text_append(out, "<div class=\"grid2\">\n");
+  PARL_TRY(append_scatter(r, out));
+  parl_text_append(out, "<div>\n");
   PARL_TRY(append_policies(r, out));
+  parl_text_append(out, "</div>\n</div>\n");
+  parl_report_visit_warnings(r, append_warning, out);
   PARL_TRY(parl_report_append_lead(r, PARL_FORMAT_HTML, out));
   PARL_TRY(append_table(r, PARL_TABLE_OUTCOME, out));
   PARL_TRY(append_table(r, PARL_TABLE_COST, out));
@@ -319,11 +352,6 @@ static parl_status append_result(const parl_report *r, parl_text *out) {
   PARL_TRY(append_drawing(out, r, parl_chart_append_dots));
   PARL_TRY(append_details(r, PARL_TABLE_LAUNCHING, out));
   parl_text_append(out, "</figure>\n<div class=\"grid2\">\n");
-  begin_figure(out, r, "r_perf against critical steps at the last gain",
-               "up and to the left is better; the dotted tail leads to the end of the episode");
-  PARL_TRY(append_drawing(out, r, parl_chart_append_scatter));
-  PARL_TRY(append_details(r, PARL_TABLE_STEPS, out));
-  parl_text_append(out, "</figure>\n");
   begin_figure(out, r, "What ended episodes", "share of episodes");
   PARL_TRY(append_drawing(out, r, parl_chart_append_endings));
   PARL_TRY(parl_figure_keep_endings_legend(r));
@@ -332,7 +360,10 @@ static parl_status append_result(const parl_report *r, parl_text *out) {
   parl_text_append(out, "</figure>\n");
   PARL_TRY(append_profile(r, out));
   PARL_TRY(append_improvements(r, out));
+  PARL_TRY(append_map(r, out));
   parl_text_append(out, "</div>\n");
+  PARL_TRY(append_table(r, PARL_TABLE_FRONT, out));
+  PARL_TRY(append_table(r, PARL_TABLE_SURVIVAL, out));
   PARL_TRY(append_aggregates(r, out));
   PARL_TRY(append_table(r, PARL_TABLE_GREEDY, out));
   PARL_TRY(append_table(r, PARL_TABLE_DETECTORS, out));
@@ -517,7 +548,6 @@ static parl_status append_reproduction(const parl_report *r, parl_text *out) {
 parl_status parl_report_append_html(const parl_report *r, parl_text *out) {
   append_head(r, out);
   append_counts(r, out);
-  parl_report_visit_warnings(r, append_warning, out);
   PARL_TRY(append_result(r, out));
   PARL_TRY(parl_report_append_episodes(r, out));
   if (r->n_warm > 0) {

@@ -415,6 +415,9 @@ typedef enum parl_table_kind {
   PARL_TABLE_COST,
   PARL_TABLE_AGGREGATES,
   PARL_TABLE_IMPROVEMENTS,
+  PARL_TABLE_FRONT,
+  PARL_TABLE_SURVIVAL,
+  PARL_TABLE_MAP, /* lambda1 x lambda2 */
   PARL_TABLE_LAUNCHING,
   PARL_TABLE_STEPS,
   PARL_TABLE_PROFILE,
@@ -442,6 +445,10 @@ void parl_report_make_forecast_score(const parl_report *r, parl_table *out);
 void parl_report_make_named(const parl_report *r, parl_table *out);
 void parl_report_make_aggregates(const parl_report *r, parl_table *out);
 void parl_report_make_improvements(const parl_report *r, parl_table *out);
+void parl_report_make_front(const parl_report *r, parl_table *out);
+void parl_report_make_survival(const parl_report *r, parl_table *out);
+/* No row where not both weights vary, or two arms start alike. */
+parl_status parl_report_make_map(const parl_report *r, parl_table *out);
 void parl_report_make_warm_start(const parl_report *r, parl_table *out);
 void parl_report_make_detectors(const parl_report *r, parl_table *out);
 parl_status parl_report_make_policies(const parl_report *r, parl_table *out);
@@ -484,6 +491,8 @@ void parl_chart_append_dots(parl_text *out, const parl_report *r);
 void parl_chart_append_scatter(parl_text *out, const parl_report *r);
 void parl_chart_append_endings(parl_text *out, const parl_report *r);
 void parl_chart_append_endings_legend(parl_text *out);
+/* Nothing, and *is_drawn false, where the table of the map has no row. */
+parl_status parl_chart_append_map(parl_text *out, const parl_report *r, bool *is_drawn);
 void parl_chart_append_aggregates(parl_text *out, const parl_report *r);
 /* Arms that are compared with a reference; a chart of none is not worth drawing. */
 size_t parl_report_count_improvements(const parl_report *r);

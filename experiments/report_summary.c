@@ -57,7 +57,7 @@ static double get_r_perf(const parl_report *r, const parl_report_run *run) {
   return parl_run_scores(r, run, PARL_DECODING_MAIN, 0)->of[PARL_SCORE_r_perf];
 }
 
-/* Student's law knows no bounds, a share has some. */
+/* Student's law knows no bounds, counts and shares have some. */
 static bool is_share(size_t score) {
   return score == PARL_SCORE_r_perf || score == PARL_SCORE_success ||
          score == PARL_SCORE_launch_rate || score == PARL_SCORE_finish_rate ||
@@ -73,9 +73,9 @@ static parl_status summarize_scores(const parl_report *r, parl_report_arm *arm,
       parl_summary *out = &arm->scores[row * PARL_N_SCORES + s];
       for (size_t i = 0; i < arm->n_counted; i++) values[i] = runs[i]->scores[row].of[s];
       PARL_TRY(summarize(values, arm->n_counted, PARL_BOOTSTRAP_REPLICATES, out));
-      if (!is_share(s) || !isfinite(out->lo)) continue;
-      out->lo = fmax(out->lo, 0);
-      out->hi = fmin(out->hi, 1);
+      if (!isfinite(out->lo)) continue;
+      if (s != PARL_SCORE_regret) out->lo = fmax(out->lo, 0);
+      if (is_share(s)) out->hi = fmin(out->hi, 1);
     }
   return PARL_STATUS_OK;
 }

@@ -232,6 +232,14 @@ parl_status parl_report_make_table(const parl_report *r, parl_table_kind kind, p
     case PARL_TABLE_IMPROVEMENTS:
       parl_report_make_improvements(r, t);
       break;
+    case PARL_TABLE_FRONT:
+      parl_report_make_front(r, t);
+      break;
+    case PARL_TABLE_SURVIVAL:
+      parl_report_make_survival(r, t);
+      break;
+    case PARL_TABLE_MAP:
+      return parl_report_make_map(r, t);
     case PARL_TABLE_NAMED:
       parl_report_make_named(r, t);
       break;

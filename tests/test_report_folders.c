@@ -127,7 +127,7 @@ static void test_figures_are_files(void **state) {
   assert_true(parl_file_exists(path));
   snprintf(path, sizeof path, "%s/" PARL_REPORT_FIGURES "/99_old.svg", f.folder);
   assert_false(parl_file_exists(path));
-  char *svg = read_file(&f, PARL_REPORT_FIGURES "/01_policies_compared.svg");
+  char *svg = read_file(&f, PARL_REPORT_FIGURES "/02_policies_compared.svg");
   assert_contains(svg, "xmlns=\"http://www.w3.org/2000/svg\"");
   assert_contains(svg, ".k0 { color: #0072b2 }");
   assert_contains(svg, "&lt;script&gt;");

@@ -41,7 +41,7 @@ out=$("$PARL" report before "$folder" -o "both of them")
 same "two folders of the same runs: each counts once" "$(grep -c ,sampled,,r_perf, before/report_seeds.csv)" \
   "$(grep -c ,sampled,,r_perf, "both of them/report_seeds.csv")"
 has "the page says how to make it again" "-o &#39;both of them&#39;" "$(cat "both of them/report.html")"
-[ -s "both of them/report_figures/01_policies_compared.svg" ] && echo "ok figures are files" ||
+[ -s "both of them/report_figures/02_policies_compared.svg" ] && echo "ok figures are files" ||
   echo "not ok figures are files"
 code "several folders without -o" 2 "$PARL" report before "$folder"
 has "says what it needs" "a report of 2 folders needs -o DIR" "$(cat "$SCRATCH/err")"
