@@ -196,72 +196,47 @@ static void make_runs(const parl_report *r, parl_table *t) {
   }
 }
 
+static void make_launching(const parl_report *r, parl_table *t) {
+  MAKE_SCORES("Launching (sampled)", PARL_DECODING_MAIN, PARL_SCORE_launch_rate,
+              PARL_SCORE_assigned, PARL_SCORE_max_width, PARL_SCORE_finish_rate);
+}
+
+static void make_steps(const parl_report *r, parl_table *t) {
+  MAKE_SCORES("Steps (sampled)", PARL_DECODING_MAIN, PARL_SCORE_last_gain_steps,
+              PARL_SCORE_critical_steps, PARL_SCORE_regret, PARL_SCORE_total_steps,
+              PARL_SCORE_concurrency, PARL_SCORE_speed_up, PARL_SCORE_launches);
+}
+
+static void make_greedy(const parl_report *r, parl_table *t) {
+  MAKE_SCORES("The same policies, decoded greedily", PARL_DECODING_GREEDY, PARL_SCORE_r_perf,
+              PARL_SCORE_critical_steps, PARL_SCORE_launch_rate, PARL_SCORE_finish_rate);
+}
+
 parl_status parl_report_make_table(const parl_report *r, parl_table_kind kind, parl_table *t) {
-  switch (kind) {
-    case PARL_TABLE_OUTCOME:
-      make_outcome(r, t);
-      break;
-    case PARL_TABLE_COST:
-      make_cost(r, t);
-      break;
-    case PARL_TABLE_LAUNCHING:
-      MAKE_SCORES("Launching (sampled)", PARL_DECODING_MAIN, PARL_SCORE_launch_rate,
-                  PARL_SCORE_assigned, PARL_SCORE_max_width, PARL_SCORE_finish_rate);
-      break;
-    case PARL_TABLE_STEPS:
-      MAKE_SCORES("Steps (sampled)", PARL_DECODING_MAIN, PARL_SCORE_last_gain_steps,
-                  PARL_SCORE_critical_steps, PARL_SCORE_regret, PARL_SCORE_total_steps,
-                  PARL_SCORE_concurrency, PARL_SCORE_speed_up, PARL_SCORE_launches);
-      break;
-    case PARL_TABLE_PROFILE:
-      make_profile(r, t);
-      break;
-    case PARL_TABLE_ENDINGS:
-      make_endings(r, t);
-      break;
-    case PARL_TABLE_GREEDY:
-      MAKE_SCORES("The same policies, decoded greedily", PARL_DECODING_GREEDY, PARL_SCORE_r_perf,
-                  PARL_SCORE_critical_steps, PARL_SCORE_launch_rate, PARL_SCORE_finish_rate);
-      break;
-    case PARL_TABLE_PAIRS:
-      make_pairs(r, t);
-      break;
-    case PARL_TABLE_AGGREGATES:
-      parl_report_make_aggregates(r, t);
-      break;
-    case PARL_TABLE_IMPROVEMENTS:
-      parl_report_make_improvements(r, t);
-      break;
-    case PARL_TABLE_FRONT:
-      parl_report_make_front(r, t);
-      break;
-    case PARL_TABLE_SURVIVAL:
-      parl_report_make_survival(r, t);
-      break;
-    case PARL_TABLE_MAP:
-      return parl_report_make_map(r, t);
-    case PARL_TABLE_NAMED:
-      parl_report_make_named(r, t);
-      break;
-    case PARL_TABLE_FORECAST:
-      parl_report_make_forecast(r, t);
-      break;
-    case PARL_TABLE_FORECAST_SCORE:
-      parl_report_make_forecast_score(r, t);
-      break;
-    case PARL_TABLE_WARM_START:
-      parl_report_make_warm_start(r, t);
-      break;
-    case PARL_TABLE_DETECTORS:
-      parl_report_make_detectors(r, t);
-      break;
-    case PARL_TABLE_POLICIES:
-      return parl_report_make_policies(r, t);
-    case PARL_TABLE_DIFFERENCES:
-      return parl_report_make_differences(r, t);
-    default:
-      make_runs(r, t);
-  }
+  static void (*const makers[PARL_N_TABLES])(const parl_report *r, parl_table *t) = {
+      [PARL_TABLE_OUTCOME] = make_outcome,
+      [PARL_TABLE_COST] = make_cost,
+      [PARL_TABLE_AGGREGATES] = parl_report_make_aggregates,
+      [PARL_TABLE_IMPROVEMENTS] = parl_report_make_improvements,
+      [PARL_TABLE_FRONT] = parl_report_make_front,
+      [PARL_TABLE_SURVIVAL] = parl_report_make_survival,
+      [PARL_TABLE_LAUNCHING] = make_launching,
+      [PARL_TABLE_STEPS] = make_steps,
+      [PARL_TABLE_PROFILE] = make_profile,
+      [PARL_TABLE_ENDINGS] = make_endings,
+      [PARL_TABLE_GREEDY] = make_greedy,
+      [PARL_TABLE_PAIRS] = make_pairs,
+      [PARL_TABLE_NAMED] = parl_report_make_named,
+      [PARL_TABLE_FORECAST] = parl_report_make_forecast,
+      [PARL_TABLE_FORECAST_SCORE] = parl_report_make_forecast_score,
+      [PARL_TABLE_WARM_START] = parl_report_make_warm_start,
+      [PARL_TABLE_DETECTORS] = parl_report_make_detectors,
+      [PARL_TABLE_RUNS] = make_runs,
+  };
+  if (kind == PARL_TABLE_POLICIES) return parl_report_make_policies(r, t);
+  if (kind == PARL_TABLE_DIFFERENCES) return parl_report_make_differences(r, t);
+  if (kind == PARL_TABLE_MAP) return parl_report_make_map(r, t);
+  makers[kind](r, t);
   return PARL_STATUS_OK;
 }
 
