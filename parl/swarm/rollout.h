@@ -84,7 +84,7 @@ void parl_rollout_abandon(parl_rollout *rollout);
  * them, borrowed until the next run; "" if none failed. */
 const char *parl_rollout_get_failures(const parl_rollout *rollout, int64_t *n, int64_t *n_failed);
 
-/* Looks at tasks between runs, which plays and changes nothing. Fails: as parl_look_at, ESTOPPED. */
+/* Looks at tasks between runs, which plays and changes nothing. Fails: as parl_look_at_part. */
 parl_status parl_rollout_look(parl_rollout *rollout, parl_look *looks, size_t n);
 
 /* What the stages of an episode can be at most, for parl_trajectories_def. */
