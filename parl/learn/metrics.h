@@ -88,9 +88,7 @@ typedef struct parl_term_metrics {
   X(carried, rollout, "1", "share of the update's groups that go on in the next (train.partial)")  \
   X(carried_age, rollout, "updates", "mean age of the choices learned from, for being carried")    \
   X(sub_choices, agents, "1", "share of the choices learned from that are sub-agents' (trained)")  \
-  X(misled, agents, "1",                                                                           \
-    "share of sub-agents that learn whose episode's advantage says the wrong of them: above 0 of " \
-    "one whose message changed nothing, below 0 of one whose did")                                 \
+  X(misled, agents, "1", "share of sub-agents that learn whose advantage has the wrong sign")      \
   PARL_SLOTS_ROWS(PARL_METRIC_SLOTS_, X)                                                           \
   X(task_difficulty, tasks, "steps", "mean optimum of the tasks that began (train.sampling)")      \
   X(offered_difficulty, tasks, "steps", "mean optimum of all candidates: of tasks drawn evenly")   \
