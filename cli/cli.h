@@ -184,8 +184,8 @@ parl_metric_log_format cli_get_metric_log(const cli_args *args);
  * system warns of a limit. One way to handle them all; a SIGHUP that is ignored stays ignored. */
 bool cli_is_stop_signal(int number);
 void cli_handle_stop_signals(void (*handler)(int number));
-/* Installs handlers: the first of them asks to stop, the second ends at once, but for SIGUSR1, which
- * a batch system may send to a program and to those that started it. */
+/* Installs handlers: the first of them asks to stop, the second ends at once, but for SIGUSR1,
+ * which a batch system may send to a program and to those that started it. */
 const atomic_int *cli_catch_signals(void);
 /* Signal that was caught, or 0. */
 int cli_get_signal(void);

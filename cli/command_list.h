@@ -178,7 +178,7 @@
   X(COUNT, tasks, "tasks", 0, "N", 1, 1000000, 0, "eval", "held-out tasks; default: eval.tasks")   \
   X(TEXT, reference, "reference", 0, "ARM", 0, 0, 0, "report",                                     \
     "policy that differences are taken from; default: the first whose lambdas stay 0")             \
-  X(TEXT, metric, "metric", 0, "SCORE", 0, 0, 0, "compare",                                         \
+  X(TEXT, metric, "metric", 0, "SCORE", 0, 0, 0, "compare",                                        \
     "score of the report, as report.csv names it; default: r_perf")                                \
   X(FLAG, pdf, "pdf", 0, NULL, 0, 0, 0, "report",                                                  \
     "every figure as PDF too, by rsvg-convert, inkscape or chromium, whichever is there")          \

@@ -1,4 +1,4 @@
-/* cli/sweep_jobs.c - parl sweep plan, run, sbatch: a sweep or a recipe as jobs for many machines. */
+/* cli/sweep_jobs.c - parl sweep plan, run, sbatch: a sweep or a recipe as jobs. */
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>

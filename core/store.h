@@ -162,8 +162,8 @@ parl_status parl_store_move_checkpoints(parl_store *store, int64_t run_id, const
 parl_status parl_store_put_row(parl_store *store, int64_t run_id, const parl_store_table *table,
                                const parl_store_value *values);
 
-/* Copies all rows of a run into another store that uses the same tables, as they are stored, so that
- * both runs have one digest. The run there has no rows yet. Fails: as above, of either; ESTATE
+/* Copies all rows of a run into another store that uses the same tables, as they are stored, so
+ * that both runs have one digest. The run there has no rows yet. Fails: as above, of either; ESTATE
  * outside a transaction of `to`. */
 parl_status parl_store_copy_rows(parl_store *from, int64_t from_id, parl_store *to, int64_t to_id);
 

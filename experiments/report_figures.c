@@ -133,10 +133,8 @@ static void append_style(parl_text *out) {
 /* "0 0 WIDTH HEIGHT" of a drawing. */
 static void get_size(const char *svg, double *width, double *height) {
   const char *box = strstr(svg, "viewBox=\"0 0 ");
-  char *end = NULL;
-  PARL_CHECK(box != NULL);
-  *width = strtod(box + 13, &end);
-  *height = strtod(end, NULL);
+  const int n = box != NULL ? sscanf(box, "viewBox=\"0 0 %lf %lf", width, height) : 0;
+  PARL_CHECK(n == 2);
 }
 
 parl_status parl_figure_append_svg(const parl_figure *figure, parl_text *out) {

@@ -212,8 +212,10 @@ static void make_greedy(const parl_report *r, parl_table *t) {
               PARL_SCORE_critical_steps, PARL_SCORE_launch_rate, PARL_SCORE_finish_rate);
 }
 
+typedef void table_maker(const parl_report *r, parl_table *t);
+
 parl_status parl_report_make_table(const parl_report *r, parl_table_kind kind, parl_table *t) {
-  static void (*const makers[PARL_N_TABLES])(const parl_report *r, parl_table *t) = {
+  static table_maker *const makers[PARL_N_TABLES] = {
       [PARL_TABLE_OUTCOME] = make_outcome,
       [PARL_TABLE_COST] = make_cost,
       [PARL_TABLE_AGGREGATES] = parl_report_make_aggregates,

@@ -229,7 +229,7 @@ static void test_a_wrong_role_by_stages(void **state) {
   close_fixture(&f);
 }
 
-/* What time it would have taken is counted again as well. "hand" of count, on two slots, with starts
+/* What time it would have taken is counted again as well. "hand" of count, on two slots, starts
  * of 0.5: sub-agents of 1, 3 and 2 steps are at 0.5-1.5, 1-4 and 1.5-3.5: the third finds the
  * first's slot just free. Without the second the third is at 1-3, so the group ends at 3 and not
  * at 4; without the launch 1 + 4 steps are saved. */

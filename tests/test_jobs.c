@@ -139,7 +139,7 @@ static void test_array(void **state) {
   free_plan(&m);
 }
 
-/* Whatever is absent, empty, not a number or whole: the copy has the same digest, and is read so. */
+/* Whatever is absent, empty, not a number or whole: the copy has the same digest. */
 static void test_rows_are_copied_as_they_are(void **state) {
   (void)state;
   char other[2 * PARL_TEST_PATH_BYTES], a[PARL_HASH_HEX_BYTES], b[PARL_HASH_HEX_BYTES];

@@ -137,8 +137,8 @@ static void test_a_busy_slot_goes_over_at_its_end(void **state) {
   assert_int_equal(fixed.makespan, 10 * UNIT);
 }
 
-/* Who asks at once is served in order of episodes: one slot for sub-agents of 1, 5 and 2 steps, which
- * wait 0, 1 and 6. */
+/* Who asks at once is served in order of episodes: one slot for sub-agents of 1, 5 and 2 steps,
+ * which wait 0, 1 and 6. */
 static void test_ties(void **state) {
   (void)state;
   batch b;

@@ -175,7 +175,7 @@ static double get_logp(mixed *m, int version, const parl_sequence *s, int32_t k)
   double sum = 0;
   for (size_t i = 0; i < n_tokens; i++)
     if (s->masks[k * s->n_words + (int32_t)(i / 64)] >> i % 64 & 1) sum += exp((double)logits[i]);
-  return (double)logits[s->tokens[s->at[k]]] - log(sum);
+  return (double)logits[s->tokens[s->at[k]]] - (sum > 0 ? log(sum) : (double)INFINITY);
 }
 
 /* A finished episode: every choice has the log-probability of the policy that played when it was

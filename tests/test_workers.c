@@ -204,7 +204,7 @@ static parl_status pass(void *context, size_t task, size_t worker) {
   return PARL_STATUS_OK;
 }
 
-/* From two threads on all tasks, be it one, are done while the caller waits for nothing but them. */
+/* From two threads on all tasks, be it one, are done while the caller waits for them only. */
 static void test_halves_go_on_without_the_caller(void **state) {
   (void)state;
   for (size_t c = 1; c < N_COUNTS; c++) {

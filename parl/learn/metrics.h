@@ -4,8 +4,8 @@
  * X(field, group, unit, meaning): stored as "group/field"; a Lua schedule and closed_loop say
  * `field`. Keys of group "time" are the only ones that may differ between two runs of the same
  * command. Groups "attention", "experts", "credit",
- * "agents", "slots" and "tasks" are stored only where there is something to measure: MuonClip, sparse
- * layers, credit by launches, sub-agents that learn, a machine of cost.slots, a
+ * "agents", "slots" and "tasks" are stored only where there is something to measure: MuonClip,
+ * sparse layers, credit by launches, sub-agents that learn, a machine of cost.slots, a
  * sampler of tasks. */
 #ifndef PARL_PARL_LEARN_METRICS_H
 #define PARL_PARL_LEARN_METRICS_H

@@ -48,8 +48,8 @@ parl_status parl_rows_use(parl_store *store);
 /* Puts a value, in the place of one of the same key and update if any. NaN is stored as NULL. */
 parl_status parl_rows_put_metric(parl_store *store, int64_t run_id, int64_t update, const char *key,
                                  double value);
-/* All of an update. Those of the groups "attention", "experts", "credit", "agents", "slots" and "tasks" that are NaN
- * are not put. */
+/* All of an update. Those of the groups "attention", "experts", "credit", "agents", "slots" and
+ * "tasks" that are NaN are not put. */
 parl_status parl_rows_put_metrics(parl_store *store, int64_t run_id, int64_t update,
                                   const parl_metric_table *table, const parl_metrics *m);
 /* What was put, by name; NaN for what was not, so that metrics may come and go between versions:

@@ -2,11 +2,12 @@
 """parl bench's rows of scoring beside open-parl 0.1.0, in turns: part of `make bench-peers`, or
 open_parl_peer.py --parl PROGRAM [--rounds N] [--seconds S] [--features F] [--one-core]
 
-open-parl (PyTorch) takes tensors: a count of sub-agents, F features and a success for each episode (compute_full_reward:
-r_parallel, the mean of the features, the total and its parts), and steps [episodes, 4 stages, 8 sub-agents], padded with
-zeros (CriticalStepsMetric). Beside it: columns of counts (r_parallel, r_finish, the total), and columns of stages (the
-same and both costs) of episodes of 1 to 4 stages of 0 to 8 sub-agents each; parl in double precision, it in single.
-Speeds are the best of the rounds. --one-core: one thread each, timed by what the processor gave.
+open-parl (PyTorch) takes tensors: a count of sub-agents, F features and a success for each episode
+(compute_full_reward: r_parallel, the mean of the features, the total and its parts), and steps [episodes, 4 stages,
+8 sub-agents], padded with zeros (CriticalStepsMetric). Beside it: columns of counts (r_parallel, r_finish, the total),
+and columns of stages (the same and both costs) of episodes of 1 to 4 stages of 0 to 8 sub-agents each; parl
+in double precision, it in single. Speeds are the best of the rounds. --one-core: one thread each, timed by what the
+processor gave.
 Ends with one line, and code 0, where either is missing.
 """
 import argparse

@@ -64,7 +64,8 @@ has "a period of a fixed split" "is not read where cost.slot_split = fixed" \
 "$PARL" train "$recipe" --quiet --set cost.slots=4 --set run.dir="$dir/slots" >/dev/null 2>&1
 same "in the store, of every update" "2 7" "$(python3 -c '
 import sqlite3, sys
-print(*sqlite3.connect(sys.argv[1]).execute("select count(distinct at_update), count(distinct key) from metric where key like \"slots/%\"").fetchone())' "$dir/slots/store.db")"
+sql = "select count(distinct at_update), count(distinct key) from metric where key like \"slots/%\""
+print(*sqlite3.connect(sys.argv[1]).execute(sql).fetchone())' "$dir/slots/store.db")"
 
 same "no message arrives" "0" "$(played r_perf --set agents.message_loss=1 --set episode.budget_steps=7)"
 same "a false one" "0 4" "$(played "finish_rate false_messages" \

@@ -60,13 +60,16 @@ refused "each command has its choices" "--dtype auto: one of f32, bf16" model ex
 refused "part of a choice" "--dtype f3: one of" bench --dtype f3
 refused "option of another action" "env check has no option --as; it belongs to env play, env bench" \
   env check toy.lua --as serial
-refused "option of another verb" "runs has no option --set; it belongs to train, sweep, sweep plan, eval" runs x --set a=1
+refused "option of another verb" \
+  "runs has no option --set; it belongs to train, sweep, sweep plan, eval" runs x --set a=1
 refused "too few operands" "train takes RECIPE, not 0 operands" train
 refused "too many operands" "train takes RECIPE, not 2 operands" train a b
 refused "operand of a verb without" "doctor takes no operand, not 1" doctor x
 refused "no action" "env needs an action: new NAME, check FILE, play FILE, bench FILE" env
-refused "an option of a verb, not of its action" "sweep run has no option --plan; it belongs to train, sweep" sweep run x --plan
-refused "an option of an action, not of its verb" "sweep has no option --index; it belongs to sweep run" sweep x --index 1
+refused "an option of a verb, not of its action" \
+  "sweep run has no option --plan; it belongs to train, sweep" sweep run x --plan
+refused "an option of an action, not of its verb" \
+  "sweep has no option --index; it belongs to sweep run" sweep x --index 1
 refused "no action of a model" "model needs an action: describe DIR|k25|RECIPE, logits DIR" model
 refused "unknown action" 'env has no action "chek"; did you mean "check"?' env chek toy.lua
 refused "unknown and near to no action" 'model has no action "fly"; it has describe' model fly x

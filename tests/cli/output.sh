@@ -19,7 +19,8 @@ cat >points.lua <<X2
 return { recipe = "tiny", parameters = { ["lambda1.start"] = { values = { 0, 1 } } } }
 X2
 "$PARL" sweep plan tiny.lua -o unmade >/dev/null || exit 1
-"$PARL" sweep plan tiny.lua --set run.dir=merged -o jobs >/dev/null && "$PARL" sweep run jobs --quiet >/dev/null || exit 1
+"$PARL" sweep plan tiny.lua --set run.dir=merged -o jobs >/dev/null &&
+  "$PARL" sweep run jobs --quiet >/dev/null || exit 1
 
 # A line of arguments for each command that `parl help` lists, and for what prints without one.
 printf 'task,algorithm,seed,score\nu,a,1,1\nu,a,2,0\nu,b,1,0\n' >scores.csv

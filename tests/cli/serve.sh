@@ -1,5 +1,5 @@
 #!/bin/sh
-# parl serve: a folder as a page for this machine: what it answers, whom it refuses, and a store that is written meanwhile.
+# parl serve: a folder as a page for this machine: what it answers, whom it refuses, a store that is written meanwhile.
 set -u
 # shellcheck source=tests/cli_support.sh
 . "$ROOT/tests/cli_support.sh"
@@ -10,7 +10,8 @@ return {
   name = "two", run = { threads = 1, n_seeds = 1, dir = "run" }, env = { file = "$ROOT/tests/envs/count.lua" },
   model = { n_layers = 1, d_model = 16, n_heads = 2, n_kv_heads = 2, head_dim = 8, d_ff = 32 },
   warm = { steps = 5, episodes = 8, mix = "wide=1", probe = 8 },
-  train = { updates = 3, tasks = 2, group = 2 }, eval = { tasks = 3, baselines = "wide" }, arms = { { name = "first" } },
+  train = { updates = 3, tasks = 2, group = 2 }, eval = { tasks = 3, baselines = "wide" },
+   arms = { { name = "first" } },
 }
 X2
 code "train" 0 "$PARL" train two.lua --quiet
@@ -49,7 +50,9 @@ print(body)
 X2
 ask() { url=$url python3 ask.py "$@" >answer; head -1 answer; }
 body() { sed 1,3d answer; }
-run=$(python3 -c "import sqlite3; print(sqlite3.connect('run/store.db').execute(\"select id from run where arm = 'first'\").fetchone()[0])")
+run=$(python3 -c "
+import sqlite3
+print(sqlite3.connect('run/store.db').execute(\"select id from run where arm = 'first'\").fetchone()[0])")
 
 same "the page" 200 "$(ask /)"
 has "says where its scripts come from" "script-src 'self'" "$(sed -n 3p answer)"
@@ -95,8 +98,8 @@ same "what is no number" "400 400 400 400 " "$(codes "" "/api/keys?run=x" "/api/
   "/api/episode?run=$run&row=9999999999999999999999")"
 same "a metric that is not there is empty" 200 "$(ask "/api/curve?run=$run&key=%27%20or%201=1%20--")"
 has "and no SQL" '"updates":[]' "$(body)"
-same "other names" "403 403 403 403 403 403 403 " "$(codes Host evil.example 127.0.0.1.evil.example localhost.evil.example \
-  evil.example:80 127.0.0.1:80@evil localhost: "[::1]x")"
+same "other names" "403 403 403 403 403 403 403 " "$(codes Host evil.example 127.0.0.1.evil.example \
+  localhost.evil.example evil.example:80 127.0.0.1:80@evil localhost: "[::1]x")"
 same "our names" "200 200 200 200 " "$(codes Host localhost localhost:1234 127.0.0.1 "[::1]:8080")"
 same "what would write" "405 405 405 405 " "$(codes METHOD POST PUT DELETE OPTIONS)"
 same "what reads" "200 200 " "$(codes METHOD GET HEAD)"

@@ -66,8 +66,10 @@ same "they are in the evaluation" 1 "$(ask "$dir/switched" \
 for update in 0 7 8 19; do same "update $update is replayed" 0 "$(again switched $update)"; done
 same "so is the evaluation" 0 "$("$PARL" replay "$dir/switched" 1 --quiet >/dev/null 2>&1; echo $?)"
 same "evaluating the checkpoint gives what the run says" \
-  "$(ask "$dir/switched" "select printf('%.6f', avg(critical_steps)) from episode where policy = 'trained' and decoding = 'greedy'")" \
-  "$("$PARL" eval "$recipe" --set agents.next_checkpoint="$large" --set agents.switch_at=8 --set run.dir="$dir/switched" \
+  "$(ask "$dir/switched" "select printf('%.6f', avg(critical_steps)) from episode
+    where policy = 'trained' and decoding = 'greedy'")" \
+  "$("$PARL" eval "$recipe" --set agents.next_checkpoint="$large" --set agents.switch_at=8 \
+    --set run.dir="$dir/switched" \
     --checkpoint "$dir/switched/checkpoints/trained-s1.safetensors" --json --quiet |
     python3 -c 'import json, sys; print("%.6f" % json.load(sys.stdin)["greedy"]["critical_steps"])')"
 has "both or neither" "agents.switch_at = 0" "$(plan --set agents.next_checkpoint="$large")"
@@ -89,8 +91,8 @@ same "update 0, of the warm start, is replayed" 0 "$(again trained 0)"
 has "later weights are gone" "sub-agents that are trained have left no tokens" \
   "$("$PARL" replay "$dir/trained" 1 --update 5 2>&1)"
 same "the evaluation is replayed" 0 "$("$PARL" replay "$dir/trained" 1 --quiet >/dev/null 2>&1; echo $?)"
-twice stale-trained 0.15 --set agents.subs=trained --set train.staleness=2 --set train.async=true --set train.top_p=0.9 \
-  --set objective.credit=counterfactual
+twice stale-trained 0.15 --set agents.subs=trained --set train.staleness=2 --set train.async=true \
+  --set train.top_p=0.9 --set objective.credit=counterfactual
 has "not in parts" "train.partial = 4" "$(plan --set agents.subs=trained --set train.partial=4)"
 has "their temperature is the orchestrator's" "agents.temperature is not read where agents.subs = trained" \
   "$(plan --set agents.subs=trained --set agents.temperature=0.5)"

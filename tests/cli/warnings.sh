@@ -32,7 +32,8 @@ same "nothing to say of the budget" 0 "$(grep -c "below the optimum" log)"
 same "nothing to say of spread" 0 "$(grep -c "varies in no group" log)"
 
 # A reward that is the same of every rollout teaches nothing.
-sed 's/"even"/"flat"/; s/lambda1 = .*//; s/objective = .*/lambda1 = { start = 0 }, lambda2 = { start = 0 }, reward = { perf_lua = "0.5" },/' \
+sed 's/"even"/"flat"/; s/lambda1 = .*//
+s/objective = .*/lambda1 = { start = 0 }, lambda2 = { start = 0 }, reward = { perf_lua = "0.5" },/' \
   even.lua >flat.lua
 "$PARL" train flat.lua >out 2>log || { cat log; echo "not ok train"; }
 same "no spread: said once" 1 "$(grep -c "update 0: the reward varies in no group of an update" log)"

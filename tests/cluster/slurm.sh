@@ -1,6 +1,6 @@
 #!/bin/sh
-# Jobs of a sweep under a real Slurm, a controller and a node on this machine: an array, a job that is warned of its limit
-# and put into the queue again, one that is killed; merged, they are what one command makes.
+# Jobs of a sweep under a real Slurm, a controller and a node on this machine: an array, a job that is warned of its
+# limit and put into the queue again, one that is killed; merged, they are what one command makes.
 set -u
 # shellcheck source=tests/cli_support.sh
 . "$ROOT/tests/cli_support.sh"
@@ -128,7 +128,8 @@ await goes_on
 await test -e jobs/jobs/00001.part/checkpoints
 pkill -9 -f -- "sweep run --quiet jobs --index 1" && echo "ok killed" || echo "skip killed: it was quicker"
 await is_over "$job"
-[ -d jobs/jobs/00000 ] && echo "ok warned: made in the end" || echo "not ok warned: made in the end: $(cat "$job-0.log")"
+[ -d jobs/jobs/00000 ] && echo "ok warned: made in the end" ||
+  echo "not ok warned: made in the end: $(cat "$job-0.log")"
 code "merge: what there is" 0 "$PARL" merge jobs
 
 # The same again has what is missing, or nothing.
