@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/claims.h"
@@ -249,11 +250,45 @@ static parl_status make(const parl_jobs *jobs, size_t k, const parl_host *host,
   return s;
 }
 
+/* The folder that the job works in. *is_new: it was not there. */
+static parl_status make_part(const parl_jobs *jobs, size_t k, char part[PARL_RUN_PATH_BYTES],
+                             bool *is_new) {
+  char above[PARL_RUN_PATH_BYTES];
+  get_folder(jobs, k, ".part", part);
+  PARL_TRY(parl_file_join(above, sizeof above, jobs->dir, "jobs"));
+  PARL_TRY(parl_file_make_folder(above));
+  *is_new = mkdir(part, 0777) == 0;
+  if (*is_new || errno == EEXIST) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EIO, "%s: cannot be made: %s", part, strerror(errno));
+}
+
+/* It was made in vain, and holds an empty database. */
+static void remove_part(const char *part) {
+  static const char *const files[] = {"store.db", "store.db-wal", "store.db-shm"};
+  char path[PARL_RUN_PATH_BYTES + 16];
+  for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+    snprintf(path, sizeof path, "%s/%s", part, files[i]);
+    unlink(path);
+  }
+  rmdir(part);
+}
+
+/* SQLite removes the log of a database under the name by which that was opened: by its new one. */
+static parl_status remove_log(const parl_jobs *jobs, size_t k) {
+  char folder[PARL_RUN_PATH_BYTES], path[PARL_RUN_PATH_BYTES];
+  parl_store *store = NULL;
+  get_folder(jobs, k, "", folder);
+  PARL_TRY(parl_file_join(path, sizeof path, folder, "store.db"));
+  PARL_TRY(parl_store_open(path, &store));
+  parl_store_close(store);
+  return PARL_STATUS_OK;
+}
+
 parl_status parl_jobs_run(const parl_jobs *jobs, size_t k, const parl_host *host, bool *is_held,
                           parl_experiment_result *out) {
   char part[PARL_RUN_PATH_BYTES], store[PARL_RUN_PATH_BYTES], holder[PARL_CLAIM_HOLDER_BYTES];
   parl_claims *claims = NULL;
-  bool taken = false;
+  bool taken = false, is_new;
   PARL_REQUIRE(k < jobs->n);
   *out = (parl_experiment_result){0};
   *is_held = false;
@@ -261,16 +296,20 @@ parl_status parl_jobs_run(const parl_jobs *jobs, size_t k, const parl_host *host
     if (!host->retry_failed) return PARL_STATUS_OK;
     PARL_TRY(rename_folder(jobs, k, "", ".part"));
   }
-  get_folder(jobs, k, ".part", part);
+  PARL_TRY(make_part(jobs, k, part, &is_new));
   PARL_TRY(parl_file_join(store, sizeof store, part, "store.db"));
-  PARL_TRY(parl_file_make_folder(part));
   PARL_TRY(parl_claims_open(store, &claims));
   parl_status s = parl_claims_take(claims, CLAIM, &taken, holder);
+  /* Whoever had it may have settled it since we looked. */
+  const bool was_settled = parl_jobs_get_state(jobs, k) == PARL_JOB_SETTLED;
   *is_held = s == PARL_STATUS_OK && !taken;
   if (*is_held) parl_log_write(host->log, PARL_LOG_INFO, "job %zu: %s has it", k, holder);
-  if (taken) s = make(jobs, k, host, out);
-  parl_claims_close(claims);
-  if (s == PARL_STATUS_OK && taken) s = rename_folder(jobs, k, ".part", "");
+  const bool is_ours = taken && !was_settled;
+  if (is_ours) s = make(jobs, k, host, out);
+  if (is_ours && s == PARL_STATUS_OK) s = rename_folder(jobs, k, ".part", "");
+  parl_claims_close(claims); /* only now: nobody takes a job that is done and has its old name */
+  if (is_ours && s == PARL_STATUS_OK) s = remove_log(jobs, k);
+  if (was_settled && is_new) remove_part(part);
   return s;
 }
 

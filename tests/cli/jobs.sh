@@ -91,8 +91,13 @@ has "merged: nothing is made" "4 runs (4 were done before)" "$(cat out)"
 same "merged: the hashes stay" "$(cat whole.txt)" "$(hashes merged)"
 code "merged: an episode is replayed" 0 "$PARL" replay merged 3 --arm shaped
 
-# Two a job, one process after the other, into another folder: the same.
+# Two a job, by two processes that take what the other has not, into another folder: the same.
+"$PARL" sweep run pairs --quiet >/dev/null 2>&1 &
+other=$!
 code "pairs: run" 0 "$PARL" sweep run pairs --quiet
+wait $other
+same "pairs: the other process: exit code" 0 $?
+same "pairs: a database is one file" "" "$(find pairs -name 'store.db-*')"
 code "pairs: merge" 0 "$PARL" merge pairs -o elsewhere
 same "pairs: the same runs" "$(cat whole.txt)" "$(hashes elsewhere)"
 
