@@ -238,8 +238,8 @@ static parl_status check_uids(const parl_jobs *jobs, size_t k, const parl_plan *
 }
 
 /* The job is claimed. */
-static parl_status make(const parl_jobs *jobs, size_t k, const parl_host *host,
-                        parl_experiment_result *out) {
+static parl_status make_and_name(const parl_jobs *jobs, size_t k, const parl_host *host,
+                                 parl_experiment_result *out) {
   char part[PARL_RUN_PATH_BYTES];
   parl_plan *plan = NULL;
   get_folder(jobs, k, ".part", part);
@@ -247,7 +247,7 @@ static parl_status make(const parl_jobs *jobs, size_t k, const parl_host *host,
   parl_status s = check_uids(jobs, k, plan);
   if (s == PARL_STATUS_OK) s = parl_experiment_run_plan(host, plan, out);
   parl_plan_destroy(plan);
-  return s;
+  return s == PARL_STATUS_OK ? rename_folder(jobs, k, ".part", "") : s;
 }
 
 /* The folder that the job works in. *is_new: it was not there. */
@@ -298,18 +298,18 @@ parl_status parl_jobs_run(const parl_jobs *jobs, size_t k, const parl_host *host
   }
   PARL_TRY(make_part(jobs, k, part, &is_new));
   PARL_TRY(parl_file_join(store, sizeof store, part, "store.db"));
-  PARL_TRY(parl_claims_open(store, &claims));
-  parl_status s = parl_claims_take(claims, CLAIM, &taken, holder);
-  /* Whoever had it may have settled it since we looked. */
+  parl_status s = parl_claims_open(store, &claims);
+  if (s == PARL_STATUS_OK) s = parl_claims_take(claims, CLAIM, &taken, holder);
+  /* Whoever had it may have settled it since we looked, at any point, so that a failure is none. */
   const bool was_settled = parl_jobs_get_state(jobs, k) == PARL_JOB_SETTLED;
-  *is_held = s == PARL_STATUS_OK && !taken;
+  if (was_settled) s = PARL_STATUS_OK;
+  *is_held = s == PARL_STATUS_OK && !taken && !was_settled;
   if (*is_held) parl_log_write(host->log, PARL_LOG_INFO, "job %zu: %s has it", k, holder);
-  const bool is_ours = taken && !was_settled;
-  if (is_ours) s = make(jobs, k, host, out);
-  if (is_ours && s == PARL_STATUS_OK) s = rename_folder(jobs, k, ".part", "");
+  if (taken && !was_settled) s = make_and_name(jobs, k, host, out);
   parl_claims_close(claims); /* only now: nobody takes a job that is done and has its old name */
-  if (is_ours && s == PARL_STATUS_OK) s = remove_log(jobs, k);
   if (was_settled && is_new) remove_part(part);
+  if (s == PARL_STATUS_OK && parl_jobs_get_state(jobs, k) == PARL_JOB_SETTLED)
+    s = remove_log(jobs, k);
   return s;
 }
 
