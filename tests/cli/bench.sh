@@ -26,20 +26,24 @@ code "both jobs of a shape" 0 "$PARL" bench --shapes quickstart --seconds 0.01
 has "training" train_quickstart "$(cat "$SCRATCH/out")"
 has "decoding" decode_quickstart "$(cat "$SCRATCH/out")"
 
-code "scoring, checked against one by one" 0 "$PARL" bench --shapes score --seconds 0.01 --json
-for row_of in score_one score_counts_4096 score_stages_65536 score_lines score_lines_wide; do
-  has "$row_of has a row" "{\"name\":\"$row_of\",\"episodes_per_s\":" "$(cat "$SCRATCH/out")"
-done
-has "its bytes" '"bytes":' "$(cat "$SCRATCH/out")"
-code "one row of scoring" 0 "$PARL" bench --shapes score_counts_4096 --seconds 0.01
-same "and no other" 2 "$(wc -l <"$SCRATCH/out" | tr -d ' ')"
+if [ -n "${PARL_TEST_SHORT-}" ]; then
+  echo "skip rows of scoring and of ops: minutes under a sanitizer, which has their own tests"
+else
+  code "scoring, checked against one by one" 0 "$PARL" bench --shapes score --seconds 0.01 --json
+  for row_of in score_one score_counts_4096 score_stages_65536 score_lines score_lines_wide; do
+    has "$row_of has a row" "{\"name\":\"$row_of\",\"episodes_per_s\":" "$(cat "$SCRATCH/out")"
+  done
+  has "its bytes" '"bytes":' "$(cat "$SCRATCH/out")"
+  code "one row of scoring" 0 "$PARL" bench --shapes score_counts_4096 --seconds 0.01
+  same "and no other" 2 "$(wc -l <"$SCRATCH/out" | tr -d ' ')"
+
+  code "every op" 0 "$PARL" bench --shapes ops
+  for op in $(sed -n 's/^  X(\([a-z0-9_]*\), .*/\1/p' "$ROOT/kernels/ops.h" "$ROOT/kernels/ops_more.h"); do
+    if [ "$op" != count_load ]; then has "$op has a row" "$op " "$(cat "$SCRATCH/out")"; fi
+  done
+fi
 code "a misspelled row of scoring" 2 "$PARL" bench --shapes score_line
 has "the nearest of its rows" '"score_lines"' "$(cat "$SCRATCH/err")"
-
-code "every op" 0 "$PARL" bench --shapes ops
-for op in $(sed -n 's/^  X(\([a-z0-9_]*\), .*/\1/p' "$ROOT/kernels/ops.h" "$ROOT/kernels/ops_more.h"); do
-  if [ "$op" != count_load ]; then has "$op has a row" "$op " "$(cat "$SCRATCH/out")"; fi
-done
 
 code "a misspelled row" 2 "$PARL" bench --shapes A,decode_B_mqq
 has "the nearest row" '"decode_B_mqa"' "$(cat "$SCRATCH/err")"
