@@ -121,9 +121,9 @@ $(OUT)/build_info.c: FORCE
 	 cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 # Where the program finds shipped files, installed or not.
-$(OUT)/share:
+$(OUT)/share: Makefile
 	@mkdir -p $@/parl && ln -sfn $(CURDIR)/envs $@/parl/envs && ln -sfn $(CURDIR)/experiments/recipes $@/parl/recipes && \
-	 ln -sfn $(CURDIR)/experiments/sweeps $@/parl/sweeps
+	 ln -sfn $(CURDIR)/experiments/sweeps $@/parl/sweeps && touch $@
 
 # Files as strings in the program: what `parl env new` and `parl completion` write, the style of the report, and the
 # helper of scripts that is a script.
