@@ -1,9 +1,8 @@
 /* cli/cmd_sweep.c - parl sweep SWEEP. */
-#include <signal.h>
 #include <stdio.h>
 
 #include "cli/cli.h"
-#include "cli/meter.h"
+#include "cli/host.h"
 #include "cli/sweep.h"
 #include "experiments/plan_text.h"
 #include "experiments/sweep_run.h"
@@ -50,36 +49,21 @@ static parl_status print(const cli_args *args, const parl_sweep *sweep,
 }
 
 static parl_status sweep_all(const cli_args *args, const parl_sweep *sweep, size_t *n_failed) {
-  cli_meter meter;
-  parl_log log;
-  parl_text command = {0};
+  cli_host host;
   parl_sweep_result result = {.n_rows = 0};
-  cli_append_command(&command, args);
-  parl_log_init(&log, cli_log_sink, NULL, args->quiet ? PARL_LOG_WARNING : PARL_LOG_INFO);
-  const parl_host host = {.log = &log,
-                          .stop = cli_catch_signals(),
-                          .scripts = cli_get_script_host(args->quiet),
-                          .progress = args->quiet ? NULL : cli_meter_on_progress,
-                          .context = &meter,
-                          .retry_failed = args->retry_failed,
-                          .metric_log = cli_get_metric_log(args),
-                          .command = parl_text_get(&command)};
-  cli_meter_init(&meter, args, sweep->name);
-  parl_status s = plan(args, sweep, &host);
+  cli_host_open(&host, args, sweep->name);
+  parl_status s = plan(args, sweep, &host.host);
   if (s == PARL_STATUS_OK && !args->plan) {
     cli_begin_work();
-    s = parl_sweep_run(sweep, cli_get_datadir(), &host, &result);
+    s = parl_sweep_run(sweep, cli_get_datadir(), &host.host, &result);
   }
-  cli_meter_deinit(&meter);
-  cli_handle_stop_signals(SIG_DFL);
+  cli_host_close(&host);
   if (s == PARL_STATUS_OK && !args->plan) s = print(args, sweep, &result);
   if (result.n_failed > 0)
     fprintf(stderr, "parl: %zu run%s failed:\n%s", result.n_failed, result.n_failed == 1 ? "" : "s",
             parl_text_get(&result.failures));
   *n_failed = result.n_failed;
   parl_sweep_result_deinit(&result);
-  parl_text_deinit(&command);
-  parl_log_deinit(&log);
   return s;
 }
 

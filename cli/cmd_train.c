@@ -1,9 +1,8 @@
 /* cli/cmd_train.c - parl train RECIPE. */
-#include <signal.h>
 #include <stdio.h>
 
 #include "cli/cli.h"
-#include "cli/meter.h"
+#include "cli/host.h"
 #include "core/json.h"
 #include "experiments/experiment.h"
 #include "experiments/plan_text.h"
@@ -68,24 +67,11 @@ static parl_status print_plan(const cli_args *args, const parl_recipe *recipe) {
 }
 
 static parl_status train(const cli_args *args, const parl_recipe *recipe, size_t *n_failed) {
-  cli_meter meter;
-  parl_log log;
-  parl_text command = {0};
-  cli_append_command(&command, args);
-  parl_log_init(&log, cli_log_sink, NULL, args->quiet ? PARL_LOG_WARNING : PARL_LOG_INFO);
-  const parl_host host = {.log = &log,
-                          .stop = cli_catch_signals(),
-                          .scripts = cli_get_script_host(args->quiet),
-                          .progress = args->quiet ? NULL : cli_meter_on_progress,
-                          .context = &meter,
-                          .retry_failed = args->retry_failed,
-                          .metric_log = cli_get_metric_log(args),
-                          .command = parl_text_get(&command)};
+  cli_host host;
   parl_experiment_result result = {0};
-  cli_meter_init(&meter, args, parl_recipe_get_name(recipe));
-  parl_status s = run(args, recipe, &host, &result);
-  cli_meter_deinit(&meter);
-  cli_handle_stop_signals(SIG_DFL); /* all is stored: a signal ends the report at once */
+  cli_host_open(&host, args, parl_recipe_get_name(recipe));
+  parl_status s = run(args, recipe, &host.host, &result);
+  cli_host_close(&host);
   parl_text table = {0};
   const char *folder = parl_recipe_get_folder(recipe);
   if (s == PARL_STATUS_OK) s = parl_report_write(folder, &table);
@@ -103,8 +89,6 @@ static parl_status train(const cli_args *args, const parl_recipe *recipe, size_t
   *n_failed = result.n_failed;
   parl_experiment_result_deinit(&result);
   parl_text_deinit(&table);
-  parl_text_deinit(&command);
-  parl_log_deinit(&log);
   return s;
 }
 

@@ -1,11 +1,10 @@
 /* cli/sweep_jobs.c - parl sweep plan, run, sbatch: a sweep or a recipe as jobs. */
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/meter.h"
+#include "cli/host.h"
 #include "cli/sweep.h"
 #include "core/json.h"
 #include "experiments/jobs.h"
@@ -170,30 +169,16 @@ static parl_status print_made(const cli_args *args, const parl_jobs *jobs, const
 }
 
 int sweep_run(const cli_args *args) {
-  cli_meter meter;
-  parl_log log;
-  parl_text command = {0};
+  cli_host host;
   parl_jobs jobs;
   made m = {0};
   if (!cli_meter_check(args)) return CLI_USAGE;
-  cli_append_command(&command, args);
-  parl_log_init(&log, cli_log_sink, NULL, args->quiet ? PARL_LOG_WARNING : PARL_LOG_INFO);
-  const parl_host host = {.log = &log,
-                          .stop = cli_catch_signals(),
-                          .scripts = cli_get_script_host(args->quiet),
-                          .progress = args->quiet ? NULL : cli_meter_on_progress,
-                          .context = &meter,
-                          .retry_failed = args->retry_failed,
-                          .command = parl_text_get(&command)};
-  cli_meter_init(&meter, args, args->operands[0]);
+  cli_host_open(&host, args, args->operands[0]);
   parl_status s = parl_jobs_read(args->operands[0], &jobs);
-  if (s == PARL_STATUS_OK) s = run_jobs(args, &jobs, &host, &m);
-  cli_meter_deinit(&meter);
-  cli_handle_stop_signals(SIG_DFL);
+  if (s == PARL_STATUS_OK) s = run_jobs(args, &jobs, &host.host, &m);
+  cli_host_close(&host);
   if (s == PARL_STATUS_OK) s = print_made(args, &jobs, &m);
   parl_jobs_deinit(&jobs);
-  parl_text_deinit(&command);
-  parl_log_deinit(&log);
   if (s != PARL_STATUS_OK) return cli_fail(s);
   return m.n_failed == 0 ? CLI_DONE : CLI_FAILED;
 }

@@ -19,3 +19,9 @@ await() { # COMMAND...: until it succeeds; ten minutes at most, what comes next 
     sleep 0.1
   done
 }
+hashes() { # FOLDER: arm, seed, status and hash of every run, in one order
+  "$PARL" runs "$1" --json | python3 -c '
+import json, sys
+for r in sorted((json.loads(l) for l in sys.stdin), key=lambda r: (r["arm"], r["seed"])):
+    print(r["arm"], r["seed"], r["status"], r["hash"], r["uid"][:8])'
+}

@@ -139,6 +139,55 @@ static void test_array(void **state) {
   free_plan(&m);
 }
 
+/* A store in `folder` whose run of this uid is done, with that hash. */
+static void put_done(const char *in, const char *uid, const char *arm, const char *hash) {
+  char file[2 * PARL_RUN_PATH_BYTES];
+  int64_t id = 0;
+  parl_store *store = NULL;
+  parl_store_run run = make_run(uid);
+  run.arm = arm;
+  run.seed = 1;
+  run.status = "done";
+  snprintf(run.hash, sizeof run.hash, "%s", hash);
+  assert_ok(parl_file_make_folder(in));
+  snprintf(file, sizeof file, "%s/store.db", in);
+  assert_ok(parl_rows_open(file, &store));
+  assert_ok(parl_store_begin(store));
+  assert_ok(parl_store_put_run(store, &run, &id));
+  assert_ok(parl_rows_put_metric(store, id, 0, "x/y", 1));
+  assert_ok(parl_store_commit(store));
+  parl_store_close(store);
+}
+
+/* What is there with the same hash stays, what is there with another is refused, what is missing
+ * is copied. */
+static void test_what_is_there(void **state) {
+  (void)state;
+  made_plan m;
+  parl_jobs jobs;
+  parl_merge_result r;
+  size_t n = 0;
+  char job[PARL_RUN_PATH_BYTES], to[PARL_RUN_PATH_BYTES + 16];
+  const parl_host host = {.log = NULL};
+  make_plan(&m);
+  assert_ok(parl_jobs_write(&m.plan, 1, folder, &n));
+  assert_ok(parl_jobs_read(folder, &jobs));
+  parl_jobs_get_folder(&jobs, 0, job);
+  put_done(job, m.cells[0].uid, "a", "same");
+  for (int i = 0; i < 3; i++) {
+    snprintf(to, sizeof to, "%s/to-%d", folder, i);
+    if (i > 0) put_done(to, m.cells[0].uid, "a", i == 1 ? "same" : "other");
+    const parl_status s = parl_jobs_merge(&jobs, to, &host, &r);
+    assert_int_equal(s, i == 2 ? PARL_STATUS_EFORMAT : PARL_STATUS_OK);
+    assert_int_equal(r.n_copied, i == 0);
+    assert_int_equal(r.n_there, i == 1);
+    if (i < 2) assert_int_equal(r.n_unsettled, n - 1);
+  }
+  assert_contains(parl_error_text(), "with hash other");
+  parl_jobs_deinit(&jobs);
+  free_plan(&m);
+}
+
 /* Whatever is absent, empty, not a number or whole: the copy has the same digest. */
 static void test_rows_are_copied_as_they_are(void **state) {
   (void)state;
@@ -183,8 +232,9 @@ static void test_rows_are_copied_as_they_are(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {TEST(test_who_goes_where), TEST(test_another_plan_is_refused),
-                                     TEST(test_manifests_that_are_none), TEST(test_array),
-                                     TEST(test_rows_are_copied_as_they_are)};
+  const struct CMUnitTest tests[] = {
+      TEST(test_who_goes_where),          TEST(test_another_plan_is_refused),
+      TEST(test_manifests_that_are_none), TEST(test_array),
+      TEST(test_what_is_there),           TEST(test_rows_are_copied_as_they_are)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,13 +15,6 @@ return {
   arms = { { name = "shaped" }, { name = "plain", lambda1 = { start = 0.0 } } },
 }
 X
-# hashes FOLDER: arm, seed and hash of every run, in one order
-hashes() {
-  "$PARL" runs "$1" --json | python3 -c '
-import json, sys
-for r in sorted((json.loads(l) for l in sys.stdin), key=lambda r: (r["arm"], r["seed"])):
-    print(r["arm"], r["seed"], r["status"], r["hash"], r["uid"][:8])'
-}
 
 code "one command: exit code" 0 "$PARL" train base.lua --quiet
 hashes whole >whole.txt
@@ -101,7 +94,7 @@ same "pairs: a database is one file" "" "$(find pairs -name 'store.db-*')"
 code "pairs: merge" 0 "$PARL" merge pairs -o elsewhere
 same "pairs: the same runs" "$(cat whole.txt)" "$(hashes elsewhere)"
 
-# A run that is there with another hash, or is damaged, is refused.
+# Damaged rows are refused; so is a script that is not what was planned.
 python3 - <<'X'
 import sqlite3
 db = sqlite3.connect("pairs/jobs/00000/store.db")
@@ -110,6 +103,13 @@ db.commit()
 X
 code "merge: damaged rows" 1 "$PARL" merge pairs -o again
 has "merge: damaged rows are named" "pairs/jobs/00000" "$(cat err)"
+cp "$ROOT/tests/envs/count.lua" mine.lua
+sed "s,$ROOT/tests/envs/count.lua,mine.lua,; s/whole/other/" base.lua >mine-base.lua
+code "edited: plan" 0 "$PARL" sweep plan mine-base.lua -o edited
+echo "-- edited" >>mine.lua
+code "edited: refused" 1 "$PARL" sweep run edited --index 0 --quiet
+has "edited: named" "mine.lua" "$(cat err)"
+[ -d edited/jobs/00000 ] && echo "not ok edited: nothing is settled" || echo "ok edited: nothing is settled"
 printf '{"job":0}\n' >jobs/manifest.jsonl
 code "a manifest that is none" 1 "$PARL" sweep run jobs
 has "a manifest that is none: where" "jobs/manifest.jsonl:1" "$(cat err)"

@@ -93,12 +93,6 @@ return {
   arms = { { name = "shaped" }, { name = "plain", lambda1 = { start = 0.0 } } },
 }
 X
-hashes() {
-  "$PARL" runs "$1" --json | python3 -c '
-import json, sys
-for r in sorted((json.loads(l) for l in sys.stdin), key=lambda r: (r["arm"], r["seed"])):
-    print(r["arm"], r["seed"], r["status"], r["hash"])'
-}
 is_over() { ! squeue -h -j "$1" 2>/dev/null | grep -q .; }
 # submit: the script of what is missing; the job's number in $job
 submit() {
