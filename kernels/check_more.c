@@ -135,6 +135,52 @@ parl_status parl_sample_check(const parl_sample_args *a) {
   return PARL_STATUS_OK;
 }
 
+parl_status parl_layernorm_fwd_check(const parl_layernorm_fwd_args *a) {
+  PARL_REQUIRE(a->C > 0);
+  PARL_REQUIRE(a->ld_x >= a->C);
+  PARL_REQUIRE(a->ld_y >= a->C);
+  PARL_REQUIRE(isfinite(a->eps) && a->eps >= 0.0F);
+  PARL_REQUIRE(a->x != NULL && a->weight != NULL && a->bias != NULL && a->y != NULL);
+  PARL_REQUIRE((a->mean == NULL) == (a->inv_std == NULL));
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_layernorm_bwd_check(const parl_layernorm_bwd_args *a) {
+  PARL_REQUIRE(a->C > 0);
+  PARL_REQUIRE(a->ld_x >= a->C);
+  PARL_REQUIRE(a->ld_dy >= a->C);
+  PARL_REQUIRE(a->ld_dx >= a->C);
+  PARL_REQUIRE(a->x != NULL && a->weight != NULL && a->mean != NULL && a->inv_std != NULL);
+  PARL_REQUIRE(a->dy != NULL && a->dx != NULL && a->dweight != NULL && a->dbias != NULL);
+  PARL_REQUIRE(a->dx != a->dy && a->dx != a->x && a->dweight != a->dbias);
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_gelu_fwd_check(const parl_gelu_fwd_args *a) {
+  PARL_REQUIRE(a->x != NULL && a->y != NULL);
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_gelu_bwd_check(const parl_gelu_bwd_args *a) {
+  PARL_REQUIRE(a->x != NULL && a->dy != NULL && a->dx != NULL);
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_mix_rows_fwd_check(const parl_mix_rows_fwd_args *a) {
+  PARL_REQUIRE(a->C > 0 && a->taps > 0);
+  PARL_TRY(check_indices(a->index, a->rows * a->taps, (size_t)INT32_MAX + 1));
+  PARL_REQUIRE(a->weights != NULL && a->table != NULL && a->out != NULL && a->out != a->table);
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_mix_rows_bwd_check(const parl_mix_rows_bwd_args *a) {
+  PARL_REQUIRE(a->C > 0 && a->taps > 0);
+  PARL_TRY(check_indices(a->index, a->rows * a->taps, (size_t)INT32_MAX + 1));
+  PARL_REQUIRE(a->weights != NULL && a->dout != NULL && a->dtable != NULL);
+  PARL_REQUIRE(a->dout != a->dtable);
+  return PARL_STATUS_OK;
+}
+
 parl_status parl_normalise_check(const parl_normalise_args *a) {
   PARL_REQUIRE(a->squares != NULL && a->x != NULL && *a->squares >= 0.0);
   return PARL_STATUS_OK;

@@ -21,11 +21,11 @@
 
 /* X(name, relative tolerance against ref in f32, source). A backend in bf16 rounds the operands of
  * the products (weights, x, dy) to it and is held to the same tolerance on rounded ones. */
-#define PARL_PRODUCT_OP_LIST(X)                 \
-  X(linear_pack, 0.0, "ours: layout only")      \
-  X(linear_fwd, 1e-5, "y = x W^T (+ residual)") \
-  X(linear_bwd_input, 1e-5, "dx = dy W")        \
-  X(linear_bwd_weight, 1e-5, "dW += dy^T x")
+#define PARL_PRODUCT_OP_LIST(X)                          \
+  X(linear_pack, 0.0, "ours: layout only")               \
+  X(linear_fwd, 1e-5, "y = x W^T (+ bias) (+ residual)") \
+  X(linear_bwd_input, 1e-5, "dx = dy W")                 \
+  X(linear_bwd_weight, 1e-5, "dW += dy^T x (, dbias += column sums of dy)")
 #define PARL_VECTOR_OP_LIST(X)                                                     \
   X(rmsnorm_fwd, 1e-5, "Zhang & Sennrich 2019")                                    \
   X(rmsnorm_bwd, 1e-5, "Zhang & Sennrich 2019")                                    \
@@ -47,6 +47,7 @@
   PARL_EXPERT_OP_LIST(X)  \
   PARL_VECTOR_OP_LIST(X)  \
   PARL_TOKEN_OP_LIST(X)   \
+  PARL_VISION_OP_LIST(X)  \
   PARL_PLAIN_OP_LIST(X)
 
 /* Packs W [N,K] (row-major) for linear_fwd and linear_bwd_input into packed
@@ -62,8 +63,9 @@ typedef struct parl_linear_fwd_args {
   const parl_act *x; /* [M,K] */
   size_t ld_x;
   const parl_act *packed; /* from linear_pack of the same backend */
+  const float *bias;      /* [N], or NULL */
   const float *residual;  /* [M,N] with ld_y, or NULL; may alias y */
-  union {                 /* [M,N] = x W^T + residual */
+  union {                 /* [M,N] = x W^T + bias + residual */
     float *y;
     parl_act *y_act;
   };
@@ -89,7 +91,8 @@ typedef struct parl_linear_bwd_weight_args {
   size_t ld_dy;
   const parl_act *x; /* [M,K] */
   size_t ld_x;
-  float *dw; /* [N,K] += */
+  float *dw;    /* [N,K] += */
+  float *dbias; /* [N] += the sums of dy over its rows, in their order; or NULL */
 } parl_linear_bwd_weight_args;
 
 /* y = x * inv_rms * weight, inv_rms = 1 / sqrt(mean(x^2) + eps) */
@@ -141,13 +144,14 @@ typedef struct parl_rope_args {
   bool inverse;
 } parl_rope_args;
 
-/* Causal attention over packed sequences: row t of sequence s sees rows seq_start[s]..t. Head h
- * reads group h / (H / H_kv). */
+/* Attention over packed sequences: row t of sequence s sees rows seq_start[s]..t, or all rows of
+ * its sequence. Head h reads group h / (H / H_kv). */
 typedef struct parl_attention_fwd_args {
   size_t n_seqs;
   const int32_t *seq_start; /* [n_seqs + 1], rows */
   size_t H, H_kv, D, Dv;    /* D: width of q and k, Dv: of v and out */
   float scale;
+  bool both_ways;    /* a row sees its whole sequence; else it is causal */
   const parl_act *q; /* [rows, H*D] */
   size_t ld_q;
   const parl_act *k; /* [rows, H_kv*D] */

@@ -1,8 +1,8 @@
 /* kernels/ops_more.h - the arguments of the ops beside the layers' own: copies and sums, experts,
- * sampling, pieces of an optimizer.
+ * sampling, the vision tower's, pieces of an optimizer.
  *
  * Included by kernels/ops.h, where the rules are. Reading order: copies, routing, experts,
- * sampling, optimizer. */
+ * sampling, vision, optimizer. */
 #ifndef PARL_KERNELS_OPS_MORE_H
 #define PARL_KERNELS_OPS_MORE_H
 #include <stdbool.h>
@@ -20,6 +20,14 @@
 #define PARL_TOKEN_OP_LIST(X)                                                  \
   X(combine_fwd, 1e-6, "a token's weighted experts, added in ascending order") \
   X(sample, 1e-5, "inverse-CDF draw or argmax over the allowed tokens")
+/* Vectors too: what the vision tower has and the decoder has not. */
+#define PARL_VISION_OP_LIST(X)                                                   \
+  X(layernorm_fwd, 1e-5, "Ba et al. 2016")                                       \
+  X(layernorm_bwd, 1e-5, "Ba et al. 2016")                                       \
+  X(gelu_fwd, 1e-6, "Hendrycks & Gimpel 2016, exact or by tanh")                 \
+  X(gelu_bwd, 1e-6, "Hendrycks & Gimpel 2016, exact or by tanh")                 \
+  X(mix_rows_fwd, 1e-6, "weighted sums of rows: interpolation, means, an order") \
+  X(mix_rows_bwd, 1e-6, "row scatter-add, in the order of rows and of their taps")
 /* Written in plain C once for all instruction sets: never what takes the time. */
 #define PARL_PLAIN_OP_LIST(X)                                                         \
   X(copy2d, 0.0, "strided pieces; width 1 transposes")                                \
@@ -207,6 +215,74 @@ typedef struct parl_sample_args {
   float *entropy;               /* [rows] */
   float *kept;                  /* [rows] probability of the nucleus; 1 where it is not cut */
 } parl_sample_args;
+
+/* y = (x - mean) inv_std weight + bias, inv_std = 1 / sqrt(variance + eps); the variance is the
+ * biased one, mean((x - mean)^2). */
+typedef struct parl_layernorm_fwd_args {
+  size_t rows, C;
+  const float *x; /* [rows,C] */
+  size_t ld_x;
+  const float *weight, *bias; /* [C] */
+  float eps;
+  union { /* [rows,C] */
+    float *y;
+    parl_act *y_act;
+  };
+  bool y_is_act;
+  size_t ld_y;
+  float *mean, *inv_std; /* [rows], or both NULL */
+} parl_layernorm_fwd_args;
+
+typedef struct parl_layernorm_bwd_args {
+  size_t rows, C;
+  const float *x; /* [rows,C] */
+  size_t ld_x;
+  const float *weight;         /* [C] */
+  const float *mean, *inv_std; /* [rows] */
+  union {                      /* [rows,C] */
+    const float *dy;
+    const parl_act *dy_act;
+  };
+  bool dy_is_act;
+  size_t ld_dy;
+  float *dx; /* [rows,C] += */
+  size_t ld_dx;
+  float *dweight, *dbias; /* [C] +=, in the order of the rows */
+} parl_layernorm_bwd_args;
+
+/* y = x P(x), P the normal distribution function, (1 + erf(x / sqrt 2)) / 2; or, by tanh, its
+ * approximation (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2. */
+typedef struct parl_gelu_fwd_args {
+  size_t n;
+  bool exact; /* by erf; else by tanh */
+  const parl_act *x;
+  parl_act *y; /* [n] = ; may alias x */
+} parl_gelu_fwd_args;
+
+typedef struct parl_gelu_bwd_args {
+  size_t n;
+  bool exact;
+  const parl_act *x, *dy; /* [n] */
+  parl_act *dx;           /* [n] = ; may alias x or dy */
+} parl_gelu_bwd_args;
+
+/* out[r] = sum over a row's taps k of weights[r,k] table[index[r,k]]. A tap of weight 0 is read
+ * like any other. */
+typedef struct parl_mix_rows_fwd_args {
+  size_t rows, taps, C;
+  const float *weights; /* [rows,taps] */
+  const int32_t *index; /* [rows,taps] rows of the table */
+  const float *table;   /* [n,C] */
+  float *out;           /* [rows,C] = ; apart from the table */
+} parl_mix_rows_fwd_args;
+
+typedef struct parl_mix_rows_bwd_args {
+  size_t rows, taps, C;
+  const float *weights; /* [rows,taps] */
+  const int32_t *index; /* [rows,taps] */
+  const float *dout;    /* [rows,C] */
+  float *dtable;        /* [n,C] += */
+} parl_mix_rows_bwd_args;
 
 typedef struct parl_normalise_args {
   size_t n;

@@ -5,9 +5,9 @@
 #define PARL_KERNELS_POINTERS_H
 
 #define PARL_POINTERS_linear_pack(P) P(w) P(packed)
-#define PARL_POINTERS_linear_fwd(P) P(x) P(packed) P(residual) P(y)
+#define PARL_POINTERS_linear_fwd(P) P(x) P(packed) P(bias) P(residual) P(y)
 #define PARL_POINTERS_linear_bwd_input(P) P(dy) P(w) P(packed) P(dx)
-#define PARL_POINTERS_linear_bwd_weight(P) P(dy) P(x) P(dw)
+#define PARL_POINTERS_linear_bwd_weight(P) P(dy) P(x) P(dw) P(dbias)
 #define PARL_POINTERS_rmsnorm_fwd(P) P(x) P(weight) P(y) P(inv_rms)
 #define PARL_POINTERS_rmsnorm_bwd(P) P(x) P(weight) P(inv_rms) P(dy) P(dx) P(dweight)
 #define PARL_POINTERS_rope(P) P(x) P(positions) P(cos_table) P(sin_table)
@@ -53,6 +53,13 @@
   P(fwd.input) P(fwd.inner) P(fwd.act) P(fwd.output) P(doutput) P(dinput) P(dgate_up) P(ddown)
 #define PARL_POINTERS_sample(P) \
   P(logits) P(mask) P(inv_temperature) P(uniform) P(top_p) P(token) P(logp) P(entropy) P(kept)
+#define PARL_POINTERS_layernorm_fwd(P) P(x) P(weight) P(bias) P(y) P(mean) P(inv_std)
+#define PARL_POINTERS_layernorm_bwd(P) \
+  P(x) P(weight) P(mean) P(inv_std) P(dy) P(dx) P(dweight) P(dbias)
+#define PARL_POINTERS_gelu_fwd(P) P(x) P(y)
+#define PARL_POINTERS_gelu_bwd(P) P(x) P(dy) P(dx)
+#define PARL_POINTERS_mix_rows_fwd(P) P(weights) P(index) P(table) P(out)
+#define PARL_POINTERS_mix_rows_bwd(P) P(weights) P(index) P(dout) P(dtable)
 #define PARL_POINTERS_normalise(P) P(squares) P(x)
 #define PARL_POINTERS_round_int4(P) P(w) P(out)
 

@@ -1,8 +1,8 @@
 /* kernels/cpu/attention_impl.h - attention, one (sequence, head) at a time.
  *
  * Scores are a product with the transposed keys, k^T [D, padded rows], which all heads of a group
- * share; a few query rows at a time keep their scores in scratch. Work is done for the causal part
- * only, rounded up to whole vectors, and the rounding is filled with zeros.
+ * share; a few query rows at a time keep their scores in scratch. Work is done for the keys that
+ * are seen only, rounded up to whole vectors, and the rounding is filled with zeros.
  * Included by ops_impl.h only. Reading order: softmax_row, forward, backward. */
 #include <math.h>
 
@@ -109,21 +109,29 @@ static float row_top(const float *s, size_t n) {
   return vf_top(top);
 }
 
+/* How many of a sequence's n rows row t sees. */
+INLINE size_t count_seen(const parl_attention_fwd_args *a, size_t t, size_t n) {
+  return a->both_ways ? n : t + 1;
+}
+
 /* Head h of the sequence at rows start.. of n rows. kt [D, padded], s [TILE_ROWS, padded]. */
 static void forward_head(const parl_attention_fwd_args *a, size_t start, size_t n, size_t h,
                          const float *kt, float *s) {
   const size_t group = h / (a->H / a->H_kv), padded = round_up(n, PANEL);
   const float *v = a->v + start * a->ld_v + group * a->Dv;
   for (size_t t = 0; t < n; t += TILE_ROWS) {
-    const size_t rows = least(TILE_ROWS, n - t), keys = t + rows;
+    const size_t rows = least(TILE_ROWS, n - t), keys = a->both_ways ? n : t + rows;
     float *out = a->out + (start + t) * a->ld_out + h * a->Dv;
     score_rows(a->q + (start + t) * a->ld_q + h * a->D, a->ld_q, rows, a->D, kt, padded, keys, s);
     float sums[TILE_ROWS];
-    for (size_t r = 0; r < rows && a->max_scores != NULL; r++)
-      a->max_scores[h] = fmaxf(a->max_scores[h], row_top(s + r * padded, t + r + 1) * a->scale);
+    for (size_t r = 0; r < rows && a->max_scores != NULL; r++) {
+      const float top = row_top(s + r * padded, count_seen(a, t + r, n));
+      a->max_scores[h] = fmaxf(a->max_scores[h], top * a->scale);
+    }
     for (size_t r = 0; r < rows; r++) {
+      const size_t seen = count_seen(a, t + r, n);
       float max;
-      sums[r] = softmax_row(s + r * padded, t + r + 1, round_up(keys, W), a->scale, &max);
+      sums[r] = softmax_row(s + r * padded, seen, round_up(keys, W), a->scale, &max);
       a->lse[(start + t + r) * a->H + h] = max + logf(sums[r]);
     }
     mix_rows(s, padded, rows, keys, v, a->ld_v, a->Dv, out, a->ld_out);
@@ -172,27 +180,29 @@ static float row_dot(const float *x, const float *y, size_t n) {
 
 /* What the backward pass of one sequence and group keeps in scratch. */
 typedef struct backward_scratch {
-  size_t padded;
+  size_t n, padded; /* rows of the sequence, and rounded up */
   float *kt, *vt, *s, *dp;
 } backward_scratch;
 
-/* Rows t.. of head h: p and ds for the keys up to the block's end, then the three products. */
+/* Rows t.. of head h: p and ds for the keys up to the block's end, or for all, then the three
+ * products. */
 static void backward_block(const parl_attention_bwd_args *a, const backward_scratch *w,
                            size_t start, size_t t, size_t rows, size_t h) {
   const parl_attention_fwd_args *f = &a->fwd;
-  const size_t group = h / (f->H / f->H_kv), padded = w->padded, keys = t + rows;
+  const size_t group = h / (f->H / f->H_kv), padded = w->padded;
+  const size_t keys = f->both_ways ? w->n : t + rows;
   const float *q = f->q + (start + t) * f->ld_q + h * f->D;
   const float *dout = a->dout + (start + t) * a->ld_dout + h * f->Dv;
   const float *out = f->out + (start + t) * f->ld_out + h * f->Dv;
   for (size_t i = 0; i < rows; i += TILE_ROWS) {
-    const size_t height = least(TILE_ROWS, rows - i), seen = t + i + height;
+    const size_t height = least(TILE_ROWS, rows - i), seen = f->both_ways ? w->n : t + i + height;
     float *s = w->s + i * padded, *dp = w->dp + i * padded;
     score_rows(q + i * f->ld_q, f->ld_q, height, f->D, w->kt, padded, seen, s);
     score_rows(dout + i * a->ld_dout, a->ld_dout, height, f->Dv, w->vt, padded, seen, dp);
     for (size_t r = 0; r < height; r++) {
       const float delta = row_dot(dout + (i + r) * a->ld_dout, out + (i + r) * f->ld_out, f->Dv);
-      gradient_row(s + r * padded, dp + r * padded, t + i + r + 1, round_up(keys, W), f->scale,
-                   f->lse[(start + t + i + r) * f->H + h], delta);
+      gradient_row(s + r * padded, dp + r * padded, count_seen(f, t + i + r, w->n),
+                   round_up(keys, W), f->scale, f->lse[(start + t + i + r) * f->H + h], delta);
     }
     mix_rows(dp, padded, height, seen, f->k + start * f->ld_k + group * f->D, f->ld_k, f->D,
              a->dq + (start + t + i) * a->ld_dq + h * f->D, a->ld_dq);
@@ -208,7 +218,7 @@ static void attention_bwd(PARL_NO_QUEUE, const parl_attention_bwd_args *a) {
   const size_t heads = f->H / f->H_kv;
   for (size_t seq = 0; seq < f->n_seqs; seq++) {
     const size_t start = (size_t)f->seq_start[seq], n = (size_t)f->seq_start[seq + 1] - start;
-    backward_scratch w = {.padded = round_up(n, PANEL), .kt = f->scratch};
+    backward_scratch w = {.n = n, .padded = round_up(n, PANEL), .kt = f->scratch};
     w.vt = w.kt + f->D * w.padded;
     w.s = w.vt + f->Dv * w.padded;
     w.dp = w.s + BACK_ROWS * w.padded;

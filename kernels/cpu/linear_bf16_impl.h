@@ -5,11 +5,43 @@
  *   backward  [ceil(K / PAIR_PANEL)][pairs of N][PAIR_PANEL]   for dx = dy W
  * together as large as W in f32. Rows of x and dy become pairs on the stack, a block at a time,
  * and serve all columns. Sums are f32 in C between blocks, which is exact.
- * Included by ops_impl.h only. Reading order: pack, product, the gradient of W. */
+ * Included by ops_impl.h only. Reading order: biases, pack, product, the gradient of W. */
 
 /* Columns of x beside a block of pairs in the gradient of W: whole panels of any backend. */
 enum { COLUMN_BLOCK = 192 };
 _Static_assert(COLUMN_BLOCK % PAIR_PANEL == 0, "a block is whole panels");
+
+/* What the sums of a product start from: rows ld apart, NULL for zeros. */
+typedef struct initial {
+  const float *x;
+  size_t ld;
+} initial;
+
+/* A bias alone is every row's start; with a residual, y becomes the sum of both. */
+static initial initial_of(const parl_linear_fwd_args *a) {
+  if (a->bias == NULL) return (initial){a->residual, a->ld_y};
+  if (a->residual == NULL) return (initial){a->bias, 0};
+  for (size_t m = 0; m < a->M; m++)
+    for (size_t n = 0; n < a->N; n += W) {
+      const size_t at = m * a->ld_y + n, width = a->N - n;
+      const vf sum = vf_load_n(a->residual + at, width) + vf_load_n(a->bias + n, width);
+      vf_store_n(a->y + at, sum, width);
+    }
+  return (initial){a->y, a->ld_y};
+}
+
+/* to[N] += the sums of x [M,N] over its rows, in their order. */
+static void sum_columns(size_t M, size_t N, const float *x, size_t ld, float *to) {
+  for (size_t n = 0; n < N; n += 4 * W) {
+    const size_t width = N - n, vectors = least(4, (width + W - 1) / W);
+    vf sum[4];
+    for (size_t v = 0; v < vectors; v++) sum[v] = vf_load_n(to + n + v * W, width - v * W);
+    for (size_t m = 0; m < M; m++)
+      for (size_t v = 0; v < vectors; v++)
+        sum[v] += vf_load_n(x + m * ld + n + v * W, width - v * W);
+    for (size_t v = 0; v < vectors; v++) vf_store_n(to + n + v * W, sum[v], width - v * W);
+  }
+}
 
 static size_t count_pairs(size_t n) {
   return round_up((n + 1) / 2, PAIR_UNIT);
@@ -62,6 +94,7 @@ static void product_bf16(const gemm *g) {
 }
 
 static void linear_fwd_bf16(PARL_NO_QUEUE, const parl_linear_fwd_args *a) {
+  const initial from = initial_of(a);
   const gemm g = {.M = a->M,
                   .N = a->N,
                   .K = a->K,
@@ -71,8 +104,8 @@ static void linear_fwd_bf16(PARL_NO_QUEUE, const parl_linear_fwd_args *a) {
                   .b = a->packed,
                   .ldb = PAIR_PANEL,
                   .b_panel = count_pairs(a->K) * PAIR_PANEL,
-                  .init = a->residual,
-                  .ld_init = a->ld_y,
+                  .init = from.x,
+                  .ld_init = from.ld,
                   .c = a->y,
                   .ldc = a->ld_y};
   product_bf16(&g);
@@ -129,4 +162,5 @@ static void linear_bwd_weight_bf16(PARL_NO_QUEUE, const parl_linear_bwd_weight_a
   for (size_t m = 0; m < a->M; m += 2 * PAIR_BLOCK)
     for (size_t k = 0; k < a->K; k += COLUMN_BLOCK)
       weight_block(a, m, least(2 * PAIR_BLOCK, a->M - m), k);
+  if (a->dbias != NULL) sum_columns(a->M, a->N, a->dy, a->ld_dy, a->dbias);
 }

@@ -15,6 +15,7 @@ static void linear_pack(PARL_NO_QUEUE, const parl_linear_pack_args *a) {
 }
 
 static void linear_fwd(PARL_NO_QUEUE, const parl_linear_fwd_args *a) {
+  const initial from = initial_of(a);
   const gemm g = {.M = a->M,
                   .N = a->N,
                   .K = a->K,
@@ -24,8 +25,8 @@ static void linear_fwd(PARL_NO_QUEUE, const parl_linear_fwd_args *a) {
                   .b = a->packed,
                   .ldb = PANEL,
                   .b_panel = a->K * PANEL,
-                  .init = a->residual,
-                  .ld_init = a->ld_y,
+                  .init = from.x,
+                  .ld_init = from.ld,
                   .c = a->y,
                   .ldc = a->ld_y};
   gemm_rows(&g);
@@ -63,4 +64,5 @@ static void linear_bwd_weight(PARL_NO_QUEUE, const parl_linear_bwd_weight_args *
                   .c = a->dw,
                   .ldc = a->K};
   gemm_columns(&g);
+  if (a->dbias != NULL) sum_columns(a->M, a->N, a->dy, a->ld_dy, a->dbias);
 }

@@ -5,7 +5,7 @@
  * SOFT_NAME and SOFT_TEXT too, a second table whose matrix products emulate bf16 operands; a set
  * with them computes in bf16, on AMX tiles if AMX_TILES is defined, and defines F32_NAME, the table
  * of its vectors in f32. Thread rule: reentrant, no state but constants.
- * Reading order: vector, pairs, gemm, linear, attention, decode, rows, policy, optimizer,
+ * Reading order: vector, pairs, gemm, linear, attention, decode, rows, vision, policy, optimizer,
  * experts. */
 #include "kernels/cpu/cpu_internal.h"
 #include "kernels/cpu/vector_impl.h"
@@ -32,6 +32,7 @@
 #include "kernels/cpu/peak_impl.h"
 #include "kernels/cpu/policy_impl.h"
 #include "kernels/cpu/rows_impl.h"
+#include "kernels/cpu/vision_impl.h"
 /* after products, rows and sums */
 #include "kernels/cpu/experts_impl.h"
 
@@ -46,7 +47,7 @@ const parl_backend *BACKEND_NAME(void) {
                                        .dtype = "f32",
                                        PARL_PRODUCT_OP_LIST(SAME) PARL_EXPERT_OP_LIST(SAME)
                                            PARL_VECTOR_OP_LIST(SAME) PARL_TOKEN_OP_LIST(SAME)
-                                               PARL_PLAIN_OP_LIST(PLAIN)
+                                               PARL_VISION_OP_LIST(SAME) PARL_PLAIN_OP_LIST(PLAIN)
                                                    .act_bytes = sizeof(parl_act),
                                        .linear_pack_elements = linear_pack_elements,
                                        .attention_scratch_floats = attention_scratch_floats,
@@ -66,7 +67,7 @@ const parl_backend *SOFT_NAME(void) {
                                        .dtype = "bf16",
                                        PARL_PRODUCT_OP_LIST(IN_BF16) PARL_EXPERT_OP_LIST(IN_BF16)
                                            PARL_VECTOR_OP_LIST(SAME) PARL_TOKEN_OP_LIST(SAME)
-                                               PARL_PLAIN_OP_LIST(PLAIN)
+                                               PARL_VISION_OP_LIST(SAME) PARL_PLAIN_OP_LIST(PLAIN)
                                                    .act_bytes = sizeof(parl_act),
                                        .linear_pack_elements = linear_pack_elements_bf16,
                                        .attention_scratch_floats = attention_scratch_floats,

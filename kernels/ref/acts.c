@@ -135,6 +135,10 @@ static size_t count_rows(const int32_t *tokens, size_t n) {
   V(fwd.act, true, ASSIGNED(&a->fwd), a->fwd.F, a->fwd.F)           \
   V(doutput, true, ASSIGNED(&a->fwd), a->fwd.C, a->fwd.C)           \
   V(dinput, true, ASSIGNED(&a->fwd), a->fwd.C, a->fwd.C)
+#define ACTS_layernorm_fwd(V) V(y, a->y_is_act, a->rows, a->ld_y, a->C)
+#define ACTS_layernorm_bwd(V) V(dy, a->dy_is_act, a->rows, a->ld_dy, a->C)
+#define ACTS_gelu_fwd(V) V(x, true, 1, 0, a->n) V(y, true, 1, 0, a->n)
+#define ACTS_gelu_bwd(V) V(x, true, 1, 0, a->n) V(dy, true, 1, 0, a->n) V(dx, true, 1, 0, a->n)
 #define ACTS_to_act(V) V(y, true, 1, 0, a->n)
 #define ACTS_embedding_bwd(V)
 #define ACTS_policy_fwd(V)
@@ -152,6 +156,8 @@ static size_t count_rows(const int32_t *tokens, size_t n) {
 #define ACTS_balance(V)
 #define ACTS_dispatch(V)
 #define ACTS_count_load(V)
+#define ACTS_mix_rows_fwd(V)
+#define ACTS_mix_rows_bwd(V)
 #define ACTS_normalise(V)
 #define ACTS_round_int4(V)
 

@@ -1,7 +1,8 @@
-/* kernels/ref/attention.c - causal attention over packed sequences, its gradient, and decoding.
+/* kernels/ref/attention.c - attention over packed sequences, its gradient, and decoding.
  *
  * q [rows, H, D] · k [rows, H_kv, D] · v [rows, H_kv, Dv] -> out [rows, H, Dv], lse [rows, H]
- * Row t of a sequence sees the rows of its sequence up to t; head h reads group h / (H / H_kv).
+ * Row t of a sequence sees the rows of its sequence up to t, or all if it looks both ways; head h
+ * reads group h / (H / H_kv).
  *   s = scale q.k,  lse = log sum exp s,  p = exp(s - lse),  out = sum p v
  *   dv += p dout,  dp = dout.v,  ds = p (dp - dout.out) scale,  dq += ds k,  dk += ds q */
 #include <math.h>
@@ -52,13 +53,14 @@ void parl_ref_attention_fwd(PARL_NO_QUEUE, const parl_attention_fwd_args *a) {
     for (size_t h = 0; h < a->H; h++) {
       const size_t group = h / (a->H / a->H_kv), start = (size_t)a->seq_start[s];
       for (size_t row = start; row < (size_t)a->seq_start[s + 1]; row++) {
+        const size_t end = a->both_ways ? (size_t)a->seq_start[s + 1] : row + 1;
         const double lse = attend(
-            row - start + 1, a->D, a->Dv, (double)a->scale, a->q + row * a->ld_q + h * a->D,
+            end - start, a->D, a->Dv, (double)a->scale, a->q + row * a->ld_q + h * a->D,
             a->k + start * a->ld_k + group * a->D, a->ld_k, a->v + start * a->ld_v + group * a->Dv,
             a->ld_v, scores, a->out + row * a->ld_out + h * a->Dv);
         a->lse[row * a->H + h] = (float)lse;
         if (a->max_scores == NULL) continue;
-        for (size_t t = start; t <= row; t++)
+        for (size_t t = start; t < end; t++)
           a->max_scores[h] = fmaxf(a->max_scores[h],
                                    a->scale * (float)dot(a->q + row * a->ld_q + h * a->D,
                                                          a->k + t * a->ld_k + group * a->D, a->D));
@@ -89,12 +91,13 @@ static void clear(double *sums, size_t n) {
 }
 
 /* dq of one query row: a sum over the keys it sees. */
-static void query_gradient(const parl_attention_bwd_args *a, size_t start, size_t row, size_t h) {
+static void query_gradient(const parl_attention_bwd_args *a, size_t start, size_t end, size_t row,
+                           size_t h) {
   const parl_attention_fwd_args *f = &a->fwd;
   const size_t group = h / (f->H / f->H_kv);
   double *sums = as_doubles(f->scratch), p, ds;
   clear(sums, f->D);
-  for (size_t key = start; key <= row; key++) {
+  for (size_t key = start; key < (f->both_ways ? end : row + 1); key++) {
     pair_gradient(a, row, key, h, &p, &ds);
     for (size_t d = 0; d < f->D; d++)
       sums[d] += ds * (double)f->k[key * f->ld_k + group * f->D + d];
@@ -103,13 +106,14 @@ static void query_gradient(const parl_attention_bwd_args *a, size_t start, size_
 }
 
 /* dk and dv of one key row: a sum over the heads of its group and the queries that see it. */
-static void key_gradient(const parl_attention_bwd_args *a, size_t end, size_t key, size_t group) {
+static void key_gradient(const parl_attention_bwd_args *a, size_t start, size_t end, size_t key,
+                         size_t group) {
   const parl_attention_fwd_args *f = &a->fwd;
   const size_t heads = f->H / f->H_kv;
   double *dk = as_doubles(f->scratch), *dv = dk + f->D, p, ds;
   clear(dk, f->D + f->Dv);
   for (size_t h = group * heads; h < (group + 1) * heads; h++)
-    for (size_t row = key; row < end; row++) {
+    for (size_t row = f->both_ways ? start : key; row < end; row++) {
       pair_gradient(a, row, key, h, &p, &ds);
       for (size_t d = 0; d < f->D; d++) dk[d] += ds * (double)f->q[row * f->ld_q + h * f->D + d];
       for (size_t d = 0; d < f->Dv; d++)
@@ -124,8 +128,8 @@ void parl_ref_attention_bwd(PARL_NO_QUEUE, const parl_attention_bwd_args *a) {
   for (size_t s = 0; s < f->n_seqs; s++) {
     const size_t start = (size_t)f->seq_start[s], end = (size_t)f->seq_start[s + 1];
     for (size_t row = start; row < end; row++) {
-      for (size_t h = 0; h < f->H; h++) query_gradient(a, start, row, h);
-      for (size_t group = 0; group < f->H_kv; group++) key_gradient(a, end, row, group);
+      for (size_t h = 0; h < f->H; h++) query_gradient(a, start, end, row, h);
+      for (size_t group = 0; group < f->H_kv; group++) key_gradient(a, start, end, row, group);
     }
   }
 }
