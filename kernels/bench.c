@@ -87,6 +87,41 @@ static void step_linear_bwd_weight(bench *t, const parl_backend *backend, int si
   backend->linear_bwd_weight(NULL, &args);
 }
 
+/* in[4], [b]: a bias; in[5]: its gradient */
+static parl_status setup_bias(bench *t, const parl_backend *const backends[2]) {
+  PARL_TRY(setup_linear(t, backends));
+  PARL_TRY(parl_bench_take(t, t->b, 4, &t->in[4]));
+  return parl_bench_take(t, t->b, 0, &t->in[5]);
+}
+
+/* Over the residual: y grows, by as much on both sides. */
+static void step_linear_bias(bench *t, const parl_backend *backend, int side) {
+  const parl_linear_fwd_args args = {.M = t->a,
+                                     .N = t->b,
+                                     .K = t->c,
+                                     .x = t->in[0],
+                                     .ld_x = t->c,
+                                     .packed = t->packed[side],
+                                     .bias = t->in[4],
+                                     .residual = t->out[side],
+                                     .y = t->out[side],
+                                     .ld_y = t->b};
+  backend->linear_fwd(NULL, &args);
+}
+
+static void step_linear_dbias(bench *t, const parl_backend *backend, int side) {
+  const parl_linear_bwd_weight_args args = {.M = t->a,
+                                            .N = t->b,
+                                            .K = t->c,
+                                            .dy = t->in[2],
+                                            .ld_dy = t->b,
+                                            .x = t->in[0],
+                                            .ld_x = t->c,
+                                            .dw = t->out[side],
+                                            .dbias = t->in[5]};
+  backend->linear_bwd_weight(NULL, &args);
+}
+
 enum { SEQUENCES = 4 };
 
 /* SEQUENCES of a rows, b heads (one of keys in decoding), c wide. in: q, k, v,
@@ -130,6 +165,12 @@ static void step_attention_fwd(bench *t, const parl_backend *backend, int side) 
   backend->attention_fwd(NULL, &args);
 }
 
+static void step_attention_fwd_both(bench *t, const parl_backend *backend, int side) {
+  parl_attention_fwd_args args = attention_args(t, t->out[side]);
+  args.both_ways = true;
+  backend->attention_fwd(NULL, &args);
+}
+
 static parl_status setup_attention_bwd(bench *t, const parl_backend *const backends[2]) {
   PARL_TRY(setup_attention(t, backends));
   const parl_attention_fwd_args args = attention_args(t, t->in[3]);
@@ -137,19 +178,36 @@ static parl_status setup_attention_bwd(bench *t, const parl_backend *const backe
   return PARL_STATUS_OK;
 }
 
-static void step_attention_bwd(bench *t, const parl_backend *backend, int side) {
+static parl_status setup_attention_bwd_both(bench *t, const parl_backend *const backends[2]) {
+  PARL_TRY(setup_attention(t, backends));
+  parl_attention_fwd_args args = attention_args(t, t->in[3]);
+  args.both_ways = true;
+  backends[1]->attention_fwd(NULL, &args);
+  return PARL_STATUS_OK;
+}
+
+static void run_attention_bwd(bench *t, const parl_backend *backend, int side, bool both_ways) {
   const size_t ld = t->b * t->c, n = SEQUENCES * t->a * ld;
   float *out = t->out[side];
-  const parl_attention_bwd_args args = {.fwd = attention_args(t, t->in[3]),
-                                        .dout = t->in[4],
-                                        .ld_dout = ld,
-                                        .dq = out,
-                                        .ld_dq = ld,
-                                        .dk = out + n,
-                                        .ld_dk = ld,
-                                        .dv = out + 2 * n,
-                                        .ld_dv = ld};
+  parl_attention_bwd_args args = {.fwd = attention_args(t, t->in[3]),
+                                  .dout = t->in[4],
+                                  .ld_dout = ld,
+                                  .dq = out,
+                                  .ld_dq = ld,
+                                  .dk = out + n,
+                                  .ld_dk = ld,
+                                  .dv = out + 2 * n,
+                                  .ld_dv = ld};
+  args.fwd.both_ways = both_ways;
   backend->attention_bwd(NULL, &args);
+}
+
+static void step_attention_bwd(bench *t, const parl_backend *backend, int side) {
+  run_attention_bwd(t, backend, side, false);
+}
+
+static void step_attention_bwd_both(bench *t, const parl_backend *backend, int side) {
+  run_attention_bwd(t, backend, side, true);
 }
 
 /* SEQUENCES slots with contexts of a positions; all heads share one head of
@@ -267,7 +325,7 @@ static void step_adamw(bench *t, const parl_backend *backend, int side) {
   backend->adamw(NULL, &args);
 }
 
-/* Operations and bytes are per a * b * c. Attention counts the causal half. */
+/* Operations and bytes are per a * b * c. Attention counts the half that is causal, or all. */
 static const spec specs[] = {
     {"linear_fwd", 1, 128, 128, setup_linear, step_linear_fwd, 2.0, 4.0},
     {"linear_fwd", 16, 128, 128, setup_linear, step_linear_fwd, 2.0, 0.0},
@@ -275,6 +333,7 @@ static const spec specs[] = {
     {"linear_fwd", 1024, 128, 128, setup_linear, step_linear_fwd, 2.0, 0.0},
     {"linear_fwd", 4096, 256, 256, setup_linear, step_linear_fwd, 2.0, 0.0},
     {"linear_fwd", 1024, 1024, 256, setup_linear, step_linear_fwd, 2.0, 0.0},
+    {"linear_fwd + bias + residual", 1024, 128, 128, setup_bias, step_linear_bias, 2.0, 0.0},
     {"linear_bwd_input", 256, 64, 64, setup_linear, step_linear_bwd_input, 2.0, 0.0},
     {"linear_bwd_input", 1024, 128, 128, setup_linear, step_linear_bwd_input, 2.0, 0.0},
     {"linear_bwd_input", 4096, 256, 256, setup_linear, step_linear_bwd_input, 2.0, 0.0},
@@ -283,12 +342,17 @@ static const spec specs[] = {
     {"linear_bwd_weight", 1024, 128, 128, setup_linear, step_linear_bwd_weight, 2.0, 0.0},
     {"linear_bwd_weight", 4096, 256, 256, setup_linear, step_linear_bwd_weight, 2.0, 0.0},
     {"linear_bwd_weight", 1024, 1024, 256, setup_linear, step_linear_bwd_weight, 2.0, 0.0},
+    {"linear_bwd_weight + bias", 1024, 128, 128, setup_bias, step_linear_dbias, 2.0, 0.0},
     {"attention_fwd", 128, 4, 32, setup_attention, step_attention_fwd, 2.0 * SEQUENCES * 128, 0.0},
     {"attention_fwd", 256, 8, 32, setup_attention, step_attention_fwd, 2.0 * SEQUENCES * 256, 0.0},
     {"attention_bwd", 128, 4, 32, setup_attention_bwd, step_attention_bwd, 5.0 * SEQUENCES * 128,
      0.0},
     {"attention_bwd", 256, 8, 32, setup_attention_bwd, step_attention_bwd, 5.0 * SEQUENCES * 256,
      0.0},
+    {"attention_fwd both ways", 256, 8, 32, setup_attention, step_attention_fwd_both,
+     4.0 * SEQUENCES * 256, 0.0},
+    {"attention_bwd both ways", 256, 8, 32, setup_attention_bwd_both, step_attention_bwd_both,
+     10.0 * SEQUENCES * 256, 0.0},
     {"attention_decode", 128, 4, 32, setup_decode, step_decode, 4.0 * SEQUENCES, 2.0 * SEQUENCES},
     {"attention_decode", 512, 4, 32, setup_decode, step_decode, 4.0 * SEQUENCES, 2.0 * SEQUENCES},
     {"rmsnorm_fwd", 1024, 128, 1, setup_rows, step_rmsnorm_fwd, 4.0, 8.0},
@@ -406,5 +470,6 @@ parl_status parl_bench_ops(const parl_backend *backend,
     return parl_fail(PARL_STATUS_EINVAL, "the oracle is what ops are checked against, not timed");
   PARL_TRY(run_all(specs, sizeof specs / sizeof *specs, backend, row, context));
   PARL_TRY(run_all(parl_bench_row_specs, parl_bench_n_row_specs, backend, row, context));
+  PARL_TRY(run_all(parl_bench_vision_specs, parl_bench_n_vision_specs, backend, row, context));
   return run_all(parl_bench_moe_specs, parl_bench_n_moe_specs, backend, row, context);
 }

@@ -44,6 +44,9 @@ void parl_bench_round_operands(float *x, size_t n);
 /* Ops over rows, of an optimizer and of sampling: kernels/bench_rows.c. */
 extern const parl_bench_spec parl_bench_row_specs[];
 extern const size_t parl_bench_n_row_specs;
+/* Ops of the vision tower: kernels/bench_vision.c. */
+extern const parl_bench_spec parl_bench_vision_specs[];
+extern const size_t parl_bench_n_vision_specs;
 /* Ops of sparse layers: kernels/bench_moe.c. */
 extern const parl_bench_spec parl_bench_moe_specs[];
 extern const size_t parl_bench_n_moe_specs;

@@ -43,6 +43,12 @@ static void case_linear_fwd(trial *t) {
   RUN(t, linear_fwd, true, &args);
   args.residual = args.y = in_out(t, "y over residual", M, N, ld_y);
   RUN(t, linear_fwd, true, &args);
+  args.bias = input(t, 1, N, N);
+  args.residual = args.y = in_out(t, "y + bias over residual", M, N, ld_y);
+  RUN(t, linear_fwd, true, &args);
+  args.residual = NULL;
+  args.y = output(t, "y + bias", M, N, ld_y);
+  RUN(t, linear_fwd, true, &args);
 }
 
 static void case_linear_bwd_input(trial *t) {
@@ -65,14 +71,17 @@ static void case_linear_bwd_input(trial *t) {
 
 static void case_linear_bwd_weight(trial *t) {
   const size_t M = t->s.a, N = t->s.b, K = t->s.c, ld_dy = gap(t, N), ld_x = gap(t, K);
-  const parl_linear_bwd_weight_args args = {.M = M,
-                                            .N = N,
-                                            .K = K,
-                                            .dy = operand(t, M, N, ld_dy),
-                                            .ld_dy = ld_dy,
-                                            .x = operand(t, M, K, ld_x),
-                                            .ld_x = ld_x,
-                                            .dw = in_out(t, "dw", N, K, K)};
+  parl_linear_bwd_weight_args args = {.M = M,
+                                      .N = N,
+                                      .K = K,
+                                      .dy = operand(t, M, N, ld_dy),
+                                      .ld_dy = ld_dy,
+                                      .x = operand(t, M, K, ld_x),
+                                      .ld_x = ld_x,
+                                      .dw = in_out(t, "dw", N, K, K)};
+  RUN(t, linear_bwd_weight, true, &args);
+  args.dw = in_out(t, "dw beside a bias", N, K, K);
+  args.dbias = in_out(t, "dbias", 1, N, N);
   RUN(t, linear_bwd_weight, true, &args);
 }
 
@@ -186,24 +195,31 @@ static parl_attention_fwd_args attention_views(trial *t) {
   return f;
 }
 
-static void case_attention_fwd(trial *t) {
+static void attention_forward(trial *t, bool both_ways) {
   parl_attention_fwd_args f = attention_views(t);
-  const size_t rows = t->s.a;
+  const size_t rows = t->s.a, first = t->n_outputs;
+  f.both_ways = both_ways;
   f.out = output(t, "out", rows, f.H * f.Dv, f.ld_out);
   f.lse = output(t, "lse", rows, f.H, f.H);
   f.max_scores = output(t, "max_scores", 1, f.H, f.H);
   fill_rows(f.max_scores, 1, f.H, f.H, -1e30f);
   RUN(t, attention_fwd, false, &f);
   if (t->now != FOR_BOUND) return;
-  fill_rows(bound_of(t, 2), 1, f.H, f.H, 8.0f);
-  fill_rows(bound_of(t, 0), rows, f.H * f.Dv, f.ld_out, largest(f.v, rows, f.H_kv * f.Dv, f.ld_v));
-  fill_rows(bound_of(t, 1), rows, f.H, f.H, 8.0f);
+  const float most = largest(f.v, rows, f.H_kv * f.Dv, f.ld_v);
+  fill_rows(bound_of(t, first), rows, f.H * f.Dv, f.ld_out, most);
+  fill_rows(bound_of(t, first + 1), rows, f.H, f.H, 8.0f);
+  fill_rows(bound_of(t, first + 2), 1, f.H, f.H, 8.0f);
+}
+
+static void case_attention_fwd(trial *t) {
+  attention_forward(t, false);
+  attention_forward(t, true);
 }
 
 /* Bounds of dq, dk, dv: the oracle's formulas with absolute values and p <= 1. */
-static void attention_bounds(trial *t, const parl_attention_bwd_args *a) {
+static void attention_bounds(trial *t, const parl_attention_bwd_args *a, size_t first) {
   const parl_attention_fwd_args *f = &a->fwd;
-  float *dq = bound_of(t, 0), *dk = bound_of(t, 1), *dv = bound_of(t, 2);
+  float *dq = bound_of(t, first), *dk = bound_of(t, first + 1), *dv = bound_of(t, first + 2);
   const float most_d = largest(a->dout, t->s.a, f->H * f->Dv, a->ld_dout);
   const float most_v = largest(f->v, t->s.a, f->H_kv * f->Dv, f->ld_v);
   const float ds = f->scale * sqrtf((float)f->Dv) * most_d * most_v;
@@ -215,10 +231,11 @@ static void attention_bounds(trial *t, const parl_attention_bwd_args *a) {
   fill_rows(dv, t->s.a, f->H_kv * f->Dv, a->ld_dv, queries * most_d);
 }
 
-static void case_attention_bwd(trial *t) {
+static void attention_backward(trial *t, bool both_ways) {
   parl_attention_bwd_args a = {.fwd = attention_views(t)};
   parl_attention_fwd_args *f = &a.fwd;
-  const size_t rows = t->s.a;
+  const size_t rows = t->s.a, first = t->n_outputs;
+  f->both_ways = both_ways;
   f->out = input_as(t, rows, f->H * f->Dv, f->ld_out, CENTRED)->x;
   f->lse = input_as(t, rows, f->H, f->H, CENTRED)->x;
   parl_attention_fwd_args oracle = *f;
@@ -232,7 +249,12 @@ static void case_attention_bwd(trial *t) {
   a.dk = output(t, "dk", rows, f->H_kv * f->D, a.ld_dk);
   a.dv = output(t, "dv", rows, f->H_kv * f->Dv, a.ld_dv);
   RUN(t, attention_bwd, false, &a);
-  if (t->now == FOR_BOUND) attention_bounds(t, &a);
+  if (t->now == FOR_BOUND) attention_bounds(t, &a, first);
+}
+
+static void case_attention_bwd(trial *t) {
+  attention_backward(t, false);
+  attention_backward(t, true);
 }
 
 /* n floats become n bf16 in the same place; little-endian. */
@@ -472,37 +494,7 @@ static void case_sum_squares(trial *t) {
   out[0] = (float)sums[0], out[1] = (float)sums[1];
 }
 
-typedef struct row {
-  const char *op;
-  double tolerance;
-  void (*run)(trial *t);
-  char kind; /* m: three extents, r: rows and width, v: vector, a: attention */
-} row;
-
-static void run_trial(const row *table, const parl_backend *backend, shape s, regime how) {
-  trial t = {.backend = backend, .s = s, .how = how, .sensitivity = 1.0};
-  for (pass now = ON_REF; now <= FOR_BOUND; now++) {
-    t.now = now;
-    t.n_outputs = t.n_inputs = 0;
-    t.stream = 1;
-    table->run(&t);
-    for (size_t i = 0; i < t.n_inputs; i++) {
-      if (!buffer_is_intact(&t.inputs[i]))
-        fail_msg("%s on %s, shape %zu %zu %zu: wrote outside input or scratch %zu", table->op,
-                 backend->instructions, s.a, s.b, s.c, i);
-      buffer_destroy(&t.inputs[i]);
-    }
-  }
-  for (size_t i = 0; i < t.n_outputs; i++) {
-    compare(&t, table->op, table->tolerance, i);
-    if (!buffer_is_intact(&t.outputs[ON_REF][i]) || !buffer_is_intact(&t.outputs[ON_LEVEL][i]))
-      fail_msg("%s on %s, shape %zu %zu %zu: wrote outside %s", table->op, backend->instructions,
-               s.a, s.b, s.c, t.names[i]);
-    for (pass p = ON_REF; p <= FOR_BOUND; p++) buffer_destroy(&t.outputs[p][i]);
-  }
-}
-
-static const row rows[] = {
+static const trial_row rows[] = {
 #define ROW(op, kind) \
   { #op, 0.0, case_##op, kind }
     ROW(linear_pack, 'm'),
@@ -531,7 +523,7 @@ typedef struct declared {
   const char *op;
   double tolerance;
 } declared;
-static const declared ops[] = {/* the others: test_ops_more.c */
+static const declared ops[] = {/* the others: test_ops_more.c, test_ops_vision.c */
 #define X(op, tolerance, source) {#op, tolerance},
                                PARL_PRODUCT_OP_LIST(X) PARL_VECTOR_OP_LIST(X)
 #undef X
@@ -550,7 +542,7 @@ static const shape real_a[] = {{128, 48, 32}, {96, 257, 64}, {160, 33, 16}};
     for (regime how = CENTRED; how < N_REGIMES; how++) run_trial(table, backend, (list)[i_], how)
 
 /* Every combination of edges centred; the other regimes where all extents are alike. */
-static void run_edges(const row *table, const parl_backend *backend) {
+static void run_edges(const trial_row *table, const parl_backend *backend) {
   const bool three = table->kind == 'm' || table->kind == 'a', one = table->kind == 'v';
   for (size_t a = 0; a < N_EDGES; a++)
     for (size_t b = 0; b < (one ? 1 : N_EDGES); b++)
@@ -570,12 +562,12 @@ static void run_edges(const row *table, const parl_backend *backend) {
 static void test_parity(void **state) {
   const size_t which = (size_t)(uintptr_t)*state;
   const parl_backend *backend = get_level(level_names[which % N_LEVELS]);
-  row found = {0};
+  trial_row found = {0};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     if (strcmp(rows[i].op, ops[which / N_LEVELS].op) == 0) found = rows[i];
   if (found.op == NULL) fail_msg("no case for op %s", ops[which / N_LEVELS].op);
   found.tolerance = ops[which / N_LEVELS].tolerance;
-  const row *table = &found;
+  const trial_row *table = &found;
   run_edges(table, backend);
   if (table->kind == 'm') RUN_ALL(real_m);
   if (table->kind == 'r') RUN_ALL(real_r);

@@ -21,6 +21,7 @@ typedef struct problem {
   size_t n_inputs;
   variable in[MAX_INPUTS];
   size_t a, b, c, d, e;
+  bool both_ways, exact; /* of attention; of gelu */
   float *cotangent;
   int32_t *index;
   double (*loss)(const struct problem *p);
@@ -86,25 +87,33 @@ static double dot(const double *x, const double *y, size_t n) {
   return sum;
 }
 
-/* a = M, b = N, c = K */
+/* a = M, b = N, c = K; in: x, w, bias */
 static double linear_loss(const problem *p) {
   double loss = 0.0;
   for (size_t m = 0; m < p->a; m++)
     for (size_t n = 0; n < p->b; n++)
       loss += (double)p->cotangent[m * p->b + n] *
-              dot(p->in[0].x + m * p->c, p->in[1].x + n * p->c, p->c);
+              (p->in[2].x[n] + dot(p->in[0].x + m * p->c, p->in[1].x + n * p->c, p->c));
   return loss;
 }
 
 static void grad_linear(const parl_backend *backend, size_t M, size_t N, size_t K) {
   problem p = {.backend = backend, .a = M, .b = N, .c = K, .loss = linear_loss};
   variable *x = add_input(&p, "x", M * K), *w = add_input(&p, "w", N * K);
+  variable *bias = add_input(&p, "bias", N);
   p.cotangent = floats(M * N, 77);
   const parl_linear_bwd_input_args input = {
       .M = M, .N = N, .K = K, .dy = p.cotangent, .ld_dy = N, .w = w->f, .dx = x->grad, .ld_dx = K};
   backend->linear_bwd_input(NULL, &input);
-  const parl_linear_bwd_weight_args weight = {
-      .M = M, .N = N, .K = K, .dy = p.cotangent, .ld_dy = N, .x = x->f, .ld_x = K, .dw = w->grad};
+  const parl_linear_bwd_weight_args weight = {.M = M,
+                                              .N = N,
+                                              .K = K,
+                                              .dy = p.cotangent,
+                                              .ld_dy = N,
+                                              .x = x->f,
+                                              .ld_x = K,
+                                              .dw = w->grad,
+                                              .dbias = bias->grad};
   backend->linear_bwd_weight(NULL, &weight);
   check(&p, "linear");
 }
@@ -198,17 +207,17 @@ static void grad_rope(const parl_backend *backend, size_t rows, size_t D, size_t
   check(&p, "rope");
 }
 
-/* Query row `t` of head h over the keys of its sequence, with all in double. */
-static double attention_row(const problem *p, size_t start, size_t t, size_t h) {
+/* Query row `t` of head h over the keys before `end`, with all in double. */
+static double attention_row(const problem *p, size_t start, size_t end, size_t t, size_t h) {
   const size_t H = p->b, H_kv = p->c, D = p->d, Dv = p->e, group = h / (H / H_kv);
   double scores[64], top = -INFINITY, sum = 0.0, loss = 0.0;
-  for (size_t j = start; j <= t; j++) {
+  for (size_t j = start; j < end; j++) {
     scores[j - start] = dot(p->in[0].x + (t * H + h) * D, p->in[1].x + (j * H_kv + group) * D, D) *
                         (double)(float)(1.0 / sqrt((double)D));
     top = fmax(top, scores[j - start]);
   }
-  for (size_t j = start; j <= t; j++) sum += exp(scores[j - start] - top);
-  for (size_t j = start; j <= t; j++)
+  for (size_t j = start; j < end; j++) sum += exp(scores[j - start] - top);
+  for (size_t j = start; j < end; j++)
     for (size_t d = 0; d < Dv; d++)
       loss += exp(scores[j - start] - top) / sum * p->in[2].x[(j * H_kv + group) * Dv + d] *
               (double)p->cotangent[(t * H + h) * Dv + d];
@@ -220,14 +229,17 @@ static double attention_loss(const problem *p) {
   double loss = 0.0;
   for (size_t s = 0; s < 3; s++)
     for (size_t t = (size_t)p->index[s]; t < (size_t)p->index[s + 1]; t++)
-      for (size_t h = 0; h < p->b; h++) loss += attention_row(p, (size_t)p->index[s], t, h);
+      for (size_t h = 0; h < p->b; h++)
+        loss += attention_row(p, (size_t)p->index[s],
+                              p->both_ways ? (size_t)p->index[s + 1] : t + 1, t, h);
   return loss;
 }
 
 static void grad_attention(const parl_backend *backend, size_t rows, size_t H, size_t H_kv,
-                           size_t D, size_t Dv) {
+                           size_t D, size_t Dv, bool both_ways) {
   problem p = {
       .backend = backend, .a = rows, .b = H, .c = H_kv, .d = D, .e = Dv, .loss = attention_loss};
+  p.both_ways = both_ways;
   variable *q = add_input(&p, "q", rows * H * D), *k = add_input(&p, "k", rows * H_kv * D);
   variable *v = add_input(&p, "v", rows * H_kv * Dv);
   p.cotangent = floats(rows * H * Dv, 77);
@@ -243,6 +255,7 @@ static void grad_attention(const parl_backend *backend, size_t rows, size_t H, s
                                                 .D = D,
                                                 .Dv = Dv,
                                                 .scale = (float)(1.0 / sqrt((double)D)),
+                                                .both_ways = both_ways,
                                                 .q = q->f,
                                                 .ld_q = H * D,
                                                 .k = k->f,
@@ -310,6 +323,120 @@ static void grad_embedding(const parl_backend *backend, size_t rows, size_t C) {
       .rows = rows, .C = C, .tokens = p.index, .dout = p.cotangent, .dtable = table->grad};
   backend->embedding_bwd(NULL, &args);
   check(&p, "embedding");
+}
+
+/* a = rows, b = C; in: x, weight, bias */
+static double layernorm_loss(const problem *p) {
+  double loss = 0.0;
+  for (size_t r = 0; r < p->a; r++) {
+    const double *x = p->in[0].x + r * p->b, n = (double)p->b;
+    double mean = 0.0, variance = 0.0;
+    for (size_t c = 0; c < p->b; c++) mean += x[c] / n;
+    for (size_t c = 0; c < p->b; c++) variance += (x[c] - mean) * (x[c] - mean) / n;
+    for (size_t c = 0; c < p->b; c++)
+      loss += (double)p->cotangent[r * p->b + c] *
+              ((x[c] - mean) / sqrt(variance + 1e-5) * p->in[1].x[c] + p->in[2].x[c]);
+  }
+  return loss;
+}
+
+static void grad_layernorm(const parl_backend *backend, size_t rows, size_t C) {
+  problem p = {.backend = backend, .a = rows, .b = C, .loss = layernorm_loss};
+  variable *x = add_input(&p, "x", rows * C), *w = add_input(&p, "weight", C);
+  variable *bias = add_input(&p, "bias", C);
+  p.cotangent = floats(rows * C, 77);
+  float *y = floats(rows * C, 0), *mean = floats(rows, 0), *inv_std = floats(rows, 0);
+  const parl_layernorm_fwd_args fwd = {.rows = rows,
+                                       .C = C,
+                                       .x = x->f,
+                                       .ld_x = C,
+                                       .weight = w->f,
+                                       .bias = bias->f,
+                                       .eps = 1e-5f,
+                                       .y = y,
+                                       .ld_y = C,
+                                       .mean = mean,
+                                       .inv_std = inv_std};
+  backend->layernorm_fwd(NULL, &fwd);
+  const parl_layernorm_bwd_args bwd = {.rows = rows,
+                                       .C = C,
+                                       .x = x->f,
+                                       .ld_x = C,
+                                       .weight = w->f,
+                                       .mean = mean,
+                                       .inv_std = inv_std,
+                                       .dy = p.cotangent,
+                                       .ld_dy = C,
+                                       .dx = x->grad,
+                                       .ld_dx = C,
+                                       .dweight = w->grad,
+                                       .dbias = bias->grad};
+  backend->layernorm_bwd(NULL, &bwd);
+  free(y);
+  free(mean);
+  free(inv_std);
+  check(&p, "layernorm");
+}
+
+/* a = n */
+static double gelu_loss(const problem *p) {
+  double loss = 0.0;
+  for (size_t i = 0; i < p->a; i++) {
+    const double x = p->in[0].x[i];
+    const double u = sqrt(2.0 / M_PI) * (x + 0.044715 * x * x * x);
+    loss += (double)p->cotangent[i] * x / 2.0 * (1.0 + (p->exact ? erf(x / sqrt(2.0)) : tanh(u)));
+  }
+  return loss;
+}
+
+static void grad_gelu(const parl_backend *backend, size_t n, bool exact) {
+  problem p = {.backend = backend, .a = n, .loss = gelu_loss, .exact = exact};
+  variable *x = add_input(&p, "x", n);
+  p.cotangent = floats(n, 77);
+  const parl_gelu_bwd_args args = {
+      .n = n, .exact = exact, .x = x->f, .dy = p.cotangent, .dx = x->grad};
+  backend->gelu_bwd(NULL, &args);
+  check(&p, exact ? "gelu, exact" : "gelu by tanh");
+}
+
+/* The weight of tap k of row r is (r + 2 k) % 7 - 2.5: some are negative. */
+static float mix_weight(size_t r, size_t k) {
+  return (float)((r + 2 * k) % 7) - 2.5f;
+}
+
+/* a = rows, b = C, c = taps */
+static double mix_rows_loss(const problem *p) {
+  double loss = 0.0;
+  for (size_t r = 0; r < p->a; r++)
+    for (size_t k = 0; k < p->c; k++)
+      for (size_t c = 0; c < p->b; c++)
+        loss += (double)p->cotangent[r * p->b + c] * (double)mix_weight(r, k) *
+                p->in[0].x[(size_t)p->index[r * p->c + k] * p->b + c];
+  return loss;
+}
+
+static void grad_mix_rows(const parl_backend *backend, size_t rows, size_t C, size_t taps) {
+  enum { TABLE = 5 };
+  problem p = {.backend = backend, .a = rows, .b = C, .c = taps, .loss = mix_rows_loss};
+  variable *table = add_input(&p, "table", TABLE * C);
+  p.cotangent = floats(rows * C, 77);
+  p.index = calloc(rows * taps, sizeof *p.index);
+  float *weights = floats(rows * taps, 0);
+  assert_non_null(p.index);
+  for (size_t i = 0; i < rows * taps; i++) {
+    p.index[i] = (int32_t)(i * i % TABLE);
+    weights[i] = mix_weight(i / taps, i % taps);
+  }
+  const parl_mix_rows_bwd_args args = {.rows = rows,
+                                       .taps = taps,
+                                       .C = C,
+                                       .weights = weights,
+                                       .index = p.index,
+                                       .dout = p.cotangent,
+                                       .dtable = table->grad};
+  backend->mix_rows_bwd(NULL, &args);
+  free(weights);
+  check(&p, "mix_rows");
 }
 
 static bool policy_allows(size_t row, size_t v, int32_t target) {
@@ -394,13 +521,27 @@ static void on_rope(const parl_backend *b) {
   grad_rope(b, 2, 34, 3);
 }
 static void on_attention(const parl_backend *b) {
-  grad_attention(b, 7, 2, 1, 3, 5);
-  grad_attention(b, 19, 4, 2, 16, 16);
-  grad_attention(b, 44, 1, 1, 8, 4);
+  for (int both_ways = 0; both_ways < 2; both_ways++) {
+    grad_attention(b, 7, 2, 1, 3, 5, both_ways == 1);
+    grad_attention(b, 19, 4, 2, 16, 16, both_ways == 1);
+    grad_attention(b, 44, 1, 1, 8, 4, both_ways == 1);
+  }
 }
 static void on_swiglu(const parl_backend *b) {
   grad_swiglu(b, 3, 5);
   grad_swiglu(b, 2, 70);
+}
+static void on_layernorm(const parl_backend *b) {
+  grad_layernorm(b, 3, 5);
+  grad_layernorm(b, 4, 70);
+}
+static void on_gelu(const parl_backend *b) {
+  grad_gelu(b, 70, false);
+  grad_gelu(b, 70, true);
+}
+static void on_mix_rows(const parl_backend *b) {
+  grad_mix_rows(b, 9, 3, 3);
+  grad_mix_rows(b, 9, 35, 16);
 }
 static void on_embedding(const parl_backend *b) {
   grad_embedding(b, 9, 3);
@@ -418,6 +559,7 @@ typedef struct row {
 static const row rows[] = {
     {"linear", on_linear},       {"rmsnorm", on_rmsnorm}, {"rope", on_rope},
     {"attention", on_attention}, {"swiglu", on_swiglu},   {"embedding", on_embedding},
+    {"layernorm", on_layernorm}, {"gelu", on_gelu},       {"mix_rows", on_mix_rows},
     {"policy", on_policy},
 };
 enum { N_ROWS = sizeof rows / sizeof *rows, N_BACKENDS = N_F32_LEVELS + 1 };

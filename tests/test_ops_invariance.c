@@ -59,7 +59,7 @@ static void compare_pieces(batch *t, const char *op) {
   free(t->scratch);
 }
 
-/* a = N, b = K; in: x, packed, W */
+/* a = N, b = K; in: x, packed, W, whose first numbers are a bias, too */
 static void run_linear_fwd(batch *t, size_t first, size_t n) {
   parl_linear_fwd_args args = {.M = n,
                                .N = t->a,
@@ -72,6 +72,8 @@ static void run_linear_fwd(batch *t, size_t first, size_t n) {
   t->backend->linear_fwd(NULL, &args);
   args.y = t->out[1] + first * t->a;
   args.residual = args.y;
+  t->backend->linear_fwd(NULL, &args);
+  args.bias = t->in[2];
   t->backend->linear_fwd(NULL, &args);
 }
 
@@ -144,6 +146,91 @@ static void case_rmsnorm(const parl_backend *backend, size_t C, size_t unused) {
   batch t = {.backend = backend, .a = C, .width = {C, 1, C}, .run = run_rmsnorm};
   for (size_t i = 0; i < 4; i++) t.in[i] = random_floats(ROWS * C, i + 1);
   compare_pieces(&t, "rmsnorm");
+}
+
+/* a = C; in: x, weight and bias, dy, their gradients */
+static void run_layernorm(batch *t, size_t first, size_t n) {
+  const size_t C = t->a, at = first * C;
+  const parl_layernorm_fwd_args fwd = {.rows = n,
+                                       .C = C,
+                                       .x = t->in[0] + at,
+                                       .ld_x = C,
+                                       .weight = t->in[1],
+                                       .bias = t->in[1] + C,
+                                       .eps = 1e-5f,
+                                       .y = t->out[0] + at,
+                                       .ld_y = C,
+                                       .mean = t->out[1] + first,
+                                       .inv_std = t->in[1] + 2 * C + first};
+  t->backend->layernorm_fwd(NULL, &fwd);
+  const parl_layernorm_bwd_args bwd = {.rows = n,
+                                       .C = C,
+                                       .x = fwd.x,
+                                       .ld_x = C,
+                                       .weight = fwd.weight,
+                                       .mean = fwd.mean,
+                                       .inv_std = fwd.inv_std,
+                                       .dy = t->in[2] + at,
+                                       .ld_dy = C,
+                                       .dx = t->out[2] + at,
+                                       .ld_dx = C,
+                                       .dweight = t->in[3],
+                                       .dbias = t->in[3] + C};
+  t->backend->layernorm_bwd(NULL, &bwd);
+}
+
+static void case_layernorm(const parl_backend *backend, size_t C, size_t unused) {
+  (void)unused;
+  batch t = {.backend = backend, .a = C, .width = {C, 1, C}, .run = run_layernorm};
+  for (size_t i = 0; i < 4; i++) t.in[i] = random_floats(ROWS * (C + 2), i + 1);
+  compare_pieces(&t, "layernorm");
+}
+
+/* a = width, b: whether exact; in: x, dy */
+static void run_gelu(batch *t, size_t first, size_t n) {
+  const size_t at = first * t->a, size = n * t->a;
+  const parl_gelu_fwd_args fwd = {
+      .n = size, .exact = t->b == 1, .x = t->in[0] + at, .y = t->out[0] + at};
+  t->backend->gelu_fwd(NULL, &fwd);
+  const parl_gelu_bwd_args bwd = {
+      .n = size, .exact = fwd.exact, .x = fwd.x, .dy = t->in[1] + at, .dx = t->out[1] + at};
+  t->backend->gelu_bwd(NULL, &bwd);
+}
+
+static void case_gelu(const parl_backend *backend, size_t width, size_t exact) {
+  batch t = {.backend = backend, .a = width, .b = exact, .width = {width, width}, .run = run_gelu};
+  for (size_t i = 0; i < 2; i++) t.in[i] = random_floats(ROWS * width, i + 1);
+  compare_pieces(&t, "gelu");
+}
+
+/* a = C, b = taps; in: weights, table, dout; the gradients add up in the order of the rows */
+static void run_mix_rows(batch *t, size_t first, size_t n) {
+  const parl_mix_rows_fwd_args fwd = {.rows = n,
+                                      .taps = t->b,
+                                      .C = t->a,
+                                      .weights = t->in[0] + first * t->b,
+                                      .index = t->index + first * t->b,
+                                      .table = t->in[1],
+                                      .out = t->out[0] + first * t->a};
+  t->backend->mix_rows_fwd(NULL, &fwd);
+  const parl_mix_rows_bwd_args bwd = {.rows = n,
+                                      .taps = t->b,
+                                      .C = t->a,
+                                      .weights = fwd.weights,
+                                      .index = fwd.index,
+                                      .dout = t->in[2] + first * t->a,
+                                      .dtable = t->out[1]};
+  t->backend->mix_rows_bwd(NULL, &bwd);
+}
+
+static void case_mix_rows(const parl_backend *backend, size_t C, size_t taps) {
+  batch t = {.backend = backend, .a = C, .b = taps, .width = {C, C}, .run = run_mix_rows};
+  t.in[0] = random_floats(ROWS * taps, 1);
+  for (size_t i = 1; i < 3; i++) t.in[i] = random_floats(ROWS * C, i + 1);
+  t.index = calloc(ROWS * taps, sizeof *t.index);
+  assert_non_null(t.index);
+  for (size_t i = 0; i < ROWS * taps; i++) t.index[i] = (int32_t)(i * 7 % ROWS);
+  compare_pieces(&t, "mix_rows");
 }
 
 /* a = F; in: gate_up, dout */
@@ -316,7 +403,7 @@ static void copy_gradients(batch *t, const parl_attention_bwd_args *bwd, size_t 
   memcpy(to, bwd->dv + at * H_KV * D, length * H_KV * D * sizeof(float));
 }
 
-/* A row is a sequence in a block of LONGEST rows: a = D = Dv; in: q, k, v */
+/* A row is a sequence in a block of LONGEST rows: a = D = Dv, b: whether both ways; in: q, k, v */
 static void run_attention(batch *t, size_t first, size_t n) {
   const size_t D = t->a;
   float *q = random_floats(n * LONGEST * H * D, 0), *k = random_floats(n * LONGEST * H_KV * D, 0);
@@ -338,6 +425,7 @@ static void run_attention(batch *t, size_t first, size_t n) {
                                        .D = D,
                                        .Dv = D,
                                        .scale = 0.3f,
+                                       .both_ways = t->b == 1,
                                        .q = q,
                                        .ld_q = H * D,
                                        .k = k,
@@ -371,10 +459,10 @@ static void run_attention(batch *t, size_t first, size_t n) {
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
 }
 
-static void case_attention(const parl_backend *backend, size_t D, size_t unused) {
-  (void)unused;
+static void case_attention(const parl_backend *backend, size_t D, size_t both_ways) {
   batch t = {.backend = backend,
              .a = D,
+             .b = both_ways,
              .run = run_attention,
              .width = {LONGEST * H * D, LONGEST * (H + 2 * H_KV) * D}};
   t.in[0] = random_floats(ROWS * LONGEST * H * D, 1);
@@ -403,7 +491,10 @@ static const row rows[] = {
     {"policy", case_policy, {{1, 0}, {33, 0}, {130, 0}, {257, 0}}},
     {"rope", case_rope, {{1, 0}, {16, 0}, {33, 0}}},
     {"attention_decode", case_decode, {{1, 5}, {16, 48}, {33, 70}, {64, 33}}},
-    {"attention", case_attention, {{5, 0}, {16, 0}, {33, 0}}},
+    {"attention", case_attention, {{5, 0}, {16, 0}, {33, 0}, {5, 1}, {16, 1}}},
+    {"layernorm", case_layernorm, {{1, 0}, {33, 0}, {257, 0}}},
+    {"gelu", case_gelu, {{1, 0}, {33, 0}, {33, 1}}},
+    {"mix_rows", case_mix_rows, {{1, 1}, {33, 16}, {130, 3}}},
 };
 enum { N_ROWS = sizeof rows / sizeof *rows };
 

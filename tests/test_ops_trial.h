@@ -1,6 +1,6 @@
 /* tests/test_ops_trial.h - one op at one shape, on the oracle and on a level, and the comparison.
  *
- * Reading order: trial, inputs and outputs, RUN, compare. */
+ * Reading order: trial, inputs and outputs, RUN, compare, run_trial. */
 #ifndef PARL_TESTS_TEST_OPS_TRIAL_H
 #define PARL_TESTS_TEST_OPS_TRIAL_H
 #include "tests/test_ops_support.h"
@@ -146,6 +146,38 @@ static inline float largest(const float *x, size_t rows, size_t columns, size_t 
   for (size_t r = 0; r < rows; r++)
     for (size_t c = 0; c < columns; c++) most = fmaxf(most, fabsf(x[r * ld + c]));
   return most;
+}
+
+/* A case of a table. */
+typedef struct trial_row {
+  const char *op;
+  double tolerance;
+  void (*run)(trial *t);
+  char kind; /* m: three extents, r: rows and width, v: vector, a: attention */
+} trial_row;
+
+static inline void run_trial(const trial_row *table, const parl_backend *backend, shape s,
+                             regime how) {
+  trial t = {.backend = backend, .s = s, .how = how, .sensitivity = 1.0};
+  for (pass now = ON_REF; now <= FOR_BOUND; now++) {
+    t.now = now;
+    t.n_outputs = t.n_inputs = 0;
+    t.stream = 1;
+    table->run(&t);
+    for (size_t i = 0; i < t.n_inputs; i++) {
+      if (!buffer_is_intact(&t.inputs[i]))
+        fail_msg("%s on %s, shape %zu %zu %zu: wrote outside input or scratch %zu", table->op,
+                 backend->instructions, s.a, s.b, s.c, i);
+      buffer_destroy(&t.inputs[i]);
+    }
+  }
+  for (size_t i = 0; i < t.n_outputs; i++) {
+    compare(&t, table->op, table->tolerance, i);
+    if (!buffer_is_intact(&t.outputs[ON_REF][i]) || !buffer_is_intact(&t.outputs[ON_LEVEL][i]))
+      fail_msg("%s on %s, shape %zu %zu %zu: wrote outside %s", table->op, backend->instructions,
+               s.a, s.b, s.c, t.names[i]);
+    for (pass p = ON_REF; p <= FOR_BOUND; p++) buffer_destroy(&t.outputs[p][i]);
+  }
 }
 
 #endif
