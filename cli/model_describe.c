@@ -12,7 +12,7 @@
 #include "lua/env.h"
 #include "parl/run/recipe.h"
 
-enum { PATH_BYTES = CLI_PATH_BYTES, CONTEXT = 4096 };
+enum { PATH_BYTES = CLI_PATH_BYTES, CONTEXT = 4096, IMAGE_PATCHES = 1024 };
 
 /* The first arm's model; the vocabulary is the environment's. */
 static parl_status read_recipe(const char *name, parl_hf_config *out) {
@@ -65,6 +65,12 @@ static void print_shape(const parl_hf_config *c, const parl_shape *s, double con
   const double full = (double)c->model.max_context;
   print_amount("parameters", s->n_params, "");
   print_amount("parameters that a token passes", s->n_active, "");
+  if (s->n_tower > 0.0) {
+    print_amount("parameters of the vision tower", s->n_tower, "");
+    print_amount("parameters of its projector", s->n_projector, "");
+    print_amount("forward, a patch of 1024",
+                 parl_shape_patch_flops(&c->model, c->vocab_size, IMAGE_PATCHES), "FLOP");
+  }
   print_amount("vocabulary", (double)c->vocab_size, "tokens");
   printf("at a mean context of %.0f tokens:\n", context);
   print_amount("  forward, a token", parl_shape_forward_flops(&c->model, c->vocab_size, context),
@@ -92,6 +98,12 @@ static void write_shape(const parl_hf_config *c, const parl_shape *s, double con
   const double full = (double)c->model.max_context;
   write_number(w, "parameters", s->n_params);
   write_number(w, "active_parameters", s->n_active);
+  if (s->n_tower > 0.0) {
+    write_number(w, "tower_parameters", s->n_tower);
+    write_number(w, "projector_parameters", s->n_projector);
+    write_number(w, "forward_flops_per_patch",
+                 parl_shape_patch_flops(&c->model, c->vocab_size, IMAGE_PATCHES));
+  }
   write_number(w, "vocabulary", (double)c->vocab_size);
   write_number(w, "mean_context", context);
   write_number(w, "forward_flops_per_token", forward);

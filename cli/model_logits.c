@@ -102,13 +102,13 @@ static size_t add_gradients(job *j, size_t n, const char *prefix) {
   const parl_model_tensor *t = parl_model_get_tensors(j->model, &n_tensors);
   for (size_t i = 0; i < n_tensors; i++) {
     if (!t[i].trained) continue;
-    snprintf(j->names[n], NAME_BYTES, "grad.%s%s", prefix, t[i].name);
+    const bool is_text = strncmp(t[i].name, "model.", 6) == 0 || strncmp(t[i].name, "lm_", 3) == 0;
+    snprintf(j->names[n], NAME_BYTES, "grad.%s%s", is_text ? prefix : "", t[i].name);
     j->infos[n] = (parl_tensor_info){.name = j->names[n],
                                      .dtype = PARL_DTYPE_F32,
-                                     .n_dims = t[i].n_dims,
-                                     .shape = {(int64_t)t[i].shape[0], (int64_t)t[i].shape[1]},
                                      .data = j->grads + t[i].offset,
                                      .bytes = t[i].n * sizeof(float)};
+    parl_model_tensor_set_shape(&t[i], &j->infos[n]);
     n++;
   }
   return n;

@@ -211,20 +211,45 @@ static parl_status fail_unknown(const parl_section *section, const char *key, co
   return parl_fail(PARL_STATUS_EINVAL, "%s.%s: unknown key; known are %s", path, key, known);
 }
 
+/* Whether fields "<name>.<...>" form a group. */
+static bool is_group(const parl_section *section, const char *name) {
+  const size_t n = strlen(name);
+  for (size_t i = 0; i < section->n_fields; i++)
+    if (strncmp(section->fields[i].name, name, n) == 0 && section->fields[i].name[n] == '.')
+      return true;
+  return false;
+}
+
 static const parl_field *find_field(const parl_section *section, const char *name) {
   for (size_t i = 0; i < section->n_fields; i++)
     if (strcmp(section->fields[i].name, name) == 0) return &section->fields[i];
   return NULL;
 }
 
+/* One member, whose field, or group of fields, is called `name`. */
+static parl_status read_member(const parl_section *section, const char *name,
+                               const parl_json *value, const char *path, void *config) {
+  const parl_field *f = find_field(section, name);
+  if (f != NULL) return read_field(f, value, path, config);
+  if (!is_group(section, name)) return fail_unknown(section, name, path);
+  if (parl_json_get_type(value) != PARL_JSON_OBJECT)
+    return parl_fail(PARL_STATUS_EINVAL, "%s.%s: an object of fields is due, not the type %s", path,
+                     name, parl_json_type_name(parl_json_get_type(value)));
+  for (const parl_json *c = parl_json_get_first(value); c != NULL; c = parl_json_get_next(c)) {
+    char inner[2 * MAX_WORD_BYTES];
+    snprintf(inner, sizeof inner, "%s.%s", name, parl_json_get_key(c));
+    f = find_field(section, inner);
+    if (f == NULL) return fail_unknown(section, inner, path);
+    PARL_TRY(read_field(f, c, path, config));
+  }
+  return PARL_STATUS_OK;
+}
+
 /* One pass over the members; with config NULL it only checks. */
 static parl_status read_members(const parl_section *section, const parl_json *object,
                                 const char *path, void *config) {
-  for (const parl_json *c = parl_json_get_first(object); c != NULL; c = parl_json_get_next(c)) {
-    const parl_field *f = find_field(section, parl_json_get_key(c));
-    if (f == NULL) return fail_unknown(section, parl_json_get_key(c), path);
-    PARL_TRY(read_field(f, c, path, config));
-  }
+  for (const parl_json *c = parl_json_get_first(object); c != NULL; c = parl_json_get_next(c))
+    PARL_TRY(read_member(section, parl_json_get_key(c), c, path, config));
   return PARL_STATUS_OK;
 }
 
@@ -266,12 +291,45 @@ void parl_config_write_field(const parl_field *field, const void *config, parl_j
   write_field(field, const_slot_of(field, config), w);
 }
 
-void parl_config_write(const parl_section *section, const void *config, parl_json_writer *w) {
+/* INT, REAL, FLAG: what groups are made of. */
+static bool is_preset(const parl_field *f, const void *slot) {
+  if (f->type == PARL_FIELD_INT) return *(const int64_t *)slot == (int64_t)f->preset;
+  if (f->type == PARL_FIELD_FLAG) return *(const bool *)slot == (f->preset > 0);
+  const double x = f->type == PARL_FIELD_REAL ? *(const double *)slot : (double)NAN;
+  return x >= f->preset && x <= f->preset;
+}
+
+/* Fields first..end-1 are a group of one name of n_name bytes; nothing if none says anything. */
+static void write_group(const parl_field *first, const parl_field *end, size_t n_name,
+                        const void *config, parl_json_writer *w) {
+  bool all_preset = true;
+  for (const parl_field *f = first; f < end; f++)
+    all_preset = all_preset && is_preset(f, const_slot_of(f, config));
+  if (all_preset) return;
+  char name[MAX_WORD_BYTES];
+  snprintf(name, sizeof name, "%.*s", (int)n_name, first->name);
+  parl_json_key(w, name);
   parl_json_begin_object(w);
-  for (size_t i = 0; i < section->n_fields; i++) {
-    const parl_field *f = &section->fields[i];
-    parl_json_key(w, f->name);
+  for (const parl_field *f = first; f < end; f++) {
+    parl_json_key(w, f->name + n_name + 1);
     write_field(f, const_slot_of(f, config), w);
+  }
+  parl_json_end_object(w);
+}
+
+void parl_config_write(const parl_section *section, const void *config, parl_json_writer *w) {
+  const parl_field *end = section->fields + section->n_fields;
+  parl_json_begin_object(w);
+  for (const parl_field *f = section->fields; f < end;) {
+    const size_t n = strcspn(f->name, ".");
+    const parl_field *first = f++;
+    if (first->name[n] == '\0') {
+      parl_json_key(w, first->name);
+      write_field(first, const_slot_of(first, config), w);
+      continue;
+    }
+    while (f < end && strncmp(f->name, first->name, n + 1) == 0) f++;
+    write_group(first, f, n, config, w);
   }
   parl_json_end_object(w);
 }

@@ -13,6 +13,8 @@
  *   PARL_CONFIG_SECTION(parl_train_section, "train", "the optimizer", PARL_TRAIN_FIELDS);
  *   #undef SECTION_TYPE_
  *
+ * A field called "a.b" is member b of the member a, an object: a group of INT, REAL and FLAG fields
+ * of one struct inside the section's. A group that is at its defaults is not written.
  * Structs are plain data: copyable, no pointers. Thread rule: pure functions.
  * Reading order: parl_field, parl_section, set_defaults, read, write, the macros. */
 #ifndef PARL_CORE_CONFIG_H
@@ -64,7 +66,8 @@ void parl_config_set_defaults(const parl_section *section, void *config);
 parl_status parl_config_read(const parl_section *section, const parl_json *object, const char *path,
                              void *config);
 
-/* Writes every field as an object, in table order. What it wrote, parl_config_read reads back. */
+/* Writes every field as an object, in table order, groups as objects in it. What it wrote,
+ * parl_config_read over the defaults reads back. */
 void parl_config_write(const parl_section *section, const void *config, parl_json_writer *w);
 
 /* Writes the value of one field, where a writer expects a value. */

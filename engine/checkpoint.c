@@ -16,8 +16,8 @@ static const char FORMAT[] = "parl-2", OLDER_FORMAT[] = "parl-1"; /* that one ha
 static const char M_PREFIX[] = "optimizer.m.", V_PREFIX[] = "optimizer.v.", KEPT_PREFIX[] = "kept.";
 /* They do not change what the weights mean; training with rounded ones may follow on training
  * without. */
-static const char *const IGNORED_FIELDS[] = {"init_std", "max_context", "recompute", "expert_quant",
-                                             NULL};
+static const char *const IGNORED_FIELDS[] = {"init_std",     "max_context",        "recompute",
+                                             "expert_quant", "vision.media_token", NULL};
 
 enum { NAME_BYTES = 128, STEPS_BYTES = 24 };
 
@@ -134,10 +134,9 @@ static parl_status write_entries(const char *path, const entries *e, const char 
     const parl_model_tensor *t = e->items[i].tensor;
     infos[i] = (parl_tensor_info){.name = e->items[i].name,
                                   .dtype = PARL_DTYPE_F32,
-                                  .n_dims = t->n_dims,
-                                  .shape = {(int64_t)t->shape[0], (int64_t)t->shape[1]},
                                   .data = e->items[i].values,
                                   .bytes = t->n * sizeof(float)};
+    parl_model_tensor_set_shape(t, &infos[i]);
   }
   const parl_status s = parl_safetensors_write(path, infos, e->n, metadata, n_pairs, sha256);
   free(infos);

@@ -37,7 +37,10 @@ parl_status parl_shape_count(const parl_model_config *config, size_t vocab_size,
   const parl_model_dims d = parl_model_dims_make(config, vocab_size);
   const double E = (double)d.router.n_experts, L = (double)d.L, bytes = sizeof(float);
   const double entry = (double)(d.is_mla ? d.entry : 2 * d.kv);
-  *out = (parl_shape){.n_params = all_weights(&d, E),
+  const double tower = parl_vision_count_tower(&d), projector = parl_vision_count_projector(&d);
+  *out = (parl_shape){.n_params = all_weights(&d, E) + tower + projector,
+                      .n_tower = tower,
+                      .n_projector = projector,
                       .n_active = all_weights(&d, (double)d.router.n_chosen),
                       .n_bias = sparse_layers(&d) * E,
                       .cache_bytes = bytes * L * entry};
@@ -78,4 +81,14 @@ double parl_shape_decode_flops(const parl_model_config *config, size_t vocab_siz
                                double mean_context) {
   const parl_model_dims d = parl_model_dims_make(config, vocab_size);
   return 2.0 * (token_macs(&d) + absorbed_macs(&d) * mean_context);
+}
+
+/* Of the projector's products a patch makes a quarter. */
+double parl_shape_patch_flops(const parl_model_config *config, size_t vocab_size, double patches) {
+  const parl_model_dims d = parl_model_dims_make(config, vocab_size);
+  const parl_vision_dims *v = &d.vision;
+  const double D = (double)v->D, F = (double)v->F, L = (double)v->L;
+  const double block = 4.0 * D * D + 2.0 * F * D + 2.0 * D * patches;
+  const double projector = (4.0 * D + (double)d.C) * D;
+  return 2.0 * ((double)v->pixels * D + L * block + projector);
 }

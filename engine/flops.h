@@ -6,7 +6,9 @@
 #include "engine/model.h"
 
 typedef struct parl_shape {
-  double n_params;       /* all of them, embedding and head included */
+  double n_params;       /* all of them, embedding, head, tower and projector included */
+  double n_tower;        /* those of the vision tower; 0: none */
+  double n_projector;    /* those of its projector */
   double n_active;       /* those a token passes: embedding and head, its experts only */
   double n_bias;         /* selection biases, part of neither */
   double cache_bytes;    /* of keys and values, or latents, of a token, f32 */
@@ -23,6 +25,8 @@ double parl_shape_forward_flops(const parl_model_config *config, size_t vocab_si
                                 double mean_context);
 double parl_shape_train_flops(const parl_model_config *config, size_t vocab_size,
                               double mean_context);
+/* Forward of one patch of an image of so many patches through the tower and the projector. */
+double parl_shape_patch_flops(const parl_model_config *config, size_t vocab_size, double patches);
 double parl_shape_decode_flops(const parl_model_config *config, size_t vocab_size,
                                double mean_context);
 

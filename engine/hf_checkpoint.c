@@ -15,8 +15,8 @@
 #include "engine/hf_internal.h"
 
 static const char WHOLE[] = PARL_HF_WHOLE, INDEX[] = PARL_HF_INDEX;
-static const char TEXT_PREFIX[] = "language_model.";
-enum { PATH_BYTES = 4096, NAME_BYTES = 160, FILE_NAME_BYTES = 200, MAX_INDEX_BYTES = 64 << 20 };
+static const char TEXT_PREFIX[] = PARL_HF_TEXT_PREFIX;
+enum { PATH_BYTES = 4096, FILE_NAME_BYTES = 200, MAX_INDEX_BYTES = 64 << 20 };
 
 typedef struct shard {
   const char *name; /* borrowed from the index, or a constant */
@@ -129,7 +129,8 @@ static bool starts_with(const char *text, const char *start) {
 /* Of the published tensors, those that are no part of what the engine computes. */
 static bool is_passed_over(const loader *l, const char *name) {
   if (l->config.is_nested) {
-    if (starts_with(name, "vision_tower.") || starts_with(name, "mm_projector.")) return true;
+    if (starts_with(name, "vision_tower.") || starts_with(name, "mm_projector."))
+      return l->config.model.vision.n_layers == 0;
     if (!starts_with(name, TEXT_PREFIX)) return false;
     name += strlen(TEXT_PREFIX);
   }
@@ -138,10 +139,6 @@ static bool is_passed_over(const loader *l, const char *name) {
   if (sscanf(name, "model.layers.%9lu.", &layer) != 1) return false;
   const size_t n_layers = (size_t)l->config.model.n_layers;
   return layer >= n_layers && layer - n_layers < l->config.n_extra_layers;
-}
-
-static void publish_name(const loader *l, const parl_model_tensor *t, char out[NAME_BYTES]) {
-  snprintf(out, NAME_BYTES, "%s%s", l->config.is_nested ? TEXT_PREFIX : "", t->name);
 }
 
 /* NULL if it is missing. */
@@ -165,8 +162,8 @@ static float read_value(const parl_tensor_info *info, size_t i) {
 }
 
 static parl_status check_tensor(const loader *l, const parl_model_tensor *t) {
-  char name[NAME_BYTES];
-  publish_name(l, t, name);
+  char name[PARL_HF_NAME_BYTES];
+  parl_hf_name_tensor(l->config.is_nested, t, name);
   const parl_tensor_info *info = find_tensor(l, name);
   if (info == NULL) return parl_fail(PARL_STATUS_EFORMAT, "tensor %s is missing", name);
   if (info->dtype != PARL_DTYPE_F32 && info->dtype != PARL_DTYPE_BF16)
@@ -189,9 +186,9 @@ static parl_status check_tensor(const loader *l, const parl_model_tensor *t) {
 static bool is_wanted(const loader *l, const char *name) {
   size_t n_tensors;
   const parl_model_tensor *tensors = parl_model_get_tensors(l->model, &n_tensors);
-  char wanted[NAME_BYTES];
+  char wanted[PARL_HF_NAME_BYTES];
   for (size_t i = 0; i < n_tensors; i++) {
-    publish_name(l, &tensors[i], wanted);
+    parl_hf_name_tensor(l->config.is_nested, &tensors[i], wanted);
     if (strcmp(wanted, name) == 0) return true;
   }
   return false;
@@ -289,8 +286,8 @@ static parl_status load(loader *l, size_t max_context, const parl_backend *backe
   for (size_t i = 0; i < l->n_shards; i++) PARL_TRY(check_shard(l, &l->shards[i]));
   PARL_TRY(check_map_names(l));
   for (size_t i = 0; i < n_tensors; i++) {
-    char name[NAME_BYTES];
-    publish_name(l, &tensors[i], name);
+    char name[PARL_HF_NAME_BYTES];
+    parl_hf_name_tensor(l->config.is_nested, &tensors[i], name);
     const parl_tensor_info *info = find_tensor(l, name);
     PARL_TRY(copy_tensor(l, &tensors[i], info));
   }

@@ -56,7 +56,7 @@ static bool is_wanted(const struct key *k, const parl_model_config *c) {
   return k->need != IF_MOE || c->n_routed_experts > 0;
 }
 
-static bool is_absent(const parl_json *node) {
+bool parl_hf_is_absent(const parl_json *node) {
   return parl_json_get_type(node) == PARL_JSON_NULL;
 }
 
@@ -80,13 +80,15 @@ static parl_status read_count(const parl_json *object, const char *key, int64_t 
 }
 
 /* Leaves *out alone if the key is absent or null. */
-static parl_status read_optional(const parl_json *object, const char *key, double *out) {
-  return is_absent(parl_json_find(object, key)) ? PARL_STATUS_OK : read_number(object, key, out);
+parl_status parl_hf_read_optional(const parl_json *object, const char *key, double *out) {
+  return parl_hf_is_absent(parl_json_find(object, key)) ? PARL_STATUS_OK
+                                                        : read_number(object, key, out);
 }
 
 static parl_status read_key(const parl_json *json, const struct key *k, parl_model_config *c) {
   char *place = (char *)c + k->offset;
-  if (k->need == OPTIONAL && is_absent(parl_json_find(json, k->name))) return PARL_STATUS_OK;
+  if (k->need == OPTIONAL && parl_hf_is_absent(parl_json_find(json, k->name)))
+    return PARL_STATUS_OK;
   if (k->is_real) {
     double x = 0.0;
     PARL_TRY(read_number(json, k->name, &x));
@@ -122,7 +124,10 @@ static const char *const NAMED_KEYS[] = {"model_type",
                                          "initializer_range",
                                          "vocab_size",
                                          "num_nextn_predict_layers",
-                                         "pad_token_id"};
+                                         "pad_token_id",
+                                         "vision_config",
+                                         "media_placeholder_token_id",
+                                         "image_token_id"};
 enum { N_NAMED_KEYS = sizeof NAMED_KEYS / sizeof NAMED_KEYS[0] };
 static const char *const ROPE_KEYS[] = {"rope_type",        "type",
                                         "rope_theta",       "partial_rotary_factor",
@@ -145,9 +150,9 @@ static const struct {
 } FIXED_TEXTS[] = {{"scoring_func", "sigmoid"}, {"topk_method", "noaux_tc"}};
 
 /* A key that may be absent, or must be this text. */
-static parl_status check_text(const parl_json *json, const char *key, const char *wanted) {
+parl_status parl_hf_check_text(const parl_json *json, const char *key, const char *wanted) {
   const parl_json *node = parl_json_find(json, key);
-  if (is_absent(node)) return PARL_STATUS_OK;
+  if (parl_hf_is_absent(node)) return PARL_STATUS_OK;
   const char *text = parl_json_get_string(node);
   if (text != NULL && strcmp(text, wanted) == 0) return PARL_STATUS_OK;
   return parl_fail(PARL_STATUS_EFORMAT, "\"%s\" is not \"%s\", the only one that is supported", key,
@@ -155,9 +160,9 @@ static parl_status check_text(const parl_json *json, const char *key, const char
 }
 
 /* A key that may be absent, or must be this flag. */
-static parl_status check_flag(const parl_json *json, const char *key, bool wanted) {
+parl_status parl_hf_check_flag(const parl_json *json, const char *key, bool wanted) {
   const parl_json *node = parl_json_find(json, key);
-  if (is_absent(node)) return PARL_STATUS_OK;
+  if (parl_hf_is_absent(node)) return PARL_STATUS_OK;
   if (parl_json_get_type(node) == PARL_JSON_BOOL && parl_json_get_bool(node) == wanted)
     return PARL_STATUS_OK;
   return parl_fail(PARL_STATUS_EFORMAT, "\"%s\" is not %s, the only value that is supported", key,
@@ -166,7 +171,7 @@ static parl_status check_flag(const parl_json *json, const char *key, bool wante
 
 static parl_status check_one(const parl_json *json, const char *key) {
   double x = 1.0;
-  PARL_TRY(read_optional(json, key, &x));
+  PARL_TRY(parl_hf_read_optional(json, key, &x));
   if (x >= 1.0 && x <= 1.0) return PARL_STATUS_OK;
   return parl_fail(PARL_STATUS_EFORMAT, "\"%s\" = %g; only 1 is supported", key, x);
 }
@@ -193,7 +198,7 @@ static parl_status check_kind(const parl_json *json, int *attention) {
 }
 
 static parl_status check_unquantised(const parl_json *json) {
-  if (is_absent(parl_json_find(json, "quantization_config"))) return PARL_STATUS_OK;
+  if (parl_hf_is_absent(parl_json_find(json, "quantization_config"))) return PARL_STATUS_OK;
   return parl_fail(PARL_STATUS_EFORMAT,
                    "\"quantization_config\": quantised weights are not supported");
 }
@@ -203,7 +208,7 @@ static parl_status check_latent_heads(const parl_json *json) {
   double heads = 0.0, kv_heads = 0.0;
   PARL_TRY(read_number(json, "num_attention_heads", &heads));
   kv_heads = heads;
-  PARL_TRY(read_optional(json, "num_key_value_heads", &kv_heads));
+  PARL_TRY(parl_hf_read_optional(json, "num_key_value_heads", &kv_heads));
   if (kv_heads >= heads && kv_heads <= heads) return PARL_STATUS_OK;
   return parl_fail(PARL_STATUS_EFORMAT,
                    "\"num_key_value_heads\" = %g differs from \"num_attention_heads\" = %g",
@@ -213,13 +218,13 @@ static parl_status check_latent_heads(const parl_json *json) {
 /* What the engine does in one way only. */
 static parl_status check_choices(const parl_json *json, bool is_mla) {
   PARL_TRY(check_unquantised(json));
-  PARL_TRY(check_text(json, "hidden_act", "silu"));
-  PARL_TRY(check_flag(json, "tie_word_embeddings", false));
-  PARL_TRY(check_flag(json, "attention_bias", false));
-  if (!is_mla) return check_flag(json, "mlp_bias", false);
+  PARL_TRY(parl_hf_check_text(json, "hidden_act", "silu"));
+  PARL_TRY(parl_hf_check_flag(json, "tie_word_embeddings", false));
+  PARL_TRY(parl_hf_check_flag(json, "attention_bias", false));
+  if (!is_mla) return parl_hf_check_flag(json, "mlp_bias", false);
   for (size_t i = 0; i < sizeof FIXED_TEXTS / sizeof FIXED_TEXTS[0]; i++)
-    PARL_TRY(check_text(json, FIXED_TEXTS[i].key, FIXED_TEXTS[i].value));
-  PARL_TRY(check_flag(json, "rope_interleave", true));
+    PARL_TRY(parl_hf_check_text(json, FIXED_TEXTS[i].key, FIXED_TEXTS[i].value));
+  PARL_TRY(parl_hf_check_flag(json, "rope_interleave", true));
   PARL_TRY(check_one(json, "moe_layer_freq"));
   return check_latent_heads(json);
 }
@@ -234,8 +239,8 @@ static double make_mscale(double factor, double weight) {
  * Source: transformers 5.23, _compute_yarn_parameters, yarn_apply_mscale. */
 static parl_status read_mscale(const parl_json *rope, parl_model_config *c) {
   double one = 0.0, all = 0.0;
-  PARL_TRY(read_optional(rope, "mscale", &one));
-  PARL_TRY(read_optional(rope, "mscale_all_dim", &all));
+  PARL_TRY(parl_hf_read_optional(rope, "mscale", &one));
+  PARL_TRY(parl_hf_read_optional(rope, "mscale_all_dim", &all));
   c->rope_mscale = one;
   c->rope_mscale_all_dim = all;
   c->rope_attention_factor = 0.0;
@@ -244,7 +249,7 @@ static parl_status read_mscale(const parl_json *rope, parl_model_config *c) {
   else if (c->attention != PARL_ATTENTION_MLA)
     c->rope_attention_factor = make_mscale(c->rope_factor, one) / make_mscale(c->rope_factor, all);
   if (c->attention != PARL_ATTENTION_MLA) c->rope_mscale_all_dim = 0.0;
-  PARL_TRY(read_optional(rope, "attention_factor", &c->rope_attention_factor));
+  PARL_TRY(parl_hf_read_optional(rope, "attention_factor", &c->rope_attention_factor));
   if (c->rope_factor > 1.0 || c->rope_attention_factor <= 0.0 ||
       (c->rope_attention_factor >= 1.0 && c->rope_attention_factor <= 1.0))
     return PARL_STATUS_OK;
@@ -255,17 +260,17 @@ static parl_status read_mscale(const parl_json *rope, parl_model_config *c) {
 
 static parl_status read_yarn(const parl_json *rope, parl_model_config *c) {
   double original = (double)c->max_context;
-  PARL_TRY(check_flag(rope, "truncate", true));
-  PARL_TRY(read_optional(rope, "original_max_position_embeddings", &original));
+  PARL_TRY(parl_hf_check_flag(rope, "truncate", true));
+  PARL_TRY(parl_hf_read_optional(rope, "original_max_position_embeddings", &original));
   if (!(original >= 1.0 && original <= 1e9) || floor(original) < original)
     return parl_fail(PARL_STATUS_EFORMAT, "\"original_max_position_embeddings\" = %g is no count",
                      original);
   c->rope_original_context = (int64_t)original;
   c->rope_factor = (double)c->max_context / original;
-  PARL_TRY(read_optional(rope, "factor", &c->rope_factor));
+  PARL_TRY(parl_hf_read_optional(rope, "factor", &c->rope_factor));
   c->rope_beta_fast = c->rope_beta_slow = 0.0;
-  PARL_TRY(read_optional(rope, "beta_fast", &c->rope_beta_fast));
-  PARL_TRY(read_optional(rope, "beta_slow", &c->rope_beta_slow));
+  PARL_TRY(parl_hf_read_optional(rope, "beta_fast", &c->rope_beta_fast));
+  PARL_TRY(parl_hf_read_optional(rope, "beta_slow", &c->rope_beta_slow));
   if (!(fabs(c->rope_beta_fast) > 0.0)) c->rope_beta_fast = 32.0; /* as transformers: 0 is unset */
   if (!(fabs(c->rope_beta_slow) > 0.0)) c->rope_beta_slow = 1.0;
   return read_mscale(rope, c);
@@ -274,20 +279,20 @@ static parl_status read_yarn(const parl_json *rope, parl_model_config *c) {
 /* *is_yarn is false without a type, which then has nothing to scale by. */
 static parl_status read_rope_type(const parl_json *rope, const char *name, bool *is_yarn) {
   const parl_json *named = parl_json_find(rope, "rope_type");
-  if (is_absent(named)) named = parl_json_find(rope, "type");
-  const char *type = is_absent(named) ? "default" : parl_json_get_string(named);
+  if (parl_hf_is_absent(named)) named = parl_json_find(rope, "type");
+  const char *type = parl_hf_is_absent(named) ? "default" : parl_json_get_string(named);
   *is_yarn = type != NULL && strcmp(type, "yarn") == 0;
   if (!*is_yarn && (type == NULL || strcmp(type, "default") != 0))
     return parl_fail(PARL_STATUS_EFORMAT, "rotary type \"%s\" is not supported: default or yarn",
                      type ? type : "?");
   PARL_TRY(parl_hf_check_keys(rope, name, ROPE_KEYS, sizeof ROPE_KEYS / sizeof ROPE_KEYS[0]));
-  if (is_absent(named) && !is_absent(parl_json_find(rope, "factor")))
+  if (parl_hf_is_absent(named) && !parl_hf_is_absent(parl_json_find(rope, "factor")))
     return parl_fail(PARL_STATUS_EFORMAT, "\"%s\" has \"factor\" but no \"rope_type\"", name);
   return PARL_STATUS_OK;
 }
 
 static parl_status read_rope(const parl_json *json, parl_model_config *c) {
-  const bool is_new = !is_absent(parl_json_find(json, "rope_parameters"));
+  const bool is_new = !parl_hf_is_absent(parl_json_find(json, "rope_parameters"));
   const char *name = is_new ? "rope_parameters" : "rope_scaling";
   const parl_json *rope = parl_json_find(json, name);
   const parl_json_type kind = parl_json_get_type(rope);
@@ -305,10 +310,10 @@ static parl_status read_rope(const parl_json *json, parl_model_config *c) {
 
 static parl_status read_moe(const parl_json *json, parl_model_config *c) {
   c->n_routed_experts = 0;
-  if (!is_absent(parl_json_find(json, "n_routed_experts")))
+  if (!parl_hf_is_absent(parl_json_find(json, "n_routed_experts")))
     PARL_TRY(read_count(json, "n_routed_experts", &c->n_routed_experts));
   const parl_json *node = parl_json_find(json, "norm_topk_prob");
-  if (is_absent(node)) return PARL_STATUS_OK;
+  if (parl_hf_is_absent(node)) return PARL_STATUS_OK;
   if (parl_json_get_type(node) != PARL_JSON_BOOL)
     return parl_fail(PARL_STATUS_EFORMAT, "\"norm_topk_prob\" is no flag");
   c->norm_topk_prob = parl_json_get_bool(node);
@@ -317,8 +322,8 @@ static parl_status read_moe(const parl_json *json, parl_model_config *c) {
 
 static parl_status read_gqa(const parl_json *json, parl_model_config *c) {
   double kv_heads = (double)c->n_heads, width = floor((double)c->d_model / (double)c->n_heads);
-  PARL_TRY(read_optional(json, "num_key_value_heads", &kv_heads));
-  PARL_TRY(read_optional(json, "head_dim", &width));
+  PARL_TRY(parl_hf_read_optional(json, "num_key_value_heads", &kv_heads));
+  PARL_TRY(parl_hf_read_optional(json, "head_dim", &width));
   if (!(kv_heads >= 1.0 && kv_heads <= 1e6 && width >= 1.0 && width <= 1e6) ||
       floor(kv_heads) < kv_heads || floor(width) < width)
     return parl_fail(PARL_STATUS_EFORMAT,
@@ -332,7 +337,7 @@ static parl_status read_gqa(const parl_json *json, parl_model_config *c) {
 static parl_status read_mla(const parl_json *json, parl_model_config *c) {
   const parl_json *rank = parl_json_find(json, "q_lora_rank");
   c->q_lora_rank = 0;
-  if (rank != NULL && is_absent(rank)) return PARL_STATUS_OK;
+  if (rank != NULL && parl_hf_is_absent(rank)) return PARL_STATUS_OK;
   return read_count(json, "q_lora_rank", &c->q_lora_rank);
 }
 
@@ -340,7 +345,7 @@ static parl_status read_mla(const parl_json *json, parl_model_config *c) {
 static parl_status read_pad_token(const parl_json *json, parl_hf_config *out) {
   double pad = (double)NAN;
   const double vocab = (double)out->vocab_size;
-  PARL_TRY(read_optional(json, "pad_token_id", &pad));
+  PARL_TRY(parl_hf_read_optional(json, "pad_token_id", &pad));
   if (pad < 0.0) pad += vocab;
   out->pad_token = pad >= 0.0 && pad < vocab ? (int64_t)pad : -1;
   return PARL_STATUS_OK;
@@ -358,10 +363,10 @@ static parl_status read_text(const parl_json *json, parl_hf_config *out) {
     if (is_wanted(&KEYS[i], c)) PARL_TRY(read_key(json, &KEYS[i], c));
   PARL_TRY(is_mla ? read_mla(json, c) : read_gqa(json, c));
   PARL_TRY(read_rope(json, c));
-  PARL_TRY(read_optional(json, "initializer_range", &init_std));
+  PARL_TRY(parl_hf_read_optional(json, "initializer_range", &init_std));
   if (init_std >= 1e-6 && init_std <= 10.0) c->init_std = init_std;
   PARL_TRY(read_count(json, "vocab_size", &vocab));
-  if (!is_absent(parl_json_find(json, "num_nextn_predict_layers")))
+  if (!parl_hf_is_absent(parl_json_find(json, "num_nextn_predict_layers")))
     PARL_TRY(read_count(json, "num_nextn_predict_layers", &extra));
   out->vocab_size = (size_t)vocab;
   out->n_extra_layers = (size_t)extra;
@@ -386,6 +391,7 @@ static parl_status read_root(const parl_json *root, parl_hf_config *out) {
   if (out->is_nested) PARL_TRY(check_kind(root, NULL));
   PARL_TRY(check_unquantised(root));
   PARL_TRY(read_text(out->is_nested ? text : root, out));
+  if (out->is_nested) PARL_TRY(parl_hf_vision_read(root, &out->model));
   const parl_status s = parl_model_check_config(&out->model, out->vocab_size);
   return s == PARL_STATUS_EINVAL ? parl_fail(PARL_STATUS_EFORMAT, "%s", parl_error_text()) : s;
 }
@@ -464,6 +470,13 @@ static void write_yarn(const parl_model_config *c, parl_json_writer *w) {
   parl_json_end_object(w);
 }
 
+static void write_architecture(const char *name, parl_json_writer *w) {
+  parl_json_key(w, "architectures");
+  parl_json_begin_array(w);
+  parl_json_string(w, name);
+  parl_json_end_array(w);
+}
+
 static void write_key(const struct key *k, const parl_model_config *c, parl_json_writer *w) {
   const char *place = (const char *)c + k->offset;
   int64_t n;
@@ -500,6 +513,11 @@ static parl_status check_publishable(const parl_model_config *c) {
                      "model.latent_norm_eps = %g cannot be published: deepseek_v3 has 1e-06",
                      c->latent_norm_eps);
   }
+  if (c->vision.n_layers > 0)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "model.attention = gqa with model.vision.n_layers = %lld cannot be published: "
+                     "kimi_k25 has mla",
+                     (long long)c->vision.n_layers);
   if (c->n_routed_experts > 0)
     return parl_fail(PARL_STATUS_EINVAL,
                      "model.attention = gqa with model.n_routed_experts = %lld cannot be "
@@ -511,15 +529,12 @@ static parl_status check_publishable(const parl_model_config *c) {
                    (long long)c->d_model, (long long)c->n_heads);
 }
 
-parl_status parl_hf_config_write(const parl_model_config *c, size_t vocab_size, const char *dtype,
-                                 parl_json_writer *w) {
+/* The object of a text model. */
+static void write_text_model(const parl_model_config *c, size_t vocab_size, const char *dtype,
+                             parl_json_writer *w) {
   const bool is_mla = c->attention == PARL_ATTENTION_MLA;
-  PARL_TRY(check_publishable(c));
   parl_json_begin_object(w);
-  parl_json_key(w, "architectures");
-  parl_json_begin_array(w);
-  parl_json_string(w, is_mla ? "DeepseekV3ForCausalLM" : "LlamaForCausalLM");
-  parl_json_end_array(w);
+  write_architecture(is_mla ? "DeepseekV3ForCausalLM" : "LlamaForCausalLM", w);
   write_text(w, "model_type", is_mla ? "deepseek_v3" : "llama");
   write_text(w, "torch_dtype", dtype);
   write_text(w, "hidden_act", "silu");
@@ -539,33 +554,23 @@ parl_status parl_hf_config_write(const parl_model_config *c, size_t vocab_size, 
   write_real(w, "rope_theta", c->rope_theta);
   if (c->rope_factor > 1.0) write_yarn(c, w);
   parl_json_end_object(w);
-  return parl_text_status(w->out);
 }
 
-parl_hf_config parl_hf_config_k25(void) {
-  parl_hf_config out;
-  set_defaults(&out);
-  parl_model_config *c = &out.model;
-  out.vocab_size = 163840;
-  out.pad_token = 163839;
-  c->n_layers = 61;
-  c->d_model = 7168;
-  c->n_heads = 64;
-  c->d_ff = 18432;
-  c->max_context = 262144;
-  c->rope_theta = 50000.0;
-  c->q_lora_rank = 1536;
-  c->kv_lora_rank = 512;
-  c->qk_nope_head_dim = 128;
-  c->qk_rope_head_dim = 64;
-  c->v_head_dim = 128;
-  c->rope_factor = 64.0;
-  c->rope_original_context = 4096;
-  c->rope_mscale_all_dim = 1.0;
-  c->n_routed_experts = 384;
-  c->n_experts_per_tok = 8;
-  c->moe_d_ff = 2048;
-  c->first_k_dense = 1;
-  c->routed_scaling_factor = 2.827;
-  return out;
+parl_status parl_hf_config_write(const parl_model_config *c, size_t vocab_size, const char *dtype,
+                                 parl_json_writer *w) {
+  PARL_TRY(check_publishable(c));
+  if (c->vision.n_layers == 0) {
+    write_text_model(c, vocab_size, dtype, w);
+    return parl_text_status(w->out);
+  }
+  parl_json_begin_object(w);
+  write_architecture("KimiK25ForConditionalGeneration", w);
+  write_text(w, "model_type", "kimi_k25");
+  write_text(w, "torch_dtype", dtype);
+  write_flag(w, "tie_word_embeddings", false);
+  parl_hf_vision_write(c, w);
+  parl_json_key(w, "text_config");
+  write_text_model(c, vocab_size, dtype, w);
+  parl_json_end_object(w);
+  return parl_text_status(w->out);
 }

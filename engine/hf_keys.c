@@ -21,10 +21,9 @@ static const char *const IGNORED[] = {
     "tie_encoder_decoder", "tokenizer_class", "top_k", "top_p", "torch_dtype", "torchscript",
     "transformers_version", "typical_p", "unsloth_fixed", "use_bfloat16", "use_cache",
     /* of DeepSeek, Kimi and Llama */
-    "attention_dropout", "ep_size", "hidden_dropout", "ignore_index", "image_token_id",
-    "media_placeholder_token_id", "pretraining_tp", "qk_head_dim", "residual_dropout", "seq_aux",
-    "sliding_window", "unk_token_id", "use_sliding_window", "use_unified_vision_chunk",
-    "video_placeholder", "vision_config"};
+    "attention_dropout", "ep_size", "hidden_dropout", "ignore_index", "pretraining_tp",
+    "qk_head_dim", "residual_dropout", "seq_aux", "sliding_window", "unk_token_id",
+    "use_sliding_window", "use_unified_vision_chunk", "video_placeholder"};
 
 static bool is_in(const char *key, const char *const *names, size_t n) {
   for (size_t i = 0; i < n; i++)

@@ -22,9 +22,18 @@ typedef struct saver {
   size_t n_tensors;
   size_t *shard_of; /* [n_tensors] */
   size_t n_shards;
-  parl_tensor_info *infos; /* [n_tensors] of one shard */
+  parl_tensor_info *infos;           /* [n_tensors] of one shard */
+  char (*names)[PARL_HF_NAME_BYTES]; /* [n_tensors] as published */
   size_t total_bytes;
 } saver;
+
+void parl_hf_name_tensor(bool is_nested, const parl_model_tensor *t,
+                         char name[PARL_HF_NAME_BYTES]) {
+  const bool is_text =
+      strncmp(t->name, "vision_tower.", 13) != 0 && strncmp(t->name, "mm_projector.", 13) != 0;
+  snprintf(name, PARL_HF_NAME_BYTES, "%s%s", is_nested && is_text ? PARL_HF_TEXT_PREFIX : "",
+           t->name);
+}
 
 size_t parl_hf_find_row(const parl_model *model, const parl_model_tensor *t, size_t row) {
   const parl_model_config *c = parl_model_get_config(model);
@@ -102,12 +111,11 @@ static parl_status write_shard(const saver *s, const char *name, size_t first, s
     const parl_model_tensor *t = &s->tensors[first + k % (end - first)];
     if (get_dtype(s, t) != order[k / (end - first)]) continue;
     PARL_TRY(convert(s, t, scratch, bytes));
-    s->infos[n++] = (parl_tensor_info){.name = t->name,
-                                       .dtype = get_dtype(s, t),
-                                       .n_dims = t->n_dims,
-                                       .shape = {(int64_t)t->shape[0], (int64_t)t->shape[1]},
-                                       .data = bytes,
-                                       .bytes = count_bytes(s, t)};
+    s->infos[n] = (parl_tensor_info){.name = s->names[t - s->tensors],
+                                     .dtype = get_dtype(s, t),
+                                     .data = bytes,
+                                     .bytes = count_bytes(s, t)};
+    parl_model_tensor_set_shape(t, &s->infos[n++]);
     bytes += count_bytes(s, t);
   }
   return parl_safetensors_write(path, s->infos, n, metadata, 1, NULL);
@@ -148,7 +156,7 @@ static void append_index(const saver *s, parl_json_writer *w) {
   parl_json_begin_object(w);
   for (size_t i = 0; i < s->n_tensors; i++) {
     name_file(s, s->shard_of[i], name);
-    parl_json_key(w, s->tensors[i].name);
+    parl_json_key(w, s->names[i]);
     parl_json_string(w, name);
   }
   parl_json_end_object(w);
@@ -183,8 +191,12 @@ static parl_status save(saver *s, const char *folder) {
   parl_text texts[2] = {{0}, {0}};
   s->shard_of = calloc(s->n_tensors, sizeof *s->shard_of);
   s->infos = calloc(s->n_tensors, sizeof *s->infos);
-  if (s->shard_of == NULL || s->infos == NULL)
+  s->names = calloc(s->n_tensors, sizeof *s->names);
+  if (s->shard_of == NULL || s->infos == NULL || s->names == NULL)
     return parl_fail(PARL_STATUS_ENOMEM, "no memory for %zu tensors", s->n_tensors);
+  const bool is_nested = parl_model_get_config(s->model)->vision.n_layers > 0;
+  for (size_t i = 0; i < s->n_tensors; i++)
+    parl_hf_name_tensor(is_nested, &s->tensors[i], s->names[i]);
   cut_shards(s);
   PARL_TRY(parl_folder_begin(folder, temporary));
   s->folder = temporary;
@@ -205,6 +217,7 @@ parl_status parl_hf_checkpoint_save(const char *folder, parl_model *model,
   const parl_status status = save(&s, folder);
   free(s.shard_of);
   free(s.infos);
+  free(s.names);
   if (status != PARL_STATUS_OK) return parl_fail_context(status, "saving %s", folder);
   if (out != NULL) *out = (parl_hf_saved){.n_files = s.n_shards, .bytes = (double)s.total_bytes};
   return PARL_STATUS_OK;

@@ -119,7 +119,8 @@ parl_layout_stage parl_layout_count(const parl_layout *l, const parl_model_confi
   const bool is_last = stage + 1 == (size_t)l->pp;
   parl_layout_stage s = {0};
   place_stage(l, d.L, stage, &s);
-  parts sum = {.whole = is_last ? (double)d.C : 0.0,
+  const double vision = parl_vision_count_tower(&d) + parl_vision_count_projector(&d);
+  parts sum = {.whole = (is_last ? (double)d.C : 0.0) + vision,
                .cut = (stage == 0 ? table : 0.0) + (is_last ? table : 0.0)};
   for (size_t i = s.first_layer; i < s.first_layer + s.n_layers; i++) {
     const parts p = count_weights(&d, i >= d.first_moe);

@@ -3,7 +3,8 @@
  * tp cuts heads, inner widths and the vocabulary; ep gives whole experts to devices and divides
  * tp * dp; pp cuts the layers into stages of L / pp, one more for stages 1 .. L mod pp, since the
  * first has the embedding besides and the last the head; dp repeats all that. Projections down to
- * latents, norms and routers stand on every device of a tensor group.
+ * latents, norms and routers stand on every device of a tensor group; a vision tower and its
+ * projector on every device.
  * Thread rule: pure functions. Reading order: parl_layout, check, count.
  * Source: Shoeybi et al. 2019, section 3; Rajbhandari et al. 2020, section 5.1; k25 7. */
 #ifndef PARL_ENGINE_LAYOUT_H

@@ -11,11 +11,14 @@
 #include "engine/model_internal.h"
 
 #define SECTION_TYPE_ parl_model_config
-PARL_CONFIG_SECTION(
+#define VISION_ROW(n, ...) PARL_ROW_INT_(vision.n, __VA_ARGS__)
+PARL_CONFIG_SECTION_OF(
     parl_model_section, "model",
     "size of the policy network; model.preset = dense, mla, moe, k2 or k2_wide sets what is "
     "not given",
-    PARL_MODEL_FIELDS);
+    PARL_MODEL_FIELDS(PARL_ROW_INT_, PARL_ROW_REAL_, PARL_ROW_FLAG_, PARL_ROW_TEXT_,
+                      PARL_ROW_CHOICE_) PARL_VISION_FIELDS(VISION_ROW));
+#undef VISION_ROW
 #undef SECTION_TYPE_
 
 enum { PIECE = 4096 };      /* floats that pass through the host at a time */
@@ -130,10 +133,22 @@ void parl_model_destroy(parl_model *model) {
   free(model);
 }
 
-/* Matrices that write into the residual stream start smaller, so that its variance does not grow
- * with depth. Source: Radford et al. 2019, section 2.3. */
-static bool writes_residual(const char *name) {
-  return strstr(name, "o_proj") != NULL || strstr(name, "down_proj") != NULL;
+/* Matrices that write into a residual stream start smaller, so that its variance does not grow with
+ * depth; the tower has a stream of its own. Source: Radford et al. 2019, section 2.3. */
+static double find_std(const parl_model *model, const char *name) {
+  const bool is_tower = strncmp(name, "vision_tower.", 13) == 0;
+  const bool is_residual =
+      is_tower ? strstr(name, ".wo.") != NULL || strstr(name, ".fc1.") != NULL
+               : strstr(name, "o_proj") != NULL || strstr(name, "down_proj") != NULL;
+  const double depth = (double)(is_tower ? model->dims.vision.L : model->dims.L);
+  return is_residual ? model->config.init_std / sqrt(2.0 * depth) : model->config.init_std;
+}
+
+/* What is no matrix starts as: norms' weights at 1; biases, also of selection, at 0. */
+static float find_constant(const parl_model_tensor *t) {
+  const size_t n = strlen(t->name);
+  const bool is_bias = n > 5 && strcmp(t->name + n - 5, ".bias") == 0;
+  return t->trained && !is_bias ? 1.0F : 0.0F;
 }
 
 static parl_status init_tensor(parl_model *model, const parl_model_tensor *t, double scale,
@@ -143,19 +158,16 @@ static parl_status init_tensor(parl_model *model, const parl_model_tensor *t, do
     const size_t n = t->n - start < PIECE ? t->n - start : PIECE;
     PARL_TRY(go_on(model->stop));
     for (size_t k = 0; k < n; k++)
-      piece[k] =
-          t->n_dims == 2 ? (float)(scale * parl_rng_next_normal(rng)) : (t->trained ? 1.0F : 0.0F);
+      piece[k] = t->n_dims >= 2 ? (float)(scale * parl_rng_next_normal(rng)) : find_constant(t);
     PARL_TRY(parl_model_write(model, t->offset + start, n, piece));
   }
   return PARL_STATUS_OK;
 }
 
 parl_status parl_model_init_weights(parl_model *model, uint64_t seed) {
-  const double std = model->config.init_std;
-  const double residual_std = std / sqrt(2.0 * (double)model->dims.L);
   for (size_t i = 0; i < model->n_tensors; i++) {
     const parl_model_tensor *t = &model->tensors[i];
-    const double scale = writes_residual(t->name) ? residual_std : std;
+    const double scale = find_std(model, t->name);
     parl_rng_cursor rng = {seed, parl_rng_stream(PARL_PURPOSE_WEIGHTS, i, 0, 0), 0};
     PARL_TRY(init_tensor(model, t, scale, &rng));
   }
@@ -169,6 +181,11 @@ parl_status parl_model_read(const parl_model *model, size_t offset, size_t n, fl
 parl_status parl_model_write(parl_model *model, size_t offset, size_t n, const float *from) {
   parl_queue_upload(model->queue, model->params + offset, from, n * sizeof *from);
   return parl_queue_wait(model->queue);
+}
+
+void parl_model_tensor_set_shape(const parl_model_tensor *tensor, parl_tensor_info *info) {
+  info->n_dims = tensor->n_dims;
+  for (int i = 0; i < tensor->n_dims; i++) info->shape[i] = (int64_t)tensor->shape[i];
 }
 
 parl_status parl_model_hash(const parl_model *model, parl_hash *hash) {
@@ -186,7 +203,7 @@ parl_status parl_model_refresh(parl_model *model) {
 }
 
 parl_status parl_model_copy_weights(parl_model *to, const parl_model *from) {
-  static const char *const ignored[] = {"init_std", "recompute", NULL};
+  static const char *const ignored[] = {"init_std", "recompute", "vision.media_token", NULL};
   const char *field =
       parl_engine_find_difference(&parl_model_section, &to->config, &from->config, ignored);
   if (field != NULL)

@@ -13,6 +13,7 @@
 
 #include "core/config.h"
 #include "core/hash.h"
+#include "core/safetensors.h"
 #include "core/status.h"
 #include "kernels/ops.h"
 
@@ -64,7 +65,28 @@
   CHOICE(expert_quant, none, "none|int4",                                                        \
          "int4: routed experts compute with weights rounded to int4 by groups of 32 inputs, "    \
          "gradients pass straight through to the weights kept in f32")
-PARL_CONFIG_STRUCT(parl_model_config, PARL_MODEL_FIELDS);
+/* MoonViT-3D and its projector, `model.vision`: how images become rows of d_model. Whole numbers. */
+#define PARL_VISION_FIELDS(INT)                                                                \
+  INT(n_layers, 0, 0, 128, "layers", "blocks of the vision tower; 0: the model sees nothing")  \
+  INT(d_model, 48, 4, 65536, "floats", "width of the tower")                                   \
+  INT(n_heads, 4, 1, 256, "heads", "of the tower; a head's width is a multiple of 4")          \
+  INT(d_ff, 96, 1, 262144, "floats", "inner width of the tower's feed-forward part")           \
+  INT(patch, 4, 1, 64, "pixels", "side of a patch; an image is a grid of patches, even sides") \
+  INT(grid_height, 8, 1, 512, "patches", "rows of the learned position grid")                  \
+  INT(grid_width, 8, 1, 512, "patches", "columns of the learned position grid")                \
+  INT(max_frames, 4, 1, 64, "frames", "longest item: a clip is cut into items")                \
+  INT(media_token, -1, -1, 2147483647, "token",                                                \
+      "stands in a text where a row of an image does; -1: whoever asks says where")
+#define PARL_VISION_INT_(name, preset, low, high, unit, doc) int64_t name;
+typedef struct parl_vision_config {
+  PARL_VISION_FIELDS(PARL_VISION_INT_)
+} parl_vision_config;
+
+typedef struct parl_model_config {
+  PARL_MODEL_FIELDS(PARL_CONFIG_INT_, PARL_CONFIG_REAL_, PARL_CONFIG_FLAG_, PARL_CONFIG_TEXT_,
+                    PARL_CONFIG_CHOICE_)
+  parl_vision_config vision;
+} parl_model_config;
 extern const parl_section parl_model_section;
 
 /* Places of `attention` in its list. */
@@ -79,8 +101,8 @@ typedef struct parl_model parl_model;
 /* One named tensor inside the flat parameter buffer. */
 typedef struct parl_model_tensor {
   char name[96];   /* e.g. "model.layers.0.self_attn.q_proj.weight" */
-  int n_dims;      /* 1 or 2 */
-  size_t shape[2]; /* [out, in] for matrices */
+  int n_dims;      /* 1 to 4; a matrix has 2 */
+  size_t shape[4]; /* [out, in] for matrices; 1 behind the last */
   size_t offset;   /* floats from the start of the buffer */
   size_t n;        /* floats */
   bool decay;      /* weight decay applies */
@@ -97,7 +119,7 @@ parl_status parl_model_create(const parl_model_config *config, size_t vocab_size
                               const parl_backend *backend, const atomic_int *stop,
                               parl_model **out);
 void parl_model_destroy(parl_model *model);
-/* Normal(0, init_std) matrices, norms 1, biases 0; a pure function of the seed. Refreshes.
+/* Normal(0, init_std) matrices and position grid, norms 1, biases 0; a pure function of the seed. Refreshes.
  * Fails: ESTOPPED; as the device says, like all that follows. */
 parl_status parl_model_init_weights(parl_model *model, uint64_t seed);
 
@@ -112,6 +134,8 @@ size_t parl_model_get_n_params(const parl_model *model);
 parl_status parl_model_read(const parl_model *model, size_t offset, size_t n, float *to);
 parl_status parl_model_write(parl_model *model, size_t offset, size_t n, const float *from);
 const parl_model_tensor *parl_model_get_tensors(const parl_model *model, size_t *n_tensors);
+/* Its extents as a file's. */
+void parl_model_tensor_set_shape(const parl_model_tensor *tensor, parl_tensor_info *info);
 /* Adds the parameters to a hash, as they lie in memory of the host. */
 parl_status parl_model_hash(const parl_model *model, parl_hash *hash);
 /* Rounds what is quantised and repacks matrices for the backend; must follow every change of the

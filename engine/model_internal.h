@@ -9,6 +9,14 @@
 #include "core/arena.h"
 #include "engine/model.h"
 
+/* The tower's config as extents. */
+typedef struct parl_vision_dims {
+  size_t L, D, H, d, F; /* blocks (0: none), width, heads, width of a head, inner width */
+  size_t patch, pixels; /* side of a patch; 3 patch^2 numbers of one */
+  size_t height, width; /* of the position grid */
+  size_t T;             /* longest item in frames */
+} parl_vision_dims;
+
 /* The config as extents. */
 typedef struct parl_model_dims {
   size_t L, C, F, V, T; /* layers, width, inner width, vocabulary, longest context */
@@ -25,6 +33,7 @@ typedef struct parl_model_dims {
   size_t first_moe;   /* layers from here on are sparse; L if none */
   size_t Fe, Fs;      /* inner width of an expert, and of the shared ones together */
   parl_router router; /* experts, chosen ones, groups */
+  parl_vision_dims vision;
 } parl_model_dims;
 
 /* A weight matrix W [N,K] (one tensor, or several adjacent ones): y = x W^T. */
@@ -57,6 +66,32 @@ typedef struct parl_layer {
   parl_matrix *expert_down;    /* [E] of [C, Fe] */
 } parl_layer;
 
+/* y = x W^T + bias */
+typedef struct parl_biased_matrix {
+  parl_matrix w;
+  size_t bias; /* offset of [N] */
+} parl_biased_matrix;
+
+/* Offsets of a layer norm's weight and bias. */
+typedef struct parl_layernorm {
+  size_t weight, bias;
+} parl_layernorm;
+
+typedef struct parl_vision_block {
+  parl_layernorm norm0, norm1;
+  parl_biased_matrix qkv, o;   /* [3D,D]: q, k, v; [D,D] */
+  parl_biased_matrix fc0, fc1; /* [F,D], [D,F] */
+} parl_vision_block;
+
+/* The tower and its projector; no blocks: none. */
+typedef struct parl_vision {
+  parl_biased_matrix patch; /* [D, 3 patch^2] */
+  size_t grid;              /* offset of the position grid [height,width,D] */
+  parl_vision_block *blocks;
+  parl_layernorm final_norm, pre_norm; /* of the tower; of the projector, a patch at a time */
+  parl_biased_matrix proj0, proj2;     /* [4D,4D], [C,4D] */
+} parl_vision;
+
 struct parl_model {
   parl_model_config config;
   parl_model_dims dims;
@@ -72,7 +107,8 @@ struct parl_model {
   size_t embedding;  /* offset of [V,C] */
   size_t final_norm; /* offset of [C] */
   parl_matrix head;  /* [V,C] */
-  float *params;     /* [n_params] */
+  parl_vision vision;
+  float *params; /* [n_params] */
   size_t n_params;
   const atomic_int *stop; /* borrowed; may be NULL */
   uint64_t generation;    /* of the weights: counts refreshes and moves of the selection biases */
@@ -82,8 +118,24 @@ struct parl_model {
 
 /* The config as extents; it must have been checked. */
 parl_model_dims parl_model_dims_make(const parl_model_config *config, size_t vocab_size);
+/* Number of parameters of the tower and of the projector. */
+double parl_vision_count_tower(const parl_model_dims *dims);
+double parl_vision_count_projector(const parl_model_dims *dims);
 /* Lists tensors and matrices with their places. Fails: ENOMEM, EINVAL if too large. */
 parl_status parl_model_add_tensors(parl_model *m);
+/* Those of the tower and the projector, behind the text's. */
+parl_status parl_vision_add_tensors(parl_model *m);
+/* How many tensors those are at most; matrices are fewer. */
+size_t parl_vision_count_tensors(const parl_model_dims *dims);
+parl_vision_dims parl_vision_dims_make(const parl_vision_config *config);
+/* Fails: EINVAL naming the field. */
+parl_status parl_vision_check_config(const parl_vision_config *config);
+/* Appends a tensor of n_dims extents at the end of the flat buffer; *offset may be NULL.
+ * Fails: EINVAL if the parameters become too large. */
+parl_status parl_model_add_tensor(parl_model *m, const char *name, int n_dims, const size_t *shape,
+                                  size_t *offset);
+/* Announces a matrix, to be packed; its offset is set by its tensor. */
+void parl_model_add_matrix(parl_model *m, parl_matrix *w, size_t N, size_t K);
 /* Cosines and sines of all positions, and the scale of the scores. Fails: ENOMEM. */
 parl_status parl_model_make_rotary(parl_model *m);
 

@@ -43,6 +43,7 @@ parl_status parl_model_check_config(const parl_model_config *c, size_t vocab_siz
                        (long long)c->n_kv_heads, (long long)c->n_heads);
   }
   PARL_TRY(check_moe(c));
+  PARL_TRY(parl_vision_check_config(&c->vision));
   if (vocab_size < 2 || vocab_size > INT32_MAX)
     return parl_fail(PARL_STATUS_EINVAL, "vocabulary size %zu is outside [2, %d]", vocab_size,
                      INT32_MAX);
@@ -71,7 +72,8 @@ parl_model_dims parl_model_dims_make(const parl_model_config *c, size_t vocab_si
                        .H_kv = (size_t)c->n_kv_heads,
                        .D = (size_t)c->head_dim,
                        .Dv = (size_t)c->head_dim,
-                       .rotated = (size_t)c->head_dim};
+                       .rotated = (size_t)c->head_dim,
+                       .vision = parl_vision_dims_make(&c->vision)};
   if (c->attention == PARL_ATTENTION_MLA) set_mla_dims(c, &d);
   d.q = d.H * d.D;
   d.kv = d.H_kv * d.D;
@@ -93,26 +95,29 @@ parl_model_dims parl_model_dims_make(const parl_model_config *c, size_t vocab_si
   return d;
 }
 
-/* Appends a tensor at the end of the flat buffer; columns 0 means one dimension. */
-static parl_status add_tensor(parl_model *m, size_t rows, size_t columns, const char *name,
-                              size_t *offset) {
-  const size_t n_columns = columns ? columns : 1;
-  size_t n, end, bytes;
-  if (__builtin_mul_overflow(rows, n_columns, &n) || __builtin_add_overflow(m->n_params, n, &end) ||
-      __builtin_mul_overflow(end, 2 * sizeof(float), &bytes) || bytes > SIZE_MAX / 2)
+parl_status parl_model_add_tensor(parl_model *m, const char *name, int n_dims, const size_t *shape,
+                                  size_t *offset) {
+  size_t n = 1, end = 0, bytes;
+  bool overflows = false;
+  for (int i = 0; i < n_dims; i++) overflows |= __builtin_mul_overflow(n, shape[i], &n);
+  overflows |= __builtin_add_overflow(m->n_params, n, &end);
+  if (overflows || __builtin_mul_overflow(end, 2 * sizeof(float), &bytes) || bytes > SIZE_MAX / 2)
     return parl_fail(PARL_STATUS_EINVAL, "model: %s [%zu, %zu] makes the parameters too large",
-                     name, rows, n_columns);
+                     name, shape[0], n_dims > 1 ? shape[1] : 1);
   parl_model_tensor *t = &m->tensors[m->n_tensors++];
-  *t = (parl_model_tensor){.n_dims = columns ? 2 : 1,
-                           .shape = {rows, columns},
-                           .offset = m->n_params,
-                           .n = n,
-                           .decay = columns != 0,
-                           .trained = true};
+  *t = (parl_model_tensor){
+      .n_dims = n_dims, .offset = m->n_params, .n = n, .decay = n_dims > 1, .trained = true};
+  for (int i = 0; i < 4; i++) t->shape[i] = i < n_dims ? shape[i] : 1;
   snprintf(t->name, sizeof t->name, "%s", name);
   m->n_params = end;
   if (offset != NULL) *offset = t->offset;
   return PARL_STATUS_OK;
+}
+
+/* columns 0 means one dimension. */
+static parl_status add_tensor(parl_model *m, size_t rows, size_t columns, const char *name,
+                              size_t *offset) {
+  return parl_model_add_tensor(m, name, columns ? 2 : 1, (const size_t[]){rows, columns}, offset);
 }
 
 /* A tensor "model.layers.<i>.<part>.weight". */
@@ -123,8 +128,8 @@ static parl_status add_part(parl_model *m, size_t i, size_t rows, size_t columns
   return add_tensor(m, rows, columns, name, offset);
 }
 
-/* Announces a matrix of one tensor or several neighbours; its offset is filled with the first. */
-static void add_matrix(parl_model *m, parl_matrix *w, size_t N, size_t K) {
+/* Of one tensor or several neighbours; its offset is filled with the first. */
+void parl_model_add_matrix(parl_model *m, parl_matrix *w, size_t N, size_t K) {
   *w = (parl_matrix){.N = N, .K = K};
   m->matrices[m->n_matrices++] = w;
 }
@@ -132,7 +137,7 @@ static void add_matrix(parl_model *m, parl_matrix *w, size_t N, size_t K) {
 /* q, k, v are neighbours, so that one product serves them. */
 static parl_status add_gqa(parl_model *m, size_t i, parl_layer *l) {
   const parl_model_dims *d = &m->dims;
-  add_matrix(m, &l->qkv, d->qkv, d->C);
+  parl_model_add_matrix(m, &l->qkv, d->qkv, d->C);
   PARL_TRY(add_part(m, i, d->q, d->C, "self_attn.q_proj", &l->qkv.offset));
   PARL_TRY(add_part(m, i, d->kv, d->C, "self_attn.k_proj", NULL));
   return add_part(m, i, d->kv, d->C, "self_attn.v_proj", NULL);
@@ -141,24 +146,24 @@ static parl_status add_gqa(parl_model *m, size_t i, parl_layer *l) {
 /* So are the two projections down. */
 static parl_status add_mla(parl_model *m, size_t i, parl_layer *l) {
   const parl_model_dims *d = &m->dims;
-  add_matrix(m, &l->latents, d->latents, d->C);
+  parl_model_add_matrix(m, &l->latents, d->latents, d->C);
   if (d->Rq > 0)
     PARL_TRY(add_part(m, i, d->Rq, d->C, "self_attn.q_a_proj", &l->latents.offset));
   else
     PARL_TRY(add_part(m, i, d->q, d->C, "self_attn.q_proj", &l->latents.offset));
   PARL_TRY(add_part(m, i, d->entry, d->C, "self_attn.kv_a_proj_with_mqa", NULL));
   if (d->Rq > 0) {
-    add_matrix(m, &l->q_b, d->q, d->Rq);
+    parl_model_add_matrix(m, &l->q_b, d->q, d->Rq);
     PARL_TRY(add_part(m, i, d->Rq, 0, "self_attn.q_a_layernorm", &l->q_norm));
     PARL_TRY(add_part(m, i, d->q, d->Rq, "self_attn.q_b_proj", &l->q_b.offset));
   }
   const size_t head_rows = d->Dn + d->Dv;
-  add_matrix(m, &l->kv_b, d->H * head_rows, d->R);
+  parl_model_add_matrix(m, &l->kv_b, d->H * head_rows, d->R);
   PARL_TRY(add_part(m, i, d->R, 0, "self_attn.kv_a_layernorm", &l->kv_norm));
   PARL_TRY(add_part(m, i, d->H * head_rows, d->R, "self_attn.kv_b_proj", &l->kv_b.offset));
   PARL_TRY(PARL_ARENA_TAKE(&m->arena, d->H, &l->value_rows));
   for (size_t h = 0; h < d->H; h++) {
-    add_matrix(m, &l->value_rows[h], d->Dv, d->R);
+    parl_model_add_matrix(m, &l->value_rows[h], d->Dv, d->R);
     l->value_rows[h].offset = l->kv_b.offset + (h * head_rows + d->Dn) * d->R;
   }
   return PARL_STATUS_OK;
@@ -169,8 +174,8 @@ static parl_status add_swiglu(parl_model *m, size_t i, const char *part, size_t 
                               parl_matrix *gate_up, parl_matrix *down) {
   char name[48];
   const size_t C = m->dims.C;
-  add_matrix(m, gate_up, 2 * F, C);
-  add_matrix(m, down, C, F);
+  parl_model_add_matrix(m, gate_up, 2 * F, C);
+  parl_model_add_matrix(m, down, C, F);
   snprintf(name, sizeof name, "%s.gate_proj", part);
   PARL_TRY(add_part(m, i, F, C, name, &gate_up->offset));
   snprintf(name, sizeof name, "%s.up_proj", part);
@@ -184,7 +189,7 @@ static parl_status add_moe(parl_model *m, size_t i, parl_layer *l) {
   const size_t E = d->router.n_experts;
   char name[sizeof m->tensors->name];
   l->is_moe = true;
-  add_matrix(m, &l->router, E, d->C);
+  parl_model_add_matrix(m, &l->router, E, d->C);
   PARL_TRY(add_part(m, i, E, d->C, "mlp.gate", &l->router.offset));
   snprintf(name, sizeof name, "model.layers.%zu.mlp.gate.e_score_correction_bias", i);
   PARL_TRY(add_tensor(m, E, 0, name, &l->bias));
@@ -205,7 +210,7 @@ static parl_status add_layer(parl_model *m, size_t i) {
   *l = (parl_layer){0};
   PARL_TRY(add_part(m, i, d->C, 0, "input_layernorm", &l->input_norm));
   PARL_TRY(d->is_mla ? add_mla(m, i, l) : add_gqa(m, i, l));
-  add_matrix(m, &l->o, d->C, d->mixed);
+  parl_model_add_matrix(m, &l->o, d->C, d->mixed);
   PARL_TRY(add_part(m, i, d->C, d->mixed, "self_attn.o_proj", &l->o.offset));
   PARL_TRY(add_part(m, i, d->C, 0, "post_attention_layernorm", &l->post_norm));
   if (i >= d->first_moe) return add_moe(m, i, l);
@@ -215,13 +220,15 @@ static parl_status add_layer(parl_model *m, size_t i) {
 parl_status parl_model_add_tensors(parl_model *m) {
   const parl_model_dims *d = &m->dims;
   const size_t sparse = TENSORS_PER_EXPERT * d->router.n_experts;
-  const size_t most = (TENSORS_PER_LAYER + sparse) * d->L + TENSORS_OUTSIDE;
+  const size_t most =
+      (TENSORS_PER_LAYER + sparse) * d->L + TENSORS_OUTSIDE + parl_vision_count_tensors(d);
   PARL_TRY(PARL_ARENA_TAKE(&m->arena, most, &m->tensors));
   PARL_TRY(PARL_ARENA_TAKE(&m->arena, most + d->L * d->H, &m->matrices));
   PARL_TRY(PARL_ARENA_TAKE(&m->arena, d->L, &m->layers));
   PARL_TRY(add_tensor(m, d->V, d->C, "model.embed_tokens.weight", &m->embedding));
   for (size_t i = 0; i < d->L; i++) PARL_TRY(add_layer(m, i));
   PARL_TRY(add_tensor(m, d->C, 0, "model.norm.weight", &m->final_norm));
-  add_matrix(m, &m->head, d->V, d->C);
-  return add_tensor(m, d->V, d->C, "lm_head.weight", &m->head.offset);
+  parl_model_add_matrix(m, &m->head, d->V, d->C);
+  PARL_TRY(add_tensor(m, d->V, d->C, "lm_head.weight", &m->head.offset));
+  return parl_vision_add_tensors(m);
 }

@@ -104,7 +104,7 @@ static bool differs(const view *v, const char *section, const char *field) {
   for (size_t a = 0; a < v->plan->n_arms && !found; a++) {
     parl_text *text = a == 0 ? &first : &other;
     parl_text_clear(text);
-    parl_json_append_canonical(parl_json_find(parl_json_find_path(v->arms[a], section), field),
+    parl_json_append_canonical(parl_json_find_path(parl_json_find_path(v->arms[a], section), field),
                                text);
     found = a > 0 && strcmp(parl_text_get(&first), parl_text_get(&other)) != 0;
   }
@@ -119,7 +119,7 @@ static void visit_section(const view *v, size_t arm, const parl_section *s, cons
   const parl_json *own = parl_json_find_path(v->arms[arm], path);
   for (size_t k = 0; own != NULL && k < s->n_fields; k++)
     if (differs(v, path, s->fields[k].name))
-      visit(context, path, s->fields[k].name, parl_json_find(own, s->fields[k].name));
+      visit(context, path, s->fields[k].name, parl_json_find_path(own, s->fields[k].name));
 }
 
 /* The recipe's own. */

@@ -268,7 +268,13 @@ static void test_k25_is_counted(void **state) {
   const double norms = 2.0 * 7168 + 1536 + 512;
   const double rest = 61 * (attention + norms) + 3.0 * 7168 * 18432 + 60 * (384.0 * 7168 + expert) +
                       2.0 * 163840 * 7168 + 7168;
-  assert_close(s.n_params, rest + 60 * 384 * expert, 0.0);
+  /* The patches' convolution, the grid, 27 blocks of two norms, wqkv, wo, fc0, fc1, a norm. */
+  const double block = 4 * 1152 + 1153.0 * (3 * 1152 + 1152 + 4304) + 4305.0 * 1152;
+  assert_close(s.n_tower, 1152 * (3 * 14 * 14 + 1 + 64 * 64.0 + 2) + 27 * block, 0.0);
+  assert_close(s.n_projector, 2 * 1152 + 4609.0 * (4608 + 7168), 0.0);
+  assert_close(s.n_tower, 416.9e6, 0.05e6); /* as Kimi K2.5 is described */
+  assert_close(s.n_projector, 54.3e6, 0.05e6);
+  assert_close(s.n_params, rest + 60 * 384 * expert + s.n_tower + s.n_projector, 0.0);
   assert_close(s.n_active, rest + 60 * 8 * expert, 0.0);
   assert_true(s.n_params > 1.02e12 && s.n_params < 1.05e12);
   assert_true(s.n_active > 32e9 && s.n_active < 33e9);

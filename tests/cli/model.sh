@@ -6,14 +6,14 @@ set -u
 dir=$SCRATCH/model
 mkdir -p "$dir"
 
-has "k25 is counted" '"parameters":1026408209408,"active_parameters":32861477888' \
+has "k25 is counted" '"parameters":1026879353328,"active_parameters":32861477888,"tower_parameters":416866032,"projector_parameters":54277888,' \
   "$("$PARL" model describe k25 --json)"
 has "its cache is counted" '"cache_bytes_per_token":140544,' "$("$PARL" model describe k25 --json)"
 has "and in bf16" '"cache_bytes_per_token_bf16":70272,' "$("$PARL" model describe k25 --json)"
 has "a folder is counted" '23.82 k' "$("$PARL" model describe tests/golden/moe)"
 has "a recipe is counted" 'parameters' "$("$PARL" model describe experiments/recipes/quickstart.lua)"
 
-has "a layout is counted" '"devices":256,"stages":[{"first_layer":0,"layers":3,"parameters":4081697536,' \
+has "a layout is counted" '"devices":256,"stages":[{"first_layer":0,"layers":3,"parameters":4552841456,' \
   "$("$PARL" model describe k25 --json --layout ep=16,pp=16,dp=16)"
 has "a table of stages" '   15  58-60' "$("$PARL" model describe k25 --layout ep=16,pp=16,dp=16)"
 for layout in tp=3 ep=5 ep=16 pp=62 dp=0 tp=1.5 ept=1 tp tp=,ep 'tp=1,tp' dtype=f16; do
