@@ -49,6 +49,24 @@ static void head_backward(const parl_model *m, parl_workspace *ws, const float *
   PARL_RUN(ws->queue, embedding_bwd, &scatter);
 }
 
+/* The given rows' gradient leaves the stream, so that no placeholder's embedding learns from it. */
+static void take_given(const parl_model *m, parl_workspace *ws, const parl_slice *slice) {
+  const size_t C = m->dims.C;
+  for (size_t i = 0, n = 0, row; i < slice->n_given; i += n) {
+    n = parl_slice_find_run(slice, i, &row);
+    if (slice->dgiven != NULL)
+      parl_copy_floats(ws->queue, ws->dx + row * C, slice->dgiven + i * C, n * C);
+    parl_queue_fill(ws->queue, ws->dx + row * C, 0, n * C * sizeof *ws->dx);
+  }
+}
+
+/* Nothing of the slice is in the loss. */
+static void clear_given(const parl_model *m, parl_workspace *ws, const parl_slice *slice) {
+  if (slice->dgiven != NULL)
+    parl_queue_fill(ws->queue, slice->dgiven, 0,
+                    slice->n_given * m->dims.C * sizeof *slice->dgiven);
+}
+
 parl_status parl_model_backward(const parl_model *model, parl_workspace *ws,
                                 const parl_slice *slice, const float *dlogits, float *grads) {
   if (ws->rows == 0 || slice->n_outputs != ws->n_outputs ||
@@ -58,7 +76,10 @@ parl_status parl_model_backward(const parl_model *model, parl_workspace *ws,
                      "this slice",
                      ws->rows, ws->n_outputs);
   const bool has_balance = ws->aux_weight > 0.0 && parl_model_get_n_sparse_layers(model) > 0;
-  if (slice->n_outputs == 0 && !has_balance) return PARL_STATUS_OK;
+  if (slice->n_outputs == 0 && !has_balance) {
+    clear_given(model, ws, slice);
+    return PARL_STATUS_OK;
+  }
   head_backward(model, ws, dlogits, grads);
   for (size_t i = model->dims.L; i-- > 0;) {
     const parl_layer_state *s = &ws->layers[i];
@@ -67,6 +88,7 @@ parl_status parl_model_backward(const parl_model *model, parl_workspace *ws,
     ffn_backward(model, &model->layers[i], ws, s->mid, &s->ffn, grads);
     attention_backward(model, &model->layers[i], ws, s->x, &s->attention, grads);
   }
+  take_given(model, ws, slice);
   const parl_embedding_bwd_args embed = {.rows = ws->rows,
                                          .C = model->dims.C,
                                          .tokens = ws->slice.tokens,

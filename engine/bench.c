@@ -137,7 +137,11 @@ static parl_status open_batch(bench *b) {
     b->row_dlogp[t] = -1.0F / (float)(n * b->T);
   }
   for (size_t i = 0; i < n; i++)
-    b->slices[i] = (parl_slice){1, b->seq_start, b->tokens + i * (b->T + 1), b->T, b->outputs};
+    b->slices[i] = (parl_slice){.n_seqs = 1,
+                                .seq_start = b->seq_start,
+                                .tokens = b->tokens + i * (b->T + 1),
+                                .n_outputs = b->T,
+                                .outputs = b->outputs};
   return PARL_STATUS_OK;
 }
 
@@ -213,7 +217,8 @@ static parl_status decode_group(void *context, size_t task, size_t worker) {
   for (size_t t = 0; t < b->T; t++) {
     for (size_t s = 0; s < b->group; s++) {
       const size_t sequence = (group * b->group + s) % b->shape->batch;
-      rows[s] = (parl_decoder_row){(int32_t)s, b->slices[sequence].tokens[t], true};
+      rows[s] = (parl_decoder_row){
+          .slot = (int32_t)s, .token = b->slices[sequence].tokens[t], .want_logits = true};
     }
     PARL_TRY(parl_decoder_step(d, rows, b->group, &logits));
   }

@@ -26,6 +26,7 @@ struct parl_decoder {
   parl_cache_dtype cache;
   int32_t *lengths;      /* [n_slots] tokens held */
   int32_t *held;         /* [n_slots, max_context] the tokens */
+  uint64_t *contents;    /* [n_slots, max_context] of what was given in their stead; 0: nothing */
   uint64_t *generations; /* [n_slots] of the weights when the slot was last emptied */
   int32_t *positions;    /* [max_rows] */
   int32_t *host_tables;  /* [N_TABLES, block_rows], see below */
@@ -74,6 +75,8 @@ static parl_status allocate_cache(parl_decoder *d, const parl_model_dims *dims) 
   memset(d->generations, 0, d->n_slots * sizeof *d->generations);
   PARL_TRY(
       parl_arena_take(&d->arena, d->n_slots, d->max_context * sizeof *d->held, (void **)&d->held));
+  PARL_TRY(parl_arena_take(&d->arena, d->n_slots, d->max_context * sizeof *d->contents,
+                           (void **)&d->contents));
   d->entry_bytes = get_entry_bytes(dims, d->cache);
   PARL_TRY(parl_arena_take(&d->numbers, entries, d->entry_bytes, (void **)&d->k_cache));
   /* now, so that no step waits for its pages */
@@ -165,16 +168,30 @@ void parl_decoder_reset(parl_decoder *decoder, int32_t slot) {
   decoder->generations[slot] = decoder->model->generation;
 }
 
-/* The slot that holds most of tokens [n] from the present weights; *length of them. */
-static size_t find_prefix(const parl_decoder *d, const int32_t *tokens, size_t n, size_t *length) {
+static uint64_t get_content(const parl_decoder_prefix *prefix, size_t i) {
+  return prefix->contents != NULL ? prefix->contents[i] : 0;
+}
+
+/* How much of the prefix a slot holds. */
+static size_t count_same(const parl_decoder *d, size_t slot, const parl_decoder_prefix *prefix) {
+  const int32_t *held = d->held + slot * d->max_context;
+  const uint64_t *contents = d->contents + slot * d->max_context;
+  const size_t length = (size_t)d->lengths[slot], most = length < prefix->n ? length : prefix->n;
+  size_t same = 0;
+  while (same < most && held[same] == prefix->tokens[same] &&
+         contents[same] == get_content(prefix, same))
+    same++;
+  return same;
+}
+
+/* The slot that holds most of the prefix from the present weights; *length of it. */
+static size_t find_prefix(const parl_decoder *d, const parl_decoder_prefix *prefix,
+                          size_t *length) {
   size_t best = 0;
   *length = 0;
   for (size_t s = 0; s < d->n_slots; s++) {
     if (d->generations[s] != d->model->generation) continue;
-    const int32_t *held = d->held + s * d->max_context;
-    const size_t most = (size_t)d->lengths[s] < n ? (size_t)d->lengths[s] : n;
-    size_t same = 0;
-    while (same < most && held[same] == tokens[same]) same++;
+    const size_t same = count_same(d, s, prefix);
     if (same <= *length) continue;
     best = s;
     *length = same;
@@ -182,9 +199,9 @@ static size_t find_prefix(const parl_decoder *d, const int32_t *tokens, size_t n
   return best;
 }
 
-size_t parl_decoder_find_prefix(const parl_decoder *decoder, const int32_t *tokens, size_t n) {
+size_t parl_decoder_find_prefix(const parl_decoder *decoder, const parl_decoder_prefix *prefix) {
   size_t length;
-  (void)find_prefix(decoder, tokens, n, &length);
+  (void)find_prefix(decoder, prefix, &length);
   return length;
 }
 
@@ -207,14 +224,17 @@ static void copy_cache(parl_decoder *d, char *cache, size_t from, size_t to, siz
   PARL_RUN(d->queue, copy2d, &args);
 }
 
-size_t parl_decoder_restart(parl_decoder *decoder, int32_t slot, const int32_t *tokens, size_t n) {
+size_t parl_decoder_restart(parl_decoder *decoder, int32_t slot,
+                            const parl_decoder_prefix *prefix) {
   size_t length;
-  const size_t from = find_prefix(decoder, tokens, n, &length), to = (size_t)slot;
+  const size_t from = find_prefix(decoder, prefix, &length), to = (size_t)slot;
+  const size_t start = to * decoder->max_context;
   parl_decoder_reset(decoder, slot);
   if (from != to && length > 0) {
     copy_cache(decoder, decoder->k_cache, from, to, length);
     if (decoder->v_cache != NULL) copy_cache(decoder, decoder->v_cache, from, to, length);
-    memcpy(decoder->held + to * decoder->max_context, tokens, length * sizeof *tokens);
+    memcpy(decoder->held + start, prefix->tokens, length * sizeof *decoder->held);
+    for (size_t i = 0; i < length; i++) decoder->contents[start + i] = get_content(prefix, i);
   }
   decoder->lengths[slot] = (int32_t)length;
   return length;
@@ -232,6 +252,9 @@ static parl_status check_row(const parl_decoder *d, const parl_decoder_row *row,
   if (row->token < 0 || (size_t)row->token >= d->model->dims.V)
     return parl_fail(PARL_STATUS_EINVAL, "decoder: token %d of row %zu is outside [0, %zu)",
                      row->token, i, d->model->dims.V);
+  if ((row->given == NULL) != (row->content == 0))
+    return parl_fail(PARL_STATUS_EINVAL, "decoder: row %zu is %s", i,
+                     row->content == 0 ? "given without a content" : "of a content, but not given");
   if ((size_t)d->lengths[row->slot] >= d->max_context)
     return parl_fail(PARL_STATUS_ESTATE, "decoder: slot %d is full: it holds %zu tokens", row->slot,
                      d->max_context);
@@ -247,7 +270,9 @@ static parl_status append_rows(parl_decoder *d, const parl_decoder_row *rows, si
       return s;
     }
     d->positions[i] = d->lengths[rows[i].slot]++;
-    d->held[(size_t)rows[i].slot * d->max_context + (size_t)d->positions[i]] = rows[i].token;
+    const size_t place = (size_t)rows[i].slot * d->max_context + (size_t)d->positions[i];
+    d->held[place] = rows[i].token;
+    d->contents[place] = rows[i].content;
   }
   return PARL_STATUS_OK;
 }
@@ -303,6 +328,17 @@ static size_t upload_tables(parl_decoder *d, const parl_decoder_row *rows, const
   return n_wanted;
 }
 
+/* Over the embeddings of the block's placeholders; features of one image lie side by side. */
+static void place_given(parl_decoder *d, const parl_decoder_row *rows, size_t n_rows) {
+  const size_t C = d->model->dims.C;
+  for (size_t r = 0, n = 0; r < n_rows; r += n) {
+    n = 1;
+    if (rows[r].given == NULL) continue;
+    while (r + n < n_rows && rows[r + n].given == rows[r].given + n * C) n++;
+    parl_copy_floats(d->queue, rows[r].given, d->x + r * C, n * C);
+  }
+}
+
 static size_t run_block(parl_decoder *d, const parl_decoder_row *rows, const int32_t *positions,
                         size_t n, float *logits) {
   const parl_model *m = d->model;
@@ -313,6 +349,7 @@ static size_t run_block(parl_decoder *d, const parl_decoder_row *rows, const int
                                          .table = m->params + m->embedding,
                                          .out = d->x};
   PARL_RUN(d->queue, embedding_fwd, &embed);
+  place_given(d, rows, n);
   for (size_t i = 0; i < m->dims.L; i++) {
     parl_attention_project(d->queue, m, &m->layers[i], n, d->x, get_table(d, POSITIONS),
                            &d->attention);

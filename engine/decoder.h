@@ -15,7 +15,17 @@ typedef struct parl_decoder_row {
   int32_t slot;
   int32_t token;
   bool want_logits;
+  const float *given; /* [C] on the model's device, instead of the token's embedding; NULL: none */
+  uint64_t content;   /* of what was given, parl_media_hash's; 0: nothing was */
 } parl_decoder_row;
+
+/* What a context begins with. A placeholder's token says nothing of the image that stands there:
+ * two prefixes are the same only if their contents are. */
+typedef struct parl_decoder_prefix {
+  const int32_t *tokens;    /* [n] */
+  const uint64_t *contents; /* [n] as of the rows; NULL: nothing was given */
+  size_t n;
+} parl_decoder_prefix;
 
 /* How keys and values are stored: as computed, or rounded to the nearest bf16, which halves what
  * attention reads; then logits differ from the full forward by about 1e-2 of their size. */
@@ -40,17 +50,17 @@ size_t parl_decoder_advise_slots(const parl_model *model, size_t max_context,
                                  parl_cache_dtype cache);
 /* Empties a slot. */
 void parl_decoder_reset(parl_decoder *decoder, int32_t slot);
-/* Empties a slot and gives it the longest prefix of tokens [n] that any slot, itself included,
- * holds from the same weights; returns the prefix's length. The keys and values are copied, so
- * what follows has the bits it would have had. */
-size_t parl_decoder_restart(parl_decoder *decoder, int32_t slot, const int32_t *tokens, size_t n);
-/* Length of the prefix that restart would find. */
-size_t parl_decoder_find_prefix(const parl_decoder *decoder, const int32_t *tokens, size_t n);
+/* Empties a slot and gives it the longest part of the prefix that any slot, itself included, holds
+ * from the same weights; returns its length. The keys and values are copied, so what follows has
+ * the bits it would have had. */
+size_t parl_decoder_restart(parl_decoder *decoder, int32_t slot, const parl_decoder_prefix *prefix);
+/* Length of the part that restart would find. */
+size_t parl_decoder_find_prefix(const parl_decoder *decoder, const parl_decoder_prefix *prefix);
 /* Tokens held by the slot. */
 size_t parl_decoder_get_length(const parl_decoder *decoder, int32_t slot);
 /* Appends every row's token; *logits = [number of rows with want_logits, V] in row order, on the
  * model's device, owned by the decoder. Fails: EINVAL for a slot or token out of range or too
- * many rows, ESTATE if a slot would overflow; nothing is appended then. Allocates nothing. */
+ * many rows, or one that is given without content or the reverse; ESTATE if a slot would overflow; nothing is appended then. Allocates nothing. */
 parl_status parl_decoder_step(parl_decoder *decoder, const parl_decoder_row *rows, size_t n_rows,
                               float **logits);
 /* A token for each of the first n rows of the last step's logits, which are used up.

@@ -86,6 +86,22 @@ static void head_forward(const parl_model *m, parl_workspace *ws) {
   parl_matrix_forward(ws->queue, &m->head, ws->n_outputs, ws->final_h, NULL, ws->logits);
 }
 
+size_t parl_slice_find_run(const parl_slice *slice, size_t i, size_t *row) {
+  size_t n = 1;
+  *row = (size_t)slice->given_rows[i];
+  while (i + n < slice->n_given && (size_t)slice->given_rows[i + n] == *row + n) n++;
+  return n;
+}
+
+/* Over the embeddings of their placeholders. */
+static void place_given(const parl_model *m, parl_workspace *ws, const parl_slice *slice) {
+  const size_t C = m->dims.C;
+  for (size_t i = 0, n = 0, row; i < slice->n_given; i += n) {
+    n = parl_slice_find_run(slice, i, &row);
+    parl_copy_floats(ws->queue, slice->given + i * C, ws->layers[0].x + row * C, n * C);
+  }
+}
+
 static void upload_slice(parl_workspace *ws, const parl_slice *slice) {
   parl_slice_tables *t = &ws->slice;
   for (size_t s = 0; s < slice->n_seqs; s++)
@@ -112,6 +128,7 @@ parl_status parl_model_forward(const parl_model *model, parl_workspace *ws, cons
                                          .table = model->params + model->embedding,
                                          .out = ws->layers[0].x};
   PARL_RUN(ws->queue, embedding_fwd, &embed);
+  place_given(model, ws, slice);
   for (size_t i = 0; i < L; i++) {
     parl_layer_forward(model, ws, i, i + 1 < L ? ws->layers[i + 1].x : ws->x);
     count_load(model, ws, i);

@@ -46,7 +46,11 @@ static parl_status run(job *j, const int32_t *tokens, float *logits, double *los
     parl_queue_fill(j->ws->queue, sums, 0, n * sizeof *sums);
   }
   for (size_t b = 0; b < j->B; b++) {
-    const parl_slice slice = {1, bounds, tokens + b * j->T, j->T, j->outputs};
+    const parl_slice slice = {.n_seqs = 1,
+                              .seq_start = bounds,
+                              .tokens = tokens + b * j->T,
+                              .n_outputs = j->T,
+                              .outputs = j->outputs};
     float *out;
     PARL_TRY(parl_model_forward(j->model, j->ws, &slice, &out));
     PARL_TRY(parl_workspace_read(j->ws, out, j->T * j->V, logits + b * j->T * j->V));

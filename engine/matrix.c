@@ -124,3 +124,9 @@ void parl_copy_pieces(parl_queue *queue, size_t rows, size_t groups, size_t widt
                                  .to_group = to_group};
   PARL_RUN(queue, copy2d, &args);
 }
+
+void parl_copy_floats(parl_queue *queue, const float *from, float *to, size_t n) {
+  const parl_copy2d_args args = {
+      .rows = 1, .groups = 1, .width = n, .unit = sizeof *to, .from = from, .to = to};
+  PARL_RUN(queue, copy2d, &args);
+}

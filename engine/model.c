@@ -100,6 +100,7 @@ static parl_status build(parl_model *m) {
   PARL_TRY(parl_model_add_tensors(m));
   PARL_TRY(allocate_weights(m));
   PARL_TRY(parl_model_make_rotary(m));
+  PARL_TRY(parl_vision_make_tables(m));
   return pack_all(m, m->stop);
 }
 

@@ -102,7 +102,7 @@ typedef struct parl_model parl_model;
 typedef struct parl_model_tensor {
   char name[96];   /* e.g. "model.layers.0.self_attn.q_proj.weight" */
   int n_dims;      /* 1 to 4; a matrix has 2 */
-  size_t shape[4]; /* [out, in] for matrices; 1 behind the last */
+  size_t shape[4]; /* [out, in] for matrices; 0 behind the last */
   size_t offset;   /* floats from the start of the buffer */
   size_t n;        /* floats */
   bool decay;      /* weight decay applies */
@@ -152,6 +152,12 @@ typedef struct parl_slice {
   const int32_t *tokens;    /* [rows] */
   size_t n_outputs;
   const int32_t *outputs; /* [n_outputs] ascending rows whose next-token logits are wanted */
+  /* Rows that are given instead of looked up: features of engine/vision.h. Their tokens are
+   * placeholders, whose embedding is neither read nor trained by them. */
+  size_t n_given;
+  const int32_t *given_rows; /* [n_given] ascending rows */
+  const float *given;        /* [n_given,C] on the model's device */
+  float *dgiven;             /* [n_given,C] on it: what backward writes; NULL: not wanted */
 } parl_slice;
 
 typedef struct parl_workspace parl_workspace;
@@ -168,7 +174,7 @@ parl_status parl_model_forward(const parl_model *model, parl_workspace *ws, cons
 /* n numbers on the device of ws, to the host. */
 parl_status parl_workspace_read(parl_workspace *ws, const float *from, size_t n, float *to);
 /* Adds the gradient of the last forward on ws into grads [n_params], given dlogits [n_outputs,
- * V], both on the device (may be the logits buffer). The slice must be the same. Uses the
+ * V], both on the device (may be the logits buffer), and writes the slice's dgiven. The slice must be the same. Uses the
  * forward up: a second backward wants a forward of its own. */
 parl_status parl_model_backward(const parl_model *model, parl_workspace *ws,
                                 const parl_slice *slice, const float *dlogits, float *grads);

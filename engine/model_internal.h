@@ -90,6 +90,9 @@ typedef struct parl_vision {
   parl_vision_block *blocks;
   parl_layernorm final_norm, pre_norm; /* of the tower; of the projector, a patch at a time */
   parl_biased_matrix proj0, proj2;     /* [4D,4D], [C,4D] */
+  float scale;                         /* of scores, 1 / sqrt(d) */
+  float *turns;                        /* host: [512, d/4, 2] cosine and sine of a place's angles */
+  float *times;                        /* [T,D] fixed table of frames */
 } parl_vision;
 
 struct parl_model {
@@ -127,6 +130,8 @@ parl_status parl_model_add_tensors(parl_model *m);
 parl_status parl_vision_add_tensors(parl_model *m);
 /* How many tensors those are at most; matrices are fewer. */
 size_t parl_vision_count_tensors(const parl_model_dims *dims);
+/* Angles of places and the table of frames. Fails: ENOMEM, as the device does. */
+parl_status parl_vision_make_tables(parl_model *m);
 parl_vision_dims parl_vision_dims_make(const parl_vision_config *config);
 /* Fails: EINVAL naming the field. */
 parl_status parl_vision_check_config(const parl_vision_config *config);
@@ -284,6 +289,8 @@ typedef struct parl_pieces {
 } parl_pieces;
 void parl_copy_pieces(parl_queue *queue, size_t rows, size_t groups, size_t width, parl_pieces from,
                       parl_act *to, size_t to_row, size_t to_group);
+/* to [n] = from, of the device both. */
+void parl_copy_floats(parl_queue *queue, const float *from, float *to, size_t n);
 /* Room for [rows,width] elements. Fails: ENOMEM. */
 parl_status parl_act_take(parl_arena *arena, const parl_model *m, size_t rows, size_t width,
                           parl_act **out);
@@ -356,6 +363,9 @@ struct parl_workspace {
 
 /* out [rows,C] = layer i of ws->layers[i].x, filling the layer's state. */
 void parl_layer_forward(const parl_model *m, parl_workspace *ws, size_t i, float *out);
+
+/* Number of consecutive given rows from number i on; *row is the first of them. */
+size_t parl_slice_find_run(const parl_slice *slice, size_t i, size_t *row);
 
 /* Fails: EINVAL naming what is out of range. */
 parl_status parl_workspace_check(const parl_model *m, const parl_workspace *ws,

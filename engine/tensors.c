@@ -107,7 +107,7 @@ parl_status parl_model_add_tensor(parl_model *m, const char *name, int n_dims, c
   parl_model_tensor *t = &m->tensors[m->n_tensors++];
   *t = (parl_model_tensor){
       .n_dims = n_dims, .offset = m->n_params, .n = n, .decay = n_dims > 1, .trained = true};
-  for (int i = 0; i < 4; i++) t->shape[i] = i < n_dims ? shape[i] : 1;
+  for (int i = 0; i < n_dims; i++) t->shape[i] = shape[i];
   snprintf(t->name, sizeof t->name, "%s", name);
   m->n_params = end;
   if (offset != NULL) *offset = t->offset;

@@ -206,8 +206,22 @@ static parl_status check_outputs(const parl_workspace *ws, const parl_slice *sli
   return PARL_STATUS_OK;
 }
 
+static parl_status check_given(const parl_slice *slice) {
+  const int32_t rows = slice->seq_start[slice->n_seqs];
+  PARL_REQUIRE(slice->n_given == 0 || (slice->given_rows != NULL && slice->given != NULL));
+  for (size_t i = 0; i < slice->n_given; i++) {
+    const int32_t low = i == 0 ? 0 : slice->given_rows[i - 1] + 1;
+    if (slice->given_rows[i] < low || slice->given_rows[i] >= rows)
+      return parl_fail(PARL_STATUS_EINVAL,
+                       "slice: given row %zu is row %d, outside [%d, %d); rows ascend", i,
+                       slice->given_rows[i], low, rows);
+  }
+  return PARL_STATUS_OK;
+}
+
 parl_status parl_workspace_check(const parl_model *m, const parl_workspace *ws,
                                  const parl_slice *slice) {
   PARL_TRY(check_sequences(m, ws, slice));
+  PARL_TRY(check_given(slice));
   return check_outputs(ws, slice);
 }

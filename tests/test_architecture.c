@@ -199,7 +199,11 @@ static void test_packed_equals_one_by_one(void **state) {
       for (size_t q = 0; q < N_SEQS; q++) {
         const size_t start = (size_t)r.batch->seq_start[q];
         const int32_t bounds[] = {0, (int32_t)LENGTHS[q]};
-        const parl_slice one = {1, bounds, r.batch->tokens + start, LENGTHS[q], r.batch->outputs};
+        const parl_slice one = {.n_seqs = 1,
+                                .seq_start = bounds,
+                                .tokens = r.batch->tokens + start,
+                                .n_outputs = LENGTHS[q],
+                                .outputs = r.batch->outputs};
         assert_ok(parl_model_forward(r.model, r.ws, &one, &logits));
         assert_memory_equal(logits, packed + start * ENGINE_VOCAB,
                             LENGTHS[q] * ENGINE_VOCAB * sizeof *logits);
@@ -269,7 +273,8 @@ static void decode(parl_decoder *d, const engine_batch *batch, uint64_t seed, si
       if (count > LENGTHS[s] - held) count = LENGTHS[s] - held;
       for (size_t i = 0; i < count; i++) {
         places[n] = (size_t)batch->seq_start[s] + held + i;
-        rows[n] = (parl_decoder_row){(int32_t)s, batch->tokens[places[n]], true};
+        rows[n] = (parl_decoder_row){
+            .slot = (int32_t)s, .token = batch->tokens[places[n]], .want_logits = true};
         n++;
       }
     }

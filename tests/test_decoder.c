@@ -38,7 +38,8 @@ static void feed(parl_decoder *d, texts *t, const size_t chunk[N_SLOTS],
     const size_t start = (size_t)t->batch.seq_start[s] + parl_decoder_get_length(d, (int32_t)s);
     for (size_t k = 0; k < chunk[s]; k++) {
       places[n] = start + k;
-      rows[n++] = (parl_decoder_row){(int32_t)s, t->batch.tokens[start + k], true};
+      rows[n++] = (parl_decoder_row){
+          .slot = (int32_t)s, .token = t->batch.tokens[start + k], .want_logits = true};
     }
   }
   float *logits;
@@ -162,7 +163,8 @@ static const float *feed_rest(parl_decoder *d, int32_t slot, const int32_t *toke
   parl_decoder_row rows[TEXT];
   size_t n_rows = 0;
   for (size_t i = parl_decoder_get_length(d, slot); i < n; i++)
-    rows[n_rows++] = (parl_decoder_row){slot, tokens[i], i + 1 == n};
+    rows[n_rows++] =
+        (parl_decoder_row){.slot = slot, .token = tokens[i], .want_logits = i + 1 == n};
   float *logits;
   assert_ok(parl_decoder_step(d, rows, n_rows, &logits));
   return logits;
@@ -180,19 +182,26 @@ static void check_restart(const parl_model_config *config, const parl_backend *b
     second[i] = i < SHARED ? first[i] : (first[i] + 1) % ENGINE_VOCAB;
   }
   float want[ENGINE_VOCAB];
-  assert_int_equal(parl_decoder_restart(d, 2, first, TEXT - 1), 0);
+  assert_int_equal(
+      parl_decoder_restart(d, 2, &(parl_decoder_prefix){.tokens = first, .n = TEXT - 1}), 0);
   (void)feed_rest(d, 2, first, TEXT);
   memcpy(want, feed_rest(d, 0, second, TEXT), sizeof want);
   parl_decoder_reset(d, 0);
-  assert_int_equal(parl_decoder_find_prefix(d, second, TEXT), SHARED);
-  assert_int_equal(parl_decoder_restart(d, 1, second, TEXT - 1), SHARED);
+  assert_int_equal(parl_decoder_find_prefix(d, &(parl_decoder_prefix){.tokens = second, .n = TEXT}),
+                   SHARED);
+  assert_int_equal(
+      parl_decoder_restart(d, 1, &(parl_decoder_prefix){.tokens = second, .n = TEXT - 1}), SHARED);
   assert_memory_equal(feed_rest(d, 1, second, TEXT), want, sizeof want);
-  assert_int_equal(parl_decoder_restart(d, 1, second, SHARED + 3), SHARED + 3);
+  assert_int_equal(
+      parl_decoder_restart(d, 1, &(parl_decoder_prefix){.tokens = second, .n = SHARED + 3}),
+      SHARED + 3);
   assert_memory_equal(feed_rest(d, 1, second, TEXT), want, sizeof want);
   parl_model_refresh(m); /* the weights may be others now */
-  assert_int_equal(parl_decoder_restart(d, 3, second, TEXT - 1), 0);
+  assert_int_equal(
+      parl_decoder_restart(d, 3, &(parl_decoder_prefix){.tokens = second, .n = TEXT - 1}), 0);
   assert_memory_equal(feed_rest(d, 3, second, TEXT), want, sizeof want);
-  assert_int_equal(parl_decoder_find_prefix(d, second, TEXT), TEXT);
+  assert_int_equal(parl_decoder_find_prefix(d, &(parl_decoder_prefix){.tokens = second, .n = TEXT}),
+                   TEXT);
   parl_decoder_destroy(d);
   parl_model_destroy(m);
 }
@@ -234,8 +243,10 @@ static void test_overflow_appends_nothing(void **state) {
   (void)state;
   fixture f = fixture_open();
   float *logits = NULL;
-  const parl_decoder_row rows[] = {{0, 1, true}, {0, 2, true}, {1, 3, true},
-                                   {0, 4, true}, {0, 5, true}, {0, 6, true}};
+  const parl_decoder_row rows[] = {
+      {.slot = 0, .token = 1, .want_logits = true}, {.slot = 0, .token = 2, .want_logits = true},
+      {.slot = 1, .token = 3, .want_logits = true}, {.slot = 0, .token = 4, .want_logits = true},
+      {.slot = 0, .token = 5, .want_logits = true}, {.slot = 0, .token = 6, .want_logits = true}};
   assert_status(parl_decoder_step(f.decoder, rows, 6, &logits), PARL_STATUS_ESTATE);
   assert_contains(parl_error_text(), "slot 0 is full");
   assert_null(logits);
@@ -255,14 +266,16 @@ static void test_bad_rows_are_refused(void **state) {
   (void)state;
   fixture f = fixture_open();
   float *logits = NULL;
-  const parl_decoder_row bad[] = {
-      {2, 1, true}, {-1, 1, true}, {0, ENGINE_VOCAB, true}, {0, -1, true}};
+  const parl_decoder_row bad[] = {{.slot = 2, .token = 1, .want_logits = true},
+                                  {.slot = -1, .token = 1, .want_logits = true},
+                                  {.slot = 0, .token = ENGINE_VOCAB, .want_logits = true},
+                                  {.slot = 0, .token = -1, .want_logits = true}};
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-    const parl_decoder_row rows[] = {{0, 1, true}, bad[i]};
+    const parl_decoder_row rows[] = {{.slot = 0, .token = 1, .want_logits = true}, bad[i]};
     assert_status(parl_decoder_step(f.decoder, rows, 2, &logits), PARL_STATUS_EINVAL);
     assert_int_equal(parl_decoder_get_length(f.decoder, 0), 0);
   }
-  const parl_decoder_row many[7] = {{0, 1, true}};
+  const parl_decoder_row many[7] = {{.slot = 0, .token = 1, .want_logits = true}};
   assert_status(parl_decoder_step(f.decoder, many, 7, &logits), PARL_STATUS_EINVAL);
   assert_int_equal(parl_decoder_get_max_rows(f.decoder), 6);
   parl_decoder *none = NULL;
@@ -281,7 +294,10 @@ static void test_wanted_rows(void **state) {
   (void)state;
   fixture f = fixture_open();
   float all[4 * ENGINE_VOCAB], *logits;
-  parl_decoder_row rows[] = {{1, 1, true}, {0, 2, true}, {0, 3, true}, {1, 4, true}};
+  parl_decoder_row rows[] = {{.slot = 1, .token = 1, .want_logits = true},
+                             {.slot = 0, .token = 2, .want_logits = true},
+                             {.slot = 0, .token = 3, .want_logits = true},
+                             {.slot = 1, .token = 4, .want_logits = true}};
   assert_ok(parl_decoder_step(f.decoder, rows, 4, &logits));
   memcpy(all, logits, sizeof all);
   parl_decoder_reset(f.decoder, 0);

@@ -120,7 +120,10 @@ static void work(engine *e, const parl_slice *slices) {
   assert_ok(parl_optimizer_step(e->opt, e->model, grads, NULL));
   for (int32_t s = 0; s < SLOTS; s++) parl_decoder_reset(e->decoder, s);
   for (int i = 0; i < 5; i++) {
-    const parl_decoder_row rows[] = {{0, 1, true}, {1, 2, false}, {1, 3, true}, {2, 4, true}};
+    const parl_decoder_row rows[] = {{.slot = 0, .token = 1, .want_logits = true},
+                                     {.slot = 1, .token = 2, .want_logits = false},
+                                     {.slot = 1, .token = 3, .want_logits = true},
+                                     {.slot = 2, .token = 4, .want_logits = true}};
     assert_ok(parl_decoder_step(e->decoder, rows, 4, &logits));
     const parl_pick picks[] = {{NULL, 1.0, 0.5, 0.0}, {NULL, 0.0, 0.0, 0.0}, {NULL, 2.0, 0.1, 0.5}};
     parl_sample samples[3];

@@ -230,13 +230,18 @@ static void decode(const parl_model *m, parl_cache_dtype cache, int32_t tokens[8
   float *logits;
   assert_ok(parl_decoder_create(&def, &d));
   for (int32_t s = 0; s < 3; s++) parl_decoder_reset(d, s);
-  const parl_decoder_row prompt[] = {{0, 1, false}, {0, 2, false}, {0, 3, true}};
+  const parl_decoder_row prompt[] = {{.slot = 0, .token = 1, .want_logits = false},
+                                     {.slot = 0, .token = 2, .want_logits = false},
+                                     {.slot = 0, .token = 3, .want_logits = true}};
   assert_ok(parl_decoder_step(d, prompt, 3, &logits));
-  assert_int_equal(parl_decoder_restart(d, 2, (int32_t[]){1, 2, 3, 4}, 4), 3);
+  assert_int_equal(
+      parl_decoder_restart(d, 2, &(parl_decoder_prefix){.tokens = (int32_t[]){1, 2, 3, 4}, .n = 4}),
+      3);
   int32_t next[2] = {4, 5};
   const uint64_t mask = 0x7fff;
   for (size_t i = 0; i < 4; i++) {
-    const parl_decoder_row rows[] = {{2, next[0], true}, {0, next[1], true}};
+    const parl_decoder_row rows[] = {{.slot = 2, .token = next[0], .want_logits = true},
+                                     {.slot = 0, .token = next[1], .want_logits = true}};
     const parl_pick picks[] = {{&mask, 0.7, 0.15 + 0.2 * (double)i, 0.8}, {NULL, 0.0, 0.0, 0.0}};
     parl_sample samples[2];
     assert_ok(parl_decoder_step(d, rows, 2, &logits));

@@ -284,7 +284,11 @@ static void test_packed_equals_one_by_one(void **state) {
       const int32_t bounds[] = {0, (int32_t)LENGTHS[s]};
       int32_t outputs[ROWS];
       for (int32_t i = 0; i < bounds[1]; i++) outputs[i] = i;
-      const parl_slice one = {1, bounds, r.batch->tokens + start, LENGTHS[s], outputs};
+      const parl_slice one = {.n_seqs = 1,
+                              .seq_start = bounds,
+                              .tokens = r.batch->tokens + start,
+                              .n_outputs = LENGTHS[s],
+                              .outputs = outputs};
       float *logits;
       assert_ok(parl_model_forward(r.model, r.ws, &one, &logits));
       assert_memory_equal(logits, packed + start * ENGINE_VOCAB,

@@ -142,7 +142,8 @@ static void decode(parl_decoder *d, const engine_batch *batch, size_t most, floa
       const size_t held = parl_decoder_get_length(d, (int32_t)s);
       for (size_t i = held; i < LENGTHS[s] && i < held + most; i++, n++) {
         places[n] = (size_t)batch->seq_start[s] + i;
-        rows[n] = (parl_decoder_row){(int32_t)s, batch->tokens[places[n]], true};
+        rows[n] = (parl_decoder_row){
+            .slot = (int32_t)s, .token = batch->tokens[places[n]], .want_logits = true};
       }
     }
     float *logits;

@@ -142,7 +142,8 @@ static void compare_decoding(const parl_model *a, const parl_model *b) {
     const parl_decoder_def def = {
         .model = models[k], .n_slots = 1, .max_context = 16, .max_rows = 8};
     assert_ok(parl_decoder_create(&def, &d));
-    for (int i = 0; i < 8; i++) rows[i] = (parl_decoder_row){0, 3 * i, true};
+    for (int i = 0; i < 8; i++)
+      rows[i] = (parl_decoder_row){.slot = 0, .token = 3 * i, .want_logits = true};
     assert_ok(parl_decoder_step(d, rows, 8, &logits));
     if (k == 0) memcpy(kept, logits, sizeof kept);
     assert_memory_equal(kept, logits, sizeof kept);

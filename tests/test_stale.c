@@ -168,7 +168,8 @@ static double get_logp(mixed *m, int version, const parl_sequence *s, int32_t k)
   float *device, logits[256];
   const int32_t n = s->at[k];
   assert_true(n_tokens <= 256 && n <= 256);
-  for (int32_t i = 0; i < n; i++) rows[i] = (parl_decoder_row){0, s->tokens[i], i == n - 1};
+  for (int32_t i = 0; i < n; i++)
+    rows[i] = (parl_decoder_row){.slot = 0, .token = s->tokens[i], .want_logits = i == n - 1};
   parl_decoder_reset(m->decoders[version], 0);
   assert_ok(parl_decoder_step(m->decoders[version], rows, (size_t)n, &device));
   assert_ok(parl_decoder_read(m->decoders[version], device, n_tokens, logits));

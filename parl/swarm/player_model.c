@@ -84,7 +84,8 @@ static parl_status submit_model(void *seat, const parl_question *questions, size
  * then this one waits a step and takes it over. */
 static bool is_worth_waiting(const model_seat *m, const parl_question *q, size_t n,
                              size_t n_asking) {
-  const size_t found = parl_decoder_find_prefix(m->decoder, q->tokens, n);
+  const parl_decoder_prefix prefix = {.tokens = q->tokens, .n = n};
+  const size_t found = parl_decoder_find_prefix(m->decoder, &prefix);
   for (size_t i = 0; i < n_asking; i++) {
     const parl_question *other = &m->asking[i]->question;
     const size_t most = other->n_tokens < n ? other->n_tokens : n;
@@ -104,16 +105,17 @@ static size_t queue_rows(model_seat *m, size_t max_asking, size_t *n_asking) {
     const parl_question *q = &slot->question;
     if (!slot->is_asked) continue;
     if (slot->is_stale) {
-      const size_t prefix = q->n_tokens - 1; /* the last one gives logits */
-      if (is_worth_waiting(m, q, prefix, *n_asking)) continue;
-      slot->n_fed = (int32_t)parl_decoder_restart(m->decoder, (int32_t)i, q->tokens, prefix);
+      const parl_decoder_prefix prefix = {.tokens = q->tokens,
+                                          .n = q->n_tokens - 1}; /* the last one gives logits */
+      if (is_worth_waiting(m, q, prefix.n, *n_asking)) continue;
+      slot->n_fed = (int32_t)parl_decoder_restart(m->decoder, (int32_t)i, &prefix);
       m->counts->reused_tokens += slot->n_fed;
       slot->is_stale = false;
     }
     while (slot->n_fed < (int32_t)q->n_tokens && n < MAX_ROWS) {
       const int32_t token = q->tokens[slot->n_fed++];
       const bool last = slot->n_fed == (int32_t)q->n_tokens;
-      m->rows[n++] = (parl_decoder_row){(int32_t)i, token, last};
+      m->rows[n++] = (parl_decoder_row){.slot = (int32_t)i, .token = token, .want_logits = last};
       if (last) m->asking[(*n_asking)++] = slot;
     }
   }
