@@ -6,7 +6,7 @@
  * An item is an image, or a clip of up to max_frames frames: all its patches attend to each other,
  * none to those of another item. An item's features have the same bits whatever it is packed with.
  * Thread rule: one thread per tower; a step spreads packs over its workers.
- * Reading order: parl_media, parl_tower, parl_vision_step.
+ * Reading order: parl_vision_items, parl_tower, parl_vision_step.
  * Source: k25 5.2; docs/vision.md. */
 #ifndef PARL_ENGINE_VISION_H
 #define PARL_ENGINE_VISION_H
@@ -16,20 +16,20 @@
 enum { PARL_VISION_MAX_SIDE = 512 /* patches */ };
 
 /* Packed items, on the host. */
-typedef struct parl_media {
+typedef struct parl_vision_items {
   size_t n_items;
-  const int32_t *grid; /* [n_items,3] frames; rows, columns of patches, both even */
+  const int64_t *grid; /* [n_items,3] frames; rows, columns of patches, both even */
   const float *pixels; /* [patches, 3 patch^2] c,y,x; item after item, frame after frame, raster */
-} parl_media;
+} parl_vision_items;
 
-size_t parl_media_count_patches(const parl_media *media);
+size_t parl_vision_count_patches(const parl_vision_items *items);
 /* Rows of features: of each item rows / 2 * columns / 2, however many frames. */
-size_t parl_media_count_rows(const parl_media *media);
+size_t parl_vision_count_rows(const parl_vision_items *items);
 /* Whether the model can look at them. Fails: EINVAL naming the item and what is out of range. */
-parl_status parl_media_check(const parl_model *model, const parl_media *media);
+parl_status parl_vision_check(const parl_model *model, const parl_vision_items *items);
 /* A hash of each item's grid and pixels: what decoders compare, since its tokens are the same as
  * those of any item of its size. out [n_items]; 0 is nobody's. */
-void parl_media_hash(const parl_model *model, const parl_media *media, uint64_t *out);
+void parl_vision_hash(const parl_model *model, const parl_vision_items *items, uint64_t *out);
 
 /* First and number of the parameters of tower and projector; n 0: the model sees nothing. */
 typedef struct parl_vision_range {
@@ -43,9 +43,9 @@ typedef struct parl_tower parl_tower;
 parl_status parl_tower_create(const parl_model *model, size_t max_patches, parl_tower **out);
 void parl_tower_destroy(parl_tower *tower);
 /* *features = [rows,C] on the model's device, owned by the tower, valid until its next use. Keeps
- * what backward needs. Fails: EINVAL as parl_media_check, or for too many patches. */
-parl_status parl_tower_forward(const parl_model *model, parl_tower *tower, const parl_media *media,
-                               float **features);
+ * what backward needs. Fails: EINVAL as parl_vision_check, or for too many patches. */
+parl_status parl_tower_forward(const parl_model *model, parl_tower *tower,
+                               const parl_vision_items *items, float **features);
 /* Adds the gradient of the last forward to grads [n of the range], given dfeatures [rows,C], both
  * on the device. Uses the forward up. Fails: ESTATE without one. */
 parl_status parl_tower_backward(const parl_model *model, parl_tower *tower, const float *dfeatures,
@@ -73,11 +73,11 @@ parl_status parl_vision_step_create(const parl_vision_step_def *def, parl_vision
 void parl_vision_step_destroy(parl_vision_step *step);
 /* Stage 1: *features = [rows,C] of all items, on the device, owned by the step until its next
  * forward. Fails: EINVAL naming the item. */
-parl_status parl_vision_step_forward(parl_vision_step *step, const parl_media *media,
+parl_status parl_vision_step_forward(parl_vision_step *step, const parl_vision_items *items,
                                      float **features);
 /* Stage 3: computes the same items again and adds their gradient, given dfeatures [rows,C], to
  * grads [n_params of the model]; both on the device. Fails: as above. */
-parl_status parl_vision_step_backward(parl_vision_step *step, const parl_media *media,
+parl_status parl_vision_step_backward(parl_vision_step *step, const parl_vision_items *items,
                                       const float *dfeatures, float *grads);
 
 #endif

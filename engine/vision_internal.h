@@ -23,7 +23,7 @@ typedef struct parl_vision_tables {
 parl_status parl_vision_tables_take(parl_arena *arena, const parl_vision_dims *v, size_t N,
                                     parl_vision_tables *out);
 /* Fills tables on the host; returns the taps of the means: frames of the longest item. */
-size_t parl_vision_tables_fill(const parl_model *m, const parl_media *media,
+size_t parl_vision_tables_fill(const parl_model *m, const parl_vision_items *items,
                                parl_vision_tables *out);
 
 /* What a block keeps from forward to backward; if blocks are computed again, all share it, but for

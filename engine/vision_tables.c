@@ -11,47 +11,47 @@
 
 static const double A = -0.75, THETA = 10000.0;
 
-size_t parl_media_count_patches(const parl_media *media) {
+size_t parl_vision_count_patches(const parl_vision_items *items) {
   size_t n = 0;
-  for (size_t i = 0; i < media->n_items; i++) {
-    const int32_t *g = media->grid + 3 * i;
+  for (size_t i = 0; i < items->n_items; i++) {
+    const int64_t *g = items->grid + 3 * i;
     n += (size_t)g[0] * (size_t)g[1] * (size_t)g[2];
   }
   return n;
 }
 
-size_t parl_media_count_rows(const parl_media *media) {
+size_t parl_vision_count_rows(const parl_vision_items *items) {
   size_t n = 0;
-  for (size_t i = 0; i < media->n_items; i++)
-    n += (size_t)(media->grid[3 * i + 1] / 2) * (size_t)(media->grid[3 * i + 2] / 2);
+  for (size_t i = 0; i < items->n_items; i++)
+    n += (size_t)(items->grid[3 * i + 1] / 2) * (size_t)(items->grid[3 * i + 2] / 2);
   return n;
 }
 
-parl_status parl_media_check(const parl_model *model, const parl_media *media) {
+parl_status parl_vision_check(const parl_model *model, const parl_vision_items *items) {
   const int64_t most_frames = (int64_t)model->dims.vision.T;
   if (model->dims.vision.L == 0)
     return parl_fail(PARL_STATUS_EINVAL,
                      "the model sees nothing: model.vision.n_layers = 0; it is given %zu items",
-                     media->n_items);
-  for (size_t i = 0; i < media->n_items; i++) {
-    const int32_t *g = media->grid + 3 * i;
+                     items->n_items);
+  for (size_t i = 0; i < items->n_items; i++) {
+    const int64_t *g = items->grid + 3 * i;
     if (g[0] < 1 || g[0] > most_frames)
-      return parl_fail(PARL_STATUS_EINVAL, "item %zu has %d frames, outside [1, %lld]", i, g[0],
-                       (long long)most_frames);
+      return parl_fail(PARL_STATUS_EINVAL, "item %zu has %lld frames, outside [1, %lld]", i,
+                       (long long)g[0], (long long)most_frames);
     for (int k = 1; k < 3; k++)
       if (g[k] < 2 || g[k] > PARL_VISION_MAX_SIDE || g[k] % 2 != 0)
         return parl_fail(PARL_STATUS_EINVAL,
-                         "item %zu has %d %s of patches; an even number in [2, %d] is wanted", i,
-                         g[k], k == 1 ? "rows" : "columns", PARL_VISION_MAX_SIDE);
+                         "item %zu has %lld %s of patches; an even number in [2, %d] is wanted", i,
+                         (long long)g[k], k == 1 ? "rows" : "columns", PARL_VISION_MAX_SIDE);
   }
   return PARL_STATUS_OK;
 }
 
-void parl_media_hash(const parl_model *model, const parl_media *media, uint64_t *out) {
-  const float *pixels = media->pixels;
-  for (size_t i = 0; i < media->n_items; i++) {
-    const parl_media one = {1, media->grid + 3 * i, pixels};
-    const size_t n = parl_media_count_patches(&one) * model->dims.vision.pixels;
+void parl_vision_hash(const parl_model *model, const parl_vision_items *items, uint64_t *out) {
+  const float *pixels = items->pixels;
+  for (size_t i = 0; i < items->n_items; i++) {
+    const parl_vision_items one = {1, items->grid + 3 * i, pixels};
+    const size_t n = parl_vision_count_patches(&one) * model->dims.vision.pixels;
     unsigned char digest[PARL_HASH_BYTES];
     parl_hash hash;
     parl_hash_init(&hash);
@@ -102,7 +102,7 @@ static void find_taps(size_t at, size_t size, size_t n, double weights[4], size_
   }
 }
 
-static void fill_grid(const parl_vision_dims *v, const int32_t *grid, size_t y, size_t x,
+static void fill_grid(const parl_vision_dims *v, const int64_t *grid, size_t y, size_t x,
                       float *weights, int32_t *index) {
   double wy[4], wx[4];
   size_t py[4], px[4];
@@ -128,7 +128,7 @@ static void fill_turn(const parl_model *m, size_t y, size_t x, float *cosines, f
 }
 
 /* Rows of one item from `row` on. */
-static void fill_item(const parl_model *m, const int32_t *grid, size_t row,
+static void fill_item(const parl_model *m, const int64_t *grid, size_t row,
                       parl_vision_tables *out) {
   const parl_vision_dims *v = &m->dims.vision;
   const size_t t = (size_t)grid[0], h = (size_t)grid[1], w = (size_t)grid[2], half = v->d / 2;
@@ -146,7 +146,7 @@ static void fill_item(const parl_model *m, const int32_t *grid, size_t row,
 
 /* Merged patches in order: blocks of 2 x 2 by rows, in a block by rows. Each is the mean of its
  * frames; taps behind an item's frames weigh nothing. */
-static void fill_means(const int32_t *grid, size_t row, size_t taps, float *weights,
+static void fill_means(const int64_t *grid, size_t row, size_t taps, float *weights,
                        int32_t *index) {
   const size_t t = (size_t)grid[0], h = (size_t)grid[1], w = (size_t)grid[2];
   for (size_t k = 0; k < h * w; k++, weights += taps, index += taps) {
@@ -159,13 +159,13 @@ static void fill_means(const int32_t *grid, size_t row, size_t taps, float *weig
   }
 }
 
-size_t parl_vision_tables_fill(const parl_model *m, const parl_media *media,
+size_t parl_vision_tables_fill(const parl_model *m, const parl_vision_items *items,
                                parl_vision_tables *out) {
   size_t row = 0, merged = 0, taps = 1;
-  for (size_t i = 0; i < media->n_items; i++)
-    if ((size_t)media->grid[3 * i] > taps) taps = (size_t)media->grid[3 * i];
-  for (size_t i = 0; i < media->n_items; i++) {
-    const int32_t *grid = media->grid + 3 * i;
+  for (size_t i = 0; i < items->n_items; i++)
+    if ((size_t)items->grid[3 * i] > taps) taps = (size_t)items->grid[3 * i];
+  for (size_t i = 0; i < items->n_items; i++) {
+    const int64_t *grid = items->grid + 3 * i;
     const size_t frame = (size_t)grid[1] * (size_t)grid[2];
     out->item_start[i] = (int32_t)row;
     fill_item(m, grid, row, out);
@@ -173,7 +173,7 @@ size_t parl_vision_tables_fill(const parl_model *m, const parl_media *media,
     row += (size_t)grid[0] * frame;
     merged += frame;
   }
-  out->item_start[media->n_items] = (int32_t)row;
+  out->item_start[items->n_items] = (int32_t)row;
   return taps;
 }
 

@@ -240,6 +240,7 @@ static void test_images_share_no_cache(void **state) {
     assert_int_equal(parl_decoder_restart(d, 2, &prefix), N - 1);
     feed(d, 2, tokens, N, N - 1, images[0], 77, r.C, due);
     assert_memory_equal(first, due, sizeof due);
+    parl_decoder_reset(d, 0);
     assert_int_equal(parl_decoder_find_prefix(d, &prefix), N - 1); /* contents were taken over */
     const parl_decoder_row odd[] = {{.token = 1, .content = 3}, {.token = 1, .given = images[0]}};
     float *out;
