@@ -21,7 +21,7 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables --no-print-directory
 .DELETE_ON_ERROR:
 
 # ---------------------------------------------------------------------------------------- flags
-PKGS := lua5.4 sqlite3 gsl libcjson nettle libmicrohttpd
+PKGS := lua5.4 sqlite3 gsl libcjson nettle libmicrohttpd libpng libjpeg
 PKG_MISSING := $(shell for p in $(PKGS); do pkg-config --exists $$p 2>/dev/null || echo $$p; done)
 PKG_CFLAGS := $(if $(PKG_MISSING),,$(shell pkg-config --cflags $(PKGS)))
 PKG_LIBS := $(if $(PKG_MISSING),,$(shell pkg-config --libs $(PKGS)))

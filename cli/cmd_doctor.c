@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "core/build_info.h"
+#include "core/image.h"
 #include "core/json.h"
 #include "core/store.h"
 #include "core/workers.h"
@@ -103,6 +104,8 @@ static size_t find_all(finding *list) {
   add(list, &n, "sqlite", parl_store_sqlite_version());
   add(list, &n, "gsl", parl_statistics_gsl_version());
   add(list, &n, "cjson", parl_json_library_version());
+  add(list, &n, "libpng", parl_image_png_version());
+  add(list, &n, "libjpeg-turbo", parl_image_jpeg_version());
   add(list, &n, "libmicrohttpd", parl_server_library_version());
   add_optional(list, &n, "gpu", gpu);
   add_optional(list, &n, "mpi", mpi);

@@ -43,8 +43,8 @@ parl_status parl_media_config_parse(const parl_json *root, const char *what,
                                     parl_media_config *out);
 /* The same of a file; EIO too. */
 parl_status parl_media_config_read(const char *path, parl_media_config *out);
-/* The text of the file, as published. Fails: ENOMEM. */
-parl_status parl_media_config_write(const parl_media_config *config, parl_text *out);
+/* Appends the text of the file, with every key that is read. */
+void parl_media_config_append(const parl_media_config *config, parl_text *out);
 
 /* Where an image of width * height comes to lie. */
 typedef struct parl_media_size {

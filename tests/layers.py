@@ -11,7 +11,8 @@ import tempfile
 
 # folder: (folders it may include, third-party headers that belong there and nowhere else)
 LAYERS = {
-    "core": ((), ("cjson/cJSON.h", "cJSON.h", "sqlite3.h", "nettle/")),
+    "core": ((), ("cjson/cJSON.h", "cJSON.h", "sqlite3.h", "nettle/", "png.h",
+                  "jpeglib.h", "jerror.h")),
     "kernels": (("core",), ("immintrin.h", "arm_neon.h", "cblas.h", "cuda", "cublas")),
     "engine": (("core", "kernels"), ("nccl.h", "mpi.h")),
     "lua": (("core",), ("lua.h", "lauxlib.h", "lualib.h")),

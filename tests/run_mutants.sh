@@ -10,7 +10,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 out=${OUT:-build/release}
 cc=${CC:-gcc}
-packages='lua5.4 sqlite3 gsl libcjson nettle libmicrohttpd cmocka'
+packages='lua5.4 sqlite3 gsl libcjson nettle libmicrohttpd libpng libjpeg cmocka'
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM

@@ -34,7 +34,7 @@ PY
   sed 's/\.d$/.c/' | sort | while IFS= read -r f; do
   if [ -f "$f" ]; then echo "$f"; fi # an object may outlive its source
 done >"$SCRATCH/sources"
-packages='lua5.4 sqlite3 gsl libcjson nettle libmicrohttpd'
+packages='lua5.4 sqlite3 gsl libcjson nettle libmicrohttpd libpng libjpeg'
 # shellcheck disable=SC2046,SC2086
 compile() { cc -std=gnu17 -O0 -w -pthread -I. $(pkg-config --cflags $packages) -c -o "${1%.c}.o" "$1"; }
 # Two at a time: every other one of the list.
