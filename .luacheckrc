@@ -3,7 +3,7 @@ stds.parl = {
   read_globals = {
     parl = {
       fields = {
-        "env", "include", "VERSION", "range", "without", "split", "launch", "makespan", "worklist",
+        "env", "include", "VERSION", "load_image", "range", "without", "split", "launch", "makespan", "image", "worklist",
         tok = {other_fields = true},
       },
     },

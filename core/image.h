@@ -7,6 +7,7 @@
  * Thread rule: pure functions. Reading order: parl_image, the limits, decode, resize, encode. */
 #ifndef PARL_CORE_IMAGE_H
 #define PARL_CORE_IMAGE_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,12 +46,25 @@ parl_status parl_image_decode(const void *bytes, size_t n, const char *what,
 /* The same of a file. Fails: as decode; EIO. */
 parl_status parl_image_read(const char *path, const parl_image_limits *limits, parl_image *out);
 
+/* Whether work may go on, asked for every row; NULL where one is taken: it may. `work` counts
+ * elementary steps since it was asked last. */
+typedef struct parl_image_pace {
+  bool (*may_go_on)(void *data, double work);
+  void *data;
+} parl_image_pace;
+
 /* Pillow's resize(BICUBIC): cubic with a = -0.5, widened by the scale where the image gets smaller
  * (antialiased), weights of 22 bits, across and then down; equal to it in every bit.
  *   *out a new image of width * height, to be given back by deinit
  * Fails: EINVAL if a side is below 1 or above 65535, ENOMEM.
  * Source: Pillow, src/libImaging/Resample.c; reference vision 1. */
 parl_status parl_image_resize(const parl_image *image, int width, int height, parl_image *out);
+/* The same into the pixels of `out`, which has its size, without taking memory.
+ *   scratch [parl_image_get_resize_bytes], aligned to 8
+ * Fails: ESTOPPED if it may not go on; the pixels are of no use then. */
+parl_status parl_image_resize_into(const parl_image *image, const parl_image *out, void *scratch,
+                                   const parl_image_pace *pace);
+size_t parl_image_get_resize_bytes(int width, int height, int to_width, int to_height);
 
 /* SHA-256 of width, height and pixels: two images of one hash are the same picture. */
 void parl_image_hash(const parl_image *image, char out[65]);

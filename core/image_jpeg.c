@@ -10,12 +10,8 @@
 
 #include "core/image_internal.h"
 
-#ifndef LIBJPEG_TURBO_VERSION
-#error "jpeglib.h is not libjpeg-turbo's"
-#endif
-
 /* Each scan of a progressive file goes over the whole image, however few its bytes. */
-enum { MAX_SCANS = 100 };
+enum { MAX_SCANS = 50 };
 
 typedef struct decoding {
   struct jpeg_error_mgr errors;

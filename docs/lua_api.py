@@ -36,7 +36,7 @@ class Api:
                 all_rows.append([parts[0]] + [p if p in ("true", "false") else text(p) for p in parts[1:]])
             return all_rows
         lists = ("MODULE", "KIT", "RNG", "AGENT", "FIELD", "CALLBACK", "PARAM", "TOOL", "TASK", "LIMIT", "OPTIMUM",
-                 "WORKLIST", "WORK",
+                 "WORKLIST", "WORK", "IMAGE", "COMPONENT",
                  "BASE", "MATH", "STRING", "TABLE", "UTF8")
         self.of = {name: rows("PARL_%s_LIST(X)" % name) for name in lists}
 
@@ -67,6 +67,11 @@ def page(api):
     lines += section("A worklist: what parl.worklist takes", "What is particular to an environment of items.",
                      of["WORKLIST"])
     lines += section("A worklist: what it gives", "What such environments share.", of["WORK"])
+    lines += section("An image", "What parl.image makes. Call with a colon. Coordinates count pixels from 0, from the top"
+                     " left, and may lie outside, where nothing is drawn; a colour is 0xRRGGBB. The same pixels on every"
+                     " machine. In a world, and in what the file keeps, an image is read-only, but may be looked at.",
+                     of["IMAGE"])
+    lines += section("A component", "An entry of what `components` gives.", of["COMPONENT"])
     lines += section("The declaration: fields", "What `parl.env` takes, besides callbacks.", optional(of["FIELD"]))
     lines += section("The declaration: callbacks",
                      "In the order of an episode. `world` is read-only; what changes is in `agent.state`. `legal` and `score`"
@@ -123,6 +128,8 @@ def stub(api):
     lines += described("", "parl.Optimum", of["OPTIMUM"], "What the best play needs.")
     lines += described("", "parl.Worklist", of["WORKLIST"], "What is particular to an environment of items.")
     lines += described("", "parl.Work", of["WORK"], "What environments of items share.")
+    lines += described("", "parl.Image", of["IMAGE"], "A picture of RGB pixels.")
+    lines += described("", "parl.Component", of["COMPONENT"], "A connected part of an image.")
     lines += described("", "parl.Declaration", fields(of["FIELD"] + of["CALLBACK"]), "An environment.")
     lines += described("parl = {}", "parl", of["MODULE"] + of["KIT"], "The module that a script finds.")
     while not lines[-1]:

@@ -8,13 +8,16 @@
 #define PARL_LUA_API_LIST_H
 
 /* Fields of the global `parl`. X(name, type, doc) */
-#define PARL_MODULE_LIST(X)                                                                 \
-  X(env, "fun(declaration: parl.Declaration): parl.Declaration",                            \
-    "Declares the environment; a file ends with `return parl.env{...}`.")                   \
-  X(include, "fun(name: string): parl.Declaration",                                         \
-    "The declaration in the sibling file `name`.lua, to build an environment from others.") \
-  X(VERSION, "string", "Version of the contract between scripts and the program.")          \
-  X(tok, "table<string, table<integer|string, parl.Token>>",                                \
+#define PARL_MODULE_LIST(X)                                                                  \
+  X(env, "fun(declaration: parl.Declaration): parl.Declaration",                             \
+    "Declares the environment; a file ends with `return parl.env{...}`.")                    \
+  X(include, "fun(name: string): parl.Declaration",                                          \
+    "The declaration in the sibling file `name`.lua, to build an environment from others.")  \
+  X(VERSION, "string", "Version of the contract between scripts and the program.")           \
+  X(load_image, "fun(name: string): parl.Image",                                             \
+    "The picture in the file `name`, *.png, *.jpg or *.jpeg, beside the script; only while " \
+    "the file is loaded.")                                                                   \
+  X(tok, "table<string, table<integer|string, parl.Token>>",                                 \
     "Tokens by family: parl.tok.row[3], parl.tok.word.miss; known once parl.env has run.")
 
 /* Helpers, also fields of `parl`. X(name, type, doc) */
@@ -32,9 +35,59 @@
     "Least steps in which workers, side by side, do up to 256 jobs of those costs, each whole; "  \
     "the jobs of every worker that has any; and true if that is the least. Where the search was " \
     "cut short it is false, and the steps are a lower bound.")                                    \
+  X(image, "fun(w: integer, h: integer, colour: integer?): parl.Image",                           \
+    "A picture of up to 2^20 pixels, 4096 a side, filled with a colour 0xRRGGBB (nil: black); "   \
+    "pixels count from 0, from the top left.")                                                    \
   X(worklist, "fun(spec: parl.Worklist): parl.Work",                                              \
     "Items 1 to world.n that agents work off, alone or side by side: their progress, their open " \
     "items and the experts.")
+
+/* Methods of an image. X(name, type, doc) */
+#define PARL_IMAGE_LIST(X)                                                                         \
+  X(size, "fun(self: parl.Image): integer, integer", "Its width and its height.")                  \
+  X(get, "fun(self: parl.Image, x: integer, y: integer): integer", "The colour of a pixel.")       \
+  X(fill, "fun(self: parl.Image, colour: integer): parl.Image", "Gives every pixel the colour.")   \
+  X(rect,                                                                                          \
+    "fun(self: parl.Image, x: integer, y: integer, w: integer, h: integer, colour: integer): "     \
+    "parl.Image",                                                                                  \
+    "Fills w columns from x and h rows from y.")                                                   \
+  X(disc,                                                                                          \
+    "fun(self: parl.Image, x: integer, y: integer, r: integer, colour: integer): parl.Image",      \
+    "Fills the pixels at most r + 1/2 from (x, y); r = 0: one pixel.")                             \
+  X(polygon, "fun(self: parl.Image, points: integer[][], colour: integer): parl.Image",            \
+    "Fills the pixels whose centres are inside of the 3 to 1024 corners {x, y}, by the even-odd "  \
+    "rule; a corner is the top left corner of a pixel.")                                           \
+  X(line,                                                                                          \
+    "fun(self: parl.Image, x0: integer, y0: integer, x1: integer, y1: integer, colour: integer): " \
+    "parl.Image",                                                                                  \
+    "One pixel wide, both ends included.")                                                         \
+  X(text,                                                                                          \
+    "fun(self: parl.Image, x: integer, y: integer, text: string, colour: integer, "                \
+    "scale: integer?): parl.Image",                                                                \
+    "Up to 1000 printable ASCII characters of 5 x 7 squares of `scale` pixels (nil: 1), one "      \
+    "square apart, from the top left corner (x, y).")                                              \
+  X(noise, "fun(self: parl.Image, rng: parl.Rng, amount: integer): parl.Image",                    \
+    "Adds an integer from -amount to amount to each channel of each pixel, clipped; one draw a "   \
+    "pixel.")                                                                                      \
+  X(copy, "fun(self: parl.Image): parl.Image", "A new image, to draw on.")                         \
+  X(crop, "fun(self: parl.Image, x: integer, y: integer, w: integer, h: integer): parl.Image",     \
+    "A part of it, as a new image; all of it inside.")                                             \
+  X(resize, "fun(self: parl.Image, w: integer, h: integer): parl.Image",                           \
+    "A new image of that size: bicubic, antialiased, as models see it.")                           \
+  X(threshold, "fun(self: parl.Image, level: integer): parl.Image",                                \
+    "A new image: white where the luminance is at least level, 0 to 256, else black.")             \
+  X(components, "fun(self: parl.Image, background: integer?): parl.Component[]",                   \
+    "The connected parts, corners included, of what has not the colour `background` (nil: "        \
+    "black), "                                                                                     \
+    "in the order of their first pixels.")
+
+/* Fields of what `components` lists. X(name, type, doc) */
+#define PARL_COMPONENT_LIST(X)               \
+  X(x, "integer", "Left column of its box.") \
+  X(y, "integer", "Top row of its box.")     \
+  X(w, "integer", "Width of its box.")       \
+  X(h, "integer", "Height of its box.")      \
+  X(n, "integer", "Pixels that belong to it.")
 
 /* Keys of what parl.worklist takes. X(name, type, doc) */
 #define PARL_WORKLIST_LIST(X)                                                                  \

@@ -19,17 +19,17 @@ static void check_name(lua_State *L, const char *name) {
     luaL_error(L, "parl.include: a name is 1 to 40 of a-z, 0-9 and _, without folder and `.lua`");
 }
 
-/* Path of the sibling, pushed. */
-static const char *push_path(lua_State *L, const parl_env *env, const char *name) {
+const char *parl_env_push_sibling(lua_State *L, const parl_env *env, const char *name,
+                                  const char *extension) {
   const char *slash = strrchr(env->spec.path, '/');
   lua_pushlstring(L, env->spec.path, slash ? (size_t)(slash - env->spec.path) + 1 : 0);
   lua_pushstring(L, name);
-  lua_pushliteral(L, ".lua");
+  lua_pushstring(L, extension);
   lua_concat(L, 3);
   return lua_tostring(L, -1);
 }
 
-static void add_hash(parl_env *env, const char *bytes, size_t n) {
+void parl_env_add_hash(parl_env *env, const char *bytes, size_t n) {
   parl_hash hash;
   parl_hash_init(&hash);
   parl_hash_update(&hash, env->spec.script_hash, strlen(env->spec.script_hash));
@@ -43,7 +43,7 @@ static void load(lua_State *L, parl_env *env, const char *path) {
   size_t n = 0;
   if (parl_file_read(path, PARL_SANDBOX_MAX_SOURCE, &bytes, &n) != PARL_STATUS_OK)
     luaL_error(L, "parl.include: %s", parl_error_text());
-  add_hash(env, bytes, n);
+  parl_env_add_hash(env, bytes, n);
   const char *text = bytes;
   parl_sandbox_skip_head(&text, &n);
   const int rc = parl_sandbox_compile(L, text, n, path);
@@ -62,7 +62,7 @@ static int include(lua_State *L) {
   if (env->n_includes == PARL_ENV_MAX_INCLUDES)
     luaL_error(L, "parl.include: more than %d files", (int)PARL_ENV_MAX_INCLUDES);
   env->n_includes++;
-  const char *path = push_path(L, env, name);
+  const char *path = parl_env_push_sibling(L, env, name, ".lua");
   load(L, env, path);
   env->is_including = true;
   const int rc = lua_pcall(L, 0, 1, 0);

@@ -1,7 +1,7 @@
 /* lua/env_internal.h - what the files of an environment share.
  *
  * Reading order: env_spec.c (parl.env{}), env_params.c, env_presets.c, env_families.c,
- * env_include.c, env_kit.c, env_values.c, env_rng.c, env.c (life, worlds, agents),
+ * env_include.c, env_kit.c, env_image.c, env_values.c, env_rng.c, env.c (life, worlds, agents),
  * env_callbacks.c (the episode), env_legal.c, env_optimum.c. */
 #ifndef PARL_LUA_ENV_INTERNAL_H
 #define PARL_LUA_ENV_INTERNAL_H
@@ -22,6 +22,7 @@ enum {
   PARL_ENV_MAX_CHOICES = 16,
   PARL_ENV_MAX_ALIASES = 32,
   PARL_ENV_MAX_INCLUDES = 16,
+  PARL_ENV_MAX_IMAGES = 64, /* that a script may load */
   PARL_ENV_MAX_VOCABULARY = 2048,
   PARL_ENV_MAX_DETAILS = 64 /* named numbers score may return */
 };
@@ -135,7 +136,7 @@ struct parl_env {
   const parl_json *wanted;   /* parameters asked for, borrowed while the file runs */
   parl_status wanted_status; /* what became of them, */
   parl_text wanted_error;    /* and why */
-  int n_includes;            /* files included so far */
+  int n_includes, n_images;  /* files included, images loaded so far */
   bool is_including;         /* parl.env returns its table then */
   /* registry references */
   int callback[PARL_N_CALLBACKS], run[PARL_ENV_MAX_TOOLS];
@@ -219,6 +220,19 @@ int parl_env_find_family(lua_State *L, const parl_env *env, const char *place, c
 /* --- env_include.c --- */
 /* Pushes parl.include. Inside protect. */
 void parl_env_push_include(lua_State *L, parl_env *env);
+/* Pushes the path of a file beside the script; borrowed from the stack. */
+const char *parl_env_push_sibling(lua_State *L, const parl_env *env, const char *name,
+                                  const char *extension);
+/* Another file's bytes count in the script's hash. */
+void parl_env_add_hash(parl_env *env, const char *bytes, size_t n);
+
+/* --- env_image.c --- */
+/* Makes what images need in the registry. Inside protect. */
+void parl_env_open_images(lua_State *L);
+/* parl.image(w, h, colour) */
+int parl_env_make_image(lua_State *L);
+/* Pushes parl.load_image. Inside protect. */
+void parl_env_push_load_image(lua_State *L, parl_env *env);
 
 /* --- env_kit.c --- */
 extern const char parl_env_worklist[]; /* lua/worklist.lua; the Makefile makes its source */
@@ -231,6 +245,8 @@ void parl_env_open_rng(lua_State *L);
 /* Pushes a new rng object with both cursors at the start of their streams. Inside protect. */
 parl_rng_object *parl_env_push_rng(lua_State *L, const parl_env *env, uint64_t seed, uint64_t a,
                                    uint64_t b);
+/* Where the rng object at index draws from now. Raises an error where it may not, or is none. */
+parl_rng_cursor *parl_env_get_cursor(lua_State *L, int index);
 /* Lets both cursors start at the beginning of other streams. */
 void parl_env_restart_rng(parl_rng_object *rng, uint64_t seed, uint64_t a, uint64_t b);
 

@@ -293,6 +293,10 @@ static int kit_makespan(lua_State *L) {
   return 3;
 }
 
+/* --- images --- */
+
+#define kit_image parl_env_make_image
+
 /* --- worklist: a helper that is a script --- */
 
 /* parl.worklist(spec): compiled for the file that asks, with the globals of scripts. */
@@ -309,6 +313,7 @@ static int kit_worklist(lua_State *L) {
 }
 
 void parl_env_open_kit(lua_State *L) {
+  parl_env_open_images(L);
   static const luaL_Reg functions[] = {
 #define X(name, type, doc) {#name, kit_##name},
       PARL_KIT_LIST(X)

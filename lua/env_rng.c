@@ -16,11 +16,11 @@ static void start(parl_rng_object *rng) {
   rng->started = true;
 }
 
-static parl_rng_cursor *get_cursor(lua_State *L) {
-  parl_rng_object *rng = lua_touserdata(L, 1);
-  /* scripts meet no other full userdata, and a light one has no length */
-  if (rng == NULL || lua_rawlen(L, 1) != sizeof *rng)
-    luaL_error(L, "call it with a colon: rng:int(1, 6)");
+parl_rng_cursor *parl_env_get_cursor(lua_State *L, int index) {
+  parl_rng_object *rng = lua_touserdata(L, index);
+  /* images, the other full userdata that scripts meet, have other sizes; a light one has none */
+  if (rng == NULL || lua_rawlen(L, index) != sizeof *rng)
+    luaL_error(L, index == 1 ? "call it with a colon: rng:int(1, 6)" : "an rng is expected");
   if (!rng->started) start(rng);
   if (rng->mode == PARL_RNG_CHANCE) return &rng->chance;
   if (rng->mode == PARL_RNG_FORBIDDEN)
@@ -32,7 +32,7 @@ static parl_rng_cursor *get_cursor(lua_State *L) {
 
 /* rng:int(low, high) */
 static int rng_int(lua_State *L) {
-  parl_rng_cursor *cursor = get_cursor(L);
+  parl_rng_cursor *cursor = parl_env_get_cursor(L, 1);
   const lua_Integer low = luaL_checkinteger(L, 2), high = luaL_checkinteger(L, 3);
   const uint64_t n = (uint64_t)high - (uint64_t)low + 1; /* 0: every integer there is */
   if (low > high)
@@ -45,13 +45,13 @@ static int rng_int(lua_State *L) {
 
 /* rng:uniform() in [0, 1) */
 static int rng_uniform(lua_State *L) {
-  lua_pushnumber(L, parl_rng_next_uniform(get_cursor(L)));
+  lua_pushnumber(L, parl_rng_next_uniform(parl_env_get_cursor(L, 1)));
   return 1;
 }
 
 /* rng:chance(p) */
 static int rng_chance(lua_State *L) {
-  parl_rng_cursor *cursor = get_cursor(L);
+  parl_rng_cursor *cursor = parl_env_get_cursor(L, 1);
   const lua_Number p = luaL_checknumber(L, 2);
   if (!(p >= 0 && p <= 1)) return luaL_error(L, "rng:chance(%f): a probability is 0 to 1", p);
   lua_pushboolean(L, parl_rng_next_uniform(cursor) < p);
@@ -60,7 +60,7 @@ static int rng_chance(lua_State *L) {
 
 /* rng:normal() */
 static int rng_normal(lua_State *L) {
-  lua_pushnumber(L, parl_rng_next_normal(get_cursor(L)));
+  lua_pushnumber(L, parl_rng_next_normal(parl_env_get_cursor(L, 1)));
   return 1;
 }
 
@@ -74,7 +74,7 @@ static lua_Integer get_list_length(lua_State *L) {
 
 /* rng:shuffle(list): in place (Fisher-Yates), returns it */
 static int rng_shuffle(lua_State *L) {
-  parl_rng_cursor *cursor = get_cursor(L);
+  parl_rng_cursor *cursor = parl_env_get_cursor(L, 1);
   for (lua_Integer i = get_list_length(L); i > 1; i--) {
     if (i % 64 == 0) parl_sandbox_charge(L, 64);
     const lua_Integer j = (lua_Integer)parl_rng_next_below(cursor, (uint64_t)i) + 1;
@@ -89,7 +89,7 @@ static int rng_shuffle(lua_State *L) {
 
 /* rng:pick(list) */
 static int rng_pick(lua_State *L) {
-  parl_rng_cursor *cursor = get_cursor(L);
+  parl_rng_cursor *cursor = parl_env_get_cursor(L, 1);
   const lua_Integer n = get_list_length(L);
   if (n < 1) return luaL_error(L, "rng:pick: the list is empty");
   lua_geti(L, 2, (lua_Integer)parl_rng_next_below(cursor, (uint64_t)n) + 1);

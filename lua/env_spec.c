@@ -429,6 +429,7 @@ static void push_tok(lua_State *L, parl_env *env) {
 }
 
 #define push_include parl_env_push_include
+#define push_load_image parl_env_push_load_image
 
 void parl_env_open(lua_State *L, parl_env *env) {
   lua_createtable(L, 0, 4);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lua/image_object.h"
 #include "lua/sandbox_internal.h"
 
 enum { MAX_DEPTH = 100, PLACE_BYTES = 256, MAX_LIST = 128, LOOK_EVERY = 64 };
@@ -230,8 +231,10 @@ static void freeze_value(lua_State *L, const freezer *f, const place *at, int de
       refuse_value(L, f, at, "is a function; only plain data is allowed here");
       return;
     default:
+      if (parl_image_object_freeze(L, -1)) return;
       if (f->watch != 0 && lua_type(L, -1) == LUA_TUSERDATA) return;
-      refuse_value(L, f, at, "is a userdata (an rng?); only plain data is allowed here");
+      refuse_value(L, f, at,
+                   "is a userdata (an rng?); only plain data and images are allowed here");
   }
 }
 

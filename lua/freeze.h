@@ -14,8 +14,9 @@
  * must be static strings. */
 void parl_freeze_wrap(lua_State *L, const char *what, const char *hint);
 
-/* [data] -> [frozen]. Deep, keeps shared tables and cycles. Only booleans, numbers, strings and
- * tables of these: anything else is an error that names its place under `what`. */
+/* [data] -> [frozen]. Deep, keeps shared tables and cycles. Only booleans, numbers, strings, images
+ * (lua/image_object.h) and tables of these: anything else is an error that names its place under
+ * `what`. */
 void parl_freeze_data(lua_State *L, const char *what, const char *hint);
 
 /* If the value at index is a frozen table: pushes the real table and returns true. */

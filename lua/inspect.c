@@ -7,6 +7,7 @@
 
 #include "lua/env_internal.h"
 #include "lua/freeze.h"
+#include "lua/image_object.h"
 
 void parl_env_collect(parl_env *env) {
   lua_gc(env->L, LUA_GCCOLLECT);
@@ -92,7 +93,8 @@ static void visit(lua_State *L, walk *w, const char *path, int depth) {
   if (depth > MAX_DEPTH) return;
   const int type = lua_type(L, -1);
   if (type == LUA_TUSERDATA) {
-    note(L, w, path);
+    const parl_image_object *image = parl_image_object_get(L, -1);
+    if (image == NULL || !image->is_frozen) note(L, w, path);
   } else if (type == LUA_TFUNCTION) {
     if (!lua_iscfunction(L, -1)) visit_upvalues(L, w, path, depth);
   } else if (type == LUA_TTABLE) {

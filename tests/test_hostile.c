@@ -3,6 +3,7 @@
 #include <dirent.h>
 
 #include "core/file.h"
+#include "lua/env_internal.h"
 #include "tests/sandbox_support.h"
 #include "tests/support.h"
 
@@ -57,12 +58,21 @@ static parl_status run(parl_sandbox *s, const char *path) {
   return parl_sandbox_call(s, 0, 0);
 }
 
+/* The helpers that every environment has. */
+static int open_kit(lua_State *L) {
+  lua_newtable(L);
+  parl_env_open_kit(L);
+  parl_sandbox_set_global(L, "parl");
+  return 0;
+}
+
 /* No script that a limit ends would end by itself within minutes, on any machine; the others have
  * minutes. A script that nothing ends is the runner's to stop. */
 static void check(const script *s, const parl_sandbox_def *def, const char *stop_text) {
   static const char harmless[] = "local t = {} for i = 1, 100 do t[i] = i end return #t";
   parl_sandbox *sandbox = NULL;
   assert_ok(parl_sandbox_create(def, &sandbox));
+  assert_ok(parl_sandbox_protect(sandbox, open_kit, NULL));
   if (s->status != PARL_STATUS_ELIMIT) set_call_limit(sandbox, LONG_S);
   const parl_status status = run(sandbox, s->path);
   /* A few instructions cost as much as many (a call with a million arguments): there the clock is

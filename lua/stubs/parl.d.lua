@@ -138,6 +138,54 @@
 --- create_subagent, launch. items: nil: those that are open.
 ---@field turn fun(world: table, agent: parl.Agent, style: string, items: integer[]?): any[][]
 
+--- A picture of RGB pixels.
+---@class parl.Image
+--- Its width and its height.
+---@field size fun(self: parl.Image): integer, integer
+--- The colour of a pixel.
+---@field get fun(self: parl.Image, x: integer, y: integer): integer
+--- Gives every pixel the colour.
+---@field fill fun(self: parl.Image, colour: integer): parl.Image
+--- Fills w columns from x and h rows from y.
+---@field rect fun(self: parl.Image, x: integer, y: integer, w: integer, h: integer, colour: integer): parl.Image
+--- Fills the pixels at most r + 1/2 from (x, y); r = 0: one pixel.
+---@field disc fun(self: parl.Image, x: integer, y: integer, r: integer, colour: integer): parl.Image
+--- Fills the pixels whose centres are inside of the 3 to 1024 corners {x, y}, by the even-odd
+--- rule; a corner is the top left corner of a pixel.
+---@field polygon fun(self: parl.Image, points: integer[][], colour: integer): parl.Image
+--- One pixel wide, both ends included.
+---@field line fun(self: parl.Image, x0: integer, y0: integer, x1: integer, y1: integer, colour: integer): parl.Image
+--- Up to 1000 printable ASCII characters of 5 x 7 squares of `scale` pixels (nil: 1), one
+--- square apart, from the top left corner (x, y).
+---@field text fun(self: parl.Image, x: integer, y: integer, text: string, colour: integer, scale: integer?): parl.Image
+--- Adds an integer from -amount to amount to each channel of each pixel, clipped; one draw a
+--- pixel.
+---@field noise fun(self: parl.Image, rng: parl.Rng, amount: integer): parl.Image
+--- A new image, to draw on.
+---@field copy fun(self: parl.Image): parl.Image
+--- A part of it, as a new image; all of it inside.
+---@field crop fun(self: parl.Image, x: integer, y: integer, w: integer, h: integer): parl.Image
+--- A new image of that size: bicubic, antialiased, as models see it.
+---@field resize fun(self: parl.Image, w: integer, h: integer): parl.Image
+--- A new image: white where the luminance is at least level, 0 to 256, else black.
+---@field threshold fun(self: parl.Image, level: integer): parl.Image
+--- The connected parts, corners included, of what has not the colour `background` (nil: black),
+--- in the order of their first pixels.
+---@field components fun(self: parl.Image, background: integer?): parl.Component[]
+
+--- A connected part of an image.
+---@class parl.Component
+--- Left column of its box.
+---@field x integer
+--- Top row of its box.
+---@field y integer
+--- Width of its box.
+---@field w integer
+--- Height of its box.
+---@field h integer
+--- Pixels that belong to it.
+---@field n integer
+
 --- An environment.
 ---@class parl.Declaration
 --- Letters, digits and _.
@@ -199,6 +247,9 @@
 ---@field include fun(name: string): parl.Declaration
 --- Version of the contract between scripts and the program.
 ---@field VERSION string
+--- The picture in the file `name`, *.png, *.jpg or *.jpeg, beside the script; only while the
+--- file is loaded.
+---@field load_image fun(name: string): parl.Image
 --- Tokens by family: parl.tok.row[3], parl.tok.word.miss; known once parl.env has run.
 ---@field tok table<string, table<integer|string, parl.Token>>
 --- The numbers from first to last; none if last is less.
@@ -214,6 +265,9 @@
 --- the jobs of every worker that has any; and true if that is the least. Where the search was
 --- cut short it is false, and the steps are a lower bound.
 ---@field makespan fun(costs: integer[], workers: integer): integer, integer[][], boolean
+--- A picture of up to 2^20 pixels, 4096 a side, filled with a colour 0xRRGGBB (nil: black);
+--- pixels count from 0, from the top left.
+---@field image fun(w: integer, h: integer, colour: integer?): parl.Image
 --- Items 1 to world.n that agents work off, alone or side by side: their progress, their open
 --- items and the experts.
 ---@field worklist fun(spec: parl.Worklist): parl.Work

@@ -47,6 +47,9 @@ static const char *const calls_functions[] = {
 #define X(name, type, doc) "rng." #name,
                 PARL_RNG_LIST(X)
 #undef X
+#define X(name, type, doc) "image." #name,
+                    PARL_IMAGE_LIST(X)
+#undef X
 };
 
 /* What stands before the calls: large things are made once. */
@@ -57,7 +60,7 @@ static const char calls_head[] =
     "for i = 1, 3000 do list[i] = (i * 7919) % 3001 texts[i] = 'k' .. i end\n"
     "local longer = long .. 'b'\n"
     "for i = 1, 6000 do same[i] = i % 2 == 0 and long or longer nested[i] = list end\n"
-    "local r = {}\n"
+    "local r, image, dot = {}, parl.image(1024, 1024, 0x345678), parl.image(1, 1)\n"
     "local function call(f, ...)\n"
     "  local ok, a = pcall(f, ...)\n"
     "  r[#r % 4 + 1] = ok and a or nil\n"
@@ -162,6 +165,11 @@ static const char *const calls_arguments[] = {"nil",
                                               "table.unpack(list, 1, 200)",
                                               "table.unpack(list, 1, 3000)",
                                               "rng",
+                                              "image",
+                                              "dot",
+                                              "{{0, 0}, {1 << 24, 3}, {9, 1 << 24}}",
+                                              "0xffffff",
+                                              "4096",
                                               "utf8"};
 
 /* Half of the first arguments of the string, utf8 and table functions, and of the second ones of
@@ -189,6 +197,9 @@ static const char *const calls_patterns[] = {"('a*'):rep(16) .. 'b'",
 static const char *const calls_tables[] = {"list", "texts", "same", "nested",
                                            "{}",   "r",     "math", "{long, long}"};
 
+/* What methods of images are called with: nothing, a large one, a small one, what a call gave. */
+static const char *const calls_images[] = {"", ", image", ", dot", ", r[1]", ", image", ", image"};
+
 #define CALLS_PICK(s, list) (list)[calls_draw(s, sizeof(list) / sizeof *(list))]
 
 static inline const char *calls_argument(calls_source *s, const char *f, size_t place) {
@@ -210,7 +221,9 @@ static inline void calls_write(calls_source *s, parl_text *out) {
   const size_t n_calls = 1 + calls_draw(s, MAX_CALLS);
   for (size_t i = 0; i < n_calls; i++) {
     const char *f = CALLS_PICK(s, calls_functions);
-    parl_text_appendf(out, "call(%s%s", f, strncmp(f, "rng.", 4) == 0 ? ", rng" : "");
+    const char *self = strncmp(f, "rng.", 4) == 0 ? ", rng" : "";
+    if (strncmp(f, "image.", 6) == 0) self = CALLS_PICK(s, calls_images);
+    parl_text_appendf(out, "call(%s%s", f, self);
     const size_t n = calls_draw(s, MAX_ARGUMENTS);
     for (size_t k = 0; k < n; k++) parl_text_appendf(out, ", %s", calls_argument(s, f, k));
     parl_text_append(out, ")\n");
