@@ -4,8 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/image_internal.h"
-
 enum { CHANNELS = 3 };
 
 /* Columns [first, end) of a row, both clipped. */
@@ -111,7 +109,7 @@ static void fill_row(const parl_image *image, const int *points, int n, int y, u
 }
 
 parl_status parl_canvas_polygon(const parl_image *image, const int *points, int n, uint32_t colour,
-                                const parl_image_pace *pace) {
+                                const parl_pace *pace) {
   PARL_REQUIRE(n >= 3 && n <= PARL_CANVAS_MAX_POINTS && image->width <= PARL_CANVAS_MAX_SIDE);
   int low = points[1], high = points[1];
   for (int i = 1; i < n; i++) {
@@ -120,7 +118,7 @@ parl_status parl_canvas_polygon(const parl_image *image, const int *points, int 
   }
   const int end = clip_row(high, image);
   for (int y = clip_row(low, image); y < end; y++) {
-    PARL_TRY(parl_image_go_on(pace, 4.0 * n + image->width));
+    PARL_TRY(parl_pace_go_on(pace, 4.0 * n + image->width));
     fill_row(image, points, n, y, colour);
   }
   return PARL_STATUS_OK;
@@ -132,12 +130,12 @@ static uint8_t add_clipped(uint8_t x, int more) {
 }
 
 parl_status parl_canvas_noise(const parl_image *image, parl_rng_cursor *cursor, int amount,
-                              const parl_image_pace *pace) {
+                              const parl_pace *pace) {
   PARL_REQUIRE(amount >= 0 && amount <= 255);
   const uint64_t n_values = 2 * (uint64_t)amount + 1;
   uint8_t *at = image->rgb;
   for (int y = 0; y < image->height; y++) {
-    PARL_TRY(parl_image_go_on(pace, 10.0 * image->width));
+    PARL_TRY(parl_pace_go_on(pace, 10.0 * image->width));
     for (int x = 0; x < image->width; x++) {
       uint64_t bits = parl_rng_next(cursor); /* 21 of them a channel */
       for (int c = 0; c < CHANNELS; c++, at++, bits >>= 21)
@@ -161,11 +159,11 @@ void parl_canvas_crop(const parl_image *image, int x, int y, const parl_image *o
 }
 
 parl_status parl_canvas_threshold(const parl_image *image, int level, const parl_image *out,
-                                  const parl_image_pace *pace) {
+                                  const parl_pace *pace) {
   const uint8_t *from = image->rgb;
   uint8_t *to = out->rgb;
   for (int y = 0; y < image->height; y++) {
-    PARL_TRY(parl_image_go_on(pace, image->width));
+    PARL_TRY(parl_pace_go_on(pace, image->width));
     for (int x = 0; x < image->width; x++, from += CHANNELS, to += CHANNELS) {
       const int luminance = (19595 * from[0] + 38470 * from[1] + 7471 * from[2] + (1 << 15)) >> 16;
       memset(to, luminance >= level ? 255 : 0, CHANNELS);

@@ -32,7 +32,7 @@ void parl_canvas_line(const parl_image *image, int x0, int y0, int x1, int y1, u
  *   points [n, 2], 3 <= n <= PARL_CANVAS_MAX_POINTS
  * Fails: ESTOPPED if it may not go on. */
 parl_status parl_canvas_polygon(const parl_image *image, const int *points, int n, uint32_t colour,
-                                const parl_image_pace *pace);
+                                const parl_pace *pace);
 
 /* Whether a byte has a glyph: ' ' to '~'. */
 bool parl_canvas_has_glyph(char c);
@@ -44,7 +44,7 @@ void parl_canvas_text(const parl_image *image, int x, int y, const char *text, s
 /* Adds to every channel of every pixel its own integer, uniform from -amount to amount (0 to 255),
  * clipped to 0..255; one draw a pixel. Fails: ESTOPPED. */
 parl_status parl_canvas_noise(const parl_image *image, parl_rng_cursor *cursor, int amount,
-                              const parl_image_pace *pace);
+                              const parl_pace *pace);
 
 uint32_t parl_canvas_get(const parl_image *image, int x, int y);
 /* The part of `image` at (x, y) that has the size of `out`, all of it inside. */
@@ -52,7 +52,7 @@ void parl_canvas_crop(const parl_image *image, int x, int y, const parl_image *o
 /* White where the luminance, (19595 R + 38470 G + 7471 B + 2^15) >> 16, is at least `level`, else
  * black; `out` has image's size. Fails: ESTOPPED. Source: Pillow's convert("L"), ITU-R 601-2. */
 parl_status parl_canvas_threshold(const parl_image *image, int level, const parl_image *out,
-                                  const parl_image_pace *pace);
+                                  const parl_pace *pace);
 
 /* Connected components of the pixels that are not of the colour `background`; pixels that touch at
  * a corner are connected.
@@ -60,7 +60,7 @@ parl_status parl_canvas_threshold(const parl_image *image, int level, const parl
  *   components' first pixels, row by row
  * Fails: ESTOPPED. */
 parl_status parl_canvas_label(const parl_image *image, uint32_t background, int32_t *labels,
-                              int *n_out, const parl_image_pace *pace);
+                              int *n_out, const parl_pace *pace);
 
 typedef struct parl_canvas_box {
   int x, y, width, height; /* pixels */
@@ -69,6 +69,6 @@ typedef struct parl_canvas_box {
 
 /* boxes [n] out: of what parl_canvas_label has found. Fails: ESTOPPED. */
 parl_status parl_canvas_measure(const int32_t *labels, int width, int height, int n,
-                                parl_canvas_box *boxes, const parl_image_pace *pace);
+                                parl_canvas_box *boxes, const parl_pace *pace);
 
 #endif

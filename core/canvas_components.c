@@ -3,7 +3,6 @@
  * A forest in the labels themselves: a pixel's label is its parent's place + 1, a root's its own.
  * Parents come before their children, so a root is its component's first pixel. */
 #include "core/canvas.h"
-#include "core/image_internal.h"
 
 static int32_t find_root(int32_t *labels, int32_t at) {
   while (labels[at] != at + 1) {
@@ -34,10 +33,10 @@ static void join_pixel(const parl_image *image, int32_t *labels, int x, int y) {
 }
 
 parl_status parl_canvas_label(const parl_image *image, uint32_t background, int32_t *labels,
-                              int *n_out, const parl_image_pace *pace) {
+                              int *n_out, const parl_pace *pace) {
   const int width = image->width, height = image->height;
   for (int y = 0; y < height; y++) {
-    PARL_TRY(parl_image_go_on(pace, 10.0 * width));
+    PARL_TRY(parl_pace_go_on(pace, 10.0 * width));
     for (int x = 0; x < width; x++)
       if (parl_canvas_get(image, x, y) == background)
         labels[y * width + x] = 0;
@@ -46,7 +45,7 @@ parl_status parl_canvas_label(const parl_image *image, uint32_t background, int3
   }
   int n = 0;
   for (int32_t at = 0; at < width * height; at++) { /* numbers below 0 until all have theirs */
-    if (at % width == 0) PARL_TRY(parl_image_go_on(pace, 2.0 * width));
+    if (at % width == 0) PARL_TRY(parl_pace_go_on(pace, 2.0 * width));
     if (labels[at] == at + 1)
       labels[at] = -++n;
     else if (labels[at] > 0)
@@ -71,10 +70,10 @@ static void stretch(parl_canvas_box *box, int x, int y) {
 }
 
 parl_status parl_canvas_measure(const int32_t *labels, int width, int height, int n,
-                                parl_canvas_box *boxes, const parl_image_pace *pace) {
+                                parl_canvas_box *boxes, const parl_pace *pace) {
   for (int i = 0; i < n; i++) boxes[i] = (parl_canvas_box){0};
   for (int y = 0; y < height; y++) {
-    PARL_TRY(parl_image_go_on(pace, 4.0 * width));
+    PARL_TRY(parl_pace_go_on(pace, 4.0 * width));
     for (int x = 0; x < width; x++) {
       const int32_t label = labels[y * width + x];
       if (label > 0) stretch(&boxes[label - 1], x, y);

@@ -7,10 +7,10 @@
  * Thread rule: pure functions. Reading order: parl_image, the limits, decode, resize, encode. */
 #ifndef PARL_CORE_IMAGE_H
 #define PARL_CORE_IMAGE_H
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/pace.h"
 #include "core/status.h"
 #include "core/text.h"
 
@@ -46,13 +46,6 @@ parl_status parl_image_decode(const void *bytes, size_t n, const char *what,
 /* The same of a file. Fails: as decode; EIO. */
 parl_status parl_image_read(const char *path, const parl_image_limits *limits, parl_image *out);
 
-/* Whether work may go on, asked for every row; NULL where one is taken: it may. `work` counts
- * elementary steps since it was asked last. */
-typedef struct parl_image_pace {
-  bool (*may_go_on)(void *data, double work);
-  void *data;
-} parl_image_pace;
-
 /* Pillow's resize(BICUBIC): cubic with a = -0.5, widened by the scale where the image gets smaller
  * (antialiased), weights of 22 bits, across and then down; equal to it in every bit.
  *   *out a new image of width * height, to be given back by deinit
@@ -63,7 +56,7 @@ parl_status parl_image_resize(const parl_image *image, int width, int height, pa
  *   scratch [parl_image_get_resize_bytes], aligned to 8
  * Fails: ESTOPPED if it may not go on; the pixels are of no use then. */
 parl_status parl_image_resize_into(const parl_image *image, const parl_image *out, void *scratch,
-                                   const parl_image_pace *pace);
+                                   const parl_pace *pace);
 size_t parl_image_get_resize_bytes(int width, int height, int to_width, int to_height);
 
 /* SHA-256 of width, height and pixels: two images of one hash are the same picture. */

@@ -12,10 +12,4 @@ parl_status parl_image_decode_png(const void *bytes, size_t n, const char *what,
 parl_status parl_image_decode_jpeg(const void *bytes, size_t n, const char *what,
                                    const parl_image_limits *limits, parl_image *out);
 
-/* Asks a pace, which may be NULL. Fails: ESTOPPED. */
-static inline parl_status parl_image_go_on(const parl_image_pace *pace, double work) {
-  if (pace == NULL || pace->may_go_on(pace->data, work)) return PARL_STATUS_OK;
-  return parl_fail(PARL_STATUS_ESTOPPED, "stopped at work on an image");
-}
-
 #endif

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "core/image_internal.h"
+#include "core/image.h"
 
 enum { CHANNELS = 3, WEIGHT_BITS = 32 - 8 - 2, ALIGNMENT = 8 };
 
@@ -72,9 +72,9 @@ static plan carve_plan(void *base, size_t *at, int n_in, int n_out) {
   return p;
 }
 
-static parl_status make_plan(const plan *p, const parl_image_pace *pace) {
+static parl_status make_plan(const plan *p, const parl_pace *pace) {
   for (int o = 0; o < p->n; o++) {
-    PARL_TRY(parl_image_go_on(pace, 8.0 * p->most_taps));
+    PARL_TRY(parl_pace_go_on(pace, 8.0 * p->most_taps));
     plan_output(p, o);
   }
   return PARL_STATUS_OK;
@@ -93,9 +93,9 @@ static uint8_t sum_span(const uint8_t *in, size_t step, span s, const int32_t *w
 }
 
 static parl_status resize_across(const parl_image *in, int first_row, const plan *p,
-                                 const parl_image *out, const parl_image_pace *pace) {
+                                 const parl_image *out, const parl_pace *pace) {
   for (int y = 0; y < out->height; y++) {
-    PARL_TRY(parl_image_go_on(pace, 3.0 * p->n * p->most_taps));
+    PARL_TRY(parl_pace_go_on(pace, 3.0 * p->n * p->most_taps));
     const uint8_t *row = in->rgb + ((size_t)y + (size_t)first_row) * (size_t)in->width * CHANNELS;
     uint8_t *to = out->rgb + (size_t)y * (size_t)out->width * CHANNELS;
     for (int x = 0; x < p->n; x++) {
@@ -108,10 +108,10 @@ static parl_status resize_across(const parl_image *in, int first_row, const plan
 }
 
 static parl_status resize_down(const parl_image *in, int first_row, const plan *p,
-                               const parl_image *out, const parl_image_pace *pace) {
+                               const parl_image *out, const parl_pace *pace) {
   const size_t row_bytes = (size_t)in->width * CHANNELS;
   for (int y = 0; y < p->n; y++) {
-    PARL_TRY(parl_image_go_on(pace, (double)row_bytes * p->most_taps));
+    PARL_TRY(parl_pace_go_on(pace, (double)row_bytes * p->most_taps));
     const int32_t *weights = p->weights + (size_t)y * (size_t)p->most_taps;
     const uint8_t *from = in->rgb + (size_t)(p->spans[y].first - first_row) * row_bytes;
     uint8_t *to = out->rgb + (size_t)y * row_bytes;
@@ -146,7 +146,7 @@ size_t parl_image_get_resize_bytes(int width, int height, int to_width, int to_h
 
 /* A side that stays is passed by. */
 parl_status parl_image_resize_into(const parl_image *image, const parl_image *out, void *scratch,
-                                   const parl_image_pace *pace) {
+                                   const parl_pace *pace) {
   workplace w = carve_workplace(scratch, image->width, image->height, out->width, out->height);
   PARL_TRY(make_plan(&w.across, pace));
   PARL_TRY(make_plan(&w.down, pace));

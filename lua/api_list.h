@@ -38,6 +38,19 @@
   X(image, "fun(w: integer, h: integer, colour: integer?): parl.Image",                           \
     "A picture of up to 2^20 pixels, 4096 a side, filled with a colour 0xRRGGBB (nil: black); "   \
     "pixels count from 0, from the top left.")                                                    \
+  X(box_f1, "fun(found: number[][], due: number[][]): number",                                    \
+    "2 * sum of IoU / (boxes found + due) over the best one-to-one matching of boxes "            \
+    "{x0, y0, x1, y1}, at most 64 a side. This and the scores that follow: 0 to 1; 1 of two "     \
+    "empty lists, 0 of one.")                                                                     \
+  X(point_f1, "fun(found: number[][], due: number[][], scale: number): number",                   \
+    "The same of points {x, y}, with exp(-d^2 / (2 scale^2)) of the distance d for IoU.")         \
+  X(polygon_iou, "fun(found: number[][], due: number[][]): number",                               \
+    "Area in common / area of both, of two polygons of at most 64 corners {x, y}, of any form.")  \
+  X(text_score, "fun(found: string|integer[], due: string|integer[]): number",                    \
+    "1 - edits / length of the longer one: least insertions, deletions and replacements of a "    \
+    "sign of texts, or of lists of integers, of at most 1000.")                                   \
+  X(count_score, "fun(found: integer, due: integer): number",                                     \
+    "max(0, 1 - |found - due| / max(due, 1)).")                                                   \
   X(worklist, "fun(spec: parl.Worklist): parl.Work",                                              \
     "Items 1 to world.n that agents work off, alone or side by side: their progress, their open " \
     "items and the experts.")

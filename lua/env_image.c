@@ -106,7 +106,7 @@ static void check_done(lua_State *L, parl_status s) {
 }
 
 #define PACE(L)                         \
-  &(parl_image_pace) {                  \
+  &(parl_pace) {                        \
     .may_go_on = may_go_on, .data = (L) \
   }
 

@@ -1,8 +1,8 @@
 /* lua/env_internal.h - what the files of an environment share.
  *
  * Reading order: env_spec.c (parl.env{}), env_params.c, env_presets.c, env_families.c,
- * env_include.c, env_kit.c, env_image.c, env_values.c, env_rng.c, env.c (life, worlds, agents),
- * env_callbacks.c (the episode), env_legal.c, env_optimum.c. */
+ * env_include.c, env_kit.c, env_image.c, env_visual.c, env_values.c, env_rng.c, env.c (life,
+ * worlds, agents), env_callbacks.c (the episode), env_legal.c, env_optimum.c. */
 #ifndef PARL_LUA_ENV_INTERNAL_H
 #define PARL_LUA_ENV_INTERNAL_H
 #include <lauxlib.h>
@@ -238,6 +238,13 @@ void parl_env_push_load_image(lua_State *L, parl_env *env);
 extern const char parl_env_worklist[]; /* lua/worklist.lua; the Makefile makes its source */
 /* Sets the helpers of PARL_KIT_LIST in the table at the top. Inside protect. */
 void parl_env_open_kit(lua_State *L);
+
+/* --- env_visual.c: helpers of the kit --- */
+int parl_env_visual_box_f1(lua_State *L);
+int parl_env_visual_point_f1(lua_State *L);
+int parl_env_visual_polygon_iou(lua_State *L);
+int parl_env_visual_text_score(lua_State *L);
+int parl_env_visual_count_score(lua_State *L);
 
 /* --- env_rng.c --- */
 /* Pushes the table of methods, to be kept at env->rng_methods. */

@@ -1,7 +1,7 @@
 /* lua/env_kit.c - helpers for authors, in the global `parl`: lists, and who gets what.
  *
  * Pure functions of their arguments. They take frozen tables as well as plain ones, and return new
- * tables. Reading order: lists, turns, makespan, worklist. */
+ * tables. Reading order: lists, turns, makespan, what other files define, worklist. */
 #include <lauxlib.h>
 #include <string.h>
 
@@ -296,6 +296,14 @@ static int kit_makespan(lua_State *L) {
 /* --- images --- */
 
 #define kit_image parl_env_make_image
+
+/* --- scores of what was read off an image --- */
+
+#define kit_box_f1 parl_env_visual_box_f1
+#define kit_point_f1 parl_env_visual_point_f1
+#define kit_polygon_iou parl_env_visual_polygon_iou
+#define kit_text_score parl_env_visual_text_score
+#define kit_count_score parl_env_visual_count_score
 
 /* --- worklist: a helper that is a script --- */
 

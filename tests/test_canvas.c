@@ -325,7 +325,7 @@ static bool stop_later(void *data, double work) {
 static void test_work_stops_when_it_may_not_go_on(void **state) {
   (void)state;
   int left = 0;
-  const parl_image_pace pace = {.may_go_on = stop_later, .data = &left};
+  const parl_pace pace = {.may_go_on = stop_later, .data = &left};
   parl_image image = blank(8, 8), out = blank(4, 4);
   parl_rng_cursor cursor = {0};
   int32_t labels[64];

@@ -53,6 +53,45 @@ static void turns(void **state) {
           "assert(#parl.launch(groups, -1) == 0 and #parl.launch({}) == 0)\n"));
 }
 
+static void scores_of_what_was_seen(void **state) {
+  (void)state;
+  assert_ok(
+      run("local box = {{0, 0, 4, 4}}\n"
+          "assert(parl.box_f1({{2, 0, 6, 4}}, box) == 8 / 24 and parl.box_f1({}, {}) == 1)\n"
+          "assert(parl.box_f1({}, box) == 0 and parl.box_f1({{0.5, 0, 4.5, 4}}, box) > 0.7)\n"
+          "assert(parl.point_f1({{1, 2}}, {{4, 6}}, 5) == math.exp(-0.5))\n"
+          "assert(parl.polygon_iou({{0, 0}, {4, 0}, {0, 4}}, {{0, 0}, {4, 0}, {4, 4}, {0, 4}})\n"
+          "  == 0.5)\n"
+          "assert(parl.text_score('kitten', 'sitting') == 1 - 3 / 7)\n"
+          "assert(parl.text_score({1, 2, 3}, {1, 3}) == 1 - 1 / 3)\n"
+          "assert(parl.text_score('\xc3\xa4\xc3\xb6', '\xc3\xa4o') == 0.5)\n"
+          "assert(parl.text_score('\xc3', '\xa4') == 0 and parl.text_score('A', {65}) == 1)\n"
+          "assert(parl.count_score(3, 4) == 0.75 and parl.count_score(0, 0) == 1)\n"));
+  static const char *const wrong[][2] = {
+      {"parl.box_f1({{1, 2, 3}}, {})", "item 1 must be 4 numbers"},
+      {"parl.box_f1({}, {{1, 2, 3, 0 / 0}})", "item 1 must be 4 numbers"},
+      {"parl.box_f1({{1, 2, 3, 1e7}}, {})", "of at most 1000000"},
+      {"parl.box_f1({{1, 2, 3, '4'}}, {})", "item 1 must be 4 numbers"},
+      {"parl.box_f1({3}, {})", "item 1 is no list"},
+      {"parl.box_f1(parl.range(1, 65), {})", "65 items; at most 64"},
+      {"parl.box_f1({})", "table expected"},
+      {"parl.point_f1({}, {}, 0)", "a scale is 0.001 to"},
+      {"parl.point_f1({}, {}, 0 / 0)", "a scale is 0.001 to"},
+      {"parl.polygon_iou({{1}}, {})", "item 1 must be 2 numbers"},
+      {"parl.text_score(('a'):rep(1001), '')", "more than 1000 signs"},
+      {"parl.text_score({}, parl.range(1, 1001))", "more than 1000 signs"},
+      {"parl.text_score({1.5}, {})", "item 1 is no integer"},
+      {"parl.text_score(3, '3')", "table expected"},
+      {"parl.count_score(1.5, 2)", "no integer representation"},
+      {"parl.count_score(1, -2)", "a count is at least 0"},
+  };
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    char code[200];
+    snprintf(code, sizeof code, "local x = %s\n", wrong[i][0]);
+    assert_fails(run(code), PARL_STATUS_ESCRIPT, wrong[i][1]);
+  }
+}
+
 /* Read-only tables are lists as well: those of the world. */
 static void frozen_lists(void **state) {
   (void)state;
@@ -272,6 +311,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(lists),
       cmocka_unit_test(turns),
+      cmocka_unit_test(scores_of_what_was_seen),
       cmocka_unit_test(frozen_lists),
       cmocka_unit_test(makespan_by_hand),
       cmocka_unit_test(makespan_by_brute_force),
