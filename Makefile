@@ -156,6 +156,7 @@ $(OBJDIR)/kernels/cpu/%_avx2.o: EXTRA = $(FLAGS_avx2) $(OPT_KERNELS) -ffp-contra
 $(OBJDIR)/kernels/cpu/%_portable.o $(OBJDIR)/kernels/cpu/%_emulated.o: EXTRA = $(OPT_KERNELS)
 $(OBJDIR)/kernels/cpu/%_avx512_bf16.o: EXTRA = $(FLAGS_avx512_bf16) $(OPT_KERNELS) -ffp-contract=fast
 $(OBJDIR)/kernels/cpu/%_amx.o: EXTRA = $(FLAGS_amx) $(OPT_KERNELS) -ffp-contract=fast
+$(OBJDIR)/core/image_resize.o: EXTRA = $(OPT_KERNELS)
 # Columns of facts. No trap is ever looked for, so a quotient that is not chosen may be computed; values stay the same.
 $(OBJDIR)/parl/reward/formulas.o $(OBJDIR)/parl/reward/score.o $(OBJDIR)/parl/reward/score_count.o: \
   EXTRA = $(if $(OPT_KERNELS),$(OPT_KERNELS) -fno-trapping-math)

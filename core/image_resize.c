@@ -7,7 +7,13 @@
 
 #include "core/image.h"
 
-enum { CHANNELS = 3, WEIGHT_BITS = 32 - 8 - 2, ALIGNMENT = 8 };
+enum {
+  CHANNELS = 3,
+  WEIGHT_BITS = 32 - 8 - 2,
+  HALF = 1 << (WEIGHT_BITS - 1),
+  BLOCK = 256, /* bytes of a row that are summed at once */
+  ALIGNMENT = 8
+};
 
 /* What one output pixel is made of: n_taps input pixels from `first` on. */
 typedef struct span {
@@ -85,11 +91,27 @@ static uint8_t clip(int32_t sum) {
   return (uint8_t)(x < 0 ? 0 : x > 255 ? 255 : x);
 }
 
-/* The weighted sum of a span of pixels that lie `step` bytes apart, of one channel. */
-static uint8_t sum_span(const uint8_t *in, size_t step, span s, const int32_t *weights) {
-  int32_t sum = 1 << (WEIGHT_BITS - 1);
-  for (int i = 0; i < s.n_taps; i++) sum += in[(size_t)i * step] * weights[i];
-  return clip(sum);
+/* The weighted sums of a span of pixels side by side. */
+static void sum_pixels(const uint8_t *in, int n_taps, const int32_t *weights, uint8_t *out) {
+  int32_t red = HALF, green = HALF, blue = HALF;
+  for (int i = 0; i < n_taps; i++, in += CHANNELS) {
+    red += in[0] * weights[i];
+    green += in[1] * weights[i];
+    blue += in[2] * weights[i];
+  }
+  out[0] = clip(red);
+  out[1] = clip(green);
+  out[2] = clip(blue);
+}
+
+/* The weighted sums of a span of rows, of n bytes of each. */
+static void sum_rows(const uint8_t *in, size_t row_bytes, int n_taps, const int32_t *weights,
+                     size_t n, uint8_t *out) {
+  int32_t sums[BLOCK];
+  for (size_t k = 0; k < n; k++) sums[k] = HALF;
+  for (int i = 0; i < n_taps; i++, in += row_bytes)
+    for (size_t k = 0; k < n; k++) sums[k] += in[k] * weights[i];
+  for (size_t k = 0; k < n; k++) out[k] = clip(sums[k]);
 }
 
 static parl_status resize_across(const parl_image *in, int first_row, const plan *p,
@@ -101,7 +123,8 @@ static parl_status resize_across(const parl_image *in, int first_row, const plan
     for (int x = 0; x < p->n; x++) {
       const int32_t *weights = p->weights + (size_t)x * (size_t)p->most_taps;
       const uint8_t *from = row + (size_t)p->spans[x].first * CHANNELS;
-      for (int c = 0; c < CHANNELS; c++) *to++ = sum_span(from + c, CHANNELS, p->spans[x], weights);
+      sum_pixels(from, p->spans[x].n_taps, weights, to);
+      to += CHANNELS;
     }
   }
   return PARL_STATUS_OK;
@@ -115,8 +138,10 @@ static parl_status resize_down(const parl_image *in, int first_row, const plan *
     const int32_t *weights = p->weights + (size_t)y * (size_t)p->most_taps;
     const uint8_t *from = in->rgb + (size_t)(p->spans[y].first - first_row) * row_bytes;
     uint8_t *to = out->rgb + (size_t)y * row_bytes;
-    for (size_t i = 0; i < row_bytes; i++)
-      to[i] = sum_span(from + i, row_bytes, p->spans[y], weights);
+    for (size_t i = 0; i < row_bytes; i += BLOCK) {
+      const size_t n = row_bytes - i < BLOCK ? row_bytes - i : BLOCK;
+      sum_rows(from + i, row_bytes, p->spans[y].n_taps, weights, n, to + i);
+    }
   }
   return PARL_STATUS_OK;
 }
