@@ -1,8 +1,8 @@
 /* core/canvas.h - drawing on images, and looking at what is on them, in integers.
  *
  * The same pixels on every machine and in every build. Pixels count from 0, from the top left; a
- * colour is 0xRRGGBB. What lies outside of the image is left out. Coordinates and extents are within
- * PARL_CANVAS_FAR, which callers see to.
+ * colour is 0xRRGGBB. What lies outside of the image is left out. Coordinates and extents are
+ * within PARL_CANVAS_FAR, which callers see to.
  * Thread rule: pure functions of the image. Reading order: shapes, text, noise, looking. */
 #ifndef PARL_CORE_CANVAS_H
 #define PARL_CORE_CANVAS_H

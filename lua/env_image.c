@@ -1,7 +1,8 @@
 /* lua/env_image.c - images in scripts: drawn on, looked at, loaded from files beside the script.
  *
- * Everything is Lua's memory, temporary arrays too: an error may leave at any place. Work is charged
- * row by row. Reading order: the object, arguments, drawing, new images, components, load_image. */
+ * Everything is Lua's memory, temporary arrays too: an error may leave at any place. Work is
+ * charged row by row.
+ * Reading order: the object, arguments, drawing, new images, components, load_image. */
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>

@@ -84,7 +84,7 @@ static _Noreturn void refuse_length(lua_State *L, int index) {
   __builtin_unreachable(); /* it does not return */
 }
 
-/* The signs of UTF-8 as numbers of their bytes; a byte that belongs to none is a sign of its own. */
+/* The signs of UTF-8 as numbers of their bytes; a byte that belongs to none is a sign too. */
 static int read_string(lua_State *L, int index, int64_t *out) {
   size_t bytes = 0;
   const unsigned char *s = (const unsigned char *)lua_tolstring(L, index, &bytes);

@@ -31,13 +31,13 @@ double parl_visual_box_iou(const double *a, const double *b);
 /* 2 * sum of IoU / (n + m) over the best matching. boxes [n, 4], [m, 4]. Fails: as match. */
 parl_status parl_visual_box_f1(const double *found, int n, const double *due, int m, double *out,
                                const parl_pace *pace);
-/* The same with exp(-d^2 / (2 scale^2)) of the distance d for IoU. points [n, 2], [m, 2]; scale > 0.
- */
+/* The same with exp(-d^2 / (2 scale^2)) of the distance d for IoU; scale > 0.
+ *   points [n, 2], [m, 2] */
 parl_status parl_visual_point_f1(const double *found, int n, const double *due, int m, double scale,
                                  double *out, const parl_pace *pace);
 
-/* Area in common / area of both polygons, inside by the even-odd rule, of any form; 1 if neither has
- * an area.
+/* Area in common / area of both polygons, inside by the even-odd rule, of any form; 1 if neither
+ * has an area.
  *   a [n, 2], b [m, 2] corners, finite, within 1e6
  * Fails: EINVAL if n or m is above PARL_VISUAL_MAX_CORNERS, ESTOPPED. */
 parl_status parl_visual_polygon_iou(const double *a, int n, const double *b, int m, double *out,
