@@ -119,6 +119,26 @@ static void add_arm(csv *c, const parl_report *r, const parl_report_arm *arm) {
     add_summary(c, &(subject){arm->name, "", "", ""}, r->warm_keys[k], &arm->warm[k]);
 }
 
+/* Of every target; a bound says so in its name. */
+static void add_reached(csv *c, const parl_report *r, const parl_report_arm *arm, size_t family) {
+  static const char *const bounds[] = {"", "at_least/", "at_most/"};
+  const size_t alone = parl_report_find_script(r, "serial", (size_t)(arm - r->arms));
+  const char *versus = alone < r->n_arms ? r->arms[alone].name : "";
+  const char *decoding = get_decoding(PARL_DECODING_MAIN, arm->scripted);
+  for (size_t i = 0; i < PARL_REACH_TARGETS; i++) {
+    const parl_report_reached *x = &arm->reached[family * PARL_REACH_TARGETS + i];
+    const bool is_exact = x->n_reached == x->steps.n;
+    char name[64];
+    snprintf(name, sizeof name, "%ssteps_to_r_perf>=%g", is_exact ? "" : "at_least/",
+             parl_reach_target(i));
+    add_summary(c, &(subject){arm->name, "", decoding, get_family(r, family)}, name, &x->steps);
+    snprintf(name, sizeof name, "%sspeed_up_to_r_perf>=%g", bounds[x->speed_up_is],
+             parl_reach_target(i));
+    add_summary(c, &(subject){arm->name, versus, decoding, get_family(r, family)}, name,
+                &x->speed_up);
+  }
+}
+
 static void add_pair(csv *c, const parl_report *r, const parl_report_pair *pair) {
   const char *a = r->arms[pair->a].name, *b = r->arms[pair->b].name;
   for (int d = 0; d < PARL_N_DECODINGS; d++)
@@ -134,7 +154,10 @@ static void add_pair(csv *c, const parl_report *r, const parl_report_pair *pair)
 parl_status parl_report_append_csv(const parl_report *r, parl_text *out) {
   csv c = {.out = out};
   parl_text_append(out, "arm,versus,decoding,family,metric,n,mean,iqm,lo,hi\n");
-  for (size_t a = 0; a < r->n_arms; a++) add_arm(&c, r, &r->arms[a]);
+  for (size_t a = 0; a < r->n_arms; a++) {
+    add_arm(&c, r, &r->arms[a]);
+    for (size_t f = 0; f <= r->n_families; f++) add_reached(&c, r, &r->arms[a], f);
+  }
   for (size_t i = 0; i < r->n_pairs; i++) add_pair(&c, r, &r->pairs[i]);
   return parl_text_status(out);
 }

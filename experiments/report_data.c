@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "core/file.h"
-#include "experiments/report_internal.h"
+#include "experiments/report_content.h"
 #include "parl/swarm/failures.h"
 #include "parl/swarm/means.h"
 
@@ -236,6 +236,7 @@ typedef struct reading {
   parl_report_run *run;
   parl_mean_sums *sums;               /* [N_DECODINGS, 1 + n_families] */
   double (*n_in)[PARL_REPORT_POINTS]; /* [n_curves] values in each bucket */
+  parl_reach_log reach;
 } reading;
 
 /* Of a script all that it played is kept: what other tasks would have given is asked later. */
@@ -256,11 +257,14 @@ static parl_status read_episode(void *context, const parl_episode_row *e) {
   if (e->update != x->run->eval_update[decoding]) return PARL_STATUS_OK;
   const bool failed = e->failed || e->facts.end == PARL_END_ERROR;
   parl_mean_sums *sums = &x->sums[(size_t)decoding * (1 + x->report->n_families)];
+  size_t family = 0;
   parl_mean_sums_add(&sums[0], &e->facts, failed);
   for (size_t f = 0; f < x->report->n_families; f++)
-    if (strcmp(x->report->families[f], e->family) == 0)
-      parl_mean_sums_add(&sums[1 + f], &e->facts, failed);
+    if (strcmp(x->report->families[f], e->family) == 0) family = 1 + f;
+  if (family > 0) parl_mean_sums_add(&sums[family], &e->facts, failed);
   if (decoding == PARL_DECODING_MAIN) PARL_TRY(parl_report_note_episode(x->report, x->run, e));
+  if (decoding == PARL_DECODING_MAIN && !failed)
+    PARL_TRY(parl_reach_add(&x->reach, e->stages, family));
   if (x->run->scripted && decoding == PARL_DECODING_MAIN) PARL_TRY(keep_played(x, e, failed));
   return parl_report_read_named(x->report, x->run, decoding, e);
 }
@@ -323,18 +327,25 @@ static parl_status read_failure(void *context, const parl_failure_row *f) {
   return PARL_STATUS_OK;
 }
 
+static parl_status read_rows(parl_store *store, reading *x) {
+  const int64_t id = x->run->id;
+  PARL_TRY(parl_rows_visit_failures(store, id, read_failure, x));
+  if (!x->run->counted) return PARL_STATUS_OK;
+  PARL_TRY(parl_rows_visit_episodes(store, id, read_episode, x));
+  return parl_rows_visit_metrics(store, id, NULL, read_metric, x);
+}
+
 static parl_status read_run(loader *l, parl_report_run *run) {
   parl_report *r = l->report;
   reading x = {.report = r, .run = run};
-  parl_store *store = l->stores[run->folder];
   PARL_TRY(take_reading(r, &x));
   PARL_TRY(parl_report_take_named(r, run));
   PARL_TRY(PARL_ARENA_TAKE(r->arena, PARL_N_PHASES, &run->failures));
-  PARL_TRY(parl_rows_visit_failures(store, run->id, read_failure, &x));
-  if (run->counted) {
-    PARL_TRY(parl_rows_visit_episodes(store, run->id, read_episode, &x));
-    PARL_TRY(parl_rows_visit_metrics(store, run->id, NULL, read_metric, &x));
-  }
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, 1 + r->n_families, &run->reach));
+  const parl_status s = read_rows(l->stores[run->folder], &x);
+  for (size_t f = 0; f <= r->n_families; f++) parl_reach_get(&x.reach, f, &run->reach[f]);
+  parl_reach_deinit(&x.reach);
+  PARL_TRY(s);
   finish_run(r, x.sums, run->scores);
   return PARL_STATUS_OK;
 }

@@ -50,13 +50,14 @@ parl_status parl_report_find_environments(parl_report *r) {
   return s;
 }
 
-size_t parl_report_find_oracle(const parl_report *r, size_t arm) {
+size_t parl_report_find_script(const parl_report *r, const char *script, size_t arm) {
+  const size_t n = strlen(script);
   size_t found = r->n_arms;
   for (size_t i = 0; i < r->n_arms; i++) {
     const char *name = r->arms[i].name;
-    if (strncmp(name, "oracle", 6) != 0 || (name[6] != '\0' && name[6] != '@')) continue;
-    if (name[6] == '@' && strcmp(name + 7, r->arms[arm].name) == 0) return i;
-    if (r->arms[i].env == r->arms[arm].env && (found == r->n_arms || name[6] == '\0')) found = i;
+    if (strncmp(name, script, n) != 0 || (name[n] != '\0' && name[n] != '@')) continue;
+    if (name[n] == '@' && strcmp(name + n + 1, r->arms[arm].name) == 0) return i;
+    if (r->arms[i].env == r->arms[arm].env && (found == r->n_arms || name[n] == '\0')) found = i;
   }
   return found;
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/file.h"
-#include "experiments/report_internal.h"
+#include "experiments/report_content.h"
 #include "experiments/timeline.h"
 
 /* Grows by doubling: what was taken before stays in the arena. */

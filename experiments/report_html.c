@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "core/build_info.h"
-#include "experiments/report_internal.h"
+#include "experiments/report_content.h"
 
 enum { TABLE_POINTS = 20, SHARE_FIGURES = 6, SHOWN_RUNS = 24, SHOWN_PAIRS = 6, PAPER_PAIRS = 36 };
 
@@ -14,7 +14,7 @@ static parl_status append_table(const parl_report *r, parl_table_kind kind, parl
   return parl_table_append(&t, PARL_FORMAT_HTML, out);
 }
 
-static parl_status append_details(const parl_report *r, parl_table_kind kind, parl_text *out) {
+parl_status parl_page_append_details(const parl_report *r, parl_table_kind kind, parl_text *out) {
   parl_text_append(out, "<details><summary>Table</summary>\n");
   PARL_TRY(append_table(r, kind, out));
   parl_text_append(out, "</details>\n");
@@ -32,7 +32,7 @@ static parl_status append_drawing(parl_text *out, const parl_report *r,
   return PARL_STATUS_OK;
 }
 
-static parl_status append_lines(parl_text *out, const parl_report *r, const parl_line_chart *c) {
+parl_status parl_page_append_lines(parl_text *out, const parl_report *r, const parl_line_chart *c) {
   parl_text_append(out, "<div class=\"scroll\">");
   const size_t from = out->n;
   parl_chart_append_lines(out, c);
@@ -42,8 +42,8 @@ static parl_status append_lines(parl_text *out, const parl_report *r, const parl
   return parl_figure_keep_legend(r, c->series, c->n_series);
 }
 
-static void begin_figure(parl_text *out, const parl_report *r, const char *title,
-                         const char *unit) {
+void parl_page_begin_figure(parl_text *out, const parl_report *r, const char *title,
+                            const char *unit) {
   parl_figure_begin(r, title, unit);
   parl_text_append(out, "<figure><figcaption>");
   parl_text_append_html(out, title);
@@ -76,8 +76,8 @@ static parl_status append_curve_table(const parl_report *r, const parl_line_char
 }
 
 static parl_status append_chart(const parl_report *r, const parl_line_chart *c, parl_text *out) {
-  begin_figure(out, r, c->title, c->unit);
-  PARL_TRY(append_lines(out, r, c));
+  parl_page_begin_figure(out, r, c->title, c->unit);
+  PARL_TRY(parl_page_append_lines(out, r, c));
   PARL_TRY(append_curve_table(r, c, out));
   parl_text_append(out, "</figure>\n");
   return PARL_STATUS_OK;
@@ -220,9 +220,9 @@ static parl_status append_profile(const parl_report *r, parl_text *out) {
                                  .is_share = true,
                                  .level = NAN,
                                  .digits = 2};
-  begin_figure(out, r, chart.title, chart.unit);
-  PARL_TRY(append_lines(out, r, &chart));
-  PARL_TRY(append_details(r, PARL_TABLE_PROFILE, out));
+  parl_page_begin_figure(out, r, chart.title, chart.unit);
+  PARL_TRY(parl_page_append_lines(out, r, &chart));
+  PARL_TRY(parl_page_append_details(r, PARL_TABLE_PROFILE, out));
   parl_text_append(out, "</figure>\n");
   return PARL_STATUS_OK;
 }
@@ -289,9 +289,10 @@ static parl_status append_policies(const parl_report *r, parl_text *out) {
 
 static parl_status append_improvements(const parl_report *r, parl_text *out) {
   if (parl_report_count_improvements(r) == 0) return PARL_STATUS_OK;
-  begin_figure(out, r, "Probability of improvement", "P(r_perf higher than the reference's)");
+  parl_page_begin_figure(out, r, "Probability of improvement",
+                         "P(r_perf higher than the reference's)");
   PARL_TRY(append_drawing(out, r, parl_chart_append_improvements));
-  PARL_TRY(append_details(r, PARL_TABLE_IMPROVEMENTS, out));
+  PARL_TRY(parl_page_append_details(r, PARL_TABLE_IMPROVEMENTS, out));
   parl_text_append(out, "</figure>\n");
   return PARL_STATUS_OK;
 }
@@ -301,13 +302,13 @@ static parl_status append_map(const parl_report *r, parl_text *out) {
   bool is_drawn;
   parl_status s = parl_chart_append_map(&svg, r, &is_drawn);
   if (s == PARL_STATUS_OK && is_drawn) {
-    begin_figure(out, r, "\xCE\xBB\xE2\x82\x81 \xC3\x97 \xCE\xBB\xE2\x82\x82", "r_perf");
+    parl_page_begin_figure(out, r, "\xCE\xBB\xE2\x82\x81 \xC3\x97 \xCE\xBB\xE2\x82\x82", "r_perf");
     parl_text_append(out, "<div class=\"scroll\">");
     const size_t from = out->n;
     parl_text_append(out, parl_text_get(&svg));
     s = parl_figure_keep(r, out, from);
     parl_text_append(out, "</div>\n");
-    if (s == PARL_STATUS_OK) s = append_details(r, PARL_TABLE_MAP, out);
+    if (s == PARL_STATUS_OK) s = parl_page_append_details(r, PARL_TABLE_MAP, out);
     parl_text_append(out, "</figure>\n");
   }
   parl_text_deinit(&svg);
@@ -315,19 +316,20 @@ static parl_status append_map(const parl_report *r, parl_text *out) {
 }
 
 static parl_status append_aggregates(const parl_report *r, parl_text *out) {
-  begin_figure(out, r, "Aggregates of r_perf", "over seeds and kinds of tasks");
+  parl_page_begin_figure(out, r, "Aggregates of r_perf", "over seeds and kinds of tasks");
   PARL_TRY(append_drawing(out, r, parl_chart_append_aggregates));
-  PARL_TRY(append_details(r, PARL_TABLE_AGGREGATES, out));
+  PARL_TRY(parl_page_append_details(r, PARL_TABLE_AGGREGATES, out));
   parl_text_append(out, "</figure>\n");
   return PARL_STATUS_OK;
 }
 
 /* The one picture of the first screen. */
 static parl_status append_scatter(const parl_report *r, parl_text *out) {
-  begin_figure(out, r, "r_perf against critical steps at the last gain",
-               "up and to the left is better; the dotted tail leads to the end of the episode");
+  parl_page_begin_figure(
+      out, r, "r_perf against critical steps at the last gain",
+      "up and to the left is better; the dotted tail leads to the end of the episode");
   PARL_TRY(append_drawing(out, r, parl_chart_append_scatter));
-  PARL_TRY(append_details(r, PARL_TABLE_STEPS, out));
+  PARL_TRY(parl_page_append_details(r, PARL_TABLE_STEPS, out));
   parl_text_append(out, "</figure>\n");
   return PARL_STATUS_OK;
 }
@@ -348,19 +350,20 @@ static parl_status append_result(const parl_report *r, parl_text *out) {
   snprintf(unit, sizeof unit,
            "filled: sampled or scripted; hollow: greedy; faint: single seeds; dashed: %s",
            parl_report_get_optimum_label(r));
-  begin_figure(out, r, "Policies compared", unit);
+  parl_page_begin_figure(out, r, "Policies compared", unit);
   PARL_TRY(append_drawing(out, r, parl_chart_append_dots));
-  PARL_TRY(append_details(r, PARL_TABLE_LAUNCHING, out));
+  PARL_TRY(parl_page_append_details(r, PARL_TABLE_LAUNCHING, out));
   parl_text_append(out, "</figure>\n<div class=\"grid2\">\n");
-  begin_figure(out, r, "What ended episodes", "share of episodes");
+  parl_page_begin_figure(out, r, "What ended episodes", "share of episodes");
   PARL_TRY(append_drawing(out, r, parl_chart_append_endings));
   PARL_TRY(parl_figure_keep_endings_legend(r));
   parl_chart_append_endings_legend(out);
-  PARL_TRY(append_details(r, PARL_TABLE_ENDINGS, out));
+  PARL_TRY(parl_page_append_details(r, PARL_TABLE_ENDINGS, out));
   parl_text_append(out, "</figure>\n");
   PARL_TRY(append_profile(r, out));
   PARL_TRY(append_improvements(r, out));
   PARL_TRY(append_map(r, out));
+  PARL_TRY(parl_report_append_speed(r, out));
   parl_text_append(out, "</div>\n");
   PARL_TRY(append_table(r, PARL_TABLE_FRONT, out));
   PARL_TRY(append_table(r, PARL_TABLE_SURVIVAL, out));

@@ -14,6 +14,7 @@
 #include "core/json.h"
 #include "core/text.h"
 #include "experiments/aggregate.h"
+#include "experiments/report_reach.h"
 #include "experiments/statistics.h"
 #include "experiments/timeline.h"
 #include "parl/reward/detectors.h"
@@ -150,6 +151,7 @@ typedef struct parl_report_run {
   double (*curves)[PARL_REPORT_POINTS]; /* [n_curves] mean of each bucket, NaN if empty */
   double *warm;                         /* [n_warm] NaN if absent */
   double *named, *n_named; /* [N_DECODINGS, 1 + n_families, named.n] means, NaN if none; counts */
+  parl_reach *reach;       /* [1 + n_families] main decoding */
   size_t n_failures;
   parl_report_failure *failures; /* [n_failures] by phase */
   size_t n_played, played_capacity;
@@ -191,8 +193,9 @@ typedef struct parl_report_arm {
   parl_summary *profile;  /* [TAUS] share of seeds with r_perf > tau; n = 0 where none */
   parl_summary (*curves)[PARL_REPORT_POINTS]; /* [n_curves]; NULL unless trained */
   parl_summary *warm;                         /* [n_warm] */
-  parl_summary *named;       /* [N_DECODINGS, 1 + n_families, named.n]; n = 0 where none */
-  parl_report_pick picks[2]; /* the median and the worst episode */
+  parl_summary *named;          /* [N_DECODINGS, 1 + n_families, named.n]; n = 0 where none */
+  parl_report_pick picks[2];    /* the median and the worst episode */
+  parl_report_reached *reached; /* [1 + n_families, PARL_REACH_TARGETS] */
   parl_report_strata strata;
 } parl_report_arm;
 
@@ -339,16 +342,6 @@ parl_status parl_report_take_named(const parl_report *r, parl_report_run *run);
 parl_status parl_report_read_named(const parl_report *r, parl_report_run *run,
                                    parl_decoding decoding, const parl_episode_row *e);
 
-/* --- episodes as pictures --- */
-
-/* While the store is read; run is of r->runs. Fail: ENOMEM; as the store does, EFORMAT. */
-parl_status parl_report_note_episode(parl_report *r, const parl_report_run *run,
-                                     const parl_episode_row *e);
-/* Once all are noted: fills the arms' picks. */
-parl_status parl_report_pick_episodes(parl_report *r, parl_store *const *stores);
-/* The section of the page. Fails: EFORMAT if stored turns are none, ENOMEM. */
-parl_status parl_report_append_episodes(const parl_report *r, parl_text *out);
-
 /* --- numbers, as they are read --- */
 
 enum { PARL_NUMBER_BYTES = 48, PARL_SUMMARY_BYTES = 3 * PARL_NUMBER_BYTES + 8 };
@@ -415,6 +408,8 @@ typedef enum parl_table_kind {
   PARL_TABLE_COST,
   PARL_TABLE_AGGREGATES,
   PARL_TABLE_IMPROVEMENTS,
+  PARL_TABLE_REACHED,
+  PARL_TABLE_SPEED_UP,
   PARL_TABLE_FRONT,
   PARL_TABLE_SURVIVAL,
   PARL_TABLE_MAP, /* lambda1 x lambda2 */
@@ -445,7 +440,6 @@ void parl_report_make_forecast_score(const parl_report *r, parl_table *out);
 void parl_report_make_named(const parl_report *r, parl_table *out);
 void parl_report_make_aggregates(const parl_report *r, parl_table *out);
 void parl_report_make_improvements(const parl_report *r, parl_table *out);
-void parl_report_make_front(const parl_report *r, parl_table *out);
 void parl_report_make_survival(const parl_report *r, parl_table *out);
 /* No row where not both weights vary, or two arms start alike. */
 parl_status parl_report_make_map(const parl_report *r, parl_table *out);
@@ -562,9 +556,9 @@ parl_status parl_report_append_policies(const parl_report *r, parl_text *out);
 
 /* Fills envs and each arm's. Fails: EFORMAT, ENOMEM. */
 parl_status parl_report_find_environments(parl_report *r);
-/* The oracle that was asked to play the same tasks: of this arm ("oracle@arm"), or of an arm of its
- * environment; n_arms: none. */
-size_t parl_report_find_oracle(const parl_report *r, size_t arm);
+/* The script ("oracle", "serial") that was asked to play the same tasks: of this arm
+ * ("oracle@arm"), or of an arm of its environment; n_arms: none. */
+size_t parl_report_find_script(const parl_report *r, const char *script, size_t arm);
 /* Says so where there are several. */
 void parl_report_warn_of_environments(parl_report *r);
 /* File, hash of the script and resolved parameters of each environment that is trained in, with the

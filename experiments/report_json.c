@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "core/build_info.h"
-#include "experiments/report_internal.h"
+#include "experiments/report_content.h"
 
 enum { SCHEMA = 1 };
 
@@ -346,6 +346,7 @@ parl_status parl_report_append_json(const parl_report *r, parl_text *out) {
   write_forecast(&w, r);
   write_of_oracle(&w, r);
   write_profile(&w, r);
+  parl_report_write_reached(&w, r);
   write_curves(&w, r);
   write_runs(&w, r);
   write_provenance(&w);

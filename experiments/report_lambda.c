@@ -2,7 +2,7 @@
  * steps, what is left once the weights are 0, and the score over lambda1 x lambda2. */
 #include <string.h>
 
-#include "experiments/report_internal.h"
+#include "experiments/report_content.h"
 
 /* --- the front --- */
 

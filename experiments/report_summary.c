@@ -2,12 +2,12 @@
 #include <string.h>
 
 #include "core/config.h"
-#include "experiments/report_internal.h"
+#include "experiments/report_content.h"
 #include "parl/swarm/failures.h"
 
 static const parl_summary EMPTY = {NAN, NAN, NAN, NAN, 0};
 
-/* Statistics of the finite ones of n values, which are moved to the front. */
+/* n_replicates may be those of a band. */
 static parl_status summarize(double *values, size_t n, size_t n_replicates, parl_summary *out) {
   size_t n_finite = 0;
   for (size_t i = 0; i < n; i++)
@@ -20,6 +20,10 @@ static parl_status summarize(double *values, size_t n, size_t n_replicates, parl
   if (!is_band && n_finite > 1 && n_finite < PARL_REPORT_FEW_SEEDS)
     parl_few_mean(values, n_finite, &out->lo, &out->hi);
   return PARL_STATUS_OK;
+}
+
+parl_status parl_report_summarize_values(double *values, size_t n, parl_summary *out) {
+  return summarize(values, n, PARL_BOOTSTRAP_REPLICATES, out);
 }
 
 static parl_status summarize_paired(const double *x, const double *y, size_t n, size_t n_replicates,
@@ -154,7 +158,7 @@ static parl_status summarize_warm(const parl_report *r, parl_report_arm *arm,
 /* Percent of the oracle of the same seed; of the oracle's mean where it lacks that seed. */
 static parl_status summarize_of_oracle(const parl_report *r, parl_report_arm *arm,
                                        const parl_report_run *const *runs, double *values) {
-  const size_t oracle = parl_report_find_oracle(r, (size_t)(arm - r->arms));
+  const size_t oracle = parl_report_find_script(r, "oracle", (size_t)(arm - r->arms));
   arm->of_oracle = EMPTY;
   if (oracle == r->n_arms) return PARL_STATUS_OK;
   const double mean =
@@ -413,6 +417,7 @@ parl_status parl_report_summarize(parl_report *r, const char *reference) {
   PARL_TRY(choose_reference(r, reference));
   PARL_TRY(summarize_pairs(r));
   PARL_TRY(parl_report_summarize_strata(r));
+  PARL_TRY(parl_report_summarize_reached(r));
   warn_of_few_seeds(r);
   parl_report_warn_of_environments(r);
   warn_of_left_out(r);

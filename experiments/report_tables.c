@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "experiments/report_internal.h"
+#include "experiments/report_content.h"
 
 static void add_scores(parl_table *t, const parl_report *r, const parl_report_arm *arm,
                        parl_decoding decoding, size_t family, const parl_score *scores, size_t n) {
@@ -220,6 +220,8 @@ parl_status parl_report_make_table(const parl_report *r, parl_table_kind kind, p
       [PARL_TABLE_COST] = make_cost,
       [PARL_TABLE_AGGREGATES] = parl_report_make_aggregates,
       [PARL_TABLE_IMPROVEMENTS] = parl_report_make_improvements,
+      [PARL_TABLE_REACHED] = parl_report_make_reached,
+      [PARL_TABLE_SPEED_UP] = parl_report_make_speed_up,
       [PARL_TABLE_FRONT] = parl_report_make_front,
       [PARL_TABLE_SURVIVAL] = parl_report_make_survival,
       [PARL_TABLE_LAUNCHING] = make_launching,

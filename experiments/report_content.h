@@ -1,0 +1,46 @@
+/* experiments/report_content.h - more of what a report says, each in a file of its own: episodes as
+ * pictures, steps to a score.
+ *
+ * Thread rule: one thread per report. Reading order: any. */
+#ifndef PARL_EXPERIMENTS_REPORT_CONTENT_H
+#define PARL_EXPERIMENTS_REPORT_CONTENT_H
+#include "experiments/report_internal.h"
+
+/* --- figures of the page (report_html.c) --- */
+
+/* <figure> and its caption; the caller closes it. */
+void parl_page_begin_figure(parl_text *out, const parl_report *r, const char *title,
+                            const char *unit);
+/* The chart with its legend. */
+parl_status parl_page_append_lines(parl_text *out, const parl_report *r, const parl_line_chart *c);
+/* The table of a figure, folded. */
+parl_status parl_page_append_details(const parl_report *r, parl_table_kind kind, parl_text *out);
+/* As a score of an arm: the finite ones of n values of seeds, which are moved to the front; n = 0
+ * where none is. Fails: ENOMEM. */
+parl_status parl_report_summarize_values(double *values, size_t n, parl_summary *out);
+
+/* --- episodes as pictures --- */
+
+/* While the store is read; run is of r->runs. Fail: ENOMEM; as the store does, EFORMAT. */
+parl_status parl_report_note_episode(parl_report *r, const parl_report_run *run,
+                                     const parl_episode_row *e);
+/* Once all are noted: fills the arms' picks. */
+parl_status parl_report_pick_episodes(parl_report *r, parl_store *const *stores);
+/* The section of the page. Fails: EFORMAT if stored turns are none, ENOMEM. */
+parl_status parl_report_append_episodes(const parl_report *r, parl_text *out);
+
+/* --- critical steps to a score, and against a single agent (report_speed.c) --- */
+
+/* Fills every arm's `reached`. Fails: ENOMEM. */
+parl_status parl_report_summarize_reached(const parl_report *r);
+void parl_report_make_reached(const parl_report *r, parl_table *out);
+void parl_report_make_speed_up(const parl_report *r, parl_table *out);
+/* The two figures; nothing where no episode's turns are known. */
+parl_status parl_report_append_speed(const parl_report *r, parl_text *out);
+void parl_report_write_reached(parl_json_writer *w, const parl_report *r);
+
+/* --- the Pareto front (report_lambda.c) --- */
+
+void parl_report_make_front(const parl_report *r, parl_table *out);
+
+#endif

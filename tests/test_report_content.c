@@ -1,0 +1,100 @@
+/* tests/test_report_content.c - steps to a score and speed-up, by hand. */
+#include "experiments/report_content.h"
+#include "tests/report_support.h"
+
+static void put(fixture *f, int64_t run, const char *policy, const char *decoding, int64_t task,
+                const char *family, const char *stages) {
+  parl_episode_row e = make_episode(policy, decoding, 0.5);
+  e.stages = stages;
+  e.family = family;
+  put_episode(f, run, e, task);
+}
+
+/* The mean of two episodes is .1 after 1 critical step, .3 after 2, .6 after 3, .9 after 5. */
+static void put_swarm(fixture *f, int64_t seed) {
+  const int64_t run = put_run(f, "swarm", seed, "done");
+  put(f, run, "trained", "sampled", 1, "",
+      "[{\"main\":1,\"r_perf\":0.2},"
+      "{\"main\":1,\"r_perf\":0.8,\"subs\":[{\"steps\":3},{\"steps\":2}]}]");
+  put(f, run, "trained", "sampled", 2, "",
+      "[{\"main\":2,\"r_perf\":0.4},{\"main\":1,\"r_perf\":1}]");
+}
+
+/* Alone: .25 after 4, .7 after 8. */
+static void put_alone(fixture *f, int64_t seed) {
+  const int64_t run = put_run(f, "serial", seed, "done");
+  put(f, run, "serial", "scripted", 1, "", "[{\"main\":4,\"r_perf\":0.5}]");
+  put(f, run, "serial", "scripted", 2, "", "[{\"main\":8,\"r_perf\":0.9}]");
+}
+
+static void test_speed_up_by_hand(void **state) {
+  (void)state;
+  fixture f;
+  begin(&f);
+  for (int64_t seed = 1; seed <= 2; seed++) {
+    put_swarm(&f, seed);
+    put_alone(&f, seed);
+  }
+  end_writing(&f);
+  assert_ok(parl_report_write(f.folder, NULL));
+  char *text = read_file(&f, "report.md");
+  assert_contains(
+      text,
+      "| all tasks | swarm | 2 | 2.00 \\[2.00, 2.00] | 3.00 \\[3.00, 3.00] | "
+      "3.00 \\[3.00, 3.00] | 3.00 \\[3.00, 3.00] | 5.00 \\[5.00, 5.00] | 5.00 \\[5.00, 5.00] "
+      "| \xE2\x89\xA5 5.00 |");
+  assert_contains(
+      text,
+      "| all tasks | swarm | 2 | 4.00 \\[4.00, 4.00] | 2.67 \\[2.67, 2.67] | "
+      "2.67 \\[2.67, 2.67] | 2.67 \\[2.67, 2.67] | 1.60 \\[1.60, 1.60] | \xE2\x89\xA5 1.60 | - |");
+  free(text);
+  char *figure = read_figure(&f, "Speed-up by target score");
+  assert_contains(figure, "swarm, at least");
+  assert_null(strstr(figure, "serial<")); /* it is what the others are compared with */
+  free(figure);
+  text = read_file(&f, "report.csv");
+  assert_contains(text, "swarm,serial,sampled,,speed_up_to_r_perf>=0.3,2,4,4,4,4\n");
+  assert_contains(text, "swarm,serial,sampled,,at_least/speed_up_to_r_perf>=0.9,2,1.6,1.6,,\n");
+  assert_contains(text, "serial,,scripted,,at_least/steps_to_r_perf>=0.9,2,8,8,,\n");
+  free(text);
+  parl_json *json = write_and_parse(&f);
+  const parl_json *swarm =
+      parl_json_find(parl_json_find_path(json, "reached.arms.swarm"), "all tasks");
+  const parl_json *first = parl_json_get_first(parl_json_find_path(swarm, "speed_up.iqm"));
+  assert_close(parl_json_get_number(first), 4, 1e-12); /* .05: after 4 and 1 */
+  parl_json_destroy(json);
+  finish(&f);
+}
+
+/* What is in a log: a fall is one, families have their own, and what is not kept is not guessed. */
+static void test_reach(void **state) {
+  (void)state;
+  parl_reach_log log = {0};
+  parl_reach reach;
+  assert_ok(parl_reach_add(&log, "[{\"main\":2,\"r_perf\":1},{\"main\":1,\"r_perf\":0}]", 1));
+  assert_ok(parl_reach_add(&log, "[{\"main\":0,\"r_perf\":0}]", 2));
+  parl_reach_get(&log, 0, &reach);
+  assert_int_equal(reach.n_episodes, 2);
+  assert_true(reach.is_reached[9] && !reach.is_reached[10]); /* .5 is the most there ever is */
+  assert_close(reach.steps[9], 2, 0);
+  assert_close(reach.steps[10], 3, 0);
+  parl_reach_get(&log, 1, &reach);
+  assert_int_equal(reach.n_episodes, 1);
+  assert_true(reach.is_reached[19]);
+  parl_reach_get(&log, 2, &reach);
+  assert_int_equal(reach.n_episodes, 1);
+  assert_false(reach.is_reached[0]);
+  assert_status(parl_reach_add(&log, "[{\"main\":1}]", 0), PARL_STATUS_EFORMAT);
+  assert_ok(parl_reach_add(&log, "", 0));
+  parl_reach_get(&log, 0, &reach);
+  assert_int_equal(reach.n_episodes, 0);
+  parl_reach_deinit(&log);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_speed_up_by_hand),
+      cmocka_unit_test(test_reach),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
