@@ -13,6 +13,8 @@ void parl_page_begin_figure(parl_text *out, const parl_report *r, const char *ti
                             const char *unit);
 /* The chart with its legend. */
 parl_status parl_page_append_lines(parl_text *out, const parl_report *r, const parl_line_chart *c);
+/* A figure of curves with the table of some points. */
+parl_status parl_page_append_curves(const parl_report *r, const parl_line_chart *c, parl_text *out);
 /* The table of a figure, folded. */
 parl_status parl_page_append_details(const parl_report *r, parl_table_kind kind, parl_text *out);
 /* As a score of an arm: the finite ones of n values of seeds, which are moved to the front; n = 0
@@ -38,6 +40,12 @@ void parl_report_make_speed_up(const parl_report *r, parl_table *out);
 /* The two figures; nothing where no episode's turns are known. */
 parl_status parl_report_append_speed(const parl_report *r, parl_text *out);
 void parl_report_write_reached(parl_json_writer *w, const parl_report *r);
+
+/* --- the weight that terms really have (report_effective.c) --- */
+
+void parl_report_make_effective(const parl_report *r, parl_table *out);
+/* Shares of |advantage| of a trained arm, beside the weights; nothing where no share changes. */
+parl_status parl_report_append_effective(const parl_report *r, size_t arm, parl_text *out);
 
 /* --- the Pareto front (report_lambda.c) --- */
 

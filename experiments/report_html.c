@@ -75,7 +75,8 @@ static parl_status append_curve_table(const parl_report *r, const parl_line_char
   return PARL_STATUS_OK;
 }
 
-static parl_status append_chart(const parl_report *r, const parl_line_chart *c, parl_text *out) {
+parl_status parl_page_append_curves(const parl_report *r, const parl_line_chart *c,
+                                    parl_text *out) {
   parl_page_begin_figure(out, r, c->title, c->unit);
   PARL_TRY(parl_page_append_lines(out, r, c));
   PARL_TRY(append_curve_table(r, c, out));
@@ -137,7 +138,7 @@ static parl_status append_curve(const parl_report *r, size_t curve, parl_text *o
       .level_name = parl_report_get_optimum_label(r),
       .digits = info->digits,
   };
-  if (parl_chart_is_informative(&chart)) return append_chart(r, &chart, out);
+  if (parl_chart_is_informative(&chart)) return parl_page_append_curves(r, &chart, out);
   note_constant(&chart, constants);
   return PARL_STATUS_OK;
 }
@@ -156,47 +157,6 @@ static parl_status append_curves(const parl_report *r, const size_t *curves, siz
   if (status == PARL_STATUS_OK) status = parl_text_status(&constants);
   parl_text_deinit(&constants);
   return status;
-}
-
-/* Whether a curve of an arm is ever other than 0: a term may be off. */
-static bool is_used(const parl_report *r, const parl_report_arm *arm, size_t curve) {
-  for (size_t i = 0; i < r->n_points; i++)
-    if (arm->curves[curve][i].n > 0 && arm->curves[curve][i].mean != 0) return true;
-  return false;
-}
-
-/* Shares of |advantage| of one arm, of the terms that have any; nothing where none ever changes. */
-static parl_status append_shares(const parl_report *r, size_t a, parl_text *out) {
-  const parl_report_arm *arm = &r->arms[a];
-  parl_series *series = NULL;
-  size_t n = 0;
-  if (!parl_arm_has_curve(r, arm, parl_report_term_curve(PARL_TERM_perf, PARL_TERM_CURVE_SHARE)))
-    return PARL_STATUS_OK;
-  PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_terms, &series));
-  for (size_t i = 0; i < r->n_terms; i++) {
-    const size_t curve = parl_report_term_curve(i, PARL_TERM_CURVE_SHARE);
-    if (is_used(r, arm, curve))
-      series[n++] = (parl_series){r->curve_infos[curve].title, i, arm->curves[curve]};
-  }
-  const parl_line_chart chart = {.title = arm->name,
-                                 .unit = "shares of |advantage| by term",
-                                 .n_points = r->n_points,
-                                 .n_series = n,
-                                 .x = r->x,
-                                 .x_name = "update",
-                                 .series = series,
-                                 .is_share = true,
-                                 .is_noisy = true,
-                                 .level = NAN,
-                                 .digits = 3};
-  bool changes = false;
-  for (size_t i = 0; i < n; i++) {
-    parl_line_chart alone = chart;
-    alone.n_series = 1;
-    alone.series = &series[i];
-    changes = changes || parl_chart_is_informative(&alone);
-  }
-  return changes ? append_chart(r, &chart, out) : PARL_STATUS_OK;
 }
 
 /* Of every policy, with the table of some thresholds. */
@@ -467,9 +427,11 @@ static parl_status append_learning(const parl_report *r, parl_text *out) {
   PARL_TRY(append_terms(r, out));
   parl_text_append(out,
                    "<h2>What the advantage is made of</h2>\n<p>The policy follows the advantage, "
-                   "not the reward: a term with a small weight can still make most of it.</p>\n"
-                   "<div class=\"grid2\">\n");
-  for (size_t a = 0; a < r->n_trained && a < SHARE_FIGURES; a++) PARL_TRY(append_shares(r, a, out));
+                   "not the reward: a term with a small weight can still make most of it.</p>\n");
+  PARL_TRY(append_table(r, PARL_TABLE_EFFECTIVE, out));
+  parl_text_append(out, "<div class=\"grid2\">\n");
+  for (size_t a = 0; a < r->n_trained && a < SHARE_FIGURES; a++)
+    PARL_TRY(parl_report_append_effective(r, a, out));
   PARL_TRY(append_curves(r, objective, sizeof objective / sizeof objective[0], out));
   return append_experts(r, out);
 }

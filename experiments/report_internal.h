@@ -411,6 +411,7 @@ typedef enum parl_table_kind {
   PARL_TABLE_REACHED,
   PARL_TABLE_SPEED_UP,
   PARL_TABLE_FRONT,
+  PARL_TABLE_EFFECTIVE,
   PARL_TABLE_SURVIVAL,
   PARL_TABLE_MAP, /* lambda1 x lambda2 */
   PARL_TABLE_LAUNCHING,
@@ -467,9 +468,10 @@ typedef struct parl_line_chart {
   const double *x; /* [n_points] >= 0, rising */
   const char *x_name;
   const parl_series *series;
-  bool is_share; /* y axis from 0 to 1 */
-  bool is_noisy; /* lines are drawn smoothed, their points faint behind */
-  double level;  /* horizontal line; NaN: none */
+  bool is_share;  /* y axis from 0 to 1 */
+  bool is_noisy;  /* lines are drawn smoothed, their points faint behind */
+  size_t n_exact; /* but the last of the series, which are drawn as they are */
+  double level;   /* horizontal line; NaN: none */
   const char *level_name;
   int digits;
 } parl_line_chart;

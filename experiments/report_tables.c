@@ -223,6 +223,7 @@ parl_status parl_report_make_table(const parl_report *r, parl_table_kind kind, p
       [PARL_TABLE_REACHED] = parl_report_make_reached,
       [PARL_TABLE_SPEED_UP] = parl_report_make_speed_up,
       [PARL_TABLE_FRONT] = parl_report_make_front,
+      [PARL_TABLE_EFFECTIVE] = parl_report_make_effective,
       [PARL_TABLE_SURVIVAL] = parl_report_make_survival,
       [PARL_TABLE_LAUNCHING] = make_launching,
       [PARL_TABLE_STEPS] = make_steps,

@@ -91,10 +91,38 @@ static void test_reach(void **state) {
   parl_reach_deinit(&log);
 }
 
+/* Weights .4 .2 0 and shares .5 .7 .3: means .3 and .6 while it has a weight; .7 at update 1. */
+static void test_effective_by_hand(void **state) {
+  (void)state;
+  static const double weight[] = {0.4, 0.2, 0}, share[] = {0.5, 0.7, 0.3};
+  fixture f;
+  begin(&f);
+  const int64_t run = put_run(&f, "annealed", 1, "done");
+  put(&f, run, "trained", "sampled", 1, "", "");
+  for (int64_t t = 0; t < 3; t++) {
+    assert_ok(parl_rows_put_metric(f.store, run, t, "lambda/lambda1", weight[t]));
+    assert_ok(parl_rows_put_metric(f.store, run, t, "advantage/share_parallel", share[t]));
+    assert_ok(parl_rows_put_metric(f.store, run, t, "advantage/share_perf", 1 - share[t]));
+  }
+  end_writing(&f);
+  assert_ok(parl_report_write(f.folder, NULL));
+  char *text = read_file(&f, "report.md");
+  assert_contains(text,
+                  "| annealed | r\\_parallel | 0.400 | 0.500 | 0.300 | 0.600 | 0.700 | 1 |\n\n");
+  free(text);
+  char *figure = read_figure(&f, "annealed");
+  assert_contains(figure, "beside \xCE\xBB(t)");
+  assert_contains(figure, "<b>share of r_parallel</b>");
+  assert_contains(figure, "<b>\xCE\xBB\xE2\x82\x81(t)</b>");
+  free(figure);
+  finish(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_speed_up_by_hand),
       cmocka_unit_test(test_reach),
+      cmocka_unit_test(test_effective_by_hand),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
