@@ -17,6 +17,8 @@ parl_status parl_page_append_lines(parl_text *out, const parl_report *r, const p
 parl_status parl_page_append_curves(const parl_report *r, const parl_line_chart *c, parl_text *out);
 /* The table of a figure, folded. */
 parl_status parl_page_append_details(const parl_report *r, parl_table_kind kind, parl_text *out);
+/* "key": {"mean", "iqm", "lo", "hi", "n"} */
+void parl_json_summary(parl_json_writer *w, const char *key, const parl_summary *s);
 /* As a score of an arm: the finite ones of n values of seeds, which are moved to the front; n = 0
  * where none is. Fails: ENOMEM. */
 parl_status parl_report_summarize_values(double *values, size_t n, parl_summary *out);
@@ -47,8 +49,14 @@ void parl_report_make_effective(const parl_report *r, parl_table *out);
 /* Shares of |advantage| of a trained arm, beside the weights; nothing where no share changes. */
 parl_status parl_report_append_effective(const parl_report *r, size_t arm, parl_text *out);
 
-/* --- the Pareto front (report_lambda.c) --- */
+/* --- the Pareto front (report_front.c) --- */
 
+/* Adds an episode, whose script did not fail, to its octave; fills every arm's octaves. */
+void parl_report_read_octave(const parl_report *r, parl_report_run *run, const parl_facts *facts);
+parl_status parl_report_summarize_octaves(const parl_report *r);
 void parl_report_make_front(const parl_report *r, parl_table *out);
+/* A figure of all tasks, of each kind and of each octave. */
+parl_status parl_report_append_fronts(const parl_report *r, parl_text *out);
+void parl_report_write_fronts(parl_json_writer *w, const parl_report *r);
 
 #endif

@@ -265,6 +265,8 @@ static parl_status read_episode(void *context, const parl_episode_row *e) {
   if (decoding == PARL_DECODING_MAIN) PARL_TRY(parl_report_note_episode(x->report, x->run, e));
   if (decoding == PARL_DECODING_MAIN && !failed)
     PARL_TRY(parl_reach_add(&x->reach, e->stages, family));
+  if (decoding == PARL_DECODING_MAIN && !failed)
+    parl_report_read_octave(x->report, x->run, &e->facts);
   if (x->run->scripted && decoding == PARL_DECODING_MAIN) PARL_TRY(keep_played(x, e, failed));
   return parl_report_read_named(x->report, x->run, decoding, e);
 }
@@ -342,6 +344,8 @@ static parl_status read_run(loader *l, parl_report_run *run) {
   PARL_TRY(parl_report_take_named(r, run));
   PARL_TRY(PARL_ARENA_TAKE(r->arena, PARL_N_PHASES, &run->failures));
   PARL_TRY(PARL_ARENA_TAKE(r->arena, 1 + r->n_families, &run->reach));
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, PARL_REPORT_OCTAVES, &run->octaves));
+  memset(run->octaves, 0, PARL_REPORT_OCTAVES * sizeof *run->octaves);
   const parl_status s = read_rows(l->stores[run->folder], &x);
   for (size_t f = 0; f <= r->n_families; f++) parl_reach_get(&x.reach, f, &run->reach[f]);
   parl_reach_deinit(&x.reach);

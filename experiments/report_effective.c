@@ -72,9 +72,9 @@ void parl_report_make_effective(const parl_report *r, parl_table *t) {
 
 /* --- the figure --- */
 
-static parl_status name_share(const parl_report *r, size_t term, const char **out) {
+static parl_status join(const parl_report *r, const char *what, const char *of, const char **out) {
   parl_text name = {0};
-  parl_text_appendf(&name, "share of r_%s", r->terms[term].name);
+  parl_text_appendf(&name, "%s%s", what, of);
   parl_status s = parl_text_status(&name);
   if (s == PARL_STATUS_OK) s = parl_report_copy_text(r->arena, parl_text_get(&name), out);
   parl_text_deinit(&name);
@@ -89,7 +89,7 @@ static parl_status take_series(const parl_report *r, size_t arm, parl_series *se
     const parl_summary *share = get_curve(r, arm, k, PARL_TERM_CURVE_SHARE);
     const char *name;
     if (!is_used(r, share)) continue;
-    PARL_TRY(name_share(r, k, &name));
+    PARL_TRY(join(r, "share of r_", r->terms[k].name, &name));
     series[(*n)++] = (parl_series){name, k, share};
   }
   for (size_t k = 0; k < r->n_terms; k++) {
@@ -106,11 +106,13 @@ parl_status parl_report_append_effective(const parl_report *r, size_t arm, parl_
   parl_series *series = NULL;
   size_t n = 0, n_weights = 0;
   bool changes = false;
+  const char *title;
+  PARL_TRY(join(r, "Effective \xCE\xBB: ", r->arms[arm].name, &title));
   PARL_TRY(PARL_ARENA_TAKE(r->arena, 2 * r->n_terms, &series));
   PARL_TRY(take_series(r, arm, series, &n, &n_weights));
-  const parl_line_chart chart = {.title = r->arms[arm].name,
+  const parl_line_chart chart = {.title = title,
                                  .unit =
-                                     "effective \xCE\xBB: shares of |advantage| by term, "
+                                     "shares of |advantage| by term, "
                                      "beside \xCE\xBB(t)",
                                  .n_points = r->n_points,
                                  .n_series = n,

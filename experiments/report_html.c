@@ -324,8 +324,8 @@ static parl_status append_result(const parl_report *r, parl_text *out) {
   PARL_TRY(append_improvements(r, out));
   PARL_TRY(append_map(r, out));
   PARL_TRY(parl_report_append_speed(r, out));
+  PARL_TRY(parl_report_append_fronts(r, out));
   parl_text_append(out, "</div>\n");
-  PARL_TRY(append_table(r, PARL_TABLE_FRONT, out));
   PARL_TRY(append_table(r, PARL_TABLE_SURVIVAL, out));
   PARL_TRY(append_aggregates(r, out));
   PARL_TRY(append_table(r, PARL_TABLE_GREEDY, out));

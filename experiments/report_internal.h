@@ -106,6 +106,7 @@ typedef enum parl_decoding {
 enum {
   PARL_REPORT_POINTS = 150,  /* of a curve, at most */
   PARL_REPORT_FEW_SEEDS = 5, /* below it, intervals are called unreliable */
+  PARL_REPORT_OCTAVES = 20,  /* of difficulty */
   PARL_REPORT_TAUS = 101,    /* thresholds of a performance profile */
   PARL_REPORT_TERMINAL = 80, /* columns of plain text */
   PARL_REPORT_BOOTSTRAP_SEED = 2602
@@ -136,6 +137,12 @@ typedef struct parl_report_played {
   bool failed;
 } parl_report_played;
 
+/* Means over episodes whose task takes 2^k to < 2^(k + 1) steps at best (alone, where no optimum is
+ * known). */
+typedef struct parl_report_octave {
+  double n, r_perf, critical;
+} parl_report_octave;
+
 typedef struct parl_report_run {
   int64_t id, seed, eval_update[PARL_N_DECODINGS]; /* update of the last evaluation, -1: none */
   size_t folder;                                   /* of report.folders */
@@ -151,7 +158,8 @@ typedef struct parl_report_run {
   double (*curves)[PARL_REPORT_POINTS]; /* [n_curves] mean of each bucket, NaN if empty */
   double *warm;                         /* [n_warm] NaN if absent */
   double *named, *n_named; /* [N_DECODINGS, 1 + n_families, named.n] means, NaN if none; counts */
-  parl_reach *reach;       /* [1 + n_families] main decoding */
+  parl_report_octave *octaves; /* [PARL_REPORT_OCTAVES] main decoding */
+  parl_reach *reach;           /* [1 + n_families] main decoding */
   size_t n_failures;
   parl_report_failure *failures; /* [n_failures] by phase */
   size_t n_played, played_capacity;
@@ -195,6 +203,7 @@ typedef struct parl_report_arm {
   parl_summary *warm;                         /* [n_warm] */
   parl_summary *named;          /* [N_DECODINGS, 1 + n_families, named.n]; n = 0 where none */
   parl_report_pick picks[2];    /* the median and the worst episode */
+  parl_summary (*octaves)[2];   /* [PARL_REPORT_OCTAVES] r_perf, critical steps */
   parl_report_reached *reached; /* [1 + n_families, PARL_REACH_TARGETS] */
   parl_report_strata strata;
 } parl_report_arm;

@@ -6,7 +6,7 @@
 
 enum { SCHEMA = 1 };
 
-static void write_summary(parl_json_writer *w, const char *key, const parl_summary *s) {
+void parl_json_summary(parl_json_writer *w, const char *key, const parl_summary *s) {
   parl_json_key(w, key);
   parl_json_begin_object(w);
   parl_json_key(w, "mean");
@@ -23,7 +23,8 @@ static void write_summary(parl_json_writer *w, const char *key, const parl_summa
 }
 
 static void write_scores(parl_json_writer *w, const parl_summary scores[PARL_N_SCORES]) {
-  for (size_t s = 0; s < PARL_N_SCORES; s++) write_summary(w, parl_score_infos[s].name, &scores[s]);
+  for (size_t s = 0; s < PARL_N_SCORES; s++)
+    parl_json_summary(w, parl_score_infos[s].name, &scores[s]);
 }
 
 /* What the environment names; a name may be any, so it has an object of its own. */
@@ -33,7 +34,7 @@ static void write_named(parl_json_writer *w, const parl_report *r, const parl_re
   parl_json_begin_object(w);
   for (size_t i = 0; i < r->named.n; i++) {
     const parl_summary *s = parl_arm_named(r, arm, decoding, family, i);
-    if (s->n > 0) write_summary(w, r->named.names[i], s);
+    if (s->n > 0) parl_json_summary(w, r->named.names[i], s);
   }
   parl_json_end_object(w);
 }
@@ -74,7 +75,7 @@ static void write_arm(parl_json_writer *w, const parl_report *r, const parl_repo
   if (arm->trained && r->n_warm > 0) {
     parl_json_key(w, "warm_start");
     parl_json_begin_object(w);
-    for (size_t k = 0; k < r->n_warm; k++) write_summary(w, r->warm_keys[k], &arm->warm[k]);
+    for (size_t k = 0; k < r->n_warm; k++) parl_json_summary(w, r->warm_keys[k], &arm->warm[k]);
     parl_json_end_object(w);
   }
   parl_json_end_object(w);
@@ -108,7 +109,7 @@ static void write_pairs(parl_json_writer *w, const parl_report *r) {
     parl_json_key(w, "b");
     parl_json_string(w, r->arms[pair->b].name);
     write_pair_scores(w, r, pair, 0);
-    write_summary(w, "probability_of_improvement", &pair->improvement);
+    parl_json_summary(w, "probability_of_improvement", &pair->improvement);
     if (r->n_families > 0) {
       parl_json_key(w, "families");
       parl_json_begin_object(w);
@@ -153,7 +154,8 @@ static void write_forecast(parl_json_writer *w, const parl_report *r) {
 static void write_of_oracle(parl_json_writer *w, const parl_report *r) {
   parl_json_key(w, "percent_of_oracle");
   parl_json_begin_object(w);
-  for (size_t a = 0; a < r->n_arms; a++) write_summary(w, r->arms[a].name, &r->arms[a].of_oracle);
+  for (size_t a = 0; a < r->n_arms; a++)
+    parl_json_summary(w, r->arms[a].name, &r->arms[a].of_oracle);
   parl_json_end_object(w);
 }
 
@@ -347,6 +349,7 @@ parl_status parl_report_append_json(const parl_report *r, parl_text *out) {
   write_of_oracle(&w, r);
   write_profile(&w, r);
   parl_report_write_reached(&w, r);
+  parl_report_write_fronts(&w, r);
   write_curves(&w, r);
   write_runs(&w, r);
   write_provenance(&w);

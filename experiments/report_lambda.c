@@ -1,49 +1,11 @@
-/* experiments/report_lambda.c - what shaping did: which policies nobody beats in both score and
- * steps, what is left once the weights are 0, and the score over lambda1 x lambda2. */
+/* experiments/report_lambda.c - what shaping did: what is left once the weights are 0, and the score
+ * over lambda1 x lambda2. */
 #include <string.h>
 
-#include "experiments/report_content.h"
-
-/* --- the front --- */
+#include "experiments/report_internal.h"
 
 static const parl_summary *get(const parl_report *r, size_t arm, size_t family, parl_score score) {
   return parl_arm_score(r, &r->arms[arm], PARL_DECODING_MAIN, family, score);
-}
-
-/* Whether b is at least as good as a in both and better in one. */
-static bool dominates(const parl_report *r, size_t b, size_t a, size_t family) {
-  const double perf_a = get(r, a, family, PARL_SCORE_r_perf)->iqm;
-  const double perf_b = get(r, b, family, PARL_SCORE_r_perf)->iqm;
-  const double steps_a = get(r, a, family, PARL_SCORE_critical_steps)->iqm;
-  const double steps_b = get(r, b, family, PARL_SCORE_critical_steps)->iqm;
-  return perf_b >= perf_a && steps_b <= steps_a && (perf_b > perf_a || steps_b < steps_a);
-}
-
-/* Whether no policy of its environment is as good in both and better in one. */
-static bool is_on_front(const parl_report *r, size_t arm, size_t family) {
-  if (!isfinite(get(r, arm, family, PARL_SCORE_r_perf)->iqm) ||
-      !isfinite(get(r, arm, family, PARL_SCORE_critical_steps)->iqm))
-    return false;
-  for (size_t b = 0; b < r->n_arms; b++)
-    if (r->arms[b].env == r->arms[arm].env && dominates(r, b, arm, family)) return false;
-  return true;
-}
-
-void parl_report_make_front(const parl_report *r, parl_table *t) {
-  parl_table_init(t, r->arena, "Pareto front of r_perf and critical steps (sampled)", 4, 2);
-  t->note =
-      "Policies, of those of one environment, that no other equals in both and beats in one, by "
-      "interquartile means over seeds [95 % interval].";
-  const char *const heads[] = {"on", "policy", "r_perf", "critical steps"};
-  for (size_t i = 0; i < 4; i++) parl_table_add(t, "%s", heads[i]);
-  for (size_t f = r->n_families > 0 ? 1 : 0; f <= r->n_families; f++)
-    for (size_t a = 0; a < r->n_arms; a++) {
-      if (!is_on_front(r, a, f)) continue;
-      parl_table_add(t, "%s", parl_report_get_family(r, f));
-      parl_table_add(t, "%s", r->arms[a].name);
-      parl_table_add_summary(t, get(r, a, f, PARL_SCORE_r_perf), 3);
-      parl_table_add_summary(t, get(r, a, f, PARL_SCORE_critical_steps), 2);
-    }
 }
 
 /* --- after annealing --- */

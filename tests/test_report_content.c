@@ -110,11 +110,52 @@ static void test_effective_by_hand(void **state) {
   assert_contains(text,
                   "| annealed | r\\_parallel | 0.400 | 0.500 | 0.300 | 0.600 | 0.700 | 1 |\n\n");
   free(text);
-  char *figure = read_figure(&f, "annealed");
+  char *figure = read_figure(&f, "Effective \xCE\xBB: annealed");
   assert_contains(figure, "beside \xCE\xBB(t)");
   assert_contains(figure, "<b>share of r_parallel</b>");
   assert_contains(figure, "<b>\xCE\xBB\xE2\x82\x81(t)</b>");
   free(figure);
+  finish(&f);
+}
+
+static void put_difficulty(fixture *f, const char *arm, const double optimum[3],
+                           const double r_perf[3], const double critical[3]) {
+  const int64_t run = put_run(f, arm, 1, "done");
+  for (int i = 0; i < 3; i++) {
+    parl_episode_row e = make_episode("trained", "sampled", r_perf[i]);
+    e.facts.optimum_steps = optimum[i];
+    e.facts.optimum_is = PARL_OPTIMUM_EXACT;
+    e.facts.critical_steps = critical[i];
+    put_episode(f, run, e, i);
+  }
+}
+
+/* Octaves by hand: optimum 4 and 7.5 are [4, 8), 8 is [8, 16). Of all tasks both are on the front;
+ * of the easy ones `even` (.8 in 6) beats `eager` (.7 in 8), of the hard ones each is. */
+static void test_front_by_difficulty(void **state) {
+  (void)state;
+  static const double optimum[] = {4, 7.5, 8};
+  fixture f;
+  begin(&f);
+  put_difficulty(&f, "even", optimum, (const double[]){0.7, 0.9, 0.3}, (const double[]){4, 8, 10});
+  put_difficulty(&f, "eager", optimum, (const double[]){0.6, 0.8, 0.9}, (const double[]){8, 8, 20});
+  end_writing(&f);
+  assert_ok(parl_report_write(f.folder, NULL));
+  char *text = read_file(&f, "report.md");
+  assert_contains(text,
+                  "| all tasks | even | 0.633 | 7.33 |\n| all tasks | eager | 0.767 | 12.00 |\n"
+                  "| optimum of 4 to &lt;8 steps | even | 0.800 | 6.00 |\n"
+                  "| optimum of 8 to &lt;16 steps | even | 0.300 | 10.00 |\n"
+                  "| optimum of 8 to &lt;16 steps | eager | 0.900 | 20.00 |\n\n");
+  free(text);
+  char *figure = read_figure(&f, "Pareto front: optimum of 4 to &lt;8 steps");
+  assert_contains(figure, "even: r_perf 0.800, critical steps 6.00, n = 1, on the front");
+  assert_contains(figure, "eager: r_perf 0.700, critical steps 8.00, n = 1</title>");
+  assert_int_equal(count(figure, "class=\"front\""), 1);
+  free(figure);
+  parl_json *json = write_and_parse(&f);
+  assert_int_equal(parl_json_get_size(parl_json_find(json, "pareto")), 6);
+  parl_json_destroy(json);
   finish(&f);
 }
 
@@ -123,6 +164,7 @@ int main(void) {
       cmocka_unit_test(test_speed_up_by_hand),
       cmocka_unit_test(test_reach),
       cmocka_unit_test(test_effective_by_hand),
+      cmocka_unit_test(test_front_by_difficulty),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
