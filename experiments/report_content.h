@@ -33,6 +33,18 @@ parl_status parl_report_pick_episodes(parl_report *r, parl_store *const *stores)
 /* The section of the page. Fails: EFORMAT if stored turns are none, ENOMEM. */
 parl_status parl_report_append_episodes(const parl_report *r, parl_text *out);
 
+/* --- what the forecast was worth (report_forecast.c) --- */
+
+/* Runs of which a forecast was made; of them those that can be judged: the forecast said something
+ * and the launch rate grew or fell beyond the noise; those it was right of, those that grew. */
+typedef struct parl_forecast_score {
+  size_t n_runs, n_judged, n_right, n_grew;
+} parl_forecast_score;
+/* Over the trained runs that count; family 0 is all tasks. */
+parl_forecast_score parl_report_score_forecast(const parl_report *r, size_t family);
+void parl_report_make_forecast(const parl_report *r, parl_table *out);
+void parl_report_make_forecast_score(const parl_report *r, parl_table *out);
+
 /* --- critical steps to a score, and against a single agent (report_speed.c) --- */
 
 /* Fills every arm's `reached`. Fails: ENOMEM. */
@@ -58,5 +70,23 @@ void parl_report_make_front(const parl_report *r, parl_table *out);
 /* A figure of all tasks, of each kind and of each octave. */
 parl_status parl_report_append_fronts(const parl_report *r, parl_text *out);
 void parl_report_write_fronts(parl_json_writer *w, const parl_report *r);
+
+/* --- what it took (report_spent.c) --- */
+
+/* A metric of an update; *updates [last_update + 1], for the caller to free, is made by the first
+ * that says anything. Fails: ENOMEM. */
+parl_status parl_report_read_spent(const parl_report *r, parl_spent_update **updates,
+                                   int64_t update, const char *key, double value);
+/* Once a run is read, its scores too: fills run->spent. Fails: EFORMAT, ENOMEM. */
+parl_status parl_report_finish_spent(const parl_report *r, parl_report_run *run,
+                                     const parl_spent_update *updates, double evaluate_s);
+/* Fills every arm's `spent`. Fails: ENOMEM. */
+parl_status parl_report_summarize_spent(const parl_report *r);
+parl_status parl_report_make_spent(const parl_report *r, parl_table *out);
+parl_status parl_report_make_spent_to(const parl_report *r, parl_table *out);
+typedef void (*parl_spent_visitor)(void *context, const char *metric, const parl_summary *s);
+/* Every number of an arm by the name that CSV and JSON give it. */
+void parl_report_visit_spent(const parl_report_arm *arm, parl_spent_visitor visit, void *context);
+void parl_report_write_spent(parl_json_writer *w, const parl_report *r);
 
 #endif

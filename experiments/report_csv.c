@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "experiments/report_internal.h"
+#include "experiments/report_content.h"
 
 typedef struct csv {
   parl_text *out;
@@ -139,6 +139,16 @@ static void add_reached(csv *c, const parl_report *r, const parl_report_arm *arm
   }
 }
 
+typedef struct spending {
+  csv *c;
+  const char *arm;
+} spending;
+
+static void add_spent(void *context, const char *metric, const parl_summary *s) {
+  const spending *x = context;
+  add_summary(x->c, &(subject){x->arm, "", "", ""}, metric, s);
+}
+
 static void add_pair(csv *c, const parl_report *r, const parl_report_pair *pair) {
   const char *a = r->arms[pair->a].name, *b = r->arms[pair->b].name;
   for (int d = 0; d < PARL_N_DECODINGS; d++)
@@ -157,6 +167,7 @@ parl_status parl_report_append_csv(const parl_report *r, parl_text *out) {
   for (size_t a = 0; a < r->n_arms; a++) {
     add_arm(&c, r, &r->arms[a]);
     for (size_t f = 0; f <= r->n_families; f++) add_reached(&c, r, &r->arms[a], f);
+    parl_report_visit_spent(&r->arms[a], add_spent, &(spending){&c, r->arms[a].name});
   }
   for (size_t i = 0; i < r->n_pairs; i++) add_pair(&c, r, &r->pairs[i]);
   return parl_text_status(out);

@@ -237,6 +237,8 @@ typedef struct reading {
   parl_mean_sums *sums;               /* [N_DECODINGS, 1 + n_families] */
   double (*n_in)[PARL_REPORT_POINTS]; /* [n_curves] values in each bucket */
   parl_reach_log reach;
+  parl_spent_update *spent; /* [last_update + 1] or NULL */
+  double evaluate_s;
 } reading;
 
 /* Of a script all that it played is kept: what other tasks would have given is asked later. */
@@ -280,6 +282,8 @@ static parl_status read_metric(void *context, int64_t update, const char *key, d
     return PARL_STATUS_OK;
   }
   parl_report_read_detector(x->run, key, value);
+  if (strcmp(key, "time/evaluate_s") == 0) x->evaluate_s = value;
+  PARL_TRY(parl_report_read_spent(r, &x->spent, update, key, value));
   const size_t curve = parl_report_find_curve(r, key);
   const size_t point = (size_t)(update / r->bucket);
   if (curve == r->n_curves || !isfinite(value) || point >= r->n_points) return PARL_STATUS_OK;
@@ -339,19 +343,20 @@ static parl_status read_rows(parl_store *store, reading *x) {
 
 static parl_status read_run(loader *l, parl_report_run *run) {
   parl_report *r = l->report;
-  reading x = {.report = r, .run = run};
+  reading x = {.report = r, .run = run, .evaluate_s = NAN};
   PARL_TRY(take_reading(r, &x));
   PARL_TRY(parl_report_take_named(r, run));
   PARL_TRY(PARL_ARENA_TAKE(r->arena, PARL_N_PHASES, &run->failures));
   PARL_TRY(PARL_ARENA_TAKE(r->arena, 1 + r->n_families, &run->reach));
   PARL_TRY(PARL_ARENA_TAKE(r->arena, PARL_REPORT_OCTAVES, &run->octaves));
   memset(run->octaves, 0, PARL_REPORT_OCTAVES * sizeof *run->octaves);
-  const parl_status s = read_rows(l->stores[run->folder], &x);
+  parl_status s = read_rows(l->stores[run->folder], &x);
   for (size_t f = 0; f <= r->n_families; f++) parl_reach_get(&x.reach, f, &run->reach[f]);
   parl_reach_deinit(&x.reach);
-  PARL_TRY(s);
   finish_run(r, x.sums, run->scores);
-  return PARL_STATUS_OK;
+  if (s == PARL_STATUS_OK) s = parl_report_finish_spent(r, run, x.spent, x.evaluate_s);
+  free(x.spent);
+  return s;
 }
 
 static int compare_by_arm(const void *a, const void *b) {

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "experiments/report_internal.h"
+#include "experiments/report_content.h"
 
 enum { KEY_BYTES = 128 };
 

@@ -267,7 +267,8 @@ static parl_status append_figure(const parl_report *r, size_t part, parl_text *o
     if (isfinite(get(r, a, part, false)->iqm))
       series[n++] = (parl_series){r->arms[a].name, a, NULL};
   parl_text_appendf(&title, "Pareto front: %s", name);
-  parl_page_begin_figure(out, r, parl_text_get(&title), "r_perf; hollow: beaten in both");
+  parl_page_begin_figure(out, r, parl_text_get(&title),
+                         "r_perf; hollow: another is as good in both and better in one");
   parl_text_append(out, "<div class=\"scroll\">");
   const size_t from = out->n;
   append_svg(r, part, name, out);

@@ -329,6 +329,8 @@ static parl_status append_result(const parl_report *r, parl_text *out) {
   PARL_TRY(append_table(r, PARL_TABLE_SURVIVAL, out));
   PARL_TRY(append_aggregates(r, out));
   PARL_TRY(append_table(r, PARL_TABLE_GREEDY, out));
+  PARL_TRY(append_table(r, PARL_TABLE_SPENT, out));
+  PARL_TRY(append_table(r, PARL_TABLE_SPENT_TO, out));
   PARL_TRY(append_table(r, PARL_TABLE_DETECTORS, out));
   PARL_TRY(append_table(r, PARL_TABLE_NAMED, out));
   parl_text_appendf(out, "<details%s><summary>All %zu pairs of policies</summary>\n",

@@ -15,6 +15,7 @@
 #include "core/text.h"
 #include "experiments/aggregate.h"
 #include "experiments/report_reach.h"
+#include "experiments/report_spent.h"
 #include "experiments/statistics.h"
 #include "experiments/timeline.h"
 #include "parl/reward/detectors.h"
@@ -137,12 +138,6 @@ typedef struct parl_report_played {
   bool failed;
 } parl_report_played;
 
-/* Means over episodes whose task takes 2^k to < 2^(k + 1) steps at best (alone, where no optimum is
- * known). */
-typedef struct parl_report_octave {
-  double n, r_perf, critical;
-} parl_report_octave;
-
 typedef struct parl_report_run {
   int64_t id, seed, eval_update[PARL_N_DECODINGS]; /* update of the last evaluation, -1: none */
   size_t folder;                                   /* of report.folders */
@@ -158,6 +153,7 @@ typedef struct parl_report_run {
   double (*curves)[PARL_REPORT_POINTS]; /* [n_curves] mean of each bucket, NaN if empty */
   double *warm;                         /* [n_warm] NaN if absent */
   double *named, *n_named; /* [N_DECODINGS, 1 + n_families, named.n] means, NaN if none; counts */
+  parl_spent *spent;
   parl_report_octave *octaves; /* [PARL_REPORT_OCTAVES] main decoding */
   parl_reach *reach;           /* [1 + n_families] main decoding */
   size_t n_failures;
@@ -201,8 +197,9 @@ typedef struct parl_report_arm {
   parl_summary *profile;  /* [TAUS] share of seeds with r_perf > tau; n = 0 where none */
   parl_summary (*curves)[PARL_REPORT_POINTS]; /* [n_curves]; NULL unless trained */
   parl_summary *warm;                         /* [n_warm] */
-  parl_summary *named;          /* [N_DECODINGS, 1 + n_families, named.n]; n = 0 where none */
-  parl_report_pick picks[2];    /* the median and the worst episode */
+  parl_summary *named;       /* [N_DECODINGS, 1 + n_families, named.n]; n = 0 where none */
+  parl_report_pick picks[2]; /* the median and the worst episode */
+  parl_spent_arm *spent;
   parl_summary (*octaves)[2];   /* [PARL_REPORT_OCTAVES] r_perf, critical steps */
   parl_report_reached *reached; /* [1 + n_families, PARL_REACH_TARGETS] */
   parl_report_strata strata;
@@ -417,6 +414,8 @@ typedef enum parl_table_kind {
   PARL_TABLE_COST,
   PARL_TABLE_AGGREGATES,
   PARL_TABLE_IMPROVEMENTS,
+  PARL_TABLE_SPENT,
+  PARL_TABLE_SPENT_TO,
   PARL_TABLE_REACHED,
   PARL_TABLE_SPEED_UP,
   PARL_TABLE_FRONT,
@@ -438,15 +437,6 @@ typedef enum parl_table_kind {
   PARL_TABLE_RUNS,
   PARL_N_TABLES
 } parl_table_kind;
-/* Runs of which a forecast was made; of them those that can be judged: the forecast said something
- * and the launch rate grew or fell beyond the noise; those it was right of, those that grew. */
-typedef struct parl_forecast_score {
-  size_t n_runs, n_judged, n_right, n_grew;
-} parl_forecast_score;
-/* Over the trained runs that count; family 0 is all tasks. */
-parl_forecast_score parl_report_score_forecast(const parl_report *r, size_t family);
-void parl_report_make_forecast(const parl_report *r, parl_table *out);
-void parl_report_make_forecast_score(const parl_report *r, parl_table *out);
 void parl_report_make_named(const parl_report *r, parl_table *out);
 void parl_report_make_aggregates(const parl_report *r, parl_table *out);
 void parl_report_make_improvements(const parl_report *r, parl_table *out);

@@ -350,6 +350,7 @@ parl_status parl_report_append_json(const parl_report *r, parl_text *out) {
   write_profile(&w, r);
   parl_report_write_reached(&w, r);
   parl_report_write_fronts(&w, r);
+  parl_report_write_spent(&w, r);
   write_curves(&w, r);
   write_runs(&w, r);
   write_provenance(&w);

@@ -1,4 +1,4 @@
-/* experiments/report_reach.h - how many critical steps episodes take to a score.
+/* experiments/report_reach.h - how many critical steps episodes take to a score; their difficulty.
  *
  * Of a set of episodes: the mean of r_perf that they have after at most c critical steps, and the
  * least c at which it is a target. Thread rule: one thread per log. Reading order: targets, the
@@ -55,5 +55,11 @@ typedef struct parl_report_reached {
   size_t n_reached; /* seeds; where they are fewer than steps.n, steps are a lower bound */
   parl_bound speed_up_is;
 } parl_report_reached;
+
+/* Means over episodes whose task takes 2^k to < 2^(k + 1) steps at best (alone, where no optimum is
+ * known). */
+typedef struct parl_report_octave {
+  double n, r_perf, critical;
+} parl_report_octave;
 
 #endif

@@ -31,7 +31,7 @@ static parl_status summarize_steps(const parl_report *r, size_t arm, size_t fami
     out->n_reached += r->runs[i].reach[family].is_reached[target];
   }
   PARL_TRY(parl_report_summarize_values(values, n, &out->steps));
-  out->steps.lo = fmax(out->steps.lo, 0);
+  if (out->steps.lo < 0) out->steps.lo = 0;
   if (out->n_reached < n) out->steps.lo = out->steps.hi = NAN; /* a bound has no interval */
   return PARL_STATUS_OK;
 }
@@ -65,7 +65,7 @@ static parl_status summarize_speed_up(const parl_report *r, size_t arm, size_t f
   }
   if (is_least && is_most) n = 0; /* it may be anything */
   PARL_TRY(parl_report_summarize_values(values, n, &out->speed_up));
-  out->speed_up.lo = fmax(out->speed_up.lo, 0);
+  if (out->speed_up.lo < 0) out->speed_up.lo = 0;
   out->speed_up_is = is_least ? PARL_BOUND_LEAST : is_most ? PARL_BOUND_MOST : PARL_BOUND_EXACT;
   if (is_least || is_most) out->speed_up.lo = out->speed_up.hi = NAN;
   return PARL_STATUS_OK;

@@ -419,6 +419,7 @@ parl_status parl_report_summarize(parl_report *r, const char *reference) {
   PARL_TRY(parl_report_summarize_strata(r));
   PARL_TRY(parl_report_summarize_reached(r));
   PARL_TRY(parl_report_summarize_octaves(r));
+  PARL_TRY(parl_report_summarize_spent(r));
   warn_of_few_seeds(r);
   parl_report_warn_of_environments(r);
   warn_of_left_out(r);

@@ -240,6 +240,8 @@ parl_status parl_report_make_table(const parl_report *r, parl_table_kind kind, p
   };
   if (kind == PARL_TABLE_POLICIES) return parl_report_make_policies(r, t);
   if (kind == PARL_TABLE_DIFFERENCES) return parl_report_make_differences(r, t);
+  if (kind == PARL_TABLE_SPENT) return parl_report_make_spent(r, t);
+  if (kind == PARL_TABLE_SPENT_TO) return parl_report_make_spent_to(r, t);
   if (kind == PARL_TABLE_MAP) return parl_report_make_map(r, t);
   makers[kind](r, t);
   return PARL_STATUS_OK;

@@ -159,12 +159,49 @@ static void test_front_by_difficulty(void **state) {
   finish(&f);
 }
 
+/* 20 updates of 4 tasks x 5 rollouts: 30 tokens, 2 CPU s and 3 s each; r_perf is 0, from update 5 on
+ * .6: the mean of 10 is .48 at update 12, .54 at 13, which is the 14th. An update of 10 J, one of 30. */
+static void test_cost_by_hand(void **state) {
+  (void)state;
+  fixture f;
+  begin(&f);
+  const int64_t run =
+      put_run_of(&f, "a", 1, "done", "{\"seed\":1,\"train\":{\"tasks\":4,\"group\":5}}", "{}");
+  parl_episode_row e = make_episode("trained", "sampled", 0.5);
+  e.facts.all_tokens = 7;
+  put_episode(&f, run, e, 1);
+  put_episode(&f, run, e, 2);
+  for (int64_t t = 0; t < 20; t++) {
+    assert_ok(parl_rows_put_metric(f.store, run, t, "time/train_tokens", 20));
+    assert_ok(parl_rows_put_metric(f.store, run, t, "time/decode_tokens", 10));
+    assert_ok(parl_rows_put_metric(f.store, run, t, "time/cpu_s", 2));
+    assert_ok(parl_rows_put_metric(f.store, run, t, "time/update_s", 3));
+    assert_ok(parl_rows_put_metric(f.store, run, t, "time/joules", t % 2 == 0 ? 10 : 30));
+    assert_ok(parl_rows_put_metric(f.store, run, t, "reward/perf", t < 5 ? 0 : 0.6));
+  }
+  assert_ok(parl_rows_put_metric(f.store, run, 20, "time/evaluate_s", 0.5));
+  end_writing(&f);
+  assert_ok(parl_report_write(f.folder, NULL));
+  char *text = read_file(&f, "report.md");
+  assert_contains(text, "| a | 1 | 7000 | 250.00 | 1500 | 100.0 | 150.0 | 1000 |\n");
+  assert_contains(text, "| a | 0.5 | 1 of 1 | 14 | 420 | 28.0 | 42.0 | 280 |\n");
+  assert_contains(text,
+                  "| a | 0.7 | 0 of 1 | \xE2\x89\xA5 20 | \xE2\x89\xA5 600 | \xE2\x89\xA5 40.0 | "
+                  "\xE2\x89\xA5 60.0 | \xE2\x89\xA5 400 |\n");
+  assert_contains(text, "J: of the processor packages");
+  free(text);
+  text = read_file(&f, "report.csv");
+  assert_contains(text, "a,,,,cost/tokens_to_r_perf>=0.5,1,420,420,,\n");
+  assert_contains(text, "a,,,,at_least/cost/cpu_s_to_r_perf>=0.9,1,40,40,,\n");
+  free(text);
+  finish(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_speed_up_by_hand),
-      cmocka_unit_test(test_reach),
-      cmocka_unit_test(test_effective_by_hand),
-      cmocka_unit_test(test_front_by_difficulty),
+      cmocka_unit_test(test_speed_up_by_hand),  cmocka_unit_test(test_reach),
+      cmocka_unit_test(test_effective_by_hand), cmocka_unit_test(test_front_by_difficulty),
+      cmocka_unit_test(test_cost_by_hand),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

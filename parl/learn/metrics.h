@@ -102,6 +102,7 @@ typedef struct parl_term_metrics {
   X(learn_s, time, "s", "forward, backward and optimizer")                                         \
   X(update_s, time, "s", "the update, from its begin to its end")                                  \
   X(cpu_s, time, "s", "processor time of all threads of the process in it")                        \
+  X(joules, time, "J", "of the processor packages in it, all programs' (RAPL, if readable)")       \
   X(train_tokens, time, "tokens", "tokens through forward and backward")                           \
   X(decode_tokens, time, "tokens", "tokens through the decoders")                                  \
   X(reused_tokens, time, "tokens", "tokens that were not: another context had the same prefix")

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/energy.h"
 #include "core/seeds.h"
 #include "parl/learn/step_sums.h"
 #include "parl/learn/sub_learning.h"
@@ -526,9 +527,12 @@ parl_status parl_updater_run(parl_updater *u) {
   for (size_t i = 0; i < u->table->n; i++) u->states[i] = parl_schedule_get_state(u->schedules[i]);
   u->n_steps = 0;
   const double start = parl_clock_s(), start_cpu = parl_clock_cpu_s();
+  const parl_energy used = parl_energy_read(PARL_ENERGY_FOLDER);
   const parl_status s = update(u);
+  const parl_energy now = parl_energy_read(PARL_ENERGY_FOLDER);
   u->metrics.update_s = parl_clock_s() - start;
   u->metrics.cpu_s = parl_clock_cpu_s() - start_cpu;
+  u->metrics.joules = parl_energy_between(&used, &now);
   if (s != PARL_STATUS_OK) parl_updater_abandon(u);
   for (size_t i = 0; s == PARL_STATUS_ESTOPPED && i < u->table->n; i++)
     parl_schedule_set_state(u->schedules[i], u->states[i]);

@@ -190,7 +190,8 @@ static bool may_be_absent(const char *key) {
   return strncmp(key, "attention/", 10) == 0 || strncmp(key, "experts/", 8) == 0 ||
          strncmp(key, "credit/", 7) == 0 || strncmp(key, "rollout/", 8) == 0 ||
          strncmp(key, "gradient/", 9) == 0 || strncmp(key, "agents/", 7) == 0 ||
-         strncmp(key, "slots/", 6) == 0 || strncmp(key, "tasks/", 6) == 0;
+         strncmp(key, "slots/", 6) == 0 || strncmp(key, "tasks/", 6) == 0 ||
+         strcmp(key, "time/joules") == 0;
 }
 
 parl_status parl_rows_put_metrics(parl_store *store, int64_t run_id, int64_t update,

@@ -49,7 +49,7 @@ parl_status parl_rows_use(parl_store *store);
 parl_status parl_rows_put_metric(parl_store *store, int64_t run_id, int64_t update, const char *key,
                                  double value);
 /* All of an update. Those of the groups "attention", "experts", "credit", "agents", "slots" and
- * "tasks" that are NaN are not put. */
+ * "tasks" that are NaN are not put, nor are joules. */
 parl_status parl_rows_put_metrics(parl_store *store, int64_t run_id, int64_t update,
                                   const parl_metric_table *table, const parl_metrics *m);
 /* What was put, by name; NaN for what was not, so that metrics may come and go between versions:
