@@ -20,6 +20,7 @@ static parl_status append_terminal(const parl_report *r, parl_text *out) {
                                           PARL_TABLE_FORECAST, PARL_TABLE_FORECAST_SCORE};
   const parl_format plain = PARL_FORMAT_PLAIN;
   parl_text_append(out, "\n");
+  if (r->question[0] != '\0') parl_text_append_wrapped(out, r->question, PARL_REPORT_TERMINAL, 0);
   PARL_TRY(parl_report_append_policies(r, out));
   PARL_TRY(parl_report_append_lead(r, plain, out));
   PARL_TRY(parl_report_append_answers(r, plain, out));
@@ -49,6 +50,11 @@ static parl_status append_markdown(const parl_report *r, parl_text *out) {
   parl_text_append(out, "# Ablation report: ");
   parl_text_append_markdown(out, r->recipe);
   parl_text_append(out, "\n");
+  if (r->question[0] != '\0') {
+    parl_text_append(out, "\n**");
+    parl_text_append_markdown(out, r->question);
+    parl_text_append(out, "**\n");
+  }
   if (r->warnings.n > 0) parl_text_append(out, "\n");
   parl_report_visit_warnings(r, append_markdown_warning, out);
   PARL_TRY(parl_report_append_answers(r, PARL_FORMAT_MARKDOWN, out));

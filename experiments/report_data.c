@@ -76,14 +76,20 @@ static parl_status find_or_add(parl_arena *arena, const char ***texts, size_t *n
 
 /* --- runs --- */
 
-/* "command" of the JSON about machine and build. */
-static parl_status read_command(parl_arena *arena, const char *host, const char **out) {
-  parl_json *tree = NULL;
+/* The text of a member, if it is there. */
+static parl_status copy_member(parl_arena *arena, const parl_json *tree, const char *key,
+                               const char **out) {
+  const char *text = parl_json_get_string(parl_json_find(tree, key));
   *out = NULL;
+  return text != NULL ? parl_report_copy_text(arena, text, out) : PARL_STATUS_OK;
+}
+
+/* What the JSON about machine and build says of the recipe. */
+static parl_status read_host(parl_arena *arena, const char *host, parl_report_run *run) {
+  parl_json *tree = NULL;
   if (parl_json_parse(host, strlen(host), "host", &tree) != PARL_STATUS_OK) return PARL_STATUS_OK;
-  const char *command = parl_json_get_string(parl_json_find(tree, "command"));
-  const parl_status s =
-      command != NULL ? parl_report_copy_text(arena, command, out) : PARL_STATUS_OK;
+  parl_status s = copy_member(arena, tree, "command", &run->command);
+  if (s == PARL_STATUS_OK) s = copy_member(arena, tree, "question", &run->question);
   parl_json_destroy(tree);
   return s;
 }
@@ -104,7 +110,7 @@ static parl_status add_run(void *context, int64_t run_id, const parl_store_run *
   PARL_TRY(parl_report_copy_text(arena, row->error != NULL ? row->error : "", &run->error));
   PARL_TRY(parl_report_copy_text(arena, row->hash, &run->hash));
   PARL_TRY(parl_report_copy_text(arena, row->host, &run->host));
-  PARL_TRY(read_command(arena, row->host, &run->command));
+  PARL_TRY(read_host(arena, row->host, run));
   PARL_TRY(parl_report_copy_text(arena, row->revision, &run->revision));
   PARL_TRY(parl_report_copy_text(arena, row->config, &run->config));
   PARL_TRY(parl_report_copy_text(arena, row->recipe, &run->recipe));

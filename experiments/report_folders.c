@@ -133,6 +133,22 @@ static parl_status name_clashing(parl_report *r, const char *const *identities) 
   return PARL_STATUS_OK;
 }
 
+/* Each recipe's once. */
+static parl_status name_question(parl_report *r) {
+  parl_text text = {0};
+  for (size_t i = 0; i < r->n_runs; i++) {
+    const char *own = r->runs[i].question;
+    bool seen = own == NULL;
+    for (size_t j = 0; j < i && !seen; j++)
+      seen = r->runs[j].question != NULL && strcmp(own, r->runs[j].question) == 0;
+    if (!seen) parl_text_appendf(&text, "%s%s", text.n > 0 ? " " : "", own);
+  }
+  parl_status s = parl_text_status(&text);
+  if (s == PARL_STATUS_OK) s = parl_report_copy_text(r->arena, parl_text_get(&text), &r->question);
+  parl_text_deinit(&text);
+  return s;
+}
+
 /* "a + b": each recipe's name once. */
 static parl_status name_recipes(parl_report *r) {
   parl_text name = {0};
@@ -156,5 +172,6 @@ parl_status parl_report_unite_folders(parl_report *r) {
     drop_copies(r, identities);
     PARL_TRY(name_clashing(r, identities));
   }
+  PARL_TRY(name_question(r));
   return name_recipes(r);
 }

@@ -202,6 +202,10 @@ static void append_head(const parl_report *r, parl_text *out) {
   parl_text_append(out, "</style>\n</head>\n<body><main>\n<h1>");
   parl_text_append_html(out, r->recipe);
   parl_text_append(out, "</h1>\n");
+  if (r->question[0] == '\0') return;
+  parl_text_append(out, "<p class=\"question\">");
+  parl_text_append_html(out, r->question);
+  parl_text_append(out, "</p>\n");
 }
 
 /* "3 seeds", or "3 to 5 seeds". */

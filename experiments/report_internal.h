@@ -143,8 +143,9 @@ typedef struct parl_report_run {
   size_t folder;                                   /* of report.folders */
   const char *recipe, *own_name;                   /* own_name: the arm's in its folder */
   const char *uid, *arm_name, *status, *hash, *host, *revision, *config;
-  const char *error;   /* why it failed or stopped; "" */
-  const char *command; /* shell line that started it; NULL: not kept */
+  const char *error;    /* why it failed or stopped; "" */
+  const char *command;  /* shell line that started it; NULL: not kept */
+  const char *question; /* of its recipe; NULL: none */
   size_t arm;
   bool counted;               /* done, and the newest of its arm and seed */
   bool trained;               /* has a trained policy's episodes or metrics */
@@ -242,6 +243,7 @@ typedef struct parl_report {
   size_t n_folders;
   const char *out;       /* where the files go */
   const char *recipe;    /* or "a + b" */
+  const char *question;  /* of the recipes, each once; "" */
   parl_figures *figures; /* gets what the page draws; NULL: nobody wants them */
   size_t n_runs, n_arms, n_families, n_pairs, n_trained;
   parl_report_run *runs;   /* [n_runs] by arm, seed and row of the store */

@@ -339,6 +339,8 @@ parl_status parl_report_append_json(const parl_report *r, parl_text *out) {
   parl_json_integer(&w, SCHEMA);
   parl_json_key(&w, "recipe");
   parl_json_string(&w, r->recipe);
+  parl_json_key(&w, "question");
+  parl_json_string(&w, r->question);
   write_warnings(&w, r);
   parl_json_key(&w, "arms");
   parl_json_begin_object(&w);

@@ -120,6 +120,7 @@ static void test_bad_overrides(void **state) {
       {"arms.name=x", "arms"},
       {"name.x=x", "name must be a text"},
       {"summary.x=x", "summary must be a text"},
+      {"question.x=x", "question must be a text"},
       {"model.preset=k3", "k2"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)

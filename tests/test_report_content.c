@@ -197,11 +197,42 @@ static void test_cost_by_hand(void **state) {
   finish(&f);
 }
 
+/* Each recipe's question once, as what it is: text. */
+static void test_question_comes_first(void **state) {
+  (void)state;
+  static const char *const hosts[] = {"{\"question\":\"Is <b>1 < 2</b>?\"}",
+                                      "{\"question\":\"Is <b>1 < 2</b>?\"}",
+                                      "{\"question\":\"And so?\"}", "{}"};
+  fixture f;
+  begin(&f);
+  for (int64_t i = 0; i < 4; i++) {
+    const int64_t run = put_run_of(&f, "a", i, "done", "{\"seed\":1}", hosts[i]);
+    put_episode(&f, run, make_episode("trained", "sampled", 0.5), 1);
+  }
+  end_writing(&f);
+  parl_text table = {0};
+  assert_ok(parl_report_write(f.folder, &table));
+  assert_contains(parl_text_get(&table), "\nIs <b>1 < 2</b>? And so?\n");
+  parl_text_deinit(&table);
+  char *text = read_file(&f, "report.html");
+  assert_contains(
+      text, "<h1>toy</h1>\n<p class=\"question\">Is &lt;b&gt;1 &lt; 2&lt;/b&gt;? And so?</p>\n");
+  free(text);
+  text = read_file(&f, "report.md");
+  assert_contains(text, "# Ablation report: toy\n\n**Is &lt;b&gt;1 &lt; 2&lt;/b&gt;? And so?**\n");
+  free(text);
+  parl_json *json = write_and_parse(&f);
+  assert_string_equal(parl_json_get_string(parl_json_find(json, "question")),
+                      "Is <b>1 < 2</b>? And so?");
+  parl_json_destroy(json);
+  finish(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_speed_up_by_hand),  cmocka_unit_test(test_reach),
       cmocka_unit_test(test_effective_by_hand), cmocka_unit_test(test_front_by_difficulty),
-      cmocka_unit_test(test_cost_by_hand),
+      cmocka_unit_test(test_cost_by_hand),      cmocka_unit_test(test_question_comes_first),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,6 +34,7 @@ end
 
 return {
   name = "schedules",
+  question = "Where does a lambda schedule help, where is it useless, where does it hurt?",
   run = { n_seeds = 5, seed = 101 },
   env = { file = "envs/swarm_mix.lua", params = { preset = "wide_chain" } },
   episode = { budget_factor = 1.6 },

@@ -24,6 +24,7 @@ end
 
 return {
   name = "tasks",
+  question = "Does it help to choose what is trained on?",
   run = { n_seeds = 5, seed = 601 },
   env = { file = "envs/swarm_mix.lua", params = { preset = "wide_chain" } },
   episode = { budget_factor = 1.6, legal = false },

@@ -6,6 +6,7 @@
 -- interferes, so both should learn.
 return {
   name = "wide_only",
+  question = "Does a policy need pay for launching where launching pays from the start?",
   run = { n_seeds = 3 },
   env = {
     file = "envs/wide_search.lua",

@@ -295,6 +295,10 @@ void parl_recipe_destroy(parl_recipe *recipe) {
 const char *parl_recipe_get_name(const parl_recipe *recipe) {
   return recipe->name;
 }
+const char *parl_recipe_get_question(const parl_recipe *recipe) {
+  const char *question = parl_json_get_string(parl_json_find(recipe->tree, "question"));
+  return question != NULL ? question : "";
+}
 size_t parl_recipe_get_n_arms(const parl_recipe *recipe) {
   return recipe->n_arms;
 }

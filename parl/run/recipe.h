@@ -69,6 +69,7 @@ typedef union parl_optional_config {
  * out, where they are the default, so that they can be compared. Fails: ENOMEM. */
 parl_status parl_recipe_fill_in(parl_json *const *configs, size_t n);
 
+enum { PARL_QUESTION_BYTES = 400 }; /* of a recipe's question, with its end */
 typedef struct parl_recipe parl_recipe;
 
 /* Loads PATH (.lua or .json) and checks every arm. An arm is the recipe's sections, then its own
@@ -95,6 +96,8 @@ parl_status parl_recipe_load_env(const char *path, const char *const *overrides,
 const char *parl_recipe_get_warnings(const parl_recipe *recipe);
 void parl_recipe_destroy(parl_recipe *recipe);
 const char *parl_recipe_get_name(const parl_recipe *recipe);
+/* What its runs are to answer, the first line of their report; "" if it says nothing. Borrowed. */
+const char *parl_recipe_get_question(const parl_recipe *recipe);
 size_t parl_recipe_get_n_arms(const parl_recipe *recipe);
 const char *parl_recipe_get_arm_name(const parl_recipe *recipe, size_t arm);
 /* Configuration of an arm, with run.seed the recipe's first seed. Borrowed. */

@@ -85,8 +85,8 @@ static const parl_recipe_section *find_section(const char *name) {
 }
 
 static parl_status refuse_section(const char *key) {
-  enum { EXTRA = 4, MAX = 32 + PARL_N_TERMS };
-  const char *names[MAX] = {"name", "summary", "arms", "terms"};
+  enum { EXTRA = 5, MAX = 32 + PARL_N_TERMS };
+  const char *names[MAX] = {"name", "summary", "question", "arms", "terms"};
   size_t n;
   const parl_recipe_section *s = parl_recipe_get_sections(&n);
   for (size_t i = 0; i < n; i++) names[EXTRA + i] = s[i].section->name;
@@ -145,9 +145,23 @@ static parl_status refuse_both(const parl_json *tree, const parl_json *terms) {
   return PARL_STATUS_OK;
 }
 
+/* A line for readers. */
+static parl_status check_question(const char *question) {
+  const size_t n = strlen(question);
+  if (n >= PARL_QUESTION_BYTES)
+    return parl_fail(PARL_STATUS_EINVAL, "question has %zu bytes; it must have at most %d", n,
+                     PARL_QUESTION_BYTES - 1);
+  for (size_t i = 0; i < n; i++)
+    if ((unsigned char)question[i] < ' ')
+      return parl_fail(PARL_STATUS_EINVAL, "question must be one line without control characters");
+  return PARL_STATUS_OK;
+}
+
 static parl_status read_member(const parl_json *c, parl_run_config *config) {
   const char *key = parl_json_get_key(c);
-  if (strcmp(key, "name") == 0 || strcmp(key, "summary") == 0) {
+  if (strcmp(key, "question") == 0 && parl_json_get_string(c) != NULL)
+    return check_question(parl_json_get_string(c));
+  if (strcmp(key, "name") == 0 || strcmp(key, "summary") == 0 || strcmp(key, "question") == 0) {
     if (parl_json_get_string(c) != NULL) return PARL_STATUS_OK;
     return parl_fail(PARL_STATUS_EINVAL, "%s must be a text in quotes", key);
   }

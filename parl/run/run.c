@@ -20,6 +20,7 @@ parl_status parl_run_init(const parl_recipe *recipe, size_t arm, int64_t seed, p
   parl_run run = {.scope = PARL_SCOPE_RUN, .config = *parl_recipe_get_arm(recipe, arm)};
   run.config.run.seed = seed;
   snprintf(run.recipe, sizeof run.recipe, "%s", parl_recipe_get_name(recipe));
+  snprintf(run.question, sizeof run.question, "%s", parl_recipe_get_question(recipe));
   snprintf(run.name, sizeof run.name, "%s", parl_recipe_get_arm_name(recipe, arm));
   PARL_TRY(put_path("run.dir", parl_recipe_get_folder(recipe), run.folder));
   PARL_TRY(put_path("env.file", parl_recipe_get_env_path(recipe, arm), run.env_path));

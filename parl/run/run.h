@@ -25,10 +25,11 @@ enum {
 };
 
 typedef struct parl_run {
-  char recipe[PARL_NAME_BYTES];   /* its name */
-  char name[PARL_RUN_NAME_BYTES]; /* in the store: the arm, or "untrained", "serial@arm" */
-  parl_scope scope;               /* PARL_SCOPE_RUN: trained; PARL_SCOPE_BASELINE: played only */
-  char style[96];                 /* of a baseline: a script plays it; "": the warm start */
+  char recipe[PARL_NAME_BYTES];       /* its name */
+  char question[PARL_QUESTION_BYTES]; /* that the recipe asks; no part of what the run is */
+  char name[PARL_RUN_NAME_BYTES];     /* in the store: the arm, or "untrained", "serial@arm" */
+  parl_scope scope; /* PARL_SCOPE_RUN: trained; PARL_SCOPE_BASELINE: played only */
+  char style[96];   /* of a baseline: a script plays it; "": the warm start */
   char folder[PARL_RUN_PATH_BYTES];
   char env_path[PARL_RUN_PATH_BYTES];
   parl_json *env_params;  /* the environment's parameters, an object; owned; NULL: none given */

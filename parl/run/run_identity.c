@@ -301,6 +301,10 @@ static void append_host(const parl_trainer *t, const parl_run_config *config, pa
     parl_json_key(&w, "command");
     parl_json_string(&w, t->host->command);
   }
+  if (t->run->question[0] != '\0') {
+    parl_json_key(&w, "question");
+    parl_json_string(&w, t->run->question);
+  }
   parl_json_end_object(&w);
 }
 
