@@ -68,7 +68,7 @@ ifeq ($(BUILD),fuzz)
 SRC := $(wildcard core/*.c kernels/device.c engine/*.c lua/*.c parl/*/*.c) # what reads foreign bytes; the fast kernels are written for gcc
 endif
 CLI := $(wildcard cli/*.c)
-OBJ := $(SRC:%.c=$(OBJDIR)/%.o) $(OBJDIR)/build_info.o $(OBJDIR)/report_style.o $(OBJDIR)/serve_files.o $(OBJDIR)/worklist.o
+OBJ := $(SRC:%.c=$(OBJDIR)/%.o) $(patsubst %,$(OBJDIR)/%.o,build_info report_style report_scripts serve_files worklist)
 CLI_OBJ := $(CLI:%.c=$(OBJDIR)/%.o) $(OBJDIR)/templates.o
 TEMPLATES := $(wildcard cli/templates/*) lua/stubs/parl.d.lua
 TEST_SRC := $(wildcard tests/test_*.c)
@@ -87,6 +87,7 @@ all: $(OUT)/parl $(OUT)/share ## build the program: build/<BUILD>/parl
 	  "$$(command -v nvcc >/dev/null && echo found || echo absent)" \
 	  "$$(printf '#include <nccl.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo found || echo absent)" \
 	  "$$(command -v mpicc >/dev/null && echo found || echo absent)"
+	@$(if $(VEGA),:,echo 'Vega-Lite absent: charts of report.html are plain drawings (`make deps` gets it where npm is)')
 
 .PHONY: need-libraries need-cmocka
 need-libraries:
@@ -127,7 +128,7 @@ $(OUT)/share: Makefile
 
 # Files as strings in the program: what `parl env new` and `parl completion` write, the style of the report, and the
 # helper of scripts that is a script.
-AS_STRING = sed 's/[\\"]/\\&/g; s/^/   "/; s/$$/\\n"/'
+AS_STRING = sed 's/[\\"?]/\\&/g; s/^/   "/; s/$$/\\n"/'
 $(OUT)/templates.c: $(TEMPLATES)
 	@mkdir -p $(@D)
 	@{ echo '/* Written by make. */'; echo '#include "cli/template.h"'; echo 'const cli_template cli_templates[] = {'; \
@@ -137,6 +138,23 @@ $(OUT)/report_style.c: experiments/report.css
 	@mkdir -p $(@D)
 	@{ echo '/* Written by make. */'; echo '#include "experiments/report_internal.h"'; \
 	   echo 'const char parl_report_style[] ='; $(AS_STRING) $<; echo '   ;'; } >$@
+# What draws the charts of report.html: three libraries, as `make deps` has got them from npm, their notices before them.
+# Without them the string is empty and the charts are plain drawings. A page ends a script at the first "</script".
+WEB := build/web
+VEGA_FILES := $(addprefix $(WEB)/node_modules/,vega/build/vega.min.js vega-lite/build/vega-lite.min.js \
+                vega-embed/build/vega-embed.min.js)
+VEGA := $(if $(filter 3,$(words $(wildcard $(VEGA_FILES)))),$(VEGA_FILES))
+VEGA_NOTICE := $(if $(VEGA),$(OUT)/vega_notice.js)
+$(OUT)/vega_notice.js: $(VEGA) experiments/web/notice.sh
+	@mkdir -p $(@D) && sh experiments/web/notice.sh $(WEB)/node_modules >$@
+$(OUT)/vega: FORCE
+	@mkdir -p $(@D) && echo '$(VEGA)' >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+$(OUT)/report_scripts.c: experiments/report_charts.js $(VEGA_NOTICE) $(VEGA) $(OUT)/vega
+	@{ echo '/* Written by make. */'; echo '#include "experiments/report_vega.h"'; \
+	   echo 'const char parl_report_libraries[] = ""'; \
+	   for f in $(VEGA_NOTICE) $(VEGA); do \
+	     sed -e '/^\/\/# sourceMappingURL/d' -e 's,</script,<\\/script,g' -e 's/<!--/<\\!--/g' $$f | $(AS_STRING); done; \
+	   echo '   ;'; echo 'const char parl_report_charts[] ='; $(AS_STRING) $<; echo '   ;'; } >$@
 SERVE_FILES := $(addprefix experiments/serve.,html js css)
 $(OUT)/serve_files.c: $(SERVE_FILES)
 	@mkdir -p $(@D)
@@ -146,7 +164,7 @@ $(OUT)/worklist.c: lua/worklist.lua
 	@mkdir -p $(@D)
 	@{ echo '/* Written by make. */'; echo '#include "lua/env_internal.h"'; \
 	   echo 'const char parl_env_worklist[] ='; $(AS_STRING) $<; echo '   ;'; } >$@
-$(OBJDIR)/templates.o $(OBJDIR)/report_style.o $(OBJDIR)/serve_files.o $(OBJDIR)/worklist.o: $(OBJDIR)/%.o: $(OUT)/%.c $(OUT)/flags | need-libraries
+$(patsubst %,$(OBJDIR)/%.o,templates report_style report_scripts serve_files worklist): $(OBJDIR)/%.o: $(OUT)/%.c $(OUT)/flags | need-libraries
 	@mkdir -p $(@D) && $(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # -O3 where speed is wanted: under sanitizers it only makes the compiler slow.
@@ -201,13 +219,24 @@ define install
  done; \
  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y --no-install-recommends $$wanted
 endef
+# By npm where it is found; nothing happens, and no network is needed, where the committed versions are there. No script
+# of a package is run, and Node itself is not needed to build.
+define get_vega
+@if cmp -s experiments/web/package-lock.json $(WEB)/installed.json; then exit 0; fi; \
+ command -v npm >/dev/null || { echo 'npm is absent: charts of report.html will be plain drawings'; exit 0; }; \
+ mkdir -p $(WEB) && cp experiments/web/package.json experiments/web/package-lock.json $(WEB) && cd $(WEB) && \
+ if npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; then cp package-lock.json installed.json; \
+ else echo 'npm could not get Vega-Lite: charts of report.html will be plain drawings' >&2; fi
+endef
 .PHONY: deps deps-test deps-cluster
-deps: ## install what building and running needs (Debian, Ubuntu; packages.txt)
+deps: ## install what building and running needs (Debian, Ubuntu; packages.txt), and the report's chart library
 	$(call install,packages.txt)
+	$(get_vega)
 deps-cluster: deps-test
 	$(call install,packages-cluster.txt)
 deps-test: ## install what the tests need in addition (packages-test.txt)
 	$(call install,packages.txt packages-test.txt)
+	$(get_vega)
 
 # ----------------------------------------------------------------------------------------- tests
 # A second make, since this one asked pkg-config before deps ran; on all processors unless told otherwise.

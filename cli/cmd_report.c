@@ -51,7 +51,8 @@ static parl_status run(const cli_args *args, char (*paths)[CLI_PATH_BYTES], parl
                                                    .n_folders = args->n_operands,
                                                    .out = args->output,
                                                    .reference = args->reference,
-                                                   .with_figures = true},
+                                                   .with_figures = true,
+                                                   .plain = args->plain},
                             table));
   if (args->pdf) {
     char figures[CLI_PATH_BYTES];

@@ -129,6 +129,7 @@ static parl_status make(const parl_report_request *request, parl_report *report,
                         parl_text texts[N_FILES], parl_text *table) {
   PARL_TRY(parl_report_load(request->folders, request->n_folders, arena, report));
   report->out = request->out != NULL ? request->out : request->folders[0];
+  report->plain = request->plain;
   if (request->with_figures) {
     PARL_TRY(PARL_ARENA_TAKE(arena, 1, &report->figures));
     report->figures->n = 0;

@@ -22,6 +22,7 @@ typedef struct parl_report_request {
                             whose lambda1, lambda2 and the weights of the recipe's own terms are 0
                             throughout, or else the first trained one */
   bool with_figures;
+  bool plain; /* report.html without the scripts that draw its charts anew */
 } parl_report_request;
 
 /* Builds all of them from folder/store.db of each folder and writes each atomically. table (may be

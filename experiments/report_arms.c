@@ -291,16 +291,40 @@ static bool is_of_schedule(const configs *c, const char *path) {
   return false;
 }
 
-/* "agents.reliability 0.6, episode.legal true" */
-static void append_others(const configs *c, const paths *found, size_t a, parl_text *out) {
+/* Whether an arm of the same environment has another value. Fails: ENOMEM. */
+static parl_status differs_within(const configs *c, size_t a, const char *path, bool *out) {
+  const parl_report *r = c->report;
+  parl_text value = {0}, other = {0};
+  append_value(parl_json_find_path(c->of[a], path), &value);
+  *out = false;
+  for (size_t b = 0; b < r->n_trained && !*out; b++) {
+    if (r->arms[b].env != r->arms[a].env) continue;
+    append_value(parl_json_find_path(c->of[b], path), &other);
+    *out = strcmp(parl_text_get(&value), parl_text_get(&other)) != 0;
+  }
+  const parl_status s = parl_text_status(&value);
+  parl_text_deinit(&value);
+  parl_text_deinit(&other);
+  return s;
+}
+
+/* "agents.reliability 0.6, episode.legal true"; of several environments, which one it is and what
+ * differs within it: their parameters are others anyway. */
+static parl_status append_others(const configs *c, const paths *found, size_t a, parl_text *out) {
   parl_text value = {0};
-  for (size_t i = 0; i < found->n && i < MAX_DIFFERENCES; i++) {
+  parl_status s = PARL_STATUS_OK;
+  for (size_t i = 0; i < found->n && i < MAX_DIFFERENCES && s == PARL_STATUS_OK; i++) {
+    bool differs = true;
     if (is_of_schedule(c, found->path[i])) continue;
+    if (c->report->n_envs > 1 && strcmp(found->path[i], "env.file") != 0)
+      s = differs_within(c, a, found->path[i], &differs);
+    if (!differs) continue;
     append_value(parl_json_find_path(c->of[a], found->path[i]), &value);
     parl_text_appendf(out, "%s%s %s", out->n > 0 ? ", " : "", found->path[i],
                       parl_text_get(&value));
   }
   parl_text_deinit(&value);
+  return s;
 }
 
 static parl_status add_policies(configs *c, parl_table *t) {
@@ -318,6 +342,7 @@ static parl_status add_policies(configs *c, parl_table *t) {
   for (size_t i = 0; i < n; i++) parl_table_add(t, "%s", get_label(c->schedules[i]));
   if (any_other) parl_table_add(t, "what else differs");
   parl_text text = {0};
+  parl_status s = PARL_STATUS_OK;
   for (size_t a = 0; a < r->n_trained; a++) {
     parl_table_add(t, "%s", r->arms[a].name);
     for (size_t i = 0; i < n; i++) {
@@ -326,10 +351,10 @@ static parl_status add_policies(configs *c, parl_table *t) {
       parl_table_add(t, "%s", parl_text_get(&text));
     }
     parl_text_clear(&text);
-    if (any_other) append_others(c, &found, a, &text);
+    if (any_other && s == PARL_STATUS_OK) s = append_others(c, &found, a, &text);
     if (any_other) parl_table_add(t, "%s", parl_text_get(&text));
   }
-  const parl_status s = parl_text_status(&text);
+  if (s == PARL_STATUS_OK) s = parl_text_status(&text);
   parl_text_deinit(&text);
   return s;
 }

@@ -4,7 +4,7 @@
  * its dash and marker too. */
 #include <string.h>
 
-#include "experiments/report_internal.h"
+#include "experiments/report_vega.h"
 
 enum { N_DASHES = 4, N_MARKERS = 7 }; /* no divisors of PARL_N_COLOURS: few styles are alike */
 enum { WIDTH = 520, HEIGHT = 250, LEFT = 50, RIGHT = 14, TOP = 12, BOTTOM = 38 };
@@ -41,15 +41,20 @@ static void widen(double value, double *low, double *high) {
   if (!(value <= *high)) *high = value;
 }
 
-static parl_axis make_y_axis(const parl_line_chart *c) {
-  double low = NAN, high = NAN;
+void parl_chart_get_range(const parl_line_chart *c, double *low, double *high) {
+  *low = *high = NAN;
   for (size_t s = 0; s < c->n_series; s++)
     for (size_t i = 0; i < c->n_points; i++) {
-      widen(c->series[s].y[i].iqm, &low, &high);
-      widen(c->series[s].y[i].lo, &low, &high);
-      widen(c->series[s].y[i].hi, &low, &high);
+      widen(c->series[s].y[i].iqm, low, high);
+      widen(c->series[s].y[i].lo, low, high);
+      widen(c->series[s].y[i].hi, low, high);
     }
-  widen(c->level, &low, &high);
+  widen(c->level, low, high);
+}
+
+static parl_axis make_y_axis(const parl_line_chart *c) {
+  double low, high;
+  parl_chart_get_range(c, &low, &high);
   if (c->is_share || (low >= 0 && low < 0.5 * high)) low = 0;
   if (c->is_share) high = 1;
   return parl_axis_make(low, high, 5, HEIGHT - BOTTOM, TOP);
@@ -79,9 +84,8 @@ static void append_band(parl_text *out, const parl_line_chart *c, const parl_ser
   }
 }
 
-/* Mean of the values around point i; NaN where there is none, so that gaps stay. */
-static double get_smoothed(const parl_line_chart *c, const parl_series *s, size_t i,
-                           size_t window) {
+double parl_chart_get_smoothed(const parl_line_chart *c, const parl_series *s, size_t i,
+                               size_t window) {
   const size_t half = window / 2, first = i > half ? i - half : 0;
   double sum = 0, n = 0;
   if (!isfinite(s->y[i].iqm)) return NAN;
@@ -100,7 +104,7 @@ static void append_line(parl_text *out, const parl_line_chart *c, const parl_ser
   double last_x = 0, last_y = 0;
   parl_text_append(out, " d=\"");
   for (size_t i = 0; i < c->n_points; i++) {
-    const double value = get_smoothed(c, s, i, window);
+    const double value = parl_chart_get_smoothed(c, s, i, window);
     const bool known = isfinite(value);
     if (known) {
       last_x = parl_axis_place(x, c->x[i]);

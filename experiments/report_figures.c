@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "experiments/report_internal.h"
+#include "experiments/report_vega.h"
 
 enum { HEAD = 26, LINE = 18, COLUMN = 260, MARGIN = 8 };
 
@@ -85,7 +85,7 @@ parl_status parl_figure_keep_endings_legend(const parl_report *r) {
 /* --- the style: what of the page's concerns drawings, its variables by their light values --- */
 
 /* The value of a variable in the first :root; NULL if there is none. */
-static const char *find_variable(const char *name, size_t n_name, size_t *n) {
+const char *parl_figure_find_variable(const char *name, size_t n_name, size_t *n) {
   const char *at = strchr(parl_report_style, '{'), *end = strchr(parl_report_style, '}');
   for (at = strstr(at, "--"); at != NULL && at < end; at = strstr(at + 2, "--")) {
     if (strncmp(at, name, n_name) != 0 || at[n_name] != ':') continue;
@@ -97,6 +97,14 @@ static const char *find_variable(const char *name, size_t n_name, size_t *n) {
   return NULL;
 }
 
+const char *parl_figure_find_fill(const char *class, size_t *n) {
+  const char *at = strstr(parl_report_style, class),
+             *fill = at != NULL ? strstr(at, "fill: ") : NULL;
+  PARL_CHECK(fill != NULL);
+  *n = strcspn(fill + 6, ";");
+  return fill + 6;
+}
+
 static void append_rule(parl_text *out, const char *rule, size_t n) {
   for (size_t i = 0; i < n;) {
     size_t n_value = 0;
@@ -105,7 +113,7 @@ static void append_rule(parl_text *out, const char *rule, size_t n) {
       continue;
     }
     const size_t n_name = strcspn(rule + i + 4, ")");
-    const char *value = find_variable(rule + i + 4, n_name, &n_value);
+    const char *value = parl_figure_find_variable(rule + i + 4, n_name, &n_value);
     PARL_CHECK(value != NULL);
     parl_text_append_bytes(out, value, n_value);
     i += 4 + n_name + 1;

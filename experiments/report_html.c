@@ -4,6 +4,7 @@
 
 #include "core/build_info.h"
 #include "experiments/report_content.h"
+#include "experiments/report_vega.h"
 
 enum { TABLE_POINTS = 20, SHARE_FIGURES = 6, SHOWN_RUNS = 24, SHOWN_PAIRS = 6, PAPER_PAIRS = 36 };
 
@@ -29,6 +30,7 @@ static parl_status append_drawing(parl_text *out, const parl_report *r,
   append(out, r);
   PARL_TRY(parl_figure_keep(r, out, from));
   parl_text_append(out, "</div>\n");
+  parl_vega_specify_drawing(out, r, append);
   return PARL_STATUS_OK;
 }
 
@@ -38,6 +40,7 @@ parl_status parl_page_append_lines(parl_text *out, const parl_report *r, const p
   parl_chart_append_lines(out, c);
   PARL_TRY(parl_figure_keep(r, out, from));
   parl_text_append(out, "</div>\n");
+  parl_vega_specify_lines(out, r, c);
   parl_chart_append_legend(out, c->series, c->n_series);
   return parl_figure_keep_legend(r, c->series, c->n_series);
 }
@@ -190,10 +193,9 @@ static parl_status append_profile(const parl_report *r, parl_text *out) {
 /* --- sections --- */
 
 static void append_head(const parl_report *r, parl_text *out) {
+  parl_text_append(out, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+  parl_vega_append_policy(out, r);
   parl_text_append(out,
-                   "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                   "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-                   "style-src 'unsafe-inline'; img-src data:\">\n"
                    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
                    "<title>");
   parl_text_append_html(out, r->recipe);
@@ -272,6 +274,7 @@ static parl_status append_map(const parl_report *r, parl_text *out) {
     parl_text_append(out, parl_text_get(&svg));
     s = parl_figure_keep(r, out, from);
     parl_text_append(out, "</div>\n");
+    if (s == PARL_STATUS_OK) s = parl_vega_specify_map(out, r);
     if (s == PARL_STATUS_OK) s = parl_page_append_details(r, PARL_TABLE_MAP, out);
     parl_text_append(out, "</figure>\n");
   }
@@ -300,12 +303,12 @@ static parl_status append_scatter(const parl_report *r, parl_text *out) {
 
 static parl_status append_result(const parl_report *r, parl_text *out) {
   parl_text_append(out, "<h2>Result</h2>\n");
-  PARL_TRY(parl_report_append_answers(r, PARL_FORMAT_HTML, out));
-  parl_text_append(out, "<div class=\"grid2\">\n");
+  parl_text_append(out, "<div class=\"grid2 first\">\n");
   PARL_TRY(append_scatter(r, out));
   parl_text_append(out, "<div>\n");
-  PARL_TRY(append_policies(r, out));
+  PARL_TRY(parl_report_append_answers(r, PARL_FORMAT_HTML, out));
   parl_text_append(out, "</div>\n</div>\n");
+  PARL_TRY(append_policies(r, out));
   parl_report_visit_warnings(r, append_warning, out);
   PARL_TRY(parl_report_append_lead(r, PARL_FORMAT_HTML, out));
   PARL_TRY(append_table(r, PARL_TABLE_OUTCOME, out));
@@ -529,6 +532,7 @@ parl_status parl_report_append_html(const parl_report *r, parl_text *out) {
   }
   PARL_TRY(append_learning(r, out));
   PARL_TRY(append_reproduction(r, out));
+  parl_vega_append_scripts(out, r);
   parl_text_append(out, "</main></body>\n</html>\n");
   return parl_text_status(out);
 }

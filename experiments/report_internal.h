@@ -245,6 +245,7 @@ typedef struct parl_report {
   const char *recipe;    /* or "a + b" */
   const char *question;  /* of the recipes, each once; "" */
   parl_figures *figures; /* gets what the page draws; NULL: nobody wants them */
+  bool plain;            /* a page without scripts */
   size_t n_runs, n_arms, n_families, n_pairs, n_trained;
   parl_report_run *runs;   /* [n_runs] by arm, seed and row of the store */
   parl_report_arm *arms;   /* [n_arms] trained first, each in the order of the store */

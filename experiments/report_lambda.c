@@ -2,7 +2,7 @@
  * over lambda1 x lambda2. */
 #include <string.h>
 
-#include "experiments/report_internal.h"
+#include "experiments/report_vega.h"
 
 static const parl_summary *get(const parl_report *r, size_t arm, size_t family, parl_score score) {
   return parl_arm_score(r, &r->arms[arm], PARL_DECODING_MAIN, family, score);
@@ -173,5 +173,46 @@ parl_status parl_chart_append_map(parl_text *out, const parl_report *r, bool *is
                     "<text class=\"tick\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">rows: "
                     "\xCE\xBB\xE2\x82\x81, columns: \xCE\xBB\xE2\x82\x82</text>\n</svg>\n",
                     WIDTH - 14, bottom + 34);
+  return parl_text_status(out);
+}
+
+parl_status parl_vega_append_map(parl_text *out, const parl_report *r) {
+  map m;
+  bool is_map;
+  parl_vega_rows rows = {0};
+  const char *names[PARL_VEGA_MAX_NAMES];
+  size_t n = 0;
+  PARL_TRY(make_map(r, &m, &is_map));
+  for (size_t a = 0; a < r->n_trained && n < PARL_VEGA_MAX_NAMES; a++) {
+    const parl_summary *s = get(r, a, 0, PARL_SCORE_r_perf);
+    const double values[] = {(double)n, m.start[a][0], m.start[a][1], s->iqm,
+                             s->lo,     s->hi,         (double)s->n};
+    names[n++] = r->arms[a].name;
+    parl_vega_add_row(&rows, values, sizeof values / sizeof values[0], 0);
+  }
+  parl_vega_begin(out, "r_perf over the starts of lambda1 (rows) and lambda2 (columns)", names, n,
+                  false);
+  parl_vega_add_data(out, "s,one,two,v,lo,hi,n", &rows);
+  parl_vega_add(out,
+                "," PARL_VEGA_INTERVAL
+                "],'width':480,'height':%zu,"
+                "'autosize':{'type':'fit','contains':'padding'},'encoding':{"
+                "'x':{'field':'two','type':'ordinal','title':'\xCE\xBB\xE2\x82\x82','axis':{"
+                "'labelAngle':0}},'y':{'field':'one','type':'ordinal','sort':'descending',"
+                "'title':'\xCE\xBB\xE2\x82\x81'}},'layer':[{'mark':'rect','encoding':{'color':{"
+                "'field':'v','type':'quantitative','scale':{'scheme':'viridis'},'title':'r_perf'},",
+                ".3f", ".3f", 50 + 34 * m.n[0]);
+  parl_vega_add(
+      out,
+      "'tooltip':[{'field':'name','title':'policy'},"
+      "{'field':'one','title':'\xCE\xBB\xE2\x82\x81'},"
+      "{'field':'two','title':'\xCE\xBB\xE2\x82\x82'},"
+      "{'field':'v','format':'.3f','title':'r_perf'},"
+      "{'field':'interval','title':'95 %% interval'},{'field':'n'}]}},"
+      "{'transform':[{'joinaggregate':[{'op':'min','field':'v','as':'least'},"
+      "{'op':'max','field':'v','as':'most'}]}],'mark':{'type':'text','tooltip':null},"
+      "'encoding':{'text':{'field':'v','format':'.3f'},'color':{'condition':{"
+      "'test':'datum.v>(datum.least+datum.most)/2','value':'black'},'value':'white'}}}]}");
+  parl_vega_end_rows(&rows, out);
   return parl_text_status(out);
 }

@@ -1,9 +1,9 @@
 /* experiments/report_plots.c - comparisons of arms: dots with intervals, scatter, endings. */
 #include <string.h>
 
-#include "experiments/report_internal.h"
+#include "experiments/report_vega.h"
 
-enum { N_PANELS = 6, ROW = 30 };
+enum { N_PANELS = PARL_N_DOT_PANELS, ROW = 30 };
 
 static const parl_score panel_scores[N_PANELS] = {
     PARL_SCORE_r_perf,         PARL_SCORE_success,     PARL_SCORE_last_gain_steps,
@@ -114,14 +114,25 @@ static void append_dot(parl_text *out, const parl_report *r, size_t a, const pan
   parl_text_append(out, "</g>");
 }
 
-static panel make_panel(const parl_report *r, parl_score score, double left, double right,
-                        double top, double bottom) {
+parl_score parl_dots_get_score(size_t i) {
+  return panel_scores[i];
+}
+
+bool parl_dots_has_optimum(size_t i) {
+  return has_optimum(panel_scores[i]);
+}
+
+static parl_axis make_dots_axis(const parl_report *r, parl_score score, double left, double right) {
   double low = NAN, high = NAN;
   widen_by_score(r, score, &low, &high);
   if (has_optimum(score)) widen(parl_report_get_optimum(r), &low, &high);
   if (score != PARL_SCORE_r_perf && low > 0) low = 0;
   if (!has_optimum(score) && high > 0.8 && high < 1) high = 1;
-  return (panel){score, parl_axis_make(low, high, 3, left, right), top, bottom};
+  return parl_axis_make(low, high, 3, left, right);
+}
+
+parl_axis parl_dots_make_axis(const parl_report *r, size_t i) {
+  return make_dots_axis(r, panel_scores[i], 0, 1);
 }
 
 void parl_chart_append_dots(parl_text *out, const parl_report *r) {
@@ -134,7 +145,8 @@ void parl_chart_append_dots(parl_text *out, const parl_report *r) {
       width, bottom + 24);
   for (size_t i = 0; i < N_PANELS; i++) {
     const double left = names + step * (double)i;
-    const panel p = make_panel(r, panel_scores[i], left + 14, left + step - 24, top, bottom);
+    const panel p = {panel_scores[i],
+                     make_dots_axis(r, panel_scores[i], left + 14, left + step - 24), top, bottom};
     append_panel_frame(out, &p);
     const double optimum = parl_report_get_optimum(r);
     if (has_optimum(p.score) && isfinite(optimum)) {
@@ -188,21 +200,22 @@ static bool is_free(const labels *l, double x, double y, double width) {
          !overlaps(l, x, y, width);
 }
 
-/* Right or left of the marker, moved up and down until it is free. It begins with a small marker,
- * so that it is told whose it is. */
-static void append_label(parl_text *out, labels *l, size_t style, const char *name, double x,
-                         double y) {
+/* Right or left of the marker, moved up and down until it is free: it begins at (*from, *at). */
+static void place_label(labels *l, const char *name, double x, double y, double *from, double *at) {
   size_t letters = 0;
   while (letters < 22 && name[letters] != '\0') letters++;
   const double width = 11 + LETTER_WIDTH * (double)letters;
-  double from = x + 9, at = y + 4;
   for (int i = 0; i < 48; i++) {
     const double right = x + 9, left = x - 9 - width;
-    at = y + 4 + (i / 2 % 2 ? -1 : 1) * (double)((i / 2 + 1) / 2) * LABEL_HEIGHT;
-    from = i % 2 ? left : right;
-    if (is_free(l, from, at, width)) break;
+    *at = y + 4 + (i / 2 % 2 ? -1 : 1) * (double)((i / 2 + 1) / 2) * LABEL_HEIGHT;
+    *from = i % 2 ? left : right;
+    if (is_free(l, *from, *at, width)) break;
   }
-  add_obstacle(l, from, at, width);
+  add_obstacle(l, *from, *at, width);
+}
+
+/* It begins with a small marker, so that it is told whose it is. */
+static void append_label(parl_text *out, size_t style, const char *name, double from, double at) {
   parl_text_appendf(out, "<g class=\"k%zu\">", style % PARL_N_COLOURS);
   parl_chart_append_marker(out, style, from + 4, at - 4, 3.2, false);
   parl_text_appendf(out, "<text class=\"name\" x=\"%.1f\" y=\"%.1f\">", from + 11, at);
@@ -268,16 +281,23 @@ static void append_point(parl_text *out, const parl_report *r, size_t a, const p
   add_obstacle(l, at.left - 6, at.y + 4, at.right - at.left + 12);
 }
 
+/* where: gets the places too, unless it is NULL. */
 static void append_names(parl_text *out, const parl_report *r, const parl_axis *x,
-                         const parl_axis *y, labels *l) {
+                         const parl_axis *y, labels *l, const parl_scatter *where) {
   for (size_t a = 0; a < r->n_arms; a++) {
-    spot at;
-    if (find_spot(r, a, x, y, &at)) append_label(out, l, a, r->arms[a].name, at.x, at.y);
+    spot it;
+    double from, at;
+    if (!find_spot(r, a, x, y, &it)) continue;
+    place_label(l, r->arms[a].name, it.x, it.y, &from, &at);
+    append_label(out, a, r->arms[a].name, from, at);
+    if (where == NULL) continue;
+    where->label_x[a] = parl_axis_get_value(x, from);
+    where->label_y[a] = parl_axis_get_value(y, at - 4);
   }
   parl_text_append(out, "\n");
 }
 
-void parl_chart_append_scatter(parl_text *out, const parl_report *r) {
+static void make_scatter_axes(const parl_report *r, parl_axis *x, parl_axis *y) {
   const double optimum = parl_report_get_optimum(r);
   double x_low = NAN, x_high = NAN, y_low = NAN, y_high = NAN;
   widen_by_score(r, PARL_SCORE_last_gain_steps, &x_low, &x_high);
@@ -285,9 +305,35 @@ void parl_chart_append_scatter(parl_text *out, const parl_report *r) {
   widen_by_score(r, PARL_SCORE_r_perf, &y_low, &y_high);
   widen(optimum, &x_low, &x_high);
   if (y_high > 0.8 && y_high < 1) y_high = 1;
-  const parl_axis y = parl_axis_make(y_low, y_high, 5, S_HEIGHT - S_BOTTOM, S_TOP);
-  const double left = fmax(S_LEFT, 14 + parl_axis_get_label_width(&y));
-  const parl_axis x = parl_axis_make(x_low, x_high, 6, left, S_WIDTH - S_RIGHT);
+  *y = parl_axis_make(y_low, y_high, 5, S_HEIGHT - S_BOTTOM, S_TOP);
+  *x = parl_axis_make(x_low, x_high, 6, fmax(S_LEFT, 14 + parl_axis_get_label_width(y)),
+                      S_WIDTH - S_RIGHT);
+}
+
+static void append_points(parl_text *out, const parl_report *r, const parl_axis *x,
+                          const parl_axis *y, const parl_scatter *where) {
+  labels l = {.n = 0};
+  for (size_t a = 0; a < r->n_arms; a++) append_point(out, r, a, x, y, &l);
+  append_names(out, r, x, y, &l, where);
+}
+
+parl_status parl_scatter_place(const parl_report *r, parl_scatter *out) {
+  parl_text unused = {0};
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_arms + 1, &out->label_x));
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_arms + 1, &out->label_y));
+  for (size_t a = 0; a < r->n_arms; a++) out->label_x[a] = out->label_y[a] = NAN;
+  make_scatter_axes(r, &out->x, &out->y);
+  append_points(&unused, r, &out->x, &out->y, out);
+  const parl_status s = parl_text_status(&unused);
+  parl_text_deinit(&unused);
+  return s;
+}
+
+void parl_chart_append_scatter(parl_text *out, const parl_report *r) {
+  const double optimum = parl_report_get_optimum(r);
+  parl_axis x, y;
+  make_scatter_axes(r, &x, &y);
+  const double left = x.pixel_low;
   parl_text_appendf(out,
                     "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"r_perf against critical "
                     "steps at the last gain, one point a policy; the table of steps has the "
@@ -299,7 +345,6 @@ void parl_chart_append_scatter(parl_text *out, const parl_report *r) {
                     "<text class=\"tick\" x=\"%d\" y=\"%d\" text-anchor=\"end\">critical steps at "
                     "the last gain; hollow: at the end</text>\n",
                     S_WIDTH - S_RIGHT, S_HEIGHT - 8);
-  labels l = {.n = 0};
   if (isfinite(optimum)) {
     const double at = parl_axis_place(&x, optimum);
     parl_text_appendf(out,
@@ -308,8 +353,7 @@ void parl_chart_append_scatter(parl_text *out, const parl_report *r) {
                       at, S_TOP, S_HEIGHT - S_BOTTOM, at + 5, S_HEIGHT - S_BOTTOM - 6,
                       parl_report_get_optimum_label(r), optimum);
   }
-  for (size_t a = 0; a < r->n_arms; a++) append_point(out, r, a, &x, &y, &l);
-  append_names(out, r, &x, &y, &l);
+  append_points(out, r, &x, &y, NULL);
   parl_text_append(out, "</svg>\n");
 }
 

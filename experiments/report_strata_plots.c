@@ -1,8 +1,8 @@
 /* experiments/report_strata_plots.c - the aggregates of every arm side by side, and the chance that
  * it beats its reference. */
-#include "experiments/report_internal.h"
+#include "experiments/report_vega.h"
 
-enum { ROW = 26, NAMES = 150, TOP = 26, FOOT = 24, N_PANELS = 4 };
+enum { ROW = 26, NAMES = 150, TOP = 26, FOOT = 24, N_PANELS = PARL_N_AGGREGATES };
 
 static void widen(double value, double *low, double *high) {
   if (!isfinite(value)) return;
@@ -10,10 +10,27 @@ static void widen(double value, double *low, double *high) {
   if (!(value <= *high)) *high = value;
 }
 
-static const parl_estimate *get_estimate(const parl_report_strata *s, size_t panel) {
+const parl_estimate *parl_aggregates_get(const parl_report_strata *s, size_t i) {
   const parl_estimate *const each[N_PANELS] = {&s->of.iqm, &s->of.mean, &s->of.median,
                                                &s->of.optimality_gap};
-  return each[panel];
+  return each[i];
+}
+
+const char *parl_aggregates_get_title(size_t i) {
+  static const char *const titles[N_PANELS] = {"IQM", "mean", "median", "optimality gap"};
+  return titles[i];
+}
+
+parl_axis parl_aggregates_make_axis(const parl_report *r, size_t i, double left, double right) {
+  double low = NAN, high = NAN;
+  for (size_t a = 0; a < r->n_arms; a++) {
+    const parl_estimate *e = parl_aggregates_get(&r->arms[a].strata, i);
+    if (r->arms[a].strata.n_tasks == 0) continue;
+    widen(e->value, &low, &high);
+    widen(fmax(e->lo, 0), &low, &high); /* of few seeds intervals may be wider than scores are */
+    widen(fmin(e->hi, 1), &low, &high);
+  }
+  return parl_axis_make(low, high, 3, left, right);
 }
 
 /* A marker with its interval; what it says when pointed at. */
@@ -41,22 +58,14 @@ static void append_name(parl_text *out, const parl_report_arm *arm, double y) {
 
 static void append_panel(parl_text *out, const parl_report *r, size_t panel, double left,
                          double right, double bottom) {
-  static const char *const titles[N_PANELS] = {"IQM", "mean", "median", "optimality gap"};
-  double low = NAN, high = NAN;
-  for (size_t a = 0; a < r->n_arms; a++) {
-    const parl_estimate *e = get_estimate(&r->arms[a].strata, panel);
-    if (r->arms[a].strata.n_tasks == 0) continue;
-    widen(e->value, &low, &high);
-    widen(fmax(e->lo, 0), &low, &high); /* of few seeds intervals may be wider than scores are */
-    widen(fmin(e->hi, 1), &low, &high);
-  }
-  const parl_axis x = parl_axis_make(low, high, 3, left, right);
-  parl_text_appendf(out, "<text class=\"head\" x=\"%.1f\" y=\"16\">%s</text>", left, titles[panel]);
+  const parl_axis x = parl_aggregates_make_axis(r, panel, left, right);
+  parl_text_appendf(out, "<text class=\"head\" x=\"%.1f\" y=\"16\">%s</text>", left,
+                    parl_aggregates_get_title(panel));
   parl_axis_append_x(out, &x, TOP, bottom, true);
   double y = TOP + 0.5 * ROW;
   for (size_t a = 0; a < r->n_arms; a++) {
     if (r->arms[a].strata.n_tasks == 0) continue;
-    append_estimate(out, &r->arms[a], a, get_estimate(&r->arms[a].strata, panel), &x, y);
+    append_estimate(out, &r->arms[a], a, parl_aggregates_get(&r->arms[a].strata, panel), &x, y);
     y += ROW;
   }
 }

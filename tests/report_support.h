@@ -148,6 +148,12 @@ static inline parl_status write_against(const char *folder, const char *referenc
       &(parl_report_request){.folders = &folder, .n_folders = 1, .reference = reference}, table);
 }
 
+/* A page without scripts, whose every byte is the report's own. */
+static inline parl_status write_plain(const char *folder, parl_text *table) {
+  return parl_report_make(&(parl_report_request){.folders = &folder, .n_folders = 1, .plain = true},
+                          table);
+}
+
 static inline parl_json *write_and_parse(const fixture *f) {
   assert_ok(parl_report_write(f->folder, NULL));
   char *text = read_file(f, "report.json");

@@ -57,12 +57,12 @@ static void test_page_is_well_formed_and_self_contained(void **state) {
   (void)state;
   fixture f;
   fill(&f);
-  assert_ok(parl_report_write(f.folder, NULL));
+  assert_ok(write_plain(f.folder, NULL));
   char *html = read_file(&f, "report.html");
   check_nesting(html);
   assert_contains(html,
                   "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-                  "style-src 'unsafe-inline'; img-src data:\">");
+                  "style-src 'unsafe-inline'; img-src data: blob:\">");
   assert_null(strstr(html, "://"));
   assert_null(strstr(html, "src="));
   assert_null(strstr(html, "href="));
@@ -105,7 +105,7 @@ static void test_names_are_escaped(void **state) {
   }
   end_writing(&f);
   parl_text table = {0};
-  assert_ok(parl_report_write(f.folder, &table));
+  assert_ok(write_plain(f.folder, &table));
   assert_fits_terminal(parl_text_get(&table));
   for (size_t i = 0; i < 3; i++) {
     char *text = read_file(&f, files[i]);
@@ -192,7 +192,7 @@ static void test_cards_without_information_are_not_drawn(void **state) {
     }
   }
   end_writing(&f);
-  assert_ok(parl_report_write(f.folder, NULL));
+  assert_ok(write_plain(f.folder, NULL));
   assert_null(read_figure(&f, "r_perf"));
   assert_null(read_figure(&f, "Masked tokens"));
   assert_null(read_figure(&f, "Useful rate"));
