@@ -13,9 +13,11 @@ static parl_status plan(const cli_args *args, const parl_sweep *sweep, const par
   parl_text text = {0};
   PARL_TRY(parl_sweep_plan(sweep, cli_get_datadir(), host, &made));
   cli_warn_of_preset(args, parl_text_get(&made->preset_exceptions));
-  parl_status s = PARL_STATUS_OK;
-  if (args->plan) {
+  parl_rungs rungs;
+  parl_status s = parl_sweep_get_rungs(sweep, made, &rungs);
+  if (s == PARL_STATUS_OK && args->plan) {
     s = args->json ? parl_plan_append_json(made, &text) : parl_plan_append(made, &text);
+    if (s == PARL_STATUS_OK && !args->json) s = parl_sweep_append_rungs(sweep, &rungs, &text);
     const bool follows = sweep->config.method == PARL_SWEEP_BAYES || sweep->config.top > 0;
     if (s == PARL_STATUS_OK && !args->json && follows)
       parl_text_appendf(&text,
@@ -38,8 +40,10 @@ static parl_status print(const cli_args *args, const parl_sweep *sweep,
     s = args->json ? parl_sweep_append_json(sweep, result, &text)
                    : parl_sweep_append_table(sweep, result, &text);
   if (s == PARL_STATUS_OK && !args->json) {
-    parl_text_appendf(&text, "\n%zu runs (%zu were done before)  %.0f s\nreport: %s/report.html\n",
-                      result->n_runs, result->n_done_before, result->wall_s, folder);
+    parl_text_appendf(&text, "\n%zu runs (%zu were done before", result->n_runs,
+                      result->n_done_before);
+    if (result->n_pruned > 0) parl_text_appendf(&text, ", %zu pruned", result->n_pruned);
+    parl_text_appendf(&text, ")  %.0f s\nreport: %s/report.html\n", result->wall_s, folder);
     if (result->n_top > 0)
       parl_text_appendf(&text, "report of the best: %s/report.html\n", sweep->folder);
   }

@@ -32,6 +32,12 @@ static parl_status plan_sweep(const cli_args *args, const parl_host *host, char 
                   "%s: method = \"bayes\": a point follows from the results of others, so there is "
                   "no plan of them; any number of parl sweep may work in one folder instead",
                   sweep.path);
+  if (s == PARL_STATUS_OK && sweep.early.type != PARL_EARLY_NONE)
+    s = parl_fail(PARL_STATUS_EINVAL,
+                  "%s: early_terminate: which runs are made whole follows from the results of "
+                  "others, so there are no jobs; any number of parl sweep may work in one folder "
+                  "instead",
+                  sweep.path);
   snprintf(name, PARL_NAME_BYTES, "%s", sweep.name);
   if (s == PARL_STATUS_OK) s = parl_sweep_plan(&sweep, cli_get_datadir(), host, out);
   parl_sweep_deinit(&sweep);

@@ -26,7 +26,8 @@ typedef struct parl_store_run {
   const char *recipe, *arm;      /* names */
   int64_t seed;                  /* of every random number of the run */
   const char *config;            /* canonical JSON */
-  const char *status; /* "pending", "running", "done", "failed", "stopped"; at most 15 bytes */
+  const char *status; /* "pending", "running", "done", "failed", "stopped", "pruned"; of 15 bytes
+                         at most */
   const char *host, *revision;    /* JSON about the machine and build; code revision */
   char hash[PARL_HASH_HEX_BYTES]; /* of metrics and weights when done, else "" */
   const char *error; /* why it failed or stopped; as read: "" if neither. put_run clears it */

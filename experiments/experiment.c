@@ -5,6 +5,7 @@
  * process holds is asked for again while it lasts, and found done then. */
 #include "experiments/experiment.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,9 @@ static bool is_warm_wanted(const experiment *x, size_t warm) {
 
 static bool may_start(const experiment *x, const job *j) {
   if (!is_cell(x, j)) return is_warm_wanted(x, (size_t)(j - x->warms));
-  return j->was_done || x->warms[x->plan->cells[j - x->cells].warm].state == JOB_DONE;
+  const size_t cell = (size_t)(j - x->cells);
+  if (!parl_experiment_may_go_on(x, cell)) return false;
+  return j->was_done || x->warms[x->plan->cells[cell].warm].state == JOB_DONE;
 }
 
 /* The first job of a list that may start now, or NULL. *waiting is set by one that may later. */
@@ -96,8 +99,9 @@ static parl_status do_warm(lane *l, size_t i) {
   return parl_warm_start_get(get_warm_run(l->x->plan, i), &l->host, l->workers, NULL, NULL);
 }
 
-/* What failed before, here or in another process, failed. */
-static parl_status find_failure(const experiment *x, const parl_cell *c) {
+/* What failed before, here or in another process, failed; rungs that it passed are filled in. */
+static parl_status find_failure(const experiment *x, const parl_cell *c, const parl_leg *leg,
+                                parl_train_result *out) {
   parl_store *store = NULL;
   parl_text error = {0};
   char status[16] = "";
@@ -107,6 +111,8 @@ static parl_status find_failure(const experiment *x, const parl_cell *c) {
   parl_status s = parl_store_find_run(store, c->uid, &found, &id, status, NULL);
   const bool failed = s == PARL_STATUS_OK && found && strcmp(status, "failed") == 0;
   if (failed) s = parl_store_get_error(store, id, &error);
+  if (failed && s == PARL_STATUS_OK && leg != NULL)
+    s = parl_train_recall_rungs(store, id, leg->rungs, out->rungs);
   parl_store_close(store);
   if (failed && s == PARL_STATUS_OK)
     s = parl_fail(PARL_STATUS_ESTATE, "%s (before; --retry-failed tries again)",
@@ -118,8 +124,12 @@ static parl_status find_failure(const experiment *x, const parl_cell *c) {
 static parl_status do_cell(lane *l, size_t i) {
   const parl_cell *c = &l->x->plan->cells[i];
   parl_train_result *result = &l->x->cells[i].result;
-  PARL_TRY(find_failure(l->x, c));
-  return parl_train(&c->run, &l->host, l->workers, result);
+  parl_leg leg;
+  pthread_mutex_lock(&l->x->mutex);
+  const bool is_paced = parl_experiment_get_leg(l->x, i, &leg);
+  pthread_mutex_unlock(&l->x->mutex);
+  PARL_TRY(find_failure(l->x, c, is_paced ? &leg : NULL, result));
+  return parl_train(&c->run, &l->host, is_paced ? &leg : NULL, l->workers, result);
 }
 
 /* Claims the job and does it. *held: another process has it. */
@@ -179,7 +189,31 @@ static parl_status fail_cells(experiment *x, size_t warm, parl_status why_status
   }
   s = parl_store_end(store, s);
   parl_store_close(store);
-  return s;
+  return s == PARL_STATUS_OK ? parl_experiment_pace(x) : s;
+}
+
+/* A cell was made, or came to its rung: with halving it waits there to be let on. */
+static parl_status settle_cell(experiment *x, job *j, parl_status s) {
+  const size_t i = (size_t)(j - x->cells);
+  const bool is_paced = parl_experiment_is_paced(x, i);
+  if (is_paced) memcpy(j->rungs, j->result.rungs, sizeof j->rungs);
+  if (s != PARL_STATUS_OK) {
+    add_failure(x, i, parl_error_text());
+  } else if (j->result.is_paused && x->pace->eta > 0) {
+    j->was_done = false;
+    while (j->next_level < x->pace->rungs.n && isfinite(j->rungs[j->next_level])) j->next_level++;
+  } else {
+    j->state = JOB_DONE;
+    parl_experiment_count_done(x, j);
+  }
+  return is_paced ? parl_experiment_pace(x) : PARL_STATUS_OK;
+}
+
+static parl_status settle_warm(experiment *x, job *j, parl_status s) {
+  j->state = s == PARL_STATUS_OK ? JOB_DONE : JOB_FAILED;
+  if (s != PARL_STATUS_OK) return fail_cells(x, (size_t)(j - x->warms), s);
+  parl_experiment_count_done(x, j);
+  return PARL_STATUS_OK;
 }
 
 /* Books how a job ended; its failure is this thread's error text. */
@@ -190,13 +224,8 @@ static parl_status settle(experiment *x, job *j, parl_status s, bool held) {
     j->ask_s = parl_clock_s() + ASK_AGAIN_S;
     if (!held) parl_log_write(x->host->log, PARL_LOG_WARNING, "%s", parl_error_text());
     s = PARL_STATUS_OK;
-  } else if (s == PARL_STATUS_OK) {
-    j->state = JOB_DONE;
-    parl_experiment_count_done(x, j);
-  } else if (!concerns_all(s)) {
-    j->state = JOB_FAILED;
-    if (is_cell(x, j)) add_failure(x, (size_t)(j - x->cells), parl_error_text());
-    s = is_cell(x, j) ? PARL_STATUS_OK : fail_cells(x, (size_t)(j - x->warms), s);
+  } else if (s == PARL_STATUS_OK || !concerns_all(s)) {
+    s = is_cell(x, j) ? settle_cell(x, j, s) : settle_warm(x, j, s);
   }
   if (s != PARL_STATUS_OK) x->ended = true;
   pthread_cond_broadcast(&x->changed);
@@ -226,7 +255,9 @@ static parl_status find_done(experiment *x) {
   for (size_t i = 0; s == PARL_STATUS_OK && i < x->plan->n_cells; i++) {
     int found = 0;
     s = parl_store_find_run(store, x->plan->cells[i].uid, &found, NULL, status, NULL);
-    x->cells[i].was_done = found && (strcmp(status, "done") == 0 || strcmp(status, "failed") == 0);
+    x->cells[i].was_done =
+        found && (strcmp(status, "done") == 0 || strcmp(status, "failed") == 0 ||
+                  (strcmp(status, "pruned") == 0 && parl_experiment_is_paced(x, i)));
   }
   parl_store_close(store);
   return s;
@@ -240,6 +271,8 @@ static parl_status make_jobs(experiment *x) {
   x->cells = calloc(p->n_cells, sizeof *x->cells);
   if (x->warms == NULL || x->cells == NULL)
     return parl_fail(PARL_STATUS_ENOMEM, "experiment: no memory");
+  for (size_t i = 0; i < p->n_cells; i++)
+    for (size_t k = 0; k < PARL_MAX_RUNGS; k++) x->cells[i].rungs[k] = (double)NAN;
   PARL_TRY(parl_file_join(path, sizeof path, folder, "checkpoints"));
   PARL_TRY(parl_file_make_folder(path));
   parl_file_remove_stale(path, "*.safetensors");
@@ -285,6 +318,7 @@ static void summarize(const experiment *x, parl_experiment_result *out) {
     parl_hash_update(&uid, x->plan->cells[i].uid, sizeof r->uid);
     parl_hash_update(&hash, r->hash, sizeof r->hash);
     out->n_done_before += r->was_done;
+    out->n_pruned += x->cells[i].state == JOB_PRUNED;
     out->updates += r->updates;
     train_s += r->train_s;
     decode_s += r->decode_s;
@@ -306,6 +340,7 @@ static parl_status run(experiment *x) {
   parl_experiment_count_all(x);
   PARL_TRY(parl_workers_run(x->outer, x->n_outer, work, x));
   if (is_left(x)) return parl_fail(PARL_STATUS_ESTOPPED, "stopped before every run was made");
+  PARL_TRY(parl_experiment_mark_pruned(x));
   PARL_TRY(parl_text_status(&x->out->failures));
   summarize(x, x->out);
   return PARL_STATUS_OK;
@@ -313,7 +348,12 @@ static parl_status run(experiment *x) {
 
 parl_status parl_experiment_run_plan(const parl_host *host, const parl_plan *plan,
                                      parl_experiment_result *out) {
-  experiment x = {.host = host, .plan = plan, .out = out};
+  return parl_experiment_run_paced(host, plan, NULL, out);
+}
+
+parl_status parl_experiment_run_paced(const parl_host *host, const parl_plan *plan, parl_pace *pace,
+                                      parl_experiment_result *out) {
+  experiment x = {.host = host, .plan = plan, .pace = pace, .out = out};
   *out = (parl_experiment_result){0};
   x.start_s = parl_clock_s();
   parl_experiment_init_waiting(&x);

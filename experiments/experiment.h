@@ -5,6 +5,7 @@
  * Thread rule: one thread per experiment. */
 #ifndef PARL_EXPERIMENTS_EXPERIMENT_H
 #define PARL_EXPERIMENTS_EXPERIMENT_H
+#include "experiments/pace.h"
 #include "experiments/plan.h"
 
 typedef struct parl_experiment_result {
@@ -12,6 +13,7 @@ typedef struct parl_experiment_result {
   char hash[PARL_HASH_HEX_BYTES]; /* of their hashes, in the order of arms and seeds */
   size_t n_runs, n_done_before;   /* trained; n_done_before: were finished by an earlier command */
   size_t n_failed;                /* of all runs, the baselines too */
+  size_t n_pruned;                /* of the trained ones */
   parl_text failures;             /* "arm "a", seed 1: why" a line; owned, empty if n_failed is 0 */
   int64_t updates;                /* made in this process */
   double train_tokens_per_s;      /* of learning, summed over the runs under way at once */
@@ -26,6 +28,10 @@ typedef struct parl_experiment_result {
  * *out is to be freed either way. */
 parl_status parl_experiment_run_plan(const parl_host *host, const parl_plan *plan,
                                      parl_experiment_result *out);
+/* The same, with runs that pause: of `pace`, made by init, what came out is filled in. NULL: none
+ * do. Without halving it is made when all have come to their rung. */
+parl_status parl_experiment_run_paced(const parl_host *host, const parl_plan *plan, parl_pace *pace,
+                                      parl_experiment_result *out);
 
 /* Makes the plan of a recipe and runs it. Fails: as both. */
 parl_status parl_experiment_run(const parl_recipe *recipe, const parl_host *host,

@@ -166,6 +166,10 @@ static void append_answer(const parl_report *r, const parl_report_pair *pair, pa
   const char *reference = r->arms[pair->b].name;
   const parl_summary *all = parl_pair_score(r, pair, PARL_DECODING_MAIN, 0, PARL_SCORE_r_perf);
   parl_text_append(out, r->arms[pair->a].name);
+  if (r->arms[pair->a].n_counted == 0) {
+    parl_text_append(out, " has no run that is done: nothing to compare.");
+    return;
+  }
   if (all->n == 0) {
     parl_text_appendf(out, " and %s have no seed in common: nothing to compare.", reference);
     return;

@@ -329,7 +329,7 @@ static parl_status choose_reference(parl_report *r, const char *name) {
 static void warn_of_few_seeds(parl_report *r) {
   size_t least = SIZE_MAX;
   for (size_t a = 0; a < r->n_trained; a++)
-    if (r->arms[a].n_counted < least) least = r->arms[a].n_counted;
+    if (r->arms[a].n_counted > 0 && r->arms[a].n_counted < least) least = r->arms[a].n_counted;
   if (r->n_trained == 0 || least >= PARL_REPORT_FEW_SEEDS) return;
   if (least == 1)
     parl_text_append(&r->warnings,
@@ -344,14 +344,21 @@ static void warn_of_few_seeds(parl_report *r) {
 }
 
 static void warn_of_left_out(parl_report *r) {
-  size_t n_not_done = 0, n_older = 0;
+  size_t n_not_done = 0, n_older = 0, n_pruned = 0;
   for (size_t i = 0; i < r->n_runs; i++) {
     if (r->runs[i].counted) continue;
     if (strcmp(r->runs[i].status, "done") == 0)
       n_older++;
+    else if (strcmp(r->runs[i].status, "pruned") == 0)
+      n_pruned++;
     else
       n_not_done++;
   }
+  if (n_pruned > 0)
+    parl_text_appendf(&r->warnings,
+                      "%zu of %zu runs were pruned by their r_perf on the way and enter no number; "
+                      "the table of runs lists them.\n",
+                      n_pruned, r->n_runs);
   if (n_not_done > 0)
     parl_text_appendf(&r->warnings,
                       "%zu of %zu runs are not done and enter no number; the table of runs lists "

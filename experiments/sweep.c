@@ -16,6 +16,10 @@
 #define SECTION_TYPE_ parl_sweep_config
 PARL_CONFIG_SECTION(parl_sweep_section, "sweep", "which runs of a recipe", PARL_SWEEP_FIELDS);
 #undef SECTION_TYPE_
+#define SECTION_TYPE_ parl_early_config
+PARL_CONFIG_SECTION(parl_early_section, "early_terminate", "which runs are not made whole",
+                    PARL_EARLY_FIELDS);
+#undef SECTION_TYPE_
 
 /* --- parameters --- */
 
@@ -315,12 +319,31 @@ static parl_status read_config(parl_sweep *s) {
   if (parl_json_get_type(s->tree) != PARL_JSON_OBJECT)
     return parl_fail(PARL_STATUS_EINVAL, "a sweep is a table");
   PARL_TRY(parl_json_copy(s->tree, &fields));
-  static const char *const others[] = {"name", "summary", "parameters", "arms"};
+  static const char *const others[] = {"name", "summary", "parameters", "arms", "early_terminate"};
   for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) parl_json_remove(fields, others[i]);
   parl_config_set_defaults(&parl_sweep_section, &s->config);
   const parl_status status = parl_config_read(&parl_sweep_section, fields, "sweep", &s->config);
   parl_json_destroy(fields);
-  return status;
+  const parl_json *early = parl_json_find(s->tree, "early_terminate");
+  parl_config_set_defaults(&parl_early_section, &s->early);
+  if (status != PARL_STATUS_OK || early == NULL) return status;
+  return parl_config_read(&parl_early_section, early, "early_terminate", &s->early);
+}
+
+/* A look is at r_perf, and what it prunes may not be what the metric wants. */
+static parl_status check_early(const parl_sweep *s) {
+  const parl_sweep_config *c = &s->config;
+  if (s->early.type == PARL_EARLY_NONE) return PARL_STATUS_OK;
+  if (strcmp(c->metric, "r_perf") != 0 || c->goal != PARL_SWEEP_MAXIMIZE)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "early_terminate looks at r_perf, and the sweep wants %s %s: what is pruned "
+                     "might be the best",
+                     c->goal == PARL_SWEEP_MAXIMIZE ? "the greatest" : "the least", c->metric);
+  if (c->method == PARL_SWEEP_BAYES)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "early_terminate with method = \"bayes\": its model learns from whole runs; "
+                     "take grid, random or sobol");
+  return PARL_STATUS_OK;
 }
 
 static parl_status check_metric(const parl_sweep *s) {
@@ -345,9 +368,12 @@ static parl_status fill_in(parl_sweep *s) {
     return parl_fail(PARL_STATUS_EINVAL, "parameters: the grid has more than %zu points", most);
   if (s->n_points > all) s->n_points = all;
   if (s->config.initial == 0) s->config.initial = 2 * (int64_t)s->n_parameters + 2;
-  if ((s->config.method == PARL_SWEEP_BAYES || s->config.top > 0) && s->n_arms > 1)
-    return parl_fail(PARL_STATUS_EINVAL, "%s follows one arm; name it: arms = {\"...\"}",
-                     s->config.top > 0 ? "top" : "method = \"bayes\"");
+  const char *follower = s->config.top > 0                      ? "top"
+                         : s->config.method == PARL_SWEEP_BAYES ? "method = \"bayes\""
+                         : s->early.type != PARL_EARLY_NONE     ? "early_terminate"
+                                                                : NULL;
+  if (follower != NULL && s->n_arms > 1)
+    return parl_fail(PARL_STATUS_EINVAL, "%s follows one arm; name it: arms = {\"...\"}", follower);
   return PARL_STATUS_OK;
 }
 
@@ -355,6 +381,7 @@ static parl_status read_all(parl_sweep *s, const char *const *sets, size_t n_set
                             const char *datadir) {
   PARL_TRY(read_config(s));
   PARL_TRY(check_metric(s));
+  PARL_TRY(check_early(s));
   PARL_TRY(set_names(s));
   PARL_TRY(read_parameters(s));
   PARL_TRY(find_recipe(s, datadir));
@@ -455,6 +482,11 @@ static bool varies(const parl_sweep *s, size_t arm) {
   for (size_t i = 0; i < s->n_arms; i++)
     if (s->arms[i] == arm) return true;
   return false;
+}
+
+size_t parl_sweep_count_fixed(const parl_sweep *sweep) {
+  const size_t n = parl_json_get_size(parl_json_find(sweep->base, "arms"));
+  return n > 0 ? n - sweep->n_arms : 0;
 }
 
 static parl_status append_arms(const parl_sweep *s, const parl_sweep_point *points, size_t n,

@@ -36,6 +36,18 @@
       "nothing; 0: none")                                                                    \
   INT(top_seeds, 5, 1, 10000, "seeds", "of that; they follow those of the points")
 PARL_CONFIG_STRUCT(parl_sweep_config, PARL_SWEEP_FIELDS);
+
+/* The table `early_terminate`. */
+#define PARL_EARLY_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                           \
+  CHOICE(type, none, "none|asha", "asha: only the best points at a rung are trained further")      \
+  INT(eta, 3, 2, 1000, "1", "the best 1/eta at a rung go on; the next rung is eta times later")    \
+  INT(min_updates, 0, 0, 1000000, "updates",                                                       \
+      "of the first rung; 0: where the last weight of the reward has annealed, or, where all are " \
+      "constant, 1/eta of the updates")                                                            \
+  INT(tasks, 200, 1, 1000000, "tasks", "held-out tasks of a look, which no result is about")
+PARL_CONFIG_STRUCT(parl_early_config, PARL_EARLY_FIELDS);
+extern const parl_section parl_early_section;
+enum { PARL_EARLY_NONE, PARL_EARLY_ASHA };
 extern const parl_section parl_sweep_section;
 enum { PARL_SWEEP_GRID, PARL_SWEEP_RANDOM, PARL_SWEEP_SOBOL, PARL_SWEEP_BAYES };
 enum { PARL_SWEEP_MAXIMIZE, PARL_SWEEP_MINIMIZE };
@@ -71,6 +83,7 @@ typedef struct parl_sweep {
   char recipe[PARL_SWEEP_PATH_BYTES]; /* found */
   char folder[PARL_SWEEP_PATH_BYTES];
   parl_sweep_config config; /* initial, n_seeds filled in */
+  parl_early_config early;
   size_t n_parameters;
   parl_sweep_parameter parameters[PARL_SWEEP_MAX_PARAMETERS]; /* by key */
   size_t n_arms;                                              /* of the recipe that vary: */
@@ -87,6 +100,9 @@ typedef struct parl_sweep {
 parl_status parl_sweep_read(const char *path, const char *const *sets, size_t n_sets,
                             const char *datadir, parl_sweep *out);
 void parl_sweep_deinit(parl_sweep *sweep);
+
+/* Arms of the recipe that stay. */
+size_t parl_sweep_count_fixed(const parl_sweep *sweep);
 
 /* The value of a parameter as a JSON literal. */
 void parl_sweep_append_value(const parl_sweep_parameter *parameter, double at, parl_text *out);

@@ -122,15 +122,40 @@ static parl_status read_rows(const runner *r, const parl_plan *plan, size_t from
 
 /* --- training --- */
 
-/* Trains a plan; what it counted is added. */
-static parl_status train(const runner *r, const parl_plan *plan) {
+/* Trains a plan; what it counted is added. pace: or NULL. */
+static parl_status train(const runner *r, const parl_plan *plan, parl_pace *pace) {
   parl_experiment_result e = {0};
-  const parl_status s = parl_experiment_run_plan(r->host, plan, &e);
+  const parl_status s = parl_experiment_run_paced(r->host, plan, pace, &e);
   r->out->n_done_before += e.n_done_before;
   r->out->n_runs += e.n_runs;
   r->out->n_failed += e.n_failed;
+  r->out->n_pruned += e.n_pruned;
   if (e.n_failed > 0) parl_text_append(&r->out->failures, parl_text_get(&e.failures));
   parl_experiment_result_deinit(&e);
+  return s;
+}
+
+/* Where rows were pruned. */
+static void note_pruned(const parl_pace *pace, parl_sweep_row *rows) {
+  for (size_t i = 0; i < pace->n_rows; i++) {
+    if (!pace->is_over[i]) continue;
+    const double rung = pace->results[i * pace->rungs.n + pace->levels[i]];
+    rows[i].pruned_at = pace->rungs.at[pace->levels[i]];
+    rows[i].rung = isfinite(rung) ? rung : (double)NAN;
+  }
+}
+
+/* Trains the plan of the points, with early_terminate if there is one. */
+static parl_status train_rows(const runner *r, const parl_plan *plan) {
+  parl_pace pace = {.first_arm = r->n_fixed,
+                    .n_rows = r->n_points * r->sweep->n_arms,
+                    .eta = (size_t)r->sweep->early.eta};
+  PARL_TRY(parl_sweep_get_rungs(r->sweep, plan, &pace.rungs));
+  if (pace.rungs.n == 0) return train(r, plan, NULL);
+  parl_status s = parl_pace_init(&pace);
+  if (s == PARL_STATUS_OK) s = train(r, plan, &pace);
+  if (s == PARL_STATUS_OK) note_pruned(&pace, r->out->rows);
+  parl_pace_deinit(&pace);
   return s;
 }
 
@@ -141,7 +166,7 @@ static parl_status train_points(const runner *r, size_t from) {
   parl_sweep_result *out = r->out;
   out->n_runs = out->n_done_before = out->n_failed = 0; /* the plan has them all again */
   parl_text_clear(&out->failures);
-  parl_status s = train(r, plan);
+  parl_status s = train_rows(r, plan);
   const size_t n = r->n_points * r->sweep->n_arms;
   for (size_t i = 0; i < n; i++) out->rows[i].point = r->points[i % r->n_points];
   out->n_rows = n;
@@ -218,7 +243,7 @@ static parl_status train_top(runner *r) {
   if (status == PARL_STATUS_OK)
     status = plan_points(r, points, n, s->folder, s->first_seed + s->config.n_seeds,
                          s->config.top_seeds, &plan);
-  if (status == PARL_STATUS_OK) status = train(r, plan);
+  if (status == PARL_STATUS_OK) status = train(r, plan, NULL);
   if (status == PARL_STATUS_OK) status = read_rows(r, plan, 0, out->top, n);
   if (status == PARL_STATUS_OK) out->n_top = n;
   parl_plan_destroy(plan);
@@ -231,8 +256,7 @@ static parl_status train_top(runner *r) {
 static parl_status begin(const parl_sweep *sweep, const char *datadir, const parl_host *host,
                          parl_sweep_result *out, runner *r) {
   *r = (runner){.sweep = sweep, .datadir = datadir, .host = host, .out = out};
-  r->n_fixed = parl_json_get_size(parl_json_find(sweep->base, "arms"));
-  r->n_fixed -= r->n_fixed > 0 ? sweep->n_arms : 0;
+  r->n_fixed = parl_sweep_count_fixed(sweep);
   r->points = calloc(sweep->n_points, sizeof *r->points);
   if (r->points == NULL)
     return parl_fail(PARL_STATUS_ENOMEM, "sweep: no memory for %zu points", sweep->n_points);

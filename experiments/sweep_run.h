@@ -17,6 +17,8 @@ typedef struct parl_sweep_row {
   size_t n;                   /* seeds that are done */
   double mean, lo, hi;        /* of the metric over seeds; NaN unless all seeds are done. 95 %
                                * interval by resampling seeds; NaN of one seed */
+  int64_t pruned_at;          /* updates after which it was pruned; 0: it was not */
+  double rung;                /* r_perf there; NaN: not pruned, or a seed failed */
 } parl_sweep_row;
 
 typedef struct parl_sweep_result {
@@ -25,8 +27,8 @@ typedef struct parl_sweep_result {
   size_t *order;        /* [n_rows] indices of rows, the best first, those without a mean last */
   size_t n_top;
   parl_sweep_row *top; /* [n_top] trained anew, in the order in which they were chosen */
-  size_t n_runs, n_done_before, n_failed; /* trained runs */
-  parl_text failures;                     /* a line each */
+  size_t n_runs, n_done_before, n_failed, n_pruned; /* trained runs */
+  parl_text failures;                               /* a line each */
   double wall_s;
 } parl_sweep_result;
 
@@ -36,6 +38,10 @@ parl_status parl_sweep_get_folder(const parl_sweep *sweep, char out[PARL_SWEEP_P
  * parl_plan_make; ENOMEM. */
 parl_status parl_sweep_plan(const parl_sweep *sweep, const char *datadir, const parl_host *host,
                             parl_plan **out);
+/* The rungs of the points in a plan of them: early_terminate's, n = 0 without. Fails: EINVAL if the
+ * first is before the last weight of the reward has annealed, or not before the end, naming both
+ * numbers; if a weight follows a metric; if points have different numbers of updates. */
+parl_status parl_sweep_get_rungs(const parl_sweep *sweep, const parl_plan *plan, parl_rungs *out);
 /* Trains what is missing, ranks, trains the best anew; writes the reports and sweep.json of the
  * sweep's folder. OK also where runs failed: n_failed says so; bayes takes a point that failed for
  * as bad as the worst. Fails: as parl_experiment_run_plan. *out is to be freed by deinit either
@@ -46,6 +52,9 @@ void parl_sweep_result_deinit(parl_sweep_result *result);
 
 /* The ranking as a table for a terminal, and as JSON: what sweep.json holds. Fails: ENOMEM. */
 parl_status parl_sweep_append_table(const parl_sweep *sweep, const parl_sweep_result *result,
+                                    parl_text *out);
+/* A line on rungs, if there are any. Fails: ENOMEM. */
+parl_status parl_sweep_append_rungs(const parl_sweep *sweep, const parl_rungs *rungs,
                                     parl_text *out);
 parl_status parl_sweep_append_json(const parl_sweep *sweep, const parl_sweep_result *result,
                                    parl_text *out);

@@ -17,6 +17,31 @@ static void append_row(const parl_sweep_row *row, size_t place, parl_text *out) 
   parl_text_appendf(out, "  %3zu  %s\n", row->n, row->name);
 }
 
+static size_t count_pruned(const parl_sweep_result *result) {
+  size_t n = 0;
+  for (size_t i = 0; i < result->n_rows; i++) n += result->rows[i].pruned_at > 0;
+  return n;
+}
+
+/* They stand in no ranking. */
+static void append_pruned(const parl_sweep_result *result, parl_text *out) {
+  const size_t n = count_pruned(result);
+  size_t n_said = 0;
+  if (n == 0) return;
+  parl_text_appendf(out, "pruned, by r_perf of other tasks on the way: %zu\n", n);
+  for (size_t i = 0; i < result->n_rows && n_said < MOST_ROWS; i++) {
+    const parl_sweep_row *row = &result->rows[result->order[i]];
+    if (row->pruned_at == 0) continue;
+    n_said++;
+    parl_text_appendf(out, "after %lld updates ", (long long)row->pruned_at);
+    if (isfinite(row->rung))
+      parl_text_appendf(out, "%8.4g  %s\n", row->rung, row->name);
+    else
+      parl_text_appendf(out, "  failed  %s\n", row->name);
+  }
+  if (n > n_said) parl_text_appendf(out, "      and %zu more: sweep.json\n", n - n_said);
+}
+
 parl_status parl_sweep_append_table(const parl_sweep *sweep, const parl_sweep_result *result,
                                     parl_text *out) {
   const parl_sweep_config *c = &sweep->config;
@@ -25,10 +50,13 @@ parl_status parl_sweep_append_table(const parl_sweep *sweep, const parl_sweep_re
                     c->goal == PARL_SWEEP_MAXIMIZE ? "greatest" : "least", c->metric, first,
                     after - 1);
   parl_text_append(out, "rank      mean 95 % interval          n  point\n");
-  for (size_t i = 0; i < result->n_rows && i < MOST_ROWS; i++)
-    append_row(&result->rows[result->order[i]], i + 1, out);
-  if (result->n_rows > MOST_ROWS)
-    parl_text_appendf(out, "      and %zu more: sweep.json\n", result->n_rows - MOST_ROWS);
+  const size_t n_ranked = result->n_rows - count_pruned(result);
+  for (size_t i = 0, place = 0; i < result->n_rows && place < MOST_ROWS; i++)
+    if (result->rows[result->order[i]].pruned_at == 0)
+      append_row(&result->rows[result->order[i]], ++place, out);
+  if (n_ranked > MOST_ROWS)
+    parl_text_appendf(out, "      and %zu more: sweep.json\n", n_ranked - MOST_ROWS);
+  append_pruned(result, out);
   if (result->n_top == 0) {
     if (result->n_rows > 1)
       parl_text_append(out,
@@ -63,6 +91,15 @@ static void write_row(const parl_sweep *s, const parl_sweep_row *row, parl_json_
   parl_json_number(w, row->lo);
   parl_json_key(w, "hi");
   parl_json_number(w, row->hi);
+  if (row->pruned_at > 0) {
+    parl_json_key(w, "pruned");
+    parl_json_begin_object(w);
+    parl_json_key(w, "updates");
+    parl_json_integer(w, row->pruned_at);
+    parl_json_key(w, "r_perf");
+    parl_json_number(w, row->rung);
+    parl_json_end_object(w);
+  }
   parl_json_end_object(w);
   parl_text_deinit(&value);
 }
@@ -87,6 +124,10 @@ parl_status parl_sweep_append_json(const parl_sweep *sweep, const parl_sweep_res
   parl_json_string(&w, sweep->name);
   parl_json_key(&w, "sweep");
   parl_config_write(&parl_sweep_section, c, &w);
+  if (sweep->early.type != PARL_EARLY_NONE) {
+    parl_json_key(&w, "early_terminate");
+    parl_config_write(&parl_early_section, &sweep->early, &w);
+  }
   parl_json_key(&w, "folder");
   parl_json_string(&w, folder);
   write_seeds("seeds", sweep->first_seed, c->n_seeds, &w);
@@ -105,6 +146,21 @@ parl_status parl_sweep_append_json(const parl_sweep *sweep, const parl_sweep_res
   }
   parl_json_key(&w, "failed");
   parl_json_integer(&w, (int64_t)result->n_failed);
+  if (result->n_pruned > 0) {
+    parl_json_key(&w, "pruned");
+    parl_json_integer(&w, (int64_t)result->n_pruned);
+  }
   parl_json_end_object(&w);
+  return parl_text_status(out);
+}
+
+parl_status parl_sweep_append_rungs(const parl_sweep *sweep, const parl_rungs *rungs,
+                                    parl_text *out) {
+  if (rungs->n == 0) return PARL_STATUS_OK;
+  parl_text_append(out, "at most: after ");
+  for (size_t k = 0; k < rungs->n; k++)
+    parl_text_appendf(out, "%s%lld", k > 0 ? ", " : "", (long long)rungs->at[k]);
+  parl_text_appendf(out, " updates the best 1/%lld of the points go on, by r_perf of %lld tasks\n",
+                    (long long)sweep->early.eta, (long long)rungs->n_tasks);
   return parl_text_status(out);
 }

@@ -345,7 +345,7 @@ static void assert_plays_alone(const parl_plan *plan, const char *name, const ch
   parl_text_appendf(&text, "%s-alone", run.folder);
   snprintf(run.folder, sizeof run.folder, "%s", parl_text_get(&text));
   assert_ok(parl_workers_create(1, &workers));
-  assert_ok(parl_train(&run, &host, workers, &result));
+  assert_ok(parl_train(&run, &host, NULL, workers, &result));
   assert_string_equal(result.hash, hash);
   assert_string_equal(result.uid, find_cell(plan, name)->uid);
   parl_workers_destroy(workers);

@@ -411,6 +411,42 @@ static void test_ahead_of_time(void **state) {
   assert_ok(parl_schedule_check(&c, 1000000, NAMES, 2));
 }
 
+static int64_t get_settled(const parl_schedule_config *c, int64_t n_updates) {
+  int64_t at = -1;
+  assert_ok(parl_schedule_get_settled(c, n_updates, NAMES, 2, &at));
+  return at;
+}
+
+/* Linear over 0.6 of 10 updates is at stop from update 6 on, a step too, a constant at once. */
+static void test_settled_by_hand(void **state) {
+  (void)state;
+  parl_schedule_config c = make_config(LINEAR, 0.3, 0.1);
+  assert_int_equal(get_settled(&c, 10), 6);
+  c.over = 1;
+  assert_int_equal(get_settled(&c, 10), 9);
+  c = make_config(LINEAR, 0.3, 0.3);
+  assert_int_equal(get_settled(&c, 10), 0);
+  c = make_config(CONSTANT, 0.3, 0);
+  assert_int_equal(get_settled(&c, 10), 0);
+  c = make_config(STEP, 0.3, 0);
+  assert_int_equal(get_settled(&c, 10), 6);
+  c = make_config(CYCLIC, 0.3, 0);
+  c.period = 2;
+  assert_int_equal(get_settled(&c, 10), 6);
+  c = make_config(LUA, 0.3, 0);
+  strcpy(c.lua, "t < 3 and 0.2 or 1 / (10 - 10)"); /* inf is refused */
+  int64_t at = -1;
+  assert_status(parl_schedule_get_settled(&c, 10, NAMES, 2, &at), PARL_STATUS_ESCRIPT);
+  strcpy(c.lua, "t < 3 and 0.2 or t < 8 and 0.1 or 0.05");
+  assert_int_equal(get_settled(&c, 10), 8);
+  strcpy(c.lua, "launch_rate");
+  assert_fails(parl_schedule_get_settled(&c, 10, NAMES, 2, &at), PARL_STATUS_EINVAL, "metric");
+  c = make_config(CLOSED_LOOP, 0.3, 0);
+  strcpy(c.metric, "launch_rate");
+  assert_fails(parl_schedule_get_settled(&c, 10, NAMES, 2, &at), PARL_STATUS_EINVAL, "metric");
+  assert_int_equal(at, -1);
+}
+
 /* A metric that is undefined holds the value: start at first, the last one later. Only metrics do:
  * any other NaN is refused. */
 static void test_undefined_metrics_hold_the_value(void **state) {
@@ -479,6 +515,7 @@ int main(void) {
       cmocka_unit_test(test_refusals),
       cmocka_unit_test(test_closed_loop_begins_inside),
       cmocka_unit_test(test_ahead_of_time),
+      cmocka_unit_test(test_settled_by_hand),
       cmocka_unit_test(test_undefined_metrics_hold_the_value),
       cmocka_unit_test(test_updates_out_of_range),
   };

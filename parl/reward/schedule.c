@@ -368,3 +368,24 @@ parl_status parl_schedule_check(const parl_schedule_config *config, int64_t n_up
   parl_schedule_destroy(s);
   return status;
 }
+
+parl_status parl_schedule_get_settled(const parl_schedule_config *config, int64_t n_updates,
+                                      const char *const *names, size_t n_names, int64_t *out) {
+  parl_schedule *s = NULL;
+  double before = 0;
+  int64_t settled = 0;
+  if (looks_at_metrics(config, names, n_names))
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "it follows a metric, so nothing says when it has annealed");
+  PARL_TRY(parl_schedule_create(config, n_updates, &s));
+  parl_status status = PARL_STATUS_OK;
+  for (int64_t t = 0; status == PARL_STATUS_OK && t < n_updates; t++) {
+    double value = 0;
+    status = parl_schedule_next(s, t, NULL, &value);
+    if (t > 0 && value != before) settled = t;
+    before = value;
+  }
+  parl_schedule_destroy(s);
+  if (status == PARL_STATUS_OK) *out = settled;
+  return status;
+}

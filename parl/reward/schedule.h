@@ -78,6 +78,11 @@ parl_status parl_schedule_check(const parl_schedule_config *config, int64_t n_up
  * are untouched then. */
 parl_status parl_schedule_next(parl_schedule *schedule, int64_t t, const parl_metric_view *metrics,
                                double *out);
+/* The first update from which on the value is that of the last update, n_updates - 1: 0 of a
+ * constant. names [n_names]: the metrics there are. Fails: EINVAL if the value follows a
+ * metric, since nothing says then when it stays; as create and next do. */
+parl_status parl_schedule_get_settled(const parl_schedule_config *config, int64_t n_updates,
+                                      const char *const *names, size_t n_names, int64_t *out);
 /* Whether the value may depend on a metric of this name. */
 bool parl_schedule_reads(const parl_schedule_config *config, const char *metric);
 /* State for the checkpoint: the last value, which closed_loop and backoff move and lua may have to

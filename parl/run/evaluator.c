@@ -22,8 +22,8 @@ static void set_jobs(const parl_evaluation_def *def, evaluation *e, double tempe
   const uint64_t seed = (uint64_t)def->run->config.eval.seed;
   /* Worlds and their chance are the same for every arm and seed (common random numbers). */
   for (size_t i = 0; i < e->n; i++)
-    e->jobs[i] = (parl_job){.task_seed = parl_seed(seed, PARL_PURPOSE_EVAL_TASK, 0, i),
-                            .episode_seed = parl_seed(seed, PARL_PURPOSE_EVAL_EPISODE, 0, i),
+    e->jobs[i] = (parl_job){.task_seed = parl_seed(seed, PARL_PURPOSE_EVAL_TASK, def->set, i),
+                            .episode_seed = parl_seed(seed, PARL_PURPOSE_EVAL_EPISODE, def->set, i),
                             .part = PARL_PART_HELD_OUT,
                             .temperature = temperature,
                             .out = parl_trajectories_get(e->set, i)};
@@ -149,9 +149,11 @@ static parl_status evaluate(const parl_evaluation_def *def, evaluation *e, parl_
   PARL_TRY(play(def, e, "sampled", 1.0, store, run_id, &out->failures));
   out->sampled = summarize(e);
   PARL_TRY(play_on_slots(def, e, &out->slots));
+  out->greedy = out->sampled;
+  out->unseen = get_unseen(e);
+  if (def->sampled_only) return PARL_STATUS_OK;
   PARL_TRY(play(def, e, "greedy", 0.0, store, run_id, &out->failures));
   out->greedy = summarize(e);
-  out->unseen = get_unseen(e);
   return PARL_STATUS_OK;
 }
 

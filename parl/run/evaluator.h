@@ -34,6 +34,8 @@ typedef struct parl_evaluation_def {
   const char *label;            /* "trained", "untrained", "serial", ... */
   int64_t update;               /* of the policy */
   size_t n_tasks;
+  uint64_t set;      /* of held-out tasks; 0: those that results are about */
+  bool sampled_only; /* greedy is not played, and as sampled in what comes out */
   parl_workers *workers;
 } parl_evaluation_def;
 

@@ -53,6 +53,12 @@ typedef struct parl_run_config {
 /* What the rollouts of such a run read. */
 parl_swarm_config parl_run_config_get_swarm(const parl_run_config *config);
 
+/* The first update from which on every weight of the reward is what it is at the end; 0: they are
+ * constant. weight: where the recipe gives the last one to settle, "" at 0. Fails: EINVAL naming a
+ * weight that follows a metric; ENOMEM. */
+parl_status parl_run_config_get_annealed(const parl_run_config *config, int64_t *out,
+                                         char weight[PARL_LAMBDA_BYTES]);
+
 /* Every section in recipe order: its table and where its struct lies in parl_run_config. */
 typedef struct parl_recipe_section {
   const parl_section *section;

@@ -102,6 +102,35 @@ static parl_status check_weights(const parl_run_config *c, const parl_term_table
   return PARL_STATUS_OK;
 }
 
+static parl_status find_annealed(const parl_run_config *c, const parl_term_table *table,
+                                 const parl_metric_table *metrics, int64_t *out, char *weight) {
+  for (size_t i = 0; i < table->n; i++) {
+    const parl_term_row *row = &table->rows[i];
+    int64_t settled = 0;
+    PARL_TRY(parl_fail_context(parl_schedule_get_settled(row->config, c->train.updates,
+                                                         metrics->names, metrics->n, &settled),
+                               "%s", row->weight));
+    if (settled <= *out) continue;
+    *out = settled;
+    memcpy(weight, row->weight, sizeof row->weight);
+  }
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_run_config_get_annealed(const parl_run_config *config, int64_t *out,
+                                         char weight[PARL_LAMBDA_BYTES]) {
+  parl_term_table *table = NULL;
+  parl_metric_table *metrics = NULL;
+  *out = 0;
+  weight[0] = '\0';
+  PARL_TRY(parl_term_table_create(config->weights, config->own_terms, &table));
+  parl_status s = parl_metric_table_create(table, &metrics);
+  if (s == PARL_STATUS_OK) s = find_annealed(config, table, metrics, out, weight);
+  parl_metric_table_destroy(metrics);
+  parl_term_table_destroy(table);
+  return s;
+}
+
 /* Budgets are estimated of the probe. */
 static parl_status check_probe(const parl_run_config *c, const parl_term_table *table) {
   for (size_t i = 0; i < table->n && c->warm.probe == 0; i++)

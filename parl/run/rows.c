@@ -64,8 +64,14 @@ static const parl_store_column checkpoint_columns[] = {
     {"sha256", PARL_STORE_TEXT, true},
 };
 
+static const parl_store_column rung_columns[] = {
+    {PARL_STORE_UPDATE, PARL_STORE_INTEGER, true},
+    {"n", PARL_STORE_INTEGER, true},
+    {"r_perf", PARL_STORE_REAL, false},
+};
+
 #define COUNT(columns) (sizeof(columns) / sizeof(columns)[0])
-enum { METRIC, EPISODE, TRAINING, FAILURE, CHECKPOINT, N_TABLES };
+enum { METRIC, EPISODE, TRAINING, FAILURE, CHECKPOINT, RUNG, N_TABLES };
 static const parl_store_table tables[N_TABLES] = {
     [METRIC] = {"metric", PARL_STORE_KIND_HISTORY, metric_columns, COUNT(metric_columns), 2},
     [EPISODE] = {"episode", PARL_STORE_KIND_HISTORY, episode_columns, COUNT(episode_columns), 6},
@@ -74,6 +80,7 @@ static const parl_store_table tables[N_TABLES] = {
     [FAILURE] = {"failure", PARL_STORE_KIND_SEALED, failure_columns, COUNT(failure_columns), 1},
     [CHECKPOINT] = {"checkpoint", PARL_STORE_KIND_LOOSE, checkpoint_columns,
                     COUNT(checkpoint_columns), 1},
+    [RUNG] = {"rung", PARL_STORE_KIND_LOOSE, rung_columns, COUNT(rung_columns), 1},
 };
 _Static_assert(COUNT(episode_columns) == N_EPISODE_COLUMNS, "the places are those of the columns");
 _Static_assert((int)N_EPISODE_COLUMNS <= (int)PARL_STORE_MAX_COLUMNS,
@@ -405,6 +412,30 @@ parl_status parl_rows_visit_checkpoints(parl_store *store, int64_t run_id,
                                         parl_checkpoint_visitor visit, void *context) {
   return parl_store_visit_rows(store, run_id, &tables[CHECKPOINT], NULL, 0, read_checkpoint,
                                &(checkpoint_visit){visit, context});
+}
+
+/* --- rungs --- */
+
+parl_status parl_rows_put_rung(parl_store *store, int64_t run_id, const parl_rung_row *row) {
+  const parl_store_value values[] = {
+      {.integer = row->updates - 1}, {.integer = row->n}, {.number = row->r_perf}};
+  return parl_store_put_row(store, run_id, &tables[RUNG], values);
+}
+
+typedef struct rung_visit {
+  parl_rung_visitor visit;
+  void *context;
+} rung_visit;
+
+static parl_status read_rung(void *context, const parl_store_value *v) {
+  const rung_visit *r = context;
+  return r->visit(r->context, &(parl_rung_row){v[0].integer + 1, v[1].integer, v[2].number});
+}
+
+parl_status parl_rows_visit_rungs(parl_store *store, int64_t run_id, parl_rung_visitor visit,
+                                  void *context) {
+  return parl_store_visit_rows(store, run_id, &tables[RUNG], NULL, 0, read_rung,
+                               &(rung_visit){visit, context});
 }
 
 /* --- the result of a run: the same on every machine and for any order of writes --- */

@@ -1,5 +1,5 @@
 /* parl/run/rows.h - the rows of the run database and what they mean: metrics, episodes, failures,
- * checkpoints.
+ * checkpoints, rungs.
  *
  * An episode's columns follow from PARL_FACT_LIST; docs/store.md lists the keys of metrics. Puts
  * happen between parl_store_begin and its end. What fails, for every call: as the store does.
@@ -34,6 +34,14 @@ typedef struct parl_failure_row {
   int64_t n, n_failed; /* episodes played; of them those that failed */
   const char *error;   /* text of the first failure; borrowed */
 } parl_failure_row;
+
+/* What a run was worth before it was done: a look at tasks that no result is about. The run's digest
+ * and hash are without it, so that they are those of a run that nobody looked at. */
+typedef struct parl_rung_row {
+  int64_t updates; /* after so many; at_update is the last of them */
+  int64_t n;       /* episodes of the look */
+  double r_perf;   /* their mean */
+} parl_rung_row;
 
 /* parl_store_open and parl_store_open_readonly, with the tables of these rows. A file of an older
  * parl gets the tables and columns that came since, or is read as if it had them;
@@ -76,6 +84,8 @@ parl_status parl_rows_put_failures(parl_store *store, int64_t run_id, parl_phase
 /* Puts a checkpoint, in the place of one of the same update if any. */
 parl_status parl_rows_put_checkpoint(parl_store *store, int64_t run_id, int64_t update,
                                      const char *path, const char *sha256);
+/* Puts a rung, in the place of one of the same update if any. */
+parl_status parl_rows_put_rung(parl_store *store, int64_t run_id, const parl_rung_row *row);
 
 /* Visitors of rows; strings and structs are borrowed for the call. A visitor that fails ends the
  * visit, which returns its status. It may read the same store, and write to another. */
@@ -85,6 +95,7 @@ typedef parl_status (*parl_episode_visitor)(void *context, const parl_episode_ro
 typedef parl_status (*parl_failure_visitor)(void *context, const parl_failure_row *failure);
 typedef parl_status (*parl_checkpoint_visitor)(void *context, int64_t update, const char *path,
                                                const char *sha256);
+typedef parl_status (*parl_rung_visitor)(void *context, const parl_rung_row *row);
 
 /* By key, update; key NULL: all keys. A NULL value is NaN. */
 parl_status parl_rows_visit_metrics(parl_store *store, int64_t run_id, const char *key,
@@ -107,6 +118,9 @@ parl_status parl_rows_visit_failures(parl_store *store, int64_t run_id, parl_fai
 /* By update. */
 parl_status parl_rows_visit_checkpoints(parl_store *store, int64_t run_id,
                                         parl_checkpoint_visitor visit, void *context);
+/* By update. */
+parl_status parl_rows_visit_rungs(parl_store *store, int64_t run_id, parl_rung_visitor visit,
+                                  void *context);
 
 /* Feeds the run's result into h, in an order that does not depend on when it was put: every metric
  * but those whose key begins with "time/", and of every evaluated episode its names, how it ended,

@@ -11,8 +11,8 @@
 typedef struct parl_run_line {
   int64_t id; /* of its row */
   const parl_store_run *run;
-  const char *status; /* "pending", "running", "done", "failed", "stopped"; "lost": its process
-                       * ended without a word; "retired" */
+  const char *status; /* "pending", "running", "done", "failed", "stopped", "pruned"; "lost": its
+                       * process ended without a word; "retired" */
   const char *holder; /* of a running one: "process 123 on host"; else "" */
   bool is_trained;
   int64_t update, n_updates; /* of a trained one: made, planned */

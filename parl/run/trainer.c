@@ -125,10 +125,17 @@ static parl_status stop(parl_trainer *t) {
                    (long long)u->update, t->arm, (long long)t->config->run.seed);
 }
 
+/* At a rung; a stop comes back as one of the updates. */
+static parl_status look(parl_trainer *t) {
+  const parl_status s = parl_trainer_look(t);
+  return s == PARL_STATUS_ESTOPPED ? stop(t) : s;
+}
+
 static parl_status train_loop(parl_trainer *t) {
   parl_updater *u = t->updater;
   const int64_t every = t->config->run.checkpoint_every;
-  while (u->update < t->config->train.updates) {
+  PARL_TRY(look(t));
+  while (u->update < t->config->train.updates && !t->result->is_paused) {
     if (parl_host_is_stopped(t->host)) return stop(t);
     const parl_status s = parl_updater_run(u);
     if (s == PARL_STATUS_ESTOPPED) return stop(t);
@@ -145,7 +152,8 @@ static parl_status train_loop(parl_trainer *t) {
     t->result->train_tokens += u->metrics.train_tokens;
     t->result->decode_tokens += u->metrics.decode_tokens;
     report_progress(t, "train");
-    if (u->update % every == 0 || u->update == t->config->train.updates)
+    PARL_TRY(look(t));
+    if (u->update % every == 0 || u->update == t->config->train.updates || t->result->is_paused)
       PARL_TRY(parl_trainer_save(t));
   }
   parl_failures_warn(&u->failures, t->host->log, t->arm, PARL_PHASE_TRAINING);
@@ -254,11 +262,14 @@ static parl_status train(parl_trainer *t, const char *canonical) {
   PARL_TRY(parl_trainer_open_models(t));
   PARL_TRY(parl_trainer_prepare(t));
   PARL_TRY(parl_trainer_resume(t));
+  if (t->leg != NULL)
+    PARL_TRY(parl_train_recall_rungs(t->store, t->run_id, t->leg->rungs, t->result->rungs));
   PARL_TRY(parl_trainer_recall_failures(t));
   PARL_TRY(parl_trainer_recall_warnings(t));
   if (t->updater->update == 0) PARL_TRY(parl_trainer_make_forecast(t));
   PARL_TRY(open_log(t));
   PARL_TRY(train_loop(t));
+  if (t->result->is_paused) return parl_trainer_put_run(t, canonical, "stopped", "");
   PARL_TRY(evaluate_final(t));
   PARL_TRY(parl_trainer_hash_run(t, t->result->hash));
   return parl_trainer_put_run(t, canonical, "done", t->result->hash);
@@ -315,10 +326,25 @@ parl_status parl_trainer_is_done(parl_trainer *t, bool *done) {
   return PARL_STATUS_OK;
 }
 
-parl_status parl_train(const parl_run *run, const parl_host *host, parl_workers *workers,
-                       parl_train_result *out) {
+/* What is there already: *left is false if that is all that was asked for. */
+static parl_status find_done(parl_trainer *t, bool *left) {
+  parl_train_result *out = t->result;
+  bool done = false, paused = false;
+  PARL_TRY(parl_trainer_recall_rungs(t, &paused));
+  PARL_TRY(parl_trainer_is_done(t, &done));
+  if (done) PARL_TRY(log_done(t));
+  out->is_paused = paused && !done;
+  out->was_done = done || paused;
+  *left = !out->was_done;
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_train(const parl_run *run, const parl_host *host, const parl_leg *leg,
+                       parl_workers *workers, parl_train_result *out) {
   *out = (parl_train_result){0};
+  for (size_t k = 0; k < PARL_MAX_RUNGS; k++) out->rungs[k] = (double)NAN;
   parl_trainer t = {.host = host,
+                    .leg = leg,
                     .run = run,
                     .config = &run->config,
                     .arm = run->name,
@@ -327,9 +353,9 @@ parl_status parl_train(const parl_run *run, const parl_host *host, parl_workers 
   parl_text canonical = {0};
   parl_status s = parl_trainer_open(&t, &canonical);
   memcpy(out->uid, t.uid, sizeof out->uid);
-  if (s == PARL_STATUS_OK) s = parl_trainer_is_done(&t, &out->was_done);
-  if (s == PARL_STATUS_OK && out->was_done) s = log_done(&t);
-  if (s == PARL_STATUS_OK && !out->was_done) {
+  bool left = false;
+  if (s == PARL_STATUS_OK) s = find_done(&t, &left);
+  if (s == PARL_STATUS_OK && left) {
     s = run->scope == PARL_SCOPE_RUN ? train(&t, parl_text_get(&canonical))
                                      : parl_trainer_play_baseline(&t, parl_text_get(&canonical));
     if (s != PARL_STATUS_OK) parl_trainer_mark_stopped(&t, s);

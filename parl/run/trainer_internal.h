@@ -1,6 +1,6 @@
 /* parl/run/trainer_internal.h - what the files of a run share: trainer.c (its life),
  * run_identity.c, trainer_checkpoint.c, trainer_forecast.c, trainer_baselines.c,
- * trainer_failures.c. */
+ * trainer_failures.c, trainer_rungs.c. */
 #ifndef PARL_PARL_RUN_TRAINER_INTERNAL_H
 #define PARL_PARL_RUN_TRAINER_INTERNAL_H
 #include "parl/learn/update.h"
@@ -33,6 +33,7 @@ typedef struct parl_trainer {
   parl_forecast forecast;
   parl_failures warm_failures; /* of the warm start's demonstrations */
   unsigned warned;             /* bit w: parl_warning w was said */
+  const parl_leg *leg;         /* NULL: the whole */
   parl_metric_log log;         /* as host->metric_log asks */
   parl_train_result *result;
 } parl_trainer;
@@ -46,8 +47,18 @@ parl_status parl_trainer_put_run(parl_trainer *t, const char *canonical, const c
 /* --- trainer_checkpoint.c --- */
 
 parl_status parl_trainer_save(parl_trainer *t);
-/* Continues from the checkpoint if there is one; drops what was stored after it. */
+/* Continues from the checkpoint if there is one, else from that of the leg's fork; drops what was
+ * stored after it. */
 parl_status parl_trainer_resume(parl_trainer *t);
+
+/* --- trainer_rungs.c --- */
+
+/* Fills the result's rungs with what the store has of a run that is there; *paused: the leg's last
+ * one is among them. */
+parl_status parl_trainer_recall_rungs(parl_trainer *t, bool *paused);
+/* If the leg has a rung here: looks, unless that was done, and stores what it saw. Sets the
+ * result's is_paused. */
+parl_status parl_trainer_look(parl_trainer *t);
 
 /* --- trainer_forecast.c --- */
 

@@ -133,6 +133,11 @@ class Results:
         return self._read("checkpoint")
 
     @cached_property
+    def rungs(self) -> pandas.DataFrame:
+        """What a run was worth where a sweep looked at it before it was done, a look a row."""
+        return self._read("rung")
+
+    @cached_property
     def claims(self) -> pandas.DataFrame:
         """A process that works on a run or a warm start a row."""
         return self._store.read_claims()

@@ -24,6 +24,7 @@ KEYS = {
     "training_episode": ["policy", "decoding", "at_update", "family", "task_seed", "rollout"],
     "failure": ["phase"],
     "checkpoint": ["at_update"],
+    "rung": ["at_update"],
 }
 # What came to the table of runs after the first version.
 LATER = ("digest", "seal", "error", "retired")

@@ -11,7 +11,8 @@ import pytest
 import parl
 
 FRAMES = {"run": "runs", "metric": "metrics", "episode": "episodes", "training_episode": "training_episodes",
-          "failure": "failures", "checkpoint": "checkpoints", "claim": "claims"}
+          "failure": "failures", "checkpoint": "checkpoints", "rung": "rungs",
+          "claim": "claims"}
 
 
 def select(folder, sql):
