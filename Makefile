@@ -68,7 +68,7 @@ ifeq ($(BUILD),fuzz)
 SRC := $(wildcard core/*.c kernels/device.c engine/*.c lua/*.c parl/*/*.c) # what reads foreign bytes; the fast kernels are written for gcc
 endif
 CLI := $(wildcard cli/*.c)
-OBJ := $(SRC:%.c=$(OBJDIR)/%.o) $(patsubst %,$(OBJDIR)/%.o,build_info report_style report_scripts serve_files worklist)
+OBJ := $(SRC:%.c=$(OBJDIR)/%.o) $(patsubst %,$(OBJDIR)/%.o,build_info report_style report_scripts serve_files worklist project)
 CLI_OBJ := $(CLI:%.c=$(OBJDIR)/%.o) $(OBJDIR)/templates.o
 TEMPLATES := $(wildcard cli/templates/*) lua/stubs/parl.d.lua
 TEST_SRC := $(wildcard tests/test_*.c)
@@ -160,11 +160,11 @@ $(OUT)/serve_files.c: $(SERVE_FILES)
 	@mkdir -p $(@D)
 	@{ echo '/* Written by make. */'; echo '#include "experiments/serve_internal.h"'; \
 	   for f in $^; do echo "const char parl_serve_$${f##*.}[] ="; $(AS_STRING) $$f; echo '   ;'; done; } >$@
-$(OUT)/worklist.c: lua/worklist.lua
+$(OUT)/worklist.c $(OUT)/project.c: $(OUT)/%.c: lua/%.lua
 	@mkdir -p $(@D)
 	@{ echo '/* Written by make. */'; echo '#include "lua/env_internal.h"'; \
-	   echo 'const char parl_env_worklist[] ='; $(AS_STRING) $<; echo '   ;'; } >$@
-$(patsubst %,$(OBJDIR)/%.o,templates report_style report_scripts serve_files worklist): $(OBJDIR)/%.o: $(OUT)/%.c $(OUT)/flags | need-libraries
+	   echo 'const char parl_env_$*[] ='; $(AS_STRING) $<; echo '   ;'; } >$@
+$(patsubst %,$(OBJDIR)/%.o,templates report_style report_scripts serve_files worklist project): $(OBJDIR)/%.o: $(OUT)/%.c $(OUT)/flags | need-libraries
 	@mkdir -p $(@D) && $(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # -O3 where speed is wanted: under sanitizers it only makes the compiler slow.

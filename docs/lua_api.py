@@ -36,7 +36,7 @@ class Api:
                 all_rows.append([parts[0]] + [p if p in ("true", "false") else text(p) for p in parts[1:]])
             return all_rows
         lists = ("MODULE", "KIT", "RNG", "AGENT", "FIELD", "CALLBACK", "PARAM", "TOOL", "TASK", "LIMIT", "OPTIMUM",
-                 "WORKLIST", "WORK", "IMAGE", "COMPONENT",
+                 "WORKLIST", "WORK", "PROJECT", "JOBS", "IMAGE", "COMPONENT",
                  "BASE", "MATH", "STRING", "TABLE", "UTF8")
         self.of = {name: rows("PARL_%s_LIST(X)" % name) for name in lists}
 
@@ -72,6 +72,9 @@ def page(api):
                      " machine. In a world, and in what the file keeps, an image is read-only, but may be looked at.",
                      of["IMAGE"])
     lines += section("A component", "An entry of what `components` gives.", of["COMPONENT"])
+    lines += section("A project: what parl.project takes", "What is particular to an environment of projects.",
+                     of["PROJECT"])
+    lines += section("A project: what it gives", "What such environments share.", of["JOBS"])
     lines += section("The declaration: fields", "What `parl.env` takes, besides callbacks.", optional(of["FIELD"]))
     lines += section("The declaration: callbacks",
                      "In the order of an episode. `world` is read-only; what changes is in `agent.state`. `legal` and `score`"
@@ -130,6 +133,8 @@ def stub(api):
     lines += described("", "parl.Work", of["WORK"], "What environments of items share.")
     lines += described("", "parl.Image", of["IMAGE"], "A picture of RGB pixels.")
     lines += described("", "parl.Component", of["COMPONENT"], "A connected part of an image.")
+    lines += described("", "parl.Project", of["PROJECT"], "What is particular to an environment of projects.")
+    lines += described("", "parl.Jobs", of["JOBS"], "What environments of projects share.")
     lines += described("", "parl.Declaration", fields(of["FIELD"] + of["CALLBACK"]), "An environment.")
     lines += described("parl = {}", "parl", of["MODULE"] + of["KIT"], "The module that a script finds.")
     while not lines[-1]:

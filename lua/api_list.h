@@ -53,7 +53,10 @@
     "max(0, 1 - |found - due| / max(due, 1)).")                                                   \
   X(worklist, "fun(spec: parl.Worklist): parl.Work",                                              \
     "Items 1 to world.n that agents work off, alone or side by side: their progress, their open " \
-    "items and the experts.")
+    "items and the experts.")                                                                     \
+  X(project, "fun(spec: parl.Project): parl.Jobs",                                                \
+    "Items that pass through stages, by roles that suit the stages; some may need others: the "   \
+    "best plan, progress, who knows what, and the experts.")
 
 /* Methods of an image. X(name, type, doc) */
 #define PARL_IMAGE_LIST(X)                                                                         \
@@ -136,6 +139,71 @@
     "The ladder of the usual experts (serial, narrow, greedy_wide, oracle, random): finish, "     \
     "work, "                                                                                      \
     "create_subagent, launch. items: nil: those that are open.")
+
+/* Keys of what parl.project takes. X(name, type, doc) */
+#define PARL_PROJECT_LIST(X)                                                                   \
+  X(roles, "string[]", "Names of the roles; world.suits[job] is a place in this list.")        \
+  X(stages, "string[]",                                                                        \
+    "Tools that take a step on an item, their first argument: the stages that each item goes " \
+    "through. assign_task takes a stage, if there are several, and items.")                    \
+  X(item, "string",                                                                            \
+    "The family of the items; that of the stages, if there are several, is "                   \
+    "`stage`.")                                                                                \
+  X(tell, "fun(world: table, state: table, job: integer): parl.Token[]",                       \
+    "What an agent reads of a job that somebody did, at most 8 tokens; may note in its state " \
+    "what it thereby knows.")                                                                  \
+  X(start, "fun(state: table)|nil", "Adds to what an agent's state begins with.")              \
+  X(argument, "fun(world: table, job: integer): integer?",                                     \
+    "The second argument that experts give to the tool of a job, if it has one.")              \
+  X(answer, "fun(world: table, state: table): any[]",                                          \
+    "The orchestrator's call when all is done, if there is one.")                              \
+  X(random_call, "fun(world: table, agent: parl.Agent): any[]|nil",                            \
+    "Now and then another call of the random style, else nil.")
+
+/* Fields of what parl.project gives. X(name, type, doc) */
+#define PARL_JOBS_LIST(X)                                                                          \
+  X(plan, "fun(world: table)",                                                                     \
+    "Called by reset, at its end. Reads n (jobs: items times stages), effort[job] (steps of an "   \
+    "agent that suits; 0: done as soon as the stage before it is), suits[job], slow (steps of "    \
+    "any other agent for one), and, if there, needs[job] (a list of lower jobs) or rate "          \
+    "(sub-agents of a launch that work at once); adds what the best play takes.")                  \
+  X(job, "fun(item: integer, stage: integer): integer", "The number of a job.")                    \
+  X(draw, "fun(rng: parl.Rng, most: integer, p_fail: number): integer",                            \
+    "An effort from 1 to most, and up to two tries more that fail, each with that chance.")        \
+  X(tell, "fun(world: table, agent: parl.Agent, job: integer, tokens: parl.Token[])",              \
+    "Appends what `tell` of the project says of a job.")                                           \
+  X(item, "fun(job: integer): integer, integer", "The item and the stage of a job.")               \
+  X(progress, "fun(agent: parl.Agent): table",                                                     \
+    "The agent's state, begun if it is new. `done[job]`; `news`: the jobs that it did or was "     \
+    "told of, in their order; `jobs`: of a sub-agent, what it was given.")                         \
+  X(is_ready, "fun(world: table, state: table, job: integer): boolean",                            \
+    "Whether all that a job needs is done.")                                                       \
+  X(open, "fun(world: table, agent: parl.Agent): integer[]",                                       \
+    "Jobs that are not done: all for the orchestrator, of those given to a sub-agent.")            \
+  X(ready, "fun(world: table, agent: parl.Agent): integer[]", "Those of them that are ready.")     \
+  X(work, "fun(world: table, agent: parl.Agent, job: integer): string",                            \
+    "A step on a job: new (now it is done), part, done (it was), blocked, queued or miss.")        \
+  X(brief, "fun(world: table, sub: parl.Agent, task: table, main: parl.Agent): parl.Token[]",      \
+    "The callback: the sub-agent gets the jobs of its task and all that they need, and is told "   \
+    "what is done of these.")                                                                      \
+  X(deliver, "fun(world: table, main: parl.Agent, sub: parl.Agent): parl.Token[]",                 \
+    "The callback: takes over what a sub-agent did; tells of the jobs that are news.")             \
+  X(summarize, "fun(world: table, main: parl.Agent): parl.Token[]",                                \
+    "The callback: what is done, and the items of which something is not.")                        \
+  X(legal,                                                                                         \
+    "fun(world: table, agent: parl.Agent, tool: string, slot: integer, taken: integer[], given: "  \
+    "table): integer[]",                                                                           \
+    "Items that are ready, for a tool; for assign_task stages, then items that are open.")         \
+  X(turn, "fun(world: table, agent: parl.Agent, style: string): any[][]",                          \
+    "The usual experts: serial, narrow, greedy_wide (each ready job to the role that suits it), "  \
+    "oracle (the best plan) and random.")                                                          \
+  X(share, "fun(world: table, main: parl.Agent): number", "Share of the jobs that are done.")      \
+  X(optimum, "fun(world: table, more: integer, r_perf: number): parl.Optimum",                     \
+    "Of the plan, and `more` steps of the orchestrator's at the end.")                             \
+  X(declare, "fun(declaration: parl.Declaration): parl.Declaration",                               \
+    "Adds what is not there of roles, task, styles, legal, brief, deliver, summarize, score (the " \
+    "share), "                                                                                     \
+    "optimum, expert and family, and the parameters p_fail and slow.")
 
 /* Methods of an rng object. X(name, type, doc) */
 #define PARL_RNG_LIST(X)                                                                     \

@@ -236,6 +236,7 @@ void parl_env_push_load_image(lua_State *L, parl_env *env);
 
 /* --- env_kit.c --- */
 extern const char parl_env_worklist[]; /* lua/worklist.lua; the Makefile makes its source */
+extern const char parl_env_project[];  /* lua/project.lua, likewise */
 /* Sets the helpers of PARL_KIT_LIST in the table at the top. Inside protect. */
 void parl_env_open_kit(lua_State *L);
 

@@ -1,7 +1,8 @@
 /* lua/env_kit.c - helpers for authors, in the global `parl`: lists, and who gets what.
  *
  * Pure functions of their arguments. They take frozen tables as well as plain ones, and return new
- * tables. Reading order: lists, turns, makespan, what other files define, worklist. */
+ * tables. Reading order: lists, turns, makespan, what other files define, helpers that are
+ * scripts. */
 #include <lauxlib.h>
 #include <string.h>
 
@@ -305,19 +306,28 @@ static int kit_makespan(lua_State *L) {
 #define kit_text_score parl_env_visual_text_score
 #define kit_count_score parl_env_visual_count_score
 
-/* --- worklist: a helper that is a script --- */
+/* --- helpers that are scripts --- */
 
-/* parl.worklist(spec): compiled for the file that asks, with the globals of scripts. */
-static int kit_worklist(lua_State *L) {
+/* [spec] -> [what the chunk's function makes of it]: compiled for the file that asks, with the
+ * globals of scripts. */
+static int run_chunk(lua_State *L, const char *text, const char *name) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  if (parl_sandbox_compile(L, parl_env_worklist, strlen(parl_env_worklist), "parl.worklist") !=
-      LUA_OK)
-    return lua_error(L);
+  if (parl_sandbox_compile(L, text, strlen(text), name) != LUA_OK) return lua_error(L);
   lua_call(L, 0, 1);
   lua_insert(L, 1);
   lua_call(L, 1, 1);
   return 1;
+}
+
+/* parl.worklist(spec) */
+static int kit_worklist(lua_State *L) {
+  return run_chunk(L, parl_env_worklist, "parl.worklist");
+}
+
+/* parl.project(spec) */
+static int kit_project(lua_State *L) {
+  return run_chunk(L, parl_env_project, "parl.project");
 }
 
 void parl_env_open_kit(lua_State *L) {

@@ -21,10 +21,15 @@ static void check_limits(const env_case *c, const parl_env *env) {
   assert_true(spec->has_legal);
 }
 
+/* Tasks of an environment with that setting; fewer where each takes long. */
+static int count_tasks(const env_case *c) {
+  return strcmp(c->preset, "swarm") == 0 ? 2 : strcmp(c->preset, "long") == 0 ? 4 : N_TASKS;
+}
+
 /* The oracle solves every task; in exactly the optimal steps where they are exact. */
 static void check_oracle(parl_env *env, const env_case *c) {
-  for (uint64_t task = 1; task <= N_TASKS; task++) {
-    const env_episode e = env_play_style(env, task, "oracle");
+  for (int task = 1; task <= count_tasks(c); task++) {
+    const env_episode e = env_play_style(env, (uint64_t)task, "oracle");
     assert_int_equal(e.end, ENV_END_FINISH);
     assert_close(e.r_perf, e.optimum.r_perf, 1e-12);
     assert_close(e.success, 1, 0);
@@ -38,18 +43,20 @@ static void check_oracle(parl_env *env, const env_case *c) {
 /* Working alone takes serial_steps, wherever the context holds it. */
 static void check_serial(parl_env *env, const env_case *c) {
   int n_solved = 0;
-  for (uint64_t task = 1; task <= N_TASKS; task++) {
-    const env_episode e = env_play_style(env, task, "serial");
+  for (int task = 1; task <= count_tasks(c); task++) {
+    const env_episode e = env_play_style(env, (uint64_t)task, "serial");
     assert_close(e.assigned, 0, 0);
     assert_int_equal(e.critical, e.total);
     if (e.success == 1) assert_int_equal(e.critical, e.optimum.serial_steps);
     n_solved += e.success == 1;
   }
-  const bool is_long = strcmp(c->name, "long_read") == 0 && strcmp(c->preset, "fits") != 0;
-  const bool is_large = strcmp(c->name, "wide_search") == 0 && strcmp(c->preset, "easy") != 0;
+  const bool is_long = (strcmp(c->name, "long_read") == 0 && strcmp(c->preset, "fits") != 0) ||
+                       (strcmp(c->name, "survey") == 0 && strcmp(c->preset, "long") == 0);
+  const bool is_large = (strcmp(c->name, "wide_search") == 0 && strcmp(c->preset, "easy") != 0) ||
+                        (strcmp(c->name, "bugfix") == 0 && strcmp(c->preset, "easy") != 0);
   if (is_long) assert_int_equal(n_solved, 0);
   if (!is_long && !is_large && strcmp(c->name, "swarm_mix") != 0)
-    assert_int_equal(n_solved, N_TASKS);
+    assert_int_equal(n_solved, count_tasks(c));
 }
 
 static void every_case(void (*check)(parl_env *env, const env_case *c)) {
@@ -66,8 +73,8 @@ static void check_experts(parl_env *env, const env_case *c) {
   check_serial(env, c);
   const parl_env_spec *spec = parl_env_get_spec(env);
   for (int s = 0; s < spec->n_styles; s++)
-    for (uint64_t task = 1; task <= N_TASKS / 4; task++)
-      env_play_style(env, task, spec->styles[s]); /* env_play checks the optimum */
+    for (int task = 1; task <= (count_tasks(c) + 3) / 4; task++)
+      env_play_style(env, (uint64_t)task, spec->styles[s]); /* env_play checks the optimum */
 }
 
 static void experts_and_optimum_agree(void **state) {
@@ -84,7 +91,8 @@ static void check_random(parl_env *env, const env_case *c) {
       {"oracle", "oracle", 0.1, 0.05, true}, {"greedy_wide", "oracle", 0.2, 0.0, false},
   };
   enum { N = sizeof players / sizeof players[0] };
-  const int n = strcmp(c->preset, "huge") == 0 ? N_RANDOM / 10 : N_RANDOM;
+  const bool is_huge = strcmp(c->preset, "huge") == 0 || count_tasks(c) < N_TASKS;
+  const int n = is_huge ? N_RANDOM / (count_tasks(c) == 2 ? 25 : 10) : N_RANDOM;
   int n_solved = 0;
   for (int i = 0; i < n; i++) {
     const env_episode e =
@@ -103,7 +111,7 @@ static void check_trace(parl_env *env, const env_case *c) {
   parl_env *again = env_open(c->name, c->params);
   const env_player player = {"greedy_wide", "random", 0.3, 0.1, true};
   int n_same = 0;
-  for (uint64_t task = 1; task <= 10; task++) {
+  for (uint64_t task = 1; task <= (count_tasks(c) == 2 ? 2 : 10); task++) {
     const env_episode a = env_play(env, task, 7, &player);
     env_play(again, 100 + task, 9, &player); /* other episodes leave nothing behind */
     const env_episode b = env_play(again, task, 7, &player);
@@ -123,7 +131,7 @@ static void same_seed_same_trace(void **state) {
 static void check_family(parl_env *env, const env_case *c) {
   int n_wide = 0, n_chain = 0;
   const bool is_mix = strcmp(c->name, "swarm_mix") == 0;
-  for (uint64_t task = 1; task <= 200; task++) {
+  for (uint64_t task = 1; task <= (is_mix ? 200 : 50); task++) {
     parl_world w;
     parl_agent m;
     char family[64];

@@ -10,12 +10,14 @@
 enum { MAX_PLAN = 8, MAX_SUBS = 3, MAX_ACTIONS = 4096 };
 
 /* One action of a plan: a direct call, a new role, or a launch whose sub-agents are stopped after
- * `cut` steps. task[i]: bits of the values that sub-agent i gets. */
+ * `cut` steps. task[i]: bits of the values that sub-agent i gets, of stage[i] of them. */
 typedef struct action {
   enum { DIRECT, ANSWER, CREATE, LAUNCH } kind;
   int tool, value; /* DIRECT; CREATE: the role in value */
+  int second;      /* DIRECT: the second argument; 0: there is none */
   int n_subs, cut;
   unsigned task[MAX_SUBS];
+  int stage[MAX_SUBS]; /* the first argument of the task, where it has two; else 0 */
   int name[MAX_SUBS];
 } action;
 
@@ -44,8 +46,12 @@ static void play_sub(search *s, replay *r, const action *a, int i, parl_agent *a
   int32_t tokens[PARL_ENV_MAX_OBSERVATION];
   size_t n;
   parl_call task = {.kind = PARL_CALL_ASSIGN}, call;
-  for (int v = 1; v <= s->n_items; v++)
-    if (a->task[i] >> v & 1) task.values[task.n_values++] = (int16_t)v;
+  if (a->stage[i] > 0) task.values[task.n_values++] = (int16_t)a->stage[i];
+  for (int v = 1; v <= s->n_items; v++) {
+    if (!(a->task[i] >> v & 1)) continue;
+    task.slot[task.n_values] = a->stage[i] > 0;
+    task.values[task.n_values++] = (int16_t)v;
+  }
   assert_ok(parl_env_brief(s->env, r->world, &task, r->role[a->name[i]], ++r->n_assigned, agent,
                            tokens, PARL_ENV_MAX_OBSERVATION, &n));
   *finished = false;
@@ -78,6 +84,11 @@ static void play_action(search *s, replay *r, const action *a) {
   size_t n;
   parl_call call = {.kind = PARL_CALL_TOOL, .tool = a->tool, .n_values = 1};
   call.values[0] = (int16_t)a->value;
+  if (a->second > 0) {
+    call.n_values = 2;
+    call.values[1] = (int16_t)a->second;
+    call.slot[1] = 1;
+  }
   if (a->kind == LAUNCH) {
     play_launch(s, r, a);
     return;
@@ -96,32 +107,42 @@ static void add_direct(search *s, const replay *r, action *list, int *n_list) {
   const parl_env_spec *spec = parl_env_get_spec(s->env);
   uint8_t allowed[256];
   for (int t = 0; t < spec->n_tools; t++) {
-    if (spec->tools[t].n_slots != 1 || spec->tools[t].slots[0].many) continue;
+    const parl_tool *tool = &spec->tools[t];
+    if (tool->slots[0].many) continue;
+    const int n_seconds = tool->n_slots > 1 ? spec->families[tool->slots[1].family].n : 0;
     assert_ok(parl_env_legal(s->env, r->world, r->main, t, 0, NULL, NULL, 0, allowed));
     for (int v = 1; v <= s->n_items; v++)
-      if (allowed[v - 1]) list[(*n_list)++] = (action){.kind = DIRECT, .tool = t, .value = v};
+      for (int x = n_seconds > 0; allowed[v - 1] && x <= n_seconds; x++)
+        list[(*n_list)++] = (action){.kind = DIRECT, .tool = t, .value = v, .second = x};
   }
 }
 
-/* The list of tool `answer` that an expert would give now, if it gives one. */
+/* The list that an expert would answer with now, if it does. */
 static void add_answer(search *s, const replay *r, action *list, int *n_list) {
   parl_call call;
   size_t n;
   assert_ok(parl_env_expert(s->env, r->world, r->main, "serial", &call, 1, &n));
   const parl_env_spec *spec = parl_env_get_spec(s->env);
-  if (call.kind == PARL_CALL_TOOL && strcmp(spec->tools[call.tool].name, "answer") == 0)
+  if (call.kind == PARL_CALL_TOOL && spec->tools[call.tool].slots[0].many)
     list[(*n_list)++] = (action){.kind = ANSWER};
 }
 
 /* Every list of 1 to 3 tasks, each any set of values; three only if they share nothing. */
 static void add_launches(const search *s, const replay *r, int cut, action *list, int *n_list) {
-  const unsigned n_sets = 1u << s->n_items;
+  const parl_env_spec *spec = parl_env_get_spec(s->env);
+  const bool is_staged = spec->task.n_slots > 1;
+  const int n_stages = is_staged ? spec->families[spec->task.slots[0].family].n : 1;
+  const unsigned n_sets = 1u << s->n_items, n_tasks = (unsigned)n_stages * n_sets;
   for (int k = 0; k < r->n_created * r->n_created; k++) {
     const int first = k % r->n_created, second = k / r->n_created;
-    for (unsigned a = 1; a < n_sets; a++) {
+    for (unsigned i = 0; i < n_tasks * n_tasks; i++) {
+      const unsigned a = i / n_tasks % n_sets, b = i % n_sets;
       action x = {.kind = LAUNCH, .n_subs = 1, .cut = cut, .task = {2 * a}, .name = {first}};
-      if (second == 0) list[(*n_list)++] = x;
-      for (unsigned b = 1; b < n_sets; b++) {
+      x.stage[0] = is_staged ? (int)(i / n_tasks / n_sets) + 1 : 0;
+      x.stage[1] = x.stage[2] = is_staged ? (int)(i % n_tasks / n_sets) + 1 : 0;
+      if (a == 0) continue;
+      if (b == 0 && second == 0 && x.stage[1] <= 1) list[(*n_list)++] = x;
+      if (b > 0) {
         x.n_subs = 2, x.task[1] = 2 * b, x.name[1] = second;
         list[(*n_list)++] = x;
         const unsigned c = (n_sets - 1) & ~(a | b);
@@ -186,8 +207,8 @@ static void search_all(const char *name, const char *params, int n_items, int64_
     search_from(&s);
     n_tasks++;
   }
-
-  assert_true(n_tasks >= 3 && s.n_played > 10);
+  if (n_tasks < 3 || s.n_played <= 10)
+    fail_msg("%s: %d tasks, %d plans", name, n_tasks, (int)s.n_played);
   parl_env_destroy(s.env);
 }
 
@@ -203,6 +224,14 @@ static void no_plan_is_shorter(void **state) {
   search_all("long_read", "{\"pages_min\":3,\"pages_max\":3,\"context\":400}", 3, 5);
   search_all("lure", "{\"items_min\":3,\"items_max\":3,\"size_max\":3}", 3, 5);
   search_all("lure", "{\"items_min\":2,\"items_max\":2,\"empty\":1,\"duplicate\":true}", 3, 5);
+  search_all("code_assistant",
+             "{\"parts_min\":1,\"parts_max\":1,\"search_max\":2,\"size_max\":1,\"p_fail\":0}", 1,
+             6);
+  search_all("bugfix", "{\"suspects_min\":1,\"suspects_max\":1,\"effort_max\":1,\"p_fail\":0}", 1,
+             6);
+  search_all("survey", "{\"sources_min\":3,\"sources_max\":3,\"pages_max\":1}", 3, 5);
+  search_all("test_generation",
+             "{\"arguments_min\":1,\"arguments_max\":1,\"effort_max\":1,\"wait\":0}", 1, 5);
   search_all("wide_search", "{\"rows_min\":3,\"rows_max\":3,\"columns\":1}", 3, 5);
 }
 

@@ -10,17 +10,17 @@
 #include "tests/rollout_support.h"
 #include "tests/test_envs_support.h"
 
-enum { N_TASKS = 100, MAX_PAGE = 1 << 20 };
+enum { N_TASKS = 100, N_LARGE = 4, MAX_PAGE = 1 << 20 };
 static const char page_path[] = "docs/environments.md";
 
 /* Means over the first tasks. */
-static void append_style(parl_env *env, const char *style, parl_text *out) {
+static void append_style(parl_env *env, int n, const char *style, parl_text *out) {
   double r_perf = 0, critical = 0, total = 0;
-  for (uint64_t task = 1; task <= N_TASKS; task++) {
-    const env_episode e = env_play_style(env, task, style);
-    r_perf += e.r_perf / N_TASKS;
-    critical += (double)e.critical / N_TASKS;
-    total += (double)e.total / N_TASKS;
+  for (int task = 1; task <= n; task++) {
+    const env_episode e = env_play_style(env, (uint64_t)task, style);
+    r_perf += e.r_perf / n;
+    critical += (double)e.critical / n;
+    total += (double)e.total / n;
   }
   parl_text_appendf(out, " %.2f, %.1f, %.1f |", r_perf, critical, total);
 }
@@ -28,22 +28,24 @@ static void append_style(parl_env *env, const char *style, parl_text *out) {
 static void append_row(const env_case *c, parl_text *out) {
   static const char *const styles[] = {"oracle", "greedy_wide", "serial", "random"};
   parl_env *env = env_open(c->name, c->params);
+  const int n = strcmp(c->preset, "swarm") == 0 ? N_LARGE : N_TASKS;
   double critical = 0, serial = 0;
   int n_bounds = 0;
-  for (uint64_t task = 1; task <= N_TASKS; task++) {
+  for (int task = 1; task <= n; task++) {
     parl_world w;
     parl_agent m;
     parl_env_optimum best;
-    assert_ok(parl_env_reset(env, task, task, &w, &m));
+    assert_ok(parl_env_reset(env, (uint64_t)task, (uint64_t)task, &w, &m));
     assert_ok(parl_env_get_optimum(env, w, &best));
     parl_env_release(env, w);
-    critical += (double)best.critical_steps / N_TASKS;
-    serial += (double)best.serial_steps / N_TASKS;
+    critical += (double)best.critical_steps / n;
+    serial += (double)best.serial_steps / n;
     n_bounds += best.is == PARL_OPTIMUM_BOUND;
   }
   parl_text_appendf(out, "| `%s` | %s | %s%.1f | %.1f |", c->name, c->preset, n_bounds ? ">= " : "",
                     critical, serial);
-  for (size_t i = 0; i < sizeof styles / sizeof styles[0]; i++) append_style(env, styles[i], out);
+  for (size_t i = 0; i < sizeof styles / sizeof styles[0]; i++)
+    append_style(env, n, styles[i], out);
   parl_text_append(out, "\n");
   parl_env_destroy(env);
 }

@@ -186,6 +186,73 @@
 --- Pixels that belong to it.
 ---@field n integer
 
+--- What is particular to an environment of projects.
+---@class parl.Project
+--- Names of the roles; world.suits[job] is a place in this list.
+---@field roles string[]
+--- Tools that take a step on an item, their first argument: the stages that each item goes
+--- through. assign_task takes a stage, if there are several, and items.
+---@field stages string[]
+--- The family of the items; that of the stages, if there are several, is `stage`.
+---@field item string
+--- What an agent reads of a job that somebody did, at most 8 tokens; may note in its state what
+--- it thereby knows.
+---@field tell fun(world: table, state: table, job: integer): parl.Token[]
+--- Adds to what an agent's state begins with.
+---@field start fun(state: table)|nil
+--- The second argument that experts give to the tool of a job, if it has one.
+---@field argument fun(world: table, job: integer): integer?
+--- The orchestrator's call when all is done, if there is one.
+---@field answer fun(world: table, state: table): any[]
+--- Now and then another call of the random style, else nil.
+---@field random_call fun(world: table, agent: parl.Agent): any[]|nil
+
+--- What environments of projects share.
+---@class parl.Jobs
+--- Called by reset, at its end. Reads n (jobs: items times stages), effort[job] (steps of an
+--- agent that suits; 0: done as soon as the stage before it is), suits[job], slow (steps of any
+--- other agent for one), and, if there, needs[job] (a list of lower jobs) or rate (sub-agents
+--- of a launch that work at once); adds what the best play takes.
+---@field plan fun(world: table)
+--- The number of a job.
+---@field job fun(item: integer, stage: integer): integer
+--- An effort from 1 to most, and up to two tries more that fail, each with that chance.
+---@field draw fun(rng: parl.Rng, most: integer, p_fail: number): integer
+--- Appends what `tell` of the project says of a job.
+---@field tell fun(world: table, agent: parl.Agent, job: integer, tokens: parl.Token[])
+--- The item and the stage of a job.
+---@field item fun(job: integer): integer, integer
+--- The agent's state, begun if it is new. `done[job]`; `news`: the jobs that it did or was told
+--- of, in their order; `jobs`: of a sub-agent, what it was given.
+---@field progress fun(agent: parl.Agent): table
+--- Whether all that a job needs is done.
+---@field is_ready fun(world: table, state: table, job: integer): boolean
+--- Jobs that are not done: all for the orchestrator, of those given to a sub-agent.
+---@field open fun(world: table, agent: parl.Agent): integer[]
+--- Those of them that are ready.
+---@field ready fun(world: table, agent: parl.Agent): integer[]
+--- A step on a job: new (now it is done), part, done (it was), blocked, queued or miss.
+---@field work fun(world: table, agent: parl.Agent, job: integer): string
+--- The callback: the sub-agent gets the jobs of its task and all that they need, and is told
+--- what is done of these.
+---@field brief fun(world: table, sub: parl.Agent, task: table, main: parl.Agent): parl.Token[]
+--- The callback: takes over what a sub-agent did; tells of the jobs that are news.
+---@field deliver fun(world: table, main: parl.Agent, sub: parl.Agent): parl.Token[]
+--- The callback: what is done, and the items of which something is not.
+---@field summarize fun(world: table, main: parl.Agent): parl.Token[]
+--- Items that are ready, for a tool; for assign_task stages, then items that are open.
+---@field legal fun(world: table, agent: parl.Agent, tool: string, slot: integer, taken: integer[], given: table): integer[]
+--- The usual experts: serial, narrow, greedy_wide (each ready job to the role that suits it),
+--- oracle (the best plan) and random.
+---@field turn fun(world: table, agent: parl.Agent, style: string): any[][]
+--- Share of the jobs that are done.
+---@field share fun(world: table, main: parl.Agent): number
+--- Of the plan, and `more` steps of the orchestrator's at the end.
+---@field optimum fun(world: table, more: integer, r_perf: number): parl.Optimum
+--- Adds what is not there of roles, task, styles, legal, brief, deliver, summarize, score (the
+--- share), optimum, expert and family, and the parameters p_fail and slow.
+---@field declare fun(declaration: parl.Declaration): parl.Declaration
+
 --- An environment.
 ---@class parl.Declaration
 --- Letters, digits and _.
@@ -284,4 +351,7 @@
 --- Items 1 to world.n that agents work off, alone or side by side: their progress, their open
 --- items and the experts.
 ---@field worklist fun(spec: parl.Worklist): parl.Work
+--- Items that pass through stages, by roles that suit the stages; some may need others: the
+--- best plan, progress, who knows what, and the experts.
+---@field project fun(spec: parl.Project): parl.Jobs
 parl = {}
