@@ -74,7 +74,8 @@ void parl_report_make_forecast(const parl_report *r, parl_table *t) {
   for (size_t a = 0; a < r->n_trained; a++)
     for (size_t f = 0; f <= r->n_families; f++) {
       const parl_report_arm *arm = &r->arms[a];
-      if (find_key(r, f, "says_launch") == r->n_warm) continue;
+      const size_t says = find_key(r, f, "says_launch");
+      if (says == r->n_warm || (f > 0 && arm->warm[says].n == 0)) continue; /* not its tasks */
       parl_table_add(t, "%s", arm->name);
       parl_table_add(t, "%s", parl_report_get_family(r, f));
       add_value(t, r, arm, f, "launch_rate", 3);

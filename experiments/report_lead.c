@@ -101,13 +101,12 @@ static parl_status make_differences(const parl_report *r, bool is_wide, parl_tab
     const parl_report_pair *pair = parl_report_find_pair(r, a, r->arms[a].reference);
     for (size_t f = 1; f <= r->n_families + 1 && pair != NULL; f++) {
       const size_t family = f % (r->n_families + 1); /* all tasks last */
+      const parl_summary *all = parl_pair_score(r, pair, PARL_DECODING_MAIN, family, 0);
+      if (family > 0 && all[PARL_SCORE_r_perf].n == 0) continue; /* not both play it */
       parl_table_add(t, "%s", r->arms[a].name);
       parl_table_add(t, "%s", parl_report_get_family(r, family));
-      parl_table_add(t, "%zu",
-                     parl_pair_score(r, pair, PARL_DECODING_MAIN, family, PARL_SCORE_r_perf)->n);
-      for (size_t i = 0; i < n; i++)
-        add_difference(t, parl_pair_score(r, pair, PARL_DECODING_MAIN, family, scores[i]),
-                       scores[i]);
+      parl_table_add(t, "%zu", all[PARL_SCORE_r_perf].n);
+      for (size_t i = 0; i < n; i++) add_difference(t, &all[scores[i]], scores[i]);
     }
   }
   return PARL_STATUS_OK;

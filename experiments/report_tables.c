@@ -142,6 +142,7 @@ static void make_pairs(const parl_report *r, parl_table *t) {
     for (size_t f = 0; f <= r->n_families; f++) {
       const parl_report_pair *pair = &r->pairs[i];
       const parl_summary *all = parl_pair_score(r, pair, PARL_DECODING_MAIN, f, 0);
+      if (f > 0 && all[PARL_SCORE_r_perf].n == 0) continue; /* not both play it */
       parl_table_add(t, "%s - %s", r->arms[pair->a].name, r->arms[pair->b].name);
       parl_table_add(t, "%s", parl_report_get_family(r, f));
       parl_table_add(t, "%zu", all[PARL_SCORE_r_perf].n);

@@ -150,6 +150,27 @@ static double get_difference(const fixture *f, const char *a, const char *b, con
   return value;
 }
 
+/* What one of two policies does not play has no row: they have nothing to differ in. */
+static void test_kinds_that_both_play(void **state) {
+  (void)state;
+  fixture f;
+  begin(&f);
+  for (int64_t seed = 1; seed <= N_SEEDS; seed++) {
+    put_mixed(&f, "annealed", seed, 0.7, 0.9);
+    const int64_t run = put_run(&f, "bare", seed, "done");
+    put_score(&f, run, "wide", 1, 0.5);
+    put_score(&f, run, "wide", 2, 0.5);
+  }
+  end_writing(&f);
+  char *text = get_terminal(&f, NULL);
+  const char *difference = strstr(text, "\nDifferences from bare, paired by seed\n");
+  assert_non_null(difference);
+  assert_contains(difference, "annealed  wide ");
+  assert_null(strstr(difference, "annealed  chain"));
+  free(text);
+  finish(&f);
+}
+
 static void test_reference_is_a_choice(void **state) {
   (void)state;
   fixture f;
@@ -253,6 +274,7 @@ int main(void) {
       cmocka_unit_test(test_the_answer_comes_first),
       cmocka_unit_test(test_sentences_do_not_overstate),
       cmocka_unit_test(test_no_difference_is_said),
+      cmocka_unit_test(test_kinds_that_both_play),
       cmocka_unit_test(test_reference_is_a_choice),
       cmocka_unit_test(test_reference_may_be_a_baseline),
       cmocka_unit_test(test_text_of_any_bytes),
