@@ -1,8 +1,9 @@
-/* tests/test_ops_vision.c - the ops of the vision tower: parity of every level with the oracle, cases
- * worked by hand, what a NaN may reach, and the order of what is added.
+/* tests/test_ops_vision.c - the ops of the vision tower: parity of every level with the oracle,
+ * cases worked by hand, what a NaN may reach, and the order of what is added.
  *
  * Gradients against finite differences: test_ops_grad.c; rows in pieces: test_ops_invariance.c.
  * Reading order: one case per op, the table, the rest. */
+#include "core/bf16.h"
 #include "tests/test_ops_trial.h"
 
 /* Largest |x - mean| of a regime. */
@@ -196,6 +197,29 @@ static void test_layernorm_by_hand(void **state) {
   }
 }
 
+/* A million and one of two digits: a mean that is rounded to 1/16 would show in every element. */
+static void test_layernorm_far(void **state) {
+  (void)state;
+  enum { C = 37 };
+  const double mean = 18.0 / C, inv_std = 1.0 / sqrt(mean * (1.0 - mean) + 1e-5);
+  float x[C], ones[C], zeros[C] = {0}, y[C];
+  for (size_t c = 0; c < C; c++) x[c] = 1e6f + (float)(c % 2), ones[c] = 1.0f;
+  const parl_layernorm_fwd_args args = {.rows = 1,
+                                        .C = C,
+                                        .x = x,
+                                        .ld_x = C,
+                                        .weight = ones,
+                                        .bias = zeros,
+                                        .eps = 1e-5f,
+                                        .y = y,
+                                        .ld_y = C};
+  FOR_EACH_BACKEND(b) {
+    b->layernorm_fwd(NULL, &args);
+    for (size_t c = 0; c < C; c++)
+      expect(b, "layernorm far from 0", y[c], ((double)(c % 2) - mean) * inv_std, 1e-6);
+  }
+}
+
 /* Values of both forms from tables of erf and tanh; they differ in the fourth digit. */
 static void test_gelu_by_hand(void **state) {
   (void)state;
@@ -233,7 +257,7 @@ static void test_gelu_far(void **state) {
   }
 }
 
-/* Two taps of one row add up; so do two rows; and 1e8 + 1 - 1e8 is 0 in this order only. */
+/* Two taps of one row add up; so do two rows; and 1e8 - 1e8 + 1 is 1 in this order only. */
 static void test_mix_rows_order(void **state) {
   (void)state;
   FOR_EACH_BACKEND(b) {
@@ -249,13 +273,14 @@ static void test_mix_rows_order(void **state) {
     b->mix_rows_bwd(NULL, &back); /* table serves as dout */
     expect(b, "d table[0,1]", dtable[1], 105.0, 0.0);
     expect(b, "d table[1,1]", dtable[3], 100.0 - 10.0 + 2.25 * 20.0, 0.0);
-    const float large[] = {1e8f, 1, -1e8f}, one[] = {1, 1, 1};
+    const float large[] = {1e8f, -1e8f, 1}, one[] = {1, 1, 1};
     const int32_t zeros[3] = {0};
     float sum = 0.0f;
     b->mix_rows_bwd(NULL, &(parl_mix_rows_bwd_args){1, 3, 1, large, zeros, one, &sum});
-    expect(b, "taps in order", sum, 0.0, 0.0);
+    expect(b, "taps in order", sum, 1.0, 0.0);
+    sum = 0.0f;
     b->mix_rows_bwd(NULL, &(parl_mix_rows_bwd_args){3, 1, 1, large, zeros, one, &sum});
-    expect(b, "rows in order", sum, 0.0, 0.0);
+    expect(b, "rows in order", sum, 1.0, 0.0);
   }
 }
 
@@ -307,6 +332,87 @@ static void test_nan(void **state) {
   }
 }
 
+static void test_checks(void **state) {
+  (void)state;
+  float x[4] = {0}, y[4], mean;
+  parl_layernorm_fwd_args norm = {
+      .rows = 1, .C = 4, .x = x, .ld_x = 4, .weight = x, .bias = x, .y = y, .ld_y = 4};
+  assert_ok(parl_layernorm_fwd_check(&norm));
+  norm.mean = &mean;
+  assert_int_equal(parl_layernorm_fwd_check(&norm), PARL_STATUS_EINVAL);
+  norm.mean = NULL;
+  norm.eps = -1.0f;
+  assert_int_equal(parl_layernorm_fwd_check(&norm), PARL_STATUS_EINVAL);
+  int32_t index[] = {0, -1};
+  const parl_mix_rows_fwd_args mix = {1, 2, 2, x, index, x, y};
+  assert_int_equal(parl_mix_rows_fwd_check(&mix), PARL_STATUS_EINVAL);
+  const parl_mix_rows_bwd_args back = {1, 2, 2, x, index, x, y};
+  assert_int_equal(parl_mix_rows_bwd_check(&back), PARL_STATUS_EINVAL);
+  index[1] = 1;
+  assert_ok(parl_mix_rows_fwd_check(&mix));
+  assert_ok(parl_mix_rows_bwd_check(&back));
+}
+
+/* Operands kept in bf16 are what the oracle makes of the rounded ones, rounded once more. */
+static void expect_act(const uint16_t *acts, const float *want, size_t n) {
+  for (size_t i = 0; i < n; i++) assert_int_equal(acts[i], parl_bf16_from_float(want[i]));
+}
+
+static void test_bf16_acts(void **state) {
+  (void)state;
+  enum { N = 6 };
+  const parl_backend *ref = parl_backend_ref(), *acts = parl_backend_ref_bf16_acts();
+  float x[N], wide[N], want[N], dx[2][N] = {{0}}, sums[2][2][N] = {{{0}}}, mean, inv_std;
+  uint16_t narrow[N], made[N];
+  parl_act *in = (parl_act *)(void *)narrow, *out = (parl_act *)(void *)made;
+  for (size_t i = 0; i < N; i++) {
+    x[i] = 0.37f * (float)i - 0.9f;
+    narrow[i] = parl_bf16_from_float(x[i]);
+    wide[i] = parl_bf16_to_float(narrow[i]);
+  }
+  for (int exact = 0; exact < 2; exact++) {
+    ref->gelu_fwd(NULL, &(parl_gelu_fwd_args){N, exact == 1, wide, want});
+    acts->gelu_fwd(NULL, &(parl_gelu_fwd_args){N, exact == 1, in, out});
+    expect_act(made, want, N);
+    ref->gelu_bwd(NULL, &(parl_gelu_bwd_args){N, exact == 1, wide, wide, want});
+    acts->gelu_bwd(NULL, &(parl_gelu_bwd_args){N, exact == 1, in, in, out});
+    expect_act(made, want, N);
+  }
+  parl_layernorm_fwd_args norm = {.rows = 1,
+                                  .C = N,
+                                  .x = x,
+                                  .ld_x = N,
+                                  .weight = x,
+                                  .bias = wide,
+                                  .eps = 1e-5f,
+                                  .y = want,
+                                  .ld_y = N,
+                                  .mean = &mean,
+                                  .inv_std = &inv_std};
+  ref->layernorm_fwd(NULL, &norm);
+  norm.y_act = out;
+  norm.y_is_act = true;
+  acts->layernorm_fwd(NULL, &norm);
+  expect_act(made, want, N);
+  parl_layernorm_bwd_args back = {.rows = 1,
+                                  .C = N,
+                                  .x = x,
+                                  .ld_x = N,
+                                  .weight = x,
+                                  .mean = &mean,
+                                  .inv_std = &inv_std,
+                                  .ld_dy = N,
+                                  .ld_dx = N};
+  for (int side = 0; side < 2; side++) {
+    back.dy_is_act = side == 1;
+    back.dy = side == 1 ? in : wide;
+    back.dx = dx[side], back.dweight = sums[side][0], back.dbias = sums[side][1];
+    (side == 1 ? acts : ref)->layernorm_bwd(NULL, &back);
+  }
+  assert_memory_equal(dx[0], dx[1], sizeof dx[0]);
+  assert_memory_equal(sums[0], sums[1], sizeof sums[0]);
+}
+
 int main(void) {
   static struct CMUnitTest tests[N_ROWS * N_LEVELS + 8];
   static char names[N_ROWS * N_LEVELS][64];
@@ -319,10 +425,14 @@ int main(void) {
     tests[n] = (struct CMUnitTest){names[n], test_parity, NULL, NULL, (void *)(uintptr_t)i};
     n++;
   }
-  const struct CMUnitTest by_hand[] = {
-      cmocka_unit_test(test_layernorm_by_hand), cmocka_unit_test(test_gelu_by_hand),
-      cmocka_unit_test(test_gelu_far), cmocka_unit_test(test_mix_rows_order),
-      cmocka_unit_test(test_nan)};
+  const struct CMUnitTest by_hand[] = {cmocka_unit_test(test_layernorm_by_hand),
+                                       cmocka_unit_test(test_gelu_by_hand),
+                                       cmocka_unit_test(test_gelu_far),
+                                       cmocka_unit_test(test_mix_rows_order),
+                                       cmocka_unit_test(test_nan),
+                                       cmocka_unit_test(test_layernorm_far),
+                                       cmocka_unit_test(test_checks),
+                                       cmocka_unit_test(test_bf16_acts)};
   memcpy(tests + n, by_hand, sizeof by_hand);
   return _cmocka_run_group_tests("tests", tests, n + sizeof by_hand / sizeof *by_hand, NULL, NULL);
 }
