@@ -21,8 +21,8 @@ typedef struct decoding {
   const char *what;
   const parl_image_limits *limits;
   parl_image image;
-  int code;       /* libjpeg's, of why it was left */
-  bool has_scans; /* or too many of them */
+  int code;            /* libjpeg's, of why it was left */
+  bool has_many_scans; /* or this */
   char error[JMSG_LENGTH_MAX];
 } decoding;
 
@@ -45,7 +45,7 @@ static void say_nothing(j_common_ptr jpeg) {
 static void watch_scans(j_common_ptr jpeg) {
   decoding *d = jpeg->client_data;
   if (d->jpeg.input_scan_number <= MAX_SCANS) return;
-  d->has_scans = true;
+  d->has_many_scans = true;
   longjmp(d->back, 1);
 }
 
@@ -79,7 +79,7 @@ static parl_status decode(decoding *d, const void *bytes, size_t n) {
     return parl_fail(PARL_STATUS_ENOMEM, "%s: no memory to read a JPEG image", d->what);
   if (d->code == JERR_IMAGE_TOO_BIG) /* libjpeg's own limit, 65500: our text is better */
     PARL_TRY(parl_image_check_size(d->limits, d->what, d->jpeg.image_width, d->jpeg.image_height));
-  if (d->has_scans)
+  if (d->has_many_scans)
     return parl_fail(PARL_STATUS_EFORMAT, "%s: a JPEG image of more than %d scans", d->what,
                      MAX_SCANS);
   return parl_fail(PARL_STATUS_EFORMAT, "%s: a JPEG image that cannot be read: %s", d->what,

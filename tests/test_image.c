@@ -1,6 +1,9 @@
 /* tests/test_image.c - images read as Pillow reads them and resized as it does, to the bit; what is
  * too large is refused before memory is asked for. */
 #include <stdbool.h>
+#include <stdio.h>
+/* jpeglib.h needs the one before it */
+#include <jpeglib.h>
 
 #include "core/file.h"
 #include "core/hash.h"
@@ -208,6 +211,46 @@ static void test_a_file_cut_short_anywhere_is_refused(void **state) {
   }
 }
 
+/* A grey image of 8 x 8 pixels whose coefficients come in a scan each. The bytes are malloc's. */
+static unsigned char *make_scans(int n_scans, unsigned long *n) {
+  struct jpeg_compress_struct jpeg;
+  struct jpeg_error_mgr errors;
+  jpeg_scan_info scans[64];
+  unsigned char *bytes = NULL, pixels[8] = {0, 200, 30, 4, 99, 250, 7, 128};
+  JSAMPROW row = pixels;
+  for (int k = 0; k < n_scans; k++)
+    scans[k] = (jpeg_scan_info){.comps_in_scan = 1, .Ss = k, .Se = k == n_scans - 1 ? 63 : k};
+  jpeg.err = jpeg_std_error(&errors);
+  jpeg_create_compress(&jpeg);
+  jpeg_mem_dest(&jpeg, &bytes, n);
+  jpeg.image_width = jpeg.image_height = 8;
+  jpeg.input_components = 1;
+  jpeg.in_color_space = JCS_GRAYSCALE;
+  jpeg_set_defaults(&jpeg);
+  jpeg.scan_info = scans;
+  jpeg.num_scans = n_scans;
+  jpeg_start_compress(&jpeg, TRUE);
+  while (jpeg.next_scanline < 8) jpeg_write_scanlines(&jpeg, &row, 1);
+  jpeg_finish_compress(&jpeg);
+  jpeg_destroy_compress(&jpeg);
+  return bytes;
+}
+
+/* Every scan costs work for the whole image. */
+static void test_scans_are_bounded(void **state) {
+  (void)state;
+  unsigned long n = 0;
+  parl_image image = {0};
+  unsigned char *bytes = make_scans(50, &n);
+  assert_ok(parl_image_decode(bytes, n, "50", NULL, &image));
+  parl_image_deinit(&image);
+  free(bytes);
+  bytes = make_scans(51, &n);
+  assert_fails(parl_image_decode(bytes, n, "51", NULL, &image), PARL_STATUS_EFORMAT,
+               "51: a JPEG image of more than 50 scans");
+  free(bytes);
+}
+
 static void test_refusals_say_why(void **state) {
   (void)state;
   parl_image image = {0};
@@ -254,6 +297,7 @@ int main(void) {
       cmocka_unit_test(test_sizes_out_of_range),
       cmocka_unit_test(test_bombs_are_refused_by_their_headers),
       cmocka_unit_test(test_a_file_cut_short_anywhere_is_refused),
+      cmocka_unit_test(test_scans_are_bounded),
       cmocka_unit_test(test_refusals_say_why),
       cmocka_unit_test(test_hashes_tell_sizes_apart),
   };
