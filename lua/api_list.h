@@ -8,16 +8,16 @@
 #define PARL_LUA_API_LIST_H
 
 /* Fields of the global `parl`. X(name, type, doc) */
-#define PARL_MODULE_LIST(X)                                                                  \
-  X(env, "fun(declaration: parl.Declaration): parl.Declaration",                             \
-    "Declares the environment; a file ends with `return parl.env{...}`.")                    \
-  X(include, "fun(name: string): parl.Declaration",                                          \
-    "The declaration in the sibling file `name`.lua, to build an environment from others.")  \
-  X(VERSION, "string", "Version of the contract between scripts and the program.")           \
-  X(load_image, "fun(name: string): parl.Image",                                             \
-    "The picture in the file `name`, *.png, *.jpg or *.jpeg, beside the script; only while " \
-    "the file is loaded.")                                                                   \
-  X(tok, "table<string, table<integer|string, parl.Token>>",                                 \
+#define PARL_MODULE_LIST(X)                                                                      \
+  X(env, "fun(declaration: parl.Declaration): parl.Declaration",                                 \
+    "Declares the environment; a file ends with `return parl.env{...}`.")                        \
+  X(include, "fun(name: string): parl.Declaration",                                              \
+    "The declaration in the sibling file `name`.lua, to build an environment from others.")      \
+  X(VERSION, "string", "Version of the contract between scripts and the program.")               \
+  X(load_image, "fun(name: string): parl.Image",                                                 \
+    "The picture in the file `name`, .png, .jpg or .jpeg, beside the script, of at most 4 MiB; " \
+    "only while the script is loaded.")                                                          \
+  X(tok, "table<string, table<integer|string, parl.Token>>",                                     \
     "Tokens by family: parl.tok.row[3], parl.tok.word.miss; known once parl.env has run.")
 
 /* Helpers, also fields of `parl`. X(name, type, doc) */

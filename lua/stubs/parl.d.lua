@@ -314,8 +314,8 @@
 ---@field include fun(name: string): parl.Declaration
 --- Version of the contract between scripts and the program.
 ---@field VERSION string
---- The picture in the file `name`, *.png, *.jpg or *.jpeg, beside the script; only while the
---- file is loaded.
+--- The picture in the file `name`, .png, .jpg or .jpeg, beside the script, of at most 4 MiB;
+--- only while the script is loaded.
 ---@field load_image fun(name: string): parl.Image
 --- Tokens by family: parl.tok.row[3], parl.tok.word.miss; known once parl.env has run.
 ---@field tok table<string, table<integer|string, parl.Token>>
