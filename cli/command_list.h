@@ -117,6 +117,10 @@
   X(model_describe, "model", "describe", "DIR|k25|RECIPE",                                        \
     "parameters, FLOPs a token, bytes of cache, memory to train", "")                             \
   X(model_logits, "model", "logits", "DIR", "logits and gradients of a published folder", "")     \
+  X(model_features, "model", "features", "DIR",                                                   \
+    "what a folder's vision tower makes of images, and gradients",                                \
+    "IN.safetensors holds pixel_values [N,3,p,p] and grid_thw [items,3], and for gradients of\n"  \
+    "sum(features cotangent) cotangent [M,C]. OUT holds features [M,C]. docs/vision.md\n")        \
   X(model_export, "model", "export", "CHECKPOINT|DIR",                                            \
     "write a published folder from a run's checkpoint, or anew", "")                              \
   X(cmd_bench, "bench", "", "", "measure kernels, engine and scoring on this machine",            \
@@ -240,8 +244,11 @@
   X(TEXT, layout, "layout", 0, "LIST", 0, 0, 0, "model.describe",                                  \
     "memory of each device, e.g. tp=8,ep=32,pp=16,dp=4")                                           \
   X(TEXT, tokens, "tokens", 0, "FILE", 0, 0, 0, "model.logits",                                    \
-    "{\"tokens\": [[...], ...]}, lists of equal length")                                           \
-  X(TEXT, output, "output", 'o', "FILE", 0, 0, 0, "model.logits", "the safetensors file to write") \
+    "{\"tokens\": [[...], ...]}, lists of equal length; \"targets\" of what is due, -1: no loss")  \
+  X(LIST, media, "media", 0, "FILE", 0, 0, 0, "model.logits model.features",                       \
+    "items to look at: PNG, JPEG, or safetensors with pixel_values, grid_thw; may be repeated")    \
+  X(TEXT, output, "output", 'o', "FILE", 0, 0, 0, "model.logits model.features",                   \
+    "the safetensors file to write")                                                               \
   MORE(TEXT, output, "output", 'o', "DIR", 0, 0, 0, "model.export", "the folder, which is new")    \
   MORE(TEXT, output, "output", 'o', "DIR", 0, 0, 0, "report",                                      \
        "where the files go, made if it is absent; default: the only FOLDER")                       \
@@ -257,9 +264,9 @@
   X(FLAG, grads, "grads", 0, NULL, 0, 0, 0, "model.logits", "add the loss and every gradient")     \
   X(TEXT, shapes, "shapes", 0, "LIST", 0, 0, 0, "bench",                                           \
     "what to measure, below; A,decode_B_mqa,ops for example; default: all")                        \
-  X(TEXT, backend, "backend", 0, "NAME", 0, 0, 0, "model.logits bench",                            \
+  X(TEXT, backend, "backend", 0, "NAME", 0, 0, 0, "model.logits model.features bench",             \
     "cpu, cpu:LEVEL as parl doctor lists them, or ref; default: cpu")                              \
-  X(CHOICE, dtype, "dtype", 0, "f32|bf16|auto", 0, 0, 0, "model.logits",                           \
+  X(CHOICE, dtype, "dtype", 0, "f32|bf16|auto", 0, 0, 0, "model.logits model.features",            \
     "type of the products; default: f32")                                                          \
   MORE(CHOICE, dtype, "dtype", 0, "f32|bf16", 0, 0, 0, "model.export",                             \
        "type of the weights; default: f32")                                                        \

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/media.h"
 #include "core/file.h"
 #include "core/foreign.h"
 #include "core/json.h"
@@ -13,12 +14,14 @@
 #include "engine/hf_config.h"
 #include "engine/logits.h"
 
-enum { PATH_BYTES = 4096, NAME_BYTES = 160, MAX_TOKENS_BYTES = 256 << 20 };
+enum { PATH_BYTES = 4096, NAME_BYTES = PARL_HF_NAME_BYTES + 8, MAX_TOKENS_BYTES = 256 << 20 };
 
 typedef struct job {
   const cli_args *args;
   size_t B, T;
-  int32_t *tokens; /* [B,T] */
+  int32_t *tokens;  /* [B,T] */
+  int32_t *targets; /* [B,T], or NULL */
+  cli_media media;
   parl_hf_config config;
   parl_model *model;
   float *logits; /* [B,T,V] */
@@ -28,31 +31,44 @@ typedef struct job {
   char (*names)[NAME_BYTES];
 } job;
 
-/* One list into j->tokens; only what an int32 holds passes, the vocabulary is checked later. */
-static parl_status read_row(job *j, const parl_json *row, size_t b) {
-  if (parl_json_get_type(row) != PARL_JSON_ARRAY || parl_json_get_size(row) != j->T)
-    return parl_fail(PARL_STATUS_EFORMAT, "\"tokens\": row %zu has %zu elements, row 0 has %zu", b,
-                     parl_json_get_size(row), j->T);
+/* One list into `to` [T]; only what an int32 holds passes, the vocabulary is checked later. */
+static parl_status read_row(const parl_json *row, const char *key, size_t b, size_t T, double least,
+                            int32_t *to) {
+  if (parl_json_get_type(row) != PARL_JSON_ARRAY || parl_json_get_size(row) != T)
+    return parl_fail(PARL_STATUS_EFORMAT, "\"%s\": row %zu has %zu elements, not %zu as row 0", key,
+                     b, parl_json_get_size(row), T);
   size_t t = 0;
   for (const parl_json *c = parl_json_get_first(row); c != NULL; c = parl_json_get_next(c), t++) {
     const double x = parl_json_get_number(c);
-    if (parl_json_get_type(c) != PARL_JSON_NUMBER || !(x >= 0.0 && x <= INT32_MAX) || floor(x) < x)
-      return parl_fail(PARL_STATUS_EFORMAT, "\"tokens\": element %zu of row %zu is no token", t, b);
-    j->tokens[b * j->T + t] = (int32_t)x;
+    if (parl_json_get_type(c) != PARL_JSON_NUMBER || !(x >= least && x <= INT32_MAX) ||
+        floor(x) < x)
+      return parl_fail(PARL_STATUS_EFORMAT, "\"%s\": element %zu of row %zu is no token", key, t,
+                       b);
+    to[t] = (int32_t)x;
   }
   return PARL_STATUS_OK;
 }
 
-static parl_status read_rows(job *j, const parl_json *rows) {
+/* [B,T] of numbers from `least` on, owned by the caller. */
+static parl_status read_rows(const job *j, const parl_json *rows, const char *key, double least,
+                             int32_t **out) {
+  if (parl_json_get_type(rows) != PARL_JSON_ARRAY || parl_json_get_size(rows) != j->B)
+    return parl_fail(PARL_STATUS_EFORMAT, "\"%s\" is no list of %zu lists of tokens", key, j->B);
+  *out = calloc(j->B * j->T, sizeof **out);
+  if (*out == NULL) return parl_fail(PARL_STATUS_ENOMEM, "tokens: no memory");
+  size_t b = 0;
+  for (const parl_json *r = parl_json_get_first(rows); r != NULL; r = parl_json_get_next(r), b++)
+    PARL_TRY(read_row(r, key, b, j->T, least, *out + b * j->T));
+  return PARL_STATUS_OK;
+}
+
+static parl_status read_file(job *j, const parl_json *root) {
+  const parl_json *rows = parl_json_find(root, "tokens"), *due = parl_json_find(root, "targets");
   j->B = parl_json_get_type(rows) == PARL_JSON_ARRAY ? parl_json_get_size(rows) : 0;
   j->T = j->B > 0 ? parl_json_get_size(parl_json_get_first(rows)) : 0;
   if (j->T == 0) return parl_fail(PARL_STATUS_EFORMAT, "\"tokens\" is no list of lists of tokens");
-  j->tokens = calloc(j->B * j->T, sizeof *j->tokens);
-  if (j->tokens == NULL) return parl_fail(PARL_STATUS_ENOMEM, "tokens: no memory");
-  size_t b = 0;
-  for (const parl_json *r = parl_json_get_first(rows); r != NULL; r = parl_json_get_next(r))
-    PARL_TRY(read_row(j, r, b++));
-  return PARL_STATUS_OK;
+  PARL_TRY(read_rows(j, rows, "tokens", 0.0, &j->tokens));
+  return due != NULL ? read_rows(j, due, "targets", -1.0, &j->targets) : PARL_STATUS_OK;
 }
 
 static parl_status read_tokens(job *j) {
@@ -64,7 +80,7 @@ static parl_status read_tokens(job *j) {
   if (s == PARL_STATUS_OK) s = parl_json_parse(bytes, n, j->args->tokens, &root);
   free(bytes);
   if (s != PARL_STATUS_OK) return s;
-  s = parl_fail_context(read_rows(j, parl_json_find(root, "tokens")), "%s", j->args->tokens);
+  s = parl_fail_context(read_file(j, root), "%s", j->args->tokens);
   parl_json_destroy(root);
   return s;
 }
@@ -78,7 +94,13 @@ static parl_status compute(job *j) {
   if (j->args->grads) j->grads = calloc(parl_model_get_n_params(j->model), sizeof *j->grads);
   if (j->logits == NULL || (j->args->grads && j->grads == NULL))
     return parl_fail(PARL_STATUS_ENOMEM, "logits: no memory");
-  return parl_logits_compute(j->model, j->tokens, j->B, j->T, j->logits, &j->loss, j->grads);
+  const parl_logits_def def = {.model = j->model,
+                               .B = j->B,
+                               .T = j->T,
+                               .tokens = j->tokens,
+                               .targets = j->targets,
+                               .items = j->media.items.n_items > 0 ? &j->media.items : NULL};
+  return parl_logits_compute(&def, j->logits, &j->loss, j->grads);
 }
 
 /* Rows as published; a padding token's embedding has the gradient 0, as in transformers. */
@@ -97,13 +119,14 @@ static parl_status publish_gradients(job *j) {
   return PARL_STATUS_OK;
 }
 
-static size_t add_gradients(job *j, size_t n, const char *prefix) {
+static size_t add_gradients(job *j, size_t n) {
   size_t n_tensors;
   const parl_model_tensor *t = parl_model_get_tensors(j->model, &n_tensors);
   for (size_t i = 0; i < n_tensors; i++) {
     if (!t[i].trained) continue;
-    const bool is_text = strncmp(t[i].name, "model.", 6) == 0 || strncmp(t[i].name, "lm_", 3) == 0;
-    snprintf(j->names[n], NAME_BYTES, "grad.%s%s", is_text ? prefix : "", t[i].name);
+    char name[PARL_HF_NAME_BYTES];
+    parl_hf_name_tensor(j->config.is_nested, &t[i], name);
+    snprintf(j->names[n], NAME_BYTES, "grad.%s", name);
     j->infos[n] = (parl_tensor_info){.name = j->names[n],
                                      .dtype = PARL_DTYPE_F32,
                                      .data = j->grads + t[i].offset,
@@ -132,7 +155,7 @@ static parl_status write_result(job *j) {
   if (j->grads != NULL) {
     j->infos[n++] = (parl_tensor_info){
         .name = "loss", .dtype = PARL_DTYPE_F32, .data = &loss, .bytes = sizeof loss};
-    n = add_gradients(j, n, j->config.is_nested ? "language_model." : "");
+    n = add_gradients(j, n);
   }
   return parl_safetensors_write(j->args->output, j->infos, n, NULL, 0, NULL);
 }
@@ -146,6 +169,7 @@ static parl_status run_job(job *j) {
   PARL_TRY(parl_file_join(path, sizeof path, j->args->operands[0], "config.json"));
   PARL_TRY(parl_hf_config_read(path, &j->config));
   PARL_TRY(parl_hf_checkpoint_load(j->args->operands[0], j->T, backend, &j->model));
+  PARL_TRY(cli_media_read(j->args, j->model, &j->media));
   PARL_TRY(compute(j));
   if (j->grads != NULL) PARL_TRY(publish_gradients(j));
   return write_result(j);
@@ -156,7 +180,9 @@ int model_logits(const cli_args *args) {
     return cli_usage("model logits needs --tokens FILE.json and -o OUT.safetensors");
   job j = {.args = args};
   const parl_status s = run_job(&j);
+  cli_media_deinit(&j.media);
   free(j.tokens);
+  free(j.targets);
   free(j.logits);
   free(j.grads);
   free(j.infos);

@@ -16,6 +16,11 @@
  * out of range. */
 parl_status parl_hf_checkpoint_load(const char *folder, size_t max_context,
                                     const parl_backend *backend, parl_model **out);
+enum { PARL_HF_NAME_BYTES = 160 };
+/* A tensor's published name: a text model beside a tower (is_nested, as parl_hf_config has it) has
+ * its own under language_model. */
+void parl_hf_name_tensor(bool is_nested, const parl_model_tensor *tensor,
+                         char name[PARL_HF_NAME_BYTES]);
 /* Parses a shard index of n bytes and checks it: weight_map is an object of plain file names that
  * end in .safetensors. *out is owned by the caller. Fails: EFORMAT, ENOMEM. */
 parl_status parl_hf_index_parse(const char *bytes, size_t n, const char *what, parl_json **out);

@@ -2,20 +2,16 @@
 #ifndef PARL_ENGINE_HF_INTERNAL_H
 #define PARL_ENGINE_HF_INTERNAL_H
 #include "core/json.h"
+#include "engine/hf_checkpoint.h"
 #include "engine/model.h"
 
 #define PARL_HF_CONFIG "config.json"
 #define PARL_HF_WHOLE "model.safetensors"
 #define PARL_HF_INDEX "model.safetensors.index.json"
 #define PARL_HF_TEXT_PREFIX "language_model."
-enum { PARL_HF_NAME_BYTES = 160 };
 
 /* Row of the published tensor that is row `row` of the model's. */
 size_t parl_hf_find_row(const parl_model *model, const parl_model_tensor *tensor, size_t row);
-
-/* A tensor's published name: a text model beside a tower has its own under language_model. */
-void parl_hf_name_tensor(bool is_nested, const parl_model_tensor *tensor,
-                         char name[PARL_HF_NAME_BYTES]);
 
 /* Whether a key is absent or null. */
 bool parl_hf_is_absent(const parl_json *node);

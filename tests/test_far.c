@@ -334,7 +334,8 @@ static void test_logits_and_gradients(void **state) {
     parl_model *m = make_model(&config, i == 1);
     const size_t n = parl_model_get_n_params(m);
     grads[i] = calloc(n, sizeof(float));
-    assert_ok(parl_logits_compute(m, tokens, 2, 4, logits[i], &loss[i], grads[i]));
+    assert_ok(parl_logits_compute(&(parl_logits_def){.model = m, .B = 2, .T = 4, .tokens = tokens},
+                                  logits[i], &loss[i], grads[i]));
     if (i == 1) assert_memory_equal(grads[0], grads[1], n * sizeof(float));
     parl_model_destroy(m);
   }

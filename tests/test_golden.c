@@ -97,7 +97,9 @@ static void check_case(const char *name, const parl_backend *backend) {
   float *logits = malloc(n * sizeof *logits);
   float *grads = malloc(parl_model_get_n_params(m) * sizeof *grads);
   double loss = 0.0;
-  assert_ok(parl_logits_compute(m, g->tokens, g->B, g->T, logits, &loss, grads));
+  assert_ok(
+      parl_logits_compute(&(parl_logits_def){.model = m, .B = g->B, .T = g->T, .tokens = g->tokens},
+                          logits, &loss, grads));
   const double error = compare(g, "logits", logits, n);
   float loss_f = (float)loss;
   compare(g, "loss", &loss_f, 1);

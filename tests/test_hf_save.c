@@ -49,8 +49,10 @@ static void assert_same_logits(const parl_model *a, const parl_model *b) {
   for (int i = 0; i < T; i++) tokens[i] = i % 20;
   float *x = calloc(2 * T * V, sizeof *x), *y = x + T * V;
   double loss;
-  assert_ok(parl_logits_compute(a, tokens, 1, T, x, &loss, NULL));
-  assert_ok(parl_logits_compute(b, tokens, 1, T, y, &loss, NULL));
+  assert_ok(parl_logits_compute(&(parl_logits_def){.model = a, .B = 1, .T = T, .tokens = tokens}, x,
+                                &loss, NULL));
+  assert_ok(parl_logits_compute(&(parl_logits_def){.model = b, .B = 1, .T = T, .tokens = tokens}, y,
+                                &loss, NULL));
   assert_memory_equal(x, y, T * V * sizeof *x);
   free(x);
 }

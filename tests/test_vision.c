@@ -1,6 +1,6 @@
 /* tests/test_vision.c - the tower and its projector against a naive one in double, on every level;
  * and what may not change a bit. */
-#include "engine/model_internal.h"
+#include "engine/logits.h"
 #include "engine/vision.h"
 #include "tests/engine_support.h"
 #include "tests/support.h"
@@ -281,6 +281,91 @@ static void test_stages(void **state) {
   parl_model_destroy(m);
 }
 
+/* ------------------------------------------------------------------------ with a backbone */
+
+enum { T = 9, MEDIA = 7 };
+/* 4 rows of an image in the first sequence, 2 of another and 2 of a clip in the second. */
+static const int32_t TOKENS[2 * T] = {1, 2, 7, 7, 7, 7, 3, 4, 5, 7, 7, 6, 7, 7, 8, 9, 10, 11};
+static const int64_t SHOWN[] = {1, 4, 4, 1, 2, 4, 2, 2, 4};
+
+static double compute(parl_model *m, const items *it, const int32_t *targets, float *grads) {
+  static float logits[2 * T * ENGINE_VOCAB];
+  const parl_logits_def def = {
+      .model = m, .B = 2, .T = T, .tokens = TOKENS, .targets = targets, .items = &it->all};
+  double loss = 0.0;
+  assert_ok(parl_model_refresh(m));
+  assert_ok(parl_logits_compute(&def, logits, &loss, grads));
+  return loss;
+}
+
+/* The loss of tokens and images together, and its gradient with respect to every tensor's largest
+ * element, by differences: through backbone, seam, projector and tower. */
+static void test_logits_of_images(void **state) {
+  (void)state;
+  static items it;
+  parl_model_config c = vision_config();
+  c.vision.media_token = MEDIA;
+  parl_model *m = engine_model(&c, parl_backend_ref(), 31);
+  const size_t n = parl_model_get_n_params(m);
+  float *grads = calloc(3 * n, sizeof *grads), *params = engine_params(m);
+  make_items(&it, 0, N_ITEMS);
+  it.all = (parl_vision_items){3, SHOWN, it.pixels};
+  const double loss = compute(m, &it, NULL, grads);
+  size_t n_tensors;
+  const parl_model_tensor *t = parl_model_get_tensors(m, &n_tensors);
+  for (size_t i = 0; i < n_tensors; i++) {
+    size_t at = t[i].offset;
+    for (size_t k = at; k < t[i].offset + t[i].n; k++)
+      if (fabsf(grads[k]) > fabsf(grads[at])) at = k;
+    const float x = params[at], h = 0x1p-7F;
+    params[at] = x + h;
+    const double up = compute(m, &it, NULL, grads + n);
+    params[at] = x - h;
+    const double down = compute(m, &it, NULL, grads + n);
+    params[at] = x;
+    assert_close((up - down) / (2.0 * (double)h), (double)grads[at], 2e-5, 2e-2);
+  }
+  for (size_t k = 0; k < C; k++) /* the placeholder's embedding */
+    assert_true(grads[t[0].offset + MEDIA * C + k] == 0.0F);
+  /* The next tokens, but placeholders. */
+  int32_t targets[2 * T];
+  for (size_t i = 0; i < 2 * T; i++)
+    targets[i] = i % T == T - 1 || TOKENS[i + 1] == MEDIA ? -1 : TOKENS[i + 1];
+  assert_close(compute(m, &it, targets, grads + 2 * n), loss, 0.0);
+  assert_memory_equal(grads, grads + 2 * n, n * sizeof *grads);
+  free(grads);
+  parl_model_destroy(m);
+}
+
+static void test_logits_refused(void **state) {
+  (void)state;
+  static items it;
+  static float logits[2 * T * ENGINE_VOCAB];
+  parl_model_config c = vision_config();
+  c.vision.media_token = MEDIA;
+  parl_model *m = engine_model(&c, parl_backend_ref(), 31);
+  float *grads = calloc(parl_model_get_n_params(m), sizeof *grads);
+  double loss = 0.0;
+  make_items(&it, 0, N_ITEMS);
+  it.all = (parl_vision_items){2, SHOWN, it.pixels};
+  parl_logits_def def = {.model = m, .B = 2, .T = T, .tokens = TOKENS, .items = &it.all};
+  assert_fails(parl_logits_compute(&def, logits, &loss, NULL), PARL_STATUS_EINVAL,
+               "8 tokens are model.vision.media_token = 7, but the items have 6 rows");
+  it.all.n_items = 0;
+  assert_fails(parl_logits_compute(&def, logits, &loss, NULL), PARL_STATUS_EINVAL, "no items");
+  int32_t targets[2 * T];
+  for (size_t i = 0; i < 2 * T; i++) targets[i] = -1;
+  def.items = NULL;
+  def.targets = targets;
+  assert_fails(parl_logits_compute(&def, logits, &loss, grads), PARL_STATUS_EINVAL,
+               "no position is in the loss");
+  targets[3] = ENGINE_VOCAB;
+  assert_fails(parl_logits_compute(&def, logits, &loss, grads), PARL_STATUS_EINVAL,
+               "target 37 of position 3");
+  free(grads);
+  parl_model_destroy(m);
+}
+
 static void test_refusals(void **state) {
   (void)state;
   static items it;
@@ -343,6 +428,8 @@ int main(void) {
       cmocka_unit_test(test_far),
       cmocka_unit_test(test_bf16),
       cmocka_unit_test(test_stages),
+      cmocka_unit_test(test_logits_of_images),
+      cmocka_unit_test(test_logits_refused),
       cmocka_unit_test(test_refusals),
       cmocka_unit_test(test_hashes),
   };
