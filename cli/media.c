@@ -29,7 +29,8 @@ static parl_status append(const parl_model *model, const int64_t *grid, size_t n
   const size_t patch = (size_t)parl_model_get_config(model)->vision.patch;
   const size_t width = 3 * patch * patch;
   const parl_vision_items items = {n_items, grid, pixels};
-  PARL_TRY(parl_vision_check(model, &items));
+  const parl_status s = parl_vision_check(model, &items);
+  if (s != PARL_STATUS_OK) return parl_fail(PARL_STATUS_EFORMAT, "%s", parl_error_text());
   if (parl_vision_count_patches(&items) != n_patches)
     return parl_fail(PARL_STATUS_EFORMAT, "there are %zu patches, but the grids have %zu",
                      n_patches, parl_vision_count_patches(&items));
@@ -156,6 +157,7 @@ static parl_status read_one(const char *path, const char *folder, const parl_mod
 }
 
 parl_status cli_media_read(const cli_args *args, const parl_model *model, cli_media *out) {
+  if (args->n_media > 0) PARL_TRY(parl_vision_check(model, &out->items));
   for (size_t i = 0; i < args->n_media; i++)
     PARL_TRY(read_one(args->media[i], args->operands[0], model, out));
   const size_t rows = parl_vision_count_rows(&out->items);

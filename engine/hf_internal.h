@@ -6,6 +6,7 @@
 #include "engine/model.h"
 
 #define PARL_HF_CONFIG "config.json"
+#define PARL_HF_PREPROCESSOR "preprocessor_config.json"
 #define PARL_HF_WHOLE "model.safetensors"
 #define PARL_HF_INDEX "model.safetensors.index.json"
 #define PARL_HF_TEXT_PREFIX "language_model."

@@ -7,6 +7,7 @@
 #include "core/bf16.h"
 #include "core/file.h"
 #include "core/folder.h"
+#include "core/media.h"
 #include "core/safetensors.h"
 #include "engine/hf_checkpoint.h"
 #include "engine/hf_config.h"
@@ -171,14 +172,25 @@ static parl_status write_text(const saver *s, const char *name, parl_text *text)
   return parl_file_write(path, text->bytes, text->n);
 }
 
-/* With room for the config and the index in `texts`. */
-static parl_status write_files(const saver *s, parl_text texts[2]) {
+/* How pictures are prepared for the tower. */
+static parl_status write_preprocessor(const saver *s, parl_text *text) {
+  parl_media_config config = parl_media_config_default();
+  config.patch = (int)parl_model_get_config(s->model)->vision.patch;
+  config.temporal = (int)parl_model_get_config(s->model)->vision.max_frames;
+  parl_media_config_append(&config, text);
+  return write_text(s, PARL_HF_PREPROCESSOR, text);
+}
+
+/* With room for the config, the index and the preprocessor's in `texts`. */
+static parl_status write_files(const saver *s, parl_text texts[3]) {
   parl_json_writer w;
   parl_json_writer_init(&w, &texts[0], true);
   PARL_TRY(parl_hf_config_write(parl_model_get_config(s->model),
                                 parl_model_get_vocab_size(s->model),
                                 s->options.is_bf16 ? "bfloat16" : "float32", &w));
   PARL_TRY(write_text(s, PARL_HF_CONFIG, &texts[0]));
+  if (parl_model_get_config(s->model)->vision.n_layers > 0)
+    PARL_TRY(write_preprocessor(s, &texts[2]));
   PARL_TRY(write_shards(s));
   if (s->n_shards == 1) return PARL_STATUS_OK;
   parl_json_writer_init(&w, &texts[1], true);
@@ -188,7 +200,7 @@ static parl_status write_files(const saver *s, parl_text texts[2]) {
 
 static parl_status save(saver *s, const char *folder) {
   char temporary[PARL_FOLDER_PATH_BYTES];
-  parl_text texts[2] = {{0}, {0}};
+  parl_text texts[3] = {{0}, {0}, {0}};
   s->shard_of = calloc(s->n_tensors, sizeof *s->shard_of);
   s->infos = calloc(s->n_tensors, sizeof *s->infos);
   s->names = calloc(s->n_tensors, sizeof *s->names);
@@ -203,8 +215,7 @@ static parl_status save(saver *s, const char *folder) {
   parl_status status = write_files(s, texts);
   if (status == PARL_STATUS_OK) status = parl_folder_commit(folder, temporary);
   if (status != PARL_STATUS_OK) parl_folder_abort(temporary);
-  parl_text_deinit(&texts[0]);
-  parl_text_deinit(&texts[1]);
+  for (size_t i = 0; i < 3; i++) parl_text_deinit(&texts[i]);
   return status;
 }
 

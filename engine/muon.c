@@ -13,7 +13,13 @@ enum { STEPS = 5, MAX_HEADS = 256 /* as the table of the config says */ };
 static const float A = 3.4445F, B = -4.7750F, C = 2.0315F;
 
 bool parl_muon_takes(const parl_model_tensor *tensor) {
-  return tensor->n_dims == 2 && strncmp(tensor->name, "model.layers.", 13) == 0;
+  return tensor->n_dims == 2 && (strncmp(tensor->name, "model.layers.", 13) == 0 ||
+                                 strncmp(tensor->name, "vision_tower.encoder.", 21) == 0 ||
+                                 strncmp(tensor->name, "mm_projector.", 13) == 0);
+}
+
+size_t parl_muon_count_parts(const parl_model_tensor *tensor) {
+  return strstr(tensor->name, ".wqkv.") != NULL ? 3 : 1;
 }
 
 parl_status parl_muon_init(parl_muon *muon, parl_arena *numbers, const parl_model *model) {

@@ -26,8 +26,13 @@ typedef struct parl_muon_args {
   double grad_scale, lr, mu, weight_decay;
 } parl_muon_args;
 
-/* Whether a tensor is Muon's: a matrix inside a layer. Embedding, head, norms are AdamW's. */
+/* Whether a tensor is Muon's: a matrix inside a layer, of the tower's blocks too, or of the
+ * projector. What reads tokens, pixels or places (embedding, patches' convolution, position grid)
+ * is AdamW's, as are head, norms and biases. The tower's choice is ours: K2.5's is not published. */
 bool parl_muon_takes(const parl_model_tensor *tensor);
+/* Into how many equal matrices of rows a tensor is cut: the tower's queries, keys and values stand
+ * in one tensor, the text's in three; each is orthogonalised alone. */
+size_t parl_muon_count_parts(const parl_model_tensor *tensor);
 /* Fails: ENOMEM. */
 parl_status parl_muon_init(parl_muon *muon, parl_arena *numbers, const parl_model *model);
 /* Five Newton-Schulz steps X <- a X + (b XX^T + c (XX^T)^2) X from X = m / |m|, so that singular

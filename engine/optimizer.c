@@ -158,16 +158,20 @@ typedef struct update_context {
 
 static void update_matrix(const update_context *u, const parl_model_tensor *t, size_t worker) {
   const parl_optimizer_config *c = &u->opt->config;
-  const parl_muon_args args = {.rows = t->shape[0],
-                               .columns = t->shape[1],
-                               .params = u->model->params + t->offset,
-                               .grads = u->grads + t->offset,
-                               .momentum = u->opt->moments + t->offset,
-                               .grad_scale = u->scale,
-                               .lr = u->lr,
-                               .mu = c->momentum,
-                               .weight_decay = c->weight_decay};
-  parl_muon_update(&u->opt->muons[worker], u->opt->queues[worker], &args);
+  const size_t n_parts = parl_muon_count_parts(t);
+  for (size_t i = 0; i < n_parts; i++) {
+    const size_t offset = t->offset + i * (t->n / n_parts);
+    const parl_muon_args args = {.rows = t->shape[0] / n_parts,
+                                 .columns = t->shape[1],
+                                 .params = u->model->params + offset,
+                                 .grads = u->grads + offset,
+                                 .momentum = u->opt->moments + offset,
+                                 .grad_scale = u->scale,
+                                 .lr = u->lr,
+                                 .mu = c->momentum,
+                                 .weight_decay = c->weight_decay};
+    parl_muon_update(&u->opt->muons[worker], u->opt->queues[worker], &args);
+  }
 }
 
 /* All tensors but Muon's. */

@@ -30,9 +30,7 @@ size_t parl_vision_count_rows(const parl_vision_items *items) {
 parl_status parl_vision_check(const parl_model *model, const parl_vision_items *items) {
   const int64_t most_frames = (int64_t)model->dims.vision.T;
   if (model->dims.vision.L == 0)
-    return parl_fail(PARL_STATUS_EINVAL,
-                     "the model sees nothing: model.vision.n_layers = 0; it is given %zu items",
-                     items->n_items);
+    return parl_fail(PARL_STATUS_EINVAL, "the model sees nothing: model.vision.n_layers = 0");
   for (size_t i = 0; i < items->n_items; i++) {
     const int64_t *g = items->grid + 3 * i;
     if (g[0] < 1 || g[0] > most_frames)

@@ -1,6 +1,7 @@
 /* tests/test_vision.c - the tower and its projector against a naive one in double, on every level;
  * and what may not change a bit. */
 #include "engine/logits.h"
+#include "engine/muon.h"
 #include "engine/vision.h"
 #include "tests/engine_support.h"
 #include "tests/support.h"
@@ -366,6 +367,52 @@ static void test_logits_refused(void **state) {
   parl_model_destroy(m);
 }
 
+/* One step of MuonClip: every matrix of the tower moves by 0.2 sqrt(longest side) times something
+ * orthogonal, queries, keys and values each alone; what reads pixels or places is AdamW's. */
+static void test_optimizer(void **state) {
+  (void)state;
+  const parl_model_config c = vision_config();
+  parl_model *m = engine_model(&c, parl_backend_ref(), 31);
+  parl_optimizer_config oc;
+  parl_config_set_defaults(&parl_optimizer_section, &oc);
+  oc.kind = PARL_OPTIMIZER_MUONCLIP;
+  oc.warmup = 0;
+  oc.clip = 0.0;
+  oc.lr = 1e-3;
+  parl_optimizer *opt = NULL;
+  assert_ok(parl_optimizer_create(&oc, m, &opt));
+  const size_t n = parl_model_get_n_params(m);
+  float *grads = calloc(2 * n, sizeof *grads), *before = grads + n, *params = engine_params(m);
+  engine_normal(grads, n, 3);
+  memcpy(before, params, n * sizeof *before);
+  assert_ok(parl_optimizer_step(opt, m, grads, NULL));
+  size_t n_tensors;
+  const parl_model_tensor *t = parl_model_get_tensors(m, &n_tensors);
+  for (size_t i = 0; i < n_tensors; i++) {
+    if (t[i].offset < parl_vision_get_range(m).first) continue;
+    const bool is_matrix = t[i].n_dims == 2;
+    assert_true(parl_muon_takes(&t[i]) == is_matrix);
+    const size_t parts = strstr(t[i].name, "wqkv") != NULL ? 3 : 1, rows = t[i].shape[0] / parts;
+    for (size_t p = 0; p < parts; p++) {
+      double squares = 0.0;
+      const size_t start = t[i].offset + p * (t[i].n / parts), size = t[i].n / parts;
+      for (size_t k = start; k < start + size; k++)
+        squares += pow((double)params[k] - (double)before[k], 2.0);
+      if (!is_matrix) { /* Adam's first step: lr each */
+        assert_close(sqrt(squares / (double)size), oc.lr, 1e-2 * oc.lr);
+        continue;
+      }
+      const double less = fmin((double)rows, (double)t[i].shape[1]);
+      const double more = fmax((double)rows, (double)t[i].shape[1]);
+      const double due = oc.lr * 0.2 * sqrt(more) * sqrt(less); /* singular values near 1 */
+      assert_true(sqrt(squares) > 0.7 * due && sqrt(squares) < 1.2 * due);
+    }
+  }
+  parl_optimizer_destroy(opt);
+  parl_model_destroy(m);
+  free(grads);
+}
+
 static void test_refusals(void **state) {
   (void)state;
   static items it;
@@ -430,6 +477,7 @@ int main(void) {
       cmocka_unit_test(test_stages),
       cmocka_unit_test(test_logits_of_images),
       cmocka_unit_test(test_logits_refused),
+      cmocka_unit_test(test_optimizer),
       cmocka_unit_test(test_refusals),
       cmocka_unit_test(test_hashes),
   };
