@@ -214,6 +214,8 @@ def recipe_page():
         lines += ["## %s" % section, "", "`%s`" % path, "", "| field | type | default | range | meaning |", "|---|---|---|---|---|"]
         lines += ["| `%s` | %s | `%s` | %s | %s |" % row for row in
                   [tuple(fill_in(c.replace("|", "\\|"), preset) for c in row) for row in fields_of(path, macro)]]
+        if section == "model":
+            lines += ["| `vision.%s` | %s | `%s` | %s | %s |" % row for row in fields_of(path, "PARL_VISION_FIELDS")]
         lines.append("")
         if section == "reward":
             lines += terms_lines() + [""]
