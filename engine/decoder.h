@@ -60,7 +60,8 @@ size_t parl_decoder_find_prefix(const parl_decoder *decoder, const parl_decoder_
 size_t parl_decoder_get_length(const parl_decoder *decoder, int32_t slot);
 /* Appends every row's token; *logits = [number of rows with want_logits, V] in row order, on the
  * model's device, owned by the decoder. Fails: EINVAL for a slot or token out of range or too
- * many rows, or one that is given without content or the reverse; ESTATE if a slot would overflow; nothing is appended then. Allocates nothing. */
+ * many rows, or one that is given without content or the reverse; ESTATE if a slot would overflow;
+ * nothing is appended then. Allocates nothing. */
 parl_status parl_decoder_step(parl_decoder *decoder, const parl_decoder_row *rows, size_t n_rows,
                               float **logits);
 /* A token for each of the first n rows of the last step's logits, which are used up.

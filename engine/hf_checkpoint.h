@@ -2,7 +2,8 @@
  *
  * The weights stand in model.safetensors, or in the shards that model.safetensors.index.json lists,
  * as F32 or BF16. Of a Kimi K2.5 folder the text model is read, and the vision tower if the config
- * describes one; prediction layers behind the last are passed over. Everything is checked before a model is handed out.
+ * describes one; prediction layers behind the last are passed over. Everything is checked before a
+ * model is handed out.
  * Thread rule: pure functions. Reading order: load, the index, publish, save. */
 #ifndef PARL_ENGINE_HF_CHECKPOINT_H
 #define PARL_ENGINE_HF_CHECKPOINT_H

@@ -65,7 +65,7 @@
   CHOICE(expert_quant, none, "none|int4",                                                        \
          "int4: routed experts compute with weights rounded to int4 by groups of 32 inputs, "    \
          "gradients pass straight through to the weights kept in f32")
-/* MoonViT-3D and its projector, `model.vision`: how images become rows of d_model. Whole numbers. */
+/* MoonViT-3D and its projector, `model.vision`: how images become rows. Whole numbers. */
 #define PARL_VISION_FIELDS(INT)                                                                \
   INT(n_layers, 0, 0, 128, "layers", "blocks of the vision tower; 0: the model sees nothing")  \
   INT(d_model, 48, 4, 65536, "floats", "width of the tower")                                   \
@@ -119,7 +119,8 @@ parl_status parl_model_create(const parl_model_config *config, size_t vocab_size
                               const parl_backend *backend, const atomic_int *stop,
                               parl_model **out);
 void parl_model_destroy(parl_model *model);
-/* Normal(0, init_std) matrices and position grid, norms 1, biases 0; a pure function of the seed. Refreshes.
+/* Normal(0, init_std) matrices and position grid, norms 1, biases 0; a pure function of the seed.
+ * Refreshes.
  * Fails: ESTOPPED; as the device says, like all that follows. */
 parl_status parl_model_init_weights(parl_model *model, uint64_t seed);
 
@@ -174,8 +175,8 @@ parl_status parl_model_forward(const parl_model *model, parl_workspace *ws, cons
 /* n numbers on the device of ws, to the host. */
 parl_status parl_workspace_read(parl_workspace *ws, const float *from, size_t n, float *to);
 /* Adds the gradient of the last forward on ws into grads [n_params], given dlogits [n_outputs,
- * V], both on the device (may be the logits buffer), and writes the slice's dgiven. The slice must be the same. Uses the
- * forward up: a second backward wants a forward of its own. */
+ * V], both on the device (may be the logits buffer), and writes the slice's dgiven. The slice must
+ * be the same. Uses the forward up: a second backward wants a forward of its own. */
 parl_status parl_model_backward(const parl_model *model, parl_workspace *ws,
                                 const parl_slice *slice, const float *dlogits, float *grads);
 

@@ -28,7 +28,7 @@ typedef struct parl_muon_args {
 
 /* Whether a tensor is Muon's: a matrix inside a layer, of the tower's blocks too, or of the
  * projector. What reads tokens, pixels or places (embedding, patches' convolution, position grid)
- * is AdamW's, as are head, norms and biases. The tower's choice is ours: K2.5's is not published. */
+ * is AdamW's, as are head, norms and biases. The tower's part is ours: K2.5 says nothing of it. */
 bool parl_muon_takes(const parl_model_tensor *tensor);
 /* Into how many equal matrices of rows a tensor is cut: the tower's queries, keys and values stand
  * in one tensor, the text's in three; each is orthogonalised alone. */

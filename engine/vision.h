@@ -39,7 +39,7 @@ parl_vision_range parl_vision_get_range(const parl_model *model);
 
 /* Activations of one pack of items. */
 typedef struct parl_tower parl_tower;
-/* Room for packs of up to max_patches patches. Fails: EINVAL for a model without a tower, ENOMEM. */
+/* Room for packs of up to max_patches patches. Fails: EINVAL for a blind model, ENOMEM. */
 parl_status parl_tower_create(const parl_model *model, size_t max_patches, parl_tower **out);
 void parl_tower_destroy(parl_tower *tower);
 /* *features = [rows,C] on the model's device, owned by the tower, valid until its next use. Keeps

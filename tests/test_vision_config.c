@@ -265,7 +265,8 @@ static void test_publishing(void **state) {
   parl_test_remove_folder(folder);
 }
 
-/* A tower's tensor that the config has not is refused; a config without a tower passes all of them over. */
+/* A tower's tensor that the config has not is refused; a config without a tower passes all of them
+ * over. */
 static void test_tower_is_not_passed_over(void **state) {
   (void)state;
   char folder[PARL_TEST_PATH_BYTES], path[2 * PARL_TEST_PATH_BYTES];

@@ -4,13 +4,13 @@
 #define PARL_TESTS_VISION_SUPPORT_H
 #include "engine/vision.h"
 
-/* Features [rows,C] of one item, [frames, rows, columns] and its pixels, by params [n_params] in the
- * model's layout. dparams [n_params], unless NULL, += the gradient of sum(features cotangent
+/* Features [rows,C] of one item, [frames, rows, columns] and its pixels, by params [n_params] in
+ * the model's layout. dparams [n_params], unless NULL, += the gradient of sum(features cotangent
  * [rows,C]). Returns that sum. */
 double naive_look(const parl_model *model, const float *params, const int64_t grid[3],
                   const float *pixels, const float *cotangent, double *features, double *dparams);
 
-/* A small model with a tower, as far from K2.5's sizes as they may be; norms off 1, biases off 0. */
+/* A small model with a tower: two blocks of two heads, a position grid of 4 x 4. */
 parl_model_config vision_config(void);
 
 #endif
