@@ -21,7 +21,8 @@ parl_status parl_page_append_details(const parl_report *r, parl_table_kind kind,
 void parl_json_summary(parl_json_writer *w, const char *key, const parl_summary *s);
 /* As a score of an arm: the finite ones of n values of seeds, which are moved to the front; n = 0
  * where none is. Fails: ENOMEM. */
-parl_status parl_report_summarize_values(double *values, size_t n, parl_summary *out);
+parl_status parl_report_summarize_values(const parl_report *r, double *values, size_t n,
+                                         parl_summary *out);
 
 /* --- episodes as pictures --- */
 

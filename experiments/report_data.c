@@ -1,4 +1,5 @@
 /* experiments/report_data.c - reads a store: runs, arms, scores of the last evaluation, curves. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,7 @@ parl_status parl_report_copy_text(parl_arena *arena, const char *s, const char *
 
 void parl_report_deinit(parl_report *r) {
   parl_text_deinit(&r->warnings);
+  if (r->draws != NULL) parl_draws_deinit(r->draws);
 }
 
 void parl_report_visit_warnings(const parl_report *r,
@@ -160,17 +162,19 @@ static bool is_warm_key(int64_t update, const char *key) {
   return (update == 0 && strncmp(key, "warm/", 5) == 0) || strncmp(key, "forecast/", 9) == 0;
 }
 
-static parl_status survey_metric(void *context, int64_t update, const char *key, double value) {
-  (void)value;
+/* Of each key its first value. */
+static parl_status survey_key(void *context, int64_t update, const char *key, double value) {
   loader *l = context;
   parl_report *r = l->report;
   size_t place = 0;
+  int64_t last = -1;
   if (is_warm_key(update, key))
     return find_or_add(r->arena, &r->warm_keys, &r->n_warm, &l->warm_capacity, key, &place);
   PARL_TRY(parl_report_survey_term(r, &l->term_capacity, key));
   if (parl_report_find_curve(r, key) == r->n_curves) return PARL_STATUS_OK;
   l->run->trained = true;
-  if (update > r->last_update) r->last_update = update;
+  PARL_TRY(parl_rows_get_last_metric(l->stores[l->run->folder], l->run->id, key, &last, &value));
+  if (last > r->last_update) r->last_update = last;
   return PARL_STATUS_OK;
 }
 
@@ -196,7 +200,7 @@ static parl_status survey(loader *l) {
       continue;
     }
     PARL_TRY(parl_rows_visit_episodes(store, l->run->id, survey_episode, l));
-    PARL_TRY(parl_rows_visit_metrics(store, l->run->id, NULL, survey_metric, l));
+    PARL_TRY(parl_rows_visit_keys(store, l->run->id, survey_key, l));
   }
   PARL_TRY(parl_report_name_curves(r));
   if (r->n_families == 1) r->n_families = 0; /* one kind of task: nothing to tell apart */
@@ -243,7 +247,9 @@ typedef struct reading {
   parl_mean_sums *sums;               /* [N_DECODINGS, 1 + n_families] */
   double (*n_in)[PARL_REPORT_POINTS]; /* [n_curves] values in each bucket */
   parl_reach_log reach;
-  parl_spent_update *spent; /* [last_update + 1] or NULL */
+  parl_spent_update *spent;        /* [last_update + 1] or NULL */
+  char key[PARL_METRIC_KEY_BYTES]; /* of the last row, and its curve: rows come by key */
+  size_t curve;
   double evaluate_s;
 } reading;
 
@@ -289,8 +295,13 @@ static parl_status read_metric(void *context, int64_t update, const char *key, d
   }
   parl_report_read_detector(x->run, key, value);
   if (strcmp(key, "time/evaluate_s") == 0) x->evaluate_s = value;
-  PARL_TRY(parl_report_read_spent(r, &x->spent, update, key, value));
-  const size_t curve = parl_report_find_curve(r, key);
+  if (strncmp(key, "time/", 5) == 0 || strcmp(key, "reward/perf") == 0)
+    PARL_TRY(parl_report_read_spent(r, &x->spent, update, key, value));
+  if (strcmp(key, x->key) != 0) {
+    snprintf(x->key, sizeof x->key, "%s", key);
+    x->curve = parl_report_find_curve(r, key);
+  }
+  const size_t curve = x->curve;
   const size_t point = (size_t)(update / r->bucket);
   if (curve == r->n_curves || !isfinite(value) || point >= r->n_points) return PARL_STATUS_OK;
   const double n = ++x->n_in[curve][point];

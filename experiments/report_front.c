@@ -39,7 +39,7 @@ static parl_status summarize_octave(const parl_report *r, parl_report_arm *arm, 
         values[n++] = which == 0 ? run->octaves[k].r_perf : run->octaves[k].critical;
     }
     parl_summary *out = &arm->octaves[k][which];
-    PARL_TRY(parl_report_summarize_values(values, n, out));
+    PARL_TRY(parl_report_summarize_values(r, values, n, out));
     if (!isfinite(out->lo)) continue;
     out->lo = fmax(out->lo, 0);
     if (which == 0) out->hi = fmin(out->hi, 1);

@@ -508,10 +508,10 @@ static parl_status append_reproduction(const parl_report *r, parl_text *out) {
   parl_text_append(out, "</details>\n");
   append_configs(r, out);
   parl_text_appendf(out,
-                    "<p class=\"note\">%d bootstrap replicates (%d for bands), seed %d, GSL %s. "
+                    "<p class=\"note\">%zu bootstrap replicates (%zu for bands), seed %d, GSL %s. "
                     "Code of the runs: ",
-                    PARL_BOOTSTRAP_REPLICATES, PARL_BOOTSTRAP_BAND_REPLICATES,
-                    PARL_REPORT_BOOTSTRAP_SEED, parl_statistics_gsl_version());
+                    r->n_replicates, r->n_band_replicates, PARL_REPORT_BOOTSTRAP_SEED,
+                    parl_statistics_gsl_version());
   parl_text_append_html(out, r->runs[0].revision);
   parl_text_append(out, "; of this report: ");
   parl_text_append_html(out, parl_build_revision());

@@ -261,12 +261,14 @@ typedef struct parl_report {
   parl_report_term *terms;            /* [n_terms] */
   const parl_curve_info *curve_infos; /* [n_curves] */
   size_t n_warm;
-  const char **warm_keys;       /* [n_warm] "warm/..." and "forecast/..." of update 0 */
-  int64_t last_update;          /* -1: no metrics */
-  int64_t bucket;               /* updates that a point of a curve is the mean of */
-  size_t n_points;              /* of every curve */
-  double x[PARL_REPORT_POINTS]; /* [n_points] update */
-  parl_text warnings;           /* one a line; freed by parl_report_deinit */
+  const char **warm_keys;                 /* [n_warm] "warm/..." and "forecast/..." of update 0 */
+  int64_t last_update;                    /* -1: no metrics */
+  int64_t bucket;                         /* updates that a point of a curve is the mean of */
+  size_t n_points;                        /* of every curve */
+  double x[PARL_REPORT_POINTS];           /* [n_points] update */
+  parl_text warnings;                     /* one a line; freed by parl_report_deinit */
+  parl_draws *draws;                      /* of the arena; freed by parl_report_deinit */
+  size_t n_replicates, n_band_replicates; /* of a number, of a band or a lesser pair */
   size_t n_noted, noted_capacity;
   parl_report_noted *noted; /* [n_noted] evaluated episodes whose turns were kept */
 } parl_report;

@@ -298,7 +298,7 @@ static void write_runs(parl_json_writer *w, const parl_report *r) {
   parl_json_end_array(w);
 }
 
-static void write_provenance(parl_json_writer *w) {
+static void write_provenance(parl_json_writer *w, const parl_report *r) {
   parl_json_key(w, "provenance");
   parl_json_begin_object(w);
   parl_json_key(w, "report_revision");
@@ -312,9 +312,9 @@ static void write_provenance(parl_json_writer *w) {
                    "95 %: from 5 seeds on percentile bootstrap of the interquartile mean over "
                    "seeds, of fewer Student's; of scripts over held-out tasks too");
   parl_json_key(w, "bootstrap_replicates");
-  parl_json_integer(w, PARL_BOOTSTRAP_REPLICATES);
+  parl_json_integer(w, (int64_t)r->n_replicates);
   parl_json_key(w, "bootstrap_replicates_of_curves");
-  parl_json_integer(w, PARL_BOOTSTRAP_BAND_REPLICATES);
+  parl_json_integer(w, (int64_t)r->n_band_replicates);
   parl_json_key(w, "bootstrap_seed");
   parl_json_integer(w, PARL_REPORT_BOOTSTRAP_SEED);
   parl_json_end_object(w);
@@ -355,7 +355,7 @@ parl_status parl_report_append_json(const parl_report *r, parl_text *out) {
   parl_report_write_spent(&w, r);
   write_curves(&w, r);
   write_runs(&w, r);
-  write_provenance(&w);
+  write_provenance(&w, r);
   parl_json_end_object(&w);
   parl_text_append(out, "\n");
   return parl_text_status(out);

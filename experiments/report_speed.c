@@ -30,7 +30,7 @@ static parl_status summarize_steps(const parl_report *r, size_t arm, size_t fami
     values[n++] = r->runs[i].reach[family].steps[target];
     out->n_reached += r->runs[i].reach[family].is_reached[target];
   }
-  PARL_TRY(parl_report_summarize_values(values, n, &out->steps));
+  PARL_TRY(parl_report_summarize_values(r, values, n, &out->steps));
   if (out->steps.lo < 0) out->steps.lo = 0;
   if (out->n_reached < n) out->steps.lo = out->steps.hi = NAN; /* a bound has no interval */
   return PARL_STATUS_OK;
@@ -53,7 +53,7 @@ static parl_status summarize_speed_up(const parl_report *r, size_t arm, size_t f
   bool is_least = false, is_most = false;
   size_t n = 0;
   if (alone == r->n_arms || alone == arm)
-    return parl_report_summarize_values(values, 0, &out->speed_up);
+    return parl_report_summarize_values(r, values, 0, &out->speed_up);
   for (size_t i = 0; i < r->n_runs; i++) {
     if (!is_counted(r, i, arm, family)) continue;
     const parl_reach *own = &r->runs[i].reach[family];
@@ -64,7 +64,7 @@ static parl_status summarize_speed_up(const parl_report *r, size_t arm, size_t f
     values[n++] = other->steps[target] / own->steps[target];
   }
   if (is_least && is_most) n = 0; /* it may be anything */
-  PARL_TRY(parl_report_summarize_values(values, n, &out->speed_up));
+  PARL_TRY(parl_report_summarize_values(r, values, n, &out->speed_up));
   if (out->speed_up.lo < 0) out->speed_up.lo = 0;
   out->speed_up_is = is_least ? PARL_BOUND_LEAST : is_most ? PARL_BOUND_MOST : PARL_BOUND_EXACT;
   if (is_least || is_most) out->speed_up.lo = out->speed_up.hi = NAN;

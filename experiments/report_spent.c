@@ -111,7 +111,7 @@ static parl_status summarize(const gathering *g, size_t row, size_t kind, parl_s
     const double scale = row > 0 ? 1 : 1000 / (s->updates[0] * s->episodes);
     g->values[n++] = kind == PARL_N_SPENT ? s->updates[row] : scale * s->of[row][kind];
   }
-  PARL_TRY(parl_report_summarize_values(g->values, n, out));
+  PARL_TRY(parl_report_summarize_values(g->r, g->values, n, out));
   if (out->lo < 0) out->lo = 0;
   return PARL_STATUS_OK;
 }
@@ -132,7 +132,7 @@ static parl_status summarize_arm(const gathering *g, parl_spent_arm *out) {
   for (size_t i = 0; i < g->r->n_runs; i++)
     if (g->r->runs[i].arm == g->arm && g->r->runs[i].counted)
       g->values[n++] = 1000 * g->r->runs[i].spent->evaluate_s;
-  PARL_TRY(parl_report_summarize_values(g->values, n, &out->evaluate_s));
+  PARL_TRY(parl_report_summarize_values(g->r, g->values, n, &out->evaluate_s));
   if (out->evaluate_s.lo < 0) out->evaluate_s.lo = 0;
   return PARL_STATUS_OK;
 }

@@ -8,30 +8,32 @@
 static const parl_summary EMPTY = {NAN, NAN, NAN, NAN, 0};
 
 /* n_replicates may be those of a band. */
-static parl_status summarize(double *values, size_t n, size_t n_replicates, parl_summary *out) {
+static parl_status summarize(const parl_report *r, double *values, size_t n, size_t n_replicates,
+                             parl_summary *out) {
   size_t n_finite = 0;
   for (size_t i = 0; i < n; i++)
     if (isfinite(values[i])) values[n_finite++] = values[i];
   *out = EMPTY;
   if (n_finite == 0) return PARL_STATUS_OK;
-  PARL_TRY(parl_summarize_replicates(values, n_finite, 1, PARL_REPORT_BOOTSTRAP_SEED, n_replicates,
-                                     out));
-  const bool is_band = n_replicates == PARL_BOOTSTRAP_BAND_REPLICATES;
+  PARL_TRY(parl_summarize_drawn(r->draws, values, n_finite, PARL_REPORT_BOOTSTRAP_SEED,
+                                n_replicates, out));
+  const bool is_band = n_replicates == r->n_band_replicates;
   if (!is_band && n_finite > 1 && n_finite < PARL_REPORT_FEW_SEEDS)
     parl_few_mean(values, n_finite, &out->lo, &out->hi);
   return PARL_STATUS_OK;
 }
 
-parl_status parl_report_summarize_values(double *values, size_t n, parl_summary *out) {
-  return summarize(values, n, PARL_BOOTSTRAP_REPLICATES, out);
+parl_status parl_report_summarize_values(const parl_report *r, double *values, size_t n,
+                                         parl_summary *out) {
+  return summarize(r, values, n, r->n_replicates, out);
 }
 
-static parl_status summarize_paired(const double *x, const double *y, size_t n, size_t n_replicates,
-                                    parl_summary *out) {
+static parl_status summarize_paired(const parl_report *r, const double *x, const double *y,
+                                    size_t n, size_t n_replicates, parl_summary *out) {
   double differences[PARL_REPORT_FEW_SEEDS];
   const bool is_few = n < PARL_REPORT_FEW_SEEDS;
-  PARL_TRY(parl_summarize_paired_replicates(x, y, n, PARL_REPORT_BOOTSTRAP_SEED,
-                                            is_few ? 1 : n_replicates, out));
+  PARL_TRY(parl_summarize_paired_drawn(r->draws, x, y, n, PARL_REPORT_BOOTSTRAP_SEED,
+                                       is_few ? 1 : n_replicates, out));
   if (!is_few || n < 2) return PARL_STATUS_OK;
   for (size_t i = 0; i < n; i++) differences[i] = x[i] - y[i];
   parl_few_mean(differences, n, &out->lo, &out->hi);
@@ -76,7 +78,7 @@ static parl_status summarize_scores(const parl_report *r, parl_report_arm *arm,
     for (size_t s = 0; s < PARL_N_SCORES; s++) {
       parl_summary *out = &arm->scores[row * PARL_N_SCORES + s];
       for (size_t i = 0; i < arm->n_counted; i++) values[i] = runs[i]->scores[row].of[s];
-      PARL_TRY(summarize(values, arm->n_counted, PARL_BOOTSTRAP_REPLICATES, out));
+      PARL_TRY(summarize(r, values, arm->n_counted, r->n_replicates, out));
       if (!isfinite(out->lo)) continue;
       if (s != PARL_SCORE_regret) out->lo = fmax(out->lo, 0);
       if (is_share(s)) out->hi = fmin(out->hi, 1);
@@ -90,7 +92,7 @@ static parl_status summarize_named(const parl_report *r, parl_report_arm *arm,
   PARL_TRY(PARL_ARENA_TAKE(r->arena, n + 1, &arm->named));
   for (size_t k = 0; k < n; k++) {
     for (size_t i = 0; i < arm->n_counted; i++) values[i] = runs[i]->named[k];
-    PARL_TRY(summarize(values, arm->n_counted, PARL_BOOTSTRAP_REPLICATES, &arm->named[k]));
+    PARL_TRY(summarize(r, values, arm->n_counted, r->n_replicates, &arm->named[k]));
   }
   return PARL_STATUS_OK;
 }
@@ -101,8 +103,7 @@ static parl_status summarize_curves(const parl_report *r, parl_report_arm *arm,
   for (size_t c = 0; c < r->n_curves; c++)
     for (size_t p = 0; p < r->n_points; p++) {
       for (size_t i = 0; i < arm->n_counted; i++) values[i] = runs[i]->curves[c][p];
-      PARL_TRY(
-          summarize(values, arm->n_counted, PARL_BOOTSTRAP_BAND_REPLICATES, &arm->curves[c][p]));
+      PARL_TRY(summarize(r, values, arm->n_counted, r->n_band_replicates, &arm->curves[c][p]));
     }
   return PARL_STATUS_OK;
 }
@@ -150,7 +151,7 @@ static parl_status summarize_warm(const parl_report *r, parl_report_arm *arm,
   PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_warm + 1, &arm->warm));
   for (size_t k = 0; k < r->n_warm; k++) {
     for (size_t i = 0; i < arm->n_counted; i++) values[i] = runs[i]->warm[k];
-    PARL_TRY(summarize(values, arm->n_counted, PARL_BOOTSTRAP_REPLICATES, &arm->warm[k]));
+    PARL_TRY(summarize(r, values, arm->n_counted, r->n_replicates, &arm->warm[k]));
   }
   return PARL_STATUS_OK;
 }
@@ -170,7 +171,7 @@ static parl_status summarize_of_oracle(const parl_report *r, parl_report_arm *ar
         best = get_r_perf(r, &r->runs[j]);
     values[i] = best > 0 ? 100 * get_r_perf(r, runs[i]) / best : (double)NAN;
   }
-  return summarize(values, arm->n_counted, PARL_BOOTSTRAP_REPLICATES, &arm->of_oracle);
+  return summarize(r, values, arm->n_counted, r->n_replicates, &arm->of_oracle);
 }
 
 /* --- pairs --- */
@@ -212,9 +213,8 @@ static size_t fill(const pairing *p, size_t row, size_t score) {
 /* Differences from the reference are what a report is about; the others are many. */
 static parl_status summarize_pair(const parl_report *r, parl_report_pair *pair) {
   const size_t n_rows = PARL_N_DECODINGS * (1 + r->n_families);
-  const size_t n_replicates = pair->b == r->arms[pair->a].reference
-                                  ? PARL_BOOTSTRAP_REPLICATES
-                                  : PARL_BOOTSTRAP_BAND_REPLICATES;
+  const size_t n_replicates =
+      pair->b == r->arms[pair->a].reference ? r->n_replicates : r->n_band_replicates;
   pairing p;
   PARL_TRY(take_pairing(r, pair->a, pair->b, &p));
   PARL_TRY(PARL_ARENA_TAKE(r->arena, n_rows * PARL_N_SCORES, &pair->scores));
@@ -223,7 +223,7 @@ static parl_status summarize_pair(const parl_report *r, parl_report_pair *pair) 
       parl_summary *out = &pair->scores[row * PARL_N_SCORES + s];
       const size_t n = fill(&p, row, s);
       *out = EMPTY;
-      if (n > 0) PARL_TRY(summarize_paired(p.x, p.y, n, n_replicates, out));
+      if (n > 0) PARL_TRY(summarize_paired(r, p.x, p.y, n, n_replicates, out));
     }
   const size_t n = fill(&p, 0, PARL_SCORE_r_perf); /* row 0: all tasks, main decoding */
   return parl_report_summarize_improvement(p.x, n, p.y, n, &pair->improvement);
@@ -402,8 +402,40 @@ static void warn_of_failures(parl_report *r, size_t arm, const char *phase) {
   parl_text_append(&r->warnings, "\n");
 }
 
+/* As many resamples of n seeds in each of n_statistics as the budget of draws allows. */
+static size_t get_affordable(size_t n_statistics, size_t n, double budget, size_t least,
+                             size_t most) {
+  const double affordable = budget / ((double)n_statistics * (double)n + 1);
+  return affordable < (double)least ? least : affordable < (double)most ? (size_t)affordable : most;
+}
+
+/* Of a great many arms each statistic gets fewer, so that a report stays a matter of seconds. */
+static void choose_replicates(parl_report *r) {
+  const double number_budget = 4e9, band_budget = 2e9;
+  const size_t rows = PARL_N_DECODINGS * (1 + r->n_families), a = r->n_trained;
+  const size_t scores = rows * (PARL_N_SCORES + r->named.n);
+  const size_t reached = (1 + r->n_families) * 2 * PARL_REACH_TARGETS + 2 * PARL_REPORT_OCTAVES;
+  size_t n = 1;
+  for (size_t i = 0; i < r->n_arms; i++) n = r->arms[i].n_counted > n ? r->arms[i].n_counted : n;
+  r->n_replicates = get_affordable(r->n_arms * (scores + reached) + a * rows * PARL_N_SCORES, n,
+                                   number_budget, 2000, PARL_BOOTSTRAP_REPLICATES);
+  r->n_band_replicates =
+      get_affordable(a * r->n_curves * r->n_points + a * a / 2 * rows * PARL_N_SCORES, n,
+                     band_budget, 200, PARL_BOOTSTRAP_BAND_REPLICATES);
+  if (r->n_replicates < PARL_BOOTSTRAP_REPLICATES ||
+      r->n_band_replicates < PARL_BOOTSTRAP_BAND_REPLICATES)
+    parl_text_appendf(&r->warnings,
+                      "Many policies: numbers are resampled %zu times instead of %d, bands and "
+                      "pairs without the reference %zu times instead of %d.\n",
+                      r->n_replicates, PARL_BOOTSTRAP_REPLICATES, r->n_band_replicates,
+                      PARL_BOOTSTRAP_BAND_REPLICATES);
+}
+
 parl_status parl_report_summarize(parl_report *r, const char *reference) {
   double *values = NULL;
+  choose_replicates(r);
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, 1, &r->draws));
+  *r->draws = (parl_draws){0};
   PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_runs + 1, &values));
   PARL_TRY(parl_report_find_environments(r));
   const parl_report_run **runs = NULL;

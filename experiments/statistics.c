@@ -15,8 +15,9 @@
 typedef struct sample {
   const double *a, *b; /* [n_a * n_strata] row-major, [n_b]; b NULL unless two arms */
   size_t n_a, n_b, n_strata;
-  double tau;      /* of get_share */
-  double *scratch; /* [n_a * n_strata + n_b] owned */
+  double tau;        /* of get_share */
+  parl_draws *draws; /* or NULL */
+  double *scratch;   /* [n_a * n_strata + n_b] owned */
 } sample;
 typedef double (*statistic)(const sample *s);
 
@@ -166,6 +167,89 @@ static parl_status get_random_interval(sample *s, statistic f, uint64_t seed, si
   return PARL_STATUS_OK;
 }
 
+/* --- the same from resamples that are kept --- */
+
+enum { MOST_KEPT = 1 << 25, MOST_SEEDS = 4096 };
+
+void parl_draws_deinit(parl_draws *draws) {
+  free(draws->index);
+  free(draws->values);
+  *draws = (parl_draws){0};
+}
+
+/* In the order in which resample() draws. */
+static parl_status fill_draws(parl_draws *d, size_t n, uint64_t seed, size_t n_replicates) {
+  if (d->n == n && d->n_replicates >= n_replicates) return PARL_STATUS_OK;
+  parl_draws_deinit(d);
+  d->index = calloc(n_replicates * n, sizeof *d->index);
+  d->values = calloc(n_replicates, sizeof *d->values);
+  if (d->index == NULL || d->values == NULL) {
+    parl_draws_deinit(d);
+    return parl_fail(PARL_STATUS_ENOMEM, "statistics: no memory for %zu replicates", n_replicates);
+  }
+  parl_rng_cursor rng = {.seed = seed, .stream = parl_rng_stream(PARL_PURPOSE_STATISTICS, 0, 0, 0)};
+  for (size_t i = 0; i < n_replicates * n; i++)
+    d->index[i] = (uint16_t)parl_rng_next_below(&rng, n);
+  d->n = n;
+  d->n_replicates = n_replicates;
+  return PARL_STATUS_OK;
+}
+
+static double sum_drawn(const double *values, const uint16_t *index, size_t n) {
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) sum += values[index[i]];
+  return sum / (double)n;
+}
+
+/* Mean of places [cut, n - cut) of the sample in order. sorted [n], rank [n] of each seed; count [n]
+ * is 0, and is again. */
+static double trim_drawn(const double *sorted, const uint16_t *rank, const uint16_t *index,
+                         uint16_t *count, size_t n) {
+  const size_t cut = n / 4, end = n - cut;
+  double sum = 0;
+  size_t place = 0;
+  for (size_t i = 0; i < n; i++) count[rank[index[i]]]++;
+  for (size_t r = 0; r < n; r++) {
+    const size_t next = place + count[r];
+    const size_t from = place > cut ? place : cut, to = next < end ? next : end;
+    if (to > from) sum += (double)(to - from) * sorted[r];
+    place = next;
+    count[r] = 0;
+  }
+  return sum / (double)(end - cut);
+}
+
+/* As gsl_stats_quantile_from_sorted_data, of values in any order, which change places. */
+static double select_quantile(double *values, size_t n, double share) {
+  const double at = share * (double)(n - 1);
+  const size_t k = (size_t)at;
+  const double low = gsl_stats_select(values, 1, n, k);
+  if (k + 1 >= n) return low;
+  return (1 - (at - (double)k)) * low + (at - (double)k) * gsl_stats_select(values, 1, n, k + 1);
+}
+
+static parl_status get_drawn_interval(sample *s, statistic f, uint64_t seed, size_t n_replicates,
+                                      double *lo, double *hi) {
+  const size_t n = s->n_a;
+  parl_draws *d = s->draws;
+  double sorted[MOST_SEEDS];
+  size_t order[MOST_SEEDS];
+  uint16_t rank[MOST_SEEDS], count[MOST_SEEDS];
+  PARL_TRY(fill_draws(d, n, seed, n_replicates));
+  gsl_sort_index(order, s->a, 1, n);
+  for (size_t r = 0; r < n; r++) {
+    sorted[r] = s->a[order[r]];
+    rank[order[r]] = (uint16_t)r;
+    count[r] = 0;
+  }
+  for (size_t r = 0; r < n_replicates; r++)
+    d->values[r] = f == get_mean ? sum_drawn(s->a, d->index + r * n, n)
+                                 : trim_drawn(sorted, rank, d->index + r * n, count, n);
+  *lo = select_quantile(d->values, n_replicates, 0.025);
+  *hi = select_quantile(d->values, n_replicates, 0.975);
+  return PARL_STATUS_OK;
+}
+
 /* All resamples if they are no more than as many random ones. */
 static parl_status get_interval(sample *s, statistic f, uint64_t seed, size_t n_replicates,
                                 double *lo, double *hi) {
@@ -173,6 +257,8 @@ static parl_status get_interval(sample *s, statistic f, uint64_t seed, size_t n_
   const size_t n_b = s->b != NULL ? count_resamples(s->n_b, n_replicates) : 1;
   if (s->n_strata == 1 && n_a <= n_replicates && n_b <= n_replicates / n_a)
     return get_exact_interval(s, f, n_a * n_b, lo, hi);
+  if (s->draws != NULL && s->n_a <= MOST_SEEDS && n_replicates <= MOST_KEPT / s->n_a)
+    return get_drawn_interval(s, f, seed, n_replicates, lo, hi);
   return get_random_interval(s, f, seed, n_replicates, lo, hi);
 }
 
@@ -228,12 +314,24 @@ parl_status parl_summarize_paired(const double *a, const double *b, size_t n, ui
 parl_status parl_summarize_paired_replicates(const double *a, const double *b, size_t n,
                                              uint64_t seed, size_t n_replicates,
                                              parl_summary *out) {
+  return parl_summarize_paired_drawn(NULL, a, b, n, seed, n_replicates, out);
+}
+
+parl_status parl_summarize_drawn(parl_draws *draws, const double *scores, size_t n, uint64_t seed,
+                                 size_t n_replicates, parl_summary *out) {
+  sample s = {.a = scores, .n_a = n, .n_strata = 1, .draws = draws};
+  return summarize(&s, get_iqm, seed, n_replicates, out);
+}
+
+parl_status parl_summarize_paired_drawn(parl_draws *draws, const double *a, const double *b,
+                                        size_t n, uint64_t seed, size_t n_replicates,
+                                        parl_summary *out) {
   PARL_TRY(check(a, n, "the first arm"));
   PARL_TRY(check(b, n, "the second arm"));
   double *difference = calloc(n, sizeof *difference);
   if (difference == NULL) return parl_fail(PARL_STATUS_ENOMEM, "statistics: no memory");
   for (size_t i = 0; i < n; i++) difference[i] = a[i] - b[i];
-  sample s = {.a = difference, .n_a = n, .n_strata = 1};
+  sample s = {.a = difference, .n_a = n, .n_strata = 1, .draws = draws};
   const parl_status status = summarize(&s, get_mean, seed, n_replicates, out);
   free(difference);
   return status;

@@ -325,6 +325,33 @@ static void test_refusals_leave_the_result(void **state) {
   assert_close(s.mean, 42, 0);
 }
 
+/* Kept resamples are the same ones, in any order of calls and of sizes. */
+static void test_drawn_is_resampled(void **state) {
+  (void)state;
+  enum { MOST = 25, N_REPLICATES = 3000 };
+  static const size_t sizes[] = {12, 25, 25, 11, 25};
+  double a[MOST], b[MOST];
+  parl_draws draws = {0};
+  for (size_t i = 0; i < MOST; i++) {
+    a[i] = parl_rng_uniform(7, 1, i / 2); /* with ties */
+    b[i] = parl_rng_uniform(7, 2, i);
+  }
+  for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
+    parl_summary due, got;
+    const size_t n_replicates = k == 2 ? N_REPLICATES / 2 : N_REPLICATES;
+    assert_ok(parl_summarize_replicates(a, sizes[k], 1, 5, n_replicates, &due));
+    assert_ok(parl_summarize_drawn(&draws, a, sizes[k], 5, n_replicates, &got));
+    assert_close(got.lo, due.lo, 1e-13);
+    assert_close(got.hi, due.hi, 1e-13);
+    assert_close(got.iqm, due.iqm, 0);
+    assert_ok(parl_summarize_paired_replicates(a, b, sizes[k], 5, n_replicates, &due));
+    assert_ok(parl_summarize_paired_drawn(&draws, a, b, sizes[k], 5, n_replicates, &got));
+    assert_close(got.lo, due.lo, 1e-13);
+    assert_close(got.hi, due.hi, 1e-13);
+  }
+  parl_draws_deinit(&draws);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_iqm_by_hand),
@@ -343,6 +370,7 @@ int main(void) {
       cmocka_unit_test(test_share_by_hand),
       cmocka_unit_test(test_profiles_fall),
       cmocka_unit_test(test_refusals_leave_the_result),
+      cmocka_unit_test(test_drawn_is_resampled),
   };
   return cmocka_run_group_tests_name("statistics", tests, NULL, NULL);
 }
