@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/pdf.h"
+#include "cli/replay.h"
 #include "core/file.h"
 #include "experiments/report.h"
 #include "experiments/sweep.h"
@@ -39,6 +40,18 @@ parl_status cli_find_runs(const char *name, char folder[CLI_PATH_BYTES]) {
   return s;
 }
 
+/* As `parl trace FOLDER TASK --arm ARM --seed SEED` does. */
+static parl_status play(void *context, const char *folder, const char *arm, int64_t seed,
+                        int64_t task, parl_timeline *picture, parl_text *note) {
+  cli_args args = *(const cli_args *)context;
+  args.operands[0] = folder;
+  args.arm = arm;
+  args.seed = seed;
+  args.update = -1; /* an evaluated one */
+  args.quiet = true;
+  return cli_replay_add_messages(&args, task, picture, note);
+}
+
 static parl_status run(const cli_args *args, char (*paths)[CLI_PATH_BYTES], parl_text *table) {
   const char *folders[CLI_MAX_OPERANDS];
   for (size_t i = 0; i < args->n_operands; i++) {
@@ -52,6 +65,8 @@ static parl_status run(const cli_args *args, char (*paths)[CLI_PATH_BYTES], parl
                                                    .out = args->output,
                                                    .reference = args->reference,
                                                    .with_figures = true,
+                                                   .play = play,
+                                                   .play_context = (void *)args,
                                                    .plain = args->plain},
                             table));
   if (args->pdf) {

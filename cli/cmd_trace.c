@@ -11,26 +11,6 @@
 
 enum { DEFAULT_COLUMNS = 100, LEAST_COLUMNS = 60, MOST_COLUMNS = 200 };
 
-/* Adds calls and messages, and says where they come from, or why there are none. Fails: ESTOPPED,
- * ENOMEM. */
-static parl_status add_messages(const cli_args *args, int64_t episode, parl_timeline *t,
-                                parl_text *note) {
-  cli_replay p;
-  parl_status s = cli_replay_play(args, episode, &p);
-  const bool is_same = s == PARL_STATUS_OK && p.rerun.differences.n == 0;
-  if (is_same) s = parl_timeline_add_trace(t, &p.trace, p.rerun.env);
-  if (s == PARL_STATUS_OK && is_same)
-    parl_text_appendf(note, "calls and messages: played again %s, as stored to the last bit",
-                      p.rerun.how);
-  else if (s == PARL_STATUS_OK)
-    parl_text_appendf(note, "no calls and messages: played again %s it differs from the store: %s",
-                      p.rerun.how, parl_text_get(&p.rerun.differences));
-  else
-    parl_text_appendf(note, "no calls and messages: %s", parl_error_text());
-  cli_replay_deinit(&p);
-  return s == PARL_STATUS_ESTOPPED || s == PARL_STATUS_ENOMEM ? s : parl_text_status(note);
-}
-
 static size_t get_columns(const cli_args *args) {
   struct winsize size;
   if (args->columns > 0) return (size_t)args->columns;
@@ -96,7 +76,7 @@ int cmd_trace(const cli_args *args) {
                                                             .episode = episode,
                                                             .greedy = args->greedy},
                                      &t);
-  if (s == PARL_STATUS_OK) s = add_messages(args, episode, &t, &note);
+  if (s == PARL_STATUS_OK) s = cli_replay_add_messages(args, episode, &t, &note);
   if (s == PARL_STATUS_OK && args->html != NULL) s = write_page(args, &t, parl_text_get(&note));
   if (s == PARL_STATUS_OK && args->json) s = print_json(&t, parl_text_get(&note));
   if (s == PARL_STATUS_OK && !args->json && args->html == NULL)

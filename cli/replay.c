@@ -52,3 +52,21 @@ void cli_replay_deinit(cli_replay *p) {
   parl_trace_deinit(&p->trace);
   parl_rerun_deinit(&p->rerun);
 }
+
+parl_status cli_replay_add_messages(const cli_args *args, int64_t episode, parl_timeline *t,
+                                    parl_text *note) {
+  cli_replay p;
+  parl_status s = cli_replay_play(args, episode, &p);
+  const bool is_same = s == PARL_STATUS_OK && p.rerun.differences.n == 0;
+  if (is_same) s = parl_timeline_add_trace(t, &p.trace, p.rerun.env);
+  if (s == PARL_STATUS_OK && is_same)
+    parl_text_appendf(note, "calls and messages: played again %s, as stored to the last bit",
+                      p.rerun.how);
+  else if (s == PARL_STATUS_OK)
+    parl_text_appendf(note, "no calls and messages: played again %s it differs from the store: %s",
+                      p.rerun.how, parl_text_get(&p.rerun.differences));
+  else
+    parl_text_appendf(note, "no calls and messages: %s", parl_error_text());
+  cli_replay_deinit(&p);
+  return s == PARL_STATUS_ESTOPPED || s == PARL_STATUS_ENOMEM ? s : parl_text_status(note);
+}

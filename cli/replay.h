@@ -3,6 +3,7 @@
 #ifndef PARL_CLI_REPLAY_H
 #define PARL_CLI_REPLAY_H
 #include "cli/cli.h"
+#include "experiments/timeline.h"
 #include "parl/run/rerun.h"
 #include "parl/swarm/trace.h"
 
@@ -16,6 +17,10 @@ bool cli_replay_read_episode(const cli_args *args, int64_t *out);
 /* Plays operand FOLDER's episode, of --arm, --seed, --update, --greedy, --env. *out is to be freed
  * by deinit, also after a failure. Fails: as parl_rerun_play. */
 parl_status cli_replay_play(const cli_args *args, int64_t episode, cli_replay *out);
+/* Plays it and adds its calls and messages to its picture; note gets where they come from, or why
+ * there are none. Fails: ESTOPPED, ENOMEM. */
+parl_status cli_replay_add_messages(const cli_args *args, int64_t episode, parl_timeline *t,
+                                    parl_text *note);
 void cli_replay_deinit(cli_replay *p);
 
 #endif

@@ -128,6 +128,7 @@ parl_status parl_report_write(const char *folder, parl_text *table) {
 static parl_status make(const parl_report_request *request, parl_report *report, parl_arena *arena,
                         parl_text texts[N_FILES], parl_text *table) {
   PARL_TRY(parl_report_load(request->folders, request->n_folders, arena, report));
+  report->request = request;
   report->out = request->out != NULL ? request->out : request->folders[0];
   report->plain = request->plain;
   if (request->with_figures) {

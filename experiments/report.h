@@ -9,10 +9,17 @@
 #include <stdbool.h>
 
 #include "core/text.h"
+#include "experiments/timeline.h"
 #include "parl/run/rows.h"
 
 /* Folder of the figures, in that of the report. */
 #define PARL_REPORT_FIGURES "report_figures"
+
+/* Plays a sampled episode of a held-out task again and adds what was called and said in it to its
+ * picture; note gets where that comes from, or why there is none. A failure ends the report. */
+typedef parl_status (*parl_report_player)(void *context, const char *folder, const char *arm,
+                                          int64_t seed, int64_t task, parl_timeline *picture,
+                                          parl_text *note);
 
 typedef struct parl_report_request {
   const char *const *folders; /* [n_folders >= 1] of runs */
@@ -22,6 +29,9 @@ typedef struct parl_report_request {
                             whose lambda1, lambda2 and the weights of the recipe's own terms are 0
                             throughout, or else the first trained one */
   bool with_figures;
+  parl_report_player play; /* of the median and the worst episode of every policy; NULL: the
+                              pictures are without messages */
+  void *play_context;
   bool plain; /* report.html without the scripts that draw its charts anew */
 } parl_report_request;
 

@@ -109,7 +109,8 @@ parl_status parl_report_pick_episodes(parl_report *r, parl_store *const *stores)
 /* --- the section --- */
 
 /* The command that shows more of it. */
-static void append_command(const parl_report *r, const parl_report_pick *pick, parl_text *out) {
+static void append_command(const parl_report *r, const parl_report_pick *pick, bool has_calls,
+                           parl_text *out) {
   const parl_report_run *run = &r->runs[pick->run];
   parl_text line = {0};
   parl_text_append(&line, "parl trace ");
@@ -117,32 +118,59 @@ static void append_command(const parl_report *r, const parl_report_pick *pick, p
   parl_text_appendf(&line, " %lld --arm ", (long long)pick->title.number);
   parl_text_append_shell(&line, run->own_name);
   parl_text_appendf(&line, " --seed %lld", (long long)pick->title.seed);
-  parl_text_append(out, "<p class=\"note\">With calls and messages: <code>");
+  parl_text_appendf(out, "<p class=\"note\">%s: <code>",
+                    has_calls ? "Turn by turn" : "With calls and messages");
   parl_text_append_html(out, parl_text_get(&line));
   parl_text_append(out, "</code></p>\n");
   out->failed |= line.failed;
   parl_text_deinit(&line);
 }
 
+/* What was called and said, where somebody plays it again. */
+static parl_status add_messages(const parl_report *r, const parl_report_pick *pick,
+                                parl_timeline *t, parl_text *note) {
+  const parl_report_run *run = &r->runs[pick->run];
+  if (r->request == NULL || r->request->play == NULL || pick->title.number < 0)
+    return PARL_STATUS_OK;
+  return r->request->play(r->request->play_context, r->folders[run->folder], run->own_name,
+                          run->seed, pick->title.number, t, note);
+}
+
+static parl_status append_picture(const parl_report *r, const char *which,
+                                  const parl_report_pick *pick, const parl_timeline *t,
+                                  const char *note, parl_text *out) {
+  parl_text title = {0}, numbers = {0};
+  parl_text_appendf(&title, "%s episode: ", which);
+  parl_timeline_append_name(&t->title, &title);
+  parl_timeline_append_numbers(t, &numbers);
+  parl_page_begin_figure(out, r, parl_text_get(&title), parl_text_get(&numbers));
+  parl_text_append(out, "<div class=\"scroll\">");
+  const size_t from = out->n;
+  parl_timeline_append_svg(t, out);
+  parl_status s = parl_text_status(&title);
+  if (s == PARL_STATUS_OK) s = parl_text_status(&numbers);
+  if (s == PARL_STATUS_OK) s = parl_figure_keep(r, out, from);
+  parl_text_append(out, "</div>\n");
+  if (note[0] != '\0') {
+    parl_text_append(out, "<p class=\"note\">");
+    parl_text_append_html(out, note);
+    parl_text_append(out, "</p>\n");
+  }
+  if (pick->title.number >= 0) append_command(r, pick, t->has_calls, out);
+  parl_text_append(out, "</figure>\n");
+  parl_text_deinit(&title);
+  parl_text_deinit(&numbers);
+  return s;
+}
+
 static parl_status append_pick(const parl_report *r, const char *which,
                                const parl_report_pick *pick, parl_text *out) {
   parl_timeline t;
-  parl_text name = {0};
+  parl_text note = {0};
   parl_status s = parl_timeline_read(&pick->title, pick->stages, strlen(pick->stages), &t);
-  if (s == PARL_STATUS_OK) {
-    parl_text_appendf(out, "<figure><figcaption>%s episode: ", which);
-    parl_timeline_append_name(&t.title, &name);
-    parl_text_append_html(out, parl_text_get(&name));
-    parl_text_append(out, "<small>");
-    parl_timeline_append_numbers(&t, out);
-    parl_text_append(out, "</small></figcaption>\n<div class=\"scroll\">");
-    parl_timeline_append_svg(&t, out);
-    parl_text_append(out, "</div>\n");
-    if (pick->title.number >= 0) append_command(r, pick, out);
-    parl_text_append(out, "</figure>\n");
-    s = parl_text_status(&name);
-  }
-  parl_text_deinit(&name);
+  if (s == PARL_STATUS_OK) s = add_messages(r, pick, &t, &note);
+  if (s == PARL_STATUS_OK) s = append_picture(r, which, pick, &t, parl_text_get(&note), out);
+  parl_text_deinit(&note);
   parl_timeline_deinit(&t);
   return s;
 }

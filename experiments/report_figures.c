@@ -123,7 +123,7 @@ static void append_rule(parl_text *out, const char *rule, size_t n) {
 
 /* Rules of drawings: those whose selector begins so, up to the first rule for small screens. */
 static void append_style(parl_text *out) {
-  static const char *const begins[] = {"svg ", ".k", ".e"};
+  static const char *const begins[] = {"svg ", "svg.episode", ".k", ".e"};
   for (const char *at = strchr(parl_report_style, '*'); at != NULL;) {
     at += strspn(at, " \n");
     const char *end = strchr(at, '}');
@@ -162,7 +162,10 @@ parl_status parl_figure_append_svg(const parl_figure *figure, parl_text *out) {
                     MARGIN);
   parl_text_append_html_short(out, figure->title, 60);
   parl_text_append(out, "</text>\n");
-  parl_text_appendf(out, "<svg y=\"%d\" width=\"%.0f\" height=\"%.0f\"", HEAD, width, height);
+  const char *own = strstr(figure->svg, " width=\"");
+  const bool has_size = own != NULL && own < strchr(figure->svg, '>');
+  parl_text_appendf(out, "<svg y=\"%d\"", HEAD);
+  if (!has_size) parl_text_appendf(out, " width=\"%.0f\" height=\"%.0f\"", width, height);
   parl_text_append(out, figure->svg + 4);
   if (figure->legend != NULL)
     parl_text_appendf(out, "<g transform=\"translate(0 %.0f)\">\n%s</g>\n", HEAD + height,

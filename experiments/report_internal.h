@@ -14,10 +14,10 @@
 #include "core/json.h"
 #include "core/text.h"
 #include "experiments/aggregate.h"
+#include "experiments/report.h"
 #include "experiments/report_reach.h"
 #include "experiments/report_spent.h"
 #include "experiments/statistics.h"
-#include "experiments/timeline.h"
 #include "parl/reward/detectors.h"
 #include "parl/reward/terms.h"
 #include "parl/run/rows.h"
@@ -241,11 +241,12 @@ typedef struct parl_report {
   parl_arena *arena;
   const char *const *folders; /* [n_folders] of runs, as the caller spells them; borrowed */
   size_t n_folders;
-  const char *out;       /* where the files go */
-  const char *recipe;    /* or "a + b" */
-  const char *question;  /* of the recipes, each once; "" */
-  parl_figures *figures; /* gets what the page draws; NULL: nobody wants them */
-  bool plain;            /* a page without scripts */
+  const char *out;                    /* where the files go */
+  const parl_report_request *request; /* borrowed; NULL: no files */
+  const char *recipe;                 /* or "a + b" */
+  const char *question;               /* of the recipes, each once; "" */
+  parl_figures *figures;              /* gets what the page draws; NULL: nobody wants them */
+  bool plain;                         /* a page without scripts */
   size_t n_runs, n_arms, n_families, n_pairs, n_trained;
   parl_report_run *runs;   /* [n_runs] by arm, seed and row of the store */
   parl_report_arm *arms;   /* [n_arms] trained first, each in the order of the store */

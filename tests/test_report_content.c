@@ -1,4 +1,7 @@
 /* tests/test_report_content.c - steps to a score and speed-up, by hand. */
+#include <glob.h>
+
+#include "core/seeds.h"
 #include "experiments/report_content.h"
 #include "tests/report_support.h"
 
@@ -228,11 +231,76 @@ static void test_question_comes_first(void **state) {
   finish(&f);
 }
 
+typedef struct asked {
+  int n;
+  char arm[32];
+  int64_t seed, task;
+} asked;
+
+static parl_status play(void *context, const char *folder, const char *arm, int64_t seed,
+                        int64_t task, parl_timeline *picture, parl_text *note) {
+  asked *a = context;
+  assert_non_null(folder);
+  snprintf(a->arm, sizeof a->arm, "%s", arm);
+  a->seed = seed;
+  a->task = task;
+  picture->turns[0].calls = "finish <now>";
+  picture->has_calls = true;
+  parl_text_append(note, "played & noted");
+  return a->n++ < 2 ? PARL_STATUS_OK : parl_fail(PARL_STATUS_ESTOPPED, "enough");
+}
+
+/* Both episodes of an arm are played again; what is said is text, in the page and in the files. */
+static void test_episodes_are_played_again(void **state) {
+  (void)state;
+  fixture f;
+  asked a = {.n = 0};
+  char *text;
+  begin(&f);
+  const int64_t run =
+      put_run_of(&f, "a", 7, "done", "{\"seed\":7,\"eval\":{\"seed\":3,\"tasks\":4}}", "{}");
+  for (int64_t task = 0; task < 2; task++) {
+    parl_episode_row e = make_episode("trained", "sampled", 0.5 - 0.1 * (double)task);
+    e.stages = "[{\"main\":2,\"r_perf\":0.5}]";
+    e.episode_seed = (int64_t)parl_seed(3, PARL_PURPOSE_EVAL_EPISODE, 0, (uint64_t)task);
+    put_episode(&f, run, e, task);
+  }
+  end_writing(&f);
+  const char *folder = f.folder;
+  parl_report_request request = {
+      .folders = &folder, .n_folders = 1, .with_figures = true, .play = play, .play_context = &a};
+  assert_ok(parl_report_make(&request, NULL));
+  assert_int_equal(a.n, 2);
+  assert_string_equal(a.arm, "a");
+  assert_int_equal(a.seed, 7);
+  assert_int_equal(a.task, 1); /* the worst */
+  text = read_file(&f, "report.html");
+  assert_contains(text, "finish &lt;now&gt;");
+  assert_contains(text, "<p class=\"note\">played &amp; noted</p>\n");
+  free(text);
+  char pattern[PARL_TEST_PATH_BYTES + 64];
+  glob_t found;
+  snprintf(pattern, sizeof pattern, "%s/report_figures/*_worst_episode_a_seed_7*.svg", f.folder);
+  assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+  text = read_file(&f, found.gl_pathv[0] + strlen(f.folder) + 1);
+  globfree(&found);
+  assert_contains(text, "finish &lt;now&gt;");
+  assert_contains(text, "svg.episode .path {");
+  assert_int_equal(count(text, " height=\""), count(text, " width=\"")); /* no attribute twice */
+  free(text);
+  assert_status(parl_report_make(&request, NULL), PARL_STATUS_ESTOPPED);
+  finish(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_speed_up_by_hand),  cmocka_unit_test(test_reach),
-      cmocka_unit_test(test_effective_by_hand), cmocka_unit_test(test_front_by_difficulty),
-      cmocka_unit_test(test_cost_by_hand),      cmocka_unit_test(test_question_comes_first),
+      cmocka_unit_test(test_speed_up_by_hand),
+      cmocka_unit_test(test_reach),
+      cmocka_unit_test(test_effective_by_hand),
+      cmocka_unit_test(test_front_by_difficulty),
+      cmocka_unit_test(test_cost_by_hand),
+      cmocka_unit_test(test_question_comes_first),
+      cmocka_unit_test(test_episodes_are_played_again),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,6 +37,10 @@ same "the printed command makes the same bits" "$first" "$again"
 "$PARL" runs "$folder" | sed 's/ .*//' | sort >runs.again
 same "and the same runs" "$(cat runs.before)" "$(cat runs.again)"
 
+"$PARL" report before -o told --quiet >/dev/null
+has "the pictures say what was called" "as stored to the last bit" "$(cat told/report.html)"
+has "and are files" "_episode_" "$(ls told/report_figures)"
+
 out=$("$PARL" report before "$folder" -o "both of them")
 same "two folders of the same runs: each counts once" "$(grep -c ,sampled,,r_perf, before/report_seeds.csv)" \
   "$(grep -c ,sampled,,r_perf, "both of them/report_seeds.csv")"
