@@ -125,7 +125,8 @@ static parl_status get_row(const comparison *c, size_t family, row *out) {
                .difference = *parl_pair_score(r, pair, PARL_DECODING_MAIN, family, c->score),
                .p = NAN};
   out->difference.iqm = out->difference.mean;
-  PARL_TRY(parl_report_summarize_improvement(x, n_x, y, n_y, &out->improvement));
+  PARL_TRY(parl_report_summarize_improvement(x, n_x, y, n_y, PARL_BOOTSTRAP_REPLICATES,
+                                             &out->improvement));
   return n > 0 ? parl_wilcoxon(pairs, n, &out->p, &is_exact) : PARL_STATUS_OK;
 }
 

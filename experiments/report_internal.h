@@ -296,7 +296,7 @@ parl_status parl_report_summarize(parl_report *r, const char *reference);
 /* P(x > y), with the interval of few seeds where there are few. Fails: as
  * parl_probability_of_improvement. */
 parl_status parl_report_summarize_improvement(const double *x, size_t n_x, const double *y,
-                                              size_t n_y, parl_summary *out);
+                                              size_t n_y, size_t n_replicates, parl_summary *out);
 /* Fills every arm's strata, once scores and references are known. Fails: ENOMEM. */
 parl_status parl_report_summarize_strata(const parl_report *r);
 /* Widens a script's intervals to those over seeds and held-out tasks. Fails: ENOMEM. */

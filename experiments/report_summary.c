@@ -41,10 +41,11 @@ static parl_status summarize_paired(const parl_report *r, const double *x, const
 }
 
 parl_status parl_report_summarize_improvement(const double *x, size_t n_x, const double *y,
-                                              size_t n_y, parl_summary *out) {
+                                              size_t n_y, size_t n_replicates, parl_summary *out) {
   *out = EMPTY;
   if (n_x == 0 || n_y == 0) return PARL_STATUS_OK;
-  PARL_TRY(parl_probability_of_improvement(x, n_x, y, n_y, PARL_REPORT_BOOTSTRAP_SEED, out));
+  PARL_TRY(parl_probability_of_improvement_replicates(x, n_x, y, n_y, PARL_REPORT_BOOTSTRAP_SEED,
+                                                      n_replicates, out));
   if (n_x > 1 && n_y > 1 && (n_x < PARL_REPORT_FEW_SEEDS || n_y < PARL_REPORT_FEW_SEEDS))
     parl_few_improvement(out->mean, n_x, n_y, &out->lo, &out->hi);
   return PARL_STATUS_OK;
@@ -189,13 +190,16 @@ static parl_status take_pairing(const parl_report *r, size_t a, size_t b, pairin
   PARL_TRY(PARL_ARENA_TAKE(r->arena, room, &out->b));
   PARL_TRY(PARL_ARENA_TAKE(r->arena, room, &out->x));
   PARL_TRY(PARL_ARENA_TAKE(r->arena, room, &out->y));
-  for (size_t i = 0; i < r->n_runs; i++)
+  for (size_t i = 0; i < r->n_runs; i++) {
+    const parl_report_run *x = &r->runs[i];
+    if (!x->counted || x->arm != a) continue;
     for (size_t j = 0; j < r->n_runs; j++) {
-      const parl_report_run *x = &r->runs[i], *y = &r->runs[j];
-      if (!x->counted || !y->counted || x->arm != a || y->arm != b || x->seed != y->seed) continue;
+      const parl_report_run *y = &r->runs[j];
+      if (!y->counted || y->arm != b || x->seed != y->seed) continue;
       out->a[out->n] = x;
       out->b[out->n++] = y;
     }
+  }
   return PARL_STATUS_OK;
 }
 
@@ -226,7 +230,9 @@ static parl_status summarize_pair(const parl_report *r, parl_report_pair *pair) 
       if (n > 0) PARL_TRY(summarize_paired(r, p.x, p.y, n, n_replicates, out));
     }
   const size_t n = fill(&p, 0, PARL_SCORE_r_perf); /* row 0: all tasks, main decoding */
-  return parl_report_summarize_improvement(p.x, n, p.y, n, &pair->improvement);
+  const bool is_full = r->n_replicates == PARL_BOOTSTRAP_REPLICATES;
+  return parl_report_summarize_improvement(p.x, n, p.y, n, is_full ? r->n_replicates : n_replicates,
+                                           &pair->improvement);
 }
 
 static parl_status add_pair(parl_report *r, size_t a, size_t b) {

@@ -339,9 +339,16 @@ parl_status parl_summarize_paired_drawn(parl_draws *draws, const double *a, cons
 
 parl_status parl_probability_of_improvement(const double *a, size_t na, const double *b, size_t nb,
                                             uint64_t seed, parl_summary *out) {
+  return parl_probability_of_improvement_replicates(a, na, b, nb, seed, PARL_BOOTSTRAP_REPLICATES,
+                                                    out);
+}
+
+parl_status parl_probability_of_improvement_replicates(const double *a, size_t na, const double *b,
+                                                       size_t nb, uint64_t seed,
+                                                       size_t n_replicates, parl_summary *out) {
   PARL_TRY(check(b, nb, "the second arm"));
   sample s = {.a = a, .b = b, .n_a = na, .n_b = nb, .n_strata = 1};
-  return summarize(&s, get_improvement, seed, PARL_BOOTSTRAP_REPLICATES, out);
+  return summarize(&s, get_improvement, seed, n_replicates, out);
 }
 
 parl_status parl_share_above(const double *scores, size_t n_runs, size_t n_strata, double tau,

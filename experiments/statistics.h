@@ -41,6 +41,10 @@ parl_status parl_summarize_paired_replicates(const double *a, const double *b, s
  * if either has fewer than 2 seeds. mean = iqm = estimate, n = the smaller arm's seeds. */
 parl_status parl_probability_of_improvement(const double *a, size_t na, const double *b, size_t nb,
                                             uint64_t seed, parl_summary *out);
+/* The same with n_replicates >= 1 of one's own. */
+parl_status parl_probability_of_improvement_replicates(const double *a, size_t na, const double *b,
+                                                       size_t nb, uint64_t seed,
+                                                       size_t n_replicates, parl_summary *out);
 /* Share of scores [n_runs, n_strata] above tau, a performance profile's value there, with the
  * interval of resampling as parl_summarize does, by PARL_BOOTSTRAP_BAND_REPLICATES. mean = iqm =
  * share. The same seed draws the same samples at every tau, so that mean, lo and hi never rise
