@@ -45,7 +45,8 @@ static parl_status print(const cli_args *args, const parl_sweep *sweep,
     if (result->n_pruned > 0) parl_text_appendf(&text, ", %zu pruned", result->n_pruned);
     parl_text_appendf(&text, ")  %.0f s\nreport: %s/report.html\n", result->wall_s, folder);
     if (result->n_top > 0)
-      parl_text_appendf(&text, "report of the best: %s/report.html\n", sweep->folder);
+      parl_text_appendf(&text, "report of the best: %s/report.html\nas a recipe: %s/best.json\n",
+                        sweep->folder, sweep->folder);
   }
   if (s == PARL_STATUS_OK) s = cli_print(&text);
   parl_text_deinit(&text);

@@ -27,11 +27,11 @@ static parl_status plan_sweep(const cli_args *args, const parl_host *host, char 
                               parl_plan **out) {
   parl_sweep sweep = {.n_arms = 0};
   parl_status s = cli_read_sweep(args, &sweep);
-  if (s == PARL_STATUS_OK && sweep.config.method == PARL_SWEEP_BAYES)
+  if (s == PARL_STATUS_OK && sweep.config.method >= PARL_SWEEP_BAYES)
     s = parl_fail(PARL_STATUS_EINVAL,
-                  "%s: method = \"bayes\": a point follows from the results of others, so there is "
+                  "%s: method = \"%s\": a point follows from the results of others, so there is "
                   "no plan of them; any number of parl sweep may work in one folder instead",
-                  sweep.path);
+                  sweep.path, sweep.config.method == PARL_SWEEP_PBT ? "pbt" : "bayes");
   if (s == PARL_STATUS_OK && sweep.early.type != PARL_EARLY_NONE)
     s = parl_fail(PARL_STATUS_EINVAL,
                   "%s: early_terminate: which runs are made whole follows from the results of "

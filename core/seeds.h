@@ -44,7 +44,8 @@
   X(TABLE, 0x7461626c65, "resamples of a table of scores, by comparison") \
   X(SWEEP, 0x7377656570, "points of a sweep")                             \
   X(SWEEP_SHIFT, 0x7377656571, "shifts of its Sobol points")              \
-  X(SWEEP_LOOK, 0x7377656572, "where bayes looks")
+  X(SWEEP_LOOK, 0x7377656572, "where bayes looks")                        \
+  X(SWEEP_PBT, 0x7377656573, "whom a member of pbt copies, and changes")
 
 typedef enum parl_purpose {
 #define X(name, number, meaning) PARL_PURPOSE_##name = number,

@@ -151,6 +151,9 @@ static void append_schedule(parl_text *out, const parl_json *s) {
     parl_text_append(out, "-");
   } else if (strcmp(shape, "lua") == 0) {
     parl_text_append(out, lua != NULL ? lua : "?");
+  } else if (strcmp(shape, "table") == 0) {
+    const char *table = parl_json_get_string(parl_json_find(s, "table"));
+    parl_text_appendf(out, "from updates on: %s", table != NULL ? table : "?");
   } else if (strcmp(shape, "closed_loop") == 0) {
     append_closed_loop(out, s);
   } else if (strcmp(shape, "backoff") == 0) {

@@ -16,6 +16,9 @@
 #define SECTION_TYPE_ parl_sweep_config
 PARL_CONFIG_SECTION(parl_sweep_section, "sweep", "which runs of a recipe", PARL_SWEEP_FIELDS);
 #undef SECTION_TYPE_
+#define SECTION_TYPE_ parl_pbt_config
+PARL_CONFIG_SECTION(parl_pbt_section, "pbt", "a population that learns schedules", PARL_PBT_FIELDS);
+#undef SECTION_TYPE_
 #define SECTION_TYPE_ parl_early_config
 PARL_CONFIG_SECTION(parl_early_section, "early_terminate", "which runs are not made whole",
                     PARL_EARLY_FIELDS);
@@ -319,31 +322,22 @@ static parl_status read_config(parl_sweep *s) {
   if (parl_json_get_type(s->tree) != PARL_JSON_OBJECT)
     return parl_fail(PARL_STATUS_EINVAL, "a sweep is a table");
   PARL_TRY(parl_json_copy(s->tree, &fields));
-  static const char *const others[] = {"name", "summary", "parameters", "arms", "early_terminate"};
+  static const char *const others[] = {"name", "summary",         "parameters",
+                                       "arms", "early_terminate", "pbt"};
   for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) parl_json_remove(fields, others[i]);
   parl_config_set_defaults(&parl_sweep_section, &s->config);
   const parl_status status = parl_config_read(&parl_sweep_section, fields, "sweep", &s->config);
   parl_json_destroy(fields);
-  const parl_json *early = parl_json_find(s->tree, "early_terminate");
+  PARL_TRY(status);
+  const parl_json *early = parl_json_find(s->tree, "early_terminate"),
+                  *pbt = parl_json_find(s->tree, "pbt");
   parl_config_set_defaults(&parl_early_section, &s->early);
-  if (status != PARL_STATUS_OK || early == NULL) return status;
-  return parl_config_read(&parl_early_section, early, "early_terminate", &s->early);
-}
-
-/* A look is at r_perf, and what it prunes may not be what the metric wants. */
-static parl_status check_early(const parl_sweep *s) {
-  const parl_sweep_config *c = &s->config;
-  if (s->early.type == PARL_EARLY_NONE) return PARL_STATUS_OK;
-  if (strcmp(c->metric, "r_perf") != 0 || c->goal != PARL_SWEEP_MAXIMIZE)
-    return parl_fail(PARL_STATUS_EINVAL,
-                     "early_terminate looks at r_perf, and the sweep wants %s %s: what is pruned "
-                     "might be the best",
-                     c->goal == PARL_SWEEP_MAXIMIZE ? "the greatest" : "the least", c->metric);
-  if (c->method == PARL_SWEEP_BAYES)
-    return parl_fail(PARL_STATUS_EINVAL,
-                     "early_terminate with method = \"bayes\": its model learns from whole runs; "
-                     "take grid, random or sobol");
-  return PARL_STATUS_OK;
+  parl_config_set_defaults(&parl_pbt_section, &s->pbt);
+  if (early != NULL)
+    PARL_TRY(parl_config_read(&parl_early_section, early, "early_terminate", &s->early));
+  if (pbt != NULL && s->config.method != PARL_SWEEP_PBT)
+    return parl_fail(PARL_STATUS_EINVAL, "pbt: only method = \"pbt\" reads it");
+  return pbt != NULL ? parl_config_read(&parl_pbt_section, pbt, "pbt", &s->pbt) : PARL_STATUS_OK;
 }
 
 static parl_status check_metric(const parl_sweep *s) {
@@ -381,9 +375,10 @@ static parl_status read_all(parl_sweep *s, const char *const *sets, size_t n_set
                             const char *datadir) {
   PARL_TRY(read_config(s));
   PARL_TRY(check_metric(s));
-  PARL_TRY(check_early(s));
+  PARL_TRY(parl_sweep_check_early(s));
   PARL_TRY(set_names(s));
   PARL_TRY(read_parameters(s));
+  PARL_TRY(parl_sweep_check_pbt(s));
   PARL_TRY(find_recipe(s, datadir));
   PARL_TRY(parl_recipe_read_file(s->recipe, &s->base));
   if (parl_json_get_type(s->base) != PARL_JSON_OBJECT)
@@ -425,7 +420,9 @@ void parl_sweep_get_name(const parl_sweep *sweep, const parl_sweep_point *point,
   enum { HASH_DIGITS = 8 };
   parl_text text = {0}, value = {0};
   parl_text_append(&text, arm);
-  for (size_t i = 0; i < sweep->n_parameters; i++) {
+  const bool is_pbt = sweep->config.method == PARL_SWEEP_PBT;
+  if (is_pbt) parl_text_appendf(&text, "%spbt %zu", text.n > 0 ? " " : "", point->number);
+  for (size_t i = 0; i < sweep->n_parameters && !is_pbt; i++) {
     parl_text_clear(&value);
     parl_sweep_append_value(&sweep->parameters[i], point->at[i], &value);
     const char *literal = parl_text_get(&value);
@@ -449,10 +446,21 @@ void parl_sweep_get_name(const parl_sweep *sweep, const parl_sweep_point *point,
   parl_text_deinit(&value);
 }
 
-static parl_status set_all(const parl_sweep_parameter *p, const char *value, parl_json *arm) {
-  PARL_TRY(parl_json_set_path(arm, p->key, value));
+/* A table is read where the shape says so. */
+static parl_status set_one(const parl_sweep *s, const char *key, const char *value,
+                           parl_json *arm) {
+  char shape[PARL_OVERRIDE_KEY_BYTES + 8];
+  PARL_TRY(parl_json_set_path(arm, key, value));
+  if (s->config.method != PARL_SWEEP_PBT) return PARL_STATUS_OK;
+  snprintf(shape, sizeof shape, "%.*s.shape", (int)(strrchr(key, '.') - key), key);
+  return parl_json_set_path(arm, shape, "\"table\"");
+}
+
+static parl_status set_all(const parl_sweep *s, const parl_sweep_parameter *p, const char *value,
+                           parl_json *arm) {
+  PARL_TRY(set_one(s, p->key, value, arm));
   for (const parl_json *c = parl_json_get_first(p->also); c != NULL; c = parl_json_get_next(c))
-    PARL_TRY(parl_json_set_path(arm, parl_json_get_string(c), value));
+    PARL_TRY(set_one(s, parl_json_get_string(c), value, arm));
   return PARL_STATUS_OK;
 }
 
@@ -465,9 +473,10 @@ static parl_status append_arm(const parl_sweep *s, const parl_json *arm,
   parl_status status = arm != NULL ? parl_json_copy(arm, &copy) : parl_json_create_object(&copy);
   for (size_t i = 0; status == PARL_STATUS_OK && i < s->n_parameters; i++) {
     parl_text_clear(&value);
-    parl_sweep_append_value(&s->parameters[i], point->at[i], &value);
+    parl_sweep_append_setting(s, i, point, &value);
     status = parl_text_status(&value);
-    if (status == PARL_STATUS_OK) status = set_all(&s->parameters[i], parl_text_get(&value), copy);
+    if (status == PARL_STATUS_OK)
+      status = set_all(s, &s->parameters[i], parl_text_get(&value), copy);
   }
   parl_sweep_get_name(s, point, arm != NULL ? get_arm_name(arm) : "", name);
   snprintf(literal, sizeof literal, "\"%s\"", name);

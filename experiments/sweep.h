@@ -12,14 +12,16 @@
 #define PARL_EXPERIMENTS_SWEEP_H
 #include "core/config.h"
 #include "core/name.h"
+#include "core/rng.h"
 
 #define PARL_SWEEP_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                     \
   TEXT(recipe, "", "recipe that is swept: beside the sweep, as named, or a shipped one")     \
   TEXT(dir, "", "folder of runs and reports; empty: runs/<name of the sweep>")               \
-  CHOICE(method, grid, "grid|random|sobol|bayes",                                            \
+  CHOICE(method, grid, "grid|random|sobol|bayes|pbt",                                        \
          "grid: every combination of values; random, sobol: points spread over the ranges; " \
-         "bayes: each next one where a Gaussian process expects most improvement")           \
-  INT(points, 20, 1, 1000, "points", "of random, sobol and bayes")                           \
+         "bayes: each next one where a Gaussian process expects most improvement; "          \
+         "pbt: a population that learns schedules")                                          \
+  INT(points, 20, 1, 1000, "points", "of random, sobol and bayes; the population of pbt")    \
   INT(initial, 0, 0, 1000, "points",                                                         \
       "bayes: by sobol, before it has a model; 0: 2 more than "                              \
       "twice the parameters")                                                                \
@@ -49,8 +51,19 @@ PARL_CONFIG_STRUCT(parl_early_config, PARL_EARLY_FIELDS);
 extern const parl_section parl_early_section;
 enum { PARL_EARLY_NONE, PARL_EARLY_ASHA };
 extern const parl_section parl_sweep_section;
-enum { PARL_SWEEP_GRID, PARL_SWEEP_RANDOM, PARL_SWEEP_SOBOL, PARL_SWEEP_BAYES };
+enum { PARL_SWEEP_GRID, PARL_SWEEP_RANDOM, PARL_SWEEP_SOBOL, PARL_SWEEP_BAYES, PARL_SWEEP_PBT };
 enum { PARL_SWEEP_MAXIMIZE, PARL_SWEEP_MINIMIZE };
+
+/* The table `pbt`. */
+#define PARL_PBT_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                       \
+  INT(interval, 0, 0, 1000000, "updates", "between two rankings; 0: a tenth of all updates") \
+  REAL(quantile, 0.25, 0.01, 0.5, "of the population",                                       \
+       "how many of the worst go on as one of as many of the best")                          \
+  REAL(factor, 1.2, 1.001, 10.0, "1", "by which a copied value grows or shrinks")            \
+  REAL(resample, 0.25, 0.0, 1.0, "1", "probability that it is drawn anew instead")           \
+  INT(tasks, 200, 1, 1000000, "tasks", "held-out tasks of a ranking, which no result is about")
+PARL_CONFIG_STRUCT(parl_pbt_config, PARL_PBT_FIELDS);
+extern const parl_section parl_pbt_section;
 
 enum { PARL_SWEEP_MAX_PARAMETERS = 16, PARL_SWEEP_MAX_POINTS = 1000, PARL_SWEEP_PATH_BYTES = 1024 };
 
@@ -72,9 +85,13 @@ typedef struct parl_sweep_parameter {
   const parl_json *also;   /* a list of further fields that get the same value, or NULL */
 } parl_sweep_parameter;
 
-/* One number in [0, 1) a parameter. */
+/* One number in [0, 1) a parameter. Of pbt the values from one update on, up to which another point
+ * has them. */
 typedef struct parl_sweep_point {
   double at[PARL_SWEEP_MAX_PARAMETERS];
+  const struct parl_sweep_point *before; /* NULL: it is from the first update on. Borrowed */
+  int64_t from;                          /* update */
+  size_t number;                         /* of a point of pbt, in the order in which they came */
 } parl_sweep_point;
 
 typedef struct parl_sweep {
@@ -84,6 +101,7 @@ typedef struct parl_sweep {
   char folder[PARL_SWEEP_PATH_BYTES];
   parl_sweep_config config; /* initial, n_seeds filled in */
   parl_early_config early;
+  parl_pbt_config pbt;
   size_t n_parameters;
   parl_sweep_parameter parameters[PARL_SWEEP_MAX_PARAMETERS]; /* by key */
   size_t n_arms;                                              /* of the recipe that vary: */
@@ -106,7 +124,13 @@ size_t parl_sweep_count_fixed(const parl_sweep *sweep);
 
 /* The value of a parameter as a JSON literal. */
 void parl_sweep_append_value(const parl_sweep_parameter *parameter, double at, parl_text *out);
-/* "start=0.3 tau=0.01"; of an arm "annealed start=0.3 tau=0.01"; whole keys where two end
+/* The same of a point: of pbt a schedule's table, "0:0.3 40:0.1", as JSON. */
+void parl_sweep_append_setting(const parl_sweep *sweep, size_t parameter,
+                               const parl_sweep_point *point, parl_text *out);
+/* The point that pbt makes of another: each value is drawn anew or grows or shrinks by the factor, in
+ * its range; of a list it moves to a neighbour. `chance` is moved on. */
+void parl_sweep_perturb(const parl_sweep *sweep, parl_rng_cursor *chance, parl_sweep_point *point);
+/* "start=0.3 tau=0.01"; of pbt "pbt 7"; of an arm "annealed start=0.3 tau=0.01"; whole keys where two end
  * likewise. What is too long for a name, or no part of one, ends in '#' and a hash of the whole.
  * arm: "" if the recipe has none. */
 void parl_sweep_get_name(const parl_sweep *sweep, const parl_sweep_point *point, const char *arm,

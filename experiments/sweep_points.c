@@ -45,6 +45,61 @@ void parl_sweep_append_value(const parl_sweep_parameter *p, double at, parl_text
   }
 }
 
+/* The entries of a table up to a point's own; equal neighbours are one. */
+static void append_entries(const parl_sweep_parameter *p, size_t i, const parl_sweep_point *point,
+                           parl_text *last, parl_text *out) {
+  parl_text value = {0};
+  if (point->before != NULL) append_entries(p, i, point->before, last, out);
+  parl_sweep_append_value(p, point->at[i], &value);
+  if (point->before == NULL || strcmp(parl_text_get(&value), parl_text_get(last)) != 0)
+    parl_text_appendf(out, "%s%lld:%s", point->before != NULL ? " " : "", (long long)point->from,
+                      parl_text_get(&value));
+  parl_text_clear(last);
+  parl_text_append(last, parl_text_get(&value));
+  out->failed |= value.failed || last->failed;
+  parl_text_deinit(&value);
+}
+
+void parl_sweep_append_setting(const parl_sweep *sweep, size_t parameter,
+                               const parl_sweep_point *point, parl_text *out) {
+  const parl_sweep_parameter *p = &sweep->parameters[parameter];
+  parl_text last = {0};
+  if (sweep->config.method != PARL_SWEEP_PBT) {
+    parl_sweep_append_value(p, point->at[parameter], out);
+    return;
+  }
+  parl_text_append(out, "\"");
+  append_entries(p, parameter, point, &last, out);
+  parl_text_append(out, "\"");
+  parl_text_deinit(&last);
+}
+
+/* Where a value lies in its range: what get_value undoes. */
+static double get_at(const parl_sweep_parameter *p, double value) {
+  const double v = fmin(fmax(value, p->min), p->max);
+  const double at = p->distribution == PARL_DISTRIBUTION_LOG_UNIFORM
+                        ? log(v / p->min) / log(p->max / p->min)
+                        : (v - p->min) / (p->max - p->min);
+  return fmin(at, 1 - 0x1p-53);
+}
+
+static double perturb(const parl_sweep_parameter *p, double at, double factor, bool grows) {
+  if (p->distribution != PARL_DISTRIBUTION_VALUES)
+    return get_at(p, grows ? get_value(p, at) * factor : get_value(p, at) / factor);
+  const size_t i = get_index(p, at);
+  const size_t next = grows ? (i + 1 < p->n_values ? i + 1 : i) : (i > 0 ? i - 1 : 0);
+  return ((double)next + 0.5) / (double)p->n_values;
+}
+
+void parl_sweep_perturb(const parl_sweep *sweep, parl_rng_cursor *chance, parl_sweep_point *point) {
+  for (size_t i = 0; i < sweep->n_parameters; i++) {
+    const double which = parl_rng_next_uniform(chance), u = parl_rng_next_uniform(chance);
+    point->at[i] = which < sweep->pbt.resample
+                       ? u
+                       : perturb(&sweep->parameters[i], point->at[i], sweep->pbt.factor, u < 0.5);
+  }
+}
+
 bool parl_sweep_is_same(const parl_sweep *sweep, const parl_sweep_point *a,
                         const parl_sweep_point *b) {
   parl_text x = {0}, y = {0};
@@ -173,7 +228,7 @@ static parl_status search(const parl_sweep *sweep, const parl_gaussian_process *
   for (size_t i = 1; i < n; i++) top = values[i] > values[top] ? i : top;
   parl_rng_cursor cursor = {(uint64_t)sweep->config.seed, stream, PARL_SWEEP_MAX_PARAMETERS};
   for (size_t k = 0; k < SPREAD + AROUND; k++) {
-    parl_sweep_point p;
+    parl_sweep_point p = {.number = 0};
     double place[PARL_SWEEP_MAX_PARAMETERS], mean, deviation;
     if (k < SPREAD)
       draw_sobol(sweep, sequence, stream, &p);
@@ -220,7 +275,7 @@ parl_status parl_sweep_propose(const parl_sweep *sweep, const parl_sweep_point *
   const size_t d = sweep->n_parameters;
   parl_gaussian_process *process = NULL;
   *found = false;
-  *out = (parl_sweep_point){{0}};
+  *out = (parl_sweep_point){.number = 0};
   if (!tells(values, n)) return draw_untried(sweep, tried, n, out, found);
   double *places = malloc(n * d * sizeof *places);
   if (places == NULL) return parl_fail(PARL_STATUS_ENOMEM, "sweep: no memory for %zu points", n);

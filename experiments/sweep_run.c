@@ -1,6 +1,4 @@
 /* experiments/sweep_run.c - a sweep, run. */
-#include "experiments/sweep_run.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,17 +8,10 @@
 #include "core/file.h"
 #include "experiments/report.h"
 #include "experiments/statistics.h"
+#include "experiments/sweep_internal.h"
 #include "parl/swarm/means.h"
 
-typedef struct runner {
-  const parl_sweep *sweep;
-  const char *datadir;
-  const parl_host *host;
-  parl_sweep_result *out;
-  parl_sweep_point *points; /* [sweep->n_points] */
-  size_t n_points;          /* so far */
-  size_t n_fixed;           /* arms of the recipe that stay */
-} runner;
+typedef parl_sweep_runner runner;
 
 /* --- plans --- */
 
@@ -31,10 +22,9 @@ parl_status parl_sweep_get_folder(const parl_sweep *sweep, char out[PARL_SWEEP_P
   return PARL_STATUS_OK;
 }
 
-/* Points [n] with n_seeds seeds from first_seed on, in a folder. */
-static parl_status plan_points(const runner *r, const parl_sweep_point *points, size_t n,
-                               const char *folder, int64_t first_seed, int64_t n_seeds,
-                               parl_plan **out) {
+parl_status parl_sweep_plan_points(const runner *r, const parl_sweep_point *points, size_t n,
+                                   const char *folder, int64_t first_seed, int64_t n_seeds,
+                                   parl_plan **out) {
   const parl_sweep *s = r->sweep;
   parl_json *tree = NULL;
   parl_recipe *recipe = NULL;
@@ -49,8 +39,8 @@ static parl_status plan_points(const runner *r, const parl_sweep_point *points, 
 static parl_status plan_rows(const runner *r, parl_plan **out) {
   char folder[PARL_SWEEP_PATH_BYTES];
   PARL_TRY(parl_sweep_get_folder(r->sweep, folder));
-  return plan_points(r, r->points, r->n_points, folder, r->sweep->first_seed,
-                     r->sweep->config.n_seeds, out);
+  return parl_sweep_plan_points(r, r->points, r->n_points, folder, r->sweep->first_seed,
+                                r->sweep->config.n_seeds, out);
 }
 
 /* --- what came out --- */
@@ -104,10 +94,8 @@ static parl_status read_row(const parl_sweep *s, parl_store *store, const parl_c
   return status;
 }
 
-/* Arms of the plan from n_fixed on are those of the points, arm by arm. rows [n]: from row `from`
- * on they are read. */
-static parl_status read_rows(const runner *r, const parl_plan *plan, size_t from,
-                             parl_sweep_row *rows, size_t n) {
+parl_status parl_sweep_read_rows(const runner *r, const parl_plan *plan, size_t from,
+                                 parl_sweep_row *rows, size_t n) {
   char path[PARL_SWEEP_PATH_BYTES];
   parl_store *store = NULL;
   PARL_TRY(parl_file_join(path, sizeof path, plan->cells[0].run.folder, "store.db"));
@@ -122,8 +110,7 @@ static parl_status read_rows(const runner *r, const parl_plan *plan, size_t from
 
 /* --- training --- */
 
-/* Trains a plan; what it counted is added. pace: or NULL. */
-static parl_status train(const runner *r, const parl_plan *plan, parl_pace *pace) {
+parl_status parl_sweep_train(const runner *r, const parl_plan *plan, parl_pace *pace) {
   parl_experiment_result e = {0};
   const parl_status s = parl_experiment_run_paced(r->host, plan, pace, &e);
   r->out->n_done_before += e.n_done_before;
@@ -151,9 +138,9 @@ static parl_status train_rows(const runner *r, const parl_plan *plan) {
                     .n_rows = r->n_points * r->sweep->n_arms,
                     .eta = (size_t)r->sweep->early.eta};
   PARL_TRY(parl_sweep_get_rungs(r->sweep, plan, &pace.rungs));
-  if (pace.rungs.n == 0) return train(r, plan, NULL);
+  if (pace.rungs.n == 0) return parl_sweep_train(r, plan, NULL);
   parl_status s = parl_pace_init(&pace);
-  if (s == PARL_STATUS_OK) s = train(r, plan, &pace);
+  if (s == PARL_STATUS_OK) s = parl_sweep_train(r, plan, &pace);
   if (s == PARL_STATUS_OK) note_pruned(&pace, r->out->rows);
   parl_pace_deinit(&pace);
   return s;
@@ -170,7 +157,7 @@ static parl_status train_points(const runner *r, size_t from) {
   const size_t n = r->n_points * r->sweep->n_arms;
   for (size_t i = 0; i < n; i++) out->rows[i].point = r->points[i % r->n_points];
   out->n_rows = n;
-  if (s == PARL_STATUS_OK) s = read_rows(r, plan, from, out->rows, n);
+  if (s == PARL_STATUS_OK) s = parl_sweep_read_rows(r, plan, from, out->rows, n);
   parl_plan_destroy(plan);
   return s;
 }
@@ -241,10 +228,10 @@ static parl_status train_top(runner *r) {
   for (size_t i = 0; status == PARL_STATUS_OK && i < n; i++)
     out->top[i].point = points[i] = out->rows[out->order[i]].point;
   if (status == PARL_STATUS_OK)
-    status = plan_points(r, points, n, s->folder, s->first_seed + s->config.n_seeds,
-                         s->config.top_seeds, &plan);
-  if (status == PARL_STATUS_OK) status = train(r, plan, NULL);
-  if (status == PARL_STATUS_OK) status = read_rows(r, plan, 0, out->top, n);
+    status = parl_sweep_plan_points(r, points, n, s->folder, s->first_seed + s->config.n_seeds,
+                                    s->config.top_seeds, &plan);
+  if (status == PARL_STATUS_OK) status = parl_sweep_train(r, plan, NULL);
+  if (status == PARL_STATUS_OK) status = parl_sweep_read_rows(r, plan, 0, out->top, n);
   if (status == PARL_STATUS_OK) out->n_top = n;
   parl_plan_destroy(plan);
   free(points);
@@ -260,7 +247,9 @@ static parl_status begin(const parl_sweep *sweep, const char *datadir, const par
   r->points = calloc(sweep->n_points, sizeof *r->points);
   if (r->points == NULL)
     return parl_fail(PARL_STATUS_ENOMEM, "sweep: no memory for %zu points", sweep->n_points);
-  return parl_sweep_draw(sweep, r->points, &r->n_points);
+  PARL_TRY(parl_sweep_draw(sweep, r->points, &r->n_points));
+  for (size_t i = 0; i < r->n_points; i++) r->points[i].number = i;
+  return PARL_STATUS_OK;
 }
 
 parl_status parl_sweep_plan(const parl_sweep *sweep, const char *datadir, const parl_host *host,
@@ -272,12 +261,38 @@ parl_status parl_sweep_plan(const parl_sweep *sweep, const char *datadir, const 
   return s;
 }
 
+/* The best as a recipe of its own, with the seeds on which they were trained anew. */
+static parl_status write_best(const runner *r) {
+  const parl_sweep *s = r->sweep;
+  const parl_sweep_result *out = r->out;
+  char path[PARL_SWEEP_PATH_BYTES];
+  parl_json *tree = NULL;
+  parl_text text = {0};
+  parl_sweep_point *points = calloc(out->n_top, sizeof *points);
+  if (points == NULL) return parl_fail(PARL_STATUS_ENOMEM, "sweep: no memory");
+  for (size_t i = 0; i < out->n_top; i++) points[i] = out->top[i].point;
+  parl_status status =
+      parl_sweep_make_recipe(s, points, out->n_top, s->name, s->folder,
+                             s->first_seed + s->config.n_seeds, s->config.top_seeds, &tree);
+  free(points);
+  PARL_TRY(status);
+  parl_json_append_canonical(tree, &text);
+  parl_text_append(&text, "\n");
+  parl_json_destroy(tree);
+  status = parl_text_status(&text);
+  if (status == PARL_STATUS_OK) status = parl_file_join(path, sizeof path, s->folder, "best.json");
+  if (status == PARL_STATUS_OK) status = parl_file_write(path, parl_text_get(&text), text.n);
+  parl_text_deinit(&text);
+  return status;
+}
+
 static parl_status write_results(const runner *r) {
   char path[PARL_SWEEP_PATH_BYTES];
   parl_text text = {0};
   PARL_TRY(parl_sweep_get_folder(r->sweep, path));
   PARL_TRY(parl_report_write(path, NULL));
   if (r->out->n_top > 0) PARL_TRY(parl_report_write(r->sweep->folder, NULL));
+  if (r->out->n_top > 0) PARL_TRY(write_best(r));
   PARL_TRY(parl_file_join(path, sizeof path, r->sweep->folder, "sweep.json"));
   parl_status s = parl_sweep_append_json(r->sweep, r->out, &text);
   if (s == PARL_STATUS_OK) s = parl_file_write(path, parl_text_get(&text), text.n);
@@ -291,7 +306,10 @@ static parl_status run(runner *r) {
   r->out->order = calloc(n, sizeof *r->out->order);
   if (r->out->rows == NULL || r->out->order == NULL)
     return parl_fail(PARL_STATUS_ENOMEM, "sweep: no memory for %zu points", n);
-  PARL_TRY(train_points(r, 0));
+  if (r->sweep->config.method == PARL_SWEEP_PBT)
+    PARL_TRY(parl_sweep_run_pbt(r));
+  else
+    PARL_TRY(train_points(r, 0));
   if (r->sweep->config.method == PARL_SWEEP_BAYES) PARL_TRY(follow(r));
   rank(r->sweep, r->out);
   if (r->sweep->config.top > 0) PARL_TRY(train_top(r));
@@ -314,5 +332,6 @@ void parl_sweep_result_deinit(parl_sweep_result *result) {
   free(result->rows);
   free(result->order);
   free(result->top);
+  free(result->lineage);
   parl_text_deinit(&result->failures);
 }

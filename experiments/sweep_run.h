@@ -29,6 +29,7 @@ typedef struct parl_sweep_result {
   parl_sweep_row *top; /* [n_top] trained anew, in the order in which they were chosen */
   size_t n_runs, n_done_before, n_failed, n_pruned; /* trained runs */
   parl_text failures;                               /* a line each */
+  void *lineage; /* where points of pbt that others go on from lie; owned */
   double wall_s;
 } parl_sweep_result;
 
@@ -38,7 +39,7 @@ parl_status parl_sweep_get_folder(const parl_sweep *sweep, char out[PARL_SWEEP_P
  * parl_plan_make; ENOMEM. */
 parl_status parl_sweep_plan(const parl_sweep *sweep, const char *datadir, const parl_host *host,
                             parl_plan **out);
-/* The rungs of the points in a plan of them: early_terminate's, n = 0 without. Fails: EINVAL if the
+/* The rungs of the points in a plan of them: pbt's, early_terminate's; n = 0 without either. Fails: EINVAL if the
  * first is before the last weight of the reward has annealed, or not before the end, naming both
  * numbers; if a weight follows a metric; if points have different numbers of updates. */
 parl_status parl_sweep_get_rungs(const parl_sweep *sweep, const parl_plan *plan, parl_rungs *out);

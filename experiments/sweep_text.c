@@ -17,6 +17,15 @@ static void append_row(const parl_sweep_row *row, size_t place, parl_text *out) 
   parl_text_appendf(out, "  %3zu  %s\n", row->n, row->name);
 }
 
+/* What pbt found. */
+static void append_schedules(const parl_sweep *sweep, const parl_sweep_row *row, parl_text *out) {
+  for (size_t i = 0; i < sweep->n_parameters; i++) {
+    parl_text_appendf(out, "      %s = ", sweep->parameters[i].key);
+    parl_sweep_append_setting(sweep, i, &row->point, out);
+    parl_text_append(out, "\n");
+  }
+}
+
 static size_t count_pruned(const parl_sweep_result *result) {
   size_t n = 0;
   for (size_t i = 0; i < result->n_rows; i++) n += result->rows[i].pruned_at > 0;
@@ -65,7 +74,10 @@ parl_status parl_sweep_append_table(const parl_sweep *sweep, const parl_sweep_re
   }
   parl_text_appendf(out, "trained anew on seeds %lld to %lld, which chose nothing:\n", after,
                     after + (long long)c->top_seeds - 1);
-  for (size_t i = 0; i < result->n_top; i++) append_row(&result->top[i], i + 1, out);
+  for (size_t i = 0; i < result->n_top; i++) {
+    append_row(&result->top[i], i + 1, out);
+    if (c->method == PARL_SWEEP_PBT) append_schedules(sweep, &result->top[i], out);
+  }
   return parl_text_status(out);
 }
 
@@ -78,7 +90,7 @@ static void write_row(const parl_sweep *s, const parl_sweep_row *row, parl_json_
   parl_json_begin_object(w);
   for (size_t i = 0; i < s->n_parameters; i++) {
     parl_text_clear(&value);
-    parl_sweep_append_value(&s->parameters[i], row->point.at[i], &value);
+    parl_sweep_append_setting(s, i, &row->point, &value);
     parl_json_key(w, s->parameters[i].key);
     parl_json_raw(w, parl_text_get(&value));
   }
@@ -124,6 +136,10 @@ parl_status parl_sweep_append_json(const parl_sweep *sweep, const parl_sweep_res
   parl_json_string(&w, sweep->name);
   parl_json_key(&w, "sweep");
   parl_config_write(&parl_sweep_section, c, &w);
+  if (c->method == PARL_SWEEP_PBT) {
+    parl_json_key(&w, "pbt");
+    parl_config_write(&parl_pbt_section, &sweep->pbt, &w);
+  }
   if (sweep->early.type != PARL_EARLY_NONE) {
     parl_json_key(&w, "early_terminate");
     parl_config_write(&parl_early_section, &sweep->early, &w);
@@ -157,9 +173,17 @@ parl_status parl_sweep_append_json(const parl_sweep *sweep, const parl_sweep_res
 parl_status parl_sweep_append_rungs(const parl_sweep *sweep, const parl_rungs *rungs,
                                     parl_text *out) {
   if (rungs->n == 0) return PARL_STATUS_OK;
-  parl_text_append(out, "at most: after ");
+  const bool is_pbt = sweep->config.method == PARL_SWEEP_PBT;
+  parl_text_append(out, is_pbt ? "a population: after " : "at most: after ");
   for (size_t k = 0; k < rungs->n; k++)
     parl_text_appendf(out, "%s%lld", k > 0 ? ", " : "", (long long)rungs->at[k]);
+  if (is_pbt) {
+    parl_text_appendf(out,
+                      " updates the worst go on as one of the best, changed, by r_perf of %lld "
+                      "tasks\n",
+                      (long long)rungs->n_tasks);
+    return parl_text_status(out);
+  }
   parl_text_appendf(out, " updates the best 1/%lld of the points go on, by r_perf of %lld tasks\n",
                     (long long)sweep->early.eta, (long long)rungs->n_tasks);
   return parl_text_status(out);

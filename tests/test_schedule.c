@@ -6,7 +6,19 @@
 #include "parl/reward/terms.h"
 #include "tests/support.h"
 
-enum { CONSTANT, LINEAR, COSINE, EXPONENTIAL, STEP, CYCLIC, CLOSED_LOOP, LUA, SIGMOID, BACKOFF };
+enum {
+  CONSTANT,
+  LINEAR,
+  COSINE,
+  EXPONENTIAL,
+  STEP,
+  CYCLIC,
+  CLOSED_LOOP,
+  LUA,
+  SIGMOID,
+  BACKOFF,
+  TABLE
+};
 
 static parl_schedule_config make_config(int shape, double start, double stop) {
   parl_schedule_config c;
@@ -354,7 +366,7 @@ static void test_refusals(void **state) {
   c = make_config(LINEAR, 0.1, 0);
   c.over = 0;
   refuse(&c, "over");
-  c = make_config(BACKOFF + 1, 0.1, 0);
+  c = make_config(TABLE + 1, 0.1, 0);
   refuse(&c, "shape");
   c = make_config(CLOSED_LOOP, 0.1, 0);
   c.target = NAN;
@@ -411,6 +423,31 @@ static void test_ahead_of_time(void **state) {
   assert_ok(parl_schedule_check(&c, 1000000, NAMES, 2));
 }
 
+static parl_schedule_config make_table(const char *table) {
+  parl_schedule_config c = make_config(TABLE, 0.3, 0);
+  snprintf(c.table, sizeof c.table, "%s", table);
+  return c;
+}
+
+static void test_table_by_hand(void **state) {
+  (void)state;
+  const parl_schedule_config c = make_table("0:0.3 4:0.125  6:1e-1 8:0");
+  static const double due[] = {.3, .3, .3, .3, .125, .125, .1, .1, 0, 0, 0};
+  for (int64_t t = 0; t <= 10; t++) assert_close(get_value(&c, 10, t), due[t], 0);
+  assert_close(get_value(&c, 5, 5), .125, 0); /* in updates, whatever the length */
+  static const char *const wrong[] = {"",          "1:0.3",
+                                      "0:0.3,4:0", "0:0.3 4:",
+                                      "0:-1",      "0:1 4:1 4:0",
+                                      "0:1 4:nan", " 0:1",
+                                      "0:1 x",     "0:1001",
+                                      "0:1 -4:0",  "0 0.3",
+                                      "0:1 4.5:0", "0:1 99999999999999999999:0"};
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    const parl_schedule_config bad = make_table(wrong[i]);
+    refuse(&bad, "UPDATE:VALUE");
+  }
+}
+
 static int64_t get_settled(const parl_schedule_config *c, int64_t n_updates) {
   int64_t at = -1;
   assert_ok(parl_schedule_get_settled(c, n_updates, NAMES, 2, &at));
@@ -439,6 +476,9 @@ static void test_settled_by_hand(void **state) {
   assert_status(parl_schedule_get_settled(&c, 10, NAMES, 2, &at), PARL_STATUS_ESCRIPT);
   strcpy(c.lua, "t < 3 and 0.2 or t < 8 and 0.1 or 0.05");
   assert_int_equal(get_settled(&c, 10), 8);
+  c = make_table("0:0.3 4:0.1 7:0.1");
+  assert_int_equal(get_settled(&c, 10), 4);
+  c = make_config(LUA, 0.3, 0);
   strcpy(c.lua, "launch_rate");
   assert_fails(parl_schedule_get_settled(&c, 10, NAMES, 2, &at), PARL_STATUS_EINVAL, "metric");
   c = make_config(CLOSED_LOOP, 0.3, 0);
@@ -515,6 +555,7 @@ int main(void) {
       cmocka_unit_test(test_refusals),
       cmocka_unit_test(test_closed_loop_begins_inside),
       cmocka_unit_test(test_ahead_of_time),
+      cmocka_unit_test(test_table_by_hand),
       cmocka_unit_test(test_settled_by_hand),
       cmocka_unit_test(test_undefined_metrics_hold_the_value),
       cmocka_unit_test(test_updates_out_of_range),

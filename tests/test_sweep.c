@@ -154,7 +154,7 @@ static void test_names(void **state) {
   (void)state;
   bench b;
   open_bench(&b);
-  parl_sweep_point p = {{0.1, 0.1}};
+  parl_sweep_point p = {.at = {0.1, 0.1}};
   char name[PARL_NAME_BYTES], other[PARL_NAME_BYTES];
   assert_ok(read_with(&b,
                       "arms = {'plain'}, parameters = { ['lambda1.start'] = {values = {1}}, "
@@ -280,6 +280,57 @@ static void test_bayes_climbs(void **state) {
   close_bench(&b);
 }
 
+/* A point of pbt is a table of what it and those before it have; what does not change is no entry.
+ * Values grow or shrink by the factor and stay in their range, or move in their list. */
+static void test_pbt_points(void **state) {
+  (void)state;
+  bench b;
+  open_bench(&b);
+  assert_ok(read_with(&b,
+                      "arms = {'plain'}, method = 'pbt', points = 4, pbt = {resample = 0, factor = "
+                      "2}, parameters = { ['lambda1.table'] = {min = 0.1, max = 1.6, distribution "
+                      "= 'log_uniform', also = {'lambda2.table'}}, ['lambda_early.table'] = "
+                      "{values = {0, 1, 2}} }",
+                      NULL, 0));
+  assert_int_equal(b.sweep.config.top, 1);
+  /* 0.1 16^(1/2) = 0.4 */
+  const parl_sweep_point first = {.at = {0.5, 0.5}, .number = 1},
+                         second = {{0.75, 0.5}, &first, 7, 2}, third = {{0.75, 0.9}, &second, 9, 3};
+  parl_text text = {0};
+  parl_sweep_append_setting(&b.sweep, 0, &third, &text);
+  assert_string_equal(parl_text_get(&text), "\"0:0.4 7:0.8\"");
+  parl_text_clear(&text);
+  parl_sweep_append_setting(&b.sweep, 1, &third, &text);
+  assert_string_equal(parl_text_get(&text), "\"0:1 9:2\"");
+  parl_text_deinit(&text);
+  size_t n_grown = 0, n_up = 0;
+  for (uint64_t seed = 0; seed < 100; seed++) {
+    parl_rng_cursor chance = {seed, 0, 0};
+    parl_sweep_point p = third;
+    parl_sweep_perturb(&b.sweep, &chance, &p); /* 0.8 to 0.4 or 1.6 */
+    assert_true(fabs(p.at[0] - 0.5) < 1e-9 || p.at[0] > 1 - 1e-9);
+    assert_true(p.at[1] == 2.5 / 3 || p.at[1] == 0.5);
+    n_grown += p.at[0] > 0.75;
+    n_up += p.at[1] > 0.75;
+    parl_sweep_perturb(&b.sweep, &chance, &p);
+    assert_true(p.at[0] >= 0 && p.at[0] < 1);
+  }
+  assert_in_range(n_grown, 30, 70);
+  assert_in_range(n_up, 30, 70);
+  parl_json *tree = NULL;
+  parl_recipe *recipe = NULL;
+  assert_ok(parl_sweep_make_recipe(&b.sweep, &third, 1, "x", "d", 43, 1, &tree));
+  assert_ok(parl_recipe_load_tree(tree, b.sweep.recipe, NULL, &recipe));
+  parl_json_destroy(tree);
+  assert_string_equal(parl_recipe_get_arm_name(recipe, 1), "plain pbt 3");
+  const parl_run_config *c = parl_recipe_get_arm(recipe, 1);
+  assert_string_equal(c->weights[PARL_TERM_parallel].table, "0:0.4 7:0.8");
+  assert_string_equal(c->weights[PARL_TERM_finish].table, "0:0.4 7:0.8");
+  assert_string_equal(c->weights[PARL_TERM_early].table, "0:1 9:2");
+  parl_recipe_destroy(recipe);
+  close_bench(&b);
+}
+
 /* The arms that stay, then the ones that vary, in spite of what they set, with what is tied. */
 static void test_recipe(void **state) {
   (void)state;
@@ -387,6 +438,7 @@ int main(void) {
       cmocka_unit_test(test_random_and_sobol),
       cmocka_unit_test(test_all_there_are),
       cmocka_unit_test(test_bayes_climbs),
+      cmocka_unit_test(test_pbt_points),
       cmocka_unit_test(test_recipe),
       cmocka_unit_test(test_refused),
   };

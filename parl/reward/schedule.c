@@ -2,6 +2,7 @@
 #include "parl/reward/schedule.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ enum {
   LUA,
   SIGMOID,
   BACKOFF,
+  TABLE,
   N_SHAPES
 };
 enum { N_CLOCKS = 3 }; /* t, updates, u: what an expression sees before the metrics */
@@ -68,6 +70,44 @@ static parl_status check_moving(const parl_schedule_config *c) {
   return PARL_STATUS_OK;
 }
 
+/* The next entry of a table, at *at, which moves behind it; false: there is none there. */
+static bool read_entry(const char **at, int64_t *update, double *value) {
+  char *end = NULL;
+  if (!isdigit((unsigned char)**at)) return false;
+  errno = 0;
+  *update = strtoll(*at, &end, 10);
+  if (errno != 0 || *end != ':' || !isdigit((unsigned char)end[1])) return false;
+  *at = end + 1;
+  *value = strtod(*at, &end);
+  if (!(*value <= 1000) || (*end != ' ' && *end != '\0')) return false;
+  while (*end == ' ') end++;
+  *at = end;
+  return true;
+}
+
+static parl_status check_table(const char *table) {
+  int64_t before = -1, update = 0;
+  double value = 0;
+  for (const char *at = table; before < 0 || *at != '\0'; before = update) {
+    const char *from = at;
+    if (read_entry(&at, &update, &value) && (before < 0 ? update == 0 : update > before)) continue;
+    return parl_fail(
+        PARL_STATUS_EINVAL,
+        "table = \"%s\": at \"%.24s\" there has to be UPDATE:VALUE, as \"0:0.3 40:0\": "
+        "the first update 0, each later than the one before, values 0 to 1000",
+        table, from);
+  }
+  return PARL_STATUS_OK;
+}
+
+/* Of a table that was checked. */
+static double get_table(const char *table, int64_t t) {
+  int64_t update = 0;
+  double value = 0, next = 0;
+  for (const char *at = table; read_entry(&at, &update, &next) && update <= t;) value = next;
+  return value;
+}
+
 static parl_status check(const parl_schedule_config *c) {
   PARL_REQUIRE(c->shape >= 0 && c->shape < N_SHAPES);
   PARL_REQUIRE(isfinite(c->start) && c->start >= 0 && isfinite(c->stop) && c->stop >= 0);
@@ -76,6 +116,7 @@ static parl_status check(const parl_schedule_config *c) {
   if (c->shape == EXPONENTIAL && c->start == 0 && c->stop > 0)
     return parl_fail(PARL_STATUS_EINVAL,
                      "exponential cannot leave start = 0 for stop = %g; use linear", c->stop);
+  if (c->shape == TABLE) return check_table(c->table);
   if (c->shape == LUA && c->lua[0] == '\0')
     return parl_fail(PARL_STATUS_EINVAL, "shape is lua, but the field lua has no expression");
   if (has_progress(c) && c->from == c->to)
@@ -141,6 +182,8 @@ static double get_open_loop(const parl_schedule_config *c, int64_t t, double u) 
       const double left = (get_sigmoid(c->steepness, u) - low) / (high - low);
       return mix(c->stop, c->start, left);
     }
+    case TABLE:
+      return get_table(c->table, t);
     case CYCLIC:
       if (u >= 1) return c->stop;
       return mix(c->start, c->stop, (double)(t % c->period) / (double)c->period);

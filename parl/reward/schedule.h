@@ -23,6 +23,8 @@
  *   backoff:     value = stop + factor (value - stop) in every update whose metric is above target,
  *                as that of a detector that fires (0 or 1, target 0.5); begins at start; a metric
  *                that is NaN leaves it where it is
+ *   table:       the value of the last entry at or before t; entries "update:value" with spaces
+ *                between, the first at update 0, rising: "0:0.3 40:0.1 90:0"
  *   lua:         expression of t, updates, u and the metrics of the update before. A metric that is
  *                undefined is NaN, as all are at update 0; a result that is NaN for that reason
  *                leaves the value where it is, which before the first value is start
@@ -33,7 +35,7 @@
  * A value between -1e-9 and 0 is rounding noise and counts as 0. */
 #define PARL_SCHEDULE_FIELDS_FROM(SHAPE, START, INT, REAL, FLAG, TEXT, CHOICE)                    \
   CHOICE(shape, SHAPE,                                                                            \
-         "constant|linear|cosine|exponential|step|cyclic|closed_loop|lua|sigmoid|backoff",        \
+         "constant|linear|cosine|exponential|step|cyclic|closed_loop|lua|sigmoid|backoff|table",  \
          "form of the schedule")                                                                  \
   REAL(start, START, 0.0, 1000.0, "1", "value at update 0")                                       \
   REAL(stop, 0.0, 0.0, 1000.0, "1", "value once annealed")                                        \
@@ -49,7 +51,8 @@
   REAL(factor, 0.5, 0.0, 1.0, "1", "what backoff leaves of value - stop at a time")               \
   TEXT(over_metric, "", "metric whose progress anneals, in place of updates; empty: none")        \
   REAL(from, 0.0, -1e6, 1e6, "of the metric", "over_metric where the anneal begins")              \
-  REAL(to, 1.0, -1e6, 1e6, "of the metric", "over_metric where it is over")
+  REAL(to, 1.0, -1e6, 1e6, "of the metric", "over_metric where it is over")                       \
+  TEXT(table, "", "values from updates on when shape = \"table\": \"0:0.3 40:0.1 90:0\"")
 #define PARL_SCHEDULE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE) \
   PARL_SCHEDULE_FIELDS_FROM(linear, 0.1, INT, REAL, FLAG, TEXT, CHOICE)
 PARL_CONFIG_STRUCT(parl_schedule_config, PARL_SCHEDULE_FIELDS);
@@ -63,7 +66,8 @@ typedef struct parl_metric_view {
 typedef struct parl_schedule parl_schedule;
 /* n_updates >= 0 is the length of the training. Fails: EINVAL (out of range; closed_loop or backoff
  * without a metric or with start = stop; closed_loop with initial outside of them; from = to; lua
- * without an expression; exponential from 0 to more), ESCRIPT, ENOMEM. */
+ * without an expression; exponential from 0 to more; a table whose entry is no update and value, not
+ * later than the one before, or whose first is not at 0), ESCRIPT, ENOMEM. */
 parl_status parl_schedule_create(const parl_schedule_config *config, int64_t n_updates,
                                  parl_schedule **out);
 void parl_schedule_destroy(parl_schedule *schedule);

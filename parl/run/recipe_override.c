@@ -76,6 +76,7 @@ static const condition conditions[] = {
     {"*.from", "*.over_metric", "any"},
     {"*.to", "*.over_metric", "any"},
     {"*.lua", "*.shape", "|lua|"},
+    {"*.table", "*.shape", "|table|"},
     {"reward.parallel_cap", "reward.parallel", "|instantiation|log_count|"},
     {"reward.parallel_lua", "reward.parallel", "|lua|"},
     {"reward.finish_lua", "reward.finish", "|lua|"},

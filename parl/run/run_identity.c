@@ -76,7 +76,7 @@ static bool is_same(const parl_json *a, const parl_json *b) {
 
 /* Of every weight; its other fields are older. */
 static void leave_out_of_weight(const parl_json *preset, parl_json *weight) {
-  static const char *const later[] = {"steepness", "factor", "over_metric", "from", "to"};
+  static const char *const later[] = {"steepness", "factor", "over_metric", "from", "to", "table"};
   for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
     const parl_json *value = parl_json_find(weight, later[i]);
     if (value != NULL && is_same(value, parl_json_find(preset, later[i])))

@@ -259,6 +259,7 @@ parl_status parl_trainer_prepare(parl_trainer *t) {
 static parl_status train(parl_trainer *t, const char *canonical) {
   t->canonical = canonical;
   PARL_TRY(parl_trainer_put_run(t, canonical, "running", ""));
+  PARL_TRY(parl_trainer_fork(t));
   PARL_TRY(parl_trainer_open_models(t));
   PARL_TRY(parl_trainer_prepare(t));
   PARL_TRY(parl_trainer_resume(t));

@@ -19,8 +19,7 @@ typedef struct parl_rungs {
 /* Whose training a run goes on from where it has none of its own: what it is up to there is the
  * same to the bit, as where two differ only in what a weight is later. */
 typedef struct parl_fork {
-  const char *uid, *name; /* of the run; NULL: none */
-  int64_t seed;           /* of both */
+  const char *uid, *name; /* of the run, which has the same seed; uid NULL: none */
   int64_t update;         /* its checkpoint is of; of another one nothing is taken */
 } parl_fork;
 

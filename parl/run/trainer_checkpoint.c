@@ -5,6 +5,7 @@
 #include "core/file.h"
 #include "engine/checkpoint.h"
 #include "parl/run/origin.h"
+#include "parl/run/run_list.h"
 #include "parl/run/trainer_internal.h"
 
 static parl_status append_progress(const parl_trainer *t, const char *digest, parl_text *out) {
@@ -75,7 +76,8 @@ static parl_status read_progress(parl_trainer *t, const parl_json *root,
   const char *store = parl_json_get_string(parl_json_find(root, "store"));
   const char *uid = parl_json_get_string(parl_json_find(root, "uid"));
   const parl_json *update = parl_json_find(root, "update");
-  if (uid == NULL || strcmp(uid, t->uid) != 0)
+  const char *due = t->fork_path[0] != '\0' ? t->leg->fork.uid : t->uid;
+  if (uid == NULL || strcmp(uid, due) != 0)
     return parl_fail(PARL_STATUS_EFORMAT, "%s belongs to another run; move it away",
                      t->checkpoint_path);
   if (parl_json_get_type(update) != PARL_JSON_NUMBER)
@@ -89,12 +91,12 @@ static parl_status read_progress(parl_trainer *t, const parl_json *root,
 static parl_status load(parl_trainer *t, char digest[PARL_HASH_HEX_BYTES]) {
   parl_text progress = {0};
   parl_json *root = NULL;
-  parl_status s = parl_checkpoint_load_kept(t->checkpoint_path, t->model,
-                                            parl_learner_get_optimizer(t->updater->learner),
-                                            t->ring != NULL ? t->ring->kept : NULL, count_kept(t),
-                                            parl_env_get_spec(t->env)->vocab_hash, &progress);
-  if (s == PARL_STATUS_OK)
-    s = parl_json_parse(parl_text_get(&progress), progress.n, t->checkpoint_path, &root);
+  const char *path = t->fork_path[0] != '\0' ? t->fork_path : t->checkpoint_path;
+  parl_status s =
+      parl_checkpoint_load_kept(path, t->model, parl_learner_get_optimizer(t->updater->learner),
+                                t->ring != NULL ? t->ring->kept : NULL, count_kept(t),
+                                parl_env_get_spec(t->env)->vocab_hash, &progress);
+  if (s == PARL_STATUS_OK) s = parl_json_parse(parl_text_get(&progress), progress.n, path, &root);
   if (s == PARL_STATUS_OK) s = read_progress(t, root, digest);
   parl_json_destroy(root);
   parl_text_deinit(&progress);
@@ -135,7 +137,49 @@ static parl_status rewind_store(parl_trainer *t, const char *digest) {
 
 parl_status parl_trainer_resume(parl_trainer *t) {
   char digest[PARL_HASH_HEX_BYTES] = "";
-  if (parl_file_exists(t->checkpoint_path)) PARL_TRY(load(t, digest));
+  const bool is_forked = t->fork_path[0] != '\0';
+  if (is_forked || parl_file_exists(t->checkpoint_path)) PARL_TRY(load(t, digest));
   PARL_TRY(parl_store_begin(t->store));
-  return parl_store_end(t->store, rewind_store(t, digest));
+  PARL_TRY(parl_store_end(t->store, rewind_store(t, digest)));
+  return is_forked ? parl_trainer_save(t) : PARL_STATUS_OK;
+}
+
+/* Whether the fork's run stands where this one should begin. */
+static parl_status is_at_fork(const parl_trainer *t, const char *path, bool *out) {
+  parl_origin origin = {0};
+  *out = false;
+  if (!parl_file_exists(path)) return PARL_STATUS_OK;
+  PARL_TRY(parl_origin_read(path, &origin));
+  *out = strcmp(origin.uid, t->leg->fork.uid) == 0 && origin.update == t->leg->fork.update;
+  parl_origin_deinit(&origin);
+  return PARL_STATUS_OK;
+}
+
+static parl_status copy_rows(parl_trainer *t, parl_store *from) {
+  int found = 0;
+  int64_t id = 0;
+  PARL_TRY(parl_store_find_run(from, t->leg->fork.uid, &found, &id, NULL, NULL));
+  if (!found) return parl_fail(PARL_STATUS_ESTATE, "%s: no such run to go on from", t->fork_path);
+  PARL_TRY(parl_store_begin(t->store));
+  parl_status s = parl_store_delete_after(t->store, t->run_id, -1);
+  if (s == PARL_STATUS_OK) s = parl_store_copy_rows(from, id, t->store, t->run_id);
+  return parl_store_end(t->store, s);
+}
+
+parl_status parl_trainer_fork(parl_trainer *t) {
+  const parl_leg *leg = t->leg;
+  char path[1024], store_path[1024];
+  bool is_there = false;
+  parl_store *from = NULL;
+  if (leg == NULL || leg->fork.uid == NULL || parl_file_exists(t->checkpoint_path))
+    return PARL_STATUS_OK;
+  PARL_TRY(parl_run_get_checkpoint_path(t->run->folder, leg->fork.name, t->config->run.seed, path));
+  PARL_TRY(is_at_fork(t, path, &is_there));
+  if (!is_there) return PARL_STATUS_OK;
+  memcpy(t->fork_path, path, sizeof path);
+  PARL_TRY(parl_file_join(store_path, sizeof store_path, t->run->folder, "store.db"));
+  PARL_TRY(parl_rows_open_readonly(store_path, &from));
+  const parl_status s = copy_rows(t, from);
+  parl_store_close(from);
+  return s;
 }

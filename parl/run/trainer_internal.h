@@ -34,6 +34,7 @@ typedef struct parl_trainer {
   parl_failures warm_failures; /* of the warm start's demonstrations */
   unsigned warned;             /* bit w: parl_warning w was said */
   const parl_leg *leg;         /* NULL: the whole */
+  char fork_path[1024];        /* checkpoint of the run that it goes on from; "": its own */
   parl_metric_log log;         /* as host->metric_log asks */
   parl_train_result *result;
 } parl_trainer;
@@ -47,6 +48,9 @@ parl_status parl_trainer_put_run(parl_trainer *t, const char *canonical, const c
 /* --- trainer_checkpoint.c --- */
 
 parl_status parl_trainer_save(parl_trainer *t);
+/* A run without a checkpoint of its own gets the rows of the leg's fork, if that is where it should
+ * be; resume loads its checkpoint then. */
+parl_status parl_trainer_fork(parl_trainer *t);
 /* Continues from the checkpoint if there is one, else from that of the leg's fork; drops what was
  * stored after it. */
 parl_status parl_trainer_resume(parl_trainer *t);
