@@ -138,7 +138,7 @@ $(OUT)/report_style.c: experiments/report.css
 	@mkdir -p $(@D)
 	@{ echo '/* Written by make. */'; echo '#include "experiments/report_internal.h"'; \
 	   echo 'const char parl_report_style[] ='; $(AS_STRING) $<; echo '   ;'; } >$@
-# What draws the charts of report.html: three libraries, as `make deps` has got them from npm, their notices before them.
+# What draws the charts of report.html: three libraries, as `make deps` has got them from npm, behind their notices.
 # Without them the string is empty and the charts are plain drawings. A page ends a script at the first "</script".
 WEB := build/web
 VEGA_FILES := $(addprefix $(WEB)/node_modules/,vega/build/vega.min.js vega-lite/build/vega-lite.min.js \
@@ -164,7 +164,8 @@ $(OUT)/worklist.c $(OUT)/project.c: $(OUT)/%.c: lua/%.lua
 	@mkdir -p $(@D)
 	@{ echo '/* Written by make. */'; echo '#include "lua/env_internal.h"'; \
 	   echo 'const char parl_env_$*[] ='; $(AS_STRING) $<; echo '   ;'; } >$@
-$(patsubst %,$(OBJDIR)/%.o,templates report_style report_scripts serve_files worklist project): $(OBJDIR)/%.o: $(OUT)/%.c $(OUT)/flags | need-libraries
+WRITTEN := templates report_style report_scripts serve_files worklist project
+$(WRITTEN:%=$(OBJDIR)/%.o): $(OBJDIR)/%.o: $(OUT)/%.c $(OUT)/flags | need-libraries
 	@mkdir -p $(@D) && $(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # -O3 where speed is wanted: under sanitizers it only makes the compiler slow.

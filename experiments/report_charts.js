@@ -26,8 +26,8 @@
     const style = getComputedStyle(document.documentElement), get = name => style.getPropertyValue(name).trim();
     const soft = get('--soft'), rule = get('--rule'), ink = get('--ink');
     return {
-      background: 'transparent', font: getComputedStyle(document.body).fontFamily,
-      view: {stroke: null}, text: {fontSize: 11.5, color: ink}, title: {color: ink, fontSize: 12, anchor: 'start'},
+      background: 'transparent', font: getComputedStyle(document.body).fontFamily, legend: {disable: true},
+      view: {stroke: null}, text: {fontSize: 11.5, color: ink}, title: {color: ink, fontSize: 12, anchor: 'start', frame: 'group'},
       axis: {
         labelColor: soft, titleColor: soft, gridColor: rule, domainColor: rule, tickColor: rule, labelFontSize: 11,
         titleFontSize: 11, titleFontWeight: 'normal', labelOverlap: true, labelFlush: false,
@@ -53,8 +53,9 @@
 
   async function draw(chart) {
     const colours = getColours();
-    const spec = fit(paint(structuredClone(chart.spec), colours), chart.place.parentElement.clientWidth
-      - parseFloat(getComputedStyle(chart.figure).paddingLeft) - parseFloat(getComputedStyle(chart.figure).paddingRight));
+    const style = getComputedStyle(chart.figure);
+    const width = chart.figure.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+    const spec = fit(paint(structuredClone(chart.spec), colours), width);
     spec.params.find(p => p.name === 'hidden').value = getHidden(chart);
     const box = document.createElement('div');
     try {
@@ -77,9 +78,9 @@
   const move = (chart, change) => {
     const view = chart.made?.view;
     if (!view) return;
-    for (const axis of ['x', 'y']) {
-      const [low, high] = view.scale(axis).domain();
-      view.signal('zoom_' + axis, change && change(axis, low, high));
+    for (const {field, channel} of view.signal('zoom_tuple_fields')) {
+      const [low, high] = view.scale(channel).domain();
+      view.signal('zoom_' + field, change && change(channel, low, high));
     }
     view.runAsync();
   };

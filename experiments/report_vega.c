@@ -1,4 +1,4 @@
-/* experiments/report_vega.c - writing Vega-Lite: what every figure begins with, and charts of lines.
+/* experiments/report_vega.c - writing Vega-Lite: what figures begin with, and charts of lines.
  *
  * Rows are kept by column and flattened by a transform: a curve has hundreds of points, and names
  * would stand in each. (CSV would do as well, but d3 reads that by evaluating text, which the page

@@ -3,8 +3,8 @@
  * and on, a closer look.
  *
  * The drawings stay: they are what is printed, and what there is without scripts.
- * Thread rule: one thread per text. Reading order: the scripts, the specifications, the page, the writer,
- * what the drawings tell. */
+ * Thread rule: one thread per text. Reading order: the scripts, the specifications, the page, the
+ * writer, what the drawings tell. */
 #ifndef PARL_EXPERIMENTS_REPORT_VEGA_H
 #define PARL_EXPERIMENTS_REPORT_VEGA_H
 #include "experiments/report_internal.h"
@@ -65,8 +65,8 @@ void parl_vega_get_format(int digits, double largest, char out[16]);
  * closely. */
 void parl_vega_begin(parl_text *out, const char *description, const char *const *names, size_t n,
                      bool zooms);
-/* Behind it and further params: rows of columns ("s,x,y") become the data, and the transforms begin:
- * "'transform':[...". Rows of what is switched off go, a row has its name. */
+/* Behind it and further params: rows of columns ("s,x,y") become the data, and the transforms
+ * begin: "'transform':[...". Rows of what is switched off go, a row has its name. */
 void parl_vega_add_data(parl_text *out, const char *columns, const parl_vega_rows *rows);
 /* The same in parts, each with what all its rows share ("'s':0," for parl_vega_add; NULL: nothing).
  */

@@ -85,7 +85,8 @@ static void add_panels(parl_text *out, const char *description, const parl_vega_
                        size_t n, const shown *s, bool has_seeds, const parl_vega_rows *rows) {
   parl_vega_begin(out, description, s->names, s->n, false);
   parl_vega_add_data(out, "p,s,k,v,lo,hi,n", rows);
-  parl_vega_add(out, "],'spacing':16,'columns':%zu,'concat':[", n);
+  parl_vega_add(out, "],'resolve':{'scale':{'y':'shared'}},'spacing':16,'columns':%zu,'concat':[",
+                n);
   for (size_t i = 0; i < n; i++) add_panel(out, &panels[i], i, s, has_seeds, has_seeds ? 30 : 26);
   parl_text_append(out, "]}");
 }
@@ -297,9 +298,11 @@ void parl_vega_append_scatter(parl_text *out, const parl_report *r) {
 void parl_vega_append_endings(parl_text *out, const parl_report *r) {
   enum { N_ENDS = PARL_SCORE_end_error - PARL_SCORE_end_finish + 1 };
   const char *names[N_ENDS];
+  size_t n_bars = 0;
   parl_vega_rows rows = {0};
   for (size_t e = 0; e < N_ENDS; e++) names[e] = parl_score_infos[PARL_SCORE_end_finish + e].label;
-  for (size_t a = 0; a < r->n_arms; a++)
+  for (size_t a = 0; a < r->n_arms; a++) {
+    n_bars += parl_arm_score(r, &r->arms[a], PARL_DECODING_MAIN, 0, PARL_SCORE_end_finish)->n > 0;
     for (size_t e = 0; e < N_ENDS; e++) {
       const parl_summary *share = parl_arm_score(r, &r->arms[a], PARL_DECODING_MAIN, 0,
                                                  (parl_score)(PARL_SCORE_end_finish + e));
@@ -307,6 +310,7 @@ void parl_vega_append_endings(parl_text *out, const parl_report *r) {
       parl_vega_add_row(&rows, (double[]){(double)a, (double)e, share->mean, (double)share->n}, 4,
                         0);
     }
+  }
   parl_vega_begin(out, "What ended episodes, as shares of all", names, N_ENDS, false);
   parl_vega_add(out, ",{'name':'policies','value':[");
   for (size_t a = 0; a < r->n_arms; a++) {
@@ -323,7 +327,7 @@ void parl_vega_append_endings(parl_text *out, const parl_report *r) {
                 "'domain':false}},'x':{'field':'v','type':'quantitative','stack':'zero',"
                 "'title':null,'scale':{'domain':[0,1]},'axis':{'format':'.0%%','tickCount':5}},"
                 "'order':{'field':'s','type':'quantitative'}},",
-                30 + 30 * r->n_arms);
+                30 + 30 * n_bars);
   parl_vega_add(out,
                 "'layer':[{'mark':{'type':'bar','height':{'band':0.74}},'encoding':{"
                 "'color':{'field':'s','type':'nominal','legend':{'title':null,'labelExpr':"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The notices of what is inside the chart libraries, as one JavaScript comment: who wrote each package below FOLDER, then
-# the text of each licence, once. Usage: notice.sh FOLDER
+# The notices of what is inside the chart libraries, as a JavaScript comment: who wrote each package below FOLDER, then the
+# text of each licence, once. Usage: notice.sh FOLDER
 set -eu
 cd "$1"
 {
