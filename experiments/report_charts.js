@@ -39,12 +39,12 @@
   // Panels side by side as many as find room, the policies named at the left of each row.
   const fit = (spec, width) => {
     if (!spec.concat) return {...spec, width};
-    const names = 150, gap = 24, n = spec.concat.length;
-    const columns = Math.max(1, Math.min(n, Math.floor((width - names) / 120)));
+    const names = Math.min(150, Math.round(0.34 * width)), gap = 24, n = spec.concat.length;
+    const columns = Math.max(1, Math.min(n, Math.floor((width - names) / 110)));
     const size = Math.max(70, Math.floor((width - names - (columns - 1) * gap) / columns) - 12);
     for (const [i, panel] of spec.concat.entries()) {
       panel.width = size;
-      panel.encoding.y.axis.labels = i % columns === 0;
+      Object.assign(panel.encoding.y.axis, {labels: i % columns === 0, labelLimit: names - 12});
     }
     return {...spec, columns, spacing: {column: gap, row: 20}};
   };

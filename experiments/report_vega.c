@@ -201,7 +201,7 @@ static void add_encoding(parl_text *out, const parl_line_chart *c) {
   for (size_t s = 0; s < n; s++) styles[s] = c->series[s].style;
   parl_vega_add(out, ",'encoding':{'x':{'field':'x','type':'quantitative','title':");
   parl_vega_add_string(out, c->x_name);
-  parl_vega_add(out, ",'scale':{'nice':false},'axis':{'grid':false}},");
+  parl_vega_add(out, ",'scale':{'nice':false},'axis':{'grid':false,'tickCount':6}},");
   parl_vega_add_styles(out, styles, n);
   parl_vega_add(out, ",'strokeDash':{'field':'s','type':'nominal',");
   add_scale(out, styles, n, add_dash);
@@ -210,7 +210,9 @@ static void add_encoding(parl_text *out, const parl_line_chart *c) {
 
 /* The layer's y is this column. */
 static void add_y(parl_text *out, const char *column, bool from_zero, bool is_share) {
-  parl_vega_add(out, "'y':{'field':'%s','type':'quantitative','title':null,'scale':{'zero':%s%s}}",
+  parl_vega_add(out,
+                "'y':{'field':'%s','type':'quantitative','title':null,'axis':{'tickCount':5},"
+                "'scale':{'zero':%s%s}}",
                 column, from_zero ? "true" : "false", is_share ? ",'domain':[0,1]" : "");
 }
 

@@ -276,9 +276,10 @@ void parl_vega_append_scatter(parl_text *out, const parl_report *r) {
       "`, `+format(datum.xhi,`.2f`)+`]`:`none`','as':'steps'}],"
       "'width':500,'height':330,'autosize':{'type':'fit','contains':'padding'},"
       "'encoding':{'x':{'field':'x','type':'quantitative','scale':{'domain':[%.6g,%.6g],"
-      "'nice':false},'title':'critical steps at the last gain; hollow: at the end'},"
+      "'nice':false},'axis':{'tickCount':6},"
+      "'title':'critical steps at the last gain; hollow: at the end'},"
       "'y':{'field':'y','type':'quantitative','scale':{'domain':[%.6g,%.6g],"
-      "'nice':false},'title':'r_perf'},",
+      "'nice':false},'axis':{'tickCount':5},'title':'r_perf'},",
       ".3f", ".3f", where.x.low, where.x.high, where.y.low, where.y.high);
   parl_vega_add_styles(out, s.styles, s.n);
   parl_vega_add(out,

@@ -42,9 +42,11 @@ import re, sys, zlib
 drawn = 0
 for stream in re.findall(rb"stream\r?\n(.*?)endstream", open(sys.argv[1], "rb").read(), re.S):
     try:
-        drawn += len(re.findall(rb"(?m) [lc]$", zlib.decompress(stream)))
+        drawing = zlib.decompress(stream)
     except zlib.error:
-        pass
+        continue
+    if b" d1" not in drawing: # a letter: which ones there are depends on the words
+        drawn += len(re.findall(rb"(?m) [lc]$", drawing))
 print(drawn)
 PY
 }
@@ -90,7 +92,7 @@ alert = x => alerts.push(x);
   const close = ticks();
   figure.querySelectorAll('.tools button')[2].click(); await wait(300);
   const labels = document.querySelectorAll('.chart [role=graphics-document][aria-label]').length;
-  const cut = [...drawn].filter(s => s.getBoundingClientRect().width > s.closest('figure').clientWidth).length;
+  const cut = [...drawn].filter(s => s.getAttribute('width') > s.closest('figure').clientWidth - 16).length;
   const said = {
     width: innerWidth, specs: specs.length, drawn: drawn.length, labels, cut, before, off, back: lines(), pressed, tip,
     zooms: wide !== close && wide === ticks(), alerts: alerts.length, images: document.images.length, errors,
