@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "experiments/report_content.h"
+#include "experiments/report_vega.h"
 
 /* --- difficulty: octaves of the steps that a task takes at best, or alone --- */
 
@@ -256,6 +257,22 @@ static void append_svg(const parl_report *r, size_t part, const char *name, parl
   parl_text_append(out, "</svg>\n");
 }
 
+/* Behind the drawing, whose legend is `series` [n]. */
+static parl_status specify(const parl_report *r, size_t part, const char *title,
+                           const parl_series *series, size_t n, parl_text *out) {
+  const sheet s = make_sheet(r, part);
+  parl_vega_spot *spots = NULL;
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, n + 1, &spots));
+  for (size_t i = 0; i < n; i++) {
+    const size_t a = series[i].style;
+    spots[i] = (parl_vega_spot){&series[i], get(r, a, part, true), get(r, a, part, false),
+                                is_on_front(r, a, part), r->arms[a].env};
+  }
+  parl_vega_specify_front(out, r,
+                          &(parl_vega_front){title, spots, n, s.x, s.y, get_optimum(r, part)});
+  return PARL_STATUS_OK;
+}
+
 static parl_status append_figure(const parl_report *r, size_t part, parl_text *out) {
   char bytes[NAME_BYTES];
   const char *name = get_name(r, part, bytes);
@@ -274,8 +291,9 @@ static parl_status append_figure(const parl_report *r, size_t part, parl_text *o
   append_svg(r, part, name, out);
   parl_status s = parl_text_status(&title);
   if (s == PARL_STATUS_OK) s = parl_figure_keep(r, out, from);
-  parl_text_deinit(&title);
   parl_text_append(out, "</div>\n");
+  if (s == PARL_STATUS_OK) s = specify(r, part, parl_text_get(&title), series, n, out);
+  parl_text_deinit(&title);
   parl_chart_append_legend(out, series, n);
   if (s == PARL_STATUS_OK) s = parl_figure_keep_legend(r, series, n);
   if (s == PARL_STATUS_OK) s = parl_page_append_details(r, PARL_TABLE_FRONT, out);

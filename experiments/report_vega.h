@@ -22,6 +22,8 @@ void parl_vega_append_scatter(parl_text *out, const parl_report *r);
 void parl_vega_append_endings(parl_text *out, const parl_report *r);
 void parl_vega_append_aggregates(parl_text *out, const parl_report *r);
 void parl_vega_append_improvements(parl_text *out, const parl_report *r);
+struct parl_vega_front;
+void parl_vega_append_front(parl_text *out, const struct parl_vega_front *front);
 /* Fails: EFORMAT, ENOMEM. The map must be one that is drawn. */
 parl_status parl_vega_append_map(parl_text *out, const parl_report *r);
 
@@ -32,6 +34,22 @@ void parl_vega_specify_drawing(parl_text *page, const parl_report *r,
                                void (*draw)(parl_text *out, const parl_report *r));
 void parl_vega_specify_lines(parl_text *page, const parl_report *r, const parl_line_chart *c);
 parl_status parl_vega_specify_map(parl_text *page, const parl_report *r);
+/* Of a Pareto front: a policy's place, whether it is on the front of its environment, and the
+ * axes of the drawing; optimum: NaN if it is not known. */
+typedef struct parl_vega_spot {
+  const parl_series *series;
+  const parl_summary *steps, *perf;
+  bool is_front;
+  size_t env;
+} parl_vega_spot;
+typedef struct parl_vega_front {
+  const char *title;
+  const parl_vega_spot *spots; /* [n] */
+  size_t n;
+  parl_axis x, y;
+  double optimum;
+} parl_vega_front;
+void parl_vega_specify_front(parl_text *page, const parl_report *r, const parl_vega_front *front);
 /* What the page may do: run the scripts of the program, fetch nothing. */
 void parl_vega_append_policy(parl_text *page, const parl_report *r);
 /* The scripts, and a line that says how large the page is, or why it has none. */

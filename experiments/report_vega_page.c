@@ -54,6 +54,13 @@ void parl_vega_specify_lines(parl_text *page, const parl_report *r, const parl_l
   parl_text_append(page, end);
 }
 
+void parl_vega_specify_front(parl_text *page, const parl_report *r, const parl_vega_front *front) {
+  if (!has_scripts(r)) return;
+  parl_text_append(page, begin);
+  parl_vega_append_front(page, front);
+  parl_text_append(page, end);
+}
+
 parl_status parl_vega_specify_map(parl_text *page, const parl_report *r) {
   if (!has_scripts(r)) return PARL_STATUS_OK;
   parl_text_append(page, begin);
