@@ -169,28 +169,37 @@ void parl_vega_add_styles(parl_text *out, const size_t *styles, size_t n) {
 /* --- lines --- */
 
 static const char *get_columns(const parl_line_chart *c) {
-  return parl_chart_get_window(c) > 1 ? "x,y,n,lo,hi,v" : "x,y,n,lo,hi";
+  return parl_chart_get_window(c) > 1 ? "y,n,lo,hi,v" : "y,n,lo,hi";
 }
 
-/* Rows of a series, each a point: x, value, seeds, interval, smoothed value; and the x at which the
- * line ends. */
+/* Rows of a series, each a point up to its last one: value, seeds, interval, smoothed value; and
+ * the x at which the line ends. */
 static void add_points(parl_text *out, const parl_line_chart *c, size_t s, double *largest) {
   const parl_series *series = &c->series[s];
   const size_t window = parl_chart_get_window(c);
   parl_vega_rows rows = {0};
   char shared[80];
-  double end = -1;
-  for (size_t i = 0; i < c->n_points; i++) {
+  size_t n = c->n_points;
+  while (n > 0 && !isfinite(series->y[n - 1].iqm)) n--;
+  for (size_t i = 0; i < n; i++) {
     const parl_summary *y = &series->y[i];
-    const double values[] = {c->x[i], y->iqm, (double)y->n,
-                             y->lo,   y->hi,  parl_chart_get_smoothed(c, series, i, window)};
-    parl_vega_add_row(&rows, values, window > 1 ? 6 : 5, window > 1 ? 3 : 2);
-    if (!isfinite(y->iqm)) continue;
-    *largest = fmax(*largest, fabs(y->iqm));
-    end = c->x[i];
+    const double values[] = {y->iqm, (double)y->n, y->lo, y->hi,
+                             parl_chart_get_smoothed(c, series, i, window)};
+    parl_vega_add_row(&rows, values, window > 1 ? 5 : 4, window > 1 ? 3 : 2);
+    if (isfinite(y->iqm)) *largest = fmax(*largest, fabs(y->iqm));
   }
-  snprintf(shared, sizeof shared, "'s':%zu,'end':%.4g,", s, end);
+  snprintf(shared, sizeof shared, "'s':%zu,'end':%zu,", s, n);
   parl_vega_add_part(out, shared, get_columns(c), &rows);
+  parl_vega_end_rows(&rows, out);
+}
+
+/* The parameter "xs": the x of each point, the same of every series. */
+static void add_xs(parl_text *out, const parl_line_chart *c) {
+  parl_vega_rows rows = {0};
+  for (size_t i = 0; i < c->n_points; i++) parl_vega_add_row(&rows, &c->x[i], 1, 0);
+  parl_vega_add(out, ",{'name':'xs','value':[");
+  parl_text_append(out, parl_text_get(&rows.columns[0]));
+  parl_text_append(out, "]}");
   parl_vega_end_rows(&rows, out);
 }
 
@@ -273,7 +282,7 @@ static void add_layers(parl_text *out, const parl_line_chart *c, const char *for
   add_level(out, c);
   parl_vega_add(
       out,
-      ",{'transform':[{'filter':'datum.x==datum.end'}],'mark':{'type':'point','filled':true,"
+      ",{'transform':[{'filter':'datum.i==datum.end'}],'mark':{'type':'point','filled':true,"
       "'opacity':1,'size':46,'clip':true,'aria':false},"
       "'encoding':{'strokeDash':null,");
   add_y(out, line, zero, c->is_share);
@@ -298,13 +307,16 @@ void parl_vega_append_lines(parl_text *out, const parl_line_chart *c) {
   for (size_t s = 0; s < n; s++) names[s] = c->series[s].name;
   parl_text_appendf(&description, "%s against %s", c->title, c->x_name);
   parl_vega_begin(out, parl_text_get(&description), names, n, true);
+  add_xs(out, c);
   parl_vega_begin_data(out);
   for (size_t s = 0; s < n; s++) add_points(out, c, s, &largest);
   parl_vega_end_data(out, get_columns(c));
   parl_vega_get_format(c->digits, largest, format);
   parl_vega_add(out,
                 "," PARL_VEGA_INTERVAL
-                "],'width':%d,'height':%d,'autosize':{'type':'fit','contains':'padding'}",
+                ",{'window':[{'op':'row_number','as':'i'}],'groupby':['s']},"
+                "{'calculate':'xs[datum.i-1]','as':'x'}],'width':%d,'height':%d,'autosize':{'type':"
+                "'fit','contains':'padding'}",
                 ".3~g", ".3~g", WIDTH, HEIGHT);
   add_encoding(out, c);
   add_layers(out, c, format);
