@@ -138,22 +138,24 @@ $(OUT)/report_style.c: experiments/report.css
 	@mkdir -p $(@D)
 	@{ echo '/* Written by make. */'; echo '#include "experiments/report_internal.h"'; \
 	   echo 'const char parl_report_style[] ='; $(AS_STRING) $<; echo '   ;'; } >$@
-# What draws the charts of report.html: three libraries, as `make deps` has got them from npm, behind their notices.
-# Without them the string is empty and the charts are plain drawings. A page ends a script at the first "</script".
+# What draws the charts of report.html: three libraries, as `make deps` has got them from npm, behind their notices, packed.
+# Without them the strings are empty and the charts are plain drawings.
 WEB := build/web
 VEGA_FILES := $(addprefix $(WEB)/node_modules/,vega/build/vega.min.js vega-lite/build/vega-lite.min.js \
                 vega-embed/build/vega-embed.min.js)
 VEGA := $(if $(filter 3,$(words $(wildcard $(VEGA_FILES)))),$(VEGA_FILES))
-VEGA_NOTICE := $(if $(VEGA),$(OUT)/vega_notice.js)
-$(OUT)/vega_notice.js: $(VEGA) experiments/web/notice.sh
-	@mkdir -p $(@D) && sh experiments/web/notice.sh $(WEB)/node_modules >$@
-$(OUT)/vega: FORCE
+$(OUT)/vega.found: FORCE
 	@mkdir -p $(@D) && echo '$(VEGA)' >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
-$(OUT)/report_scripts.c: experiments/report_charts.js $(VEGA_NOTICE) $(VEGA) $(OUT)/vega
+$(OUT)/vega.txt: $(VEGA) experiments/web/notice.sh $(OUT)/vega.found
+	@$(if $(VEGA),sh experiments/web/notice.sh $(WEB)/node_modules,:) >$@
+$(OUT)/vega.js: $(VEGA) $(OUT)/vega.found
+	@for f in $(VEGA); do sed '/^\/\/# sourceMappingURL/d' $$f; done >$@
+$(OUT)/report_scripts.c: experiments/report_charts.js $(OUT)/vega.js $(OUT)/vega.txt
 	@{ echo '/* Written by make. */'; echo '#include "experiments/report_vega.h"'; \
 	   echo 'const char parl_report_libraries[] = ""'; \
-	   for f in $(VEGA_NOTICE) $(VEGA); do \
-	     sed -e '/^\/\/# sourceMappingURL/d' -e 's,</script,<\\/script,g' -e 's/<!--/<\\!--/g' $$f | $(AS_STRING); done; \
+	   [ ! -s $(OUT)/vega.js ] || gzip -9nc $(OUT)/vega.js | base64 -w 1000 | $(AS_STRING); \
+	   echo '   ;'; echo 'const char parl_report_libraries_hash[] ='; sha256sum <$(OUT)/vega.js | cut -c 1-64 | $(AS_STRING); \
+	   echo '   ;'; echo 'const char parl_report_notices[] = ""'; $(AS_STRING) $(OUT)/vega.txt; \
 	   echo '   ;'; echo 'const char parl_report_charts[] ='; $(AS_STRING) $<; echo '   ;'; } >$@
 SERVE_FILES := $(addprefix experiments/serve.,html js css)
 $(OUT)/serve_files.c: $(SERVE_FILES)

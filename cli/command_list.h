@@ -189,7 +189,7 @@
   X(FLAG, pdf, "pdf", 0, NULL, 0, 0, 0, "report",                                                  \
     "every figure as PDF too, by rsvg-convert, inkscape or chromium, whichever is there")          \
   X(FLAG, plain, "plain", 0, NULL, 0, 0, 0, "report",                                              \
-    "a page without scripts: 0.9 MB less, its charts plain drawings")                              \
+    "a page without scripts: smaller, its charts plain drawings")                                  \
   X(COUNT, seed, "seed", 0, "N", 0, 9007199254740991, 1, "env.check env.play env.bench",           \
     "which task; of check, which tasks")                                                           \
   MORE(COUNT, seed, "seed", 0, "N", 0, 9007199254740991, -1, "eval counterfactual",                \

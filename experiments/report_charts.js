@@ -19,15 +19,17 @@
     if (typeof node === 'string') return colours.get(node) ?? node;
     if (Array.isArray(node)) return node.map(x => paint(x, colours));
     if (node === null || typeof node !== 'object') return node;
+    const kept = key => key === 'data' || key === 'params';
     return Object.fromEntries(Object.entries(node).map(
-      ([key, x]) => [key, key === 'legend' ? null : key === 'data' || key === 'params' ? x : paint(x, colours)]));
+      ([key, x]) => [key, key === 'legend' ? null : kept(key) ? x : paint(x, colours)]));
   };
   const getConfig = () => {
     const style = getComputedStyle(document.documentElement), get = name => style.getPropertyValue(name).trim();
     const soft = get('--soft'), rule = get('--rule'), ink = get('--ink');
     return {
       background: 'transparent', font: getComputedStyle(document.body).fontFamily, legend: {disable: true},
-      view: {stroke: null}, text: {fontSize: 11.5, color: ink}, title: {color: ink, fontSize: 12, anchor: 'start', frame: 'group'},
+      view: {stroke: null}, text: {fontSize: 11.5, color: ink},
+      title: {color: ink, fontSize: 12, anchor: 'start', frame: 'group'},
       axis: {
         labelColor: soft, titleColor: soft, gridColor: rule, domainColor: rule, tickColor: rule, labelFontSize: 11,
         titleFontSize: 11, titleFontWeight: 'normal', labelOverlap: true, labelFlush: false,
@@ -157,24 +159,35 @@
     document.documentElement.dataset.charts = charts.filter(c => c.made).length;
   };
 
-  for (const element of document.querySelectorAll('script.spec')) {
-    const spec = JSON.parse(element.textContent), figure = element.closest('figure');
-    const place = document.createElement('div');
-    place.className = 'chart';
-    element.after(place);
-    const chart = {
-      spec, figure, place, names: spec.params.find(p => p.name === 'names').value, buttons: [],
-    };
-    charts.push(chart);
-    addLegend(chart);
-    if (spec.usermeta.zoom) addTools(chart);
-  }
-  let timer, width = innerWidth;
-  addEventListener('resize', () => {
-    clearTimeout(timer);
-    if (innerWidth !== width) timer = setTimeout(drawAll, 150);
-    width = innerWidth;
-  });
-  dark.addEventListener('change', drawAll);
-  drawAll();
+  // The libraries stand packed in the page. Where they cannot be had, the plain drawings stay.
+  const load = async () => {
+    const packed = Uint8Array.from(atob(document.getElementById('libraries').textContent), c => c.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'));
+    const script = document.createElement('script');
+    script.textContent = await new Response(stream).text();
+    document.head.append(script);
+  };
+  const start = () => {
+    for (const element of document.querySelectorAll('script.spec')) {
+      const spec = JSON.parse(element.textContent), figure = element.closest('figure');
+      const place = document.createElement('div');
+      place.className = 'chart';
+      element.after(place);
+      const chart = {
+        spec, figure, place, names: spec.params.find(p => p.name === 'names').value, buttons: [],
+      };
+      charts.push(chart);
+      addLegend(chart);
+      if (spec.usermeta.zoom) addTools(chart);
+    }
+    let timer, width = innerWidth;
+    addEventListener('resize', () => {
+      clearTimeout(timer);
+      if (innerWidth !== width) timer = setTimeout(drawAll, 150);
+      width = innerWidth;
+    });
+    dark.addEventListener('change', drawAll);
+    drawAll();
+  };
+  load().then(start, () => {});
 })();

@@ -9,10 +9,11 @@
 #define PARL_EXPERIMENTS_REPORT_VEGA_H
 #include "experiments/report_internal.h"
 
-/* Vega, Vega-Lite and vega-embed behind their notices, and report_charts.js, which draws with them;
- * the Makefile makes their source. Libraries that were not there when the program was built are "".
- */
-extern const char parl_report_libraries[], parl_report_charts[];
+/* Vega, Vega-Lite and vega-embed, gzip in base64; the SHA-256 of what that holds, in hex; their
+ * notices; and report_charts.js, which draws with them. The Makefile makes their source. Libraries
+ * that were not there when the program was built are "". */
+extern const char parl_report_libraries[], parl_report_libraries_hash[], parl_report_notices[],
+    parl_report_charts[];
 
 /* A JSON text without '<', in the light colours, complete in itself. Where memory ends, the text
  * fails. What a parl_chart_append_... of the same name draws: */

@@ -3,6 +3,7 @@
  *
  * Only the two scripts of the program run, by their hashes: whatever a name may smuggle into the
  * page, no script does; and nothing may be fetched. */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/hash.h"
@@ -70,17 +71,14 @@ parl_status parl_vega_specify_map(parl_text *page, const parl_report *r) {
 }
 
 /* Base64 of a hash. */
-static void append_hash(parl_text *out, const char *text) {
+static void append_hash(parl_text *out, const char hex[PARL_HASH_HEX_BYTES]) {
   static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  unsigned char bytes[PARL_HASH_BYTES + 1] = {0};
-  parl_hash h;
-  parl_hash_init(&h);
-  parl_hash_update(&h, text, strlen(text));
-  parl_hash_finish_bytes(&h, bytes);
+  unsigned bytes[PARL_HASH_BYTES + 1] = {0};
+  for (size_t i = 0; i < PARL_HASH_BYTES; i++) (void)sscanf(hex + 2 * i, "%2x", &bytes[i]);
   parl_text_append(out, " 'sha256-");
   for (size_t i = 0; i < PARL_HASH_BYTES; i += 3) {
-    const unsigned three = (unsigned)bytes[i] << 16 | (unsigned)bytes[i + 1] << 8 |
-                           (i + 2 < PARL_HASH_BYTES ? bytes[i + 2] : 0);
+    const unsigned three =
+        bytes[i] << 16 | bytes[i + 1] << 8 | (i + 2 < PARL_HASH_BYTES ? bytes[i + 2] : 0);
     for (int k = 3; k >= 0; k--)
       if (k > 0 || i + 2 < PARL_HASH_BYTES)
         parl_text_append_bytes(out, &digits[three >> 6 * k & 63], 1);
@@ -94,8 +92,10 @@ void parl_vega_append_policy(parl_text *page, const parl_report *r) {
                    "style-src 'unsafe-inline'; img-src data: blob:");
   if (has_scripts(r)) {
     parl_text_append(page, "; script-src");
-    append_hash(page, parl_report_libraries);
-    append_hash(page, parl_report_charts);
+    char hash[PARL_HASH_HEX_BYTES];
+    parl_hash_bytes(parl_report_charts, strlen(parl_report_charts), hash);
+    append_hash(page, hash);
+    append_hash(page, parl_report_libraries_hash);
   }
   parl_text_append(page, "\">\n");
 }
@@ -105,7 +105,9 @@ void parl_vega_append_scripts(parl_text *page, const parl_report *r) {
                              : "since this program was built without Vega-Lite (make deps gets it "
                                "where npm is)";
   if (has_scripts(r)) {
-    parl_text_append(page, "<script>");
+    parl_text_append(page, "<!--\n");
+    parl_text_append(page, parl_report_notices);
+    parl_text_append(page, "-->\n<script type=\"application/gzip\" id=\"libraries\">");
     parl_text_append(page, parl_report_libraries);
     parl_text_append(page, "</script>\n<script>");
     parl_text_append(page, parl_report_charts);

@@ -86,9 +86,11 @@ alert = x => alerts.push(x);
     mark.dispatchEvent(new (type[0] === 'p' ? PointerEvent : MouseEvent)(type, point));
   await wait(300);
   const tip = document.querySelector('#vg-tooltip-element')?.textContent ?? '';
-  const ticks = () => [...figure.querySelectorAll('.chart .role-axis-label text')].map(t => t.textContent).sort().join();
+  const ticks = () => [...figure.querySelectorAll('.chart .role-axis-label text')].map(t => t.textContent).sort()
+    .join();
   const wide = ticks();
-  figure.querySelector('.chart').dispatchEvent(new KeyboardEvent('keydown', {key: '+', bubbles: true})); await wait(300);
+  figure.querySelector('.chart').dispatchEvent(new KeyboardEvent('keydown', {key: '+', bubbles: true}));
+  await wait(300);
   const close = ticks();
   figure.querySelectorAll('.tools button')[2].click(); await wait(300);
   const labels = document.querySelectorAll('.chart [role=graphics-document][aria-label]').length;
