@@ -21,6 +21,7 @@ local OWN <const> = 1
 local LIBRARIES <const> = {
   "own", "http", "json", "regex", "sql", "zip", "csv", "xml", "tls", "mail",
 }
+local SUBJECTS <const> = {"fetch", "parse", "match", "store", "pack", "print", "check", "send"}
 
 local project <const> = parl.project {
   roles = {"researcher", "engineer", "tester"},
@@ -47,7 +48,9 @@ local project <const> = parl.project {
 local function add_part(rng, params, world, part)
   local size <const> = rng:int(1, params.size_max)
   world.size[part], world.after[part] = size, {}
-  world.library[part] = rng:chance(params.p_none) and OWN or rng:int(2, #LIBRARIES)
+  world.subject[part] = rng:int(1, #SUBJECTS) -- names a library that fits half of the time
+  world.library[part] = rng:chance(params.p_none) and OWN
+    or rng:chance(0.5) and world.subject[part] + 1 or rng:int(2, #LIBRARIES)
   for stage, most in ipairs {params.search_max, size, params.size_max} do
     local job <const> = project.job(part, stage)
     world.effort[job], world.suits[job] = project.draw(rng, most, params.p_fail), stage
@@ -69,7 +72,7 @@ local function reset(rng, params)
   end
   local parts <const> = rng:int(params.parts_min, params.parts_max)
   local world = {parts = parts, n = 3 * parts, slow = params.slow, effort = {}, suits = {},
-                 needs = {}, size = {}, after = {}, library = {}, example = {}}
+                 needs = {}, size = {}, subject = {}, after = {}, library = {}, example = {}}
   for part = 1, parts do
     add_part(rng, params, world, part)
   end
@@ -77,11 +80,12 @@ local function reset(rng, params)
   return world
 end
 
--- Each part, how much code it is, and what it comes after.
+-- Each part, what it does, how much code it is, and what it comes after.
 local function prompt(world)
   local tokens = {}
   for part = 1, world.parts do
     tokens[#tokens + 1] = tok.part[part]
+    tokens[#tokens + 1] = tok.subject[world.subject[part]]
     tokens[#tokens + 1] = tok.size[world.size[part]]
     for i, other in ipairs(world.after[part]) do
       if i == 1 then tokens[#tokens + 1] = tok.word.after end
@@ -148,7 +152,7 @@ return parl.env(project.declare {
     long = {parts_min = 12, parts_max = 16, search_max = 4, size_max = 3, p_fail = 0.4},
   },
   families = {
-    part = 16, size = 8, stage = STAGES, library = LIBRARIES,
+    part = 16, size = 8, subject = SUBJECTS, stage = STAGES, library = LIBRARIES,
     word = {"miss", "part", "done", "new", "blocked", "example", "document", "wrong", "after"},
   },
   tools = {
@@ -160,7 +164,7 @@ return parl.env(project.declare {
     local part <const> = params.slow * (params.search_max + 2 * params.size_max)
     local most <const> = part + params.slow * 3 * 2
     return {
-      context = 28 + params.parts_max * (8 + 4 * part),
+      context = 25 + params.parts_max * (9 + 4 * part),
       sub_context = 16 + params.parts_max * 10 + 15 * most,
       sub_steps = 3 * most, -- a part and two that it needs
       max_width = 16,

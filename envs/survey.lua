@@ -183,7 +183,7 @@ return parl.env(project.declare {
   end,
   tools = {
     read = {args = {"source"}, doc = "read the next page of a source", run = read},
-    report = {args = {"value+"}, max = 16, doc = "give a value for each topic", run = report},
+    report = {args = {"value+"}, max = 32, doc = "give a value for each topic", run = report},
   },
   limits = function(params)
     local n <const> = params.sources_max

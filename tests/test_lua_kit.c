@@ -209,6 +209,9 @@ static void mistakes_are_named(void **state) {
        "is_open is a number, not a function"},
       {"parl.worklist {tool = 't', role = 1, is_open = print}", "role is a number, not a string"},
       {"parl.worklist {tool = 't', role = 'r', is_open = print, wide = 2}", "unknown key wide"},
+      {"parl.project {roles = {}, stages = {}, tell = print}", "parl.project: item is missing"},
+      {"parl.project {roles = 'r'}", "roles is a string, not a table"},
+      {"parl.project {stage = 1}", "unknown key stage"},
   };
   (void)state;
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -307,6 +310,155 @@ static void a_worklist_plays_at_random(void **state) {
       "assert(same(play(work, main, 1, false, false, false), {{'look', 1}}))\n"));
 }
 
+/* A project of stages a and b, of roles r and q, in worlds that are made by hand. */
+#define PROJECT                                                                                    \
+  "local project = parl.project {roles = {'r', 'q'}, stages = {'a', 'b'}, item = 'row',\n"         \
+  "  tell = function(_, _, job) return {100 + job} end}\n"                                         \
+  "local wide = parl.project {roles = {'r', 'q'}, stages = {'a'}, item = 'row',\n"                 \
+  "  tell = function() return {} end, answer = function() return {'say', 7} end}\n"                \
+  "local function new(effort, suits, needs, rate)\n"                                               \
+  "  return {n = #effort, effort = effort, suits = suits, needs = needs, rate = rate, slow = 2}\n" \
+  "end\n"                                                                                          \
+  "local function agent(role) return {main = role == nil, role = role, state = {}} end\n"
+
+/* Roles alone take 8 and 10 steps, both 2 + 1 + 4; on one line 2 + 1 + 7. A chain: two launches,
+ * 2 + (1 + 3) + (1 + 3), against 1 + 1 + 3 + 6. */
+static void a_project_is_planned_by_hand(void **state) {
+  (void)state;
+  assert_ok(
+      run(PROJECT
+          "local function plan(p, w) p.plan(w) return w.critical, w.serial, w.is, w.width end\n"
+          "assert(same({plan(wide, new({4, 3}, {1, 2}))}, {7, 14, 'exact', 2}))\n"
+          "assert(same({plan(wide, new({4, 3}, {1, 2}, nil, 1))}, {10, 14, 'exact', 2}))\n"
+          "assert(same({plan(wide, new({1}, {1}))}, {2, 2, 'exact', 0}))\n"
+          "local w = new({3, 3}, {1, 2}, {{}, {1}})\n"
+          "assert(same({plan(project, w)}, {10, 12, 'exact', 1}))\n"
+          "assert(same(w.moves, {{shares = {{1, 1}}}, {shares = {{2, 2}}}}))\n"
+          "local efforts, suits, needs = {}, {}, {}\n"
+          "for job = 1, 26 do\n"
+          "  efforts[job], suits[job], needs[job] = 3, 1, job > 1 and {job - 1} or {}\n"
+          "end\n"
+          "assert(same({plan(project, new(efforts, suits, needs))}, {80, 156, 'bound'}))\n"));
+}
+
+/* Every order of creating roles, working alone and launching, in 60 random worlds of 6 jobs. */
+static void a_project_is_planned_by_brute_force(void **state) {
+  (void)state;
+  assert_ok(
+      run(PROJECT
+          "local x = 5\n"
+          "local function draw(n)\n"
+          "  x = (x * 1103515245 + 12345) & 0x7fffffff\n"
+          "  return (x >> 16) % n\n"
+          "end\n"
+          "local function close(w, job, open)\n"
+          "  if open[job] then return end\n"
+          "  open[job] = true\n"
+          "  for _, need in ipairs(w.needs[job]) do close(w, need, open) end\n"
+          "end\n"
+          "local function cost(w, role, job)\n"
+          "  return w.effort[job] * (w.suits[job] == role and 1 or w.slow)\n"
+          "end\n"
+          "local function go(w, memo, done, roles)\n"
+          "  if done == 126 then return 0 end\n"
+          "  local key = done << 4 | roles\n"
+          "  if memo[key] then return memo[key] end\n"
+          "  local best, when = math.maxinteger, {}\n"
+          "  for role = 1, 2 do\n"
+          "    if roles >> role & 1 == 0 then\n"
+          "      best = math.min(best, 1 + go(w, memo, done, roles | 1 << role))\n"
+          "    end\n"
+          "  end\n"
+          "  for job = 1, 6 do\n"
+          "    local open, is_ready = {}, done >> job & 1 == 0\n"
+          "    close(w, job, open)\n"
+          "    for _, need in ipairs(w.needs[job]) do\n"
+          "      is_ready = is_ready and done >> need & 1 == 1\n"
+          "    end\n"
+          "    if is_ready then\n"
+          "      best = math.min(best, cost(w, 0, job) + go(w, memo, done | 1 << job, roles))\n"
+          "    end\n"
+          "    for role = 1, 2 do\n"
+          "      local sum = 0\n"
+          "      for other in pairs(open) do\n"
+          "        sum = sum + (done >> other & 1 == 0 and cost(w, role, other) or 0)\n"
+          "      end\n"
+          "      if roles >> role & 1 == 1 then when[job] = math.min(when[job] or sum, sum) end\n"
+          "    end\n"
+          "  end\n"
+          "  for _, steps in pairs(when) do\n"
+          "    local after = done\n"
+          "    for job, needed in pairs(when) do\n"
+          "      if needed <= steps then after = after | 1 << job end\n"
+          "    end\n"
+          "    if after ~= done then\n"
+          "      best = math.min(best, 1 + steps + go(w, memo, after, roles))\n"
+          "    end\n"
+          "  end\n"
+          "  memo[key] = best\n"
+          "  return best\n"
+          "end\n"
+          "for _ = 1, 60 do\n"
+          "  local efforts, suits, needs = {}, {}, {}\n"
+          "  for job = 1, 6 do\n"
+          "    efforts[job], suits[job], needs[job] = 1 + draw(5), 1 + draw(2), {}\n"
+          "    for other = 1, job - 1 do\n"
+          "      if draw(3) == 0 then table.insert(needs[job], other) end\n"
+          "    end\n"
+          "  end\n"
+          "  local w = new(efforts, suits, needs)\n"
+          "  w.slow = 1 + draw(3)\n"
+          "  project.plan(w)\n"
+          "  assert(w.is == 'exact' and w.critical == go(w, {}, 0, 0))\n"
+          "end\n"));
+}
+
+/* Who suits, who waits, who knows what. Item 2 turns out to need no second stage. */
+static void a_project_is_worked_on(void **state) {
+  (void)state;
+  assert_ok(
+      run(PROJECT
+          "local w = new({2, 1, 1, 0}, {1, 2, 1, 2}, {{}, {1}, {}, {3}})\n"
+          "project.plan(w)\n"
+          "local main, r, q = agent(), agent('r'), agent('q')\n"
+          "assert(project.work(w, main, 2) == 'blocked' and project.work(w, main, 9) == 'miss')\n"
+          "assert(project.work(w, r, 1) == 'part' and project.work(w, r, 1) == 'new')\n"
+          "assert(project.work(w, r, 1) == 'done')\n"
+          "for _ = 1, 3 do assert(project.work(w, q, 1) == 'part') end\n"
+          "assert(project.work(w, q, 1) == 'new' and same(q.state.news, {1}))\n"
+          "assert(project.work(w, q, 2) == 'new')\n"
+          "assert(project.work(w, r, 3) == 'new' and same(r.state.news, {1, 3, 4}))\n"
+          "assert(same(project.open(w, main), {1, 2, 3, 4}))\n"
+          "assert(same(project.ready(w, main), {1, 3}))\n"
+          "assert(same(project.deliver(w, main, r), {101, 103, 104}))\n"
+          "assert(same(project.deliver(w, main, q), {102}) and project.share(w, main) == 1)\n"
+          "assert(same({project.item(4)}, {2, 2}) and project.job(2, 2) == 4)\n"
+          "local calls = project.turn(w, main, 'serial')\n"
+          "assert(same(calls, {{'finish'}}))\n"
+          "main = agent()\n"
+          "assert(same(project.legal(w, main, 'a', 1, {}, {}), {1, 2}))\n"
+          "assert(same(project.legal(w, main, 'b', 1, {}, {}), {}))\n"
+          "assert(same(project.legal(w, main, 'assign_task', 1, {}, {}), {1, 2}))\n"
+          "assert(same(project.legal(w, main, 'assign_task', 2, {1}, {2}), {2}))\n"));
+}
+
+/* The ladder, and the answer at its end. */
+static void a_project_plays_the_experts(void **state) {
+  (void)state;
+  assert_ok(run(PROJECT
+                "local w, main = new({9, 8}, {1, 2}), agent()\n"
+                "wide.plan(w)\n"
+                "assert(same(wide.turn(w, main, 'serial'), {{'a', 1}}))\n"
+                "assert(same(wide.turn(w, main, 'narrow'), {{'create_subagent', 1, 'r'}}))\n"
+                "assert(same(wide.turn(w, main, 'oracle'), {{'create_subagent', 2, 'q'}}))\n"
+                "local launch = {{'assign_task', 1, {1}}, {'assign_task', 2, {2}}}\n"
+                "assert(same(wide.turn(w, main, 'greedy_wide'), launch))\n"
+                "assert(same(wide.turn(w, main, 'oracle'), launch))\n"
+                "main.state.done = {true, true}\n"
+                "assert(same(wide.turn(w, main, 'serial'), {{'say', 7}}))\n"
+                "assert(same(wide.turn(w, main, 'serial'), {{'finish'}}))\n"));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(lists),
@@ -320,6 +472,10 @@ int main(void) {
       cmocka_unit_test(a_worklist_keeps_what_is_open),
       cmocka_unit_test(a_worklist_plays_the_experts),
       cmocka_unit_test(a_worklist_plays_at_random),
+      cmocka_unit_test(a_project_is_planned_by_hand),
+      cmocka_unit_test(a_project_is_planned_by_brute_force),
+      cmocka_unit_test(a_project_is_worked_on),
+      cmocka_unit_test(a_project_plays_the_experts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

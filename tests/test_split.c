@@ -10,7 +10,7 @@
 #include "parl/swarm/trajectory.h"
 #include "tests/rollout_support.h"
 
-enum { N_TASKS = 400, MAX_TOKENS = PARL_ENV_MAX_OBSERVATION };
+enum { N_TASKS = 400, N_FEW = 60, MAX_TOKENS = PARL_ENV_MAX_OBSERVATION };
 static const double SHARE = 0.2;
 
 typedef struct prompt {
@@ -50,24 +50,23 @@ static parl_draw draw(parl_split *split, parl_part part, uint64_t task_seed) {
 }
 
 /* Prompts of the tasks that are played for the seeds first, first + 1, ... */
-static void draw_prompts(parl_env *env, parl_split *split, parl_part part, uint64_t first,
+static void draw_prompts(parl_env *env, parl_split *split, parl_part part, uint64_t first, size_t n,
                          prompt **out) {
-  for (size_t i = 0; i < N_TASKS; i++)
-    out[i] = get_prompt(env, draw(split, part, first + i).task_seed);
+  for (size_t i = 0; i < n; i++) out[i] = get_prompt(env, draw(split, part, first + i).task_seed);
 }
 
-static size_t count_shared(prompt *const *a, prompt *const *b) {
-  size_t n = 0;
-  for (size_t i = 0; i < N_TASKS; i++) {
+static size_t count_shared(prompt *const *a, prompt *const *b, size_t n) {
+  size_t n_shared = 0;
+  for (size_t i = 0; i < n; i++) {
     bool seen = false;
-    for (size_t k = 0; k < N_TASKS && !seen; k++) seen = is_same(a[i], b[k]);
-    n += seen;
+    for (size_t k = 0; k < n && !seen; k++) seen = is_same(a[i], b[k]);
+    n_shared += seen;
   }
-  return n;
+  return n_shared;
 }
 
-static void forget(prompt **p) {
-  for (size_t i = 0; i < N_TASKS; i++) free(p[i]);
+static void forget(prompt **p, size_t n) {
+  for (size_t i = 0; i < n; i++) free(p[i]);
 }
 
 /* Without the split most held-out prompts come up in training; with it none does. */
@@ -77,26 +76,49 @@ static void test_no_held_out_prompt_is_trained(void **state) {
   parl_split *split = NULL;
   static prompt *train[N_TASKS], *held_out[N_TASKS];
   assert_ok(parl_split_create(env, 0, 1, &split));
-  draw_prompts(env, split, PARL_PART_TRAIN, 1000, train);
-  draw_prompts(env, split, PARL_PART_HELD_OUT, 5000, held_out);
-  assert_true(count_shared(held_out, train) > N_TASKS / 3);
+  draw_prompts(env, split, PARL_PART_TRAIN, 1000, N_TASKS, train);
+  draw_prompts(env, split, PARL_PART_HELD_OUT, 5000, N_TASKS, held_out);
+  assert_true(count_shared(held_out, train, N_TASKS) > N_TASKS / 3);
   assert_false(draw(split, PARL_PART_HELD_OUT, 5000).held_out);
-  forget(train);
-  forget(held_out);
+  forget(train, N_TASKS);
+  forget(held_out, N_TASKS);
   parl_split_destroy(split);
   assert_ok(parl_split_create(env, SHARE, 1, &split));
-  draw_prompts(env, split, PARL_PART_TRAIN, 1000, train);
-  draw_prompts(env, split, PARL_PART_HELD_OUT, 5000, held_out);
-  assert_int_equal(count_shared(held_out, train), 0);
-  assert_int_equal(count_shared(train, held_out), 0);
+  draw_prompts(env, split, PARL_PART_TRAIN, 1000, N_TASKS, train);
+  draw_prompts(env, split, PARL_PART_HELD_OUT, 5000, N_TASKS, held_out);
+  assert_int_equal(count_shared(held_out, train, N_TASKS), 0);
+  assert_int_equal(count_shared(train, held_out, N_TASKS), 0);
   for (uint64_t i = 0; i < N_TASKS; i++) {
     assert_true(draw(split, PARL_PART_HELD_OUT, 5000 + i).held_out);
     assert_false(draw(split, PARL_PART_TRAIN, 1000 + i).held_out);
   }
-  forget(train);
-  forget(held_out);
+  forget(train, N_TASKS);
+  forget(held_out, N_TASKS);
   parl_split_destroy(split);
   parl_env_destroy(env);
+}
+
+/* The environments of projects have prompts enough: all of them are split. */
+static void test_projects_are_split(void **state) {
+  static const char *const names[] = {"code_assistant", "test_generation", "survey", "bugfix"};
+  (void)state;
+  for (size_t e = 0; e < 4; e++) {
+    char path[64];
+    snprintf(path, sizeof path, "envs/%s.lua", names[e]);
+    parl_env *env = open_env(path, "{}");
+    parl_split *split = NULL;
+    static prompt *train[N_FEW], *held_out[N_FEW];
+    assert_ok(parl_split_create(env, SHARE, 1, &split));
+    draw_prompts(env, split, PARL_PART_TRAIN, 1000, N_FEW, train);
+    draw_prompts(env, split, PARL_PART_HELD_OUT, 5000, N_FEW, held_out);
+    for (uint64_t i = 0; i < N_FEW; i++)
+      assert_true(draw(split, PARL_PART_HELD_OUT, 5000 + i).held_out);
+    assert_int_equal(count_shared(held_out, train, N_FEW), 0);
+    forget(train, N_FEW);
+    forget(held_out, N_FEW);
+    parl_split_destroy(split);
+    parl_env_destroy(env);
+  }
 }
 
 /* About a fifth of the prompts is held out, and another seed holds out others. A task that is right
@@ -298,10 +320,22 @@ static double get_met(parl_env *env, double share, size_t *n_prompts, double *he
 
 static int measure(void) {
   static const char *const cases[][2] = {
-      {"wide_search", "default"},    {"wide_search", "easy"},  {"wide_search", "hard"},
-      {"deep_search", "default"},    {"dag", "default"},       {"dag", "easy"},
-      {"batch_download", "default"}, {"long_read", "default"}, {"chain", "default"},
-      {"lure", "default"},           {"swarm_mix", "default"}, {"swarm_mix", "wide_chain"},
+      {"wide_search", "default"},
+      {"wide_search", "easy"},
+      {"wide_search", "hard"},
+      {"deep_search", "default"},
+      {"dag", "default"},
+      {"dag", "easy"},
+      {"batch_download", "default"},
+      {"long_read", "default"},
+      {"chain", "default"},
+      {"lure", "default"},
+      {"swarm_mix", "default"},
+      {"swarm_mix", "wide_chain"},
+      {"code_assistant", "default"},
+      {"test_generation", "default"},
+      {"survey", "default"},
+      {"bugfix", "default"},
   };
   puts(
       "| environment | preset | prompts met | met before, unsplit | split | met before |\n"
@@ -327,6 +361,7 @@ int main(int argc, char **argv) {
   if (argc > 1 && strcmp(argv[1], "--measure") == 0) return measure();
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_no_held_out_prompt_is_trained),
+      cmocka_unit_test(test_projects_are_split),
       cmocka_unit_test(test_share_and_seed),
       cmocka_unit_test(test_draws_do_not_depend_on_their_order),
       cmocka_unit_test(test_few_prompts_are_not_split),
