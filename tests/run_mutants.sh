@@ -4,7 +4,8 @@
 # A mutant that changes nothing, does not compile or survives has failed. The checkout stays as it
 # is: the changed copy of a file lives in a temporary folder, and its object is linked in front of
 # the library, whose own is then left out. Of a kernel's header that is the object of the portable
-# set, or of AMX emulated. Ends with `N passed, N failed, N skipped`.
+# set, or of AMX emulated; of a script of the program (lua/) its source as the Makefile makes it;
+# with one of envs/ the test runs in a folder of its own. Ends with `N passed, N failed, N skipped`.
 # Usage: tests/run_mutants.sh [word: only the lines that contain it]
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -25,10 +26,18 @@ cflags="-std=gnu17 -O1 -w -ffp-contract=off -pthread -I. $(pkg-config --cflags $
 # shellcheck disable=SC2086
 libs="$(pkg-config --libs $packages) -lm -lrt"
 
-# run PROGRAM LOG SECONDS: whether the tests pass; they end at their first failure. (Output goes line by line, so that a
-# test that nobody reads any more is told at once.)
+# as_source SCRIPT: the C that `make` makes of a script of the program
+as_source() {
+  script=${1##*/}
+  printf '#include "lua/env_internal.h"\nconst char parl_env_%s[] =\n' "${script%.lua}"
+  sed 's/[\\"]/\\&/g; s/^/   "/; s/$/\\n"/' "$1"
+  echo '   ;'
+}
+
+# run PROGRAM LOG SECONDS [FOLDER]: whether the tests pass, in that folder; they end at their first failure. (Output
+# goes line by line, so that a test that nobody reads any more is told at once.)
 run() {
-  { timeout "$3" stdbuf -oL "$1" 2>&1; echo "exit code $?"; } | tee "$2" |
+  { cd "${4:-.}" && timeout "$3" stdbuf -oL "$1" 2>&1; echo "exit code $?"; } | tee "$2" |
     sed -n -e '/\[  FAILED  \]/{p;q}' -e '/^exit code [1-9]/p' | grep -q . && return 1
   return 0
 }
@@ -48,18 +57,27 @@ base() {
 try() {
   name="$4: $2: $3"
   mkdir -p "$1/${2%/*}"
+  folder=.
   sed -e "$3" "$2" >"$1/$2" || { echo "not ok $name: sed refuses it"; return; }
   cmp -s "$2" "$1/$2" && { echo "not ok $name: changes nothing"; return; }
   case "$2" in
     */amx_impl.h) source=kernels/cpu/ops_amx_emulated.c ;;
     *_impl.h) source=kernels/cpu/ops_portable.c ;;
+    lua/*.lua) as_source "$1/$2" >"$1/script.c" && source=$1/script.c ;;
+    envs/*.lua)
+      folder=$1 source=$1/script.c
+      : >"$source"
+      for script in envs/*.lua; do
+        [ "$script" = "$2" ] || cp "$script" "$1/envs/"
+      done
+      ;;
     *) source=$1/$2 ;;
   esac
   # shellcheck disable=SC2086
   $cc -I"$1" $cflags -c -o "$1/mutant.o" "$source" 2>"$1/log" &&
     $cc -pthread -o "$1/test" "$scratch/$4.o" "$1/mutant.o" "$out/libparl.a" $libs \
       2>>"$1/log" || { cat "$1/log"; rm "$1/$2"; echo "not ok $name: does not compile"; return; }
-  if run "$1/test" "$1/log" "$(cat "$scratch/$4.seconds")"; then
+  if run "$1/test" "$1/log" "$(cat "$scratch/$4.seconds")" "$folder"; then
     echo "not ok $name: survives"
   else
     echo "ok $name"

@@ -192,8 +192,9 @@ static void a_report_counts_what_is_settled(void **state) {
     const double early = get_score(&g, &success);
     play_out(&g, g.main, false);
     assert_ok(parl_env_call(env, g.world, g.main, &all, g.tokens, MAX_TOKENS, &g.n));
-    assert_true(get_score(&g, &success) > early + 0.3); /* all right, among many that are not */
-    assert_true(get_score(&g, &success) < 0.6);
+    const double late = get_score(&g, &success); /* all that is right, among much that is not */
+    assert_true(late - 0.4 > early - 0.4 / 5 + 0.01);
+    assert_true(late < 0.6);
     play_out(&g, g.main, true);
     parl_env_release(env, g.world);
   }

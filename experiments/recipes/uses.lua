@@ -21,9 +21,9 @@ return {
   env = { file = "envs/survey.lua" },
   episode = { budget_factor = 1.6, legal = true },
   agents = { subs = "scripted", reliability = 1.0 },
-  model = { n_layers = 2, d_model = 64, n_heads = 4, n_kv_heads = 4, head_dim = 16, d_ff = 128 },
-  warm = { steps = 150, episodes = 32, mix = "serial=0.5,narrow=0.3,greedy_wide=0.2" },
-  train = { updates = 150, tasks = 8, group = 8 },
-  eval = { tasks = 200, baselines = "serial,greedy_wide,oracle" },
+  model = { n_layers = 2, d_model = 32, n_heads = 4, n_kv_heads = 4, head_dim = 8, d_ff = 64 },
+  warm = { steps = 120, episodes = 32, probe = 128, mix = "serial=0.5,narrow=0.3,greedy_wide=0.2" },
+  train = { updates = 120, tasks = 8, group = 8 },
+  eval = { tasks = 100, baselines = "serial,greedy_wide,oracle" },
   arms = arms,
 }
