@@ -7,7 +7,7 @@
 
 /* --- every plan, played --- */
 
-enum { MAX_PLAN = 8, MAX_SUBS = 3, MAX_ACTIONS = 4096 };
+enum { MAX_PLAN = 8, MAX_SUBS = 3, MAX_ACTIONS = 4096, ENOUGH = 5000 };
 
 /* One action of a plan: a direct call, a new role, or a launch whose sub-agents are stopped after
  * `cut` steps. task[i]: bits of the values that sub-agent i gets, of stage[i] of them. */
@@ -191,11 +191,11 @@ static void search_from(search *s) {
   try_all(s, list, n_list);
 }
 
-/* Plays every plan on the small tasks among the first seeds. */
+/* Plays every plan on the small tasks among the first seeds; four, or fewer of many plans. */
 static void search_all(const char *name, const char *params, int n_items, int64_t most) {
   search s = {.env = env_open(name, params), .n_items = n_items};
   int n_tasks = 0;
-  for (s.seed = 1; s.seed <= 60 && n_tasks < 4; s.seed++) {
+  for (s.seed = 1; s.seed <= 60 && n_tasks < 4 && s.n_played < ENOUGH; s.seed++) {
     parl_env_optimum best;
     parl_world w;
     parl_agent m;
@@ -207,7 +207,7 @@ static void search_all(const char *name, const char *params, int n_items, int64_
     search_from(&s);
     n_tasks++;
   }
-  if (n_tasks < 3 || s.n_played <= 10)
+  if ((n_tasks < 3 && s.n_played < ENOUGH) || s.n_played <= 10)
     fail_msg("%s: %d tasks, %d plans", name, n_tasks, (int)s.n_played);
   parl_env_destroy(s.env);
 }
