@@ -8,9 +8,8 @@
 -- counts if it is right and its topic settled. Where only articles and talks speak of a topic
 -- (p_open) none is right, and the best r_perf is below 1.
 --
--- A reader reads documentation and articles, an engineer repositories, a listener talks; whoever
--- takes another's source, the orchestrator included, needs `slow` times the steps. Of a launch at
--- most `rate` sub-agents are served at once (0: all).
+-- A reader reads documentation and articles, an engineer repositories, a listener talks; others
+-- need `slow` times the steps. Of a launch at most `rate` sub-agents are served at once (0: all).
 --
 -- Optimum: parl.project's, and the report: exact, a bound only if a makespan's search is cut off.
 

@@ -152,16 +152,19 @@ local function solve(of, done)
   end
   of.n_states = of.n_states + 1
   if of.n_states > MAX_STATES then return 0, 0 end
-  local when, times, best, first = get_closures(of, done), {}, 0, 0
-  for job, steps in pairs(when) do
-    times[#times + 1], best = steps, best + get_cost(of.world, 0, job)
+  local when, best, first = get_closures(of, done), 0, 0
+  local n <const>, longest, is_time = of.world.n, 0, {}
+  for job = 1, n do
+    if when[job] then
+      best, longest = best + get_cost(of.world, 0, job), math.max(longest, when[job])
+      is_time[when[job]] = true
+    end
   end
-  table.sort(times)
-  for i, steps in ipairs(times) do
-    if steps ~= times[i - 1] and 1 + steps < best then
+  for steps = 1, longest do
+    if is_time[steps] and 1 + steps < best then
       local after = done
-      for job, needed in pairs(when) do
-        if needed <= steps then after = after | 1 << job end
+      for job = 1, n do
+        if when[job] and when[job] <= steps then after = after | 1 << job end
       end
       local cost = 1 + steps + solve(of, after)
       if cost < best then best, first = cost, steps end
