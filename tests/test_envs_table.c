@@ -28,7 +28,8 @@ static void append_style(parl_env *env, int n, const char *style, parl_text *out
 static void append_row(const env_case *c, parl_text *out) {
   static const char *const styles[] = {"oracle", "greedy_wide", "serial", "random"};
   parl_env *env = env_open(c->name, c->params);
-  const int n = strcmp(c->preset, "swarm") == 0 ? N_LARGE : N_TASKS;
+  const bool is_large = strcmp(c->preset, "swarm") == 0 || strcmp(c->preset, "long") == 0;
+  const int n = is_large ? N_LARGE : N_TASKS;
   double critical = 0, serial = 0;
   int n_bounds = 0;
   for (int task = 1; task <= n; task++) {
