@@ -17,7 +17,7 @@
   X(cmd_sweep, "sweep", "", "SWEEP",                                                              \
     "train the points of a grid, of random, Sobol or Bayesian search over a recipe's fields",     \
     "A sweep is a Lua file: docs/sweeps.md. The same command again makes what is missing.\n"      \
-    "method = \"pbt\" finds schedules of weights. early_terminate = { type = \"asha\" } prunes "  \
+    "method = \"pbt\" finds schedules of weights; early_terminate = { type = \"asha\" } prunes\n" \
     "points on the way, by unshaped r_perf.\n"                                                    \
     "example: parl sweep experiments/sweeps/lambda.lua --plan\n")                                 \
   X(sweep_plan, "sweep", "plan", "SWEEP|RECIPE",                                                  \
