@@ -1,6 +1,6 @@
 #!/bin/sh
-# method = "pbt": a population finds a schedule, the same one however it is interrupted; the schedule alone, from scratch,
-# makes the same run; it is compared on other seeds only.
+# method = "pbt": a population finds a schedule, the same one however it is interrupted; the schedule alone, from
+# scratch, makes the same run; it is compared on other seeds only.
 set -u
 # shellcheck source=tests/cli_support.sh
 . "$ROOT/tests/cli_support.sh"

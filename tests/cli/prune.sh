@@ -60,7 +60,8 @@ code "again: exit code" 0 "$PARL" sweep asha --quiet
 has "again: nothing is made" "18 runs (18 were done before, $n pruned)" "$(cat out)"
 rm -r asha
 code "one at a time: exit code" 0 "$PARL" sweep asha --quiet --jobs 1
-cmp -s asha/sweep.json whole.json && echo "ok one at a time: the same" || echo "not ok one at a time: another sweep.json"
+cmp -s asha/sweep.json whole.json && echo "ok one at a time: the same" ||
+  echo "not ok one at a time: another sweep.json"
 rm -r asha
 for wait in 0.2 0.4 0.6 0.3; do
   "$PARL" sweep asha --quiet >/dev/null 2>&1 &
@@ -74,7 +75,8 @@ code "killed and shared: exit code" 0 "$PARL" sweep asha --quiet --jobs 1
 wait
 cmp -s asha/sweep.json whole.json && echo "ok killed and shared: the same" ||
   echo "not ok killed and shared: another sweep.json"
-hashes asha | cmp -s - whole && echo "ok killed and shared: the same bits" || echo "not ok killed and shared: other hashes"
+hashes asha | cmp -s - whole && echo "ok killed and shared: the same bits" ||
+  echo "not ok killed and shared: other hashes"
 same "killed and shared: as many updates" "$updates" "$(count_updates asha)"
 
 # A run that was looked at is the run that was not; without pruning the pruned are made whole.
@@ -82,10 +84,12 @@ plain="s/early_terminate = {[^}]*},//"
 sed "$plain; s/dir = 'asha'/dir = 'all'/" asha.lua >all.lua
 code "without pruning: exit code" 0 "$PARL" sweep all --quiet
 hashes all >all.txt
-grep -vxFf all.txt whole >other && echo "not ok a look changes nothing: $(head -n 1 other)" || echo "ok a look changes nothing"
+grep -vxFf all.txt whole >other && echo "not ok a look changes nothing: $(head -n 1 other)" ||
+  echo "ok a look changes nothing"
 sed "$plain; s/dir/name = 'asha', dir/" asha.lua >later.lua
 code "the pruned made whole: exit code" 0 "$PARL" sweep later --quiet
-hashes asha | cmp -s - all.txt && echo "ok the pruned made whole: the same bits" || echo "not ok the pruned made whole: other hashes"
+hashes asha | cmp -s - all.txt && echo "ok the pruned made whole: the same bits" ||
+  echo "not ok the pruned made whole: other hashes"
 # Runs that passed a rung unlooked take no part.
 sed "s/dir = 'asha'/name = 'all', dir = 'all'/" asha.lua >late.lua
 code "pruning what is whole: exit code" 0 "$PARL" sweep late --quiet
@@ -112,7 +116,8 @@ sweep bad "{ type = 'asha' }"
 sed -i "s/'train.group'/'train.updates'/; s/{ 2, 4 }/{ 20, 30 }/" bad.lua
 refused "runs of two lengths" "train.updates is 20"
 sweep bad "{ type = 'asha' }"
-sed "s/lambda2 = { over = 0.2 }/lambda2 = { shape = 'closed_loop', metric = 'launch_rate', start = 0.2 }/" base.lua >loop.lua
+sed "s/lambda2 = { over = 0.2 }/lambda2 = { shape = 'closed_loop', metric = 'launch_rate', start = 0.2 }/" \
+  base.lua >loop.lua
 sed -i "s/'base'/'loop'/" bad.lua
 refused "a weight that follows a metric" "lambda2: it follows a metric"
 code "no jobs: exit code" 2 "$PARL" sweep plan asha -o jobs
