@@ -204,7 +204,7 @@ parl_status parl_report_summarize_strata(const parl_report *r) {
   static const parl_estimate none = {NAN, NAN, NAN};
   for (size_t a = 0; a < r->n_arms; a++)
     r->arms[a].strata = (parl_report_strata){.improvement = none, .p = NAN, .holm = NAN};
-  parl_resampling resampling = {.n = PARL_BOOTSTRAP_REPLICATES, .seed = PARL_REPORT_BOOTSTRAP_SEED};
+  parl_resampling resampling = {.n = r->n_replicates, .seed = PARL_REPORT_BOOTSTRAP_SEED};
   PARL_TRY(parl_workers_create(parl_workers_count_processors(), &resampling.workers));
   parl_status s = PARL_STATUS_OK;
   for (size_t e = 0; e < r->n_envs && s == PARL_STATUS_OK; e++)
