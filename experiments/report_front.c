@@ -157,7 +157,7 @@ static void widen(double value, double *low, double *high) {
   if (!(value <= *high)) *high = value;
 }
 
-/* The optimum of all tasks or of a kind; NaN of an octave, or where each environment has its own. */
+/* The optimum of all tasks or of a kind; NaN of an octave, or where environments have their own. */
 static double get_optimum(const parl_report *r, size_t part) {
   if (part == 0) return parl_report_get_optimum(r);
   for (size_t a = 0; a < r->n_arms && part <= r->n_families && r->n_envs == 1; a++) {

@@ -1,4 +1,4 @@
-/* experiments/report_lambda.c - what shaping did: what is left once the weights are 0, and the score
+/* experiments/report_lambda.c - what shaping did: what is left when weights are 0, and the score
  * over lambda1 x lambda2. */
 #include <string.h>
 

@@ -201,7 +201,7 @@ static double sum_drawn(const double *values, const uint16_t *index, size_t n) {
   return sum / (double)n;
 }
 
-/* Mean of places [cut, n - cut) of the sample in order. sorted [n], rank [n] of each seed; count [n]
+/* Mean of places [cut, n - cut) of a sample in order; sorted [n], rank [n] of each seed; count [n]
  * is 0, and is again. */
 static double trim_drawn(const double *sorted, const uint16_t *rank, const uint16_t *index,
                          uint16_t *count, size_t n) {

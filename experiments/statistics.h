@@ -52,7 +52,7 @@ parl_status parl_probability_of_improvement_replicates(const double *a, size_t n
 parl_status parl_share_above(const double *scores, size_t n_runs, size_t n_strata, double tau,
                              uint64_t seed, parl_summary *out);
 
-/* Which seeds each random resample takes, kept for the next summary of as many: a report has tens of
+/* What seeds each random resample takes, kept for the next summary of as many: a report has tens of
  * thousands of them. Zero it, deinit it; one thread at a time. */
 typedef struct parl_draws {
   size_t n, n_replicates; /* seeds; resamples that are there */
