@@ -1,4 +1,4 @@
-/* experiments/experiment_pace.c - runs that pause at rungs: who may go how far, and who is pruned. */
+/* experiments/experiment_pace.c - runs that pause at rungs: who may go on, and who is pruned. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -127,12 +127,12 @@ void parl_sweep_append_value(const parl_sweep_parameter *parameter, double at, p
 /* The same of a point: of pbt a schedule's table, "0:0.3 40:0.1", as JSON. */
 void parl_sweep_append_setting(const parl_sweep *sweep, size_t parameter,
                                const parl_sweep_point *point, parl_text *out);
-/* The point that pbt makes of another: each value is drawn anew or grows or shrinks by the factor, in
- * its range; of a list it moves to a neighbour. `chance` is moved on. */
+/* The point that pbt makes of another: each value is drawn anew or grows or shrinks by the factor,
+ * in its range; of a list it moves to a neighbour. `chance` is moved on. */
 void parl_sweep_perturb(const parl_sweep *sweep, parl_rng_cursor *chance, parl_sweep_point *point);
-/* "start=0.3 tau=0.01"; of pbt "pbt 7"; of an arm "annealed start=0.3 tau=0.01"; whole keys where two end
- * likewise. What is too long for a name, or no part of one, ends in '#' and a hash of the whole.
- * arm: "" if the recipe has none. */
+/* "start=0.3 tau=0.01"; of pbt "pbt 7"; of an arm "annealed start=0.3 tau=0.01"; whole keys where
+ * two end likewise. What is too long for a name, or no part of one, ends in '#' and a hash of the
+ * whole. arm: "" if the recipe has none. */
 void parl_sweep_get_name(const parl_sweep *sweep, const parl_sweep_point *point, const char *arm,
                          char out[PARL_NAME_BYTES]);
 

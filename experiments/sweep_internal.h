@@ -8,7 +8,7 @@
  * whole numbers in it, or more than anybody asks for. */
 size_t parl_sweep_count_combinations(const parl_sweep *sweep, size_t most);
 
-/* Whether early_terminate, and pbt, fit the rest of the sweep; fills in pbt's top. Fails: EINVAL. */
+/* Whether early_terminate and pbt fit the rest of the sweep; fills in pbt's top. Fails: EINVAL. */
 parl_status parl_sweep_check_early(const parl_sweep *sweep);
 parl_status parl_sweep_check_pbt(parl_sweep *sweep);
 

@@ -39,9 +39,10 @@ parl_status parl_sweep_get_folder(const parl_sweep *sweep, char out[PARL_SWEEP_P
  * parl_plan_make; ENOMEM. */
 parl_status parl_sweep_plan(const parl_sweep *sweep, const char *datadir, const parl_host *host,
                             parl_plan **out);
-/* The rungs of the points in a plan of them: pbt's, early_terminate's; n = 0 without either. Fails: EINVAL if the
- * first is before the last weight of the reward has annealed, or not before the end, naming both
- * numbers; if a weight follows a metric; if points have different numbers of updates. */
+/* The rungs of the points in a plan of them: pbt's, early_terminate's; n = 0 without either. Fails:
+ * EINVAL if the first is before the last weight of the reward has annealed, or not before the end,
+ * naming both numbers; if a weight follows a metric; if points have different numbers of
+ * updates. */
 parl_status parl_sweep_get_rungs(const parl_sweep *sweep, const parl_plan *plan, parl_rungs *out);
 /* Trains what is missing, ranks, trains the best anew; writes the reports and sweep.json of the
  * sweep's folder. OK also where runs failed: n_failed says so; bayes takes a point that failed for

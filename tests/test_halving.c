@@ -16,8 +16,8 @@ static void decide(const double *results, const bool *is_out, size_t n, size_t n
   assert_ok(parl_halving_decide(results, is_out ? is_out : none, n, n_rungs, eta, level, is_over));
 }
 
-/* Two of the first rung's go on in each half: row 0 of {.5}, {.5 .4}; row 2 of three; row 3 of four;
- * row 5 of six. They come to the second rung in this order: there row 2 of two, row 5 of four. */
+/* Of the first rung go on: row 0 of the first two, row 2 of three, row 3 of four, row 5 of
+ * six. They come to the second rung in this order: there row 2 of two, row 5 of four. */
 static void test_by_hand(void **state) {
   (void)state;
   double results[6][2] = {{.5, UNKNOWN}, {.4, UNKNOWN}, {.7, UNKNOWN},

@@ -66,8 +66,8 @@ typedef struct parl_metric_view {
 typedef struct parl_schedule parl_schedule;
 /* n_updates >= 0 is the length of the training. Fails: EINVAL (out of range; closed_loop or backoff
  * without a metric or with start = stop; closed_loop with initial outside of them; from = to; lua
- * without an expression; exponential from 0 to more; a table whose entry is no update and value, not
- * later than the one before, or whose first is not at 0), ESCRIPT, ENOMEM. */
+ * without an expression; exponential from 0 to more; a table whose entry is no update and value,
+ * not later than the one before, or whose first is not at 0), ESCRIPT, ENOMEM. */
 parl_status parl_schedule_create(const parl_schedule_config *config, int64_t n_updates,
                                  parl_schedule **out);
 void parl_schedule_destroy(parl_schedule *schedule);

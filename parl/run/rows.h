@@ -35,8 +35,8 @@ typedef struct parl_failure_row {
   const char *error;   /* text of the first failure; borrowed */
 } parl_failure_row;
 
-/* What a run was worth before it was done: a look at tasks that no result is about. The run's digest
- * and hash are without it, so that they are those of a run that nobody looked at. */
+/* What a run was worth before it was done: a look at tasks that no result is about. The run's
+ * digest and hash are without it, so that they are those of a run that nobody looked at. */
 typedef struct parl_rung_row {
   int64_t updates; /* after so many; at_update is the last of them */
   int64_t n;       /* episodes of the look */
