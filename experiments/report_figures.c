@@ -98,11 +98,14 @@ const char *parl_figure_find_variable(const char *name, size_t n_name, size_t *n
 }
 
 const char *parl_figure_find_fill(const char *class, size_t *n) {
-  const char *at = strstr(parl_report_style, class),
-             *fill = at != NULL ? strstr(at, "fill: ") : NULL;
+  static const char property[] = "fill: ";
+  const char *rule = strstr(parl_report_style, class);
+  PARL_CHECK(rule != NULL);
+  const char *fill = strstr(rule, property);
   PARL_CHECK(fill != NULL);
-  *n = strcspn(fill + 6, ";");
-  return fill + 6;
+  fill += sizeof property - 1;
+  *n = strcspn(fill, ";");
+  return fill;
 }
 
 static void append_rule(parl_text *out, const char *rule, size_t n) {

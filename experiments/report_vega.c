@@ -59,7 +59,7 @@ void parl_vega_get_format(int digits, double largest, char out[16]) {
 void parl_vega_get_colour(const char *name, char out[16]) {
   size_t n = 0;
   const char *value = parl_figure_find_variable(name, strlen(name), &n);
-  PARL_CHECK(value != NULL && n < 16);
+  PARL_CHECK(n > 0 && n < 16);
   memcpy(out, value, n);
   out[n] = '\0';
 }

@@ -69,7 +69,11 @@ void engine_fill(engine_batch *b, const size_t *lengths, size_t n_seqs, size_t s
     b->tokens[r] = (int32_t)parl_rng_next_below(&rng, ENGINE_VOCAB);
     if (r % stride == 0) b->outputs[n_outputs++] = (int32_t)r;
   }
-  b->slice = (parl_slice){.n_seqs = n_seqs, .seq_start = b->seq_start, .tokens = b->tokens, .n_outputs = n_outputs, .outputs = b->outputs};
+  b->slice = (parl_slice){.n_seqs = n_seqs,
+                          .seq_start = b->seq_start,
+                          .tokens = b->tokens,
+                          .n_outputs = n_outputs,
+                          .outputs = b->outputs};
 }
 
 parl_train_step_def engine_step_def(const parl_model *model, parl_workers *workers, size_t n_leaves,

@@ -106,7 +106,8 @@ static void test_resizes_as_pillow_does(void **state) {
 /* 4 pixels to 2: the scale is 2, so output 0 has its centre at 1, reaches 4 and takes all 4 pixels
  * with cubic((i + 0.5 - 1) / 2) = .8671875, .8671875, .2265625, -.0703125, of sum 1.890625; times
  * 2^22 / sum: 1923834, 1923834, 502623, -155987. Of bytes 200, 100, 0, 0: (300 * 1923834 + 2^21) >>
- * 22 = 138. Output 1 has the weights turned over: (-155987 * 200 + 502623 * 100 + 2^21) >> 22 = 5. */
+ * 22 = 138. Output 1 has the weights turned over: (-155987 * 200 + 502623 * 100 + 2^21) >> 22 is
+ * 5. */
 static void test_a_resize_worked_by_hand(void **state) {
   (void)state;
   uint8_t pixels[12] = {200, 200, 200, 100, 100, 100};

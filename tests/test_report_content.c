@@ -163,7 +163,8 @@ static void test_front_by_difficulty(void **state) {
 }
 
 /* 20 updates of 4 tasks x 5 rollouts: 30 tokens, 2 CPU s, 3 s each; r_perf is 0, from update 5 on
- * .6: the mean of 10 is .48 at update 12, .54 at 13, which is the 14th. An update of 10 J, one of 30. */
+ * .6: the mean of 10 is .48 at update 12, .54 at 13, which is the 14th. An update of 10 J, one of
+ * 30. */
 static void test_cost_by_hand(void **state) {
   (void)state;
   fixture f;

@@ -47,7 +47,7 @@ add("wide", 120, 48, 66)
 
 return {
   name = "credit",
-  question = "Which choices should an advantage belong to: those of the episode, of a turn, of a launch, of a sub-agent?",
+  question = "Whose choices should an advantage be: of the episode, a turn, a launch, a sub-agent?",
   run = { n_seeds = 5, seed = 501 },
   agents = { subs = "scripted", reliability = 1.0 },
   model = { n_layers = 2, d_model = 32, n_heads = 4, n_kv_heads = 4, head_dim = 8, d_ff = 64 },

@@ -6,7 +6,7 @@
 -- anneal lets it learn whom to send where. 2 arms x 5 seeds, about a minute a run on a core.
 return {
   name = "dag",
-  question = "Does pay for launching that anneals slowly outlast serial collapse on projects with roles?",
+  question = "Does pay for launching that anneals slowly outlast serial collapse on projects?",
   run = { n_seeds = 5, seed = 201 },
   env = { file = "envs/dag.lua" },
   episode = { budget_factor = 1.6, legal = true },

@@ -45,7 +45,8 @@ end
 
 return {
   name = "lambda_sweep",
-  question = "Which lambda schedule leaves the most r_perf once it has annealed, in two environments?",
+  question = "Which lambda schedule leaves the most r_perf once it has annealed,"
+    .. " in two environments?",
   run = { n_seeds = 5, seed = 601 },
   env = { file = "envs/swarm_mix.lua" },
   episode = { budget_factor = 1.6 },

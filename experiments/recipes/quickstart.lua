@@ -8,7 +8,7 @@
 -- Judge it per family. The contrast is wide_only: without the chains lambda = 0 learns too.
 return {
   name = "quickstart",
-  question = "Does pay for launching at first keep launching alive where it pays, beside tasks where it costs?",
+  question = "Does pay at first keep launching alive where it pays, beside tasks where it costs?",
   run = { n_seeds = 5, seed = 301 },
   env = { file = "envs/swarm_mix.lua", params = { preset = "wide_chain" } },
   episode = { budget_factor = 1.6, legal = false },

@@ -2,8 +2,8 @@
  *
  *   big_store FROM TO RUNS ROWS
  *
- * Takes the first trained run of the folder FROM and puts RUNS like it into TO/store.db, 25 seeds an
- * arm: its configuration and evaluated episodes as they are, and as many updates of its metrics
+ * Takes the first trained run of the folder FROM and puts RUNS like it into TO/store.db, 25 seeds
+ * an arm: its configuration and evaluated episodes as they are, and as many updates of its metrics
  * that all runs have ROWS of them, each scaled by chance a little. Nothing in it is a result. */
 #include <stdio.h>
 #include <stdlib.h>

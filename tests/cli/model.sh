@@ -6,8 +6,9 @@ set -u
 dir=$SCRATCH/model
 mkdir -p "$dir"
 
-has "k25 is counted" '"parameters":1026879353328,"active_parameters":32861477888,"tower_parameters":416866032,"projector_parameters":54277888,' \
-  "$("$PARL" model describe k25 --json)"
+k25=$("$PARL" model describe k25 --json)
+has "k25 is counted" '"parameters":1026879353328,"active_parameters":32861477888,' "$k25"
+has "its eyes, too" '"tower_parameters":416866032,"projector_parameters":54277888,' "$k25"
 has "its cache is counted" '"cache_bytes_per_token":140544,' "$("$PARL" model describe k25 --json)"
 has "and in bf16" '"cache_bytes_per_token_bf16":70272,' "$("$PARL" model describe k25 --json)"
 has "a folder is counted" '23.82 k' "$("$PARL" model describe tests/golden/moe)"

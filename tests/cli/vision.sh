@@ -19,7 +19,8 @@ code "it is published" 0 "$PARL" model export runs/tiny/checkpoints/trained-s1.s
 has "as kimi_k25" '"model_type": "kimi_k25"' "$(cat published/config.json)"
 has "in both spellings" '"vt_hidden_size": 16' "$(cat published/config.json)"
 has "pictures are prepared for its patches" '"patch_size": 4' "$(cat published/preprocessor_config.json)"
-has "a folder's tower is counted" '"tower_parameters":3536,"projector_parameters":4972,' "$("$PARL" model describe published --json)"
+has "a folder's tower is counted" '"tower_parameters":3536,"projector_parameters":4972,' \
+  "$("$PARL" model describe published --json)"
 
 # IN: an image of 2 x 4 patches and a clip of two frames of 2 x 2: 2 and 1 rows of features.
 cat >write.py <<'X2'
@@ -56,7 +57,10 @@ for backend in ref cpu; do
 done
 code "features alone" 0 "$PARL" model features published --media in.safetensors --media in.safetensors -o twice
 has "of two files" 'features [6, 12]' "$(names twice)"
-case $(names twice) in *grad*) echo "not ok no cotangent, no gradients" ;; *) echo "ok no cotangent, no gradients" ;; esac
+case $(names twice) in
+  *grad*) echo "not ok no cotangent, no gradients" ;;
+  *) echo "ok no cotangent, no gradients" ;;
+esac
 picture=$ROOT/tests/fuzz/corpus/fuzz_png/rgb.png
 code "features of a picture" 0 "$PARL" model features published --media "$picture" -o picture
 has "of its patches" 'features [' "$(names picture)"
