@@ -10,11 +10,17 @@
 
 enum { PATH_BYTES = CLI_PATH_BYTES, MERGE = 2 };
 
-/* old as [n] of so many bytes each; NULL: there is no memory, and old stays. */
-static void *grow(void *old, size_t n, size_t bytes) {
+/* *p [n + more] of so many bytes each. */
+static parl_status grow(void *p, size_t n, size_t more, size_t bytes) {
+  void *old, *grown;
   size_t total;
-  if (__builtin_mul_overflow(n, bytes, &total)) return NULL;
-  return realloc(old, total > 0 ? total : 1);
+  memcpy(&old, p, sizeof old);
+  if (__builtin_mul_overflow(n + more, bytes, &total))
+    return parl_fail(PARL_STATUS_ENOMEM, "media: too large");
+  grown = realloc(old, total > 0 ? total : 1);
+  if (grown == NULL) return parl_fail(PARL_STATUS_ENOMEM, "media: no memory");
+  memcpy(p, &grown, sizeof grown);
+  return PARL_STATUS_OK;
 }
 
 /* Checks the items and adds them, with `n_patches` patches that the file says it has. */
@@ -28,11 +34,8 @@ static parl_status append(const parl_model *model, const int64_t *grid, size_t n
   if (parl_vision_count_patches(&items) != n_patches)
     return parl_fail(PARL_STATUS_EFORMAT, "there are %zu patches, but the grids have %zu",
                      n_patches, parl_vision_count_patches(&items));
-  int64_t *grids = grow(out->grid, 3 * (out->items.n_items + n_items), sizeof *grid);
-  if (grids != NULL) out->grid = grids;
-  float *patches = grow(out->pixels, (out->n_patches + n_patches) * width, sizeof *pixels);
-  if (patches != NULL) out->pixels = patches;
-  if (grids == NULL || patches == NULL) return parl_fail(PARL_STATUS_ENOMEM, "media: no memory");
+  PARL_TRY(grow(&out->grid, 3 * out->items.n_items, 3 * n_items, sizeof *grid));
+  PARL_TRY(grow(&out->pixels, out->n_patches * width, n_patches * width, sizeof *pixels));
   memcpy(out->grid + 3 * out->items.n_items, grid, 3 * n_items * sizeof *grid);
   memcpy(out->pixels + out->n_patches * width, pixels, n_patches * width * sizeof *pixels);
   out->n_patches += n_patches;

@@ -320,7 +320,7 @@ parl_status parl_store_check_run(parl_store *store, int64_t run_id) {
 parl_status parl_store_check(parl_store *store) {
   int64_t n_faults = 0;
   PARL_TRY(parl_store_read_integer(
-      store, "SELECT count(*) FROM pragma_quick_check(1) WHERE quick_check<>'ok'", &n_faults));
+      store, "SELECT count(*) FROM pragma_quick_check WHERE quick_check<>'ok'", &n_faults));
   if (n_faults > 0)
     return parl_fail(PARL_STATUS_EFORMAT, "%s: its pages are damaged; take the file from a copy",
                      store->path);
