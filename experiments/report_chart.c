@@ -2,6 +2,7 @@
  *
  * Colours are classes k0..k9 of the page (a chart in the dark has others); a style is told apart by
  * its dash and marker too. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "experiments/report_vega.h"
@@ -60,17 +61,42 @@ static parl_axis make_y_axis(const parl_line_chart *c) {
   return parl_axis_make(low, high, 5, HEIGHT - BOTTOM, TOP);
 }
 
+/* Where a path ends so far, in tenths of a pixel: moves from there are half as long to write, and
+ * add up to the same. */
+typedef struct path_end {
+  long x, y;
+} path_end;
+
+static void append_tenths(parl_text *out, long tenths) {
+  const long whole = labs(tenths) / 10, rest = labs(tenths) % 10;
+  parl_text_appendf(out, "%s%ld", tenths < 0 ? "-" : "", whole);
+  if (rest > 0) parl_text_appendf(out, ".%ld", rest);
+}
+
+static void append_point(parl_text *out, path_end *end, bool is_first, double x, double y) {
+  const path_end to = {lround(10 * x), lround(10 * y)};
+  const path_end from = is_first ? (path_end){0} : *end;
+  const bool is_flat = !is_first && to.y == from.y;
+  parl_text_append(out, is_first ? "M" : is_flat ? "h" : "l");
+  append_tenths(out, to.x - from.x);
+  if (!is_flat) {
+    parl_text_append(out, " ");
+    append_tenths(out, to.y - from.y);
+  }
+  *end = to;
+}
+
 /* The area between lo and hi of one unbroken run of points [first, last). */
 static void append_band_piece(parl_text *out, const parl_line_chart *c, const parl_series *s,
                               const parl_axis *x, const parl_axis *y, size_t first, size_t last) {
   if (last < first + 2) return;
+  path_end end = {0};
   parl_text_append(out, "<path class=\"band\" d=\"");
   for (size_t i = first; i < last; i++)
-    parl_text_appendf(out, "%s%.1f %.1f", i == first ? "M" : "L", parl_axis_place(x, c->x[i]),
-                      parl_axis_place(y, s->y[i].hi));
+    append_point(out, &end, i == first, parl_axis_place(x, c->x[i]),
+                 parl_axis_place(y, s->y[i].hi));
   for (size_t i = last; i-- > first;)
-    parl_text_appendf(out, "L%.1f %.1f", parl_axis_place(x, c->x[i]),
-                      parl_axis_place(y, s->y[i].lo));
+    append_point(out, &end, false, parl_axis_place(x, c->x[i]), parl_axis_place(y, s->y[i].lo));
   parl_text_append(out, "z\"/>");
 }
 
@@ -101,6 +127,7 @@ double parl_chart_get_smoothed(const parl_line_chart *c, const parl_series *s, s
 static void append_line(parl_text *out, const parl_line_chart *c, const parl_series *s,
                         const parl_axis *x, const parl_axis *y, size_t window) {
   bool pen_down = false, any = false;
+  path_end end = {0};
   double last_x = 0, last_y = 0;
   parl_text_append(out, " d=\"");
   for (size_t i = 0; i < c->n_points; i++) {
@@ -109,7 +136,7 @@ static void append_line(parl_text *out, const parl_line_chart *c, const parl_ser
     if (known) {
       last_x = parl_axis_place(x, c->x[i]);
       last_y = parl_axis_place(y, value);
-      parl_text_appendf(out, "%s%.1f %.1f", pen_down ? "L" : "M", last_x, last_y);
+      append_point(out, &end, !pen_down, last_x, last_y);
     }
     pen_down = known;
     any = any || known;

@@ -199,16 +199,51 @@ static void test_noise_is_smoothed(void **state) {
   parl_text text = {0};
   parl_chart_append_lines(&text, &c);
   assert_int_equal(count(parl_text_get(&text), "class=\"raw\""), 1);
-  /* in the middle of the axis: means of .75 .25 .75 .25 .75, the raw line at its ends */
-  const double at = 12 + (250 - 38 - 12) * (1 - 0.55 / 0.8);
+  /* first the mean of .75 .25 .75; in the middle of the axis means of .75 .25 .75 .25 .75 and the
+   * other way round, the raw line at its ends */
+  const double height = 250 - 38 - 12, at = 12 + height * (1 - 1.75 / 3 / 0.8);
   char point[32];
-  snprintf(point, sizeof point, " %.1fL", at);
-  assert_contains(strstr(parl_text_get(&text), "</g><path"), point);
+  const char *line = strstr(parl_text_get(&text), "</g><path");
+  snprintf(point, sizeof point, " %.1fl", at);
+  assert_contains(line, point);
+  snprintf(point, sizeof point, " %gl", height * (0.55 - 0.45) / 0.8);
+  assert_contains(line, point);
   parl_text_clear(&text);
   c.is_noisy = false;
   assert_int_equal(parl_chart_get_window(&c), 1);
   parl_chart_append_lines(&text, &c);
   assert_int_equal(count(parl_text_get(&text), "class=\"raw\""), 0);
+  parl_text_deinit(&text);
+}
+
+/* A line's moves end where its marker is, however many are flat. */
+static void test_moves_add_up(void **state) {
+  (void)state;
+  parl_summary y[N_POINTS];
+  double x[N_POINTS];
+  parl_series s;
+  parl_line_chart c;
+  make_chart(y, x, &s, &c);
+  c.is_noisy = false;
+  for (size_t i = 0; i < N_POINTS; i++)
+    y[i].iqm = i % 3 ? 0.1 + 0.007 * (double)i : y[i - (i > 0)].iqm;
+  parl_text text = {0};
+  parl_chart_append_lines(&text, &c);
+  const char *path = strstr(strstr(parl_text_get(&text), "class=\"line\""), " d=\"M") + 5;
+  const char *mark = strstr(path, "<circle cx=\"");
+  char *next;
+  double at_x = strtod(path, &next), at_y = strtod(next, &next);
+  size_t n_flat = 0;
+  while (*next == 'l' || *next == 'h') {
+    const bool is_flat = *next == 'h';
+    at_x += strtod(next + 1, &next);
+    if (!is_flat) at_y += strtod(next, &next);
+    n_flat += is_flat;
+  }
+  assert_int_equal(*next, '"');
+  assert_true(n_flat > 0);
+  assert_close(at_x, strtod(mark + 12, &next), 1e-9);
+  assert_close(at_y, strtod(next + 6, &next), 1e-9);
   parl_text_deinit(&text);
 }
 
@@ -285,6 +320,7 @@ int main(void) {
       cmocka_unit_test(test_curves_without_information),
       cmocka_unit_test(test_charts_of_adversarial_values),
       cmocka_unit_test(test_noise_is_smoothed),
+      cmocka_unit_test(test_moves_add_up),
       cmocka_unit_test(test_ten_colours_differ_in_light_and_dark),
       cmocka_unit_test(test_styles_do_not_repeat),
   };
