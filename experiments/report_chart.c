@@ -75,7 +75,8 @@ static void append_tenths(parl_text *out, long tenths) {
 
 static void append_point(parl_text *out, path_end *end, bool is_first, double x, double y) {
   const path_end to = {lround(10 * x), lround(10 * y)};
-  const path_end from = is_first ? (path_end){0} : *end;
+  path_end from = {0};
+  if (!is_first) from = *end;
   const bool is_flat = !is_first && to.y == from.y;
   parl_text_append(out, is_first ? "M" : is_flat ? "h" : "l");
   append_tenths(out, to.x - from.x);
