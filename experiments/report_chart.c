@@ -23,14 +23,34 @@ static const char *const marker_paths[N_MARKERS] = {
     "M0-1.5.4-.5 1.4-.5.6.2.9 1.2 0 .6-.9 1.2-.6.2-1.4-.5-.4-.5z", /* star */
 };
 
+/* The outline with each of its numbers times a radius: a transform would scale the stroke, too. */
+static void append_outline(parl_text *out, const char *path, double radius) {
+  bool after_number = false;
+  while (*path != '\0') {
+    char *next;
+    const double value = strtod(path, &next);
+    if (next == path) {
+      if (*path != ' ') parl_text_append_bytes(out, path, 1);
+      path++;
+      after_number = false;
+      continue;
+    }
+    parl_text_appendf(out, "%s%.3g", after_number ? " " : "", value * radius);
+    path = next;
+    after_number = true;
+  }
+}
+
 void parl_chart_append_marker(parl_text *out, size_t style, double x, double y, double radius,
                               bool hollow) {
   const char *path = marker_paths[style % N_MARKERS];
   if (path == NULL)
     parl_text_appendf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"", x, y, radius);
-  else
-    parl_text_appendf(out, "<path transform=\"translate(%.1f %.1f) scale(%.1f)\" d=\"%s\"", x, y,
-                      radius, path);
+  else {
+    parl_text_appendf(out, "<path transform=\"translate(%.1f %.1f)\" d=\"", x, y);
+    append_outline(out, path, radius);
+    parl_text_append(out, "\"");
+  }
   parl_text_append(out, hollow ? " class=\"hollow\"/>" : " class=\"mark\"/>");
 }
 
