@@ -34,7 +34,7 @@ parl_energy parl_energy_read(const char *folder) {
 
 double parl_energy_between(const parl_energy *before, const parl_energy *after) {
   double sum = 0;
-  if (before->n == 0 || after->n != before->n) return NAN;
+  if (before->n == 0 || after->n != before->n) return (double)NAN;
   for (size_t i = 0; i < before->n; i++) {
     const double used = after->used[i] - before->used[i];
     sum += used < 0 ? used + after->range[i] : used;

@@ -225,7 +225,7 @@ static parl_status get_progress(const parl_schedule *s, int64_t t, const parl_me
   const parl_schedule_config *c = &s->config;
   double u = t > 0 ? (double)t / (c->over * (double)s->n_updates) : 0;
   if (has_progress(c)) {
-    double metric = NAN;
+    double metric = (double)NAN;
     PARL_TRY(get_metric("over_metric", c->over_metric, t, m, &metric));
     u = (metric - c->from) / (c->to - c->from);
     if (!(u > s->state)) u = s->state; /* nor with a metric that is NaN */
@@ -237,7 +237,7 @@ static parl_status get_progress(const parl_schedule *s, int64_t t, const parl_me
 static parl_status get_backoff(const parl_schedule *s, int64_t t, const parl_metric_view *m,
                                double *out) {
   const parl_schedule_config *c = &s->config;
-  double metric = NAN;
+  double metric = (double)NAN;
   PARL_TRY(get_metric("backoff", c->metric, t, m, &metric));
   *out = metric > c->target ? c->stop + c->factor * (s->state - c->stop) : s->state;
   return PARL_STATUS_OK;
@@ -246,7 +246,7 @@ static parl_status get_backoff(const parl_schedule *s, int64_t t, const parl_met
 static parl_status get_closed_loop(const parl_schedule *s, int64_t t, const parl_metric_view *m,
                                    double *out) {
   const parl_schedule_config *c = &s->config;
-  double metric = NAN;
+  double metric = (double)NAN;
   PARL_TRY(get_metric("closed_loop", c->metric, t, m, &metric));
   const double value = isnan(metric) ? s->state : s->state + c->gain * (c->target - metric);
   *out = fmin(fmax(value, fmin(c->start, c->stop)), fmax(c->start, c->stop));
