@@ -21,14 +21,14 @@ typedef struct matching {
 static int find_path(matching *w, int row, int *before) {
   double least[MAX + 1];
   bool is_done[MAX + 1] = {false};
-  for (int j = 0; j <= w->m; j++) least[j] = INFINITY;
+  for (int j = 0; j <= w->m; j++) least[j] = (double)INFINITY;
   int column = 0;
   w->row_of[0] = row;
   do {
     is_done[column] = true;
     const int i = w->row_of[column];
     int next = 0;
-    double step = INFINITY;
+    double step = (double)INFINITY;
     for (int j = 1; j <= w->m; j++) {
       if (is_done[j]) continue;
       const double reduced = w->cost[i][j] - w->of_row[i] - w->of_column[j];
