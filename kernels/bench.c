@@ -83,11 +83,12 @@ static void step_linear_bwd_weight(bench *t, const parl_backend *backend, int si
                                             .ld_dy = t->b,
                                             .x = t->in[0],
                                             .ld_x = t->c,
-                                            .dw = t->out[side]};
+                                            .dw = t->out[side],
+                                            .dbias = t->in[5]};
   backend->linear_bwd_weight(NULL, &args);
 }
 
-/* in[4], [b]: a bias; in[5]: its gradient */
+/* in[4], [b]: a bias; in[5]: its gradient; without them there is none */
 static parl_status setup_bias(bench *t, const parl_backend *const backends[2]) {
   PARL_TRY(setup_linear(t, backends));
   PARL_TRY(parl_bench_take(t, t->b, 4, &t->in[4]));
@@ -107,19 +108,6 @@ static void step_linear_bias(bench *t, const parl_backend *backend, int side) {
                                      .y = t->out[side],
                                      .ld_y = t->b};
   backend->linear_fwd(NULL, &args);
-}
-
-static void step_linear_dbias(bench *t, const parl_backend *backend, int side) {
-  const parl_linear_bwd_weight_args args = {.M = t->a,
-                                            .N = t->b,
-                                            .K = t->c,
-                                            .dy = t->in[2],
-                                            .ld_dy = t->b,
-                                            .x = t->in[0],
-                                            .ld_x = t->c,
-                                            .dw = t->out[side],
-                                            .dbias = t->in[5]};
-  backend->linear_bwd_weight(NULL, &args);
 }
 
 enum { SEQUENCES = 4 };
@@ -342,7 +330,7 @@ static const spec specs[] = {
     {"linear_bwd_weight", 1024, 128, 128, setup_linear, step_linear_bwd_weight, 2.0, 0.0},
     {"linear_bwd_weight", 4096, 256, 256, setup_linear, step_linear_bwd_weight, 2.0, 0.0},
     {"linear_bwd_weight", 1024, 1024, 256, setup_linear, step_linear_bwd_weight, 2.0, 0.0},
-    {"linear_bwd_weight + bias", 1024, 128, 128, setup_bias, step_linear_dbias, 2.0, 0.0},
+    {"linear_bwd_weight + bias", 1024, 128, 128, setup_bias, step_linear_bwd_weight, 2.0, 0.0},
     {"attention_fwd", 128, 4, 32, setup_attention, step_attention_fwd, 2.0 * SEQUENCES * 128, 0.0},
     {"attention_fwd", 256, 8, 32, setup_attention, step_attention_fwd, 2.0 * SEQUENCES * 256, 0.0},
     {"attention_bwd", 128, 4, 32, setup_attention_bwd, step_attention_bwd, 5.0 * SEQUENCES * 128,

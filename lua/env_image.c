@@ -95,22 +95,6 @@ static int return_self(lua_State *L) {
   return 1;
 }
 
-static bool may_go_on(void *data, double work) {
-  return parl_sandbox_spend(data, work);
-}
-
-/* Raises what stopped a piece of work. */
-static void check_done(lua_State *L, parl_status s) {
-  if (s == PARL_STATUS_OK) return;
-  parl_sandbox_charge(L, 0);
-  luaL_error(L, "%s", parl_error_text());
-}
-
-#define PACE(L)                         \
-  &(parl_pace) {                        \
-    .may_go_on = may_go_on, .data = (L) \
-  }
-
 /* --- drawing --- */
 
 /* image:size() */
@@ -191,7 +175,8 @@ static int image_polygon(lua_State *L) {
     points[2 * i - 1] = get_coordinate(L, i, 2);
     lua_pop(L, 1);
   }
-  check_done(L, parl_canvas_polygon(image, points, (int)n, colour, PACE(L)));
+  parl_sandbox_check_done(L,
+                          parl_canvas_polygon(image, points, (int)n, colour, PARL_SANDBOX_PACE(L)));
   return return_self(L);
 }
 
@@ -218,7 +203,8 @@ static int image_text(lua_State *L) {
 static int image_noise(lua_State *L) {
   const parl_image *image = check_canvas(L);
   const int amount = check_range(L, 3, 0, 255);
-  check_done(L, parl_canvas_noise(image, parl_env_get_cursor(L, 2), amount, PACE(L)));
+  parl_sandbox_check_done(
+      L, parl_canvas_noise(image, parl_env_get_cursor(L, 2), amount, PARL_SANDBOX_PACE(L)));
   return return_self(L);
 }
 
@@ -255,7 +241,8 @@ static int image_resize(lua_State *L) {
   const parl_image_object *to = push_image(L, width, height);
   void *scratch = lua_newuserdatauv(
       L, parl_image_get_resize_bytes(image->width, image->height, (int)width, (int)height), 0);
-  check_done(L, parl_image_resize_into(image, &to->image, scratch, PACE(L)));
+  parl_sandbox_check_done(L,
+                          parl_image_resize_into(image, &to->image, scratch, PARL_SANDBOX_PACE(L)));
   lua_pop(L, 1);
   return 1;
 }
@@ -265,7 +252,7 @@ static int image_threshold(lua_State *L) {
   const parl_image *image = &check_image(L)->image;
   const int level = check_range(L, 2, 0, 256);
   const parl_image_object *to = push_image(L, image->width, image->height);
-  check_done(L, parl_canvas_threshold(image, level, &to->image, PACE(L)));
+  parl_sandbox_check_done(L, parl_canvas_threshold(image, level, &to->image, PARL_SANDBOX_PACE(L)));
   return 1;
 }
 
@@ -290,9 +277,11 @@ static int image_components(lua_State *L) {
   const size_t n_pixels = (size_t)image->width * (size_t)image->height;
   int32_t *labels = lua_newuserdatauv(L, n_pixels * sizeof *labels, 0);
   int n = 0;
-  check_done(L, parl_canvas_label(image, background, labels, &n, PACE(L)));
+  parl_sandbox_check_done(L,
+                          parl_canvas_label(image, background, labels, &n, PARL_SANDBOX_PACE(L)));
   parl_canvas_box *boxes = lua_newuserdatauv(L, ((size_t)n + 1) * sizeof *boxes, 0);
-  check_done(L, parl_canvas_measure(labels, image->width, image->height, n, boxes, PACE(L)));
+  parl_sandbox_check_done(
+      L, parl_canvas_measure(labels, image->width, image->height, n, boxes, PARL_SANDBOX_PACE(L)));
   lua_createtable(L, n, 0);
   for (int i = 0; i < n; i++) {
     if (i % LOOK_EVERY == 0) parl_sandbox_charge(L, 20.0 * LOOK_EVERY);

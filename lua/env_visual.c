@@ -12,21 +12,6 @@ enum { BOX = 4, POINT = 2, MAX_ROWS = PARL_VISUAL_MAX_ITEMS, FAR = 1000000 };
 
 _Static_assert((int)PARL_VISUAL_MAX_CORNERS == (int)PARL_VISUAL_MAX_ITEMS, "both are read so");
 
-static bool may_go_on(void *data, double work) {
-  return parl_sandbox_spend(data, work);
-}
-
-static void check_done(lua_State *L, parl_status s) {
-  if (s == PARL_STATUS_OK) return;
-  parl_sandbox_charge(L, 0);
-  luaL_error(L, "%s", parl_error_text());
-}
-
-#define PACE(L)                         \
-  &(parl_pace) {                        \
-    .may_go_on = may_go_on, .data = (L) \
-  }
-
 /* Reads a list of at most MAX_ROWS lists of `width` numbers, argument `index`; how many. */
 static int read_rows(lua_State *L, int index, int width, double *out) {
   luaL_checktype(L, index, LUA_TTABLE);
@@ -59,7 +44,7 @@ static int push_score(lua_State *L, double score) {
 int parl_env_visual_box_f1(lua_State *L) {
   double found[BOX * MAX_ROWS], due[BOX * MAX_ROWS], score = 0;
   const int n = read_rows(L, 1, BOX, found), m = read_rows(L, 2, BOX, due);
-  check_done(L, parl_visual_box_f1(found, n, due, m, &score, PACE(L)));
+  parl_sandbox_check_done(L, parl_visual_box_f1(found, n, due, m, &score, PARL_SANDBOX_PACE(L)));
   return push_score(L, score);
 }
 
@@ -68,14 +53,15 @@ int parl_env_visual_point_f1(lua_State *L) {
   const int n = read_rows(L, 1, POINT, found), m = read_rows(L, 2, POINT, due);
   const double scale = luaL_checknumber(L, 3);
   luaL_argcheck(L, scale >= 1e-3 && scale <= FAR, 3, "a scale is 0.001 to 1000000");
-  check_done(L, parl_visual_point_f1(found, n, due, m, scale, &score, PACE(L)));
+  parl_sandbox_check_done(
+      L, parl_visual_point_f1(found, n, due, m, scale, &score, PARL_SANDBOX_PACE(L)));
   return push_score(L, score);
 }
 
 int parl_env_visual_polygon_iou(lua_State *L) {
   double a[POINT * MAX_ROWS], b[POINT * MAX_ROWS], score = 0;
   const int n = read_rows(L, 1, POINT, a), m = read_rows(L, 2, POINT, b);
-  check_done(L, parl_visual_polygon_iou(a, n, b, m, &score, PACE(L)));
+  parl_sandbox_check_done(L, parl_visual_polygon_iou(a, n, b, m, &score, PARL_SANDBOX_PACE(L)));
   return push_score(L, score);
 }
 
@@ -121,7 +107,7 @@ int parl_env_visual_text_score(lua_State *L) {
   int64_t found[PARL_VISUAL_MAX_TEXT], due[PARL_VISUAL_MAX_TEXT];
   const int n = read_signs(L, 1, found), m = read_signs(L, 2, due);
   double score = 0;
-  check_done(L, parl_visual_text(found, n, due, m, &score, PACE(L)));
+  parl_sandbox_check_done(L, parl_visual_text(found, n, due, m, &score, PARL_SANDBOX_PACE(L)));
   return push_score(L, score);
 }
 

@@ -129,6 +129,16 @@ void parl_sandbox_charge(lua_State *L, double n) {
   if (!parl_sandbox_spend(L, n)) stop_hook(L, NULL);
 }
 
+bool parl_sandbox_may_go_on(void *L, double work) {
+  return parl_sandbox_spend(L, work);
+}
+
+void parl_sandbox_check_done(lua_State *L, parl_status s) {
+  if (s == PARL_STATUS_OK) return;
+  parl_sandbox_charge(L, 0);
+  luaL_error(L, "%s", parl_error_text());
+}
+
 _Noreturn void parl_sandbox_rethrow(lua_State *L) {
   if (!parl_sandbox_of(L)->raised) stop_hook(L, NULL);
   lua_error(L);

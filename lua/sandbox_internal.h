@@ -1,6 +1,7 @@
 /* lua/sandbox_internal.h - what the files of the sandbox share. */
 #ifndef PARL_LUA_SANDBOX_INTERNAL_H
 #define PARL_LUA_SANDBOX_INTERNAL_H
+#include "core/pace.h"
 #include "lua/pool.h"
 #include "lua/sandbox.h"
 #include "lua/watchdog.h"
@@ -39,6 +40,11 @@ void parl_sandbox_open_match(lua_State *L);
 bool parl_sandbox_spend(lua_State *L, double n);
 /* The same, and raises the error of the limit. */
 void parl_sandbox_charge(lua_State *L, double n);
+/* The pace of work outside of lua/ that a script of L asked for: it spends; and what raises the
+ * error that stopped it. */
+bool parl_sandbox_may_go_on(void *L, double work);
+#define PARL_SANDBOX_PACE(L) (&(parl_pace){.may_go_on = parl_sandbox_may_go_on, .data = (L)})
+void parl_sandbox_check_done(lua_State *L, parl_status s);
 /* What pcall does with an error once the script has to stop, [error]: raises that of the limit. */
 _Noreturn void parl_sandbox_rethrow(lua_State *L);
 

@@ -25,3 +25,27 @@ import json, sys
 for r in sorted((json.loads(l) for l in sys.stdin), key=lambda r: (r["arm"], r["seed"])):
     print(r["arm"], r["seed"], r["status"], r["hash"], r["uid"][:8])'
 }
+ask() { # FOLDER SQL: the rows of its database, a line each
+  python3 -c 'import sqlite3, sys
+for row in sqlite3.connect(sys.argv[1] + "/store.db").execute(sys.argv[2]): print(*row)' "$1" "$2"
+}
+get() { # FILE EXPRESSION of d, what the JSON file has
+  python3 -c "import json, sys; d = json.load(open(sys.argv[1])); print($2)" "$1"
+}
+killed_and_shared() { # SWEEP RUNS "SECONDS...": killed after so long each, then by two at once, as whole.json and whole are
+  rm -r "$1"
+  for wait in $3; do
+    "$PARL" sweep "$1" --quiet >/dev/null 2>&1 &
+    victim=$!
+    sleep "$wait"
+    kill -9 "$victim" 2>/dev/null
+    wait "$victim" 2>/dev/null
+  done
+  "$PARL" sweep "$1" --quiet --jobs 1 >/dev/null 2>&1 &
+  code "killed and shared: exit code" 0 "$PARL" sweep "$1" --quiet --jobs 1
+  wait
+  cmp -s "$1/sweep.json" whole.json && echo "ok killed and shared: the same" ||
+    echo "not ok killed and shared: another sweep.json"
+  hashes "$2" | cmp -s - whole && echo "ok killed and shared: the same bits" ||
+    echo "not ok killed and shared: other hashes"
+}

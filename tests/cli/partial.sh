@@ -19,10 +19,6 @@ return {
 X2
 hash_of() { sed 's/.*"hash":"\([0-9a-f]*\)".*/\1/'; }
 train() { "$PARL" train "$recipe" --quiet --json "$@"; }
-ask() { # FOLDER SQL
-  python3 -c 'import sqlite3, sys
-print(*sqlite3.connect(sys.argv[1] + "/store.db").execute(sys.argv[2]).fetchone())' "$1" "$2"
-}
 
 whole=$(train --set run.dir="$dir/whole" --set run.threads=1 | hash_of)
 same "a hash" 64 "${#whole}"

@@ -22,14 +22,6 @@ sweep() {
     parameters = { ['lambda1.table'] = { min = 0.01, max = 2, distribution = 'log_uniform',
       also = { 'lambda2.table' } } } }" >"$1.lua"
 }
-get() { # FILE EXPRESSION of d
-  python3 -c "import json,sys; d = json.load(open(sys.argv[1])); print($2)" "$1"
-}
-ask() { # FOLDER SQL
-  python3 -c "import sqlite3,sys
-for row in sqlite3.connect(sys.argv[1] + '/store.db').execute(sys.argv[2]): print(*row)" "$1" "$2"
-}
-hashes() { ask "$1" "SELECT arm, seed, hash FROM run WHERE status = 'done' ORDER BY arm, seed"; }
 
 sweep p "{ interval = 5, quantile = 0.5, tasks = 20 }" "top_seeds = 2,"
 code "plan: exit code" 0 "$PARL" sweep p --plan
@@ -76,21 +68,7 @@ cp p/sweep.json whole.json
 hashes p/points >whole
 code "again: exit code" 0 "$PARL" sweep p --quiet
 cmp -s p/sweep.json whole.json && echo "ok again: the same" || echo "not ok again: another sweep.json"
-rm -r p
-for wait in 0.3 0.6 0.9 0.4; do
-  "$PARL" sweep p --quiet >/dev/null 2>&1 &
-  victim=$!
-  sleep $wait
-  kill -9 "$victim" 2>/dev/null
-  wait "$victim" 2>/dev/null
-done
-"$PARL" sweep p --quiet --jobs 1 >/dev/null 2>&1 &
-code "killed and shared: exit code" 0 "$PARL" sweep p --quiet --jobs 1
-wait
-cmp -s p/sweep.json whole.json && echo "ok killed and shared: the same" ||
-  echo "not ok killed and shared: another sweep.json"
-hashes p/points | cmp -s - whole && echo "ok killed and shared: the same bits" ||
-  echo "not ok killed and shared: other hashes"
+killed_and_shared p p/points "0.3 0.6 0.9 0.4"
 
 refused() { # WHAT TEXT
   code "$1: exit code" 2 "$PARL" sweep bad --plan

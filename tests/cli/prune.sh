@@ -22,14 +22,7 @@ sweep() {
     parameters = { ['optimizer.lr'] = { values = { 1e-4, 0.003, 0.01, 0.03 } },
       ['train.group'] = { values = { 2, 4 } } } }" >"$1.lua"
 }
-get() { # FILE EXPRESSION of d
-  python3 -c "import json,sys; d = json.load(open(sys.argv[1])); print($2)" "$1"
-}
-ask() { # FOLDER SQL
-  python3 -c "import sqlite3,sys
-for row in sqlite3.connect(sys.argv[1] + '/store.db').execute(sys.argv[2]): print(*row)" "$1" "$2"
-}
-hashes() { ask "$1" "SELECT arm, seed, hash FROM run WHERE status = 'done' ORDER BY arm, seed"; }
+made() { sed -n 's/ done \([0-9a-f]*\) [0-9a-f]*$/ \1/p'; } # of hashes: those of whole runs, whatever sweep they are of
 count_updates() { ask "$1" "SELECT count(*) FROM metric WHERE key = 'reward/total'"; }
 
 # The plan says where.
@@ -62,38 +55,24 @@ rm -r asha
 code "one at a time: exit code" 0 "$PARL" sweep asha --quiet --jobs 1
 cmp -s asha/sweep.json whole.json && echo "ok one at a time: the same" ||
   echo "not ok one at a time: another sweep.json"
-rm -r asha
-for wait in 0.2 0.4 0.6 0.3; do
-  "$PARL" sweep asha --quiet >/dev/null 2>&1 &
-  victim=$!
-  sleep $wait
-  kill -9 "$victim" 2>/dev/null
-  wait "$victim" 2>/dev/null
-done
-"$PARL" sweep asha --quiet --jobs 1 >/dev/null 2>&1 &
-code "killed and shared: exit code" 0 "$PARL" sweep asha --quiet --jobs 1
-wait
-cmp -s asha/sweep.json whole.json && echo "ok killed and shared: the same" ||
-  echo "not ok killed and shared: another sweep.json"
-hashes asha | cmp -s - whole && echo "ok killed and shared: the same bits" ||
-  echo "not ok killed and shared: other hashes"
+killed_and_shared asha asha "0.2 0.4 0.6 0.3"
 same "killed and shared: as many updates" "$updates" "$(count_updates asha)"
 
 # A run that was looked at is the run that was not; without pruning the pruned are made whole.
 plain="s/early_terminate = {[^}]*},//"
 sed "$plain; s/dir = 'asha'/dir = 'all'/" asha.lua >all.lua
 code "without pruning: exit code" 0 "$PARL" sweep all --quiet
-hashes all >all.txt
-grep -vxFf all.txt whole >other && echo "not ok a look changes nothing: $(head -n 1 other)" ||
+hashes all | made >all.txt
+made <whole | grep -vxFf all.txt >other && echo "not ok a look changes nothing: $(head -n 1 other)" ||
   echo "ok a look changes nothing"
 sed "$plain; s/dir/name = 'asha', dir/" asha.lua >later.lua
 code "the pruned made whole: exit code" 0 "$PARL" sweep later --quiet
-hashes asha | cmp -s - all.txt && echo "ok the pruned made whole: the same bits" ||
+hashes asha | made | cmp -s - all.txt && echo "ok the pruned made whole: the same bits" ||
   echo "not ok the pruned made whole: other hashes"
 # Runs that passed a rung unlooked take no part.
 sed "s/dir = 'asha'/name = 'all', dir = 'all'/" asha.lua >late.lua
 code "pruning what is whole: exit code" 0 "$PARL" sweep late --quiet
-same "pruning what is whole: nothing is" "False 22" "$(get all/sweep.json '"pruned" in d') $(hashes all | wc -l)"
+same "pruning what is whole: nothing is" "False 22" "$(get all/sweep.json '"pruned" in d') $(hashes all | made | wc -l)"
 
 # What would prune by something else than the sweep is about is refused, with both numbers.
 refused() { # WHAT TEXT

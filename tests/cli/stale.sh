@@ -20,10 +20,6 @@ return {
 X2
 hash_of() { sed 's/.*"hash":"\([0-9a-f]*\)".*/\1/'; }
 train() { "$PARL" train "$recipe" --quiet --json "$@"; }
-ask() { # FOLDER SQL
-  python3 -c 'import sqlite3, sys
-print(*sqlite3.connect(sys.argv[1] + "/store.db").execute(sys.argv[2]).fetchone())' "$1" "$2"
-}
 masked() { ask "$dir/$1" "select sum(value) > 0 from metric where key = 'objective/masked'"; }
 
 train --set run.dir="$dir/on" >/dev/null

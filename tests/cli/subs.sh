@@ -21,10 +21,6 @@ X2
 hash_of() { sed 's/.*"hash":"\([0-9a-f]*\)".*/\1/'; }
 train() { "$PARL" train "$recipe" --quiet --json "$@"; }
 plan() { "$PARL" train "$recipe" --plan --set run.dir="$dir/plan" "$@" 2>&1; }
-ask() { # FOLDER SQL
-  python3 -c 'import sqlite3, sys
-print(*sqlite3.connect(sys.argv[1] + "/store.db").execute(sys.argv[2]).fetchone())' "$1" "$2"
-}
 twice() { # NAME "SECONDS..." FIELDS...: on one thread whole, on two threads killed after so long
   name=$1 moments=$2
   shift 2

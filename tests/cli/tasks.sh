@@ -20,10 +20,6 @@ return {
 X2
 hash_of() { sed 's/.*"hash":"\([0-9a-f]*\)".*/\1/'; }
 train() { "$PARL" train "$recipe" --quiet --json "$@"; }
-ask() { # FOLDER SQL
-  python3 -c 'import sqlite3, sys
-print(*sqlite3.connect(sys.argv[1] + "/store.db").execute(sys.argv[2]).fetchone())' "$1" "$2"
-}
 mean() { # NAME FROM TO: of tasks/NAME, in SQL
   echo "(select avg(value) from metric where key = 'tasks/$1' and at_update >= $2 and at_update < $3)"
 }
