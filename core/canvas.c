@@ -11,6 +11,7 @@ static void fill_span(const parl_image *image, int y, int64_t first, int64_t end
   if (y < 0 || y >= image->height) return;
   if (first < 0) first = 0;
   if (end > image->width) end = image->width;
+  if (first >= end) return;
   uint8_t *to = image->rgb + ((size_t)y * (size_t)image->width + (size_t)first) * CHANNELS;
   for (int64_t x = first; x < end; x++) {
     *to++ = (uint8_t)(colour >> 16);

@@ -134,12 +134,18 @@ parl_status parl_hf_vision_read(const parl_json *root, parl_model_config *config
   if (parl_hf_is_absent(json)) return PARL_STATUS_OK;
   parl_vision_config v = parl_hf_vision_k25();
   PARL_TRY(parl_fail_context(read_tower(root, json, config->d_model, &v), "vision_config"));
-  const char *key = "media_placeholder_token_id";
-  if (parl_hf_is_absent(parl_json_find(root, key))) key = "image_token_id";
-  double token = -1.0;
-  PARL_TRY(parl_hf_read_optional(root, key, &token));
+  double also = -1.0;
+  PARL_TRY(parl_hf_read_optional(root, "image_token_id", &also));
+  double token = also;
+  PARL_TRY(parl_hf_read_optional(root, "media_placeholder_token_id", &token));
   if (!(token >= -1.0 && token <= INT32_MAX) || floor(token) < token)
-    return parl_fail(PARL_STATUS_EFORMAT, "\"%s\" = %g is no token", key, token);
+    return parl_fail(PARL_STATUS_EFORMAT,
+                     "\"media_placeholder_token_id\" or \"image_token_id\" = %g is no token",
+                     token);
+  if (also >= 0 && (also < token || also > token))
+    return parl_fail(PARL_STATUS_EFORMAT,
+                     "\"media_placeholder_token_id\" = %g, but \"image_token_id\" = %g", token,
+                     also);
   v.media_token = (int64_t)token;
   config->vision = v;
   return PARL_STATUS_OK;

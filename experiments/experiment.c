@@ -351,8 +351,8 @@ parl_status parl_experiment_run_plan(const parl_host *host, const parl_plan *pla
   return parl_experiment_run_paced(host, plan, NULL, out);
 }
 
-parl_status parl_experiment_run_paced(const parl_host *host, const parl_plan *plan, parl_pace *pace,
-                                      parl_experiment_result *out) {
+parl_status parl_experiment_run_paced(const parl_host *host, const parl_plan *plan,
+                                      parl_pacing *pace, parl_experiment_result *out) {
   experiment x = {.host = host, .plan = plan, .pace = pace, .out = out};
   *out = (parl_experiment_result){0};
   x.start_s = parl_clock_s();

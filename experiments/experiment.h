@@ -5,7 +5,7 @@
  * Thread rule: one thread per experiment. */
 #ifndef PARL_EXPERIMENTS_EXPERIMENT_H
 #define PARL_EXPERIMENTS_EXPERIMENT_H
-#include "experiments/pace.h"
+#include "experiments/pacing.h"
 #include "experiments/plan.h"
 
 typedef struct parl_experiment_result {
@@ -30,8 +30,8 @@ parl_status parl_experiment_run_plan(const parl_host *host, const parl_plan *pla
                                      parl_experiment_result *out);
 /* The same, with runs that pause: of `pace`, made by init, what came out is filled in. NULL: none
  * do. Without halving it is made when all have come to their rung. */
-parl_status parl_experiment_run_paced(const parl_host *host, const parl_plan *plan, parl_pace *pace,
-                                      parl_experiment_result *out);
+parl_status parl_experiment_run_paced(const parl_host *host, const parl_plan *plan,
+                                      parl_pacing *pace, parl_experiment_result *out);
 
 /* Makes the plan of a recipe and runs it. Fails: as both. */
 parl_status parl_experiment_run(const parl_recipe *recipe, const parl_host *host,

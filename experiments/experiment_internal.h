@@ -1,5 +1,5 @@
 /* experiments/experiment_internal.h - what experiment.c (the jobs), experiment_progress.c (how far
- * they are) and experiment_pace.c (how far they go) share. */
+ * they are) and experiment_pacing.c (how far they go) share. */
 #ifndef PARL_EXPERIMENTS_EXPERIMENT_INTERNAL_H
 #define PARL_EXPERIMENTS_EXPERIMENT_INTERNAL_H
 #include <pthread.h>
@@ -35,7 +35,7 @@ typedef struct lane {
 struct experiment {
   const parl_host *host;
   const parl_plan *plan;
-  parl_pace *pace; /* NULL: every run is made whole */
+  parl_pacing *pace; /* NULL: every run is made whole */
   parl_experiment_result *out;
   char store_path[1024];
   parl_claims *claims;
@@ -63,7 +63,7 @@ void parl_experiment_count_done(experiment *x, job *j);
 /* Progress of a lane: adds the experiment's and hands it on. */
 void parl_experiment_on_progress(void *context, const parl_progress *p);
 
-/* --- experiment_pace.c; the mutex is held --- */
+/* --- experiment_pacing.c; the mutex is held --- */
 
 bool parl_experiment_is_paced(const experiment *x, size_t cell);
 /* Whether a cell that paused, or never began, may go on; one that is not paced may. */

@@ -170,10 +170,13 @@ size_t parl_chart_get_window(const parl_line_chart *c) {
   return c->is_noisy ? c->n_points / 30 * 2 + 1 : 1;
 }
 
+size_t parl_chart_get_series_window(const parl_line_chart *c, size_t s) {
+  return s + c->n_exact >= c->n_series ? 1 : parl_chart_get_window(c);
+}
+
 static void append_series(parl_text *out, const parl_line_chart *c, const parl_series *s,
                           const parl_axis *x, const parl_axis *y) {
-  const bool is_exact = (size_t)(s - c->series) + c->n_exact >= c->n_series;
-  const size_t window = is_exact ? 1 : parl_chart_get_window(c);
+  const size_t window = parl_chart_get_series_window(c, (size_t)(s - c->series));
   parl_text_appendf(out, "<g class=\"k%zu\">", s->style % PARL_N_COLOURS);
   if (window > 1) {
     parl_text_append(out, "<g class=\"raw\"><path class=\"line\"");

@@ -121,21 +121,24 @@ static bool is_on_front(const parl_report *r, size_t arm, size_t part) {
 }
 
 void parl_report_make_front(const parl_report *r, parl_table *t) {
-  parl_table_init(t, r->arena, "Pareto front of r_perf and critical steps (sampled)", 4, 2);
+  static const char *const heads[] = {"on", "policy", "r_perf", "critical steps", "on the front"};
+  enum { N_HEADS = sizeof heads / sizeof heads[0] };
+  parl_table_init(t, r->arena, "r_perf and critical steps, and the Pareto front (sampled)", N_HEADS,
+                  2);
   t->note =
-      "Policies, of those of one environment, that no other equals in both and beats in one, by "
-      "interquartile means over seeds [95 % interval].";
-  const char *const heads[] = {"on", "policy", "r_perf", "critical steps"};
-  for (size_t i = 0; i < 4; i++) parl_table_add(t, "%s", heads[i]);
-  for (size_t p = r->n_families > 0 ? 1 : 0; p < count_parts(r); p++) {
+      "Interquartile means over seeds [95 % interval]. On the front: no policy of its environment "
+      "equals it in both and beats it in one.";
+  for (size_t i = 0; i < N_HEADS; i++) parl_table_add(t, "%s", heads[i]);
+  for (size_t p = 0; p < count_parts(r); p++) {
     char name[NAME_BYTES];
     if (!is_part(r, p)) continue;
     for (size_t a = 0; a < r->n_arms; a++) {
-      if (!is_on_front(r, a, p)) continue;
+      if (!isfinite(get(r, a, p, false)->iqm)) continue;
       parl_table_add(t, "%s", get_name(r, p, name));
       parl_table_add(t, "%s", r->arms[a].name);
       parl_table_add_summary(t, get(r, a, p, false), 3);
       parl_table_add_summary(t, get(r, a, p, true), 2);
+      parl_table_add(t, "%s", is_on_front(r, a, p) ? "yes" : "no");
     }
   }
 }
@@ -241,7 +244,7 @@ static void append_svg(const parl_report *r, size_t part, const char *name, parl
                     "steps, ",
                     WIDTH, HEIGHT);
   parl_text_append_html(out, name);
-  parl_text_append(out, ", with the Pareto front; the table has its numbers\">\n");
+  parl_text_append(out, ", with the Pareto front; the table of fronts has the numbers\">\n");
   parl_axis_append_y(out, &s.y, s.left, WIDTH - RIGHT);
   parl_axis_append_x(out, &s.x, TOP, HEIGHT - BOTTOM, true);
   parl_text_appendf(out,
@@ -296,7 +299,6 @@ static parl_status append_figure(const parl_report *r, size_t part, parl_text *o
   parl_text_deinit(&title);
   parl_chart_append_legend(out, series, n);
   if (s == PARL_STATUS_OK) s = parl_figure_keep_legend(r, series, n);
-  if (s == PARL_STATUS_OK) s = parl_page_append_details(r, PARL_TABLE_FRONT, out);
   parl_text_append(out, "</figure>\n");
   return s;
 }
@@ -304,7 +306,7 @@ static parl_status append_figure(const parl_report *r, size_t part, parl_text *o
 parl_status parl_report_append_fronts(const parl_report *r, parl_text *out) {
   for (size_t p = 0; p < count_parts(r); p++)
     if (is_part(r, p)) PARL_TRY(append_figure(r, p, out));
-  return PARL_STATUS_OK;
+  return parl_page_append_details(r, PARL_TABLE_FRONT, out); /* of all of them */
 }
 
 /* --- JSON --- */

@@ -484,6 +484,8 @@ typedef struct parl_line_chart {
 void parl_chart_append_lines(parl_text *out, const parl_line_chart *c);
 /* Points that a smoothed value is the mean of; 1: nothing is smoothed. */
 size_t parl_chart_get_window(const parl_line_chart *c);
+/* The same of series s: 1 of those that are drawn as they are. */
+size_t parl_chart_get_series_window(const parl_line_chart *c, size_t s);
 /* Whether it shows more than one number: some point differs from another. */
 bool parl_chart_is_informative(const parl_line_chart *c);
 /* Coloured, dashed samples with names. */

@@ -176,7 +176,8 @@ static const char *get_columns(const parl_line_chart *c) {
  * the x at which the line ends. */
 static void add_points(parl_text *out, const parl_line_chart *c, size_t s, double *largest) {
   const parl_series *series = &c->series[s];
-  const size_t window = parl_chart_get_window(c);
+  const bool is_smooth = parl_chart_get_window(c) > 1;
+  const size_t window = parl_chart_get_series_window(c, s);
   parl_vega_rows rows = {0};
   char shared[80];
   size_t n = c->n_points;
@@ -185,7 +186,7 @@ static void add_points(parl_text *out, const parl_line_chart *c, size_t s, doubl
     const parl_summary *y = &series->y[i];
     const double values[] = {y->iqm, (double)y->n, y->lo, y->hi,
                              parl_chart_get_smoothed(c, series, i, window)};
-    parl_vega_add_row(&rows, values, window > 1 ? 5 : 4, window > 1 ? 3 : 2);
+    parl_vega_add_row(&rows, values, is_smooth ? 5 : 4, is_smooth ? 3 : 2);
     if (isfinite(y->iqm)) *largest = fmax(*largest, fabs(y->iqm));
   }
   snprintf(shared, sizeof shared, "'s':%zu,'end':%zu,", s, n);
@@ -259,7 +260,8 @@ static void add_tooltip(parl_text *out, const parl_line_chart *c, const char *fo
 static void add_layers(parl_text *out, const parl_line_chart *c, const char *format) {
   double low = NAN, high = NAN;
   parl_chart_get_range(c, &low, &high);
-  const bool zero = low >= 0 && low<0.5 * high, smooth = parl_chart_get_window(c)> 1;
+  const bool zero = low >= 0 && low < 0.5 * high;
+  const bool smooth = parl_chart_get_window(c) > 1;
   const char *line = smooth ? "v" : "y";
   parl_vega_add(out,
                 ",'layer':[{'mark':{'type':'area','opacity':0.15,'clip':true,'aria':false},"

@@ -360,14 +360,21 @@ static parl_status fill_in(parl_sweep *s) {
   s->n_points = s->config.method == PARL_SWEEP_GRID ? all : (size_t)s->config.points;
   if (s->n_points > most)
     return parl_fail(PARL_STATUS_EINVAL, "parameters: the grid has more than %zu points", most);
+  const bool is_pbt = s->config.method == PARL_SWEEP_PBT;
+  if (is_pbt && s->n_points > all)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "points = %zu: pbt begins with members that differ, and `values` have %zu",
+                     s->n_points, all);
   if (s->n_points > all) s->n_points = all;
   if (s->config.initial == 0) s->config.initial = 2 * (int64_t)s->n_parameters + 2;
-  const char *follower = s->config.top > 0                      ? "top"
+  const char *follower = is_pbt                                 ? "method = \"pbt\""
+                         : s->config.top > 0                    ? "top"
                          : s->config.method == PARL_SWEEP_BAYES ? "method = \"bayes\""
                          : s->early.type != PARL_EARLY_NONE     ? "early_terminate"
                                                                 : NULL;
   if (follower != NULL && s->n_arms > 1)
     return parl_fail(PARL_STATUS_EINVAL, "%s follows one arm; name it: arms = {\"...\"}", follower);
+  if (is_pbt && s->config.top == 0) s->config.top = 1;
   return PARL_STATUS_OK;
 }
 

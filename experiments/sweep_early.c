@@ -35,11 +35,16 @@ static parl_status check_pbt_key(const char *key) {
                    key);
 }
 
-parl_status parl_sweep_check_pbt(parl_sweep *s) {
+parl_status parl_sweep_check_pbt(const parl_sweep *s) {
   if (s->config.method != PARL_SWEEP_PBT) return PARL_STATUS_OK;
   for (size_t i = 0; i < s->n_parameters; i++) {
     const parl_sweep_parameter *p = &s->parameters[i];
     PARL_TRY(check_pbt_key(p->key));
+    if (p->distribution == PARL_DISTRIBUTION_INT_UNIFORM)
+      return parl_fail(PARL_STATUS_EINVAL,
+                       "parameters[\"%s\"].distribution = \"int_uniform\": a weight of pbt grows "
+                       "by a factor; take uniform or log_uniform",
+                       p->key);
     for (const parl_json *c = parl_json_get_first(p->also); c != NULL; c = parl_json_get_next(c))
       PARL_TRY(check_pbt_key(parl_json_get_string(c)));
     for (const parl_json *v = p->values ? parl_json_get_first(p->values) : NULL; v != NULL;
@@ -54,7 +59,6 @@ parl_status parl_sweep_check_pbt(parl_sweep *s) {
     return parl_fail(PARL_STATUS_EINVAL,
                      "method = \"pbt\" ranks by r_perf, maximized: leave out "
                      "metric and goal");
-  if (s->config.top == 0) s->config.top = 1;
   return PARL_STATUS_OK;
 }
 

@@ -10,7 +10,7 @@ size_t parl_sweep_count_combinations(const parl_sweep *sweep, size_t most);
 
 /* Whether early_terminate and pbt fit the rest of the sweep; fills in pbt's top. Fails: EINVAL. */
 parl_status parl_sweep_check_early(const parl_sweep *sweep);
-parl_status parl_sweep_check_pbt(parl_sweep *sweep);
+parl_status parl_sweep_check_pbt(const parl_sweep *sweep);
 
 /* A sweep that is being made. */
 typedef struct parl_sweep_runner {
@@ -28,7 +28,7 @@ parl_status parl_sweep_plan_points(const parl_sweep_runner *r, const parl_sweep_
                                    size_t n, const char *folder, int64_t first_seed,
                                    int64_t n_seeds, parl_plan **out);
 /* Trains a plan; what it counted is added. pace: or NULL. */
-parl_status parl_sweep_train(const parl_sweep_runner *r, const parl_plan *plan, parl_pace *pace);
+parl_status parl_sweep_train(const parl_sweep_runner *r, const parl_plan *plan, parl_pacing *pace);
 /* Arms of the plan from n_fixed on are those of the points, arm by arm. rows [n]: from row `from`
  * on they are read. */
 parl_status parl_sweep_read_rows(const parl_sweep_runner *r, const parl_plan *plan, size_t from,

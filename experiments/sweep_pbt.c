@@ -31,6 +31,9 @@ typedef struct population {
   size_t *from;             /* [n] */
   parl_sweep_point *points; /* [n] of those alive */
   parl_fork *forks;         /* [n, n_seeds] */
+  bool *has_failed;         /* [n, n_seeds] */
+  size_t n_failed;          /* runs of members that were replaced, */
+  parl_text failures;       /* and why */
 } population;
 
 /* --- a generation --- */
@@ -68,23 +71,28 @@ static parl_status note_members(population *p, const parl_plan *plan) {
   return PARL_STATUS_OK;
 }
 
-static void forget_counts(parl_sweep_result *out) {
-  out->n_runs = out->n_done_before = out->n_failed = 0; /* the next plan has them again */
+/* The next plan has the runs of those alive again. */
+static void begin_counts(const population *p) {
+  parl_sweep_result *out = p->r->out;
+  out->n_runs = out->n_done_before = 0;
+  out->n_failed = p->n_failed;
   parl_text_clear(&out->failures);
+  parl_text_append(&out->failures, parl_text_get(&p->failures));
 }
 
 /* Trains those alive to a rung, rungs.n: to the end; results [n]. */
 static parl_status train_to(population *p, size_t level, double *results) {
   parl_plan *made = NULL;
-  parl_pace pace = {.rungs = p->rungs,
-                    .first_arm = p->r->n_fixed,
-                    .n_rows = p->n,
-                    .level = level,
-                    .forks = p->forks};
+  parl_pacing pace = {.rungs = p->rungs,
+                      .first_arm = p->r->n_fixed,
+                      .n_rows = p->n,
+                      .level = level,
+                      .forks = p->forks,
+                      .has_failed = p->has_failed};
   PARL_TRY(plan(p, &made));
-  forget_counts(p->r->out);
+  begin_counts(p);
   parl_status s = note_members(p, made);
-  if (s == PARL_STATUS_OK) s = parl_pace_init(&pace);
+  if (s == PARL_STATUS_OK) s = parl_pacing_init(&pace);
   if (s == PARL_STATUS_OK) s = parl_sweep_train(p->r, made, &pace);
   for (size_t i = 0; s == PARL_STATUS_OK && level < p->rungs.n && i < p->n; i++) {
     results[i] = pace.results[i * p->rungs.n + level];
@@ -96,26 +104,47 @@ static parl_status train_to(population *p, size_t level, double *results) {
   }
   if (s == PARL_STATUS_OK && level == p->rungs.n)
     s = parl_sweep_read_rows(p->r, made, 0, p->r->out->rows, p->n);
-  parl_pace_deinit(&pace);
+  parl_pacing_deinit(&pace);
   parl_plan_destroy(made);
   return s;
 }
 
 /* --- from one to the next --- */
 
-static parl_status mark_pruned(const population *p, const member *m, int64_t at, double result) {
+/* A run that had failed stays so, and is told of although its member is no longer in a plan. */
+static parl_status note_failure(population *p, parl_store *store, const member *m, size_t seed) {
+  int found = 0;
+  int64_t run_id = 0;
+  PARL_TRY(parl_store_find_run(store, m->uids[seed], &found, &run_id, NULL, NULL));
+  p->n_failed++;
+  parl_text_appendf(&p->failures, "arm \"%s\", seed %lld: ", m->name,
+                    (long long)(p->r->sweep->first_seed + (int64_t)seed));
+  if (found) PARL_TRY(parl_store_get_error(store, run_id, &p->failures));
+  parl_text_append(&p->failures, "\n");
+  return parl_text_status(&p->failures);
+}
+
+/* A member that is replaced: place `i` of those alive so far. */
+static parl_status retire(population *p, const member *m, size_t i, int64_t at, double result) {
   char path[PARL_SWEEP_PATH_BYTES + 16], folder[PARL_SWEEP_PATH_BYTES], why[160];
   parl_store *store = NULL;
-  snprintf(why, sizeof why,
-           "after %lld updates its r_perf, %.4g, was among the worst of the population",
-           (long long)at, result);
+  if (isfinite(result))
+    snprintf(why, sizeof why,
+             "after %lld updates its r_perf, %.4g, was among the worst of the population",
+             (long long)at, result);
+  else
+    snprintf(why, sizeof why, "another seed of its arm failed");
   PARL_TRY(parl_sweep_get_folder(p->r->sweep, folder));
   PARL_TRY(parl_file_join(path, sizeof path, folder, "store.db"));
   PARL_TRY(parl_rows_open(path, &store));
   parl_status s = parl_store_begin(store);
   if (s == PARL_STATUS_OK) {
-    for (size_t k = 0; s == PARL_STATUS_OK && k < p->n_seeds && isfinite(result); k++)
-      s = parl_store_set_status(store, m->uids[k], "pruned", why);
+    for (size_t k = 0; s == PARL_STATUS_OK && k < p->n_seeds; k++) {
+      const bool has_failed = p->has_failed[i * p->n_seeds + k];
+      s = has_failed ? note_failure(p, store, m, k)
+                     : parl_store_set_status(store, m->uids[k], "pruned", why);
+      p->r->out->n_pruned += !has_failed;
+    }
     s = parl_store_end(store, s);
   }
   parl_store_close(store);
@@ -134,14 +163,13 @@ static parl_status replace(population *p, size_t generation, const double *resul
     if (p->from[i] == i) continue;
     member *m = &p->members[p->n_members];
     const member *parent = &p->members[before[p->from[i]]];
-    PARL_TRY(mark_pruned(p, &p->members[before[i]], at, results[i]));
+    PARL_TRY(retire(p, &p->members[before[i]], i, at, results[i]));
     m->point = parent->point;
     m->point.before = &parent->point;
     m->point.from = at;
     m->point.number = p->n_members;
     parl_sweep_perturb(s, &chance, &m->point);
     p->alive[i] = p->n_members++;
-    p->r->out->n_pruned += p->n_seeds;
   }
   return PARL_STATUS_OK;
 }
@@ -164,6 +192,8 @@ static void population_deinit(population *p) {
   free(p->from);
   free(p->points);
   free(p->forks);
+  free(p->has_failed);
+  parl_text_deinit(&p->failures);
 }
 
 static parl_status begin(population *p) {
@@ -174,9 +204,10 @@ static parl_status begin(population *p) {
   p->from = calloc(p->n, sizeof *p->from);
   p->points = calloc(p->n, sizeof *p->points);
   p->forks = calloc(p->n * p->n_seeds, sizeof *p->forks);
+  p->has_failed = calloc(p->n * p->n_seeds, sizeof *p->has_failed);
   r->out->lineage = p->members;
   if (p->members == NULL || p->alive == NULL || p->from == NULL || p->points == NULL ||
-      p->forks == NULL)
+      p->forks == NULL || p->has_failed == NULL)
     return parl_fail(PARL_STATUS_ENOMEM, "pbt: no memory for %zu members", most);
   for (size_t i = 0; i < p->n; i++) {
     p->members[i].point = r->points[i];

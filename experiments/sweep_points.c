@@ -74,7 +74,7 @@ void parl_sweep_append_setting(const parl_sweep *sweep, size_t parameter,
   parl_text_deinit(&last);
 }
 
-/* Where a value lies in its range: what get_value undoes. */
+/* Where a value lies in its range of real numbers: what get_value undoes. */
 static double get_at(const parl_sweep_parameter *p, double value) {
   const double v = fmin(fmax(value, p->min), p->max);
   const double at = p->distribution == PARL_DISTRIBUTION_LOG_UNIFORM

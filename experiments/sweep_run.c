@@ -110,7 +110,7 @@ parl_status parl_sweep_read_rows(const runner *r, const parl_plan *plan, size_t 
 
 /* --- training --- */
 
-parl_status parl_sweep_train(const runner *r, const parl_plan *plan, parl_pace *pace) {
+parl_status parl_sweep_train(const runner *r, const parl_plan *plan, parl_pacing *pace) {
   parl_experiment_result e = {0};
   const parl_status s = parl_experiment_run_paced(r->host, plan, pace, &e);
   r->out->n_done_before += e.n_done_before;
@@ -123,7 +123,7 @@ parl_status parl_sweep_train(const runner *r, const parl_plan *plan, parl_pace *
 }
 
 /* Where rows were pruned. */
-static void note_pruned(const parl_pace *pace, parl_sweep_row *rows) {
+static void note_pruned(const parl_pacing *pace, parl_sweep_row *rows) {
   for (size_t i = 0; i < pace->n_rows; i++) {
     if (!pace->is_over[i]) continue;
     const double rung = pace->results[i * pace->rungs.n + pace->levels[i]];
@@ -134,15 +134,15 @@ static void note_pruned(const parl_pace *pace, parl_sweep_row *rows) {
 
 /* Trains the plan of the points, with early_terminate if there is one. */
 static parl_status train_rows(const runner *r, const parl_plan *plan) {
-  parl_pace pace = {.first_arm = r->n_fixed,
-                    .n_rows = r->n_points * r->sweep->n_arms,
-                    .eta = (size_t)r->sweep->early.eta};
+  parl_pacing pace = {.first_arm = r->n_fixed,
+                      .n_rows = r->n_points * r->sweep->n_arms,
+                      .eta = (size_t)r->sweep->early.eta};
   PARL_TRY(parl_sweep_get_rungs(r->sweep, plan, &pace.rungs));
   if (pace.rungs.n == 0) return parl_sweep_train(r, plan, NULL);
-  parl_status s = parl_pace_init(&pace);
+  parl_status s = parl_pacing_init(&pace);
   if (s == PARL_STATUS_OK) s = parl_sweep_train(r, plan, &pace);
   if (s == PARL_STATUS_OK) note_pruned(&pace, r->out->rows);
-  parl_pace_deinit(&pace);
+  parl_pacing_deinit(&pace);
   return s;
 }
 

@@ -146,10 +146,12 @@ static void test_front_by_difficulty(void **state) {
   assert_ok(parl_report_write(f.folder, NULL));
   char *text = read_file(&f, "report.md");
   assert_contains(text,
-                  "| all tasks | even | 0.633 | 7.33 |\n| all tasks | eager | 0.767 | 12.00 |\n"
-                  "| optimum of 4 to &lt;8 steps | even | 0.800 | 6.00 |\n"
-                  "| optimum of 8 to &lt;16 steps | even | 0.300 | 10.00 |\n"
-                  "| optimum of 8 to &lt;16 steps | eager | 0.900 | 20.00 |\n\n");
+                  "| all tasks | even | 0.633 | 7.33 | yes |\n"
+                  "| all tasks | eager | 0.767 | 12.00 | yes |\n"
+                  "| optimum of 4 to &lt;8 steps | even | 0.800 | 6.00 | yes |\n"
+                  "| optimum of 4 to &lt;8 steps | eager | 0.700 | 8.00 | no |\n"
+                  "| optimum of 8 to &lt;16 steps | even | 0.300 | 10.00 | yes |\n"
+                  "| optimum of 8 to &lt;16 steps | eager | 0.900 | 20.00 | yes |\n\n");
   free(text);
   char *figure = read_figure(&f, "Pareto front: optimum of 4 to &lt;8 steps");
   assert_contains(figure, "even: r_perf 0.800, critical steps 6.00, n = 1, on the front");

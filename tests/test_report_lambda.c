@@ -32,9 +32,11 @@ static void test_front_by_hand(void **state) {
   end_writing(&f);
   char *text = write_markdown(&f);
   assert_contains(text,
-                  "| all tasks | quick | 0.500 | 4.00 |\n| all tasks | good | 0.900 | 8.00 |\n"
-                  "| all tasks | twin | 0.500 | 4.00 |\n\n");
-  assert_null(strstr(text, "| all tasks | slow |"));
+                  "| all tasks | quick | 0.500 | 4.00 | yes |\n"
+                  "| all tasks | good | 0.900 | 8.00 | yes |\n"
+                  "| all tasks | slow | 0.500 | 5.00 | no |\n"
+                  "| all tasks | bad | 0.400 | 4.00 | no |\n"
+                  "| all tasks | twin | 0.500 | 4.00 | yes |\n\n");
   assert_null(strstr(text, "over the starts of"));
   free(text);
   finish(&f);

@@ -86,6 +86,14 @@ static void test_lines_have_the_numbers(void **state) {
   assert_string_equal(parl_json_get_string(at(colours, 1)), "#7b4a26"); /* --c7 */
   assert_int_equal(parl_json_get_size(parl_json_find(spec, "layer")), 7);
   parl_json_destroy(spec);
+  parl_text_clear(&text);
+  c.n_exact = 1; /* the last series is drawn as it is, the other smoothed */
+  parl_vega_append_lines(&text, &c);
+  spec = parse(&text);
+  assert_close(get(spec, 0, "v", 7), 0.45, 1e-9);
+  assert_close(get(spec, 1, "v", 7), get(spec, 1, "y", 7), 0);
+  assert_true(fabs(get(spec, 1, "y", 7) - get(spec, 1, "y", 8)) > 0.1);
+  parl_json_destroy(spec);
   parl_text_deinit(&text);
 }
 

@@ -63,8 +63,10 @@ static float *look(const parl_model *m, const items *it, float *features) {
 static double differ(const float *a, const double *b, size_t n) {
   double most = 0.0, off = 0.0;
   for (size_t i = 0; i < n; i++) most = fmax(most, fabs(b[i]));
-  for (size_t i = 0; i < n; i++)
-    off = isfinite(a[i]) ? fmax(off, fabs((double)a[i] - b[i])) : (double)INFINITY;
+  for (size_t i = 0; i < n; i++) {
+    const double d = fabs((double)a[i] - b[i]);
+    off = isfinite(d) ? fmax(off, d) : (double)INFINITY;
+  }
   return most > 0.0 ? off / most : off;
 }
 

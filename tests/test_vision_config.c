@@ -150,6 +150,9 @@ static void test_other_towers(void **state) {
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
     assert_fails(parse("", bad[i][0], &c), PARL_STATUS_EFORMAT, bad[i][1]);
   assert_fails(parse(",\"image_token_id\":1.5", "", &c), PARL_STATUS_EFORMAT, "is no token");
+  assert_fails(parse(",\"image_token_id\":7,\"media_placeholder_token_id\":8", "", &c),
+               PARL_STATUS_EFORMAT,
+               "\"media_placeholder_token_id\" = 8, but \"image_token_id\" = 7");
 }
 
 /* --------------------------------------------------------------------------------- tensors */

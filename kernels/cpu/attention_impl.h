@@ -120,7 +120,7 @@ static void forward_head(const parl_attention_fwd_args *a, size_t start, size_t 
   const size_t group = h / (a->H / a->H_kv), padded = round_up(n, PANEL);
   const float *v = a->v + start * a->ld_v + group * a->Dv;
   for (size_t t = 0; t < n; t += TILE_ROWS) {
-    const size_t rows = least(TILE_ROWS, n - t), keys = a->both_ways ? n : t + rows;
+    const size_t rows = least(TILE_ROWS, n - t), keys = count_seen(a, t + rows - 1, n);
     float *out = a->out + (start + t) * a->ld_out + h * a->Dv;
     score_rows(a->q + (start + t) * a->ld_q + h * a->D, a->ld_q, rows, a->D, kt, padded, keys, s);
     float sums[TILE_ROWS];
@@ -190,12 +190,13 @@ static void backward_block(const parl_attention_bwd_args *a, const backward_scra
                            size_t start, size_t t, size_t rows, size_t h) {
   const parl_attention_fwd_args *f = &a->fwd;
   const size_t group = h / (f->H / f->H_kv), padded = w->padded;
-  const size_t keys = f->both_ways ? w->n : t + rows;
+  const size_t keys = count_seen(f, t + rows - 1, w->n);
   const float *q = f->q + (start + t) * f->ld_q + h * f->D;
   const float *dout = a->dout + (start + t) * a->ld_dout + h * f->Dv;
   const float *out = f->out + (start + t) * f->ld_out + h * f->Dv;
   for (size_t i = 0; i < rows; i += TILE_ROWS) {
-    const size_t height = least(TILE_ROWS, rows - i), seen = f->both_ways ? w->n : t + i + height;
+    const size_t height = least(TILE_ROWS, rows - i),
+                 seen = count_seen(f, t + i + height - 1, w->n);
     float *s = w->s + i * padded, *dp = w->dp + i * padded;
     score_rows(q + i * f->ld_q, f->ld_q, height, f->D, w->kt, padded, seen, s);
     score_rows(dout + i * a->ld_dout, a->ld_dout, height, f->Dv, w->vt, padded, seen, dp);

@@ -54,6 +54,11 @@ parl_status parl_trainer_save(parl_trainer *t) {
   return parl_store_end(t->store, s);
 }
 
+/* Where training goes on from. */
+static const char *get_path(const parl_trainer *t) {
+  return t->fork_path[0] != '\0' ? t->fork_path : t->checkpoint_path;
+}
+
 /* What schedules see of the update before; a metric that an older parl did not have is NaN. */
 static parl_status read_metrics(parl_trainer *t) {
   parl_updater *u = t->updater;
@@ -64,7 +69,7 @@ static parl_status read_metrics(parl_trainer *t) {
     parl_log_write(t->host->log, PARL_LOG_INFO,
                    "%s: an older parl trained up to update %lld: it did not measure %s, which is "
                    "undefined up to there",
-                   t->checkpoint_path, (long long)u->update, parl_text_get(&missing));
+                   get_path(t), (long long)u->update, parl_text_get(&missing));
   parl_text_deinit(&missing);
   return s;
 }
@@ -78,10 +83,9 @@ static parl_status read_progress(parl_trainer *t, const parl_json *root,
   const parl_json *update = parl_json_find(root, "update");
   const char *due = t->fork_path[0] != '\0' ? t->leg->fork.uid : t->uid;
   if (uid == NULL || strcmp(uid, due) != 0)
-    return parl_fail(PARL_STATUS_EFORMAT, "%s belongs to another run; move it away",
-                     t->checkpoint_path);
+    return parl_fail(PARL_STATUS_EFORMAT, "%s belongs to another run; move it away", get_path(t));
   if (parl_json_get_type(update) != PARL_JSON_NUMBER)
-    return parl_fail(PARL_STATUS_EFORMAT, "%s: its progress has no \"update\"", t->checkpoint_path);
+    return parl_fail(PARL_STATUS_EFORMAT, "%s: its progress has no \"update\"", get_path(t));
   snprintf(digest, PARL_HASH_HEX_BYTES, "%s", store != NULL ? store : "");
   u->update = (int64_t)parl_json_get_number(update);
   PARL_TRY(parl_updater_read_state(u, root));
@@ -91,7 +95,7 @@ static parl_status read_progress(parl_trainer *t, const parl_json *root,
 static parl_status load(parl_trainer *t, char digest[PARL_HASH_HEX_BYTES]) {
   parl_text progress = {0};
   parl_json *root = NULL;
-  const char *path = t->fork_path[0] != '\0' ? t->fork_path : t->checkpoint_path;
+  const char *path = get_path(t);
   parl_status s =
       parl_checkpoint_load_kept(path, t->model, parl_learner_get_optimizer(t->updater->learner),
                                 t->ring != NULL ? t->ring->kept : NULL, count_kept(t),

@@ -70,6 +70,29 @@ code "again: exit code" 0 "$PARL" sweep p --quiet
 cmp -s p/sweep.json whole.json && echo "ok again: the same" || echo "not ok again: another sweep.json"
 killed_and_shared p p/points "0.3 0.6 0.9 0.4"
 
+# A member whose checkpoint is damaged fails, and so do those that copy it: they are replaced, and told of all the same.
+if [ -n "${PARL_TEST_SHORT-}" ]; then
+  echo "skip a member that fails: seconds that a sanitizer makes minutes"
+else
+  sed "s/updates = 16/updates = 60/; s/name = \"base\"/name = \"slow\"/" base.lua >slow.lua
+  sweep d "{ interval = 20, quantile = 0.5, tasks = 20 }"
+  sed -i "s/'base'/'slow'/" d.lua
+  "$PARL" sweep d --quiet >/dev/null 2>&1 &
+  victim=$!
+  looked() { [ "$(ask d/points "SELECT count(*) FROM rung")" -ge 8 ]; } # all four, both seeds
+  await looked
+  kill -9 "$victim"
+  wait "$victim" 2>/dev/null
+  arm=$(ask d/points "SELECT arm FROM run JOIN rung ON run.id = run_id GROUP BY arm ORDER BY sum(r_perf) DESC LIMIT 1")
+  : >"d/points/checkpoints/$arm-s11.safetensors"
+  code "a member that fails: exit code" 1 "$PARL" sweep d --quiet
+  has "a member that fails: told" "arm \"$arm\", seed 11: " "$(cat err)"
+  has "a member that fails: as it failed" "$arm 11 stopped" "$(ask d/points "SELECT arm, seed, status FROM run")"
+  same "a member that fails: the sums agree" \
+    "$(get d/sweep.json 'd["pruned"]') True" \
+    "$(ask d/points "SELECT count(*) FROM run WHERE status = 'pruned'") $(get d/sweep.json 'd["failed"] >= 1')"
+fi
+
 refused() { # WHAT TEXT
   code "$1: exit code" 2 "$PARL" sweep bad --plan
   has "$1: why" "$2" "$(cat err)"

@@ -1,4 +1,4 @@
-/* experiments/experiment_pace.c - runs that pause at rungs: who may go on, and who is pruned. */
+/* experiments/experiment_pacing.c - runs that pause at rungs: who may go on, and who is pruned. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 #include "experiments/experiment_internal.h"
 #include "experiments/halving.h"
 
-parl_status parl_pace_init(parl_pace *pace) {
+parl_status parl_pacing_init(parl_pacing *pace) {
   const size_t n = pace->n_rows;
   pace->results = calloc(n * pace->rungs.n + 1, sizeof *pace->results);
   pace->is_out = calloc(n + 1, sizeof *pace->is_out);
@@ -20,7 +20,7 @@ parl_status parl_pace_init(parl_pace *pace) {
   return PARL_STATUS_OK;
 }
 
-void parl_pace_deinit(parl_pace *pace) {
+void parl_pacing_deinit(parl_pacing *pace) {
   free(pace->results);
   free(pace->is_out);
   free(pace->levels);
@@ -29,7 +29,7 @@ void parl_pace_deinit(parl_pace *pace) {
 
 /* The row of a cell; n_rows: none. There is a pace. */
 static size_t find_row(const experiment *x, size_t cell) {
-  const parl_pace *p = x->pace;
+  const parl_pacing *p = x->pace;
   const size_t arm = cell / x->plan->n_seeds;
   const bool is_one = cell < x->plan->n_trained && arm >= p->first_arm;
   return is_one && arm - p->first_arm < p->n_rows ? arm - p->first_arm : p->n_rows;
@@ -46,7 +46,7 @@ bool parl_experiment_may_go_on(const experiment *x, size_t cell) {
 
 bool parl_experiment_get_leg(const experiment *x, size_t cell, parl_leg *out) {
   if (!parl_experiment_is_paced(x, cell)) return false;
-  const parl_pace *p = x->pace;
+  const parl_pacing *p = x->pace;
   const size_t row = find_row(x, cell), seed = cell % x->plan->n_seeds;
   *out = (parl_leg){.rungs = &p->rungs, .level = p->levels[row]};
   if (p->forks != NULL) out->fork = p->forks[row * x->plan->n_seeds + seed];
@@ -83,8 +83,10 @@ static void prune(experiment *x, size_t row) {
 }
 
 parl_status parl_experiment_pace(experiment *x) {
-  parl_pace *p = x->pace;
+  parl_pacing *p = x->pace;
   if (p == NULL) return PARL_STATUS_OK;
+  for (size_t i = 0; p->has_failed != NULL && i < p->n_rows * x->plan->n_seeds; i++)
+    p->has_failed[i] = x->cells[p->first_arm * x->plan->n_seeds + i].state == JOB_FAILED;
   for (size_t row = 0; row < p->n_rows; row++)
     for (size_t k = 0; k < p->rungs.n; k++)
       p->results[row * p->rungs.n + k] = get_result(x, row, k, &p->is_out[row]);
@@ -97,7 +99,7 @@ parl_status parl_experiment_pace(experiment *x) {
 }
 
 static parl_status mark(const experiment *x, parl_store *store, size_t cell) {
-  const parl_pace *p = x->pace;
+  const parl_pacing *p = x->pace;
   const size_t row = find_row(x, cell), k = p->levels[row];
   const double result = p->results[row * p->rungs.n + k];
   char why[160];
