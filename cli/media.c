@@ -1,6 +1,7 @@
 /* cli/media.c - pictures by their first bytes, everything else as safetensors. */
 #include "cli/media.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,8 +109,12 @@ static parl_status read_tensors(const char *path, const parl_model *model, cli_m
 
 /* ------------------------------------------------------------------------------ pictures */
 
-static bool is_picture(const char *bytes, size_t n) {
-  return n >= 4 && (memcmp(bytes, "\x89PNG", 4) == 0 || memcmp(bytes, "\xff\xd8\xff", 3) == 0);
+static bool is_picture(const char *path) {
+  char start[8];
+  FILE *file = fopen(path, "rb");
+  const size_t n = file != NULL ? fread(start, 1, sizeof start, file) : 0;
+  if (file != NULL) fclose(file);
+  return parl_image_is(start, n);
 }
 
 /* How the folder says that pictures are prepared. */
@@ -127,13 +132,13 @@ static parl_status read_settings(const char *folder, const parl_model *model,
                    out->patch, out->merge, (long long)patch, MERGE);
 }
 
-static parl_status read_picture(const char *bytes, size_t n, const char *path, const char *folder,
-                                const parl_model *model, cli_media *out) {
+static parl_status read_picture(const char *path, const char *folder, const parl_model *model,
+                                cli_media *out) {
   parl_image image = {0};
   parl_media_config config;
   parl_media media;
   PARL_TRY(read_settings(folder, model, &config));
-  PARL_TRY(parl_image_decode(bytes, n, path, NULL, &image));
+  PARL_TRY(parl_image_read(path, NULL, &image));
   parl_media_init(&media, &config);
   parl_status s = parl_media_add_image(&media, &image);
   if (s == PARL_STATUS_OK)
@@ -145,14 +150,8 @@ static parl_status read_picture(const char *bytes, size_t n, const char *path, c
 
 static parl_status read_one(const char *path, const char *folder, const parl_model *model,
                             cli_media *out) {
-  char *bytes = NULL;
-  size_t n = 0;
-  parl_status s = parl_file_read(path, parl_image_limits_default().max_bytes, &bytes, &n);
-  if (s == PARL_STATUS_OK && is_picture(bytes, n))
-    s = read_picture(bytes, n, path, folder, model, out);
-  else
-    s = read_tensors(path, model, out);
-  free(bytes);
+  const parl_status s =
+      is_picture(path) ? read_picture(path, folder, model, out) : read_tensors(path, model, out);
   return parl_fail_context(s, "%s", path);
 }
 

@@ -4,10 +4,8 @@
 
 #include "cli/cli.h"
 #include "cli/media.h"
-#include "core/file.h"
 #include "core/safetensors.h"
 #include "engine/hf_checkpoint.h"
-#include "engine/hf_config.h"
 #include "engine/logits.h"
 
 enum { NAME_BYTES = PARL_HF_NAME_BYTES + 8 };

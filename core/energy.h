@@ -1,7 +1,8 @@
 /* core/energy.h - energy of the processors, where the kernel lets one read it; never an input of a
  * result.
  *
- * RAPL's counters: one a processor package (a folder intel-rapl:N), of everything that runs on it.
+ * RAPL's counters: one a processor package (a folder intel-rapl:N whose name is package-M), of
+ * everything that runs on it.
  * Thread rule: pure but for the counters. Source: Linux, Documentation/power/powercap. */
 #ifndef PARL_CORE_ENERGY_H
 #define PARL_CORE_ENERGY_H

@@ -60,6 +60,18 @@ static bool begins_with(const void *bytes, size_t n, const char *start, size_t n
   return n >= n_start && memcmp(bytes, start, n_start) == 0;
 }
 
+static bool is_png(const void *bytes, size_t n) {
+  return begins_with(bytes, n, "\x89PNG\r\n\x1a\n", 8);
+}
+
+static bool is_jpeg(const void *bytes, size_t n) {
+  return begins_with(bytes, n, "\xff\xd8\xff", 3);
+}
+
+bool parl_image_is(const void *bytes, size_t n) {
+  return is_png(bytes, n) || is_jpeg(bytes, n);
+}
+
 parl_status parl_image_decode(const void *bytes, size_t n, const char *what,
                               const parl_image_limits *limits, parl_image *out) {
   const parl_image_limits usual = parl_image_limits_default();
@@ -67,10 +79,8 @@ parl_status parl_image_decode(const void *bytes, size_t n, const char *what,
   PARL_TRY(check_limits(limits));
   if (n > limits->max_bytes)
     return parl_fail(PARL_STATUS_EFORMAT, "%s: %zu bytes; at most %zu", what, n, limits->max_bytes);
-  if (begins_with(bytes, n, "\x89PNG\r\n\x1a\n", 8))
-    return parl_image_decode_png(bytes, n, what, limits, out);
-  if (begins_with(bytes, n, "\xff\xd8\xff", 3))
-    return parl_image_decode_jpeg(bytes, n, what, limits, out);
+  if (is_png(bytes, n)) return parl_image_decode_png(bytes, n, what, limits, out);
+  if (is_jpeg(bytes, n)) return parl_image_decode_jpeg(bytes, n, what, limits, out);
   const char *name = parl_foreign_name(bytes, n);
   return parl_fail(PARL_STATUS_EFORMAT, "%s: is %s, not a PNG or JPEG image", what,
                    name != NULL ? name : "of an unknown kind");

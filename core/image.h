@@ -7,6 +7,7 @@
  * Thread rule: pure functions. Reading order: parl_image, the limits, decode, resize, encode. */
 #ifndef PARL_CORE_IMAGE_H
 #define PARL_CORE_IMAGE_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,9 @@ parl_image_limits parl_image_limits_default(void);
 parl_status parl_image_init(parl_image *image, int width, int height);
 /* Frees the pixels; safe on a zeroed image. */
 void parl_image_deinit(parl_image *image);
+
+/* Whether bytes, 8 of them or more, begin as those of a PNG or JPEG file. */
+bool parl_image_is(const void *bytes, size_t n);
 
 /* Decodes the n bytes of a PNG or JPEG file, known by their first bytes. Transparency is dropped,
  * grey is repeated, a palette is looked up and fewer than 8 bits are scaled up, as Pillow does.

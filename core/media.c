@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/hash.h"
-
 enum { CHANNELS = 3, SECONDS_A_DAY = 86400 };
 
 static int at_least_1(int x) {
@@ -65,7 +63,6 @@ void parl_media_init(parl_media *media, const parl_media_config *config) {
 void parl_media_deinit(parl_media *media) {
   free(media->pixels);
   free(media->grid_thw);
-  free(media->items);
   *media = (parl_media){0};
 }
 
@@ -90,11 +87,10 @@ static size_t count_values(const parl_media *media) {
 }
 
 static parl_status make_room(parl_media *media, size_t n_patches) {
-  size_t grid_room = media->max_items;
   PARL_TRY(grow((void **)&media->pixels, media->n_patches + n_patches,
                 count_values(media) * sizeof(float), &media->max_patches));
-  PARL_TRY(grow((void **)&media->grid_thw, media->n_items + 1, 3 * sizeof(int64_t), &grid_room));
-  return grow((void **)&media->items, media->n_items + 1, sizeof *media->items, &media->max_items);
+  return grow((void **)&media->grid_thw, media->n_items + 1, 3 * sizeof(int64_t),
+              &media->max_items);
 }
 
 /* One patch, of which the image may cover a part or nothing: the rest is black, normalised. */
@@ -121,14 +117,6 @@ static parl_status cut_frame(parl_media *media, const parl_image *frame,
   return PARL_STATUS_OK;
 }
 
-static void hash_item(const int64_t *grid, const float *pixels, size_t n, char out[65]) {
-  parl_hash hash;
-  parl_hash_init(&hash);
-  parl_hash_update(&hash, grid, 3 * sizeof *grid);
-  parl_hash_update(&hash, pixels, n * sizeof *pixels);
-  parl_hash_finish(&hash, out);
-}
-
 static parl_status add(parl_media *media, const parl_image *frames, size_t n, int max_patches) {
   parl_media_size size;
   PARL_TRY(parl_media_fit(&media->config, max_patches, frames->width, frames->height, &size));
@@ -142,9 +130,7 @@ static parl_status add(parl_media *media, const parl_image *frames, size_t n, in
   grid[0] = (int64_t)n;
   grid[1] = size.grid_h;
   grid[2] = size.grid_w;
-  parl_media_item *item = &media->items[media->n_items++];
-  item->first = media->n_patches;
-  hash_item(grid, pixels, n * of_frame * n_values, item->hash);
+  media->n_items++;
   media->n_patches += n * of_frame;
   return PARL_STATUS_OK;
 }

@@ -61,17 +61,11 @@ typedef struct parl_media_size {
 parl_status parl_media_fit(const parl_media_config *config, int max_patches, int width, int height,
                            parl_media_size *out);
 
-typedef struct parl_media_item {
-  size_t first;  /* its first row of pixels; t * h * w rows */
-  char hash[65]; /* of its patches and grid: equal items look the same to a tower */
-} parl_media_item;
-
 /* Items packed one after another: pixel_values and grid_thw. */
 typedef struct parl_media {
   parl_media_config config;
-  float *pixels;          /* [n_patches, 3, patch, patch]: channel, y, x; owned */
-  int64_t *grid_thw;      /* [n_items, 3]: frames, rows and columns of patches; owned */
-  parl_media_item *items; /* [n_items], owned */
+  float *pixels;     /* [n_patches, 3, patch, patch]: channel, y, x; owned */
+  int64_t *grid_thw; /* [n_items, 3]: frames, rows and columns of patches; owned */
   size_t n_patches, n_items;
   size_t max_patches, max_items; /* that there is room for */
   float table[3][256];           /* of a channel's byte: (x / 255 - mean) / std */

@@ -1,8 +1,6 @@
 /* experiments/report_front.c - r_perf against critical steps: which policies nobody beats in both,
  * of all tasks, of each kind and of each difficulty. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "experiments/report_content.h"
 #include "experiments/report_vega.h"

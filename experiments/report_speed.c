@@ -1,7 +1,5 @@
 /* experiments/report_speed.c - critical steps to a mean score, and how many times those a single
  * agent takes: the axes of Fig. 8 of the Kimi K2.5 report. */
-#include <stdlib.h>
-#include <string.h>
 
 #include "experiments/report_content.h"
 

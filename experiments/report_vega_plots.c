@@ -2,7 +2,6 @@
  * scatter, ends of episodes. The numbers are those of the drawings, read by the same functions. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "experiments/report_vega.h"
 
