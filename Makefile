@@ -68,7 +68,9 @@ ifeq ($(BUILD),fuzz)
 SRC := $(wildcard core/*.c kernels/device.c engine/*.c lua/*.c parl/*/*.c) # what reads foreign bytes; the fast kernels are written for gcc
 endif
 CLI := $(wildcard cli/*.c)
-OBJ := $(SRC:%.c=$(OBJDIR)/%.o) $(patsubst %,$(OBJDIR)/%.o,build_info report_style report_scripts serve_files worklist project)
+# Helpers of scripts that are scripts.
+KIT := worklist project project_plan kit_check
+OBJ := $(SRC:%.c=$(OBJDIR)/%.o) $(patsubst %,$(OBJDIR)/%.o,build_info report_style report_scripts serve_files $(KIT))
 CLI_OBJ := $(CLI:%.c=$(OBJDIR)/%.o) $(OBJDIR)/templates.o
 TEMPLATES := $(wildcard cli/templates/*) lua/stubs/parl.d.lua
 TEST_SRC := $(wildcard tests/test_*.c)
@@ -162,11 +164,11 @@ $(OUT)/serve_files.c: $(SERVE_FILES)
 	@mkdir -p $(@D)
 	@{ echo '/* Written by make. */'; echo '#include "experiments/serve_internal.h"'; \
 	   for f in $^; do echo "const char parl_serve_$${f##*.}[] ="; $(AS_STRING) $$f; echo '   ;'; done; } >$@
-$(OUT)/worklist.c $(OUT)/project.c: $(OUT)/%.c: lua/%.lua
+$(KIT:%=$(OUT)/%.c): $(OUT)/%.c: lua/%.lua
 	@mkdir -p $(@D)
 	@{ echo '/* Written by make. */'; echo '#include "lua/env_internal.h"'; \
 	   echo 'const char parl_env_$*[] ='; $(AS_STRING) $<; echo '   ;'; } >$@
-WRITTEN := templates report_style report_scripts serve_files worklist project
+WRITTEN := templates report_style report_scripts serve_files $(KIT)
 $(WRITTEN:%=$(OBJDIR)/%.o): $(OBJDIR)/%.o: $(OUT)/%.c $(OUT)/flags | need-libraries
 	@mkdir -p $(@D) && $(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 

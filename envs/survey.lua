@@ -27,7 +27,7 @@ local project <const> = parl.project {
   stages = {"read"},
   item = "source",
   start = function(state)
-    state.f1, state.seen = 0, {} -- of the latest report; values that were claimed
+    state.seen = {} -- values that were claimed
   end,
   answer = function(world, state)
     return {"report", settled_values(world, state)}
@@ -69,8 +69,9 @@ local function reset(rng, params)
     error("sources_min exceeds sources_max")
   end
   local n <const> = rng:int(params.sources_min, params.sources_max)
+  local most <const> = math.min(params.topics_max, n)
   local world = {
-    n = n, n_topics = rng:int(math.min(2, n), math.min(params.topics_max, n)), n_right = 0,
+    n = n, n_topics = rng:int(math.min(2, most), most), n_right = 0,
     slow = params.slow, rate = params.rate > 0 and params.rate or nil, text = params.text,
     kind = {}, topics = {}, values = {}, effort = {}, suits = {}, right = {},
   }
@@ -82,7 +83,7 @@ local function reset(rng, params)
   for i, source in ipairs(rng:shuffle(parl.range(1, n))) do
     add_source(rng, params, world, values, i, source)
   end
-  world.best = 0.4 + 0.6 * (2 * world.n_right / (world.n_right + world.n_topics))
+  world.f1 = 2 * world.n_right / (world.n_right + world.n_topics)
   project.plan(world)
   return world
 end
@@ -148,11 +149,6 @@ local function legal(world, agent, tool, slot, taken, given)
   return parl.without(values, taken)
 end
 
-local function score(world, main)
-  local r_perf = 0.4 * project.share(world, main) + 0.6 * project.progress(main).f1
-  return r_perf, r_perf >= world.best - 1e-9 and 1 or 0
-end
-
 return parl.env(project.declare {
   name = "survey",
   summary = "read sources that overlap and contradict each other, for one report",
@@ -194,6 +190,5 @@ return parl.env(project.declare {
       sub_steps = steps, max_width = math.max(16, n), max_agents = 3, max_turns = 32 + 2 * n * most,
     }
   end,
-  reset = reset, prompt = prompt, legal = legal, score = score,
-  optimum = function(world) return project.optimum(world, 1, world.best) end,
+  reset = reset, prompt = prompt, legal = legal,
 })

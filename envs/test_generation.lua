@@ -21,7 +21,7 @@ local tok <const> = parl.tok
 local KINDS <const> = {"normal", "boundary", "error", "performance"}
 local SUITS <const> = {1, 1, 2, 3} -- role of each kind
 local TYPES <const> = {"int", "float", "text", "list", "date", "file", "url", "flag"}
-local MAX_ARGUMENTS <const>, N_BEHAVIOURS <const> = 32, 64
+local MAX_ARGUMENTS <const>, N_BEHAVIOURS <const> = 25, 64 -- 100 cases
 
 local list_cases
 
@@ -29,9 +29,6 @@ local project <const> = parl.project {
   roles = {"analyst", "breaker", "profiler"},
   stages = KINDS,
   item = "argument",
-  start = function(state)
-    state.f1 = 0 -- of the latest suite
-  end,
   answer = function(world, state)
     return {"submit", list_cases(world, state, true)}
   end,
@@ -79,7 +76,7 @@ local function reset(rng, params)
   for _ = 1, arguments do
     world.n_hidden = world.n_hidden + (rng:chance(params.p_hidden) and 1 or 0)
   end
-  world.best = 0.4 + 0.6 * (2 * world.n_shown / (2 * world.n_shown + world.n_hidden))
+  world.f1 = 2 * world.n_shown / (2 * world.n_shown + world.n_hidden)
   project.plan(world)
   return world
 end
@@ -143,11 +140,6 @@ local function legal(world, agent, tool, slot, taken, given)
   return project.legal(world, agent, tool, slot, taken, given)
 end
 
-local function score(world, main)
-  local r_perf = 0.4 * project.share(world, main) + 0.6 * project.progress(main).f1
-  return r_perf, r_perf >= world.best - 1e-9 and 1 or 0
-end
-
 return parl.env(project.declare {
   name = "test_generation",
   summary = "cases of four kinds for a described function; duplicates are worthless",
@@ -168,7 +160,7 @@ return parl.env(project.declare {
   },
   families = function(params)
     return {
-      argument = MAX_ARGUMENTS, type = TYPES, stage = KINDS, behaviour = N_BEHAVIOURS,
+      argument = 32, type = TYPES, stage = KINDS, behaviour = N_BEHAVIOURS,
       case = params.arguments_max > 8 and 100 or 32,
       word = {"miss", "part", "done", "new", "none", "noted", "result"},
     }
@@ -187,6 +179,5 @@ return parl.env(project.declare {
       max_turns = 32 + 8 * params.arguments_max * most,
     }
   end,
-  reset = reset, prompt = prompt, legal = legal, score = score,
-  optimum = function(world) return project.optimum(world, 1, world.best) end,
+  reset = reset, prompt = prompt, legal = legal,
 })

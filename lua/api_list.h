@@ -112,20 +112,20 @@
     "Of the sub-agents that experts create: the first of a list, any of it if random.")        \
   X(is_open, "fun(world: table, state: table, item: integer): boolean",                        \
     "Whether an agent of that state still has to work on one of the items 1 to world.n.")      \
-  X(start, "fun(state: table)|nil", "Sets what an agent's state begins with.")                 \
-  X(alone, "fun(world: table, style: string, state: table): boolean|nil",                      \
+  X(start, "(fun(state: table))?", "Sets what an agent's state begins with.")                  \
+  X(alone, "(fun(world: table, style: string, state: table): boolean)?",                       \
     "Whether an expert works alone now: the oracle where launching does not pay. nil: never; " \
     "`serial` always does.")                                                                   \
-  X(launch, "fun(world: table, style: string, items: integer[]): any[][]|nil",                 \
+  X(launch, "(fun(world: table, style: string, items: integer[]): any[][])?",                  \
     "The launch of a style with those open items; nil: one sub-agent for each item, at most "  \
     "`width`, 2 of them if the style is narrow.")                                              \
   X(width, "integer?", "Sub-agents of a launch at most; nil: one for each item.")              \
   X(agents, "integer?", "Configurations that the random style creates; 2 if absent.")          \
   X(in_order, "boolean?", "The random style works on the first open item only.")               \
   X(launch_chance, "number?", "Of a launch by the random style, once it can; 0.5 if absent.")  \
-  X(random_launch, "fun(world: table, agent: parl.Agent, items: integer[]): any[][]|nil",      \
+  X(random_launch, "(fun(world: table, agent: parl.Agent, items: integer[]): any[][])?",       \
     "A launch of the random style; nil: some of the open items, one each.")                    \
-  X(random_call, "fun(world: table, agent: parl.Agent): any[]|nil",                            \
+  X(random_call, "(fun(world: table, agent: parl.Agent): any[]|nil)?",                         \
     "Now and then another call of the random style, else nil.")
 
 /* Fields of what parl.worklist gives. X(name, type, doc) */
@@ -141,23 +141,25 @@
     "create_subagent, launch. items: nil: those that are open.")
 
 /* Keys of what parl.project takes. X(name, type, doc) */
-#define PARL_PROJECT_LIST(X)                                                                   \
-  X(roles, "string[]", "Names of the roles; world.suits[job] is a place in this list.")        \
-  X(stages, "string[]",                                                                        \
-    "Tools that take a step on an item, their first argument: the stages that each item goes " \
-    "through. assign_task takes a stage, if there are several, and items.")                    \
-  X(item, "string",                                                                            \
-    "The family of the items; that of the stages, if there are several, is "                   \
-    "`stage`.")                                                                                \
-  X(tell, "fun(world: table, state: table, job: integer): parl.Token[]",                       \
-    "What an agent reads of a job that somebody did, at most 8 tokens; may note in its state " \
-    "what it thereby knows.")                                                                  \
-  X(start, "fun(state: table)|nil", "Adds to what an agent's state begins with.")              \
-  X(argument, "fun(world: table, job: integer): integer?",                                     \
-    "The second argument that experts give to the tool of a job, if it has one.")              \
-  X(answer, "fun(world: table, state: table): any[]",                                          \
-    "The orchestrator's call when all is done, if there is one.")                              \
-  X(random_call, "fun(world: table, agent: parl.Agent): any[]|nil",                            \
+#define PARL_PROJECT_LIST(X)                                                                       \
+  X(roles, "string[]", "Names of the roles; world.suits[job] is a place in this list.")            \
+  X(stages, "string[]",                                                                            \
+    "Tools that take a step on an item, their first argument: the stages that each item goes "     \
+    "through. assign_task takes a stage, if there are several, and items.")                        \
+  X(item, "string",                                                                                \
+    "The family of the items; that of the stages, if there are several, is "                       \
+    "`stage`.")                                                                                    \
+  X(tell, "fun(world: table, state: table, job: integer): parl.Token[]",                           \
+    "What an agent reads of a job that somebody did, at most 8 tokens; may note in its state "     \
+    "what it thereby knows.")                                                                      \
+  X(start, "(fun(state: table))?", "Adds to what an agent's state begins with.")                   \
+  X(argument, "(fun(world: table, job: integer): integer)?",                                       \
+    "The second argument that experts give to the tool of a job, if it has one.")                  \
+  X(answer, "(fun(world: table, state: table): any[])?",                                           \
+    "The orchestrator's call when all is done, if there is one. Its tool sets `f1` of the state: " \
+    "r_perf is 0.4 times the share of the jobs that are done and 0.6 times f1. reset sets the "    \
+    "world's `f1`, the best there is.")                                                            \
+  X(random_call, "(fun(world: table, agent: parl.Agent): any[]|nil)?",                             \
     "Now and then another call of the random style, else nil.")
 
 /* Fields of what parl.project gives. X(name, type, doc) */
@@ -198,11 +200,9 @@
     "The usual experts: serial, narrow, greedy_wide (each ready job to the role that suits it), "  \
     "oracle (the best plan) and random.")                                                          \
   X(share, "fun(world: table, main: parl.Agent): number", "Share of the jobs that are done.")      \
-  X(optimum, "fun(world: table, more: integer, r_perf: number): parl.Optimum",                     \
-    "Of the plan, and `more` steps of the orchestrator's at the end.")                             \
   X(declare, "fun(declaration: parl.Declaration): parl.Declaration",                               \
     "Adds what is not there of roles, task, styles, legal, brief, deliver, summarize, score (the " \
-    "share), "                                                                                     \
+    "share, or with an answer as said there), "                                                    \
     "optimum, expert and family, and the parameters p_fail and slow.")
 
 /* Methods of an rng object. X(name, type, doc) */

@@ -235,8 +235,9 @@ int parl_env_make_image(lua_State *L);
 void parl_env_push_load_image(lua_State *L, parl_env *env);
 
 /* --- env_kit.c --- */
-extern const char parl_env_worklist[]; /* lua/worklist.lua; the Makefile makes its source */
-extern const char parl_env_project[];  /* lua/project.lua, likewise */
+/* lua/worklist.lua and so on; the Makefile makes their sources. */
+extern const char parl_env_worklist[], parl_env_project[], parl_env_project_plan[],
+    parl_env_kit_check[];
 /* Sets the helpers of PARL_KIT_LIST in the table at the top. Inside protect. */
 void parl_env_open_kit(lua_State *L);
 

@@ -308,26 +308,39 @@ static int kit_makespan(lua_State *L) {
 
 /* --- helpers that are scripts --- */
 
-/* [spec] -> [what the chunk's function makes of it]: compiled for the file that asks, with the
- * globals of scripts. */
-static int run_chunk(lua_State *L, const char *text, const char *name) {
+/* [spec, ..., what the chunk is given] -> [spec, ..., what it returns]: compiled for the file that
+ * asks, with the globals of scripts. */
+static void run_chunk(lua_State *L, const char *text, const char *name, int n_given,
+                      int n_results) {
+  if (parl_sandbox_compile(L, text, strlen(text), name) != LUA_OK) lua_error(L);
+  lua_insert(L, -1 - n_given);
+  lua_call(L, n_given, n_results);
+}
+
+/* [spec] -> [spec, check] */
+static void begin_script(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  if (parl_sandbox_compile(L, text, strlen(text), name) != LUA_OK) return lua_error(L);
-  lua_call(L, 0, 1);
+  run_chunk(L, parl_env_kit_check, "parl.kit_check", 0, 1);
+}
+
+/* parl.worklist(spec) */
+static int kit_worklist(lua_State *L) {
+  begin_script(L);
+  run_chunk(L, parl_env_worklist, "parl.worklist", 1, 1);
   lua_insert(L, 1);
   lua_call(L, 1, 1);
   return 1;
 }
 
-/* parl.worklist(spec) */
-static int kit_worklist(lua_State *L) {
-  return run_chunk(L, parl_env_worklist, "parl.worklist");
-}
-
 /* parl.project(spec) */
 static int kit_project(lua_State *L) {
-  return run_chunk(L, parl_env_project, "parl.project");
+  begin_script(L);
+  run_chunk(L, parl_env_project_plan, "parl.project_plan", 0, 2);
+  run_chunk(L, parl_env_project, "parl.project", 3, 1);
+  lua_insert(L, 1);
+  lua_call(L, 1, 1);
+  return 1;
 }
 
 void parl_env_open_kit(lua_State *L) {

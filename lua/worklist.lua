@@ -5,6 +5,7 @@
 -- an agent's progress, its open items and the ladder of experts.
 
 local parl <const> = parl
+local check <const> = ...
 
 -- Keys of the argument and their types; `true`: needed.
 local KEYS <const> = {
@@ -13,22 +14,6 @@ local KEYS <const> = {
   in_order = {"boolean"}, agents = {"number"}, random_launch = {"function"},
   random_call = {"function"}, launch_chance = {"number"},
 }
--- error() at the script: above this chunk and the program's own function.
-local CALLER <const> = 4
-
-local function check(spec)
-  for key, value in pairs(spec) do
-    local want = KEYS[key] or error("parl.worklist: unknown key " .. tostring(key), CALLER)
-    if not want[1]:find(type(value), 1, true) then
-      error("parl.worklist: " .. key .. " is a " .. type(value) .. ", not a " .. want[1], CALLER)
-    end
-  end
-  for key, want in pairs(KEYS) do
-    if want[2] and spec[key] == nil then
-      error("parl.worklist: " .. key .. " is missing", CALLER)
-    end
-  end
-end
 
 local function create(spec, state, rng)
   local role <const> = spec.role
@@ -77,7 +62,7 @@ local function play(spec, world, agent, style, items)
 end
 
 return function(spec)
-  check(spec)
+  check("parl.worklist", KEYS, spec)
   local work = {}
 
   function work.progress(agent)

@@ -107,13 +107,13 @@
 --- Whether an agent of that state still has to work on one of the items 1 to world.n.
 ---@field is_open fun(world: table, state: table, item: integer): boolean
 --- Sets what an agent's state begins with.
----@field start fun(state: table)|nil
+---@field start (fun(state: table))?
 --- Whether an expert works alone now: the oracle where launching does not pay. nil: never;
 --- `serial` always does.
----@field alone fun(world: table, style: string, state: table): boolean|nil
+---@field alone (fun(world: table, style: string, state: table): boolean)?
 --- The launch of a style with those open items; nil: one sub-agent for each item, at most
 --- `width`, 2 of them if the style is narrow.
----@field launch fun(world: table, style: string, items: integer[]): any[][]|nil
+---@field launch (fun(world: table, style: string, items: integer[]): any[][])?
 --- Sub-agents of a launch at most; nil: one for each item.
 ---@field width integer?
 --- Configurations that the random style creates; 2 if absent.
@@ -123,9 +123,9 @@
 --- Of a launch by the random style, once it can; 0.5 if absent.
 ---@field launch_chance number?
 --- A launch of the random style; nil: some of the open items, one each.
----@field random_launch fun(world: table, agent: parl.Agent, items: integer[]): any[][]|nil
+---@field random_launch (fun(world: table, agent: parl.Agent, items: integer[]): any[][])?
 --- Now and then another call of the random style, else nil.
----@field random_call fun(world: table, agent: parl.Agent): any[]|nil
+---@field random_call (fun(world: table, agent: parl.Agent): any[]|nil)?
 
 --- What environments of items share.
 ---@class parl.Work
@@ -199,13 +199,15 @@
 --- it thereby knows.
 ---@field tell fun(world: table, state: table, job: integer): parl.Token[]
 --- Adds to what an agent's state begins with.
----@field start fun(state: table)|nil
+---@field start (fun(state: table))?
 --- The second argument that experts give to the tool of a job, if it has one.
----@field argument fun(world: table, job: integer): integer?
---- The orchestrator's call when all is done, if there is one.
----@field answer fun(world: table, state: table): any[]
+---@field argument (fun(world: table, job: integer): integer)?
+--- The orchestrator's call when all is done, if there is one. Its tool sets `f1` of the state:
+--- r_perf is 0.4 times the share of the jobs that are done and 0.6 times f1. reset sets the
+--- world's `f1`, the best there is.
+---@field answer (fun(world: table, state: table): any[])?
 --- Now and then another call of the random style, else nil.
----@field random_call fun(world: table, agent: parl.Agent): any[]|nil
+---@field random_call (fun(world: table, agent: parl.Agent): any[]|nil)?
 
 --- What environments of projects share.
 ---@class parl.Jobs
@@ -247,10 +249,9 @@
 ---@field turn fun(world: table, agent: parl.Agent, style: string): any[][]
 --- Share of the jobs that are done.
 ---@field share fun(world: table, main: parl.Agent): number
---- Of the plan, and `more` steps of the orchestrator's at the end.
----@field optimum fun(world: table, more: integer, r_perf: number): parl.Optimum
 --- Adds what is not there of roles, task, styles, legal, brief, deliver, summarize, score (the
---- share), optimum, expert and family, and the parameters p_fail and slow.
+--- share, or with an answer as said there), optimum, expert and family, and the parameters
+--- p_fail and slow.
 ---@field declare fun(declaration: parl.Declaration): parl.Declaration
 
 --- An environment.
