@@ -179,7 +179,7 @@ void parl_draws_deinit(parl_draws *draws) {
 
 /* In the order in which resample() draws. */
 static parl_status fill_draws(parl_draws *d, size_t n, uint64_t seed, size_t n_replicates) {
-  if (d->n == n && d->n_replicates >= n_replicates) return PARL_STATUS_OK;
+  if (d->n == n && d->seed == seed && d->n_replicates >= n_replicates) return PARL_STATUS_OK;
   parl_draws_deinit(d);
   d->index = calloc(n_replicates * n, sizeof *d->index);
   d->values = calloc(n_replicates, sizeof *d->values);
@@ -191,11 +191,12 @@ static parl_status fill_draws(parl_draws *d, size_t n, uint64_t seed, size_t n_r
   for (size_t i = 0; i < n_replicates * n; i++)
     d->index[i] = (uint16_t)parl_rng_next_below(&rng, n);
   d->n = n;
+  d->seed = seed;
   d->n_replicates = n_replicates;
   return PARL_STATUS_OK;
 }
 
-static double sum_drawn(const double *values, const uint16_t *index, size_t n) {
+static double mean_drawn(const double *values, const uint16_t *index, size_t n) {
   double sum = 0;
   for (size_t i = 0; i < n; i++) sum += values[index[i]];
   return sum / (double)n;
@@ -235,6 +236,7 @@ static parl_status get_drawn_interval(sample *s, statistic f, uint64_t seed, siz
   double sorted[MOST_SEEDS];
   size_t order[MOST_SEEDS];
   uint16_t rank[MOST_SEEDS], count[MOST_SEEDS];
+  PARL_CHECK(f == get_mean || f == get_iqm);
   PARL_TRY(fill_draws(d, n, seed, n_replicates));
   gsl_sort_index(order, s->a, 1, n);
   for (size_t r = 0; r < n; r++) {
@@ -243,7 +245,7 @@ static parl_status get_drawn_interval(sample *s, statistic f, uint64_t seed, siz
     count[r] = 0;
   }
   for (size_t r = 0; r < n_replicates; r++)
-    d->values[r] = f == get_mean ? sum_drawn(s->a, d->index + r * n, n)
+    d->values[r] = f == get_mean ? mean_drawn(s->a, d->index + r * n, n)
                                  : trim_drawn(sorted, rank, d->index + r * n, count, n);
   *lo = select_quantile(d->values, n_replicates, 0.025);
   *hi = select_quantile(d->values, n_replicates, 0.975);

@@ -52,16 +52,17 @@ parl_status parl_probability_of_improvement_replicates(const double *a, size_t n
 parl_status parl_share_above(const double *scores, size_t n_runs, size_t n_strata, double tau,
                              uint64_t seed, parl_summary *out);
 
-/* What seeds each random resample takes, kept for the next summary of as many: a report has tens of
- * thousands of them. Zero it, deinit it; one thread at a time. */
+/* What seeds each random resample takes, kept for the next summary of as many and the same seed: a
+ * report has tens of thousands of them. Zero it, deinit it; one thread at a time. */
 typedef struct parl_draws {
   size_t n, n_replicates; /* seeds; resamples that are there */
+  uint64_t seed;          /* that keyed them */
   uint16_t *index;        /* [n_replicates, n] owned */
   double *values;         /* [n_replicates] owned */
 } parl_draws;
 void parl_draws_deinit(parl_draws *draws);
 /* parl_summarize_replicates of one stratum, and parl_summarize_paired_replicates, from the same
- * resamples; lo and hi may differ by rounding. draws must have met no other seed. */
+ * resamples; lo and hi may differ by rounding. */
 parl_status parl_summarize_drawn(parl_draws *draws, const double *scores, size_t n, uint64_t seed,
                                  size_t n_replicates, parl_summary *out);
 parl_status parl_summarize_paired_drawn(parl_draws *draws, const double *a, const double *b,

@@ -290,6 +290,56 @@ static void each_separates_what_it_is_for(void **state) {
   assert_close(mean_of("long_read", "{}", "greedy_wide").r_perf, 1, 1e-12);
 }
 
+/* Plays one task with a parameter at that value; a value that another parameter contradicts is
+ * said to. */
+static void play_with(const char *name, const char *param, const char *value) {
+  char path[64], text[128];
+  parl_json *json = NULL;
+  parl_env *env = NULL;
+  parl_world world;
+  parl_agent agent;
+  snprintf(path, sizeof path, "envs/%s.lua", name);
+  snprintf(text, sizeof text, "{\"%s\":%s}", param, value);
+  assert_ok(parl_json_parse(text, strlen(text), "params", &json));
+  const parl_status made = parl_env_create(path, json, NULL, &env);
+  parl_json_destroy(json);
+  const parl_status s = made == PARL_STATUS_OK ? parl_env_reset(env, 1, 1, &world, &agent) : made;
+  if (s != PARL_STATUS_OK) {
+    if (strstr(parl_error_text(), "exceed") == NULL) fail_msg("%s %s", text, parl_error_text());
+  } else {
+    parl_env_release(env, world);
+    const env_episode e = env_play_style(env, 1, "oracle");
+    if (e.optimum.r_perf > 0 && !(e.r_perf > 0)) fail_msg("%s %s: r_perf 0", name, text);
+    env_play_style(env, 1, "random");
+  }
+  parl_env_destroy(env);
+}
+
+/* The table of a file's parameters has their ranges: each number is tried at both ends. */
+static void parameters_may_be_at_their_ends(void **state) {
+  (void)state;
+  for (int i = 0; i < N_ENV_CASES; i++) {
+    const env_case *c = &env_cases[i];
+    if (strcmp(c->preset, "default") != 0) continue;
+    parl_env *env = env_open(c->name, "{}");
+    parl_text table = {0};
+    parl_env_append_params_help(env, &table);
+    char name[40], type[20], lo[40], hi[40];
+    int n = 0;
+    for (const char *line = strchr(parl_text_get(&table), '\n'); line != NULL;
+         line = strchr(line + 1, '\n')) {
+      if (sscanf(line, "\n| `%39[^`]` | %19s | %*s | %39s to %39s |", name, type, lo, hi) != 4)
+        continue;
+      play_with(c->name, name, lo);
+      play_with(c->name, name, hi);
+      n++;
+    }
+    assert_true(n > 0);
+    parl_text_deinit(&table);
+    parl_env_destroy(env);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(experts_and_optimum_agree),
@@ -301,6 +351,7 @@ int main(void) {
       cmocka_unit_test(padding_is_paid),
       cmocka_unit_test(a_dominant_worker_is_paid),
       cmocka_unit_test(each_separates_what_it_is_for),
+      cmocka_unit_test(parameters_may_be_at_their_ends),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,16 +25,30 @@ static double get_score(game *g, double *success) {
   return r_perf;
 }
 
-/* A call of a tool by name with one or two values (second 0: one). */
-static void call_tool(game *g, parl_agent agent, const char *name, int first, int second) {
-  parl_call call = {.kind = PARL_CALL_TOOL, .tool = -1, .n_values = second > 0 ? 2 : 1};
+/* Calls a tool by name with the values that are in the call. */
+static void send(game *g, parl_agent agent, const char *name, parl_call *call) {
+  call->kind = PARL_CALL_TOOL;
+  call->tool = -1;
   for (int t = 0; t < g->spec->n_tools; t++)
-    if (strcmp(g->spec->tools[t].name, name) == 0) call.tool = t;
-  assert_true(call.tool >= 0);
+    if (strcmp(g->spec->tools[t].name, name) == 0) call->tool = t;
+  assert_true(call->tool >= 0);
+  call->slot[1] = g->spec->tools[call->tool].n_slots > 1;
+  assert_ok(parl_env_call(g->env, g->world, agent, call, g->tokens, MAX_TOKENS, &g->n));
+}
+
+/* With one or two values (second 0: one). */
+static void call_tool(game *g, parl_agent agent, const char *name, int first, int second) {
+  parl_call call = {.n_values = second > 0 ? 2 : 1};
   call.values[0] = (int16_t)first;
   call.values[1] = (int16_t)second;
-  call.slot[1] = g->spec->tools[call.tool].n_slots > 1;
-  assert_ok(parl_env_call(g->env, g->world, agent, &call, g->tokens, MAX_TOKENS, &g->n));
+  send(g, agent, name, &call);
+}
+
+/* The orchestrator answers with all of 1 to n. */
+static void answer_all(game *g, const char *name, int n) {
+  parl_call call = {.n_values = n};
+  for (int i = 0; i < n; i++) call.values[i] = (int16_t)(i + 1);
+  send(g, g->main, name, &call);
 }
 
 /* Whether the latest observation has that token, "word:cleared". */
@@ -158,10 +172,7 @@ static void duplicates_are_worthless(void **state) {
     assert_close(get_score(&g, &success), 0.4 / 8, 1e-12);
     play_out(&g, g.main, false);
     assert_close(get_score(&g, &success), 0.4, 1e-12);
-    parl_call all = {.kind = PARL_CALL_TOOL};
-    while (strcmp(g.spec->tools[all.tool].name, "submit") != 0) all.tool++;
-    for (int16_t i = 1; i <= 8; i++) all.values[all.n_values++] = i;
-    assert_ok(parl_env_call(env, g.world, g.main, &all, g.tokens, MAX_TOKENS, &g.n));
+    answer_all(&g, "submit", 8);
     n_same += get_score(&g, &success) < 1;
     assert_true(get_score(&g, &success) > 0.4);
     parl_env_release(env, g.world);
@@ -185,17 +196,13 @@ static void a_report_counts_what_is_settled(void **state) {
     play_out(&g, sub, true);
     deliver(&g, sub);
     assert_close(get_score(&g, &success), 0.4 / 5, 1e-12);
-    parl_call all = {.kind = PARL_CALL_TOOL};
-    while (strcmp(g.spec->tools[all.tool].name, "report") != 0) all.tool++;
-    for (int16_t i = 1; i <= 32; i++) all.values[all.n_values++] = i;
-    assert_ok(parl_env_call(env, g.world, g.main, &all, g.tokens, MAX_TOKENS, &g.n));
+    answer_all(&g, "report", 32);
     const double early = get_score(&g, &success);
     play_out(&g, g.main, false);
-    assert_ok(parl_env_call(env, g.world, g.main, &all, g.tokens, MAX_TOKENS, &g.n));
+    answer_all(&g, "report", 32);
     const double late = get_score(&g, &success); /* all that is right, among much that is not */
     assert_true(late - 0.4 > early - 0.4 / 5 + 0.01);
     assert_true(late < 0.6);
-    play_out(&g, g.main, true);
     parl_env_release(env, g.world);
   }
   parl_env_destroy(env);

@@ -141,7 +141,7 @@ static const char *const wrong[][2] = {
     {"parl.load_image('/etc/x.png')", "a name is 1 to 40 of"},
     {"parl.load_image('x.gif')", ".png, .jpg or .jpeg"},
     {"parl.load_image('.png')", "a name is 1 to 40 of"},
-    {"parl.load_image('x.png\\0.png')", "none"},
+    {"parl.load_image('x.png\\0.png')", "x.png"},
     {"parl.load_image('none.png')", "none.png"},
 };
 
@@ -149,11 +149,10 @@ static void arguments_are_checked(void **state) {
   (void)state;
   for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; k++) {
     char code[300];
-    const bool is_zero_byte = strstr(wrong[k][0], "\\0.png") != NULL;
     snprintf(code, sizeof code, "local i = parl.image(2, 2) %s\n", wrong[k][0]);
     if (strncmp(wrong[k][0], "return", 6) == 0)
       snprintf(code, sizeof code, "local i = parl.image(2, 2) do %s end\n", wrong[k][0]);
-    assert_fails(run(code), PARL_STATUS_ESCRIPT, is_zero_byte ? "x.png" : wrong[k][1]);
+    assert_fails(run(code), PARL_STATUS_ESCRIPT, wrong[k][1]);
   }
 }
 
@@ -247,15 +246,9 @@ static void files_are_loaded(void **state) {
   assert_ok(parl_env_create(path, NULL, NULL, &env));
   memcpy(hash, parl_env_get_spec(env)->script_hash, sizeof hash);
   parl_env_destroy(env);
-  bytes[n - 1] ^= 1; /* of the end's checksum: another file, the same picture */
+  bytes[n - 1] ^= 1; /* of the end's checksum */
   assert_ok(parl_file_write(picture, bytes, n));
-  const parl_status s = parl_env_create(path, NULL, NULL, &env);
-  if (s == PARL_STATUS_OK) {
-    assert_string_not_equal(hash, parl_env_get_spec(env)->script_hash);
-    parl_env_destroy(env);
-  } else {
-    assert_contains(parl_error_text(), "a_1.png");
-  }
+  assert_fails(parl_env_create(path, NULL, NULL, &env), PARL_STATUS_ESCRIPT, "a_1.png");
   free(bytes);
   assert_ok(parl_file_read("tests/fuzz/corpus/fuzz_png/grey.png", 1 << 20, &bytes, &n));
   assert_ok(parl_file_write(picture, bytes, n));

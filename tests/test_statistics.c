@@ -325,11 +325,11 @@ static void test_refusals_leave_the_result(void **state) {
   assert_close(s.mean, 42, 0);
 }
 
-/* Kept resamples are the same ones, in any order of calls and of sizes. */
+/* Kept resamples are the same ones, in any order of calls, of sizes and of seeds. */
 static void test_drawn_is_resampled(void **state) {
   (void)state;
   enum { MOST = 25, N_REPLICATES = 3000 };
-  static const size_t sizes[] = {12, 25, 25, 11, 25};
+  static const size_t sizes[] = {12, 25, 25, 25, 25, 11};
   double a[MOST], b[MOST];
   parl_draws draws = {0};
   for (size_t i = 0; i < MOST; i++) {
@@ -339,13 +339,14 @@ static void test_drawn_is_resampled(void **state) {
   for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
     parl_summary due, got;
     const size_t n_replicates = k == 2 ? N_REPLICATES / 2 : N_REPLICATES;
-    assert_ok(parl_summarize_replicates(a, sizes[k], 1, 5, n_replicates, &due));
-    assert_ok(parl_summarize_drawn(&draws, a, sizes[k], 5, n_replicates, &got));
+    const uint64_t seed = k == 4 ? 6 : 5;
+    assert_ok(parl_summarize_replicates(a, sizes[k], 1, seed, n_replicates, &due));
+    assert_ok(parl_summarize_drawn(&draws, a, sizes[k], seed, n_replicates, &got));
     assert_close(got.lo, due.lo, 1e-13);
     assert_close(got.hi, due.hi, 1e-13);
     assert_close(got.iqm, due.iqm, 0);
-    assert_ok(parl_summarize_paired_replicates(a, b, sizes[k], 5, n_replicates, &due));
-    assert_ok(parl_summarize_paired_drawn(&draws, a, b, sizes[k], 5, n_replicates, &got));
+    assert_ok(parl_summarize_paired_replicates(a, b, sizes[k], seed, n_replicates, &due));
+    assert_ok(parl_summarize_paired_drawn(&draws, a, b, sizes[k], seed, n_replicates, &got));
     assert_close(got.lo, due.lo, 1e-13);
     assert_close(got.hi, due.hi, 1e-13);
   }
