@@ -1,4 +1,4 @@
-/* experiments/pacing.h - how far the runs of a plan go, where that follows from what they are worth.
+/* experiments/pacing.h - how far the runs of a plan go where that follows from their worth.
  *
  * Rows, arms of the plan, pause at rungs (parl/run/trainer.h): all of them at one, or as successive
  * halving has it. What a row is worth at a rung is the mean over its seeds of r_perf, unshaped, of

@@ -15,6 +15,7 @@
 #include "core/text.h"
 #include "experiments/aggregate.h"
 #include "experiments/report.h"
+#include "experiments/report_axis.h"
 #include "experiments/report_reach.h"
 #include "experiments/report_spent.h"
 #include "experiments/statistics.h"
@@ -248,11 +249,11 @@ typedef struct parl_report {
   parl_figures *figures;              /* gets what the page draws; NULL: nobody wants them */
   bool plain;                         /* a page without scripts */
   size_t n_runs, n_arms, n_families, n_pairs, n_trained;
-  parl_report_run *runs;   /* [n_runs] by arm, seed and row of the store */
-  parl_report_arm *arms;   /* [n_arms] trained first, each in the order of the store */
-  const char **families;   /* [n_families]; 0 of them unless there are at least two */
-  parl_report_pair *pairs; /* [n_pairs] every trained arm minus its reference, then the others of an
-                              environment */
+  parl_report_run *runs; /* [n_runs] by arm, seed and row of the store */
+  parl_report_arm *arms; /* [n_arms] trained first, each in the order of the store */
+  const char **families; /* [n_families]; 0 of them unless there are at least two */
+  parl_report_pair
+      *pairs;       /* [n_pairs] trained minus reference, then the others of an environment */
   size_t reference; /* arm that differences are taken from in its environment; n_arms: none */
   size_t n_envs;
   parl_report_env *envs;  /* [n_envs] <= n_arms */
@@ -356,7 +357,7 @@ parl_status parl_report_read_named(const parl_report *r, parl_report_run *run,
 
 /* --- numbers, as they are read --- */
 
-enum { PARL_NUMBER_BYTES = 48, PARL_SUMMARY_BYTES = 3 * PARL_NUMBER_BYTES + 8 };
+enum { PARL_NUMBER_BYTES = PARL_AXIS_BYTES, PARL_SUMMARY_BYTES = 3 * PARL_NUMBER_BYTES + 8 };
 /* `digits` after the point, or three figures ("2.5e-6") where `largest`, the largest magnitude of
  * the numbers that stand together, is too large or small for that; "-" if not finite. */
 void parl_number_format(double x, int digits, double largest, char out[PARL_NUMBER_BYTES]);
@@ -520,32 +521,6 @@ double parl_report_get_optimum(const parl_report *r);
 /* What that may be called: "optimum", "lower bound", "expected optimum", ... */
 const char *parl_report_get_optimum_label(const parl_report *r);
 
-/* An axis: `n_ticks` round ticks, the i-th at (first + i) steps, for i from 0. */
-typedef struct parl_axis {
-  double low, high, first, step;
-  double pixel_low, pixel_high;
-  int n_ticks, digits; /* digits: of labels, after the point */
-} parl_axis;
-/* About `wanted` >= 1 ticks that cover [low, high]. Any doubles will do: NaN is not there, a range
- * that is rounding noise beside its values counts as one value, which gets room on both sides, and
- * what lies beyond 1e300 lies at the edge. 2 <= n_ticks <= wanted + 3. */
-parl_axis parl_axis_make(double low, double high, int wanted, double pixel_low, double pixel_high);
-/* From 0 to high itself, with the ticks inside. */
-parl_axis parl_axis_make_within(double high, int wanted, double pixel_low, double pixel_high);
-/* Whether two numbers differ by rounding only. */
-bool parl_axis_is_one_value(double low, double high);
-static inline double parl_axis_get_tick(const parl_axis *a, int i) {
-  return (a->first + i) * a->step;
-}
-/* Pixel of a value that is not NaN, always within the axis. */
-double parl_axis_place(const parl_axis *a, double value);
-/* The label of a tick: "0.25", "120", "2.5e6". */
-void parl_axis_format(const parl_axis *a, double value, char out[PARL_NUMBER_BYTES]);
-/* Pixels of the longest label. */
-double parl_axis_get_label_width(const parl_axis *a);
-/* Labels below `bottom` and, if `grid`, lines; lines and labels left of `left`. */
-void parl_axis_append_x(parl_text *out, const parl_axis *x, double top, double bottom, bool grid);
-void parl_axis_append_y(parl_text *out, const parl_axis *y, double left, double right);
 /* Colour class k0 ... of a style; marker and dash tell styles of one colour apart. */
 enum { PARL_N_COLOURS = 10 };
 /* A marker of a style (circle, square, diamond, triangle, ...) around (x, y); hollow: outline. */

@@ -32,7 +32,8 @@ for row in sqlite3.connect(sys.argv[1] + "/store.db").execute(sys.argv[2]): prin
 get() { # FILE EXPRESSION of d, what the JSON file has
   python3 -c "import json, sys; d = json.load(open(sys.argv[1])); print($2)" "$1"
 }
-killed_and_shared() { # SWEEP RUNS "SECONDS...": killed after so long each, then by two at once, as whole.json and whole are
+# Killed after so long each, then made by two at once: as whole.json and the folder whole are.
+killed_and_shared() { # SWEEP RUNS "SECONDS..."
   rm -r "$1"
   for wait in $3; do
     "$PARL" sweep "$1" --quiet >/dev/null 2>&1 &

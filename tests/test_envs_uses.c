@@ -28,10 +28,8 @@ static double get_score(game *g, double *success) {
 /* Calls a tool by name with the values that are in the call. */
 static void send(game *g, parl_agent agent, const char *name, parl_call *call) {
   call->kind = PARL_CALL_TOOL;
-  call->tool = -1;
-  for (int t = 0; t < g->spec->n_tools; t++)
-    if (strcmp(g->spec->tools[t].name, name) == 0) call->tool = t;
-  assert_true(call->tool >= 0);
+  while (strcmp(g->spec->tools[call->tool].name, name) != 0)
+    assert_true(++call->tool < g->spec->n_tools);
   call->slot[1] = g->spec->tools[call->tool].n_slots > 1;
   assert_ok(parl_env_call(g->env, g->world, agent, call, g->tokens, MAX_TOKENS, &g->n));
 }
