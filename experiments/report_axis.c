@@ -15,6 +15,12 @@ static double clamp(double x, double low, double high) {
   return x < low ? low : x > high ? high : x;
 }
 
+void parl_axis_widen(double value, double *low, double *high) {
+  if (!isfinite(value)) return;
+  if (!(value >= *low)) *low = value;
+  if (!(value <= *high)) *high = value;
+}
+
 /* 1, 2 or 5 times a power of ten, at least `rough`. */
 static double get_round_step(double rough) {
   const double power = pow(10, floor(log10(rough)));

@@ -1,6 +1,7 @@
 /* experiments/report_axis.h - axes of charts: round ticks, where a value is drawn, labels.
  *
- * Thread rule: pure functions of their arguments. Reading order: the axis, values, drawing. */
+ * Thread rule: pure functions of their arguments. Reading order: range, axis, values,
+ * drawing. */
 #ifndef PARL_EXPERIMENTS_REPORT_AXIS_H
 #define PARL_EXPERIMENTS_REPORT_AXIS_H
 #include <stdbool.h>
@@ -8,6 +9,9 @@
 #include "core/text.h"
 
 enum { PARL_AXIS_BYTES = 48 }; /* of a number as text */
+
+/* Makes a range hold a value as well; NaN or inf: leaves it. A range begins as NaN, NaN. */
+void parl_axis_widen(double value, double *low, double *high);
 
 /* An axis: `n_ticks` round ticks, the i-th at (first + i) steps, for i from 0. */
 typedef struct parl_axis {

@@ -56,21 +56,15 @@ void parl_chart_append_marker(parl_text *out, size_t style, double x, double y, 
 
 /* --- lines --- */
 
-static void widen(double value, double *low, double *high) {
-  if (!isfinite(value)) return;
-  if (!(value >= *low)) *low = value;
-  if (!(value <= *high)) *high = value;
-}
-
 void parl_chart_get_range(const parl_line_chart *c, double *low, double *high) {
   *low = *high = NAN;
   for (size_t s = 0; s < c->n_series; s++)
     for (size_t i = 0; i < c->n_points; i++) {
-      widen(c->series[s].y[i].iqm, low, high);
-      widen(c->series[s].y[i].lo, low, high);
-      widen(c->series[s].y[i].hi, low, high);
+      parl_axis_widen(c->series[s].y[i].iqm, low, high);
+      parl_axis_widen(c->series[s].y[i].lo, low, high);
+      parl_axis_widen(c->series[s].y[i].hi, low, high);
     }
-  widen(c->level, low, high);
+  parl_axis_widen(c->level, low, high);
 }
 
 static parl_axis make_y_axis(const parl_line_chart *c) {
@@ -192,7 +186,7 @@ static void append_series(parl_text *out, const parl_line_chart *c, const parl_s
 bool parl_chart_is_informative(const parl_line_chart *c) {
   double low = NAN, high = NAN;
   for (size_t s = 0; s < c->n_series; s++)
-    for (size_t i = 0; i < c->n_points; i++) widen(c->series[s].y[i].iqm, &low, &high);
+    for (size_t i = 0; i < c->n_points; i++) parl_axis_widen(c->series[s].y[i].iqm, &low, &high);
   return !isnan(low) && !parl_axis_is_one_value(low, high);
 }
 

@@ -152,12 +152,6 @@ typedef struct sheet {
   double left;
 } sheet;
 
-static void widen(double value, double *low, double *high) {
-  if (!isfinite(value)) return;
-  if (!(value >= *low)) *low = value;
-  if (!(value <= *high)) *high = value;
-}
-
 /* The optimum of all tasks or of a kind; NaN of an octave, or where environments have their own. */
 static double get_optimum(const parl_report *r, size_t part) {
   if (part == 0) return parl_report_get_optimum(r);
@@ -174,11 +168,11 @@ static sheet make_sheet(const parl_report *r, size_t part) {
   for (size_t a = 0; a < r->n_arms; a++)
     for (int k = 0; k < 2; k++) {
       const parl_summary *s = get(r, a, part, k == 1);
-      widen(s->iqm, &low[k], &high[k]);
-      widen(s->lo, &low[k], &high[k]);
-      widen(s->hi, &low[k], &high[k]);
+      parl_axis_widen(s->iqm, &low[k], &high[k]);
+      parl_axis_widen(s->lo, &low[k], &high[k]);
+      parl_axis_widen(s->hi, &low[k], &high[k]);
     }
-  widen(get_optimum(r, part), &low[1], &high[1]);
+  parl_axis_widen(get_optimum(r, part), &low[1], &high[1]);
   if (high[0] > 0.8 && high[0] < 1) high[0] = 1;
   sheet s = {.r = r, .part = part, .y = parl_axis_make(low[0], high[0], 5, HEIGHT - BOTTOM, TOP)};
   s.left = fmax(LEFT, 14 + parl_axis_get_label_width(&s.y));

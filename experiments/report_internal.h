@@ -409,6 +409,8 @@ void parl_table_init(parl_table *t, parl_arena *arena, const char *title, size_t
 void parl_table_add(parl_table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* As parl_summary_format. */
 void parl_table_add_summary(parl_table *t, const parl_summary *s, int digits);
+/* The same behind the sign of what it is a bound of, if there is a number. */
+void parl_table_add_bounded(parl_table *t, const parl_summary *s, int digits, parl_bound bound);
 void parl_table_add_number(parl_table *t, double x, int digits); /* "-" if not finite */
 /* Each fails with ENOMEM only, and so does the text. What is too wide for a terminal or a sheet of
  * paper is cut in pieces, each of which begins with the first column, or the first two. */

@@ -23,22 +23,16 @@ static void append_title(parl_text *out, const char *name, const char *what, con
   parl_text_appendf(out, ", %s: %s, n = %zu</title>", what, text, s->n);
 }
 
-static void widen(double value, double *low, double *high) {
-  if (!isfinite(value)) return;
-  if (!(value >= *low)) *low = value;
-  if (!(value <= *high)) *high = value;
-}
-
 static void widen_by_score(const parl_report *r, parl_score score, double *low, double *high) {
   for (size_t a = 0; a < r->n_arms; a++)
     for (int d = 0; d < PARL_N_DECODINGS; d++) {
       const parl_summary *s = parl_arm_score(r, &r->arms[a], (parl_decoding)d, 0, score);
-      widen(s->iqm, low, high);
-      widen(s->lo, low, high);
-      widen(s->hi, low, high);
+      parl_axis_widen(s->iqm, low, high);
+      parl_axis_widen(s->lo, low, high);
+      parl_axis_widen(s->hi, low, high);
     }
   for (size_t i = 0; i < r->n_runs; i++)
-    widen(parl_run_scores(r, &r->runs[i], PARL_DECODING_MAIN, 0)->of[score], low, high);
+    parl_axis_widen(parl_run_scores(r, &r->runs[i], PARL_DECODING_MAIN, 0)->of[score], low, high);
 }
 
 double parl_report_get_optimum(const parl_report *r) {
@@ -125,7 +119,7 @@ bool parl_dots_has_optimum(size_t i) {
 static parl_axis make_dots_axis(const parl_report *r, parl_score score, double left, double right) {
   double low = NAN, high = NAN;
   widen_by_score(r, score, &low, &high);
-  if (has_optimum(score)) widen(parl_report_get_optimum(r), &low, &high);
+  if (has_optimum(score)) parl_axis_widen(parl_report_get_optimum(r), &low, &high);
   if (score != PARL_SCORE_r_perf && low > 0) low = 0;
   if (!has_optimum(score) && high > 0.8 && high < 1) high = 1;
   return parl_axis_make(low, high, 3, left, right);
@@ -303,7 +297,7 @@ static void make_scatter_axes(const parl_report *r, parl_axis *x, parl_axis *y) 
   widen_by_score(r, PARL_SCORE_last_gain_steps, &x_low, &x_high);
   widen_by_score(r, PARL_SCORE_critical_steps, &x_low, &x_high);
   widen_by_score(r, PARL_SCORE_r_perf, &y_low, &y_high);
-  widen(optimum, &x_low, &x_high);
+  parl_axis_widen(optimum, &x_low, &x_high);
   if (y_high > 0.8 && y_high < 1) y_high = 1;
   *y = parl_axis_make(y_low, y_high, 5, S_HEIGHT - S_BOTTOM, S_TOP);
   *x = parl_axis_make(x_low, x_high, 6, fmax(S_LEFT, 14 + parl_axis_get_label_width(y)),

@@ -86,17 +86,6 @@ parl_status parl_report_summarize_reached(const parl_report *r) {
 
 /* --- tables --- */
 
-static void add_bounded(parl_table *t, const parl_summary *s, parl_bound bound) {
-  char text[PARL_SUMMARY_BYTES];
-  parl_summary_format(s, 2, text);
-  parl_table_add(t, "%s%s",
-                 s->n == 0                   ? ""
-                 : bound == PARL_BOUND_LEAST ? "\xE2\x89\xA5 "
-                 : bound == PARL_BOUND_MOST  ? "\xE2\x89\xA4 "
-                                             : "",
-                 text);
-}
-
 static void begin_table(const parl_report *r, const char *title, parl_table *t) {
   parl_table_init(t, r->arena, title, 3 + N_SHOWN, 2);
   parl_table_add(t, "on");
@@ -119,7 +108,8 @@ void parl_report_make_reached(const parl_report *r, parl_table *t) {
       parl_table_add(t, "%zu", get(r, a, f, 0)->steps.n);
       for (size_t i = 0; i < N_SHOWN; i++) {
         const parl_report_reached *x = get(r, a, f, shown[i]);
-        add_bounded(t, &x->steps, x->n_reached < x->steps.n ? PARL_BOUND_LEAST : PARL_BOUND_EXACT);
+        parl_table_add_bounded(t, &x->steps, 2,
+                               x->n_reached < x->steps.n ? PARL_BOUND_LEAST : PARL_BOUND_EXACT);
       }
     }
 }
@@ -144,7 +134,7 @@ void parl_report_make_speed_up(const parl_report *r, parl_table *t) {
       parl_table_add(t, "%zu", get(r, a, f, 0)->steps.n);
       for (size_t i = 0; i < N_SHOWN; i++) {
         const parl_report_reached *x = get(r, a, f, shown[i]);
-        add_bounded(t, &x->speed_up, x->speed_up_is);
+        parl_table_add_bounded(t, &x->speed_up, 2, x->speed_up_is);
       }
     }
 }

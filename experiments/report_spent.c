@@ -194,12 +194,6 @@ parl_status parl_report_make_spent(const parl_report *r, parl_table *t) {
   return PARL_STATUS_OK;
 }
 
-static void add_bounded(parl_table *t, const parl_summary *s, int digits, bool is_bound) {
-  char text[PARL_SUMMARY_BYTES];
-  parl_summary_format(s, digits, text);
-  parl_table_add(t, "%s%s", is_bound && s->n > 0 ? "\xE2\x89\xA5 " : "", text);
-}
-
 parl_status parl_report_make_spent_to(const parl_report *r, parl_table *t) {
   parl_table_init(t, r->arena, "What training took to a score", 4 + PARL_N_SPENT, 2);
   PARL_TRY(make_note(r,
@@ -220,9 +214,10 @@ parl_status parl_report_make_spent_to(const parl_report *r, parl_table *t) {
       parl_table_add(t, "%s", r->arms[a].name);
       parl_table_add(t, "%g", parl_spent_targets[row - 1]);
       parl_table_add(t, "%zu of %zu", s->n_reached[row], n);
-      add_bounded(t, &s->updates[row], 0, s->n_reached[row] < n);
+      const parl_bound bound = s->n_reached[row] < n ? PARL_BOUND_LEAST : PARL_BOUND_EXACT;
+      parl_table_add_bounded(t, &s->updates[row], 0, bound);
       for (size_t k = 0; k < PARL_N_SPENT; k++)
-        add_bounded(t, &s->of[row][k], kinds[k].digits, s->n_reached[row] < n);
+        parl_table_add_bounded(t, &s->of[row][k], kinds[k].digits, bound);
     }
   return PARL_STATUS_OK;
 }

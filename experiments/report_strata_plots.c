@@ -4,12 +4,6 @@
 
 enum { ROW = 26, NAMES = 150, TOP = 26, FOOT = 24, N_PANELS = PARL_N_AGGREGATES };
 
-static void widen(double value, double *low, double *high) {
-  if (!isfinite(value)) return;
-  if (!(value >= *low)) *low = value;
-  if (!(value <= *high)) *high = value;
-}
-
 const parl_estimate *parl_aggregates_get(const parl_report_strata *s, size_t i) {
   const parl_estimate *const each[N_PANELS] = {&s->of.iqm, &s->of.mean, &s->of.median,
                                                &s->of.optimality_gap};
@@ -26,9 +20,10 @@ parl_axis parl_aggregates_make_axis(const parl_report *r, size_t i, double left,
   for (size_t a = 0; a < r->n_arms; a++) {
     const parl_estimate *e = parl_aggregates_get(&r->arms[a].strata, i);
     if (r->arms[a].strata.n_tasks == 0) continue;
-    widen(e->value, &low, &high);
-    widen(fmax(e->lo, 0), &low, &high); /* of few seeds intervals may be wider than scores are */
-    widen(fmin(e->hi, 1), &low, &high);
+    parl_axis_widen(e->value, &low, &high);
+    parl_axis_widen(fmax(e->lo, 0), &low,
+                    &high); /* of few seeds intervals may be wider than scores are */
+    parl_axis_widen(fmin(e->hi, 1), &low, &high);
   }
   return parl_axis_make(low, high, 3, left, right);
 }

@@ -46,6 +46,15 @@ void parl_table_add_summary(parl_table *t, const parl_summary *s, int digits) {
   parl_table_add(t, "%s", text);
 }
 
+void parl_table_add_bounded(parl_table *t, const parl_summary *s, int digits, parl_bound bound) {
+  static const char *const signs[] = {[PARL_BOUND_EXACT] = "",
+                                      [PARL_BOUND_LEAST] = "\xE2\x89\xA5 ",
+                                      [PARL_BOUND_MOST] = "\xE2\x89\xA4 "};
+  char text[PARL_SUMMARY_BYTES];
+  parl_summary_format(s, digits, text);
+  parl_table_add(t, "%s%s", s->n == 0 ? "" : signs[bound], text);
+}
+
 void parl_table_add_number(parl_table *t, double x, int digits) {
   char text[PARL_NUMBER_BYTES];
   parl_number_format(x, digits, fmax(1, fabs(x)), text);
