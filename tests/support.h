@@ -11,6 +11,7 @@
 /* clang-format on */
 #include <dirent.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,11 @@ static inline void parl_test_check_close(double got, double due, double abs_boun
 #define assert_close(got, due, ...) PARL_TEST_CLOSE_(got, due, __VA_ARGS__, 0.0, 0.0)
 #define PARL_TEST_CLOSE_(got, due, abs, rel, ...) \
   parl_test_check_close((got), (due), (abs), (rel), __FILE__, __LINE__)
+
+/* Whether a test should do less of what is long: under a sanitizer (tests/run --sanitize). */
+static inline bool parl_test_is_short(void) {
+  return getenv("PARL_TEST_SHORT") != NULL;
+}
 
 /* Makes a new empty folder under $TMPDIR (/tmp) and writes its path to out. */
 static inline void parl_test_temp_folder(char out[PARL_TEST_PATH_BYTES]) {

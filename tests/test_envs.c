@@ -92,7 +92,8 @@ static void check_random(parl_env *env, const env_case *c) {
   };
   enum { N = sizeof players / sizeof players[0] };
   const bool is_huge = strcmp(c->preset, "huge") == 0 || count_tasks(c) < N_TASKS;
-  const int n = is_huge ? N_RANDOM / (count_tasks(c) == 2 ? 25 : 10) : N_RANDOM;
+  const bool is_short = is_huge || parl_test_is_short();
+  const int n = is_short ? N_RANDOM / (count_tasks(c) == 2 ? 25 : 10) : N_RANDOM;
   int n_solved = 0;
   for (int i = 0; i < n; i++) {
     const env_episode e =

@@ -100,7 +100,7 @@ static void assert_starved(parl_status s, long k, bool may_be_ok, parl_status ot
  * scenario; all of them without one. */
 static long get_stride(long n) {
   enum { LONG_SCENARIO = 500, STRIDE = 5 };
-  return n > LONG_SCENARIO && getenv("PARL_TEST_SHORT") != NULL ? STRIDE : 1;
+  return n > LONG_SCENARIO && parl_test_is_short() ? STRIDE : 1;
 }
 
 static void starve(scenario work, tolerance t) {

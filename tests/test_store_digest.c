@@ -144,7 +144,7 @@ static void try_flips(parl_status (*read)(parl_text *out)) {
   assert_ok(parl_file_read(path, 1 << 24, &bytes, &n));
   parl_text due = {0};
   assert_ok(read(&due));
-  const size_t stride = getenv("PARL_TEST_SHORT") != NULL ? 5 : 1;
+  const size_t stride = parl_test_is_short() ? 5 : 1;
   counts c = {0};
   for (size_t page = 0; page < n; page += 4096) /* where SQLite keeps what a page is */
     for (size_t bit = 0; bit < 8 * 16; bit += 5 * stride)
