@@ -1,0 +1,56 @@
+/* core/album.c - a list of pictures, looked through by content. */
+#include "core/album.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+uint64_t parl_image_get_content(const parl_image *image) {
+  char hash[65];
+  parl_image_hash(image, hash);
+  hash[16] = '\0';
+  const uint64_t content = strtoull(hash, NULL, 16);
+  return content != 0 ? content : 1;
+}
+
+static parl_status make_room(parl_album *album) {
+  if (album->n < album->room) return PARL_STATUS_OK;
+  const size_t room = album->room > 0 ? 2 * album->room : 8;
+  parl_picture *grown = realloc(album->items, room * sizeof *grown);
+  if (grown == NULL) return parl_fail(PARL_STATUS_ENOMEM, "no memory for %zu pictures", room);
+  album->items = grown;
+  album->room = room;
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_album_add(parl_album *album, const parl_image *image, uint64_t content,
+                           int32_t *number) {
+  const size_t bytes = 3 * (size_t)image->width * (size_t)image->height;
+  for (size_t i = 0; i < album->n; i++)
+    if (album->items[i].content == content) {
+      *number = (int32_t)i;
+      return PARL_STATUS_OK;
+    }
+  if (album->n == PARL_ALBUM_MAX_PICTURES || bytes > PARL_ALBUM_MAX_BYTES - album->bytes)
+    return parl_fail(PARL_STATUS_ELIMIT,
+                     "more than %d distinct images, or %d MiB of pixels, in one episode",
+                     (int)PARL_ALBUM_MAX_PICTURES, PARL_ALBUM_MAX_BYTES >> 20);
+  PARL_TRY(make_room(album));
+  parl_picture picture = {.content = content};
+  PARL_TRY(parl_image_init(&picture.image, image->width, image->height));
+  memcpy(picture.image.rgb, image->rgb, bytes);
+  *number = (int32_t)album->n;
+  album->items[album->n++] = picture;
+  album->bytes += bytes;
+  return PARL_STATUS_OK;
+}
+
+void parl_album_clear(parl_album *album) {
+  for (size_t i = 0; i < album->n; i++) parl_image_deinit(&album->items[i].image);
+  album->n = album->bytes = 0;
+}
+
+void parl_album_deinit(parl_album *album) {
+  parl_album_clear(album);
+  free(album->items);
+  *album = (parl_album){0};
+}

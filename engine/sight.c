@@ -1,0 +1,140 @@
+/* engine/sight.c - features to their places, gradients back from them. */
+#include "engine/sight.h"
+
+#include <stdlib.h>
+
+#include "engine/vision_internal.h"
+
+enum { PACK_PATCHES = 256 };
+
+struct parl_sight {
+  const parl_model *model; /* borrowed */
+  parl_queue *queue;
+  parl_arena arena, numbers; /* on the host, on the device */
+  parl_vision_step *vision;
+  size_t max_given;
+  float *given, *dgiven, *dfeatures; /* [max_given,C] on the device */
+  size_t *first_row;                 /* [max_given] of each image's features */
+};
+
+static parl_status allocate(parl_sight *s, const parl_sight_def *def) {
+  const size_t row = def->model->dims.C * sizeof(float), n = def->max_given;
+  const size_t pack = def->max_patches < PACK_PATCHES ? def->max_patches : PACK_PATCHES;
+  const parl_vision_step_def vision = {.model = def->model,
+                                       .workers = def->workers,
+                                       .n_leaves = def->n_leaves,
+                                       .pack_patches = pack,
+                                       .max_patches = def->max_patches,
+                                       .max_items = n,
+                                       .max_rows = n};
+  PARL_TRY(parl_queue_create(def->model->backend, &s->queue));
+  PARL_TRY(parl_arena_take(&s->numbers, n, row, (void **)&s->given));
+  PARL_TRY(parl_arena_take(&s->numbers, n, row, (void **)&s->dgiven));
+  PARL_TRY(parl_arena_take(&s->numbers, n, row, (void **)&s->dfeatures));
+  PARL_TRY(PARL_ARENA_TAKE(&s->arena, n, &s->first_row));
+  return parl_vision_step_create(&vision, &s->vision);
+}
+
+parl_status parl_sight_create(const parl_sight_def *def, parl_sight **out) {
+  PARL_REQUIRE(def != NULL && def->model != NULL && def->workers != NULL && out != NULL);
+  PARL_REQUIRE(def->n_leaves >= 1 && def->max_patches >= 1 && def->max_given >= 1);
+  parl_sight *s = calloc(1, sizeof *s);
+  if (s == NULL) return parl_fail(PARL_STATUS_ENOMEM, "sight: no memory");
+  s->model = def->model;
+  s->max_given = def->max_given;
+  parl_arena_init(&s->arena, 0);
+  parl_arena_init_from(&s->numbers, 0, &def->model->backend->device()->memory);
+  const parl_status status = allocate(s, def);
+  if (status != PARL_STATUS_OK) {
+    parl_sight_destroy(s);
+    return parl_fail_context(status, "images of a batch in %zu rows", def->max_given);
+  }
+  *out = s;
+  return PARL_STATUS_OK;
+}
+
+void parl_sight_destroy(parl_sight *sight) {
+  if (sight == NULL) return;
+  parl_vision_step_destroy(sight->vision);
+  parl_arena_deinit(&sight->numbers);
+  parl_arena_deinit(&sight->arena);
+  parl_queue_destroy(sight->queue);
+  free(sight);
+}
+
+static size_t count_rows(const parl_media *media, size_t item) {
+  const int64_t *grid = media->grid_thw + 3 * item;
+  return (size_t)(grid[1] / 2 * (grid[2] / 2));
+}
+
+/* Whether the places take the slices' rows, all of them. */
+static parl_status check(parl_sight *s, const parl_sight_batch *b) {
+  size_t n_given = 0, n_placed = 0, row = 0;
+  if (b->media->n_items > s->max_given)
+    return parl_fail(PARL_STATUS_EINVAL, "sight: %zu images; there is room for %zu",
+                     b->media->n_items, s->max_given);
+  for (size_t i = 0; i < b->media->n_items; i++) {
+    s->first_row[i] = row;
+    row += count_rows(b->media, i);
+  }
+  for (size_t i = 0; i < b->batch.n_slices; i++) n_given += b->slices[i].n_given;
+  for (size_t p = 0; p < b->n_places; p++) {
+    PARL_REQUIRE(b->places[p] >= 0 && (size_t)b->places[p] < b->media->n_items);
+    n_placed += count_rows(b->media, (size_t)b->places[p]);
+  }
+  if (n_given == n_placed && n_given <= s->max_given) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EINVAL,
+                   "sight: %zu rows of slices are given, images have %zu at model.vision.patch = "
+                   "%d; there is room for %zu",
+                   n_given, n_placed, b->media->config.patch, s->max_given);
+}
+
+/* Every slice's rows lie side by side. */
+static void place(parl_sight *s, const parl_sight_batch *b, const float *features) {
+  const size_t C = s->model->dims.C;
+  size_t row = 0;
+  for (size_t p = 0; p < b->n_places; p++) {
+    const size_t item = (size_t)b->places[p], n = count_rows(b->media, item);
+    parl_copy_floats(s->queue, features + s->first_row[item] * C, s->given + row * C, n * C);
+    row += n;
+  }
+  row = 0;
+  for (size_t i = 0; i < b->batch.n_slices; i++) {
+    parl_slice *slice = &b->slices[i];
+    slice->given = slice->n_given > 0 ? s->given + row * C : NULL;
+    slice->dgiven = slice->n_given > 0 ? s->dgiven + row * C : NULL;
+    row += slice->n_given;
+  }
+}
+
+/* Sums the gradients of an image's places, in their order. */
+static void collect(parl_sight *s, const parl_sight_batch *b, size_t n_rows) {
+  const size_t C = s->model->dims.C;
+  parl_queue_fill(s->queue, s->dfeatures, 0, n_rows * C * sizeof *s->dfeatures);
+  for (size_t p = 0, row = 0; p < b->n_places; p++) {
+    const size_t item = (size_t)b->places[p], n = count_rows(b->media, item);
+    const parl_add_args add = {.n = n * C,
+                               .a = 1.0F,
+                               .x = s->dgiven + row * C,
+                               .y = s->dfeatures + s->first_row[item] * C};
+    PARL_RUN(s->queue, add, &add);
+    row += n;
+  }
+}
+
+parl_status parl_sight_run(parl_sight *sight, parl_train_step *step, const parl_sight_batch *batch,
+                           parl_loss loss, void *context, float **grads) {
+  const parl_media *media = batch->media;
+  const parl_vision_items items = {media->n_items, media->grid_thw, media->pixels};
+  float *features, *sum;
+  PARL_TRY(check(sight, batch));
+  PARL_TRY(parl_vision_step_forward(sight->vision, &items, &features));
+  place(sight, batch, features);
+  PARL_TRY(parl_queue_wait(sight->queue));
+  PARL_TRY(parl_train_step_run(step, &batch->batch, loss, context, &sum));
+  collect(sight, batch, parl_vision_count_rows(&items));
+  PARL_TRY(parl_queue_wait(sight->queue));
+  PARL_TRY(parl_vision_step_backward(sight->vision, &items, sight->dfeatures, sum));
+  *grads = sum;
+  return PARL_STATUS_OK;
+}
