@@ -237,7 +237,9 @@
   X(tools, true, "table<string, parl.Tool>", "What agents can call; at most 16.")          \
   X(task, true, "parl.Task", "What assign_task takes after the sub-agent's name.")         \
   X(styles, false, "string[]", "The styles that `expert` plays; at most 12.")              \
-  X(limits, true, "parl.Limits|fun(params: table): parl.Limits", "Bounds of an episode.")
+  X(limits, true, "parl.Limits|fun(params: table): parl.Limits", "Bounds of an episode.")  \
+  X(vision, false, "parl.Vision",                                                          \
+    "It shows images: a `parl.image` may stand among the tokens that it returns.")
 
 /* Callbacks of a declaration. X(name, required, type, doc) */
 #define PARL_CALLBACK_LIST(X)                                                                      \
@@ -303,6 +305,11 @@
   X(max_width, "integer", "Sub-agents launched in one turn, 1 to 128.")                 \
   X(sub_context, "integer", "Tokens that a sub-agent's context holds.")                 \
   X(sub_steps, "integer", "Steps of one sub-agent.")
+
+/* Keys of vision. X(name, type, doc) */
+#define PARL_VISION_LIST(X)                                           \
+  X(height, "integer", "Of the highest image it returns, in pixels.") \
+  X(width, "integer", "Of the widest.")
 
 /* Keys of what `optimum` returns. X(name, type, doc) */
 #define PARL_OPTIMUM_LIST(X)                                                                       \

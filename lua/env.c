@@ -12,7 +12,11 @@
 #include "lua/freeze.h"
 #include "lua/sandbox_internal.h"
 
-enum { MAX_ENDED = 128 /* agents that a world keeps */, NO_ROLE = -2 };
+enum {
+  MAX_ENDED = 128, /* agents that a world keeps */
+  NO_ROLE = -2,
+  USUAL_PATCH = 4 /* pixels, as of model.vision.patch */
+};
 
 /* --- loading --- */
 
@@ -136,6 +140,7 @@ parl_status parl_env_create(const char *path, const parl_json *params,
   env->declaration = env->limits = env->shared.ref = LUA_NOREF;
   env->share_worlds = options != NULL && options->share_worlds;
   env->free_world = env->free_agent = -1;
+  env->spec.vision.patch = options != NULL && options->patch > 0 ? options->patch : USUAL_PATCH;
   const parl_status status = build(env, path, params, options);
   if (status != PARL_STATUS_OK) {
     parl_env_destroy(env);
@@ -150,6 +155,7 @@ void parl_env_destroy(parl_env *env) {
   parl_sandbox_destroy(env->sandbox);
   parl_text_deinit(&env->params_json);
   parl_text_deinit(&env->wanted_error);
+  parl_album_deinit(&env->album);
   parl_arena_deinit(&env->arena);
   free(env->worlds);
   free(env->agents);

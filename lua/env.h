@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/album.h"
 #include "core/json.h"
 #include "core/status.h"
 #include "lua/script_host.h"
@@ -62,6 +63,30 @@ typedef struct parl_env_limits {
   int max_turns;   /* orchestrator turns in an episode */
 } parl_env_limits;
 
+/* Tokens that stand around an image, and in its place: at the end of the vocabulary of an
+ * environment that shows images, in this order. X(name, text) */
+#define PARL_MEDIA_TOKEN_LIST(X)      \
+  X(BEGIN, "<|media_begin|>")         \
+  X(WORD, "image")                    \
+  X(CONTENT, "<|media_content|>")     \
+  X(PAD, "<|media_pad|>") /* a row */ \
+  X(END, "<|media_end|>")
+typedef enum parl_media_token {
+#define X(name, text) PARL_MEDIA_##name,
+  PARL_MEDIA_TOKEN_LIST(X)
+#undef X
+      PARL_N_MEDIA_TOKENS
+} parl_media_token;
+/* Images that one callback may return: each takes all of these tokens. */
+enum { PARL_ENV_MAX_SHOWN = PARL_ENV_MAX_OBSERVATION / PARL_N_MEDIA_TOKENS };
+
+/* What an environment shows, `vision`. */
+typedef struct parl_env_vision {
+  int width, height; /* pixels of the widest and of the highest image; 0: it shows none */
+  int patch;         /* pixels of a model's patch, of which 2 x 2 are a token */
+  int first_token;   /* id of <|media_begin|>; of the others in order */
+} parl_env_vision;
+
 typedef struct parl_env_spec {
   const char *name, *summary, *path;
   char script_hash[65];
@@ -73,7 +98,9 @@ typedef struct parl_env_spec {
   const char *styles[PARL_ENV_MAX_STYLES]; /* expert styles */
   parl_tool task;                          /* signature of assign_task after the agent's name */
   parl_env_limits limits;
+  parl_env_vision vision;
   int n_tokens;        /* vocabulary size, control tokens included */
+  int n_plain;         /* of them those that are not an image's: ids below it */
   char vocab_hash[65]; /* of all token names in order */
   bool has_legal, has_summarize;
 } parl_env_spec;
@@ -133,6 +160,7 @@ typedef struct parl_env_options {
   /* A reset with the task seed of the one before takes over its world, and what prompt and
    * optimum said of it. */
   bool share_worlds;
+  int patch; /* pixels of a patch of the model that will look, model.vision.patch; 0: 4 */
 } parl_env_options;
 
 typedef struct parl_env parl_env;
@@ -175,6 +203,17 @@ parl_status parl_env_reset(parl_env *env, uint64_t task_seed, uint64_t episode_s
 parl_status parl_env_check_variables(parl_env *env);
 /* Frees a world and all its agents. */
 void parl_env_release(parl_env *env, parl_world world);
+
+/* The images among the tokens that the last of the calls below returned. */
+typedef struct parl_env_shown {
+  size_t n;
+  const parl_shown *items; /* [n] in order; their numbers are the album's */
+  const parl_album *album;
+} parl_env_shown;
+/* Borrowed until the next of those calls. */
+parl_env_shown parl_env_get_shown(const parl_env *env);
+/* Of their contents, in order; 0 without images. */
+uint64_t parl_env_hash_shown(const parl_env *env);
 
 /* The prompt's tokens (without BOS). tokens [max], *n. Fails also if it is longer than max. */
 parl_status parl_env_prompt(parl_env *env, parl_world world, int32_t *tokens, size_t max,

@@ -43,10 +43,11 @@ parl_status parl_env_prompt(parl_env *env, parl_world world, int32_t *tokens, si
   if (shared != NULL && shared->has_prompt && shared->n_prompt <= max) {
     memcpy(tokens, shared->prompt, shared->n_prompt * sizeof *tokens);
     *n = shared->n_prompt;
+    parl_env_forget_shown(env);
     return PARL_STATUS_OK;
   }
   PARL_TRY(call_prompt(env, slot, tokens, max, n));
-  if (shared == NULL) return PARL_STATUS_OK;
+  if (shared == NULL || env->n_shown > 0) return PARL_STATUS_OK; /* its images are not kept */
   memcpy(shared->prompt, tokens, *n * sizeof *tokens);
   shared->n_prompt = *n;
   shared->has_prompt = true;

@@ -1,8 +1,8 @@
 /* lua/env_internal.h - what the files of an environment share.
  *
  * Reading order: env_spec.c (parl.env{}), env_params.c, env_presets.c, env_families.c,
- * env_include.c, env_kit.c, env_image.c, env_visual.c, env_values.c, env_rng.c, env.c (life,
- * worlds, agents), env_callbacks.c (the episode), env_legal.c, env_optimum.c. */
+ * env_include.c, env_kit.c, env_image.c, env_visual.c, env_values.c, env_vision.c, env_rng.c, env.c
+ * (life, worlds, agents), env_callbacks.c (the episode), env_legal.c, env_optimum.c. */
 #ifndef PARL_LUA_ENV_INTERNAL_H
 #define PARL_LUA_ENV_INTERNAL_H
 #include <lauxlib.h>
@@ -159,6 +159,10 @@ struct parl_env {
   parl_agent free_agent;
   bool share_worlds;
   parl_shared_world shared;
+  /* Images among the tokens of the last callback. */
+  size_t n_shown;
+  parl_shown shown[PARL_ENV_MAX_SHOWN];
+  parl_album album;
 };
 
 /* --- env_spec.c: runs as parl.env{...} inside the script --- */
@@ -290,6 +294,16 @@ parl_status parl_env_check_handles(const parl_env *env, parl_world world, parl_a
 static inline void parl_env_push_ref(const parl_env *env, int ref) {
   lua_rawgeti(env->L, LUA_REGISTRYINDEX, ref);
 }
+
+/* --- env_vision.c --- */
+/* Reads vision = {...}: [value] -> []. Inside protect. */
+void parl_env_read_vision(lua_State *L, parl_env *env);
+/* What the last callback showed is forgotten. */
+void parl_env_forget_shown(parl_env *env);
+/* Writes the tokens of the image at `index`, number i of what a callback returned, behind the first
+ * *n of tokens [room], and keeps its pixels. Fails: ESCRIPT naming what is wrong. */
+parl_status parl_env_show(parl_env *env, int function_ref, const char *callback, int i, int index,
+                          int32_t *tokens, size_t room, size_t *n);
 
 /* --- env_optimum.c --- */
 /* Reads the table at the top. Fails: ESCRIPT naming the field. */

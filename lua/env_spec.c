@@ -369,6 +369,8 @@ static int declare(lua_State *L) {
   read_limits_field(L, env);
   read_callbacks(L, env);
   keep_texts(L, env);
+  lua_getfield(L, 1, "vision");
+  parl_env_read_vision(L, env);
   parl_env_make_vocabulary(L, env);
   lua_pushvalue(L, 1);
   env->declaration = luaL_ref(L, LUA_REGISTRYINDEX);

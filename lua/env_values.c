@@ -7,6 +7,7 @@
 #include "core/config.h"
 #include "lua/env_internal.h"
 #include "lua/freeze.h"
+#include "lua/image_object.h"
 
 parl_status parl_env_breach(parl_env *env, int function_ref, const char *callback,
                             const char *format, ...) {
@@ -50,7 +51,7 @@ static parl_status refuse_token(parl_env *env, int function_ref, const char *cal
     snprintf(text, sizeof text, "a %s", luaL_typename(L, index));
   return parl_env_breach(env, function_ref, callback,
                          "token %d is %s; a token is an integer, %d to %d", i, text, least,
-                         env->spec.n_tokens - 1);
+                         env->spec.n_plain - 1);
 }
 
 /* A callback may return so many values that the stack has no room for what reading them takes. */
@@ -67,10 +68,29 @@ static bool read_bare_tokens(const parl_env *env, int base, int n_results, int32
   for (int i = 0; i < n_results; i++) {
     if (!lua_isinteger(L, base + 1 + i)) return false;
     const lua_Integer token = lua_tointeger(L, base + 1 + i);
-    if (token < PARL_N_CONTROL_TOKENS || token >= env->spec.n_tokens) return false;
+    if (token < PARL_N_CONTROL_TOKENS || token >= env->spec.n_plain) return false;
     tokens[i] = (int32_t)token;
   }
   return true;
+}
+
+static parl_status refuse_length(parl_env *env, int function_ref, const char *callback, size_t n,
+                                 size_t room) {
+  return parl_env_breach(env, function_ref, callback, "returned %zu tokens; at most %zu", n, room);
+}
+
+/* Token number i of a callback's results, or its image, is at index. */
+static parl_status read_token(parl_env *env, int function_ref, const char *callback, int i,
+                              int index, int least, int32_t *tokens, size_t room, size_t *n) {
+  lua_State *L = env->L;
+  if (lua_type(L, index) == LUA_TUSERDATA && parl_image_object_get(L, index) != NULL)
+    return parl_env_show(env, function_ref, callback, i, index, tokens, room, n);
+  const lua_Integer token = lua_isinteger(L, index) ? lua_tointeger(L, index) : -1;
+  if (token < least || token >= env->spec.n_plain)
+    return refuse_token(env, function_ref, callback, i, index, least);
+  if (*n == room) return refuse_length(env, function_ref, callback, *n + 1, room);
+  tokens[(*n)++] = (int32_t)token;
+  return PARL_STATUS_OK;
 }
 
 /* A list of tokens, or what is wrong with a callback's results. */
@@ -85,23 +105,22 @@ static parl_status read_listed_tokens(parl_env *env, int base, int function_ref,
   const int least = in_list ? 0 : PARL_N_CONTROL_TOKENS;
   parl_status status = PARL_STATUS_OK;
   const size_t length = in_list ? (size_t)lua_rawlen(L, list) : (size_t)n_results;
-  if (n_results == 0 || (n_results == 1 && !in_list && !(lua_tonumber(L, first) >= least)))
+  const bool is_one = n_results == 1 && !in_list && parl_image_object_get(L, first) == NULL;
+  if (n_results == 0 || (is_one && !(lua_tonumber(L, first) >= least)))
     status = parl_env_breach(env, function_ref, callback, "must return a list of tokens, not %s",
                              n_results == 0 ? "nil" : luaL_typename(L, first));
   else if (length > room)
-    status = parl_env_breach(env, function_ref, callback, "returned %zu tokens; at most %zu",
-                             length, room);
+    status = refuse_length(env, function_ref, callback, length, room);
+  size_t n_read = 0;
   for (size_t i = 0; i < length && status == PARL_STATUS_OK; i++) {
     if (in_list) lua_rawgeti(L, list, (lua_Integer)i + 1);
     const int index = in_list ? list + 1 : first + (int)i;
-    const lua_Integer token = lua_isinteger(L, index) ? lua_tointeger(L, index) : -1;
-    if (token < least || token >= env->spec.n_tokens)
-      status = refuse_token(env, function_ref, callback, (int)i + 1, index, least);
-    tokens[i] = (int32_t)token;
+    status =
+        read_token(env, function_ref, callback, (int)i + 1, index, least, tokens, room, &n_read);
     if (in_list) lua_settop(L, list);
   }
   lua_settop(L, base);
-  if (status == PARL_STATUS_OK) *n = length;
+  if (status == PARL_STATUS_OK) *n = n_read;
   return status;
 }
 
@@ -109,6 +128,7 @@ parl_status parl_env_read_tokens(parl_env *env, int base, int function_ref, cons
                                  int32_t *tokens, size_t max, size_t *n) {
   const int n_results = lua_gettop(env->L) - base;
   const size_t room = max < PARL_ENV_MAX_OBSERVATION ? max : PARL_ENV_MAX_OBSERVATION;
+  parl_env_forget_shown(env);
   if (n_results < 1 || (size_t)n_results > room ||
       !read_bare_tokens(env, base, n_results, tokens)) {
     PARL_TRY(make_stack_room(env, base, function_ref, callback));

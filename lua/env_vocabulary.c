@@ -1,4 +1,5 @@
-/* lua/env_vocabulary.c - tokens of an environment: control, tools, roles, families, in order. */
+/* lua/env_vocabulary.c - tokens of an environment: control, tools, roles, families, images, in
+ * order. */
 #include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,12 @@
 static const char *const control_names[] = {
 #define X(name, text) text,
     PARL_TOKEN_LIST(X)
+#undef X
+};
+
+static const char *const media_names[] = {
+#define X(name, text) text,
+    PARL_MEDIA_TOKEN_LIST(X)
 #undef X
 };
 
@@ -88,6 +95,9 @@ void parl_env_make_vocabulary(lua_State *L, parl_env *env) {
     spec->tools[i].token = add_token(L, env, spec->tools[i].name);
   for (int i = 0; i < spec->n_roles; i++) spec->role_token[i] = add_token(L, env, spec->roles[i]);
   for (int i = 0; i < spec->n_families; i++) add_family(L, env, &spec->families[i]);
+  spec->n_plain = spec->vision.first_token = spec->n_tokens;
+  for (int i = 0; spec->vision.width > 0 && i < PARL_N_MEDIA_TOKENS; i++)
+    add_token(L, env, media_names[i]);
   hash_names(env);
   fill_tok(L, env);
 }

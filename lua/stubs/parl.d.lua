@@ -3,7 +3,7 @@
 -- lua/api_list.h.
 
 ---@alias parl.Token integer
----@alias parl.Tokens parl.Token[]|parl.Token
+---@alias parl.Tokens (parl.Token|parl.Image)[]|parl.Token|parl.Image
 
 --- Chance, keyed by seed, agent and number of the draw.
 ---@class parl.Rng
@@ -80,6 +80,13 @@
 ---@field sub_context integer
 --- Steps of one sub-agent.
 ---@field sub_steps integer
+
+--- What an environment shows.
+---@class parl.Vision
+--- Of the highest image it returns, in pixels.
+---@field height integer
+--- Of the widest.
+---@field width integer
 
 --- What the best play needs.
 ---@class parl.Optimum
@@ -276,6 +283,8 @@
 ---@field styles? string[]
 --- Bounds of an episode.
 ---@field limits parl.Limits|fun(params: table): parl.Limits
+--- It shows images: a `parl.image` may stand among the tokens that it returns.
+---@field vision? parl.Vision
 --- Runs once, when parl.tok is known: sets variables of the file, which do not change later.
 ---@field ready? fun()
 --- Makes the world of a task: plain data, frozen afterwards.

@@ -155,6 +155,7 @@ static parl_status open_suite(parl_suite *s) {
   snprintf(s->out->name, sizeof s->out->name, "%s", spec->name);
   s->limits = spec->limits;
   s->n_words = (spec->n_tokens + 63) / 64;
+  s->shows = spec->vision.width > 0;
   s->has_legal = spec->has_legal;
   s->n_styles = spec->n_styles;
   for (int i = 0; i < spec->n_styles; i++) {

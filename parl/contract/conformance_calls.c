@@ -23,6 +23,7 @@ typedef struct probe {
   uint8_t allowed[PARL_MASK_MAX_WORDS * 64], allowed_again[PARL_MASK_MAX_WORDS * 64];
   int32_t first_prompt[PARL_ENV_MAX_OBSERVATION];
   size_t n_first_prompt;
+  uint64_t first_images; /* of that prompt */
   bool has_first;
   bool failed; /* a finding was made: this phase ends */
 } probe;
@@ -82,17 +83,22 @@ static parl_status check_prompt(probe *p) {
             TIMED(p, "prompt",
                   parl_env_prompt(p->env, p->world, p->tokens, PARL_ENV_MAX_OBSERVATION, &n)),
             PARL_CONFORMANCE_contract, "prompt");
+  const uint64_t images = parl_env_hash_shown(p->env);
   TRY_BLAME(p, parl_env_prompt(p->env, p->world, p->again, PARL_ENV_MAX_OBSERVATION, &n_again),
             PARL_CONFORMANCE_contract, "prompt");
-  check_same(p, n == n_again && memcmp(p->tokens, p->again, n * sizeof *p->tokens) == 0, "prompt");
+  check_same(p,
+             n == n_again && memcmp(p->tokens, p->again, n * sizeof *p->tokens) == 0 &&
+                 images == parl_env_hash_shown(p->env),
+             "prompt");
   if ((int)n + 1 > p->spec->limits.context)
     parl_suite_find(p->s, PARL_CONFORMANCE_contract, false, p->where,
                     "the prompt has %zu tokens, the context holds %d", n, p->spec->limits.context);
   if (!p->has_first) {
     memcpy(p->first_prompt, p->tokens, n * sizeof *p->tokens);
     p->n_first_prompt = n;
+    p->first_images = images;
     p->has_first = true;
-  } else if (n != p->n_first_prompt ||
+  } else if (n != p->n_first_prompt || images != p->first_images ||
              memcmp(p->tokens, p->first_prompt, n * sizeof *p->tokens) != 0) {
     p->s->any_differ = true;
   }

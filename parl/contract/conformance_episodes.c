@@ -144,7 +144,8 @@ static parl_status group_init(parl_suite *s, const char *style, bool legal, size
   const parl_trajectories_def def = {.n = n,
                                      .max_mains = record ? 1 : 0,
                                      .context = record ? s->limits.context : 0,
-                                     .n_words = s->n_words};
+                                     .n_words = s->n_words,
+                                     .shows = s->shows};
   PARL_TRY(parl_trajectories_create(&def, &out->set));
   for (size_t i = 0; i < n; i++)
     out->jobs[i] = (parl_job){.temperature = 1, .out = parl_trajectories_get(out->set, i)};

@@ -16,6 +16,7 @@ typedef struct parl_suite {
   parl_workers *workers; /* one thread */
   parl_env_limits limits;
   int n_words;
+  bool shows; /* images */
   int n_styles;
   char styles[PARL_ENV_MAX_STYLES][48];
   parl_seats seats[PARL_ENV_MAX_STYLES]; /* an orchestrator of each */

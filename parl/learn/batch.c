@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/gallery.h"
+
 static parl_status allocate(parl_batch *b) {
   const size_t rows = b->max_rows, seqs = b->max_sequences;
   b->tokens = calloc(rows, sizeof *b->tokens);
@@ -62,14 +64,33 @@ void parl_batch_destroy(parl_batch *batch) {
   free(batch->end_output);
   free(batch->prompt_outputs);
   free(batch->prompt_sequences);
+  free(batch->given_rows);
+  free(batch->places);
+  free(batch->contents);
+  parl_media_deinit(&batch->images);
   free(batch);
 }
 
 void parl_batch_reset(parl_batch *batch) {
   batch->n_rows = batch->n_outputs = batch->n_sequences = batch->n_slices = 0;
-  batch->n_prompts = 0;
+  batch->n_prompts = batch->n_given = batch->n_places = 0;
+  parl_media_clear(&batch->images);
   memset(batch->prompt_outputs, 0, batch->max_sequences * sizeof *batch->prompt_outputs);
   memset(batch->prompt_sequences, 0, batch->max_sequences * sizeof *batch->prompt_sequences);
+}
+
+parl_status parl_batch_see(parl_batch *batch, int patch, size_t max_given) {
+  parl_media_config config = parl_media_config_default();
+  PARL_REQUIRE(batch->max_given == 0 && max_given >= 1);
+  config.patch = patch;
+  parl_media_init(&batch->images, &config);
+  batch->max_given = max_given;
+  batch->given_rows = calloc(max_given, sizeof *batch->given_rows);
+  batch->places = calloc(max_given, sizeof *batch->places);
+  batch->contents = calloc(max_given, sizeof *batch->contents);
+  if (batch->given_rows != NULL && batch->places != NULL && batch->contents != NULL)
+    return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_ENOMEM, "batch: no memory for %zu rows of images", max_given);
 }
 
 static size_t slice_rows(const parl_slice *s) {
@@ -93,15 +114,48 @@ static parl_slice *open_slice(parl_batch *b, size_t n) {
   return s;
 }
 
-/* Weights of the sequence's choices, which the caller fills in; NULL if it has none. */
-static float *add(parl_batch *batch, const parl_sequence *sequence, size_t prompt) {
-  if (sequence->n_choices == 0) return NULL;
+/* Number of the image among the batch's. */
+static parl_status find_image(parl_batch *b, const parl_picture *picture, int32_t *out) {
+  size_t i = 0;
+  while (i < b->images.n_items && b->contents[i] != picture->content) i++;
+  if (i == b->images.n_items) {
+    PARL_TRY(parl_media_add_image(&b->images, &picture->image));
+    b->contents[i] = picture->content;
+  }
+  *out = (int32_t)i;
+  return PARL_STATUS_OK;
+}
+
+/* The images among the first n tokens of a sequence whose rows begin with `base`. */
+static parl_status add_images(parl_batch *b, const parl_sequence *sequence, size_t n,
+                              parl_slice *slice) {
+  const int32_t base = slice->seq_start[slice->n_seqs];
+  for (int32_t i = 0; i < sequence->n_shown; i++) {
+    const parl_shown *shown = &sequence->shown[i];
+    if ((size_t)shown->at >= n) break;
+    if (b->max_given == 0) return parl_model_refuse_images();
+    PARL_CHECK(b->n_given + (size_t)shown->n <= b->max_given);
+    PARL_TRY(find_image(b, &sequence->album->items[shown->picture], &b->places[b->n_places]));
+    if (slice->n_given == 0) slice->given_rows = b->given_rows + b->n_given;
+    for (int32_t k = 0; k < shown->n; k++) b->given_rows[b->n_given++] = base + shown->at + k;
+    slice->n_given += (size_t)shown->n;
+    b->n_places++;
+  }
+  return PARL_STATUS_OK;
+}
+
+/* *weights of the sequence's choices, which the caller fills in; NULL if it has none. */
+static parl_status add(parl_batch *batch, const parl_sequence *sequence, size_t prompt,
+                       float **weights) {
+  *weights = NULL;
+  if (sequence->n_choices == 0) return PARL_STATUS_OK;
   const size_t n_choices = (size_t)sequence->n_choices;
   const size_t n = (size_t)sequence->at[n_choices - 1];
   PARL_CHECK(batch->n_sequences < batch->max_sequences && batch->n_rows + n <= batch->max_rows);
   PARL_CHECK(prompt < batch->max_sequences);
   parl_slice *s = open_slice(batch, n);
   const int32_t base = s->seq_start[s->n_seqs];
+  PARL_TRY(add_images(batch, sequence, n, s));
   memcpy(batch->tokens + batch->n_rows, sequence->tokens, n * sizeof *batch->tokens);
   for (size_t k = 0; k < n_choices; k++) {
     const size_t o = batch->n_outputs + k;
@@ -114,7 +168,7 @@ static float *add(parl_batch *batch, const parl_sequence *sequence, size_t promp
   s->n_outputs += n_choices;
   s->n_seqs++;
   ((int32_t *)s->seq_start)[s->n_seqs] = base + (int32_t)n;
-  float *weights = batch->weight + batch->n_outputs;
+  *weights = batch->weight + batch->n_outputs;
   batch->n_outputs += n_choices;
   batch->n_prompts += batch->prompt_outputs[prompt] == 0;
   batch->prompt_outputs[prompt] += n_choices;
@@ -123,19 +177,23 @@ static float *add(parl_batch *batch, const parl_sequence *sequence, size_t promp
   batch->end_output[batch->n_sequences] = batch->n_outputs;
   batch->n_rows += n;
   batch->n_sequences++;
-  return weights;
+  return PARL_STATUS_OK;
 }
 
-void parl_batch_add(parl_batch *batch, const parl_sequence *sequence, size_t prompt,
-                    const float *weights) {
-  float *to = add(batch, sequence, prompt);
+parl_status parl_batch_add(parl_batch *batch, const parl_sequence *sequence, size_t prompt,
+                           const float *weights) {
+  float *to;
+  PARL_TRY(add(batch, sequence, prompt, &to));
   if (to != NULL) memcpy(to, weights, (size_t)sequence->n_choices * sizeof *to);
+  return PARL_STATUS_OK;
 }
 
-void parl_batch_add_uniform(parl_batch *batch, const parl_sequence *sequence, size_t prompt,
-                            float weight) {
-  float *to = add(batch, sequence, prompt);
+parl_status parl_batch_add_uniform(parl_batch *batch, const parl_sequence *sequence, size_t prompt,
+                                   float weight) {
+  float *to;
+  PARL_TRY(add(batch, sequence, prompt, &to));
   for (int32_t i = 0; i < sequence->n_choices; i++) to[i] = weight;
+  return PARL_STATUS_OK;
 }
 
 parl_batch_totals parl_batch_get_totals(const parl_batch *batch) {
@@ -146,8 +204,9 @@ parl_batch_totals parl_batch_get_totals(const parl_batch *batch) {
                              .prompt_sequences = batch->prompt_sequences};
 }
 
-void parl_batch_add_mains(parl_batch *batch, const parl_trajectory *trajectory, size_t prompt,
-                          float weight) {
+parl_status parl_batch_add_mains(parl_batch *batch, const parl_trajectory *trajectory,
+                                 size_t prompt, float weight) {
   for (size_t i = 0; i < trajectory->n_mains; i++)
-    parl_batch_add_uniform(batch, &trajectory->mains[i], prompt, weight);
+    PARL_TRY(parl_batch_add_uniform(batch, &trajectory->mains[i], prompt, weight));
+  return PARL_STATUS_OK;
 }

@@ -2,10 +2,11 @@
  *
  * Sequences fill slices in the order in which they are added; a slice is cut when the next sequence
  * would not fit, so slices depend on the data only. A sequence is cut after the row that predicts
- * its last choice.
+ * its last choice; images behind it go, too.
  * Thread rule: filled by one thread, then read by many. */
 #ifndef PARL_PARL_LEARN_BATCH_H
 #define PARL_PARL_LEARN_BATCH_H
+#include "core/media.h"
 #include "engine/model.h"
 #include "parl/swarm/trajectory.h"
 
@@ -27,6 +28,12 @@ typedef struct parl_batch {
   size_t n_prompts;         /* with a choice */
   size_t *prompt_outputs;   /* [max_sequences] choices of each prompt */
   size_t *prompt_sequences; /* [max_sequences] sequences of each prompt */
+  /* Of parl_batch_see; else empty. */
+  size_t max_given, n_given, n_places;
+  int32_t *given_rows; /* [max_given] row within the slice that an image's features take */
+  int32_t *places;     /* [max_given] number of the image that stands in each place, in order */
+  parl_media images;   /* the distinct ones, in the order in which they come first */
+  uint64_t *contents;  /* [max_given] of them */
 } parl_batch;
 
 /* What a loss divides by: counts of a whole batch, taken before the loss. Whoever holds only a part
@@ -44,17 +51,21 @@ parl_status parl_batch_create(size_t max_sequences, size_t longest, size_t max_s
                               size_t n_words, parl_batch **out);
 void parl_batch_destroy(parl_batch *batch);
 void parl_batch_reset(parl_batch *batch);
+/* From now on the batch takes sequences with images, for models with this patch, whose places have
+ * up to max_given rows. Fails: ENOMEM. */
+parl_status parl_batch_see(parl_batch *batch, int patch, size_t max_given);
 /* Appends a sequence; one without choices is left out. weights [n_choices] of the sequence's
  * choices, in their order: its `turn` says of which turn each is. prompt: number of its task in
- * the batch, < max_sequences. */
-void parl_batch_add(parl_batch *batch, const parl_sequence *sequence, size_t prompt,
-                    const float *weights);
+ * the batch, < max_sequences. Fails: EINVAL naming model.vision.n_layers if it has images and the
+ * batch does not take any; ENOMEM. */
+parl_status parl_batch_add(parl_batch *batch, const parl_sequence *sequence, size_t prompt,
+                           const float *weights);
 /* The same with one weight for every choice. */
-void parl_batch_add_uniform(parl_batch *batch, const parl_sequence *sequence, size_t prompt,
-                            float weight);
+parl_status parl_batch_add_uniform(parl_batch *batch, const parl_sequence *sequence, size_t prompt,
+                                   float weight);
 /* Appends every context of an episode's orchestrator, with one weight. */
-void parl_batch_add_mains(parl_batch *batch, const parl_trajectory *trajectory, size_t prompt,
-                          float weight);
+parl_status parl_batch_add_mains(parl_batch *batch, const parl_trajectory *trajectory,
+                                 size_t prompt, float weight);
 /* Of what was added since the last reset; what is of prompts is the batch's own. */
 parl_batch_totals parl_batch_get_totals(const parl_batch *batch);
 

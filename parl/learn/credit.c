@@ -41,6 +41,7 @@ static parl_status take_variants(parl_credit *c, const parl_stage_limits *most) 
                                      .max_mains = max_mains > 1 ? max_mains : 0,
                                      .context = d->spec->limits.context,
                                      .n_words = (d->spec->n_tokens + 63) / 64,
+                                     .shows = d->spec->vision.width > 0,
                                      .keep_scores = parl_reward_wants_scores(d->reward),
                                      .stages = *most};
   c->n_values = most->tokens;

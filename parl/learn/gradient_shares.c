@@ -46,7 +46,7 @@ void parl_gradient_shares_destroy(parl_gradient_shares *s) {
 
 static parl_status get_gradient(const parl_gradient_shares *s, parl_learner *learner,
                                 parl_gradient_fill fill, void *context, float *out) {
-  fill(context, s->advantage);
+  PARL_TRY(fill(context, s->advantage));
   return parl_learner_read_gradient(learner, out);
 }
 

@@ -23,7 +23,7 @@ parl_status parl_gradient_shares_create(size_t n_params, size_t n_groups, size_t
 void parl_gradient_shares_destroy(parl_gradient_shares *s);
 
 /* Puts the update's episodes with advantages [n_groups * K] into the learner's batch. */
-typedef void (*parl_gradient_fill)(void *context, const float *advantage);
+typedef parl_status (*parl_gradient_fill)(void *context, const float *advantage);
 
 /* out [n of table]: the shares; 0 of a term of weight 0; NaN, all, where the gradient is 0. The
  * learner's batch is filled anew; its weights stay. Fails: as parl_learner_gradient. */

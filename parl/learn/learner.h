@@ -10,6 +10,7 @@
 #include "core/workers.h"
 #include "engine/expert_balance.h"
 #include "engine/optimizer.h"
+#include "lua/env.h"
 #include "parl/learn/batch.h"
 #include "parl/reward/objective.h"
 
@@ -22,7 +23,8 @@ typedef struct parl_learner_def {
   size_t n_leaves;                        /* of the tree that sums gradients, engine/leaves.h */
   size_t slice_rows;                      /* of a slice, unless one sequence is longer */
   size_t max_sequences, longest, n_words; /* of a batch */
-  double temperature;                     /* of the behaviour policy; 1 for imitation */
+  parl_env_vision vision; /* of the environment; of one that shows nothing: width 0 */
+  double temperature;     /* of the behaviour policy; 1 for imitation */
   const atomic_int *stop; /* non-zero ends a step before it changes anything; or NULL */
 } parl_learner_def;
 /* 4 leaves, slices of 512 rows, temperature 1: those of the warm start. Model, optimizer, sizes and

@@ -22,10 +22,11 @@ void parl_sub_learning_ask(const parl_seats *seats, const parl_env_spec *spec,
   def->stages = parl_episode_get_stage_limits(spec, episode);
 }
 
-void parl_sub_learning_add(const parl_trajectory *trajectory, size_t prompt, float advantage,
-                           parl_batch *batch) {
+parl_status parl_sub_learning_add(const parl_trajectory *trajectory, size_t prompt, float advantage,
+                                  parl_batch *batch) {
   for (size_t s = 0; s < trajectory->n_subs; s++)
-    parl_batch_add_uniform(batch, &trajectory->subs[s], prompt, advantage);
+    PARL_TRY(parl_batch_add_uniform(batch, &trajectory->subs[s], prompt, advantage));
+  return PARL_STATUS_OK;
 }
 
 void parl_sub_learning_measure(const parl_seats *seats, const parl_trajectory *trajectory,

@@ -20,8 +20,8 @@ void parl_sub_learning_ask(const parl_seats *seats, const parl_env_spec *spec,
                            const parl_episode_config *episode, parl_trajectories_def *def);
 /* Appends the contexts of an episode's sub-agents that were recorded, each choice with the
  * advantage of the episode. prompt: as parl_batch_add. */
-void parl_sub_learning_add(const parl_trajectory *trajectory, size_t prompt, float advantage,
-                           parl_batch *batch);
+parl_status parl_sub_learning_add(const parl_trajectory *trajectory, size_t prompt, float advantage,
+                                  parl_batch *batch);
 
 /* Sums over episodes. */
 typedef struct parl_sub_learning_sums {

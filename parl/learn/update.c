@@ -53,6 +53,7 @@ static parl_status allocate(parl_updater *u) {
                                .max_mains = parl_episode_max_mains(u->def.episode),
                                .context = spec->limits.context,
                                .n_words = (spec->n_tokens + 63) / 64,
+                               .shows = spec->vision.width > 0,
                                .keep_scores = is_stored || parl_reward_wants_scores(u->reward)};
   if (is_stored || u->def.cost->slots > 0 || parl_reward_wants_stages(u->reward))
     def.stages = parl_episode_get_stage_limits(spec, u->def.episode);
@@ -137,6 +138,7 @@ static parl_status create_learner(parl_updater *u) {
   def.max_sequences = u->n * (parl_episode_max_mains(d->episode) + n_subs);
   def.longest = (size_t)(is_sub_longest ? limits->sub_context : limits->context);
   def.n_words = (size_t)(d->spec->n_tokens + 63) / 64;
+  def.vision = d->spec->vision;
   def.temperature = d->train->temperature;
   def.stop = d->stop;
   return parl_learner_create(&def, &u->learner);
@@ -348,15 +350,15 @@ static parl_status measure_advantage(parl_updater *u) {
 }
 
 /* Every context of an episode's agents that learn; i of the episodes kept, advantage its own. */
-static void add_episode(parl_updater *u, size_t i, float advantage, parl_batch *batch) {
+static parl_status add_episode(parl_updater *u, size_t i, float advantage, parl_batch *batch) {
   const parl_trajectory *t = u->jobs[u->kept[i]].out;
   const size_t prompt = i / (size_t)u->def.train->group;
-  if (u->credit == NULL) parl_batch_add_mains(batch, t, prompt, advantage);
+  if (u->credit == NULL) PARL_TRY(parl_batch_add_mains(batch, t, prompt, advantage));
   for (size_t m = 0; u->credit != NULL && m < t->n_mains; m++) {
     parl_credit_get_weights(u->credit, i, &t->mains[m], u->choices);
-    parl_batch_add(batch, &t->mains[m], prompt, u->choices);
+    PARL_TRY(parl_batch_add(batch, &t->mains[m], prompt, u->choices));
   }
-  parl_sub_learning_add(t, prompt, advantage, batch);
+  return parl_sub_learning_add(t, prompt, advantage, batch);
 }
 
 /* Noise on what was recorded of the outputs from `first` on, which are all of job `job`'s: the same
@@ -369,15 +371,16 @@ static void add_noise(const parl_updater *u, size_t job, size_t first, parl_batc
     batch->logp_old[i] += (float)(u->def.train->logp_noise * parl_rng_next_normal(&rng));
 }
 
-static void fill_batch(void *context, const float *advantage) {
+static parl_status fill_batch(void *context, const float *advantage) {
   parl_updater *u = context;
   parl_batch *batch = parl_learner_get_batch(u->learner);
   parl_batch_reset(batch);
   for (size_t i = 0; i < u->n_groups * (size_t)u->def.train->group; i++) {
     const size_t first = batch->n_outputs;
-    add_episode(u, i, advantage[i], batch);
+    PARL_TRY(add_episode(u, i, advantage[i], batch));
     if (u->def.train->logp_noise > 0) add_noise(u, u->kept[i], first, batch);
   }
+  return PARL_STATUS_OK;
 }
 
 /* Before the first step of an update that is to be measured. */
@@ -404,7 +407,7 @@ static parl_status learn(parl_updater *u, size_t n) {
     /* Strided, so that a minibatch holds rollouts of every group; every epoch has the same ones. */
     for (size_t i = step % M; i < n; i += M) {
       const size_t first = batch->n_outputs;
-      add_episode(u, i, (float)u->advantage[i], batch);
+      PARL_TRY(add_episode(u, i, (float)u->advantage[i], batch));
       if (u->def.train->logp_noise > 0) add_noise(u, u->kept[i], first, batch);
     }
     parl_learner_info info;

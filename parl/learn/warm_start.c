@@ -116,7 +116,8 @@ static parl_status imitation_init(imitation *im) {
                                                         .context = spec->limits.context,
                                                         .max_subs = max_subs,
                                                         .sub_context = spec->limits.sub_context,
-                                                        .n_words = n_words},
+                                                        .n_words = n_words,
+                                                        .shows = spec->vision.width > 0},
                                &im->trajectories));
   im->jobs = calloc(n, sizeof *im->jobs);
   if (im->jobs == NULL) return parl_fail(PARL_STATUS_ENOMEM, "warm start: no memory");
@@ -134,6 +135,7 @@ static parl_status imitation_init(imitation *im) {
   learner.max_sequences = n * (max_mains + max_subs);
   learner.longest = (size_t)longest;
   learner.n_words = (size_t)n_words;
+  learner.vision = spec->vision;
   learner.stop = im->def->host->stop;
   return parl_learner_create(&learner, &im->learner);
 }
@@ -164,8 +166,9 @@ static parl_status imitation_step(imitation *im, int64_t step) {
   for (size_t i = 0; i < n; i++) {
     const parl_trajectory *t = im->jobs[i].out;
     if (t->failed) continue;
-    parl_batch_add_mains(batch, t, i, 1.0f);
-    for (size_t k = 0; k < t->n_subs; k++) parl_batch_add_uniform(batch, &t->subs[k], i, 1.0f);
+    PARL_TRY(parl_batch_add_mains(batch, t, i, 1.0f));
+    for (size_t k = 0; k < t->n_subs; k++)
+      PARL_TRY(parl_batch_add_uniform(batch, &t->subs[k], i, 1.0f));
   }
   parl_learner_info info;
   PARL_TRY(parl_learner_step(im->learner, &info));

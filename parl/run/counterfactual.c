@@ -302,6 +302,7 @@ static parl_status create_sets(work *w) {
                                .max_mains = max_mains > 1 ? max_mains : 0,
                                .context = spec->limits.context,
                                .n_words = (spec->n_tokens + 63) / 64,
+                               .shows = spec->vision.width > 0,
                                .keep_scores = parl_reward_wants_scores(w->reward),
                                .stages = parl_episode_get_stage_limits(spec, episode)};
   PARL_TRY(parl_trajectories_create(&def, &w->changed));

@@ -323,7 +323,8 @@ const char *parl_recipe_get_warnings(const parl_recipe *recipe) {
 
 parl_status parl_recipe_open_env(const parl_recipe *recipe, size_t arm,
                                  const parl_script_host *scripts, parl_env **out) {
-  const parl_env_options options = parl_env_config_get_options(&recipe->arms[arm].env, scripts);
+  const parl_env_options options = parl_env_config_get_options(
+      &recipe->arms[arm].env, recipe->arms[arm].model.vision.patch, scripts);
   return parl_env_create(recipe->envs[arm].path, recipe->envs[arm].params, &options, out);
 }
 

@@ -39,6 +39,7 @@ parl_swarm_config parl_run_config_get_swarm(const parl_run_config *config) {
       .episode = config->episode,
       .cost = config->cost,
       .messages = {config->agents.message_loss, config->agents.message_false},
+      .patch = config->model.vision.patch,
   };
 }
 

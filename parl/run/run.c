@@ -180,7 +180,8 @@ parl_status parl_run_read(const parl_json *object, const char *source, parl_run 
 
 parl_status parl_run_open_env(const parl_run *run, const parl_script_host *scripts,
                               parl_env **out) {
-  const parl_env_options options = parl_env_config_get_options(&run->config.env, scripts);
+  const parl_env_options options =
+      parl_env_config_get_options(&run->config.env, run->config.model.vision.patch, scripts);
   parl_env *env = NULL;
   PARL_TRY(parl_env_create(run->env_path, run->env_params, &options, &env));
   const parl_status s = parl_script_check_hash(parl_env_get_spec(env), run->script_hash);

@@ -22,16 +22,22 @@ static parl_sequence *next_sequence(parl_context *c) {
   return out->n_mains < out->max_mains ? &out->mains[out->n_mains++] : NULL;
 }
 
-/* Copies what the policy keeps; `to` may be `from`, for a token never moves up. */
+/* Copies what the policy keeps; `to` may be `from`, for a token never moves up. An image's tokens
+ * are of one observation: it stays whole, or goes. */
 static void copy_kept(int policy, int latest, const parl_sequence *from, int16_t *origin,
                       parl_sequence *to) {
-  int32_t n = 0;
+  int32_t n = 0, n_shown = 0, k = 0;
   for (int32_t i = 0; i < from->n_tokens; i++) {
+    const bool is_image = k < from->n_shown && from->shown[k].at == i;
+    const parl_shown shown = is_image ? from->shown[k++] : (parl_shown){0};
     if (!keeps(policy, origin[i], latest)) continue;
+    if (is_image) to->shown[n_shown++] = (parl_shown){n, shown.n, shown.picture};
     to->tokens[n] = from->tokens[i];
     origin[n++] = origin[i];
   }
   to->n_tokens = n;
+  to->n_shown = n_shown;
+  to->album = from->album;
 }
 
 parl_status parl_context_policy_apply(const parl_episode_env *ee, parl_context *c, bool *fits) {
@@ -53,6 +59,10 @@ parl_status parl_context_policy_apply(const parl_episode_env *ee, parl_context *
   c->sequence = to;
   *fits = (double)(to->n_tokens + (int32_t)n) < threshold;
   if (!*fits) return PARL_STATUS_OK;
+  if (n > 0 && ee->spec->vision.width > 0) {
+    const parl_env_shown shown = parl_env_get_shown(ee->env);
+    PARL_TRY(parl_sequence_add_shown(to, &c->episode->job->out->album, &shown, to->n_tokens));
+  }
   memcpy(to->tokens + to->n_tokens, ee->tokens, n * sizeof *to->tokens);
   for (size_t i = 0; i < n; i++) c->origin[to->n_tokens + (int32_t)i] = (int16_t)-turn;
   to->n_tokens += (int32_t)n;

@@ -18,6 +18,8 @@ static parl_status tell(const parl_episode_env *ee, const parl_episode *ep, parl
   event.critical = ep->critical;
   event.total = ep->total;
   event.r_perf = ep->r_perf;
+  if (event.n_tokens > 0 && event.kind != PARL_EVENT_AGAINST)
+    event.shown = parl_env_get_shown(ee->env);
   return ee->observer->on_event(ee->observer->context, &event);
 }
 
@@ -77,44 +79,6 @@ static void overflow(parl_context *c) {
     c->state = PARL_CONTEXT_DONE; /* unfinished */
 }
 
-/* Appends tokens nobody chose, observed in the present turn; false if the context is full. */
-static bool append(parl_context *c, const int32_t *tokens, size_t n) {
-  parl_sequence *s = c->sequence;
-  if (n > (size_t)(c->limit - s->n_tokens)) return false;
-  memcpy(s->tokens + s->n_tokens, tokens, n * sizeof *tokens);
-  for (size_t i = 0; c->is_main && i < n; i++)
-    c->origin[s->n_tokens + (int32_t)i] = (int16_t)-c->episode->facts.turns;
-  s->n_tokens += (int32_t)n;
-  c->n_taken += (int32_t)n;
-  return true;
-}
-
-static void context_init(const parl_episode_env *ee, parl_context *c, parl_episode *ep,
-                         bool is_main, int ordinal, parl_agent agent, parl_sequence *recorded) {
-  const parl_grammar_def def = {.use_legal = ee->config->episode.legal,
-                                .may_launch = is_main,
-                                .max_direct = is_main ? (int)ee->config->episode.max_direct : 1,
-                                .max_width = (int)ee->config->episode.max_width};
-  c->state = PARL_CONTEXT_RUNNING;
-  c->episode = ep;
-  c->is_main = is_main;
-  c->ordinal = ordinal;
-  c->agent = agent;
-  c->seat = NULL;
-  c->asked = 0;
-  c->limit = is_main ? ee->spec->limits.context : ee->spec->limits.sub_context;
-  c->record = recorded != NULL && recorded->capacity > 0;
-  c->sequence = c->record ? recorded : &c->own;
-  c->sequence->n_tokens = 0;
-  c->sequence->n_choices = 0;
-  c->n_taken = 0;
-  c->is_new = true;
-  c->steps = 0;
-  c->n_written = 0;
-  c->finished = false;
-  parl_grammar_init(&c->grammar, ee->env, ep->world, agent, is_main, &def, c->turn, c->room);
-}
-
 /* --- turns --- */
 
 /* Between turns: suspends an episode that has used its job's quota. */
@@ -171,8 +135,7 @@ static parl_status run_tool(const parl_episode_env *ee, parl_context *c, const p
                             size_t *n, bool *fits) {
   PARL_TRY(parl_env_call(ee->env, c->episode->world, c->agent, call, ee->tokens,
                          PARL_ENV_MAX_OBSERVATION, n));
-  *fits = append(c, ee->tokens, *n);
-  return PARL_STATUS_OK;
+  return parl_context_observe(ee, c, *n, fits);
 }
 
 static parl_status execute_main(const parl_episode_env *ee, parl_context *c) {
@@ -242,7 +205,7 @@ static parl_status execute_malformed(const parl_episode_env *ee, parl_context *c
     return PARL_STATUS_OK;
   }
   PARL_TRY(TELL(ee, c->episode, .kind = PARL_EVENT_INVALID, .agent = c->ordinal));
-  if (!append(c, &invalid, 1)) {
+  if (!parl_context_append(c, &invalid, 1)) {
     overflow(c);
     return PARL_STATUS_OK;
   }
@@ -353,7 +316,7 @@ static parl_status write_recorded(const parl_episode_env *ee, parl_context *c, b
   parl_written w;
   *has_token = parl_replay_next(&c->episode->replay, c->episode->n_assigned, &c->n_taken, &w);
   if (!*has_token) return PARL_STATUS_OK;
-  if (w.token < 0 || w.token >= ee->spec->n_tokens)
+  if (w.token < 0 || w.token >= ee->spec->n_plain)
     return parl_fail(PARL_STATUS_EFORMAT, "a recording with token %d", (int)w.token);
   if (c->record) {
     PARL_TRY(parl_context_get_mask(ee, c, &c->n_allowed));
@@ -427,6 +390,7 @@ parl_status parl_episode_start(const parl_episode_env *ee, parl_episode *ep, par
   job->out->n_subs = 0;
   parl_stages_clear(&job->out->stages);
   parl_recording_clear(&job->out->recording);
+  parl_album_clear(&job->out->album);
   ep->replay = parl_replay_begin(job->replay);
   ep->resumed = 0;
   job->out->n_mains = job->out->max_mains > 0;
@@ -440,13 +404,14 @@ parl_status parl_episode_start(const parl_episode_env *ee, parl_episode *ep, par
   bool changed;
   PARL_TRY(rescore(ee, ep, &changed));
   ep->facts.last_gain_steps = 0;
-  context_init(ee, main, ep, true, 0, agent, job->out->max_mains > 0 ? &job->out->mains[0] : NULL);
+  parl_context_init(ee, main, ep, 0, agent, job->out->max_mains > 0 ? &job->out->mains[0] : NULL);
   main->role = -1;
   parl_context_seat_main(ee, main, job);
   size_t n;
   PARL_TRY(parl_env_prompt(ee->env, ep->world, ee->tokens, PARL_ENV_MAX_OBSERVATION, &n));
-  const int32_t bos = PARL_TOKEN_BOS;
-  if (!append(main, &bos, 1) || !append(main, ee->tokens, n)) {
+  bool fits;
+  PARL_TRY(parl_context_begin(ee, main, PARL_TOKEN_BOS, n, &fits));
+  if (!fits) {
     end_main(ep, PARL_END_CONTEXT);
     return PARL_STATUS_OK;
   }
@@ -475,7 +440,7 @@ parl_status parl_episode_start_sub(const parl_episode_env *ee, parl_episode *ep,
   PARL_TRY(parl_context_seat_sub(ee, sub));
   const bool is_wanted = sub->player.learns || !out->only_learners;
   const bool record = is_wanted && out->n_subs < out->max_subs;
-  context_init(ee, sub, ep, false, ordinal, agent, record ? &out->subs[out->n_subs++] : NULL);
+  parl_context_init(ee, sub, ep, ordinal, agent, record ? &out->subs[out->n_subs++] : NULL);
   sub->step_limit = ep->sub_limit;
   sub->sub_index = index;
   ep->launches[index].agent = agent;
@@ -487,8 +452,9 @@ parl_status parl_episode_start_sub(const parl_episode_env *ee, parl_episode *ep,
     sub->state = PARL_CONTEXT_DONE;
     return PARL_STATUS_OK;
   }
-  const int32_t head = PARL_TOKEN_SUB;
-  if (!append(sub, &head, 1) || !append(sub, ee->tokens, n)) {
+  bool fits;
+  PARL_TRY(parl_context_begin(ee, sub, PARL_TOKEN_SUB, n, &fits));
+  if (!fits) {
     sub->state = PARL_CONTEXT_DONE;
     return PARL_STATUS_OK;
   }
@@ -531,8 +497,8 @@ static parl_status deliver(const parl_episode_env *ee, parl_episode *ep, size_t 
     PARL_TRY(rescore(ee, ep, &changed));
   }
   parl_episode_note_message(ep, index, from, ep->r_perf - before);
-  const int32_t head = finished ? PARL_TOKEN_FINISHED : PARL_TOKEN_UNFINISHED;
-  *fits = append(ep->main, &head, 1) && append(ep->main, ee->tokens, n);
+  PARL_TRY(parl_context_begin(ee, ep->main, finished ? PARL_TOKEN_FINISHED : PARL_TOKEN_UNFINISHED,
+                              n, fits));
   return TELL(ee, ep, .kind = PARL_EVENT_DELIVER, .agent = l->ordinal, .tokens = ee->tokens,
               .n_tokens = n, .finished = finished, .steps = l->steps);
 }

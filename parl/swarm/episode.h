@@ -118,6 +118,25 @@ typedef struct parl_episode_env {
   parl_split *split; /* NULL until a job asks for a part */
 } parl_episode_env;
 
+/* --- episode_context.c --- */
+
+/* The context of the orchestrator, ordinal 0, or of a sub-agent begins; recorded: or NULL. */
+void parl_context_init(const parl_episode_env *ee, parl_context *c, parl_episode *ep, int ordinal,
+                       parl_agent agent, parl_sequence *recorded);
+/* Appends tokens nobody chose, observed in the present turn; false if the context is full. */
+bool parl_context_append(parl_context *c, const int32_t *tokens, size_t n);
+/* The same of what a callback has just returned, ee->tokens [n], with its images. Fails: ELIMIT if
+ * the episode shows too many. */
+parl_status parl_context_observe(const parl_episode_env *ee, parl_context *c, size_t n, bool *fits);
+/* A token, and behind it what a callback has just returned. */
+parl_status parl_context_begin(const parl_episode_env *ee, parl_context *c, int32_t head, size_t n,
+                               bool *fits);
+/* Images of a callback's tokens, which stand in the sequence from `base` on. */
+parl_status parl_sequence_add_shown(parl_sequence *s, parl_album *album, const parl_env_shown *from,
+                                    int32_t base);
+
+/* --- episode_memory.c, episode_seats.c --- */
+
 /* Takes what a context or an episode points to from an arena; both are zeroed first.
  * Fails: ENOMEM. */
 parl_status parl_context_create(const parl_episode_env *ee, parl_arena *arena, bool is_main,

@@ -19,6 +19,8 @@ parl_status parl_context_create(const parl_episode_env *ee, parl_arena *arena, b
   parl_context c = {.own.capacity = (int32_t)limit,
                     .room = get_room(ee->spec, &ee->config->episode, is_main)};
   PARL_TRY(PARL_ARENA_TAKE(arena, limit, &c.own.tokens));
+  if (ee->spec->vision.width > 0) c.own.max_shown = parl_sequence_count_shown((int32_t)limit);
+  PARL_TRY(PARL_ARENA_TAKE(arena, (size_t)c.own.max_shown, &c.own.shown));
   PARL_TRY(PARL_ARENA_TAKE(arena, (size_t)c.room, &c.turn));
   if (is_main) PARL_TRY(PARL_ARENA_TAKE(arena, limit, &c.origin));
   *out = c;

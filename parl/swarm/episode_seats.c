@@ -8,9 +8,9 @@ static parl_status get_grammar_mask(const parl_episode_env *ee, parl_context *c,
                                     size_t *n_allowed) {
   if (ee->config->episode.mask) return parl_grammar_get_mask(&c->grammar, c->mask, n_allowed);
   memset(c->mask, 0, sizeof c->mask[0] * (size_t)ee->n_words);
-  for (int t = PARL_TOKEN_PAD + 1; t < ee->spec->n_tokens; t++)
+  for (int t = PARL_TOKEN_PAD + 1; t < ee->spec->n_plain; t++)
     c->mask[t / 64] |= (uint64_t)1 << (t % 64);
-  *n_allowed = (size_t)ee->spec->n_tokens - 1;
+  *n_allowed = (size_t)ee->spec->n_plain - 1;
   return PARL_STATUS_OK;
 }
 
@@ -44,6 +44,9 @@ void parl_context_get_question(const parl_episode_env *ee, const parl_context *c
                          .role = c->role,
                          .tokens = c->sequence->tokens,
                          .n_tokens = (size_t)c->sequence->n_tokens,
+                         .shown = {.n = (size_t)c->sequence->n_shown,
+                                   .items = c->sequence->shown,
+                                   .album = c->sequence->album},
                          .mask = c->player.kind->asks_turns ? NULL : c->mask,
                          .n_allowed = c->player.kind->asks_turns ? 0 : c->n_allowed,
                          .temperature = c->temperature,

@@ -39,6 +39,7 @@ typedef struct parl_event {
   const parl_call *call; /* CALL, BRIEF; else NULL */
   const int32_t *tokens; /* [n_tokens] */
   size_t n_tokens;
+  parl_env_shown shown;    /* images among them */
   int width;               /* LAUNCH: sub-agents */
   bool finished;           /* DELIVER */
   int64_t steps;           /* CALL, DELIVER: steps of this sub-agent so far */

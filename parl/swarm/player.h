@@ -32,6 +32,7 @@ typedef struct parl_question {
   int role;              /* of a sub-agent, from 0; -1: the orchestrator */
   const int32_t *tokens; /* [n_tokens] the agent's context */
   size_t n_tokens;
+  parl_env_shown shown; /* images among them */
   const uint64_t *mask; /* [(vocabulary + 63) / 64] at least two bits set; NULL: a whole turn */
   size_t n_allowed;     /* bits of mask */
   double temperature;   /* to sample at; 0: greedily */

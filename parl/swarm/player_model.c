@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "core/rng.h"
+#include "engine/gallery.h"
 #include "parl/swarm/rollout.h"
 
 enum { MAX_ROWS = 512 };
@@ -12,11 +13,16 @@ typedef struct model_slot {
   bool is_asked, is_stale; /* waits for a token; its prefix is to be looked for */
   int32_t n_fed;           /* tokens the decoder has */
   parl_question question;
+  uint64_t *contents; /* [max_context] of the images among its tokens, 0 elsewhere; NULL: the
+                         environment shows none */
+  size_t n_known;     /* tokens of which contents are known */
 } model_slot;
 
 typedef struct model_seat {
   parl_decoder *decoder;
+  const parl_model *model;
   parl_player_counts *counts;
+  uint64_t *contents; /* [n, max_context] the slots' */
   size_t n, n_asked;
   model_slot *slots;      /* [n] */
   parl_decoder_row *rows; /* [MAX_ROWS] of the next step */
@@ -29,12 +35,23 @@ static void close_model(void *seat) {
   model_seat *m = seat;
   if (m == NULL) return;
   parl_decoder_destroy(m->decoder);
+  free(m->contents);
   free(m->slots);
   free(m->rows);
   free(m->asking);
   free(m->draws);
   free(m->samples);
   free(m);
+}
+
+/* Room for what the environment shows. */
+static parl_status take_contents(model_seat *m, const parl_seat_def *def, size_t max_context) {
+  if (def->spec->vision.width == 0) return PARL_STATUS_OK;
+  m->contents = calloc(def->n_slots * max_context, sizeof *m->contents);
+  if (m->contents == NULL)
+    return parl_fail(PARL_STATUS_ENOMEM, "player: no memory for %zu contexts", def->n_slots);
+  for (size_t i = 0; i < def->n_slots; i++) m->slots[i].contents = m->contents + i * max_context;
+  return PARL_STATUS_OK;
 }
 
 static parl_status open_model(const parl_seat_def *def, void **seat) {
@@ -58,23 +75,43 @@ static parl_status open_model(const parl_seat_def *def, void **seat) {
               m->samples != NULL
           ? parl_decoder_create(&decoder, &m->decoder)
           : parl_fail(PARL_STATUS_ENOMEM, "player: no memory for %zu contexts", def->n_slots);
+  if (s == PARL_STATUS_OK) s = take_contents(m, def, decoder.max_context);
   if (s != PARL_STATUS_OK) {
     close_model(m);
     return s;
   }
+  m->model = def->player->model;
   m->counts = def->counts;
   m->n = def->n_slots;
   *seat = m;
   return PARL_STATUS_OK;
 }
 
+/* Writes down what stands in the places of the question's tokens that are new. */
+static void note_contents(model_slot *slot) {
+  const parl_question *q = &slot->question;
+  if (slot->contents == NULL) return;
+  for (size_t i = slot->n_known; i < q->n_tokens; i++) slot->contents[i] = 0;
+  for (size_t k = q->shown.n; k-- > 0;) {
+    const parl_shown *shown = &q->shown.items[k];
+    if ((size_t)shown->at < slot->n_known) break;
+    for (int32_t i = 0; i < shown->n; i++)
+      slot->contents[shown->at + i] = q->shown.album->items[shown->picture].content;
+  }
+  slot->n_known = q->n_tokens;
+}
+
 static parl_status submit_model(void *seat, const parl_question *questions, size_t n) {
   model_seat *m = seat;
   for (size_t i = 0; i < n; i++) {
     model_slot *slot = &m->slots[questions[i].slot];
-    slot->is_stale |= questions[i].is_new;
+    if (questions[i].is_new) {
+      slot->is_stale = true;
+      slot->n_known = 0;
+    }
     slot->question = questions[i];
     slot->is_asked = true;
+    note_contents(slot);
   }
   m->n_asked += n;
   return PARL_STATUS_OK;
@@ -82,44 +119,85 @@ static parl_status submit_model(void *seat, const parl_question *questions, size
 
 /* Whether a context of this step computes most of what the decoder lacks of the first n tokens:
  * then this one waits a step and takes it over. */
-static bool is_worth_waiting(const model_seat *m, const parl_question *q, size_t n,
+static bool is_worth_waiting(const model_seat *m, const parl_decoder_prefix *prefix,
                              size_t n_asking) {
-  const parl_decoder_prefix prefix = {.tokens = q->tokens, .n = n};
-  const size_t found = parl_decoder_find_prefix(m->decoder, &prefix);
+  const size_t n = prefix->n, found = parl_decoder_find_prefix(m->decoder, prefix);
   for (size_t i = 0; i < n_asking; i++) {
     const parl_question *other = &m->asking[i]->question;
+    const uint64_t *contents = m->asking[i]->contents;
     const size_t most = other->n_tokens < n ? other->n_tokens : n;
     size_t same = 0;
-    while (same < most && other->tokens[same] == q->tokens[same]) same++;
+    while (same < most && other->tokens[same] == prefix->tokens[same] &&
+           (contents == NULL || contents[same] == prefix->contents[same]))
+      same++;
     if (same > found && 2 * (same - found) > n - found) return true;
   }
   return false;
 }
 
+/* The next row of a context; *looked: the image whose features it took last. */
+static parl_status make_row(const model_seat *m, const model_slot *slot, parl_gallery *gallery,
+                            size_t *looked, const float **features, parl_decoder_row *out) {
+  const parl_question *q = &slot->question;
+  const size_t at = (size_t)slot->n_fed;
+  *out = (parl_decoder_row){.slot = (int32_t)(slot - m->slots),
+                            .token = q->tokens[at],
+                            .want_logits = at + 1 == q->n_tokens};
+  if (slot->contents == NULL || slot->contents[at] == 0) return PARL_STATUS_OK;
+  size_t k = 0;
+  while ((size_t)(q->shown.items[k].at + q->shown.items[k].n) <= at) k++;
+  const parl_shown *shown = &q->shown.items[k];
+  if (*looked != k)
+    PARL_TRY(
+        parl_gallery_look(gallery, &q->shown.album->items[shown->picture], shown->n, features));
+  *looked = k;
+  out->content = slot->contents[at];
+  out->given =
+      *features + (at - (size_t)shown->at) * (size_t)parl_model_get_config(m->model)->d_model;
+  return PARL_STATUS_OK;
+}
+
+/* Queues the tokens of a context that the decoder has not seen, while there is room. */
+static parl_status queue_context(model_seat *m, model_slot *slot, parl_gallery *gallery, size_t *n,
+                                 size_t *n_asking) {
+  const size_t n_tokens = slot->question.n_tokens;
+  const float *features = NULL;
+  size_t looked = SIZE_MAX;
+  while ((size_t)slot->n_fed < n_tokens && *n < MAX_ROWS) {
+    PARL_TRY(make_row(m, slot, gallery, &looked, &features, &m->rows[*n]));
+    slot->n_fed++;
+    if (m->rows[(*n)++].want_logits) m->asking[(*n_asking)++] = slot;
+  }
+  return PARL_STATUS_OK;
+}
+
 /* Queues the tokens that the decoder has not seen of every context that waits. */
-static size_t queue_rows(model_seat *m, size_t max_asking, size_t *n_asking) {
-  size_t n = 0;
-  *n_asking = 0;
-  for (size_t i = 0; i < m->n && n < MAX_ROWS && *n_asking < max_asking; i++) {
+static parl_status queue_rows(model_seat *m, size_t max_asking, parl_gallery *gallery, size_t *n,
+                              size_t *n_asking) {
+  *n = *n_asking = 0;
+  for (size_t i = 0; i < m->n && *n < MAX_ROWS && *n_asking < max_asking; i++) {
     model_slot *slot = &m->slots[i];
     const parl_question *q = &slot->question;
     if (!slot->is_asked) continue;
     if (slot->is_stale) {
       const parl_decoder_prefix prefix = {.tokens = q->tokens,
+                                          .contents = slot->contents,
                                           .n = q->n_tokens - 1}; /* the last one gives logits */
-      if (is_worth_waiting(m, q, prefix.n, *n_asking)) continue;
+      if (is_worth_waiting(m, &prefix, *n_asking)) continue;
       slot->n_fed = (int32_t)parl_decoder_restart(m->decoder, (int32_t)i, &prefix);
       m->counts->reused_tokens += slot->n_fed;
       slot->is_stale = false;
     }
-    while (slot->n_fed < (int32_t)q->n_tokens && n < MAX_ROWS) {
-      const int32_t token = q->tokens[slot->n_fed++];
-      const bool last = slot->n_fed == (int32_t)q->n_tokens;
-      m->rows[n++] = (parl_decoder_row){.slot = (int32_t)i, .token = token, .want_logits = last};
-      if (last) m->asking[(*n_asking)++] = slot;
-    }
+    PARL_TRY(queue_context(m, slot, gallery, n, n_asking));
   }
-  return n;
+  return PARL_STATUS_OK;
+}
+
+/* Whether one of those who ask was shown something. */
+static bool shows(const model_seat *m) {
+  for (size_t i = 0; i < m->n && m->contents != NULL; i++)
+    if (m->slots[i].is_asked && m->slots[i].question.shown.n > 0) return true;
+  return false;
 }
 
 static parl_pick prepare_draw(const parl_question *q) {
@@ -140,15 +218,11 @@ static void count_cut(model_seat *m, const parl_pick *draw, const parl_sample *s
 }
 
 /* One step of the decoder. */
-static parl_status collect_model(void *seat, bool may_wait, parl_answer *answers, size_t max,
-                                 size_t *n) {
-  (void)may_wait;
-  model_seat *m = seat;
+static parl_status step(model_seat *m, parl_gallery *gallery, parl_answer *answers, size_t max,
+                        size_t *n) {
   float *logits;
-  *n = 0;
-  if (m->n_asked == 0) return PARL_STATUS_OK;
-  size_t n_asking;
-  const size_t n_rows = queue_rows(m, max, &n_asking);
+  size_t n_rows, n_asking;
+  PARL_TRY(queue_rows(m, max, gallery, &n_rows, &n_asking));
   if (n_rows == 0) return PARL_STATUS_OK;
   PARL_TRY(parl_decoder_step(m->decoder, m->rows, n_rows, &logits));
   m->counts->decoded_tokens += (int64_t)n_rows;
@@ -162,6 +236,21 @@ static parl_status collect_model(void *seat, bool may_wait, parl_answer *answers
   m->n_asked -= n_asking;
   *n = n_asking;
   return PARL_STATUS_OK;
+}
+
+static parl_status collect_model(void *seat, bool may_wait, parl_answer *answers, size_t max,
+                                 size_t *n) {
+  (void)may_wait;
+  model_seat *m = seat;
+  parl_gallery *gallery;
+  *n = 0;
+  if (m->n_asked == 0) return PARL_STATUS_OK;
+  if (!shows(m)) return step(m, NULL, answers, max, n);
+  PARL_TRY(parl_model_get_gallery(m->model, &gallery));
+  parl_gallery_enter(gallery);
+  const parl_status s = step(m, gallery, answers, max, n);
+  parl_gallery_leave(gallery);
+  return s;
 }
 
 static void forget_model(void *seat, int32_t slot) {

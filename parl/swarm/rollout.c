@@ -184,7 +184,8 @@ static size_t count_subs(const parl_rollout_def *def, size_t n_episodes) {
 }
 
 static parl_status shard_open_env(shard *sh, const parl_rollout_def *def, const parl_rollout *r) {
-  parl_env_options options = parl_env_config_get_options(&r->config.env, def->scripts);
+  parl_env_options options =
+      parl_env_config_get_options(&r->config.env, r->config.patch, def->scripts);
   options.share_worlds = def->share_worlds;
   PARL_TRY(parl_env_create(def->env_path, def->env_params, &options, &sh->env));
   const parl_env_spec *spec = parl_env_get_spec(sh->env);

@@ -44,6 +44,8 @@ static parl_status look_at_world(parl_split *s, parl_world world, char name[PARL
   size_t n;
   PARL_TRY(parl_env_prompt(s->env, world, s->tokens, PARL_ENV_MAX_OBSERVATION, &n));
   *hash = hash_prompt(s->tokens, n);
+  const uint64_t images = parl_env_hash_shown(s->env); /* placeholders do not tell them apart */
+  if (images != 0) *hash = parl_rng_mix(*hash, images, n);
   return parl_env_get_family(s->env, world, name, PARL_FAMILY_BYTES);
 }
 

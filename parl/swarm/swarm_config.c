@@ -14,11 +14,12 @@ PARL_CONFIG_SECTION(parl_episode_section, "episode", "budget and action mask", P
 PARL_CONFIG_SECTION(parl_agents_section, "agents", "frozen sub-agents", PARL_AGENTS_FIELDS);
 #undef SECTION_TYPE_
 
-parl_env_options parl_env_config_get_options(const parl_env_config *config,
+parl_env_options parl_env_config_get_options(const parl_env_config *config, int64_t patch,
                                              const parl_script_host *scripts) {
   return (parl_env_options){.memory_bytes = (size_t)(config->memory_mib * 1048576.0),
                             .callback_s = config->callback_s,
                             .instructions = config->instructions,
+                            .patch = (int)patch,
                             .host = scripts};
 }
 

@@ -70,8 +70,8 @@ enum { PARL_BUDGET_CRITICAL, PARL_BUDGET_TOTAL, PARL_BUDGET_MAKESPAN, PARL_BUDGE
 enum { PARL_SUBS_POLICY, PARL_SUBS_SCRIPTED, PARL_SUBS_TRAINED };
 enum { PARL_ON_ERROR_STOP, PARL_ON_ERROR_SKIP };
 
-/* Limits of Lua states. scripts may be NULL. */
-parl_env_options parl_env_config_get_options(const parl_env_config *config,
+/* Limits of Lua states; patch: model.vision.patch. scripts may be NULL. */
+parl_env_options parl_env_config_get_options(const parl_env_config *config, int64_t patch,
                                              const parl_script_host *scripts);
 
 /* Chances of a sub-agent's message, agents.message_loss and agents.message_false. */
@@ -85,6 +85,7 @@ typedef struct parl_swarm_config {
   parl_episode_config episode;
   parl_cost_config cost;
   parl_message_chances messages;
+  int64_t patch; /* model.vision.patch: what an image is in tokens; 0: its default */
 } parl_swarm_config;
 
 /* That a script, with what it includes, is the one that was meant, `hash`; NULL or "": any.

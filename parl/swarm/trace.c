@@ -1,12 +1,15 @@
 /* parl/swarm/trace.c - rows of an episode, their order, their text. */
 #include "parl/swarm/trace.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 void parl_trace_deinit(parl_trace *t) {
   free(t->rows);
   free(t->tokens);
+  free(t->shown);
+  parl_album_deinit(&t->album);
   parl_text_deinit(&t->details);
   memset(t, 0, sizeof *t);
 }
@@ -29,6 +32,31 @@ static parl_status end(parl_trace *t, const parl_event *event) {
   return parl_env_score(event->env, event->world, &r_perf, &success, &t->details);
 }
 
+/* The images among the event's tokens, which are not added yet. */
+static parl_status add_shown(parl_trace *t, const parl_env_shown *from) {
+  void *shown = t->shown;
+  PARL_TRY(grow(&shown, t->n_shown, from->n, sizeof *t->shown, &t->shown_capacity));
+  t->shown = shown;
+  for (size_t i = 0; i < from->n; i++) {
+    const parl_picture *picture = &from->album->items[from->items[i].picture];
+    parl_shown *to = &t->shown[t->n_shown];
+    *to = from->items[i];
+    to->at += (int32_t)t->n_tokens;
+    PARL_TRY(parl_album_add(&t->album, &picture->image, picture->content, &to->picture));
+    t->n_shown++;
+  }
+  return PARL_STATUS_OK;
+}
+
+size_t parl_trace_find_shown(const parl_trace *t, const parl_trace_row *row, size_t *n) {
+  const size_t end = row->first_token + row->n_tokens;
+  size_t first = 0;
+  while (first < t->n_shown && (size_t)t->shown[first].at < row->first_token) first++;
+  *n = 0;
+  while (first + *n < t->n_shown && (size_t)t->shown[first + *n].at < end) ++*n;
+  return first;
+}
+
 parl_status parl_trace_add(parl_trace *t, const parl_event *event) {
   if (event->kind == PARL_EVENT_AGAINST) return PARL_STATUS_OK;
   void *rows = t->rows, *tokens = t->tokens;
@@ -36,6 +64,7 @@ parl_status parl_trace_add(parl_trace *t, const parl_event *event) {
   t->rows = rows;
   PARL_TRY(grow(&tokens, t->n_tokens, event->n_tokens, sizeof *t->tokens, &t->token_capacity));
   t->tokens = tokens;
+  if (event->shown.n > 0) PARL_TRY(add_shown(t, &event->shown));
   parl_trace_row *row = &t->rows[t->n_rows];
   *row = (parl_trace_row){.kind = event->kind,
                           .turn = event->turn,
@@ -111,8 +140,24 @@ void parl_trace_append_call(const parl_env *env, const parl_call *call, parl_tex
 
 void parl_trace_append_tokens(const parl_env *env, const int32_t *tokens, size_t n,
                               parl_text *out) {
-  for (size_t i = 0; i < n; i++)
-    parl_text_appendf(out, "%s%s", i ? " " : "", parl_env_token_name(env, tokens[i]));
+  const int32_t pad = parl_env_get_spec(env)->vision.first_token + PARL_MEDIA_PAD;
+  for (size_t i = 0; i < n; i++) {
+    size_t run = 1;
+    while (tokens[i] == pad && i + 1 < n && tokens[i + 1] == pad) run++, i++;
+    parl_text_appendf(out, "%s%s", i + 1 > run ? " " : "", parl_env_token_name(env, tokens[i]));
+    if (tokens[i] == pad) parl_text_appendf(out, "*%zu", run);
+  }
+}
+
+/* " image 16x8:0123456789abcdef" for each. */
+static void append_shown(const parl_trace *t, const parl_trace_row *row, parl_text *out) {
+  size_t n;
+  const size_t first = parl_trace_find_shown(t, row, &n);
+  for (size_t i = first; i < first + n; i++) {
+    const parl_picture *p = &t->album.items[t->shown[i].picture];
+    parl_text_appendf(out, " image %dx%d:%016llx", p->image.width, p->image.height,
+                      (unsigned long long)p->content);
+  }
 }
 
 static const char *const kind_texts[] = {
@@ -131,6 +176,7 @@ void parl_trace_append_text(const parl_trace *t, const parl_env *env, parl_text 
     }
     parl_text_append(out, " -> ");
     parl_trace_append_tokens(env, t->tokens + row->first_token, row->n_tokens, out);
+    append_shown(t, row, out);
     parl_text_appendf(out,
                       " | width %d finished %d steps %lld critical %lld total %lld r_perf %.17g\n",
                       row->width, row->finished, (long long)row->steps, (long long)row->critical,
@@ -151,6 +197,28 @@ static void write_integer(parl_json_writer *w, const char *key, int64_t x) {
   parl_json_integer(w, x);
 }
 
+/* Images among the row's tokens: where their placeholders begin, their size, their content. */
+static void write_images(const parl_trace *t, const parl_trace_row *row, parl_json_writer *w) {
+  size_t n;
+  const size_t first = parl_trace_find_shown(t, row, &n);
+  if (n == 0) return;
+  parl_json_key(w, "images");
+  parl_json_begin_array(w);
+  for (size_t i = first; i < first + n; i++) {
+    const parl_picture *p = &t->album.items[t->shown[i].picture];
+    char content[17];
+    snprintf(content, sizeof content, "%016llx", (unsigned long long)p->content);
+    parl_json_begin_object(w);
+    write_integer(w, "at", t->shown[i].at - (int64_t)row->first_token);
+    write_integer(w, "width", p->image.width);
+    write_integer(w, "height", p->image.height);
+    parl_json_key(w, "content");
+    parl_json_string(w, content);
+    parl_json_end_object(w);
+  }
+  parl_json_end_array(w);
+}
+
 static void write_row(const parl_trace *t, const parl_trace_row *row, const parl_env *env,
                       parl_json_writer *w) {
   parl_json_begin_object(w);
@@ -167,6 +235,7 @@ static void write_row(const parl_trace *t, const parl_trace_row *row, const parl
   }
   parl_json_key(w, "tokens");
   write_names(env, t->tokens + row->first_token, row->n_tokens, w);
+  write_images(t, row, w);
   if (row->kind == PARL_EVENT_LAUNCH) write_integer(w, "width", row->width);
   if (row->kind == PARL_EVENT_DELIVER) {
     parl_json_key(w, "finished");

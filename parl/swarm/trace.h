@@ -26,6 +26,9 @@ typedef struct parl_trace {
   parl_trace_row *rows;
   size_t n_tokens, token_capacity;
   int32_t *tokens;
+  size_t n_shown, shown_capacity;
+  parl_shown *shown; /* images among the tokens */
+  parl_album album;  /* their pixels */
   bool ended;
   parl_facts facts;  /* once ended */
   parl_text details; /* JSON object of the score's named numbers, once ended */
@@ -39,7 +42,9 @@ void parl_trace_sort(parl_trace *t);
 
 /* "search row:4", "assign_task agent_1 row:2 row:3". */
 void parl_trace_append_call(const parl_env *env, const parl_call *call, parl_text *out);
-/* Names with blanks between them. */
+/* Number of the first image among the row's tokens in t->shown, and how many there are. */
+size_t parl_trace_find_shown(const parl_trace *t, const parl_trace_row *row, size_t *n);
+/* Names with blanks between them; an image's placeholders as "<|media_pad|>*16". */
 void parl_trace_append_tokens(const parl_env *env, const int32_t *tokens, size_t n, parl_text *out);
 /* One line a row with everything in it; numbers to the last bit. */
 void parl_trace_append_text(const parl_trace *t, const parl_env *env, parl_text *out);

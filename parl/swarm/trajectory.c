@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/arena.h"
+#include "lua/env.h"
 
 struct parl_trajectories {
   size_t n;
@@ -11,8 +12,13 @@ struct parl_trajectories {
   parl_arena arena;
 };
 
-static parl_status take_sequence(parl_arena *arena, int32_t capacity, int32_t n_words,
-                                 parl_sequence *out) {
+int32_t parl_sequence_count_shown(int32_t capacity) {
+  return capacity / PARL_N_MEDIA_TOKENS;
+}
+
+static parl_status take_sequence(parl_arena *arena, int32_t capacity,
+                                 const parl_trajectories_def *def, parl_sequence *out) {
+  const int32_t n_words = def->n_words;
   *out = (parl_sequence){.capacity = capacity, .n_words = n_words};
   if (capacity == 0) return PARL_STATUS_OK;
   const size_t n = (size_t)capacity;
@@ -20,14 +26,16 @@ static parl_status take_sequence(parl_arena *arena, int32_t capacity, int32_t n_
   PARL_TRY(PARL_ARENA_TAKE(arena, n, &out->at));
   PARL_TRY(PARL_ARENA_TAKE(arena, n, &out->logp));
   PARL_TRY(PARL_ARENA_TAKE(arena, n, &out->turn));
+  if (def->shows) out->max_shown = parl_sequence_count_shown(capacity);
+  PARL_TRY(PARL_ARENA_TAKE(arena, (size_t)out->max_shown, &out->shown));
   return PARL_ARENA_TAKE(arena, n * (size_t)n_words, &out->masks);
 }
 
-static parl_status take_sequences(parl_arena *arena, size_t n, int32_t capacity, int32_t n_words,
-                                  parl_sequence **out) {
+static parl_status take_sequences(parl_arena *arena, size_t n, int32_t capacity,
+                                  const parl_trajectories_def *def, parl_sequence **out) {
   if (n == 0) return PARL_STATUS_OK;
   PARL_TRY(PARL_ARENA_TAKE(arena, n, out));
-  for (size_t i = 0; i < n; i++) PARL_TRY(take_sequence(arena, capacity, n_words, &(*out)[i]));
+  for (size_t i = 0; i < n; i++) PARL_TRY(take_sequence(arena, capacity, def, &(*out)[i]));
   return PARL_STATUS_OK;
 }
 
@@ -51,8 +59,8 @@ static parl_status fill(parl_trajectories *set, const parl_trajectories_def *def
     t->recording.capacity = def->recording;
     if (def->recording > 0)
       PARL_TRY(PARL_ARENA_TAKE(&set->arena, def->recording, &t->recording.items));
-    PARL_TRY(take_sequences(&set->arena, def->max_mains, def->context, def->n_words, &t->mains));
-    PARL_TRY(take_sequences(&set->arena, def->max_subs, def->sub_context, def->n_words, &t->subs));
+    PARL_TRY(take_sequences(&set->arena, def->max_mains, def->context, def, &t->mains));
+    PARL_TRY(take_sequences(&set->arena, def->max_subs, def->sub_context, def, &t->subs));
   }
   return PARL_STATUS_OK;
 }
@@ -74,7 +82,10 @@ parl_status parl_trajectories_create(const parl_trajectories_def *def, parl_traj
 
 void parl_trajectories_destroy(parl_trajectories *set) {
   if (set == NULL) return;
-  for (size_t i = 0; i < set->n && set->items != NULL; i++) parl_text_deinit(&set->items[i].scores);
+  for (size_t i = 0; i < set->n && set->items != NULL; i++) {
+    parl_text_deinit(&set->items[i].scores);
+    parl_album_deinit(&set->items[i].album);
+  }
   parl_arena_deinit(&set->arena);
   free(set);
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/album.h"
 #include "core/status.h"
 #include "core/text.h"
 #include "parl/swarm/recording.h"
@@ -29,10 +30,17 @@ typedef struct parl_sequence {
   int16_t *turn;   /* [capacity] orchestrator's turn of each choice, from 1; of a sub-agent the turn
                       that launched it */
   uint64_t *masks; /* [capacity, n_words] allowed tokens at each choice */
+  int32_t n_shown, max_shown; /* max_shown 0: of an environment that shows no images */
+  parl_shown *shown;          /* [max_shown] images among the tokens, in order */
+  const parl_album *album;    /* borrowed: their pixels, of the episode */
 } parl_sequence;
+
+/* Images that as many tokens can hold. */
+int32_t parl_sequence_count_shown(int32_t capacity);
 
 typedef struct parl_trajectory {
   uint64_t task_seed, episode_seed;
+  parl_album album;               /* the episode's images */
   bool held_out;                  /* training never sees the task's prompt */
   char family[PARL_FAMILY_BYTES]; /* task kind, "" if the environment has one */
   bool failed;                    /* the environment broke: facts are not to be used */
@@ -61,6 +69,7 @@ typedef struct parl_trajectories_def {
   bool only_learners;       /* of those whose player learns (parl_player.learns) */
   int32_t sub_context;      /* tokens each of them holds */
   int32_t n_words;          /* 64-bit words of a mask */
+  bool shows;               /* its environment shows images; allocates as they come */
   bool keep_scores;         /* the environment's named numbers; allocates as they come */
   parl_stage_limits stages; /* parl_episode_get_stage_limits; all 0: none */
   size_t recording; /* tokens of the orchestrator's turns, parl_episode_get_record_limit; 0: none */
