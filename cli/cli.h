@@ -130,6 +130,9 @@ int cli_close_output(int code);
 /* Prints the text, with a line end if it has none, and frees it. Fails: ENOMEM if an append to it
  * failed; nothing is printed then. */
 parl_status cli_print(parl_text *text);
+/* Whether standard output is a terminal that shows colours, and nobody asked for none:
+ * https://no-color.org */
+bool cli_has_colour(void);
 
 /* A number as text for a table, right-aligned in `width` columns, as %.*f and as %.*g; what is not
  * finite has no value and is "-". */

@@ -20,13 +20,6 @@ static size_t get_columns(const cli_args *args) {
   return size.ws_col < MOST_COLUMNS ? size.ws_col : MOST_COLUMNS;
 }
 
-/* https://no-color.org */
-static bool has_colour(void) {
-  const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
-  return isatty(STDOUT_FILENO) && term != NULL && !(term[0] == 'd' && term[1] == 'u') &&
-         (no == NULL || no[0] == '\0');
-}
-
 static parl_status print_text(const cli_args *args, const parl_timeline *t, const char *note) {
   parl_text text = {0};
   parl_text_appendf(&text, "%s: ", t->title.recipe);
@@ -34,7 +27,7 @@ static parl_status print_text(const cli_args *args, const parl_timeline *t, cons
   parl_text_append(&text, "\n");
   parl_timeline_append_numbers(t, &text);
   parl_text_append(&text, "\n\n");
-  parl_timeline_append_text(t, get_columns(args), has_colour(), &text);
+  parl_timeline_append_text(t, get_columns(args), cli_has_colour(), &text);
   parl_text_appendf(&text, "\n%s\n", note);
   return cli_print(&text);
 }

@@ -284,8 +284,8 @@
     "exit code 1 if a ratio is less")                                                              \
   X(FLAG, force, "force", 0, NULL, 0, 0, 0, "bench", "--save may overwrite")                       \
   MORE(FLAG, force, "force", 0, NULL, 0, 0, 0, "schedule", "--svg may overwrite")                  \
-  MORE(FLAG, force, "force", 0, NULL, 0, 0, 0, "trace", "--html may overwrite")                    \
-  X(TEXT, html, "html", 0, "FILE", 0, 0, 0, "trace", "write a page of its own instead")            \
+  MORE(FLAG, force, "force", 0, NULL, 0, 0, 0, "trace env.play", "--html may overwrite")           \
+  X(TEXT, html, "html", 0, "FILE", 0, 0, 0, "trace env.play", "write a page of its own instead")   \
   X(TEXT, svg, "svg", 0, "FILE", 0, 0, 0, "schedule", "write the curves as a picture, too")        \
   X(LIST, assume, "assume", 0, "METRIC=VALUE", 0, 0, 0, "schedule",                                \
     "what a metric is, or FROM..TO over the updates; may be repeated")                             \

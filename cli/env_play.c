@@ -206,13 +206,22 @@ static void print_allowed(const parl_question *c) {
 }
 
 /* What came into the orchestrator's context since it was asked last. */
-static void print_news(player *p, const parl_question *c) {
-  parl_text text = {0};
+static parl_status print_news(player *p, const parl_question *c) {
+  parl_text text = {0}, images = {0};
+  parl_status s = PARL_STATUS_OK;
   if (p->n_shown > c->n_tokens) p->n_shown = 0; /* a context policy threw some away */
   parl_trace_append_tokens(c->env, c->tokens + p->n_shown, c->n_tokens - p->n_shown, &text);
-  if (text.n > 0) printf("turn %d  %s\n", c->turn, parl_text_get(&text));
+  for (size_t i = 0; i < c->shown.n && s == PARL_STATUS_OK; i++) {
+    const parl_shown *shown = &c->shown.items[i];
+    if ((size_t)shown->at < p->n_shown) continue;
+    s = env_append_drawing(&c->shown.album->items[shown->picture].image, cli_has_colour(), &images);
+    parl_text_append(&images, "\n");
+  }
+  if (text.n > 0) printf("turn %d  %s\n%s", c->turn, parl_text_get(&text), parl_text_get(&images));
   parl_text_deinit(&text);
+  parl_text_deinit(&images);
   p->n_shown = c->n_tokens;
+  return s;
 }
 
 /* The next word of the input, NULL at its end. */
@@ -253,7 +262,7 @@ static parl_status ask_person(void *context, const parl_question *c, int32_t *to
   const int n = parl_env_get_spec(c->env)->n_tokens;
   const size_t first = p->n_shown < c->n_tokens ? p->n_shown : 0;
   const bool has_words = p->rest != NULL && p->rest[strspn(p->rest, " \t\r\n")] != '\0';
-  print_news(p, c);
+  PARL_TRY(print_news(p, c));
   if (!p->ended && !has_words) print_allowed(c);
   for (;;) {
     const char *word = next_word(p);
@@ -312,30 +321,57 @@ static const char *get_name(const player *p) {
   return p->policy != NULL ? p->args->as : "you";
 }
 
-static parl_status print_text(const player *p) {
+static void append_heading(const player *p, parl_text *out) {
+  parl_text_appendf(out, "%s  seed %lld  played by %s", parl_env_get_spec(p->env)->name,
+                    (long long)p->args->seed, get_name(p));
+}
+
+static void append_episode(const player *p, parl_text *out) {
   const parl_facts *f = &p->trace.facts;
-  const parl_env_spec *spec = parl_env_get_spec(p->env);
-  parl_text text = {0};
-  env_append_timeline(&p->trace, p->env, &text);
-  printf("%s%s  seed %lld  played by %s\n", p->args->interactive ? "\n" : "", spec->name,
-         (long long)p->args->seed, get_name(p));
   static const char *const words[PARL_N_OPTIMUM_KINDS] = {
       [PARL_OPTIMUM_UNSTATED] = "optimum  ",
       [PARL_OPTIMUM_EXACT] = "optimum  ",
       [PARL_OPTIMUM_EXPECTED] = "optimum  expected ",
       [PARL_OPTIMUM_BOUND] = "bound    at least "};
-  printf("%s%lld critical steps%s; alone %lld steps; best r_perf %g\n\n", words[p->optimum.is],
-         (long long)p->optimum.critical_steps,
-         p->optimum.is == PARL_OPTIMUM_UNSTATED ? " (not stated whether exact)" : "",
-         (long long)p->optimum.serial_steps, p->optimum.r_perf);
-  PARL_TRY(cli_print(&text));
-  printf(
+  parl_text_appendf(out, "%s%lld critical steps%s; alone %lld steps; best r_perf %g\n\n",
+                    words[p->optimum.is], (long long)p->optimum.critical_steps,
+                    p->optimum.is == PARL_OPTIMUM_UNSTATED ? " (not stated whether exact)" : "",
+                    (long long)p->optimum.serial_steps, p->optimum.r_perf);
+  env_append_timeline(&p->trace, p->env, out);
+  parl_text_appendf(
+      out,
       "\nended by %s after %g turns: r_perf %.4g, %g critical steps (regret %g), %g in total; "
       "%g sub-agents in %g launches, %g finished\n",
       parl_end_text(f->end), f->turns, f->r_perf, f->critical_steps,
       f->critical_steps - f->optimum_steps, f->total_steps, f->assigned, f->launches, f->finished);
-  printf("score    %s\n", parl_text_get(&p->trace.details));
-  return PARL_STATUS_OK;
+  parl_text_appendf(out, "score    %s\n", parl_text_get(&p->trace.details));
+}
+
+static parl_status print_text(const player *p) {
+  parl_text text = {0};
+  if (p->args->interactive) parl_text_append(&text, "\n");
+  append_heading(p, &text);
+  parl_text_append(&text, "\n");
+  append_episode(p, &text);
+  const parl_status s = env_append_images(&p->trace, p->env, cli_has_colour(), &text);
+  if (s == PARL_STATUS_OK) return cli_print(&text);
+  parl_text_deinit(&text);
+  return s;
+}
+
+static parl_status write_page(const player *p) {
+  parl_text heading = {0}, text = {0}, page = {0};
+  append_heading(p, &heading);
+  append_episode(p, &text);
+  parl_status s =
+      env_append_page(&p->trace, p->env, parl_text_get(&heading), parl_text_get(&text), &page);
+  if (s == PARL_STATUS_OK) s = parl_text_status(&page);
+  if (s == PARL_STATUS_OK) s = parl_file_write(p->args->html, parl_text_get(&page), page.n);
+  parl_text_deinit(&heading);
+  parl_text_deinit(&text);
+  parl_text_deinit(&page);
+  if (s == PARL_STATUS_OK && !p->args->json) printf("%s\n", p->args->html);
+  return s;
 }
 
 static void write_facts(const parl_facts *f, parl_json_writer *w) {
@@ -403,9 +439,13 @@ static void close_player(player *p) {
 
 int env_play(const cli_args *args) {
   if (args->interactive && args->as) return cli_usage("--interactive and --as exclude each other");
+  if (args->html != NULL && !args->force && parl_file_exists(args->html))
+    return cli_usage("--html %s: the file exists; --force overwrites it", args->html);
   player p = {.args = args};
   parl_status s = run(&p);
-  if (s == PARL_STATUS_OK) s = (args->json ? print_json : print_text)(&p);
+  if (s == PARL_STATUS_OK && args->html != NULL) s = write_page(&p);
+  if (s == PARL_STATUS_OK && args->json) s = print_json(&p);
+  if (s == PARL_STATUS_OK && !args->json && args->html == NULL) s = print_text(&p);
   close_player(&p);
   return s == PARL_STATUS_OK ? CLI_DONE : cli_fail(s);
 }

@@ -38,12 +38,23 @@ static void append_numbers(const parl_trace_row *row, double before, parl_text *
   parl_text_append(out, "\n");
 }
 
+/* An image's tokens as "[image 2]": its number among the episode's. */
 static void append_tokens(const parl_trace *t, const parl_trace_row *row, const parl_env *env,
                           const char *arrow, parl_text *out) {
+  const int32_t begin = parl_env_get_spec(env)->vision.first_token + PARL_MEDIA_BEGIN;
+  size_t n, next = parl_trace_find_shown(t, row, &n);
   if (row->n_tokens == 0) return;
   parl_text_append(out, arrow);
-  for (size_t i = 0; i < row->n_tokens; i++)
-    parl_text_appendf(out, "%s%s", i ? " " : "", get_name(env, t->tokens[row->first_token + i]));
+  for (size_t i = row->first_token; i < row->first_token + row->n_tokens; i++) {
+    const char *blank = i > row->first_token ? " " : "";
+    if (n > 0 && t->tokens[i] == begin) {
+      const parl_shown *shown = &t->shown[next++];
+      parl_text_appendf(out, "%s[image %d]", blank, (int)shown->picture + 1);
+      i = (size_t)(shown->at + shown->n);
+    } else {
+      parl_text_appendf(out, "%s%s", blank, get_name(env, t->tokens[i]));
+    }
+  }
 }
 
 /* "search row:2 > sure value:3" of the k-th call of an agent; "" behind its last. */

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -49,4 +50,10 @@ cli_cell cli_general(int width, int digits, double x) {
   snprintf(cell.text, sizeof cell.text, "%*.*g", width, digits, x);
   if (!isfinite(x)) snprintf(cell.text, sizeof cell.text, "%*s", width, "-");
   return cell;
+}
+
+bool cli_has_colour(void) {
+  const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
+  return isatty(STDOUT_FILENO) && term != NULL && !(term[0] == 'd' && term[1] == 'u') &&
+         (no == NULL || no[0] == '\0');
 }
