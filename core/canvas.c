@@ -2,6 +2,7 @@
 #include "core/canvas.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { CHANNELS = 3 };
@@ -168,6 +169,22 @@ parl_status parl_canvas_threshold(const parl_image *image, int level, const parl
     for (int x = 0; x < image->width; x++, from += CHANNELS, to += CHANNELS) {
       const int luminance = (19595 * from[0] + 38470 * from[1] + 7471 * from[2] + (1 << 15)) >> 16;
       memset(to, luminance >= level ? 255 : 0, CHANNELS);
+    }
+  }
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_canvas_select(const parl_image *image, uint32_t colour, int near,
+                               const parl_image *out, const parl_pace *pace) {
+  const int due[CHANNELS] = {colour >> 16 & 255, colour >> 8 & 255, colour & 255};
+  const uint8_t *from = image->rgb;
+  uint8_t *to = out->rgb;
+  for (int y = 0; y < image->height; y++) {
+    PARL_TRY(parl_pace_go_on(pace, image->width));
+    for (int x = 0; x < image->width; x++, from += CHANNELS, to += CHANNELS) {
+      bool is_near = true;
+      for (int c = 0; c < CHANNELS; c++) is_near = is_near && abs(from[c] - due[c]) <= near;
+      memset(to, is_near ? 255 : 0, CHANNELS);
     }
   }
   return PARL_STATUS_OK;

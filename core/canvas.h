@@ -53,6 +53,10 @@ void parl_canvas_crop(const parl_image *image, int x, int y, const parl_image *o
  * black; `out` has image's size. Fails: ESTOPPED. Source: Pillow's convert("L"), ITU-R 601-2. */
 parl_status parl_canvas_threshold(const parl_image *image, int level, const parl_image *out,
                                   const parl_pace *pace);
+/* White where each channel is at most `near` (0 to 255) from the colour's, else black; `out` has
+ * image's size. Fails: ESTOPPED. */
+parl_status parl_canvas_select(const parl_image *image, uint32_t colour, int near,
+                               const parl_image *out, const parl_pace *pace);
 
 /* Connected components of the pixels that are not of the colour `background`; pixels that touch at
  * a corner are connected.

@@ -92,6 +92,9 @@
     "A new image of that size: bicubic, antialiased, as models see it.")                           \
   X(threshold, "fun(self: parl.Image, level: integer): parl.Image",                                \
     "A new image: white where the luminance is at least level, 0 to 256, else black.")             \
+  X(select, "fun(self: parl.Image, colour: integer, near: integer?): parl.Image",                  \
+    "A new image: white where each channel is at most `near` (nil: 0) from the colour's, else "    \
+    "black.")                                                                                      \
   X(components, "fun(self: parl.Image, background: integer?): parl.Component[]",                   \
     "The connected parts, corners included, of what has not the colour `background` (nil: "        \
     "black), "                                                                                     \

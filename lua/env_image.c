@@ -256,6 +256,17 @@ static int image_threshold(lua_State *L) {
   return 1;
 }
 
+/* image:select(colour, near) */
+static int image_select(lua_State *L) {
+  const parl_image *image = &check_image(L)->image;
+  const uint32_t colour = check_colour(L, 2);
+  const int near = lua_isnoneornil(L, 3) ? 0 : check_range(L, 3, 0, 255);
+  const parl_image_object *to = push_image(L, image->width, image->height);
+  parl_sandbox_check_done(
+      L, parl_canvas_select(image, colour, near, &to->image, PARL_SANDBOX_PACE(L)));
+  return 1;
+}
+
 /* --- components --- */
 
 static void push_box(lua_State *L, const parl_canvas_box *box) {

@@ -253,6 +253,27 @@ static void test_thresholds(void **state) {
   }
 }
 
+/* Each channel counts, above and below. */
+static void test_selects(void **state) {
+  (void)state;
+  static const struct {
+    uint32_t colour;
+    int near;
+    bool is_near;
+  } cases[] = {{0x204060, 0, true},  {0x204061, 0, false}, {0x1f4160, 1, true},
+               {0x1e4060, 1, false}, {0x204260, 1, false}, {0x20405e, 1, false},
+               {0x214060, 0, false}, {WHITE, 254, true},   {WHITE, 222, false},
+               {WHITE, 223, true}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    parl_image image = blank(1, 1), out = blank(1, 1);
+    parl_canvas_fill(&image, cases[i].colour);
+    assert_ok(parl_canvas_select(&image, 0x204060, cases[i].near, &out, NULL));
+    assert_int_equal(parl_canvas_get(&out, 0, 0), cases[i].is_near ? WHITE : 0);
+    parl_image_deinit(&image);
+    parl_image_deinit(&out);
+  }
+}
+
 static void test_crops(void **state) {
   (void)state;
   parl_image image = blank(5, 4), part = blank(2, 3);
@@ -341,6 +362,8 @@ static void test_work_stops_when_it_may_not_go_on(void **state) {
     assert_status(parl_canvas_noise(&image, &cursor, 1, &pace), PARL_STATUS_ESTOPPED);
     left = calls;
     assert_status(parl_canvas_threshold(&image, 1, &image, &pace), PARL_STATUS_ESTOPPED);
+    left = calls;
+    assert_status(parl_canvas_select(&image, 1, 0, &image, &pace), PARL_STATUS_ESTOPPED);
     left = calls * 3; /* 8 rows twice */
     assert_status(parl_canvas_label(&image, 0, labels, &n, &pace), PARL_STATUS_ESTOPPED);
     left = calls;
@@ -366,6 +389,7 @@ int main(void) {
       cmocka_unit_test(test_glyphs_differ),
       cmocka_unit_test(test_noise),
       cmocka_unit_test(test_thresholds),
+      cmocka_unit_test(test_selects),
       cmocka_unit_test(test_crops),
       cmocka_unit_test(test_components_worked_by_hand),
       cmocka_unit_test(test_components_against_a_flood),

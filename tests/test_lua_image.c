@@ -44,6 +44,10 @@ static void methods(void **state) {
       "assert(flat:get(3, 19) == 0x445566)\n"
       "local t = parl.image(3, 1):rect(1, 0, 1, 1, 0xffffff):threshold(128)\n"
       "assert(t:get(0, 0) == 0 and t:get(1, 0) == 0xffffff)\n"
+      "local s = parl.image(3, 1, 0x102030):rect(1, 0, 1, 1, 0x12222e):select(0x102030)\n"
+      "assert(s:get(0, 0) == 0xffffff and s:get(1, 0) == 0)\n"
+      "s = parl.image(1, 1, 0x12222e):select(0x102030, 2)\n"
+      "assert(s:get(0, 0) == 0xffffff and s:select(0):get(0, 0) == 0)\n"
       "local dots = parl.image(9, 3, 7):rect(1, 0, 2, 2, 1):rect(5, 1, 1, 2, 0)\n"
       "local list = dots:components(7)\n"
       "assert(#list == 2 and #dots:components() == 1 and #parl.image(2, 2):components() == 0)\n"
@@ -127,6 +131,8 @@ static const char *const wrong[][2] = {
     {"i:resize(0, 1)", "an image of 0 x 1"},
     {"i:resize(4096, 4096)", "an image of 4096 x 4096"},
     {"i:threshold(257)", "257 is outside of 0 to 256"},
+    {"i:select(-1)", "a colour is 0 to 0xffffff"},
+    {"i:select(0, 256)", "256 is outside of 0 to 255"},
     {"i:components('x')", "number expected"},
     {"i.fill(0)", "call it with a colon: image:fill(0xff0000)"},
     {"i.fill({}, 0)", "call it with a colon"},

@@ -176,6 +176,9 @@
 ---@field resize fun(self: parl.Image, w: integer, h: integer): parl.Image
 --- A new image: white where the luminance is at least level, 0 to 256, else black.
 ---@field threshold fun(self: parl.Image, level: integer): parl.Image
+--- A new image: white where each channel is at most `near` (nil: 0) from the colour's, else
+--- black.
+---@field select fun(self: parl.Image, colour: integer, near: integer?): parl.Image
 --- The connected parts, corners included, of what has not the colour `background` (nil: black),
 --- in the order of their first pixels.
 ---@field components fun(self: parl.Image, background: integer?): parl.Component[]
