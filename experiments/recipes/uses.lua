@@ -3,7 +3,7 @@
 --
 -- code_assistant, test_generation, survey, bugfix: roles matter in each, and what has to be found
 -- out is never in the prompt. Scripted sub-agents that never fail by chance, a budget of 1.6 x the
--- optimum, launches paid for over the first 60 % of the updates. 155 seconds of processor time for
+-- optimum, launches paid for over the first 60 % of the updates. 154 seconds of processor time for
 -- the four and their baselines, so about a minute and a half on 2 cores that nobody else uses.
 local annealed = { shape = "linear", start = 0.3, stop = 0.0, over = 0.6 }
 local arms = {}
@@ -18,6 +18,7 @@ end
 
 return {
   name = "uses",
+  question = "Does a policy learn what the paper's readers would use it for?",
   run = { n_seeds = 1, seed = 801 },
   env = { file = "envs/survey.lua" },
   episode = { budget_factor = 1.6, legal = true },
