@@ -1,0 +1,192 @@
+/* kernels/cuda/device.cu - the card's memory, and queues: a stream, scratch, staging, the first
+ * failure. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "kernels/cuda/device.h"
+
+static const size_t STAGING_BYTES = 1 << 20;
+
+void parl_cuda_fail(parl_queue *queue, parl_status status, const char *what, const char *why) {
+  parl_cuda_queue *q = parl_cuda_queue_of(queue);
+  if (q->status != PARL_STATUS_OK) return;
+  q->status = status;
+  snprintf(q->failure, sizeof q->failure, "cuda: %s at %s: %s", what,
+           queue->where != NULL ? queue->where : "no op yet", why);
+}
+
+bool parl_cuda_note(parl_queue *queue, cudaError_t error, const char *what) {
+  if (error == cudaSuccess) return true;
+  const bool is_memory = error == cudaErrorMemoryAllocation;
+  parl_cuda_fail(queue, is_memory ? PARL_STATUS_ENOMEM : PARL_STATUS_ESTATE, what,
+                 cudaGetErrorString(error));
+  return false;
+}
+
+/* The error text of `bytes` that are not there. */
+static parl_status fail_memory(size_t bytes) {
+  size_t free_bytes = 0, all_bytes = 0;
+  (void)cudaGetLastError(); /* forgotten: nothing was launched */
+  (void)cudaMemGetInfo(&free_bytes, &all_bytes);
+  return parl_fail(PARL_STATUS_ENOMEM, "cuda: %zu bytes asked, %zu of the card's %zu are free",
+                   bytes, free_bytes, all_bytes);
+}
+
+void *parl_cuda_scratch(parl_queue *queue, size_t bytes) {
+  parl_cuda_queue *q = parl_cuda_queue_of(queue);
+  if (q->status != PARL_STATUS_OK) return NULL;
+  if (bytes <= q->scratch_bytes) return q->scratch;
+  /* kernels under way may use the old one */
+  if (!parl_cuda_note(queue, cudaStreamSynchronize(q->stream), "scratch")) return NULL;
+  (void)cudaFree(q->scratch);
+  q->scratch = NULL;
+  q->scratch_bytes = 0;
+  if (cudaMalloc(&q->scratch, bytes) != cudaSuccess) {
+    fail_memory(bytes);
+    parl_cuda_fail(queue, PARL_STATUS_ENOMEM, "scratch", parl_error_text());
+    return NULL;
+  }
+  q->scratch_bytes = bytes;
+  return q->scratch;
+}
+
+/* ---------------------------------------------------------------------------------- memory */
+
+static void *take_block(size_t *bytes) {
+  void *memory = NULL;
+  if (cudaMalloc(&memory, *bytes) == cudaSuccess) return memory;
+  fail_memory(*bytes);
+  return NULL;
+}
+
+static void free_block(void *memory, size_t) {
+  (void)cudaFree(memory);
+}
+
+/* ---------------------------------------------------------------------------------- queues */
+
+static void destroy_queue(parl_queue *queue) {
+  if (queue == NULL) return;
+  parl_cuda_queue *q = parl_cuda_queue_of(queue);
+  if (q->stream != NULL) {
+    (void)cudaStreamSynchronize(q->stream);
+    (void)cudaStreamDestroy(q->stream);
+  }
+  (void)cudaFree(q->scratch);
+  (void)cudaFreeHost(q->staging);
+  free(q);
+}
+
+static parl_status create_queue(const parl_backend *backend, parl_queue **out) {
+  parl_cuda_queue *q = (parl_cuda_queue *)calloc(1, sizeof *q);
+  if (q == NULL) return parl_fail(PARL_STATUS_ENOMEM, "queue: no memory");
+  q->head.backend = backend;
+  cudaError_t error = cudaStreamCreateWithFlags(&q->stream, cudaStreamNonBlocking);
+  if (error == cudaSuccess)
+    error = cudaHostAlloc((void **)&q->staging, STAGING_BYTES, cudaHostAllocDefault);
+  if (error != cudaSuccess) {
+    const parl_status s =
+        parl_fail(error == cudaErrorMemoryAllocation ? PARL_STATUS_ENOMEM : PARL_STATUS_ESTATE,
+                  "cuda: queue: %s", cudaGetErrorString(error));
+    (void)cudaGetLastError();
+    destroy_queue(&q->head);
+    return s;
+  }
+  *out = &q->head;
+  return PARL_STATUS_OK;
+}
+
+static parl_status wait_queue(parl_queue *queue) {
+  parl_cuda_queue *q = parl_cuda_queue_of(queue);
+  parl_cuda_note(queue, cudaStreamSynchronize(q->stream), "an op before");
+  q->staged_bytes = 0;
+  if (q->status == PARL_STATUS_OK) return PARL_STATUS_OK;
+  const parl_status s = parl_fail(q->status, "%s", q->failure);
+  q->status = PARL_STATUS_OK;
+  return s;
+}
+
+/* Room for `bytes` in the staging memory, or NULL. What is there is used up after a wait. */
+static unsigned char *stage(parl_queue *queue, size_t bytes) {
+  parl_cuda_queue *q = parl_cuda_queue_of(queue);
+  if (q->status != PARL_STATUS_OK) return NULL;
+  if (STAGING_BYTES - q->staged_bytes < bytes) {
+    if (!parl_cuda_note(queue, cudaStreamSynchronize(q->stream), "an op before")) return NULL;
+    q->staged_bytes = 0;
+  }
+  unsigned char *room = q->staging + q->staged_bytes;
+  q->staged_bytes += bytes;
+  return room;
+}
+
+static void upload(parl_queue *queue, void *to, const void *from, size_t bytes) {
+  const parl_cuda_queue *q = parl_cuda_queue_of(queue);
+  for (size_t at = 0; at < bytes;) {
+    const size_t n = bytes - at < STAGING_BYTES ? bytes - at : STAGING_BYTES;
+    unsigned char *room = stage(queue, n);
+    if (room == NULL) return;
+    memcpy(room, (const unsigned char *)from + at, n);
+    const cudaError_t error = cudaMemcpyAsync((unsigned char *)to + at, room, n,
+                                              cudaMemcpyHostToDevice, q->stream);
+    if (!parl_cuda_note(queue, error, "upload")) return;
+    at += n;
+  }
+}
+
+static parl_status download(parl_queue *queue, void *to, const void *from, size_t bytes) {
+  const parl_cuda_queue *q = parl_cuda_queue_of(queue);
+  PARL_TRY(wait_queue(queue)); /* nothing is staged now */
+  for (size_t at = 0; at < bytes;) {
+    const size_t n = bytes - at < STAGING_BYTES ? bytes - at : STAGING_BYTES;
+    const cudaError_t error = cudaMemcpyAsync(q->staging, (const unsigned char *)from + at, n,
+                                              cudaMemcpyDeviceToHost, q->stream);
+    parl_cuda_note(queue, error, "download");
+    PARL_TRY(wait_queue(queue));
+    memcpy((unsigned char *)to + at, q->staging, n);
+    at += n;
+  }
+  return PARL_STATUS_OK;
+}
+
+static void fill(parl_queue *queue, void *to, unsigned char byte, size_t bytes) {
+  const parl_cuda_queue *q = parl_cuda_queue_of(queue);
+  if (bytes == 0 || q->status != PARL_STATUS_OK) return;
+  parl_cuda_note(queue, cudaMemsetAsync(to, byte, bytes, q->stream), "fill");
+}
+
+const parl_device *parl_cuda_device(void) {
+  static constexpr parl_device device = {.memory = {take_block, free_block, 256},
+                                         .queue_create = create_queue,
+                                         .queue_destroy = destroy_queue,
+                                         .queue_wait = wait_queue,
+                                         .upload = upload,
+                                         .download = download,
+                                         .fill = fill};
+  return &device;
+}
+
+/* --------------------------------------------------------------------------------- is there one */
+
+parl_status parl_cuda_find_card(void) {
+  int n = 0, version = 0;
+  cudaDeviceProp card;
+  cudaError_t error = cudaGetDeviceCount(&n);
+  (void)cudaGetLastError();
+  if (error == cudaErrorInsufficientDriver && cudaDriverGetVersion(&version) == cudaSuccess &&
+      version > 0)
+    return parl_fail(PARL_STATUS_ESTATE,
+                     "backend cuda: the driver is of CUDA %d.%d, older than this build wants",
+                     version / 1000, version % 1000 / 10);
+  if (error == cudaErrorInsufficientDriver)
+    return parl_fail(PARL_STATUS_ESTATE, "backend cuda: no NVIDIA driver on this machine");
+  if (error == cudaErrorNoDevice || (error == cudaSuccess && n == 0))
+    return parl_fail(PARL_STATUS_ESTATE, "backend cuda: a driver, but no card");
+  if (error == cudaSuccess) error = cudaGetDeviceProperties(&card, 0);
+  if (error != cudaSuccess)
+    return parl_fail(PARL_STATUS_ESTATE, "backend cuda: %s", cudaGetErrorString(error));
+  if (card.major < 8)
+    return parl_fail(PARL_STATUS_ESTATE,
+                     "backend cuda: the card, %s, is of compute capability %d.%d; valid: from 8.0",
+                     card.name, card.major, card.minor);
+  return PARL_STATUS_OK;
+}

@@ -1,0 +1,64 @@
+/* kernels/emu/emu_internal.h - the parts of the emulator for each other.
+ *
+ * Reading order: fibers, a grid that runs, the watch for races, what the process keeps. */
+#ifndef PARL_KERNELS_EMU_EMU_INTERNAL_H
+#define PARL_KERNELS_EMU_EMU_INTERNAL_H
+#include <cuda_runtime.h>
+
+#include "kernels/emu/emu.h"
+
+enum { PARL_EMU_WARP = 32, PARL_EMU_MOST_THREADS = 1024, PARL_EMU_MOST_SHARED = 48 << 10 };
+#define PARL_EMU_UNCHECKED __attribute__((no_sanitize("address", "thread", "undefined"), noinline))
+
+/* ---------------------------------------------------------------------------------- fibers */
+enum { PARL_EMU_STACK_BYTES = 64 << 10 };
+struct parl_emu_fiber {
+  void *at; /* where it goes on; NULL: not begun */
+  char *stack;
+};
+/* Where the scheduler itself is while a fiber runs. */
+struct parl_emu_home {
+  void *at;
+  const void *stack; /* for the address sanitizer */
+  size_t stack_bytes;
+};
+/* From the scheduler into a fiber, which begins by calling entry(), and back. */
+void parl_emu_enter(parl_emu_home *home, parl_emu_fiber *fiber, void (*entry)(void));
+void parl_emu_leave(parl_emu_home *home, parl_emu_fiber *fiber, bool is_done);
+/* To be called first in entry(). */
+void parl_emu_arrived(parl_emu_home *home);
+/* A stack that is given up in the middle. */
+void parl_emu_forget(parl_emu_fiber *fiber);
+
+/* -------------------------------------------------------------------------- a grid that runs */
+struct parl_emu_launch_args {
+  const char *name;
+  dim3 grid, block;
+  size_t shared;
+  void (*run)(const void *call);
+  const void *call;
+};
+/* Runs it to the end. stacks [MOST_THREADS]: owned by the stream, made as needed. error [n]: ""
+ * or the first thing wrong. False if there is one. */
+bool parl_emu_run_grid(const parl_emu_launch_args *launch, char *stacks[], char *error, size_t n);
+/* From within a thread of the grid; returns only where nothing runs. */
+void parl_emu_wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ------------------------------------------------------------------------------------- races */
+/* Who touches memory: since when nobody else of the block, of the warp could. */
+struct parl_emu_toucher {
+  int thread;
+  unsigned block, epoch, *warp_epochs;
+  const char *stack, *shared;
+  size_t shared_bytes;
+};
+/* Of the thread that runs; false where none does. */
+bool parl_emu_get_toucher(parl_emu_toucher *out);
+void parl_emu_races_begin(void);
+void parl_emu_races_end(void);
+
+/* --------------------------------------------------------------------- what the process keeps */
+parl_emu_order parl_emu_get_order(uint64_t *seed);
+void parl_emu_count_launch(void);
+
+#endif
