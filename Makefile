@@ -1,6 +1,7 @@
 # parl - see `make help`. BUILD=release|debug|asan|tsan builds in build/<BUILD>/.
 BUILD ?= release
 CC = gcc
+CXX = g++
 AR = ar
 OUT := build/$(BUILD)
 # Apart from the programs: $(OUT)/parl is the program, $(OBJDIR)/parl/ a folder of objects.
@@ -62,7 +63,7 @@ FLAGS_amx := $(FLAGS_avx512_bf16) $(call have,-mamx-tile -mamx-bf16)
 endif
 
 # --------------------------------------------------------------------------------------- sources
-SRC := $(wildcard core/*.c kernels/*.c kernels/ref/*.c kernels/cpu/*.c kernels/far/*.c engine/*.c lua/*.c parl/*/*.c \
+SRC := $(wildcard core/*.c kernels/*.c kernels/ref/*.c kernels/cpu/*.c kernels/far/*.c kernels/cuda/*.c engine/*.c lua/*.c parl/*/*.c \
          experiments/*.c)
 ifeq ($(BUILD),fuzz)
 SRC := $(wildcard core/*.c kernels/device.c engine/*.c lua/*.c parl/*/*.c) # what reads foreign bytes; the fast kernels are written for gcc
@@ -75,6 +76,14 @@ CLI_OBJ := $(CLI:%.c=$(OBJDIR)/%.o) $(OBJDIR)/templates.o
 TEMPLATES := $(wildcard cli/templates/*) lua/stubs/parl.d.lua
 TEST_SRC := $(wildcard tests/test_*.c)
 TESTS := $(TEST_SRC:%.c=$(OUT)/%)
+# What runs kernels/cuda on the host: the kernels as g++ compiles them against kernels/emu, and in their order the tests of
+# ops with these as the level that is tried.
+CUDA_SRC := $(wildcard kernels/cuda/*.cu)
+EMU_SRC := $(wildcard kernels/emu/*.cc)
+EMU_OBJ := $(CUDA_SRC:%.cu=$(OBJDIR)/emu/%.o) $(EMU_SRC:%.cc=$(OBJDIR)/%.o)
+RACE_OBJ := $(CUDA_SRC:%.cu=$(OBJDIR)/race/%.o) $(EMU_SRC:%.cc=$(OBJDIR)/%.o)
+CUDA_OPS := ops ops_more ops_vision
+CUDA_TESTS := $(CUDA_OPS:%=$(OUT)/tests/cuda_%)
 SUPPORT_OBJ := $(patsubst %.c,$(OBJDIR)/%.o,$(filter-out $(TEST_SRC),$(wildcard tests/*.c)))
 CLI_TESTS := $(wildcard tests/cli/*.sh)
 FUZZ := $(patsubst %.c,$(OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -201,6 +210,26 @@ $(TESTS): $(OUT)/%: $(OBJDIR)/%.o $(SUPPORT_OBJ) $(OUT)/libparl.a | need-cmocka
 	@mkdir -p $(@D)
 	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(CMOCKA_LIBS)
 
+# The emulated backend takes the place of the library's: it is linked in front of it. No C++ library: none is used.
+CXXFLAGS = -std=gnu++20 $(OPT) -Wall -Wshadow -Wno-unknown-pragmas -Wno-deprecated-enum-enum-conversion -Wno-enum-compare -Wno-unused-function -ffp-contract=off \
+           -fno-exceptions -fno-rtti -fno-threadsafe-statics -pthread -Ikernels/emu -I.
+CXXCOMPILE = $(call say,c++,$<) mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $(WERROR) $(EXTRA) -MMD -MP -c -o $@ -x c++ $<
+$(OBJDIR)/emu/%.o: %.cu $(OUT)/flags
+	$(CXXCOMPILE)
+$(OBJDIR)/race/%.o: EXTRA = -O1 -fsanitize=thread
+$(OBJDIR)/race/%.o: %.cu $(OUT)/flags
+	$(CXXCOMPILE)
+$(OBJDIR)/kernels/emu/%.o: kernels/emu/%.cc $(OUT)/flags
+	$(CXXCOMPILE)
+$(OBJDIR)/cuda/%.o: EXTRA = -DPARL_TEST_CUDA
+$(OBJDIR)/cuda/%.o: %.c $(OUT)/flags | need-libraries
+	$(COMPILE)
+$(CUDA_TESTS): $(OUT)/tests/cuda_%: $(OBJDIR)/cuda/tests/test_%.o $(OBJDIR)/tests/cuda/level.o $(EMU_OBJ) $(SUPPORT_OBJ) $(OUT)/libparl.a | need-cmocka
+	@mkdir -p $(@D)
+	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(CMOCKA_LIBS)
+$(CUDA_TESTS:%=%_race): $(OUT)/tests/cuda_%_race: $(OBJDIR)/cuda/tests/test_%.o $(OBJDIR)/tests/cuda/level.o $(RACE_OBJ) $(SUPPORT_OBJ) $(OUT)/libparl.a | need-cmocka
+	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(CMOCKA_LIBS)
+
 $(FUZZ): $(OUT)/%: $(OBJDIR)/%.o $(OUT)/libparl.a
 	@mkdir -p $(@D)
 	$(call say,ld,$@) $(CC) $(subst fuzzer-no-link,fuzzer,$(LDFLAGS)) -o $@ $^ $(LDLIBS)
@@ -317,5 +346,6 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 	@echo "  BUILD=release|debug|asan|tsan, OUT=folder, CI=true makes warnings errors, V=1 shows commands"
 
--include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TEST_SRC:%.c=$(OBJDIR)/%.d) $(SUPPORT_OBJ:.o=.d) $(FUZZ:$(OUT)/%=$(OBJDIR)/%.d)
+-include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TEST_SRC:%.c=$(OBJDIR)/%.d) $(SUPPORT_OBJ:.o=.d) $(FUZZ:$(OUT)/%=$(OBJDIR)/%.d) $(EMU_OBJ:.o=.d) $(RACE_OBJ:.o=.d) \
+  $(CUDA_OPS:%=$(OBJDIR)/cuda/tests/test_%.d) $(OBJDIR)/tests/cuda/level.d
 .PRECIOUS: $(OBJDIR)/%.o

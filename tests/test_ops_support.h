@@ -8,6 +8,7 @@
 #include "core/rng.h"
 #include "kernels/check.h"
 #include "kernels/ops.h"
+#include "tests/cuda/level.h"
 #include "tests/support.h"
 
 #define GUARD_BITS 0x7fa5a5a5u
@@ -101,12 +102,34 @@ static inline void buffer_fill(buffer *b, regime how, uint64_t stream) {
 }
 
 /* The instruction sets to try; a missing one is skipped, a set that is the oracle itself fails. */
+#ifdef PARL_TEST_CUDA /* the same tests once more, of the emulated kernels */
+static const char *const level_names[] = {"cuda:f32", "cuda:bf16"};
+enum { N_F32_LEVELS = 2, N_LEVELS = 2 };
+#else
 static const char *const level_names[] = {
     "avx512",           "avx2",           "portable",           "amx",         "avx512-bf16",
     "avx512-bf16-soft", "avx2-bf16-soft", "portable-bf16-soft", "amx-emulated"};
 enum { N_F32_LEVELS = 3, N_LEVELS = 9 };
+#endif
+
+/* What a level is compared with, and how much operands kept in bf16 may add to its tolerance: each
+ * side rounds what it writes. */
+static inline const parl_backend *get_oracle(const parl_backend *level) {
+#ifdef PARL_TEST_CUDA
+  return cuda_oracle(level);
+#else
+  (void)level;
+  return parl_backend_ref();
+#endif
+}
+static inline double rounding_of(const parl_backend *level) {
+  return get_oracle(level) == parl_backend_ref() ? 0.0 : 0x1p-7;
+}
 
 static inline const parl_backend *get_level(const char *level) {
+#ifdef PARL_TEST_CUDA
+  return cuda_level(level + strlen("cuda:"));
+#endif
   const parl_backend *backend = NULL;
   if (parl_backend_cpu(level, &backend) != PARL_STATUS_OK) skip();
   if (backend == parl_backend_ref() || strcmp(backend->name, "ref") == 0 ||

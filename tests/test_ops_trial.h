@@ -94,14 +94,14 @@ static inline int32_t *indices(trial *t, size_t n, size_t below) {
   do {                                                                                \
     if (parl_##op##_check(args) != PARL_STATUS_OK) fail_msg("%s", parl_error_text()); \
     if ((t)->now == ON_REF || ((t)->now == FOR_BOUND && (linear)))                    \
-      parl_backend_ref()->op(NULL, args);                                             \
+      get_oracle((t)->backend)->op(NULL, args);                                       \
     if ((t)->now == ON_LEVEL) (t)->backend->op(NULL, args);                           \
     if ((t)->now == FOR_BOUND && (linear))                                            \
       for (size_t i_ = 0; i_ < (t)->n_outputs; i_++) (t)->has_bound[i_] = true;       \
   } while (0)
 
 static inline const parl_backend *packer(const trial *t) {
-  return t->now == ON_LEVEL ? t->backend : parl_backend_ref();
+  return t->now == ON_LEVEL ? t->backend : get_oracle(t->backend);
 }
 
 /* W [N,K] packed by the backend that will read it. */
@@ -126,7 +126,8 @@ static inline void compare(const trial *t, const char *op, double tolerance, siz
       const size_t i = r * ref->ld + c;
       const double want = (double)ref->x[i], is = (double)got->x[i];
       const double allowed =
-          tolerance * t->sensitivity * fabs((double)bound->x[i]) + (tolerance > 0.0 ? 1e-30 : 0.0);
+          (tolerance * t->sensitivity + rounding_of(t->backend)) * fabs((double)bound->x[i]) +
+          (tolerance > 0.0 ? 1e-30 : 0.0);
       if (!(fabs(is - want) <= allowed))
         fail_msg(
             "%s on cpu:%s, shape %zu %zu %zu, %s, seed %llu: %s[%zu,%zu] is %.9g, not %.9g; "

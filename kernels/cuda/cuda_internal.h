@@ -51,13 +51,13 @@ void parl_cuda_fail(parl_queue *queue, parl_status status, const char *what, con
 
 /* Launches `kernel` (in parentheses if it is a template of several arguments) with `shared` bytes
  * of dynamic shared memory, at most 48 KiB. A grid or block of 0, which CUDA refuses, fails. */
-#define PARL_LAUNCH(queue, kernel, grid, block, shared, ...)                             \
-  do {                                                                                   \
-    parl_cuda_queue *queue_ = parl_cuda_queue_of(queue);                                 \
-    if (queue_->status == PARL_STATUS_OK) {                                              \
-      PARL_CUDA_CALL(kernel, grid, block, shared, queue_->stream, __VA_ARGS__);          \
-      parl_cuda_note(queue, cudaGetLastError(), #kernel);                                \
-    }                                                                                    \
+#define PARL_LAUNCH(queue, kernel, grid, block, shared, ...)                    \
+  do {                                                                          \
+    parl_cuda_queue *queue_ = parl_cuda_queue_of(queue);                        \
+    if (queue_->status == PARL_STATUS_OK) {                                     \
+      PARL_CUDA_CALL(kernel, grid, block, shared, queue_->stream, __VA_ARGS__); \
+      parl_cuda_note(queue, cudaGetLastError(), #kernel);                       \
+    }                                                                           \
   } while (0)
 
 /* T name[]: the dynamic shared memory of the launch. The only kind there is: a static __shared__
@@ -65,25 +65,26 @@ void parl_cuda_fail(parl_queue *queue, parl_status status, const char *what, con
 #ifndef PARL_CUDA_EMULATED
 #define PARL_CUDA_CALL(kernel, grid, block, shared, stream, ...) \
   (kernel)<<<(grid), (block), (shared), (stream)>>>(__VA_ARGS__)
-#define PARL_DYNAMIC_SHARED(T, name)                              \
+#define PARL_DYNAMIC_SHARED(T, name)                                \
   extern __shared__ __align__(16) unsigned char parl_cuda_shared[]; \
   T *name = (T *)(void *)parl_cuda_shared
 #endif
 
 /* Ops that touch operands of products: a template of what those are, float or bf16. The others are
  * plain functions. */
-#define PARL_CUDA_ACT_OP_LIST(X)                                                              \
-  X(linear_pack) X(linear_fwd) X(linear_bwd_input) X(linear_bwd_weight) X(experts_fwd)        \
-  X(experts_bwd) X(rmsnorm_fwd) X(rmsnorm_bwd) X(rope) X(attention_fwd) X(attention_bwd)      \
-  X(attention_decode) X(swiglu_fwd) X(swiglu_bwd) X(embedding_fwd) X(combine_fwd)             \
-  X(combine_bwd) X(layernorm_fwd) X(layernorm_bwd) X(gelu_fwd) X(gelu_bwd) X(to_act)          \
-  X(sum_heads)
-#define PARL_CUDA_PLAIN_OP_LIST(X)                                                         \
-  X(embedding_bwd) X(policy_fwd) X(policy_bwd) X(adamw) X(add) X(sum_squares) X(sample)    \
-  X(mix_rows_fwd) X(mix_rows_bwd) X(copy2d) X(axpby) X(sigmoid_fwd) X(sigmoid_bwd)         \
-  X(route_fwd) X(route_bwd) X(balance) X(dispatch) X(count_load) X(normalise) X(round_int4)
+#define PARL_CUDA_ACT_OP_LIST(X)                                                                  \
+  X(linear_pack)                                                                                  \
+  X(linear_fwd) X(linear_bwd_input) X(linear_bwd_weight) X(experts_fwd) X(experts_bwd)            \
+      X(rmsnorm_fwd) X(rmsnorm_bwd) X(rope) X(attention_fwd) X(attention_bwd) X(attention_decode) \
+          X(swiglu_fwd) X(swiglu_bwd) X(embedding_fwd) X(combine_fwd) X(combine_bwd)              \
+              X(layernorm_fwd) X(layernorm_bwd) X(gelu_fwd) X(gelu_bwd) X(to_act) X(sum_heads)
+#define PARL_CUDA_PLAIN_OP_LIST(X)                                                               \
+  X(embedding_bwd)                                                                               \
+  X(policy_fwd) X(policy_bwd) X(adamw) X(add) X(sum_squares) X(sample) X(mix_rows_fwd)           \
+      X(mix_rows_bwd) X(copy2d) X(axpby) X(sigmoid_fwd) X(sigmoid_bwd) X(route_fwd) X(route_bwd) \
+          X(balance) X(dispatch) X(count_load) X(normalise) X(round_int4)
 
-#define X(op)       \
+#define X(op)        \
   template <class A> \
   void parl_cuda_##op(parl_queue *queue, const parl_##op##_args *args);
 PARL_CUDA_ACT_OP_LIST(X)
@@ -93,8 +94,8 @@ PARL_CUDA_PLAIN_OP_LIST(X)
 #undef X
 
 /* Behind the definition of an op of the first list. */
-#define PARL_CUDA_BOTH(op)                                                       \
-  template void parl_cuda_##op<float>(parl_queue *, const parl_##op##_args *);   \
+#define PARL_CUDA_BOTH(op)                                                     \
+  template void parl_cuda_##op<float>(parl_queue *, const parl_##op##_args *); \
   template void parl_cuda_##op<__nv_bfloat16>(parl_queue *, const parl_##op##_args *);
 
 #endif

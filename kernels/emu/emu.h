@@ -14,11 +14,7 @@ extern "C" {
 
 /* Lanes of a warp, warps of a block, blocks of a grid: from the first, from the last, or shuffled
  * anew at every step by the seed. */
-typedef enum parl_emu_order {
-  PARL_EMU_FORWARD,
-  PARL_EMU_REVERSE,
-  PARL_EMU_RANDOM
-} parl_emu_order;
+typedef enum parl_emu_order { PARL_EMU_FORWARD, PARL_EMU_REVERSE, PARL_EMU_RANDOM } parl_emu_order;
 void parl_emu_set_order(parl_emu_order order, uint64_t seed);
 
 /* The allocation that fails: 1 the next one, 0 none. */

@@ -30,7 +30,7 @@ __asm__(
 
 /* A stack that "returns" into entry, aligned as if that had been called. */
 static void *first_frame(char *stack, void (*entry)(void)) {
-  void **top = (void **)(void *)(stack + PARL_EMU_STACK_BYTES) - 2;
+  void **top = (void **)(void *)(stack + PARL_EMU_STACK_BYTES) - 3;
   *top = NULL; /* nobody to return to */
   *--top = (void *)entry;
   for (int i = 0; i < 6; i++) *--top = NULL;

@@ -4,7 +4,9 @@
  * it as if it were, gets results that are plainly wrong, or ends outside the array. Every operand
  * of an op is widened to floats of its own, the oracle's op runs on them, and what it wrote is
  * rounded to the nearest bf16. For tests: an op allocates.
- * Reading order: the views, the operands of each op, the table. */
+ * Reading order: the views, the table. */
+#include "kernels/acts.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -62,105 +64,6 @@ static void close_views(views *o) {
   }
 }
 
-/* -------------------------------------------------------------- the operands of each op */
-
-static size_t count_rows(const int32_t *tokens, size_t n) {
-  int32_t most = -1;
-  for (size_t i = 0; i < n; i++)
-    if (tokens[i] > most) most = tokens[i];
-  return (size_t)(most + 1);
-}
-
-/* V(field, whether it is one, rows, elements between them, width) */
-#define ACTS_linear_pack(V) V(packed, true, 1, 0, a->N * a->K)
-#define ACTS_linear_fwd(V)           \
-  V(x, true, a->M, a->ld_x, a->K)    \
-  V(packed, true, 1, 0, a->N * a->K) \
-  V(y, a->y_is_act, a->M, a->ld_y, a->N)
-#define ACTS_linear_bwd_input(V) V(dy, true, a->M, a->ld_dy, a->N) V(dx, true, a->M, a->ld_dx, a->K)
-#define ACTS_linear_bwd_weight(V) V(dy, true, a->M, a->ld_dy, a->N) V(x, true, a->M, a->ld_x, a->K)
-#define ACTS_rmsnorm_fwd(V) \
-  V(x, a->x_is_act, a->rows, a->ld_x, a->C) V(y, true, a->rows, a->ld_y, a->C)
-#define ACTS_rmsnorm_bwd(V)                 \
-  V(x, a->x_is_act, a->rows, a->ld_x, a->C) \
-  V(dy, true, a->rows, a->ld_dy, a->C)      \
-  V(dx, a->x_is_act, a->rows, a->ld_dx, a->C)
-#define ACTS_rope(V) V(x, true, a->rows, a->ld_x, (a->heads - 1) * a->head_stride + a->D)
-#define ROWS(f) (size_t)(f)->seq_start[(f)->n_seqs]
-#define ACTS_attention_fwd(V)                   \
-  V(q, true, ROWS(a), a->ld_q, a->H * a->D)     \
-  V(k, true, ROWS(a), a->ld_k, a->H_kv * a->D)  \
-  V(v, true, ROWS(a), a->ld_v, a->H_kv * a->Dv) \
-  V(out, true, ROWS(a), a->ld_out, a->H * a->Dv)
-#define ACTS_attention_bwd(V)                                          \
-  V(fwd.q, true, ROWS(&a->fwd), a->fwd.ld_q, a->fwd.H * a->fwd.D)      \
-  V(fwd.k, true, ROWS(&a->fwd), a->fwd.ld_k, a->fwd.H_kv * a->fwd.D)   \
-  V(fwd.v, true, ROWS(&a->fwd), a->fwd.ld_v, a->fwd.H_kv * a->fwd.Dv)  \
-  V(fwd.out, true, ROWS(&a->fwd), a->fwd.ld_out, a->fwd.H * a->fwd.Dv) \
-  V(dout, true, ROWS(&a->fwd), a->ld_dout, a->fwd.H * a->fwd.Dv)       \
-  V(dq, true, ROWS(&a->fwd), a->ld_dq, a->fwd.H * a->fwd.D)            \
-  V(dk, true, ROWS(&a->fwd), a->ld_dk, a->fwd.H_kv * a->fwd.D)         \
-  V(dv, true, ROWS(&a->fwd), a->ld_dv, a->fwd.H_kv * a->fwd.Dv)
-#define ACTS_attention_decode(V)               \
-  V(q, true, a->rows, a->ld_q, a->H * a->D)    \
-  V(k, true, a->rows, a->ld_k, a->H_kv * a->D) \
-  V(v, true, a->rows, a->ld_v, a->H_kv * a->Dv) V(out, true, a->rows, a->ld_out, a->H * a->Dv)
-#define ACTS_swiglu_fwd(V) \
-  V(gate_up, true, a->rows, 2 * a->F, 2 * a->F) V(out, true, a->rows, a->F, a->F)
-#define ACTS_swiglu_bwd(V)                      \
-  V(gate_up, true, a->rows, 2 * a->F, 2 * a->F) \
-  V(dout, true, a->rows, a->F, a->F) V(dgate_up, true, a->rows, 2 * a->F, 2 * a->F)
-#define ACTS_embedding_fwd(V)                                     \
-  V(table, a->is_act, count_rows(a->tokens, a->rows), a->C, a->C) \
-  V(out, a->is_act, a->rows, a->C, a->C)
-#define ACTS_sum_heads(V)                                              \
-  V(x, true, a->rows, a->ld_x, (a->heads - 1) * a->head_stride + a->D) \
-  V(y, true, a->rows, a->ld_y, a->D)
-#define ACTS_combine_fwd(V)                          \
-  V(output, true, a->rows * a->n_chosen, a->C, a->C) \
-  V(out, a->out_is_act, a->rows, a->C, a->C)
-#define ACTS_combine_bwd(V)                          \
-  V(output, true, a->rows * a->n_chosen, a->C, a->C) \
-  V(doutput, true, a->rows * a->n_chosen, a->C, a->C)
-#define ASSIGNED(f) (size_t)(f)->first[(f)->E]
-#define ACTS_experts_fwd(V)                                                \
-  V(gate_up.packed, true, a->E, a->gate_up.packed_stride, 2 * a->F * a->C) \
-  V(down.packed, true, a->E, a->down.packed_stride, a->C * a->F)           \
-  V(input, true, ASSIGNED(a), a->C, a->C)                                  \
-  V(inner, true, ASSIGNED(a), 2 * a->F, 2 * a->F)                          \
-  V(act, true, ASSIGNED(a), a->F, a->F) V(output, true, ASSIGNED(a), a->C, a->C)
-#define ACTS_experts_bwd(V)                                         \
-  V(fwd.input, true, ASSIGNED(&a->fwd), a->fwd.C, a->fwd.C)         \
-  V(fwd.inner, true, ASSIGNED(&a->fwd), 2 * a->fwd.F, 2 * a->fwd.F) \
-  V(fwd.act, true, ASSIGNED(&a->fwd), a->fwd.F, a->fwd.F)           \
-  V(doutput, true, ASSIGNED(&a->fwd), a->fwd.C, a->fwd.C)           \
-  V(dinput, true, ASSIGNED(&a->fwd), a->fwd.C, a->fwd.C)
-#define ACTS_layernorm_fwd(V) V(y, a->y_is_act, a->rows, a->ld_y, a->C)
-#define ACTS_layernorm_bwd(V) V(dy, a->dy_is_act, a->rows, a->ld_dy, a->C)
-#define ACTS_gelu_fwd(V) V(x, true, 1, 0, a->n) V(y, true, 1, 0, a->n)
-#define ACTS_gelu_bwd(V) V(x, true, 1, 0, a->n) V(dy, true, 1, 0, a->n) V(dx, true, 1, 0, a->n)
-#define ACTS_to_act(V) V(y, true, 1, 0, a->n)
-#define ACTS_embedding_bwd(V)
-#define ACTS_policy_fwd(V)
-#define ACTS_policy_bwd(V)
-#define ACTS_adamw(V)
-#define ACTS_add(V)
-#define ACTS_sum_squares(V)
-#define ACTS_sample(V)
-#define ACTS_copy2d(V)
-#define ACTS_axpby(V)
-#define ACTS_sigmoid_fwd(V)
-#define ACTS_sigmoid_bwd(V)
-#define ACTS_route_fwd(V)
-#define ACTS_route_bwd(V)
-#define ACTS_balance(V)
-#define ACTS_dispatch(V)
-#define ACTS_count_load(V)
-#define ACTS_mix_rows_fwd(V)
-#define ACTS_mix_rows_bwd(V)
-#define ACTS_normalise(V)
-#define ACTS_round_int4(V)
-
 #define OPEN(field, is_one, rows, ld, width) \
   if (is_one)                                \
     args.field =                                                                           \
@@ -170,7 +73,7 @@ static size_t count_rows(const int32_t *tokens, size_t n) {
   static void op(parl_queue *queue, const parl_##op##_args *a) { \
     parl_##op##_args args = *a;                                  \
     views o = {.n = 0};                                          \
-    ACTS_##op(OPEN) parl_ref_##op(queue, &args);                 \
+    PARL_ACTS_##op(OPEN) parl_ref_##op(queue, &args);            \
     close_views(&o);                                             \
   }
 PARL_OP_LIST(X)
