@@ -1,4 +1,4 @@
-/* core/image_write.c - RGB bytes to PNG (libpng inside), and to an address that holds it (nettle). */
+/* core/image_write.c - RGB bytes to PNG (libpng inside), and to an address of it (nettle inside). */
 #include <nettle/base64.h>
 #include <png.h>
 #include <stdlib.h>

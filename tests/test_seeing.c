@@ -222,10 +222,9 @@ static void a_picture_is_encoded_once(void **state) {
   }
 }
 
-/* 64-bit sum over all that an update is made from: tokens and log-probabilities, then a gradient. */
+/* 64 bits over all that an update is made from: tokens and log-probabilities, then a gradient. */
 static uint64_t hash_update(size_t threads, const char *backend, float **out, size_t *n) {
   game g = {.config = seeing_config()};
-  parl_learner_info info;
   uint64_t h = 1;
   open_game(&g, "{\"n\": 3, \"width\": 14}", NULL, NULL, threads, backend);
   assert_ok(play(&g, NULL));
@@ -249,7 +248,6 @@ static uint64_t hash_update(size_t threads, const char *backend, float **out, si
     memcpy(&bits, &(*out)[i], sizeof bits);
     h = parl_rng_mix(h, bits, i);
   }
-  (void)info;
   parl_learner_destroy(learner);
   close_game(&g);
   return h;

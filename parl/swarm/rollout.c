@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/arena.h"
 #include "core/clock.h"
 #include "parl/swarm/episode.h"
 
@@ -184,8 +183,8 @@ static size_t count_subs(const parl_rollout_def *def, size_t n_episodes) {
 }
 
 static parl_status shard_open_env(shard *sh, const parl_rollout_def *def, const parl_rollout *r) {
-  parl_env_options options =
-      parl_env_config_get_options(&r->config.env, r->config.patch, def->scripts);
+  const parl_swarm_config *c = &r->config;
+  parl_env_options options = parl_env_config_get_options(&c->env, c->patch, def->scripts);
   options.share_worlds = def->share_worlds;
   PARL_TRY(parl_env_create(def->env_path, def->env_params, &options, &sh->env));
   const parl_env_spec *spec = parl_env_get_spec(sh->env);
@@ -195,8 +194,8 @@ static parl_status shard_open_env(shard *sh, const parl_rollout_def *def, const 
                      spec->limits.max_width, PARL_EPISODE_MAX_WIDTH);
   sh->ee = (parl_episode_env){.env = sh->env,
                               .spec = spec,
-                              .config = &r->config,
-                              .cost = parl_cost_get(&r->config.cost),
+                              .config = c,
+                              .cost = parl_cost_get(&c->cost),
                               .seats = &r->seats,
                               .observer = def->observer,
                               .tasks = &sh->tasks,

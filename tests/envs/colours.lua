@@ -1,7 +1,7 @@
 -- colours: what is on a picture is in its pixels alone.
 --
--- Each of the items 1..n is a picture of one colour, of two, with noise. `look` shows an item; `say`
--- names its colour, once. r_perf is the share of items named rightly: without looking a half,
+-- Each of the items 1..n is a picture of one colour, of two, with noise. `look` shows an item;
+-- `say` names its colour, once. r_perf is the share of items named rightly: without looking a half,
 -- however one plays. A sub-agent is shown the items of its task and says what it sees; its message
 -- shows them again. `words` gives the same scene as tokens. Styles: "serial", "wide", and "guess",
 -- who does not look.
