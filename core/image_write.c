@@ -1,4 +1,4 @@
-/* core/image_write.c - RGB bytes to PNG (libpng inside), and to an address of it (nettle inside). */
+/* core/image_write.c - RGB bytes to PNG (libpng inside), and to an address of it (nettle). */
 #include <nettle/base64.h>
 #include <png.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Images from an environment's Lua to a trained policy, as a user meets them: check, play, bench; a policy that learns
-# from pixels what it cannot know otherwise, to the same bits by any threads and after a kill; what a blind model is told.
+# from pixels what it cannot know otherwise, to the same bits by any threads and after a kill; what a blind model hears.
 set -u
 # shellcheck source=tests/cli_support.sh
 . "$ROOT/tests/cli_support.sh"
