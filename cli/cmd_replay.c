@@ -28,7 +28,10 @@ static parl_status print_text(const cli_args *args, const cli_replay *p) {
   else
     printf("as stored, to the last bit: %zu facts%s\n", r->n_facts,
            r->has_stages ? ", every turn" : "; its turns were not kept");
-  return PARL_STATUS_OK;
+  const parl_status s = env_append_images(&p->trace, r->env, cli_has_colour(), &text);
+  if (s == PARL_STATUS_OK) return cli_print(&text);
+  parl_text_deinit(&text);
+  return s;
 }
 
 static void put_text(parl_json_writer *w, const char *key, const char *value) {

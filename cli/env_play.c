@@ -122,7 +122,10 @@ static parl_status load_checkpoint(player *p, const char *path) {
   parl_origin origin = {0};
   PARL_TRY(parl_origin_read(path, &origin));
   parl_status s = load_model(p, path, &p->policy);
-  if (s == PARL_STATUS_OK) s = load_subs(p, path, &origin);
+  if (s == PARL_STATUS_OK) {
+    p->run.config.model.vision = parl_model_get_config(p->policy)->vision; /* images are cut so */
+    s = load_subs(p, path, &origin);
+  }
   parl_origin_deinit(&origin);
   return s;
 }

@@ -85,6 +85,17 @@ text=$("$PARL" train recipe.lua --quiet --set run.dir=blind --set model.vision.n
 same "a blind model: exit code" 1 $?
 has "a blind model is told how to see" "set model.vision.n_layers to 1 or more" "$text"
 
+# a stored episode is played again from its seeds: the script draws again
+train stored --set train.store_episodes=all --set train.updates=2 --set env.params.n=3 --set model.vision.patch=2 \
+  --set agents.subs=policy --set warm.mix=wide=1 >hash.txt
+text=$("$PARL" replay stored 2 --arm trained 2>&1)
+same "replay: exit code" 0 $?
+has "replay: as stored" "as stored, to the last bit" "$text"
+has "replay shows the images" "[image 3]  6 x 8" "$text"
+has "trace has the messages" "<|media_pad|>*4 <|media_end|>" "$("$PARL" trace stored 2 --arm trained 2>&1)"
+has "play by a checkpoint cuts images as its model does" "prompt   item:1 [image 1]" \
+  "$("$PARL" env play "$env" --as stored/checkpoints/trained-s1.safetensors 2>&1)"
+
 # killed and resumed; unfinished episodes wait, with what they were shown
 hash=$(train whole --set train.partial=1 --set run.checkpoint_every=2 --set env.params.n=3)
 "$PARL" train recipe.lua --quiet --set run.dir=killed --set train.partial=1 --set run.checkpoint_every=2 \
