@@ -5,20 +5,31 @@
 
 #include "engine/vision_internal.h"
 
-enum { PACK_PATCHES = 256 };
+enum { PACK_PATCHES = 256, LEAST_ROWS = 256 };
 
 struct parl_sight {
-  const parl_model *model; /* borrowed */
+  parl_sight_def def;
   parl_queue *queue;
   parl_arena arena, numbers; /* on the host, on the device */
   parl_vision_step *vision;
-  size_t max_given;
+  size_t max_given; /* rows of a batch that there is room for; images are not more */
   float *given, *dgiven, *dfeatures; /* [max_given,C] on the device */
   size_t *first_row;                 /* [max_given] of each image's features */
 };
 
-static parl_status allocate(parl_sight *s, const parl_sight_def *def) {
-  const size_t row = def->model->dims.C * sizeof(float), n = def->max_given;
+static void give_back(parl_sight *s) {
+  parl_vision_step_destroy(s->vision);
+  parl_arena_deinit(&s->numbers);
+  parl_arena_deinit(&s->arena);
+  s->vision = NULL;
+  s->max_given = 0;
+  parl_arena_init(&s->arena, 0);
+  parl_arena_init_from(&s->numbers, 0, &s->def.model->backend->device()->memory);
+}
+
+static parl_status allocate(parl_sight *s, size_t n) {
+  const parl_sight_def *def = &s->def;
+  const size_t row = def->model->dims.C * sizeof(float);
   const size_t pack = def->max_patches < PACK_PATCHES ? def->max_patches : PACK_PATCHES;
   const parl_vision_step_def vision = {.model = def->model,
                                        .workers = def->workers,
@@ -27,37 +38,42 @@ static parl_status allocate(parl_sight *s, const parl_sight_def *def) {
                                        .max_patches = def->max_patches,
                                        .max_items = n,
                                        .max_rows = n};
-  PARL_TRY(parl_queue_create(def->model->backend, &s->queue));
   PARL_TRY(parl_arena_take(&s->numbers, n, row, (void **)&s->given));
   PARL_TRY(parl_arena_take(&s->numbers, n, row, (void **)&s->dgiven));
   PARL_TRY(parl_arena_take(&s->numbers, n, row, (void **)&s->dfeatures));
   PARL_TRY(PARL_ARENA_TAKE(&s->arena, n, &s->first_row));
-  return parl_vision_step_create(&vision, &s->vision);
+  PARL_TRY(parl_vision_step_create(&vision, &s->vision));
+  s->max_given = n;
+  return PARL_STATUS_OK;
+}
+
+/* For n rows at least. */
+static parl_status make_room(parl_sight *s, size_t n) {
+  if (n <= s->max_given) return PARL_STATUS_OK;
+  const size_t twice = 2 * s->max_given, wanted = n > twice ? n : twice;
+  give_back(s);
+  return parl_fail_context(allocate(s, wanted > LEAST_ROWS ? wanted : LEAST_ROWS),
+                           "images of a batch in %zu rows", n);
 }
 
 parl_status parl_sight_create(const parl_sight_def *def, parl_sight **out) {
   PARL_REQUIRE(def != NULL && def->model != NULL && def->workers != NULL && out != NULL);
-  PARL_REQUIRE(def->n_leaves >= 1 && def->max_patches >= 1 && def->max_given >= 1);
+  PARL_REQUIRE(def->n_leaves >= 1 && def->max_patches >= 1);
   parl_sight *s = calloc(1, sizeof *s);
   if (s == NULL) return parl_fail(PARL_STATUS_ENOMEM, "sight: no memory");
-  s->model = def->model;
-  s->max_given = def->max_given;
-  parl_arena_init(&s->arena, 0);
-  parl_arena_init_from(&s->numbers, 0, &def->model->backend->device()->memory);
-  const parl_status status = allocate(s, def);
-  if (status != PARL_STATUS_OK) {
+  s->def = *def;
+  give_back(s);
+  const parl_status status = parl_queue_create(def->model->backend, &s->queue);
+  if (status == PARL_STATUS_OK)
+    *out = s;
+  else
     parl_sight_destroy(s);
-    return parl_fail_context(status, "images of a batch in %zu rows", def->max_given);
-  }
-  *out = s;
-  return PARL_STATUS_OK;
+  return status;
 }
 
 void parl_sight_destroy(parl_sight *sight) {
   if (sight == NULL) return;
-  parl_vision_step_destroy(sight->vision);
-  parl_arena_deinit(&sight->numbers);
-  parl_arena_deinit(&sight->arena);
+  give_back(sight);
   parl_queue_destroy(sight->queue);
   free(sight);
 }
@@ -67,31 +83,34 @@ static size_t count_rows(const parl_media *media, size_t item) {
   return (size_t)(grid[1] / 2 * (grid[2] / 2));
 }
 
-/* Whether the places take the slices' rows, all of them. */
-static parl_status check(parl_sight *s, const parl_sight_batch *b) {
-  size_t n_given = 0, n_placed = 0, row = 0;
-  if (b->media->n_items > s->max_given)
-    return parl_fail(PARL_STATUS_EINVAL, "sight: %zu images; there is room for %zu",
-                     b->media->n_items, s->max_given);
-  for (size_t i = 0; i < b->media->n_items; i++) {
-    s->first_row[i] = row;
-    row += count_rows(b->media, i);
-  }
+/* Whether the places take the slices' rows, all of them; then there is room for them. */
+static parl_status prepare(parl_sight *s, const parl_sight_batch *b) {
+  const parl_media *media = b->media;
+  size_t n_given = 0, n_placed = 0;
   for (size_t i = 0; i < b->batch.n_slices; i++) n_given += b->slices[i].n_given;
   for (size_t p = 0; p < b->n_places; p++) {
-    PARL_REQUIRE(b->places[p] >= 0 && (size_t)b->places[p] < b->media->n_items);
-    n_placed += count_rows(b->media, (size_t)b->places[p]);
+    PARL_REQUIRE(b->places[p] >= 0 && (size_t)b->places[p] < media->n_items);
+    n_placed += count_rows(media, (size_t)b->places[p]);
   }
-  if (n_given == n_placed && n_given <= s->max_given) return PARL_STATUS_OK;
-  return parl_fail(PARL_STATUS_EINVAL,
-                   "sight: %zu rows of slices are given, images have %zu at model.vision.patch = "
-                   "%d; there is room for %zu",
-                   n_given, n_placed, b->media->config.patch, s->max_given);
+  if (n_given != n_placed)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "sight: %zu rows of slices are given, images have %zu at model.vision.patch = "
+                     "%d",
+                     n_given, n_placed, media->config.patch);
+  size_t row = 0;
+  for (size_t i = 0; i < media->n_items; i++) row += count_rows(media, i);
+  PARL_TRY(make_room(s, row > n_given ? row : n_given));
+  row = 0;
+  for (size_t i = 0; i < media->n_items; i++) {
+    s->first_row[i] = row;
+    row += count_rows(media, i);
+  }
+  return PARL_STATUS_OK;
 }
 
 /* Every slice's rows lie side by side. */
 static void place(parl_sight *s, const parl_sight_batch *b, const float *features) {
-  const size_t C = s->model->dims.C;
+  const size_t C = s->def.model->dims.C;
   size_t row = 0;
   for (size_t p = 0; p < b->n_places; p++) {
     const size_t item = (size_t)b->places[p], n = count_rows(b->media, item);
@@ -109,7 +128,7 @@ static void place(parl_sight *s, const parl_sight_batch *b, const float *feature
 
 /* Sums the gradients of an image's places, in their order. */
 static void collect(parl_sight *s, const parl_sight_batch *b, size_t n_rows) {
-  const size_t C = s->model->dims.C;
+  const size_t C = s->def.model->dims.C;
   parl_queue_fill(s->queue, s->dfeatures, 0, n_rows * C * sizeof *s->dfeatures);
   for (size_t p = 0, row = 0; p < b->n_places; p++) {
     const size_t item = (size_t)b->places[p], n = count_rows(b->media, item);
@@ -127,7 +146,7 @@ parl_status parl_sight_run(parl_sight *sight, parl_train_step *step, const parl_
   const parl_media *media = batch->media;
   const parl_vision_items items = {media->n_items, media->grid_thw, media->pixels};
   float *features, *sum;
-  PARL_TRY(check(sight, batch));
+  PARL_TRY(prepare(sight, batch));
   PARL_TRY(parl_vision_step_forward(sight->vision, &items, &features));
   place(sight, batch, features);
   PARL_TRY(parl_queue_wait(sight->queue));

@@ -20,7 +20,6 @@ typedef struct parl_sight_def {
   parl_workers *workers;   /* borrowed */
   size_t n_leaves;         /* of the tower's gradient, >= 1 */
   size_t max_patches;      /* of an image */
-  size_t max_given;        /* rows of a batch that are given; its images are as many at most */
 } parl_sight_def;
 
 /* Images of a batch, and where they stand. */
@@ -33,11 +32,12 @@ typedef struct parl_sight_batch {
                             slices' given rows: a place takes all rows of its image */
 } parl_sight_batch;
 
-/* Fails: EINVAL for a blind model or a size of 0, ENOMEM. */
+/* Room for rows grows until a batch has as many as ever will be. Fails: EINVAL for a size of 0,
+ * ENOMEM. */
 parl_status parl_sight_create(const parl_sight_def *def, parl_sight **out);
 void parl_sight_destroy(parl_sight *sight);
 /* As parl_train_step_run, of a step that has all leaves; grads are those of the tower, too. Fails:
- * likewise; EINVAL if the places' rows are not the slices'. */
+ * likewise; EINVAL for a blind model, or if the places' rows are not the slices'; ENOMEM. */
 parl_status parl_sight_run(parl_sight *sight, parl_train_step *step, const parl_sight_batch *batch,
                            parl_loss loss, void *context, float **grads);
 

@@ -61,8 +61,7 @@ static parl_status create_sight(parl_learner *l, const parl_learner_def *def) {
   const parl_sight_def sight = {.model = def->model,
                                 .workers = def->workers,
                                 .n_leaves = def->n_leaves,
-                                .max_patches = (size_t)largest.grid_h * (size_t)largest.grid_w,
-                                .max_given = l->batch->max_rows};
+                                .max_patches = (size_t)largest.grid_h * (size_t)largest.grid_w};
   PARL_TRY(parl_batch_see(l->batch, (int)seen->patch, l->batch->max_rows));
   return parl_sight_create(&sight, &l->sight);
 }
