@@ -70,7 +70,7 @@ SRC := $(wildcard core/*.c kernels/device.c engine/*.c lua/*.c parl/*/*.c) # wha
 endif
 CLI := $(wildcard cli/*.c)
 # Helpers of scripts that are scripts.
-KIT := worklist project project_plan kit_check
+KIT := worklist project project_plan viewing kit_check
 OBJ := $(SRC:%.c=$(OBJDIR)/%.o) $(patsubst %,$(OBJDIR)/%.o,build_info report_style report_scripts serve_files $(KIT))
 CLI_OBJ := $(CLI:%.c=$(OBJDIR)/%.o) $(OBJDIR)/templates.o
 TEMPLATES := $(wildcard cli/templates/*) lua/stubs/parl.d.lua

@@ -36,7 +36,7 @@ class Api:
                 all_rows.append([parts[0]] + [p if p in ("true", "false") else text(p) for p in parts[1:]])
             return all_rows
         lists = ("MODULE", "KIT", "RNG", "AGENT", "FIELD", "CALLBACK", "PARAM", "TOOL", "TASK", "LIMIT", "OPTIMUM",
-                 "WORKLIST", "WORK", "PROJECT", "JOBS", "IMAGE", "COMPONENT", "VISION",
+                 "WORKLIST", "WORK", "PROJECT", "JOBS", "VIEWING", "VIEWS", "IMAGE", "COMPONENT", "VISION",
                  "BASE", "MATH", "STRING", "TABLE", "UTF8")
         self.of = {name: rows("PARL_%s_LIST(X)" % name) for name in lists}
 
@@ -75,6 +75,9 @@ def page(api):
     lines += section("A project: what parl.project takes", "What is particular to an environment of projects.",
                      of["PROJECT"])
     lines += section("A project: what it gives", "What such environments share.", of["JOBS"])
+    lines += section("A viewing: what parl.viewing takes", "What is particular to an environment of pictures.",
+                     of["VIEWING"])
+    lines += section("A viewing: what it gives", "What such environments share.", of["VIEWS"])
     lines += section("The declaration: fields", "What `parl.env` takes, besides callbacks.", optional(of["FIELD"]))
     lines += section("The declaration: callbacks",
                      "In the order of an episode. `world` is read-only; what changes is in `agent.state`. `legal` and `score`"
@@ -140,6 +143,8 @@ def stub(api):
     lines += described("", "parl.Component", of["COMPONENT"], "A connected part of an image.")
     lines += described("", "parl.Project", of["PROJECT"], "What is particular to an environment of projects.")
     lines += described("", "parl.Jobs", of["JOBS"], "What environments of projects share.")
+    lines += described("", "parl.Viewing", of["VIEWING"], "What is particular to an environment of pictures.")
+    lines += described("", "parl.Views", of["VIEWS"], "What environments of pictures share.")
     lines += described("", "parl.Declaration", fields(of["FIELD"] + of["CALLBACK"]), "An environment.")
     lines += described("parl = {}", "parl", of["MODULE"] + of["KIT"], "The module that a script finds.")
     while not lines[-1]:

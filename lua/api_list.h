@@ -21,42 +21,45 @@
     "Tokens by family: parl.tok.row[3], parl.tok.word.miss; known once parl.env has run.")
 
 /* Helpers, also fields of `parl`. X(name, type, doc) */
-#define PARL_KIT_LIST(X)                                                                          \
-  X(range, "fun(first: integer, last: integer): integer[]",                                       \
-    "The numbers from first to last; none if last is less.")                                      \
-  X(without, "fun(list: any[], taken: any[]): any[]",                                             \
-    "The items of a list that are not among those taken, in their order.")                        \
-  X(split, "fun(list: any[], k: integer): any[][]",                                               \
-    "Groups of k items that follow each other in the list; the last group may be shorter.")       \
-  X(launch, "fun(groups: (integer|integer[])[], n: integer?, name: integer?): any[][]",           \
-    "For an expert: assign_task for each of the first n groups (nil: all), to sub-agents of the " \
-    "configuration `name` (nil: 1). A group of one may be the number itself.")                    \
-  X(makespan, "fun(costs: integer[], workers: integer): integer, integer[][], boolean",           \
-    "Least steps in which workers, side by side, do up to 256 jobs of those costs, each whole; "  \
-    "the jobs of every worker that has any; and true if that is the least. Where the search was " \
-    "cut short it is false, and the steps are a lower bound.")                                    \
-  X(image, "fun(w: integer, h: integer, colour: integer?): parl.Image",                           \
-    "A picture of up to 2^20 pixels, 4096 a side, filled with a colour 0xRRGGBB (nil: black); "   \
-    "pixels count from 0, from the top left.")                                                    \
-  X(box_f1, "fun(found: number[][], due: number[][]): number",                                    \
-    "2 * sum of IoU / (boxes found + due) over the best one-to-one matching of boxes "            \
-    "{x0, y0, x1, y1}, at most 64 a side. This and the scores that follow: 0 to 1; 1 of two "     \
-    "empty lists, 0 of one.")                                                                     \
-  X(point_f1, "fun(found: number[][], due: number[][], scale: number): number",                   \
-    "The same of points {x, y}, with exp(-d^2 / (2 scale^2)) of the distance d for IoU.")         \
-  X(polygon_iou, "fun(found: number[][], due: number[][]): number",                               \
-    "Area in common / area of both, of two polygons of at most 64 corners {x, y}, of any form.")  \
-  X(text_score, "fun(found: string|integer[], due: string|integer[]): number",                    \
-    "1 - edits / length of the longer one: least insertions, deletions and replacements of a "    \
-    "sign of texts, or of lists of integers, of at most 1000.")                                   \
-  X(count_score, "fun(found: integer, due: integer): number",                                     \
-    "max(0, 1 - |found - due| / max(due, 1)).")                                                   \
-  X(worklist, "fun(spec: parl.Worklist): parl.Work",                                              \
-    "Items 1 to world.n that agents work off, alone or side by side: their progress, their open " \
-    "items and the experts.")                                                                     \
-  X(project, "fun(spec: parl.Project): parl.Jobs",                                                \
-    "Items that pass through stages, by roles that suit the stages; some may need others: the "   \
-    "best plan, progress, who knows what, and the experts.")
+#define PARL_KIT_LIST(X)                                                                           \
+  X(range, "fun(first: integer, last: integer): integer[]",                                        \
+    "The numbers from first to last; none if last is less.")                                       \
+  X(without, "fun(list: any[], taken: any[]): any[]",                                              \
+    "The items of a list that are not among those taken, in their order.")                         \
+  X(split, "fun(list: any[], k: integer): any[][]",                                                \
+    "Groups of k items that follow each other in the list; the last group may be shorter.")        \
+  X(launch, "fun(groups: (integer|integer[])[], n: integer?, name: integer?): any[][]",            \
+    "For an expert: assign_task for each of the first n groups (nil: all), to sub-agents of the "  \
+    "configuration `name` (nil: 1). A group of one may be the number itself.")                     \
+  X(makespan, "fun(costs: integer[], workers: integer): integer, integer[][], boolean",            \
+    "Least steps in which workers, side by side, do up to 256 jobs of those costs, each whole; "   \
+    "the jobs of every worker that has any; and true if that is the least. Where the search was "  \
+    "cut short it is false, and the steps are a lower bound.")                                     \
+  X(image, "fun(w: integer, h: integer, colour: integer?): parl.Image",                            \
+    "A picture of up to 2^20 pixels, 4096 a side, filled with a colour 0xRRGGBB (nil: black); "    \
+    "pixels count from 0, from the top left.")                                                     \
+  X(box_f1, "fun(found: number[][], due: number[][]): number",                                     \
+    "2 * sum of IoU / (boxes found + due) over the best one-to-one matching of boxes "             \
+    "{x0, y0, x1, y1}, at most 64 a side. This and the scores that follow: 0 to 1; 1 of two "      \
+    "empty lists, 0 of one.")                                                                      \
+  X(point_f1, "fun(found: number[][], due: number[][], scale: number): number",                    \
+    "The same of points {x, y}, with exp(-d^2 / (2 scale^2)) of the distance d for IoU.")          \
+  X(polygon_iou, "fun(found: number[][], due: number[][]): number",                                \
+    "Area in common / area of both, of two polygons of at most 64 corners {x, y}, of any form.")   \
+  X(text_score, "fun(found: string|integer[], due: string|integer[]): number",                     \
+    "1 - edits / length of the longer one: least insertions, deletions and replacements of a "     \
+    "sign of texts, or of lists of integers, of at most 1000.")                                    \
+  X(count_score, "fun(found: integer, due: integer): number",                                      \
+    "max(0, 1 - |found - due| / max(due, 1)).")                                                    \
+  X(worklist, "fun(spec: parl.Worklist): parl.Work",                                               \
+    "Items 1 to world.n that agents work off, alone or side by side: their progress, their open "  \
+    "items and the experts.")                                                                      \
+  X(project, "fun(spec: parl.Project): parl.Jobs",                                                 \
+    "Items that pass through stages, by roles that suit the stages; some may need others: the "    \
+    "best plan, progress, who knows what, and the experts.")                                       \
+  X(viewing, "fun(spec: parl.Viewing): parl.Views",                                                \
+    "Pictures 1 to world.n that agents look at, closer where they must, and answer for: what was " \
+    "seen, the answers, the optimum and the experts.")
 
 /* Methods of an image. X(name, type, doc) */
 #define PARL_IMAGE_LIST(X)                                                                         \
@@ -208,6 +211,63 @@
     "share, or with an answer as said there), "                                                    \
     "optimum, expert and family, and the parameters p_fail and slow.")
 
+/* Keys of what parl.viewing takes. X(name, type, doc) */
+#define PARL_VIEWING_LIST(X)                                                                    \
+  X(item, "string", "The family of the pictures, the first argument of all tools.")             \
+  X(answer, "string", "The tool that answers for one; its second argument is the answer.")      \
+  X(value, "string", "The family of the answer.")                                               \
+  X(tell, "fun(world: table, item: integer, tool: string, argument: integer?): parl.Tokens",    \
+    "What a view shows, as tokens.")                                                            \
+  X(draw,                                                                                       \
+    "fun(world: table, item: integer, tool: string, argument: integer?): "                      \
+    "parl.Image|parl.Image[]|nil",                                                              \
+    "The same as images, where params.modality is image; nil: tokens there too.")               \
+  X(size, "fun(params: table): integer, integer, integer?",                                     \
+    "Width and height of the largest image, and how many a view shows at most (nil: 1).")       \
+  X(truth, "fun(world: table, item: integer): integer|integer[]", "An answer that is worth 1.") \
+  X(rate, "fun(world: table, item: integer, value: integer|integer[]): number",                 \
+    "What an answer is worth, 0 to 1.")                                                         \
+  X(ask, "fun(world: table, item: integer): parl.Token[]|nil",                                  \
+    "The question, at most 8 tokens; nil: there is none.")                                      \
+  X(legal, "fun(world: table, item: integer, tool: string, taken: integer[]): integer[]?",      \
+    "Which second arguments of a tool make sense for an item; nil: all.")
+
+/* Fields of what parl.viewing gives. X(name, type, doc) */
+#define PARL_VIEWS_LIST(X)                                                                        \
+  X(plan, "fun(world: table, params: table)",                                                     \
+    "Called by reset, at its end. Reads n, ways[item] (lists of views {tool, argument}, `look` "  \
+    "first; an answer rests on all views of one way) and, if there, width (sub-agents of a "      \
+    "launch); adds what the best play takes.")                                                    \
+  X(view, "fun(tool: string): function",                                                          \
+    "The handler of a tool that looks: `look` before any other, which else is `unseen`.")         \
+  X(answer, "fun(world: table, agent: parl.Agent, item: integer, value: any): parl.Token",        \
+    "The handler of the tool that answers: `noted`, or `unseen` where no way was gone to its "    \
+    "end; the latest stands.")                                                                    \
+  X(limits,                                                                                       \
+    "fun(params: table, n: integer, views: integer, tokens: integer, values: integer, width: "    \
+    "integer?): parl.Limits",                                                                     \
+    "Limits for n pictures of up to so many views, each of so many tokens (or of images, where "  \
+    "model.vision.patch is 4), and an answer of so many values.")                                 \
+  X(prompt, "fun(world: table): parl.Token[]", "The callback: the items and what is asked.")      \
+  X(legal,                                                                                        \
+    "fun(world: table, agent: parl.Agent, tool: string, slot: integer, taken: integer[], given: " \
+    "table): integer[]?",                                                                         \
+    "The callback: items that are open; for all but `look` those that were looked at.")           \
+  X(brief, "fun(world: table, sub: parl.Agent, task: integer[], main: parl.Agent): parl.Token[]", \
+    "The callback: the task's questions.")                                                        \
+  X(deliver, "fun(world: table, main: parl.Agent, sub: parl.Agent): parl.Token[]",                \
+    "The callback: takes over the answers, and tells them.")                                      \
+  X(summarize, "fun(world: table, main: parl.Agent): parl.Token[]",                               \
+    "The callback: the answers, and the questions that are open.")                                \
+  X(score, "fun(world: table, main: parl.Agent): number, table",                                  \
+    "The callback: the mean worth of the answers, and the share that has one.")                   \
+  X(optimum, "fun(world: table): parl.Optimum", "The callback: of the plan.")                     \
+  X(turn, "fun(world: table, agent: parl.Agent, style: string): any[][]",                         \
+    "The usual experts: serial, narrow, greedy_wide, oracle and random.")                         \
+  X(declare, "fun(declaration: parl.Declaration): parl.Declaration",                              \
+    "Adds what is not there of roles, task, styles and callbacks, vision, and the parameter "     \
+    "modality.")
+
 /* Methods of an rng object. X(name, type, doc) */
 #define PARL_RNG_LIST(X)                                                                     \
   X(int, "fun(self: parl.Rng, low: integer, high: integer): integer",                        \
@@ -241,7 +301,7 @@
   X(task, true, "parl.Task", "What assign_task takes after the sub-agent's name.")         \
   X(styles, false, "string[]", "The styles that `expert` plays; at most 12.")              \
   X(limits, true, "parl.Limits|fun(params: table): parl.Limits", "Bounds of an episode.")  \
-  X(vision, false, "parl.Vision",                                                          \
+  X(vision, false, "parl.Vision|fun(params: table): parl.Vision?",                         \
     "It shows images: a `parl.image` may stand among the tokens that it returns.")
 
 /* Callbacks of a declaration. X(name, required, type, doc) */

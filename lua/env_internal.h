@@ -241,7 +241,7 @@ void parl_env_push_load_image(lua_State *L, parl_env *env);
 /* --- env_kit.c --- */
 /* lua/worklist.lua and so on; the Makefile makes their sources. */
 extern const char parl_env_worklist[], parl_env_project[], parl_env_project_plan[],
-    parl_env_kit_check[];
+    parl_env_viewing[], parl_env_kit_check[];
 /* Sets the helpers of PARL_KIT_LIST in the table at the top. Inside protect. */
 void parl_env_open_kit(lua_State *L);
 

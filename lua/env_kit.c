@@ -324,13 +324,23 @@ static void begin_script(lua_State *L) {
   run_chunk(L, parl_env_kit_check, "parl.kit_check", 0, 1);
 }
 
-/* parl.worklist(spec) */
-static int kit_worklist(lua_State *L) {
+/* A helper of one chunk that takes `check`. */
+static int run_script(lua_State *L, const char *text, const char *name) {
   begin_script(L);
-  run_chunk(L, parl_env_worklist, "parl.worklist", 1, 1);
+  run_chunk(L, text, name, 1, 1);
   lua_insert(L, 1);
   lua_call(L, 1, 1);
   return 1;
+}
+
+/* parl.worklist(spec) */
+static int kit_worklist(lua_State *L) {
+  return run_script(L, parl_env_worklist, "parl.worklist");
+}
+
+/* parl.viewing(spec) */
+static int kit_viewing(lua_State *L) {
+  return run_script(L, parl_env_viewing, "parl.viewing");
 }
 
 /* parl.project(spec) */

@@ -31,12 +31,18 @@ void parl_env_read_vision(lua_State *L, parl_env *env) {
   };
   parl_env_vision *v = &env->spec.vision;
   parl_media_size size;
+  if (lua_isfunction(L, -1)) {
+    parl_env_push_params(L, env);
+    lua_call(L, 1, 1);
+  }
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
     return;
   }
   if (!lua_istable(L, -1))
-    parl_env_refuse(L, "vision", "must be a table such as {width = 32, height = 32}");
+    parl_env_refuse(L, "vision",
+                    "must be a table such as {width = 32, height = 32}, or a function(params) that "
+                    "gives one, or nil");
   parl_env_check_keys(L, -1, "vision", keys, sizeof keys / sizeof keys[0]);
   const int width = read_side(L, "width"), height = read_side(L, "height");
   if (fit(env, width, height, &size) != PARL_STATUS_OK)

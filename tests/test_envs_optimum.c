@@ -233,6 +233,12 @@ static void no_plan_is_shorter(void **state) {
   search_all("test_generation",
              "{\"arguments_min\":1,\"arguments_max\":1,\"effort_max\":1,\"wait\":0}", 1, 5);
   search_all("wide_search", "{\"rows_min\":3,\"rows_max\":3,\"columns\":1}", 3, 5);
+  search_all("shapes", "{\"pictures_min\":2,\"pictures_max\":2}", 2, 4);
+  search_all("shapes", "{\"pictures_max\":1,\"side\":4}", 1, 3);
+  search_all("ocr", "{\"lines_min\":2,\"lines_max\":2,\"digits_max\":2}", 2, 5);
+  search_all("chart", "{\"charts_min\":2,\"charts_max\":2}", 2, 4);
+  search_all("motion", "{\"clips_min\":2,\"clips_max\":2}", 2, 5);
+  search_all("look_wide", "{\"pictures_min\":2,\"pictures_max\":2}", 2, 5);
 }
 
 /* --- batch_download: every order of every grouping, by list scheduling --- */

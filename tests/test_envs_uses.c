@@ -1,5 +1,6 @@
 /* tests/test_envs_uses.c - code_assistant, test_generation, survey, bugfix: what is worth something
- * in them and what is not, and that a message that rules something out is. */
+ * in them and what is not, and that a message that rules something out is. shapes, ocr, chart,
+ * motion, look_wide: what answers rest on, and what wrong ones are worth. */
 #include "tests/test_envs_support.h"
 
 enum { N_TASKS = 20, MAX_TOKENS = PARL_ENV_MAX_OBSERVATION };
@@ -253,6 +254,159 @@ static void ceilings_are_reached(void **state) {
   }
 }
 
+/* --- pictures --- */
+
+/* Plays what an expert does next; whether that was an answer. */
+static bool step(game *g, parl_agent agent, parl_call *call) {
+  size_t n;
+  assert_ok(parl_env_expert(g->env, g->world, agent, "serial", call, 1, &n));
+  if (call->kind == PARL_CALL_FINISH) return false;
+  assert_ok(parl_env_call(g->env, g->world, agent, call, g->tokens, MAX_TOKENS, &g->n));
+  return shows(g, "word:noted");
+}
+
+/* The answer to picture 1 is refused before each of the views that it rests on, to whoever made
+ * none of them; what is passed on is the answer. */
+static void answers_rest_on_what_was_seen(void **state) {
+  static const struct {
+    const char *name, *closer; /* a tool that shows nothing before a look */
+    int argument;
+  } rows[] = {{"shapes", "count", 1},
+              {"ocr", "binarise", 0},
+              {"chart", "crop", 1},
+              {"motion", "binarise", 0},
+              {"look_wide", "crop", 1}};
+  (void)state;
+  for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
+    parl_env *env = env_open(rows[k].name, "{\"preset\":\"hard\"}");
+    int n_closer = 0;
+    for (uint64_t task = 1; task <= N_TASKS; task++) {
+      game g;
+      parl_call call, due;
+      double success;
+      int n_views = 0;
+      begin(&g, env, task);
+      const parl_agent other = brief(&g, 0, 0, 1);
+      while (!step(&g, other, &due)) n_views++;
+      deliver(&g, other);
+      const double worth = get_score(&g, &success);
+      assert_true(worth > 0 && worth <= 0.5);
+      parl_env_release(env, g.world);
+      begin(&g, env, task);
+      const parl_agent sub = brief(&g, 0, 0, 1), idle = brief(&g, 0, 0, 1);
+      for (int i = 0; i < n_views; i++) {
+        assert_ok(parl_env_call(env, g.world, sub, &due, g.tokens, MAX_TOKENS, &g.n));
+        assert_true(shows(&g, "word:unseen"));
+        assert_false(step(&g, sub, &call));
+      }
+      assert_true(step(&g, sub, &call));
+      assert_int_equal(call.values[1], due.values[1]);
+      call_tool(&g, idle, rows[k].closer, 1, rows[k].argument);
+      assert_true(g.n == 1 && shows(&g, "word:unseen"));
+      assert_ok(parl_env_call(env, g.world, idle, &due, g.tokens, MAX_TOKENS, &g.n));
+      assert_true(shows(&g, "word:unseen"));
+      deliver(&g, idle);
+      assert_close(get_score(&g, &success), 0, 0);
+      deliver(&g, sub);
+      assert_close(get_score(&g, &success), worth, 1e-12);
+      n_closer += n_views > 1;
+      parl_env_release(env, g.world);
+    }
+    assert_true(n_closer > 0);
+    parl_env_destroy(env);
+  }
+}
+
+/* Picture 1 of a task is answered rightly, then wrongly: what that is worth. right and wrong are
+ * tokens' names of the answer's family; nothing happens where another answer is due. */
+static void check_worth(const char *name, const char *params, const char *right, const char *wrong,
+                        double due) {
+  parl_env *env = env_open(name, params);
+  int n_met = 0;
+  for (uint64_t task = 1; task <= 200; task++) {
+    game g;
+    parl_call call;
+    double success;
+    begin(&g, env, task);
+    while (!step(&g, g.main, &call)) continue;
+    const parl_tool *tool = &g.spec->tools[call.tool];
+    const parl_family *f = &g.spec->families[tool->slots[1].family];
+    if (strcmp(parl_env_token_name(env, f->first_token + call.values[1] - 1), right) == 0) {
+      assert_close(get_score(&g, &success), 1, 1e-12);
+      for (int v = 1; v <= f->n; v++)
+        if (strcmp(parl_env_token_name(env, f->first_token + v - 1), wrong) == 0)
+          call_tool(&g, g.main, tool->name, 1, v);
+      assert_true(shows(&g, "word:noted"));
+      assert_close(get_score(&g, &success), due, 1e-12);
+      assert_close(success, 0, 0);
+      n_met++;
+    }
+    parl_env_release(env, g.world);
+  }
+  assert_true(n_met > 0);
+  parl_env_destroy(env);
+}
+
+/* By hand: 1 - |found - due| / due; the distance of places and ways, d = 1: exp(-1 / (2 s^2)) with s
+ * of 1/2 and of 1; half of a thing; none of one digit. */
+static void wrong_answers_are_worth_what_they_are_near(void **state) {
+  (void)state;
+  static const char shapes[] = "{\"pictures_max\":1}", motion[] = "{\"clips_max\":1}";
+  check_worth("shapes", shapes, "value:n2", "value:n1", 0.5);
+  check_worth("shapes", shapes, "value:n2", "value:b1", 0);
+  check_worth("shapes", shapes, "value:b2", "value:b3", exp(-2));
+  check_worth("shapes", shapes, "value:b2", "value:red_disc", 0);
+  check_worth("shapes", shapes, "value:red_disc", "value:red_cross", 0.5);
+  check_worth("shapes", shapes, "value:red_disc", "value:grey_disc", 0.5);
+  check_worth("shapes", shapes, "value:red_disc", "value:grey_cross", 0);
+  check_worth("ocr", "{\"lines_max\":1,\"digits_min\":1,\"digits_max\":1}", "digit:d7", "digit:d1",
+              0);
+  check_worth("chart", "{\"charts_max\":1}", "value:h4", "value:h3", 0.75);
+  check_worth("chart", "{\"charts_max\":1}", "value:h4", "value:b3", 0);
+  check_worth("motion", motion, "way:e", "way:se", exp(-0.5));
+  check_worth("motion", motion, "way:e", "way:s", 0);
+  check_worth("motion", motion, "way:e", "way:still", 0);
+  check_worth("look_wide", "{\"pictures_min\":1,\"pictures_max\":1}", "count:n2", "count:n3", 0.5);
+  check_worth("look_wide", "{\"pictures_min\":1,\"pictures_max\":1}", "count:n0", "count:n1", 0);
+}
+
+/* What `count` of shapes finds in the pixels of every picture is what there is. */
+static void what_is_counted_is_in_the_pixels(void **state) {
+  static const char *const params[] = {"{}", "{\"preset\":\"hard\"}", "{\"side\":2}"};
+  (void)state;
+  int n_counted = 0;
+  for (int k = 0; k < 3; k++) {
+    parl_env *env = env_open("shapes", params[k]);
+    for (uint64_t task = 1; task <= 4 * N_TASKS; task++) {
+      game g;
+      parl_call call;
+      int found = 0;
+      begin(&g, env, task);
+      const parl_agent sub = brief(&g, 0, 0, 1);
+      const int colour = g.tokens[2];
+      const bool is_number = shows(&g, "question:how_many");
+      call_tool(&g, sub, "look", 1, 0);
+      for (int c = 1; is_number && c <= 4; c++) {
+        const parl_family *f = g.spec->families;
+        while (strcmp(f->name, "colour") != 0) f++;
+        if (f->first_token + c - 1 != colour) continue;
+        call_tool(&g, sub, "count", 1, c);
+        found = g.tokens[0];
+      }
+      while (is_number && !step(&g, sub, &call)) continue;
+      if (is_number) {
+        const parl_family *f = g.spec->families;
+        while (strcmp(f->name, "value") != 0) f++;
+        assert_int_equal(found, f->first_token + call.values[1] - 1);
+      }
+      n_counted += is_number;
+      parl_env_release(env, g.world);
+    }
+    parl_env_destroy(env);
+  }
+  assert_true(n_counted > 2 * N_TASKS);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_cleared_suspect_is_worth_something),
@@ -261,6 +415,9 @@ int main(void) {
       cmocka_unit_test(a_report_counts_what_is_settled),
       cmocka_unit_test(roles_matter),
       cmocka_unit_test(ceilings_are_reached),
+      cmocka_unit_test(answers_rest_on_what_was_seen),
+      cmocka_unit_test(wrong_answers_are_worth_what_they_are_near),
+      cmocka_unit_test(what_is_counted_is_in_the_pixels),
   };
   return cmocka_run_group_tests_name("envs_uses", tests, NULL, NULL);
 }

@@ -212,6 +212,8 @@ static void mistakes_are_named(void **state) {
       {"parl.project {roles = {}, stages = {}, tell = print}", "parl.project: item is missing"},
       {"parl.project {roles = 'r'}", "roles is a string, not a table"},
       {"parl.project {stage = 1}", "unknown key stage"},
+      {"parl.viewing {item = 'p', answer = 'a'}", "parl.viewing: draw is missing"},
+      {"parl.viewing {view = 'look'}", "unknown key view"},
   };
   (void)state;
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -459,6 +461,72 @@ static void a_project_plays_the_experts(void **state) {
                 "assert(same(wide.turn(w, main, 'serial'), {{'finish'}}))\n"));
 }
 
+/* Pictures of 1, 3 and 2 views; the first has a longer way too, the second a shorter one. */
+#define VIEWING                                                                                    \
+  "local look = {'look'}\n"                                                                        \
+  "local function new(width)\n"                                                                    \
+  "  return {n = 3, width = width, ways = {{{look, {'crop', 2}}, {look}},\n"                       \
+  "    {{look, {'crop', 1}, {'crop', 3}}, {look, {'count'}}}, {{look, {'crop', 4}}}}}\n"           \
+  "end\n"                                                                                          \
+  "local viewing = parl.viewing {item = 'row', answer = 'say', value = 'row', tell = print, draw " \
+  "= print, size = print,\n"                                                                       \
+  "  truth = function(_, item) return 10 + item end, rate = print,\n"                              \
+  "  legal = function(_, item, tool) return tool == 'say' and {item, 7} or nil end}\n"             \
+  "local function agent() return {main = true, role = 'viewer', state = {}} end\n"
+
+/* 2 + 3 + 3 steps alone; side by side the longest, or 5 where two share. */
+static void a_viewing_is_planned_by_hand(void **state) {
+  (void)state;
+  assert_ok(run(VIEWING "local function plan(w)\n"
+                        "  viewing.plan(w, {})\n"
+                        "  local o = viewing.optimum(w)\n"
+                        "  return {w.serial, o.critical, o.is, o.width}\n"
+                        "end\n"
+                        "assert(same(plan(new()), {8, 5, 'exact', 3}))\n"
+                        "local w = new(2)\n"
+                        "assert(same(plan(w), {8, 7, 'exact', 2}) and w.makespan == 5)\n"
+                        "w = new(1)\n"
+                        "assert(same(plan(w), {8, 8, 'exact', 0}))\n"
+                        "w = new()\n"
+                        "w.n = 2\n"
+                        "assert(same(plan(w), {5, 5, 'exact', 0}))\n"));
+}
+
+/* The views of the way that is the shortest from here, then the answer; the ladder. */
+static void a_viewing_plays_the_experts(void **state) {
+  (void)state;
+  assert_ok(
+      run(VIEWING
+          "local w, main = new(2), agent()\n"
+          "viewing.plan(w, {})\n"
+          "local state = main.state\n"
+          "assert(same(viewing.turn(w, main, 'serial'), {{'look', 1}}))\n"
+          "assert(same(viewing.legal(w, main, 'crop', 1, {}, {}), {}))\n"
+          "state.seen[1] = {look = true}\n"
+          "assert(same(viewing.turn(w, main, 'serial'), {{'say', 1, 11}}))\n"
+          "state.done[1] = true\n"
+          "assert(same(viewing.turn(w, main, 'serial'), {{'look', 2}}))\n"
+          "state.seen[2] = {look = true}\n"
+          "assert(same(viewing.turn(w, main, 'serial'), {{'count', 2}}))\n"
+          "state.seen[2].crop3 = true\n" /* now both ways are one view long */
+          "assert(same(viewing.turn(w, main, 'serial'), {{'crop', 2, 1}}))\n"
+          "assert(same(viewing.legal(w, main, 'look', 1, {}, {}), {3}))\n"
+          "assert(same(viewing.legal(w, main, 'crop', 1, {}, {}), {2}))\n"
+          "assert(same(viewing.legal(w, main, 'say', 2, {}, {2}), {2, 7}))\n"
+          "assert(viewing.legal(w, main, 'crop', 2, {}, {2}) == nil)\n"
+          "assert(viewing.legal(w, main, 'say', 2, {}, {4}) == nil)\n"
+          "assert(same(viewing.legal(w, main, 'assign_task', 1, {3}, {}), {2}))\n"
+          "main = agent()\n"
+          "assert(same(viewing.turn(w, main, 'oracle'), {{'create_subagent', 1, 'viewer'}}))\n"
+          "assert(same(viewing.turn(w, main, 'oracle'),\n"
+          "            {{'assign_task', 1, {1, 2}}, {'assign_task', 1, {3}}}))\n"
+          "assert(same(viewing.turn(w, main, 'greedy_wide'),\n"
+          "            {{'assign_task', 1, {1}}, {'assign_task', 1, {2}}}))\n"
+          "w = new(1)\n"
+          "viewing.plan(w, {})\n"
+          "assert(same(viewing.turn(w, main, 'oracle'), {{'look', 1}}))\n"));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(lists),
@@ -476,6 +544,8 @@ int main(void) {
       cmocka_unit_test(a_project_is_planned_by_brute_force),
       cmocka_unit_test(a_project_is_worked_on),
       cmocka_unit_test(a_project_plays_the_experts),
+      cmocka_unit_test(a_viewing_is_planned_by_hand),
+      cmocka_unit_test(a_viewing_plays_the_experts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -264,6 +264,63 @@
 --- p_fail and slow.
 ---@field declare fun(declaration: parl.Declaration): parl.Declaration
 
+--- What is particular to an environment of pictures.
+---@class parl.Viewing
+--- The family of the pictures, the first argument of all tools.
+---@field item string
+--- The tool that answers for one; its second argument is the answer.
+---@field answer string
+--- The family of the answer.
+---@field value string
+--- What a view shows, as tokens.
+---@field tell fun(world: table, item: integer, tool: string, argument: integer?): parl.Tokens
+--- The same as images, where params.modality is image; nil: tokens there too.
+---@field draw fun(world: table, item: integer, tool: string, argument: integer?): parl.Image|parl.Image[]|nil
+--- Width and height of the largest image, and how many a view shows at most (nil: 1).
+---@field size fun(params: table): integer, integer, integer?
+--- An answer that is worth 1.
+---@field truth fun(world: table, item: integer): integer|integer[]
+--- What an answer is worth, 0 to 1.
+---@field rate fun(world: table, item: integer, value: integer|integer[]): number
+--- The question, at most 8 tokens; nil: there is none.
+---@field ask fun(world: table, item: integer): parl.Token[]|nil
+--- Which second arguments of a tool make sense for an item; nil: all.
+---@field legal fun(world: table, item: integer, tool: string, taken: integer[]): integer[]?
+
+--- What environments of pictures share.
+---@class parl.Views
+--- Called by reset, at its end. Reads n, ways[item] (lists of views {tool, argument}, `look`
+--- first; an answer rests on all views of one way) and, if there, width (sub-agents of a
+--- launch); adds what the best play takes.
+---@field plan fun(world: table, params: table)
+--- The handler of a tool that looks: `look` before any other, which else is `unseen`.
+---@field view fun(tool: string): function
+--- The handler of the tool that answers: `noted`, or `unseen` where no way was gone to its end;
+--- the latest stands.
+---@field answer fun(world: table, agent: parl.Agent, item: integer, value: any): parl.Token
+--- Limits for n pictures of up to so many views, each of so many tokens (or of images, where
+--- model.vision.patch is 4), and an answer of so many values.
+---@field limits fun(params: table, n: integer, views: integer, tokens: integer, values: integer, width: integer?): parl.Limits
+--- The callback: the items and what is asked.
+---@field prompt fun(world: table): parl.Token[]
+--- The callback: items that are open; for all but `look` those that were looked at.
+---@field legal fun(world: table, agent: parl.Agent, tool: string, slot: integer, taken: integer[], given: table): integer[]?
+--- The callback: the task's questions.
+---@field brief fun(world: table, sub: parl.Agent, task: integer[], main: parl.Agent): parl.Token[]
+--- The callback: takes over the answers, and tells them.
+---@field deliver fun(world: table, main: parl.Agent, sub: parl.Agent): parl.Token[]
+--- The callback: the answers, and the questions that are open.
+---@field summarize fun(world: table, main: parl.Agent): parl.Token[]
+--- The callback: the mean worth of the answers, and the share that has one.
+---@field score fun(world: table, main: parl.Agent): number, table
+--- The callback: of the plan.
+---@field optimum fun(world: table): parl.Optimum
+--- The usual experts: serial, narrow, greedy_wide, oracle and random.
+---@field turn fun(world: table, agent: parl.Agent, style: string): any[][]
+--- Adds what is not there of roles, task, styles and callbacks, vision, and the parameter
+--- modality.
+---@field declare fun(declaration: parl.Declaration): parl.Declaration
+
 --- An environment.
 ---@class parl.Declaration
 --- Letters, digits and _.
@@ -287,7 +344,7 @@
 --- Bounds of an episode.
 ---@field limits parl.Limits|fun(params: table): parl.Limits
 --- It shows images: a `parl.image` may stand among the tokens that it returns.
----@field vision? parl.Vision
+---@field vision? parl.Vision|fun(params: table): parl.Vision?
 --- Runs once, when parl.tok is known: sets variables of the file, which do not change later.
 ---@field ready? fun()
 --- Makes the world of a task: plain data, frozen afterwards.
@@ -367,4 +424,7 @@
 --- Items that pass through stages, by roles that suit the stages; some may need others: the
 --- best plan, progress, who knows what, and the experts.
 ---@field project fun(spec: parl.Project): parl.Jobs
+--- Pictures 1 to world.n that agents look at, closer where they must, and answer for: what was
+--- seen, the answers, the optimum and the experts.
+---@field viewing fun(spec: parl.Viewing): parl.Views
 parl = {}
