@@ -91,7 +91,7 @@ static void read_motion(const pair *p, const parl_call *call) {
   }
 }
 
-/* The discs of each quarter in their order, or a grey block where the text says that it is crowded. */
+/* The discs of each quarter in their order, or a grey block where the text has `crowd`. */
 static void read_look_wide(const pair *p, const parl_call *call) {
   static const uint32_t rgb[] = {0xe02020, 0x20c040, 0x3050f0, 0xc0c0c0};
   const bool is_look = strcmp(tool_of(p, call), "look") == 0;

@@ -347,7 +347,7 @@ static void check_worth(const char *name, const char *params, const char *right,
   parl_env_destroy(env);
 }
 
-/* By hand: 1 - |found - due| / due; the distance of places and ways, d = 1: exp(-1 / (2 s^2)) with s
+/* By hand: 1 - |found - due| / due; of places and ways one apart exp(-1 / (2 s^2)), with s
  * of 1/2 and of 1; half of a thing; none of one digit. */
 static void wrong_answers_are_worth_what_they_are_near(void **state) {
   (void)state;
