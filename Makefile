@@ -275,7 +275,7 @@ deps-test: ## install what the tests need in addition (packages-test.txt)
 # ----------------------------------------------------------------------------------------- tests
 # A second make, since this one asked pkg-config before deps ran; on all processors unless told otherwise.
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
-.PHONY: test test-slurm demo run-tests asan tsan fuzz run-fuzz mutants bench bench-peers
+.PHONY: test test-slurm studies-check demo run-tests asan tsan fuzz run-fuzz mutants bench bench-peers
 test: deps-test ## install what is missing, build, run every test
 	@$(MAKE) $(PARALLEL) run-tests
 demo: deps ## install what is missing, build, train a small orchestrator
@@ -298,6 +298,8 @@ run-fuzz: $(FUZZ)
 test-slurm: deps-cluster ## run jobs of a sweep under a real Slurm on this machine
 	@$(MAKE) $(PARALLEL) all
 	@$(RUNNER) --timeout 900 tests/cluster/slurm.sh
+studies-check: all ## make a run of each study on a fresh seed: inside its interval? (minutes)
+	@python3 tests/studies_check.py --parl $(OUT)/parl
 mutants: ## plant known mistakes in the formulas; the tests must notice each
 	@sh tests/run_mutants.sh
 bench: all ## measure this machine's speed

@@ -1,23 +1,45 @@
 #!/bin/sh
-# Every recipe that comes with the program runs, cut short, dense and as K2 is built; where the
-# program is slow by a sanitizer, each in one of the three ways.
+# Every recipe that comes with the program runs, cut short, dense and as K2 is built (the studies, which have many arms,
+# dense only); where the program is slow by a sanitizer, each in one of the three ways.
 set -u
 dir=$SCRATCH/recipes
 mkdir -p "$dir"
 
+try() { # NAME RECIPE FIELDS...
+  name=$1 recipe=$2
+  shift 2
+  if "$PARL" train "$recipe" --quiet --set run.dir="$dir/$name" --set run.n_seeds=1 --set warm.steps=2 \
+    --set warm.episodes=8 --set warm.probe=8 --set train.updates=2 --set train.tasks=2 --set train.group=4 \
+    --set eval.tasks=4 "$@" >"$dir/log" 2>&1; then
+    echo "ok $name"
+  else
+    cat "$dir/log"
+    echo "not ok $name"
+  fi
+}
+
 n=0
 for recipe in experiments/recipes/*.lua; do
-  for preset in dense k2 k2_wide; do
+  base=$(basename "$recipe" .lua)
+  case $base in
+    anneal | budgets | context | masks | shaping | sub_models | subs | swarm_100 | toggle) presets=dense ;;
+    *) presets="dense k2 k2_wide" ;;
+  esac
+  for preset in $presets; do
     n=$((n + 1))
     [ -z "${PARL_TEST_SHORT-}" ] || [ $((n % 4)) -eq 0 ] || continue
-    name=$(basename "$recipe" .lua)-$preset
-    if "$PARL" train "$recipe" --quiet --set model.preset=$preset --set run.dir="$dir/$name" \
-      --set run.n_seeds=1 --set warm.steps=2 --set warm.probe=8 --set train.updates=2 --set eval.tasks=4 \
-      >"$dir/log" 2>&1; then
-      echo "ok $name"
-    else
-      cat "$dir/log"
-      echo "not ok $name"
-    fi
+    case $base in
+      subs) # its models are those that sub_models makes
+        small=$dir/sub_models/checkpoints/small-s1701.safetensors
+        large=$dir/sub_models/checkpoints/large-s1701.safetensors
+        [ -f "$small" ] || try sub_models experiments/recipes/sub_models.lua
+        try subs-dense "$recipe" --set small:agents.checkpoint="$small" --set large:agents.checkpoint="$large" \
+          --set small_to_large:agents.checkpoint="$small" --set small_to_large:agents.next_checkpoint="$large" \
+          --set small_to_large:agents.switch_at=1
+        ;;
+      sub_models) try sub_models "$recipe" ;; # sizes of its own
+      toggle) try toggle-dense "$recipe" --set warm.probe=64 ;; # whose budgets are the probe's
+      *) try "$base-$preset" "$recipe" --set model.preset=$preset ;;
+    esac
   done
 done

@@ -1,0 +1,28 @@
+#!/bin/sh
+# The nightly check of the studies: its table parses, wrong ones are refused, the interval is the one by hand, and a run
+# of one arm is made and judged.
+set -u
+# shellcheck source=tests/cli_support.sh
+. "$ROOT/tests/cli_support.sh"
+check() { python3 "$ROOT/tests/studies_check.py" --parl "$PARL" "$@" 2>&1; }
+row() { printf 'a\t%s\t%s\tall\t%s\t%s\t%s\n' "$@" >"$SCRATCH/rows.tsv"; }
+
+has "the table of the studies" " rows" "$(check --table)"
+row nowhere x r_perf 0 1
+has "an unknown recipe" "rows.tsv:1: no recipe nowhere" "$(check --rows "$SCRATCH/rows.tsv" --table)"
+row quickstart x speed 0 1
+has "an unknown fact" 'fact "speed": one of r_perf' "$(check --rows "$SCRATCH/rows.tsv" --table)"
+row quickstart x r_perf 1 0
+has "an interval upside down" "1.0 is not below 0.0" "$(check --rows "$SCRATCH/rows.tsv" --table)"
+by_hand='import studies_check as s; print(*("%.1f" % x for x in s.prediction([1, 3], "assigned")))'
+same "of 1 and 3: 2 -+ 12.706 * sqrt(2) * sqrt(1.5)" "-20.0 24.0" "$(cd "$ROOT/tests" && python3 -Bc "$by_hand")"
+
+short="--seed 7 --set warm.steps=2 --set warm.probe=0 --set train.updates=1 --set eval.tasks=4"
+row quickstart annealed r_perf -1 2
+# shellcheck disable=SC2086
+has "a run of one arm" "seed 7: 0." "$(check --rows "$SCRATCH/rows.tsv" $short)"
+row quickstart annealed r_perf 2 3
+# shellcheck disable=SC2086
+out=$(check --rows "$SCRATCH/rows.tsv" $short)
+same "outside fails" 1 $?
+has "and says so" "OUTSIDE [2.0, 3.0]" "$out"

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""Makes one cheap run of each study on a seed that nobody has used and says whether it falls inside the interval.
+
+tests/studies.tsv has a row for each: study, recipe, arm, family (`all`: every task), fact, and the ends of the
+95 % prediction interval of one more seed, mean -+ t(n - 1) s sqrt(1 + 1/n) of the study's n seeds, no narrower than
+0.03 each way for a rate and a twentieth of the mean for a count, since a few hundred tasks are a sample. Of many
+nights one in twenty falls outside by chance.
+
+  tests/studies_check.py --parl build/release/parl [--study NAME] [--seed N]    make the runs, one a row
+  tests/studies_check.py --table                                               only read the table
+  tests/studies_check.py --from runs                                           the intervals of whole studies' folders
+"""
+import argparse
+import datetime
+import json
+import math
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+FACTS = ("r_perf", "success", "critical_steps", "total_steps", "assigned", "launches", "n_tokens")
+RATES = ("r_perf", "success")
+T_975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+
+
+def read_table(path):
+    """The rows of the table; raises ValueError, which names the line, for one that makes no sense."""
+    rows = []
+    with open(path, encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            if line.startswith("#") or not line.strip():
+                continue
+            cells = line.rstrip("\n").split("\t")
+            if len(cells) != 7:
+                raise ValueError(f"{path}:{number}: {len(cells)} cells, not 7")
+            row = dict(zip(("study", "recipe", "arm", "family", "fact"), cells))
+            row["low"], row["high"] = float(cells[5]), float(cells[6])
+            if row["fact"] not in FACTS:
+                raise ValueError(f"{path}:{number}: fact \"{row['fact']}\": one of {', '.join(FACTS)}")
+            if not row["low"] < row["high"]:
+                raise ValueError(f"{path}:{number}: {row['low']} is not below {row['high']}")
+            if not os.path.isfile(os.path.join(ROOT, "experiments", "recipes", row["recipe"] + ".lua")):
+                raise ValueError(f"{path}:{number}: no recipe {row['recipe']}")
+            rows.append(row)
+    if not rows:
+        raise ValueError(f"{path}: no rows")
+    return rows
+
+
+def means(folder, row):
+    """The mean of a row's fact in each seed of its arm, over sampled held-out episodes."""
+    store = sqlite3.connect(f"file:{folder}/store.db?mode=ro", uri=True)
+    family = "" if row["family"] == "all" else " and e.family = :family"
+    query = (f"select avg({row['fact']}) from episode e join run r on r.id = e.run_id where r.arm = :arm"
+             f" and e.decoding = 'sampled'{family} group by r.seed order by r.seed")
+    with store:
+        values = [value for (value,) in store.execute(query, row)]
+    store.close()
+    return values
+
+
+def prediction(values, fact):
+    """The 95 % prediction interval of one more value."""
+    n = len(values)
+    mean = sum(values) / n
+    deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / (n - 1))
+    least = 0.03 if fact in RATES else mean / 20
+    half = max(T_975[n - 1] * deviation * math.sqrt(1 + 1 / n), least)
+    return mean - half, mean + half
+
+
+def run(*command):
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def make_run(parl, row, seed, folder, fields):
+    """The fact of one run of a row's arm: the job of a plan that trains it."""
+    recipe = os.path.join("experiments", "recipes", row["recipe"] + ".lua")
+    jobs, runs = os.path.join(folder, "jobs"), os.path.join(folder, "runs")
+    run(parl, "sweep", "plan", recipe, "-o", jobs, "--quiet", "--set", f"run.dir={runs}", "--set", f"run.seed={seed}",
+        "--set", "run.n_seeds=1", *(part for field in fields for part in ("--set", field)))
+    with open(os.path.join(jobs, "manifest.jsonl"), encoding="utf-8") as file:
+        found = [job["job"] for job in map(json.loads, file) if any(
+            part["run"]["name"] == row["arm"] for part in job["runs"])]
+    if len(found) != 1:
+        raise ValueError(f"{recipe}: {len(found)} jobs train {row['arm']}")
+    run(parl, "sweep", "run", jobs, "--index", str(found[0]), "--quiet")
+    run(parl, "merge", jobs, "--quiet")
+    return means(runs, row)[0]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--parl", default=os.path.join(ROOT, "build", "release", "parl"))
+    parser.add_argument("--rows", default=os.path.join(ROOT, "tests", "studies.tsv"))
+    parser.add_argument("--study")
+    parser.add_argument("--seed", type=int, default=1000000 + datetime.date.today().toordinal())
+    parser.add_argument("--set", dest="fields", action="append", default=[], help="a field of the recipe, for tests")
+    parser.add_argument("--table", action="store_true")
+    parser.add_argument("--from", dest="folder")
+    options = parser.parse_args()
+    try:
+        rows = [row for row in read_table(options.rows) if options.study in (None, row["study"])]
+    except ValueError as error:
+        sys.exit(str(error))
+    if not rows:
+        sys.exit(f"no study {options.study}")
+    if options.table:
+        print(f"{len(rows)} rows")
+        return
+    outside = 0
+    for row in rows:
+        what = f"{row['study']}: {row['fact']} of {row['arm']} on {row['family']}"
+        if options.folder:
+            low, high = prediction(means(os.path.join(options.folder, row["recipe"]), row), row["fact"])
+            print(f"{what}\t{low:.3g}\t{high:.3g}")
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            value = make_run(os.path.abspath(options.parl), row, options.seed, folder, options.fields)
+        inside = row["low"] <= value <= row["high"]
+        outside += not inside
+        print(f"{what}, seed {options.seed}: {value:.3f}, {'inside' if inside else 'OUTSIDE'} "
+              f"[{row['low']}, {row['high']}]", flush=True)
+    sys.exit(1 if outside else 0)
+
+
+if __name__ == "__main__":
+    main()
