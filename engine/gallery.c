@@ -1,4 +1,7 @@
-/* engine/gallery.c - features by content, behind one lock. */
+/* engine/gallery.c - features by content, behind one lock; a tower works outside of it.
+ *
+ * Who meets a new picture enters it as busy, encodes it, and says so; who meets it meanwhile waits.
+ * Which thread encodes a picture, and in which order, changes no bit. */
 #include "engine/gallery.h"
 
 #include <pthread.h>
@@ -13,44 +16,66 @@ typedef struct exhibit {
   uint64_t content;
   size_t n; /* rows */
   float *rows;
+  bool is_busy; /* the rows are not there yet */
 } exhibit;
+
+/* What one thread at a time encodes with. */
+typedef struct studio {
+  struct studio *next;
+  parl_tower *tower;  /* NULL: not needed yet */
+  size_t max_patches; /* that it has room for */
+  parl_media media;
+} studio;
 
 struct parl_gallery {
   const parl_model *model; /* borrowed */
   pthread_mutex_t lock;
-  pthread_cond_t empty; /* no visitor is left */
+  pthread_cond_t changed; /* no visitor is left, or an exhibit is no longer busy */
   size_t n_visitors;
   uint64_t generation; /* of the weights that made the features */
   size_t n, room;
   exhibit *exhibits; /* [n] sorted by content */
   size_t bytes;
   parl_arena numbers; /* their rows, on the device */
-  parl_tower *tower;  /* NULL: not needed yet */
-  size_t max_patches; /* that it has room for */
-  parl_media media;
+  studio *free;       /* as many as worked at once */
   int64_t n_encoded;
 };
+
+static void studio_destroy(studio *s) {
+  parl_tower_destroy(s->tower);
+  parl_media_deinit(&s->media);
+  free(s);
+}
+
+static parl_status studio_create(const parl_model *model, studio **out) {
+  studio *s = calloc(1, sizeof *s);
+  if (s == NULL) return parl_fail(PARL_STATUS_ENOMEM, "gallery: no memory");
+  parl_media_config config = parl_media_config_default();
+  config.patch = (int)model->config.vision.patch;
+  parl_media_init(&s->media, &config);
+  *out = s;
+  return PARL_STATUS_OK;
+}
 
 parl_status parl_gallery_create(const parl_model *model, parl_gallery **out) {
   parl_gallery *g = calloc(1, sizeof *g);
   if (g == NULL) return parl_fail(PARL_STATUS_ENOMEM, "gallery: no memory");
-  parl_media_config config = parl_media_config_default();
-  config.patch = (int)model->config.vision.patch;
-  parl_media_init(&g->media, &config);
   g->model = model;
   parl_arena_init_from(&g->numbers, 0, &model->backend->device()->memory);
   pthread_mutex_init(&g->lock, NULL);
-  pthread_cond_init(&g->empty, NULL);
+  pthread_cond_init(&g->changed, NULL);
   *out = g;
   return PARL_STATUS_OK;
 }
 
 void parl_gallery_destroy(parl_gallery *gallery) {
   if (gallery == NULL) return;
-  parl_tower_destroy(gallery->tower);
-  parl_media_deinit(&gallery->media);
+  for (studio *next, *s = gallery->free; s != NULL; s = next) {
+    next = s->next;
+    studio_destroy(s);
+  }
   parl_arena_deinit(&gallery->numbers);
-  pthread_cond_destroy(&gallery->empty);
+  pthread_cond_destroy(&gallery->changed);
   pthread_mutex_destroy(&gallery->lock);
   free(gallery->exhibits);
   free(gallery);
@@ -75,7 +100,7 @@ static bool is_stale(const parl_gallery *g) {
 void parl_gallery_enter(parl_gallery *gallery) {
   pthread_mutex_lock(&gallery->lock);
   while (is_stale(gallery) && gallery->n_visitors > 0)
-    pthread_cond_wait(&gallery->empty, &gallery->lock);
+    pthread_cond_wait(&gallery->changed, &gallery->lock);
   if (is_stale(gallery)) {
     parl_arena_reset(&gallery->numbers);
     gallery->n = gallery->bytes = 0;
@@ -87,7 +112,7 @@ void parl_gallery_enter(parl_gallery *gallery) {
 
 void parl_gallery_leave(parl_gallery *gallery) {
   pthread_mutex_lock(&gallery->lock);
-  if (--gallery->n_visitors == 0) pthread_cond_broadcast(&gallery->empty);
+  if (--gallery->n_visitors == 0) pthread_cond_broadcast(&gallery->changed);
   pthread_mutex_unlock(&gallery->lock);
 }
 
@@ -122,59 +147,105 @@ static parl_status make_room(parl_gallery *g) {
   return PARL_STATUS_OK;
 }
 
-static parl_status open_tower(parl_gallery *g, size_t n_patches) {
-  if (n_patches <= g->max_patches) return PARL_STATUS_OK;
+static parl_status open_tower(const parl_model *model, studio *s, size_t n_patches) {
+  if (n_patches <= s->max_patches) return PARL_STATUS_OK;
   const size_t wanted = n_patches > LEAST_PATCHES ? n_patches : LEAST_PATCHES;
-  parl_tower_destroy(g->tower);
-  g->tower = NULL;
-  g->max_patches = 0;
-  PARL_TRY(parl_tower_create(g->model, wanted, &g->tower));
-  g->max_patches = wanted;
+  parl_tower_destroy(s->tower);
+  s->tower = NULL;
+  s->max_patches = 0;
+  PARL_TRY(parl_tower_create(model, wanted, &s->tower));
+  s->max_patches = wanted;
   return PARL_STATUS_OK;
 }
 
-static parl_status encode(parl_gallery *g, const parl_image *image, exhibit *out) {
-  const size_t C = g->model->dims.C;
+/* Without the lock: rows [n,C] of the image. */
+static parl_status encode(const parl_model *model, studio *s, const parl_image *image, size_t n,
+                          float *rows) {
   float *features;
-  parl_media_clear(&g->media);
-  PARL_TRY(parl_media_add_image(&g->media, image));
-  const parl_vision_items items = {1, g->media.grid_thw, g->media.pixels};
-  PARL_TRY(open_tower(g, g->media.n_patches));
-  PARL_TRY(parl_tower_forward(g->model, g->tower, &items, &features));
-  out->n = parl_vision_count_rows(&items);
-  PARL_TRY(parl_arena_take(&g->numbers, out->n, C * sizeof *out->rows, (void **)&out->rows));
-  parl_copy_floats(g->tower->queue, features, out->rows, out->n * C);
-  PARL_TRY(parl_queue_wait(g->tower->queue));
-  g->bytes += out->n * C * sizeof *out->rows;
-  g->n_encoded++;
+  parl_media_clear(&s->media);
+  PARL_TRY(parl_media_add_image(&s->media, image));
+  const parl_vision_items items = {1, s->media.grid_thw, s->media.pixels};
+  PARL_CHECK(parl_vision_count_rows(&items) == n);
+  PARL_TRY(open_tower(model, s, s->media.n_patches));
+  PARL_TRY(parl_tower_forward(model, s->tower, &items, &features));
+  parl_copy_floats(s->tower->queue, features, rows, n * model->dims.C);
+  return parl_queue_wait(s->tower->queue);
+}
+
+/* A place for a new picture among the exhibits, busy. */
+static parl_status enter_picture(parl_gallery *g, const parl_picture *picture, size_t n,
+                                 float **rows) {
+  const size_t C = g->model->dims.C;
+  PARL_TRY(make_room(g));
+  PARL_TRY(parl_arena_take(&g->numbers, n, C * sizeof **rows, (void **)rows));
+  const size_t place = find(g, picture->content);
+  for (size_t i = g->n++; i > place; i--) g->exhibits[i] = g->exhibits[i - 1];
+  g->exhibits[place] = (exhibit){picture->content, n, *rows, true};
+  g->bytes += n * C * sizeof **rows;
   return PARL_STATUS_OK;
 }
 
-static parl_status look(parl_gallery *g, const parl_picture *picture, const exhibit **out) {
-  const size_t place = find(g, picture->content);
-  if (place == g->n || g->exhibits[place].content != picture->content) {
-    exhibit new = {.content = picture->content};
-    PARL_TRY(make_room(g));
-    PARL_TRY(encode(g, &picture->image, &new));
-    for (size_t i = g->n++; i > place; i--) g->exhibits[i] = g->exhibits[i - 1];
-    g->exhibits[place] = new;
-  }
-  *out = &g->exhibits[place];
+static parl_status take_studio(parl_gallery *g, studio **out) {
+  if (g->free == NULL) return studio_create(g->model, out);
+  *out = g->free;
+  g->free = g->free->next;
   return PARL_STATUS_OK;
+}
+
+/* Encodes a new picture, in whose stead nobody else does it meanwhile. */
+static parl_status exhibit_picture(parl_gallery *g, const parl_picture *picture, size_t n) {
+  studio *s = NULL;
+  float *rows;
+  PARL_TRY(take_studio(g, &s));
+  parl_status status = enter_picture(g, picture, n, &rows);
+  if (status == PARL_STATUS_OK) {
+    pthread_mutex_unlock(&g->lock);
+    status = encode(g->model, s, &picture->image, n, rows);
+    pthread_mutex_lock(&g->lock);
+    const size_t place = find(g, picture->content); /* others may have come before it */
+    g->exhibits[place].is_busy = false;
+    g->n_encoded += status == PARL_STATUS_OK;
+    if (status != PARL_STATUS_OK)
+      for (size_t i = place; i + 1 < g->n; i++) g->exhibits[i] = g->exhibits[i + 1];
+    g->n -= status != PARL_STATUS_OK;
+    pthread_cond_broadcast(&g->changed);
+  }
+  s->next = g->free;
+  g->free = s;
+  return status;
+}
+
+/* With the lock: *rows of the picture, encoded here or elsewhere. */
+static parl_status look(parl_gallery *g, const parl_picture *picture, size_t n,
+                        const float **rows) {
+  for (;;) {
+    const size_t place = find(g, picture->content);
+    const exhibit *e = &g->exhibits[place];
+    if (place == g->n || e->content != picture->content) {
+      PARL_TRY(exhibit_picture(g, picture, n));
+    } else if (e->is_busy) {
+      pthread_cond_wait(&g->changed, &g->lock);
+    } else {
+      *rows = e->rows;
+      return PARL_STATUS_OK;
+    }
+  }
 }
 
 parl_status parl_gallery_look(parl_gallery *gallery, const parl_picture *picture, int32_t n,
                               const float **rows) {
-  const exhibit *found;
+  const parl_image *image = &picture->image;
+  parl_media_config config = parl_media_config_default();
+  parl_media_size size;
+  config.patch = (int)gallery->model->config.vision.patch;
+  PARL_TRY(parl_media_fit(&config, config.max_patches, image->width, image->height, &size));
+  if (size.n_tokens != n)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "an image of %d x %d pixels has %d rows at model.vision.patch = %d, but %d "
+                     "placeholders: the environment was opened for another patch",
+                     image->width, image->height, size.n_tokens, config.patch, (int)n);
   pthread_mutex_lock(&gallery->lock);
-  parl_status s = look(gallery, picture, &found);
-  if (s == PARL_STATUS_OK && found->n != (size_t)n)
-    s = parl_fail(PARL_STATUS_EINVAL,
-                  "an image of %d x %d pixels has %zu rows at model.vision.patch = %d, but %d "
-                  "placeholders: the environment was opened for another patch",
-                  picture->image.width, picture->image.height, found->n,
-                  gallery->media.config.patch, (int)n);
-  if (s == PARL_STATUS_OK) *rows = found->rows;
+  const parl_status s = look(gallery, picture, (size_t)n, rows);
   pthread_mutex_unlock(&gallery->lock);
   return s;
 }

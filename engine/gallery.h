@@ -3,8 +3,8 @@
  *
  * A visit is a stretch of work with features that were looked at: within it they stay. Features of
  * other weights, and those above 64 MiB, are dropped between visits.
- * Thread rule: any threads at once; pictures are encoded one after another. Weights change outside
- * of visits. Reading order: enter, look, leave. */
+ * Thread rule: any threads at once, each encodes what it meets first. Weights change outside of
+ * visits. Reading order: enter, look, leave. */
 #ifndef PARL_ENGINE_GALLERY_H
 #define PARL_ENGINE_GALLERY_H
 #include "core/album.h"
