@@ -79,8 +79,8 @@ between "who guesses scores a half" 0.42 "$(score one guess)" 0.58
 between "the warm start has seen some of it" 0.54 "$(score one untrained)" 0.85
 between "reinforcement has learned to see" 0.95 "$(score one trained)" 1
 same "4 threads, the same bits" "$hash" "$(train four --set run.threads=4)"
-wide="--set model.preset=k2 --set optimizer.kind=muonclip --set agents.subs=trained --set warm.mix=wide=1 --set warm.steps=6
-  --set env.params.n=3 --set env.params.prompted=false --set train.updates=2 --set eval.tasks=8
+wide="--set model.preset=k2 --set optimizer.kind=muonclip --set agents.subs=trained --set warm.mix=wide=1
+  --set warm.steps=6 --set env.params.n=3 --set env.params.prompted=false --set train.updates=2 --set eval.tasks=8
   --set episode.context_policy=summary --set episode.context_threshold=0.5"
 # shellcheck disable=SC2086
 hash=$(train wide $wide)
