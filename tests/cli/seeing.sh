@@ -100,7 +100,7 @@ has "a blind model is told how to see" "set model.vision.n_layers to 1 or more" 
 
 # a stored episode is played again from its seeds: the script draws again
 train stored --set train.store_episodes=all --set train.updates=2 --set env.params.n=3 --set model.vision.patch=2 \
-  --set agents.subs=policy --set warm.mix=wide=1 >hash.txt
+  --set agents.subs=policy --set warm.mix=wide=1 --set warm.steps=40 >hash.txt
 text=$("$PARL" replay stored 2 --arm trained 2>&1)
 same "replay: exit code" 0 $?
 has "replay: as stored" "as stored, to the last bit" "$text"
