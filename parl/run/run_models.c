@@ -30,9 +30,13 @@ static parl_status create_model(const parl_run_config *config, const parl_env *e
                                 const atomic_int *stop, parl_model **out) {
   const parl_backend *backend;
   PARL_TRY(parl_recipe_get_backend(config, &backend));
-  const parl_model_config *m = &config->model;
+  const parl_env_spec *spec = parl_env_get_spec(env);
+  parl_model_config model = config->model;
+  if (spec->vision.width > 0 && model.vision.media_token < 0) /* for whoever publishes it */
+    model.vision.media_token = spec->vision.first_token + PARL_MEDIA_PAD;
+  const parl_model_config *m = &model;
   return parl_fail_sizes(
-      parl_model_create(m, (size_t)parl_env_get_spec(env)->n_tokens, backend, stop, out),
+      parl_model_create(m, (size_t)spec->n_tokens, backend, stop, out),
       "a model of model.n_layers = %lld, model.d_model = %lld, model.d_ff = %lld, "
       "model.max_context = %lld",
       (long long)m->n_layers, (long long)m->d_model, (long long)m->d_ff, (long long)m->max_context);

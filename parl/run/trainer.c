@@ -203,7 +203,7 @@ parl_status parl_trainer_hash_run(parl_trainer *t, char out[PARL_HASH_HEX_BYTES]
 parl_status parl_trainer_open_models(parl_trainer *t) {
   PARL_TRY(parl_warm_start_get(t->run, t->host, t->workers, &t->warm_failures, &t->warm));
   PARL_TRY(parl_subs_open(t->run, t->env, t->warm, &t->subs));
-  PARL_TRY(parl_model_create(&t->config->model, parl_model_get_vocab_size(t->warm),
+  PARL_TRY(parl_model_create(parl_model_get_config(t->warm), parl_model_get_vocab_size(t->warm),
                              parl_model_get_backend(t->warm), t->host->stop, &t->model));
   PARL_TRY(parl_model_copy_weights(t->model, t->warm));
   if (t->warm_failures.n_failed == 0) return PARL_STATUS_OK;

@@ -92,6 +92,17 @@ hash=$(train wide $wide)
 same "sub-agents that learn from what they are shown" 16 "${#hash}"
 # shellcheck disable=SC2086
 same "the same on far, by 3 threads" "$hash" "$(train far $wide --set run.backend=far --set run.threads=3)"
+
+# published, it reads the picture of the page above
+"$PARL" model export wide/checkpoints/trained-s1.safetensors -o published >log.txt 2>&1 || cat log.txt
+python3 -c "
+import base64, json, re
+page = open('page.html').read()
+open('seen.png', 'wb').write(base64.b64decode(re.search('base64,([^\"]*)', page).group(1)))
+pad = json.load(open('published/config.json'))['media_placeholder_token_id']
+json.dump({'tokens': [[1, pad - 3, pad - 2, pad - 1, pad, pad + 1]]}, open('tokens.json', 'w'))"
+code "a published policy is given an image" 0 "$PARL" model logits published --tokens tokens.json --media seen.png \
+  -o logits.safetensors
 blind=$(train words --set env.params.words=true --set model.vision.n_layers=0)
 [ -n "$blind" ] && echo "ok the same scene in words, without a tower" || echo "not ok words: $(cat log.txt)"
 text=$("$PARL" train recipe.lua --quiet --set run.dir=blind --set model.vision.n_layers=0 2>&1)
