@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "core/album.h"
 #include "core/arena.h"
 #include "core/config.h"
 #include "core/json.h"
@@ -135,6 +136,25 @@ static parl_status use_arena(void) {
     if ((s == PARL_STATUS_OK) != (piece != NULL)) s = PARL_STATUS_ESTATE;
   }
   parl_arena_deinit(&arena);
+  return s;
+}
+
+/* Nine pictures, and the first as PNG in an address. */
+static parl_status use_album(void) {
+  uint8_t rgb[12] = {0};
+  const parl_image image = {2, 2, rgb};
+  parl_album album = {0};
+  parl_text url = {0};
+  int32_t number;
+  parl_status s = PARL_STATUS_OK;
+  for (uint64_t i = 1; i < 10 && s == PARL_STATUS_OK; i++) {
+    const size_t before = album.n;
+    s = parl_album_add(&album, &image, i, &number);
+    if (s != PARL_STATUS_OK && album.n != before) s = PARL_STATUS_ESTATE;
+  }
+  if (s == PARL_STATUS_OK) s = parl_image_append_url(&album.items[0].image, &url);
+  parl_text_deinit(&url);
+  parl_album_deinit(&album);
   return s;
 }
 
@@ -345,6 +365,12 @@ static void test_arena(void **state) {
   starve(use_arena, STRICT);
 }
 
+/* libpng says only that it could not. */
+static void test_album(void **state) {
+  (void)state;
+  starve(use_album, (tolerance){false, PARL_STATUS_EFORMAT});
+}
+
 static void test_text(void **state) {
   (void)state;
   starve(use_text, STRICT);
@@ -400,11 +426,17 @@ int main(void) {
   /* Thousands of databases are written; in memory nothing waits for a disk. */
   if (access("/dev/shm", W_OK) == 0) setenv("TMPDIR", "/dev/shm", 1);
   const struct CMUnitTest tests[] = {
-      TEST(test_arena),        TEST(test_text),
-      TEST(test_json),         TEST(test_json_edits_are_whole),
-      TEST(test_config),       TEST(test_workers),
-      TEST(test_file),         TEST(test_safetensors),
-      TEST(test_store_create), TEST(test_store_write),
+      TEST(test_arena),
+      TEST(test_text),
+      TEST(test_album),
+      TEST(test_json),
+      TEST(test_json_edits_are_whole),
+      TEST(test_config),
+      TEST(test_workers),
+      TEST(test_file),
+      TEST(test_safetensors),
+      TEST(test_store_create),
+      TEST(test_store_write),
       TEST(test_store_read),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
