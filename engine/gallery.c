@@ -195,7 +195,7 @@ static parl_status take_studio(parl_gallery *g, studio **out) {
 /* Encodes a new picture, in whose stead nobody else does it meanwhile. */
 static parl_status exhibit_picture(parl_gallery *g, const parl_picture *picture, size_t n) {
   studio *s = NULL;
-  float *rows;
+  float *rows = NULL;
   PARL_TRY(take_studio(g, &s));
   parl_status status = enter_picture(g, picture, n, &rows);
   if (status == PARL_STATUS_OK) {

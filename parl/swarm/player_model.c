@@ -221,7 +221,7 @@ static void count_cut(model_seat *m, const parl_pick *draw, const parl_sample *s
 static parl_status step(model_seat *m, parl_gallery *gallery, parl_answer *answers, size_t max,
                         size_t *n) {
   float *logits;
-  size_t n_rows, n_asking;
+  size_t n_rows = 0, n_asking = 0;
   PARL_TRY(queue_rows(m, max, gallery, &n_rows, &n_asking));
   if (n_rows == 0) return PARL_STATUS_OK;
   PARL_TRY(parl_decoder_step(m->decoder, m->rows, n_rows, &logits));
