@@ -21,8 +21,9 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-FACTS = ("r_perf", "success", "critical_steps", "total_steps", "assigned", "launches", "n_tokens")
-RATES = ("r_perf", "success")
+FACTS = {name: name for name in ("r_perf", "success", "critical_steps", "total_steps", "assigned", "n_tokens")}
+FACTS["launched"] = "launches > 0"
+RATES = ("r_perf", "success", "launched")
 T_975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 
 
@@ -54,7 +55,7 @@ def means(folder, row):
     """The mean of a row's fact in each seed of its arm, over sampled held-out episodes."""
     store = sqlite3.connect(f"file:{folder}/store.db?mode=ro", uri=True)
     family = "" if row["family"] == "all" else " and e.family = :family"
-    query = (f"select avg({row['fact']}) from episode e join run r on r.id = e.run_id where r.arm = :arm"
+    query = (f"select avg({FACTS[row['fact']]}) from episode e join run r on r.id = e.run_id where r.arm = :arm"
              f" and e.decoding = 'sampled'{family} group by r.seed order by r.seed")
     with store:
         values = [value for (value,) in store.execute(query, row)]

@@ -5,10 +5,11 @@
 -- trained on as many episodes of a family, 2,560: 40 updates alone, 160 of the mixture. Weights of
 -- the two pays: none, lambda1 alone, lambda2 alone, both, all 0.3 that stays, and both falling to 0
 -- over 60 % of the updates. `single` never launches, and its budget is total steps, as many as
--- swarms took in pilots, so it may use as much compute as they do, one step after another.
+-- swarms took in pilots (of the mixture: on the mean over families), so it may use as much compute
+-- as they do, one step after another.
 --
 -- Useless rows are masked: without the mask no policy of this size learns deep search, whose answer
--- is copied. 30 arms x 5 seeds, about 11 minutes on 2 idle cores (21 of processor time).
+-- is copied. 30 arms x 5 seeds, about 9 minutes on 2 idle cores (18 of processor time).
 local function weight(start, shape)
   return { shape = shape or "constant", start = start, stop = 0.0, over = 0.6 }
 end
