@@ -46,7 +46,7 @@ static __device__ void stage_rows(const rows_view<A> &x, size_t n_rows, size_t d
 }
 
 /* dots[r] = own row r of the warp times the lane's other row, D components each. Every thread of
- * the block takes part; `shared` [DOT_FLOATS] is free afterwards for whoever has passed a barrier. */
+ * the block takes part; `shared` [DOT_FLOATS] is in use until the next barrier. */
 template <class A>
 static __device__ void dot_tiles(const rows_view<A> &own, const rows_view<A> &other, size_t D,
                                  float *shared, float dots[ROWS]) {
@@ -78,8 +78,8 @@ static __device__ void stage_columns(const rows_view<A> &x, size_t c0, int wide,
   }
 }
 
-/* sums[r] += weights[r] of lane j times staged row j, for j in from[r] .. to[r] - 1: what a row does
- * not see is not touched, be it no number. */
+/* sums[r] += weights[r] of lane j times staged row j, for j in from[r] .. to[r] - 1: what a row
+ * does not see is not touched, be it no number. */
 template <int WIDE>
 static __device__ void add_weighted(const float weights[ROWS], const int from[ROWS],
                                     const int to[ROWS], const float *staged,

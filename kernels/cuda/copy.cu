@@ -90,7 +90,7 @@ PARL_CUDA_BOTH(sum_heads)
 /* ------------------------------------------------------------------------- a warp a group: int4 */
 
 static __global__ void round_int4(parl_round_int4_args a, size_t groups) {
-  static_assert(PARL_INT4_GROUP == WARP, "a lane has one weight of its group");
+  static_assert((int)PARL_INT4_GROUP == (int)WARP, "a lane has one weight of its group");
   const size_t warp = warp_index(), row = warp / groups;
   const size_t column = warp % groups * WARP + lane_index(), i = row * a.columns + column;
   if (row >= a.rows) return;

@@ -69,6 +69,7 @@ static __device__ void take_best(const parl_router &r, const choice &c) {
     }
   }
   found = __shfl_sync(EVERY_LANE, found, 0); /* with NaN lanes may differ */
+  __syncwarp();                              /* all have read the marks */
   if (lane_index() == 0 && found != none) c.taken[found / WARP] |= 1u << (found % WARP);
   __syncwarp();
 }
