@@ -224,6 +224,15 @@ $(OBJDIR)/kernels/emu/%.o: kernels/emu/%.cc $(OUT)/flags
 $(OBJDIR)/cuda/%.o: EXTRA = -DPARL_TEST_CUDA
 $(OBJDIR)/cuda/%.o: %.c $(OUT)/flags | need-libraries
 	$(COMPILE)
+$(OBJDIR)/race/tests/cuda/test_emulator.o: EXTRA = -DRACES
+$(OBJDIR)/race/tests/cuda/test_%.o: tests/cuda/test_%.c $(OUT)/flags | need-libraries
+	$(COMPILE)
+$(OUT)/tests/cuda_emulator: $(OBJDIR)/tests/cuda/test_emulator.o $(OBJDIR)/emu/tests/cuda/bugs.o $(EMU_OBJ) $(SUPPORT_OBJ) $(OUT)/libparl.a | need-cmocka
+	@mkdir -p $(@D)
+	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(CMOCKA_LIBS)
+$(OUT)/tests/cuda_emulator_race: $(OBJDIR)/race/tests/cuda/test_emulator.o $(OBJDIR)/race/tests/cuda/bugs.o $(RACE_OBJ) $(SUPPORT_OBJ) $(OUT)/libparl.a | need-cmocka
+	@mkdir -p $(@D)
+	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(CMOCKA_LIBS)
 $(CUDA_TESTS): $(OUT)/tests/cuda_%: $(OBJDIR)/cuda/tests/test_%.o $(OBJDIR)/tests/cuda/level.o $(EMU_OBJ) $(SUPPORT_OBJ) $(OUT)/libparl.a | need-cmocka
 	@mkdir -p $(@D)
 	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(CMOCKA_LIBS)

@@ -1,6 +1,7 @@
 /* core/arena.c - a chain of aligned blocks. */
 #include "core/arena.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -23,14 +24,20 @@ static size_t round_to(size_t n, size_t unit) {
   return (n + unit - 1) & ~(unit - 1);
 }
 
+static void *fail_block(size_t bytes) {
+  parl_fail(PARL_STATUS_ENOMEM, "arena: the system has no block of %zu bytes", bytes);
+  return NULL;
+}
+
 /* Walking through weights, activations and caches costs fewer translations of addresses when pages
  * are huge. */
 void *parl_arena_host_alloc(size_t *bytes) {
-  if (*bytes < HUGE_PAGE_BYTES) return aligned_alloc(ALIGNMENT, *bytes);
-  *bytes = round_to(*bytes, HUGE_PAGE_BYTES);
-  void *memory = aligned_alloc(HUGE_PAGE_BYTES, *bytes);
+  const bool is_huge = *bytes >= HUGE_PAGE_BYTES;
+  if (is_huge) *bytes = round_to(*bytes, HUGE_PAGE_BYTES);
+  void *memory = aligned_alloc(is_huge ? HUGE_PAGE_BYTES : ALIGNMENT, *bytes);
+  if (memory == NULL) return fail_block(*bytes);
 #ifdef MADV_HUGEPAGE
-  if (memory != NULL) madvise(memory, *bytes, MADV_HUGEPAGE); /* a wish: no matter if refused */
+  if (is_huge) madvise(memory, *bytes, MADV_HUGEPAGE); /* a wish: no matter if refused */
 #endif
   return memory;
 }
@@ -47,7 +54,7 @@ static const parl_arena_source *get_source(const parl_arena *arena) {
 
 static parl_arena_block *block_create(const parl_arena_source *source, size_t capacity_bytes) {
   parl_arena_block *b = malloc(sizeof *b);
-  if (b == NULL) return NULL;
+  if (b == NULL) return fail_block(sizeof *b);
   *b = (parl_arena_block){.capacity_bytes = capacity_bytes};
   b->bytes = source->alloc(&b->capacity_bytes);
   if (b->bytes != NULL) return b;
@@ -89,8 +96,7 @@ parl_status parl_arena_take(parl_arena *arena, size_t n_elements, size_t element
   if (b == NULL) {
     const size_t least = next_block_bytes(arena);
     b = block_create(get_source(arena), bytes > least ? bytes : least);
-    if (b == NULL)
-      return parl_fail(PARL_STATUS_ENOMEM, "arena: the system has no block of %zu bytes", bytes);
+    if (b == NULL) return PARL_STATUS_ENOMEM;
     arena->n_blocks++;
     if (arena->current == NULL) {
       arena->first = b;

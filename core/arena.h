@@ -14,7 +14,8 @@ typedef struct parl_arena_block parl_arena_block;
 
 /* Where blocks come from. Their headers lie apart, so nobody reads or writes the memory here. */
 typedef struct parl_arena_source {
-  void *(*alloc)(size_t *bytes); /* at least *bytes, which become as many as there are; or NULL */
+  /* At least *bytes, which become as many as there are; or NULL, after parl_fail. */
+  void *(*alloc)(size_t *bytes);
   void (*free)(void *memory, size_t bytes);
   size_t alignment; /* of blocks and pieces, bytes; a power of 2 */
 } parl_arena_source;

@@ -86,10 +86,15 @@ static bool add_block(block b) {
   return true;
 }
 
+static void *fail_block(size_t bytes) {
+  parl_fail(PARL_STATUS_ENOMEM, "far: no block of %zu bytes", bytes);
+  return NULL;
+}
+
 void *parl_far_alloc(size_t *bytes) {
   *bytes = (*bytes + PAGE - 1) / PAGE * PAGE;
   block b = {.kept = aligned_alloc(PAGE, *bytes), .bytes = *bytes};
-  if (b.kept == NULL) return NULL;
+  if (b.kept == NULL) return fail_block(*bytes);
   memset(b.kept, POISON, *bytes);
   void *address = mmap(NULL, *bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   b.address = address == MAP_FAILED ? NULL : address;
@@ -100,7 +105,7 @@ void *parl_far_alloc(size_t *bytes) {
   if (is_added) return address;
   if (b.address != NULL) munmap(b.address, b.bytes);
   free(b.kept);
-  return NULL;
+  return fail_block(*bytes);
 }
 
 void parl_far_free(void *address, size_t bytes) {
