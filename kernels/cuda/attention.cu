@@ -33,7 +33,7 @@ static __device__ progress<WIDE> attend(const parl_attention_fwd_args &a, const 
     count_seen(t, key, a.both_ways, seen);
     weigh_scores<WIDE>(seen, a.scale, scores, &p);
     __syncthreads(); /* values are there; dot_tiles waits before they are staged anew */
-    add_weighted<WIDE>(scores, from, seen, shared + DOT_FLOATS, p.mixed);
+    add_weighted<WIDE>(scores, from, seen, shared + DOT_FLOATS, shared, p.mixed);
   }
   return p;
 }

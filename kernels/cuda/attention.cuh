@@ -78,17 +78,31 @@ static __device__ void stage_columns(const rows_view<A> &x, size_t c0, int wide,
   }
 }
 
+/* Lanes' weights for each row of the warp, where all its lanes read them: [WARP][ROWS] of `room`,
+ * which has as much for every warp of the block. */
+enum { WEIGHT_FLOATS = WARPS * WARP * ROWS };
+static_assert((int)WEIGHT_FLOATS <= (int)DOT_FLOATS, "weights take the place of used dot products");
+static __device__ const float *share_weights(const float weights[ROWS], float *room) {
+  float *shared = room + threadIdx.x / WARP * WARP * ROWS;
+  __syncwarp(); /* what was there is used up */
+#pragma unroll
+  for (int r = 0; r < ROWS; r++) shared[lane_index() * ROWS + r] = weights[r];
+  __syncwarp();
+  return shared;
+}
+
 /* sums[r] += weights[r] of lane j times staged row j, for j in from[r] .. to[r] - 1: what a row
- * does not see is not touched, be it no number. */
+ * does not see is not touched, be it no number. `room` is shared memory, [WEIGHT_FLOATS]. */
 template <int WIDE>
 static __device__ void add_weighted(const float weights[ROWS], const int from[ROWS],
-                                    const int to[ROWS], const float *staged,
+                                    const int to[ROWS], const float *staged, float *room,
                                     float sums[ROWS][WIDE]) {
+  const float *shared = share_weights(weights, room);
   for (int j = 0; j < WARP; j++) {
     const float *row = staged + j * WARP * WIDE + lane_index();
 #pragma unroll
     for (int r = 0; r < ROWS; r++) {
-      const float weight = __shfl_sync(EVERY_LANE, weights[r], j);
+      const float weight = shared[j * ROWS + r];
       if (j < from[r] || j >= to[r]) continue; /* the same for the whole warp */
 #pragma unroll
       for (int m = 0; m < WIDE; m++) sums[r][m] += weight * row[m * WARP];
@@ -179,7 +193,7 @@ static __device__ bool find_tile(const parl_attention_fwd_args &f, size_t which,
 /* Blocks along x of a grid whose y and z take n: enough to fill a device of some 150 processors
  * several times. */
 static inline unsigned tile_blocks(const parl_attention_fwd_args *f, size_t n) {
-  enum { ENOUGH = 2048, A_SEQUENCE = 64 };
+  enum { ENOUGH = 2048, A_SEQUENCE = 16 };
   const size_t wanted = ceil_div(ENOUGH, n), most = A_SEQUENCE * f->n_seqs;
   return (unsigned)(wanted < most ? wanted : most);
 }

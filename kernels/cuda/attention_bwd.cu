@@ -50,7 +50,7 @@ static __device__ void sum_query_tile(const parl_attention_bwd_args &a, const ti
       ds[r] = is_seen ? p * (ds[r] - delta[own + r]) * f.scale : 0.0f;
     }
     __syncthreads();
-    add_weighted<WIDE>(ds, from, seen, shared + DOT_FLOATS, sums);
+    add_weighted<WIDE>(ds, from, seen, shared + DOT_FLOATS, shared, sums);
   }
   __syncthreads(); /* before the next tile's delta */
 }
@@ -113,11 +113,11 @@ static __device__ void add_queries(const parl_attention_bwd_args &a, const tile 
     ds[r] = is_seen ? p[r] * (ds[r] - lane_delta) * f.scale : 0.0f;
   }
   __syncthreads();
-  add_weighted<WIDE>(p, from, to, staged, dv);
+  add_weighted<WIDE>(p, from, to, staged, shared, dv);
   __syncthreads();
   stage_columns(q, c0, WIDE, f.D, staged);
   __syncthreads();
-  add_weighted<WIDE>(ds, from, to, staged, dk);
+  add_weighted<WIDE>(ds, from, to, staged, shared, dk);
   __syncthreads(); /* before the next queries' delta */
 }
 

@@ -57,10 +57,10 @@ static __device__ void score_key(const T *key, const float *q, size_t D, float s
   }
 }
 
-/* Values of n keys from `values` on, weighed by lanes' weights. */
+/* mixed[h] += the n values from `values` on, weighed by weights [n][HEADS]. */
 template <class T, int WIDE>
 static __device__ void add_values(const T *values, size_t ld, int n, size_t c0, size_t Dv,
-                                  const float weights[HEADS], float mixed[HEADS][WIDE]) {
+                                  const float *weights, float mixed[HEADS][WIDE]) {
   for (int j = 0; j < n; j++) {
     float value[WIDE];
 #pragma unroll
@@ -70,7 +70,7 @@ static __device__ void add_values(const T *values, size_t ld, int n, size_t c0, 
     }
 #pragma unroll
     for (int h = 0; h < HEADS; h++) {
-      const float weight = __shfl_sync(EVERY_LANE, weights[h], j);
+      const float weight = weights[j * HEADS + h];
 #pragma unroll
       for (int m = 0; m < WIDE; m++) mixed[h][m] += weight * value[m];
     }
@@ -110,10 +110,10 @@ static __device__ float merge_found(const float *found, int h, size_t c) {
 
 template <class A, class T, int WIDE>
 static __global__ void attend(parl_attention_decode_args a) {
-  PARL_DYNAMIC_SHARED(float, q); /* [HEADS, D], then what the warps found */
+  PARL_DYNAMIC_SHARED(float, q); /* [HEADS, D], then weights, then what the warps found */
   const decode_view<A, T> view = view_row<A, T>(a);
   const size_t c0 = (size_t)blockIdx.z * WARP * WIDE;
-  float *found = q + HEADS * a.D;
+  float *room = q + HEADS * a.D, *found = room + WEIGHT_FLOATS;
   for (size_t i = threadIdx.x; i < HEADS * a.D; i += WARPS * WARP)
     q[i] = i < view.heads * a.D ? load(view.q + i) : 0.0f;
   __syncthreads();
@@ -125,7 +125,8 @@ static __global__ void attend(parl_attention_decode_args a) {
     float scores[HEADS];
     score_key(view.keys + own * a.D, q, a.D, scores);
     weigh_scores<WIDE>(seen, a.scale, scores, &p);
-    add_values<T, WIDE>(view.values + key * view.ld_v, view.ld_v, n, c0, a.Dv, scores, p.mixed);
+    add_values<T, WIDE>(view.values + key * view.ld_v, view.ld_v, n, c0, a.Dv,
+                        share_weights(scores, room), p.mixed);
   }
   leave_found<WIDE>(p, found);
   __syncthreads();
@@ -138,7 +139,8 @@ static __global__ void attend(parl_attention_decode_args a) {
 
 template <class A, class T, int WIDE>
 static void run_attend(parl_queue *queue, const parl_attention_decode_args *a) {
-  const size_t shared = (HEADS * a->D + WARPS * HEADS * found_floats(WIDE)) * sizeof(float);
+  const size_t found = WARPS * HEADS * found_floats(WIDE);
+  const size_t shared = (HEADS * a->D + WEIGHT_FLOATS + found) * sizeof(float);
   const dim3 grid((unsigned)a->rows, (unsigned)(a->H_kv * ceil_div(a->H / a->H_kv, HEADS)),
                   (unsigned)pieces_of(a->Dv, WIDE));
   LAUNCH(queue, (attend<A, T, WIDE>), grid, WARPS * WARP, shared, *a);
