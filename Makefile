@@ -76,14 +76,16 @@ CLI_OBJ := $(CLI:%.c=$(OBJDIR)/%.o) $(OBJDIR)/templates.o
 TEMPLATES := $(wildcard cli/templates/*) lua/stubs/parl.d.lua
 TEST_SRC := $(wildcard tests/test_*.c)
 TESTS := $(TEST_SRC:%.c=$(OUT)/%)
-# What runs kernels/cuda on the host: the kernels as g++ compiles them against kernels/emu, and in their order the tests of
-# ops with these as the level that is tried.
+# What runs kernels/cuda on the host: the kernels as g++ compiles them against kernels/emu, plainly and so that they tell of
+# each access; and the tests of ops with these as the level that is tried.
 CUDA_SRC := $(wildcard kernels/cuda/*.cu)
 EMU_SRC := $(wildcard kernels/emu/*.cc)
 EMU_OBJ := $(CUDA_SRC:%.cu=$(OBJDIR)/emu/%.o) $(EMU_SRC:%.cc=$(OBJDIR)/%.o)
 RACE_OBJ := $(CUDA_SRC:%.cu=$(OBJDIR)/race/%.o) $(EMU_SRC:%.cc=$(OBJDIR)/%.o)
 CUDA_OPS := ops ops_more ops_vision
 CUDA_TESTS := $(CUDA_OPS:%=$(OUT)/tests/cuda_%)
+CUDA_QUICK := $(OUT)/tests/cuda_ops_more $(OUT)/tests/cuda_ops_vision # the others take a minute
+CUDA_OWN := $(OUT)/tests/cuda_emulator $(OUT)/tests/cuda_engine
 SUPPORT_OBJ := $(patsubst %.c,$(OBJDIR)/%.o,$(filter-out $(TEST_SRC),$(wildcard tests/*.c)))
 CLI_TESTS := $(wildcard tests/cli/*.sh)
 FUZZ := $(patsubst %.c,$(OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -94,7 +96,7 @@ TSAN_TESTS := $(THREADED:%=$(OUT)/tests/test_%)
 # ----------------------------------------------------------------------------------------- build
 .PHONY: all
 all: $(OUT)/parl $(OUT)/share ## build the program: build/<BUILD>/parl
-	@printf 'built %s; optional: nvcc %s, NCCL %s, MPI %s (none is used yet: everything runs on the CPU)\n' '$<' \
+	@printf 'built %s; optional: nvcc %s, NCCL %s, MPI %s (none is used yet: everything runs on the CPU; docs/cuda.md)\n' '$<' \
 	  "$$(command -v nvcc >/dev/null && echo found || echo absent)" \
 	  "$$(printf '#include <nccl.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo found || echo absent)" \
 	  "$$(command -v mpicc >/dev/null && echo found || echo absent)"
@@ -224,10 +226,13 @@ $(OBJDIR)/kernels/emu/%.o: kernels/emu/%.cc $(OUT)/flags
 $(OBJDIR)/cuda/%.o: EXTRA = -DPARL_TEST_CUDA
 $(OBJDIR)/cuda/%.o: %.c $(OUT)/flags | need-libraries
 	$(COMPILE)
+# The program with the emulated card as its backend "cuda", for tests.
+$(OUT)/parl-emulated: $(CLI_OBJ) $(EMU_OBJ) $(OUT)/libparl.a
+	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(OBJDIR)/race/tests/cuda/test_emulator.o: EXTRA = -DRACES
 $(OBJDIR)/race/tests/cuda/test_%.o: tests/cuda/test_%.c $(OUT)/flags | need-libraries
 	$(COMPILE)
-$(OUT)/tests/cuda_emulator: $(OBJDIR)/tests/cuda/test_emulator.o $(OBJDIR)/emu/tests/cuda/bugs.o $(EMU_OBJ) $(SUPPORT_OBJ) $(OUT)/libparl.a | need-cmocka
+$(CUDA_OWN): $(OUT)/tests/cuda_%: $(OBJDIR)/tests/cuda/test_%.o $(OBJDIR)/emu/tests/cuda/bugs.o $(EMU_OBJ) $(SUPPORT_OBJ) $(OUT)/libparl.a | need-cmocka
 	@mkdir -p $(@D)
 	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(CMOCKA_LIBS)
 $(OUT)/tests/cuda_emulator_race: $(OBJDIR)/race/tests/cuda/test_emulator.o $(OBJDIR)/race/tests/cuda/bugs.o $(RACE_OBJ) $(SUPPORT_OBJ) $(OUT)/libparl.a | need-cmocka
@@ -292,8 +297,18 @@ demo: deps ## install what is missing, build, train a small orchestrator
 	$(OUT)/parl train experiments/recipes/quickstart.lua
 
 RUNNER = PARL_BUILD=$(BUILD) PARL=$(CURDIR)/$(OUT)/parl tests/run --logs $(OUT)/logs
-run-tests: all $(TESTS)
-	@$(RUNNER) $(RUN_FLAGS) $(TESTS) $(CLI_TESTS)
+run-tests: all $(TESTS) $(CUDA_OWN) $(CUDA_QUICK)
+	@$(RUNNER) $(RUN_FLAGS) $(TESTS) $(CUDA_OWN) $(CUDA_QUICK) $(CLI_TESTS)
+.PHONY: cuda-emu run-cuda-emu run-cuda-orders
+cuda-emu: ## the kernels of CUDA on the emulator: all ops and shapes, orders of threads, races, sanitizers
+	@$(MAKE) $(PARALLEL) run-cuda-emu
+	@$(MAKE) $(PARALLEL) BUILD=asan OUT=build/asan RUN_FLAGS=--sanitize run-cuda-orders
+CUDA_RACES := $(OUT)/tests/cuda_emulator_race $(OUT)/tests/cuda_ops_more_race
+run-cuda-emu: $(CUDA_TESTS) $(CUDA_OWN) $(CUDA_RACES)
+	@$(RUNNER) $(CUDA_TESTS) $(CUDA_OWN) $(CUDA_RACES)
+run-cuda-orders: $(CUDA_QUICK) $(CUDA_OWN)
+	@TEST_ORDER=reverse $(RUNNER) $(RUN_FLAGS) $(CUDA_QUICK) $(CUDA_OWN)
+	@TEST_ORDER=random $(RUNNER) $(RUN_FLAGS) $(CUDA_QUICK)
 asan: ## run every test under the address, undefined-behaviour and leak sanitizers
 	@$(MAKE) $(PARALLEL) BUILD=asan OUT=build/asan RUN_FLAGS='--sanitize --timeout 1500' run-tests
 run-tsan: $(TSAN_TESTS)

@@ -76,6 +76,8 @@ static void add_backends(finding *list, size_t *n) {
     add(list, n, "default backend", best->instructions);
   if (parl_backend_find("cpu:bf16", &best) == PARL_STATUS_OK)
     add(list, n, "bf16 backend", best->instructions);
+  const bool has_cuda = parl_backend_find("cuda", &best) == PARL_STATUS_OK;
+  add(list, n, "cuda", has_cuda ? "there" : parl_error_text());
 }
 
 static void add_optional(finding *list, size_t *n, const char *name, const char *const *paths) {

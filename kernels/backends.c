@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kernels/cpu/cpu_internal.h"
+#include "kernels/cuda/cuda.h"
 #include "kernels/far/far.h"
 #include "kernels/ops.h"
 
@@ -141,17 +142,22 @@ parl_status parl_backend_find(const char *name, const parl_backend **out) {
     *out = parl_backend_far();
     return PARL_STATUS_OK;
   }
-  if (strcmp(name, "cpu") == 0) return parl_backend_cpu(NULL, out);
+  if (strcmp(name, "cuda") == 0) return parl_backend_cuda("bf16", out);
+  if (strcmp(name, "auto") == 0 && parl_backend_cuda("bf16", out) == PARL_STATUS_OK)
+    return PARL_STATUS_OK;
+  if (strcmp(name, "cpu") == 0 || strcmp(name, "auto") == 0) return parl_backend_cpu(NULL, out);
   if (strncmp(name, "cpu:", 4) == 0) return parl_backend_cpu(name + 4, out);
   return parl_fail(PARL_STATUS_EINVAL,
                    "unknown backend \"%s\"; valid: ref, cpu, cpu:avx512, cpu:avx2, cpu:portable, "
-                   "cpu:bf16, cpu:amx, cpu:avx512-bf16, cpu:bf16-soft, far, ref:bf16-acts",
+                   "cpu:bf16, cpu:amx, cpu:avx512-bf16, cpu:bf16-soft, cuda, auto, far, "
+                   "ref:bf16-acts",
                    name);
 }
 
 parl_status parl_backend_select(const char *name, const char *dtype, const parl_backend **out) {
   const parl_backend *backend;
   PARL_TRY(parl_backend_find(name, &backend));
+  if (strcmp(name, "auto") == 0) name = backend->name; /* cuda, or cpu */
   if (dtype == NULL || strcmp(dtype, backend->dtype) == 0) {
     *out = backend;
     return PARL_STATUS_OK;
@@ -164,6 +170,7 @@ parl_status parl_backend_select(const char *name, const char *dtype, const parl_
     const char *vectors = strcmp(name, "cpu") == 0 ? NULL : backend->instructions;
     other = is_auto ? best(UNITS, vectors) : best_bf16(vectors);
   }
+  if (strcmp(name, "cuda") == 0 && !is_auto) PARL_TRY(parl_backend_cuda(dtype, &other));
   if (other == NULL && !is_auto)
     return parl_fail(PARL_STATUS_EINVAL, "backend %s computes in %s, not in %s", name,
                      backend->dtype, dtype);

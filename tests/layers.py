@@ -28,8 +28,9 @@ ROOMS = {
 }
 # ref is the oracle of the others: it shares no code with them, nor they with it.
 ACTS_OF_F32 = ("engine/muon.c",)  # whose products run on a backend's f32 twin
-SEALED = ("kernels/ref/", "kernels/cpu/", "kernels/cuda/", "kernels/far/")
-SYSTEM = set("""ctype.h errno.h fcntl.h fenv.h float.h inttypes.h iso646.h limits.h locale.h math.h pthread.h sched.h
+SEALED = ("kernels/ref/", "kernels/cpu/", "kernels/cuda/", "kernels/emu/", "kernels/far/")
+SYSTEM = set("""tuple ucontext.h
+ctype.h errno.h fcntl.h fenv.h float.h inttypes.h iso646.h limits.h locale.h math.h pthread.h sched.h
 setjmp.h signal.h
 spawn.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h string.h
 strings.h time.h unistd.h dirent.h fnmatch.h getopt.h poll.h termios.h sys/file.h sys/ioctl.h sys/mman.h
@@ -143,7 +144,7 @@ def files_of(root):
     for folder in LAYERS:
         for where, _, names in sorted(os.walk(os.path.join(root, folder))):
             for name in sorted(names):
-                if name.endswith((".c", ".h", ".cu")):
+                if name.endswith((".c", ".h", ".cu", ".cuh", ".cc")):
                     yield os.path.relpath(os.path.join(where, name), root).replace(os.sep, "/")
 
 

@@ -195,9 +195,13 @@ struct parl_emu_stream {
   char text[512];
 };
 
+/* NULL, and cudaGetLastError tells, if the host has no memory for it. */
 static task *append(cudaStream_t stream, size_t more) {
   task *t = (task *)calloc(1, sizeof *t + more);
-  if (t == NULL) abort();
+  if (t == NULL) {
+    fail(cudaErrorMemoryAllocation, "out of memory of the host");
+    return NULL;
+  }
   (stream->last != NULL ? stream->last->next : stream->first) = t;
   stream->last = t;
   return t;
@@ -250,6 +254,7 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
   if (!parl_emu_is_device(on_device, bytes))
     return fail(cudaErrorInvalidValue, "a copy leaves the memory of the device");
   task *t = append(stream, 0);
+  if (t == NULL) return cudaErrorMemoryAllocation;
   t->kind = task::COPY;
   t->to = to, t->from = from, t->bytes = bytes;
   return cudaSuccess;
@@ -258,6 +263,7 @@ cudaError_t cudaMemsetAsync(void *to, int byte, size_t bytes, cudaStream_t strea
   if (!parl_emu_is_device(to, bytes))
     return fail(cudaErrorInvalidValue, "a fill leaves the memory of the device");
   task *t = append(stream, 0);
+  if (t == NULL) return cudaErrorMemoryAllocation;
   t->kind = task::SET;
   t->to = to, t->byte = byte, t->bytes = bytes;
   return cudaSuccess;
@@ -280,6 +286,7 @@ void parl_emu_queue_launch(const char *name, dim3 grid, dim3 block, size_t share
     return;
   }
   task *t = append(stream, bytes);
+  if (t == NULL) return;
   memcpy(t + 1, call, bytes);
   t->kind = task::LAUNCH;
   t->launch = {name, grid, block, shared, run, t + 1};

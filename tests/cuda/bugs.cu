@@ -61,7 +61,7 @@ static __global__ void with_barrier(float *out) {
   PARL_DYNAMIC_SHARED(float, shared);
   shared[threadIdx.x] = 1.0f;
   __syncthreads();
-  out[threadIdx.x] = shared[(threadIdx.x + 32) % BUG_OUT];
+  if (blockIdx.x == 0) out[threadIdx.x] = shared[(threadIdx.x + 32) % BUG_OUT];
 }
 /* And one between reading and the next words. */
 static __global__ void overwritten_too_early(float *out) {
@@ -83,7 +83,7 @@ static __global__ void with_syncwarp(float *out) {
   PARL_DYNAMIC_SHARED(float, shared);
   shared[threadIdx.x] = 1.0f;
   __syncwarp();
-  out[threadIdx.x] = shared[threadIdx.x ^ 1];
+  if (blockIdx.x == 0) out[threadIdx.x] = shared[threadIdx.x ^ 1];
 }
 /* Both blocks write everything. */
 static __global__ void blocks_collide(float *out) {
