@@ -353,6 +353,35 @@ static void case_experts_bwd(pair *p) {
   *f->output = 0.0F;
 }
 
+/* All tokens alike but the first, which is masked, and draws where one ends and the next begins. */
+static void draw_of_equals(pair *p) {
+  const size_t rows = p->a, V = p->b, words = (V + 63) / 64;
+  double uniform[600], top_p[600];
+  uint64_t mask[600 * 10];
+  float *inv = in(p, rows);
+  parl_sample_args args = {.rows = rows,
+                           .V = V,
+                           .logits = both(p, rows * V),
+                           .mask = mask,
+                           .inv_temperature = inv,
+                           .uniform = uniform,
+                           .top_p = top_p,
+                           .token = whole_out(p, rows),
+                           .logp = out(p, rows),
+                           .entropy = out(p, rows),
+                           .kept = out(p, rows)};
+  for (size_t i = 0; i < rows * V; i++) args.logits[i] = 0.5F;
+  for (size_t r = 0; r < rows; r++) {
+    inv[r] = 1.0F;
+    uniform[r] = (double)(r % V) / (double)V;
+    top_p[r] = r % 3 == 0 ? 1.0 : 0.9;
+    for (size_t w = 0; w < words; w++) mask[r * words + w] = UINT64_MAX;
+    if (V > 1) mask[r * words] = UINT64_MAX - 1;
+  }
+  TRY(p, sample, &args);
+  widen(args.token, rows);
+}
+
 /* Equal logits on both sides give nearly equal probabilities; the draws are far from their
  * edges. */
 static void case_sample(pair *p) {
@@ -385,6 +414,7 @@ static void case_sample(pair *p) {
     assert_true(args.logits[r * V + token] > 0.0F);
   }
   widen(args.token, rows);
+  draw_of_equals(p);
 }
 
 static void case_normalise(pair *p) {
