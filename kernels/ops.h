@@ -325,7 +325,7 @@ const parl_backend *parl_backend_ref_bf16_acts(void);
  * "bf16-soft"; "amx-emulated" for tests.
  * Fails: EINVAL for an unknown level or one this CPU or this build has not. */
 parl_status parl_backend_cpu(const char *level, const parl_backend **out);
-/* By name: "ref", "ref:bf16-acts", "cpu", "cpu:LEVEL", "far" of kernels/far/far.h; "cuda", or "auto":
+/* By name: "ref", "ref:bf16-acts", "cpu", "cpu:LEVEL", "far" of kernels/far/far.h; "cuda"; "auto":
  * that or "cpu". Fails: EINVAL naming what exists; of "cuda" as kernels/cuda/cuda.h says. */
 parl_status parl_backend_find(const char *name, const parl_backend **out);
 /* By name and dtype: NULL, whatever the name says; "f32"; "bf16", by units where the CPU and the

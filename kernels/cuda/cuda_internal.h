@@ -41,8 +41,9 @@ static inline parl_cuda_queue *parl_cuda_queue_of(parl_queue *queue) {
   return (parl_cuda_queue *)(void *)queue;
 }
 
-/* `bytes` of the device's memory for the kernels of one op, contents unspecified; the next op has
- * the same, and so has the next call: for kernels one after the other. NULL: there is none, which the queue remembers. */
+/* `bytes` of the device's memory for the kernels of one op, contents unspecified; the next call, of
+ * this op or another, has the same: for kernels one after the other. NULL: there is none, which the
+ * queue remembers. */
 void *parl_cuda_scratch(parl_queue *queue, size_t bytes);
 /* False, and remembered by the queue, if a call of CUDA failed. what: borrowed, a name. */
 bool parl_cuda_note(parl_queue *queue, cudaError_t error, const char *what);

@@ -99,14 +99,11 @@ const char *cuda_set_order(void) {
   return is_random ? "random" : is_reverse ? "reverse" : "forward";
 }
 
+/* clang-format off: it breaks the selection into a column */
+#define OPEN_BY_TYPE(x) _Generic(x, parl_act * : open_output, const parl_act * : open_input)
 #define OPEN(field, is_one, rows, ld, width) \
-  if (is_one)                                \
-    args.field = _Generic(args.field, parl_act *: open_output, const parl_act *: open_input)(&o,   \
-                                                                                             args. \
-                                                                                             field, \
-                                                                                             rows, \
-                                                                                             ld,   \
-                                                                                             width);
+  if (is_one) args.field = OPEN_BY_TYPE(args.field)(&o, args.field, rows, ld, width);
+/* clang-format on */
 #define RUN_NARROWED(op, call) \
   parl_##op##_args args = *a;  \
   views o = {.n = 0};          \
