@@ -137,9 +137,9 @@ HOOKS(4)
 HOOKS(8)
 HOOKS(16)
 #define RANGE(name, is_write)                                          \
-  extern "C" void name(void *address, unsigned long bytes);            \
-  void name(void *address, unsigned long bytes) {                      \
-    if (bytes > 0) touch(address, bytes, is_write, __builtin_return_address(0)); \
+  extern "C" void name(void *address, long bytes);            \
+  void name(void *address, long bytes) {                      \
+    if (bytes > 0) touch(address, (size_t)bytes, is_write, __builtin_return_address(0)); \
   }
 RANGE(__tsan_read_range, false)
 RANGE(__tsan_write_range, true)
