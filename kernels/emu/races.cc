@@ -148,7 +148,7 @@ RANGE(__tsan_write_range, true)
   void name(__VA_ARGS__) {}
 NOTHING(__tsan_init, void)
 NOTHING(__tsan_func_entry, void *)
-NOTHING(__tsan_func_exit, void)
+NOTHING(__tsan_func_exit, void *)
 /* The compiler turns copies of structs into these. */
 extern "C" void *__tsan_memcpy(void *to, const void *from, size_t bytes);
 void *__tsan_memcpy(void *to, const void *from, size_t bytes) {
