@@ -6,7 +6,7 @@
  * terms of a sum. Reading order: pair, the cases, the table. */
 #include "tests/test_ops_support.h"
 
-enum { MAX_BUFFERS = 16 };
+enum { MAX_BUFFERS = 24 };
 
 /* The same inputs for both sides; outputs are compared. */
 typedef struct pair {
@@ -353,8 +353,9 @@ static void case_experts_bwd(pair *p) {
   *f->output = 0.0F;
 }
 
-/* All tokens alike but the first, which is masked, and draws where one ends and the next begins. */
-static void draw_of_equals(pair *p) {
+/* All tokens alike but the first, which is masked, and draws where one ends and the next begins; or
+ * the last is heavier, behind those that a nucleus leaves out, and draws are within tokens. */
+static void draw_of_equals(pair *p, bool has_heavier) {
   const size_t rows = p->a, V = p->b, words = (V + 63) / 64;
   double uniform[600], top_p[600];
   uint64_t mask[600 * 10];
@@ -370,11 +371,12 @@ static void draw_of_equals(pair *p) {
                            .logp = out(p, rows),
                            .entropy = out(p, rows),
                            .kept = out(p, rows)};
-  for (size_t i = 0; i < rows * V; i++) args.logits[i] = 0.5F;
+  for (size_t i = 0; i < rows * V; i++)
+    args.logits[i] = has_heavier && i % V == V - 1 ? 3.5F : 0.5F;
   for (size_t r = 0; r < rows; r++) {
     inv[r] = 1.0F;
-    uniform[r] = (double)(r % V) / (double)V;
-    top_p[r] = r % 3 == 0 ? 1.0 : 0.9;
+    uniform[r] = ((double)(r % V) + (has_heavier ? 0.37 : 0.0)) / (double)V;
+    top_p[r] = r % 3 == 0 ? 1.0 : 0.6;
     for (size_t w = 0; w < words; w++) mask[r * words + w] = UINT64_MAX;
     if (V > 1) mask[r * words] = UINT64_MAX - 1;
   }
@@ -414,7 +416,8 @@ static void case_sample(pair *p) {
     assert_true(args.logits[r * V + token] > 0.0F);
   }
   widen(args.token, rows);
-  draw_of_equals(p);
+  draw_of_equals(p, false);
+  draw_of_equals(p, true);
 }
 
 static void case_normalise(pair *p) {
