@@ -544,11 +544,6 @@ enum { MOST_A = 2500, MOST_M = 150000 };
 enum { MOST_A = 20000, MOST_M = 600000 };
 #endif
 
-/* A regime is other numbers in the same places, which no sanitizer sees. */
-static regime get_end_of_regimes(void) {
-  return parl_test_is_short() ? OFFSET : N_REGIMES;
-}
-
 #define RUN_ALL(list)                                             \
   for (size_t i_ = 0; i_ < sizeof(list) / sizeof *(list); i_++)   \
     for (regime how = CENTRED; how < get_end_of_regimes(); how++) \
