@@ -73,25 +73,18 @@ void parl_cuda_fail(parl_queue *queue, parl_status status, const char *what, con
 
 /* Ops that touch operands of products: a template of what those are, float or bf16. The others are
  * plain functions. */
-#define PARL_CUDA_ACT_OP_LIST(X)                                                                  \
-  X(linear_pack)                                                                                  \
-  X(linear_fwd)                                                                                   \
-  X(linear_bwd_input)                                                                             \
-  X(linear_bwd_weight)                                                                            \
-  X(experts_fwd)                                                                                  \
-  X(experts_bwd)                                                                                  \
-  X(rmsnorm_fwd) X(rmsnorm_bwd) X(rope) X(attention_fwd) X(attention_bwd) X(attention_decode)     \
-      X(swiglu_fwd) X(swiglu_bwd) X(embedding_fwd) X(combine_fwd) X(combine_bwd) X(layernorm_fwd) \
-          X(layernorm_bwd) X(gelu_fwd) X(gelu_bwd) X(to_act) X(sum_heads)
-#define PARL_CUDA_PLAIN_OP_LIST(X)                                                           \
-  X(embedding_bwd)                                                                           \
-  X(policy_fwd)                                                                              \
-  X(policy_bwd)                                                                              \
-  X(adamw)                                                                                   \
-  X(add)                                                                                     \
-  X(sum_squares)                                                                             \
-  X(sample) X(mix_rows_fwd) X(mix_rows_bwd) X(copy2d) X(axpby) X(sigmoid_fwd) X(sigmoid_bwd) \
-      X(route_fwd) X(route_bwd) X(balance) X(dispatch) X(count_load) X(normalise) X(round_int4)
+/* clang-format off */
+#define PARL_CUDA_ACT_OP_LIST(X) \
+  X(linear_pack) X(linear_fwd) X(linear_bwd_input) X(linear_bwd_weight) X(experts_fwd) \
+  X(experts_bwd) X(rmsnorm_fwd) X(rmsnorm_bwd) X(rope) X(attention_fwd) X(attention_bwd) \
+  X(attention_decode) X(swiglu_fwd) X(swiglu_bwd) X(embedding_fwd) X(combine_fwd) \
+  X(combine_bwd) X(layernorm_fwd) X(layernorm_bwd) X(gelu_fwd) X(gelu_bwd) X(to_act) \
+  X(sum_heads)
+#define PARL_CUDA_PLAIN_OP_LIST(X) \
+  X(embedding_bwd) X(policy_fwd) X(policy_bwd) X(adamw) X(add) X(sum_squares) X(sample) \
+  X(mix_rows_fwd) X(mix_rows_bwd) X(copy2d) X(axpby) X(sigmoid_fwd) X(sigmoid_bwd) \
+  X(route_fwd) X(route_bwd) X(balance) X(dispatch) X(count_load) X(normalise) X(round_int4)
+/* clang-format on */
 
 #define X(op)        \
   template <class A> \
