@@ -35,10 +35,12 @@ static constexpr parl_backend make_table(const char *dtype) {
 static constexpr parl_backend f32 = make_table<float>("f32");
 static constexpr parl_backend in_bf16 = make_table<__nv_bfloat16>("bf16");
 
+#ifndef __SANITIZE_ADDRESS__ /* with it g++ takes no address of a function for a constant */
 #define X(op, tolerance, source) \
   static_assert(f32.op != nullptr && in_bf16.op != nullptr, "an op is in no list: " #op);
 PARL_OP_LIST(X)
 #undef X
+#endif
 
 static const parl_backend *get_f32(void) {
   return &f32;
