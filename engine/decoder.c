@@ -141,9 +141,9 @@ parl_status parl_decoder_create(const parl_decoder_def *def, parl_decoder **out)
 
 void parl_decoder_destroy(parl_decoder *decoder) {
   if (decoder == NULL) return;
+  parl_queue_destroy(decoder->queue);
   parl_arena_deinit(&decoder->numbers);
   parl_arena_deinit(&decoder->arena);
-  parl_queue_destroy(decoder->queue);
   free(decoder);
 }
 

@@ -186,8 +186,8 @@ parl_status parl_logits_compute(const parl_logits_def *def, float *logits, doubl
   parl_arena_init_from(&j.numbers, 0, &def->model->backend->device()->memory);
   const parl_status s = run(&j, logits, loss, grads);
   close_eyes(&j.eyes);
-  parl_arena_deinit(&j.numbers);
   parl_workspace_destroy(j.ws);
+  parl_arena_deinit(&j.numbers);
   parl_arena_deinit(&j.arena);
   return s;
 }
@@ -221,7 +221,7 @@ parl_status parl_features_compute(const parl_model *model, const parl_vision_ite
   parl_arena_init_from(&numbers, 0, &model->backend->device()->memory);
   const parl_status s = look(model, items, cotangent, &numbers, &e, queue, features, grads);
   close_eyes(&e);
-  parl_arena_deinit(&numbers);
   parl_queue_destroy(queue);
+  parl_arena_deinit(&numbers);
   return s;
 }

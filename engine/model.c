@@ -131,9 +131,9 @@ parl_status parl_model_create(const parl_model_config *config, size_t vocab_size
 void parl_model_destroy(parl_model *model) {
   if (model == NULL) return;
   parl_gallery_destroy(model->gallery);
+  parl_queue_destroy(model->queue);
   parl_arena_deinit(&model->numbers);
   parl_arena_deinit(&model->arena);
-  parl_queue_destroy(model->queue);
   free(model);
 }
 

@@ -73,8 +73,8 @@ parl_status parl_sight_create(const parl_sight_def *def, parl_sight **out) {
 
 void parl_sight_destroy(parl_sight *sight) {
   if (sight == NULL) return;
-  give_back(sight);
   parl_queue_destroy(sight->queue);
+  give_back(sight);
   free(sight);
 }
 

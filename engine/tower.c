@@ -124,9 +124,9 @@ parl_status parl_tower_create(const parl_model *model, size_t max_patches, parl_
 
 void parl_tower_destroy(parl_tower *tower) {
   if (tower == NULL) return;
+  parl_queue_destroy(tower->queue);
   parl_arena_deinit(&tower->numbers);
   parl_arena_deinit(&tower->arena);
-  parl_queue_destroy(tower->queue);
   free(tower);
 }
 

@@ -163,9 +163,9 @@ parl_status parl_workspace_take_load(parl_workspace *ws, int64_t *load) {
 
 void parl_workspace_destroy(parl_workspace *ws) {
   if (ws == NULL) return;
+  parl_queue_destroy(ws->queue);
   parl_arena_deinit(&ws->numbers);
   parl_arena_deinit(&ws->arena);
-  parl_queue_destroy(ws->queue);
   free(ws);
 }
 

@@ -23,7 +23,8 @@ typedef struct parl_device {
   parl_arena_source memory;
   /* Fails: ENOMEM, or as the device says. */
   parl_status (*queue_create)(const struct parl_backend *backend, parl_queue **out);
-  void (*queue_destroy)(parl_queue *queue); /* NULL is fine */
+  /* Waits for what was queued, so memory that ops use outlives their queue. NULL is fine. */
+  void (*queue_destroy)(parl_queue *queue);
   /* Until all that was queued is done; the first failure of an op or a copy since the last wait.
    * Fails: as that did, naming the op and file:line. */
   parl_status (*queue_wait)(parl_queue *queue);
