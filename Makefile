@@ -212,6 +212,17 @@ $(TESTS): $(OUT)/%: $(OBJDIR)/%.o $(SUPPORT_OBJ) $(OUT)/libparl.a | need-cmocka
 	@mkdir -p $(@D)
 	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(CMOCKA_LIBS)
 
+# For cards. What ptxas said stays in x.log, what it read in x.keep: tests/cuda/check_build.py looks at both.
+NVCC := $(shell command -v nvcc)
+NVCCFLAGS = -std=c++20 -O3 -I. -Werror all-warnings -Xptxas -v,-warn-spills,-warn-lmem-usage -Xcompiler -ffp-contract=off,-Wno-deprecated-enum-enum-conversion,-Wno-enum-compare \
+            -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=sm_90 \
+            -gencode 'arch=compute_100,code=[sm_100,compute_100]'
+$(OBJDIR)/nvcc/%.o: %.cu
+	$(call say,nvcc,$<) rm -rf $(@:.o=.keep) && mkdir -p $(@:.o=.keep) && \
+	 { $(NVCC) $(NVCCFLAGS) -MMD -MP --keep --keep-dir $(@:.o=.keep) -c -o $@ $< >$(@:.o=.log) 2>&1 || \
+	   { grep -v '^ptxas info\|bytes stack frame' $(@:.o=.log) >&2; rm -f $@; exit 1; }; } && \
+	 find $(@:.o=.keep) -type f ! -name '*.ptx' -delete
+
 # The emulated backend takes the place of the library's: it is linked in front of it. No C++ library: none is used.
 CXXFLAGS = -std=gnu++20 $(OPT) -Wall -Wshadow -Wno-unknown-pragmas -Wno-deprecated-enum-enum-conversion -Wno-enum-compare -Wno-unused-function -ffp-contract=off \
            -fno-exceptions -fno-rtti -fno-threadsafe-statics -pthread -Ikernels/emu -I.
@@ -299,6 +310,17 @@ demo: deps ## install what is missing, build, train a small orchestrator
 RUNNER = PARL_BUILD=$(BUILD) PARL=$(CURDIR)/$(OUT)/parl tests/run --logs $(OUT)/logs
 run-tests: all $(TESTS) $(CUDA_OWN) $(CUDA_QUICK)
 	@$(RUNNER) $(RUN_FLAGS) $(TESTS) $(CUDA_OWN) $(CUDA_QUICK) $(CLI_TESTS)
+.PHONY: cuda-check cuda-build
+cuda-check: ## the kernels of CUDA: by nvcc, where there is one, for cards, within their budget; then cuda-emu
+	@$(MAKE) $(PARALLEL) cuda-build
+	@$(MAKE) cuda-emu
+ifneq ($(NVCC),)
+cuda-build: $(CUDA_SRC:%.cu=$(OBJDIR)/nvcc/%.o)
+	@$(PYTHON) tests/cuda/check_build.py $(BUDGET_FLAGS) $(^:.o=)
+else
+cuda-build:
+	@echo 'nvcc is absent: kernels/cuda is not compiled for cards, only emulated'
+endif
 .PHONY: cuda-emu run-cuda-emu run-cuda-orders
 cuda-emu: ## the kernels of CUDA on the emulator: all ops and shapes, orders of threads, races, sanitizers
 	@$(MAKE) $(PARALLEL) run-cuda-emu
@@ -373,5 +395,5 @@ help: ## this list
 	@echo "  BUILD=release|debug|asan|tsan, OUT=folder, CI=true makes warnings errors, V=1 shows commands"
 
 -include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TEST_SRC:%.c=$(OBJDIR)/%.d) $(SUPPORT_OBJ:.o=.d) $(FUZZ:$(OUT)/%=$(OBJDIR)/%.d) $(EMU_OBJ:.o=.d) $(RACE_OBJ:.o=.d) \
-  $(CUDA_OPS:%=$(OBJDIR)/cuda/tests/test_%.d) $(OBJDIR)/tests/cuda/level.d
+  $(CUDA_SRC:%.cu=$(OBJDIR)/nvcc/%.d) $(CUDA_OPS:%=$(OBJDIR)/cuda/tests/test_%.d) $(OBJDIR)/tests/cuda/level.d
 .PRECIOUS: $(OBJDIR)/%.o
