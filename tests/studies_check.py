@@ -24,6 +24,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FACTS = {name: name for name in ("r_perf", "success", "critical_steps", "total_steps", "assigned", "n_tokens")}
 FACTS["launched"] = "launches > 0"
 RATES = ("r_perf", "success", "launched")
+NEEDS = {"subs": "sub_models"}  # whose models a recipe loads from runs/: made there, once
 T_975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 
 
@@ -80,6 +81,8 @@ def run(*command):
 def make_run(parl, row, seed, folder, fields):
     """The fact of one run of a row's arm: the job of a plan that trains it."""
     recipe = os.path.join("experiments", "recipes", row["recipe"] + ".lua")
+    if row["recipe"] in NEEDS:
+        run(parl, "train", os.path.join("experiments", "recipes", NEEDS[row["recipe"]] + ".lua"), "--quiet")
     jobs, runs = os.path.join(folder, "jobs"), os.path.join(folder, "runs")
     run(parl, "sweep", "plan", recipe, "-o", jobs, "--quiet", "--set", f"run.dir={runs}", "--set", f"run.seed={seed}",
         "--set", "run.n_seeds=1", *(part for field in fields for part in ("--set", field)))

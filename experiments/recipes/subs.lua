@@ -4,8 +4,7 @@
 -- beside them scripts that work with the chance 1.0, 0.8, 0.6, 0.3. An arm is evaluated with the
 -- sub-agents it ended with. Wide search, pay for launching that falls from 0.3 to 0. `parl train
 -- experiments/recipes/sub_models.lua` first, in the same folder, makes the models. 8 arms x 5
--- seeds, about 3 minutes on 2 idle cores (6 of processor time, estimated from 8 runs of 40
--- updates).
+-- seeds, about 3.5 minutes on 2 idle cores (6.5 of processor time).
 local small <const> = "runs/sub_models/checkpoints/small-s1701.safetensors"
 local large <const> = "runs/sub_models/checkpoints/large-s1701.safetensors"
 local annealed = { shape = "linear", start = 0.3, stop = 0.0, over = 0.6 }
