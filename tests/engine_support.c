@@ -5,6 +5,7 @@
 
 #include "core/rng.h"
 #include "engine/model_internal.h"
+#include "engine/policy.h"
 #include "tests/support.h"
 
 parl_model_config engine_config(int64_t n_kv_heads) {
@@ -98,6 +99,30 @@ parl_train_batch engine_train_batch(const parl_slice *slices, size_t n_slices) {
   parl_train_batch batch = {.slices = slices, .n_slices = n_slices};
   for (size_t i = 0; i < n_slices; i++) batch.n_seqs += slices[i].n_seqs;
   return batch;
+}
+
+parl_status engine_predict_next(parl_workspace *ws, const parl_slice *slice, float *logp,
+                                float *entropy) {
+  float of_logp[ENGINE_MAX_ROWS], of_entropy[ENGINE_MAX_ROWS];
+  float dlogp[ENGINE_MAX_ROWS], dentropy[ENGINE_MAX_ROWS];
+  int32_t target[ENGINE_MAX_ROWS];
+  uint64_t mask[ENGINE_MAX_ROWS];
+  const size_t n = slice->n_outputs;
+  for (size_t k = 0; k < n; k++) {
+    target[k] = slice->tokens[slice->outputs[k]];
+    mask[k] = (uint64_t)1 << target[k] | 0xffff;
+    dlogp[k] = -0.1F;
+    dentropy[k] = 0.01F;
+  }
+  const parl_policy_rows rows = {.n = n, .mask = mask, .target = target, .inv_temperature = 0.8F};
+  PARL_TRY(parl_policy_forward(ws, &rows, of_logp, of_entropy));
+  *logp = *entropy = 0.0F;
+  for (size_t k = 0; k < n; k++) {
+    *logp += of_logp[k] / (float)n;
+    *entropy += of_entropy[k] / (float)n;
+  }
+  parl_policy_backward(ws, &rows, dlogp, dentropy);
+  return PARL_STATUS_OK;
 }
 
 void engine_normal(float *x, size_t n, uint64_t seed) {

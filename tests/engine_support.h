@@ -39,6 +39,11 @@ parl_train_step *engine_step(const parl_model *model, parl_workers *workers, siz
 /* The slices as one batch. */
 parl_train_batch engine_train_batch(const parl_slice *slices, size_t n_slices);
 
+/* An objective for a step: each output is to predict the token that its row has; the means of what
+ * the policy said. */
+parl_status engine_predict_next(parl_workspace *ws, const parl_slice *slice, float *logp,
+                                float *entropy);
+
 /* x [n] = standard normal. */
 void engine_normal(float *x, size_t n, uint64_t seed);
 double engine_max_abs(const float *x, size_t n);

@@ -12,7 +12,6 @@
 #include "engine/hf_checkpoint.h"
 #include "engine/logits.h"
 #include "engine/model_internal.h"
-#include "engine/policy.h"
 #include "engine/preset.h"
 #include "kernels/far/far.h"
 #include "tests/engine_support.h"
@@ -160,24 +159,12 @@ static void assert_same_weights(const parl_model *a, const parl_model *b) {
 
 static parl_status predict_next(void *context, size_t i, const parl_slice *slice,
                                 parl_workspace *ws, float *logits) {
+  float logp, entropy;
   (void)context;
   (void)i;
   (void)logits;
-  float logp[ENGINE_MAX_ROWS], entropy[ENGINE_MAX_ROWS], dlogp[ENGINE_MAX_ROWS];
-  float dentropy[ENGINE_MAX_ROWS];
-  int32_t target[ENGINE_MAX_ROWS];
-  uint64_t mask[ENGINE_MAX_ROWS];
-  const size_t n = slice->n_outputs;
-  for (size_t k = 0; k < n; k++) {
-    target[k] = slice->tokens[slice->outputs[k]];
-    mask[k] = (uint64_t)1 << target[k] | 0xffff;
-    dlogp[k] = -0.1F;
-    dentropy[k] = 0.01F;
-  }
-  const parl_policy_rows rows = {.n = n, .mask = mask, .target = target, .inv_temperature = 0.8F};
-  PARL_TRY(parl_policy_forward(ws, &rows, logp, entropy));
-  for (size_t k = 0; k < n; k++) assert_true(isfinite(logp[k]) && isfinite(entropy[k]));
-  parl_policy_backward(ws, &rows, dlogp, dentropy);
+  PARL_TRY(engine_predict_next(ws, slice, &logp, &entropy));
+  assert_true(isfinite(logp) && isfinite(entropy));
   return PARL_STATUS_OK;
 }
 

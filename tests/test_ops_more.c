@@ -353,24 +353,35 @@ static void case_experts_bwd(pair *p) {
   *f->output = 0.0F;
 }
 
+enum { MOST_DRAWS = 600, MOST_WORDS = 10 };
+
+/* A draw for each of a rows over b tokens; the four arrays are filled afterwards. */
+static parl_sample_args new_draws(pair *p, const uint64_t *mask, const float *inv,
+                                  const double *uniform, const double *top_p) {
+  const size_t rows = p->a, V = p->b;
+  assert_true(rows <= MOST_DRAWS && (V + 63) / 64 <= MOST_WORDS);
+  const parl_sample_args args = {.rows = rows,
+                                 .V = V,
+                                 .logits = both(p, rows * V),
+                                 .mask = mask,
+                                 .inv_temperature = inv,
+                                 .uniform = uniform,
+                                 .top_p = top_p,
+                                 .token = whole_out(p, rows),
+                                 .logp = out(p, rows),
+                                 .entropy = out(p, rows),
+                                 .kept = out(p, rows)};
+  return args;
+}
+
 /* All tokens alike but the first, which is masked, and draws where one ends and the next begins; or
  * the last is heavier, behind those that a nucleus leaves out, and draws are within tokens. */
 static void draw_of_equals(pair *p, bool has_heavier) {
   const size_t rows = p->a, V = p->b, words = (V + 63) / 64;
-  double uniform[600], top_p[600];
-  uint64_t mask[600 * 10];
+  double uniform[MOST_DRAWS], top_p[MOST_DRAWS];
+  uint64_t mask[MOST_DRAWS * MOST_WORDS];
   float *inv = in(p, rows);
-  parl_sample_args args = {.rows = rows,
-                           .V = V,
-                           .logits = both(p, rows * V),
-                           .mask = mask,
-                           .inv_temperature = inv,
-                           .uniform = uniform,
-                           .top_p = top_p,
-                           .token = whole_out(p, rows),
-                           .logp = out(p, rows),
-                           .entropy = out(p, rows),
-                           .kept = out(p, rows)};
+  const parl_sample_args args = new_draws(p, mask, inv, uniform, top_p);
   for (size_t i = 0; i < rows * V; i++)
     args.logits[i] = has_heavier && i % V == V - 1 ? 3.5F : 0.5F;
   for (size_t r = 0; r < rows; r++) {
@@ -388,21 +399,10 @@ static void draw_of_equals(pair *p, bool has_heavier) {
  * edges. */
 static void case_sample(pair *p) {
   const size_t rows = p->a, V = p->b, words = (V + 63) / 64;
+  double uniform[MOST_DRAWS], top_p[MOST_DRAWS];
+  uint64_t mask[MOST_DRAWS * MOST_WORDS];
   float *inv = in(p, rows);
-  double uniform[600], top_p[600];
-  uint64_t mask[600 * 10];
-  parl_sample_args args = {.rows = rows,
-                           .V = V,
-                           .logits = both(p, rows * V),
-                           .mask = mask,
-                           .inv_temperature = inv,
-                           .uniform = uniform,
-                           .top_p = top_p,
-                           .token = whole_out(p, rows),
-                           .logp = out(p, rows),
-                           .entropy = out(p, rows),
-                           .kept = out(p, rows)};
-  assert_true(rows <= 600 && words <= 10);
+  const parl_sample_args args = new_draws(p, mask, inv, uniform, top_p);
   for (size_t r = 0; r < rows; r++) {
     inv[r] = r % 4 == 0 ? 0.0F : 0.5F + (float)(r % 3);
     uniform[r] = (double)below(p, 1000) / 1000.0;

@@ -4,7 +4,6 @@
 #include "core/workers.h"
 #include "engine/decoder.h"
 #include "engine/model_internal.h"
-#include "engine/policy.h"
 #include "engine/preset.h"
 #include "kernels/cuda/cuda.h"
 #include "kernels/emu/emu.h"
@@ -38,26 +37,7 @@ static parl_status predict_next(void *context, size_t i, const parl_slice *slice
   result *r = context;
   (void)i;
   (void)logits;
-  float logp[ENGINE_MAX_ROWS], entropy[ENGINE_MAX_ROWS], dlogp[ENGINE_MAX_ROWS];
-  float dentropy[ENGINE_MAX_ROWS];
-  int32_t target[ENGINE_MAX_ROWS];
-  uint64_t mask[ENGINE_MAX_ROWS];
-  const size_t n = slice->n_outputs;
-  for (size_t k = 0; k < n; k++) {
-    target[k] = slice->tokens[slice->outputs[k]];
-    mask[k] = (uint64_t)1 << target[k] | 0xffff;
-    dlogp[k] = -0.1F;
-    dentropy[k] = 0.01F;
-  }
-  const parl_policy_rows rows = {.n = n, .mask = mask, .target = target, .inv_temperature = 0.8F};
-  PARL_TRY(parl_policy_forward(ws, &rows, logp, entropy));
-  r->logp = r->entropy = 0.0F;
-  for (size_t k = 0; k < n; k++) {
-    r->logp += logp[k] / (float)n;
-    r->entropy += entropy[k] / (float)n;
-  }
-  parl_policy_backward(ws, &rows, dlogp, dentropy);
-  return PARL_STATUS_OK;
+  return engine_predict_next(ws, slice, &r->logp, &r->entropy);
 }
 
 static parl_status train(const struct kind *k, parl_model *m, parl_workers *workers,
