@@ -10,7 +10,7 @@
 #include "lua/env.h"
 #include "parl/run/recipe.h"
 
-enum { MAX_SOURCE_BYTES = 16 << 20 };
+enum { MAX_SOURCE_BYTES = 16 << 20, LARGEST_PATCH = 64 /* of model.vision.patch */ };
 
 /* --- commands --- */
 
@@ -146,7 +146,8 @@ static int help_recipe(void) {
 
 static parl_status print_env(const char *path) {
   parl_env *env;
-  PARL_TRY(parl_env_create(path, NULL, &(parl_env_options){0}, &env));
+  const parl_env_options any = {.patch = LARGEST_PATCH}; /* no model is asked for: what any sees */
+  PARL_TRY(parl_env_create(path, NULL, &any, &env));
   const parl_env_spec *spec = parl_env_get_spec(env);
   printf("%s - %s\n\nparameters (env.params):\n", spec->name, spec->summary);
   parl_text text = {0};

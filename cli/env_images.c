@@ -107,6 +107,24 @@ static int find_zoom(const parl_image *image) {
   return side < WANTED ? (WANTED + side - 1) / side : 1;
 }
 
+static parl_status append_figure(const parl_trace *t, const parl_env *env, size_t k,
+                                 parl_text *out) {
+  const parl_image *image = &t->album.items[k].image;
+  const int zoom = find_zoom(image);
+  parl_text_appendf(out, "<figure><img width=\"%d\" height=\"%d\" alt=\"image %zu\" src=\"",
+                    zoom * image->width, zoom * image->height, k + 1);
+  PARL_TRY(parl_image_append_url(image, out));
+  parl_text_appendf(out, "\"><figcaption>[image %zu] %d x %d: ", k + 1, image->width,
+                    image->height);
+  parl_text places = {0};
+  append_places(t, env, (int32_t)k, &places);
+  append_escaped(parl_text_get(&places), out);
+  const parl_status s = parl_text_status(&places);
+  parl_text_deinit(&places);
+  parl_text_append(out, "</figcaption></figure>\n");
+  return s;
+}
+
 parl_status env_append_page(const parl_trace *t, const parl_env *env, const char *heading,
                             const char *text, parl_text *out) {
   parl_text_append(out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>");
@@ -120,20 +138,7 @@ parl_status env_append_page(const parl_trace *t, const parl_env *env, const char
   parl_text_append(out, "</h1>\n<pre>");
   append_escaped(text, out);
   parl_text_append(out, "</pre>\n");
-  for (size_t k = 0; k < t->album.n; k++) {
-    const parl_image *image = &t->album.items[k].image;
-    const int zoom = find_zoom(image);
-    parl_text places = {0};
-    append_places(t, env, (int32_t)k, &places);
-    parl_text_appendf(out, "<figure><img width=\"%d\" height=\"%d\" alt=\"image %zu\" src=\"",
-                      zoom * image->width, zoom * image->height, k + 1);
-    PARL_TRY(parl_image_append_url(image, out));
-    parl_text_appendf(out, "\"><figcaption>[image %zu] %d x %d: ", k + 1, image->width,
-                      image->height);
-    append_escaped(parl_text_get(&places), out);
-    parl_text_append(out, "</figcaption></figure>\n");
-    parl_text_deinit(&places);
-  }
+  for (size_t k = 0; k < t->album.n; k++) PARL_TRY(append_figure(t, env, k, out));
   parl_text_append(out, "</body></html>\n");
   return parl_text_status(out);
 }

@@ -122,10 +122,7 @@ static parl_status load_checkpoint(player *p, const char *path) {
   parl_origin origin = {0};
   PARL_TRY(parl_origin_read(path, &origin));
   parl_status s = load_model(p, path, &p->policy);
-  if (s == PARL_STATUS_OK) {
-    p->run.config.model.vision = parl_model_get_config(p->policy)->vision; /* images are cut so */
-    s = load_subs(p, path, &origin);
-  }
+  if (s == PARL_STATUS_OK) s = load_subs(p, path, &origin);
   parl_origin_deinit(&origin);
   return s;
 }
@@ -220,6 +217,8 @@ static parl_status print_news(player *p, const parl_question *c) {
     s = env_append_drawing(&c->shown.album->items[shown->picture].image, cli_has_colour(), &images);
     parl_text_append(&images, "\n");
   }
+  if (s == PARL_STATUS_OK) s = parl_text_status(&text);
+  if (s == PARL_STATUS_OK) s = parl_text_status(&images);
   if (text.n > 0) printf("turn %d  %s\n%s", c->turn, parl_text_get(&text), parl_text_get(&images));
   parl_text_deinit(&text);
   parl_text_deinit(&images);
@@ -366,9 +365,10 @@ static parl_status write_page(const player *p) {
   parl_text heading = {0}, text = {0}, page = {0};
   append_heading(p, &heading);
   append_episode(p, &text);
-  parl_status s =
-      env_append_page(&p->trace, p->env, parl_text_get(&heading), parl_text_get(&text), &page);
-  if (s == PARL_STATUS_OK) s = parl_text_status(&page);
+  parl_status s = parl_text_status(&heading);
+  if (s == PARL_STATUS_OK) s = parl_text_status(&text);
+  if (s == PARL_STATUS_OK)
+    s = env_append_page(&p->trace, p->env, parl_text_get(&heading), parl_text_get(&text), &page);
   if (s == PARL_STATUS_OK) s = parl_file_write(p->args->html, parl_text_get(&page), page.n);
   parl_text_deinit(&heading);
   parl_text_deinit(&text);
@@ -414,11 +414,20 @@ static parl_status print_json(const player *p) {
   return cli_print(&text);
 }
 
+/* Images are cut as the checkpoint that plays sees them; choose_player tells of a bad one. */
+static void take_vision(player *p) {
+  parl_model_config config;
+  const char *as = p->args->as;
+  if (as != NULL && parl_file_exists(as) && read_model_config(as, &config) == PARL_STATUS_OK)
+    p->run.config.model.vision = config.vision;
+}
+
 static parl_status run(player *p) {
   PARL_TRY(env_load_recipe(p->args, &p->recipe));
   PARL_TRY(parl_run_init(p->recipe, 0, 0, &p->run));
   p->run.config.env.on_error = PARL_ON_ERROR_STOP;
   PARL_TRY(parl_workers_create(1, &p->workers));
+  take_vision(p);
   PARL_TRY(parl_run_open_env(&p->run, cli_get_script_host(p->args->quiet), &p->env));
   PARL_TRY(parl_run_fix_files(&p->run, p->env));
   PARL_TRY(choose_player(p));

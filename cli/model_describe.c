@@ -21,9 +21,7 @@ static parl_status read_recipe(const char *name, parl_hf_config *out) {
   parl_env *env = NULL;
   PARL_TRY(parl_fail_context(cli_find_recipe(name, path), "no folder of a model"));
   PARL_TRY(parl_recipe_load(path, NULL, 0, cli_get_datadir(), &recipe));
-  const parl_status s =
-      parl_env_create(parl_recipe_get_env_path(recipe, 0), parl_recipe_get_env_params(recipe, 0),
-                      &(parl_env_options){0}, &env);
+  const parl_status s = parl_recipe_open_env(recipe, 0, NULL, &env);
   if (s == PARL_STATUS_OK)
     *out = (parl_hf_config){.model = parl_recipe_get_arm(recipe, 0)->model,
                             .vocab_size = (size_t)parl_env_get_spec(env)->n_tokens,

@@ -12,7 +12,8 @@ static png_image describe(const parl_image *image) {
                      .format = PNG_FORMAT_RGB};
 }
 
-parl_status parl_image_encode_png(const parl_image *image, uint8_t **bytes, size_t *n) {
+/* *bytes [*n] of a PNG file, owned. */
+static parl_status encode_png(const parl_image *image, uint8_t **bytes, size_t *n) {
   png_image head = describe(image);
   png_alloc_size_t room = PNG_IMAGE_PNG_SIZE_MAX(head);
   uint8_t *out = malloc(room);
@@ -29,7 +30,7 @@ parl_status parl_image_encode_png(const parl_image *image, uint8_t **bytes, size
 parl_status parl_image_append_url(const parl_image *image, parl_text *out) {
   uint8_t *bytes = NULL;
   size_t n = 0;
-  PARL_TRY(parl_image_encode_png(image, &bytes, &n));
+  PARL_TRY(encode_png(image, &bytes, &n));
   parl_text_append(out, "data:image/png;base64,");
   for (size_t i = 0; i < n; i += 3) {
     char piece[BASE64_ENCODE_RAW_LENGTH(3) + 1] = "";

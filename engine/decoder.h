@@ -16,7 +16,7 @@ typedef struct parl_decoder_row {
   int32_t token;
   bool want_logits;
   const float *given; /* [C] on the model's device, instead of the token's embedding; NULL: none */
-  uint64_t content;   /* of what was given, as parl_vision_hash or core/album.h hash; 0: nothing */
+  uint64_t content;   /* of what was given, as core/album.h hashes it; 0: nothing */
 } parl_decoder_row;
 
 /* What a context begins with. A placeholder's token says nothing of the image that stands there:

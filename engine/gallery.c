@@ -14,7 +14,6 @@ enum { MOST_BYTES = 64 << 20, LEAST_PATCHES = 64 };
 
 typedef struct exhibit {
   uint64_t content;
-  size_t n; /* rows */
   float *rows;
   bool is_busy; /* the rows are not there yet */
 } exhibit;
@@ -180,7 +179,7 @@ static parl_status enter_picture(parl_gallery *g, const parl_picture *picture, s
   PARL_TRY(parl_arena_take(&g->numbers, n, C * sizeof **rows, (void **)rows));
   const size_t place = find(g, picture->content);
   for (size_t i = g->n++; i > place; i--) g->exhibits[i] = g->exhibits[i - 1];
-  g->exhibits[place] = (exhibit){picture->content, n, *rows, true};
+  g->exhibits[place] = (exhibit){picture->content, *rows, true};
   g->bytes += n * C * sizeof **rows;
   return PARL_STATUS_OK;
 }

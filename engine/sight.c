@@ -146,6 +146,7 @@ parl_status parl_sight_run(parl_sight *sight, parl_train_step *step, const parl_
   const parl_media *media = batch->media;
   const parl_vision_items items = {media->n_items, media->grid_thw, media->pixels};
   float *features, *sum;
+  PARL_REQUIRE(batch->n_places > 0);
   PARL_TRY(prepare(sight, batch));
   PARL_TRY(parl_vision_step_forward(sight->vision, &items, &features));
   place(sight, batch, features);

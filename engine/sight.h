@@ -27,8 +27,8 @@ typedef struct parl_sight_batch {
   parl_train_batch batch;  /* its slices' given and dgiven are set by the run: */
   parl_slice *slices;      /* the same slices */
   const parl_media *media; /* the distinct images, at the model's patch */
-  size_t n_places;
-  const int32_t *places; /* [n_places] number of the image of each place, in the order of the
+  size_t n_places;         /* >= 1 */
+  const int32_t *places;   /* [n_places] number of the image of each place, in the order of the
                             slices' given rows: a place takes all rows of its image */
 } parl_sight_batch;
 

@@ -27,9 +27,6 @@ size_t parl_vision_count_patches(const parl_vision_items *items);
 size_t parl_vision_count_rows(const parl_vision_items *items);
 /* Whether the model can look at them. Fails: EINVAL naming the item and what is out of range. */
 parl_status parl_vision_check(const parl_model *model, const parl_vision_items *items);
-/* A hash of each item's grid and pixels: what decoders compare, since its tokens are the same as
- * those of any item of its size. out [n_items]; 0 is nobody's. */
-void parl_vision_hash(const parl_model *model, const parl_vision_items *items, uint64_t *out);
 
 /* First and number of the parameters of tower and projector; n 0: the model sees nothing. */
 typedef struct parl_vision_range {

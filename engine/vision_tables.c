@@ -6,7 +6,6 @@
  * turn by the column, half by the row. Source: k25 5.2; Keys 1981; Su et al. 2021. */
 #include <math.h>
 
-#include "core/hash.h"
 #include "engine/vision_internal.h"
 
 static const double A = -0.75, THETA = 10000.0;
@@ -43,24 +42,6 @@ parl_status parl_vision_check(const parl_model *model, const parl_vision_items *
                          (long long)g[k], k == 1 ? "rows" : "columns", PARL_VISION_MAX_SIDE);
   }
   return PARL_STATUS_OK;
-}
-
-void parl_vision_hash(const parl_model *model, const parl_vision_items *items, uint64_t *out) {
-  const float *pixels = items->pixels;
-  for (size_t i = 0; i < items->n_items; i++) {
-    const parl_vision_items one = {1, items->grid + 3 * i, pixels};
-    const size_t n = parl_vision_count_patches(&one) * model->dims.vision.pixels;
-    unsigned char digest[PARL_HASH_BYTES];
-    parl_hash hash;
-    parl_hash_init(&hash);
-    parl_hash_update(&hash, one.grid, 3 * sizeof *one.grid);
-    parl_hash_update(&hash, pixels, n * sizeof *pixels);
-    parl_hash_finish_bytes(&hash, digest);
-    out[i] = 0;
-    for (int k = 0; k < 8; k++) out[i] = out[i] << 8 | digest[k];
-    if (out[i] == 0) out[i] = 1;
-    pixels += n;
-  }
 }
 
 parl_vision_range parl_vision_get_range(const parl_model *model) {

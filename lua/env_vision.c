@@ -47,6 +47,11 @@ void parl_env_read_vision(lua_State *L, parl_env *env) {
   const int width = read_side(L, "width"), height = read_side(L, "height");
   if (fit(env, width, height, &size) != PARL_STATUS_OK)
     parl_env_refuse(L, "vision", "%s", parl_error_text());
+  if (size.width != width || size.height != height)
+    parl_env_refuse(L, "vision",
+                    "an image of %d x %d pixels is one that models see shrunk, to %d x %d where "
+                    "model.vision.patch is %d; declare, and return, what they see",
+                    width, height, size.width, size.height, v->patch);
   if (size.n_tokens > PARL_ENV_MAX_OBSERVATION - (PARL_N_MEDIA_TOKENS - 1))
     parl_env_refuse(L, "vision",
                     "an image of %d x %d pixels is %d tokens where model.vision.patch is %d; one "

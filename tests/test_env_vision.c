@@ -125,6 +125,8 @@ static void what_may_not_be_declared(void **state) {
       {"", "vision = {width = 3, hight = 3}", "did you mean 'height'?"},
       {"", "vision = {width = 400, height = 400}",
        "an image of 400 x 400 pixels is 2500 tokens where model.vision.patch is 4"},
+      /* the fit of something smaller could be more patches than the fit of this */
+      {"", "vision = {width = 4096, height = 16}", "shrunk, to 2048 x 8"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     parl_text to = {0};

@@ -460,23 +460,6 @@ static void test_refusals(void **state) {
   parl_model_destroy(m);
 }
 
-/* Equal items are equal; a pixel or a grid makes another. */
-static void test_hashes(void **state) {
-  (void)state;
-  static items it;
-  const parl_model_config c = vision_config();
-  parl_model *m = engine_model(&c, parl_backend_ref(), 31);
-  const int64_t grids[] = {1, 2, 4, 1, 2, 4, 1, 4, 2, 1, 2, 4};
-  uint64_t hashes[4];
-  make_items(&it, 0, N_ITEMS);
-  memset(it.pixels, 0, sizeof it.pixels);
-  it.pixels[3 * 8 * PIXELS + 5] = 1.0F;
-  parl_vision_hash(m, &(parl_vision_items){4, grids, it.pixels}, hashes);
-  assert_true(hashes[0] == hashes[1] && hashes[0] != 0);
-  assert_true(hashes[0] != hashes[2] && hashes[0] != hashes[3] && hashes[2] != hashes[3]);
-  parl_model_destroy(m);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_against_the_naive_tower),
@@ -489,7 +472,6 @@ int main(void) {
       cmocka_unit_test(test_logits_refused),
       cmocka_unit_test(test_optimizer),
       cmocka_unit_test(test_refusals),
-      cmocka_unit_test(test_hashes),
   };
   return cmocka_run_group_tests_name("vision", tests, NULL, NULL);
 }

@@ -59,10 +59,7 @@ parl_status parl_context_policy_apply(const parl_episode_env *ee, parl_context *
   c->sequence = to;
   *fits = (double)(to->n_tokens + (int32_t)n) < threshold;
   if (!*fits) return PARL_STATUS_OK;
-  if (n > 0 && ee->spec->vision.width > 0) {
-    const parl_env_shown shown = parl_env_get_shown(ee->env);
-    PARL_TRY(parl_sequence_add_shown(to, &c->episode->job->out->album, &shown, to->n_tokens));
-  }
+  if (n > 0) PARL_TRY(parl_context_add_shown(ee, c, to->n_tokens));
   memcpy(to->tokens + to->n_tokens, ee->tokens, n * sizeof *to->tokens);
   for (size_t i = 0; i < n; i++) c->origin[to->n_tokens + (int32_t)i] = (int16_t)-turn;
   to->n_tokens += (int32_t)n;

@@ -131,9 +131,9 @@ parl_status parl_context_observe(const parl_episode_env *ee, parl_context *c, si
 /* A token, and behind it what a callback has just returned. */
 parl_status parl_context_begin(const parl_episode_env *ee, parl_context *c, int32_t head, size_t n,
                                bool *fits);
-/* Images of a callback's tokens, which stand in the sequence from `base` on. */
-parl_status parl_sequence_add_shown(parl_sequence *s, parl_album *album, const parl_env_shown *from,
-                                    int32_t base);
+/* The images of what a callback has just returned, whose tokens stand from `base` on. Fails: ELIMIT
+ * if the episode shows too many, naming the script. */
+parl_status parl_context_add_shown(const parl_episode_env *ee, const parl_context *c, int32_t base);
 
 /* --- episode_memory.c, episode_seats.c --- */
 

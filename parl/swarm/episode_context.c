@@ -43,8 +43,8 @@ bool parl_context_append(parl_context *c, const int32_t *tokens, size_t n) {
   return true;
 }
 
-parl_status parl_sequence_add_shown(parl_sequence *s, parl_album *album, const parl_env_shown *from,
-                                    int32_t base) {
+static parl_status add_shown(parl_sequence *s, parl_album *album, const parl_env_shown *from,
+                             int32_t base) {
   for (size_t i = 0; i < from->n; i++) {
     const parl_picture *picture = &from->album->items[from->items[i].picture];
     parl_shown shown = from->items[i];
@@ -56,15 +56,19 @@ parl_status parl_sequence_add_shown(parl_sequence *s, parl_album *album, const p
   return PARL_STATUS_OK;
 }
 
+parl_status parl_context_add_shown(const parl_episode_env *ee, const parl_context *c,
+                                   int32_t base) {
+  if (ee->spec->vision.width == 0) return PARL_STATUS_OK;
+  const parl_env_shown shown = parl_env_get_shown(ee->env);
+  return parl_fail_context(add_shown(c->sequence, &c->episode->job->out->album, &shown, base), "%s",
+                           ee->spec->path);
+}
+
 parl_status parl_context_observe(const parl_episode_env *ee, parl_context *c, size_t n,
                                  bool *fits) {
   const int32_t base = c->sequence->n_tokens;
   *fits = parl_context_append(c, ee->tokens, n);
-  if (!*fits || ee->spec->vision.width == 0 || n == 0) return PARL_STATUS_OK;
-  const parl_env_shown shown = parl_env_get_shown(ee->env);
-  return parl_fail_context(
-      parl_sequence_add_shown(c->sequence, &c->episode->job->out->album, &shown, base), "%s",
-      ee->spec->path);
+  return *fits && n > 0 ? parl_context_add_shown(ee, c, base) : PARL_STATUS_OK;
 }
 
 parl_status parl_context_begin(const parl_episode_env *ee, parl_context *c, int32_t head, size_t n,
