@@ -344,7 +344,7 @@ run-fuzz: $(FUZZ)
 test-slurm: deps-cluster ## run jobs of a sweep under a real Slurm on this machine
 	@$(MAKE) $(PARALLEL) all
 	@$(RUNNER) --timeout 900 tests/cluster/slurm.sh
-studies-check: all ## make a run of each study on a fresh seed: inside its interval? (minutes)
+studies-check: all ## make cheap runs of the studies on a fresh seed: inside their intervals? (minutes)
 	@python3 tests/studies_check.py --parl $(OUT)/parl
 mutants: ## plant known mistakes in the formulas; the tests must notice each
 	@sh tests/run_mutants.sh

@@ -92,7 +92,7 @@ local function add_picture(rng, params, world, picture)
     if is_needed then close[#close + 1] = {"crop", quarter} end
   end
   for _, thing in pairs(things) do
-    n = n + ((thing - 1) % #COLOURS + 1 == colour and 1 or 0)
+    n = n + (select(2, split_thing(thing)) == colour and 1 or 0)
   end
   local is_number <const>, at <const> = question == HOW_MANY, PLACE + asked
   local what <const> = THING + things[asked]

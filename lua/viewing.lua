@@ -21,6 +21,7 @@ local KEYS <const> = {
   truth = {"function", true}, rate = {"function", true}, ask = {"function"}, legal = {"function"},
 }
 local ROLE <const> = "viewer"
+local MOST_TASK <const> = 16 -- items of an assign_task
 local USUAL <const> = 8 -- pixels on a side of a token, where model.vision.patch is 4
 local AROUND <const> = 4 -- tokens beside those of an image itself
 local MODALITY <const> = {default = "text", choice = {"text", "image"},
@@ -46,6 +47,11 @@ local function plan(world, params)
   end
   if world.n > width then
     world.makespan, world.groups, world.is_exact = parl.makespan(costs, width)
+    for _, group in ipairs(world.groups) do
+      if #group > MOST_TASK then
+        error(("%d items for one sub-agent exceed the %d of a task"):format(#group, MOST_TASK))
+      end
+    end
   end
 end
 
@@ -153,7 +159,7 @@ return function(spec)
     elseif get_next(world, state, item) then
       return parl.tok.word.unseen
     end
-    state.done[item], state.given[item] = true, type(value) == "table" and list_of(value) or value
+    state.done[item], state.given[item] = true, list_of(value)
     state.worth[item] = spec.rate(world, item, value)
     return parl.tok.word.noted
   end
@@ -199,7 +205,7 @@ return function(spec)
     local mine, theirs, tokens = work.progress(main), work.progress(sub), {}
     for item, value in pairs(theirs.given) do
       mine.done[item], mine.worth[item] = true, theirs.worth[item]
-      mine.given[item] = type(value) == "table" and list_of(value) or value
+      mine.given[item] = list_of(value)
       tell(item, value, tokens)
     end
     return tokens
@@ -248,7 +254,7 @@ return function(spec)
 
   function viewing.declare(declaration)
     local all <const> = {
-      roles = {ROLE}, task = {args = {spec.item .. "+"}, max = 16},
+      roles = {ROLE}, task = {args = {spec.item .. "+"}, max = MOST_TASK},
       styles = {"serial", "narrow", "greedy_wide", "oracle", "random"},
       prompt = viewing.prompt, legal = viewing.legal, brief = viewing.brief,
       deliver = viewing.deliver, summarize = viewing.summarize, score = viewing.score,

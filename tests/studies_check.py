@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Makes one cheap run of each study on a seed that nobody has used and says whether it falls inside the interval.
+"""Makes cheap runs of the studies on a seed that nobody has used and says whether each fact falls inside its interval.
 
-tests/studies.tsv has a row for each: study, recipe, arm, family (`all`: every task), fact, and the ends of the
+tests/studies.tsv has a row for each fact: study, recipe, arm, family (`all`: every task), fact, and the ends of the
 95 % prediction interval of one more seed, mean -+ t(n - 1) s sqrt(1 + 1/n) of the study's n seeds, no narrower than
 0.03 each way for a rate and a twentieth of the mean for a count, since a few hundred tasks are a sample. Of many
 nights one in twenty falls outside by chance.
 
-  tests/studies_check.py --parl build/release/parl [--study NAME] [--seed N]    make the runs, one a row
+  tests/studies_check.py --parl build/release/parl [--study NAME] [--seed N]    make the runs; of sub-agents also runs/sub_models, once
   tests/studies_check.py --table                                               only read the table
   tests/studies_check.py --from runs                                           the intervals of whole studies' folders
 """
@@ -79,7 +79,7 @@ def run(*command):
 
 
 def make_run(parl, row, seed, folder, fields):
-    """The fact of one run of a row's arm: the job of a plan that trains it."""
+    """The folder of one run of a row's arm: the job of a plan that trains it."""
     recipe = os.path.join("experiments", "recipes", row["recipe"] + ".lua")
     if row["recipe"] in NEEDS:
         run(parl, "train", os.path.join("experiments", "recipes", NEEDS[row["recipe"]] + ".lua"), "--quiet")
@@ -93,7 +93,7 @@ def make_run(parl, row, seed, folder, fields):
         raise ValueError(f"{recipe}: {len(found)} jobs train {row['arm']}")
     run(parl, "sweep", "run", jobs, "--index", str(found[0]), "--quiet")
     run(parl, "merge", jobs, "--quiet")
-    return means(runs, row)[0]
+    return runs
 
 
 def main():
@@ -115,20 +115,32 @@ def main():
     if options.table:
         print(f"{len(rows)} rows")
         return
-    outside = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            sys.exit(judge(rows, options, scratch))
+        except (subprocess.CalledProcessError, ValueError) as error:
+            sys.exit(str(error))
+
+
+def judge(rows, options, scratch):
+    """Prints each row's verdict, or its interval; 1 if one is outside."""
+    outside, made = 0, {}
     for row in rows:
         what = f"{row['study']}: {row['fact']} of {row['arm']} on {row['family']}"
         if options.folder:
             low, high = prediction(means(os.path.join(options.folder, row["recipe"]), row), row["fact"])
             print(f"{what}\t{low:.3g}\t{high:.3g}")
             continue
-        with tempfile.TemporaryDirectory() as folder:
-            value = make_run(os.path.abspath(options.parl), row, options.seed, folder, options.fields)
+        key = row["recipe"], row["arm"]
+        if key not in made:
+            folder = os.path.join(scratch, str(len(made)))
+            made[key] = make_run(os.path.abspath(options.parl), row, options.seed, folder, options.fields)
+        value = means(made[key], row)[0]
         inside = row["low"] <= value <= row["high"]
         outside += not inside
         print(f"{what}, seed {options.seed}: {value:.3f}, {'inside' if inside else 'OUTSIDE'} "
               f"[{row['low']}, {row['high']}]", flush=True)
-    sys.exit(1 if outside else 0)
+    return 1 if outside else 0
 
 
 if __name__ == "__main__":

@@ -321,6 +321,12 @@ static void play_with(const char *name, const char *param, const char *value) {
 /* The table of a file's parameters has their ranges: each number is tried at both ends. */
 static void parameters_may_be_at_their_ends(void **state) {
   (void)state;
+  parl_env *wide = env_open("look_wide", "{\"pictures_min\":128,\"pictures_max\":128,\"width\":4}");
+  parl_world world;
+  parl_agent agent;
+  assert_status(parl_env_reset(wide, 1, 1, &world, &agent), PARL_STATUS_ESCRIPT);
+  assert_contains(parl_error_text(), "items for one sub-agent exceed the 16 of a task");
+  parl_env_destroy(wide);
   for (int i = 0; i < N_ENV_CASES; i++) {
     const env_case *c = &env_cases[i];
     if (strcmp(c->preset, "default") != 0) continue;

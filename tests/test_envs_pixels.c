@@ -1,5 +1,6 @@
-/* tests/test_envs_pixels.c - shapes, ocr, chart, motion, look_wide where a view is images: they say
- * what the tokens of the same task say, and are the same on every machine and in every build. */
+/* tests/test_envs_pixels.c - shapes, ocr, chart, motion, look_wide where a view is images: the same
+ * on every machine and in every build; those of chart, motion and look_wide say what the tokens of
+ * the same task say. */
 #include "core/canvas.h"
 #include "tests/test_envs_support.h"
 

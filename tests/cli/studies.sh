@@ -7,7 +7,9 @@ set -u
 check() { python3 "$ROOT/tests/studies_check.py" --parl "$PARL" "$@" 2>&1; }
 row() { printf 'a\t%s\t%s\tall\t%s\t%s\t%s\n' "$@" >"$SCRATCH/rows.tsv"; }
 
-has "the table of the studies" " rows" "$(check --table)"
+same "the table of the studies" "$(grep -c "^[^#]" "$ROOT/tests/studies.tsv") rows" "$(check --table)"
+: >"$SCRATCH/rows.tsv"
+has "an empty table" "no rows" "$(check --rows "$SCRATCH/rows.tsv" --table)"
 row nowhere x r_perf 0 1
 has "an unknown recipe" "rows.tsv:1: no recipe nowhere" "$(check --rows "$SCRATCH/rows.tsv" --table)"
 row quickstart x speed 0 1
@@ -20,7 +22,10 @@ same "of 1 and 3: 2 -+ 12.706 * sqrt(2) * sqrt(1.5)" "-20.0 24.0" "$(cd "$ROOT/t
 short="--seed 7 --set warm.steps=2 --set warm.probe=0 --set train.updates=1 --set eval.tasks=4"
 row quickstart annealed r_perf -1 2
 # shellcheck disable=SC2086
-has "a run of one arm" "seed 7: 0." "$(check --rows "$SCRATCH/rows.tsv" $short)"
+out=$(check --rows "$SCRATCH/rows.tsv" $short)
+same "inside passes" 0 $?
+has "a run of one arm" "seed 7: 0." "$out"
+has "and says so" "inside [-1.0, 2.0]" "$out"
 row quickstart annealed r_perf 2 3
 # shellcheck disable=SC2086
 out=$(check --rows "$SCRATCH/rows.tsv" $short)
