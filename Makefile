@@ -217,7 +217,7 @@ NVCC := $(shell command -v nvcc)
 NVCCFLAGS = -std=c++20 -O3 -I. -Werror all-warnings -Xptxas -v,-warn-spills,-warn-lmem-usage -Xcompiler -ffp-contract=off,-Wno-deprecated-enum-enum-conversion,-Wno-enum-compare \
             -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=sm_90 \
             -gencode 'arch=compute_100,code=[sm_100,compute_100]'
-$(OBJDIR)/nvcc/%.o: %.cu
+$(OBJDIR)/nvcc/%.o: %.cu Makefile
 	$(call say,nvcc,$<) rm -rf $(@:.o=.keep) && mkdir -p $(@:.o=.keep) && \
 	 { $(NVCC) $(NVCCFLAGS) -MMD -MP --keep --keep-dir $(@:.o=.keep) -c -o $@ $< >$(@:.o=.log) 2>&1 || \
 	   { grep -v '^ptxas info\|bytes stack frame' $(@:.o=.log) >&2; rm -f $@; exit 1; }; } && \
@@ -237,9 +237,6 @@ $(OBJDIR)/kernels/emu/%.o: kernels/emu/%.cc $(OUT)/flags
 $(OBJDIR)/cuda/%.o: EXTRA = -DPARL_TEST_CUDA
 $(OBJDIR)/cuda/%.o: %.c $(OUT)/flags | need-libraries
 	$(COMPILE)
-# The program with the emulated card as its backend "cuda", for tests.
-$(OUT)/parl-emulated: $(CLI_OBJ) $(EMU_OBJ) $(OUT)/libparl.a
-	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(OBJDIR)/race/tests/cuda/test_emulator.o: EXTRA = -DRACES
 $(OBJDIR)/race/tests/cuda/test_%.o: tests/cuda/test_%.c $(OUT)/flags | need-libraries
 	$(COMPILE)
@@ -253,6 +250,7 @@ $(CUDA_TESTS): $(OUT)/tests/cuda_%: $(OBJDIR)/cuda/tests/test_%.o $(OBJDIR)/test
 	@mkdir -p $(@D)
 	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(CMOCKA_LIBS)
 $(CUDA_TESTS:%=%_race): $(OUT)/tests/cuda_%_race: $(OBJDIR)/cuda/tests/test_%.o $(OBJDIR)/tests/cuda/level.o $(RACE_OBJ) $(SUPPORT_OBJ) $(OUT)/libparl.a | need-cmocka
+	@mkdir -p $(@D)
 	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(CMOCKA_LIBS)
 
 $(FUZZ): $(OUT)/%: $(OBJDIR)/%.o $(OUT)/libparl.a
@@ -322,14 +320,15 @@ cuda-build:
 	@echo 'nvcc is absent: kernels/cuda is not compiled for cards, only emulated'
 endif
 .PHONY: cuda-emu run-cuda-emu run-cuda-orders
-cuda-emu: ## the kernels of CUDA on the emulator: all ops and shapes, orders of threads, races, sanitizers
+cuda-emu: deps-test ## the kernels of CUDA on the emulator: all ops in two orders of threads, some for races and by sanitizers
 	@$(MAKE) $(PARALLEL) run-cuda-emu
 	@$(MAKE) $(PARALLEL) BUILD=asan OUT=build/asan RUN_FLAGS=--sanitize run-cuda-orders
-CUDA_RACES := $(OUT)/tests/cuda_emulator_race $(OUT)/tests/cuda_ops_more_race
+CUDA_RACES := $(addprefix $(OUT)/tests/cuda_,emulator_race ops_more_race ops_vision_race)
 run-cuda-emu: $(CUDA_TESTS) $(CUDA_OWN) $(CUDA_RACES)
 	@$(RUNNER) $(CUDA_TESTS) $(CUDA_OWN) $(CUDA_RACES)
-run-cuda-orders: $(CUDA_QUICK) $(CUDA_OWN)
-	@TEST_ORDER=reverse $(RUNNER) $(RUN_FLAGS) $(CUDA_QUICK) $(CUDA_OWN)
+	@TEST_ORDER=random $(RUNNER) $(CUDA_TESTS)
+run-cuda-orders: $(CUDA_QUICK)
+	@TEST_ORDER=reverse $(RUNNER) $(RUN_FLAGS) $(CUDA_QUICK)
 	@TEST_ORDER=random $(RUNNER) $(RUN_FLAGS) $(CUDA_QUICK)
 asan: ## run every test under the address, undefined-behaviour and leak sanitizers
 	@$(MAKE) $(PARALLEL) BUILD=asan OUT=build/asan RUN_FLAGS='--sanitize --timeout 1500' run-tests
@@ -395,5 +394,7 @@ help: ## this list
 	@echo "  BUILD=release|debug|asan|tsan, OUT=folder, CI=true makes warnings errors, V=1 shows commands"
 
 -include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TEST_SRC:%.c=$(OBJDIR)/%.d) $(SUPPORT_OBJ:.o=.d) $(FUZZ:$(OUT)/%=$(OBJDIR)/%.d) $(EMU_OBJ:.o=.d) $(RACE_OBJ:.o=.d) \
-  $(CUDA_SRC:%.cu=$(OBJDIR)/nvcc/%.d) $(CUDA_OPS:%=$(OBJDIR)/cuda/tests/test_%.d) $(OBJDIR)/tests/cuda/level.d
+  $(CUDA_SRC:%.cu=$(OBJDIR)/nvcc/%.d) $(CUDA_OPS:%=$(OBJDIR)/cuda/tests/test_%.d) $(OBJDIR)/tests/cuda/level.d \
+  $(patsubst %,$(OBJDIR)/%.d,tests/cuda/test_emulator tests/cuda/test_engine emu/tests/cuda/bugs race/tests/cuda/bugs \
+    race/tests/cuda/test_emulator)
 .PRECIOUS: $(OBJDIR)/%.o

@@ -39,6 +39,7 @@ static inline float *room_for_runs(parl_queue *queue, size_t rows, size_t C) {
 template <class Terms>
 static void add_column_sums(parl_queue *queue, size_t rows, size_t C, Terms terms, float *room,
                             float *out) {
+  if (rows == 0) return;
   const size_t n_runs = ceil_div(rows, RUN_ROWS);
   const unsigned blocks = (unsigned)ceil_div(C, COLUMNS);
   PARL_LAUNCH(queue, sum_runs<Terms>, dim3((unsigned)n_runs, blocks), COLUMNS, 0, rows, C, terms,

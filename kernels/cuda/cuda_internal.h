@@ -22,8 +22,6 @@ extern "C" {
 }
 #include "kernels/ops.h"
 
-struct parl_cuda_blas; /* kernels/cuda/blas.cu */
-
 /* A stream, what ops need on it, and the first thing that failed. */
 struct parl_cuda_queue {
   parl_queue head;
@@ -32,7 +30,6 @@ struct parl_cuda_queue {
   size_t scratch_bytes;
   unsigned char *staging; /* of the host, pinned: [STAGING_BYTES], the first staged_bytes in use */
   size_t staged_bytes;
-  parl_cuda_blas *blas; /* NULL until a large product asks, or where cuBLAS is absent */
   parl_status status;   /* of the first failure */
   char failure[512];    /* its text: what, where and why */
 };

@@ -17,6 +17,7 @@ void parl_cuda_fail(parl_queue *queue, parl_status status, const char *what, con
 
 bool parl_cuda_note(parl_queue *queue, cudaError_t error, const char *what) {
   if (error == cudaSuccess) return true;
+  (void)cudaGetLastError(); /* or the next launch would be blamed for it */
   const bool is_memory = error == cudaErrorMemoryAllocation;
   parl_cuda_fail(queue, is_memory ? PARL_STATUS_ENOMEM : PARL_STATUS_ESTATE, what,
                  cudaGetErrorString(error));

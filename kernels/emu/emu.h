@@ -27,8 +27,6 @@ void parl_emu_set_cards(int has_driver, int n);
 size_t parl_emu_count_allocations(void); /* that live, of the device and pinned ones */
 size_t parl_emu_count_streams(void);     /* that live */
 size_t parl_emu_count_launches(void);    /* so far */
-/* Whether all these bytes are one live allocation's of the device. */
-int parl_emu_is_device(const void *address, size_t bytes);
 
 #ifdef __cplusplus
 }

@@ -18,7 +18,7 @@ struct access_mark {
 struct cell {
   uintptr_t key; /* address / UNIT; 0: free */
   access_mark write, read;
-  bool has_more_warps, has_more_blocks; /* that read since the last write */
+  bool has_more_lanes, has_more_warps, has_more_blocks; /* that read since the last write */
 };
 
 /* An open hash table, of the thread whose grid runs. */
@@ -56,7 +56,7 @@ static cell *take(uintptr_t key) {
   if (2 * n_used >= n_cells && !grow()) return NULL;
   cell *c = find(cells, n_cells, key);
   if (c->key == 0) {
-    *c = {key, {-1, 0, 0, 0}, {-1, 0, 0, 0}, false, false};
+    *c = {key, {-1, 0, 0, 0}, {-1, 0, 0, 0}, false, false, false};
     n_used++;
   }
   return c;
@@ -69,6 +69,13 @@ static bool is_ordered(const access_mark *before, const parl_emu_toucher *now) {
   if (before->thread == now->thread || before->epoch < now->epoch) return true;
   return before->thread / WARP == now->thread / WARP &&
          before->warp_epoch < now->warp_epochs[now->thread / WARP];
+}
+
+/* Whether it was by the same warp, which no __syncwarp has ordered since. */
+static bool is_beside(const access_mark *before, const parl_emu_toucher *now) {
+  const int warp = now->thread / WARP;
+  return before->thread >= 0 && before->block == now->block && before->thread / WARP == warp &&
+         before->epoch == now->epoch && before->warp_epoch == now->warp_epochs[warp];
 }
 
 static void say(const char *kind, const access_mark *before, const parl_emu_toucher *now,
@@ -86,18 +93,19 @@ static void check(cell *c, const parl_emu_toucher *now, bool is_write, bool is_s
   if (is_shared && c->write.block != now->block) c->write.thread = -1; /* a block has its own */
   if (is_shared && c->read.block != now->block) {
     c->read.thread = -1;
-    c->has_more_warps = c->has_more_blocks = false;
+    c->has_more_lanes = c->has_more_warps = c->has_more_blocks = false;
   }
   if (!is_ordered(&c->write, now))
     say(is_write ? "write after write" : "read after write", &c->write, now, is_shared, caller);
   if (is_write) {
     const bool is_read_beside =
-        c->has_more_blocks || (c->has_more_warps && c->read.epoch == now->epoch);
+        c->has_more_blocks || (c->has_more_warps && c->read.epoch == now->epoch) ||
+        (c->has_more_lanes && is_beside(&c->read, now));
     if (c->read.thread >= 0 && (is_read_beside || !is_ordered(&c->read, now)))
       say("write after read", &c->read, now, is_shared, caller);
     c->write = mark;
     c->read.thread = -1;
-    c->has_more_warps = c->has_more_blocks = false;
+    c->has_more_lanes = c->has_more_warps = c->has_more_blocks = false;
     return;
   }
   if (c->read.thread >= 0 && c->read.block != now->block) c->has_more_blocks = true;
@@ -105,6 +113,8 @@ static void check(cell *c, const parl_emu_toucher *now, bool is_write, bool is_s
   if (c->read.thread >= 0 && c->read.epoch == now->epoch &&
       c->read.thread / WARP != now->thread / WARP)
     c->has_more_warps = true;
+  c->has_more_lanes = is_beside(&c->read, now) &&
+                      (c->has_more_lanes || c->read.thread != now->thread);
   c->read = mark;
 }
 

@@ -73,7 +73,7 @@ size_t parl_emu_count_launches(void) {
   guard held;
   return device.n_launches;
 }
-int parl_emu_is_device(const void *address, size_t bytes) {
+static bool is_device(const void *address, size_t bytes) {
   guard held;
   const char *at = (const char *)address;
   for (const block &b : device.blocks)
@@ -251,7 +251,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
   const void *on_device = kind == cudaMemcpyHostToDevice ? to : from;
-  if (!parl_emu_is_device(on_device, bytes))
+  if (!is_device(on_device, bytes))
     return fail(cudaErrorInvalidValue, "a copy leaves the memory of the device");
   task *t = append(stream, 0);
   if (t == NULL) return cudaErrorMemoryAllocation;
@@ -260,7 +260,7 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
   return cudaSuccess;
 }
 cudaError_t cudaMemsetAsync(void *to, int byte, size_t bytes, cudaStream_t stream) {
-  if (!parl_emu_is_device(to, bytes))
+  if (!is_device(to, bytes))
     return fail(cudaErrorInvalidValue, "a fill leaves the memory of the device");
   task *t = append(stream, 0);
   if (t == NULL) return cudaErrorMemoryAllocation;

@@ -74,6 +74,15 @@ static __global__ void overwritten_too_early(float *out) {
   }
   out[threadIdx.x] = sum;
 }
+/* Lane 0 reads what others of its warp have read, too, and writes there. */
+static __global__ void marked_too_early(float *out) {
+  PARL_DYNAMIC_SHARED(float, shared);
+  shared[threadIdx.x] = 1.0f;
+  __syncthreads();
+  const float x = shared[0];
+  if (threadIdx.x == 0) shared[0] = x + 1.0f;
+  out[threadIdx.x] = x;
+}
 static __global__ void missing_syncwarp(float *out) {
   PARL_DYNAMIC_SHARED(float, shared);
   shared[threadIdx.x] = 1.0f;
@@ -124,6 +133,7 @@ static const bug bugs[] = {
     BUG(missing_barrier, 1, 64, 256),
     BUG(with_barrier, 2, 64, 256),
     BUG(overwritten_too_early, 1, 64, 256),
+    BUG(marked_too_early, 1, 32, 128),
     BUG(missing_syncwarp, 1, 64, 256),
     BUG(with_syncwarp, 2, 64, 256),
     BUG(blocks_collide, 2, 64, 0),

@@ -30,6 +30,7 @@ static const verdict verdicts[] = {
     {"too_much_shared", "49153 bytes shared", NULL},
     {"missing_barrier", NULL, " shared: thread"},
     {"overwritten_too_early", NULL, " shared: thread"},
+    {"marked_too_early", NULL, " shared: thread"},
     {"missing_syncwarp", NULL, " shared: thread"},
     {"blocks_collide", NULL, " global: thread"},
     {"blocks_count", NULL, " global: thread"},
@@ -185,7 +186,17 @@ static void test_first_failure(void **state) {
   assert_fails(parl_queue_wait(queue), PARL_STATUS_ESTATE, "cuda: upload at no op yet");
   assert_int_equal(parl_emu_count_launches(), launches);
   assert_ok(parl_queue_wait(queue));
+  /* What was told is over: a good op behind it is one. */
+  parl_arena arena;
+  float *on_card = NULL;
+  parl_arena_init_from(&arena, 0, &backend->device()->memory);
+  assert_ok(PARL_ARENA_TAKE(&arena, 4, &on_card));
+  const parl_axpby_args good = {.n = 4, .a = 0.0f, .x = NULL, .b = 2.0f, .y = on_card};
+  PARL_RUN(queue, axpby, &good);
+  assert_ok(parl_queue_wait(queue));
+  assert_int_equal(parl_emu_count_launches(), launches + 1);
   parl_queue_destroy(queue);
+  parl_arena_deinit(&arena);
 }
 
 /* Each allocation of a queue and its scratch fails once; nothing is lost. */

@@ -40,14 +40,13 @@ static parl_status predict_next(void *context, size_t i, const parl_slice *slice
   return engine_predict_next(ws, slice, &r->logp, &r->entropy);
 }
 
-static parl_status train(const struct kind *k, parl_model *m, parl_workers *workers,
-                         parl_optimizer *opt, parl_train_step *step, result *r) {
+static parl_status train(const struct kind *k, parl_model *m, parl_optimizer *opt,
+                         parl_train_step *step, result *r) {
   static const size_t lengths[] = {5, 9};
   engine_batch batches[SLICES];
   parl_slice slices[SLICES];
   parl_optimizer_info info;
   float *grads;
-  (void)workers;
   for (size_t i = 0; i < SLICES; i++) {
     engine_fill(&batches[i], lengths, 2, 2, i);
     slices[i] = batches[i].slice;
@@ -116,7 +115,7 @@ static parl_status run(const struct kind *k, const parl_backend *backend, result
   }
   if (s == PARL_STATUS_OK && k->optimizer == PARL_OPTIMIZER_MUONCLIP)
     s = parl_train_step_track_scores(step);
-  if (s == PARL_STATUS_OK) s = train(k, m, workers, opt, step, r);
+  if (s == PARL_STATUS_OK) s = train(k, m, opt, step, r);
   if (s == PARL_STATUS_OK) s = decode(m, r);
   if (s == PARL_STATUS_OK) {
     r->n = parl_model_get_n_params(m);
