@@ -66,8 +66,8 @@ size_t parl_image_get_resize_bytes(int width, int height, int to_width, int to_h
 /* SHA-256 of width, height and pixels: two images of one hash are the same picture. */
 void parl_image_hash(const parl_image *image, char out[65]);
 
-/* Appends "data:image/png;base64,...", for a page. What libraries compress to may differ; decoded it
- * is the image. Fails: ENOMEM, EFORMAT. */
+/* Appends "data:image/png;base64,...", for a page. What libraries compress to may differ; decoded
+ * it is the image. Fails: ENOMEM, EFORMAT. */
 parl_status parl_image_append_url(const parl_image *image, parl_text *out);
 
 /* Versions of the libraries inside, borrowed. */

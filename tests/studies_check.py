@@ -6,7 +6,7 @@ tests/studies.tsv has a row for each fact: study, recipe, arm, family (`all`: ev
 0.03 each way for a rate and a twentieth of the mean for a count, since a few hundred tasks are a sample. Of many
 nights one in twenty falls outside by chance.
 
-  tests/studies_check.py --parl build/release/parl [--study NAME] [--seed N]    make the runs; of sub-agents also runs/sub_models, once
+  tests/studies_check.py --parl build/release/parl [--study NAME] [--seed N]    make the runs (and runs/sub_models)
   tests/studies_check.py --table                                               only read the table
   tests/studies_check.py --from runs                                           the intervals of whole studies' folders
 """

@@ -30,8 +30,8 @@ struct parl_cuda_queue {
   size_t scratch_bytes;
   unsigned char *staging; /* of the host, pinned: [STAGING_BYTES], the first staged_bytes in use */
   size_t staged_bytes;
-  parl_status status;   /* of the first failure */
-  char failure[512];    /* its text: what, where and why */
+  parl_status status; /* of the first failure */
+  char failure[512];  /* its text: what, where and why */
 };
 
 static inline parl_cuda_queue *parl_cuda_queue_of(parl_queue *queue) {

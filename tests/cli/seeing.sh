@@ -58,6 +58,13 @@ return {
   run = { dir = "one", seed = 1, n_seeds = 1, dtype = "f32" },
 }
 END
+# Images that only a large patch makes few enough tokens of: who opens the environment for a model asks for its patch.
+sed 's/width = 16, height = 8 }/width = 336, height = 336 }/' "$env" >large.lua
+sed "s|$env|$PWD/large.lua|; s/d_ff = 32 }/d_ff = 32, patch = 14 }/" recipe.lua >large_recipe.lua
+code "describe: the patch of the recipe" 0 "$PARL" model describe large_recipe.lua
+code "help: any patch" 0 "$PARL" help ./large.lua
+code "a patch that is too small" 1 "$PARL" env play large.lua
+has "a patch that is too small: text" "is 1764 tokens where model.vision.patch is 4" "$(cat "$SCRATCH/err")"
 # Learning takes long under sanitizers: there a few steps will do.
 short=
 [ "${PARL_BUILD:-release}" = release ] || short="--set warm.steps=4 --set train.updates=3 --set eval.tasks=8"

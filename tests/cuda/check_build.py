@@ -20,7 +20,8 @@ SHARED = re.compile(r"(\d+) bytes smem")
 FORBIDDEN = [
     (re.compile(r"\b(ld|st)\.local\b"), "local memory", ()),
     (re.compile(r"\b(atom|red)\."), "an atomic operation", ()),
-    (re.compile(r"\b(shfl|vote)\.(up|down|bfly|idx|any|all|uni|ballot)\.(b32|pred)\b"), "a warp operation without a mask", ()),
+    (re.compile(r"\b(shfl|vote)\.(up|down|bfly|idx|any|all|uni|ballot)\.(b32|pred)\b"),
+     "a warp operation without a mask", ()),
     (re.compile(r"\b(add|sub|mul|fma|div|sqrt|cvt)\.(\w+\.)*f64\b"), "double precision",
      ("sample", "optimizer", "router", "copy")),
 ]
