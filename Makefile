@@ -90,7 +90,7 @@ SUPPORT_OBJ := $(patsubst %.c,$(OBJDIR)/%.o,$(filter-out $(TEST_SRC),$(wildcard 
 CLI_TESTS := $(wildcard tests/cli/*.sh)
 FUZZ := $(patsubst %.c,$(OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
 # What runs more than one thread.
-THREADED := workers log status store_file decoder gallery model_threads muon learner leaves player stale async episode experiment
+THREADED := workers log status store_file decoder feature_cache model_threads muon learner leaves player stale async episode experiment
 TSAN_TESTS := $(THREADED:%=$(OUT)/tests/test_%)
 
 # ----------------------------------------------------------------------------------------- build

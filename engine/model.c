@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "core/seeds.h"
+#include "engine/feature_cache_internal.h"
 #include "engine/flops.h"
-#include "engine/gallery_internal.h"
 #include "engine/model_internal.h"
 
 #define SECTION_TYPE_ parl_model_config
@@ -102,7 +102,7 @@ static parl_status build(parl_model *m) {
   PARL_TRY(allocate_weights(m));
   PARL_TRY(parl_model_make_rotary(m));
   PARL_TRY(parl_vision_make_tables(m));
-  if (m->config.vision.n_layers > 0) PARL_TRY(parl_gallery_create(m, &m->gallery));
+  if (m->config.vision.n_layers > 0) PARL_TRY(parl_feature_cache_create(m, &m->feature_cache));
   return pack_all(m, m->stop);
 }
 
@@ -130,7 +130,7 @@ parl_status parl_model_create(const parl_model_config *config, size_t vocab_size
 
 void parl_model_destroy(parl_model *model) {
   if (model == NULL) return;
-  parl_gallery_destroy(model->gallery);
+  parl_feature_cache_destroy(model->feature_cache);
   parl_queue_destroy(model->queue);
   parl_arena_deinit(&model->numbers);
   parl_arena_deinit(&model->arena);

@@ -115,9 +115,9 @@ struct parl_model {
   size_t n_params;
   const atomic_int *stop; /* borrowed; may be NULL */
   uint64_t generation;    /* of the weights: counts refreshes and moves of the selection biases */
-  struct parl_gallery *gallery; /* owned: what it saw; NULL: it sees nothing */
-  float *cos_table, *sin_table; /* [T, rotated/2] */
-  float attention_scale;        /* 1 / sqrt(D), times YaRN's factor */
+  struct parl_feature_cache *feature_cache; /* owned: what it saw; NULL: it sees nothing */
+  float *cos_table, *sin_table;             /* [T, rotated/2] */
+  float attention_scale;                    /* 1 / sqrt(D), times YaRN's factor */
 };
 
 /* The config as extents; it must have been checked. */

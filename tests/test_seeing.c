@@ -2,7 +2,7 @@
  * decodes, what is learned from, what is shared and what never is. */
 #include <math.h>
 
-#include "engine/gallery.h"
+#include "engine/feature_cache.h"
 #include "parl/learn/learner.h"
 #include "parl/swarm/context_policy.h"
 #include "tests/rollout_support.h"
@@ -209,15 +209,15 @@ static void a_picture_is_encoded_once(void **state) {
   for (size_t threads = 1; threads <= 4; threads += 3) {
     game g = {.config = seeing_config()};
     open_game(&g, "{\"n\": 2}", NULL, NULL, threads, "cpu");
-    parl_gallery *gallery = NULL;
-    assert_ok(parl_model_get_gallery(g.model, &gallery));
+    parl_feature_cache *cache = NULL;
+    assert_ok(parl_model_get_feature_cache(g.model, &cache));
     assert_ok(play(&g, NULL));
-    assert_int_equal(parl_gallery_get_n_encoded(gallery), 2 * N_TASKS);
+    assert_int_equal(parl_feature_cache_get_n_encoded(cache), 2 * N_TASKS);
     assert_ok(play(&g, NULL));
-    assert_int_equal(parl_gallery_get_n_encoded(gallery), 2 * N_TASKS);
+    assert_int_equal(parl_feature_cache_get_n_encoded(cache), 2 * N_TASKS);
     assert_ok(parl_model_init_weights(g.model, 6)); /* another policy looks anew */
     assert_ok(play(&g, NULL));
-    assert_int_equal(parl_gallery_get_n_encoded(gallery), 4 * N_TASKS);
+    assert_int_equal(parl_feature_cache_get_n_encoded(cache), 4 * N_TASKS);
     close_game(&g);
   }
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/gallery.h"
+#include "engine/feature_cache.h"
 
 static parl_status allocate(parl_batch *b) {
   const size_t rows = b->max_rows, seqs = b->max_sequences;

@@ -6,14 +6,14 @@
 #include <string.h>
 
 #include "core/arena.h"
+#include "engine/dep_step.h"
 #include "engine/policy.h"
-#include "engine/sight.h"
 
 struct parl_learner {
   parl_model *model;
   parl_optimizer *optimizer;
   parl_train_step *step;
-  parl_sight *sight; /* NULL: images are refused, if there are any */
+  parl_dep_step *dep_step; /* NULL: images are refused, if there are any */
   parl_batch *batch;
   const parl_batch_totals *totals; /* of the gradient under way; borrowed */
   parl_arena arena;
@@ -50,7 +50,7 @@ static parl_status create_step(parl_learner *l, const parl_learner_def *def) {
 }
 
 /* Where the environment shows images and the model sees. */
-static parl_status create_sight(parl_learner *l, const parl_learner_def *def) {
+static parl_status create_dep_step(parl_learner *l, const parl_learner_def *def) {
   const parl_vision_config *seen = &parl_model_get_config(def->model)->vision;
   const parl_env_vision *shown = &def->vision;
   parl_media_config config = parl_media_config_default();
@@ -58,12 +58,12 @@ static parl_status create_sight(parl_learner *l, const parl_learner_def *def) {
   if (shown->width == 0 || seen->n_layers == 0) return PARL_STATUS_OK;
   config.patch = (int)seen->patch;
   PARL_TRY(parl_media_fit(&config, config.max_patches, shown->width, shown->height, &largest));
-  const parl_sight_def sight = {.model = def->model,
-                                .workers = def->workers,
-                                .n_leaves = def->n_leaves,
-                                .max_patches = (size_t)largest.grid_h * (size_t)largest.grid_w};
+  const parl_dep_step_def step = {.model = def->model,
+                                  .workers = def->workers,
+                                  .n_leaves = def->n_leaves,
+                                  .max_patches = (size_t)largest.grid_h * (size_t)largest.grid_w};
   PARL_TRY(parl_batch_see(l->batch, (int)seen->patch, l->batch->max_rows));
-  return parl_sight_create(&sight, &l->sight);
+  return parl_dep_step_create(&step, &l->dep_step);
 }
 
 parl_status parl_learner_create(const parl_learner_def *def, parl_learner **out) {
@@ -83,7 +83,7 @@ parl_status parl_learner_create(const parl_learner_def *def, parl_learner **out)
     s = parl_batch_create(def->max_sequences, def->longest, def->slice_rows, def->n_words,
                           &l->batch);
   if (s == PARL_STATUS_OK) s = create_step(l, def);
-  if (s == PARL_STATUS_OK) s = create_sight(l, def);
+  if (s == PARL_STATUS_OK) s = create_dep_step(l, def);
   if (s == PARL_STATUS_OK && parl_optimizer_wants_scores(l->optimizer))
     s = parl_train_step_track_scores(l->step);
   if (s == PARL_STATUS_OK) s = allocate(l);
@@ -97,7 +97,7 @@ parl_status parl_learner_create(const parl_learner_def *def, parl_learner **out)
 
 void parl_learner_destroy(parl_learner *learner) {
   if (learner == NULL) return;
-  parl_sight_destroy(learner->sight);
+  parl_dep_step_destroy(learner->dep_step);
   parl_train_step_destroy(learner->step);
   parl_batch_destroy(learner->batch);
   parl_optimizer_destroy(learner->optimizer);
@@ -184,9 +184,10 @@ parl_status parl_learner_gradient(parl_learner *learner, const parl_batch_totals
   const parl_train_batch batch = {b->slices, b->n_slices, totals->n_sequences};
   *info = (parl_learner_info){.n_rows = b->n_rows};
   learner->totals = totals;
-  const parl_sight_batch seen = {batch, b->slices, &b->images, b->n_places, b->places};
+  const parl_dep_step_batch seen = {batch, b->slices, &b->images, b->n_places, b->places};
   if (b->n_places > 0)
-    PARL_TRY(parl_sight_run(learner->sight, learner->step, &seen, slice_loss, learner, grads));
+    PARL_TRY(
+        parl_dep_step_run(learner->dep_step, learner->step, &seen, slice_loss, learner, grads));
   else
     PARL_TRY(parl_train_step_run(learner->step, &batch, slice_loss, learner, grads));
   for (size_t i = 0; i < b->n_slices; i++) {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "core/rng.h"
-#include "engine/gallery.h"
+#include "engine/feature_cache.h"
 #include "parl/swarm/rollout.h"
 
 enum { MAX_ROWS = 512 };
@@ -136,7 +136,7 @@ static bool is_worth_waiting(const model_seat *m, const parl_decoder_prefix *pre
 }
 
 /* The next row of a context; *looked: the image whose features it took last. */
-static parl_status make_row(const model_seat *m, const model_slot *slot, parl_gallery *gallery,
+static parl_status make_row(const model_seat *m, const model_slot *slot, parl_feature_cache *cache,
                             size_t *looked, const float **features, parl_decoder_row *out) {
   const parl_question *q = &slot->question;
   const size_t at = (size_t)slot->n_fed;
@@ -149,7 +149,7 @@ static parl_status make_row(const model_seat *m, const model_slot *slot, parl_ga
   const parl_shown *shown = &q->shown.items[k];
   if (*looked != k)
     PARL_TRY(
-        parl_gallery_look(gallery, &q->shown.album->items[shown->picture], shown->n, features));
+        parl_feature_cache_look(cache, &q->shown.album->items[shown->picture], shown->n, features));
   *looked = k;
   out->content = slot->contents[at];
   out->given =
@@ -158,13 +158,13 @@ static parl_status make_row(const model_seat *m, const model_slot *slot, parl_ga
 }
 
 /* Queues the tokens of a context that the decoder has not seen, while there is room. */
-static parl_status queue_context(model_seat *m, model_slot *slot, parl_gallery *gallery, size_t *n,
-                                 size_t *n_asking) {
+static parl_status queue_context(model_seat *m, model_slot *slot, parl_feature_cache *cache,
+                                 size_t *n, size_t *n_asking) {
   const size_t n_tokens = slot->question.n_tokens;
   const float *features = NULL;
   size_t looked = SIZE_MAX;
   while ((size_t)slot->n_fed < n_tokens && *n < MAX_ROWS) {
-    PARL_TRY(make_row(m, slot, gallery, &looked, &features, &m->rows[*n]));
+    PARL_TRY(make_row(m, slot, cache, &looked, &features, &m->rows[*n]));
     slot->n_fed++;
     if (m->rows[(*n)++].want_logits) m->asking[(*n_asking)++] = slot;
   }
@@ -172,8 +172,8 @@ static parl_status queue_context(model_seat *m, model_slot *slot, parl_gallery *
 }
 
 /* Queues the tokens that the decoder has not seen of every context that waits. */
-static parl_status queue_rows(model_seat *m, size_t max_asking, parl_gallery *gallery, size_t *n,
-                              size_t *n_asking) {
+static parl_status queue_rows(model_seat *m, size_t max_asking, parl_feature_cache *cache,
+                              size_t *n, size_t *n_asking) {
   *n = *n_asking = 0;
   for (size_t i = 0; i < m->n && *n < MAX_ROWS && *n_asking < max_asking; i++) {
     model_slot *slot = &m->slots[i];
@@ -188,7 +188,7 @@ static parl_status queue_rows(model_seat *m, size_t max_asking, parl_gallery *ga
       m->counts->reused_tokens += slot->n_fed;
       slot->is_stale = false;
     }
-    PARL_TRY(queue_context(m, slot, gallery, n, n_asking));
+    PARL_TRY(queue_context(m, slot, cache, n, n_asking));
   }
   return PARL_STATUS_OK;
 }
@@ -218,11 +218,11 @@ static void count_cut(model_seat *m, const parl_pick *draw, const parl_sample *s
 }
 
 /* One step of the decoder. */
-static parl_status step(model_seat *m, parl_gallery *gallery, parl_answer *answers, size_t max,
+static parl_status step(model_seat *m, parl_feature_cache *cache, parl_answer *answers, size_t max,
                         size_t *n) {
   float *logits;
   size_t n_rows = 0, n_asking = 0;
-  PARL_TRY(queue_rows(m, max, gallery, &n_rows, &n_asking));
+  PARL_TRY(queue_rows(m, max, cache, &n_rows, &n_asking));
   if (n_rows == 0) return PARL_STATUS_OK;
   PARL_TRY(parl_decoder_step(m->decoder, m->rows, n_rows, &logits));
   m->counts->decoded_tokens += (int64_t)n_rows;
@@ -242,14 +242,14 @@ static parl_status collect_model(void *seat, bool may_wait, parl_answer *answers
                                  size_t *n) {
   (void)may_wait;
   model_seat *m = seat;
-  parl_gallery *gallery;
+  parl_feature_cache *cache;
   *n = 0;
   if (m->n_asked == 0) return PARL_STATUS_OK;
   if (!shows(m)) return step(m, NULL, answers, max, n);
-  PARL_TRY(parl_model_get_gallery(m->model, &gallery));
-  parl_gallery_enter(gallery);
-  const parl_status s = step(m, gallery, answers, max, n);
-  parl_gallery_leave(gallery);
+  PARL_TRY(parl_model_get_feature_cache(m->model, &cache));
+  parl_feature_cache_enter(cache);
+  const parl_status s = step(m, cache, answers, max, n);
+  parl_feature_cache_leave(cache);
   return s;
 }
 

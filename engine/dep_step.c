@@ -1,5 +1,5 @@
-/* engine/sight.c - features to their places, gradients back from them. */
-#include "engine/sight.h"
+/* engine/dep_step.c - features to their places, gradients back from them. */
+#include "engine/dep_step.h"
 
 #include <stdlib.h>
 
@@ -7,8 +7,8 @@
 
 enum { PACK_PATCHES = 256, LEAST_ROWS = 256 };
 
-struct parl_sight {
-  parl_sight_def def;
+struct parl_dep_step {
+  parl_dep_step_def def;
   parl_queue *queue;
   parl_arena arena, numbers; /* on the host, on the device */
   parl_vision_step *vision;
@@ -17,7 +17,7 @@ struct parl_sight {
   size_t *first_row;                 /* [max_given] of each image's features */
 };
 
-static void give_back(parl_sight *s) {
+static void give_back(parl_dep_step *s) {
   parl_vision_step_destroy(s->vision);
   parl_arena_deinit(&s->numbers);
   parl_arena_deinit(&s->arena);
@@ -27,8 +27,8 @@ static void give_back(parl_sight *s) {
   parl_arena_init_from(&s->numbers, 0, &s->def.model->backend->device()->memory);
 }
 
-static parl_status allocate(parl_sight *s, size_t n) {
-  const parl_sight_def *def = &s->def;
+static parl_status allocate(parl_dep_step *s, size_t n) {
+  const parl_dep_step_def *def = &s->def;
   const size_t row = def->model->dims.C * sizeof(float);
   const size_t pack = def->max_patches < PACK_PATCHES ? def->max_patches : PACK_PATCHES;
   const parl_vision_step_def vision = {.model = def->model,
@@ -48,7 +48,7 @@ static parl_status allocate(parl_sight *s, size_t n) {
 }
 
 /* For n rows at least. */
-static parl_status make_room(parl_sight *s, size_t n) {
+static parl_status make_room(parl_dep_step *s, size_t n) {
   if (n <= s->max_given) return PARL_STATUS_OK;
   const size_t twice = 2 * s->max_given, wanted = n > twice ? n : twice;
   give_back(s);
@@ -56,26 +56,26 @@ static parl_status make_room(parl_sight *s, size_t n) {
                            "images of a batch in %zu rows", n);
 }
 
-parl_status parl_sight_create(const parl_sight_def *def, parl_sight **out) {
+parl_status parl_dep_step_create(const parl_dep_step_def *def, parl_dep_step **out) {
   PARL_REQUIRE(def != NULL && def->model != NULL && def->workers != NULL && out != NULL);
   PARL_REQUIRE(def->n_leaves >= 1 && def->max_patches >= 1);
-  parl_sight *s = calloc(1, sizeof *s);
-  if (s == NULL) return parl_fail(PARL_STATUS_ENOMEM, "sight: no memory");
+  parl_dep_step *s = calloc(1, sizeof *s);
+  if (s == NULL) return parl_fail(PARL_STATUS_ENOMEM, "images of a batch: no memory");
   s->def = *def;
   give_back(s);
   const parl_status status = parl_queue_create(def->model->backend, &s->queue);
   if (status == PARL_STATUS_OK)
     *out = s;
   else
-    parl_sight_destroy(s);
+    parl_dep_step_destroy(s);
   return status;
 }
 
-void parl_sight_destroy(parl_sight *sight) {
-  if (sight == NULL) return;
-  parl_queue_destroy(sight->queue);
-  give_back(sight);
-  free(sight);
+void parl_dep_step_destroy(parl_dep_step *dep) {
+  if (dep == NULL) return;
+  parl_queue_destroy(dep->queue);
+  give_back(dep);
+  free(dep);
 }
 
 static size_t count_rows(const parl_media *media, size_t item) {
@@ -84,7 +84,7 @@ static size_t count_rows(const parl_media *media, size_t item) {
 }
 
 /* Whether the places take the slices' rows, all of them; then there is room for them. */
-static parl_status prepare(parl_sight *s, const parl_sight_batch *b) {
+static parl_status prepare(parl_dep_step *s, const parl_dep_step_batch *b) {
   const parl_media *media = b->media;
   size_t n_given = 0, n_placed = 0;
   for (size_t i = 0; i < b->batch.n_slices; i++) n_given += b->slices[i].n_given;
@@ -93,10 +93,11 @@ static parl_status prepare(parl_sight *s, const parl_sight_batch *b) {
     n_placed += count_rows(media, (size_t)b->places[p]);
   }
   if (n_given != n_placed)
-    return parl_fail(PARL_STATUS_EINVAL,
-                     "sight: %zu rows of slices are given, images have %zu at model.vision.patch = "
-                     "%d",
-                     n_given, n_placed, media->config.patch);
+    return parl_fail(
+        PARL_STATUS_EINVAL,
+        "images of a batch: %zu rows of slices are given, images have %zu at model.vision.patch = "
+        "%d",
+        n_given, n_placed, media->config.patch);
   size_t row = 0;
   for (size_t i = 0; i < media->n_items; i++) row += count_rows(media, i);
   PARL_TRY(make_room(s, row > n_given ? row : n_given));
@@ -109,7 +110,7 @@ static parl_status prepare(parl_sight *s, const parl_sight_batch *b) {
 }
 
 /* Every slice's rows lie side by side. */
-static void place(parl_sight *s, const parl_sight_batch *b, const float *features) {
+static void place(parl_dep_step *s, const parl_dep_step_batch *b, const float *features) {
   const size_t C = s->def.model->dims.C;
   size_t row = 0;
   for (size_t p = 0; p < b->n_places; p++) {
@@ -127,7 +128,7 @@ static void place(parl_sight *s, const parl_sight_batch *b, const float *feature
 }
 
 /* Sums the gradients of an image's places, in their order. */
-static void collect(parl_sight *s, const parl_sight_batch *b, size_t n_rows) {
+static void collect(parl_dep_step *s, const parl_dep_step_batch *b, size_t n_rows) {
   const size_t C = s->def.model->dims.C;
   parl_queue_fill(s->queue, s->dfeatures, 0, n_rows * C * sizeof *s->dfeatures);
   for (size_t p = 0, row = 0; p < b->n_places; p++) {
@@ -141,20 +142,21 @@ static void collect(parl_sight *s, const parl_sight_batch *b, size_t n_rows) {
   }
 }
 
-parl_status parl_sight_run(parl_sight *sight, parl_train_step *step, const parl_sight_batch *batch,
-                           parl_loss loss, void *context, float **grads) {
+parl_status parl_dep_step_run(parl_dep_step *dep, parl_train_step *step,
+                              const parl_dep_step_batch *batch, parl_loss loss, void *context,
+                              float **grads) {
   const parl_media *media = batch->media;
   const parl_vision_items items = {media->n_items, media->grid_thw, media->pixels};
   float *features, *sum;
   PARL_REQUIRE(batch->n_places > 0);
-  PARL_TRY(prepare(sight, batch));
-  PARL_TRY(parl_vision_step_forward(sight->vision, &items, &features));
-  place(sight, batch, features);
-  PARL_TRY(parl_queue_wait(sight->queue));
+  PARL_TRY(prepare(dep, batch));
+  PARL_TRY(parl_vision_step_forward(dep->vision, &items, &features));
+  place(dep, batch, features);
+  PARL_TRY(parl_queue_wait(dep->queue));
   PARL_TRY(parl_train_step_run(step, &batch->batch, loss, context, &sum));
-  collect(sight, batch, parl_vision_count_rows(&items));
-  PARL_TRY(parl_queue_wait(sight->queue));
-  PARL_TRY(parl_vision_step_backward(sight->vision, &items, sight->dfeatures, sum));
+  collect(dep, batch, parl_vision_count_rows(&items));
+  PARL_TRY(parl_queue_wait(dep->queue));
+  PARL_TRY(parl_vision_step_backward(dep->vision, &items, dep->dfeatures, sum));
   *grads = sum;
   return PARL_STATUS_OK;
 }

@@ -1,22 +1,22 @@
-/* tests/test_gallery.c - features that threads share: encoded once, whole when they are handed out,
- * kept while somebody uses them, dropped with the weights and above the limit. */
+/* tests/test_feature_cache.c - features that threads share: encoded once, whole when they are
+ * handed out, kept while somebody uses them, dropped with the weights and above the limit. */
 #include "core/media.h"
 #include "core/workers.h"
-#include "engine/gallery.h"
+#include "engine/feature_cache.h"
 #include "engine/vision.h"
 #include "tests/support.h"
 
 enum { N_PICTURES = 12, N_LOOKS = 64, SIDE = 24, ROWS = 9, C = 32 };
 
-typedef struct hall {
+typedef struct fixture {
   parl_model *model;
-  parl_gallery *gallery;
+  parl_feature_cache *cache;
   parl_album album;
   const float *rows[N_LOOKS];    /* what each look was given, */
   float seen[N_LOOKS][ROWS * C]; /* and what it was then */
-} hall;
+} fixture;
 
-static void open_hall(hall *h) {
+static void open_hall(fixture *h) {
   parl_model_config config;
   const parl_backend *backend;
   parl_config_set_defaults(&parl_model_section, &config);
@@ -26,11 +26,11 @@ static void open_hall(hall *h) {
   config.vision.n_layers = 1;
   config.vision.d_model = 16;
   config.vision.n_heads = 2;
-  *h = (hall){0};
+  *h = (fixture){0};
   assert_ok(parl_backend_find("cpu", &backend));
   assert_ok(parl_model_create(&config, 40, backend, NULL, &h->model));
   assert_ok(parl_model_init_weights(h->model, 3));
-  assert_ok(parl_model_get_gallery(h->model, &h->gallery));
+  assert_ok(parl_model_get_feature_cache(h->model, &h->cache));
   parl_image image;
   assert_ok(parl_image_init(&image, SIDE, SIDE));
   for (int i = 0; i < N_PICTURES; i++) {
@@ -42,34 +42,34 @@ static void open_hall(hall *h) {
   parl_image_deinit(&image);
 }
 
-static void close_hall(hall *h) {
+static void close_hall(fixture *h) {
   parl_album_deinit(&h->album);
   parl_model_destroy(h->model);
 }
 
 /* Tasks side by side look at the same picture; each keeps what it was given as it was then. */
 static parl_status look(void *context, size_t i, size_t worker) {
-  hall *h = context;
+  fixture *h = context;
   (void)worker;
-  parl_gallery_enter(h->gallery);
-  const parl_status s =
-      parl_gallery_look(h->gallery, &h->album.items[i * N_PICTURES / N_LOOKS], ROWS, &h->rows[i]);
+  parl_feature_cache_enter(h->cache);
+  const parl_status s = parl_feature_cache_look(h->cache, &h->album.items[i * N_PICTURES / N_LOOKS],
+                                                ROWS, &h->rows[i]);
   if (s == PARL_STATUS_OK) memcpy(h->seen[i], h->rows[i], sizeof h->seen[i]);
-  parl_gallery_leave(h->gallery);
+  parl_feature_cache_leave(h->cache);
   return s;
 }
 
 static void threads_share_what_one_encodes(void **state) {
   (void)state;
   for (size_t threads = 1; threads <= 8; threads += 7) {
-    hall h;
+    fixture h;
     parl_workers *workers;
     open_hall(&h);
     assert_ok(parl_workers_create(threads, &workers));
     for (int again = 0; again < 20; again++) {
       assert_ok(parl_model_init_weights(h.model, (uint64_t)again));
       assert_ok(parl_workers_run(workers, N_LOOKS, look, &h));
-      assert_int_equal(parl_gallery_get_n_encoded(h.gallery), N_PICTURES * (again + 1));
+      assert_int_equal(parl_feature_cache_get_n_encoded(h.cache), N_PICTURES * (again + 1));
       for (size_t i = 0; i < N_LOOKS; i++) {
         if (i * N_PICTURES / N_LOOKS == (i - 1) * N_PICTURES / N_LOOKS && i > 0)
           assert_ptr_equal(h.rows[i], h.rows[i - 1]);
@@ -84,31 +84,31 @@ static void threads_share_what_one_encodes(void **state) {
 /* A visitor's rows stay; the next visit after new weights has others. */
 static void rows_stay_for_a_visit(void **state) {
   (void)state;
-  hall h;
+  fixture h;
   const float *first, *again;
   open_hall(&h);
-  parl_gallery_enter(h.gallery);
-  assert_ok(parl_gallery_look(h.gallery, &h.album.items[0], ROWS, &first));
+  parl_feature_cache_enter(h.cache);
+  assert_ok(parl_feature_cache_look(h.cache, &h.album.items[0], ROWS, &first));
   const float kept = first[5];
   for (int i = 1; i < N_PICTURES; i++)
-    assert_ok(parl_gallery_look(h.gallery, &h.album.items[i], ROWS, &again));
-  assert_ok(parl_gallery_look(h.gallery, &h.album.items[0], ROWS, &again));
+    assert_ok(parl_feature_cache_look(h.cache, &h.album.items[i], ROWS, &again));
+  assert_ok(parl_feature_cache_look(h.cache, &h.album.items[0], ROWS, &again));
   assert_ptr_equal(first, again);
   assert_true(kept == again[5]);
-  parl_gallery_leave(h.gallery);
+  parl_feature_cache_leave(h.cache);
   assert_ok(parl_model_init_weights(h.model, 4));
-  parl_gallery_enter(h.gallery);
-  assert_ok(parl_gallery_look(h.gallery, &h.album.items[0], ROWS, &again));
+  parl_feature_cache_enter(h.cache);
+  assert_ok(parl_feature_cache_look(h.cache, &h.album.items[0], ROWS, &again));
   assert_true(kept != again[5]);
-  parl_gallery_leave(h.gallery);
-  assert_int_equal(parl_gallery_get_n_encoded(h.gallery), N_PICTURES + 1);
+  parl_feature_cache_leave(h.cache);
+  assert_int_equal(parl_feature_cache_get_n_encoded(h.cache), N_PICTURES + 1);
   close_hall(&h);
 }
 
 /* The features are those of the tower alone, and another number of rows is refused. */
 static void rows_are_the_towers(void **state) {
   (void)state;
-  hall h;
+  fixture h;
   parl_tower *tower;
   parl_media media;
   const float *rows;
@@ -122,12 +122,13 @@ static void rows_are_the_towers(void **state) {
   const parl_vision_items items = {1, media.grid_thw, media.pixels};
   assert_ok(parl_tower_forward(h.model, tower, &items, &features));
   assert_ok(parl_tower_read(tower, features, ROWS * C, due));
-  parl_gallery_enter(h.gallery);
-  assert_ok(parl_gallery_look(h.gallery, &h.album.items[7], ROWS, &rows));
+  parl_feature_cache_enter(h.cache);
+  assert_ok(parl_feature_cache_look(h.cache, &h.album.items[7], ROWS, &rows));
   assert_memory_equal(rows, due, sizeof due);
-  assert_int_equal(parl_gallery_look(h.gallery, &h.album.items[7], 4, &rows), PARL_STATUS_EINVAL);
+  assert_int_equal(parl_feature_cache_look(h.cache, &h.album.items[7], 4, &rows),
+                   PARL_STATUS_EINVAL);
   assert_contains(parl_error_text(), "9 rows at model.vision.patch = 4, but 4 placeholders");
-  parl_gallery_leave(h.gallery);
+  parl_feature_cache_leave(h.cache);
   parl_tower_destroy(tower);
   parl_media_deinit(&media);
   close_hall(&h);

@@ -1,54 +1,54 @@
-/* engine/gallery.c - features by content, behind one lock; a tower works outside of it.
+/* engine/feature_cache.c - features by content, behind one lock; a tower works outside of it.
  *
  * Who meets a new picture enters it as busy, encodes it, and says so; who meets it meanwhile waits.
  * Which thread encodes a picture, and in which order, changes no bit. */
-#include "engine/gallery.h"
+#include "engine/feature_cache.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
 #include "core/media.h"
-#include "engine/gallery_internal.h"
+#include "engine/feature_cache_internal.h"
 
 enum { MOST_BYTES = 64 << 20, LEAST_PATCHES = 64 };
 
-typedef struct exhibit {
+typedef struct entry {
   uint64_t content;
   float *rows;
   bool is_busy; /* the rows are not there yet */
-} exhibit;
+} entry;
 
 /* What one thread at a time encodes with. */
-typedef struct studio {
-  struct studio *next;
+typedef struct encoder {
+  struct encoder *next;
   parl_tower *tower;  /* NULL: not needed yet */
   size_t max_patches; /* that it has room for */
   parl_media media;
-} studio;
+} encoder;
 
-struct parl_gallery {
+struct parl_feature_cache {
   const parl_model *model; /* borrowed */
   pthread_mutex_t lock;
-  pthread_cond_t changed; /* no visitor is left, or an exhibit is no longer busy */
-  size_t n_visitors;
+  pthread_cond_t changed; /* no reader is left, or an entry is no longer busy */
+  size_t n_readers;
   uint64_t generation; /* of the weights that made the features */
   size_t n, room;
-  exhibit *exhibits; /* [n] sorted by content */
+  entry *entries; /* [n] sorted by content */
   size_t bytes;
   parl_arena numbers; /* their rows, on the device */
-  studio *free;       /* as many as worked at once */
+  encoder *free;      /* as many as worked at once */
   int64_t n_encoded;
 };
 
-static void studio_destroy(studio *s) {
+static void encoder_destroy(encoder *s) {
   parl_tower_destroy(s->tower);
   parl_media_deinit(&s->media);
   free(s);
 }
 
-static parl_status studio_create(const parl_model *model, studio **out) {
-  studio *s = calloc(1, sizeof *s);
-  if (s == NULL) return parl_fail(PARL_STATUS_ENOMEM, "gallery: no memory");
+static parl_status encoder_create(const parl_model *model, encoder **out) {
+  encoder *s = calloc(1, sizeof *s);
+  if (s == NULL) return parl_fail(PARL_STATUS_ENOMEM, "feature cache: no memory");
   parl_media_config config = parl_media_config_default();
   config.patch = (int)model->config.vision.patch;
   parl_media_init(&s->media, &config);
@@ -56,9 +56,9 @@ static parl_status studio_create(const parl_model *model, studio **out) {
   return PARL_STATUS_OK;
 }
 
-parl_status parl_gallery_create(const parl_model *model, parl_gallery **out) {
-  parl_gallery *g = calloc(1, sizeof *g);
-  if (g == NULL) return parl_fail(PARL_STATUS_ENOMEM, "gallery: no memory");
+parl_status parl_feature_cache_create(const parl_model *model, parl_feature_cache **out) {
+  parl_feature_cache *g = calloc(1, sizeof *g);
+  if (g == NULL) return parl_fail(PARL_STATUS_ENOMEM, "feature cache: no memory");
   g->model = model;
   parl_arena_init_from(&g->numbers, 0, &model->backend->device()->memory);
   pthread_mutex_init(&g->lock, NULL);
@@ -67,17 +67,17 @@ parl_status parl_gallery_create(const parl_model *model, parl_gallery **out) {
   return PARL_STATUS_OK;
 }
 
-void parl_gallery_destroy(parl_gallery *gallery) {
-  if (gallery == NULL) return;
-  for (studio *next, *s = gallery->free; s != NULL; s = next) {
+void parl_feature_cache_destroy(parl_feature_cache *cache) {
+  if (cache == NULL) return;
+  for (encoder *next, *s = cache->free; s != NULL; s = next) {
     next = s->next;
-    studio_destroy(s);
+    encoder_destroy(s);
   }
-  parl_arena_deinit(&gallery->numbers);
-  pthread_cond_destroy(&gallery->changed);
-  pthread_mutex_destroy(&gallery->lock);
-  free(gallery->exhibits);
-  free(gallery);
+  parl_arena_deinit(&cache->numbers);
+  pthread_cond_destroy(&cache->changed);
+  pthread_mutex_destroy(&cache->lock);
+  free(cache->entries);
+  free(cache);
 }
 
 parl_status parl_model_refuse_images(void) {
@@ -86,48 +86,47 @@ parl_status parl_model_refuse_images(void) {
                    "sees nothing; set model.vision.n_layers to 1 or more (docs/vision.md)");
 }
 
-parl_status parl_model_get_gallery(const parl_model *model, parl_gallery **out) {
-  if (model->gallery == NULL) return parl_model_refuse_images();
-  *out = model->gallery;
+parl_status parl_model_get_feature_cache(const parl_model *model, parl_feature_cache **out) {
+  if (model->feature_cache == NULL) return parl_model_refuse_images();
+  *out = model->feature_cache;
   return PARL_STATUS_OK;
 }
 
-static bool is_stale(const parl_gallery *g) {
+static bool is_stale(const parl_feature_cache *g) {
   return g->generation != g->model->generation || g->bytes > MOST_BYTES;
 }
 
-void parl_gallery_enter(parl_gallery *gallery) {
-  pthread_mutex_lock(&gallery->lock);
-  while (is_stale(gallery) && gallery->n_visitors > 0)
-    pthread_cond_wait(&gallery->changed, &gallery->lock);
-  if (is_stale(gallery)) {
-    parl_arena_reset(&gallery->numbers);
-    gallery->n = gallery->bytes = 0;
-    gallery->generation = gallery->model->generation;
+void parl_feature_cache_enter(parl_feature_cache *cache) {
+  pthread_mutex_lock(&cache->lock);
+  while (is_stale(cache) && cache->n_readers > 0) pthread_cond_wait(&cache->changed, &cache->lock);
+  if (is_stale(cache)) {
+    parl_arena_reset(&cache->numbers);
+    cache->n = cache->bytes = 0;
+    cache->generation = cache->model->generation;
   }
-  gallery->n_visitors++;
-  pthread_mutex_unlock(&gallery->lock);
+  cache->n_readers++;
+  pthread_mutex_unlock(&cache->lock);
 }
 
-void parl_gallery_leave(parl_gallery *gallery) {
-  pthread_mutex_lock(&gallery->lock);
-  if (--gallery->n_visitors == 0) pthread_cond_broadcast(&gallery->changed);
-  pthread_mutex_unlock(&gallery->lock);
+void parl_feature_cache_leave(parl_feature_cache *cache) {
+  pthread_mutex_lock(&cache->lock);
+  if (--cache->n_readers == 0) pthread_cond_broadcast(&cache->changed);
+  pthread_mutex_unlock(&cache->lock);
 }
 
-int64_t parl_gallery_get_n_encoded(parl_gallery *gallery) {
-  pthread_mutex_lock(&gallery->lock);
-  const int64_t n = gallery->n_encoded;
-  pthread_mutex_unlock(&gallery->lock);
+int64_t parl_feature_cache_get_n_encoded(parl_feature_cache *cache) {
+  pthread_mutex_lock(&cache->lock);
+  const int64_t n = cache->n_encoded;
+  pthread_mutex_unlock(&cache->lock);
   return n;
 }
 
-/* Place of the first exhibit whose content is not less. */
-static size_t find(const parl_gallery *g, uint64_t content) {
+/* Place of the first entry whose content is not less. */
+static size_t find(const parl_feature_cache *g, uint64_t content) {
   size_t low = 0, high = g->n;
   while (low < high) {
     const size_t middle = low + (high - low) / 2;
-    if (g->exhibits[middle].content < content)
+    if (g->entries[middle].content < content)
       low = middle + 1;
     else
       high = middle;
@@ -135,18 +134,18 @@ static size_t find(const parl_gallery *g, uint64_t content) {
   return low;
 }
 
-static parl_status make_room(parl_gallery *g) {
+static parl_status make_room(parl_feature_cache *g) {
   if (g->n < g->room) return PARL_STATUS_OK;
   const size_t room = g->room > 0 ? 2 * g->room : 64;
-  exhibit *grown = realloc(g->exhibits, room * sizeof *grown);
+  entry *grown = realloc(g->entries, room * sizeof *grown);
   if (grown == NULL)
-    return parl_fail(PARL_STATUS_ENOMEM, "gallery: no memory for %zu images", room);
-  g->exhibits = grown;
+    return parl_fail(PARL_STATUS_ENOMEM, "feature cache: no memory for %zu images", room);
+  g->entries = grown;
   g->room = room;
   return PARL_STATUS_OK;
 }
 
-static parl_status open_tower(const parl_model *model, studio *s, size_t n_patches) {
+static parl_status open_tower(const parl_model *model, encoder *s, size_t n_patches) {
   if (n_patches <= s->max_patches) return PARL_STATUS_OK;
   const size_t wanted = n_patches > LEAST_PATCHES ? n_patches : LEAST_PATCHES;
   parl_tower_destroy(s->tower);
@@ -158,7 +157,7 @@ static parl_status open_tower(const parl_model *model, studio *s, size_t n_patch
 }
 
 /* Without the lock: rows [n,C] of the image. */
-static parl_status encode(const parl_model *model, studio *s, const parl_image *image, size_t n,
+static parl_status encode(const parl_model *model, encoder *s, const parl_image *image, size_t n,
                           float *rows) {
   float *features;
   parl_media_clear(&s->media);
@@ -171,41 +170,41 @@ static parl_status encode(const parl_model *model, studio *s, const parl_image *
   return parl_queue_wait(s->tower->queue);
 }
 
-/* A place for a new picture among the exhibits, busy. */
-static parl_status enter_picture(parl_gallery *g, const parl_picture *picture, size_t n,
+/* A place for a new picture among the entries, busy. */
+static parl_status enter_picture(parl_feature_cache *g, const parl_picture *picture, size_t n,
                                  float **rows) {
   const size_t C = g->model->dims.C;
   PARL_TRY(make_room(g));
   PARL_TRY(parl_arena_take(&g->numbers, n, C * sizeof **rows, (void **)rows));
   const size_t place = find(g, picture->content);
-  for (size_t i = g->n++; i > place; i--) g->exhibits[i] = g->exhibits[i - 1];
-  g->exhibits[place] = (exhibit){picture->content, *rows, true};
+  for (size_t i = g->n++; i > place; i--) g->entries[i] = g->entries[i - 1];
+  g->entries[place] = (entry){picture->content, *rows, true};
   g->bytes += n * C * sizeof **rows;
   return PARL_STATUS_OK;
 }
 
-static parl_status take_studio(parl_gallery *g, studio **out) {
-  if (g->free == NULL) return studio_create(g->model, out);
+static parl_status take_encoder(parl_feature_cache *g, encoder **out) {
+  if (g->free == NULL) return encoder_create(g->model, out);
   *out = g->free;
   g->free = g->free->next;
   return PARL_STATUS_OK;
 }
 
 /* Encodes a new picture, in whose stead nobody else does it meanwhile. */
-static parl_status exhibit_picture(parl_gallery *g, const parl_picture *picture, size_t n) {
-  studio *s = NULL;
+static parl_status encode_picture(parl_feature_cache *g, const parl_picture *picture, size_t n) {
+  encoder *s = NULL;
   float *rows = NULL;
-  PARL_TRY(take_studio(g, &s));
+  PARL_TRY(take_encoder(g, &s));
   parl_status status = enter_picture(g, picture, n, &rows);
   if (status == PARL_STATUS_OK) {
     pthread_mutex_unlock(&g->lock);
     status = encode(g->model, s, &picture->image, n, rows);
     pthread_mutex_lock(&g->lock);
     const size_t place = find(g, picture->content); /* others may have come before it */
-    g->exhibits[place].is_busy = false;
+    g->entries[place].is_busy = false;
     g->n_encoded += status == PARL_STATUS_OK;
     if (status != PARL_STATUS_OK)
-      for (size_t i = place; i + 1 < g->n; i++) g->exhibits[i] = g->exhibits[i + 1];
+      for (size_t i = place; i + 1 < g->n; i++) g->entries[i] = g->entries[i + 1];
     g->n -= status != PARL_STATUS_OK;
     pthread_cond_broadcast(&g->changed);
   }
@@ -215,13 +214,13 @@ static parl_status exhibit_picture(parl_gallery *g, const parl_picture *picture,
 }
 
 /* With the lock: *rows of the picture, encoded here or elsewhere. */
-static parl_status look(parl_gallery *g, const parl_picture *picture, size_t n,
+static parl_status look(parl_feature_cache *g, const parl_picture *picture, size_t n,
                         const float **rows) {
   for (;;) {
     const size_t place = find(g, picture->content);
-    const exhibit *e = &g->exhibits[place];
+    const entry *e = &g->entries[place];
     if (place == g->n || e->content != picture->content) {
-      PARL_TRY(exhibit_picture(g, picture, n));
+      PARL_TRY(encode_picture(g, picture, n));
     } else if (e->is_busy) {
       pthread_cond_wait(&g->changed, &g->lock);
     } else {
@@ -231,20 +230,20 @@ static parl_status look(parl_gallery *g, const parl_picture *picture, size_t n,
   }
 }
 
-parl_status parl_gallery_look(parl_gallery *gallery, const parl_picture *picture, int32_t n,
-                              const float **rows) {
+parl_status parl_feature_cache_look(parl_feature_cache *cache, const parl_picture *picture,
+                                    int32_t n, const float **rows) {
   const parl_image *image = &picture->image;
   parl_media_config config = parl_media_config_default();
   parl_media_size size;
-  config.patch = (int)gallery->model->config.vision.patch;
+  config.patch = (int)cache->model->config.vision.patch;
   PARL_TRY(parl_media_fit(&config, config.max_patches, image->width, image->height, &size));
   if (size.n_tokens != n)
     return parl_fail(PARL_STATUS_EINVAL,
                      "an image of %d x %d pixels has %d rows at model.vision.patch = %d, but %d "
                      "placeholders: the environment was opened for another patch",
                      image->width, image->height, size.n_tokens, config.patch, (int)n);
-  pthread_mutex_lock(&gallery->lock);
-  const parl_status s = look(gallery, picture, (size_t)n, rows);
-  pthread_mutex_unlock(&gallery->lock);
+  pthread_mutex_lock(&cache->lock);
+  const parl_status s = look(cache, picture, (size_t)n, rows);
+  pthread_mutex_unlock(&cache->lock);
   return s;
 }
