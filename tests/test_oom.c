@@ -1,5 +1,5 @@
-/* tests/test_oom.c - memory runs out at the k-th allocation, for every k, once or for good: the
- * status is ENOMEM, nothing leaks, nothing is half done.
+/* tests/test_oom.c - memory runs out at the k-th allocation, once or for good, for every k or, where
+ * there are thousands, every third: the status is ENOMEM, nothing leaks, nothing is half done.
  *
  * The program's own malloc family stands before the C library's, so the libraries below core are
  * starved too. */
@@ -97,11 +97,11 @@ static void assert_starved(parl_status s, long k, bool may_be_ok, parl_status ot
   fail();
 }
 
-/* Under a sanitizer, which makes everything ten times as slow, every fifth allocation of a long
- * scenario; all of them without one. */
+/* Others under a sanitizer, which makes everything ten times as slow. */
 static long get_stride(long n) {
-  enum { LONG_SCENARIO = 500, STRIDE = 5 };
-  return n > LONG_SCENARIO && parl_test_is_short() ? STRIDE : 1;
+  enum { LONG_SCENARIO = 500, STRIDE = 3, SHORT_STRIDE = 5 };
+  if (n <= LONG_SCENARIO) return 1;
+  return parl_test_is_short() ? SHORT_STRIDE : STRIDE;
 }
 
 static void starve(scenario work, tolerance t) {
