@@ -349,7 +349,7 @@ mutants: ## plant known mistakes in the formulas; the tests must notice each
 	@sh tests/run_mutants.sh
 bench: all ## measure this machine's speed
 	$(OUT)/parl bench
-$(OUT)/tests/bench/big_store: $(OBJDIR)/tests/bench/big_store.o $(OUT)/libparl.a
+$(OUT)/tests/bench/%: $(OBJDIR)/tests/bench/%.o $(OUT)/libparl.a
 	@mkdir -p $(@D)
 	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 bench-peers: all ## the same beside PyTorch and open-parl where PYTHON=python3 has them (minutes)

@@ -24,13 +24,15 @@ struct parl_decoder {
   parl_arena numbers;      /* on the device */
   size_t n_slots, max_context, max_rows, block_rows;
   parl_cache_dtype cache;
-  int32_t *lengths;      /* [n_slots] tokens held */
-  int32_t *held;         /* [n_slots, max_context] the tokens */
-  uint64_t *contents;    /* [n_slots, max_context] of what was given in their stead; 0: nothing */
-  uint64_t *generations; /* [n_slots] of the weights when the slot was last emptied */
-  int32_t *positions;    /* [max_rows] */
-  int32_t *host_tables;  /* [N_TABLES, block_rows], see below */
-  size_t n_wanted;       /* rows of logits of the last step */
+  int32_t *lengths;        /* [n_slots] tokens held, and those of the next step */
+  uint64_t *generations;   /* [n_slots] of the weights when the slot was last emptied */
+  parl_prefix_index index; /* of the slots emptied since the weights are those of */
+  uint64_t indexed;        /* this generation */
+  parl_decoder_row *rows;  /* [max_rows] of the next step */
+  size_t n_rows;           /* of them */
+  int32_t *positions;      /* [max_rows] */
+  int32_t *host_tables;    /* [N_TABLES, block_rows], see below */
+  size_t n_wanted;         /* rows of logits of the last step */
   /* On the device: */
   char *k_cache;      /* [L, n_slots, H_kv, max_context, D] of the cache's type; mla: of entries */
   char *v_cache;      /* [L, n_slots, H_kv, max_context, D]; mla: none */
@@ -73,10 +75,7 @@ static parl_status allocate_cache(parl_decoder *d, const parl_model_dims *dims) 
   memset(d->lengths, 0, d->n_slots * sizeof *d->lengths);
   PARL_TRY(PARL_ARENA_TAKE(&d->arena, d->n_slots, &d->generations));
   memset(d->generations, 0, d->n_slots * sizeof *d->generations);
-  PARL_TRY(
-      parl_arena_take(&d->arena, d->n_slots, d->max_context * sizeof *d->held, (void **)&d->held));
-  PARL_TRY(parl_arena_take(&d->arena, d->n_slots, d->max_context * sizeof *d->contents,
-                           (void **)&d->contents));
+  PARL_TRY(parl_prefix_index_init(&d->index, d->n_slots, d->max_context, 0, &d->arena));
   d->entry_bytes = get_entry_bytes(dims, d->cache);
   PARL_TRY(parl_arena_take(&d->numbers, entries, d->entry_bytes, (void **)&d->k_cache));
   /* now, so that no step waits for its pages */
@@ -106,6 +105,7 @@ static parl_status allocate(parl_decoder *d) {
   PARL_TRY(parl_queue_create(m->backend, &d->queue));
   PARL_TRY(allocate_cache(d, &m->dims));
   PARL_TRY(allocate_block(d, m));
+  PARL_TRY(PARL_ARENA_TAKE(&d->arena, d->max_rows, &d->rows));
   PARL_TRY(PARL_ARENA_TAKE(&d->arena, d->max_rows, &d->positions));
   PARL_TRY(take(d, d->max_rows, m->dims.V, &d->logits));
   PARL_TRY(parl_sampler_init(&d->sampler, m->dims.V, d->max_rows, &d->arena, &d->numbers));
@@ -162,47 +162,28 @@ size_t parl_decoder_advise_slots(const parl_model *model, size_t max_context,
   return slots;
 }
 
+/* Forgets the texts of other weights. */
+static void renew_index(parl_decoder *d) {
+  if (d->indexed != d->model->generation) parl_prefix_index_clear(&d->index);
+  d->indexed = d->model->generation;
+}
+
+/* Whether the slot was emptied since the weights are what they are. */
+static bool is_indexed(const parl_decoder *d, int32_t slot) {
+  return d->generations[slot] == d->model->generation && d->indexed == d->model->generation;
+}
+
 void parl_decoder_reset(parl_decoder *decoder, int32_t slot) {
   PARL_CHECK(slot >= 0 && (size_t)slot < decoder->n_slots);
+  renew_index(decoder);
+  parl_prefix_index_cut(&decoder->index, (size_t)slot, 0);
   decoder->lengths[slot] = 0;
   decoder->generations[slot] = decoder->model->generation;
 }
 
-static uint64_t get_content(const parl_decoder_prefix *prefix, size_t i) {
-  return prefix->contents != NULL ? prefix->contents[i] : 0;
-}
-
-/* How much of the prefix a slot holds. */
-static size_t count_same(const parl_decoder *d, size_t slot, const parl_decoder_prefix *prefix) {
-  const int32_t *held = d->held + slot * d->max_context;
-  const uint64_t *contents = d->contents + slot * d->max_context;
-  const size_t length = (size_t)d->lengths[slot], most = length < prefix->n ? length : prefix->n;
-  size_t same = 0;
-  while (same < most && held[same] == prefix->tokens[same] &&
-         contents[same] == get_content(prefix, same))
-    same++;
-  return same;
-}
-
-/* The slot that holds most of the prefix from the present weights; *length of it. */
-static size_t find_prefix(const parl_decoder *d, const parl_decoder_prefix *prefix,
-                          size_t *length) {
-  size_t best = 0;
-  *length = 0;
-  for (size_t s = 0; s < d->n_slots; s++) {
-    if (d->generations[s] != d->model->generation) continue;
-    const size_t same = count_same(d, s, prefix);
-    if (same <= *length) continue;
-    best = s;
-    *length = same;
-  }
-  return best;
-}
-
-size_t parl_decoder_find_prefix(const parl_decoder *decoder, const parl_decoder_prefix *prefix) {
-  size_t length;
-  (void)find_prefix(decoder, prefix, &length);
-  return length;
+parl_prefix_match parl_decoder_find_prefix(const parl_decoder *decoder, const parl_prefix *prefix) {
+  if (decoder->indexed != decoder->model->generation) return (parl_prefix_match){0};
+  return parl_prefix_index_find(&decoder->index, prefix, 0);
 }
 
 /* Copies the first n positions of every layer and head of a slot. */
@@ -224,19 +205,20 @@ static void copy_cache(parl_decoder *d, char *cache, size_t from, size_t to, siz
   PARL_RUN(d->queue, copy2d, &args);
 }
 
-size_t parl_decoder_restart(parl_decoder *decoder, int32_t slot,
-                            const parl_decoder_prefix *prefix) {
-  size_t length;
-  const size_t from = find_prefix(decoder, prefix, &length), to = (size_t)slot;
-  const size_t start = to * decoder->max_context;
-  parl_decoder_reset(decoder, slot);
+size_t parl_decoder_restart(parl_decoder *decoder, int32_t slot, const parl_prefix *prefix) {
+  PARL_CHECK(slot >= 0 && (size_t)slot < decoder->n_slots);
+  renew_index(decoder);
+  const size_t to = (size_t)slot;
+  const parl_prefix_match match = parl_prefix_index_find(&decoder->index, prefix, to);
+  const size_t from = match.slot, length = match.held;
+  parl_prefix_index_cut(&decoder->index, to, from == to ? length : 0);
   if (from != to && length > 0) {
+    parl_prefix_index_share(&decoder->index, from, to, length);
     copy_cache(decoder, decoder->k_cache, from, to, length);
     if (decoder->v_cache != NULL) copy_cache(decoder, decoder->v_cache, from, to, length);
-    memcpy(decoder->held + start, prefix->tokens, length * sizeof *decoder->held);
-    for (size_t i = 0; i < length; i++) decoder->contents[start + i] = get_content(prefix, i);
   }
   decoder->lengths[slot] = (int32_t)length;
+  decoder->generations[slot] = decoder->model->generation;
   return length;
 }
 
@@ -261,20 +243,35 @@ static parl_status check_row(const parl_decoder *d, const parl_decoder_row *row,
   return PARL_STATUS_OK;
 }
 
-/* Gives every row its position and lengthens its slot; takes everything back on failure. */
-static parl_status append_rows(parl_decoder *d, const parl_decoder_row *rows, size_t n_rows) {
-  for (size_t i = 0; i < n_rows; i++) {
-    const parl_status s = check_row(d, &rows[i], i);
-    if (s != PARL_STATUS_OK) {
-      while (i-- > 0) d->lengths[rows[i].slot]--;
-      return s;
-    }
-    d->positions[i] = d->lengths[rows[i].slot]++;
-    const size_t place = (size_t)rows[i].slot * d->max_context + (size_t)d->positions[i];
-    d->held[place] = rows[i].token;
-    d->contents[place] = rows[i].content;
-  }
+static parl_status check_room(const parl_decoder *d, size_t n) {
+  if (n <= d->max_rows - d->n_rows) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EINVAL, "decoder: %zu rows in a step, at most %zu fit",
+                   d->n_rows + n, d->max_rows);
+}
+
+parl_status parl_decoder_push(parl_decoder *decoder, const parl_decoder_row *row) {
+  parl_decoder *d = decoder;
+  PARL_TRY(check_room(d, 1));
+  PARL_TRY(check_row(d, row, d->n_rows));
+  d->rows[d->n_rows] = *row;
+  d->positions[d->n_rows++] = d->lengths[row->slot]++;
+  if (is_indexed(d, row->slot))
+    parl_prefix_index_append(&d->index, (size_t)row->slot, row->token, row->content);
   return PARL_STATUS_OK;
+}
+
+/* Takes the last rows back until there are n. */
+static void take_back(parl_decoder *d, size_t n) {
+  while (d->n_rows > n) {
+    const int32_t slot = d->rows[--d->n_rows].slot;
+    d->lengths[slot]--;
+    if (is_indexed(d, slot))
+      parl_prefix_index_cut(&d->index, (size_t)slot, (size_t)d->lengths[slot]);
+  }
+}
+
+void parl_decoder_take_back(parl_decoder *decoder) {
+  take_back(decoder, 0);
 }
 
 /* Appends the block's keys and values to the caches and fills the mixed values. */
@@ -360,21 +357,34 @@ static size_t run_block(parl_decoder *d, const parl_decoder_row *rows, const int
   return head(d, n_wanted, logits);
 }
 
-parl_status parl_decoder_step(parl_decoder *decoder, const parl_decoder_row *rows, size_t n_rows,
-                              float **logits) {
-  if (n_rows > decoder->max_rows)
-    return parl_fail(PARL_STATUS_EINVAL, "decoder: %zu rows in a step, at most %zu fit", n_rows,
-                     decoder->max_rows);
-  PARL_TRY(append_rows(decoder, rows, n_rows));
+parl_status parl_decoder_run(parl_decoder *decoder, float **logits) {
+  const size_t n_rows = decoder->n_rows;
   decoder->n_wanted = 0;
+  for (size_t i = 0; i < n_rows; i++) /* first, while a core has them near */
+    if (is_indexed(decoder, decoder->rows[i].slot))
+      parl_prefix_index_hold(&decoder->index, (size_t)decoder->rows[i].slot);
   for (size_t i = 0; i < n_rows; i += decoder->block_rows) {
     const size_t left = n_rows - i;
     const size_t n = left < decoder->block_rows ? left : decoder->block_rows;
     float *place = decoder->logits + decoder->n_wanted * decoder->model->dims.V;
-    decoder->n_wanted += run_block(decoder, rows + i, decoder->positions + i, n, place);
+    decoder->n_wanted += run_block(decoder, decoder->rows + i, decoder->positions + i, n, place);
   }
+  decoder->n_rows = 0;
   *logits = decoder->logits;
   return PARL_STATUS_OK;
+}
+
+parl_status parl_decoder_step(parl_decoder *decoder, const parl_decoder_row *rows, size_t n_rows,
+                              float **logits) {
+  const size_t n_before = decoder->n_rows;
+  PARL_TRY(check_room(decoder, n_rows));
+  for (size_t i = 0; i < n_rows; i++) {
+    const parl_status s = parl_decoder_push(decoder, &rows[i]);
+    if (s == PARL_STATUS_OK) continue;
+    take_back(decoder, n_before);
+    return s;
+  }
+  return parl_decoder_run(decoder, logits);
 }
 
 parl_status parl_decoder_sample(parl_decoder *decoder, const parl_pick *draws, size_t n,

@@ -7,6 +7,7 @@
 #ifndef PARL_ENGINE_DECODER_H
 #define PARL_ENGINE_DECODER_H
 #include "engine/model.h"
+#include "engine/prefix_index.h"
 #include "engine/sampler.h"
 
 typedef struct parl_decoder parl_decoder;
@@ -18,14 +19,6 @@ typedef struct parl_decoder_row {
   const float *given; /* [C] on the model's device, instead of the token's embedding; NULL: none */
   uint64_t content;   /* of what was given, as core/album.h hashes it; 0: nothing */
 } parl_decoder_row;
-
-/* What a context begins with. A placeholder's token says nothing of the image that stands there:
- * two prefixes are the same only if their contents are. */
-typedef struct parl_decoder_prefix {
-  const int32_t *tokens;    /* [n] */
-  const uint64_t *contents; /* [n] as of the rows; NULL: nothing was given */
-  size_t n;
-} parl_decoder_prefix;
 
 /* How keys and values are stored: as computed, or rounded to the nearest bf16, which halves what
  * attention reads; then logits differ from the full forward by about 1e-2 of their size. */
@@ -53,15 +46,21 @@ void parl_decoder_reset(parl_decoder *decoder, int32_t slot);
 /* Empties a slot and gives it the longest part of the prefix that any slot, itself included, holds
  * from the same weights; returns its length. The keys and values are copied, so what follows has
  * the bits it would have had. */
-size_t parl_decoder_restart(parl_decoder *decoder, int32_t slot, const parl_decoder_prefix *prefix);
-/* Length of the part that restart would find. */
-size_t parl_decoder_find_prefix(const parl_decoder *decoder, const parl_decoder_prefix *prefix);
-/* Tokens held by the slot. */
+size_t parl_decoder_restart(parl_decoder *decoder, int32_t slot, const parl_prefix *prefix);
+/* held: length of the part that restart would find; coming: once the rows pushed have run. */
+parl_prefix_match parl_decoder_find_prefix(const parl_decoder *decoder, const parl_prefix *prefix);
+/* Tokens of the slot, those pushed included. */
 size_t parl_decoder_get_length(const parl_decoder *decoder, int32_t slot);
-/* Appends every row's token; *logits = [number of rows with want_logits, V] in row order, on the
- * model's device, owned by the decoder. Fails: EINVAL for a slot or token out of range or too
- * many rows, or one that is given without content or the reverse; ESTATE if a slot would overflow;
- * nothing is appended then. Allocates nothing. */
+/* Appends a row to the next step. Its slot must not be emptied before that. Fails: EINVAL for a
+ * slot or token out of range or one row too many, or one that is given without content or the
+ * reverse; ESTATE if the slot would overflow; nothing is appended then. Allocates nothing. */
+parl_status parl_decoder_push(parl_decoder *decoder, const parl_decoder_row *row);
+/* Takes all rows back that were pushed and have not run. */
+void parl_decoder_take_back(parl_decoder *decoder);
+/* A step of the rows pushed; *logits = [number of rows with want_logits, V] in row order, on the
+ * model's device, owned by the decoder. Allocates nothing. */
+parl_status parl_decoder_run(parl_decoder *decoder, float **logits);
+/* Pushes rows and runs. Fails: as push, and then none of them is appended. */
 parl_status parl_decoder_step(parl_decoder *decoder, const parl_decoder_row *rows, size_t n_rows,
                               float **logits);
 /* A token for each of the first n rows of the last step's logits, which are used up.

@@ -182,26 +182,54 @@ static void check_restart(const parl_model_config *config, const parl_backend *b
     second[i] = i < SHARED ? first[i] : (first[i] + 1) % ENGINE_VOCAB;
   }
   float want[ENGINE_VOCAB];
-  assert_int_equal(
-      parl_decoder_restart(d, 2, &(parl_decoder_prefix){.tokens = first, .n = TEXT - 1}), 0);
+  assert_int_equal(parl_decoder_restart(d, 2, &(parl_prefix){.tokens = first, .n = TEXT - 1}), 0);
   (void)feed_rest(d, 2, first, TEXT);
   memcpy(want, feed_rest(d, 0, second, TEXT), sizeof want);
   parl_decoder_reset(d, 0);
-  assert_int_equal(parl_decoder_find_prefix(d, &(parl_decoder_prefix){.tokens = second, .n = TEXT}),
+  assert_int_equal(parl_decoder_find_prefix(d, &(parl_prefix){.tokens = second, .n = TEXT}).held,
                    SHARED);
-  assert_int_equal(
-      parl_decoder_restart(d, 1, &(parl_decoder_prefix){.tokens = second, .n = TEXT - 1}), SHARED);
+  assert_int_equal(parl_decoder_restart(d, 1, &(parl_prefix){.tokens = second, .n = TEXT - 1}),
+                   SHARED);
   assert_memory_equal(feed_rest(d, 1, second, TEXT), want, sizeof want);
-  assert_int_equal(
-      parl_decoder_restart(d, 1, &(parl_decoder_prefix){.tokens = second, .n = SHARED + 3}),
-      SHARED + 3);
+  assert_int_equal(parl_decoder_restart(d, 1, &(parl_prefix){.tokens = second, .n = SHARED + 3}),
+                   SHARED + 3);
   assert_memory_equal(feed_rest(d, 1, second, TEXT), want, sizeof want);
   parl_model_refresh(m); /* the weights may be others now */
-  assert_int_equal(
-      parl_decoder_restart(d, 3, &(parl_decoder_prefix){.tokens = second, .n = TEXT - 1}), 0);
+  assert_int_equal(parl_decoder_restart(d, 3, &(parl_prefix){.tokens = second, .n = TEXT - 1}), 0);
   assert_memory_equal(feed_rest(d, 3, second, TEXT), want, sizeof want);
-  assert_int_equal(parl_decoder_find_prefix(d, &(parl_decoder_prefix){.tokens = second, .n = TEXT}),
+  assert_int_equal(parl_decoder_find_prefix(d, &(parl_prefix){.tokens = second, .n = TEXT}).held,
                    TEXT);
+  const parl_decoder_row late = {.slot = 1, .token = second[1]}; /* to a text of other weights */
+  float *logits;
+  assert_ok(parl_decoder_step(d, &late, 1, &logits));
+  assert_int_equal(parl_decoder_find_prefix(d, &(parl_prefix){.tokens = second + 1, .n = 1}).held,
+                   0);
+  parl_decoder_destroy(d);
+  parl_model_destroy(m);
+}
+
+/* What is pushed is coming and not held; what is taken back was never there. */
+static void test_pushed_rows_are_coming(void **state) {
+  (void)state;
+  const parl_model_config config = engine_config(2);
+  parl_model *m = engine_model(&config, parl_backend_ref(), 5);
+  parl_decoder *d = NULL;
+  const int32_t tokens[] = {1, 2, 3};
+  const parl_prefix prefix = {.tokens = tokens, .n = 3};
+  float *logits;
+  assert_ok(parl_decoder_create(&(parl_decoder_def){m, 2, 4, 6, PARL_CACHE_F32}, &d));
+  for (int round = 0; round < 2; round++) {
+    assert_int_equal(parl_decoder_restart(d, 0, &prefix), 0);
+    for (int i = 0; i < 2; i++)
+      assert_ok(parl_decoder_push(d, &(parl_decoder_row){.slot = 0, .token = tokens[i]}));
+    const parl_prefix_match match = parl_decoder_find_prefix(d, &prefix);
+    assert_int_equal(match.held, 0);
+    assert_int_equal(match.coming, 2);
+    if (round == 0) parl_decoder_take_back(d);
+  }
+  assert_ok(parl_decoder_run(d, &logits));
+  assert_int_equal(parl_decoder_find_prefix(d, &prefix).held, 2);
+  assert_int_equal(parl_decoder_restart(d, 1, &prefix), 2);
   parl_decoder_destroy(d);
   parl_model_destroy(m);
 }
@@ -277,6 +305,12 @@ static void test_bad_rows_are_refused(void **state) {
   }
   const parl_decoder_row many[7] = {{.slot = 0, .token = 1, .want_logits = true}};
   assert_status(parl_decoder_step(f.decoder, many, 7, &logits), PARL_STATUS_EINVAL);
+  for (int i = 0; i < 4; i++) assert_ok(parl_decoder_push(f.decoder, &many[0]));
+  assert_status(parl_decoder_step(f.decoder, many, 3, &logits), PARL_STATUS_EINVAL);
+  assert_status(parl_decoder_push(f.decoder, &many[0]), PARL_STATUS_ESTATE);
+  assert_int_equal(parl_decoder_get_length(f.decoder, 0), 4);
+  parl_decoder_take_back(f.decoder);
+  assert_int_equal(parl_decoder_get_length(f.decoder, 0), 0);
   assert_int_equal(parl_decoder_get_max_rows(f.decoder), 6);
   parl_decoder *none = NULL;
   assert_status(parl_decoder_create(&(parl_decoder_def){f.model, 2, 129, 6, PARL_CACHE_F32}, &none),
@@ -336,6 +370,7 @@ int main(void) {
       cmocka_unit_test(test_batch_does_not_matter),
       cmocka_unit_test(test_bf16_cache),
       cmocka_unit_test(test_restart_reuses_prefixes),
+      cmocka_unit_test(test_pushed_rows_are_coming),
       cmocka_unit_test(test_overflow_appends_nothing),
       cmocka_unit_test(test_bad_rows_are_refused),
       cmocka_unit_test(test_wanted_rows),

@@ -222,8 +222,7 @@ static void decode(const parl_model *m, parl_cache_dtype cache, int32_t tokens[8
                                      {.slot = 0, .token = 3, .want_logits = true}};
   assert_ok(parl_decoder_step(d, prompt, 3, &logits));
   assert_int_equal(
-      parl_decoder_restart(d, 2, &(parl_decoder_prefix){.tokens = (int32_t[]){1, 2, 3, 4}, .n = 4}),
-      3);
+      parl_decoder_restart(d, 2, &(parl_prefix){.tokens = (int32_t[]){1, 2, 3, 4}, .n = 4}), 3);
   int32_t next[2] = {4, 5};
   const uint64_t mask = 0x7fff;
   for (size_t i = 0; i < 4; i++) {

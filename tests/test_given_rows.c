@@ -228,20 +228,21 @@ static void test_images_share_no_cache(void **state) {
     parl_decoder_reset(d, 0);
     feed(d, 0, tokens, N, 0, images[0], 77, r.C, first);
     uint64_t contents[N] = {0, 0, 88, 88, 88, 0, 0, 0};
-    const parl_decoder_prefix prefix = {tokens, contents, N - 1};
+    const parl_prefix prefix = {tokens, contents, N - 1};
     assert_int_equal(parl_decoder_restart(d, 1, &prefix), 2);
     feed(d, 1, tokens, N, 2, images[1], 88, r.C, second);
     parl_decoder_reset(d, 2);
     feed(d, 2, tokens, N, 0, images[1], 88, r.C, due);
     assert_memory_equal(second, due, sizeof due);
     assert_true(memcmp(first, second, sizeof first) != 0);
-    assert_int_equal(parl_decoder_find_prefix(d, &(parl_decoder_prefix){tokens, NULL, N}), 2);
+    assert_int_equal(parl_decoder_find_prefix(d, &(parl_prefix){tokens, NULL, N}).held, 2);
     for (size_t i = 2; i < 5; i++) contents[i] = 77; /* the first image once more */
     assert_int_equal(parl_decoder_restart(d, 2, &prefix), N - 1);
     feed(d, 2, tokens, N, N - 1, images[0], 77, r.C, due);
     assert_memory_equal(first, due, sizeof due);
     parl_decoder_reset(d, 0);
-    assert_int_equal(parl_decoder_find_prefix(d, &prefix), N - 1); /* contents were taken over */
+    assert_int_equal(parl_decoder_find_prefix(d, &prefix).held,
+                     N - 1); /* contents were taken over */
     const parl_decoder_row odd[] = {{.token = 1, .content = 3}, {.token = 1, .given = images[0]}};
     float *out;
     for (size_t i = 0; i < 2; i++)

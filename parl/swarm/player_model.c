@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/bits.h"
 #include "core/rng.h"
 #include "engine/feature_cache.h"
 #include "parl/swarm/rollout.h"
@@ -10,8 +11,8 @@ enum { MAX_ROWS = 512 };
 
 /* A context of the decoder. */
 typedef struct model_slot {
-  bool is_asked, is_stale; /* waits for a token; its prefix is to be looked for */
-  int32_t n_fed;           /* tokens the decoder has */
+  bool is_stale; /* its prefix is to be looked for */
+  int32_t n_fed; /* tokens the decoder has */
   parl_question question;
   uint64_t *contents; /* [max_context] of the images among its tokens, 0 elsewhere; NULL: the
                          environment shows none */
@@ -23,21 +24,22 @@ typedef struct model_seat {
   const parl_model *model;
   parl_player_counts *counts;
   uint64_t *contents; /* [n, max_context] the slots' */
-  size_t n, n_asked;
-  model_slot *slots;      /* [n] */
-  parl_decoder_row *rows; /* [MAX_ROWS] of the next step */
-  model_slot **asking;    /* [MAX_ROWS] slots whose logits come back, in row order */
-  parl_pick *draws;       /* [MAX_ROWS] how they choose */
-  parl_sample *samples;   /* [MAX_ROWS] what they choose */
+  size_t n;
+  model_slot *slots;    /* [n] */
+  parl_arena arena;     /* of the set: */
+  parl_bits asked;      /* slots that wait for a token */
+  model_slot **asking;  /* [MAX_ROWS] slots whose logits come back, in row order */
+  parl_pick *draws;     /* [MAX_ROWS] how they choose */
+  parl_sample *samples; /* [MAX_ROWS] what they choose */
 } model_seat;
 
 static void close_model(void *seat) {
   model_seat *m = seat;
   if (m == NULL) return;
   parl_decoder_destroy(m->decoder);
+  parl_arena_deinit(&m->arena);
   free(m->contents);
   free(m->slots);
-  free(m->rows);
   free(m->asking);
   free(m->draws);
   free(m->samples);
@@ -64,17 +66,17 @@ static parl_status open_model(const parl_seat_def *def, void **seat) {
       .cache = def->player->cache};
   model_seat *m = calloc(1, sizeof *m);
   if (m != NULL) {
+    parl_arena_init(&m->arena, 0);
     m->slots = calloc(def->n_slots, sizeof *m->slots);
-    m->rows = calloc(MAX_ROWS, sizeof *m->rows);
     m->asking = calloc(MAX_ROWS, sizeof *m->asking);
     m->draws = calloc(MAX_ROWS, sizeof *m->draws);
     m->samples = calloc(MAX_ROWS, sizeof *m->samples);
   }
   parl_status s =
-      m != NULL && m->slots != NULL && m->rows != NULL && m->asking != NULL && m->draws != NULL &&
-              m->samples != NULL
+      m != NULL && m->slots != NULL && m->asking != NULL && m->draws != NULL && m->samples != NULL
           ? parl_decoder_create(&decoder, &m->decoder)
           : parl_fail(PARL_STATUS_ENOMEM, "player: no memory for %zu contexts", def->n_slots);
+  if (s == PARL_STATUS_OK) s = parl_bits_init(&m->asked, def->n_slots, &m->arena);
   if (s == PARL_STATUS_OK) s = take_contents(m, def, decoder.max_context);
   if (s != PARL_STATUS_OK) {
     close_model(m);
@@ -110,29 +112,17 @@ static parl_status submit_model(void *seat, const parl_question *questions, size
       slot->n_known = 0;
     }
     slot->question = questions[i];
-    slot->is_asked = true;
+    parl_bits_add(&m->asked, (size_t)questions[i].slot);
     note_contents(slot);
   }
-  m->n_asked += n;
   return PARL_STATUS_OK;
 }
 
-/* Whether a context of this step computes most of what the decoder lacks of the first n tokens:
- * then this one waits a step and takes it over. */
-static bool is_worth_waiting(const model_seat *m, const parl_decoder_prefix *prefix,
-                             size_t n_asking) {
-  const size_t n = prefix->n, found = parl_decoder_find_prefix(m->decoder, prefix);
-  for (size_t i = 0; i < n_asking; i++) {
-    const parl_question *other = &m->asking[i]->question;
-    const uint64_t *contents = m->asking[i]->contents;
-    const size_t most = other->n_tokens < n ? other->n_tokens : n;
-    size_t same = 0;
-    while (same < most && other->tokens[same] == prefix->tokens[same] &&
-           (contents == NULL || contents[same] == prefix->contents[same]))
-      same++;
-    if (same > found && 2 * (same - found) > n - found) return true;
-  }
-  return false;
+/* Whether a context of this step computes most of what the decoder lacks of the prefix: then this
+ * one waits a step and takes it over. */
+static bool is_worth_waiting(const model_seat *m, const parl_prefix *prefix) {
+  const parl_prefix_match match = parl_decoder_find_prefix(m->decoder, prefix);
+  return 2 * (match.coming - match.held) > prefix->n - match.held;
 }
 
 /* The next row of a context; *looked: the image whose features it took last. */
@@ -157,46 +147,50 @@ static parl_status make_row(const model_seat *m, const model_slot *slot, parl_fe
   return PARL_STATUS_OK;
 }
 
-/* Queues the tokens of a context that the decoder has not seen, while there is room. */
-static parl_status queue_context(model_seat *m, model_slot *slot, parl_feature_cache *cache,
-                                 size_t *n, size_t *n_asking) {
+/* Pushes the tokens of a context that the decoder has not seen, while there is room. */
+static parl_status push_context(model_seat *m, model_slot *slot, parl_feature_cache *cache,
+                                size_t *n, size_t *n_asking) {
   const size_t n_tokens = slot->question.n_tokens;
   const float *features = NULL;
   size_t looked = SIZE_MAX;
   while ((size_t)slot->n_fed < n_tokens && *n < MAX_ROWS) {
-    PARL_TRY(make_row(m, slot, cache, &looked, &features, &m->rows[*n]));
+    parl_decoder_row row;
+    PARL_TRY(make_row(m, slot, cache, &looked, &features, &row));
+    PARL_TRY(parl_decoder_push(m->decoder, &row));
     slot->n_fed++;
-    if (m->rows[(*n)++].want_logits) m->asking[(*n_asking)++] = slot;
+    ++*n;
+    if (row.want_logits) m->asking[(*n_asking)++] = slot;
   }
   return PARL_STATUS_OK;
 }
 
-/* Queues the tokens that the decoder has not seen of every context that waits. */
-static parl_status queue_rows(model_seat *m, size_t max_asking, parl_feature_cache *cache,
-                              size_t *n, size_t *n_asking) {
+/* Pushes the tokens that the decoder has not seen of every context that waits. */
+static parl_status push_rows(model_seat *m, size_t max_asking, parl_feature_cache *cache, size_t *n,
+                             size_t *n_asking) {
   *n = *n_asking = 0;
-  for (size_t i = 0; i < m->n && *n < MAX_ROWS && *n_asking < max_asking; i++) {
+  for (size_t i = parl_bits_first(&m->asked); i < m->n && *n < MAX_ROWS && *n_asking < max_asking;
+       i = parl_bits_next(&m->asked, i + 1)) {
     model_slot *slot = &m->slots[i];
     const parl_question *q = &slot->question;
-    if (!slot->is_asked) continue;
     if (slot->is_stale) {
-      const parl_decoder_prefix prefix = {.tokens = q->tokens,
-                                          .contents = slot->contents,
-                                          .n = q->n_tokens - 1}; /* the last one gives logits */
-      if (is_worth_waiting(m, &prefix, *n_asking)) continue;
+      const parl_prefix prefix = {.tokens = q->tokens,
+                                  .contents = slot->contents,
+                                  .n = q->n_tokens - 1}; /* the last one gives logits */
+      if (is_worth_waiting(m, &prefix)) continue;
       slot->n_fed = (int32_t)parl_decoder_restart(m->decoder, (int32_t)i, &prefix);
       m->counts->reused_tokens += slot->n_fed;
       slot->is_stale = false;
     }
-    PARL_TRY(queue_context(m, slot, cache, n, n_asking));
+    PARL_TRY(push_context(m, slot, cache, n, n_asking));
   }
   return PARL_STATUS_OK;
 }
 
 /* Whether one of those who ask was shown something. */
-static bool shows(const model_seat *m) {
-  for (size_t i = 0; i < m->n && m->contents != NULL; i++)
-    if (m->slots[i].is_asked && m->slots[i].question.shown.n > 0) return true;
+static bool shows(model_seat *m) {
+  if (m->contents == NULL) return false;
+  for (size_t i = parl_bits_first(&m->asked); i < m->n; i = parl_bits_next(&m->asked, i + 1))
+    if (m->slots[i].question.shown.n > 0) return true;
   return false;
 }
 
@@ -217,23 +211,30 @@ static void count_cut(model_seat *m, const parl_pick *draw, const parl_sample *s
   m->counts->cut += (int64_t)ldexp(1.0 - (double)sample->kept, 32);
 }
 
+/* The rows of the next step; none are left where one fails. */
+static parl_status prepare_step(model_seat *m, size_t max, parl_feature_cache *cache,
+                                size_t *n_rows, size_t *n_asking) {
+  const parl_status s = push_rows(m, max, cache, n_rows, n_asking);
+  if (s != PARL_STATUS_OK) parl_decoder_take_back(m->decoder);
+  return s;
+}
+
 /* One step of the decoder. */
 static parl_status step(model_seat *m, parl_feature_cache *cache, parl_answer *answers, size_t max,
                         size_t *n) {
   float *logits;
   size_t n_rows = 0, n_asking = 0;
-  PARL_TRY(queue_rows(m, max, cache, &n_rows, &n_asking));
+  PARL_TRY(prepare_step(m, max, cache, &n_rows, &n_asking));
   if (n_rows == 0) return PARL_STATUS_OK;
-  PARL_TRY(parl_decoder_step(m->decoder, m->rows, n_rows, &logits));
+  PARL_TRY(parl_decoder_run(m->decoder, &logits));
   m->counts->decoded_tokens += (int64_t)n_rows;
   for (size_t i = 0; i < n_asking; i++) m->draws[i] = prepare_draw(&m->asking[i]->question);
   PARL_TRY(parl_decoder_sample(m->decoder, m->draws, n_asking, m->samples));
   for (size_t i = 0; i < n_asking; i++) {
     answer(&m->asking[i]->question, &m->samples[i], &answers[i]);
     count_cut(m, &m->draws[i], &m->samples[i]);
-    m->asking[i]->is_asked = false;
+    parl_bits_remove(&m->asked, (size_t)m->asking[i]->question.slot);
   }
-  m->n_asked -= n_asking;
   *n = n_asking;
   return PARL_STATUS_OK;
 }
@@ -244,7 +245,7 @@ static parl_status collect_model(void *seat, bool may_wait, parl_answer *answers
   model_seat *m = seat;
   parl_feature_cache *cache;
   *n = 0;
-  if (m->n_asked == 0) return PARL_STATUS_OK;
+  if (parl_bits_first(&m->asked) == m->n) return PARL_STATUS_OK;
   if (!shows(m)) return step(m, NULL, answers, max, n);
   PARL_TRY(parl_model_get_feature_cache(m->model, &cache));
   parl_feature_cache_enter(cache);
@@ -255,8 +256,7 @@ static parl_status collect_model(void *seat, bool may_wait, parl_answer *answers
 
 static void forget_model(void *seat, int32_t slot) {
   model_seat *m = seat;
-  m->n_asked -= m->slots[slot].is_asked;
-  m->slots[slot].is_asked = false;
+  parl_bits_remove(&m->asked, (size_t)slot);
 }
 
 static const parl_player_kind model_kind = {.name = "model",
