@@ -1,6 +1,7 @@
 /* lua/freeze.c - read-only proxies, and the watch over upvalues.
  *
- * Metatable of a proxy: [1] = real table (for unwrap), __index = the same, __newindex, __len. */
+ * Metatable of a proxy: [1] = real table (for unwrap), __index = the same, __newindex, __len;
+ * [2] = true, or what is kept, if it is deeply frozen. */
 #include "lua/freeze.h"
 
 #include <lauxlib.h>
@@ -95,6 +96,22 @@ bool parl_freeze_unwrap(lua_State *L, int index) {
   return true;
 }
 
+bool parl_freeze_get_kept(lua_State *L, int index) {
+  if (!lua_istable(L, index) || !lua_getmetatable(L, index)) return false;
+  const int type = lua_rawgeti(L, -1, 2);
+  lua_remove(L, -2);
+  if (type == LUA_TNIL) lua_pop(L, 1);
+  return type != LUA_TNIL;
+}
+
+void parl_freeze_keep(lua_State *L, int index) {
+  const bool is_frozen = lua_getmetatable(L, index) != 0;
+  PARL_CHECK(is_frozen);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, 2);
+  lua_pop(L, 1);
+}
+
 static void refuse_value(lua_State *L, const freezer *f, const place *at, const char *why) {
   char text[PLACE_BYTES];
   format_place(at, f->what, text, sizeof text);
@@ -146,6 +163,8 @@ static void freeze_table(lua_State *L, const freezer *f, const place *at, int de
   const int real = lua_gettop(L);
   lua_pushvalue(L, real);
   parl_freeze_wrap(L, f->what, f->hint);
+  lua_pushboolean(L, 1);
+  parl_freeze_keep(L, -2);
   lua_pushvalue(L, real);
   lua_pushvalue(L, -2);
   lua_rawset(L, f->memo);

@@ -22,6 +22,12 @@ void parl_freeze_data(lua_State *L, const char *what, const char *hint);
 /* If the value at index is a frozen table: pushes the real table and returns true. */
 bool parl_freeze_unwrap(lua_State *L, int index);
 
+/* A table that is deeply frozen keeps something made of its keys, which never change: pushes what
+ * was kept, else true, and returns true; false for other values, with nothing pushed. */
+bool parl_freeze_get_kept(lua_State *L, int index);
+/* [kept] -> [], for a value of which parl_freeze_get_kept is true. */
+void parl_freeze_keep(lua_State *L, int index);
+
 /* [function] -> []. Freezes every table the function can reach through its upvalues, and through
  * the functions it finds there, and notes all upvalues in the table at index `watch`. */
 void parl_freeze_script(lua_State *L, int watch);

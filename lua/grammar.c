@@ -156,6 +156,14 @@ static void set_bit(uint64_t *mask, int token) {
   mask[token / 64] |= (uint64_t)1 << (token % 64);
 }
 
+static void set_bits(uint64_t *mask, int first, int n) {
+  for (int i = first; i < first + n;) {
+    const int left = 64 - i % 64, here = first + n - i < left ? first + n - i : left;
+    mask[i / 64] |= UINT64_MAX >> (64 - here) << (i % 64);
+    i += here;
+  }
+}
+
 static const parl_tool *get_signature(const parl_env_spec *spec, const uint16_t *call) {
   return parl_packed_kind(call) == PARL_CALL_ASSIGN ? &spec->task
                                                     : &spec->tools[parl_packed_number(call)];
@@ -227,10 +235,12 @@ static parl_status add_values(parl_grammar *g, int tool, int slot, uint64_t *mas
   const int family = signature->slots[slot].family;
   const parl_family *f = &spec->families[family];
   uint8_t allowed[MAX_TOKENS];
-  if (g->def.use_legal && spec->has_legal)
-    PARL_TRY(ask_legal(g, tool, slot, family, allowed));
-  else
-    memset(allowed, 1, (size_t)f->n);
+  *any = true;
+  if (!g->def.use_legal || !spec->has_legal) {
+    if (mask) set_bits(mask, f->first_token, f->n);
+    return PARL_STATUS_OK;
+  }
+  PARL_TRY(ask_legal(g, tool, slot, family, allowed));
   *any = false;
   for (int i = 0; i < f->n; i++) {
     if (!allowed[i]) continue;
@@ -282,7 +292,7 @@ static parl_status add_value_state(parl_grammar *g, uint64_t *mask) {
   /* The call is begun, so it must be possible to end it: where `legal` leaves nothing for a later
    * slot, its advice is dropped. */
   const parl_family *f = &get_spec(g)->families[signature->slots[g->slot].family];
-  for (int i = 0; i < f->n; i++) set_bit(mask, f->first_token + i);
+  set_bits(mask, f->first_token, f->n);
   return PARL_STATUS_OK;
 }
 

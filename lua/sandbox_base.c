@@ -10,7 +10,10 @@
 #include "lua/freeze.h"
 #include "lua/sandbox_internal.h"
 
-enum { LOOK_EVERY = 1024 /* items between two looks at the limits */ };
+enum {
+  LOOK_EVERY = 1024, /* items between two looks at the limits */
+  MAX_KEPT = 64      /* keys of a frozen table that are kept in order */
+};
 
 void parl_sandbox_push_text(lua_State *L, int index) {
   switch (lua_type(L, index)) {
@@ -165,11 +168,8 @@ static int pairs_step(lua_State *L) {
   return 2;
 }
 
-/* pairs(t): numbers, then strings by bytes, then booleans; the keys are those of the start. */
-static int base_pairs(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  lua_settop(L, 1);
-  if (parl_freeze_unwrap(L, 1)) lua_replace(L, 1);
+/* Pushes the sorted list of the keys of the table at 1, which costs 6 instructions a key. */
+static void push_sorted_keys(lua_State *L) {
   size_t n = 0;
   for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1))
     if (++n % LOOK_EVERY == 0) parl_sandbox_charge(L, 6 * LOOK_EVERY);
@@ -186,6 +186,27 @@ static int base_pairs(lua_State *L) {
     if (i % LOOK_EVERY == 0) parl_sandbox_charge(L, 0);
     push_key(L, &sorted[i]);
     lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+}
+
+/* pairs(t): numbers, then strings by bytes, then booleans; the keys are those of the start. The
+ * sorted keys of a frozen table that has few are kept with it; charged are they every time. */
+static int base_pairs(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  const bool may_keep = parl_freeze_get_kept(L, 1), is_kept = may_keep && lua_istable(L, -1);
+  lua_pushvalue(L, 1);
+  if (parl_freeze_unwrap(L, 1)) lua_replace(L, 1);
+  if (is_kept) { /* kept, proxy */
+    lua_pushvalue(L, -2);
+    parl_sandbox_charge(L, 6.0 * (double)lua_rawlen(L, -1));
+  } else { /* true or nothing, proxy */
+    const int proxy = lua_gettop(L);
+    push_sorted_keys(L);
+    if (may_keep && lua_rawlen(L, -1) <= MAX_KEPT) {
+      lua_pushvalue(L, -1);
+      parl_freeze_keep(L, proxy);
+    }
   }
   lua_pushinteger(L, 0);
   lua_pushvalue(L, 1);

@@ -505,6 +505,7 @@ static void legal_gets_what_is_taken(void **state) {
       make_toy("  expert =",
                "  legal = function(world, agent, tool, slot, taken) "
                "if tool == 'assign_task' then assert(slot == 1) local t = {} "
+               "for i in pairs(taken) do t[i] = 0 end assert(#t == #taken) "
                "for i = 1, #taken do t[i] = taken[i] end return t end return nil end,\n  expert =");
   parl_world w;
   parl_agent m;

@@ -79,6 +79,71 @@ static void frozen_worlds_read_like_tables(void **state) {
   parl_env_destroy(env);
 }
 
+/* The sorted keys of a frozen table are kept: every walk finds them all, one inside another too. */
+static void frozen_tables_are_walked_again(void **state) {
+  (void)state;
+  parl_env *env =
+      make_toy("return {tok.row[row], tok.word.ok}",
+               "local seen = {} for _, t in ipairs({world, list, tok.word}) do local n = 0 "
+               "for round = 1, 3 do local keys = '' for k in pairs(t) do "
+               "for j in pairs(t) do if j == k then keys = keys .. k .. ' ' break end end end "
+               "assert(round == 1 or keys == seen[#seen]) if round == 1 then seen[#seen + 1] = "
+               "keys end end end "
+               "assert(table.concat(seen, '|') == 'list n x |1 2 3 |1 2 no ok ', "
+               "table.concat(seen, '|')) return {tok.row[row]}");
+  int32_t tokens[16];
+  size_t n;
+  for (uint64_t seed = 1; seed <= 3; seed++) {
+    parl_world w;
+    parl_agent m;
+    assert_ok(parl_env_reset(env, seed, 2, &w, &m));
+    for (int k = 0; k < 3; k++) assert_ok(call(env, w, m, "look", 1, tokens, &n));
+    parl_env_release(env, w);
+  }
+  parl_env_destroy(env);
+}
+
+/* Of a tool that walks a frozen table of 60 keys over and over; *is_same: a second call takes as
+ * many instructions as the first. */
+static parl_status walk(int64_t instructions, bool *is_same) {
+  char *code = edit(TOY, "local counter, list = 0, {1, 2, {3}}",
+                    "local list = {} for i = 1, 60 do list[i] = i end local counter = 0");
+  char *both = edit(code, "return {tok.row[row], tok.word.ok}",
+                    "for i = 1, 100 do for k in pairs(list) do break end end return {tok.row[1]}");
+  const parl_env_options options = {.callback_s = 5, .instructions = instructions};
+  parl_env *env = NULL;
+  parl_world w;
+  parl_agent m;
+  int32_t tokens[16];
+  size_t n;
+  assert_ok(make_env(both, NULL, &options, &env));
+  assert_ok(parl_env_reset(env, 1, 2, &w, &m));
+  const parl_status first = call(env, w, m, "look", 1, tokens, &n);
+  *is_same = call(env, w, m, "look", 1, tokens, &n) == first;
+  parl_env_destroy(env);
+  free(both);
+  free(code);
+  return first;
+}
+
+static void kept_keys_cost_as_many_instructions(void **state) {
+  (void)state;
+  int64_t too_few = 20000, enough = 1000000;
+  bool is_same;
+  assert_status(walk(too_few, &is_same), PARL_STATUS_ELIMIT);
+  assert_true(is_same);
+  assert_ok(walk(enough, &is_same));
+  while (enough - too_few > 1) {
+    const int64_t middle = (too_few + enough) / 2;
+    if (walk(middle, &is_same) == PARL_STATUS_OK)
+      enough = middle;
+    else
+      too_few = middle;
+    assert_true(is_same);
+  }
+  assert_true(enough > 100 * 60 * 6);
+}
+
 static void shared_tables_and_cycles_stay(void **state) {
   (void)state;
   parl_env *env = make_toy("return {n = params.n,",
@@ -482,6 +547,8 @@ int main(void) {
       cmocka_unit_test(a_variable_that_survives_is_found),
       cmocka_unit_test(the_stream_of_reset_ends),
       cmocka_unit_test(frozen_worlds_read_like_tables),
+      cmocka_unit_test(frozen_tables_are_walked_again),
+      cmocka_unit_test(kept_keys_cost_as_many_instructions),
       cmocka_unit_test(shared_tables_and_cycles_stay),
       cmocka_unit_test(an_ended_agent_stays_itself),
       cmocka_unit_test(chance_does_not_depend_on_order),
