@@ -13,7 +13,7 @@
 #include "kernels/bench.h"
 #include "parl/reward/score_bench.h"
 
-enum { MAX_WORDS = 64 };
+enum { MAX_WORDS = 96 };
 
 typedef struct bench_options {
   const char *shapes; /* NULL: all */
@@ -51,8 +51,15 @@ typedef struct wanted {
   const char *shape, *score;
 } wanted;
 
+/* Rows of large shapes are measured when they are named. */
+static bool is_wanted_unnamed(wanted row) {
+  parl_bench_shape shape;
+  return row.shape == NULL ||
+         (parl_bench_shape_find(row.shape, &shape) == PARL_STATUS_OK && !shape.is_large);
+}
+
 static bool is_wanted(const char *list, wanted row) {
-  if (list == NULL) return true;
+  if (list == NULL) return is_wanted_unnamed(row);
   for (const char *at = list; *at != '\0';) {
     const size_t length = strcspn(at, ",");
     if (row.shape   ? names_row(at, length, row.job, row.shape)

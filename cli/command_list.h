@@ -128,6 +128,8 @@
     "rows are train_SHAPE, decode_SHAPE and decode_bf16_SHAPE; shapes are quickstart, A, B\n"     \
     "and of A and B the variants _mqa, _mla, _moe, _mla_moe. LIST has rows, shapes, A or B\n"     \
     "with all variants, ops, or score: recorded episodes, one by one, as columns, as lines.\n"    \
+    "Of large shapes, which take gigabytes, and minutes a repetition on a CPU, those are\n"       \
+    "measured that LIST names: 124M, 124M_gqa with 4 key heads, 1B_mla_moe with 32 experts.\n"    \
     "The peak is that of the same threads just before and after a row. docs/performance.md\n"     \
     "explains the columns.\n")                                                                    \
   X(cmd_doctor, "doctor", "", "", "say what this machine and build have, and what is absent", "") \
@@ -264,7 +266,7 @@
     "seconds before the limit at which a job is told to stop")                                     \
   X(FLAG, grads, "grads", 0, NULL, 0, 0, 0, "model.logits", "add the loss and every gradient")     \
   X(TEXT, shapes, "shapes", 0, "LIST", 0, 0, 0, "bench",                                           \
-    "what to measure, below; A,decode_B_mqa,ops for example; default: all")                        \
+    "what to measure, below; A,decode_B_mqa,ops for example; default: all but large shapes")       \
   X(TEXT, backend, "backend", 0, "NAME", 0, 0, 0, "model.logits model.features bench",             \
     "cpu, cpu:LEVEL as parl doctor lists them, or ref; default: cpu")                              \
   X(CHOICE, dtype, "dtype", 0, "f32|bf16|auto", 0, 0, 0, "model.logits model.features",            \

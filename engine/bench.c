@@ -14,41 +14,52 @@
 #include "engine/train_step.h"
 #include "kernels/bench.h"
 
-enum { CONTEXTS = 512, MAX_GROUP = 64 };
+enum { MAX_GROUP = 64 };
 
-/* Columns: layers, width, heads, inner width, sequence, vocabulary, batch. */
+/* Columns: layers, width, heads, inner width, sequence, vocabulary, batch, contexts, leaves. */
 typedef struct base {
   int64_t n_layers, d_model, n_heads, d_ff, sequence;
-  size_t vocab_size, batch;
+  size_t vocab_size, batch, contexts, n_leaves;
+  bool is_large;
 } base;
 #define QUICKSTART \
-  { 2, 32, 4, 64, 160, 215, 64 }
+  { 2, 32, 4, 64, 160, 215, 64, 512, 8, false }
 #define A \
-  { 4, 128, 4, 344, 128, 512, 64 }
+  { 4, 128, 4, 344, 128, 512, 64, 512, 8, false }
 #define B \
-  { 6, 256, 8, 688, 256, 512, 32 }
+  { 6, 256, 8, 688, 256, 512, 32, 512, 8, false }
+#define M124 \
+  { 12, 768, 12, 3456, 1024, 512, 4, 128, 8, true }
+#define B1 \
+  { 16, 2048, 16, 768, 1024, 512, 4, 64, 1, true }
 
 static const struct row {
   const char *name, *preset;
   base base;
-  bool has_one_key_head;
+  int64_t n_key_heads;         /* 0: as many as heads */
+  int64_t n_experts, n_chosen; /* 0: as many as the preset's */
 } ROWS[] = {
-    {"quickstart", "dense", QUICKSTART, false},
-    {"A", "dense", A, false},
-    {"A_mqa", "dense", A, true},
-    {"A_mla", "mla", A, false},
-    {"A_moe", "moe", A, false},
-    {"A_mla_moe", "k2", A, false},
-    {"B", "dense", B, false},
-    {"B_mqa", "dense", B, true},
-    {"B_mla", "mla", B, false},
-    {"B_moe", "moe", B, false},
-    {"B_mla_moe", "k2", B, false},
+    {"quickstart", "dense", QUICKSTART, 0, 0, 0},
+    {"A", "dense", A, 0, 0, 0},
+    {"A_mqa", "dense", A, 1, 0, 0},
+    {"A_mla", "mla", A, 0, 0, 0},
+    {"A_moe", "moe", A, 0, 0, 0},
+    {"A_mla_moe", "k2", A, 0, 0, 0},
+    {"B", "dense", B, 0, 0, 0},
+    {"B_mqa", "dense", B, 1, 0, 0},
+    {"B_mla", "mla", B, 0, 0, 0},
+    {"B_moe", "moe", B, 0, 0, 0},
+    {"B_mla_moe", "k2", B, 0, 0, 0},
+    {"124M", "dense", M124, 0, 0, 0},
+    {"124M_gqa", "dense", M124, 4, 0, 0},
+    {"1B_mla_moe", "k2", B1, 0, 32, 4},
 };
 enum { N_ROWS = sizeof ROWS / sizeof ROWS[0] };
 #undef QUICKSTART
 #undef A
 #undef B
+#undef M124
+#undef B1
 
 const char *parl_bench_shape_name(size_t i) {
   return i < N_ROWS ? ROWS[i].name : NULL;
@@ -61,16 +72,25 @@ const char *parl_bench_job_name(parl_bench_job job) {
 
 static parl_status make_shape(const struct row *r, parl_bench_shape *out) {
   const base *b = &r->base;
-  parl_bench_shape shape = {.name = r->name, .vocab_size = b->vocab_size, .batch = b->batch};
+  parl_bench_shape shape = {.name = r->name,
+                            .vocab_size = b->vocab_size,
+                            .batch = b->batch,
+                            .contexts = b->contexts,
+                            .n_leaves = b->n_leaves,
+                            .is_large = b->is_large};
   parl_config_set_defaults(&parl_model_section, &shape.model);
   shape.model.n_layers = b->n_layers;
   shape.model.d_model = b->d_model;
   shape.model.n_heads = b->n_heads;
-  shape.model.n_kv_heads = r->has_one_key_head ? 1 : b->n_heads;
+  shape.model.n_kv_heads = r->n_key_heads > 0 ? r->n_key_heads : b->n_heads;
   shape.model.head_dim = b->d_model / b->n_heads;
   shape.model.d_ff = b->d_ff;
   shape.model.max_context = b->sequence;
   PARL_TRY(parl_model_apply_preset(r->preset, &shape.model));
+  if (r->n_experts > 0) {
+    shape.model.n_routed_experts = r->n_experts;
+    shape.model.n_experts_per_tok = r->n_chosen;
+  }
   *out = shape;
   return PARL_STATUS_OK;
 }
@@ -104,7 +124,7 @@ typedef struct bench {
   float *row_loss;          /* [batch, T] log-probabilities of the targets */
   float *row_entropy;       /* [batch, T] */
   float *row_dlogp;         /* [T] of every slice */
-  parl_decoder **decoders;  /* [CONTEXTS / group] */
+  parl_decoder **decoders;  /* [contexts / group] */
   size_t n_decoders, group; /* contexts of a decoder */
   size_t wave, first;       /* decoders that run side by side; the first of the next wave */
 } bench;
@@ -159,14 +179,15 @@ static parl_status open_training(bench *b) {
   parl_train_step_def step = parl_train_step_def_default();
   step.model = b->model;
   step.workers = b->workers;
+  step.n_leaves = b->shape->n_leaves;
   step.max_rows = step.max_outputs = b->T;
   return parl_train_step_create(&step, &b->step);
 }
 
 static parl_status open_decoders(bench *b, parl_cache_dtype cache) {
   b->group = parl_decoder_advise_slots(b->model, b->T, cache);
-  PARL_CHECK(b->group <= MAX_GROUP && CONTEXTS % b->group == 0);
-  const size_t n = CONTEXTS / b->group, n_threads = parl_workers_get_count(b->workers);
+  PARL_CHECK(b->group <= MAX_GROUP && b->shape->contexts % b->group == 0);
+  const size_t n = b->shape->contexts / b->group, n_threads = parl_workers_get_count(b->workers);
   b->wave = n < n_threads ? n : n_threads;
   PARL_TRY(PARL_ARENA_TAKE(&b->arena, n, &b->decoders));
   const parl_decoder_def decoder = {b->model, .n_slots = b->group, .max_context = b->T,
@@ -291,7 +312,7 @@ parl_status parl_bench_engine(const parl_bench_shape *shape, parl_bench_job job,
                               const parl_backend *backend, parl_workers *workers, double seconds,
                               parl_bench_speed *out) {
   PARL_REQUIRE(shape != NULL && backend != NULL && workers != NULL && out != NULL);
-  PARL_REQUIRE(shape->batch >= 1 && isfinite(seconds));
+  PARL_REQUIRE(shape->batch >= 1 && shape->n_leaves >= 1 && isfinite(seconds));
   bench b = {.shape = shape,
              .workers = workers,
              .T = (size_t)shape->model.max_context,

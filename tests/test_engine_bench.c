@@ -1,7 +1,9 @@
 /* tests/test_engine_bench.c - the benchmark measures what it says; how fast is not a test. */
+#include <math.h>
 #include <string.h>
 
 #include "engine/bench.h"
+#include "engine/layout.h"
 #include "engine/preset.h"
 #include "tests/engine_support.h"
 #include "tests/support.h"
@@ -24,8 +26,12 @@ static parl_bench_speed measure(const parl_bench_shape *shape, parl_bench_job jo
 
 static void test_measures_a_small_shape(void **state) {
   (void)state;
-  const parl_bench_shape shape = {
-      .name = "tiny", .model = engine_config(2), .vocab_size = ENGINE_VOCAB, .batch = 3};
+  const parl_bench_shape shape = {.name = "tiny",
+                                  .model = engine_config(2),
+                                  .vocab_size = ENGINE_VOCAB,
+                                  .batch = 3,
+                                  .contexts = 512,
+                                  .n_leaves = 8};
   parl_model *m = engine_model(&shape.model, parl_backend_ref(), 1);
   parl_bench_speed r = measure(&shape, PARL_BENCH_TRAIN);
   assert_true(r.loss > 0.0 && r.loss < 100.0);
@@ -60,20 +66,42 @@ static void test_keeps_undisturbed_repetitions(void **state) {
 /* Every shape of the table is a valid model. */
 static void test_shapes(void **state) {
   (void)state;
-  size_t n = 0;
+  size_t n = 0, n_large = 0;
   for (const char *name; (name = parl_bench_shape_name(n)) != NULL; n++) {
     parl_bench_shape shape;
     parl_model *m = NULL;
     assert_ok(parl_bench_shape_find(name, &shape));
     assert_string_equal(shape.name, name);
+    n_large += shape.is_large;
+    if (shape.is_large) continue; /* gigabytes */
     assert_ok(parl_model_create(&shape.model, shape.vocab_size, parl_backend_ref(), NULL, &m));
     assert_int_equal(parl_model_get_n_sparse_layers(m) > 0, strstr(name, "_moe") != NULL);
     assert_int_equal(shape.model.attention == PARL_ATTENTION_MLA, strstr(name, "_mla") != NULL);
     parl_model_destroy(m);
   }
-  assert_int_equal(n, 11);
+  assert_int_equal(n, 14);
+  assert_int_equal(n_large, 3);
   parl_bench_shape shape;
   assert_fails(parl_bench_shape_find("A_mqq", &shape), PARL_STATUS_EINVAL, "\"A_mqa\"");
+}
+
+/* Large shapes are as large as their names say, all experts counted. */
+static void test_large_shapes(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    double n_params;
+  } cases[] = {{"124M", 124e6}, {"124M_gqa", 115e6}, {"1B_mla_moe", 1.03e9}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    parl_bench_shape shape;
+    parl_layout layout;
+    parl_config_set_defaults(&parl_layout_section, &layout);
+    assert_ok(parl_bench_shape_find(cases[i].name, &shape));
+    assert_true(shape.is_large);
+    const double n = parl_layout_count(&layout, &shape.model, shape.vocab_size, 0).n_params;
+    if (!(fabs(n / cases[i].n_params - 1) < 0.01)) print_error("%s: %g\n", cases[i].name, n);
+    assert_true(fabs(n / cases[i].n_params - 1) < 0.01);
+  }
 }
 
 /* Sizes follow from the dense ones; fields of a former preset do not stay. */
@@ -119,6 +147,7 @@ int main(void) {
       cmocka_unit_test(test_measures_a_small_shape),
       cmocka_unit_test(test_keeps_undisturbed_repetitions),
       cmocka_unit_test(test_shapes),
+      cmocka_unit_test(test_large_shapes),
       cmocka_unit_test(test_presets),
   };
   return cmocka_run_group_tests_name("engine benchmark", tests, NULL, NULL);

@@ -65,7 +65,8 @@ struct parl_rollout {
  * many. */
 parl_status parl_shard_find_seat(parl_shard *sh, const parl_player *player, bool is_main,
                                  parl_seat **out);
-/* Takes down where a context, or an episode with its orchestrator's, is now. */
+/* Takes down where a context, or an episode with its orchestrator's, is now; no question of it is
+ * open. */
 void parl_shard_note_context(parl_context_pool *p, const parl_context *c);
 void parl_shard_note_episode(parl_shard *sh, const parl_episode *ep);
 /* Plays jobs until there are none. Fails: as parl_rollout_run; episodes may be alive then. */

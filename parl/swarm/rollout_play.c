@@ -8,7 +8,7 @@ void parl_shard_note_context(parl_context_pool *p, const parl_context *c) {
   const size_t i = (size_t)c->slot;
   parl_bits_put(&p->free, i, c->state == PARL_CONTEXT_FREE);
   parl_bits_put(&p->done, i, c->state == PARL_CONTEXT_DONE);
-  parl_bits_put(&p->asking, i, c->state == PARL_CONTEXT_CHOOSE && c->asked == 0);
+  parl_bits_put(&p->asking, i, c->state == PARL_CONTEXT_CHOOSE);
 }
 
 void parl_shard_note_episode(parl_shard *sh, const parl_episode *ep) {
