@@ -17,6 +17,10 @@ double parl_clock_cpu_s(void) {
   return get_s(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+double parl_clock_thread_s(void) {
+  return get_s(CLOCK_THREAD_CPUTIME_ID);
+}
+
 double parl_clock_wall_s(void) {
   return get_s(CLOCK_REALTIME);
 }

@@ -6,6 +6,8 @@
 double parl_clock_s(void);
 /* Processor seconds that all threads of the process have used. */
 double parl_clock_cpu_s(void);
+/* Processor seconds that the calling thread has used. */
+double parl_clock_thread_s(void);
 /* Seconds since 1970 of the wall clock, which may be set back. */
 double parl_clock_wall_s(void);
 /* Sleeps about so long; a signal may end it early. */

@@ -220,7 +220,8 @@ static parl_status cross_entropy(void *context, size_t index, const parl_slice *
 static parl_status train_once(void *context) {
   bench *b = context;
   float *grads = NULL;
-  const parl_train_batch batch = {b->slices, b->shape->batch, b->shape->batch};
+  const parl_train_batch batch = {
+      .slices = b->slices, .n_slices = b->shape->batch, .n_seqs = b->shape->batch};
   PARL_TRY(parl_train_step_run(b->step, &batch, cross_entropy, b, &grads));
   PARL_TRY(parl_optimizer_step(b->optimizer, b->model, grads, NULL));
   return parl_model_balance(b->model, parl_train_step_get_load(b->step));

@@ -1,21 +1,9 @@
 /* engine/dep_step.c - features to their places, gradients back from them. */
-#include "engine/dep_step.h"
-
 #include <stdlib.h>
 
-#include "engine/vision_internal.h"
+#include "engine/dep_internal.h"
 
 enum { PACK_PATCHES = 256, LEAST_ROWS = 256 };
-
-struct parl_dep_step {
-  parl_dep_step_def def;
-  parl_queue *queue;
-  parl_arena arena, numbers; /* on the host, on the device */
-  parl_vision_step *vision;
-  size_t max_given; /* rows of a batch that there is room for; images are not more */
-  float *given, *dgiven, *dfeatures; /* [max_given,C] on the device */
-  size_t *first_row;                 /* [max_given] of each image's features */
-};
 
 static void give_back(parl_dep_step *s) {
   parl_vision_step_destroy(s->vision);
@@ -30,7 +18,8 @@ static void give_back(parl_dep_step *s) {
 static parl_status allocate(parl_dep_step *s, size_t n) {
   const parl_dep_step_def *def = &s->def;
   const size_t row = def->model->dims.C * sizeof(float);
-  const size_t pack = def->max_patches < PACK_PATCHES ? def->max_patches : PACK_PATCHES;
+  const size_t wanted = def->pack_patches > 0 ? def->pack_patches : PACK_PATCHES;
+  const size_t pack = def->max_patches < wanted ? def->max_patches : wanted;
   const parl_vision_step_def vision = {.model = def->model,
                                        .workers = def->workers,
                                        .n_leaves = def->n_leaves,
@@ -59,6 +48,8 @@ static parl_status make_room(parl_dep_step *s, size_t n) {
 parl_status parl_dep_step_create(const parl_dep_step_def *def, parl_dep_step **out) {
   PARL_REQUIRE(def != NULL && def->model != NULL && def->workers != NULL && out != NULL);
   PARL_REQUIRE(def->n_leaves >= 1 && def->max_patches >= 1);
+  PARL_REQUIRE(def->schedule == PARL_DEP_BALANCED ||
+               (def->pack_patches == 1 && def->n_owners >= 1));
   parl_dep_step *s = calloc(1, sizeof *s);
   if (s == NULL) return parl_fail(PARL_STATUS_ENOMEM, "images of a batch: no memory");
   s->def = *def;
@@ -74,7 +65,9 @@ parl_status parl_dep_step_create(const parl_dep_step_def *def, parl_dep_step **o
 void parl_dep_step_destroy(parl_dep_step *dep) {
   if (dep == NULL) return;
   parl_queue_destroy(dep->queue);
+  parl_dep_release_towers(dep);
   give_back(dep);
+  free(dep->first_image);
   free(dep);
 }
 
@@ -110,20 +103,24 @@ static parl_status prepare(parl_dep_step *s, const parl_dep_step_batch *b) {
 }
 
 /* Every slice's rows lie side by side. */
-static void place(parl_dep_step *s, const parl_dep_step_batch *b, const float *features) {
+static void place(parl_dep_step *s, const parl_dep_step_batch *b) {
   const size_t C = s->def.model->dims.C;
   size_t row = 0;
-  for (size_t p = 0; p < b->n_places; p++) {
-    const size_t item = (size_t)b->places[p], n = count_rows(b->media, item);
-    parl_copy_floats(s->queue, features + s->first_row[item] * C, s->given + row * C, n * C);
-    row += n;
-  }
-  row = 0;
   for (size_t i = 0; i < b->batch.n_slices; i++) {
     parl_slice *slice = &b->slices[i];
     slice->given = slice->n_given > 0 ? s->given + row * C : NULL;
     slice->dgiven = slice->n_given > 0 ? s->dgiven + row * C : NULL;
     row += slice->n_given;
+  }
+}
+
+/* Copies features to their places. */
+static void give(parl_dep_step *s, const parl_dep_step_batch *b, const float *features) {
+  const size_t C = s->def.model->dims.C;
+  for (size_t p = 0, row = 0; p < b->n_places; p++) {
+    const size_t item = (size_t)b->places[p], n = count_rows(b->media, item);
+    parl_copy_floats(s->queue, features + s->first_row[item] * C, s->given + row * C, n * C);
+    row += n;
   }
 }
 
@@ -142,21 +139,59 @@ static void collect(parl_dep_step *s, const parl_dep_step_batch *b, size_t n_row
   }
 }
 
+static parl_status run_stages(parl_dep_run *run, parl_train_step *step, parl_loss loss,
+                              void *context, float **grads) {
+  parl_dep_step *dep = run->dep;
+  const bool is_owned = dep->def.schedule == PARL_DEP_OWNED;
+  float *features = dep->vision->features;
+  PARL_TRY(is_owned ? parl_dep_owned_forward(run)
+                    : parl_vision_step_forward(dep->vision, &run->items, &features));
+  give(dep, run->batch, features);
+  PARL_TRY(parl_queue_wait(dep->queue));
+  PARL_TRY(parl_train_step_run(step, &run->batch->batch, loss, context, grads));
+  collect(dep, run->batch, parl_vision_count_rows(&run->items));
+  PARL_TRY(parl_queue_wait(dep->queue));
+  run->dfeatures = dep->dfeatures;
+  if (!is_owned) return parl_vision_step_backward(dep->vision, &run->items, dep->dfeatures, *grads);
+  PARL_TRY(parl_dep_owned_backward(run));
+  return parl_vision_step_sum(dep->vision, *grads);
+}
+
 parl_status parl_dep_step_run(parl_dep_step *dep, parl_train_step *step,
                               const parl_dep_step_batch *batch, parl_loss loss, void *context,
                               float **grads) {
   const parl_media *media = batch->media;
-  const parl_vision_items items = {media->n_items, media->grid_thw, media->pixels};
-  float *features, *sum;
+  parl_dep_run run = {
+      .dep = dep, .batch = batch, .items = {media->n_items, media->grid_thw, media->pixels}};
+  float *sum;
   PARL_REQUIRE(batch->n_places > 0);
   PARL_TRY(prepare(dep, batch));
-  PARL_TRY(parl_vision_step_forward(dep->vision, &items, &features));
-  place(dep, batch, features);
-  PARL_TRY(parl_queue_wait(dep->queue));
-  PARL_TRY(parl_train_step_run(step, &batch->batch, loss, context, &sum));
-  collect(dep, batch, parl_vision_count_rows(&items));
-  PARL_TRY(parl_queue_wait(dep->queue));
-  PARL_TRY(parl_vision_step_backward(dep->vision, &items, dep->dfeatures, sum));
+  if (dep->def.schedule != PARL_DEP_BALANCED) PARL_TRY(parl_dep_own(dep, batch));
+  place(dep, batch);
+  if (dep->def.schedule == PARL_DEP_INSIDE)
+    PARL_TRY(parl_dep_run_inside(&run, step, loss, context, &sum));
+  else
+    PARL_TRY(run_stages(&run, step, loss, context, &sum));
   *grads = sum;
   return PARL_STATUS_OK;
+}
+
+const double *parl_dep_step_get_seconds(const parl_dep_step *dep, int stage) {
+  return dep->vision->seconds[stage == 3];
+}
+
+const double *parl_dep_step_get_flops(const parl_dep_step *dep) {
+  return dep->vision->costs;
+}
+
+size_t parl_dep_step_get_bytes(const parl_dep_step *dep) {
+  const size_t row = dep->def.model->dims.C * sizeof(float);
+  const bool is_inside = dep->def.schedule == PARL_DEP_INSIDE;
+  size_t bytes = (is_inside ? 2 : 4) * dep->max_given * row; /* given, dgiven; features, theirs */
+  for (size_t w = 0; w < parl_workers_get_count(dep->def.workers); w++) {
+    if (!is_inside) bytes += parl_tower_get_bytes(dep->vision->towers[w]);
+    for (size_t i = 0; is_inside && i < dep->held[w].n; i++)
+      bytes += parl_tower_get_bytes(dep->held[w].items[i]);
+  }
+  return bytes;
 }

@@ -83,12 +83,21 @@ double parl_shape_decode_flops(const parl_model_config *config, size_t vocab_siz
   return 2.0 * (token_macs(&d) + absorbed_macs(&d) * mean_context);
 }
 
-/* Of the projector's products a patch makes a quarter. */
-double parl_shape_patch_flops(const parl_model_config *config, size_t vocab_size, double patches) {
-  const parl_model_dims d = parl_model_dims_make(config, vocab_size);
-  const parl_vision_dims *v = &d.vision;
+/* Of the projector's products a merged patch makes a quarter. */
+double parl_vision_count_flops(const parl_model_dims *d, double frames, double patches) {
+  const parl_vision_dims *v = &d->vision;
   const double D = (double)v->D, F = (double)v->F, L = (double)v->L;
   const double block = 4.0 * D * D + 2.0 * F * D + 2.0 * D * patches;
-  const double projector = (4.0 * D + (double)d.C) * D;
-  return 2.0 * ((double)v->pixels * D + L * block + projector);
+  const double projector = (4.0 * D + (double)d->C) * D / frames;
+  return 2.0 * patches * ((double)v->pixels * D + L * block + projector);
+}
+
+double parl_shape_item_flops(const parl_model_config *config, size_t vocab_size, double frames,
+                             double patches) {
+  const parl_model_dims d = parl_model_dims_make(config, vocab_size);
+  return parl_vision_count_flops(&d, frames, patches);
+}
+
+double parl_shape_patch_flops(const parl_model_config *config, size_t vocab_size, double patches) {
+  return parl_shape_item_flops(config, vocab_size, 1.0, patches) / patches;
 }

@@ -25,7 +25,10 @@ double parl_shape_forward_flops(const parl_model_config *config, size_t vocab_si
                                 double mean_context);
 double parl_shape_train_flops(const parl_model_config *config, size_t vocab_size,
                               double mean_context);
-/* Forward of one patch of an image of so many patches through the tower and the projector. */
+/* Forward of an item of so many frames and patches, all frames together, through the tower and the
+ * projector, which sees the mean of the frames; and of one patch of an image. */
+double parl_shape_item_flops(const parl_model_config *config, size_t vocab_size, double frames,
+                             double patches);
 double parl_shape_patch_flops(const parl_model_config *config, size_t vocab_size, double patches);
 double parl_shape_decode_flops(const parl_model_config *config, size_t vocab_size,
                                double mean_context);

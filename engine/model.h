@@ -166,6 +166,8 @@ typedef struct parl_workspace parl_workspace;
 parl_status parl_workspace_create(const parl_model *model, size_t max_rows, size_t max_outputs,
                                   parl_workspace **out);
 void parl_workspace_destroy(parl_workspace *ws);
+/* Of its activations, on host and device. */
+size_t parl_workspace_get_bytes(const parl_workspace *ws);
 
 /* *logits = [n_outputs, V] on the model's device, owned by ws, valid until its next use: see
  * engine/policy.h and parl_workspace_read. Keeps activations for backward. Fails: EINVAL if a

@@ -125,6 +125,8 @@ parl_model_dims parl_model_dims_make(const parl_model_config *config, size_t voc
 /* Number of parameters of the tower and of the projector. */
 double parl_vision_count_tower(const parl_model_dims *dims);
 double parl_vision_count_projector(const parl_model_dims *dims);
+/* As parl_shape_item_flops. */
+double parl_vision_count_flops(const parl_model_dims *dims, double frames, double patches);
 /* Lists tensors and matrices with their places. Fails: ENOMEM, EINVAL if too large. */
 parl_status parl_model_add_tensors(parl_model *m);
 /* Those of the tower and the projector, behind the text's. */

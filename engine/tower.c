@@ -130,6 +130,10 @@ void parl_tower_destroy(parl_tower *tower) {
   free(tower);
 }
 
+size_t parl_tower_get_bytes(const parl_tower *tower) {
+  return parl_arena_get_used(&tower->arena) + parl_arena_get_used(&tower->numbers);
+}
+
 parl_status parl_tower_read(parl_tower *tower, const float *from, size_t n, float *to) {
   return parl_queue_download(tower->queue, to, from, n * sizeof *to);
 }

@@ -108,10 +108,15 @@ static parl_status accumulate(void *context, size_t k, size_t worker) {
   parl_queue_fill(ws->queue, grads, 0, t->n_params * sizeof *grads);
   for (size_t i = leaf; i < run->batch->n_slices; i += t->n_leaves) {
     const parl_slice *slice = &run->batch->slices[i];
+    const parl_train_beside *beside = run->batch->beside;
+    if (beside != NULL) PARL_TRY(beside->before(beside->context, i, worker));
     PARL_TRY(parl_model_forward(t->model, ws, slice, &logits));
     PARL_TRY(run->loss(run->loss_context, i, slice, ws, logits));
     PARL_TRY(parl_model_backward(t->model, ws, slice, logits, grads));
     PARL_TRY(parl_workspace_take_balance(ws, &t->balances[leaf]));
+    if (beside == NULL) continue;
+    PARL_TRY(parl_queue_wait(ws->queue));
+    PARL_TRY(beside->after(beside->context, i, worker));
   }
   return parl_queue_wait(ws->queue);
 }
@@ -189,6 +194,13 @@ double parl_train_step_get_balance(const parl_train_step *step) {
 double parl_train_step_get_leaf_balance(const parl_train_step *step, size_t leaf) {
   PARL_CHECK(leaf >= step->own.first && leaf < step->own.end);
   return step->balances[leaf];
+}
+
+size_t parl_train_step_get_bytes(const parl_train_step *step) {
+  size_t bytes = 0;
+  for (size_t w = 0; w < step->n_workspaces; w++)
+    bytes += parl_workspace_get_bytes(step->workspaces[w]);
+  return bytes;
 }
 
 parl_status parl_train_step_track_scores(parl_train_step *step) {

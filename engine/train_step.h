@@ -32,11 +32,20 @@ typedef struct parl_train_step_def {
 /* The only rank, 8 leaves; model, workers and the room of a slice are still to be set. */
 parl_train_step_def parl_train_step_def_default(void);
 
+/* What else a worker does with a slice: before its forward, which may yet be given rows, and after
+ * its backward. As the loss, for different slices at once. */
+typedef struct parl_train_beside {
+  void *context;
+  parl_status (*before)(void *context, size_t slice_index, size_t worker);
+  parl_status (*after)(void *context, size_t slice_index, size_t worker);
+} parl_train_beside;
+
 /* A batch, as every rank knows it before the loss. */
 typedef struct parl_train_batch {
-  const parl_slice *slices; /* [n_slices]; those of other ranks' leaves are not read */
-  size_t n_slices;          /* of all ranks */
-  size_t n_seqs;            /* sequences in the slices of all ranks */
+  const parl_slice *slices;        /* [n_slices]; those of other ranks' leaves are not read */
+  size_t n_slices;                 /* of all ranks */
+  size_t n_seqs;                   /* sequences in the slices of all ranks */
+  const parl_train_beside *beside; /* NULL: nothing */
 } parl_train_batch;
 
 /* Fails: EINVAL if a field of def is out of range, ENOMEM. */
@@ -65,6 +74,8 @@ const int64_t *parl_train_step_get_load(const parl_train_step *step);
 double parl_train_step_get_balance(const parl_train_step *step);
 /* What one of the step's own leaves adds to it; ranks' are added in the order of leaves. */
 double parl_train_step_get_leaf_balance(const parl_train_step *step, size_t leaf);
+/* Of the workers' activations, accumulators apart. */
+size_t parl_train_step_get_bytes(const parl_train_step *step);
 /* From now on runs keep every head's largest score. Fails: ENOMEM. */
 parl_status parl_train_step_track_scores(parl_train_step *step);
 /* Largest scores of the last run [n_layers, n_heads], owned by the step; NULL if not tracked. */

@@ -47,22 +47,26 @@ parl_status parl_tower_forward(const parl_model *model, parl_tower *tower,
  * on the device. Uses the forward up. Fails: ESTATE without one. */
 parl_status parl_tower_backward(const parl_model *model, parl_tower *tower, const float *dfeatures,
                                 float *grads);
+/* Of its activations, on host and device. */
+size_t parl_tower_get_bytes(const parl_tower *tower);
 /* Waits; then n numbers on its device, to the host. */
 parl_status parl_tower_read(parl_tower *tower, const float *from, size_t n, float *to);
 
-/* The stages over all items of a batch. Items are packed in order, never by the number of threads,
- * and pack i adds to accumulator i mod n_leaves, which are summed over a fixed tree: 1 or 4 threads
- * give the same bits. */
+/* The stages over all items of a batch. Items are packed in order, and each pack is given an
+ * accumulator, longest first (engine/deal.h), by what their FLOPs are and never by the number of
+ * threads; accumulators are summed over a fixed tree: 1 or 4 threads give the same bits. Workers
+ * take packs, and accumulators, the dearest first. */
 typedef struct parl_vision_step parl_vision_step;
 
 typedef struct parl_vision_step_def {
   const parl_model *model; /* borrowed */
   parl_workers *workers;   /* borrowed */
   size_t n_leaves;         /* >= 1 */
-  size_t pack_patches;     /* a pack takes items while it has no more; a larger item is one alone */
-  size_t max_patches;      /* of an item, at least pack_patches */
-  size_t max_items;        /* of a batch */
-  size_t max_rows;         /* of a batch's features */
+  size_t pack_patches; /* a pack takes items while it has no more, and fewer of a small batch, so
+                              that accumulators have two packs; a larger item is one alone */
+  size_t max_patches;  /* of an item, at least pack_patches */
+  size_t max_items;    /* of a batch */
+  size_t max_rows;     /* of a batch's features */
 } parl_vision_step_def;
 
 /* Fails: EINVAL, ENOMEM. */

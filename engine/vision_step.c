@@ -1,35 +1,17 @@
 /* engine/vision_step.c - the tower over all items of a batch: outputs kept, then once more.
  *
  * Packs are the tasks of stage 1, since they write rows of their own; accumulators those of stage
- * 3, since each takes its packs in order. */
+ * 3, since each takes its packs in order. Both begin with the dearest, so that what is left at the
+ * end is cheap. */
 #include <stdlib.h>
 
-#include "engine/leaves.h"
-#include "engine/vision_internal.h"
+#include "core/clock.h"
+#include "engine/deal.h"
+#include "engine/vision_step_internal.h"
 
-/* Floats of one summation task. */
-enum { SUM_CHUNK = 16384 };
-
-/* Items [first, first + n) of the batch; where their features begin. */
-typedef struct pack {
-  size_t first, n, row, patch;
-} pack;
-
-struct parl_vision_step {
-  const parl_model *model;   /* borrowed */
-  parl_workers *workers;     /* borrowed */
-  parl_arena arena, numbers; /* on the host, on the device */
-  parl_vision_range range;
-  size_t n_leaves, pack_patches, max_patches, max_items, max_rows;
-  pack *packs; /* [max_items] */
-  size_t n_packs;
-  parl_leaf_add *adds; /* [n_adds] */
-  size_t n_adds;
-  float **leaves;      /* [n_leaves] of [range.n] */
-  float *features;     /* [max_rows,C] */
-  parl_tower **towers; /* [n_towers] of the workers */
-  size_t n_towers;
-};
+/* Floats of one summation task; patches that a pack may have however small the batch is; packs that
+ * an accumulator shall have. */
+enum { SUM_CHUNK = 16384, LEAST_PATCHES = 32, PACKS_OF_LEAF = 2 };
 
 typedef struct run_context {
   const parl_vision_step *step;
@@ -41,6 +23,13 @@ typedef struct run_context {
 static parl_status allocate(parl_vision_step *s) {
   const size_t n_threads = parl_workers_get_count(s->workers), C = s->model->dims.C;
   PARL_TRY(PARL_ARENA_TAKE(&s->arena, s->max_items, &s->packs));
+  PARL_TRY(PARL_ARENA_TAKE(&s->arena, s->max_items, &s->costs));
+  PARL_TRY(PARL_ARENA_TAKE(&s->arena, s->max_items, &s->order));
+  PARL_TRY(PARL_ARENA_TAKE(&s->arena, s->max_items, &s->leaf));
+  for (int stage = 0; stage < 2; stage++)
+    PARL_TRY(PARL_ARENA_TAKE(&s->arena, s->max_items, &s->seconds[stage]));
+  PARL_TRY(PARL_ARENA_TAKE(&s->arena, s->n_leaves, &s->loads));
+  PARL_TRY(PARL_ARENA_TAKE(&s->arena, s->n_leaves, &s->leaf_order));
   PARL_TRY(PARL_ARENA_TAKE(&s->arena, s->n_leaves, &s->adds));
   s->n_adds = parl_leaves_list_adds(s->n_leaves, 0, 1, s->adds);
   PARL_TRY(PARL_ARENA_TAKE(&s->arena, s->n_leaves, &s->leaves));
@@ -87,21 +76,34 @@ void parl_vision_step_destroy(parl_vision_step *step) {
   free(step);
 }
 
-static parl_vision_items get_pack(const parl_vision_step *s, const parl_vision_items *items,
-                                  const pack *p) {
+parl_vision_items parl_vision_step_get_pack(const parl_vision_step *s,
+                                            const parl_vision_items *items, size_t pack) {
+  const parl_vision_pack *p = &s->packs[pack];
   return (parl_vision_items){.n_items = p->n,
                              .grid = items->grid + 3 * p->first,
                              .pixels = items->pixels + p->patch * s->model->dims.vision.pixels};
 }
 
-/* Items in order, as many as fit; by the batch alone. */
-static parl_status cut_packs(parl_vision_step *s, const parl_vision_items *items) {
-  size_t patches = 0, rows = 0, in_pack = 0;
+static parl_status check_room(const parl_vision_step *s, const parl_vision_items *items) {
   PARL_TRY(parl_vision_check(s->model, items));
   if (items->n_items > s->max_items || parl_vision_count_rows(items) > s->max_rows)
     return parl_fail(PARL_STATUS_EINVAL,
                      "vision: %zu items of %zu rows; there is room for %zu, %zu", items->n_items,
                      parl_vision_count_rows(items), s->max_items, s->max_rows);
+  return PARL_STATUS_OK;
+}
+
+/* Patches of a pack: few enough that every accumulator has some. */
+static size_t limit_packs(const parl_vision_step *s, const parl_vision_items *items) {
+  const size_t share = parl_vision_count_patches(items) / (PACKS_OF_LEAF * s->n_leaves);
+  const size_t wanted = share > LEAST_PATCHES ? share : LEAST_PATCHES;
+  return wanted < s->pack_patches ? wanted : s->pack_patches;
+}
+
+/* Items in order, as many as fit; by the batch alone. */
+static parl_status cut_packs(parl_vision_step *s, const parl_vision_items *items) {
+  const size_t limit = limit_packs(s, items);
+  size_t patches = 0, rows = 0, in_pack = 0;
   s->n_packs = 0;
   for (size_t i = 0; i < items->n_items; i++) {
     const parl_vision_items one = {1, items->grid + 3 * i, NULL};
@@ -110,11 +112,14 @@ static parl_status cut_packs(parl_vision_step *s, const parl_vision_items *items
       return parl_fail(PARL_STATUS_EINVAL,
                        "vision: item %zu has %zu patches; there is room for %zu", i, n,
                        s->max_patches);
-    if (i == 0 || in_pack + n > s->pack_patches) {
-      s->packs[s->n_packs++] = (pack){.first = i, .row = rows, .patch = patches};
+    if (i == 0 || in_pack + n > limit) {
+      s->packs[s->n_packs] = (parl_vision_pack){.first = i, .row = rows, .patch = patches};
+      s->costs[s->n_packs++] = 0.0;
       in_pack = 0;
     }
     s->packs[s->n_packs - 1].n++;
+    s->costs[s->n_packs - 1] +=
+        parl_vision_count_flops(&s->model->dims, (double)one.grid[0], (double)n);
     in_pack += n;
     patches += n;
     rows += parl_vision_count_rows(&one);
@@ -122,46 +127,70 @@ static parl_status cut_packs(parl_vision_step *s, const parl_vision_items *items
   return PARL_STATUS_OK;
 }
 
-/* Task i: pack i, whose features alone stay. */
-static parl_status look(void *context, size_t i, size_t worker) {
-  const run_context *run = context;
-  const parl_vision_step *s = run->step;
+parl_status parl_vision_step_plan(parl_vision_step *s, const parl_vision_items *items) {
+  PARL_TRY(check_room(s, items));
+  PARL_TRY(cut_packs(s, items));
+  s->n_used = s->n_packs < s->n_leaves ? s->n_packs : s->n_leaves;
+  if (s->n_packs == 0) return PARL_STATUS_OK;
+  parl_deal_sort(s->n_packs, s->costs, s->order);
+  parl_deal(s->n_packs, s->costs, s->order, s->n_used, s->leaf, s->loads);
+  parl_deal_sort(s->n_used, s->loads, s->leaf_order);
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_vision_step_look(const parl_vision_step *s, const parl_vision_items *items,
+                                  size_t pack, size_t worker) {
+  const double start = parl_clock_thread_s();
   const size_t C = s->model->dims.C;
   parl_tower *tower = s->towers[worker];
-  const parl_vision_items items = get_pack(s, run->items, &s->packs[i]);
+  const parl_vision_items part = parl_vision_step_get_pack(s, items, pack);
   float *features;
-  PARL_TRY(parl_tower_forward(s->model, tower, &items, &features));
-  parl_copy_floats(tower->queue, features, s->features + s->packs[i].row * C, tower->M * C);
-  return parl_queue_wait(tower->queue);
+  PARL_TRY(parl_tower_forward(s->model, tower, &part, &features));
+  parl_copy_floats(tower->queue, features, s->features + s->packs[pack].row * C, tower->M * C);
+  PARL_TRY(parl_queue_wait(tower->queue));
+  s->seconds[0][pack] = parl_clock_thread_s() - start;
+  return PARL_STATUS_OK;
+}
+
+/* Task i: the i-th dearest pack. */
+static parl_status look(void *context, size_t i, size_t worker) {
+  const run_context *run = context;
+  return parl_vision_step_look(run->step, run->items, run->step->order[i], worker);
 }
 
 parl_status parl_vision_step_forward(parl_vision_step *step, const parl_vision_items *items,
                                      float **features) {
-  PARL_TRY(cut_packs(step, items));
+  PARL_TRY(parl_vision_step_plan(step, items));
   run_context run = {.step = step, .items = items};
   PARL_TRY(parl_workers_run(step->workers, step->n_packs, look, &run));
   *features = step->features;
   return PARL_STATUS_OK;
 }
 
-/* Task a: the packs of accumulator a, in order. */
-static parl_status accumulate(void *context, size_t a, size_t worker) {
-  const run_context *run = context;
-  const parl_vision_step *s = run->step;
+parl_status parl_vision_step_learn(const parl_vision_step *s, const parl_vision_items *items,
+                                   const float *dfeatures, size_t pack, size_t worker) {
+  const double start = parl_clock_thread_s();
   parl_tower *tower = s->towers[worker];
+  const parl_vision_items part = parl_vision_step_get_pack(s, items, pack);
   float *features;
-  parl_queue_fill(tower->queue, s->leaves[a], 0, s->range.n * sizeof **s->leaves);
-  for (size_t i = a; i < s->n_packs; i += s->n_leaves) {
-    const parl_vision_items items = get_pack(s, run->items, &s->packs[i]);
-    PARL_TRY(parl_tower_forward(s->model, tower, &items, &features));
-    PARL_TRY(parl_tower_backward(
-        s->model, tower, run->dfeatures + s->packs[i].row * s->model->dims.C, s->leaves[a]));
-  }
-  return parl_queue_wait(tower->queue);
+  PARL_TRY(parl_tower_forward(s->model, tower, &part, &features));
+  PARL_TRY(parl_tower_backward(s->model, tower, dfeatures + s->packs[pack].row * s->model->dims.C,
+                               s->leaves[s->leaf[pack]]));
+  PARL_TRY(parl_queue_wait(tower->queue));
+  s->seconds[1][pack] = parl_clock_thread_s() - start;
+  return PARL_STATUS_OK;
 }
 
-static size_t count_used(const parl_vision_step *s) {
-  return s->n_packs < s->n_leaves ? s->n_packs : s->n_leaves;
+/* Task i: the packs of the accumulator with the i-th most to do, the dearest first. */
+static parl_status accumulate(void *context, size_t i, size_t worker) {
+  const run_context *run = context;
+  const parl_vision_step *s = run->step;
+  const size_t leaf = s->leaf_order[i];
+  parl_queue_fill(s->towers[worker]->queue, s->leaves[leaf], 0, s->range.n * sizeof **s->leaves);
+  for (size_t k = 0; k < s->n_packs; k++)
+    if (s->leaf[s->order[k]] == leaf)
+      PARL_TRY(parl_vision_step_learn(s, run->items, run->dfeatures, s->order[k], worker));
+  return PARL_STATUS_OK;
 }
 
 /* Task c: chunk c of the accumulators' sum, added to the gradient. */
@@ -171,19 +200,24 @@ static parl_status add_chunk(void *context, size_t c, size_t worker) {
   const size_t start = c * SUM_CHUNK, left = s->range.n - start;
   const size_t n = left < SUM_CHUNK ? left : SUM_CHUNK;
   parl_queue *queue = s->towers[worker]->queue;
-  parl_leaves_add(queue, s->adds, s->n_adds, count_used(s), s->leaves, start, n);
+  parl_leaves_add(queue, s->adds, s->n_adds, s->n_used, s->leaves, start, n);
   const parl_add_args add = {
       .n = n, .a = 1.0F, .x = s->leaves[0] + start, .y = run->grads + s->range.first + start};
   PARL_RUN(queue, add, &add);
   return parl_queue_wait(queue);
 }
 
-parl_status parl_vision_step_backward(parl_vision_step *step, const parl_vision_items *items,
-                                      const float *dfeatures, float *grads) {
-  PARL_TRY(cut_packs(step, items));
-  if (step->n_packs == 0) return PARL_STATUS_OK;
-  run_context run = {.step = step, .items = items, .dfeatures = dfeatures, .grads = grads};
-  PARL_TRY(parl_workers_run(step->workers, count_used(step), accumulate, &run));
+parl_status parl_vision_step_sum(parl_vision_step *step, float *grads) {
+  run_context run = {.step = step, .grads = grads};
   const size_t n_chunks = (step->range.n + SUM_CHUNK - 1) / SUM_CHUNK;
   return parl_workers_run(step->workers, n_chunks, add_chunk, &run);
+}
+
+parl_status parl_vision_step_backward(parl_vision_step *step, const parl_vision_items *items,
+                                      const float *dfeatures, float *grads) {
+  PARL_TRY(parl_vision_step_plan(step, items));
+  if (step->n_packs == 0) return PARL_STATUS_OK;
+  run_context run = {.step = step, .items = items, .dfeatures = dfeatures};
+  PARL_TRY(parl_workers_run(step->workers, step->n_used, accumulate, &run));
+  return parl_vision_step_sum(step, grads);
 }

@@ -169,6 +169,10 @@ void parl_workspace_destroy(parl_workspace *ws) {
   free(ws);
 }
 
+size_t parl_workspace_get_bytes(const parl_workspace *ws) {
+  return parl_arena_get_used(&ws->arena) + parl_arena_get_used(&ws->numbers);
+}
+
 static parl_status check_sequences(const parl_model *m, const parl_workspace *ws,
                                    const parl_slice *slice) {
   if (slice->n_seqs == 0 || slice->n_seqs > ws->max_rows || slice->seq_start[0] != 0)

@@ -147,7 +147,8 @@ static outcome run_ranks(const parl_model *m, size_t n_leaves, size_t n_ranks, s
     def.rank = rank;
     def.n_ranks = n_ranks;
     assert_ok(parl_train_step_create(&def, &steps[rank]));
-    const parl_train_batch part = {slices, b->train.n_slices, b->train.n_seqs};
+    const parl_train_batch part = {
+        .slices = slices, .n_slices = b->train.n_slices, .n_seqs = b->train.n_seqs};
     assert_ok(parl_train_step_run(steps[rank], &part, mean_squares, (void *)b, &grads));
     for (size_t a = own.first; a < own.end; a++) {
       leaves[a] = parl_train_step_get_leaf(steps[rank], a);

@@ -181,7 +181,8 @@ static parl_status slice_loss(void *context, size_t i, const parl_slice *slice, 
 parl_status parl_learner_gradient(parl_learner *learner, const parl_batch_totals *totals,
                                   parl_learner_info *info, float **grads) {
   const parl_batch *b = learner->batch;
-  const parl_train_batch batch = {b->slices, b->n_slices, totals->n_sequences};
+  const parl_train_batch batch = {
+      .slices = b->slices, .n_slices = b->n_slices, .n_seqs = totals->n_sequences};
   *info = (parl_learner_info){.n_rows = b->n_rows};
   learner->totals = totals;
   const parl_dep_step_batch seen = {batch, b->slices, &b->images, b->n_places, b->places};
