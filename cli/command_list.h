@@ -132,6 +132,11 @@
     "measured that LIST names: 124M, 124M_gqa with 4 key heads, 1B_mla_moe with 32 experts.\n"    \
     "The peak is that of the same threads just before and after a row. docs/performance.md\n"     \
     "explains the columns.\n")                                                                    \
+  X(bench_dep, "bench", "dep", "",                                                                \
+    "training with images: the tower inside of slices, or decoupled, dealt out or balanced",      \
+    "a row for text alone, inside, unbalanced, balanced, at each share of visual tokens; the\n"   \
+    "last three compute the same gradient. docs/performance.md explains the columns.\n"           \
+    "example: parl bench dep --visual 30 --threads 4\n")                                          \
   X(cmd_doctor, "doctor", "", "", "say what this machine and build have, and what is absent", "") \
   X(cmd_completion, "completion", "", "SHELL [WORD...]",                                          \
     "print the completion script for bash, zsh or fish",                                          \
@@ -225,6 +230,10 @@
   MORE(COUNT, threads, "threads", 0, "N", 1, 1024, 1, "sweep.sbatch", "processors of a job")       \
   X(COUNT, threads, "threads", 0, "N", 1, 1024, 0, "score",                                        \
     "workers; the output is the same for any number; default: one a processor")                    \
+  MORE(COUNT, threads, "threads", 0, "N", 1, 16, 0, "bench.dep",                                   \
+       "workers, a sixteenth of a batch each at most; default: one a processor, up to 16")         \
+  X(COUNT, visual, "visual", 0, "PERCENT", 1, 90, 0, "bench.dep",                                  \
+    "share of visual tokens; default: 10, 30 and 50, one after another")                           \
   X(TEXT, as, "as", 0, "STYLE", 0, 0, 0, "env.play",                                               \
     "an expert style, random, or a checkpoint file; default: greedy_wide")                         \
   MORE(TEXT, as, "as", 0, "STYLE", 0, 0, 0, "env.bench",                                           \
@@ -267,18 +276,19 @@
   X(FLAG, grads, "grads", 0, NULL, 0, 0, 0, "model.logits", "add the loss and every gradient")     \
   X(TEXT, shapes, "shapes", 0, "LIST", 0, 0, 0, "bench",                                           \
     "what to measure, below; A,decode_B_mqa,ops for example; default: all but large shapes")       \
-  X(TEXT, backend, "backend", 0, "NAME", 0, 0, 0, "model.logits model.features bench",             \
+  X(TEXT, backend, "backend", 0, "NAME", 0, 0, 0, "model.logits model.features bench bench.dep",   \
     "cpu, cpu:LEVEL as parl doctor lists them, or ref; default: cpu")                              \
   X(CHOICE, dtype, "dtype", 0, "f32|bf16|auto", 0, 0, 0, "model.logits model.features",            \
     "type of the products; default: f32")                                                          \
   MORE(CHOICE, dtype, "dtype", 0, "f32|bf16", 0, 0, 0, "model.export",                             \
        "type of the weights; default: f32")                                                        \
-  MORE(CHOICE, dtype, "dtype", 0, "f32|bf16|auto", 0, 0, 0, "bench",                               \
+  MORE(CHOICE, dtype, "dtype", 0, "f32|bf16|auto", 0, 0, 0, "bench bench.dep",                     \
        "type of the products; auto: bf16 if the CPU has units; default: auto with cpu")            \
   X(COUNT, shard_size, "shard-size", 0, "BYTES", 1, 9007199254740992, 5000000000, "model.export",  \
     "most bytes of weights in a file")                                                             \
   MORE(REAL, seconds, "seconds", 0, "S", 0, 3600, 3, "bench",                                      \
        "time given to each row but those of ops")                                                  \
+  MORE(REAL, seconds, "seconds", 0, "S", 0, 3600, 3, "bench.dep", "time given to each share")      \
   X(TEXT, save, "save", 0, "FILE", 0, 0, 0, "bench", "keep the result")                            \
   X(TEXT, compare, "compare", 0, "FILE", 0, 0, 0, "bench",                                         \
     "print each row's ratio to a kept result, with both spreads")                                  \
@@ -298,11 +308,12 @@
     "what the script asks if the word on the line is no program; default: this one")               \
   X(FLAG, json, "json", 0, NULL, 0, 0, 0,                                                          \
     "train sweep sweep.plan sweep.run merge eval schedule report compare stats score runs replay " \
-    "trace env.check env.play env.bench model.describe model.export bench doctor counterfactual",  \
+    "trace env.check env.play env.bench model.describe model.export bench bench.dep doctor "       \
+    "counterfactual",                                                                              \
     "machine-readable result on standard output")                                                  \
   X(FLAG, quiet, "quiet", 0, NULL, 0, 0, 0,                                                        \
     "train sweep sweep.plan sweep.run merge eval report replay trace env.check env.play "          \
-    "env.bench model bench counterfactual",                                                        \
+    "env.bench model bench bench.dep counterfactual",                                              \
     "no progress and no log")                                                                      \
   X(COUNT, port, "port", 0, "N", 0, 65535, 8080, "serve",                                          \
     "of 127.0.0.1; 0: any that is free; default: 8080")                                            \

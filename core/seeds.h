@@ -40,6 +40,7 @@
   X(BOOTSTRAP, 201, "resamples of the forecast")                          \
   X(WEIGHTS, 0x696e6974, "initial weights, by tensor")                    \
   X(BENCH, 0x62656e6368, "tokens of the benchmark")                       \
+  X(IMAGES, 0x696d61676573, "images of benchmarks and of layouts")        \
   X(STATISTICS, 0x7374617473, "resamples of two samples")                 \
   X(TABLE, 0x7461626c65, "resamples of a table of scores, by comparison") \
   X(SWEEP, 0x7377656570, "points of a sweep")                             \

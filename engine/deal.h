@@ -12,9 +12,10 @@
 
 /* order [n] = the pieces from the dearest on, of equal ones the first. */
 void parl_deal_sort(size_t n, const double *costs, size_t *order);
-/* hands [n] = whose each piece of an order is; loads [n_hands] = what they have, n_hands >= 1. */
+/* hands [n] = whose each piece of an order is; loads [n_hands] = what they have, n_hands >= 1;
+ * heap [n_hands] is room for the work. */
 void parl_deal(size_t n, const double *costs, const size_t *order, size_t n_hands, size_t *hands,
-               double *loads);
+               double *loads, size_t *heap);
 /* The fullest of loads [n], n >= 1, and their sum. */
 double parl_deal_max(size_t n, const double *loads);
 double parl_deal_sum(size_t n, const double *loads);

@@ -4,7 +4,7 @@
 #include "engine/dep_step.h"
 #include "engine/vision_step_internal.h"
 
-/* Towers of a worker that holds a slice's images: as many as a slice had, each as large as an image
+/* Towers of an owner that holds a slice's images: as many as a slice had, each as large as an image
  * that it had. */
 typedef struct parl_dep_towers {
   size_t n;
@@ -21,7 +21,7 @@ struct parl_dep_step {
   size_t *first_row;                 /* [max_given] of each image's features */
   size_t *first_image;               /* [slices + 1] but BALANCED: of a slice; owned */
   size_t n_first;
-  parl_dep_towers *held; /* [workers] INSIDE; owned */
+  parl_dep_towers *held; /* [n_owners] INSIDE; owned */
 };
 
 /* One run. */

@@ -75,7 +75,7 @@ parl_status parl_dep_owned_backward(parl_dep_run *run) {
 /* -------------------------------------------------------------------------- inside of slices */
 
 void parl_dep_release_towers(parl_dep_step *dep) {
-  for (size_t w = 0; dep->held != NULL && w < parl_workers_get_count(dep->def.workers); w++) {
+  for (size_t w = 0; dep->held != NULL && w < dep->def.n_owners; w++) {
     for (size_t i = 0; i < dep->held[w].n; i++) parl_tower_destroy(dep->held[w].items[i]);
     free(dep->held[w].items);
   }
@@ -111,7 +111,7 @@ static parl_status before(void *context, size_t slice, size_t worker) {
     const parl_vision_items one = parl_vision_step_get_pack(d->vision, &run->items, i);
     parl_tower *tower = NULL;
     float *features;
-    PARL_TRY(hold(model, &d->held[worker], i - d->first_image[slice],
+    PARL_TRY(hold(model, &d->held[slice % d->def.n_owners], i - d->first_image[slice],
                   parl_vision_count_patches(&one), &tower));
     PARL_TRY(parl_tower_forward(model, tower, &one, &features));
     parl_copy_floats(tower->queue, features, d->given + d->first_row[i] * model->dims.C,
@@ -127,7 +127,7 @@ static parl_status after(void *context, size_t slice, size_t worker) {
   const parl_dep_step *d = run->dep;
   const parl_model *model = d->def.model;
   for (size_t i = d->first_image[slice]; i < d->first_image[slice + 1]; i++) {
-    parl_tower *tower = d->held[worker].items[i - d->first_image[slice]];
+    parl_tower *tower = d->held[slice % d->def.n_owners].items[i - d->first_image[slice]];
     clear_leaf(d->vision, i, tower->queue);
     PARL_TRY(parl_tower_backward(model, tower, d->dgiven + d->first_row[i] * model->dims.C,
                                  d->vision->leaves[d->vision->leaf[i]]));
@@ -141,7 +141,7 @@ parl_status parl_dep_run_inside(parl_dep_run *run, parl_train_step *step, parl_l
   parl_dep_step *d = run->dep;
   parl_train_batch batch = run->batch->batch;
   const parl_train_beside beside = {run, before, after};
-  if (d->held == NULL) d->held = calloc(parl_workers_get_count(d->def.workers), sizeof *d->held);
+  if (d->held == NULL) d->held = calloc(d->def.n_owners, sizeof *d->held);
   if (d->held == NULL) return parl_fail(PARL_STATUS_ENOMEM, "images of a batch: no memory");
   batch.beside = &beside;
   PARL_TRY(parl_vision_step_plan(d->vision, &run->items));

@@ -188,10 +188,10 @@ size_t parl_dep_step_get_bytes(const parl_dep_step *dep) {
   const size_t row = dep->def.model->dims.C * sizeof(float);
   const bool is_inside = dep->def.schedule == PARL_DEP_INSIDE;
   size_t bytes = (is_inside ? 2 : 4) * dep->max_given * row; /* given, dgiven; features, theirs */
-  for (size_t w = 0; w < parl_workers_get_count(dep->def.workers); w++) {
-    if (!is_inside) bytes += parl_tower_get_bytes(dep->vision->towers[w]);
-    for (size_t i = 0; is_inside && i < dep->held[w].n; i++)
-      bytes += parl_tower_get_bytes(dep->held[w].items[i]);
-  }
+  for (size_t w = 0; !is_inside && w < dep->vision->n_towers; w++)
+    bytes += parl_tower_get_bytes(dep->vision->towers[w]);
+  for (size_t o = 0; is_inside && o < dep->def.n_owners; o++)
+    for (size_t i = 0; i < dep->held[o].n; i++)
+      bytes += parl_tower_get_bytes(dep->held[o].items[i]);
   return bytes;
 }

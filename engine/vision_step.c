@@ -133,7 +133,7 @@ parl_status parl_vision_step_plan(parl_vision_step *s, const parl_vision_items *
   s->n_used = s->n_packs < s->n_leaves ? s->n_packs : s->n_leaves;
   if (s->n_packs == 0) return PARL_STATUS_OK;
   parl_deal_sort(s->n_packs, s->costs, s->order);
-  parl_deal(s->n_packs, s->costs, s->order, s->n_used, s->leaf, s->loads);
+  parl_deal(s->n_packs, s->costs, s->order, s->n_used, s->leaf, s->loads, s->leaf_order);
   parl_deal_sort(s->n_used, s->loads, s->leaf_order);
   return PARL_STATUS_OK;
 }

@@ -17,11 +17,11 @@ static void test_deal_by_hand(void **state) {
   (void)state;
   static const double costs[] = {4, 7, 1, 5, 4, 6};
   static const size_t due_order[] = {1, 5, 3, 0, 4, 2}, due_hands[] = {0, 0, 1, 1, 0, 1};
-  size_t order[6], hands[6];
+  size_t order[6], hands[6], heap[2];
   double loads[2];
   parl_deal_sort(6, costs, order);
   assert_memory_equal(order, due_order, sizeof order);
-  parl_deal(6, costs, order, 2, hands, loads);
+  parl_deal(6, costs, order, 2, hands, loads, heap);
   assert_memory_equal(hands, due_hands, sizeof hands);
   assert_close(loads[0], 15, 0);
   assert_close(loads[1], 12, 0);
@@ -46,11 +46,11 @@ static void test_deal_is_near_the_best(void **state) {
   parl_rng_cursor rng = {7, 1, 0};
   for (int round = 0; round < 20; round++) {
     double costs[8], loads[3];
-    size_t order[8], hands[8];
+    size_t order[8], hands[8], heap[3];
     for (int i = 0; i < 8; i++) costs[i] = 1.0 + (double)parl_rng_next_below(&rng, 20);
     parl_deal_sort(8, costs, order);
     for (int i = 1; i < 8; i++) assert_true(costs[order[i - 1]] >= costs[order[i]]);
-    parl_deal(8, costs, order, 3, hands, loads);
+    parl_deal(8, costs, order, 3, hands, loads, heap);
     assert_close(parl_deal_sum(3, loads), parl_deal_sum(8, costs), 1e-12);
     assert_true(parl_deal_max(3, loads) <= deal_best(costs) * (4.0 / 3.0 - 1.0 / 9.0) + 1e-9);
   }

@@ -53,6 +53,7 @@ take "model describe" k25
 take "model describe" k25 --layout ep=16,pp=16,dp=16
 take "model export" "$golden" -o exported
 take bench --shapes decode_quickstart --seconds 0.01 --compare kept.json
+take "bench dep" --visual 20 --seconds 0.01
 take doctor
 
 cat >compare.py <<'X2'

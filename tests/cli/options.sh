@@ -58,6 +58,11 @@ done
 refused "not a choice" "--dtype f64: one of f32, bf16, auto" bench --dtype f64
 refused "each command has its choices" "--dtype auto: one of f32, bf16" model export x -o y --dtype auto
 refused "part of a choice" "--dtype f3: one of" bench --dtype f3
+for visual in 0 91 1.5 half; do
+  refused "visual '$visual'" "--visual" bench dep "--visual=$visual"
+done
+refused "too many threads" "--threads" bench dep --threads 17
+refused "option of bench alone" "bench dep has no option --shapes; it belongs to bench" bench dep --shapes A
 refused "option of another action" "env check has no option --as; it belongs to env play, env bench" \
   env check toy.lua --as serial
 refused "option of another verb" \

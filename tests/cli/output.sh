@@ -76,6 +76,8 @@ model export $golden -o export_NUMBER
 model export $golden -o export_NUMBER --json
 bench --shapes decode_quickstart --seconds 0.01
 bench --shapes decode_quickstart --seconds 0.01 --json
+bench dep --visual 10 --seconds 0.01
+bench dep --visual 10 --seconds 0.01 --json
 doctor
 doctor --json
 completion bash
