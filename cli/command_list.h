@@ -254,7 +254,8 @@
   X(FLAG, isolate, "isolate", 0, NULL, 0, 0, 0, "env.check env.play env.bench",                    \
     "run the script in a process of its own, under the system's limits")                           \
   X(TEXT, layout, "layout", 0, "LIST", 0, 0, 0, "model.describe",                                  \
-    "memory of each device, e.g. tp=8,ep=32,pp=16,dp=4")                                           \
+    "memory of each device, e.g. tp=8,ep=32,pp=16,dp=4; of a model that sees, also steps "         \
+    "simulated")                                                                                   \
   X(TEXT, tokens, "tokens", 0, "FILE", 0, 0, 0, "model.logits",                                    \
     "{\"tokens\": [[...], ...]}, lists of equal length; \"targets\" of what is due, -1: no loss")  \
   X(LIST, media, "media", 0, "FILE", 0, 0, 0, "model.logits model.features",                       \

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/model.h"
 #include "core/file.h"
 #include "core/json.h"
 #include "engine/flops.h"
@@ -150,7 +151,8 @@ static double sum_bytes(const parl_layout_stage *s) {
   return s->weight_bytes + s->gradient_bytes + s->optimizer_bytes + s->activation_bytes;
 }
 
-static void print_layout(const parl_hf_config *c, const parl_layout *l) {
+static void print_layout(const parl_hf_config *c, const parl_layout *l,
+                         const model_simulations *simulated) {
   printf("on %.0f devices, one of each stage holds (GB):\n", parl_layout_count_devices(l));
   printf("%5s  %-9s %12s %9s %9s %9s %11s %9s %14s\n", "stage", "layers", "parameters", "weights",
          "gradient", "optimizer", "activations", "sum", "cache B/token");
@@ -162,9 +164,11 @@ static void print_layout(const parl_hf_config *c, const parl_layout *l) {
            s.weight_bytes / 1e9, s.gradient_bytes / 1e9, s.optimizer_bytes / 1e9,
            s.activation_bytes / 1e9, sum_bytes(&s) / 1e9, s.cache_bytes);
   }
+  model_print_simulations(simulated);
 }
 
-static void write_layout(const parl_hf_config *c, const parl_layout *l, parl_json_writer *w) {
+static void write_layout(const parl_hf_config *c, const parl_layout *l,
+                         const model_simulations *simulated, parl_json_writer *w) {
   parl_json_key(w, "layout");
   parl_config_write(&parl_layout_section, l, w);
   write_number(w, "devices", parl_layout_count_devices(l));
@@ -185,17 +189,18 @@ static void write_layout(const parl_hf_config *c, const parl_layout *l, parl_jso
     parl_json_end_object(w);
   }
   parl_json_end_array(w);
+  model_write_simulations(simulated, w);
 }
 
 /* layout NULL: none was asked for. */
 static parl_status print_json(const parl_hf_config *c, const parl_shape *shape, double context,
-                              const parl_layout *layout) {
+                              const parl_layout *layout, const model_simulations *simulated) {
   parl_text text = {0};
   parl_json_writer w;
   parl_json_writer_init(&w, &text, false);
   parl_json_begin_object(&w);
   write_shape(c, shape, context, &w);
-  if (layout != NULL) write_layout(c, layout, &w);
+  if (layout != NULL) write_layout(c, layout, simulated, &w);
   parl_json_end_object(&w);
   return cli_print(&text);
 }
@@ -204,17 +209,19 @@ int model_describe(const cli_args *args) {
   parl_hf_config c;
   parl_shape shape;
   parl_layout layout;
+  model_simulations simulated = {0};
   parl_status s = find_config(args->operands[0], &c);
   if (s == PARL_STATUS_OK) s = parl_shape_count(&c.model, c.vocab_size, &shape);
   if (s == PARL_STATUS_OK && args->layout != NULL) s = read_layout(args->layout, &c, &layout);
+  if (s == PARL_STATUS_OK && args->layout != NULL) s = model_simulate(&layout, &c, &simulated);
   if (s != PARL_STATUS_OK) return cli_fail(s);
   const parl_layout *wanted = args->layout != NULL ? &layout : NULL;
   const double context = fmin(CONTEXT, (double)c.model.max_context);
   if (args->json) {
-    s = print_json(&c, &shape, context, wanted);
+    s = print_json(&c, &shape, context, wanted, &simulated);
     return s == PARL_STATUS_OK ? CLI_DONE : cli_fail(s);
   }
   print_shape(&c, &shape, context);
-  if (wanted != NULL) print_layout(&c, wanted);
+  if (wanted != NULL) print_layout(&c, wanted, &simulated);
   return CLI_DONE;
 }

@@ -19,11 +19,17 @@ static double sparse_layers(const parl_model_dims *d) {
   return (double)(d->L - d->first_moe);
 }
 
-/* Feed-forward weights of all layers with n of a layer's routed experts. */
-static double ffn_weights(const parl_model_dims *d, double n) {
+/* Feed-forward weights of a layer with n of its routed experts. */
+static double layer_ffn_weights(const parl_model_dims *d, size_t layer, double n) {
   const double C = (double)d->C, expert = 3.0 * (double)d->Fe * C;
-  const double sparse = (double)d->router.n_experts * C + 3.0 * (double)d->Fs * C + n * expert;
-  return (double)d->first_moe * 3.0 * (double)d->F * C + sparse_layers(d) * sparse;
+  if (layer < d->first_moe) return 3.0 * (double)d->F * C;
+  return (double)d->router.n_experts * C + 3.0 * (double)d->Fs * C + n * expert;
+}
+
+/* The same of all layers. */
+static double ffn_weights(const parl_model_dims *d, double n) {
+  return (double)d->first_moe * layer_ffn_weights(d, 0, n) +
+         sparse_layers(d) * layer_ffn_weights(d, d->first_moe, n);
 }
 
 static double all_weights(const parl_model_dims *d, double n_experts) {
@@ -70,6 +76,16 @@ double parl_shape_forward_flops(const parl_model_config *config, size_t vocab_si
                                 double mean_context) {
   const parl_model_dims d = parl_model_dims_make(config, vocab_size);
   return 2.0 * (token_macs(&d) + expanded_macs(&d) * mean_context);
+}
+
+double parl_shape_stage_flops(const parl_model_config *config, size_t vocab_size,
+                              double mean_context, size_t first, size_t n) {
+  const parl_model_dims d = parl_model_dims_make(config, vocab_size);
+  const double attention = attention_weights(&d) + (double)(d.q + d.mixed) * mean_context;
+  double macs = first + n == d.L ? (double)d.V * (double)d.C : 0.0;
+  for (size_t i = first; i < first + n; i++)
+    macs += attention + layer_ffn_weights(&d, i, (double)d.router.n_chosen);
+  return 2.0 * macs;
 }
 
 double parl_shape_train_flops(const parl_model_config *config, size_t vocab_size,

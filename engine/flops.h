@@ -25,6 +25,9 @@ double parl_shape_forward_flops(const parl_model_config *config, size_t vocab_si
                                 double mean_context);
 double parl_shape_train_flops(const parl_model_config *config, size_t vocab_size,
                               double mean_context);
+/* Forward of one token through layers [first, first + n), and through the head behind the last. */
+double parl_shape_stage_flops(const parl_model_config *config, size_t vocab_size,
+                              double mean_context, size_t first, size_t n);
 /* Forward of an item of so many frames and patches, all frames together, through the tower and the
  * projector, which sees the mean of the frames; and of one patch of an image. */
 double parl_shape_item_flops(const parl_model_config *config, size_t vocab_size, double frames,
