@@ -298,7 +298,7 @@ deps-test: ## install what the tests need in addition (packages-test.txt)
 # ----------------------------------------------------------------------------------------- tests
 # A second make, since this one asked pkg-config before deps ran; on all processors unless told otherwise.
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
-.PHONY: test test-slurm studies-check demo run-tests asan tsan fuzz run-fuzz mutants bench bench-peers
+.PHONY: test test-slurm studies studies-check demo run-tests asan tsan fuzz run-fuzz mutants bench bench-peers
 test: deps-test ## install what is missing, build, run every test
 	@$(MAKE) $(PARALLEL) run-tests
 demo: deps ## install what is missing, build, train a small orchestrator
@@ -343,6 +343,9 @@ run-fuzz: $(FUZZ)
 test-slurm: deps-cluster ## run jobs of a sweep under a real Slurm on this machine
 	@$(MAKE) $(PARALLEL) all
 	@$(RUNNER) --timeout 900 tests/cluster/slurm.sh
+STUDIES = shaping anneal budgets masks toggle credit_equal sub_models subs swarm_100 context pay
+studies: all ## make the studies (STUDIES) whole, hours on 2 cores; stopped, the same command goes on
+	@set -e; for study in $(STUDIES); do $(OUT)/parl train experiments/recipes/$$study.lua; done
 studies-check: all ## make cheap runs of the studies on a fresh seed: inside their intervals? (minutes)
 	@python3 tests/studies_check.py --parl $(OUT)/parl
 mutants: ## plant known mistakes in the formulas; the tests must notice each

@@ -22,7 +22,9 @@ n=0 k2=k2
 for recipe in experiments/recipes/*.lua; do
   base=$(basename "$recipe" .lua)
   case $base in
-    anneal | budgets | context | masks | shaping | sub_models | subs | swarm_100 | toggle) presets=dense ;;
+    anneal | budgets | context | credit_equal | masks | pay | shaping | sub_models | subs | swarm_100 | toggle)
+      presets=dense
+      ;;
     *) presets="dense $k2" k2=$([ "$k2" = k2 ] && echo k2_wide || echo k2) ;;
   esac
   for preset in $presets; do
