@@ -14,9 +14,9 @@ local objectives = {
 local strains = {
   { "on_policy", {} },
   { "four_steps", { epochs = 4 } },
-  { "stale1", { staleness = 1 } },
   { "stale4", { staleness = 4 } },
   { "noise", { logp_noise = 0.5 } },
+  { "stale1", { staleness = 1 } },
 }
 
 local arms = {}
