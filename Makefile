@@ -76,28 +76,19 @@ CLI_OBJ := $(CLI:%.c=$(OBJDIR)/%.o) $(OBJDIR)/templates.o
 TEMPLATES := $(wildcard cli/templates/*) lua/stubs/parl.d.lua
 TEST_SRC := $(wildcard tests/test_*.c)
 TESTS := $(TEST_SRC:%.c=$(OUT)/%)
-# What runs kernels/cuda on the host: the kernels as g++ compiles them against kernels/emu, plainly and so that they tell of
-# each access; and the tests of ops with these as the level that is tried.
-CUDA_SRC := $(wildcard kernels/cuda/*.cu)
-EMU_SRC := $(wildcard kernels/emu/*.cc)
-EMU_OBJ := $(CUDA_SRC:%.cu=$(OBJDIR)/emu/%.o) $(EMU_SRC:%.cc=$(OBJDIR)/%.o)
-RACE_OBJ := $(CUDA_SRC:%.cu=$(OBJDIR)/race/%.o) $(EMU_SRC:%.cc=$(OBJDIR)/%.o)
-CUDA_OPS := ops ops_more ops_vision
-CUDA_TESTS := $(CUDA_OPS:%=$(OUT)/tests/cuda_%)
-CUDA_QUICK := $(OUT)/tests/cuda_ops_more $(OUT)/tests/cuda_ops_vision # the others take a minute
-CUDA_OWN := $(OUT)/tests/cuda_emulator $(OUT)/tests/cuda_engine
 SUPPORT_OBJ := $(patsubst %.c,$(OBJDIR)/%.o,$(filter-out $(TEST_SRC),$(wildcard tests/*.c)))
 CLI_TESTS := $(wildcard tests/cli/*.sh)
 FUZZ := $(patsubst %.c,$(OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
 # What runs more than one thread.
 THREADED := workers log status store_file decoder feature_cache model_threads muon learner leaves player stale async episode experiment
 TSAN_TESTS := $(THREADED:%=$(OUT)/tests/test_%)
+.DEFAULT_GOAL := all
+include kernels/cuda/cuda.mk
 
 # ----------------------------------------------------------------------------------------- build
 .PHONY: all
 all: $(OUT)/parl $(OUT)/share ## build the program: build/<BUILD>/parl
-	@printf 'built %s; optional: nvcc %s, NCCL %s, MPI %s (none is used yet: everything runs on the CPU; docs/cuda.md)\n' '$<' \
-	  "$$(command -v nvcc >/dev/null && echo found || echo absent)" \
+	@printf 'built %s, %s; optional: NCCL %s, MPI %s (not used yet)\n' '$<' '$(CUDA_SAYS)' \
 	  "$$(printf '#include <nccl.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo found || echo absent)" \
 	  "$$(command -v mpicc >/dev/null && echo found || echo absent)"
 	@$(if $(VEGA),:,echo 'Vega-Lite absent: charts of report.html are plain drawings (`make deps` gets it where npm is)')
@@ -204,52 +195,11 @@ $(OBJDIR)/%.o: %.c $(OUT)/flags | need-libraries
 $(OUT)/libparl.a: $(OBJ)
 	@rm -f $@ && $(AR) rcs $@ $^
 
-$(OUT)/parl: $(CLI_OBJ) $(OUT)/libparl.a
+$(OUT)/parl: $(CLI_OBJ) $(CUDA_OBJ) $(OUT)/libparl.a $(OUT)/cuda.choice
 	@$(if $(CLI_OBJ),:,echo "cli/ has no source yet" >&2; exit 1)
-	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(CUDA_LIBS) $(LDLIBS)
 
 $(TESTS): $(OUT)/%: $(OBJDIR)/%.o $(SUPPORT_OBJ) $(OUT)/libparl.a | need-cmocka
-	@mkdir -p $(@D)
-	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(CMOCKA_LIBS)
-
-# For cards. What ptxas said stays in x.log, what it read in x.keep: tests/cuda/check_build.py looks at both.
-NVCC := $(shell command -v nvcc)
-NVCCFLAGS = -std=c++20 -O3 -I. -Werror all-warnings -Xptxas -v,-warn-spills,-warn-lmem-usage -Xcompiler -ffp-contract=off,-Wno-deprecated-enum-enum-conversion,-Wno-enum-compare \
-            -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=sm_90 \
-            -gencode 'arch=compute_100,code=[sm_100,compute_100]'
-$(OBJDIR)/nvcc/%.o: %.cu Makefile
-	$(call say,nvcc,$<) rm -rf $(@:.o=.keep) && mkdir -p $(@:.o=.keep) && \
-	 { $(NVCC) $(NVCCFLAGS) -MMD -MP --keep --keep-dir $(@:.o=.keep) -c -o $@ $< >$(@:.o=.log) 2>&1 || \
-	   { grep -v '^ptxas info\|bytes stack frame' $(@:.o=.log) >&2; rm -f $@; exit 1; }; } && \
-	 find $(@:.o=.keep) -type f ! -name '*.ptx' -delete
-
-# The emulated backend takes the place of the library's: it is linked in front of it. No C++ library: none is used.
-CXXFLAGS = -std=gnu++20 $(OPT) -Wall -Wshadow -Wno-unknown-pragmas -Wno-deprecated-enum-enum-conversion -Wno-enum-compare -Wno-unused-function -ffp-contract=off \
-           -fno-exceptions -fno-rtti -fno-threadsafe-statics -pthread -Ikernels/emu -I.
-CXXCOMPILE = $(call say,c++,$<) mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $(WERROR) $(EXTRA) -MMD -MP -c -o $@ -x c++ $<
-$(OBJDIR)/emu/%.o: %.cu $(OUT)/flags
-	$(CXXCOMPILE)
-$(OBJDIR)/race/%.o: EXTRA = -O1 -fsanitize=thread
-$(OBJDIR)/race/%.o: %.cu $(OUT)/flags
-	$(CXXCOMPILE)
-$(OBJDIR)/kernels/emu/%.o: kernels/emu/%.cc $(OUT)/flags
-	$(CXXCOMPILE)
-$(OBJDIR)/cuda/%.o: EXTRA = -DPARL_TEST_CUDA
-$(OBJDIR)/cuda/%.o: %.c $(OUT)/flags | need-libraries
-	$(COMPILE)
-$(OBJDIR)/race/tests/cuda/test_emulator.o: EXTRA = -DRACES
-$(OBJDIR)/race/tests/cuda/test_%.o: tests/cuda/test_%.c $(OUT)/flags | need-libraries
-	$(COMPILE)
-$(CUDA_OWN): $(OUT)/tests/cuda_%: $(OBJDIR)/tests/cuda/test_%.o $(OBJDIR)/emu/tests/cuda/bugs.o $(EMU_OBJ) $(SUPPORT_OBJ) $(OUT)/libparl.a | need-cmocka
-	@mkdir -p $(@D)
-	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(CMOCKA_LIBS)
-$(OUT)/tests/cuda_emulator_race: $(OBJDIR)/race/tests/cuda/test_emulator.o $(OBJDIR)/race/tests/cuda/bugs.o $(RACE_OBJ) $(SUPPORT_OBJ) $(OUT)/libparl.a | need-cmocka
-	@mkdir -p $(@D)
-	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(CMOCKA_LIBS)
-$(CUDA_TESTS): $(OUT)/tests/cuda_%: $(OBJDIR)/cuda/tests/test_%.o $(OBJDIR)/tests/cuda/level.o $(EMU_OBJ) $(SUPPORT_OBJ) $(OUT)/libparl.a | need-cmocka
-	@mkdir -p $(@D)
-	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(CMOCKA_LIBS)
-$(CUDA_TESTS:%=%_race): $(OUT)/tests/cuda_%_race: $(OBJDIR)/cuda/tests/test_%.o $(OBJDIR)/tests/cuda/level.o $(RACE_OBJ) $(SUPPORT_OBJ) $(OUT)/libparl.a | need-cmocka
 	@mkdir -p $(@D)
 	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(CMOCKA_LIBS)
 
@@ -308,28 +258,6 @@ demo: deps ## install what is missing, build, train a small orchestrator
 RUNNER = PARL_BUILD=$(BUILD) PARL=$(CURDIR)/$(OUT)/parl tests/run --logs $(OUT)/logs
 run-tests: all $(TESTS) $(CUDA_OWN) $(CUDA_QUICK)
 	@$(RUNNER) $(RUN_FLAGS) $(TESTS) $(CUDA_OWN) $(CUDA_QUICK) $(CLI_TESTS)
-.PHONY: cuda-check cuda-build
-cuda-check: ## the kernels of CUDA: by nvcc, where there is one, for cards, within their budget; then cuda-emu
-	@$(MAKE) $(PARALLEL) cuda-build
-	@$(MAKE) cuda-emu
-ifneq ($(NVCC),)
-cuda-build: $(CUDA_SRC:%.cu=$(OBJDIR)/nvcc/%.o)
-	@$(PYTHON) tests/cuda/check_build.py $(BUDGET_FLAGS) $(^:.o=)
-else
-cuda-build:
-	@echo 'nvcc is absent: kernels/cuda is not compiled for cards, only emulated'
-endif
-.PHONY: cuda-emu run-cuda-emu run-cuda-orders
-cuda-emu: deps-test ## the kernels of CUDA on the emulator: all ops in two orders of threads, some for races and by sanitizers
-	@$(MAKE) $(PARALLEL) run-cuda-emu
-	@$(MAKE) $(PARALLEL) BUILD=asan OUT=build/asan RUN_FLAGS=--sanitize run-cuda-orders
-CUDA_RACES := $(addprefix $(OUT)/tests/cuda_,emulator_race ops_more_race ops_vision_race)
-run-cuda-emu: $(CUDA_TESTS) $(CUDA_OWN) $(CUDA_RACES)
-	@$(RUNNER) $(CUDA_TESTS) $(CUDA_OWN) $(CUDA_RACES)
-	@TEST_ORDER=random $(RUNNER) $(CUDA_TESTS)
-run-cuda-orders: $(CUDA_QUICK)
-	@TEST_ORDER=reverse $(RUNNER) $(RUN_FLAGS) $(CUDA_QUICK)
-	@TEST_ORDER=random $(RUNNER) $(RUN_FLAGS) $(CUDA_QUICK)
 asan: ## run every test under the address, undefined-behaviour and leak sanitizers
 	@$(MAKE) $(PARALLEL) BUILD=asan OUT=build/asan RUN_FLAGS='--sanitize --timeout 1500' run-tests
 run-tsan: $(TSAN_TESTS)
@@ -393,11 +321,8 @@ uninstall: ## remove what install put there
 clean: ## remove what was built
 	rm -rf build
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(filter-out %.d,$(MAKEFILE_LIST))
 	@echo "  BUILD=release|debug|asan|tsan, OUT=folder, CI=true makes warnings errors, V=1 shows commands"
 
--include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TEST_SRC:%.c=$(OBJDIR)/%.d) $(SUPPORT_OBJ:.o=.d) $(FUZZ:$(OUT)/%=$(OBJDIR)/%.d) $(EMU_OBJ:.o=.d) $(RACE_OBJ:.o=.d) \
-  $(CUDA_SRC:%.cu=$(OBJDIR)/nvcc/%.d) $(CUDA_OPS:%=$(OBJDIR)/cuda/tests/test_%.d) $(OBJDIR)/tests/cuda/level.d \
-  $(patsubst %,$(OBJDIR)/%.d,tests/cuda/test_emulator tests/cuda/test_engine emu/tests/cuda/bugs race/tests/cuda/bugs \
-    race/tests/cuda/test_emulator)
+-include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TEST_SRC:%.c=$(OBJDIR)/%.d) $(SUPPORT_OBJ:.o=.d) $(FUZZ:$(OUT)/%=$(OBJDIR)/%.d)
 .PRECIOUS: $(OBJDIR)/%.o
