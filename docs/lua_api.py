@@ -36,6 +36,7 @@ class Api:
                 all_rows.append([parts[0]] + [p if p in ("true", "false") else text(p) for p in parts[1:]])
             return all_rows
         lists = ("MODULE", "KIT", "RNG", "AGENT", "FIELD", "CALLBACK", "PARAM", "TOOL", "TASK", "LIMIT", "OPTIMUM",
+                 "SOURCE",
                  "WORKLIST", "WORK", "PROJECT", "JOBS", "VIEWING", "VIEWS", "IMAGE", "COMPONENT", "VISION",
                  "BASE", "MATH", "STRING", "TABLE", "UTF8")
         self.of = {name: rows("PARL_%s_LIST(X)" % name) for name in lists}
@@ -95,6 +96,8 @@ def page(api):
                      " (`model.vision.patch`), and `<|media_end|>`: tokens that only such environments have, and that no"
                      " agent can write.", of["VISION"])
     lines += section("The optimum", "What `optimum` returns.", of["OPTIMUM"])
+    lines += section("A source: what parl.source takes", "A file of its own, named in a recipe's `sources`:"
+                     " [data](data.md).", of["SOURCE"])
     lines += ["## Lua's own library", "",
               "Of Lua 5.4 there is what computes the same everywhere and ends. `pairs` goes in the order of the keys,",
               "`table.sort` is stable, `tostring` shows no address, `print` is kept and shown by the program, `math.random`",
@@ -136,6 +139,7 @@ def stub(api):
     lines += described("", "parl.Task", of["TASK"], "What assign_task takes.")
     lines += described("", "parl.Limits", of["LIMIT"], "Bounds of an episode.")
     lines += described("", "parl.Vision", of["VISION"], "What an environment shows.")
+    lines += described("", "parl.Source", of["SOURCE"], "A source of documents.")
     lines += described("", "parl.Optimum", of["OPTIMUM"], "What the best play needs.")
     lines += described("", "parl.Worklist", of["WORKLIST"], "What is particular to an environment of items.")
     lines += described("", "parl.Work", of["WORK"], "What environments of items share.")

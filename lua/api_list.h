@@ -8,16 +8,19 @@
 #define PARL_LUA_API_LIST_H
 
 /* Fields of the global `parl`. X(name, type, doc) */
-#define PARL_MODULE_LIST(X)                                                                      \
-  X(env, "fun(declaration: parl.Declaration): parl.Declaration",                                 \
-    "Declares the environment; a file ends with `return parl.env{...}`.")                        \
-  X(include, "fun(name: string): parl.Declaration",                                              \
-    "The declaration in the sibling file `name`.lua, to build an environment from others.")      \
-  X(VERSION, "string", "Version of the contract between scripts and the program.")               \
-  X(load_image, "fun(name: string): parl.Image",                                                 \
-    "The picture in the file `name`, .png, .jpg or .jpeg, beside the script, of at most 4 MiB; " \
-    "only while the script is loaded.")                                                          \
-  X(tok, "table<string, table<integer|string, parl.Token>>",                                     \
+#define PARL_MODULE_LIST(X)                                                                       \
+  X(env, "fun(declaration: parl.Declaration): parl.Declaration",                                  \
+    "Declares the environment; a file ends with `return parl.env{...}`.")                         \
+  X(include, "fun(name: string): parl.Declaration",                                               \
+    "The declaration in the sibling file `name`.lua, to build an environment from others.")       \
+  X(source, "fun(declaration: parl.Source): parl.Source",                                         \
+    "Declares a source of documents, in the words of a recipe's environment; its file ends with " \
+    "`return parl.source{...}`, and `include` looks beside the environment.")                     \
+  X(VERSION, "string", "Version of the contract between scripts and the program.")                \
+  X(load_image, "fun(name: string): parl.Image",                                                  \
+    "The picture in the file `name`, .png, .jpg or .jpeg, beside the script, of at most 4 MiB; "  \
+    "only while the script is loaded.")                                                           \
+  X(tok, "table<string, table<integer|string, parl.Token>>",                                      \
     "Tokens by family: parl.tok.row[3], parl.tok.word.miss; known once parl.env has run.")
 
 /* Helpers, also fields of `parl`. X(name, type, doc) */
@@ -373,6 +376,16 @@
 #define PARL_VISION_LIST(X)                                           \
   X(height, "integer", "Of the highest image it returns, in pixels.") \
   X(width, "integer", "Of the widest.")
+
+/* Keys of what parl.source takes. X(name, type, doc) */
+#define PARL_SOURCE_LIST(X)                                                                        \
+  X(document, "fun(rng: parl.Rng, params: table): (parl.Token|parl.Image)[], ...",                 \
+    "A document: lists that are in turn read and learnt, the first being read; what is learnt is " \
+    "predicted from all that stands before it. It begins with <bos>, which is not returned.")      \
+  X(name, "string", "Its name.")                                                                   \
+  X(params, "table<string, parl.Param>?", "What a recipe may set, as of an environment.")          \
+  X(presets, "table<string, table<string, any>>?", "Named settings of params.")                    \
+  X(summary, "string", "One line.")
 
 /* Keys of what `optimum` returns. X(name, type, doc) */
 #define PARL_OPTIMUM_LIST(X)                                                                       \

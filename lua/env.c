@@ -31,6 +31,7 @@ static int open_body(lua_State *L) {
   lua_getmetatable(L, -1);
   env->agent_strict = luaL_ref(L, LUA_REGISTRYINDEX);
   parl_env_open(L, env);
+  if (env->speaks != NULL) parl_env_speak(L, env, env->speaks);
   return 0;
 }
 
@@ -68,10 +69,18 @@ static int seal_body(lua_State *L) {
   parl_env_push_params(L, env);
   lua_pushvalue(L, -1);
   env->params_table = luaL_ref(L, LUA_REGISTRYINDEX);
-  parl_env_read_limits(L, env);
+  if (env->speaks != NULL) {
+    lua_pop(L, 1);
+  } else {
+    parl_env_read_limits(L, env);
+  }
   if (env->spec.has_legal) make_legal_lists(L, env);
   lua_rawgeti(L, LUA_REGISTRYINDEX, env->watch);
   const int watch = lua_gettop(L);
+  if (env->speaks != NULL) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, env->document);
+    parl_freeze_script(L, watch);
+  }
   for (int i = 0; i < PARL_N_CALLBACKS + env->spec.n_tools; i++) {
     const int ref = i < PARL_N_CALLBACKS ? env->callback[i] : env->run[i - PARL_N_CALLBACKS];
     if (ref == LUA_NOREF) continue;
@@ -86,7 +95,8 @@ static parl_status check_result(parl_env *env) {
   const bool same = env->declared && lua_rawequal(env->L, -1, -2);
   lua_pop(env->L, 2);
   if (same) return PARL_STATUS_OK;
-  return parl_fail(PARL_STATUS_ESCRIPT, "%s: must end with `return parl.env{...}`", env->spec.path);
+  return parl_fail(PARL_STATUS_ESCRIPT, "%s: must end with `return parl.%s{...}`", env->spec.path,
+                   env->speaks != NULL ? "source" : "env");
 }
 
 static parl_status load_script(parl_env *env, const char *path) {
@@ -138,6 +148,7 @@ parl_status parl_env_create(const char *path, const parl_json *params,
   if (env == NULL) return parl_fail(PARL_STATUS_ENOMEM, "no memory for an environment");
   parl_arena_init(&env->arena, 16384);
   env->declaration = env->limits = env->shared.ref = LUA_NOREF;
+  env->speaks = options != NULL ? options->speaks : NULL;
   env->share_worlds = options != NULL && options->share_worlds;
   env->free_world = env->free_agent = -1;
   env->spec.vision.patch = options != NULL && options->patch > 0 ? options->patch : USUAL_PATCH;

@@ -161,6 +161,9 @@ typedef struct parl_env_options {
    * optimum said of it. */
   bool share_worlds;
   int patch; /* pixels of a patch of the model that will look, model.vision.patch; 0: 4 */
+  /* The file declares a source of documents (lua/env_source.h) in the words of this environment,
+   * which outlives it; NULL: an environment. */
+  const struct parl_env *speaks;
 } parl_env_options;
 
 typedef struct parl_env parl_env;

@@ -1,7 +1,7 @@
 /* lua/env_include.c - parl.include("chain"): the table that a sibling file gives to parl.env.
  *
- * For environments made of others. The file lies in the folder of the one that includes it; its
- * name is letters a to z, digits and _, so no path leads elsewhere. It runs in the same sandbox, at
+ * For environments made of others, and for sources that draw what one shows. The file lies in the
+ * folder of the one that includes it, of a source's environment if a source does; its name is letters a to z, digits and _, so no path leads elsewhere. It runs in the same sandbox, at
  * load, and its bytes count in the script's hash. An included file includes nothing. */
 #include <lauxlib.h>
 #include <stdio.h>
@@ -21,8 +21,10 @@ static void check_name(lua_State *L, const char *name) {
 
 const char *parl_env_push_sibling(lua_State *L, const parl_env *env, const char *name,
                                   const char *extension) {
-  const char *slash = strrchr(env->spec.path, '/');
-  lua_pushlstring(L, env->spec.path, slash ? (size_t)(slash - env->spec.path) + 1 : 0);
+  const char *path = env->speaks != NULL && strcmp(extension, ".lua") == 0 ? env->speaks->spec.path
+                                                                           : env->spec.path;
+  const char *slash = strrchr(path, '/');
+  lua_pushlstring(L, path, slash ? (size_t)(slash - path) + 1 : 0);
   lua_pushstring(L, name);
   lua_pushstring(L, extension);
   lua_concat(L, 3);

@@ -2,7 +2,8 @@
  *
  * Reading order: env_spec.c (parl.env{}), env_params.c, env_presets.c, env_families.c,
  * env_include.c, env_kit.c, env_image.c, env_visual.c, env_values.c, env_vision.c, env_rng.c, env.c
- * (life, worlds, agents), env_callbacks.c (the episode), env_legal.c, env_optimum.c. */
+ * (life, worlds, agents), env_callbacks.c (the episode), env_legal.c, env_optimum.c,
+ * env_source.c. */
 #ifndef PARL_LUA_ENV_INTERNAL_H
 #define PARL_LUA_ENV_INTERNAL_H
 #include <lauxlib.h>
@@ -163,6 +164,9 @@ struct parl_env {
   size_t n_shown;
   parl_shown shown[PARL_ENV_MAX_SHOWN];
   parl_album album;
+  /* Of a source. */
+  const parl_env *speaks; /* NULL: it is none */
+  int document;           /* registry reference */
 };
 
 /* --- env_spec.c: runs as parl.env{...} inside the script --- */
@@ -189,6 +193,8 @@ void parl_env_append_shown(const char *s, size_t n, char *out, size_t room);
 const char *parl_env_keep_line(lua_State *L, parl_env *env, const char *place);
 /* Reads a list of distinct names: [list] -> []. Returns how many. */
 int parl_env_read_names(lua_State *L, parl_env *env, const char *place, const char **out, int max);
+/* Reads params and presets of the table at index 1, and sets what was asked for. Inside protect. */
+void parl_env_read_settings(lua_State *L, parl_env *env);
 /* Memory of env's arena. */
 void *parl_env_take(lua_State *L, parl_env *env, size_t n, size_t bytes);
 /* Keys of the table at index, sorted, borrowed from it; at most max. Returns their number. */
@@ -197,6 +203,14 @@ int parl_env_sort_keys(lua_State *L, int index, const char *place, const char **
 /* --- env_vocabulary.c --- */
 /* Numbers the tokens and fills parl.tok; inside parl.env. */
 void parl_env_make_vocabulary(lua_State *L, parl_env *env);
+/* Fills parl.tok by the specification. */
+void parl_env_fill_tok(lua_State *L, parl_env *env);
+
+/* --- env_source.c --- */
+/* Pushes parl.source. Inside protect. */
+void parl_env_push_source(lua_State *L, parl_env *env);
+/* env has the vocabulary of another environment, and nothing else of it. Inside protect. */
+void parl_env_speak(lua_State *L, parl_env *env, const parl_env *of);
 
 /* --- env_params.c --- */
 /* Reads params = {...}: [table] -> []. Inside protect. */
@@ -271,6 +285,10 @@ parl_status parl_env_breach(parl_env *env, int function_ref, const char *callbac
  * them, or the tokens themselves. Pops them. */
 parl_status parl_env_read_tokens(parl_env *env, int base, int function_ref, const char *callback,
                                  int32_t *tokens, size_t max, size_t *n);
+/* Reads the token or image at `index`, number i of what a callback returned, behind the first *n of
+ * tokens [room]. Bare integers below `least` are refused. */
+parl_status parl_env_read_token(parl_env *env, int function_ref, const char *callback, int i,
+                                int index, int least, int32_t *tokens, size_t room, size_t *n);
 /* Reads the calls that `expert` returned: one list of lists, or the items of a single call. Pops
  * them. */
 parl_status parl_env_read_calls(parl_env *env, int base, parl_call *calls, size_t max, size_t *n);

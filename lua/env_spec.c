@@ -324,7 +324,7 @@ static void keep_texts(lua_State *L, parl_env *env) {
 }
 
 /* params and presets; then the values asked for, since `families` may depend on them. */
-static void read_settings(lua_State *L, parl_env *env) {
+void parl_env_read_settings(lua_State *L, parl_env *env) {
   if (lua_getfield(L, 1, "params") == LUA_TTABLE)
     parl_env_read_params(L, env);
   else if (!lua_isnil(L, -1))
@@ -353,6 +353,8 @@ static int declare(lua_State *L) {
   lua_settop(L, 1);
   if (env->is_including) return 1;
   luaL_checkstack(L, 40, NULL);
+  if (env->speaks != NULL)
+    parl_env_refuse(L, "parl.env", "a source of documents ends with `return parl.source{...}`");
   if (env->declared) parl_env_refuse(L, "parl.env", "a file declares one environment");
   parl_env_check_keys(L, 1, "", keys, sizeof keys / sizeof keys[0]);
   get_field(L, "name", LUA_TSTRING);
@@ -360,7 +362,7 @@ static int declare(lua_State *L) {
   env->spec.name = parl_env_keep(L, env, -1);
   lua_pop(L, 1);
   env->spec.summary = read_text(L, env, "summary");
-  read_settings(L, env);
+  parl_env_read_settings(L, env);
   read_lists(L, env);
   lua_getfield(L, 1, "families");
   parl_env_read_families(L, env);
@@ -431,6 +433,7 @@ static void push_tok(lua_State *L, parl_env *env) {
 }
 
 #define push_include parl_env_push_include
+#define push_source parl_env_push_source
 #define push_load_image parl_env_push_load_image
 
 void parl_env_open(lua_State *L, parl_env *env) {

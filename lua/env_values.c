@@ -80,8 +80,8 @@ static parl_status refuse_length(parl_env *env, int function_ref, const char *ca
 }
 
 /* Token number i of a callback's results, or its image, is at index. */
-static parl_status read_token(parl_env *env, int function_ref, const char *callback, int i,
-                              int index, int least, int32_t *tokens, size_t room, size_t *n) {
+parl_status parl_env_read_token(parl_env *env, int function_ref, const char *callback, int i,
+                                int index, int least, int32_t *tokens, size_t room, size_t *n) {
   lua_State *L = env->L;
   if (lua_type(L, index) == LUA_TUSERDATA && parl_image_object_get(L, index) != NULL)
     return parl_env_show(env, function_ref, callback, i, index, tokens, room, n);
@@ -115,8 +115,8 @@ static parl_status read_listed_tokens(parl_env *env, int base, int function_ref,
   for (size_t i = 0; i < length && status == PARL_STATUS_OK; i++) {
     if (in_list) lua_rawgeti(L, list, (lua_Integer)i + 1);
     const int index = in_list ? list + 1 : first + (int)i;
-    status =
-        read_token(env, function_ref, callback, (int)i + 1, index, least, tokens, room, &n_read);
+    status = parl_env_read_token(env, function_ref, callback, (int)i + 1, index, least, tokens,
+                                 room, &n_read);
     if (in_list) lua_settop(L, list);
   }
   lua_settop(L, base);

@@ -57,7 +57,7 @@ static void hash_names(parl_env *env) {
 }
 
 /* parl.tok.<family>[value], and .<word>; an alias is the same table. */
-static void fill_tok(lua_State *L, parl_env *env) {
+void parl_env_fill_tok(lua_State *L, parl_env *env) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, env->tok);
   for (int i = 0; i < env->spec.n_families; i++) {
     const parl_family *f = &env->spec.families[i];
@@ -99,7 +99,7 @@ void parl_env_make_vocabulary(lua_State *L, parl_env *env) {
   for (int i = 0; spec->vision.width > 0 && i < PARL_N_MEDIA_TOKENS; i++)
     add_token(L, env, media_names[i]);
   hash_names(env);
-  fill_tok(L, env);
+  parl_env_fill_tok(L, env);
 }
 
 const char *parl_env_token_name(const parl_env *env, int token) {

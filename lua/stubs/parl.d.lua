@@ -88,6 +88,20 @@
 --- Of the widest.
 ---@field width integer
 
+--- A source of documents.
+---@class parl.Source
+--- A document: lists that are in turn read and learnt, the first being read; what is learnt is
+--- predicted from all that stands before it. It begins with <bos>, which is not returned.
+---@field document fun(rng: parl.Rng, params: table): (parl.Token|parl.Image)[], ...
+--- Its name.
+---@field name string
+--- What a recipe may set, as of an environment.
+---@field params table<string, parl.Param>?
+--- Named settings of params.
+---@field presets table<string, table<string, any>>?
+--- One line.
+---@field summary string
+
 --- What the best play needs.
 ---@class parl.Optimum
 --- Least critical steps for the best result.
@@ -382,6 +396,9 @@
 ---@field env fun(declaration: parl.Declaration): parl.Declaration
 --- The declaration in the sibling file `name`.lua, to build an environment from others.
 ---@field include fun(name: string): parl.Declaration
+--- Declares a source of documents, in the words of a recipe's environment; its file ends with
+--- `return parl.source{...}`, and `include` looks beside the environment.
+---@field source fun(declaration: parl.Source): parl.Source
 --- Version of the contract between scripts and the program.
 ---@field VERSION string
 --- The picture in the file `name`, .png, .jpg or .jpeg, beside the script, of at most 4 MiB;
