@@ -149,6 +149,7 @@ static parl_status run_stages(parl_dep_run *run, parl_train_step *step, parl_los
   give(dep, run->batch, features);
   PARL_TRY(parl_queue_wait(dep->queue));
   PARL_TRY(parl_train_step_run(step, &run->batch->batch, loss, context, grads));
+  if (parl_train_step_is_forward_only(step)) return PARL_STATUS_OK;
   collect(dep, run->batch, parl_vision_count_rows(&run->items));
   PARL_TRY(parl_queue_wait(dep->queue));
   run->dfeatures = dep->dfeatures;

@@ -240,6 +240,10 @@ parl_status parl_optimizer_step(parl_optimizer *opt, parl_model *model, const fl
   return PARL_STATUS_OK;
 }
 
+void parl_optimizer_set_lr(parl_optimizer *opt, double lr) {
+  opt->config.lr = lr;
+}
+
 bool parl_optimizer_wants_scores(const parl_optimizer *opt) {
   return opt->config.kind == PARL_OPTIMIZER_MUONCLIP && opt->config.qk_clip > 0.0;
 }

@@ -51,6 +51,8 @@ parl_status parl_optimizer_set_workers(parl_optimizer *opt, const parl_model *mo
  * Source: Loshchilov & Hutter 2019, algorithm 2; clipping, Pascanu et al. 2013. */
 parl_status parl_optimizer_step(parl_optimizer *opt, parl_model *model, const float *grads,
                                 parl_optimizer_info *info);
+/* Steps from now on have this learning rate after the warm-up. */
+void parl_optimizer_set_lr(parl_optimizer *opt, double lr);
 /* Whether steps want the largest scores of the same step's forward, for QK-Clip. */
 bool parl_optimizer_wants_scores(const parl_optimizer *opt);
 /* The scores [n_layers, n_heads] that the next steps look at, as parl_train_step_get_max_scores has

@@ -15,6 +15,7 @@ struct parl_train_step {
   parl_arena arena;        /* on the host */
   parl_arena numbers;      /* on the device */
   size_t n_params, n_leaves, n_workspaces;
+  bool forward_only;
   parl_leaf_range own;
   parl_leaf_add *adds; /* [n_adds] of the leaves of its own */
   size_t n_adds;
@@ -112,6 +113,7 @@ static parl_status accumulate(void *context, size_t k, size_t worker) {
     if (beside != NULL) PARL_TRY(beside->before(beside->context, i, worker));
     PARL_TRY(parl_model_forward(t->model, ws, slice, &logits));
     PARL_TRY(run->loss(run->loss_context, i, slice, ws, logits));
+    if (t->forward_only) continue;
     PARL_TRY(parl_model_backward(t->model, ws, slice, logits, grads));
     PARL_TRY(parl_workspace_take_balance(ws, &t->balances[leaf]));
     if (beside == NULL) continue;
@@ -171,9 +173,18 @@ parl_status parl_train_step_run(parl_train_step *step, const parl_train_batch *b
   for (size_t w = 0; w < step->n_workspaces && step->max_scores != NULL; w++)
     PARL_TRY(parl_workspace_take_max_scores(step->workspaces[w], step->max_scores));
   const size_t n_chunks = (step->n_params + SUM_CHUNK - 1) / SUM_CHUNK;
-  if (n_tasks > 1) PARL_TRY(parl_workers_run(step->workers, n_chunks, add_chunk, &run));
+  if (n_tasks > 1 && !step->forward_only)
+    PARL_TRY(parl_workers_run(step->workers, n_chunks, add_chunk, &run));
   *grads = own.end > own.first ? step->leaves[own.first] : NULL;
   return PARL_STATUS_OK;
+}
+
+void parl_train_step_set_forward_only(parl_train_step *step, bool forward_only) {
+  step->forward_only = forward_only;
+}
+
+bool parl_train_step_is_forward_only(const parl_train_step *step) {
+  return step->forward_only;
 }
 
 float *parl_train_step_get_leaf(const parl_train_step *step, size_t leaf) {

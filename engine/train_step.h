@@ -61,6 +61,10 @@ void parl_train_step_destroy(parl_train_step *step);
  * speaks; *grads is untouched then. */
 parl_status parl_train_step_run(parl_train_step *step, const parl_train_batch *batch,
                                 parl_loss loss, void *context, float **grads);
+/* Runs from now on ask the loss and go no further: no gradient, and *grads are zeros; or again all
+ * the way. */
+void parl_train_step_set_forward_only(parl_train_step *step, bool forward_only);
+bool parl_train_step_is_forward_only(const parl_train_step *step);
 /* Copies gradients of the last run [n_params] to the host. Fails: as the device does. */
 parl_status parl_train_step_read(const parl_train_step *step, const float *grads, float *out);
 /* Where the largest node of the step's own that begins with this leaf has its sum after a run

@@ -38,7 +38,7 @@ static void test_packing(void **state) {
   sequences q;
   make_sequences(&q);
   parl_batch *b = NULL;
-  assert_ok(parl_batch_create(N_SEQS, LONGEST, 16, 1, &b));
+  assert_ok(parl_batch_create(N_SEQS, LONGEST, 0, 16, 1, &b));
   for (int i = 0; i < N_SEQS; i++) parl_batch_add_uniform(b, q.s[i], (size_t)i / 2, (float)i);
   size_t rows = 0, outputs = 0, seqs = 0;
   for (size_t k = 0; k < b->n_slices; k++) {

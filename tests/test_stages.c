@@ -313,8 +313,8 @@ static void test_weights_of_choices(void **state) {
   open_fixture(&f, &(play_def){.env = COUNT_ENV, .max_direct = 1, .use_mask = true, .record = 96},
                4);
   play(&f, NULL, 4);
-  assert_ok(parl_batch_create(4, 96, 96, 1, &each));
-  assert_ok(parl_batch_create(4, 96, 96, 1, &all));
+  assert_ok(parl_batch_create(4, 96, 0, 96, 1, &each));
+  assert_ok(parl_batch_create(4, 96, 0, 96, 1, &all));
   parl_batch_reset(each);
   parl_batch_reset(all);
   for (size_t i = 0; i < 4; i++) {

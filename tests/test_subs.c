@@ -351,7 +351,7 @@ static void test_one_advantage_for_all_by_hand(void **state) {
   const parl_seats seats = {.subs = {.learns = true},
                             .of_role[1] = parl_player_of_script("", 1)}; /* does not learn */
   parl_batch *batch = NULL;
-  assert_ok(parl_batch_create(3, 4, 16, 1, &batch));
+  assert_ok(parl_batch_create(3, 4, 0, 16, 1, &batch));
   parl_batch_reset(batch);
   parl_sub_learning_add(&t, 1, -0.75f, batch);
   assert_int_equal(batch->n_outputs, 3);

@@ -45,10 +45,10 @@ typedef struct parl_batch_totals {
   const size_t *prompt_sequences; /* sequences of each prompt; borrowed */
 } parl_batch_totals;
 
-/* A slice is never longer than the larger of max_slice_rows and the longest sequence, longest.
- * Fails: ENOMEM. */
-parl_status parl_batch_create(size_t max_sequences, size_t longest, size_t max_slice_rows,
-                              size_t n_words, parl_batch **out);
+/* A slice is never longer than the larger of max_slice_rows and the longest sequence, longest. It
+ * holds max_rows rows; 0: as many as max_sequences of the longest have. Fails: ENOMEM. */
+parl_status parl_batch_create(size_t max_sequences, size_t longest, size_t max_rows,
+                              size_t max_slice_rows, size_t n_words, parl_batch **out);
 void parl_batch_destroy(parl_batch *batch);
 void parl_batch_reset(parl_batch *batch);
 /* From now on the batch takes sequences with images, for models with this patch, whose places have

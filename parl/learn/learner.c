@@ -22,8 +22,9 @@ struct parl_learner {
   float inv_temperature;
   const atomic_int *stop;
   float *logp, *entropy, *dlogp, *dentropy; /* [batch.max_rows] */
-  parl_objective_sums *sums;                /* [batch.max_sequences] of each slice */
-  double *gaps;                             /* [batch.max_sequences] */
+  uint8_t *right; /* [choices] of the measurement under way, borrowed; NULL: there is none */
+  parl_objective_sums *sums; /* [batch.max_sequences] of each slice */
+  double *gaps;              /* [batch.max_sequences] */
 };
 
 parl_learner_def parl_learner_def_default(void) {
@@ -80,8 +81,8 @@ parl_status parl_learner_create(const parl_learner_def *def, parl_learner **out)
   parl_status s = parl_optimizer_create(def->optimizer, def->model, &l->optimizer);
   if (s == PARL_STATUS_OK) s = parl_optimizer_set_workers(l->optimizer, def->model, def->workers);
   if (s == PARL_STATUS_OK)
-    s = parl_batch_create(def->max_sequences, def->longest, def->slice_rows, def->n_words,
-                          &l->batch);
+    s = parl_batch_create(def->max_sequences, def->longest, def->max_rows, def->slice_rows,
+                          def->n_words, &l->batch);
   if (s == PARL_STATUS_OK) s = create_step(l, def);
   if (s == PARL_STATUS_OK) s = create_dep_step(l, def);
   if (s == PARL_STATUS_OK && parl_optimizer_wants_scores(l->optimizer))
@@ -149,9 +150,25 @@ static parl_status judge_sequences(parl_learner *l, size_t sequence, size_t n, s
   return PARL_STATUS_OK;
 }
 
+/* Which targets are the likeliest; logits are probabilities, 0 of what is not allowed. */
+static parl_status judge_right(parl_workspace *ws, const float *probs, const int32_t *target,
+                               size_t n, size_t V, uint8_t *right) {
+  float *host = malloc((n * V + 1) * sizeof *host);
+  if (host == NULL) return parl_fail(PARL_STATUS_ENOMEM, "learner: no memory for %zu rows", n);
+  const parl_status s = parl_workspace_read(ws, probs, n * V, host);
+  for (size_t k = 0; s == PARL_STATUS_OK && k < n; k++) {
+    const float *row = host + k * V;
+    size_t best = 0;
+    for (size_t v = 1; v < V; v++)
+      if (row[v] > row[best]) best = v;
+    right[k] = best == (size_t)target[k];
+  }
+  free(host);
+  return s;
+}
+
 static parl_status slice_loss(void *context, size_t i, const parl_slice *slice, parl_workspace *ws,
                               float *logits) {
-  (void)logits;
   parl_learner *l = context;
   const parl_batch *b = l->batch;
   if (l->stop != NULL && *l->stop != 0)
@@ -167,6 +184,9 @@ static parl_status slice_loss(void *context, size_t i, const parl_slice *slice, 
   parl_objective_sums *sums = &l->sums[i];
   *sums = (parl_objective_sums){0};
   l->gaps[i] = 0;
+  if (l->right != NULL)
+    PARL_TRY(judge_right(ws, logits, rows.target, n, parl_model_get_vocab_size(l->model),
+                         l->right + first));
   if (l->imitate) {
     imitate(n, logp, entropy, (double)l->totals->n_outputs, dlogp, dentropy, sums);
   } else {
@@ -204,6 +224,21 @@ parl_status parl_learner_read_gradient(parl_learner *learner, float *out) {
   float *grads;
   PARL_TRY(parl_learner_gradient(learner, &totals, &info, &grads));
   return parl_train_step_read(learner->step, grads, out);
+}
+
+parl_status parl_learner_measure(parl_learner *learner, uint8_t *right, parl_learner_info *info) {
+  const parl_batch_totals totals = parl_batch_get_totals(learner->batch);
+  float *grads;
+  learner->right = right;
+  parl_train_step_set_forward_only(learner->step, true);
+  const parl_status s = parl_learner_gradient(learner, &totals, info, &grads);
+  parl_train_step_set_forward_only(learner->step, false);
+  learner->right = NULL;
+  return s;
+}
+
+const float *parl_learner_get_logp(const parl_learner *learner) {
+  return learner->logp;
 }
 
 static double find_max_score(const parl_learner *l) {

@@ -23,6 +23,7 @@ typedef struct parl_learner_def {
   size_t n_leaves;                        /* of the tree that sums gradients, engine/leaves.h */
   size_t slice_rows;                      /* of a slice, unless one sequence is longer */
   size_t max_sequences, longest, n_words; /* of a batch */
+  size_t max_rows;                        /* of a batch; 0: max_sequences of the longest */
   parl_env_vision vision; /* of the environment; of one that shows nothing: width 0 */
   double temperature;     /* of the behaviour policy; 1 for imitation */
   const atomic_int *stop; /* non-zero ends a step before it changes anything; or NULL */
@@ -58,6 +59,12 @@ parl_status parl_learner_gradient(parl_learner *learner, const parl_batch_totals
 /* The gradient of the batch as it is, out [n_params] on the host; without a choice in it zeros.
  * Fails: likewise, ESTOPPED. */
 parl_status parl_learner_read_gradient(parl_learner *learner, float *out);
+/* What the batch's choices are worth, without a gradient: info->sums, and right [choices], 1 where
+ * the chosen token is the likeliest of those allowed. Fails: likewise, ENOMEM. */
+parl_status parl_learner_measure(parl_learner *learner, uint8_t *right, parl_learner_info *info);
+/* Log-probabilities of the batch's choices [choices] before the last step, or as last measured.
+ * Borrowed. */
+const float *parl_learner_get_logp(const parl_learner *learner);
 /* One step on the batch; without a single choice in it nothing happens and info is zero. Fails:
  * EINVAL if a loss or gradient is not finite, ESTOPPED; the weights are untouched then. */
 parl_status parl_learner_step(parl_learner *learner, parl_learner_info *info);
