@@ -128,7 +128,7 @@ $(OUT)/build_info.c: FORCE
 # Where the program finds shipped files, installed or not.
 $(OUT)/share: Makefile
 	@mkdir -p $@/parl && ln -sfn $(CURDIR)/envs $@/parl/envs && ln -sfn $(CURDIR)/experiments/recipes $@/parl/recipes && \
-	 ln -sfn $(CURDIR)/experiments/sweeps $@/parl/sweeps && touch $@
+	 ln -sfn $(CURDIR)/experiments/sweeps $@/parl/sweeps && ln -sfn $(CURDIR)/experiments/sources $@/parl/sources && touch $@
 
 # Files as strings in the program: what `parl env new` and `parl completion` write, the style of the report, and the
 # helper of scripts that is a script.
@@ -303,10 +303,11 @@ docs: ## write the generated pages of docs/
 .PHONY: install uninstall clean help
 install: all ## install to PREFIX=/usr/local (DESTDIR is honoured)
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(parldir)/envs $(DESTDIR)$(parldir)/recipes \
-	  $(DESTDIR)$(parldir)/sweeps $(DESTDIR)$(docdir)
+	  $(DESTDIR)$(parldir)/sweeps $(DESTDIR)$(parldir)/sources $(DESTDIR)$(docdir)
 	install -m 755 $(OUT)/parl $(DESTDIR)$(bindir)/parl
 	set -e; for f in $(wildcard envs/*.lua); do install -m 644 $$f $(DESTDIR)$(parldir)/envs/; done
 	set -e; for f in $(wildcard experiments/recipes/*.lua); do install -m 644 $$f $(DESTDIR)$(parldir)/recipes/; done
+	set -e; for f in $(wildcard experiments/sources/*.lua); do install -m 644 $$f $(DESTDIR)$(parldir)/sources/; done
 	set -e; for f in $(wildcard experiments/sweeps/*.lua); do install -m 644 $$f $(DESTDIR)$(parldir)/sweeps/; done
 	set -e; for f in $(wildcard lua/*.lua lua/stubs/*.lua); do install -D -m 644 $$f $(DESTDIR)$(parldir)/lua/$${f##*/}; done
 	set -e; for f in README.md LICENSE $(wildcard docs/*.md); do install -m 644 $$f $(DESTDIR)$(docdir)/; done

@@ -140,6 +140,11 @@ static int help_recipe(void) {
                    "\n  terms.NAME.lua     Lua expression of a term r_NAME of your own: parl help "
                    "reward\n\n");
   parl_config_append_help(&parl_weight_section, false, &text);
+  parl_text_append(&text, "\nsources: what `pretrain` learns from, by name\n\n");
+  parl_config_append_help(&parl_source_section, false, &text);
+  parl_text_append(&text,
+                   "  params             the script's own parameters\n"
+                   "  weight             a schedule over the steps, as of terms: default constant 1\n");
   const parl_status status = cli_print(&text);
   return status == PARL_STATUS_OK ? CLI_DONE : cli_fail(status);
 }

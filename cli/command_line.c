@@ -13,6 +13,10 @@ void cli_append_command(parl_text *out, const cli_args *args) {
     parl_text_append(out, " --set");
     append_word(out, args->sets[i]);
   }
+  if (args->init != NULL) {
+    parl_text_append(out, " --init");
+    append_word(out, args->init);
+  }
   if (args->operands[0][0] == '-') append_word(out, "--");
   append_word(out, args->operands[0]);
 }

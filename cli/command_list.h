@@ -113,6 +113,17 @@
     "is it sound? calls everything, plays it again and again; exit code 1 if not", "")            \
   X(env_play, "env", "play", "FILE", "show an episode, sub-agents side by side", "")              \
   X(env_bench, "env", "bench", "FILE", "episodes and agent steps per second on one core", "")     \
+  GROUP("data", "look at the documents that a recipe pretrains on",                               \
+        "docs/data.md says where they come from.\n")                                              \
+  X(data_hash, "data", "hash", "RECIPE", "one SHA-256 of the documents of the first steps",       \
+    "The same for any --threads, on any machine.\n"                                               \
+    "example: parl data hash captions --batches 20\n")                                            \
+  X(data_show, "data", "show", "RECIPE", "documents, their pictures, and what of them is learnt", \
+    "What is learnt stands in [brackets].\n"                                                      \
+    "example: parl data show captions --source pictures --documents 2\n")                         \
+  X(data_stats, "data", "stats", "RECIPE", "tokens by source, how many are learnt, how full",     \
+    "due: the source's part of the weights; share: of the tokens.\n"                              \
+    "example: parl data stats captions --batches 100\n")                                          \
   GROUP("model", "count, compare, publish a model",                                               \
         "docs/models.md says what is published how.\n")                                           \
   X(model_describe, "model", "describe", "DIR|k25|RECIPE",                                        \
@@ -157,7 +168,8 @@
  *   uses   the commands that take it: "train env.check"; "model" means all its actions
  * MORE(...) has the same columns and adds no field: the option as other commands take it. */
 #define CLI_OPTION_LIST(X, MORE)                                                                   \
-  X(LIST, sets, "set", 0, "[ARM:]KEY=VALUE", 0, 0, 0, "train eval schedule counterfactual score",  \
+  X(LIST, sets, "set", 0, "[ARM:]KEY=VALUE", 0, 0, 0,                                              \
+    "train eval schedule counterfactual score data",                                               \
     "override a recipe field of every arm, or of one; may be repeated")                            \
   MORE(LIST, sets, "set", 0, "KEY=VALUE", 0, 0, 0, "sweep sweep.plan",                             \
        "override a field of the recipe that does not vary; may be repeated")                       \
@@ -187,6 +199,13 @@
     "share out among assignments what all made, over N orders of them; default: not")              \
   X(TEXT, arm, "arm", 0, "ARM", 0, 0, 0, "eval counterfactual",                                    \
     "configuration; default: the checkpoint's own, else the first")                                \
+  MORE(TEXT, arm, "arm", 0, "ARM", 0, 0, 0, "data", "configuration; default: the first")           \
+  X(COUNT, batches, "batches", 0, "N", 1, 1000000, 1, "data.hash data.stats", "steps; default: 1") \
+  X(TEXT, source, "source", 0, "NAME", 0, 0, 0, "data.show", "of this source; default: of each")   \
+  X(COUNT, documents, "documents", 0, "N", 1, 1000000, 3, "data.show", "of a source; default: 3")  \
+  X(FLAG, held_out, "held-out", 0, NULL, 0, 0, 0, "data.show", "those that are never learnt")      \
+  X(TEXT, init, "init", 0, "CHECKPOINT", 0, 0, 0, "train",                                         \
+    "what models begin as, in place of chance: pretrain.init of every arm")                        \
   X(TEXT, style, "style", 0, "STYLE", 0, 0, 0, "eval", "play this scripted expert instead")        \
   X(COUNT, tasks, "tasks", 0, "N", 1, 1000000, 0, "eval", "held-out tasks; default: eval.tasks")   \
   X(TEXT, reference, "reference", 0, "ARM", 0, 0, 0, "report",                                     \
@@ -201,6 +220,8 @@
     "which task; of check, which tasks")                                                           \
   MORE(COUNT, seed, "seed", 0, "N", 0, 9007199254740991, -1, "eval counterfactual",                \
        "whose warm start the sub-agents are; default: the checkpoint's own, else the first")       \
+  MORE(COUNT, seed, "seed", 0, "N", 0, 9007199254740991, -1, "data",                               \
+       "of the run; default: run.seed")                                                            \
   MORE(COUNT, seed, "seed", 0, "N", 0, 9007199254740991, 1, "stats", "of the resamples")           \
   X(COUNT, resamples, "resamples", 0, "N", 1, 100000000, 50000, "stats",                           \
     "random resamples behind each interval")                                                       \
@@ -232,6 +253,8 @@
     "workers; the output is the same for any number; default: one a processor")                    \
   MORE(COUNT, threads, "threads", 0, "N", 1, 16, 0, "bench.dep",                                   \
        "workers, a sixteenth of a batch each at most; default: one a processor, up to 16")         \
+  MORE(COUNT, threads, "threads", 0, "N", 1, 1024, 0, "data",                                      \
+       "workers; default: run.threads, or one a processor")                                        \
   X(COUNT, visual, "visual", 0, "PERCENT", 1, 90, 0, "bench.dep",                                  \
     "share of visual tokens; default: 10, 30 and 50, one after another")                           \
   X(TEXT, as, "as", 0, "STYLE", 0, 0, 0, "env.play",                                               \
@@ -310,7 +333,7 @@
   X(FLAG, json, "json", 0, NULL, 0, 0, 0,                                                          \
     "train sweep sweep.plan sweep.run merge eval schedule report compare stats score runs replay " \
     "trace env.check env.play env.bench model.describe model.export bench bench.dep doctor "       \
-    "counterfactual",                                                                              \
+    "counterfactual data",                                                                         \
     "machine-readable result on standard output")                                                  \
   X(FLAG, quiet, "quiet", 0, NULL, 0, 0, 0,                                                        \
     "train sweep sweep.plan sweep.run merge eval report replay trace env.check env.play "          \

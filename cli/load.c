@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "core/json.h"
 
 void cli_warn_of_recipe(const parl_recipe *recipe) {
   for (const char *line = parl_recipe_get_warnings(recipe); *line != '\0';) {
@@ -16,10 +17,29 @@ parl_status cli_load_recipe(const cli_args *args, parl_recipe **out) {
   return cli_load_recipe_of(args, args->operands[0], out);
 }
 
+/* --init is an override like others, behind them. */
+static void append_init(const char *init, parl_text *out) {
+  parl_json_writer w;
+  parl_text_append(out, "pretrain.init=");
+  parl_json_writer_init(&w, out, false);
+  parl_json_string(&w, init);
+}
+
 parl_status cli_load_recipe_of(const cli_args *args, const char *name, parl_recipe **out) {
   char path[CLI_PATH_BYTES];
+  const char *sets[CLI_MAX_REPEATS + 1];
+  size_t n = args->n_sets;
+  parl_text init = {0};
   PARL_TRY(cli_find_recipe(name, path));
-  PARL_TRY(parl_recipe_load(path, args->sets, args->n_sets, cli_get_datadir(), out));
+  memcpy(sets, args->sets, n * sizeof sets[0]);
+  if (args->init != NULL) {
+    append_init(args->init, &init);
+    sets[n++] = parl_text_get(&init);
+  }
+  parl_status s = parl_text_status(&init);
+  if (s == PARL_STATUS_OK) s = parl_recipe_load(path, sets, n, cli_get_datadir(), out);
+  parl_text_deinit(&init);
+  PARL_TRY(s);
   cli_warn_of_recipe(*out);
   return PARL_STATUS_OK;
 }

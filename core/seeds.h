@@ -27,6 +27,10 @@
   X(REDRAW, 13, "another task in place of one of the other part")         \
   X(TRAIN_CANDIDATE, 14, "further candidates of a task, by update")       \
   X(TASK_CHOICE, 15, "which of a task's candidates is played")            \
+  X(DOCUMENT, 17, "documents of pretraining, by number and draw")         \
+  X(DOCUMENT_ORDER, 18, "their order, by epoch")                          \
+  X(DOCUMENT_SPLIT, 19, "which documents are held out, by contents")      \
+  X(HELD_OUT_DOCUMENT, 20, "held-out documents, by number and draw")      \
   /* streams of an episode, by its seed */                                \
   X(SAMPLE, 101, "tokens that a policy samples, by context")              \
   X(RELIABLE, 102, "which scripted sub-agents work at all, by sub-agent") \

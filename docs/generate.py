@@ -114,7 +114,8 @@ SECTIONS = (
     ("run", "parl/run/recipe.h", "PARL_RUN_FIELDS"), ("env", "parl/swarm/swarm_config.h", "PARL_ENV_FIELDS"),
     ("cost", "parl/swarm/cost.h", "PARL_COST_FIELDS"),
     ("episode", "parl/swarm/swarm_config.h", "PARL_EPISODE_FIELDS"), ("agents", "parl/swarm/swarm_config.h", "PARL_AGENTS_FIELDS"),
-    ("model", "engine/model.h", "PARL_MODEL_FIELDS"), ("warm", "parl/learn/warm_start.h", "PARL_WARM_FIELDS"),
+    ("model", "engine/model.h", "PARL_MODEL_FIELDS"), ("pretrain", "parl/learn/pretrain.h", "PARL_PRETRAIN_FIELDS"),
+    ("warm", "parl/learn/warm_start.h", "PARL_WARM_FIELDS"),
     ("train", "parl/learn/update.h", "PARL_TRAIN_FIELDS"), ("optimizer", "engine/optimizer.h", "PARL_OPTIMIZER_FIELDS"),
     ("objective", "parl/reward/objective.h", "PARL_OBJECTIVE_FIELDS"), ("reward", "parl/reward/reward.h", "PARL_REWARD_FIELDS"),
     ("", "parl/reward/schedule.h", "PARL_SCHEDULE_FIELDS_FROM"), # of every weight
@@ -181,6 +182,18 @@ def terms_lines():
             "episodes, and with the scores of a world before its first turn, whose names are those it may use."]
 
 
+def sources_lines():
+    return ["## sources", "", "`parl/data/source_list.h`, [data](data.md)", "",
+            "What `pretrain` learns from, by name: up to 8 sources, whose names have letters, digits and `_`, at most 31. An arm's own",
+            "table is merged into the recipe's, name by name.", "",
+            "| field | type | default | range | meaning |", "|---|---|---|---|---|",
+            *["| `NAME.%s` | %s | `%s` | %s | %s |" % tuple(c.replace("|", "\\|") for c in row)
+              for row in fields_of("parl/data/source_list.h", "PARL_SOURCE_FIELDS")],
+            "| `NAME.params` | table | | at most 1023 bytes of JSON | the script's own parameters |",
+            "| `NAME.weight` | table | constant 1 | | the fields of every weight, as of `lambda1`, over the steps of pretraining and"
+            " without a metric: the source's share of a step's tokens is its weight's of the sum |"]
+
+
 def fill_in(text, values):
     for name, value in values.items():
         text = text.replace(name, value)
@@ -219,6 +232,8 @@ def recipe_page():
         lines.append("")
         if section == "reward":
             lines += terms_lines() + [""]
+        if section == "pretrain":
+            lines += sources_lines() + [""]
     return "\n".join(lines)
 
 

@@ -46,6 +46,17 @@ parl_forecast_score parl_report_score_forecast(const parl_report *r, size_t fami
 void parl_report_make_forecast(const parl_report *r, parl_table *out);
 void parl_report_make_forecast_score(const parl_report *r, parl_table *out);
 
+/* --- learning from documents (report_pretrain.c) --- */
+
+/* Whether a metric is of pretraining, whose steps are no updates. */
+bool parl_report_is_pretrain(const char *key);
+/* A value of such a metric, whose key the survey found. */
+void parl_report_read_pretrain(const parl_report *r, parl_report_run *run, const char *key,
+                               int64_t step, double value);
+void parl_report_make_pretrain(const parl_report *r, parl_table *out);
+/* The section: the table, and the losses over steps; nothing where nobody was pretrained. */
+parl_status parl_report_append_pretrain(const parl_report *r, parl_text *out);
+
 /* --- critical steps to a score, and against a single agent (report_speed.c) --- */
 
 /* Fills every arm's `reached`. Fails: ENOMEM. */

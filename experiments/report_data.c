@@ -46,7 +46,8 @@ typedef struct loader {
   size_t folder;       /* whose runs are being listed */
   parl_report *report;
   parl_report_run *run; /* the one being read */
-  size_t run_capacity, arm_capacity, family_capacity, warm_capacity, term_capacity;
+  size_t run_capacity, arm_capacity, family_capacity, warm_capacity, term_capacity,
+      pretrain_capacity;
 } loader;
 
 /* Room for one more in an arena array of n elements; it doubles, and the old half is let go. */
@@ -162,6 +163,19 @@ static bool is_warm_key(int64_t update, const char *key) {
   return (update == 0 && strncmp(key, "warm/", 5) == 0) || strncmp(key, "forecast/", 9) == 0;
 }
 
+static parl_status survey_pretrain(loader *l, const char *key) {
+  parl_report *r = l->report;
+  size_t place = 0;
+  int64_t last = -1;
+  double value;
+  l->run->trained = true;
+  PARL_TRY(find_or_add(r->arena, &r->pretrain_keys, &r->n_pretrain, &l->pretrain_capacity,
+                       key + strlen("pretrain/"), &place));
+  PARL_TRY(parl_rows_get_last_metric(l->stores[l->run->folder], l->run->id, key, &last, &value));
+  if (last > r->last_step) r->last_step = last;
+  return PARL_STATUS_OK;
+}
+
 /* Of each key its first value. */
 static parl_status survey_key(void *context, int64_t update, const char *key, double value) {
   loader *l = context;
@@ -170,6 +184,7 @@ static parl_status survey_key(void *context, int64_t update, const char *key, do
   int64_t last = -1;
   if (is_warm_key(update, key))
     return find_or_add(r->arena, &r->warm_keys, &r->n_warm, &l->warm_capacity, key, &place);
+  if (parl_report_is_pretrain(key)) return survey_pretrain(l, key);
   PARL_TRY(parl_report_survey_term(r, &l->term_capacity, key));
   if (parl_report_find_curve(r, key) == r->n_curves) return PARL_STATUS_OK;
   l->run->trained = true;
@@ -204,6 +219,7 @@ static parl_status survey(loader *l) {
   }
   PARL_TRY(parl_report_name_curves(r));
   if (r->n_families == 1) r->n_families = 0; /* one kind of task: nothing to tell apart */
+  r->step_bucket = r->last_step / PARL_REPORT_POINTS + 1;
   r->bucket = r->last_update / PARL_REPORT_POINTS + 1;
   r->n_points = (size_t)((r->last_update + r->bucket) / r->bucket);
   for (size_t i = 0; i < r->n_points; i++) {
@@ -293,6 +309,10 @@ static parl_status read_metric(void *context, int64_t update, const char *key, d
       if (strcmp(r->warm_keys[i], key) == 0) x->run->warm[i] = value;
     return PARL_STATUS_OK;
   }
+  if (parl_report_is_pretrain(key)) {
+    parl_report_read_pretrain(r, x->run, key + strlen("pretrain/"), update, value);
+    return PARL_STATUS_OK;
+  }
   parl_report_read_detector(x->run, key, value);
   if (strcmp(key, "time/evaluate_s") == 0) x->evaluate_s = value;
   if (strncmp(key, "time/", 5) == 0 || strcmp(key, "reward/perf") == 0)
@@ -315,10 +335,13 @@ static parl_status take_reading(const parl_report *r, reading *x) {
   PARL_TRY(PARL_ARENA_TAKE(r->arena, n, &x->run->scores));
   PARL_TRY(PARL_ARENA_TAKE(r->arena, n, &x->sums));
   PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_warm + 1, &x->run->warm));
+  PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_pretrain + 1, &x->run->pretrain));
   PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_curves, &x->run->curves));
   PARL_TRY(PARL_ARENA_TAKE(r->arena, r->n_curves, &x->n_in));
   for (size_t i = 0; i < n; i++) x->sums[i] = (parl_mean_sums){.n = 0};
   for (size_t i = 0; i < r->n_warm; i++) x->run->warm[i] = NAN;
+  for (size_t k = 0; k < r->n_pretrain; k++)
+    for (size_t i = 0; i < PARL_REPORT_POINTS; i++) x->run->pretrain[k][i] = NAN;
   for (size_t c = 0; c < r->n_curves; c++)
     for (size_t i = 0; i < PARL_REPORT_POINTS; i++) {
       x->run->curves[c][i] = NAN;

@@ -524,6 +524,7 @@ parl_status parl_report_append_html(const parl_report *r, parl_text *out) {
   append_counts(r, out);
   PARL_TRY(append_result(r, out));
   PARL_TRY(parl_report_append_episodes(r, out));
+  PARL_TRY(parl_report_append_pretrain(r, out));
   if (r->n_warm > 0) {
     parl_text_append(out, "<h2>Before training</h2>\n");
     PARL_TRY(append_table(r, PARL_TABLE_FORECAST, out));

@@ -152,8 +152,9 @@ typedef struct parl_report_run {
   bool trained;               /* has a trained policy's episodes or metrics */
   bool scripted;              /* by a script, not by a model */
   parl_report_scores *scores; /* [N_DECODINGS, 1 + n_families]; family 0 is all episodes */
-  double (*curves)[PARL_REPORT_POINTS]; /* [n_curves] mean of each bucket, NaN if empty */
-  double *warm;                         /* [n_warm] NaN if absent */
+  double (*curves)[PARL_REPORT_POINTS];   /* [n_curves] mean of each bucket, NaN if empty */
+  double *warm;                           /* [n_warm] NaN if absent */
+  double (*pretrain)[PARL_REPORT_POINTS]; /* [n_pretrain] as curves, over steps */
   double *named, *n_named; /* [N_DECODINGS, 1 + n_families, named.n] means, NaN if none; counts */
   parl_spent *spent;
   parl_report_octave *octaves; /* [PARL_REPORT_OCTAVES] main decoding */
@@ -263,7 +264,10 @@ typedef struct parl_report {
   parl_report_term *terms;            /* [n_terms] */
   const parl_curve_info *curve_infos; /* [n_curves] */
   size_t n_warm;
-  const char **warm_keys;                 /* [n_warm] "warm/..." and "forecast/..." of update 0 */
+  const char **warm_keys; /* [n_warm] "warm/..." and "forecast/..." of update 0 */
+  size_t n_pretrain;
+  const char **pretrain_keys;             /* [n_pretrain] without "pretrain/" */
+  int64_t last_step, step_bucket;         /* of pretraining; as last_update and bucket */
   int64_t last_update;                    /* -1: no metrics */
   int64_t bucket;                         /* updates that a point of a curve is the mean of */
   size_t n_points;                        /* of every curve */
@@ -441,6 +445,7 @@ typedef enum parl_table_kind {
   PARL_TABLE_FORECAST,
   PARL_TABLE_FORECAST_SCORE,
   PARL_TABLE_WARM_START,
+  PARL_TABLE_PRETRAIN,
   PARL_TABLE_DETECTORS,
   PARL_TABLE_DIFFERENCES,
   PARL_TABLE_RUNS,

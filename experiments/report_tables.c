@@ -236,6 +236,7 @@ parl_status parl_report_make_table(const parl_report *r, parl_table_kind kind, p
       [PARL_TABLE_FORECAST] = parl_report_make_forecast,
       [PARL_TABLE_FORECAST_SCORE] = parl_report_make_forecast_score,
       [PARL_TABLE_WARM_START] = parl_report_make_warm_start,
+      [PARL_TABLE_PRETRAIN] = parl_report_make_pretrain,
       [PARL_TABLE_DETECTORS] = parl_report_make_detectors,
       [PARL_TABLE_RUNS] = make_runs,
   };

@@ -23,8 +23,9 @@ LAYERS = {
 }
 # The rooms of parl/, and which rooms each may include.
 ROOMS = {
-    "swarm": (), "reward": ("swarm",), "learn": ("swarm", "reward"), "run": ("swarm", "reward", "learn"),
-    "contract": ("swarm", "reward", "learn", "run"),
+    "swarm": (), "reward": ("swarm",), "data": ("swarm", "reward"), "learn": ("swarm", "reward", "data"),
+    "run": ("swarm", "reward", "data", "learn"),
+    "contract": ("swarm", "reward", "data", "learn", "run"),
 }
 # ref is the oracle of the others: it shares no code with them, nor they with it.
 ACTS_OF_F32 = ("engine/muon.c",)  # whose products run on a backend's f32 twin

@@ -144,25 +144,42 @@ parl_status parl_recipe_read_file(const char *path, parl_json **out) {
   return s;
 }
 
-/* The environment as named, else beside the recipe or up to two folders above it, else in datadir;
- * where the environment is all there is to the recipe, as named or in datadir. */
-static parl_status find_env(parl_recipe *r, const char *datadir, size_t arm) {
+/* A file as named, else beside the recipe or up to two folders above it, else in datadir, in its
+ * folder `shipped`; where the environment is all there is to the recipe, as named or in datadir. */
+static parl_status find_file(parl_recipe *r, const char *datadir, const char *what,
+                             const char *shipped, const char *name, char *out, size_t n_bytes) {
   const char *slash = strrchr(r->path, '/');
   const int n = slash ? (int)(slash - r->path) + 1 : 0;
-  char beside[3][PARL_RECIPE_PATH_BYTES + 8], shipped[PARL_RECIPE_PATH_BYTES + 8];
-  snprintf(shipped, sizeof shipped, "%s/envs", datadir ? datadir : "");
-  parl_lookup lookup = {
-      .what = "environment", .extension = ".lua", .n_folders = 1, .folders = {""}};
+  char beside[3][PARL_RECIPE_PATH_BYTES + 8], folder[PARL_RECIPE_PATH_BYTES + 16];
+  snprintf(folder, sizeof folder, "%s/%s", datadir ? datadir : "", shipped);
+  parl_lookup lookup = {.what = what, .extension = ".lua", .n_folders = 1, .folders = {""}};
   for (size_t i = 0; i < 3 && !r->is_env; i++) {
     static const char *const ups[] = {"", "../", "../../"};
     snprintf(beside[i], sizeof beside[i], "%.*s%s", n, r->path, ups[i]);
     if (n > 0 || i > 0) lookup.folders[lookup.n_folders++] = beside[i];
   }
-  if (datadir != NULL) lookup.folders[lookup.n_folders++] = shipped;
+  if (datadir != NULL) lookup.folders[lookup.n_folders++] = folder;
   if (datadir != NULL) lookup.folders[lookup.n_folders++] = datadir;
-  const parl_status s =
-      parl_lookup_find(&lookup, r->arms[arm].env.file, r->envs[arm].path, sizeof r->envs[arm].path);
+  return parl_lookup_find(&lookup, name, out, n_bytes);
+}
+
+static parl_status find_env(parl_recipe *r, const char *datadir, size_t arm) {
+  const parl_status s = find_file(r, datadir, "environment", "envs", r->arms[arm].env.file,
+                                  r->envs[arm].path, sizeof r->envs[arm].path);
   return r->is_env ? s : parl_fail_context(s, "%s: env.file", r->path);
+}
+
+/* The path takes the place of the name. */
+static parl_status find_sources(parl_recipe *r, const char *datadir, size_t arm) {
+  parl_source_list *list = &r->arms[arm].sources;
+  for (size_t i = 0; i < list->n; i++) {
+    char path[PARL_CONFIG_TEXT_BYTES];
+    PARL_TRY(parl_fail_context(
+        find_file(r, datadir, "source", "sources", list->items[i].of.file, path, sizeof path),
+        "%s: sources.%s.file", r->path, list->items[i].name));
+    memcpy(list->items[i].of.file, path, sizeof path);
+  }
+  return PARL_STATUS_OK;
 }
 
 /* The recipe's own name, else that of its file. */
@@ -240,7 +257,10 @@ static parl_status load(parl_recipe *r, const parl_json *tree, const char *const
   parl_json_destroy(arms);
   PARL_TRY(s);
   PARL_TRY(set_names(r));
-  for (size_t i = 0; i < r->n_arms; i++) PARL_TRY(find_env(r, datadir, i));
+  for (size_t i = 0; i < r->n_arms; i++) {
+    PARL_TRY(find_env(r, datadir, i));
+    PARL_TRY(find_sources(r, datadir, i));
+  }
   return PARL_STATUS_OK;
 }
 

@@ -10,6 +10,8 @@
 #include "core/hash.h"
 #include "engine/model.h"
 #include "engine/optimizer.h"
+#include "parl/data/source_list.h"
+#include "parl/learn/pretrain.h"
 #include "parl/learn/update.h"
 #include "parl/learn/warm_start.h"
 #include "parl/reward/objective.h"
@@ -40,6 +42,8 @@ typedef struct parl_run_config {
   parl_cost_config cost;
   parl_agents_config agents;
   parl_model_config model;
+  parl_pretrain_config pretrain;
+  parl_source_list sources; /* files as they were found */
   parl_warm_config warm;
   parl_train_config train;
   parl_optimizer_config optimizer;
@@ -70,6 +74,7 @@ const parl_recipe_section *parl_recipe_get_sections(size_t *n);
 typedef union parl_optional_config {
   parl_schedule_config weight;
   parl_cost_config cost;
+  parl_pretrain_config pretrain;
 } parl_optional_config;
 /* Adds to canonical configurations [n] the optional sections that one of them has and others leave
  * out, where they are the default, so that they can be compared. Fails: ENOMEM. */
@@ -134,6 +139,7 @@ parl_status parl_recipe_check_style(const parl_env_spec *spec, const char *field
 
 /* What a canonical configuration identifies. */
 typedef enum parl_scope {
+  PARL_SCOPE_PRETRAIN, /* the pretrained model: model, pretrain, sources, the vocabulary */
   PARL_SCOPE_WARM,     /* the warm start: env, episode, model, warm */
   PARL_SCOPE_BASELINE, /* an untrained or scripted policy: these and cost, agents, eval */
   PARL_SCOPE_RUN       /* a run: every section but run */

@@ -154,6 +154,14 @@ static parl_status check_terms(const parl_run_config *c, const parl_term_table *
   return s;
 }
 
+static parl_status check_pretrain(const parl_run_config *c) {
+  if (c->pretrain.steps == 0) return PARL_STATUS_OK;
+  if (c->sources.n > 0) return parl_source_list_check(&c->sources, c->pretrain.steps);
+  return parl_fail(PARL_STATUS_EINVAL,
+                   "pretrain.steps = %lld, but the recipe has no `sources` to learn from",
+                   (long long)c->pretrain.steps);
+}
+
 parl_status parl_recipe_check_across(const parl_run_config *config) {
   if (config->env.file[0] == '\0')
     return parl_fail(PARL_STATUS_EINVAL, "env.file is missing: name an environment script");
@@ -165,6 +173,7 @@ parl_status parl_recipe_check_across(const parl_run_config *config) {
   PARL_TRY(check_async(config));
   PARL_TRY(parl_subs_check(config));
   PARL_TRY(check_slots(config));
+  PARL_TRY(check_pretrain(config));
   parl_term_table *table = NULL;
   PARL_TRY(parl_term_table_create(config->weights, config->own_terms, &table));
   const parl_status s = check_terms(config, table);
@@ -190,9 +199,11 @@ parl_status parl_recipe_check_arm_name(const char *name) {
   static const char *const taken[] = {"untrained", "eval", "random", "serial", "oracle", "optimum"};
   if (is_one_of(name, strcspn(name, "@"), taken, sizeof taken / sizeof taken[0]))
     return refuse_arm_name(name, "a policy or a bound that the program adds itself");
-  if (strncmp(name, "warm-", 5) == 0 && strspn(name + 5, "0123456789abcdef") == 8 &&
-      strlen(name) == 13)
+  static const char hex[] = "0123456789abcdef";
+  if (strncmp(name, "warm-", 5) == 0 && strspn(name + 5, hex) == 8 && strlen(name) == 13)
     return refuse_arm_name(name, "the file of a warm start");
+  if (strncmp(name, "pretrain-", 9) == 0 && strspn(name + 9, hex) == 8 && strlen(name) == 17)
+    return refuse_arm_name(name, "the file of a pretrained model");
   return PARL_STATUS_OK;
 }
 

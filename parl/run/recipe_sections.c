@@ -17,6 +17,7 @@ const parl_recipe_section *parl_recipe_get_sections(size_t *n) {
       {&parl_cost_section, offsetof(parl_run_config, cost), true},
       {&parl_agents_section, offsetof(parl_run_config, agents), false},
       {&parl_model_section, offsetof(parl_run_config, model), false},
+      {&parl_pretrain_section, offsetof(parl_run_config, pretrain), true},
       {&parl_warm_section, offsetof(parl_run_config, warm), false},
       {&parl_train_section, offsetof(parl_run_config, train), false},
       {&parl_optimizer_section, offsetof(parl_run_config, optimizer), false},
@@ -86,8 +87,8 @@ static const parl_recipe_section *find_section(const char *name) {
 }
 
 static parl_status refuse_section(const char *key) {
-  enum { EXTRA = 5, MAX = 32 + PARL_N_TERMS };
-  const char *names[MAX] = {"name", "summary", "question", "arms", "terms"};
+  enum { EXTRA = 6, MAX = 32 + PARL_N_TERMS };
+  const char *names[MAX] = {"name", "summary", "question", "arms", "terms", "sources"};
   size_t n;
   const parl_recipe_section *s = parl_recipe_get_sections(&n);
   for (size_t i = 0; i < n; i++) names[EXTRA + i] = s[i].section->name;
@@ -174,6 +175,11 @@ static parl_status read_member(const parl_json *c, parl_run_config *config) {
   return read_section(s, c, config);
 }
 
+/* What is no section, but a table of things with names. */
+static bool is_table(const char *key) {
+  return strcmp(key, "terms") == 0 || strcmp(key, "sources") == 0;
+}
+
 /* Without presets of the reward. */
 static parl_status read_filled(const parl_json *tree, bool partial, parl_run_config *config) {
   size_t n;
@@ -182,9 +188,12 @@ static parl_status read_filled(const parl_json *tree, bool partial, parl_run_con
   for (size_t i = 0; i < n; i++)
     parl_config_set_defaults(sections[i].section, (char *)config + sections[i].offset);
   config->own_terms = NULL;
+  config->sources.n = 0;
   for (const parl_json *c = parl_json_get_first(tree); c != NULL; c = parl_json_get_next(c))
-    if (strcmp(parl_json_get_key(c), "terms") != 0) PARL_TRY(read_member(c, config));
+    if (!is_table(parl_json_get_key(c))) PARL_TRY(read_member(c, config));
+  const parl_json *sources = parl_json_find(tree, "sources");
   const parl_json *terms = parl_json_find(tree, "terms");
+  if (sources != NULL) PARL_TRY(parl_source_list_read(sources, partial, &config->sources));
   if (terms == NULL) return PARL_STATUS_OK;
   PARL_TRY(refuse_both(tree, terms));
   PARL_TRY(parl_terms_read(terms, partial, config->weights, &own));

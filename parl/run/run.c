@@ -75,6 +75,17 @@ static void write_file_hashes(const parl_run *run, parl_json_writer *w) {
   parl_json_end_array(w);
 }
 
+/* What pretraining reads; nothing of a run that has none. */
+static void write_pretrain_hashes(const parl_run *run, parl_json_writer *w) {
+  const parl_run_config *c = &run->config;
+  if (c->pretrain.init[0] != '\0') put_text("init_hash", run->init_hash, w);
+  if (c->sources.n == 0) return;
+  parl_json_key(w, "source_hashes");
+  parl_json_begin_array(w);
+  for (size_t i = 0; i < c->sources.n; i++) parl_json_string(w, run->source_hashes[i]);
+  parl_json_end_array(w);
+}
+
 void parl_run_write(const parl_run *run, parl_json_writer *w) {
   size_t n;
   const parl_recipe_section *sections = parl_recipe_get_sections(&n);
@@ -91,6 +102,7 @@ void parl_run_write(const parl_run *run, parl_json_writer *w) {
   put_text("script_hash", run->script_hash, w);
   put_text("checkpoint_hash", run->file_hashes[PARL_RUN_FILE_CHECKPOINT], w);
   write_file_hashes(run, w);
+  write_pretrain_hashes(run, w);
   if (run->env_params != NULL) write_params(run, w);
   parl_json_key(w, "config");
   parl_json_begin_object(w);
@@ -101,6 +113,10 @@ void parl_run_write(const parl_run *run, parl_json_writer *w) {
   if (run->config.own_terms != NULL) {
     parl_json_key(w, "terms");
     parl_own_terms_write(run->config.own_terms, w);
+  }
+  if (run->config.sources.n > 0) {
+    parl_json_key(w, "sources");
+    parl_source_list_write(&run->config.sources, true, w);
   }
   parl_json_end_object(w);
   parl_json_end_object(w);
@@ -118,18 +134,29 @@ static parl_status read_text(const parl_json *object, const char *source, const 
                    key, n_bytes - 1, text);
 }
 
-/* An older parl wrote none. */
-static parl_status read_file_hashes(const parl_json *object, const char *source, parl_run *run) {
-  const parl_json *list = parl_json_find(object, "file_hashes");
-  size_t i = PARL_RUN_FILE_CHECKPOINT + 1;
+/* An older parl wrote none. out [room] */
+static parl_status read_hashes(const parl_json *object, const char *source, const char *key,
+                               char (*out)[PARL_HASH_HEX_BYTES], size_t room) {
+  const parl_json *list = parl_json_find(object, key);
+  size_t i = 0;
   for (const parl_json *c = parl_json_get_first(list); c != NULL; c = parl_json_get_next(c)) {
     const char *text = parl_json_get_string(c);
-    if (text == NULL || strlen(text) >= PARL_HASH_HEX_BYTES || i == PARL_RUN_MAX_FILES)
-      return parl_fail(PARL_STATUS_EFORMAT, "%s: \"file_hashes\" is not up to %d hashes", source,
-                       PARL_RUN_MAX_FILES - 1);
-    snprintf(run->file_hashes[i++], PARL_HASH_HEX_BYTES, "%s", text);
+    if (text == NULL || strlen(text) >= PARL_HASH_HEX_BYTES || i == room)
+      return parl_fail(PARL_STATUS_EFORMAT, "%s: \"%s\" is not up to %zu hashes", source, key,
+                       room);
+    snprintf(out[i++], PARL_HASH_HEX_BYTES, "%s", text);
   }
   return PARL_STATUS_OK;
+}
+
+/* Those that came later than agents.checkpoint. */
+static parl_status read_file_hashes(const parl_json *object, const char *source, parl_run *run) {
+  enum { FIRST = PARL_RUN_FILE_CHECKPOINT + 1 };
+  PARL_TRY(read_hashes(object, source, "file_hashes", run->file_hashes + FIRST,
+                       PARL_RUN_MAX_FILES - FIRST));
+  PARL_TRY(read_hashes(object, source, "source_hashes", run->source_hashes, PARL_MAX_SOURCES));
+  if (parl_json_find(object, "init_hash") == NULL) return PARL_STATUS_OK;
+  return read_text(object, source, "init_hash", run->init_hash, sizeof run->init_hash);
 }
 
 static parl_status read_members(const parl_json *object, const char *source, parl_run *run) {

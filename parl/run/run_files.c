@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/file.h"
+#include "parl/data/source.h"
 #include "parl/run/subs.h"
 
 typedef struct file {
@@ -17,7 +18,7 @@ static void get_files(const parl_run_config *config, parl_scope scope,
   const parl_agents_config *a = &config->agents;
   parl_roles roles = {0};
   memset(out, 0, PARL_RUN_MAX_FILES * sizeof *out);
-  if (scope == PARL_SCOPE_WARM) return;
+  if (scope == PARL_SCOPE_WARM || scope == PARL_SCOPE_PRETRAIN) return;
   for (size_t i = 0; i < PARL_RUN_MAX_FILES; i++) out[i].field = "agents.roles";
   out[PARL_RUN_FILE_CHECKPOINT].field = "agents.checkpoint";
   out[PARL_RUN_FILE_NEXT_CHECKPOINT].field = "agents.next_checkpoint";
@@ -30,6 +31,24 @@ static void get_files(const parl_run_config *config, parl_scope scope,
     memcpy(out[PARL_RUN_FILE_ROLES + i].path, roles.of[i].path, sizeof roles.of[i].path);
 }
 
+/* Of what source i reads. */
+static parl_status hash_source(const parl_run *run, const parl_env *env, size_t i,
+                               char out[PARL_HASH_HEX_BYTES]) {
+  const parl_run_config *c = &run->config;
+  const parl_env_options options =
+      parl_env_config_get_options(&c->env, c->model.vision.patch, NULL);
+  parl_source *source = NULL;
+  PARL_TRY(parl_source_create(&(parl_source_def){.config = &c->sources.items[i],
+                                                 .env = env,
+                                                 .options = &options,
+                                                 .n_workers = 1,
+                                                 .max_tokens = (size_t)c->pretrain.batch_tokens},
+                              &source));
+  memcpy(out, parl_source_get_hash(source), PARL_HASH_HEX_BYTES);
+  parl_source_destroy(source);
+  return PARL_STATUS_OK;
+}
+
 parl_status parl_run_fix_files(parl_run *run, const parl_env *env) {
   file files[PARL_RUN_MAX_FILES];
   get_files(&run->config, run->scope, files);
@@ -38,7 +57,43 @@ parl_status parl_run_fix_files(parl_run *run, const parl_env *env) {
       PARL_TRY(parl_fail_context(parl_file_hash(files[i].path, run->file_hashes[i]), "%s",
                                  files[i].field));
   memcpy(run->script_hash, parl_env_get_spec(env)->script_hash, sizeof run->script_hash);
+  const char *init = run->config.pretrain.init;
+  if (init[0] != '\0')
+    PARL_TRY(parl_fail_context(parl_file_hash(init, run->init_hash), "pretrain.init"));
+  for (size_t i = 0; run->config.pretrain.steps > 0 && i < run->config.sources.n; i++)
+    PARL_TRY(hash_source(run, env, i, run->source_hashes[i]));
   return PARL_STATUS_OK;
+}
+
+static parl_status write_hash(const char *key, const char *fixed, const char *hash,
+                              parl_json_writer *w) {
+  parl_json_key(w, key);
+  parl_json_string(w, fixed[0] != '\0' ? fixed : hash);
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_run_files_write_pretrain(const parl_run *run, const parl_env *env,
+                                          parl_json_writer *w) {
+  const parl_run_config *c = &run->config;
+  char hash[PARL_HASH_HEX_BYTES] = "";
+  if (c->pretrain.init[0] != '\0') {
+    if (run->init_hash[0] == '\0')
+      PARL_TRY(parl_fail_context(parl_file_hash(c->pretrain.init, hash), "pretrain.init"));
+    PARL_TRY(write_hash("init", run->init_hash, hash, w));
+  }
+  if (c->pretrain.steps == 0) return PARL_STATUS_OK;
+  parl_json_key(w, "sources");
+  parl_source_list_write(&c->sources, false, w);
+  parl_json_key(w, "source_hashes");
+  parl_json_begin_object(w);
+  parl_status s = PARL_STATUS_OK;
+  for (size_t i = 0; s == PARL_STATUS_OK && i < c->sources.n; i++) {
+    if (run->source_hashes[i][0] == '\0') s = hash_source(run, env, i, hash);
+    if (s == PARL_STATUS_OK)
+      s = write_hash(c->sources.items[i].name, run->source_hashes[i], hash, w);
+  }
+  parl_json_end_object(w);
+  return s;
 }
 
 /* Whether another file of the list, before it, is the same one. */

@@ -1,7 +1,8 @@
 /* parl/run/run_files.h - the files that a run reads beside its script: their content is part of
  * what the run is.
  *
- * They are the checkpoints that sub-agents play (parl/run/subs.h). The script and what it includes
+ * They are the checkpoints that sub-agents play (parl/run/subs.h), and what pretraining begins as
+ * and learns from. The script and what it includes
  * have a hash of their own, parl_env_spec.script_hash.
  * Thread rule: pure functions of the file system. */
 #ifndef PARL_PARL_RUN_RUN_FILES_H
@@ -14,5 +15,11 @@
  * are none, key included. Fails: EIO naming the field and the file. */
 parl_status parl_run_files_write(const parl_run *run, parl_scope scope, const char *key,
                                  parl_json_writer *w);
+
+/* Writes the members "init", SHA-256 of pretrain.init, if there is one, and if there are steps of
+ * pretraining "sources" and "source_hashes", of what they read; as fixed, else as it is. env: the
+ * run's. Fails: EIO, as parl_source_create. */
+parl_status parl_run_files_write_pretrain(const parl_run *run, const parl_env *env,
+                                          parl_json_writer *w);
 
 #endif

@@ -10,9 +10,9 @@
 static bool in_scope(const parl_section *s, parl_scope scope) {
   if (s == &parl_run_section) return false;
   if (scope == PARL_SCOPE_RUN) return true;
-  if (s == &parl_env_section || s == &parl_episode_section || s == &parl_model_section ||
-      s == &parl_warm_section)
-    return true;
+  if (s == &parl_model_section || s == &parl_pretrain_section) return true;
+  if (scope == PARL_SCOPE_PRETRAIN) return false;
+  if (s == &parl_env_section || s == &parl_episode_section || s == &parl_warm_section) return true;
   return scope == PARL_SCOPE_BASELINE &&
          (s == &parl_cost_section || s == &parl_agents_section || s == &parl_eval_section);
 }
@@ -127,43 +127,70 @@ static parl_status make_presets(parl_json **out) {
   return s;
 }
 
-parl_status parl_run_append_canonical(const parl_run *run, const parl_env *env, parl_scope scope,
-                                      parl_text *out) {
-  const parl_run_config *config = &run->config;
-  parl_text raw = {0};
-  parl_json_writer w;
-  parl_json_writer_init(&w, &raw, false);
-  parl_json_begin_object(&w);
+/* The environment and its parameters; of the pretrained model its words alone, and which documents
+ * are held out. */
+static void write_env(const parl_run *run, const parl_env *env, parl_scope scope,
+                      parl_json_writer *w) {
+  const parl_run_config *c = &run->config;
+  if (scope != PARL_SCOPE_PRETRAIN) {
+    parl_json_key(w, "params");
+    parl_json_raw(w, parl_env_get_params(env));
+    parl_json_key(w, "script");
+    parl_json_string(w, parl_env_get_spec(env)->script_hash);
+    parl_json_key(w, "recipe");
+    parl_json_string(w, run->recipe);
+    return;
+  }
+  parl_json_key(w, "vocabulary");
+  parl_json_string(w, parl_env_get_spec(env)->vocab_hash);
+  parl_json_key(w, "holdout_seed");
+  parl_json_integer(w, c->env.holdout_seed);
+  parl_json_key(w, "eval_seed");
+  parl_json_integer(w, c->eval.seed);
+}
+
+static void write_sections(const parl_run_config *config, parl_scope scope, parl_json_writer *w) {
   size_t n;
   const parl_recipe_section *sections = parl_recipe_get_sections(&n);
   for (size_t i = 0; i < n; i++) {
     if (!in_scope(sections[i].section, scope) || is_left_out(&sections[i], config)) continue;
-    parl_json_key(&w, sections[i].section->name);
-    parl_config_write(sections[i].section, (const char *)config + sections[i].offset, &w);
+    parl_json_key(w, sections[i].section->name);
+    parl_config_write(sections[i].section, (const char *)config + sections[i].offset, w);
   }
-  if (scope == PARL_SCOPE_RUN && config->own_terms != NULL) {
-    parl_json_key(&w, "terms");
-    parl_own_terms_write(config->own_terms, &w);
-  }
-  parl_json_key(&w, "params");
-  parl_json_raw(&w, parl_env_get_params(env));
-  parl_json_key(&w, "script");
-  parl_json_string(&w, parl_env_get_spec(env)->script_hash);
-  parl_json_key(&w, "backend");
-  parl_json_string(&w, config->run.backend);
+  if (scope != PARL_SCOPE_RUN || config->own_terms == NULL) return;
+  parl_json_key(w, "terms");
+  parl_own_terms_write(config->own_terms, w);
+}
+
+/* One object. */
+static parl_status write_all(const parl_run *run, const parl_env *env, parl_scope scope,
+                             parl_json_writer *w) {
+  const parl_run_config *config = &run->config;
   char dtype[8];
+  parl_json_begin_object(w);
+  write_sections(config, scope, w);
+  write_env(run, env, scope, w);
+  parl_json_key(w, "backend");
+  parl_json_string(w, config->run.backend);
   parl_config_choice_name(&parl_run_section, "dtype", config->run.dtype, dtype, sizeof dtype);
-  parl_json_key(&w, "dtype");
-  parl_json_string(&w, dtype);
-  parl_json_key(&w, "seed");
-  parl_json_integer(&w, config->run.seed);
-  parl_json_key(&w, "recipe");
-  parl_json_string(&w, run->recipe);
-  parl_status s = parl_run_files_write(run, scope, "files", &w);
-  parl_json_end_object(&w);
+  parl_json_key(w, "dtype");
+  parl_json_string(w, dtype);
+  parl_json_key(w, "seed");
+  parl_json_integer(w, config->run.seed);
+  PARL_TRY(parl_run_files_write(run, scope, "files", w));
+  PARL_TRY(parl_run_files_write_pretrain(run, env, w));
+  parl_json_end_object(w);
+  return parl_text_status(w->out);
+}
+
+parl_status parl_run_append_canonical(const parl_run *run, const parl_env *env, parl_scope scope,
+                                      parl_text *out) {
+  parl_text raw = {0};
+  parl_json_writer w;
   parl_json *tree = NULL, *presets = NULL;
+  parl_json_writer_init(&w, &raw, false);
+  parl_status s = write_all(run, env, scope, &w);
   if (s == PARL_STATUS_OK) s = make_presets(&presets);
-  if (s == PARL_STATUS_OK) s = parl_text_status(&raw);
   if (s == PARL_STATUS_OK)
     s = parl_json_parse(parl_text_get(&raw), raw.n, "canonical config", &tree);
   if (s == PARL_STATUS_OK) leave_out_fields(presets, tree);

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "core/file.h"
-#include "core/seeds.h"
 #include "engine/checkpoint.h"
 #include "parl/learn/warm_start.h"
 #include "parl/run/origin.h"
+#include "parl/run/pretrained.h"
 #include "parl/run/subs.h"
 
 enum { PATH_BYTES = 1024 };
@@ -82,7 +82,7 @@ static parl_status get(const parl_run *run, const parl_host *host, parl_workers 
   PARL_TRY(parl_warm_start_path(run, env, path, sizeof path));
   const char *vocab = parl_env_get_spec(env)->vocab_hash;
   if (parl_file_exists(path)) return load(path, vocab, model, failures);
-  PARL_TRY(parl_model_init_weights(model, parl_seed((uint64_t)seed, PARL_PURPOSE_INIT, 0, 0)));
+  PARL_TRY(parl_pretrained_get(run, host, workers, env, model));
   const parl_rollout_def rollout = parl_run_get_rollout(run, host->scripts, workers);
   PARL_TRY(parl_warm_start_imitate(&(parl_imitation_def){.rollout = &rollout,
                                                          .warm = &run->config.warm,

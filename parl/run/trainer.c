@@ -10,6 +10,7 @@
 #include "core/file.h"
 #include "parl/reward/advantage.h"
 #include "parl/run/evaluator.h"
+#include "parl/run/pretrained.h"
 #include "parl/run/run_list.h"
 #include "parl/run/trainer_internal.h"
 
@@ -205,6 +206,8 @@ parl_status parl_trainer_open_models(parl_trainer *t) {
   PARL_TRY(parl_subs_open(t->run, t->env, t->warm, &t->subs));
   PARL_TRY(parl_model_create(parl_model_get_config(t->warm), parl_model_get_vocab_size(t->warm),
                              parl_model_get_backend(t->warm), t->host->stop, &t->model));
+  if (t->config->pretrain.steps > 0) /* what it measured is the run's, too */
+    PARL_TRY(parl_pretrained_get(t->run, t->host, t->workers, t->env, t->model));
   PARL_TRY(parl_model_copy_weights(t->model, t->warm));
   if (t->warm_failures.n_failed == 0) return PARL_STATUS_OK;
   PARL_TRY(parl_store_begin(t->store));

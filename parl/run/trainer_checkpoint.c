@@ -5,6 +5,7 @@
 #include "core/file.h"
 #include "engine/checkpoint.h"
 #include "parl/run/origin.h"
+#include "parl/run/pretrained.h"
 #include "parl/run/run_list.h"
 #include "parl/run/trainer_internal.h"
 
@@ -132,10 +133,23 @@ static parl_status check_history(parl_trainer *t, const char *due) {
                    n < u->update ? "fewer of this run" : "others of this run");
 }
 
+/* Pretraining came before update 0, whatever its steps are called: its metrics are always there. */
+static parl_status put_pretraining(parl_trainer *t) {
+  parl_pretrain_rows rows = {0};
+  PARL_TRY(parl_pretrained_read_rows(t->run, t->env, &rows));
+  parl_status s = PARL_STATUS_OK;
+  for (size_t i = 0; s == PARL_STATUS_OK && i < rows.n; i++)
+    s = parl_rows_put_metric(t->store, t->run_id, rows.items[i].step, rows.items[i].key,
+                             rows.items[i].value);
+  parl_pretrain_rows_deinit(&rows);
+  return s;
+}
+
 /* Takes both back to the checkpoint. */
 static parl_status rewind_store(parl_trainer *t, const char *digest) {
   PARL_TRY(parl_store_check_run(t->store, t->run_id));
   PARL_TRY(parl_store_delete_after(t->store, t->run_id, t->updater->update - 1));
+  PARL_TRY(put_pretraining(t));
   return t->updater->update > 0 ? check_history(t, digest) : PARL_STATUS_OK;
 }
 

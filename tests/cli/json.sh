@@ -44,6 +44,9 @@ take sweep points.lua --quiet
 take "sweep plan" tiny.lua --set run.dir=merged -o jobs
 take "sweep run" jobs --quiet
 take merge jobs
+take "data hash" captions --batches 2
+take "data show" captions --documents 1
+take "data stats" captions --batches 2
 take "env check" "$ROOT/envs/chain.lua" --tasks 4 --episodes 50
 take "env check" faulty.lua --tasks 4 --episodes 50
 take "env play" chain

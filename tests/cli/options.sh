@@ -76,6 +76,7 @@ refused "an option of a verb, not of its action" \
 refused "an option of an action, not of its verb" \
   "sweep has no option --index; it belongs to sweep run" sweep x --index 1
 refused "no action of a model" "model needs an action: describe DIR|k25|RECIPE, logits DIR" model
+refused "no action of data" "data needs an action: hash RECIPE, show RECIPE, stats RECIPE" data
 refused "unknown action" 'env has no action "chek"; did you mean "check"?' env chek toy.lua
 refused "unknown and near to no action" 'model has no action "fly"; it has describe' model fly x
 refused "empty action" 'env has no action ""' env '' toy.lua

@@ -68,6 +68,12 @@ env play $ROOT/tests/envs/count.lua --json
 env play $ROOT/tests/envs/count.lua --json --isolate
 env bench $ROOT/tests/envs/count.lua --seconds 0.01
 env bench $ROOT/tests/envs/count.lua --seconds 0.01 --json
+data hash captions
+data hash captions --json
+data show captions --documents 1
+data show captions --documents 1 --json
+data stats captions
+data stats captions --json
 model describe k25
 model describe k25 --json --layout ep=16,pp=16,dp=16
 model logits $golden --tokens $golden/tokens.json -o logits_NUMBER

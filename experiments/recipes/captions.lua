@@ -1,0 +1,27 @@
+-- captions: a small tower and a small decoder learn, from nothing, to say what is in a picture.
+--
+-- Documents are drawn as they are needed: pictures of shapes.lua with captions, and the same scenes
+-- in words. What is measured is the loss and the share of right tokens on documents whose contents
+-- are never learnt. See the documents with `parl data show captions`; docs/data.md walks through.
+-- About 1 minute on 2 cores.
+
+return {
+  name = "captions",
+  question = "How well does a small tower caption pictures that it never saw, after a minute?",
+  env = {file = "shapes.lua", params = {modality = "image", side = 2, pictures_max = 1, things_max = 3}},
+  model = {n_layers = 2, d_model = 64, n_heads = 4, n_kv_heads = 4, head_dim = 16, d_ff = 128,
+           max_context = 512, vision = {n_layers = 2, d_model = 48, n_heads = 4, d_ff = 96,
+                                        grid_height = 4, grid_width = 4}},
+  sources = {
+    pictures = {file = "shape_captions.lua", weight = {start = 0.8},
+                params = {side = 2, things_max = 3}},
+    words = {file = "shape_captions.lua", weight = {start = 0.2},
+             params = {side = 2, things_max = 3, as = "words"}},
+  },
+  pretrain = {steps = 400, batch_tokens = 1024, lr = 3e-3, decay = "linear", decay_from = 0.7,
+              eval_every = 50, eval_documents = 128},
+  -- Nothing after it: no demonstrations, no reinforcement, a look at how the model plays.
+  warm = {steps = 0, probe = 0},
+  train = {updates = 0},
+  eval = {tasks = 20, baselines = "serial"},
+}

@@ -1,0 +1,83 @@
+-- shape_captions: the pictures of shapes.lua, or the same scene in words, with what is in them: how
+-- many things, and for each its place and what it is; or one of the environment's own questions with
+-- its answer.
+--
+-- A scene is a task of shapes.lua with one picture, so whoever learnt from these documents has seen
+-- pictures, questions and answers as the environment gives them. A caption's places are in order.
+
+local parl <const> = parl
+local tok <const> = parl.tok
+
+local shapes <const> = parl.include "shapes"
+local SIDE <const> = 4 -- cells of the largest picture: places are counted as for one
+local KINDS <const>, COLOURS <const> = {"disc", "square", "cross"}, {"red", "green", "blue", "grey"}
+local QUESTION <const> = {how_many = 1, where = 2, what = 3}
+local MOST_DRAWS <const> = 200
+
+local function name_place(place)
+  return ("abcd"):sub((place - 1) // SIDE + 1, (place - 1) // SIDE + 1) .. (place - 1) % SIDE + 1
+end
+
+local function name_thing(thing)
+  return COLOURS[(thing - 1) % #COLOURS + 1] .. "_" .. KINDS[(thing - 1) // #COLOURS + 1]
+end
+
+-- Places that are not empty, in order.
+local function list_places(world)
+  local places <const> = {}
+  for place in pairs(world.things[1]) do places[#places + 1] = place end
+  table.sort(places)
+  return places
+end
+
+-- The scene as it is read: a picture, or a place and a thing after the other.
+local function show(world, params)
+  if params.as == "image" then return {world.image[1]} end
+  local tokens <const> = {}
+  for _, place in ipairs(list_places(world)) do
+    tokens[#tokens + 1] = tok.value[name_place(place)]
+    tokens[#tokens + 1] = tok.value[name_thing(world.things[1][place])]
+  end
+  return tokens
+end
+
+local function describe(world)
+  local places <const> = list_places(world)
+  local tokens <const> = {tok.value["n" .. #places]}
+  for _, place in ipairs(places) do
+    tokens[#tokens + 1] = tok.value[name_place(place)]
+    tokens[#tokens + 1] = tok.value[name_thing(world.things[1][place])]
+  end
+  return tokens
+end
+
+local function ask(world, read)
+  local question <const>, about <const> = world.question[1], world.about[1]
+  read[#read + 1] = tok.question[question]
+  read[#read + 1] = tok[question == QUESTION.how_many and "colour" or "value"][about]
+  return read, {tok.value[world.due[1]]}
+end
+
+return parl.source {
+  name = "shape_captions",
+  summary = "scenes of shapes.lua with captions, or with a question and its answer",
+  params = {
+    as = {default = "image", choice = {"image", "words"}, doc = "what is read"},
+    ability = {default = "caption", choice = {"caption", "how_many", "where", "what"},
+               doc = "what is learnt: the whole scene, or the answer to a question of this kind"},
+    side = {default = 3, min = 2, max = SIDE, doc = "cells on a side, as of the environment"},
+    things_max = {default = 5, min = 2, max = 9, doc = "most things of a scene"},
+  },
+  document = function(rng, params)
+    local wanted <const> = QUESTION[params.ability]
+    local task <const> = {pictures_min = 1, pictures_max = 1, side = params.side,
+                          things_max = params.things_max}
+    local world
+    for _ = 1, MOST_DRAWS do
+      world = shapes.reset(rng, task)
+      if wanted == nil or world.question[1] == wanted then break end
+    end
+    if wanted == nil then return show(world, params), describe(world) end
+    return ask(world, show(world, params))
+  end,
+}

@@ -1,0 +1,152 @@
+/* parl/data/source.c - scripts of documents: which seed is document i. */
+#include "parl/data/source.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/seeds.h"
+#include "lua/env_source.h"
+#include "parl/data/order.h"
+
+enum { MAX_DRAWS = 1000 };
+
+/* What one worker has of it. */
+typedef struct state {
+  parl_env *env;
+  int32_t *tokens; /* [max_tokens] */
+  uint8_t *learnt; /* [max_tokens] */
+} state;
+
+struct parl_source {
+  char name[PARL_SOURCE_NAME_BYTES];
+  uint64_t seed, held_out_seed, split_seed;
+  uint64_t n_documents; /* of an epoch; 0: none ends */
+  double held_out;
+  size_t max_tokens; /* without <bos> */
+  size_t n_states;
+  state *states; /* [n_states] */
+};
+
+static parl_status open_state(const parl_source_def *def, const parl_json *params, state *out) {
+  parl_env_options options = *def->options;
+  options.speaks = def->env;
+  PARL_TRY(parl_env_create(def->config->of.file, params, &options, &out->env));
+  out->tokens = calloc(def->max_tokens, sizeof *out->tokens);
+  out->learnt = calloc(def->max_tokens, sizeof *out->learnt);
+  if (out->tokens != NULL && out->learnt != NULL) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_ENOMEM, "no memory for a document of %zu tokens", def->max_tokens);
+}
+
+static parl_status open_states(const parl_source_def *def, parl_source *source) {
+  parl_json *params = NULL;
+  const char *text = def->config->params;
+  if (text[0] != '\0') PARL_TRY(parl_json_parse(text, strlen(text), "params", &params));
+  parl_status s = PARL_STATUS_OK;
+  for (size_t i = 0; s == PARL_STATUS_OK && i < source->n_states; i++)
+    s = open_state(def, params, &source->states[i]);
+  parl_json_destroy(params);
+  return parl_fail_context(s, "sources.%s", def->config->name);
+}
+
+/* A source is known by its name: another one beside it changes none of its documents. */
+static uint64_t name_seed(const char *name, uint64_t seed) {
+  char hash[PARL_HASH_HEX_BYTES];
+  parl_hash_bytes(name, strlen(name), hash);
+  hash[16] = '\0';
+  return parl_rng_mix(seed, strtoull(hash, NULL, 16), 0);
+}
+
+parl_status parl_source_create(const parl_source_def *def, parl_source **out) {
+  PARL_REQUIRE(def->n_workers >= 1 && def->max_tokens >= 2);
+  parl_source *source = calloc(1, sizeof *source);
+  state *states = calloc(def->n_workers, sizeof *states);
+  if (source == NULL || states == NULL) {
+    free(source);
+    free(states);
+    return parl_fail(PARL_STATUS_ENOMEM, "source: no memory");
+  }
+  const parl_source_config *c = def->config;
+  *source = (parl_source){.seed = name_seed(c->name, def->seed),
+                          .held_out_seed = name_seed(c->name, def->held_out_seed),
+                          .split_seed = def->split_seed,
+                          .n_documents = (uint64_t)c->of.documents,
+                          .held_out = c->of.held_out,
+                          .max_tokens = def->max_tokens - 1,
+                          .n_states = def->n_workers,
+                          .states = states};
+  memcpy(source->name, c->name, sizeof source->name);
+  const parl_status s = open_states(def, source);
+  if (s == PARL_STATUS_OK)
+    *out = source;
+  else
+    parl_source_destroy(source);
+  return s;
+}
+
+void parl_source_destroy(parl_source *source) {
+  if (source == NULL) return;
+  for (size_t i = 0; i < source->n_states; i++) {
+    parl_env_destroy(source->states[i].env);
+    free(source->states[i].tokens);
+    free(source->states[i].learnt);
+  }
+  free(source->states);
+  free(source);
+}
+
+const char *parl_source_get_hash(const parl_source *source) {
+  return parl_env_get_spec(source->states[0].env)->script_hash;
+}
+
+const char *parl_source_get_summary(const parl_source *source) {
+  return parl_env_get_spec(source->states[0].env)->summary;
+}
+
+/* Which part a document belongs to: by its contents alone. */
+static bool is_held_out(const parl_source *source, const parl_document *document) {
+  parl_hash h;
+  char hash[PARL_HASH_HEX_BYTES];
+  if (source->held_out <= 0) return false;
+  parl_hash_init(&h);
+  parl_document_hash(document, &h);
+  parl_hash_finish(&h, hash);
+  hash[16] = '\0';
+  const uint64_t stream = parl_rng_stream(PARL_PURPOSE_DOCUMENT_SPLIT, 0, 0, 0);
+  return parl_rng_uniform(source->split_seed, stream, strtoull(hash, NULL, 16)) < source->held_out;
+}
+
+static parl_status draw(const parl_source *source, uint64_t seed, size_t worker,
+                        parl_document *out) {
+  const state *st = &source->states[worker];
+  const parl_document_room room = {source->max_tokens, st->tokens, st->learnt};
+  size_t n = 0;
+  PARL_TRY(parl_env_document(st->env, seed, &room, &n));
+  const parl_env_shown shown = parl_env_get_shown(st->env);
+  return parl_document_set(out, st->tokens, st->learnt, n, &shown);
+}
+
+/* The number of document `index` of training among those of an epoch. */
+static uint64_t get_place(const parl_source *source, uint64_t index) {
+  const uint64_t n = source->n_documents;
+  if (n == 0) return index;
+  return parl_order_get(parl_seed(source->seed, PARL_PURPOSE_DOCUMENT_ORDER, index / n, 0), n,
+                        index % n);
+}
+
+parl_status parl_source_get(parl_source *source, bool held_out, uint64_t index, size_t worker,
+                            parl_document *out) {
+  PARL_REQUIRE(worker < source->n_states);
+  const uint64_t place = held_out ? index : get_place(source, index);
+  const uint64_t seed = held_out ? source->held_out_seed : source->seed;
+  const parl_purpose purpose = held_out ? PARL_PURPOSE_HELD_OUT_DOCUMENT : PARL_PURPOSE_DOCUMENT;
+  for (uint64_t k = 0; k < MAX_DRAWS; k++) {
+    PARL_TRY(parl_fail_context(draw(source, parl_seed(seed, purpose, place, k), worker, out),
+                               "sources.%s", source->name));
+    if (source->held_out <= 0 || is_held_out(source, out) == held_out) return PARL_STATUS_OK;
+  }
+  return parl_fail(PARL_STATUS_EINVAL,
+                   "sources.%s: %d documents in a row are %s with held_out = %g: the script makes "
+                   "too few different ones",
+                   source->name, MAX_DRAWS, held_out ? "for training" : "held out",
+                   source->held_out);
+}

@@ -1,0 +1,197 @@
+/* parl/run/pretrained.c - the pretrained model's file: made, gone on with, read. */
+#include "parl/run/pretrained.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/file.h"
+#include "core/seeds.h"
+#include "engine/checkpoint.h"
+
+enum { PATH_BYTES = 1024 };
+
+typedef struct work {
+  const parl_run *run;
+  const parl_host *host;
+  const parl_env *env;
+  parl_model *model;
+  parl_pretrainer *p;
+  char path[PATH_BYTES];
+} work;
+
+static parl_status get_path(const parl_run *run, const parl_env *env, char out[PATH_BYTES]) {
+  parl_text canonical = {0};
+  char hash[PARL_HASH_HEX_BYTES];
+  PARL_TRY(parl_run_append_canonical(run, env, PARL_SCOPE_PRETRAIN, &canonical));
+  parl_hash_bytes(parl_text_get(&canonical), canonical.n, hash);
+  parl_text_deinit(&canonical);
+  const int n = snprintf(out, PATH_BYTES, "%s/checkpoints/pretrain-%.8s-s%lld.safetensors",
+                         run->folder, hash, (long long)run->config.run.seed);
+  if (n > 0 && n < PATH_BYTES) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EINVAL, "run.dir is too long: %s", run->folder);
+}
+
+parl_feed_def parl_run_get_feed(const parl_run *run, const parl_env *env,
+                                const parl_script_host *scripts, parl_env_options *options,
+                                parl_workers *workers) {
+  const parl_run_config *c = &run->config;
+  *options = parl_env_config_get_options(&c->env, c->model.vision.patch, scripts);
+  return (parl_feed_def){.sources = &c->sources,
+                         .env = env,
+                         .options = options,
+                         .seed = (uint64_t)c->run.seed,
+                         .held_out_seed = (uint64_t)c->eval.seed,
+                         .split_seed = (uint64_t)c->env.holdout_seed,
+                         .workers = workers};
+}
+
+size_t parl_run_get_longest_document(const parl_run *run) {
+  const int64_t context = run->config.model.max_context, room = run->config.pretrain.batch_tokens;
+  return (size_t)(context < room ? context : room);
+}
+
+/* --- the file --- */
+
+static parl_status save(const work *w, bool is_done) {
+  parl_text progress = {0};
+  parl_json_writer json;
+  parl_json_writer_init(&json, &progress, false);
+  parl_json_begin_object(&json);
+  parl_json_key(&json, "seed");
+  parl_json_integer(&json, w->run->config.run.seed);
+  parl_pretrainer_write_state(w->p, &json);
+  parl_json_end_object(&json);
+  parl_status s = parl_text_status(&progress);
+  const parl_checkpoint_meta meta = {.vocab = parl_env_get_spec(w->env)->vocab_hash,
+                                     .progress = parl_text_get(&progress)};
+  parl_optimizer *optimizer = is_done ? NULL : parl_pretrainer_get_optimizer(w->p);
+  if (s == PARL_STATUS_OK) s = parl_checkpoint_save(w->path, w->model, optimizer, &meta, NULL);
+  parl_text_deinit(&progress);
+  return s;
+}
+
+static parl_status parse(const char *path, const char *progress, parl_json **out) {
+  if (progress == NULL || progress[0] == '\0')
+    return parl_fail(PARL_STATUS_EFORMAT, "%s: it does not say how far the pretraining is", path);
+  return parl_json_parse(progress, strlen(progress), path, out);
+}
+
+/* Loads the weights, and with an optimizer all that a step depends on; *step made. */
+static parl_status load(work *w, bool whole, int64_t *step) {
+  parl_text progress = {0};
+  parl_json *root = NULL;
+  parl_status s =
+      parl_checkpoint_load(w->path, w->model, whole ? parl_pretrainer_get_optimizer(w->p) : NULL,
+                           parl_env_get_spec(w->env)->vocab_hash, &progress);
+  if (s == PARL_STATUS_OK) s = parse(w->path, parl_text_get(&progress), &root);
+  if (s == PARL_STATUS_OK && whole) s = parl_pretrainer_read_state(w->p, root, w->path);
+  const double made = parl_json_get_number(parl_json_find(root, "step"));
+  if (s == PARL_STATUS_OK) *step = made >= 0 && made <= 1e9 ? (int64_t)made : 0;
+  parl_json_destroy(root);
+  parl_text_deinit(&progress);
+  return s;
+}
+
+/* --- making it --- */
+
+static parl_status draw_or_begin(const work *w) {
+  const parl_run_config *c = &w->run->config;
+  const char *init = c->pretrain.init;
+  if (init[0] == '\0')
+    return parl_model_init_weights(w->model,
+                                   parl_seed((uint64_t)c->run.seed, PARL_PURPOSE_INIT, 0, 0));
+  return parl_fail_context(
+      parl_checkpoint_load_exact(init, w->run->init_hash, parl_env_get_spec(w->env)->vocab_hash,
+                                 w->model),
+      "pretrain.init: the model cannot begin as \"%s\" in the words of %s", init, w->run->env_path);
+}
+
+static void report(const work *w) {
+  const parl_host *host = w->host;
+  if (host->progress == NULL) return;
+  host->progress(host->context, &(parl_progress){.phase = "pretrain",
+                                                 .arm = "",
+                                                 .seed = w->run->config.run.seed,
+                                                 .done = parl_pretrainer_get_step(w->p),
+                                                 .n = w->run->config.pretrain.steps,
+                                                 .r_perf = (double)NAN,
+                                                 .critical_steps = (double)NAN,
+                                                 .launch_rate = (double)NAN});
+}
+
+static parl_status stop(const work *w) {
+  PARL_TRY(save(w, false));
+  return parl_fail(PARL_STATUS_ESTOPPED, "stopped after pretraining step %lld of seed %lld",
+                   (long long)parl_pretrainer_get_step(w->p), (long long)w->run->config.run.seed);
+}
+
+static parl_status train(const work *w) {
+  const int64_t steps = w->run->config.pretrain.steps;
+  while (parl_pretrainer_get_step(w->p) < steps) {
+    if (parl_host_is_stopped(w->host)) return stop(w);
+    PARL_TRY(parl_pretrainer_step(w->p));
+    report(w);
+    const int64_t step = parl_pretrainer_get_step(w->p);
+    if (step % w->run->config.run.checkpoint_every == 0 && step < steps) PARL_TRY(save(w, false));
+  }
+  return save(w, true);
+}
+
+/* Sources are those of parl_run_fix_files. */
+static parl_status check_sources(const work *w, const parl_feed *feed) {
+  for (size_t i = 0; i < parl_feed_get_n_sources(feed); i++) {
+    const char *due = w->run->source_hashes[i];
+    const char *hash = parl_source_get_hash(parl_feed_get_source(feed, i));
+    if (due[0] == '\0' || strcmp(due, hash) == 0) continue;
+    return parl_fail(
+        PARL_STATUS_EFORMAT,
+        "sources.%s: what it reads changed after this run was planned: its SHA-256 was "
+        "%.12s... and is %.12s...",
+        parl_feed_get_name(feed, i), due, hash);
+  }
+  return PARL_STATUS_OK;
+}
+
+static parl_status make(work *w, parl_workers *workers) {
+  int64_t step;
+  parl_env_options options;
+  const parl_pretrainer_def def = {
+      .config = &w->run->config.pretrain,
+      .feed = parl_run_get_feed(w->run, w->env, w->host->scripts, &options, workers),
+      .model = w->model};
+  parl_status s = parl_fail_sizes(
+      parl_pretrainer_create(&def, &w->p),
+      "pretraining with pretrain.batch_tokens = %lld in contexts of model.max_context = %lld",
+      (long long)def.config->batch_tokens, (long long)w->run->config.model.max_context);
+  if (s == PARL_STATUS_OK) s = check_sources(w, parl_pretrainer_get_feed(w->p));
+  if (s == PARL_STATUS_OK) s = parl_file_exists(w->path) ? load(w, true, &step) : draw_or_begin(w);
+  if (s == PARL_STATUS_OK) s = train(w);
+  parl_pretrainer_destroy(w->p);
+  return s;
+}
+
+parl_status parl_pretrained_get(const parl_run *run, const parl_host *host, parl_workers *workers,
+                                const parl_env *env, parl_model *model) {
+  work w = {.run = run, .host = host, .env = env, .model = model};
+  int64_t step = 0;
+  if (run->config.pretrain.steps == 0) return draw_or_begin(&w);
+  PARL_TRY(get_path(run, env, w.path));
+  if (parl_file_exists(w.path)) PARL_TRY(load(&w, false, &step));
+  return step == run->config.pretrain.steps ? PARL_STATUS_OK : make(&w, workers);
+}
+
+parl_status parl_pretrained_read_rows(const parl_run *run, const parl_env *env,
+                                      parl_pretrain_rows *out) {
+  char path[PATH_BYTES];
+  parl_safetensors *file = NULL;
+  parl_json *root = NULL;
+  if (run->config.pretrain.steps == 0) return PARL_STATUS_OK;
+  PARL_TRY(get_path(run, env, path));
+  PARL_TRY(parl_safetensors_open(path, &file));
+  parl_status s = parse(path, parl_safetensors_get_metadata(file, "progress"), &root);
+  if (s == PARL_STATUS_OK) s = parl_pretrain_rows_read(root, path, out);
+  parl_json_destroy(root);
+  parl_safetensors_close(file);
+  return s;
+}

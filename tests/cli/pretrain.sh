@@ -1,0 +1,116 @@
+#!/bin/sh
+# Documents to a model that begins: hash, show and stats; pretraining that learns, to the same bits by any threads, after
+# kill -9 and beside another arm; --init; what is refused.
+set -u
+# shellcheck source=tests/cli_support.sh
+. "$ROOT/tests/cli_support.sh"
+cd "$SCRATCH" || exit 1
+cat >recipe.lua <<END
+local side = {side = 2, things_max = 2}
+return {
+  name = "tiny", run = {n_seeds = 1, checkpoint_every = 3},
+  env = {file = "$ROOT/envs/shapes.lua", params = {modality = "image", side = 2, pictures_max = 1,
+         things_max = 2}},
+  model = {n_layers = 1, d_model = 32, n_heads = 2, n_kv_heads = 2, head_dim = 16, d_ff = 64, init_std = 0.1,
+           vision = {n_layers = 1, d_model = 16, n_heads = 2, d_ff = 32}},
+  sources = {
+    pictures = {file = "$ROOT/experiments/sources/shape_captions.lua", params = side, weight = {start = 0.7}},
+    words = {file = "$ROOT/experiments/sources/shape_captions.lua", weight = {start = 0.3},
+             params = {side = 2, things_max = 2, as = "words"}},
+  },
+  pretrain = {steps = 24, batch_tokens = 512, lr = 0.005, eval_every = 12, eval_documents = 24},
+  warm = {steps = 0, probe = 0}, train = {updates = 0}, eval = {tasks = 4, baselines = ""},
+}
+END
+"$PARL" data hash recipe.lua --batches 12 --threads 1 >one.txt 2>err || cat err
+same "hash: 64 digits" 65 "$(($(wc -c <one.txt)))"
+same "hash: 4 threads" "$(cat one.txt)" "$("$PARL" data hash recipe.lua --batches 12 --threads 4)"
+same "hash: on ref" "$(cat one.txt)" "$("$PARL" data hash recipe.lua --batches 12 --set run.backend=ref)"
+differs() { [ "$2" != "$3" ] && echo "ok $1" || echo "not ok $1: both are $2"; }
+differs "hash: another seed" "$(cat one.txt)" "$("$PARL" data hash recipe.lua --batches 12 --seed 2)"
+differs "hash: another weight" "$(cat one.txt)" \
+  "$("$PARL" data hash recipe.lua --batches 12 --set sources.words.weight.start=0.7)"
+text=$("$PARL" data show recipe.lua --source pictures --documents 1)
+has "show: an image among the tokens" "<|media_content|> (image 1, 4 tokens) <|media_end|> [value:n" "$text"
+same "show: its 16 rows are 8 lines" 8 "$(printf '%s\n' "$text" | grep -c '^  ................$')"
+code "show: no such source" 2 "$PARL" data show recipe.lua --source picture
+has "show: no such source: text" 'did you mean "pictures"?' "$(cat "$SCRATCH/err")"
+has "stats: shares" "24 steps" "$("$PARL" data stats recipe.lua --batches 24)"
+"$PARL" data stats recipe.lua --batches 24 --json >stats.json
+same "stats: tokens follow the weights" "True True" "$(python3 -c "
+import json
+s = json.load(open('stats.json'))
+share = s['sources']['pictures']['tokens'] / s['all']['tokens']
+print(abs(share - 0.7) < 0.01, s['fill'] > 0.95)")"
+
+# train FOLDER OPTION...: the hash of its run
+train() {
+  folder=$1
+  shift
+  "$PARL" train recipe.lua --quiet --set run.dir="$folder" "$@" >log.txt 2>&1 || cat log.txt
+  sed -n 's/^hash \([0-9a-f]*\).*/\1/p' log.txt
+}
+hash=$(train one)
+same "a run" 16 "${#hash}"
+same "3 threads, the same bits" "$hash" "$(train three --set run.threads=3)"
+value() { # KEY STEP: of run folder one
+  python3 -c "
+import sqlite3, sys
+print(sqlite3.connect('one/store.db').execute('SELECT value FROM metric WHERE key = ? AND at_update = ?',
+                                              (sys.argv[1], sys.argv[2])).fetchone()[0])" "$1" "$2"
+}
+less() { awk -v a="$2" -v b="$3" 'BEGIN {exit !(a != "" && b != "" && a < b)}' && echo "ok $1" || echo "not ok $1: $2, $3"; }
+less "the loss on held-out pictures falls" "$(value pretrain/held_out/pictures 24)" \
+  "$(python3 -c "print(0.8 * $(value pretrain/held_out/pictures 0))")"
+less "and on words" "$(value pretrain/held_out/words 24)" "$(python3 -c "print(0.8 * $(value pretrain/held_out/words 0))")"
+less "accuracy rises" "$(value pretrain/held_out_accuracy/words 0)" "$(value pretrain/held_out_accuracy/words 24)"
+
+# killed between checkpoints
+"$PARL" train recipe.lua --quiet --set run.dir=killed >log.txt 2>&1 &
+pid=$!
+for i in $(seq 1 2000); do
+  [ -n "$(ls killed/checkpoints/ 2>/dev/null | grep '^pretrain.*tensors$')" ] && break
+  sleep 0.01
+done
+kill -9 $pid 2>/dev/null
+wait $pid 2>/dev/null
+same "killed and resumed, the same bits" "$hash" "$(train killed)"
+
+# what reinforcement does afterwards does not make another pretrained model; its metrics stay through resumption
+sed 's/updates = 0/updates = 2, tasks = 2, group = 2/; s/name = "tiny"/name = "tiny", arms = {{name = "a"}, {name = "b", optimizer = {lr = 0.002}}}/' \
+  recipe.lua >arms.lua
+"$PARL" train arms.lua --quiet --set run.dir=arms --set run.checkpoint_every=1 >log.txt 2>&1 || cat log.txt
+same "arms share the pretrained model" 1 "$(ls arms/checkpoints | grep -c '^pretrain')"
+same "each arm has the metrics" 2 "$(python3 -c "
+import sqlite3
+print(sqlite3.connect('arms/store.db').execute(
+    'SELECT count(*) FROM metric WHERE key = \"pretrain/loss\" AND at_update = 23').fetchone()[0])")"
+
+# --init
+init=$(ls one/checkpoints/pretrain-*.safetensors)
+sed 's/pretrain = {.*/pretrain = {},/; s/updates = 0/updates = 1, tasks = 2, group = 2/' recipe.lua >begin.lua
+code "--init begins as a checkpoint" 0 "$PARL" train begin.lua --quiet --init "$init" --set run.dir=begun
+differs "it is another model" "$(sha256sum <begun/checkpoints/trained-s1.safetensors)" \
+  "$("$PARL" train begin.lua --quiet --set run.dir=fresh >/dev/null && sha256sum <fresh/checkpoints/trained-s1.safetensors)"
+code "--init of another vocabulary" 1 "$PARL" train "$ROOT/experiments/recipes/quickstart.lua" --quiet --init "$init" \
+  --set run.dir=other
+has "--init of another vocabulary: text" "vocabulary" "$(cat "$SCRATCH/err")"
+code "--init of nothing" 1 "$PARL" train begin.lua --init nothing.safetensors --set run.dir=other
+has "--init of nothing: text" "pretrain.init" "$(cat "$SCRATCH/err")"
+
+# refused before anything is made
+refused() { # PART OPTION...
+  part=$1
+  shift
+  code "refused: $part" 2 "$PARL" train recipe.lua --set run.dir=refused "$@"
+  has "refused: $part: text" "$part" "$(cat "$SCRATCH/err")"
+}
+refused "did you mean \"file\"?" --set sources.words.fil=x
+refused "every weight is 0" --set sources.words.weight.start=0 --set sources.pictures.weight.start=0
+refused "no metric" --set sources.words.weight.shape=closed_loop --set sources.words.weight.stop=1
+refused "no parameter 'sid'" --set 'sources.words.params={"sid":1}'
+code "a source that is nowhere" 1 "$PARL" train recipe.lua --set run.dir=refused --set sources.words.file=nowhere.lua
+has "a source that is nowhere: text" 'no source "nowhere.lua"' "$(cat "$SCRATCH/err")"
+sed '/sources = {/,/^  },/d' recipe.lua >none.lua
+code "steps without sources" 2 "$PARL" train none.lua
+has "steps without sources: text" "the recipe has no \`sources\`" "$(cat "$SCRATCH/err")"
