@@ -295,7 +295,7 @@ layers: ## check the table of folders: who includes whom, who prints
 lint: $(OUT)/libparl.a ## check format, sizes and common mistakes
 	@CLANG_FORMAT=$(CLANG_FORMAT) PARL_LIBRARY=$< python3 tests/lint.py
 format: ## format every C file in place
-	$(CLANG_FORMAT) -i $$(git ls-files '*.c' '*.h')
+	$(CLANG_FORMAT) -i $$(git ls-files '*.c' '*.h' '*.cu' '*.cuh' '*.cc')
 docs: ## write the generated pages of docs/
 	@python3 docs/generate.py
 

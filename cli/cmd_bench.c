@@ -117,7 +117,8 @@ static void on_op(void *context, const parl_bench_row *op) {
                    .high = 1e6 / op->best_us,
                    .gflops = op->gflops,
                    .percent_of_peak = op->percent_of_peak,
-                   .peak = 100 * op->gflops / op->percent_of_peak};
+                   .peak = 100 * op->gflops / op->percent_of_peak,
+                   .launches = op->launches};
   snprintf(row.name, sizeof row.name, "%s", op->name);
   bench_book_add(context, &row);
 }
@@ -137,7 +138,8 @@ static parl_status bench_shape(bench_book *book, const bench_options *o, const c
                    .cpu_share = speed.cpu_share,
                    .n_kept = speed.n_kept,
                    .n_dropped = speed.n_dropped,
-                   .n_params = speed.n_params};
+                   .n_params = speed.n_params,
+                   .launches = speed.launches};
   name_row(job, name, row.name);
   bench_book_add(book, &row);
   return PARL_STATUS_OK;

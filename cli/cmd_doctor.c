@@ -11,6 +11,7 @@
 #include "core/workers.h"
 #include "experiments/serve.h"
 #include "experiments/statistics.h"
+#include "kernels/cuda/cuda.h"
 #include "kernels/ops.h"
 #include "lua/env.h"
 
@@ -76,16 +77,14 @@ static void add_backends(finding *list, size_t *n) {
     add(list, n, "default backend", best->instructions);
   if (parl_backend_find("cpu:bf16", &best) == PARL_STATUS_OK)
     add(list, n, "bf16 backend", best->instructions);
-  const bool has_cuda = parl_backend_find("cuda", &best) == PARL_STATUS_OK;
-  add(list, n, "cuda", has_cuda ? "there" : parl_error_text());
+  const bool has_cuda = parl_cuda_describe(text, sizeof text) == PARL_STATUS_OK;
+  add(list, n, "cuda", has_cuda ? text : parl_error_text());
 }
 
 static void add_optional(finding *list, size_t *n, const char *name, const char *const *paths) {
   for (; *paths != NULL; paths++) {
     if (access(*paths, F_OK) != 0) continue;
-    char text[256];
-    snprintf(text, sizeof text, "%s (present, not used by this build)", *paths);
-    add(list, n, name, text);
+    add(list, n, name, *paths);
     return;
   }
   add(list, n, name, "absent (optional)");

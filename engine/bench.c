@@ -252,6 +252,21 @@ static parl_status decode_group(void *context, size_t task, size_t worker) {
   return PARL_STATUS_OK;
 }
 
+/* Of a step of all rows of a decoder, from its first position on. */
+static parl_status count_launches(const bench *b, double *out) {
+  parl_decoder *d = b->decoders[0];
+  parl_decoder_row rows[MAX_GROUP];
+  float *logits = NULL;
+  for (size_t s = 0; s < b->group; s++) {
+    parl_decoder_reset(d, (int32_t)s);
+    rows[s] = (parl_decoder_row){.slot = (int32_t)s, .want_logits = true};
+  }
+  const uint64_t before = parl_decoder_count_launches(d);
+  PARL_TRY(parl_decoder_step(d, rows, b->group, &logits));
+  *out = (double)(parl_decoder_count_launches(d) - before);
+  return PARL_STATUS_OK;
+}
+
 /* The next wave: one decoder a thread, round and round through all contexts. */
 static parl_status decode_once(void *context) {
   bench *b = context;
@@ -297,7 +312,10 @@ static parl_status run(bench *b, parl_bench_job job, double seconds, parl_bench_
   PARL_TRY(raise_peak(b, &r->peak_gflops));
   PARL_TRY(parl_bench_repeat(trains ? train_once : decode_once, b, seconds, &t));
   PARL_TRY(raise_peak(b, &r->peak_gflops));
-  if (trains) PARL_TRY(check_loss(b, r));
+  if (trains)
+    PARL_TRY(check_loss(b, r));
+  else
+    PARL_TRY(count_launches(b, &r->launches));
   r->n_kept = t.n_kept;
   r->n_dropped = t.n_dropped;
   r->cpu_share = t.cpu_share / (double)parl_workers_get_count(b->workers);

@@ -393,6 +393,10 @@ parl_status parl_decoder_sample(parl_decoder *decoder, const parl_pick *draws, s
   return parl_sampler_draw(&decoder->sampler, decoder->queue, decoder->logits, draws, n, out);
 }
 
+uint64_t parl_decoder_count_launches(const parl_decoder *d) {
+  return d->queue->n_launches;
+}
+
 parl_status parl_decoder_read(parl_decoder *decoder, const float *from, size_t n, float *to) {
   return parl_queue_download(decoder->queue, to, from, n * sizeof *to);
 }

@@ -67,6 +67,8 @@ parl_status parl_decoder_step(parl_decoder *decoder, const parl_decoder_row *row
  * Fails: EINVAL for more rows than there are; as the device says. */
 parl_status parl_decoder_sample(parl_decoder *decoder, const parl_pick *draws, size_t n,
                                 parl_sample *out);
+/* Kernels and library products that it gave to its device so far; 0 on a CPU. */
+uint64_t parl_decoder_count_launches(const parl_decoder *d);
 /* n numbers on the device, to the host. */
 parl_status parl_decoder_read(parl_decoder *decoder, const float *from, size_t n, float *to);
 

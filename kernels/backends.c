@@ -128,6 +128,13 @@ parl_status parl_backend_cpu(const char *name, const parl_backend **out) {
   return PARL_STATUS_OK;
 }
 
+static bool is_cuda(const char *name) {
+  return strcmp(name, "cuda") == 0 || strcmp(name, "cuda:own") == 0;
+}
+static parl_status find_cuda(const char *name, const char *dtype, const parl_backend **out) {
+  return parl_backend_cuda(dtype, name[4] == ':' ? PARL_CUDA_OWN : PARL_CUDA_BLAS, out);
+}
+
 parl_status parl_backend_find(const char *name, const parl_backend **out) {
   PARL_REQUIRE(name != NULL);
   if (strcmp(name, "ref") == 0) {
@@ -142,14 +149,14 @@ parl_status parl_backend_find(const char *name, const parl_backend **out) {
     *out = parl_backend_far();
     return PARL_STATUS_OK;
   }
-  if (strcmp(name, "cuda") == 0) return parl_backend_cuda("bf16", out);
-  if (strcmp(name, "auto") == 0 && parl_backend_cuda("bf16", out) == PARL_STATUS_OK)
+  if (is_cuda(name)) return find_cuda(name, "bf16", out);
+  if (strcmp(name, "auto") == 0 && find_cuda("cuda", "bf16", out) == PARL_STATUS_OK)
     return PARL_STATUS_OK;
   if (strcmp(name, "cpu") == 0 || strcmp(name, "auto") == 0) return parl_backend_cpu(NULL, out);
   if (strncmp(name, "cpu:", 4) == 0) return parl_backend_cpu(name + 4, out);
   return parl_fail(PARL_STATUS_EINVAL,
                    "unknown backend \"%s\"; valid: ref, cpu, cpu:avx512, cpu:avx2, cpu:portable, "
-                   "cpu:bf16, cpu:amx, cpu:avx512-bf16, cpu:bf16-soft, cuda, auto, far, "
+                   "cpu:bf16, cpu:amx, cpu:avx512-bf16, cpu:bf16-soft, cuda, cuda:own, auto, far, "
                    "ref:bf16-acts",
                    name);
 }
@@ -170,7 +177,7 @@ parl_status parl_backend_select(const char *name, const char *dtype, const parl_
     const char *vectors = strcmp(name, "cpu") == 0 ? NULL : backend->instructions;
     other = is_auto ? best(UNITS, vectors) : best_bf16(vectors);
   }
-  if (strcmp(name, "cuda") == 0 && !is_auto) PARL_TRY(parl_backend_cuda(dtype, &other));
+  if (is_cuda(name) && !is_auto) PARL_TRY(find_cuda(name, dtype, &other));
   if (other == NULL && !is_auto)
     return parl_fail(PARL_STATUS_EINVAL, "backend %s computes in %s, not in %s", name,
                      backend->dtype, dtype);

@@ -44,7 +44,7 @@ static parl_status setup_linear(bench *t, const parl_backend *const backends[2])
     PARL_TRY(parl_bench_take(t, n, 0, &t->packed[side]));
     const parl_linear_pack_args args = {
         .N = t->b, .K = t->c, .w = t->in[1], .packed = t->packed[side]};
-    backends[side]->linear_pack(NULL, &args);
+    backends[side]->linear_pack(t->queue, &args);
   }
   const size_t most = t->a > t->b ? t->a : t->b;
   return parl_bench_take_outputs(t, most * (t->b > t->c ? t->b : t->c) + t->b);
@@ -62,7 +62,7 @@ static void step_linear_fwd(bench *t, const parl_backend *backend, int side) {
                                      .residual = t->in[4] != NULL ? t->out[side] : NULL,
                                      .y = t->out[side],
                                      .ld_y = t->b};
-  backend->linear_fwd(NULL, &args);
+  backend->linear_fwd(t->queue, &args);
 }
 
 static void step_linear_bwd_input(bench *t, const parl_backend *backend, int side) {
@@ -75,7 +75,7 @@ static void step_linear_bwd_input(bench *t, const parl_backend *backend, int sid
                                            .packed = t->packed[side],
                                            .dx = t->out[side],
                                            .ld_dx = t->c};
-  backend->linear_bwd_input(NULL, &args);
+  backend->linear_bwd_input(t->queue, &args);
 }
 
 static void step_linear_bwd_weight(bench *t, const parl_backend *backend, int side) {
@@ -89,7 +89,7 @@ static void step_linear_bwd_weight(bench *t, const parl_backend *backend, int si
       .ld_x = t->c,
       .dw = t->out[side],
       .dbias = t->in[4] != NULL ? t->out[side] + t->b * t->c : NULL};
-  backend->linear_bwd_weight(NULL, &args);
+  backend->linear_bwd_weight(t->queue, &args);
 }
 
 /* in[4] [b]: a bias, whose gradient stands behind the weights'; without it there is none */
@@ -138,19 +138,19 @@ static parl_attention_fwd_args attention_args(bench *t, float *out) {
 
 static void step_attention_fwd(bench *t, const parl_backend *backend, int side) {
   const parl_attention_fwd_args args = attention_args(t, t->out[side]);
-  backend->attention_fwd(NULL, &args);
+  backend->attention_fwd(t->queue, &args);
 }
 
 static void step_attention_fwd_both(bench *t, const parl_backend *backend, int side) {
   parl_attention_fwd_args args = attention_args(t, t->out[side]);
   args.both_ways = true;
-  backend->attention_fwd(NULL, &args);
+  backend->attention_fwd(t->queue, &args);
 }
 
 static parl_status setup_attention_bwd(bench *t, const parl_backend *const backends[2]) {
   PARL_TRY(setup_attention(t, backends));
   const parl_attention_fwd_args args = attention_args(t, t->in[3]);
-  backends[1]->attention_fwd(NULL, &args);
+  backends[1]->attention_fwd(t->queue, &args);
   return PARL_STATUS_OK;
 }
 
@@ -158,7 +158,7 @@ static parl_status setup_attention_bwd_both(bench *t, const parl_backend *const 
   PARL_TRY(setup_attention(t, backends));
   parl_attention_fwd_args args = attention_args(t, t->in[3]);
   args.both_ways = true;
-  backends[1]->attention_fwd(NULL, &args);
+  backends[1]->attention_fwd(t->queue, &args);
   return PARL_STATUS_OK;
 }
 
@@ -175,7 +175,7 @@ static void run_attention_bwd(bench *t, const parl_backend *backend, int side, b
                                   .dv = out + 2 * n,
                                   .ld_dv = ld};
   args.fwd.both_ways = both_ways;
-  backend->attention_bwd(NULL, &args);
+  backend->attention_bwd(t->queue, &args);
 }
 
 static void step_attention_bwd(bench *t, const parl_backend *backend, int side) {
@@ -221,7 +221,7 @@ static void step_decode(bench *t, const parl_backend *backend, int side) {
                                            .out = t->out[side],
                                            .ld_out = ld,
                                            .scratch = t->scratch};
-  backend->attention_decode(NULL, &args);
+  backend->attention_decode(t->queue, &args);
 }
 
 /* Element-wise ops over a rows of b: in [a, 2b] four times */
@@ -242,19 +242,19 @@ static void step_rmsnorm_fwd(bench *t, const parl_backend *backend, int side) {
                                       .eps = 1e-6f,
                                       .y = t->out[side],
                                       .ld_y = t->b};
-  backend->rmsnorm_fwd(NULL, &args);
+  backend->rmsnorm_fwd(t->queue, &args);
 }
 
 static void step_swiglu_fwd(bench *t, const parl_backend *backend, int side) {
   const parl_swiglu_fwd_args args = {
       .rows = t->a, .F = t->b, .gate_up = t->in[0], .out = t->out[side]};
-  backend->swiglu_fwd(NULL, &args);
+  backend->swiglu_fwd(t->queue, &args);
 }
 
 static void step_swiglu_bwd(bench *t, const parl_backend *backend, int side) {
   const parl_swiglu_bwd_args args = {
       .rows = t->a, .F = t->b, .gate_up = t->in[0], .dout = t->in[1], .dgate_up = t->out[side]};
-  backend->swiglu_bwd(NULL, &args);
+  backend->swiglu_bwd(t->queue, &args);
 }
 
 static void step_policy_fwd(bench *t, const parl_backend *backend, int side) {
@@ -266,7 +266,7 @@ static void step_policy_fwd(bench *t, const parl_backend *backend, int side) {
                                      .probs = t->out[side],
                                      .logp = t->in[2],
                                      .entropy = t->in[3]};
-  backend->policy_fwd(NULL, &args);
+  backend->policy_fwd(t->queue, &args);
 }
 
 /* The second moments are positive, and the same for both sides. */
@@ -298,7 +298,7 @@ static void step_adamw(bench *t, const parl_backend *backend, int side) {
                                 .weight_decay = 0.1f,
                                 .correction1 = 0.5f,
                                 .correction2 = 0.5f};
-  backend->adamw(NULL, &args);
+  backend->adamw(t->queue, &args);
 }
 
 /* Operations and bytes are per a * b * c. Attention counts the half that is causal, or all. */
@@ -341,11 +341,11 @@ static const spec specs[] = {
 /* ------------------------------------------------------------------------------------
  * the clock */
 
-/* Time that this thread ran: what other programs take from the core does not
- * count. */
-static double now_us(void) {
+/* Time that this thread ran, as what other programs take from the core does not count; or, for a
+ * device, that passed. */
+static double now_us(bool is_device) {
   struct timespec t;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  clock_gettime(is_device ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID, &t);
   return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
 }
 
@@ -356,7 +356,10 @@ static int by_size(const void *a, const void *b) {
 
 parl_status parl_bench_peak_gflops(const parl_backend *backend, double *out) {
   if (backend->peak_gflops == NULL) PARL_TRY(parl_backend_cpu(NULL, &backend));
-  *out = backend->peak_gflops(20.0);
+  const double peak = backend->peak_gflops(20.0);
+  if (!(peak > 0.0))
+    return parl_fail(PARL_STATUS_ESTATE, "bench: no peak of %s was measured", backend->name);
+  *out = peak;
   return PARL_STATUS_OK;
 }
 
@@ -369,6 +372,7 @@ static parl_status check(bench *t, const spec *s, const parl_backend *const back
   const double tolerance = is_rounded ? 0x1p-6 : 1e-4;
   double most = 0.0;
   for (int side = 0; side < 2; side++) s->step(t, backends[side], side);
+  PARL_TRY(parl_queue_wait(t->queue));
   for (size_t i = 0; i < t->n_chosen; i++)
     if (t->chosen[0][i] != t->chosen[1][i])
       return parl_fail(PARL_STATUS_ESTATE,
@@ -386,31 +390,45 @@ static parl_status check(bench *t, const spec *s, const parl_backend *const back
   return PARL_STATUS_OK;
 }
 
-static void time_steps(bench *t, const spec *s, const parl_backend *backend, parl_bench_row *row) {
-  double samples[MAX_SAMPLES];
+/* Microseconds of so many steps, until a device is done with them. */
+static parl_status time_once(bench *t, const spec *s, const parl_backend *backend, size_t steps,
+                             double *out) {
+  const bool is_device = backend->device() != parl_device_host();
+  const double start = now_us(is_device);
+  for (size_t i = 0; i < steps; i++) s->step(t, backend, 1);
+  PARL_TRY(parl_queue_wait(t->queue));
+  *out = now_us(is_device) - start;
+  return PARL_STATUS_OK;
+}
+
+static parl_status time_steps(bench *t, const spec *s, const parl_backend *backend,
+                              parl_bench_row *row) {
+  double samples[MAX_SAMPLES], us = 0.0, total_us = 0.0;
   size_t n = 0, steps = 1;
   for (;;) { /* warm up and find how many steps make a sample */
-    const double start = now_us();
-    for (size_t i = 0; i < steps; i++) s->step(t, backend, 1);
-    if (now_us() - start > SAMPLE_US) break;
+    PARL_TRY(time_once(t, s, backend, steps, &us));
+    if (us > SAMPLE_US) break;
     steps *= 2;
   }
-  const double begin = now_us();
-  while (n < 5 || (n < MAX_SAMPLES && now_us() - begin < BUDGET_US)) {
-    const double start = now_us();
-    for (size_t i = 0; i < steps; i++) s->step(t, backend, 1);
-    samples[n++] = (now_us() - start) / (double)steps;
+  const uint64_t before = t->queue->n_launches;
+  while (n < 5 || (n < MAX_SAMPLES && total_us < BUDGET_US)) {
+    PARL_TRY(time_once(t, s, backend, steps, &us));
+    total_us += us;
+    samples[n++] = us / (double)steps;
   }
+  row->launches = (double)(t->queue->n_launches - before) / (double)(n * steps);
   qsort(samples, n, sizeof *samples, by_size);
   row->best_us = samples[0];
   row->median_us = samples[n / 2];
   row->p95_us = samples[(n * 95 + 99) / 100 - 1];
+  return PARL_STATUS_OK;
 }
 
 static parl_status run(const spec *s, const parl_backend *backend, bench *t,
                        void (*report)(void *context, const parl_bench_row *row), void *context) {
   const parl_backend *const backends[2] = {parl_backend_ref(), backend};
   t->a = s->a, t->b = s->b, t->c = s->c;
+  PARL_TRY(parl_queue_create(backend, &t->queue));
   PARL_TRY(s->setup(t, backends));
   PARL_TRY(check(t, s, backends));
   char name[64];
@@ -418,7 +436,7 @@ static parl_status run(const spec *s, const parl_backend *backend, bench *t,
   parl_bench_row row = {
       .name = name, .backend = backend->name, .instructions = backend->instructions};
   const double peak = backend->peak_gflops(PEAK_MS);
-  time_steps(t, s, backend, &row);
+  PARL_TRY(time_steps(t, s, backend, &row));
   const double size = (double)(s->a * s->b * s->c);
   row.gflops = s->flops * size / row.median_us * 1e-3;
   row.gbytes = s->bytes * size / row.median_us * 1e-3;
@@ -431,8 +449,9 @@ static parl_status run_all(const spec *of, size_t n, const parl_backend *backend
                            void (*row)(void *context, const parl_bench_row *row), void *context) {
   for (size_t i = 0; i < n; i++) {
     bench t = {0};
-    parl_arena_init(&t.arena, 0);
+    parl_arena_init_from(&t.arena, 0, &backend->device()->shared);
     const parl_status status = run(&of[i], backend, &t, row, context);
+    parl_queue_destroy(t.queue);
     parl_arena_deinit(&t.arena);
     PARL_TRY(status);
   }
@@ -444,6 +463,8 @@ parl_status parl_bench_ops(const parl_backend *backend,
   PARL_REQUIRE(row != NULL);
   if (backend->peak_gflops == NULL)
     return parl_fail(PARL_STATUS_EINVAL, "the oracle is what ops are checked against, not timed");
+  if (backend->device()->shared.alloc == NULL)
+    return parl_fail(PARL_STATUS_EINVAL, "backend %s: its ops are not timed", backend->name);
   PARL_TRY(run_all(specs, sizeof specs / sizeof *specs, backend, row, context));
   PARL_TRY(run_all(parl_bench_row_specs, parl_bench_n_row_specs, backend, row, context));
   PARL_TRY(run_all(parl_bench_vision_specs, parl_bench_n_vision_specs, backend, row, context));

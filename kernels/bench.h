@@ -13,17 +13,20 @@ typedef struct parl_bench_row {
   double gflops;            /* 1e9 operations per second, at the median time */
   double gbytes;            /* 1e9 bytes read or written per second, at the median time */
   double percent_of_peak;   /* gflops / what multiply-adds on registers reached just before */
-  double best_us;           /* microseconds of processor time of a call: fastest sample, */
+  double best_us;           /* microseconds of a call, of processor time or, on a device, of the
+                             * clock: fastest sample, */
   double median_us;         /* median, */
   double p95_us;            /* and the one that 95 % do not exceed */
+  double launches;          /* of a call, on a device; 0 on a CPU */
 } parl_bench_row;
 
-/* Peak of the backend's multiply-adds on one core (1e9 operations per second), best of about 20
- * ms; for the oracle, of the best f32 backend. Fails: never, as there is always one. */
+/* Peak of the backend's multiply-adds on one core, or a card (1e9 operations per second), best of
+ * about 20 ms; for the oracle, of the best f32 backend. Fails: ESTATE if a card does. */
 parl_status parl_bench_peak_gflops(const parl_backend *backend, double *out);
 
 /* Runs the whole table on a backend; row(context, ...) is called after each. Takes some seconds.
- * Fails: EINVAL for the oracle; ENOMEM; ESTATE if a result differs from the oracle's: there is no
+ * Fails: EINVAL for the oracle, or a device without memory that the host may touch;
+ * ENOMEM; as the device says; ESTATE if a result differs from the oracle's: there is no
  * time for a wrong result. */
 parl_status parl_bench_ops(const parl_backend *backend,
                            void (*row)(void *context, const parl_bench_row *row), void *context);

@@ -37,7 +37,7 @@ static parl_status setup_route(parl_bench *t, const parl_backend *const backends
                                     .bias = t->in[1],
                                     .chosen = t->index + 2,
                                     .weights = t->in[3]};
-  backends[0]->route_fwd(NULL, &args);
+  backends[0]->route_fwd(t->queue, &args);
   t->n_chosen = 2 * n + t->b + 1;
   for (int side = 0; side < 2; side++) {
     PARL_TRY(PARL_ARENA_TAKE(&t->arena, t->n_chosen, &t->chosen[side]));
@@ -53,7 +53,7 @@ static void step_route_fwd(parl_bench *t, const parl_backend *backend, int side)
                                     .bias = t->in[1],
                                     .chosen = t->chosen[side],
                                     .weights = t->out[side]};
-  backend->route_fwd(NULL, &args);
+  backend->route_fwd(t->queue, &args);
 }
 
 static void step_route_bwd(parl_bench *t, const parl_backend *backend, int side) {
@@ -63,7 +63,7 @@ static void step_route_bwd(parl_bench *t, const parl_backend *backend, int side)
                                     .chosen = t->index + 2,
                                     .dweights = t->in[2],
                                     .dscores = t->out[side]};
-  backend->route_bwd(NULL, &args);
+  backend->route_bwd(t->queue, &args);
 }
 
 static void step_balance(parl_bench *t, const parl_backend *backend, int side) {
@@ -76,7 +76,7 @@ static void step_balance(parl_bench *t, const parl_backend *backend, int side) {
                                   .dscores = t->out[side],
                                   .loss = t->sums};
   t->sums[0] = 0.0;
-  backend->balance(NULL, &args);
+  backend->balance(t->queue, &args);
 }
 
 static void step_dispatch(parl_bench *t, const parl_backend *backend, int side) {
@@ -88,7 +88,7 @@ static void step_dispatch(parl_bench *t, const parl_backend *backend, int side) 
                                    .first = first,
                                    .row_of = first + t->b + 1,
                                    .place_of = first + t->b + 1 + t->a * CHOSEN};
-  backend->dispatch(NULL, &args);
+  backend->dispatch(t->queue, &args);
 }
 
 /* in: outputs [a CHOSEN, c], weights, gradients [a,c]; index: assignments,
@@ -113,7 +113,7 @@ static void step_combine_fwd(parl_bench *t, const parl_backend *backend, int sid
                                       .weights = t->in[1],
                                       .output = t->in[0],
                                       .out = t->out[side]};
-  backend->combine_fwd(NULL, &args);
+  backend->combine_fwd(t->queue, &args);
 }
 
 static void step_combine_bwd(parl_bench *t, const parl_backend *backend, int side) {
@@ -127,7 +127,7 @@ static void step_combine_bwd(parl_bench *t, const parl_backend *backend, int sid
                                       .dout = t->in[2],
                                       .doutput = t->out[side],
                                       .dweights = t->out[side] + n * t->c};
-  backend->combine_bwd(NULL, &args);
+  backend->combine_bwd(t->queue, &args);
 }
 
 /* a rows at each of b experts, c wide inside and out. in: input, weights of
@@ -160,8 +160,8 @@ static parl_status setup_experts(parl_bench *t, const parl_backend *const backen
                                           .K = t->c,
                                           .w = t->in[2] + e * matrix,
                                           .packed = t->packed[side] + t->b * wide + e * square};
-      backends[side]->linear_pack(NULL, &up);
-      backends[side]->linear_pack(NULL, &down);
+      backends[side]->linear_pack(t->queue, &up);
+      backends[side]->linear_pack(t->queue, &down);
     }
   }
   PARL_TRY(parl_bench_take(t, 3 * n * t->c, 0, &t->scratch));
@@ -189,14 +189,14 @@ static parl_experts_fwd_args view_experts(const parl_bench *t, const parl_backen
 
 static void step_experts_fwd(parl_bench *t, const parl_backend *backend, int side) {
   const parl_experts_fwd_args args = view_experts(t, backend, side, t->scratch);
-  backend->experts_fwd(NULL, &args);
+  backend->experts_fwd(t->queue, &args);
 }
 
 static parl_status setup_experts_bwd(parl_bench *t, const parl_backend *const backends[2]) {
   PARL_TRY(setup_experts(t, backends));
   for (int side = 0; side < 2; side++) {
     const parl_experts_fwd_args args = view_experts(t, backends[0], 0, t->kept[side]);
-    backends[0]->experts_fwd(NULL, &args);
+    backends[0]->experts_fwd(t->queue, &args);
   }
   parl_bench_round_operands(t->kept[0], 3 * t->a * t->b * t->c);
   memcpy(t->kept[1], t->kept[0], 3 * t->a * t->b * t->c * sizeof *t->kept[0]);
@@ -212,7 +212,7 @@ static void step_experts_bwd(parl_bench *t, const parl_backend *backend, int sid
                                       .dinput = t->out[side],
                                       .dgate_up = t->in[4],
                                       .ddown = t->in[4] + 2 * t->b * t->c * t->c};
-  backend->experts_bwd(NULL, &args);
+  backend->experts_bwd(t->queue, &args);
 }
 
 /* Per a * b * c. */

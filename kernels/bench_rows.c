@@ -40,7 +40,7 @@ static void step_rmsnorm_bwd(parl_bench *t, const parl_backend *backend, int sid
                                       .dx = t->out[side],
                                       .ld_dx = t->b,
                                       .dweight = t->out[side] + t->a * t->b};
-  backend->rmsnorm_bwd(NULL, &args);
+  backend->rmsnorm_bwd(t->queue, &args);
 }
 
 /* Angles of one turn: a rotation keeps what it turns as long as it is. */
@@ -64,19 +64,19 @@ static void step_rope(parl_bench *t, const parl_backend *backend, int side) {
                                .positions = t->index,
                                .cos_table = t->in[1],
                                .sin_table = t->in[2]};
-  backend->rope(NULL, &args);
+  backend->rope(t->queue, &args);
 }
 
 static void step_embedding_fwd(parl_bench *t, const parl_backend *backend, int side) {
   const parl_embedding_fwd_args args = {
       .rows = t->a, .C = t->b, .tokens = t->index, .table = t->in[1], .out = t->out[side]};
-  backend->embedding_fwd(NULL, &args);
+  backend->embedding_fwd(t->queue, &args);
 }
 
 static void step_embedding_bwd(parl_bench *t, const parl_backend *backend, int side) {
   const parl_embedding_bwd_args args = {
       .rows = t->a, .C = t->b, .tokens = t->index, .dout = t->in[1], .dtable = t->out[side]};
-  backend->embedding_bwd(NULL, &args);
+  backend->embedding_bwd(t->queue, &args);
 }
 
 static void step_policy_bwd(parl_bench *t, const parl_backend *backend, int side) {
@@ -88,7 +88,7 @@ static void step_policy_bwd(parl_bench *t, const parl_backend *backend, int side
                                      .inv_temperature = 1.0f,
                                      .dlogp = t->in[2],
                                      .dlogits = t->out[side]};
-  backend->policy_bwd(NULL, &args);
+  backend->policy_bwd(t->queue, &args);
 }
 
 /* Probabilities: the op takes their logarithms. */
@@ -100,19 +100,19 @@ static parl_status setup_policy_bwd(parl_bench *t, const parl_backend *const bac
 
 static void step_add(parl_bench *t, const parl_backend *backend, int side) {
   const parl_add_args args = {.n = t->a * t->b, .a = 0.5f, .x = t->in[1], .y = t->out[side]};
-  backend->add(NULL, &args);
+  backend->add(t->queue, &args);
 }
 
 static void step_axpby(parl_bench *t, const parl_backend *backend, int side) {
   const parl_axpby_args args = {
       .n = t->a * t->b, .a = 0.5f, .x = t->in[1], .b = 0.5f, .y = t->out[side]};
-  backend->axpby(NULL, &args);
+  backend->axpby(t->queue, &args);
 }
 
 static void step_sum_squares(parl_bench *t, const parl_backend *backend, int side) {
   const parl_sum_squares_args args = {
       .n_segments = 1, .starts = t->starts, .x = t->in[1], .out = t->sums};
-  backend->sum_squares(NULL, &args);
+  backend->sum_squares(t->queue, &args);
   t->out[side][0] = (float)t->sums[0];
 }
 
@@ -127,7 +127,7 @@ static void step_copy_rows(parl_bench *t, const parl_backend *backend, int side)
                                  .to = t->out[side],
                                  .to_row = 2 * t->b,
                                  .to_group = 2 * t->b / HEADS};
-  backend->copy2d(NULL, &args);
+  backend->copy2d(t->queue, &args);
 }
 
 static void step_transpose(parl_bench *t, const parl_backend *backend, int side) {
@@ -141,12 +141,12 @@ static void step_transpose(parl_bench *t, const parl_backend *backend, int side)
                                  .to = t->out[side],
                                  .to_row = 1,
                                  .to_group = t->a};
-  backend->copy2d(NULL, &args);
+  backend->copy2d(t->queue, &args);
 }
 
 static void step_to_act(parl_bench *t, const parl_backend *backend, int side) {
   const parl_to_act_args args = {.n = t->a * t->b, .x = t->in[1], .y = t->out[side]};
-  backend->to_act(NULL, &args);
+  backend->to_act(t->queue, &args);
 }
 
 static void step_sum_heads(parl_bench *t, const parl_backend *backend, int side) {
@@ -158,12 +158,12 @@ static void step_sum_heads(parl_bench *t, const parl_backend *backend, int side)
                                     .head_stride = t->b / HEADS,
                                     .y = t->out[side],
                                     .ld_y = t->b / HEADS};
-  backend->sum_heads(NULL, &args);
+  backend->sum_heads(t->queue, &args);
 }
 
 static void step_sigmoid_fwd(parl_bench *t, const parl_backend *backend, int side) {
   const parl_sigmoid_fwd_args args = {.n = t->a * t->b, .x = t->out[side]};
-  backend->sigmoid_fwd(NULL, &args);
+  backend->sigmoid_fwd(t->queue, &args);
 }
 
 /* y (1 - y) = -1 at the golden ratio: what is multiplied again and again keeps
@@ -176,20 +176,20 @@ static parl_status setup_sigmoid_bwd(parl_bench *t, const parl_backend *const ba
 
 static void step_sigmoid_bwd(parl_bench *t, const parl_backend *backend, int side) {
   const parl_sigmoid_bwd_args args = {.n = t->a * t->b, .y = t->in[1], .dy = t->out[side]};
-  backend->sigmoid_bwd(NULL, &args);
+  backend->sigmoid_bwd(t->queue, &args);
 }
 
 /* Of a sum of squares of 1, so that it stays as it is. */
 static void step_normalise(parl_bench *t, const parl_backend *backend, int side) {
   t->sums[0] = 1.0;
   const parl_normalise_args args = {.n = t->a * t->b, .squares = t->sums, .x = t->out[side]};
-  backend->normalise(NULL, &args);
+  backend->normalise(t->queue, &args);
 }
 
 static void step_round_int4(parl_bench *t, const parl_backend *backend, int side) {
   const parl_round_int4_args args = {
       .rows = t->a, .columns = t->b, .w = t->in[1], .out = t->out[side]};
-  backend->round_int4(NULL, &args);
+  backend->round_int4(t->queue, &args);
 }
 
 /* Packed forms differ by level: the rows of the products, which read them,
@@ -205,7 +205,7 @@ static parl_status setup_pack(parl_bench *t, const parl_backend *const backends[
 static void step_pack(parl_bench *t, const parl_backend *backend, int side) {
   const parl_linear_pack_args args = {
       .N = t->a, .K = t->b, .w = t->in[1], .packed = t->packed[side]};
-  backend->linear_pack(NULL, &args);
+  backend->linear_pack(t->queue, &args);
 }
 
 /* in[1]: temperatures of 1; in[2], in[3], in[4]: log-probabilities, entropies and what the nucleus
@@ -234,7 +234,7 @@ static void step_sample(parl_bench *t, const parl_backend *backend, int side) {
                                  .logp = t->in[2],
                                  .entropy = t->in[3],
                                  .kept = t->in[4]};
-  backend->sample(NULL, &args);
+  backend->sample(t->queue, &args);
 }
 
 /* Per a * b. */

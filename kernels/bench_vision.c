@@ -23,7 +23,7 @@ static void step_layernorm_fwd(parl_bench *t, const parl_backend *backend, int s
                                         .eps = 1e-5f,
                                         .y = t->out[side],
                                         .ld_y = t->b};
-  backend->layernorm_fwd(NULL, &args);
+  backend->layernorm_fwd(t->queue, &args);
 }
 
 static void step_layernorm_bwd(parl_bench *t, const parl_backend *backend, int side) {
@@ -41,7 +41,7 @@ static void step_layernorm_bwd(parl_bench *t, const parl_backend *backend, int s
                                         .ld_dx = t->b,
                                         .dweight = out + t->a * t->b,
                                         .dbias = out + (t->a + 1) * t->b};
-  backend->layernorm_bwd(NULL, &args);
+  backend->layernorm_bwd(t->queue, &args);
 }
 
 /* in: x between -4 and 4, dy [a,b] */
@@ -56,7 +56,7 @@ static parl_status setup_gelu(parl_bench *t, const parl_backend *const backends[
 static void run_gelu_fwd(parl_bench *t, const parl_backend *backend, int side, bool exact) {
   const parl_gelu_fwd_args args = {
       .n = t->a * t->b, .exact = exact, .x = t->in[0], .y = t->out[side]};
-  backend->gelu_fwd(NULL, &args);
+  backend->gelu_fwd(t->queue, &args);
 }
 
 static void step_gelu_fwd(parl_bench *t, const parl_backend *backend, int side) {
@@ -70,7 +70,7 @@ static void step_gelu_fwd_exact(parl_bench *t, const parl_backend *backend, int 
 static void run_gelu_bwd(parl_bench *t, const parl_backend *backend, int side, bool exact) {
   const parl_gelu_bwd_args args = {
       .n = t->a * t->b, .exact = exact, .x = t->in[0], .dy = t->in[1], .dx = t->out[side]};
-  backend->gelu_bwd(NULL, &args);
+  backend->gelu_bwd(t->queue, &args);
 }
 
 static void step_gelu_bwd(parl_bench *t, const parl_backend *backend, int side) {
@@ -99,7 +99,7 @@ static void step_mix_rows_fwd(parl_bench *t, const parl_backend *backend, int si
                                        .index = t->index,
                                        .table = t->in[0],
                                        .out = t->out[side]};
-  backend->mix_rows_fwd(NULL, &args);
+  backend->mix_rows_fwd(t->queue, &args);
 }
 
 static void step_mix_rows_bwd(parl_bench *t, const parl_backend *backend, int side) {
@@ -110,7 +110,7 @@ static void step_mix_rows_bwd(parl_bench *t, const parl_backend *backend, int si
                                        .index = t->index,
                                        .dout = t->in[0],
                                        .dtable = t->out[side]};
-  backend->mix_rows_bwd(NULL, &args);
+  backend->mix_rows_bwd(t->queue, &args);
 }
 
 /* Per a * b * c. What a tap reads, and in the gradient writes, counts. */

@@ -40,6 +40,7 @@ static void fill(parl_queue *queue, void *to, unsigned char byte, size_t bytes) 
 
 const parl_device *parl_device_host(void) {
   static const parl_device host = {.memory = {parl_arena_host_alloc, parl_arena_host_free, 64},
+                                   .shared = {parl_arena_host_alloc, parl_arena_host_free, 64},
                                    .queue_create = queue_create,
                                    .queue_destroy = queue_destroy,
                                    .queue_wait = queue_wait,

@@ -7,6 +7,8 @@
  * Reading order: parl_queue, parl_device, the calls, PARL_RUN. */
 #ifndef PARL_KERNELS_DEVICE_H
 #define PARL_KERNELS_DEVICE_H
+#include <stdint.h>
+
 #include "core/arena.h"
 #include "core/status.h"
 
@@ -15,12 +17,16 @@ struct parl_backend;
 /* The head of every queue; a device adds what it needs: stream, handles, scratch, first error. */
 typedef struct parl_queue {
   const struct parl_backend *backend;
-  const char *where; /* file:line of the last op */
+  const char *where;   /* file:line of the last op */
+  uint64_t n_launches; /* so far, of kernels and library products; 0 on a CPU */
 } parl_queue;
 
 typedef struct parl_device {
   /* Blocks of memory for arenas; its pieces are as aligned as its ops want them. */
   parl_arena_source memory;
+  /* Memory that the host may touch, too, while nothing is queued: slow on a device, for tests and
+   * benchmarks. alloc is NULL: there is none. */
+  parl_arena_source shared;
   /* Fails: ENOMEM, or as the device says. */
   parl_status (*queue_create)(const struct parl_backend *backend, parl_queue **out);
   /* Waits for what was queued, so memory that ops use outlives their queue. NULL is fine. */

@@ -301,7 +301,7 @@ typedef struct parl_backend {
   size_t act_bytes; /* of an element of a parl_act: 4 if they are f32 */
   size_t (*linear_pack_elements)(size_t N, size_t K);
   size_t (*attention_scratch_floats)(size_t longest, size_t D, size_t Dv);
-  /* 1e9 operations per second of one thread that does nothing but the multiply-adds of the
+  /* 1e9 operations per second of one thread, or a card, that does nothing but multiply-adds of the
    * products on registers for about `ms` milliseconds; NULL for ref. */
   double (*peak_gflops)(double ms);
   const struct parl_backend *(*f32)(void); /* its twin, or itself, with operands in f32 */
@@ -325,8 +325,8 @@ const parl_backend *parl_backend_ref_bf16_acts(void);
  * "bf16-soft"; "amx-emulated" for tests.
  * Fails: EINVAL for an unknown level or one this CPU or this build has not. */
 parl_status parl_backend_cpu(const char *level, const parl_backend **out);
-/* By name: "ref", "ref:bf16-acts", "cpu", "cpu:LEVEL", "far" of kernels/far/far.h; "cuda"; "auto":
- * that or "cpu". Fails: EINVAL naming what exists; of "cuda" as kernels/cuda/cuda.h says. */
+/* By name: "ref", "ref:bf16-acts", "cpu", "cpu:LEVEL", "far" of kernels/far/far.h; "cuda" and
+ * "cuda:own" of kernels/cuda/cuda.h, failing as that says; "auto". Fails: EINVAL, what exists. */
 parl_status parl_backend_find(const char *name, const parl_backend **out);
 /* By name and dtype: NULL, whatever the name says; "f32"; "bf16", by units where the CPU and the
  * named level have them, emulated elsewhere; "auto", bf16 where there are units for it. "cpu:avx2"

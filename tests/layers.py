@@ -37,7 +37,7 @@ spawn.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdl
 strings.h time.h unistd.h dirent.h fnmatch.h getopt.h poll.h termios.h sys/file.h sys/ioctl.h sys/mman.h
 sys/random.h sys/resource.h
 sys/stat.h sys/syscall.h sys/time.h sys/types.h sys/utsname.h sys/vfs.h sys/wait.h sys/auxv.h sys/prctl.h
-execinfo.h arpa/inet.h netinet/in.h sys/socket.h asm/prctl.h linux/membarrier.h cpuid.h""".split())
+execinfo.h arpa/inet.h netinet/in.h sys/socket.h asm/prctl.h linux/membarrier.h cpuid.h dlfcn.h""".split())
 # Library code never prints, exits, aborts or reads the environment: cli/ does.
 FORBIDDEN = re.compile(
     r"(?<![\w.>])(printf|vprintf|puts|putchar|putc|perror|exit|_exit|_Exit|quick_exit|atexit|abort|assert|getenv"

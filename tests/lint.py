@@ -74,13 +74,16 @@ def tool(name):
     return name
 
 
+CODE = ("*.c", "*.h", "*.cu", "*.cuh", "*.cc")
+
+
 def check_format():
     name = tool(os.environ.get("CLANG_FORMAT", "clang-format"))
     version = re.search(r"version (\d+)", run(name, "--version").stdout)
     if not version or version.group(1) != "14":
         raise Skip("%s is version %s, the format is version 14's" % (name, version.group(1) if version else "?"))
     found = []
-    for path in listed("*.c", "*.h"):
+    for path in listed(*CODE):
         n = run(name, "--dry-run", path).stderr.count("[-Wclang-format-violations]")
         if n:
             found.append("%s: %d places; `make format`" % (path, n))
@@ -89,8 +92,8 @@ def check_format():
 
 def check_lines():
     found = []
-    for path in listed("*.c", "*.h", "*.lua", "Makefile", ".ci/*", "tests/*.py", "tests/run*", "*.sh"):
-        limit = LINE if path.endswith((".c", ".h", ".lua")) else 120
+    for path in listed(*CODE, "*.lua", "Makefile", ".ci/*", "tests/*.py", "tests/run*", "*.sh"):
+        limit = LINE if path.endswith((".lua",) + tuple(c[1:] for c in CODE)) else 120
         lines = lines_of(path)
         for number, line in enumerate(lines, 1):
             if len(line) > limit and path != "Makefile" and not path.startswith("lua/stubs/"):
@@ -111,7 +114,7 @@ def check_files():
         if path and not path.startswith("#"):
             exceptions[path] = reason.strip()
     found = []
-    for path in listed("*.c", "*.h", "*.lua", "*.py", "*.sh", "tests/run*"):
+    for path in listed(*CODE, "*.lua", "*.py", "*.sh", "tests/run*"):
         n = len(lines_of(path)) - 1
         reason = exceptions.pop(path, None)
         if n > FILE and not reason:
@@ -124,7 +127,7 @@ def check_files():
 def long_functions():
     """Advice: functions longer than FUNCTION lines, longest first."""
     found = []
-    for path in listed("*.c"):
+    for path in listed("*.c", "*.cu", "*.cuh", "*.cc"):
         start = None
         for number, line in enumerate(lines_of(path), 1):
             if start is None and re.match(r"[A-Za-z_].*\)\s*\{$|[ ]{8,}.*\)\s*\{$", line):
@@ -139,7 +142,7 @@ def long_functions():
 def check_todo():
     found = []
     word = re.compile(r"\b(TODO|FIXME|XXX)\b(?!\(#\d+\))")
-    for path in listed("*.c", "*.h", "*.lua", "*.sh", "Makefile", "*.md"):
+    for path in listed(*CODE, "*.lua", "*.sh", "Makefile", "*.mk", "*.md"):
         for number, line in enumerate(lines_of(path), 1):
             if word.search(line):
                 found.append("%s:%d: write TODO(#issue) or do it" % (path, number))
@@ -152,7 +155,7 @@ def check_dead_code():
     boxed = re.compile(r"^\s*/\*\s*(return\b.*;|%s|%s)\s*\*/\s*$" % (assign, call))
     dead = re.compile(r"\s*#\s*if\s+0\b")
     found = []
-    for path in listed("*.c", "*.h", "*.lua"):
+    for path in listed(*CODE, "*.lua"):
         for number, line in enumerate(lines_of(path), 1):
             if slashes.match(line) or boxed.match(line) or dead.match(line):
                 found.append("%s:%d: code in a comment" % (path, number))

@@ -34,7 +34,10 @@ static bool is_multiple(const parl_copy2d_args *a, size_t bytes) {
 }
 
 void parl_cuda_copy2d(parl_queue *queue, const parl_copy2d_args *a) {
-  if (a->unit != 2 && a->unit != 4) return;
+  if (a->unit != 2 && a->unit != 4) {
+    parl_cuda_fail(queue, PARL_STATUS_EINVAL, "copy2d", "elements of 2 or 4 bytes are copied");
+    return;
+  }
   if (is_multiple(a, sizeof(uint4)))
     copy_pieces<uint4>(queue, *a);
   else if (a->unit == 4)

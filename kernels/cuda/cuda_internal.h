@@ -22,6 +22,8 @@ extern "C" {
 }
 #include "kernels/ops.h"
 
+typedef struct parl_cuda_blas parl_cuda_blas;
+
 /* A stream, what ops need on it, and the first thing that failed. */
 struct parl_cuda_queue {
   parl_queue head;
@@ -30,8 +32,9 @@ struct parl_cuda_queue {
   size_t scratch_bytes;
   unsigned char *staging; /* of the host, pinned: [STAGING_BYTES], the first staged_bytes in use */
   size_t staged_bytes;
-  parl_status status; /* of the first failure */
-  char failure[512];  /* its text: what, where and why */
+  parl_cuda_blas *blas; /* NULL: not asked for yet; kernels/cuda/blas.h */
+  parl_status status;   /* of the first failure */
+  char failure[512];    /* its text: what, where and why */
 };
 
 static inline parl_cuda_queue *parl_cuda_queue_of(parl_queue *queue) {
@@ -42,6 +45,11 @@ static inline parl_cuda_queue *parl_cuda_queue_of(parl_queue *queue) {
  * this op or another, has the same: for kernels one after the other. NULL: there is none, which the
  * queue remembers. */
 void *parl_cuda_scratch(parl_queue *queue, size_t bytes);
+/* `bytes` of the device's memory, the caller's to cudaFree; NULL: there is none, which the queue
+ * remembers. what: borrowed, a name. */
+void *parl_cuda_take(parl_queue *queue, size_t bytes, const char *what);
+/* Whether large products of this backend, or of its twin, may go to cuBLAS: not of "cuda:own". */
+bool parl_cuda_uses_blas(const parl_backend *backend);
 /* False, and remembered by the queue, if a call of CUDA failed. what: borrowed, a name. */
 bool parl_cuda_note(parl_queue *queue, cudaError_t error, const char *what);
 /* The same for a failure that has no code of CUDA's. */
@@ -54,6 +62,7 @@ void parl_cuda_fail(parl_queue *queue, parl_status status, const char *what, con
     parl_cuda_queue *queue_ = parl_cuda_queue_of(queue);                        \
     if (queue_->status == PARL_STATUS_OK) {                                     \
       PARL_CUDA_CALL(kernel, grid, block, shared, queue_->stream, __VA_ARGS__); \
+      queue_->head.n_launches++;                                                \
       parl_cuda_note(queue, cudaGetLastError(), #kernel);                       \
     }                                                                           \
   } while (0)

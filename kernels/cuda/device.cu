@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "kernels/cuda/blas.h"
 #include "kernels/cuda/device.h"
 
 static const size_t STAGING_BYTES = 1 << 20;
@@ -33,6 +34,14 @@ static parl_status fail_memory(size_t bytes) {
                    bytes, free_bytes, all_bytes);
 }
 
+void *parl_cuda_take(parl_queue *queue, size_t bytes, const char *what) {
+  void *memory = NULL;
+  if (cudaMalloc(&memory, bytes) == cudaSuccess) return memory;
+  fail_memory(bytes);
+  parl_cuda_fail(queue, PARL_STATUS_ENOMEM, what, parl_error_text());
+  return NULL;
+}
+
 void *parl_cuda_scratch(parl_queue *queue, size_t bytes) {
   parl_cuda_queue *q = parl_cuda_queue_of(queue);
   if (q->status != PARL_STATUS_OK) return NULL;
@@ -40,14 +49,8 @@ void *parl_cuda_scratch(parl_queue *queue, size_t bytes) {
   /* kernels under way may use the old one */
   if (!parl_cuda_note(queue, cudaStreamSynchronize(q->stream), "scratch")) return NULL;
   (void)cudaFree(q->scratch);
-  q->scratch = NULL;
-  q->scratch_bytes = 0;
-  if (cudaMalloc(&q->scratch, bytes) != cudaSuccess) {
-    fail_memory(bytes);
-    parl_cuda_fail(queue, PARL_STATUS_ENOMEM, "scratch", parl_error_text());
-    return NULL;
-  }
-  q->scratch_bytes = bytes;
+  q->scratch = parl_cuda_take(queue, bytes, "scratch");
+  q->scratch_bytes = q->scratch != NULL ? bytes : 0;
   return q->scratch;
 }
 
@@ -56,6 +59,13 @@ void *parl_cuda_scratch(parl_queue *queue, size_t bytes) {
 static void *take_block(size_t *bytes) {
   void *memory = NULL;
   if (cudaMalloc(&memory, *bytes) == cudaSuccess) return memory;
+  fail_memory(*bytes);
+  return NULL;
+}
+
+static void *take_shared(size_t *bytes) {
+  void *memory = NULL;
+  if (cudaMallocManaged(&memory, *bytes, cudaMemAttachGlobal) == cudaSuccess) return memory;
   fail_memory(*bytes);
   return NULL;
 }
@@ -69,10 +79,9 @@ static void free_block(void *memory, size_t) {
 static void destroy_queue(parl_queue *queue) {
   if (queue == NULL) return;
   parl_cuda_queue *q = parl_cuda_queue_of(queue);
-  if (q->stream != NULL) {
-    (void)cudaStreamSynchronize(q->stream);
-    (void)cudaStreamDestroy(q->stream);
-  }
+  if (q->stream != NULL) (void)cudaStreamSynchronize(q->stream);
+  parl_cuda_blas_destroy(q->blas);
+  if (q->stream != NULL) (void)cudaStreamDestroy(q->stream);
   (void)cudaFree(q->scratch);
   (void)cudaFreeHost(q->staging);
   free(q);
@@ -127,8 +136,8 @@ static void upload(parl_queue *queue, void *to, const void *from, size_t bytes) 
     unsigned char *room = stage(queue, n);
     if (room == NULL) return;
     memcpy(room, (const unsigned char *)from + at, n);
-    const cudaError_t error = cudaMemcpyAsync((unsigned char *)to + at, room, n,
-                                              cudaMemcpyHostToDevice, q->stream);
+    const cudaError_t error =
+        cudaMemcpyAsync((unsigned char *)to + at, room, n, cudaMemcpyHostToDevice, q->stream);
     if (!parl_cuda_note(queue, error, "upload")) return;
     at += n;
   }
@@ -157,6 +166,7 @@ static void fill(parl_queue *queue, void *to, unsigned char byte, size_t bytes) 
 
 const parl_device *parl_cuda_device(void) {
   static constexpr parl_device device = {.memory = {take_block, free_block, 256},
+                                         .shared = {take_shared, free_block, 256},
                                          .queue_create = create_queue,
                                          .queue_destroy = destroy_queue,
                                          .queue_wait = wait_queue,
@@ -167,6 +177,26 @@ const parl_device *parl_cuda_device(void) {
 }
 
 /* --------------------------------------------------------------------------------- is there one */
+
+parl_status parl_cuda_describe(char *text, size_t n) {
+  int version = 0;
+  size_t free_bytes = 0, all_bytes = 0;
+  cudaDeviceProp card;
+  char products[160];
+  PARL_TRY(parl_cuda_find_card());
+  cudaError_t error = cudaGetDeviceProperties(&card, 0);
+  if (error == cudaSuccess) error = cudaDriverGetVersion(&version);
+  if (error == cudaSuccess) error = cudaMemGetInfo(&free_bytes, &all_bytes);
+  if (error != cudaSuccess)
+    return parl_fail(PARL_STATUS_ESTATE, "backend cuda: %s", cudaGetErrorString(error));
+  parl_cuda_blas_describe(products, sizeof products);
+  snprintf(
+      text, n,
+      "%s, compute capability %d.%d, %.1f GiB, %.1f free, driver of CUDA %d.%d; products by %s",
+      card.name, card.major, card.minor, (double)all_bytes / 0x1p30, (double)free_bytes / 0x1p30,
+      version / 1000, version % 1000 / 10, products);
+  return PARL_STATUS_OK;
+}
 
 parl_status parl_cuda_find_card(void) {
   int n = 0, version = 0;

@@ -73,8 +73,7 @@ static __global__ void add_expert_weights(const int32_t *first, size_t N, size_t
   const operand<A, true> rows = {dy, N, N}, columns = {x, K, K};
   float *to = dw + blockIdx.z * dw_stride, sums[SUMS];
   multiply_tile(rows, columns, i0, j0, start, end, shared, sums);
-  write_tile<A>(i0, j0, N, K, sums,
-                [&](size_t n, size_t k, float sum) { to[n * K + k] += sum; });
+  write_tile<A>(i0, j0, N, K, sums, [&](size_t n, size_t k, float sum) { to[n * K + k] += sum; });
 }
 
 template <class A>
@@ -83,7 +82,7 @@ static void run_expert_weights(parl_queue *queue, const parl_experts_fwd_args *f
                                size_t dw_stride) {
   const dim3 grid(tiles_of(N), tiles_of(K), (unsigned)f->E);
   LAUNCH(queue, add_expert_weights<A>, grid, THREADS, product_bytes<A>(), f->first, N, K,
-              acts<A>(dy), acts<A>(x), dw, dw_stride);
+         acts<A>(dy), acts<A>(x), dw, dw_stride);
 }
 
 /* ------------------------------------------------------------------------------- the gated unit */
@@ -115,13 +114,13 @@ static __global__ void expert_units_back(parl_experts_fwd_args a) {
 
 template <class A>
 void parl_cuda_experts_fwd(parl_queue *queue, const parl_experts_fwd_args *a) {
-  run_experts<A, false>(queue, {a->first, a->E, 2 * a->F, a->C, acts<A>(a->input),
-                                acts<A>(a->gate_up.packed), a->gate_up.packed_stride,
-                                acts<A>(a->inner)});
+  run_experts<A, false>(
+      queue, {a->first, a->E, 2 * a->F, a->C, acts<A>(a->input), acts<A>(a->gate_up.packed),
+              a->gate_up.packed_stride, acts<A>(a->inner)});
   LAUNCH(queue, expert_units<A>, UNIT_BLOCKS, BLOCK, 0, *a);
-  run_experts<A, false>(queue, {a->first, a->E, a->C, a->F, acts<A>(a->act),
-                                acts<A>(a->down.packed), a->down.packed_stride,
-                                acts<A>(a->output)});
+  run_experts<A, false>(queue,
+                        {a->first, a->E, a->C, a->F, acts<A>(a->act), acts<A>(a->down.packed),
+                         a->down.packed_stride, acts<A>(a->output)});
 }
 PARL_CUDA_BOTH(experts_fwd)
 
@@ -134,8 +133,8 @@ void parl_cuda_experts_bwd(parl_queue *queue, const parl_experts_bwd_args *a) {
                                f->down.packed_stride, acts<A>(f->act)});
   LAUNCH(queue, expert_units_back<A>, UNIT_BLOCKS, BLOCK, 0, *f);
   run_expert_weights<A>(queue, f, 2 * F, C, f->inner, f->input, a->dgate_up, f->gate_up.dw_stride);
-  run_experts<A, true>(queue, {f->first, f->E, C, 2 * F, acts<A>(f->inner),
-                               acts<A>(f->gate_up.packed), f->gate_up.packed_stride,
-                               acts<A>(a->dinput)});
+  run_experts<A, true>(queue,
+                       {f->first, f->E, C, 2 * F, acts<A>(f->inner), acts<A>(f->gate_up.packed),
+                        f->gate_up.packed_stride, acts<A>(a->dinput)});
 }
 PARL_CUDA_BOTH(experts_bwd)

@@ -1,8 +1,10 @@
 /* kernels/cuda/linear.cu - products of a layer: y = x W^T and its gradients; kernels/ref/linear.c
  * has the formulas.
  *
- * A block has a tile of the result (kernels/cuda/products.cuh). Block x and y: which tile; z of
- * gradients of weights: which run of rows. W is packed as it lies, rounded to the operands' type. */
+ * Large ones are cuBLAS' (kernels/cuda/blas.h). In the others a block has a tile of the result
+ * (kernels/cuda/products.cuh). Block x and y: which tile; z of gradients of weights: which run of
+ * rows. W is packed as it lies, rounded to the operands' type. */
+#include "kernels/cuda/blas.h"
 #include "kernels/cuda/column_sums.cuh"
 #include "kernels/cuda/products.cuh"
 
@@ -32,8 +34,42 @@ static __global__ void linear_fwd(parl_linear_fwd_args a) {
     store(y + m * a.ld_y + n, sum);
   });
 }
+
+/* y = bias + residual, either of which may not be there; y may alias the residual. */
+static __global__ void begin_sums(parl_linear_fwd_args a) {
+  const size_t i = thread_index(), m = i / a.N, n = i % a.N, at = m * a.ld_y + n;
+  if (m >= a.M) return;
+  a.y[at] = (a.bias != NULL ? a.bias[n] : 0.0f) + (a.residual != NULL ? a.residual[at] : 0.0f);
+}
+
+/* A product that is added to what begin_sums left; of operands it would be rounded twice. */
+template <class A>
+static bool multiply_by_blas(parl_queue *queue, const parl_linear_fwd_args *a) {
+  const bool adds = a->bias != NULL || a->residual != NULL;
+  const parl_cuda_product product = {.rows = a->M,
+                                     .cols = a->N,
+                                     .n = a->K,
+                                     .a = a->x,
+                                     .b = a->packed,
+                                     .ld_a = a->ld_x,
+                                     .ld_b = a->K,
+                                     .a_is_across = false,
+                                     .b_is_across = true,
+                                     .is_bf16 = sizeof(A) == sizeof(bf16),
+                                     .c_is_bf16 = a->y_is_act && sizeof(A) == sizeof(bf16),
+                                     .c = a->y,
+                                     .ld_c = a->ld_y,
+                                     .accumulate = adds};
+  if ((adds && product.c_is_bf16) || !parl_cuda_blas_takes(queue, &product)) return false;
+  if (adds && (a->bias != NULL || a->residual != a->y))
+    LAUNCH(queue, begin_sums, thread_blocks(a->M * a->N), BLOCK, 0, *a);
+  parl_cuda_blas_multiply(queue, &product);
+  return true;
+}
+
 template <class A>
 void parl_cuda_linear_fwd(parl_queue *queue, const parl_linear_fwd_args *a) {
+  if (multiply_by_blas<A>(queue, a)) return;
   const dim3 grid(tiles_of(a->M), tiles_of(a->N));
   if (a->y_is_act)
     LAUNCH(queue, (linear_fwd<A, A>), grid, THREADS, product_bytes<A>(), *a);
@@ -58,14 +94,36 @@ static __global__ void linear_bwd_input(parl_linear_bwd_input_args a, const T *w
   });
 }
 template <class A>
+static bool multiply_by_blas(parl_queue *queue, const parl_linear_bwd_input_args *a) {
+  const bool is_bf16 = sizeof(A) == sizeof(bf16);
+  const parl_cuda_product product = {.rows = a->M,
+                                     .cols = a->K,
+                                     .n = a->N,
+                                     .a = a->dy,
+                                     .b = is_bf16 ? (const void *)a->packed : a->w,
+                                     .ld_a = a->ld_dy,
+                                     .ld_b = a->K,
+                                     .a_is_across = false,
+                                     .b_is_across = false,
+                                     .is_bf16 = is_bf16,
+                                     .c_is_bf16 = is_bf16,
+                                     .c = a->dx,
+                                     .ld_c = a->ld_dx,
+                                     .accumulate = a->accumulate};
+  if (product.b == NULL || !parl_cuda_blas_takes(queue, &product)) return false;
+  parl_cuda_blas_multiply(queue, &product);
+  return true;
+}
+
+template <class A>
 void parl_cuda_linear_bwd_input(parl_queue *queue, const parl_linear_bwd_input_args *a) {
+  if (multiply_by_blas<A>(queue, a)) return;
   const dim3 grid(tiles_of(a->M), tiles_of(a->K));
   if (sizeof(A) == sizeof(float) || a->packed == NULL)
-    LAUNCH(queue, (linear_bwd_input<float, A>), grid, THREADS, product_bytes<float>(), *a,
-                a->w);
+    LAUNCH(queue, (linear_bwd_input<float, A>), grid, THREADS, product_bytes<float>(), *a, a->w);
   else
     LAUNCH(queue, (linear_bwd_input<A, A>), grid, THREADS, product_bytes<A>(), *a,
-                acts<A>(a->packed));
+           acts<A>(a->packed));
 }
 PARL_CUDA_BOTH(linear_bwd_input)
 
@@ -96,7 +154,9 @@ template <class A>
 struct bias_terms {
   const A *dy;
   size_t ld_dy;
-  __device__ float operator()(size_t row, size_t n) const { return load(dy + row * ld_dy + n); }
+  __device__ float operator()(size_t row, size_t n) const {
+    return load(dy + row * ld_dy + n);
+  }
 };
 
 /* Rows of a run: all, or fewer where the tiles alone would leave most of a card idle. Of the
@@ -110,18 +170,47 @@ static size_t pick_run_rows(const parl_linear_bwd_weight_args *a) {
 }
 
 template <class A>
-void parl_cuda_linear_bwd_weight(parl_queue *queue, const parl_linear_bwd_weight_args *a) {
-  const size_t run_rows = pick_run_rows(a), n_runs = ceil_div(a->M, run_rows), n = a->N * a->K;
-  const size_t floats = n_runs > 1 ? n_runs * n : 0;
-  const size_t of_bias = a->dbias != NULL ? ceil_div(a->M, RUN_ROWS) * a->N : 0;
-  const size_t most = floats > of_bias ? floats : of_bias; /* of one after the other */
-  float *room = most > 0 ? (float *)parl_cuda_scratch(queue, most * sizeof *room) : NULL;
-  float *runs = floats > 0 ? room : NULL;
-  if (most > 0 && room == NULL) return; /* the queue knows why */
+static bool multiply_by_blas(parl_queue *queue, const parl_linear_bwd_weight_args *a) {
+  const parl_cuda_product product = {.rows = a->N,
+                                     .cols = a->K,
+                                     .n = a->M,
+                                     .a = a->dy,
+                                     .b = a->x,
+                                     .ld_a = a->ld_dy,
+                                     .ld_b = a->ld_x,
+                                     .a_is_across = true,
+                                     .b_is_across = false,
+                                     .is_bf16 = sizeof(A) == sizeof(bf16),
+                                     .c_is_bf16 = false,
+                                     .c = a->dw,
+                                     .ld_c = a->K,
+                                     .accumulate = true};
+  if (!parl_cuda_blas_takes(queue, &product)) return false;
+  parl_cuda_blas_multiply(queue, &product);
+  return true;
+}
+
+/* dw by own kernels, in room for `runs` of them, or for one. */
+template <class A>
+static void multiply_by_runs(parl_queue *queue, const parl_linear_bwd_weight_args *a,
+                             size_t run_rows, float *runs) {
+  const size_t n_runs = ceil_div(a->M, run_rows), n = a->N * a->K;
   LAUNCH(queue, linear_bwd_weight<A>, dim3(tiles_of(a->N), tiles_of(a->K), (unsigned)n_runs),
          THREADS, product_bytes<A>(), *a, run_rows, runs);
   if (runs != NULL)
     LAUNCH(queue, add_runs, thread_blocks(n), BLOCK, 0, n_runs, n, (const float *)runs, a->dw);
+}
+
+template <class A>
+void parl_cuda_linear_bwd_weight(parl_queue *queue, const parl_linear_bwd_weight_args *a) {
+  const bool is_done = multiply_by_blas<A>(queue, a);
+  const size_t run_rows = pick_run_rows(a), n_runs = ceil_div(a->M, run_rows), n = a->N * a->K;
+  const size_t floats = !is_done && n_runs > 1 ? n_runs * n : 0;
+  const size_t of_bias = a->dbias != NULL ? ceil_div(a->M, RUN_ROWS) * a->N : 0;
+  const size_t most = floats > of_bias ? floats : of_bias; /* of one after the other */
+  float *room = most > 0 ? (float *)parl_cuda_scratch(queue, most * sizeof *room) : NULL;
+  if (most > 0 && room == NULL) return; /* the queue knows why */
+  if (!is_done) multiply_by_runs<A>(queue, a, run_rows, floats > 0 ? room : NULL);
   if (a->dbias != NULL)
     add_column_sums(queue, a->M, a->N, bias_terms<A>{acts<A>(a->dy), a->ld_dy}, room, a->dbias);
 }

@@ -1,9 +1,9 @@
 /* kernels/cuda/products.cuh - a tile of a matrix product: what linear layers and experts share.
  *
- * sums (i, j) = the sum over k of a (i, k) b (j, k). A block of THREADS has a tile of SIDE x SIDE of
- * them, walks over k in steps of DEPTH that it stages in shared memory, and adds in f32, k
- * ascending, whatever the other tiles are. Operands in bf16 go to the units (m16n8k16), those in f32
- * to the cores. Reading order: operand, staging, the units, the cores, multiply_tile. */
+ * sums (i, j) = the sum over k of a (i, k) b (j, k). A block of THREADS has a tile of SIDE x SIDE
+ * of them, walks over k in steps of DEPTH that it stages in shared memory, and adds in f32, k
+ * ascending, whatever the other tiles are. Operands in bf16 go to the units (m16n8k16), those of
+ * f32 to the cores. Reading order: operand, staging, the units, the cores, multiply_tile. */
 #ifndef PARL_KERNELS_CUDA_PRODUCTS_CUH
 #define PARL_KERNELS_CUDA_PRODUCTS_CUH
 #include "kernels/cuda/numbers.cuh"

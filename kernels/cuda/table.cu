@@ -12,11 +12,14 @@ static size_t attention_scratch_floats(size_t, size_t, size_t) {
 }
 
 static const parl_backend *get_f32(void);
+static const parl_backend *get_own_f32(void);
 
+/* twin: in f32, with the same products */
 template <class A>
-static constexpr parl_backend make_table(const char *dtype) {
+static constexpr parl_backend make_table(const char *name, const char *dtype,
+                                         const parl_backend *(*twin)(void)) {
   parl_backend b = {};
-  b.name = "cuda";
+  b.name = name;
   b.instructions = "CUDA";
   b.dtype = dtype;
 #define X(op) b.op = parl_cuda_##op<A>;
@@ -28,12 +31,15 @@ static constexpr parl_backend make_table(const char *dtype) {
   b.act_bytes = sizeof(A);
   b.linear_pack_elements = linear_pack_elements;
   b.attention_scratch_floats = attention_scratch_floats;
-  b.f32 = get_f32;
+  b.peak_gflops = parl_cuda_peak_gflops<A>;
+  b.f32 = twin;
   b.device = parl_cuda_device;
   return b;
 }
-static constexpr parl_backend f32 = make_table<float>("f32");
-static constexpr parl_backend in_bf16 = make_table<__nv_bfloat16>("bf16");
+static constexpr parl_backend f32 = make_table<float>("cuda", "f32", get_f32);
+static constexpr parl_backend in_bf16 = make_table<__nv_bfloat16>("cuda", "bf16", get_f32);
+static constexpr parl_backend own_f32 = make_table<float>("cuda:own", "f32", get_own_f32);
+static constexpr parl_backend own_bf16 = make_table<__nv_bfloat16>("cuda:own", "bf16", get_own_f32);
 
 #ifndef __SANITIZE_ADDRESS__ /* with it g++ takes no address of a function for a constant */
 #define X(op, tolerance, source) \
@@ -45,13 +51,24 @@ PARL_OP_LIST(X)
 static const parl_backend *get_f32(void) {
   return &f32;
 }
+static const parl_backend *get_own_f32(void) {
+  return &own_f32;
+}
 
-parl_status parl_backend_cuda(const char *dtype, const parl_backend **out) {
+bool parl_cuda_uses_blas(const parl_backend *backend) {
+  return backend == &f32 || backend == &in_bf16;
+}
+
+parl_status parl_backend_cuda(const char *dtype, parl_cuda_products products,
+                              const parl_backend **out) {
   const bool is_f32 = strcmp(dtype, "f32") == 0;
   if (!is_f32 && strcmp(dtype, "bf16") != 0)
     return parl_fail(PARL_STATUS_EINVAL, "backend cuda: unknown dtype \"%s\"; valid: bf16, f32",
                      dtype);
   PARL_TRY(parl_cuda_find_card());
-  *out = is_f32 ? &f32 : &in_bf16;
+  if (products == PARL_CUDA_OWN)
+    *out = is_f32 ? &own_f32 : &own_bf16;
+  else
+    *out = is_f32 ? &f32 : &in_bf16;
   return PARL_STATUS_OK;
 }

@@ -24,6 +24,12 @@ void parl_emu_set_memory(size_t bytes);
 /* Whether there is a driver, and how many cards. */
 void parl_emu_set_cards(int has_driver, int n);
 
+/* Whether there is a cuBLAS, a fake one; none at first. */
+void parl_emu_set_blas(int is_there);
+size_t parl_emu_count_products(void); /* that it was given so far */
+/* What it said of the last call that it refused, "" if there was none since the last question. */
+const char *parl_emu_get_refusal(void);
+
 size_t parl_emu_count_allocations(void); /* that live, of the device and pinned ones */
 size_t parl_emu_count_streams(void);     /* that live */
 size_t parl_emu_count_launches(void);    /* so far */

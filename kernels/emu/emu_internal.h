@@ -60,5 +60,12 @@ void parl_emu_races_end(void);
 /* --------------------------------------------------------------------- what the process keeps */
 parl_emu_order parl_emu_get_order(uint64_t *seed);
 void parl_emu_count_launch(void);
+/* Whether so many bytes there are memory of the device; whether a stream lives. */
+extern "C" bool parl_emu_is_device(const void *address, size_t bytes);
+extern "C" bool parl_emu_is_stream(cudaStream_t stream);
+/* Copies call [bytes] to the stream, which runs it when it comes to it; what that returns is wrong
+ * with it, NULL for nothing. False: the host has no memory. */
+extern "C" bool parl_emu_queue_library(cudaStream_t stream, const char *(*run)(const void *call),
+                                       const void *call, size_t bytes);
 
 #endif

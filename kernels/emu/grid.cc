@@ -120,8 +120,7 @@ static float bf16_half(uint32_t pair, int half) {
  * Source: PTX ISA, "Matrix fragments for mma.m16n8k16 with floating point type". */
 static void multiply(thread_state *lanes) {
   const parl_emu_fragments *parts[WARP];
-  for (int l = 0; l < WARP; l++)
-    parts[l] = (const parl_emu_fragments *)(uintptr_t)lanes[l].value;
+  for (int l = 0; l < WARP; l++) parts[l] = (const parl_emu_fragments *)(uintptr_t)lanes[l].value;
   float a[16][16], b[16][8];
   for (int l = 0; l < WARP; l++)
     for (int j = 0; j < 2; j++)
@@ -133,8 +132,7 @@ static void multiply(thread_state *lanes) {
   for (int l = 0; l < WARP; l++)
     for (int i = 0; i < 4; i++) {
       float sum = parts[l]->d[i];
-      for (int k = 0; k < 16; k++)
-        sum += a[l / 4 + 8 * (i / 2)][k] * b[k][2 * (l % 4) + i % 2];
+      for (int k = 0; k < 16; k++) sum += a[l / 4 + 8 * (i / 2)][k] * b[k][2 * (l % 4) + i % 2];
       parts[l]->d[i] = sum;
     }
 }
@@ -316,7 +314,7 @@ bool parl_emu_run_grid(const parl_emu_launch_args *launch, char *stacks[], char 
 PARL_EMU_UNCHECKED bool parl_emu_get_toucher(parl_emu_toucher *out) {
   grid_state *g = running;
   if (g == NULL || g->now < 0) return false;
-  *out = {g->now,       g->block,  g->epoch,
-          g->warp_epochs, g->threads[g->now].fiber.stack, g->shared, g->launch->shared};
+  *out = {g->now,    g->block,         g->epoch, g->warp_epochs, g->threads[g->now].fiber.stack,
+          g->shared, g->launch->shared};
   return true;
 }

@@ -98,9 +98,9 @@ static void check(cell *c, const parl_emu_toucher *now, bool is_write, bool is_s
   if (!is_ordered(&c->write, now))
     say(is_write ? "write after write" : "read after write", &c->write, now, is_shared, caller);
   if (is_write) {
-    const bool is_read_beside =
-        c->has_more_blocks || (c->has_more_warps && c->read.epoch == now->epoch) ||
-        (c->has_more_lanes && is_beside(&c->read, now));
+    const bool is_read_beside = c->has_more_blocks ||
+                                (c->has_more_warps && c->read.epoch == now->epoch) ||
+                                (c->has_more_lanes && is_beside(&c->read, now));
     if (c->read.thread >= 0 && (is_read_beside || !is_ordered(&c->read, now)))
       say("write after read", &c->read, now, is_shared, caller);
     c->write = mark;
@@ -113,8 +113,8 @@ static void check(cell *c, const parl_emu_toucher *now, bool is_write, bool is_s
   if (c->read.thread >= 0 && c->read.epoch == now->epoch &&
       c->read.thread / WARP != now->thread / WARP)
     c->has_more_warps = true;
-  c->has_more_lanes = is_beside(&c->read, now) &&
-                      (c->has_more_lanes || c->read.thread != now->thread);
+  c->has_more_lanes =
+      is_beside(&c->read, now) && (c->has_more_lanes || c->read.thread != now->thread);
   c->read = mark;
 }
 
@@ -123,7 +123,8 @@ static void touch(const void *address, size_t bytes, bool is_write, const void *
   if (!parl_emu_get_toucher(&now)) return;
   const char *at = (const char *)address;
   if (at >= now.stack && at < now.stack + PARL_EMU_STACK_BYTES) return;
-  const bool is_shared = now.shared != NULL && at >= now.shared && at < now.shared + now.shared_bytes;
+  const bool is_shared =
+      now.shared != NULL && at >= now.shared && at < now.shared + now.shared_bytes;
   for (uintptr_t key = (uintptr_t)at / UNIT; key <= ((uintptr_t)at + bytes - 1) / UNIT; key++) {
     cell *c = take(key);
     if (c != NULL) check(c, &now, is_write, is_shared, caller);
@@ -131,14 +132,14 @@ static void touch(const void *address, size_t bytes, bool is_write, const void *
 }
 
 /* What the compiler calls; the names are its own. */
-#define HOOK(name, bytes, is_write)                                    \
-  extern "C" void name(void *address);                                 \
-  void name(void *address) {                                           \
-    touch(address, bytes, is_write, __builtin_return_address(0));      \
+#define HOOK(name, bytes, is_write)                               \
+  extern "C" void name(void *address);                            \
+  void name(void *address) {                                      \
+    touch(address, bytes, is_write, __builtin_return_address(0)); \
   }
-#define HOOKS(n)                       \
-  HOOK(__tsan_read##n, n, false)       \
-  HOOK(__tsan_write##n, n, true)       \
+#define HOOKS(n)                           \
+  HOOK(__tsan_read##n, n, false)           \
+  HOOK(__tsan_write##n, n, true)           \
   HOOK(__tsan_unaligned_read##n, n, false) \
   HOOK(__tsan_unaligned_write##n, n, true)
 HOOKS(1)
@@ -146,14 +147,14 @@ HOOKS(2)
 HOOKS(4)
 HOOKS(8)
 HOOKS(16)
-#define RANGE(name, is_write)                                          \
-  extern "C" void name(void *address, long bytes);            \
-  void name(void *address, long bytes) {                      \
+#define RANGE(name, is_write)                                                            \
+  extern "C" void name(void *address, long bytes);                                       \
+  void name(void *address, long bytes) {                                                 \
     if (bytes > 0) touch(address, (size_t)bytes, is_write, __builtin_return_address(0)); \
   }
 RANGE(__tsan_read_range, false)
 RANGE(__tsan_write_range, true)
-#define NOTHING(name, ...)          \
+#define NOTHING(name, ...)           \
   extern "C" void name(__VA_ARGS__); \
   void name(__VA_ARGS__) {}
 NOTHING(__tsan_init, void)

@@ -1,7 +1,7 @@
 /* kernels/emu/runtime.cc - memory of the device and streams.
  *
- * A stream does nothing before it is waited for, so that a kernel's arguments, or pinned memory, that
- * are used again too early give wrong results here as they would on a card. Memory is poisoned. */
+ * A stream does nothing before it is waited for, so that a kernel's arguments, or pinned memory,
+ * that are used again too early give wrong results here as on a card. Memory is poisoned. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,15 +24,21 @@ static struct device_state {
   parl_emu_order order;
   uint64_t seed;
   int has_driver, n_cards;
-} device = {PTHREAD_MUTEX_INITIALIZER, {}, 0, 0, 0, 0, 0, (size_t)1 << 36, PARL_EMU_FORWARD, 1, 1, 1};
+  cudaStream_t streams; /* a chain of those that live */
+} device = {PTHREAD_MUTEX_INITIALIZER, {}, 0, 0, 0,   0, 0, (size_t)1 << 36,
+            PARL_EMU_FORWARD,          1,  1, 1, NULL};
 
 /* As in CUDA, of the calling thread. */
 static thread_local cudaError_t last_error;
 static thread_local char last_text[512];
 
 struct guard {
-  guard() { pthread_mutex_lock(&device.lock); }
-  ~guard() { pthread_mutex_unlock(&device.lock); }
+  guard() {
+    pthread_mutex_lock(&device.lock);
+  }
+  ~guard() {
+    pthread_mutex_unlock(&device.lock);
+  }
 };
 
 static cudaError_t fail(cudaError_t error, const char *text) {
@@ -73,13 +79,13 @@ size_t parl_emu_count_launches(void) {
   guard held;
   return device.n_launches;
 }
-static bool is_device(const void *address, size_t bytes) {
+bool parl_emu_is_device(const void *address, size_t bytes) {
   guard held;
   const char *at = (const char *)address;
   for (const block &b : device.blocks)
     if (b.address != NULL && !b.is_pinned && at >= b.address && at < b.address + b.bytes)
       return bytes <= b.bytes - (size_t)(at - b.address);
-  return 0;
+  return false;
 }
 }
 
@@ -132,6 +138,9 @@ extern "C" {
 cudaError_t cudaMalloc(void **out, size_t bytes) {
   return allocate(out, bytes, false);
 }
+cudaError_t cudaMallocManaged(void **out, size_t bytes, unsigned) {
+  return allocate(out, bytes, false);
+}
 cudaError_t cudaFree(void *memory) {
   return release(memory, false);
 }
@@ -159,6 +168,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int) {
   memset(properties, 0, sizeof *properties);
   snprintf(properties->name, sizeof properties->name, "emulator");
   properties->major = 8;
+  properties->multiProcessorCount = 1;
   return cudaSuccess;
 }
 cudaError_t cudaDriverGetVersion(int *version) {
@@ -180,8 +190,9 @@ const char *cudaGetErrorString(cudaError_t error) {
 
 struct task {
   task *next;
-  enum { LAUNCH, COPY, SET } kind;
+  enum { LAUNCH, COPY, SET, LIBRARY } kind;
   parl_emu_launch_args launch; /* its call: behind this struct */
+  const char *(*library)(const void *call);
   void *to;
   const void *from;
   int byte;
@@ -191,6 +202,7 @@ struct task {
 struct parl_emu_stream {
   task *first, *last;
   char *stacks[PARL_EMU_MOST_THREADS];
+  cudaStream_t next;
   cudaError_t error; /* the first one; nothing runs after it */
   char text[512];
 };
@@ -210,6 +222,12 @@ static task *append(cudaStream_t stream, size_t more) {
 static void run_task(cudaStream_t stream, const task *t) {
   if (t->kind == task::COPY) memcpy(t->to, t->from, t->bytes);
   if (t->kind == task::SET) memset(t->to, t->byte, t->bytes);
+  if (t->kind == task::LIBRARY) {
+    const char *wrong = t->library(t + 1);
+    if (wrong == NULL) return;
+    snprintf(stream->text, sizeof stream->text, "%s", wrong);
+    stream->error = cudaErrorLaunchFailure;
+  }
   if (t->kind != task::LAUNCH) return;
   parl_emu_count_launch();
   if (!parl_emu_run_grid(&t->launch, stream->stacks, stream->text, sizeof stream->text))
@@ -232,14 +250,19 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned) {
   if (stream == NULL) return fail(cudaErrorMemoryAllocation, "out of memory of the host");
   guard held;
   device.n_streams++;
+  stream->next = device.streams;
+  device.streams = stream;
   *out = stream;
   return cudaSuccess;
 }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   drain(stream, false);
   for (char *stack : stream->stacks) free(stack);
-  free(stream);
   guard held;
+  cudaStream_t *at = &device.streams;
+  while (*at != stream) at = &(*at)->next;
+  *at = stream->next;
+  free(stream);
   device.n_streams--;
   return cudaSuccess;
 }
@@ -251,7 +274,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
   const void *on_device = kind == cudaMemcpyHostToDevice ? to : from;
-  if (!is_device(on_device, bytes))
+  if (!parl_emu_is_device(on_device, bytes))
     return fail(cudaErrorInvalidValue, "a copy leaves the memory of the device");
   task *t = append(stream, 0);
   if (t == NULL) return cudaErrorMemoryAllocation;
@@ -260,13 +283,29 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
   return cudaSuccess;
 }
 cudaError_t cudaMemsetAsync(void *to, int byte, size_t bytes, cudaStream_t stream) {
-  if (!is_device(to, bytes))
+  if (!parl_emu_is_device(to, bytes))
     return fail(cudaErrorInvalidValue, "a fill leaves the memory of the device");
   task *t = append(stream, 0);
   if (t == NULL) return cudaErrorMemoryAllocation;
   t->kind = task::SET;
   t->to = to, t->byte = byte, t->bytes = bytes;
   return cudaSuccess;
+}
+
+bool parl_emu_is_stream(cudaStream_t stream) {
+  guard held;
+  for (const parl_emu_stream *s = device.streams; s != NULL; s = s->next)
+    if (s == stream) return true;
+  return false;
+}
+bool parl_emu_queue_library(cudaStream_t stream, const char *(*run)(const void *call),
+                            const void *call, size_t bytes) {
+  task *t = append(stream, bytes);
+  if (t == NULL) return false;
+  memcpy(t + 1, call, bytes);
+  t->kind = task::LIBRARY;
+  t->library = run;
+  return true;
 }
 
 /* Limits: CUDA C++ Programming Guide, "Compute capabilities". */
@@ -276,8 +315,8 @@ void parl_emu_queue_launch(const char *name, dim3 grid, dim3 block, size_t share
   const uint64_t threads = (uint64_t)block.x * block.y * block.z;
   const bool is_grid = grid.x > 0 && grid.x < 0x80000000u && grid.y > 0 && grid.y < 0x10000 &&
                        grid.z > 0 && grid.z < 0x10000;
-  if (!is_grid || threads == 0 || threads > PARL_EMU_MOST_THREADS ||
-      threads % PARL_EMU_WARP != 0 || shared > PARL_EMU_MOST_SHARED) {
+  if (!is_grid || threads == 0 || threads > PARL_EMU_MOST_THREADS || threads % PARL_EMU_WARP != 0 ||
+      shared > PARL_EMU_MOST_SHARED) {
     char text[256];
     snprintf(text, sizeof text,
              "invalid configuration: grid %u x %u x %u, %llu threads, %zu bytes shared", grid.x,

@@ -351,5 +351,10 @@ parl_status parl_recipe_open_env(const parl_recipe *recipe, size_t arm,
 parl_status parl_recipe_get_backend(const parl_run_config *config, const parl_backend **out) {
   char dtype[8];
   parl_config_choice_name(&parl_run_section, "dtype", config->run.dtype, dtype, sizeof dtype);
-  return parl_model_select_backend(config->run.backend, dtype, out);
+  const parl_backend *backend;
+  PARL_TRY(parl_model_select_backend(config->run.backend, dtype, &backend));
+  if (config->run.invariant && strcmp(backend->name, "cuda") == 0)
+    PARL_TRY(parl_model_select_backend("cuda:own", dtype, &backend));
+  *out = backend;
+  return PARL_STATUS_OK;
 }

@@ -29,7 +29,9 @@
   TEXT(backend, "cpu",                                                                        \
        "kernels: cpu, cpu:LEVEL of parl doctor, cuda, auto, ref; far, ref:bf16-acts (tests)") \
   CHOICE(dtype, f32, "f32|bf16|auto",                                                         \
-         "operands of matrix products; auto: bf16 where the processor has units for it")
+         "operands of matrix products; auto: bf16 where the processor has units for it")          \
+  FLAG(invariant, false,                                                                      \
+       "a card's own kernels alone: bits do not depend on what else is in a batch; on a CPU none do")
 
 PARL_CONFIG_STRUCT(parl_run_section_config, PARL_RUN_FIELDS);
 extern const parl_section parl_run_section;
@@ -124,7 +126,7 @@ const char *parl_recipe_get_folder(const parl_recipe *recipe);
 parl_status parl_recipe_open_env(const parl_recipe *recipe, size_t arm,
                                  const parl_script_host *scripts, parl_env **out);
 
-/* The backend of run.backend and run.dtype. Fails: as parl_backend_select. */
+/* The backend of run.backend, run.dtype and run.invariant. Fails: as parl_backend_select. */
 parl_status parl_recipe_get_backend(const parl_run_config *config, const parl_backend **out);
 
 /* What only the environment can tell: no arm is named like a style, styles exist, the mix of the

@@ -162,6 +162,14 @@ static void write_sections(const parl_run_config *config, parl_scope scope, parl
   parl_own_terms_write(config->own_terms, w);
 }
 
+/* As written; but a card's bits are its own, however it was chosen. */
+static const char *get_backend(const parl_run_config *config) {
+  const parl_backend *backend;
+  const bool is_card = parl_recipe_get_backend(config, &backend) == PARL_STATUS_OK &&
+                       strncmp(backend->name, "cuda", 4) == 0;
+  return is_card ? backend->name : config->run.backend;
+}
+
 /* One object. */
 static parl_status write_all(const parl_run *run, const parl_env *env, parl_scope scope,
                              parl_json_writer *w) {
@@ -171,7 +179,7 @@ static parl_status write_all(const parl_run *run, const parl_env *env, parl_scop
   write_sections(config, scope, w);
   write_env(run, env, scope, w);
   parl_json_key(w, "backend");
-  parl_json_string(w, config->run.backend);
+  parl_json_string(w, get_backend(config));
   parl_config_choice_name(&parl_run_section, "dtype", config->run.dtype, dtype, sizeof dtype);
   parl_json_key(w, "dtype");
   parl_json_string(w, dtype);

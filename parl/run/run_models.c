@@ -95,6 +95,19 @@ static parl_status get(const parl_run *run, const parl_host *host, parl_workers 
   return save(path, vocab, seed, model, failures);
 }
 
+parl_status parl_run_advise(parl_status s) {
+  static const char advice[] =
+      "; lower run.threads (each has its own caches and activations), "
+      "train.slice_rows, train.accumulators or the model; the same "
+      "command goes on from the last checkpoint";
+  char text[1024];
+  const char *said = parl_error_text();
+  if (s != PARL_STATUS_ENOMEM || strstr(said, "of the card's") == NULL) return s;
+  if (strstr(said, advice) != NULL) return s;
+  snprintf(text, sizeof text, "%s", said);
+  return parl_fail(s, "%s%s", text, advice);
+}
+
 parl_status parl_warm_start_get(const parl_run *run, const parl_host *host, parl_workers *workers,
                                 parl_failures *failures, parl_model **out) {
   parl_env *env = NULL;
@@ -103,6 +116,7 @@ parl_status parl_warm_start_get(const parl_run *run, const parl_host *host, parl
   PARL_TRY(parl_run_open_env(run, host->scripts, &env));
   parl_status s = create_model(&run->config, env, host->stop, &model);
   if (s == PARL_STATUS_OK) s = get(run, host, workers, env, model, &own);
+  s = parl_run_advise(s);
   parl_env_destroy(env);
   if (s == PARL_STATUS_OK && failures != NULL) *failures = own;
   if (s == PARL_STATUS_OK && out != NULL)

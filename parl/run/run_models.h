@@ -15,6 +15,9 @@
  * <folder>/checkpoints/warm-<hash>-s<seed>.safetensors. */
 parl_status parl_warm_start_path(const parl_run *run, const parl_env *env, char *out, size_t n);
 
+/* Adds to the error of a card that is full which fields to lower; returns s, whatever it is. */
+parl_status parl_run_advise(parl_status s);
+
 /* Loads the warm start of a run, or makes and saves it. *out is owned by the caller; out may be
  * NULL: the file is to be there. failures (may be NULL) gets what failed of its demonstrations,
  * when they were played.

@@ -362,6 +362,7 @@ parl_status parl_train(const parl_run *run, const parl_host *host, const parl_le
   if (s == PARL_STATUS_OK && left) {
     s = run->scope == PARL_SCOPE_RUN ? train(&t, parl_text_get(&canonical))
                                      : parl_trainer_play_baseline(&t, parl_text_get(&canonical));
+    s = parl_run_advise(s);
     if (s != PARL_STATUS_OK) parl_trainer_mark_stopped(&t, s);
   }
   parl_trainer_close(&t);

@@ -49,7 +49,7 @@ static __global__ void reads_fresh_global(float *out) {
   out[threadIdx.x] += 1.0f;
 }
 
-/* ------------------------------------------------------------------------------- what is unordered */
+/* ---------------------------------------------------------------------------- what is unordered */
 
 /* A barrier is missing between a warp's words and another's reading them. */
 static __global__ void missing_barrier(float *out) {
@@ -103,7 +103,7 @@ static __global__ void blocks_count(float *out) {
   if (blockIdx.x == 0 || threadIdx.x == 0) out[threadIdx.x] = 1.0f;
 }
 
-/* ------------------------------------------------------------------------ what leaves its memory */
+/* ----------------------------------------------------------------------- what leaves its memory */
 
 static __global__ void past_shared(float *out) {
   PARL_DYNAMIC_SHARED(float, shared);
@@ -121,7 +121,8 @@ struct bug {
   size_t shared;
 };
 static const bug bugs[] = {
-#define BUG(name, blocks, threads, shared) {#name, name, blocks, threads, shared}
+#define BUG(name, blocks, threads, shared) \
+  { #name, name, blocks, threads, shared }
     BUG(half_at_barrier, 1, 64, 0),
     BUG(two_barriers, 1, 64, 0),
     BUG(shuffle_after_leaving, 1, 64, 0),
@@ -165,7 +166,7 @@ struct place {
 };
 static parl_status open_place(place *p, size_t n) {
   const parl_backend *backend;
-  PARL_TRY(parl_backend_cuda("bf16", &backend));
+  PARL_TRY(parl_backend_cuda("bf16", PARL_CUDA_BLAS, &backend));
   PARL_TRY(parl_queue_create(backend, &p->queue));
   p->bytes = n * sizeof(float);
   p->memory = (float *)backend->device()->memory.alloc(&p->bytes);

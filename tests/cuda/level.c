@@ -6,6 +6,7 @@
 #include "kernels/acts.h"
 #include "kernels/cuda/cuda.h"
 #include "kernels/emu/emu.h"
+#include "kernels/pointers.h"
 #include "tests/support.h"
 
 enum { MAX_VIEWS = 10, AROUND = 32 /* words of guard on each side */, GUARD_WORD = 0x7fa5 };
@@ -72,7 +73,7 @@ static void close_views(views *o, const char *op) {
 
 static const parl_backend *get_inner(const char *dtype) {
   const parl_backend *backend = NULL;
-  assert_ok(parl_backend_cuda(dtype, &backend));
+  assert_ok(parl_backend_cuda(dtype, PARL_CUDA_BLAS, &backend));
   return backend;
 }
 
@@ -86,6 +87,20 @@ static void finish(const char *op) {
   get_queue()->where = op;
   if (parl_queue_wait(get_queue()) != PARL_STATUS_OK) fail_msg("%s", parl_error_text());
 }
+
+/* A real card sees what tests/cuda/card_memory.h gives, and no more. */
+#ifdef PARL_TEST_CARD
+#define CHECK_POINTER(field) \
+  if (args.field != NULL && !card_sees(args.field)) fail_msg("%s: %s is the host's", name, #field);
+#define CHECK_POINTERS(op, given)           \
+  do {                                      \
+    static const char name[] = #op;         \
+    const parl_##op##_args args = *(given); \
+    PARL_POINTERS_##op(CHECK_POINTER);      \
+  } while (0)
+#else
+#define CHECK_POINTERS(op, given) (void)0
+#endif
 
 /* A chosen seed makes a failure come again. */
 const char *cuda_set_order(void) {
@@ -111,11 +126,13 @@ const char *cuda_set_order(void) {
   close_views(&o, #op);
 #define X(op, tolerance, source)                                               \
   static void f32_##op(PARL_NO_QUEUE, const parl_##op##_args *a) {             \
+    CHECK_POINTERS(op, a);                                                     \
     get_inner("f32")->op(get_queue(), a);                                      \
     finish(#op);                                                               \
   }                                                                            \
   static void bf16_##op(PARL_NO_QUEUE, const parl_##op##_args *a) {            \
-    RUN_NARROWED(op, (get_inner("bf16")->op(get_queue(), &args), finish(#op))) \
+    RUN_NARROWED(op, CHECK_POINTERS(op, &args);                                \
+                 get_inner("bf16")->op(get_queue(), &args); finish(#op))       \
   }                                                                            \
   static void oracle_##op(PARL_NO_QUEUE, const parl_##op##_args *a) {          \
     RUN_NARROWED(op, parl_backend_ref_bf16_acts()->op(NULL, &args))            \

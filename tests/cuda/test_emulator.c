@@ -139,7 +139,7 @@ static void test_product(void **state) {
 
 static const parl_backend *get_backend(const char *dtype) {
   const parl_backend *backend = NULL;
-  assert_ok(parl_backend_cuda(dtype, &backend));
+  assert_ok(parl_backend_cuda(dtype, PARL_CUDA_BLAS, &backend));
   return backend;
 }
 
@@ -248,11 +248,12 @@ static void test_refusals(void **state) {
   (void)state;
   const parl_backend *backend = NULL;
   parl_emu_set_cards(0, 0);
-  assert_fails(parl_backend_cuda("bf16", &backend), PARL_STATUS_ESTATE, "driver");
+  assert_fails(parl_backend_cuda("bf16", PARL_CUDA_BLAS, &backend), PARL_STATUS_ESTATE, "driver");
   parl_emu_set_cards(1, 0);
-  assert_fails(parl_backend_cuda("bf16", &backend), PARL_STATUS_ESTATE, "no card");
+  assert_fails(parl_backend_cuda("bf16", PARL_CUDA_BLAS, &backend), PARL_STATUS_ESTATE, "no card");
   parl_emu_set_cards(1, 1);
-  assert_fails(parl_backend_cuda("f16", &backend), PARL_STATUS_EINVAL, "valid: bf16, f32");
+  assert_fails(parl_backend_cuda("f16", PARL_CUDA_BLAS, &backend), PARL_STATUS_EINVAL,
+               "valid: bf16, f32");
   assert_ptr_equal(get_backend("bf16")->f32(), get_backend("f32"));
   assert_int_equal(get_backend("bf16")->act_bytes, 2);
 }

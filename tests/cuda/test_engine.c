@@ -23,7 +23,7 @@ typedef struct result {
 
 static const parl_backend *get_cuda(const char *dtype) {
   const parl_backend *backend = NULL;
-  assert_ok(parl_backend_cuda(dtype, &backend));
+  assert_ok(parl_backend_cuda(dtype, PARL_CUDA_BLAS, &backend));
   return backend;
 }
 
@@ -177,6 +177,9 @@ static void test_two_updates_in_bf16(void **state) {
 /* The n-th allocation of the card fails: an error, and nothing is left over. */
 static void test_no_memory(void **state) {
   (void)state;
+#ifdef PARL_TEST_CARD /* where memory does not end when it is told to */
+  skip();
+#else
   const size_t before = parl_emu_count_allocations();
   parl_status s = PARL_STATUS_ENOMEM;
   size_t n = 0;
@@ -190,6 +193,7 @@ static void test_no_memory(void **state) {
   }
   assert_true(n > 3);
   parl_emu_fail_allocation(0);
+#endif
 }
 
 int main(void) {
