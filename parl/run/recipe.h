@@ -20,18 +20,19 @@
 #include "parl/run/evaluator.h"
 #include "parl/swarm/swarm_config.h"
 
-#define PARL_RUN_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                        \
-  TEXT(dir, "", "folder of the store, the checkpoints and the report; empty: runs/<recipe>")  \
-  INT(threads, 0, 0, 1024, "threads", "worker threads; 0: one for each processor")            \
-  INT(seed, 1, 0, 9007199254740991, "1", "first seed")                                        \
-  INT(n_seeds, 1, 1, 10000, "seeds", "seeds of each arm: seed, seed + 1, ...")                \
-  INT(checkpoint_every, 25, 1, 1000000, "updates", "updates between checkpoints")             \
-  TEXT(backend, "cpu",                                                                        \
-       "kernels: cpu, cpu:LEVEL of parl doctor, cuda, auto, ref; far, ref:bf16-acts (tests)") \
-  CHOICE(dtype, f32, "f32|bf16|auto",                                                         \
-         "operands of matrix products; auto: bf16 where the processor has units for it")          \
-  FLAG(invariant, false,                                                                      \
-       "a card's own kernels alone: bits do not depend on what else is in a batch; on a CPU none do")
+#define PARL_RUN_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                             \
+  TEXT(dir, "", "folder of the store, the checkpoints and the report; empty: runs/<recipe>")       \
+  INT(threads, 0, 0, 1024, "threads", "worker threads; 0: one for each processor")                 \
+  INT(seed, 1, 0, 9007199254740991, "1", "first seed")                                             \
+  INT(n_seeds, 1, 1, 10000, "seeds", "seeds of each arm: seed, seed + 1, ...")                     \
+  INT(checkpoint_every, 25, 1, 1000000, "updates", "updates between checkpoints")                  \
+  TEXT(backend, "cpu",                                                                             \
+       "kernels: cpu, cpu:LEVEL of parl doctor, cuda, auto, ref; far, ref:bf16-acts (tests)")      \
+  CHOICE(dtype, f32, "f32|bf16|auto",                                                              \
+         "operands of matrix products; auto: bf16 where the processor has units for it")           \
+  FLAG(invariant, false,                                                                           \
+       "a card's own kernels alone: bits do not depend on what else is in a batch; on a CPU none " \
+       "do")
 
 PARL_CONFIG_STRUCT(parl_run_section_config, PARL_RUN_FIELDS);
 extern const parl_section parl_run_section;
