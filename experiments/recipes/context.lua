@@ -6,8 +6,7 @@
 -- pages are full of what nobody asked for, with the mask. One agent, imitated from a script that
 -- works alone and never paid for launching, under each context policy: none (overflow is a
 -- failure), hide tool results, summary, discard all; and a swarm, with none. A budget that lets
--- everyone finish. 10 arms x 5 seeds, about 7 minutes on 2 idle cores (14 of processor time,
--- estimated from 7 runs).
+-- everyone finish. 10 arms x 5 seeds, about 8 minutes on 2 idle cores (15 of processor time).
 local zero = { shape = "constant", start = 0.0 }
 local annealed = { shape = "linear", start = 0.3, stop = 0.0, over = 0.6 }
 local hard_rows = { rows_min = 8, rows_max = 8, columns = 4, p_fail = 0.5 }

@@ -3,8 +3,8 @@
 -- Five settings in which the policy that learns is not quite the one that played: on policy; four
 -- passes over a batch; a player that is one update, and four updates, old; log-probabilities
 -- recorded with noise of 0.5 nats. Wide search without the mask of useless rows, pay for launching
--- that falls from 0.3 to 0. 20 arms x 5 seeds, about 7 minutes on 2 idle cores (14 of processor
--- time, estimated from 8 runs).
+-- that falls from 0.3 to 0. 20 arms x 5 seeds, about 8 minutes on 2 idle cores (15 of processor
+-- time).
 local objectives = {
   { "mask", "k25" },
   { "clip", "ppo" },

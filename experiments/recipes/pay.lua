@@ -1,12 +1,12 @@
 -- pay (study 10): which definition of the pay for launching buys only launches that pay?
 --
--- In study 1 a rate of finished sub-agents keeps launching alive where it pays beside tasks where it
--- costs, and makes projects (dag) launch to no use. Each definition stays at 0.3, for what a weight
--- that falls leaves behind is study 1's: none; `returned`, the share of sub-agents that finish;
--- `useful`, the share whose message changed r_perf; `realised`, the speed-up of what was achieved.
--- On the quickstart's mixture of wide search and chains, useless rows not masked, where without pay
--- nobody launches in the end; and on projects alone, as in study 1. 8 arms x 5 seeds, about 4
--- minutes on 2 idle cores (8 of processor time, estimated).
+-- In study 1 a rate of finished sub-agents keeps launching alive where it pays beside tasks where
+-- it costs, and makes projects (dag) launch to no use. Each definition stays at 0.3, for what a
+-- weight that falls leaves behind is study 1's: none; `returned`, the share of sub-agents that
+-- finish; `useful`, the share whose message changed r_perf; `realised`, the speed-up of what was
+-- achieved. On the quickstart's mixture of wide search and chains, useless rows not masked, where
+-- launching dies out without pay; and on projects alone, as in study 1. 8 arms x 5 seeds, about 4
+-- minutes on 2 idle cores (7.5 of processor time).
 local zero = { shape = "constant", start = 0.0 }
 local paid = { shape = "constant", start = 0.3 }
 local pays = {

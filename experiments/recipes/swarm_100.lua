@@ -5,8 +5,7 @@
 -- most 8 sub-agents of a launch; what it does with more:
 --   parl eval experiments/recipes/swarm_100.lua --set episode.max_width=0
 --     --checkpoint runs/swarm_100/checkpoints/rows32-at_most_8-s1801.safetensors
--- 10 arms x 5 seeds, about 7 minutes on 2 idle cores (13 of processor time, estimated from 4 runs
--- of 60 updates).
+-- 10 arms x 5 seeds, about 10 minutes on 2 idle cores (19 of processor time).
 local zero = { shape = "constant", start = 0.0 }
 local annealed = { shape = "linear", start = 0.3, stop = 0.0, over = 0.6 }
 -- Rows of the table, and total steps of a swarm that fills it, as a multiple of the optimum.
