@@ -1,4 +1,4 @@
-/* cli/bench_dep.c - parl bench dep: batches with images under three schedules, beside text alone. */
+/* cli/bench_dep.c - parl bench dep: batches with images under three schedules, beside text. */
 #include <stdio.h>
 
 #include "cli/cli.h"

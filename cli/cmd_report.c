@@ -49,7 +49,7 @@ static parl_status play(void *context, const char *folder, const char *arm, int6
   args.seed = seed;
   args.update = -1; /* an evaluated one */
   args.quiet = true;
-  return cli_replay_add_messages(&args, task, picture, note);
+  return cli_replay_add_messages(&args, task, picture, note, NULL);
 }
 
 static parl_status run(const cli_args *args, char (*paths)[CLI_PATH_BYTES], parl_text *table) {

@@ -45,9 +45,10 @@ static parl_status print_json(const parl_timeline *t, const char *note) {
   return cli_print(&text);
 }
 
-static parl_status write_page(const cli_args *args, const parl_timeline *t, const char *note) {
+static parl_status write_page(const cli_args *args, const parl_timeline *t, const char *note,
+                              const char *shown) {
   parl_text text = {0};
-  parl_timeline_append_page(t, note, &text);
+  parl_timeline_append_page(t, note, shown, &text);
   parl_status s = parl_text_status(&text);
   if (s == PARL_STATUS_OK) s = parl_file_write(args->html, parl_text_get(&text), text.n);
   parl_text_deinit(&text);
@@ -57,7 +58,7 @@ static parl_status write_page(const cli_args *args, const parl_timeline *t, cons
 
 int cmd_trace(const cli_args *args) {
   parl_timeline t = {.n_turns = 0};
-  parl_text note = {0};
+  parl_text note = {0}, shown = {0};
   int64_t episode;
   if (!cli_replay_read_episode(args, &episode)) return CLI_USAGE;
   if (args->html != NULL && !args->force && parl_file_exists(args->html))
@@ -69,12 +70,14 @@ int cmd_trace(const cli_args *args) {
                                                             .episode = episode,
                                                             .greedy = args->greedy},
                                      &t);
-  if (s == PARL_STATUS_OK) s = cli_replay_add_messages(args, episode, &t, &note);
-  if (s == PARL_STATUS_OK && args->html != NULL) s = write_page(args, &t, parl_text_get(&note));
+  if (s == PARL_STATUS_OK) s = cli_replay_add_messages(args, episode, &t, &note, &shown);
+  if (s == PARL_STATUS_OK && args->html != NULL)
+    s = write_page(args, &t, parl_text_get(&note), parl_text_get(&shown));
   if (s == PARL_STATUS_OK && args->json) s = print_json(&t, parl_text_get(&note));
   if (s == PARL_STATUS_OK && !args->json && args->html == NULL)
     s = print_text(args, &t, parl_text_get(&note));
   parl_timeline_deinit(&t);
   parl_text_deinit(&note);
+  parl_text_deinit(&shown);
   return s == PARL_STATUS_OK ? CLI_DONE : cli_fail(s);
 }

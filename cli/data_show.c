@@ -37,9 +37,12 @@ static parl_status append_text(const data_state *d, const char *source, size_t n
                     document->n_learnt);
   append_tokens(d, document, out);
   for (size_t k = 0; k < document->album.n; k++) {
-    const parl_image *image = &document->album.items[k].image;
-    parl_text_appendf(out, "image %zu, %d x %d\n", k + 1, image->width, image->height);
-    PARL_TRY(env_append_drawing(image, cli_has_colour(), out));
+    const parl_picture *picture = &document->album.items[k];
+    parl_text_appendf(out, "%s %zu, %d x %d", picture->frames > 1 ? "clip" : "image", k + 1,
+                      picture->image.width, picture->image.height / picture->frames);
+    if (picture->frames > 1) parl_text_appendf(out, ", %d frames", picture->frames);
+    parl_text_append(out, "\n");
+    PARL_TRY(env_append_drawing(picture, cli_has_colour(), out));
   }
   parl_text_append(out, "\n");
   return PARL_STATUS_OK;

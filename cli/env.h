@@ -18,14 +18,16 @@ int env_run_isolated(int (*body)(const cli_args *args), const cli_args *args);
 
 /* The episode for a reader: a turn a paragraph, sub-agents of a launch side by side. */
 void env_append_timeline(const parl_trace *t, const parl_env *env, parl_text *out);
-/* What is on an image, two pixels a character, as large as it is, or as wide as the page. Fails:
- * ENOMEM. */
-parl_status env_append_drawing(const parl_image *image, bool has_colour, parl_text *out);
+/* What is on an image, two pixels a character, as large as it is, or as wide as the page; of a clip
+ * frame after frame. Fails: ENOMEM. */
+parl_status env_append_drawing(const parl_picture *picture, bool has_colour, parl_text *out);
 /* The episode's images, each once: where they were shown, and what is on them, two pixels a
  * character; nothing without images. */
 parl_status env_append_images(const parl_trace *t, const parl_env *env, bool has_colour,
                               parl_text *out);
-/* A page of `heading`, text of an episode and its images, as PNG inside. */
+/* The episode's images as figures of a page, PNG inside; of a clip frames side by side. */
+parl_status env_append_figures(const parl_trace *t, const parl_env *env, parl_text *out);
+/* A page of `heading`, text of an episode and its images. */
 parl_status env_append_page(const parl_trace *t, const parl_env *env, const char *heading,
                             const char *text, parl_text *out);
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/env.h"
+#include "experiments/html_text.h"
 
 enum { MOST_COLUMNS = 96, SHADES = 10 };
 
@@ -66,7 +67,7 @@ static void append_pixels(const parl_image *image, bool has_colour, parl_text *o
   }
 }
 
-parl_status env_append_drawing(const parl_image *image, bool has_colour, parl_text *out) {
+static parl_status append_drawing(const parl_image *image, bool has_colour, parl_text *out) {
   if (image->width <= MOST_COLUMNS) {
     append_pixels(image, has_colour, out);
     return PARL_STATUS_OK;
@@ -79,25 +80,57 @@ parl_status env_append_drawing(const parl_image *image, bool has_colour, parl_te
   return PARL_STATUS_OK;
 }
 
-parl_status env_append_images(const parl_trace *t, const parl_env *env, bool has_colour,
-                              parl_text *out) {
-  for (size_t k = 0; k < t->album.n; k++) {
-    const parl_image *image = &t->album.items[k].image;
-    parl_text_appendf(out, "\n[image %zu]  %d x %d  ", k + 1, image->width, image->height);
-    append_places(t, env, (int32_t)k, out);
-    parl_text_append(out, "\n");
-    PARL_TRY(env_append_drawing(image, has_colour, out));
+parl_status env_append_drawing(const parl_picture *picture, bool has_colour, parl_text *out) {
+  for (int k = 0; k < picture->frames; k++) {
+    const parl_image frame = parl_image_get_frame(&picture->image, picture->frames, k);
+    if (picture->frames > 1) parl_text_appendf(out, "  frame %d\n", k + 1);
+    PARL_TRY(append_drawing(&frame, has_colour, out));
   }
   return PARL_STATUS_OK;
 }
 
+/* "[image 1] 8 x 8", "[clip 2] 8 x 8, 4 frames". */
+static void append_name(const parl_picture *picture, size_t k, const char *blank, parl_text *out) {
+  const parl_image frame = parl_image_get_frame(&picture->image, picture->frames, 0);
+  parl_text_appendf(out, "[%s %zu]%s%d x %d", picture->frames > 1 ? "clip" : "image", k + 1, blank,
+                    frame.width, frame.height);
+  if (picture->frames > 1) parl_text_appendf(out, ", %d frames", picture->frames);
+}
+
+static void append_left_out(const parl_trace *t, const char *around, parl_text *out) {
+  if (t->n_left_out > 0)
+    parl_text_appendf(out, "%s%zu images more were shown than are kept.%s", around, t->n_left_out,
+                      around);
+}
+
+parl_status env_append_images(const parl_trace *t, const parl_env *env, bool has_colour,
+                              parl_text *out) {
+  for (size_t k = 0; k < t->album.n; k++) {
+    parl_text_append(out, "\n");
+    append_name(&t->album.items[k], k, "  ", out);
+    parl_text_append(out, "  ");
+    append_places(t, env, (int32_t)k, out);
+    parl_text_append(out, "\n");
+    PARL_TRY(env_append_drawing(&t->album.items[k], has_colour, out));
+  }
+  append_left_out(t, "\n", out);
+  return PARL_STATUS_OK;
+}
+
 /* Lines stay lines, for they are inside of <pre>. */
-static void append_escaped(const char *s, parl_text *out) {
-  for (; *s != '\0'; s++)
-    if (*s == '<' || *s == '>' || *s == '&' || *s == '"')
-      parl_text_appendf(out, "&#%d;", *s);
-    else
-      parl_text_append_bytes(out, s, 1);
+static parl_status append_lines(const char *s, parl_text *out) {
+  for (;;) {
+    const size_t n = strcspn(s, "\n");
+    parl_text line = {0};
+    parl_text_append_bytes(&line, s, n);
+    parl_text_append_html(out, parl_text_get(&line));
+    const parl_status status = parl_text_status(&line);
+    parl_text_deinit(&line);
+    PARL_TRY(status);
+    if (s[n] == '\0') return PARL_STATUS_OK;
+    parl_text_append(out, "\n");
+    s += n + 1;
+  }
 }
 
 /* Small pictures are enlarged in whole steps. */
@@ -107,38 +140,57 @@ static int find_zoom(const parl_image *image) {
   return side < WANTED ? (WANTED + side - 1) / side : 1;
 }
 
+/* Frames side by side. */
+static parl_status append_frames(const parl_picture *picture, size_t k, parl_text *out) {
+  for (int f = 0; f < picture->frames; f++) {
+    const parl_image frame = parl_image_get_frame(&picture->image, picture->frames, f);
+    const int zoom = find_zoom(&frame);
+    parl_text_appendf(out, "<img width=\"%d\" height=\"%d\" alt=\"image %zu", zoom * frame.width,
+                      zoom * frame.height, k + 1);
+    if (picture->frames > 1) parl_text_appendf(out, ", frame %d", f + 1);
+    parl_text_append(out, "\" src=\"");
+    PARL_TRY(parl_image_append_url(&frame, out));
+    parl_text_append(out, "\">");
+  }
+  return PARL_STATUS_OK;
+}
+
 static parl_status append_figure(const parl_trace *t, const parl_env *env, size_t k,
                                  parl_text *out) {
-  const parl_image *image = &t->album.items[k].image;
-  const int zoom = find_zoom(image);
-  parl_text_appendf(out, "<figure><img width=\"%d\" height=\"%d\" alt=\"image %zu\" src=\"",
-                    zoom * image->width, zoom * image->height, k + 1);
-  PARL_TRY(parl_image_append_url(image, out));
-  parl_text_appendf(out, "\"><figcaption>[image %zu] %d x %d: ", k + 1, image->width,
-                    image->height);
   parl_text places = {0};
+  parl_text_append(out, "<figure>");
+  PARL_TRY(append_frames(&t->album.items[k], k, out));
+  parl_text_append(out, "<figcaption>");
+  append_name(&t->album.items[k], k, " ", out);
+  parl_text_append(out, ": ");
   append_places(t, env, (int32_t)k, &places);
-  append_escaped(parl_text_get(&places), out);
+  parl_text_append_html(out, parl_text_get(&places));
   const parl_status s = parl_text_status(&places);
   parl_text_deinit(&places);
   parl_text_append(out, "</figcaption></figure>\n");
   return s;
 }
 
+parl_status env_append_figures(const parl_trace *t, const parl_env *env, parl_text *out) {
+  for (size_t k = 0; k < t->album.n; k++) PARL_TRY(append_figure(t, env, k, out));
+  append_left_out(t, "\n", out);
+  return parl_text_status(out);
+}
+
 parl_status env_append_page(const parl_trace *t, const parl_env *env, const char *heading,
                             const char *text, parl_text *out) {
   parl_text_append(out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>");
-  append_escaped(heading, out);
+  parl_text_append_html(out, heading);
   parl_text_append(out,
                    "</title>\n<style>body { font: 14px sans-serif; margin: 2em }"
                    " img { image-rendering: pixelated; border: 1px solid #888 }"
                    " figure { display: inline-block; margin: 0 1em 1em 0 }</style></head>\n"
                    "<body><h1>");
-  append_escaped(heading, out);
+  parl_text_append_html(out, heading);
   parl_text_append(out, "</h1>\n<pre>");
-  append_escaped(text, out);
+  PARL_TRY(append_lines(text, out));
   parl_text_append(out, "</pre>\n");
-  for (size_t k = 0; k < t->album.n; k++) PARL_TRY(append_figure(t, env, k, out));
+  PARL_TRY(env_append_figures(t, env, out));
   parl_text_append(out, "</body></html>\n");
   return parl_text_status(out);
 }

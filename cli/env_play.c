@@ -214,7 +214,7 @@ static parl_status print_news(player *p, const parl_question *c) {
   for (size_t i = 0; i < c->shown.n && s == PARL_STATUS_OK; i++) {
     const parl_shown *shown = &c->shown.items[i];
     if ((size_t)shown->at < p->n_shown) continue;
-    s = env_append_drawing(&c->shown.album->items[shown->picture].image, cli_has_colour(), &images);
+    s = env_append_drawing(&c->shown.album->items[shown->picture], cli_has_colour(), &images);
     parl_text_append(&images, "\n");
   }
   if (s == PARL_STATUS_OK) s = parl_text_status(&text);

@@ -38,7 +38,7 @@ static void append_numbers(const parl_trace_row *row, double before, parl_text *
   parl_text_append(out, "\n");
 }
 
-/* An image's tokens as "[image 2]": its number among the episode's. */
+/* An image's tokens as "[image 2]", a clip's as "[clip 2]": its number among the episode's. */
 static void append_tokens(const parl_trace *t, const parl_trace_row *row, const parl_env *env,
                           const char *arrow, parl_text *out) {
   const int32_t begin = parl_env_get_spec(env)->vision.first_token + PARL_MEDIA_BEGIN;
@@ -48,8 +48,12 @@ static void append_tokens(const parl_trace *t, const parl_trace_row *row, const 
   for (size_t i = row->first_token; i < row->first_token + row->n_tokens; i++) {
     const char *blank = i > row->first_token ? " " : "";
     if (n > 0 && t->tokens[i] == begin) {
-      const parl_shown *shown = &t->shown[next++];
-      parl_text_appendf(out, "%s[image %d]", blank, (int)shown->picture + 1);
+      const parl_shown *shown = &t->shown[next];
+      parl_text_appendf(out, "%s[%s ", blank, t->seen[next++].frames > 1 ? "clip" : "image");
+      if (shown->picture >= 0)
+        parl_text_appendf(out, "%d]", (int)shown->picture + 1);
+      else
+        parl_text_append(out, "not kept]");
       i = (size_t)(shown->at + shown->n);
     } else {
       parl_text_appendf(out, "%s%s", blank, get_name(env, t->tokens[i]));

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "cli/env.h"
+
 static parl_status on_event(void *context, const parl_event *event) {
   return parl_trace_add(context, event);
 }
@@ -54,11 +56,13 @@ void cli_replay_deinit(cli_replay *p) {
 }
 
 parl_status cli_replay_add_messages(const cli_args *args, int64_t episode, parl_timeline *t,
-                                    parl_text *note) {
+                                    parl_text *note, parl_text *shown) {
   cli_replay p;
   parl_status s = cli_replay_play(args, episode, &p);
   const bool is_same = s == PARL_STATUS_OK && p.rerun.differences.n == 0;
   if (is_same) s = parl_timeline_add_trace(t, &p.trace, p.rerun.env);
+  if (s == PARL_STATUS_OK && is_same && shown != NULL)
+    s = env_append_figures(&p.trace, p.rerun.env, shown);
   if (s == PARL_STATUS_OK && is_same)
     parl_text_appendf(note, "calls and messages: played again %s, as stored to the last bit",
                       p.rerun.how);

@@ -18,9 +18,10 @@ bool cli_replay_read_episode(const cli_args *args, int64_t *out);
  * by deinit, also after a failure. Fails: as parl_rerun_play. */
 parl_status cli_replay_play(const cli_args *args, int64_t episode, cli_replay *out);
 /* Plays it and adds its calls and messages to its picture; note gets where they come from, or why
- * there are none. Fails: ESTOPPED, ENOMEM. */
+ * there are none; shown, unless NULL, the images that it saw, as figures of a page. Fails:
+ * ESTOPPED, ENOMEM. */
 parl_status cli_replay_add_messages(const cli_args *args, int64_t episode, parl_timeline *t,
-                                    parl_text *note);
+                                    parl_text *note, parl_text *shown);
 void cli_replay_deinit(cli_replay *p);
 
 #endif

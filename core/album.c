@@ -4,12 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint64_t parl_image_get_content(const parl_image *image) {
+#include "core/rng.h"
+
+uint64_t parl_image_get_content(const parl_image *image, int frames) {
   char hash[65];
   parl_image_hash(image, hash);
   hash[16] = '\0';
-  const uint64_t content = strtoull(hash, NULL, 16);
+  uint64_t content = strtoull(hash, NULL, 16);
+  if (frames > 1) content = parl_rng_mix(content, (uint64_t)frames, 0);
   return content != 0 ? content : 1;
+}
+
+parl_image parl_image_get_frame(const parl_image *image, int n, int k) {
+  const int height = image->height / n;
+  return (parl_image){image->width, height,
+                      image->rgb + 3 * (size_t)k * (size_t)height * (size_t)image->width};
 }
 
 static parl_status make_room(parl_album *album) {
@@ -22,11 +31,11 @@ static parl_status make_room(parl_album *album) {
   return PARL_STATUS_OK;
 }
 
-parl_status parl_album_add(parl_album *album, const parl_image *image, uint64_t content,
-                           int32_t *number) {
+parl_status parl_album_add(parl_album *album, const parl_picture *picture, int32_t *number) {
+  const parl_image *image = &picture->image;
   const size_t bytes = 3 * (size_t)image->width * (size_t)image->height;
   for (size_t i = 0; i < album->n; i++)
-    if (album->items[i].content == content) {
+    if (album->items[i].content == picture->content) {
       *number = (int32_t)i;
       return PARL_STATUS_OK;
     }
@@ -35,11 +44,11 @@ parl_status parl_album_add(parl_album *album, const parl_image *image, uint64_t 
                      "more than %d distinct images, or %d MiB of pixels, in one episode",
                      (int)PARL_ALBUM_MAX_PICTURES, PARL_ALBUM_MAX_BYTES >> 20);
   PARL_TRY(make_room(album));
-  parl_picture picture = {.content = content};
-  PARL_TRY(parl_image_init(&picture.image, image->width, image->height));
-  memcpy(picture.image.rgb, image->rgb, bytes);
+  parl_picture kept = {.content = picture->content, .frames = picture->frames};
+  PARL_TRY(parl_image_init(&kept.image, image->width, image->height));
+  memcpy(kept.image.rgb, image->rgb, bytes);
   *number = (int32_t)album->n;
-  album->items[album->n++] = picture;
+  album->items[album->n++] = kept;
   album->bytes += bytes;
   return PARL_STATUS_OK;
 }

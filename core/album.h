@@ -12,9 +12,11 @@ enum {
   PARL_ALBUM_MAX_BYTES = 16 << 20 /* of their pixels */
 };
 
+/* An image, or a clip: frames of one size, one below the other. */
 typedef struct parl_picture {
-  uint64_t content; /* the first 8 bytes of parl_image_hash's SHA-256; never 0 */
-  parl_image image; /* owned by the album */
+  uint64_t content; /* of parl_image_get_content; never 0 */
+  int frames;       /* >= 1; of an image 1 */
+  parl_image image; /* of all frames; owned by the album */
 } parl_picture;
 
 typedef struct parl_album {
@@ -30,12 +32,14 @@ typedef struct parl_shown {
   int32_t picture; /* its number in the album */
 } parl_shown;
 
-uint64_t parl_image_get_content(const parl_image *image);
-/* *number of the picture with these pixels, which are copied if there is none yet. content: of
- * parl_image_get_content.
+/* The first 8 bytes of parl_image_hash's SHA-256 of an image, or of the frames of a clip below each
+ * other, mixed with their number where there are more than one: no clip is taken for an image. */
+uint64_t parl_image_get_content(const parl_image *image, int frames);
+/* Frame k of n, which stand below each other; its pixels are borrowed. */
+parl_image parl_image_get_frame(const parl_image *image, int n, int k);
+/* *number of the picture of the same content, frames and all; copied if there is none yet.
  * Fails: ELIMIT naming the limit, ENOMEM; the album is untouched then. */
-parl_status parl_album_add(parl_album *album, const parl_image *image, uint64_t content,
-                           int32_t *number);
+parl_status parl_album_add(parl_album *album, const parl_picture *picture, int32_t *number);
 /* Forgets all pictures; keeps the list's memory. */
 void parl_album_clear(parl_album *album);
 /* Safe on a zeroed album. */

@@ -151,6 +151,15 @@ parl_status parl_media_add_chunk(parl_media *media, const parl_image *frames, si
   return add(media, frames, n, media->config.max_patches_frame);
 }
 
+parl_status parl_media_add_frames(parl_media *media, const parl_image *stack, int n) {
+  enum { MOST = 64 };
+  parl_image frames[MOST];
+  PARL_REQUIRE(n >= 1 && n <= MOST);
+  if (n == 1) return parl_media_add_image(media, stack);
+  for (int k = 0; k < n; k++) frames[k] = parl_image_get_frame(stack, n, k);
+  return parl_media_add_chunk(media, frames, (size_t)n);
+}
+
 parl_status parl_media_choose_frames(const parl_media_config *config, int n_frames, double fps,
                                      int *frames, int *n_out) {
   PARL_REQUIRE(n_frames >= 1);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/album.h"
 #include "core/image.h"
 #include "core/json.h"
 #include "core/status.h"
@@ -82,6 +83,10 @@ parl_status parl_media_add_image(parl_media *media, const parl_image *image);
 /* Adds n frames (1 to config.temporal, all of one size) as one item.
  * Fails: EINVAL, ENOMEM; nothing is added then. */
 parl_status parl_media_add_chunk(parl_media *media, const parl_image *frames, size_t n);
+
+/* Adds n frames that stand below each other in one image: an image if n is 1, else a chunk. Fails:
+ * likewise. */
+parl_status parl_media_add_frames(parl_media *media, const parl_image *stack, int n);
 
 /* Which of a video's frames are looked at: n = max(1, round(n_frames min(fps_wanted, fps) / fps)),
  * at round(linspace(0, n_frames - 1, n)), halves to even. They go into chunks in that order.

@@ -1,8 +1,8 @@
 /* engine/dep_simulation.h - a training step with images on many devices, simulated from FLOPs.
  *
  * Every replica trains 64 micro-batches of one sequence of layout.tokens each, through a pipeline
- * (engine/pipeline.h); images are those of engine/dep_mix.h, of 256 tokens in the middle (median), sigma 1, at
- * most 4096. What is computed takes its FLOPs, backward twice those of forward, and all else
+ * (engine/pipeline.h); images are those of engine/dep_mix.h, of 256 tokens in the median, sigma 1,
+ * at most 4096. What is computed takes its FLOPs, backward twice those of forward, and all else
  * nothing: no communication, no memory, experts with equal loads. Tensor parallel divides the
  * backbone's FLOPs by tp and leaves the tower whole.
  * Thread rule: pure functions. Reading order: parl_dep_simulation, parl_dep_simulate.

@@ -86,6 +86,13 @@ parl_status parl_model_refuse_images(void) {
                    "sees nothing; set model.vision.n_layers to 1 or more (docs/vision.md)");
 }
 
+parl_status parl_model_refuse_clip(int frames, int64_t max_frames) {
+  return parl_fail(PARL_STATUS_EINVAL,
+                   "the environment returned a clip of %d frames, but model.vision.max_frames = "
+                   "%lld",
+                   frames, (long long)max_frames);
+}
+
 parl_status parl_model_get_feature_cache(const parl_model *model, parl_feature_cache **out) {
   if (model->feature_cache == NULL) return parl_model_refuse_images();
   *out = model->feature_cache;
@@ -157,11 +164,11 @@ static parl_status open_tower(const parl_model *model, encoder *s, size_t n_patc
 }
 
 /* Without the lock: rows [n,C] of the image. */
-static parl_status encode(const parl_model *model, encoder *s, const parl_image *image, size_t n,
-                          float *rows) {
+static parl_status encode(const parl_model *model, encoder *s, const parl_picture *picture,
+                          size_t n, float *rows) {
   float *features;
   parl_media_clear(&s->media);
-  PARL_TRY(parl_media_add_image(&s->media, image));
+  PARL_TRY(parl_media_add_frames(&s->media, &picture->image, picture->frames));
   const parl_vision_items items = {1, s->media.grid_thw, s->media.pixels};
   PARL_CHECK(parl_vision_count_rows(&items) == n);
   PARL_TRY(open_tower(model, s, s->media.n_patches));
@@ -198,7 +205,7 @@ static parl_status encode_picture(parl_feature_cache *g, const parl_picture *pic
   parl_status status = enter_picture(g, picture, n, &rows);
   if (status == PARL_STATUS_OK) {
     pthread_mutex_unlock(&g->lock);
-    status = encode(g->model, s, &picture->image, n, rows);
+    status = encode(g->model, s, picture, n, rows);
     pthread_mutex_lock(&g->lock);
     const size_t place = find(g, picture->content); /* others may have come before it */
     g->entries[place].is_busy = false;
@@ -232,16 +239,20 @@ static parl_status look(parl_feature_cache *g, const parl_picture *picture, size
 
 parl_status parl_feature_cache_look(parl_feature_cache *cache, const parl_picture *picture,
                                     int32_t n, const float **rows) {
-  const parl_image *image = &picture->image;
+  const parl_image image = parl_image_get_frame(&picture->image, picture->frames, 0);
   parl_media_config config = parl_media_config_default();
   parl_media_size size;
   config.patch = (int)cache->model->config.vision.patch;
-  PARL_TRY(parl_media_fit(&config, config.max_patches, image->width, image->height, &size));
+  if (picture->frames > cache->model->config.vision.max_frames)
+    return parl_model_refuse_clip(picture->frames, cache->model->config.vision.max_frames);
+  PARL_TRY(parl_media_fit(&config,
+                          picture->frames > 1 ? config.max_patches_frame : config.max_patches,
+                          image.width, image.height, &size));
   if (size.n_tokens != n)
     return parl_fail(PARL_STATUS_EINVAL,
                      "an image of %d x %d pixels has %d rows at model.vision.patch = %d, but %d "
                      "placeholders: the environment was opened for another patch",
-                     image->width, image->height, size.n_tokens, config.patch, (int)n);
+                     image.width, image.height, size.n_tokens, config.patch, (int)n);
   pthread_mutex_lock(&cache->lock);
   const parl_status s = look(cache, picture, (size_t)n, rows);
   pthread_mutex_unlock(&cache->lock);

@@ -16,12 +16,14 @@ typedef struct parl_feature_cache parl_feature_cache;
 parl_status parl_model_get_feature_cache(const parl_model *model, parl_feature_cache **out);
 /* Fails: EINVAL as above: what a model without a tower cannot do. */
 parl_status parl_model_refuse_images(void);
+/* Fails: EINVAL naming model.vision.max_frames, which a clip is longer than. */
+parl_status parl_model_refuse_clip(int frames, int64_t max_frames);
 
 /* Waits until what must be dropped is no longer in use. Visits do not nest. */
 void parl_feature_cache_enter(parl_feature_cache *cache);
 /* *rows = features [n,C] of the picture on the model's device, n being its placeholders. Inside of
- * a visit. Fails: EINVAL naming model.vision.patch if it has another number of rows; ENOMEM; as the
- * device says. */
+ * a visit. Fails: EINVAL naming model.vision.patch if it has another number of rows, and as
+ * parl_model_refuse_clip; ENOMEM; as the device says. */
 parl_status parl_feature_cache_look(parl_feature_cache *cache, const parl_picture *picture,
                                     int32_t n, const float **rows);
 void parl_feature_cache_leave(parl_feature_cache *cache);

@@ -1,8 +1,8 @@
 -- motion: clips of four frames. Discs lie on a grid; one of them moves a cell a frame, or none:
--- which way? `look` shows the frames in their order, as four images of the clip; of a faint clip
--- discs and not where. `binarise` shows the frames of a clip that was looked at in black and white,
--- the faint ones too. `answer` is due from whoever saw them. A way is worth 1, the ways beside it
--- what they are as points near its end, any other 0.
+-- which way? `look` shows the frames in their order, as four images or, where params.as is clip, as
+-- one clip; of a faint clip discs and not where. `binarise` shows the frames of a clip that was
+-- looked at in black and white, the faint ones too. `answer` is due from whoever saw them. A way is
+-- worth 1, the ways beside it what they are as points near its end, any other 0.
 --
 -- Optimum: parl.viewing's: a look, if it is faint the binarised frames, and the answer.
 
@@ -48,7 +48,7 @@ local function reset(rng, params)
     error("clips_min exceeds clips_max")
   end
   local world = {n = rng:int(params.clips_min, params.clips_max), way = {}, path = {}, others = {},
-                 faint = {}, ways = {}}
+                 faint = {}, ways = {}, as_clip = params.as == "clip"}
   for clip = 1, world.n do
     add_clip(rng, params, world, clip)
   end
@@ -72,7 +72,7 @@ local function draw(world, clip, tool)
     end
     images[frame] = tool == "binarise" and image:threshold(LEVEL) or image
   end
-  return images
+  return world.as_clip and {parl.clip(images)} or images
 end
 
 local function tell(world, clip, tool)
@@ -88,7 +88,10 @@ end
 
 viewing = parl.viewing {
   item = "clip", answer = "answer", value = "way", tell = tell, draw = draw,
-  size = function() return SIDE * CELL, SIDE * CELL, FRAMES end,
+  size = function(params)
+    local is_clip <const> = params.as == "clip"
+    return SIDE * CELL, SIDE * CELL, is_clip and 1 or FRAMES, is_clip and FRAMES or nil
+  end,
   truth = function(world, clip)
     return world.way[clip]
   end,
@@ -106,6 +109,8 @@ return parl.env(viewing.declare {
     clips_min = {default = 1, min = 1, max = 16, doc = "least clips of a task"},
     clips_max = {default = 4, min = 1, max = 16, doc = "most clips of a task"},
     others_max = {default = 1, min = 0, max = 6, doc = "most discs that do not move"},
+    as = {default = "frames", choice = {"frames", "clip"},
+          doc = "what images show of a clip: four, or one of four frames"},
     p_faint = {default = 0.2, min = 0.0, max = 1.0, doc = "chance that a clip is faint"},
   },
   presets = {

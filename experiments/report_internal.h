@@ -14,6 +14,7 @@
 #include "core/json.h"
 #include "core/text.h"
 #include "experiments/aggregate.h"
+#include "experiments/html_text.h"
 #include "experiments/report.h"
 #include "experiments/report_axis.h"
 #include "experiments/report_reach.h"
@@ -373,10 +374,6 @@ void parl_summary_format(const parl_summary *s, int digits, char out[PARL_SUMMAR
 
 /* --- text, in which a name may hold anything --- */
 
-/* Text between tags or in a quoted attribute. */
-void parl_text_append_html(parl_text *out, const char *s);
-/* The first n letters, with an ellipsis if there are more. */
-void parl_text_append_html_short(parl_text *out, const char *s, size_t n_letters);
 void parl_text_append_markdown(parl_text *out, const char *s);
 /* What LaTeX would obey is escaped, what its usual fonts lack is "?". */
 void parl_text_append_latex(parl_text *out, const char *s);

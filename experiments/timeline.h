@@ -66,8 +66,10 @@ void parl_timeline_append_svg(const parl_timeline *t, parl_text *out);
 /* The same in letters, then what every turn did: at most `columns` (60 to 200) wide. colour: the
  * critical path is marked by the terminal's colours too. */
 void parl_timeline_append_text(const parl_timeline *t, size_t columns, bool colour, parl_text *out);
-/* A page of its own that needs no other file: picture and text. note: what is to be said of it. */
-void parl_timeline_append_page(const parl_timeline *t, const char *note, parl_text *out);
+/* A page of its own that needs no other file: picture and text. note: what is to be said of it;
+ * shown: HTML of what the episode was shown, "" for none. */
+void parl_timeline_append_page(const parl_timeline *t, const char *note, const char *shown,
+                               parl_text *out);
 /* {"arm":..., "turns":[{"calls", "main", "r_perf", "begin", "subs":[{..., "critical"}]}]}. */
 void parl_timeline_write(const parl_timeline *t, parl_json_writer *w);
 /* "annealed, seed 2, held-out task 3, sampled", and its numbers: "r_perf 0.5, ...". */

@@ -270,13 +270,25 @@ void parl_timeline_append_svg(const parl_timeline *t, parl_text *out) {
   parl_text_deinit(&name);
 }
 
-void parl_timeline_append_page(const parl_timeline *t, const char *note, parl_text *out) {
+/* What agents saw, small pictures enlarged without smoothing. */
+static void append_shown(const char *shown, parl_text *out) {
+  if (*shown == '\0') return;
+  parl_text_append(out,
+                   "<style>.shown img { image-rendering: pixelated; border: 1px solid #888 }\n"
+                   ".shown figure { display: inline-block; margin: 0 1em 1em 0 }</style>\n"
+                   "<details open class=\"shown\"><summary>What it was shown</summary>\n");
+  parl_text_append(out, shown);
+  parl_text_append(out, "</details>\n");
+}
+
+void parl_timeline_append_page(const parl_timeline *t, const char *note, const char *shown,
+                               parl_text *out) {
   parl_text name = {0}, text = {0};
   parl_timeline_append_name(&t->title, &name);
   parl_text_append(out,
                    "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-                   "style-src 'unsafe-inline'\">\n"
+                   "style-src 'unsafe-inline'; img-src data:\">\n"
                    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
                    "<title>");
   parl_text_append_html(out, parl_text_get(&name));
@@ -304,7 +316,9 @@ void parl_timeline_append_page(const parl_timeline *t, const char *note, parl_te
     parl_text_deinit(&one);
     line += n + (line[n] == '\n');
   }
-  parl_text_append(out, "</pre></details>\n</main></body>\n</html>\n");
+  parl_text_append(out, "</pre></details>\n");
+  append_shown(shown, out);
+  parl_text_append(out, "</main></body>\n</html>\n");
   out->failed |= name.failed | text.failed;
   parl_text_deinit(&name);
   parl_text_deinit(&text);

@@ -41,6 +41,9 @@
   X(image, "fun(w: integer, h: integer, colour: integer?): parl.Image",                            \
     "A picture of up to 2^20 pixels, 4096 a side, filled with a colour 0xRRGGBB (nil: black); "    \
     "pixels count from 0, from the top left.")                                                     \
+  X(clip, "fun(frames: parl.Image[]): parl.Image",                                                 \
+    "A clip of 2 to 4 images of one size, which models see as one item; they are copied. It is "   \
+    "returned among tokens and has no methods: what is looked at is a frame, before.")             \
   X(box_f1, "fun(found: number[][], due: number[][]): number",                                     \
     "2 * sum of IoU / (boxes found + due) over the best one-to-one matching of boxes "             \
     "{x0, y0, x1, y1}, at most 64 a side. This and the scores that follow: 0 to 1; 1 of two "      \
@@ -215,24 +218,25 @@
     "optimum, expert and family, and the parameters p_fail and slow.")
 
 /* Keys of what parl.viewing takes. X(name, type, doc) */
-#define PARL_VIEWING_LIST(X)                                                                    \
-  X(item, "string", "The family of the pictures, the first argument of all tools.")             \
-  X(answer, "string", "The tool that answers for one; its second argument is the answer.")      \
-  X(value, "string", "The family of the answer.")                                               \
-  X(tell, "fun(world: table, item: integer, tool: string, argument: integer?): parl.Tokens",    \
-    "What a view shows, as tokens.")                                                            \
-  X(draw,                                                                                       \
-    "fun(world: table, item: integer, tool: string, argument: integer?): "                      \
-    "parl.Image|parl.Image[]|nil",                                                              \
-    "The same as images, where params.modality is image; nil: tokens there too.")               \
-  X(size, "fun(params: table): integer, integer, integer?",                                     \
-    "Width and height of the largest image, and how many a view shows at most (nil: 1).")       \
-  X(truth, "fun(world: table, item: integer): integer|integer[]", "An answer that is worth 1.") \
-  X(rate, "fun(world: table, item: integer, value: integer|integer[]): number",                 \
-    "What an answer is worth, 0 to 1.")                                                         \
-  X(ask, "fun(world: table, item: integer): parl.Token[]|nil",                                  \
-    "The question, at most 8 tokens; nil: there is none.")                                      \
-  X(legal, "fun(world: table, item: integer, tool: string, taken: integer[]): integer[]?",      \
+#define PARL_VIEWING_LIST(X)                                                                     \
+  X(item, "string", "The family of the pictures, the first argument of all tools.")              \
+  X(answer, "string", "The tool that answers for one; its second argument is the answer.")       \
+  X(value, "string", "The family of the answer.")                                                \
+  X(tell, "fun(world: table, item: integer, tool: string, argument: integer?): parl.Tokens",     \
+    "What a view shows, as tokens.")                                                             \
+  X(draw,                                                                                        \
+    "fun(world: table, item: integer, tool: string, argument: integer?): "                       \
+    "parl.Image|parl.Image[]|nil",                                                               \
+    "The same as images, where params.modality is image; nil: tokens there too.")                \
+  X(size, "fun(params: table): integer, integer, integer?, integer?",                            \
+    "Width and height of the largest image, how many a view shows at most (nil: 1), and frames " \
+    "of its clips (nil: it shows none).")                                                        \
+  X(truth, "fun(world: table, item: integer): integer|integer[]", "An answer that is worth 1.")  \
+  X(rate, "fun(world: table, item: integer, value: integer|integer[]): number",                  \
+    "What an answer is worth, 0 to 1.")                                                          \
+  X(ask, "fun(world: table, item: integer): parl.Token[]|nil",                                   \
+    "The question, at most 8 tokens; nil: there is none.")                                       \
+  X(legal, "fun(world: table, item: integer, tool: string, taken: integer[]): integer[]?",       \
     "Which second arguments of a tool make sense for an item; nil: all.")
 
 /* Fields of what parl.viewing gives. X(name, type, doc) */
@@ -373,8 +377,9 @@
   X(sub_steps, "integer", "Steps of one sub-agent.")
 
 /* Keys of vision. X(name, type, doc) */
-#define PARL_VISION_LIST(X)                                           \
-  X(height, "integer", "Of the highest image it returns, in pixels.") \
+#define PARL_VISION_LIST(X)                                                   \
+  X(frames, "integer?", "Of the longest clip, 2 to 4; nil: it returns none.") \
+  X(height, "integer", "Of the highest image it returns, in pixels.")         \
   X(width, "integer", "Of the widest.")
 
 /* Keys of what parl.source takes. X(name, type, doc) */

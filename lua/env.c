@@ -167,6 +167,7 @@ void parl_env_destroy(parl_env *env) {
   parl_text_deinit(&env->params_json);
   parl_text_deinit(&env->wanted_error);
   parl_album_deinit(&env->album);
+  parl_album_deinit(&env->shared.album);
   parl_arena_deinit(&env->arena);
   free(env->worlds);
   free(env->agents);

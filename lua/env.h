@@ -19,6 +19,7 @@
 #include "lua/script_host.h"
 
 enum {
+  PARL_ENV_MAX_FRAMES = 4, /* of a clip, as many as K2.5 looks at as one */
   PARL_ENV_MAX_SLOTS = 4,  /* argument slots of one tool */
   PARL_ENV_MAX_TOOLS = 16, /* tools of one environment */
   PARL_ENV_MAX_ROLES = 8,
@@ -77,12 +78,15 @@ typedef enum parl_media_token {
 #undef X
       PARL_N_MEDIA_TOKENS
 } parl_media_token;
+/* Instead of "image" before a clip; behind the others, where clips are declared. */
+enum { PARL_MEDIA_VIDEO = PARL_N_MEDIA_TOKENS };
 /* Images that one callback may return: each takes all of these tokens. */
 enum { PARL_ENV_MAX_SHOWN = PARL_ENV_MAX_OBSERVATION / PARL_N_MEDIA_TOKENS };
 
 /* What an environment shows, `vision`. */
 typedef struct parl_env_vision {
   int width, height; /* pixels of the widest and of the highest image; 0: it shows none */
+  int frames;        /* of the longest clip; 1: it shows images alone */
   int patch;         /* pixels of a model's patch, of which 2 x 2 are a token */
   int first_token;   /* id of <|media_begin|>; of the others in order */
 } parl_env_vision;

@@ -35,23 +35,47 @@ static parl_status call_prompt(parl_env *env, const parl_world_slot *slot, int32
   return parl_env_read_tokens(env, base, PARL_ENV_CALLBACK(env, prompt), "prompt", tokens, max, n);
 }
 
+/* Copies images to where numbers are those of another album, which is empty before. */
+static parl_status copy_shown(size_t n, const parl_shown *from, const parl_album *album,
+                              parl_shown *to, parl_album *to_album) {
+  for (size_t i = 0; i < n; i++) {
+    to[i] = from[i];
+    PARL_TRY(parl_album_add(to_album, &album->items[from[i].picture], &to[i].picture));
+  }
+  return PARL_STATUS_OK;
+}
+
+/* For the rollouts of the world that are still to come. */
+static parl_status keep_prompt(const parl_env *env, parl_shared_world *shared,
+                               const int32_t *tokens, size_t n) {
+  memcpy(shared->prompt, tokens, n * sizeof *tokens);
+  shared->n_prompt = n;
+  parl_album_clear(&shared->album);
+  PARL_TRY(copy_shown(env->n_shown, env->shown, &env->album, shared->shown, &shared->album));
+  shared->n_shown = env->n_shown;
+  shared->has_prompt = true;
+  return PARL_STATUS_OK;
+}
+
+static parl_status repeat_prompt(parl_env *env, const parl_shared_world *shared, int32_t *tokens,
+                                 size_t *n) {
+  memcpy(tokens, shared->prompt, shared->n_prompt * sizeof *tokens);
+  *n = shared->n_prompt;
+  parl_env_forget_shown(env);
+  PARL_TRY(copy_shown(shared->n_shown, shared->shown, &shared->album, env->shown, &env->album));
+  env->n_shown = shared->n_shown;
+  return PARL_STATUS_OK;
+}
+
 parl_status parl_env_prompt(parl_env *env, parl_world world, int32_t *tokens, size_t max,
                             size_t *n) {
   const parl_world_slot *slot = parl_env_get_world(env, world);
   PARL_REQUIRE(slot != NULL && tokens != NULL && n != NULL);
   parl_shared_world *shared = get_shared(env, slot);
-  if (shared != NULL && shared->has_prompt && shared->n_prompt <= max) {
-    memcpy(tokens, shared->prompt, shared->n_prompt * sizeof *tokens);
-    *n = shared->n_prompt;
-    parl_env_forget_shown(env);
-    return PARL_STATUS_OK;
-  }
+  if (shared != NULL && shared->has_prompt && shared->n_prompt <= max)
+    return repeat_prompt(env, shared, tokens, n);
   PARL_TRY(call_prompt(env, slot, tokens, max, n));
-  if (shared == NULL || env->n_shown > 0) return PARL_STATUS_OK; /* its images are not kept */
-  memcpy(shared->prompt, tokens, *n * sizeof *tokens);
-  shared->n_prompt = *n;
-  shared->has_prompt = true;
-  return PARL_STATUS_OK;
+  return shared != NULL ? keep_prompt(env, shared, tokens, *n) : PARL_STATUS_OK;
 }
 
 /* --- sub-agents --- */

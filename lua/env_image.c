@@ -2,7 +2,7 @@
  *
  * Everything is Lua's memory, temporary arrays too: an error may leave at any place. Work is
  * charged row by row.
- * Reading order: the object, arguments, drawing, new images, components, load_image. */
+ * Reading order: the object, arguments, drawing, new images and clips, components, load_image. */
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +45,7 @@ static parl_image_object *push_image(lua_State *L, lua_Integer width, lua_Intege
   parl_sandbox_charge(L, (double)bytes / 8);
   parl_image_object *object = lua_newuserdatauv(L, sizeof *object + bytes, 0);
   object->image = (parl_image){(int)width, (int)height, object->pixels};
+  object->frames = 1;
   object->is_frozen = false;
   luaL_setmetatable(L, PARL_IMAGE_OBJECT);
   return object;
@@ -55,6 +56,11 @@ static parl_image_object *push_image(lua_State *L, lua_Integer width, lua_Intege
 static parl_image_object *check_image(lua_State *L) {
   parl_image_object *object = parl_image_object_get(L, 1);
   if (object == NULL) luaL_error(L, "call it with a colon: image:fill(0xff0000)");
+  if (object->frames > 1)
+    luaL_error(L,
+               "a clip of %d frames is shown as it is; draw on images and look at them before "
+               "parl.clip takes them",
+               object->frames);
   return object;
 }
 
@@ -214,6 +220,41 @@ int parl_env_make_image(lua_State *L) {
   const lua_Integer width = luaL_checkinteger(L, 1), height = luaL_checkinteger(L, 2);
   const uint32_t colour = lua_isnoneornil(L, 3) ? 0 : check_colour(L, 3);
   parl_canvas_fill(&push_image(L, width, height)->image, colour);
+  return 1;
+}
+
+/* Image k of a list at 1, which it leaves on the stack. */
+static const parl_image *push_frame(lua_State *L, int k) {
+  lua_rawgeti(L, 1, k);
+  const parl_image_object *object = parl_image_object_get(L, -1);
+  if (object == NULL || object->frames > 1)
+    luaL_error(L, "parl.clip: item %d of the list is no image", k);
+  return &object->image;
+}
+
+int parl_env_make_clip(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  const lua_Integer n = luaL_len(L, 1);
+  if (n < 2 || n > PARL_ENV_MAX_FRAMES)
+    luaL_error(L, "parl.clip: a list of %I images; a clip has 2 to %d", (LUAI_UACINT)n,
+               (int)PARL_ENV_MAX_FRAMES);
+  const parl_image *first = push_frame(L, 1);
+  const size_t bytes = 3 * (size_t)first->width * (size_t)first->height;
+  parl_sandbox_charge(L, (double)bytes * (double)n / 8);
+  parl_image_object *clip = lua_newuserdatauv(L, sizeof *clip + (size_t)n * bytes, 0);
+  clip->image = (parl_image){first->width, first->height * (int)n, clip->pixels};
+  clip->frames = (int)n;
+  clip->is_frozen = true;
+  for (int k = 1; k <= n; k++) {
+    const parl_image *frame = push_frame(L, k);
+    if (frame->width != first->width || frame->height != first->height)
+      luaL_error(L, "parl.clip: frame %d is %d x %d pixels, the first %d x %d", k, frame->width,
+                 frame->height, first->width, first->height);
+    memcpy(clip->pixels + (size_t)(k - 1) * bytes, frame->rgb, bytes);
+    lua_pop(L, 1);
+  }
+  luaL_setmetatable(L, PARL_IMAGE_OBJECT);
   return 1;
 }
 

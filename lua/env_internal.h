@@ -95,6 +95,9 @@ typedef struct parl_shared_world {
   bool has_prompt, has_optimum;
   size_t n_prompt;
   int32_t prompt[PARL_ENV_MAX_OBSERVATION];
+  size_t n_shown; /* images among them */
+  parl_shown shown[PARL_ENV_MAX_SHOWN];
+  parl_album album;
   parl_env_optimum optimum;
 } parl_shared_world;
 
@@ -249,6 +252,7 @@ void parl_env_add_hash(parl_env *env, const char *bytes, size_t n);
 void parl_env_open_images(lua_State *L);
 /* parl.image(w, h, colour) */
 int parl_env_make_image(lua_State *L);
+int parl_env_make_clip(lua_State *L);
 /* Pushes parl.load_image. Inside protect. */
 void parl_env_push_load_image(lua_State *L, parl_env *env);
 

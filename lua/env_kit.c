@@ -297,6 +297,7 @@ static int kit_makespan(lua_State *L) {
 /* --- images --- */
 
 #define kit_image parl_env_make_image
+#define kit_clip parl_env_make_clip
 
 /* --- scores of what was read off an image --- */
 

@@ -8,10 +8,12 @@
 #include "lua/image_object.h"
 
 /* Where an image comes to lie at the patch of the model that will look. */
-static parl_status fit(const parl_env *env, int width, int height, parl_media_size *out) {
+static parl_status fit(const parl_env *env, int width, int height, int frames,
+                       parl_media_size *out) {
   parl_media_config config = parl_media_config_default();
   config.patch = env->spec.vision.patch;
-  return parl_media_fit(&config, config.max_patches, width, height, out);
+  return parl_media_fit(&config, frames > 1 ? config.max_patches_frame : config.max_patches, width,
+                        height, out);
 }
 
 static int read_side(lua_State *L, const char *name) {
@@ -21,6 +23,20 @@ static int read_side(lua_State *L, const char *name) {
     parl_env_refuse(L, "vision", "%s must be an integer, 1 to %d", name, (int)PARL_CANVAS_MAX_SIDE);
   lua_pop(L, 1);
   return (int)x;
+}
+
+/* 1 where no clips are declared. */
+static int read_frames(lua_State *L) {
+  lua_getfield(L, -1, "frames");
+  const bool is_nil = lua_isnil(L, -1);
+  const lua_Integer x = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0;
+  if (!is_nil && (x < 2 || x > PARL_ENV_MAX_FRAMES))
+    parl_env_refuse(L, "vision",
+                    "frames must be an integer, 2 to %d, or nil where there are no "
+                    "clips",
+                    (int)PARL_ENV_MAX_FRAMES);
+  lua_pop(L, 1);
+  return is_nil ? 1 : (int)x;
 }
 
 void parl_env_read_vision(lua_State *L, parl_env *env) {
@@ -45,7 +61,8 @@ void parl_env_read_vision(lua_State *L, parl_env *env) {
                     "gives one, or nil");
   parl_env_check_keys(L, -1, "vision", keys, sizeof keys / sizeof keys[0]);
   const int width = read_side(L, "width"), height = read_side(L, "height");
-  if (fit(env, width, height, &size) != PARL_STATUS_OK)
+  v->frames = read_frames(L);
+  if (fit(env, width, height, v->frames, &size) != PARL_STATUS_OK)
     parl_env_refuse(L, "vision", "%s", parl_error_text());
   if (size.width != width || size.height != height)
     parl_env_refuse(L, "vision",
@@ -63,7 +80,7 @@ void parl_env_read_vision(lua_State *L, parl_env *env) {
 }
 
 void parl_env_forget_shown(parl_env *env) {
-  if (env->n_shown == 0) return;
+  if (env->n_shown == 0 && env->album.n == 0) return;
   env->n_shown = 0;
   parl_album_clear(&env->album);
 }
@@ -80,7 +97,7 @@ uint64_t parl_env_hash_shown(const parl_env *env) {
 }
 
 static parl_status check_image(parl_env *env, int function_ref, const char *callback, int i,
-                               const parl_image *image) {
+                               const parl_image *image, int frames) {
   const parl_env_vision *v = &env->spec.vision;
   if (v->width == 0)
     return parl_env_breach(env, function_ref, callback,
@@ -92,16 +109,26 @@ static parl_status check_image(parl_env *env, int function_ref, const char *call
                            "token %d is an image of %d x %d pixels; vision declares at most %d x "
                            "%d",
                            i, image->width, image->height, v->width, v->height);
+  if (frames > 1 && v->frames == 1)
+    return parl_env_breach(env, function_ref, callback,
+                           "token %d is a clip of %d frames; vision declares none: frames = %d", i,
+                           frames, frames);
+  if (frames > v->frames)
+    return parl_env_breach(env, function_ref, callback,
+                           "token %d is a clip of %d frames; vision declares at most %d", i, frames,
+                           v->frames);
   return PARL_STATUS_OK;
 }
 
 parl_status parl_env_show(parl_env *env, int function_ref, const char *callback, int i, int index,
                           int32_t *tokens, size_t room, size_t *n) {
-  const parl_image *image = &parl_image_object_get(env->L, index)->image;
+  const parl_image_object *object = parl_image_object_get(env->L, index);
+  const int frames = object->frames;
+  const parl_image image = parl_image_get_frame(&object->image, frames, 0);
   const int32_t first = env->spec.vision.first_token;
   parl_media_size size;
-  PARL_TRY(check_image(env, function_ref, callback, i, image));
-  PARL_TRY(fit(env, image->width, image->height, &size));
+  PARL_TRY(check_image(env, function_ref, callback, i, &image, frames));
+  PARL_TRY(fit(env, image.width, image.height, frames, &size));
   const size_t n_pads = (size_t)size.n_tokens, all = n_pads + PARL_N_MEDIA_TOKENS - 1;
   if (all > room - *n)
     return parl_env_breach(env, function_ref, callback,
@@ -109,13 +136,16 @@ parl_status parl_env_show(parl_env *env, int function_ref, const char *callback,
                            "model.vision.patch = %d",
                            room, env->n_shown + 1, all, env->spec.vision.patch);
   parl_shown *shown = &env->shown[env->n_shown];
-  const parl_status s =
-      parl_album_add(&env->album, image, parl_image_get_content(image), &shown->picture);
+  const parl_picture picture = {parl_image_get_content(&object->image, frames), frames,
+                                object->image};
+  const parl_status s = parl_album_add(&env->album, &picture, &shown->picture);
   if (s == PARL_STATUS_ELIMIT)
     return parl_env_breach(env, function_ref, callback, "%s", parl_error_text());
   PARL_TRY(s);
   env->n_shown++;
-  for (int k = PARL_MEDIA_BEGIN; k < PARL_MEDIA_PAD; k++) tokens[(*n)++] = first + k;
+  tokens[(*n)++] = first + PARL_MEDIA_BEGIN;
+  tokens[(*n)++] = first + (frames > 1 ? PARL_MEDIA_VIDEO : PARL_MEDIA_WORD);
+  tokens[(*n)++] = first + PARL_MEDIA_CONTENT;
   shown->at = (int32_t)*n;
   shown->n = size.n_tokens;
   for (size_t k = 0; k < n_pads; k++) tokens[(*n)++] = first + PARL_MEDIA_PAD;

@@ -98,6 +98,7 @@ void parl_env_make_vocabulary(lua_State *L, parl_env *env) {
   spec->n_plain = spec->vision.first_token = spec->n_tokens;
   for (int i = 0; spec->vision.width > 0 && i < PARL_N_MEDIA_TOKENS; i++)
     add_token(L, env, media_names[i]);
+  if (spec->vision.frames > 1) add_token(L, env, "video");
   hash_names(env);
   parl_env_fill_tok(L, env);
 }

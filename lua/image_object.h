@@ -14,6 +14,7 @@
 
 typedef struct parl_image_object {
   parl_image image; /* its pixels are those below */
+  int frames;       /* 1; of a clip, 2 to 4 of one size, below each other */
   bool is_frozen;   /* in a world, or in what a script keeps: nobody draws on it any more */
   _Alignas(8) uint8_t pixels[];
 } parl_image_object;

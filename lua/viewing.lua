@@ -261,8 +261,8 @@ return function(spec)
       optimum = viewing.optimum, expert = viewing.turn,
       family = function() return declaration.name end,
       vision = function(params)
-        local w, h = spec.size(params)
-        return params.modality == "image" and {width = w, height = h} or nil
+        local w, h, _, frames = spec.size(params)
+        return params.modality == "image" and {width = w, height = h, frames = frames} or nil
       end,
     }
     declaration.params.modality = MODALITY

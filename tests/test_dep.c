@@ -1,4 +1,4 @@
-/* tests/test_dep.c - a batch's images over workers: who gets what, and that no bit depends on it. */
+/* tests/test_dep.c - a batch's images over workers: who gets what, and no bit depends on it. */
 #include <math.h>
 
 #include "core/rng.h"

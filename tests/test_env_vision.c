@@ -121,6 +121,8 @@ static void what_may_not_be_declared(void **state) {
       {"", "vision = 3", "vision: must be a table"},
       {"", "vision = {width = 3}", "vision: height must be an integer, 1 to 4096"},
       {"", "vision = {width = 0, height = 3}", "vision: width must be an integer"},
+      {"", "vision = {width = 3, height = 3, frames = 1}", "frames must be an integer, 2 to 4"},
+      {"", "vision = {width = 3, height = 3, frames = 5}", "frames must be an integer, 2 to 4"},
       {"", "vision = {width = 3, height = 3, depth = 3}", "vision: unknown field 'depth'"},
       {"", "vision = {width = 3, hight = 3}", "did you mean 'height'?"},
       {"", "vision = {width = 400, height = 400}",
@@ -157,6 +159,12 @@ static void other_vocabularies_stay(void **state) {
   parl_env_destroy(seeing);
 }
 
+static parl_status add(parl_album *album, const parl_image *image, uint64_t content,
+                       int32_t *number) {
+  const parl_picture picture = {content, 1, *image};
+  return parl_album_add(album, &picture, number);
+}
+
 static void an_album_has_limits(void **state) {
   (void)state;
   parl_album album = {0};
@@ -166,14 +174,14 @@ static void an_album_has_limits(void **state) {
   const size_t most = PARL_ALBUM_MAX_BYTES / (3 << 20);
   for (size_t i = 0; i < most; i++) {
     image.rgb[0] = (uint8_t)i;
-    assert_ok(parl_album_add(&album, &image, parl_image_get_content(&image), &number));
+    assert_ok(add(&album, &image, parl_image_get_content(&image, 1), &number));
     assert_int_equal(number, i);
   }
   image.rgb[0] = 1;
-  assert_ok(parl_album_add(&album, &image, parl_image_get_content(&image), &number));
+  assert_ok(add(&album, &image, parl_image_get_content(&image, 1), &number));
   assert_int_equal(number, 1);
   image.rgb[0] = 99;
-  assert_int_equal(parl_album_add(&album, &image, parl_image_get_content(&image), &number),
+  assert_int_equal(add(&album, &image, parl_image_get_content(&image, 1), &number),
                    PARL_STATUS_ELIMIT);
   assert_contains(parl_error_text(), "more than 1024 distinct images, or 16 MiB of pixels");
   assert_int_equal(number, 1);
@@ -181,17 +189,120 @@ static void an_album_has_limits(void **state) {
   parl_album_clear(&album);
   const parl_image small = {1, 1, image.rgb};
   for (uint64_t i = 1; i <= PARL_ALBUM_MAX_PICTURES; i++)
-    assert_ok(parl_album_add(&album, &small, i, &number));
-  assert_int_equal(parl_album_add(&album, &small, 5000, &number), PARL_STATUS_ELIMIT);
+    assert_ok(add(&album, &small, i, &number));
+  assert_int_equal(add(&album, &small, 5000, &number), PARL_STATUS_ELIMIT);
   parl_album_deinit(&album);
   parl_image_deinit(&image);
 }
 
+/* ------------------------------------------------------------------------------------- clips */
+
+#define CLIPS "  vision = {width = 20, height = 16, frames = 3},\n"
+
+/* Three frames of 13 x 9 pixels: as many tokens as one image, "video" before them; drawing on an
+ * image later changes nothing; the same frames as an image of 13 x 27 pixels are something else. */
+static void a_clip_is_one_item(void **state) {
+  (void)state;
+  parl_env *env = make_seeing(
+      CLIPS,
+      "local a = parl.image(13, 9, 1) local clip = parl.clip{a, parl.image(13, 9, 2), a} a:fill(9) "
+      "return tok.row[2], clip, parl.clip{parl.image(13, 9, 1), parl.image(13, 9, 2)}, a",
+      4);
+  const parl_env_spec *spec = parl_env_get_spec(env);
+  const int32_t first = spec->vision.first_token;
+  assert_int_equal(spec->vision.frames, 3);
+  assert_int_equal(spec->n_tokens, first + PARL_N_MEDIA_TOKENS + 1);
+  assert_string_equal(parl_env_token_name(env, first + PARL_MEDIA_VIDEO), "video");
+  int32_t tokens[64];
+  size_t n = 0;
+  assert_ok(ask_prompt(env, tokens, 64, &n));
+  assert_int_equal(n, 1 + 3 * 8);
+  assert_int_equal(tokens[2], first + PARL_MEDIA_VIDEO);
+  assert_int_equal(tokens[10], first + PARL_MEDIA_VIDEO);
+  assert_int_equal(tokens[18], first + PARL_MEDIA_WORD);
+  const parl_env_shown shown = parl_env_get_shown(env);
+  assert_int_equal(shown.n, 3);
+  assert_int_equal(shown.items[0].n, 4);
+  const parl_picture *clip = &shown.album->items[0];
+  assert_int_equal(clip->frames, 3);
+  assert_int_equal(clip->image.height, 27);
+  for (int k = 0; k < 3; k++) {
+    const parl_image frame = parl_image_get_frame(&clip->image, 3, k);
+    assert_int_equal(frame.height, 9);
+    assert_int_equal(frame.rgb[2], k == 1 ? 2 : 1);
+  }
+  assert_int_not_equal(parl_image_get_content(&clip->image, 3),
+                       parl_image_get_content(&clip->image, 1));
+  assert_true(clip->content == parl_image_get_content(&clip->image, 3));
+  parl_env_destroy(env);
+}
+
+/* Where worlds are shared, a prompt with images is drawn once; its images come with it each time,
+ * whatever was shown in between. */
+static void a_shared_prompt_is_drawn_once(void **state) {
+  (void)state;
+  parl_env *env = NULL;
+  char *code = edit(TOY, PROMPT,
+                    VISION
+                    "  prompt = (function() local n = 0 return function(world) n = n + 1\n"
+                    "    local i = parl.image(9, 2, n)\n"
+                    "    return tok.row[world.n], i, parl.image(1, 1, n), i end end)(),\n");
+  assert_ok(make_env(code, NULL, &(parl_env_options){.patch = 4, .share_worlds = true}, &env));
+  int32_t tokens[64], again[64];
+  size_t n = 0, n_again = 0;
+  uint64_t hash = 0;
+  for (int k = 0; k < 3; k++) {
+    parl_world w;
+    parl_agent m;
+    assert_ok(parl_env_reset(env, 1, (uint64_t)k, &w, &m));
+    assert_ok(parl_env_prompt(env, w, k == 0 ? tokens : again, 64, k == 0 ? &n : &n_again));
+    const parl_env_shown shown = parl_env_get_shown(env);
+    assert_int_equal(shown.n, 3);
+    assert_int_equal(shown.album->n, 2);
+    assert_int_equal(shown.album->items[0].image.rgb[2], 1); /* drawn the first time */
+    assert_int_equal(shown.items[2].picture, 0);
+    assert_int_equal(shown.items[1].picture, 1);
+    if (k == 0) hash = parl_env_hash_shown(env);
+    assert_true(hash == parl_env_hash_shown(env));
+    parl_env_release(env, w);
+    if (k == 0) continue;
+    assert_int_equal(n_again, n);
+    assert_memory_equal(again, tokens, n * sizeof *tokens);
+  }
+  free(code);
+  parl_env_destroy(env);
+}
+
+static void what_is_no_clip(void **state) {
+  (void)state;
+  refused(VISION, "return parl.clip{parl.image(2, 2), parl.image(2, 2)}",
+          "token 1 is a clip of 2 frames; vision declares none: frames = 2");
+  refused(CLIPS, "local i = parl.image(2, 2) return tok.row[1], parl.clip{i, i, i, i}",
+          "token 2 is a clip of 4 frames; vision declares at most 3");
+  refused(CLIPS, "local i = parl.image(4, 17) return parl.clip{i, i}",
+          "token 1 is an image of 4 x 17 pixels; vision declares at most 20 x 16");
+  refused(CLIPS, "return parl.clip{parl.image(2, 2)}", "a list of 1 images; a clip has 2 to 4");
+  refused(CLIPS, "local i = parl.image(2, 2) return parl.clip{i, i, i, i, i}", "2 to 4");
+  refused(CLIPS, "return parl.clip{parl.image(2, 2), 3}", "item 2 of the list is no image");
+  refused(CLIPS, "local i = parl.image(2, 2) return parl.clip{i, parl.clip{i, i}}",
+          "item 2 of the list is no image");
+  refused(CLIPS, "return parl.clip{parl.image(2, 2), parl.image(2, 3)}",
+          "frame 2 is 2 x 3 pixels, the first 2 x 2");
+  refused(CLIPS, "local i = parl.image(2, 2) return parl.clip{i, i}:crop(0, 0, 1, 1)",
+          "a clip of 2 frames is shown as it is");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(an_image_becomes_its_tokens),  cmocka_unit_test(the_patch_says_how_many),
-      cmocka_unit_test(what_a_callback_may_not_show), cmocka_unit_test(what_may_not_be_declared),
-      cmocka_unit_test(other_vocabularies_stay),      cmocka_unit_test(an_album_has_limits),
+      cmocka_unit_test(an_image_becomes_its_tokens),
+      cmocka_unit_test(the_patch_says_how_many),
+      cmocka_unit_test(what_a_callback_may_not_show),
+      cmocka_unit_test(what_may_not_be_declared),
+      cmocka_unit_test(other_vocabularies_stay),
+      cmocka_unit_test(an_album_has_limits),
+      cmocka_unit_test(a_clip_is_one_item),
+      cmocka_unit_test(what_is_no_clip),
+      cmocka_unit_test(a_shared_prompt_is_drawn_once),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -185,10 +185,54 @@ static void pixels_are_the_same_everywhere(void **state) {
   }
 }
 
+/* `as` clip: the four frames of a view are the images that it shows else, in one item; text and
+ * steps are the same. */
+static void clips_are_the_same_frames(void **state) {
+  (void)state;
+  parl_env *env[2];
+  for (int k = 0; k < 2; k++)
+    env[k] = env_open("motion",
+                      k ? "{\"modality\":\"image\",\"as\":\"clip\"}" : "{\"modality\":\"image\"}");
+  assert_int_equal(parl_env_get_spec(env[1])->vision.frames, 4);
+  assert_int_equal(parl_env_get_spec(env[0])->vision.frames, 1);
+  assert_true(parl_env_get_spec(env[1])->limits.context <
+              parl_env_get_spec(env[0])->limits.context);
+  for (uint64_t task = 0; task < 8; task++) {
+    parl_world world[2];
+    parl_agent agent[2];
+    parl_call call;
+    int32_t tokens[MAX_TOKENS];
+    size_t n, n_clips = 0;
+    for (int k = 0; k < 2; k++) assert_ok(parl_env_reset(env[k], task, 1, &world[k], &agent[k]));
+    for (;;) {
+      assert_ok(parl_env_expert(env[0], world[0], agent[0], "serial", &call, 1, &n));
+      if (call.kind == PARL_CALL_FINISH) break;
+      for (int k = 0; k < 2; k++)
+        assert_ok(parl_env_call(env[k], world[k], agent[k], &call, tokens, MAX_TOKENS, &n));
+      const parl_env_shown four = parl_env_get_shown(env[0]), one = parl_env_get_shown(env[1]);
+      assert_int_equal(four.n, 4 * one.n);
+      if (one.n == 0) continue;
+      const parl_picture *clip = &one.album->items[one.items[0].picture];
+      assert_int_equal(clip->frames, 4);
+      for (int f = 0; f < 4; f++) {
+        const parl_image frame = parl_image_get_frame(&clip->image, 4, f);
+        const parl_image *image = &four.album->items[four.items[f].picture].image;
+        assert_int_equal(frame.height, image->height);
+        assert_memory_equal(frame.rgb, image->rgb, 3 * (size_t)(image->width * image->height));
+      }
+      n_clips++;
+    }
+    assert_true(n_clips > 0);
+    for (int k = 0; k < 2; k++) parl_env_release(env[k], world[k]);
+  }
+  for (int k = 0; k < 2; k++) parl_env_destroy(env[k]);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(pictures_say_what_tokens_say),
       cmocka_unit_test(pixels_are_the_same_everywhere),
+      cmocka_unit_test(clips_are_the_same_frames),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

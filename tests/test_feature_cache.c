@@ -36,7 +36,8 @@ static void open_hall(fixture *h) {
   for (int i = 0; i < N_PICTURES; i++) {
     int32_t number;
     for (int k = 0; k < 3 * SIDE * SIDE; k++) image.rgb[k] = (uint8_t)(k * (7 + i) + i);
-    assert_ok(parl_album_add(&h->album, &image, parl_image_get_content(&image), &number));
+    const parl_picture picture = {parl_image_get_content(&image, 1), 1, image};
+    assert_ok(parl_album_add(&h->album, &picture, &number));
     assert_int_equal(number, i);
   }
   parl_image_deinit(&image);
@@ -134,10 +135,49 @@ static void rows_are_the_towers(void **state) {
   close_hall(&h);
 }
 
+/* A clip is one item of as many rows as a frame has, with the features that the tower makes of its
+ * frames together; one longer than the model takes is refused. */
+static void a_clip_is_looked_at_whole(void **state) {
+  (void)state;
+  enum { FRAMES = 3, OF_FRAME = 4 };
+  fixture h;
+  parl_tower *tower;
+  parl_media media;
+  const float *rows;
+  float *features, due[OF_FRAME * C];
+  open_hall(&h);
+  parl_image stack, frames[FRAMES];
+  assert_ok(parl_image_init(&stack, 13, FRAMES * 9));
+  for (int k = 0; k < 3 * 13 * FRAMES * 9; k++) stack.rgb[k] = (uint8_t)(k * k);
+  for (int k = 0; k < FRAMES; k++) frames[k] = parl_image_get_frame(&stack, FRAMES, k);
+  parl_media_config config = parl_media_config_default();
+  config.patch = 4;
+  parl_media_init(&media, &config);
+  assert_ok(parl_media_add_chunk(&media, frames, FRAMES));
+  assert_int_equal(media.grid_thw[0], FRAMES);
+  assert_ok(parl_tower_create(h.model, media.n_patches, &tower));
+  const parl_vision_items items = {1, media.grid_thw, media.pixels};
+  assert_ok(parl_tower_forward(h.model, tower, &items, &features));
+  assert_ok(parl_tower_read(tower, features, OF_FRAME * C, due));
+  parl_picture clip = {parl_image_get_content(&stack, FRAMES), FRAMES, stack};
+  parl_feature_cache_enter(h.cache);
+  assert_ok(parl_feature_cache_look(h.cache, &clip, OF_FRAME, &rows));
+  assert_memory_equal(rows, due, sizeof due);
+  clip.frames = 5;
+  assert_int_equal(parl_feature_cache_look(h.cache, &clip, OF_FRAME, &rows), PARL_STATUS_EINVAL);
+  assert_contains(parl_error_text(), "a clip of 5 frames, but model.vision.max_frames = 4");
+  parl_feature_cache_leave(h.cache);
+  parl_tower_destroy(tower);
+  parl_media_deinit(&media);
+  parl_image_deinit(&stack);
+  close_hall(&h);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(threads_share_what_one_encodes),
       cmocka_unit_test(rows_stay_for_a_visit),
+      cmocka_unit_test(a_clip_is_looked_at_whole),
       cmocka_unit_test(rows_are_the_towers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

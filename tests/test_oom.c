@@ -142,14 +142,15 @@ static parl_status use_arena(void) {
 /* Nine pictures, and the first as PNG in an address. */
 static parl_status use_album(void) {
   uint8_t rgb[12] = {0};
-  const parl_image image = {2, 2, rgb};
+  parl_picture picture = {.frames = 1, .image = {2, 2, rgb}};
   parl_album album = {0};
   parl_text url = {0};
   int32_t number;
   parl_status s = PARL_STATUS_OK;
   for (uint64_t i = 1; i < 10 && s == PARL_STATUS_OK; i++) {
     const size_t before = album.n;
-    s = parl_album_add(&album, &image, i, &number);
+    picture.content = i;
+    s = parl_album_add(&album, &picture, &number);
     if (s != PARL_STATUS_OK && album.n != before) s = PARL_STATUS_ESTATE;
   }
   if (s == PARL_STATUS_OK) s = parl_image_append_url(&album.items[0].image, &url);

@@ -5,6 +5,7 @@
 #include "engine/feature_cache.h"
 #include "parl/learn/learner.h"
 #include "parl/swarm/context_policy.h"
+#include "parl/swarm/trace.h"
 #include "tests/rollout_support.h"
 
 #define COLOURS "tests/envs/colours.lua"
@@ -28,9 +29,9 @@ static parl_run_config seeing_config(void) {
   return c;
 }
 
-static int count_colours_tokens(void) {
+static int count_colours_tokens(const parl_json *params) {
   parl_env *env = NULL;
-  assert_ok(parl_env_create(COLOURS, NULL, &(parl_env_options){0}, &env));
+  assert_ok(parl_env_create(COLOURS, params, &(parl_env_options){0}, &env));
   const int n = parl_env_get_spec(env)->n_tokens;
   parl_env_destroy(env);
   return n;
@@ -41,7 +42,7 @@ static void open_game(game *g, const char *params, const char *style, const char
                       size_t threads, const char *backend) {
   parl_json *json = params != NULL ? count_params(params) : NULL;
   assert_ok(parl_workers_create(threads, &g->workers));
-  g->model = count_model(&g->config, count_colours_tokens(), backend, 5);
+  g->model = count_model(&g->config, count_colours_tokens(json), backend, 5);
   const parl_player model = parl_player_of_model(g->model, PARL_CACHE_F32, 1);
   const parl_seats seats = {.main = style != NULL ? parl_player_of_script(style, 1) : model,
                             .subs = subs != NULL ? parl_player_of_script(subs, 1) : model};
@@ -133,10 +134,8 @@ static size_t check_shown(const game *g) {
       }
       assert_int_equal(pads, shown);
       for (int32_t c = 0; c < s->n_choices; c++) /* nobody writes an image */
-        for (int m = 0; m < PARL_N_MEDIA_TOKENS; m++) {
-          const int token = first + m;
+        for (int token = first; token < g->spec->n_tokens; token++)
           assert_false(s->masks[c * s->n_words + token / 64] >> (token % 64) & 1);
-        }
       n += (size_t)s->n_shown;
     }
   }
@@ -157,6 +156,9 @@ static void the_decoder_sees_what_the_trainer_sees(void **state) {
       {"{\"n\": 2, \"prompted\": false}", NULL, NULL, PARL_CONTEXT_POLICY_NONE, true},
       {"{\"n\": 4}", "wide", NULL, PARL_CONTEXT_POLICY_NONE, true},
       {"{\"n\": 3}", NULL, "serial", PARL_CONTEXT_POLICY_NONE, false},
+      {"{\"n\": 2, \"frames\": 3}", NULL, "serial", PARL_CONTEXT_POLICY_NONE, true},
+      {"{\"n\": 2, \"frames\": 4}", NULL, NULL, PARL_CONTEXT_POLICY_NONE, false},
+      {"{\"n\": 4, \"frames\": 2}", NULL, "serial", PARL_CONTEXT_POLICY_SUMMARY, true},
       {"{\"n\": 4}", NULL, "serial", PARL_CONTEXT_POLICY_HIDE_TOOL_RESULT, true},
       {"{\"n\": 4}", NULL, "serial", PARL_CONTEXT_POLICY_SUMMARY, true},
       {"{\"n\": 4}", NULL, "serial", PARL_CONTEXT_POLICY_DISCARD_ALL, true},
@@ -376,6 +378,61 @@ static void a_blind_model_says_so(void **state) {
   close_game(&g);
 }
 
+/* Seven pictures of 3 MiB: an episode's album holds five. Who watches goes on, and knows what each
+ * was. */
+static void a_watcher_outlives_an_album(void **state) {
+  (void)state;
+  enum { SIDE = 1024, N = 7, KEPT = 5 };
+  parl_trace t = {0};
+  parl_picture picture = {.frames = 1};
+  assert_ok(parl_image_init(&picture.image, SIDE, SIDE));
+  for (int i = 0; i < N; i++) {
+    picture.image.rgb[0] = (uint8_t)i;
+    picture.content = (uint64_t)i + 1;
+    const parl_album album = {.n = 1, .room = 1, .items = &picture};
+    const parl_shown shown = {.at = 0, .n = 1, .picture = 0};
+    const int32_t token = 3;
+    const parl_event event = {
+        .kind = PARL_EVENT_START, .tokens = &token, .n_tokens = 1, .shown = {1, &shown, &album}};
+    assert_ok(parl_trace_add(&t, &event));
+  }
+  assert_int_equal(t.n_shown, N);
+  assert_int_equal(t.album.n, KEPT);
+  assert_int_equal(t.n_left_out, N - KEPT);
+  for (int i = 0; i < N; i++) {
+    assert_int_equal(t.shown[i].picture, i < KEPT ? i : -1);
+    assert_int_equal(t.seen[i].content, i + 1);
+    assert_int_equal(t.seen[i].image.width, SIDE);
+  }
+  parl_image_deinit(&picture.image);
+  parl_trace_deinit(&t);
+}
+
+/* A clip is longer than what the model takes as one item: player and learner say so. */
+static void a_longer_clip_is_refused(void **state) {
+  (void)state;
+  game g = {.config = seeing_config()};
+  g.config.model.vision.max_frames = 2;
+  open_game(&g, "{\"frames\": 3}", NULL, "serial", 1, "ref");
+  assert_int_equal(play(&g, NULL), PARL_STATUS_EINVAL);
+  assert_contains(parl_error_text(), "a clip of 3 frames, but model.vision.max_frames = 2");
+  parl_optimizer_config optimizer;
+  parl_learner *learner = NULL;
+  parl_config_set_defaults(&parl_optimizer_section, &optimizer);
+  parl_learner_def def = parl_learner_def_default();
+  def.model = g.model;
+  def.workers = g.workers;
+  def.optimizer = &optimizer;
+  def.imitate = true;
+  def.max_sequences = 4;
+  def.longest = 96;
+  def.n_words = (size_t)(g.spec->n_tokens + 63) / 64;
+  def.vision = g.spec->vision;
+  assert_int_equal(parl_learner_create(&def, &learner), PARL_STATUS_EINVAL);
+  assert_contains(parl_error_text(), "a clip of 3 frames, but model.vision.max_frames = 2");
+  close_game(&g);
+}
+
 /* Placeholders were made for another patch than the model's. */
 static void another_patch_is_refused(void **state) {
   (void)state;
@@ -401,6 +458,8 @@ int main(void) {
       cmocka_unit_test(the_tower_learns_from_every_place),
       cmocka_unit_test(a_batch_cuts_behind_the_last_choice),
       cmocka_unit_test(a_blind_model_says_so),
+      cmocka_unit_test(a_watcher_outlives_an_album),
+      cmocka_unit_test(a_longer_clip_is_refused),
       cmocka_unit_test(another_patch_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -336,6 +336,11 @@ static int measure(void) {
       {"test_generation", "default"},
       {"survey", "default"},
       {"bugfix", "default"},
+      {"shapes", "default"},
+      {"ocr", "default"},
+      {"chart", "default"},
+      {"motion", "default"},
+      {"look_wide", "default"},
   };
   puts(
       "| environment | preset | prompts met | met before, unsplit | split | met before |\n"

@@ -85,10 +85,11 @@ static void test_picture_has_every_agent_and_obeys_no_name(void **state) {
   assert_contains(s, "its task was assigned before");
   assert_null(strstr(s, "<script"));
   assert_null(strchr(s, '\x1b'));
-  parl_timeline_append_page(&t, HOSTILE, &page);
+  parl_timeline_append_page(&t, HOSTILE, "<figure>a picture</figure>", &page);
   assert_ok(parl_text_status(&page));
   assert_null(strstr(parl_text_get(&page), "<script"));
   assert_null(strstr(parl_text_get(&page), "http-equiv=\"refresh"));
+  assert_contains(parl_text_get(&page), "<summary>What it was shown</summary>\n<figure>a picture");
   parl_text_deinit(&svg);
   parl_text_deinit(&page);
   parl_timeline_deinit(&t);

@@ -83,6 +83,8 @@
 
 --- What an environment shows.
 ---@class parl.Vision
+--- Of the longest clip, 2 to 4; nil: it returns none.
+---@field frames integer?
 --- Of the highest image it returns, in pixels.
 ---@field height integer
 --- Of the widest.
@@ -290,8 +292,9 @@
 ---@field tell fun(world: table, item: integer, tool: string, argument: integer?): parl.Tokens
 --- The same as images, where params.modality is image; nil: tokens there too.
 ---@field draw fun(world: table, item: integer, tool: string, argument: integer?): parl.Image|parl.Image[]|nil
---- Width and height of the largest image, and how many a view shows at most (nil: 1).
----@field size fun(params: table): integer, integer, integer?
+--- Width and height of the largest image, how many a view shows at most (nil: 1), and frames of
+--- its clips (nil: it shows none).
+---@field size fun(params: table): integer, integer, integer?, integer?
 --- An answer that is worth 1.
 ---@field truth fun(world: table, item: integer): integer|integer[]
 --- What an answer is worth, 0 to 1.
@@ -422,6 +425,9 @@
 --- A picture of up to 2^20 pixels, 4096 a side, filled with a colour 0xRRGGBB (nil: black);
 --- pixels count from 0, from the top left.
 ---@field image fun(w: integer, h: integer, colour: integer?): parl.Image
+--- A clip of 2 to 4 images of one size, which models see as one item; they are copied. It is
+--- returned among tokens and has no methods: what is looked at is a frame, before.
+---@field clip fun(frames: parl.Image[]): parl.Image
 --- 2 * sum of IoU / (boxes found + due) over the best one-to-one matching of boxes {x0, y0, x1,
 --- y1}, at most 64 a side. This and the scores that follow: 0 to 1; 1 of two empty lists, 0 of
 --- one.

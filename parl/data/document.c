@@ -37,7 +37,7 @@ parl_status parl_document_set(parl_document *document, const int32_t *tokens, co
     const parl_picture *p = &shown->album->items[shown->items[i].picture];
     d->shown[i] = shown->items[i];
     d->shown[i].at++;
-    PARL_TRY(parl_album_add(&d->album, &p->image, p->content, &d->shown[i].picture));
+    PARL_TRY(parl_album_add(&d->album, p, &d->shown[i].picture));
   }
   d->n = n + 1;
   d->n_shown = shown->n;

@@ -119,7 +119,7 @@ static parl_status find_image(parl_batch *b, const parl_picture *picture, int32_
   size_t i = 0;
   while (i < b->images.n_items && b->contents[i] != picture->content) i++;
   if (i == b->images.n_items) {
-    PARL_TRY(parl_media_add_image(&b->images, &picture->image));
+    PARL_TRY(parl_media_add_frames(&b->images, &picture->image, picture->frames));
     b->contents[i] = picture->content;
   }
   *out = (int32_t)i;

@@ -7,6 +7,7 @@
 
 #include "core/arena.h"
 #include "engine/dep_step.h"
+#include "engine/feature_cache.h"
 #include "engine/policy.h"
 
 struct parl_learner {
@@ -58,11 +59,16 @@ static parl_status create_dep_step(parl_learner *l, const parl_learner_def *def)
   parl_media_size largest;
   if (shown->width == 0 || seen->n_layers == 0) return PARL_STATUS_OK;
   config.patch = (int)seen->patch;
-  PARL_TRY(parl_media_fit(&config, config.max_patches, shown->width, shown->height, &largest));
-  const parl_dep_step_def step = {.model = def->model,
-                                  .workers = def->workers,
-                                  .n_leaves = def->n_leaves,
-                                  .max_patches = (size_t)largest.grid_h * (size_t)largest.grid_w};
+  if (shown->frames > seen->max_frames)
+    return parl_model_refuse_clip(shown->frames, seen->max_frames);
+  PARL_TRY(parl_media_fit(&config,
+                          shown->frames > 1 ? config.max_patches_frame : config.max_patches,
+                          shown->width, shown->height, &largest));
+  const parl_dep_step_def step = {
+      .model = def->model,
+      .workers = def->workers,
+      .n_leaves = def->n_leaves,
+      .max_patches = (size_t)shown->frames * (size_t)largest.grid_h * (size_t)largest.grid_w};
   PARL_TRY(parl_batch_see(l->batch, (int)seen->patch, l->batch->max_rows));
   return parl_dep_step_create(&step, &l->dep_step);
 }

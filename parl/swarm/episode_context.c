@@ -48,7 +48,7 @@ static parl_status add_shown(parl_sequence *s, parl_album *album, const parl_env
   for (size_t i = 0; i < from->n; i++) {
     const parl_picture *picture = &from->album->items[from->items[i].picture];
     parl_shown shown = from->items[i];
-    PARL_TRY(parl_album_add(album, &picture->image, picture->content, &shown.picture));
+    PARL_TRY(parl_album_add(album, picture, &shown.picture));
     PARL_CHECK(s->n_shown < s->max_shown);
     shown.at += base;
     s->shown[s->n_shown++] = shown;

@@ -9,6 +9,7 @@ void parl_trace_deinit(parl_trace *t) {
   free(t->rows);
   free(t->tokens);
   free(t->shown);
+  free(t->seen);
   parl_album_deinit(&t->album);
   parl_text_deinit(&t->details);
   memset(t, 0, sizeof *t);
@@ -32,17 +33,27 @@ static parl_status end(parl_trace *t, const parl_event *event) {
   return parl_env_score(event->env, event->world, &r_perf, &success, &t->details);
 }
 
-/* The images among the event's tokens, which are not added yet. */
+/* The images among the event's tokens, which are not added yet. Who watches sees all contexts, the
+ * episode keeps those that are learned from: so an album that is full is no error here. */
 static parl_status add_shown(parl_trace *t, const parl_env_shown *from) {
-  void *shown = t->shown;
+  void *shown = t->shown, *seen = t->seen;
   PARL_TRY(grow(&shown, t->n_shown, from->n, sizeof *t->shown, &t->shown_capacity));
   t->shown = shown;
+  PARL_TRY(grow(&seen, t->n_shown, from->n, sizeof *t->seen, &t->seen_capacity));
+  t->seen = seen;
   for (size_t i = 0; i < from->n; i++) {
     const parl_picture *picture = &from->album->items[from->items[i].picture];
     parl_shown *to = &t->shown[t->n_shown];
     *to = from->items[i];
     to->at += (int32_t)t->n_tokens;
-    PARL_TRY(parl_album_add(&t->album, &picture->image, picture->content, &to->picture));
+    t->seen[t->n_shown] = *picture;
+    t->seen[t->n_shown].image.rgb = NULL;
+    const parl_status s = parl_album_add(&t->album, picture, &to->picture);
+    if (s != PARL_STATUS_OK && s != PARL_STATUS_ELIMIT) return s;
+    if (s == PARL_STATUS_ELIMIT) {
+      to->picture = -1;
+      t->n_left_out++;
+    }
     t->n_shown++;
   }
   return PARL_STATUS_OK;
@@ -149,14 +160,15 @@ void parl_trace_append_tokens(const parl_env *env, const int32_t *tokens, size_t
   }
 }
 
-/* " image 16x8:0123456789abcdef" for each. */
+/* " image 16x8:0123456789abcdef" for each, of a clip 16x8x4. */
 static void append_shown(const parl_trace *t, const parl_trace_row *row, parl_text *out) {
   size_t n;
   const size_t first = parl_trace_find_shown(t, row, &n);
   for (size_t i = first; i < first + n; i++) {
-    const parl_picture *p = &t->album.items[t->shown[i].picture];
-    parl_text_appendf(out, " image %dx%d:%016llx", p->image.width, p->image.height,
-                      (unsigned long long)p->content);
+    const parl_picture *p = &t->seen[i];
+    parl_text_appendf(out, " image %dx%d", p->image.width, p->image.height / p->frames);
+    if (p->frames > 1) parl_text_appendf(out, "x%d", p->frames);
+    parl_text_appendf(out, ":%016llx", (unsigned long long)p->content);
   }
 }
 
@@ -205,13 +217,14 @@ static void write_images(const parl_trace *t, const parl_trace_row *row, parl_js
   parl_json_key(w, "images");
   parl_json_begin_array(w);
   for (size_t i = first; i < first + n; i++) {
-    const parl_picture *p = &t->album.items[t->shown[i].picture];
+    const parl_picture *p = &t->seen[i];
     char content[17];
     snprintf(content, sizeof content, "%016llx", (unsigned long long)p->content);
     parl_json_begin_object(w);
     write_integer(w, "at", t->shown[i].at - (int64_t)row->first_token);
     write_integer(w, "width", p->image.width);
-    write_integer(w, "height", p->image.height);
+    write_integer(w, "height", p->image.height / p->frames);
+    if (p->frames > 1) write_integer(w, "frames", p->frames);
     parl_json_key(w, "content");
     parl_json_string(w, content);
     parl_json_end_object(w);

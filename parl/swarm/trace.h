@@ -27,8 +27,11 @@ typedef struct parl_trace {
   size_t n_tokens, token_capacity;
   int32_t *tokens;
   size_t n_shown, shown_capacity;
-  parl_shown *shown; /* images among the tokens */
-  parl_album album;  /* their pixels */
+  parl_shown *shown;  /* images among the tokens; of number -1: its pixels were not kept */
+  parl_picture *seen; /* [n_shown] what each was, without pixels */
+  size_t seen_capacity;
+  parl_album album;  /* pixels, as far as an album takes them */
+  size_t n_left_out; /* images of number -1 */
   bool ended;
   parl_facts facts;  /* once ended */
   parl_text details; /* JSON object of the score's named numbers, once ended */

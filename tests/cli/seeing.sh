@@ -59,7 +59,7 @@ return {
 }
 END
 # Images that only a large patch makes few enough tokens of: who opens the environment for a model asks for its patch.
-sed 's/width = 16, height = 8 }/width = 336, height = 336 }/' "$env" >large.lua
+sed 's/width = 16, height = 8,/width = 336, height = 336,/' "$env" >large.lua
 sed "s|$env|$PWD/large.lua|; s/d_ff = 32 }/d_ff = 32, patch = 14 }/" recipe.lua >large_recipe.lua
 code "describe: the patch of the recipe" 0 "$PARL" model describe large_recipe.lua
 code "help: any patch" 0 "$PARL" help ./large.lua
@@ -100,6 +100,20 @@ same "sub-agents that learn from what they are shown" 16 "${#hash}"
 # shellcheck disable=SC2086
 same "the same on far, by 3 threads" "$hash" "$(train far $wide --set run.backend=far --set run.threads=3)"
 
+# clips: three noisy frames as one item, learned from, on any number of threads and backends, stored and played again
+clips="--set env.params.frames=3 --set train.updates=2 --set train.store_episodes=all"
+# shellcheck disable=SC2086
+hash=$(train clips $clips)
+same "clips are learned from" 16 "${#hash}"
+# shellcheck disable=SC2086
+same "the same on far, by 3 threads" "$hash" "$(train far_clips $clips --set run.backend=far --set run.threads=3)"
+has "a clip is replayed" "as stored, to the last bit" "$("$PARL" replay clips 2 --arm trained 2>&1)"
+has "and shown frame by frame" "6 x 8, 3 frames" "$("$PARL" replay clips 2 --arm trained 2>&1)"
+text=$("$PARL" train recipe.lua --quiet $short --set run.dir=longer --set env.params.frames=3 \
+  --set model.vision.max_frames=2 2>&1)
+same "a clip longer than the model's: exit code" 1 $?
+has "it names the field" "a clip of 3 frames, but model.vision.max_frames = 2" "$text"
+
 # published, it reads the picture of the page above
 "$PARL" model export wide/checkpoints/trained-s1.safetensors -o published >log.txt 2>&1 || cat log.txt
 python3 -c "
@@ -124,6 +138,9 @@ same "replay: exit code" 0 $?
 has "replay: as stored" "as stored, to the last bit" "$text"
 has "replay shows the images" "[image 3]  6 x 8" "$text"
 has "trace has the messages" "<|media_pad|>*4 <|media_end|>" "$("$PARL" trace stored 2 --arm trained 2>&1)"
+"$PARL" trace stored 2 --arm trained --html trace.html >log.txt 2>&1 || cat log.txt
+same "trace --html shows each picture once, as PNG" 3 "$(grep -o 'src="data:image/png;base64,' trace.html | wc -l)"
+has "and where" "[image 3] 6 x 8: prompt" "$(cat trace.html)"
 has "play by a checkpoint cuts images as its model does" "prompt   item:1 [image 1]" \
   "$("$PARL" env play "$env" --as stored/checkpoints/trained-s1.safetensors 2>&1)"
 

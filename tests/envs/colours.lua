@@ -11,6 +11,12 @@ local function draw(rng, w, h, shade)
   return parl.image(w, h, 0x606060):rect(1, 1, w - 2, h - 2, shades[shade]):noise(rng, 60)
 end
 
+local function draw_clip(rng, w, h, shade, frames)
+  local list = {}
+  for k = 1, frames do list[k] = draw(rng, w, h, shade) end
+  return frames > 1 and parl.clip(list) or list[1]
+end
+
 -- Tokens of an item: its number, and what it looks like.
 local function show(world, k)
   return parl.tok.item[k], world.words and parl.tok.shade[world.shade[k]] or world.picture[k]
@@ -47,9 +53,12 @@ return parl.env {
     n = { default = 1, min = 1, max = 4, doc = "items" },
     width = { default = 6, min = 3, max = 16, doc = "pixels" },
     prompted = { default = true, doc = "the prompt shows the items; else `look` does" },
+    frames = { default = 1, min = 1, max = 4, doc = "more: a picture is a clip of noisy frames" },
     words = { default = false, doc = "tokens instead of pictures" },
   },
-  vision = { width = 16, height = 8 },
+  vision = function(params)
+    return { width = 16, height = 8, frames = params.frames > 1 and params.frames or nil }
+  end,
   roles = { "eye" },
   families = { item = 4, shade = { "red", "blue" } },
   tools = {
@@ -72,7 +81,7 @@ return parl.env {
     world.shade, world.picture = {}, {}
     for k = 1, world.n do
       world.shade[k] = rng:int(1, #shades)
-      world.picture[k] = draw(rng, params.width, 8, world.shade[k])
+      world.picture[k] = draw_clip(rng, params.width, 8, world.shade[k], params.frames)
     end
     return world
   end,
