@@ -387,10 +387,20 @@ parl_status parl_decoder_step(parl_decoder *decoder, const parl_decoder_row *row
   return parl_decoder_run(decoder, logits);
 }
 
+parl_status parl_decoder_begin_sample(parl_decoder *decoder, const parl_pick *draws, size_t n) {
+  PARL_REQUIRE(n <= decoder->n_wanted);
+  parl_sampler_begin(&decoder->sampler, decoder->queue, decoder->logits, draws, n);
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_decoder_end_sample(parl_decoder *decoder, size_t n, parl_sample *out) {
+  return parl_sampler_end(&decoder->sampler, decoder->queue, n, out);
+}
+
 parl_status parl_decoder_sample(parl_decoder *decoder, const parl_pick *draws, size_t n,
                                 parl_sample *out) {
-  PARL_REQUIRE(n <= decoder->n_wanted);
-  return parl_sampler_draw(&decoder->sampler, decoder->queue, decoder->logits, draws, n, out);
+  PARL_TRY(parl_decoder_begin_sample(decoder, draws, n));
+  return parl_decoder_end_sample(decoder, n, out);
 }
 
 uint64_t parl_decoder_count_launches(const parl_decoder *d) {

@@ -57,14 +57,18 @@ size_t parl_decoder_get_length(const parl_decoder *decoder, int32_t slot);
 parl_status parl_decoder_push(parl_decoder *decoder, const parl_decoder_row *row);
 /* Takes all rows back that were pushed and have not run. */
 void parl_decoder_take_back(parl_decoder *decoder);
-/* A step of the rows pushed; *logits = [number of rows with want_logits, V] in row order, on the
+/* A step of the rows pushed, begun: a device goes on with it; *logits = [number of rows with want_logits, V] in row order, on the
  * model's device, owned by the decoder. Allocates nothing. */
 parl_status parl_decoder_run(parl_decoder *decoder, float **logits);
 /* Pushes rows and runs. Fails: as push, and then none of them is appended. */
 parl_status parl_decoder_step(parl_decoder *decoder, const parl_decoder_row *rows, size_t n_rows,
                               float **logits);
-/* A token for each of the first n rows of the last step's logits, which are used up.
- * Fails: EINVAL for more rows than there are; as the device says. */
+/* Draws a token for each of the first n rows of the last step's logits, which are used up; does not
+ * wait. Fails: EINVAL for more rows than there are. */
+parl_status parl_decoder_begin_sample(parl_decoder *decoder, const parl_pick *draws, size_t n);
+/* Waits for the n tokens begun last. Fails: as the device says. */
+parl_status parl_decoder_end_sample(parl_decoder *decoder, size_t n, parl_sample *out);
+/* Both. */
 parl_status parl_decoder_sample(parl_decoder *decoder, const parl_pick *draws, size_t n,
                                 parl_sample *out);
 /* Kernels and library products that it gave to its device so far; 0 on a CPU. */

@@ -235,6 +235,10 @@ const parl_backend *parl_model_get_backend(const parl_model *model) {
   return model->backend;
 }
 
+bool parl_model_is_on_host(const parl_model *model) {
+  return model->backend->device() == parl_device_host();
+}
+
 size_t parl_model_get_vocab_size(const parl_model *model) {
   return model->dims.V;
 }

@@ -45,8 +45,8 @@ static void upload(parl_sampler *s, parl_queue *queue, const parl_pick *draws, s
                     n * sizeof *s->inv_temperature);
 }
 
-parl_status parl_sampler_draw(parl_sampler *s, parl_queue *queue, float *logits,
-                              const parl_pick *draws, size_t n, parl_sample *out) {
+void parl_sampler_begin(parl_sampler *s, parl_queue *queue, float *logits, const parl_pick *draws,
+                        size_t n) {
   PARL_CHECK(n <= s->max_rows);
   upload(s, queue, draws, n);
   const parl_sample_args args = {.rows = n,
@@ -61,6 +61,10 @@ parl_status parl_sampler_draw(parl_sampler *s, parl_queue *queue, float *logits,
                                  .entropy = s->entropy,
                                  .kept = s->kept};
   PARL_RUN(queue, sample, &args);
+}
+
+parl_status parl_sampler_end(parl_sampler *s, parl_queue *queue, size_t n, parl_sample *out) {
+  PARL_CHECK(n <= s->max_rows);
   PARL_TRY(parl_queue_download(queue, s->host_token, s->token, n * sizeof *s->token));
   PARL_TRY(parl_queue_download(queue, s->host_logp, s->logp, n * sizeof *s->logp));
   PARL_TRY(parl_queue_download(queue, s->host_entropy, s->entropy, n * sizeof *s->entropy));

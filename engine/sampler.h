@@ -44,11 +44,12 @@ typedef struct parl_sampler {
 /* Fails: ENOMEM. */
 parl_status parl_sampler_init(parl_sampler *sampler, size_t V, size_t max_rows, parl_arena *host,
                               parl_arena *numbers);
-/* A token for each of n rows of logits [n,V] on the queue's device, which are overwritten by
- * probabilities. At temperature 0 logp and entropy are those of temperature 1. Never a masked
- * token, not even for logits that are not finite (logp is then not finite either).
- * Fails: as the device says. */
-parl_status parl_sampler_draw(parl_sampler *sampler, parl_queue *queue, float *logits,
-                              const parl_pick *draws, size_t n, parl_sample *out);
+/* Draws a token for each of n rows of logits [n,V] on the queue's device, which are overwritten by
+ * probabilities; does not wait. At temperature 0 logp and entropy are those of temperature 1. Never
+ * a masked token, not even for logits that are not finite (logp is then not finite either). */
+void parl_sampler_begin(parl_sampler *sampler, parl_queue *queue, float *logits,
+                        const parl_pick *draws, size_t n);
+/* Waits for the n draws that were begun last. Fails: as the device says. */
+parl_status parl_sampler_end(parl_sampler *sampler, parl_queue *queue, size_t n, parl_sample *out);
 
 #endif

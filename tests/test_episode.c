@@ -134,12 +134,12 @@ enum { MANY = 40 };
 
 /* All facts, tokens and log-probabilities of MANY sampled episodes as one number, and how many
  * tokens their contexts have. */
-static uint64_t play_many(size_t threads, size_t slots, uint64_t seed) {
+static uint64_t play_many(const char *backend, size_t threads, size_t slots, uint64_t seed) {
   count_fixture f = {.config = count_config()};
   f.config.episode.budget_factor = 3.0;
   const int n_tokens = count_n_tokens();
-  parl_model *policy = count_model(&f.config, n_tokens, "cpu", seed);
-  parl_model *subs = count_model(&f.config, n_tokens, "cpu", seed + 1);
+  parl_model *policy = count_model(&f.config, n_tokens, backend, seed);
+  parl_model *subs = count_model(&f.config, n_tokens, backend, seed + 1);
   open_fixture(&f, MANY, NULL, policy, subs, threads, slots);
   parl_job jobs[MANY];
   for (size_t i = 0; i < MANY; i++)
@@ -169,12 +169,65 @@ static uint64_t play_many(size_t threads, size_t slots, uint64_t seed) {
 
 static void test_outcome_depends_on_neither_threads_nor_slots(void **state) {
   (void)state;
-  const uint64_t expected = play_many(1, MANY, 5);
-  assert_true(play_many(1, 3, 5) == expected);
-  assert_true(play_many(2, MANY, 5) == expected);
-  assert_true(play_many(3, 7, 5) == expected);
-  assert_true(play_many(8, 16, 5) == expected);
-  assert_true(play_many(1, MANY, 6) != expected);
+  const uint64_t expected = play_many("cpu", 1, MANY, 5);
+  assert_true(play_many("cpu", 1, 3, 5) == expected);
+  assert_true(play_many("cpu", 2, MANY, 5) == expected);
+  assert_true(play_many("cpu", 3, 7, 5) == expected);
+  assert_true(play_many("cpu", 8, 16, 5) == expected);
+  assert_true(play_many("cpu", 1, MANY, 6) != expected);
+  /* a device begins what it is asked at once, and computes the CPU's bits here */
+  assert_true(play_many("far", 1, MANY, 5) == expected);
+  assert_true(play_many("far", 2, 7, 5) == expected);
+}
+
+/* Which shard's environment a job was begun in. */
+typedef struct shards {
+  const parl_job *jobs;
+  const parl_env *of[MANY];
+} shards;
+
+static parl_status note_shard(void *context, const parl_event *e) {
+  shards *s = context;
+  if (e->kind == PARL_EVENT_START) s->of[e->job - s->jobs] = e->env;
+  return PARL_STATUS_OK;
+}
+
+/* Where the rows beside one may change its bits, time must not say which are: shard s of 3 plays
+ * the jobs s, s + 3, ... */
+static void test_jobs_are_dealt_on_a_device(void **state) {
+  (void)state;
+  const parl_run_config config = count_config();
+  parl_model *policy = count_model(&config, count_n_tokens(), "far", 1);
+  parl_workers *workers = NULL;
+  parl_trajectories *set = NULL;
+  parl_rollout *rollout = NULL;
+  parl_job jobs[MANY];
+  shards s = {.jobs = jobs};
+  const parl_observer observer = {note_shard, &s};
+  assert_ok(parl_workers_create(3, &workers));
+  assert_ok(parl_trajectories_create(&(parl_trajectories_def){.n = MANY}, &set));
+  assert_ok(parl_rollout_create(&(parl_rollout_def){.env_path = COUNT_ENV,
+                                                    .config = parl_run_config_get_swarm(&config),
+                                                    .seats.main = parl_player_of_chance(),
+                                                    .n_slots = 12,
+                                                    .workers = workers,
+                                                    .observer = &observer},
+                                &rollout));
+  const parl_seats seats = {.main = parl_player_of_model(policy, PARL_CACHE_F32, 1)};
+  for (size_t i = 0; i < MANY; i++)
+    jobs[i] = (parl_job){.task_seed = i,
+                         .seats = i + 1 == MANY ? &seats : NULL, /* one is enough */
+                         .out = parl_trajectories_get(set, i)};
+  for (int round = 0; round < 2; round++) {
+    memset(s.of, 0, sizeof s.of);
+    assert_ok(parl_rollout_run(rollout, jobs, MANY, NULL));
+    for (size_t i = 0; i < MANY; i++) assert_true(s.of[i] != NULL && s.of[i] == s.of[i % 3]);
+    assert_true(s.of[0] != s.of[1] && s.of[1] != s.of[2] && s.of[0] != s.of[2]);
+  }
+  parl_rollout_destroy(rollout);
+  parl_trajectories_destroy(set);
+  parl_workers_destroy(workers);
+  parl_model_destroy(policy);
 }
 
 typedef struct census {
@@ -345,6 +398,7 @@ int main(void) {
       cmocka_unit_test(test_unreliable_sub_agents_waste_their_steps),
       cmocka_unit_test(test_recorded_sequences),
       cmocka_unit_test(test_outcome_depends_on_neither_threads_nor_slots),
+      cmocka_unit_test(test_jobs_are_dealt_on_a_device),
       cmocka_unit_test(test_slots_suit_the_caches),
       cmocka_unit_test(test_a_failing_script_stops_or_is_skipped),
       cmocka_unit_test(test_context_policies),

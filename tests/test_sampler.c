@@ -44,7 +44,8 @@ static parl_sample draw_from(const parl_backend *backend, const float *logits, c
   parl_queue *queue = engine_queue(backend);
   parl_arena_init(&arena, 0);
   assert_ok(parl_sampler_init(&sampler, V, 1, &arena, &arena));
-  assert_ok(parl_sampler_draw(&sampler, queue, copy, &pick, 1, &out));
+  parl_sampler_begin(&sampler, queue, copy, &pick, 1);
+  assert_ok(parl_sampler_end(&sampler, queue, 1, &out));
   parl_arena_deinit(&arena);
   parl_queue_destroy(queue);
   return out;

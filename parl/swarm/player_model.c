@@ -31,6 +31,8 @@ typedef struct model_seat {
   model_slot **asking;  /* [MAX_ROWS] slots whose logits come back, in row order */
   parl_pick *draws;     /* [MAX_ROWS] how they choose */
   parl_sample *samples; /* [MAX_ROWS] what they choose */
+  parl_answer *answers; /* [MAX_ROWS] whom they are told, of the step that is under way */
+  size_t n_begun;       /* of them; 0: none is */
 } model_seat;
 
 static void close_model(void *seat) {
@@ -43,6 +45,7 @@ static void close_model(void *seat) {
   free(m->asking);
   free(m->draws);
   free(m->samples);
+  free(m->answers);
   free(m);
 }
 
@@ -71,9 +74,11 @@ static parl_status open_model(const parl_seat_def *def, void **seat) {
     m->asking = calloc(MAX_ROWS, sizeof *m->asking);
     m->draws = calloc(MAX_ROWS, sizeof *m->draws);
     m->samples = calloc(MAX_ROWS, sizeof *m->samples);
+    m->answers = calloc(MAX_ROWS, sizeof *m->answers);
   }
   parl_status s =
-      m != NULL && m->slots != NULL && m->asking != NULL && m->draws != NULL && m->samples != NULL
+      m != NULL && m->slots != NULL && m->asking != NULL && m->draws != NULL &&
+              m->samples != NULL && m->answers != NULL
           ? parl_decoder_create(&decoder, &m->decoder)
           : parl_fail(PARL_STATUS_ENOMEM, "player: no memory for %zu contexts", def->n_slots);
   if (s == PARL_STATUS_OK) s = parl_bits_init(&m->asked, def->n_slots, &m->arena);
@@ -103,19 +108,15 @@ static void note_contents(model_slot *slot) {
   slot->n_known = q->n_tokens;
 }
 
-static parl_status submit_model(void *seat, const parl_question *questions, size_t n) {
-  model_seat *m = seat;
-  for (size_t i = 0; i < n; i++) {
-    model_slot *slot = &m->slots[questions[i].slot];
-    if (questions[i].is_new) {
-      slot->is_stale = true;
-      slot->n_known = 0;
-    }
-    slot->question = questions[i];
-    parl_bits_add(&m->asked, (size_t)questions[i].slot);
-    note_contents(slot);
+static void take_question(model_seat *m, const parl_question *question) {
+  model_slot *slot = &m->slots[question->slot];
+  if (question->is_new) {
+    slot->is_stale = true;
+    slot->n_known = 0;
   }
-  return PARL_STATUS_OK;
+  slot->question = *question;
+  parl_bits_add(&m->asked, (size_t)question->slot);
+  note_contents(slot);
 }
 
 /* Whether a context of this step computes most of what the decoder lacks of the prefix: then this
@@ -201,10 +202,6 @@ static parl_pick prepare_draw(const parl_question *q) {
                      .uniform = parl_rng_uniform(q->job->episode_seed, q->stream, q->index)};
 }
 
-static void answer(const parl_question *q, const parl_sample *sample, parl_answer *out) {
-  *out = (parl_answer){.id = q->id, .slot = q->slot, .token = sample->token, .logp = sample->logp};
-}
-
 static void count_cut(model_seat *m, const parl_pick *draw, const parl_sample *sample) {
   if (draw->top_p <= 0 || draw->top_p >= 1) return;
   m->counts->n_cut++;
@@ -219,37 +216,65 @@ static parl_status prepare_step(model_seat *m, size_t max, parl_feature_cache *c
   return s;
 }
 
-/* One step of the decoder. */
-static parl_status step(model_seat *m, parl_feature_cache *cache, parl_answer *answers, size_t max,
-                        size_t *n) {
+/* Begins a step of the decoder. Who asked is written down: slots may be forgotten and asked anew
+ * before it ends. */
+static parl_status begin_step(model_seat *m, parl_feature_cache *cache, size_t max) {
   float *logits;
   size_t n_rows = 0, n_asking = 0;
   PARL_TRY(prepare_step(m, max, cache, &n_rows, &n_asking));
   if (n_rows == 0) return PARL_STATUS_OK;
   PARL_TRY(parl_decoder_run(m->decoder, &logits));
   m->counts->decoded_tokens += (int64_t)n_rows;
-  for (size_t i = 0; i < n_asking; i++) m->draws[i] = prepare_draw(&m->asking[i]->question);
-  PARL_TRY(parl_decoder_sample(m->decoder, m->draws, n_asking, m->samples));
   for (size_t i = 0; i < n_asking; i++) {
-    answer(&m->asking[i]->question, &m->samples[i], &answers[i]);
-    count_cut(m, &m->draws[i], &m->samples[i]);
-    parl_bits_remove(&m->asked, (size_t)m->asking[i]->question.slot);
+    const parl_question *q = &m->asking[i]->question;
+    m->draws[i] = prepare_draw(q);
+    m->answers[i] = (parl_answer){.id = q->id, .slot = q->slot};
+    parl_bits_remove(&m->asked, (size_t)q->slot);
   }
-  *n = n_asking;
+  m->n_begun = n_asking;
+  return parl_decoder_begin_sample(m->decoder, m->draws, n_asking);
+}
+
+static parl_status end_step(model_seat *m, parl_answer *answers, size_t *n) {
+  const size_t n_begun = m->n_begun;
+  m->n_begun = 0;
+  PARL_TRY(parl_decoder_end_sample(m->decoder, n_begun, m->samples));
+  for (size_t i = 0; i < n_begun; i++) {
+    answers[i] = m->answers[i];
+    answers[i].token = m->samples[i].token;
+    answers[i].logp = m->samples[i].logp;
+    count_cut(m, &m->draws[i], &m->samples[i]);
+  }
+  *n = n_begun;
   return PARL_STATUS_OK;
+}
+
+/* A device begins at once, so that it works for several seats side by side. What is shown is looked
+ * up while the caches are held, in collect. */
+static parl_status submit_model(void *seat, const parl_question *questions, size_t n) {
+  model_seat *m = seat;
+  for (size_t i = 0; i < n; i++) take_question(m, &questions[i]);
+  if (m->n_begun > 0 || parl_model_is_on_host(m->model) || shows(m)) return PARL_STATUS_OK;
+  return begin_step(m, NULL, MAX_ROWS);
 }
 
 static parl_status collect_model(void *seat, bool may_wait, parl_answer *answers, size_t max,
                                  size_t *n) {
   (void)may_wait;
   model_seat *m = seat;
-  parl_feature_cache *cache;
+  parl_feature_cache *cache = NULL;
   *n = 0;
-  if (parl_bits_first(&m->asked) == m->n) return PARL_STATUS_OK;
-  if (!shows(m)) return step(m, NULL, answers, max, n);
+  if (m->n_begun == 0 && parl_bits_first(&m->asked) == m->n) return PARL_STATUS_OK;
+  PARL_CHECK(m->n_begun <= max);
+  if (m->n_begun > 0) return end_step(m, answers, n);
+  if (!shows(m)) {
+    PARL_TRY(begin_step(m, NULL, max));
+    return end_step(m, answers, n);
+  }
   PARL_TRY(parl_model_get_feature_cache(m->model, &cache));
   parl_feature_cache_enter(cache);
-  const parl_status s = step(m, cache, answers, max, n);
+  parl_status s = begin_step(m, cache, max);
+  if (s == PARL_STATUS_OK) s = end_step(m, answers, n);
   parl_feature_cache_leave(cache);
   return s;
 }

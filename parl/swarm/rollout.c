@@ -240,6 +240,7 @@ static parl_status run_shard(void *context, size_t task, size_t worker) {
   parl_shard *sh = &r->shards[task];
   sh->counts = (parl_rollout_counts){0};
   sh->played = (parl_player_counts){0};
+  sh->n_dealt = 0;
   sh->n_failed = 0;
   sh->failed_job = NULL;
   const double start = parl_clock_s();
@@ -257,6 +258,27 @@ static parl_status run_shard(void *context, size_t task, size_t worker) {
   return s;
 }
 
+/* Whether a model in these seats is on a device. There the batch that a row is in may change its
+ * bits, so who plays a job must not depend on time. */
+static bool is_on_device(const parl_seats *seats) {
+  for (size_t i = 0; i < N_PLAYERS; i++) {
+    const parl_model *model = get_player(seats, i)->model;
+    if (model != NULL && !parl_model_is_on_host(model)) return true;
+  }
+  return false;
+}
+
+static bool must_deal(const parl_rollout *r, const parl_job *jobs, size_t n) {
+  const parl_seats *last = NULL;
+  if (is_on_device(&r->seats)) return true;
+  for (size_t i = 0; i < n; i++) {
+    if (jobs[i].seats == NULL || jobs[i].seats == last) continue;
+    last = jobs[i].seats;
+    if (is_on_device(last)) return true;
+  }
+  return false;
+}
+
 static parl_status take_jobs(parl_rollout *r, const parl_job *jobs, size_t n) {
   for (size_t i = 0; i < n; i++) {
     const parl_replay *replay = jobs[i].replay;
@@ -267,6 +289,7 @@ static parl_status take_jobs(parl_rollout *r, const parl_job *jobs, size_t n) {
   }
   r->jobs = jobs;
   r->n_jobs = n;
+  r->is_dealt = must_deal(r, jobs, n);
   atomic_store(&r->next_job, 0);
   atomic_store(&r->is_abandoned, false);
   r->begin_s = parl_clock_s();

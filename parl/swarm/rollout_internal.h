@@ -29,6 +29,7 @@ typedef struct parl_shard {
   parl_episode_env ee;
   parl_arena arena;
   parl_task_pool tasks;
+  size_t n_dealt; /* jobs taken of those dealt to it */
   size_t n_episodes;
   parl_episode *episodes;           /* [n_episodes] */
   parl_bits idle, unsettled;        /* not live; over, or waiting for contexts of sub-agents */
@@ -55,8 +56,9 @@ struct parl_rollout {
   parl_shard *shards;
   const parl_job *jobs;
   size_t n_jobs;
-  atomic_size_t next_job;
-  parl_looks looking; /* of the last parl_rollout_look */
+  atomic_size_t next_job; /* n_jobs: none are begun any more */
+  bool is_dealt;          /* shard s plays jobs s, s + n_shards, ...; else whoever is first */
+  parl_looks looking;     /* of the last parl_rollout_look */
   atomic_bool is_abandoned;
   double begin_s; /* of the last run, of the clock */
 };

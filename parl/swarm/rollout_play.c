@@ -119,6 +119,13 @@ static parl_status split_prompts(const parl_rollout *r, parl_shard *sh) {
   return asked ? parl_look_split(sh->env, &r->config.env, &sh->ee.split) : PARL_STATUS_OK;
 }
 
+/* The next job of a shard; n_jobs or more: there is none. */
+static size_t take_job(parl_rollout *r, parl_shard *sh) {
+  if (!r->is_dealt) return atomic_fetch_add(&r->next_job, 1);
+  if (atomic_load(&r->next_job) >= r->n_jobs) return r->n_jobs;
+  return (size_t)(sh - r->shards) + r->n_shards * sh->n_dealt++;
+}
+
 /* Fills free slots with jobs. An episode's context has the episode's number. What needs no model is
  * played to its end while it is in cache. */
 static parl_status start_episodes(parl_rollout *r, parl_shard *sh, bool *progress) {
@@ -126,7 +133,7 @@ static parl_status start_episodes(parl_rollout *r, parl_shard *sh, bool *progres
        i = parl_bits_next(&sh->idle, i + 1)) {
     parl_episode *ep = &sh->episodes[i];
     while (!ep->live) {
-      const size_t job = atomic_fetch_add(&r->next_job, 1);
+      const size_t job = take_job(r, sh);
       if (job >= r->n_jobs) return PARL_STATUS_OK;
       ep->world = -1;
       PARL_TRY(
@@ -203,33 +210,46 @@ static parl_status take_answers(parl_shard *sh, parl_context_pool *p, parl_seat 
   return PARL_STATUS_OK;
 }
 
-/* Asks a seat's player what has not been asked, and takes what it has answered. */
-static parl_status ask(parl_shard *sh, parl_seat *seat, bool may_wait, bool *progress) {
-  parl_context_pool *p = seat->is_main ? &sh->mains : &sh->subs;
-  const parl_player_kind *kind = seat->player.kind;
-  const int64_t decoded = sh->played.decoded_tokens;
-  const size_t n_questions = gather(sh, p, seat);
-  size_t n_answers = 0;
-  if (seat->n_open == 0) return PARL_STATUS_OK;
-  const double start = parl_clock_s();
-  if (n_questions > 0) PARL_TRY(kind->submit(seat->state, sh->questions, n_questions));
-  PARL_TRY(kind->collect(seat->state, may_wait, sh->answers, PARL_MAX_ANSWERS, &n_answers));
-  sh->counts.decode_s += parl_clock_s() - start;
-  *progress |= n_questions > 0 || n_answers > 0 || decoded != sh->played.decoded_tokens;
-  return take_answers(sh, p, seat, n_answers);
+static parl_context_pool *get_pool(parl_shard *sh, const parl_seat *seat) {
+  return seat->is_main ? &sh->mains : &sh->subs;
 }
 
-/* Every seat, orchestrators first. One that is alone in owing answers may be waited for. */
+/* Asks a seat's player what has not been asked. */
+static parl_status submit(parl_shard *sh, parl_seat *seat, bool *progress) {
+  const size_t n = gather(sh, get_pool(sh, seat), seat);
+  if (n == 0) return PARL_STATUS_OK;
+  *progress = true;
+  const double start = parl_clock_s();
+  const parl_status s = seat->player.kind->submit(seat->state, sh->questions, n);
+  sh->counts.decode_s += parl_clock_s() - start;
+  return s;
+}
+
+/* Takes what a seat's player has answered. */
+static parl_status collect(parl_shard *sh, parl_seat *seat, bool may_wait, bool *progress) {
+  const int64_t decoded = sh->played.decoded_tokens;
+  size_t n = 0;
+  if (seat->n_open == 0) return PARL_STATUS_OK;
+  const double start = parl_clock_s();
+  PARL_TRY(seat->player.kind->collect(seat->state, may_wait, sh->answers, PARL_MAX_ANSWERS, &n));
+  sh->counts.decode_s += parl_clock_s() - start;
+  *progress |= n > 0 || decoded != sh->played.decoded_tokens;
+  return take_answers(sh, get_pool(sh, seat), seat, n);
+}
+
+/* Every seat is asked before any answer is waited for, so that players work side by side; answers
+ * of orchestrators come first. One that is alone in owing answers may be waited for. */
 static parl_status ask_all(parl_shard *sh, bool may_wait, bool *progress) {
   size_t n_owing = 0;
   for (size_t i = 0; i < sh->n_seats; i++) n_owing += sh->seats[i]->n_open > 0;
   if (may_wait && n_owing > 1) parl_clock_sleep_s(0.001);
-  for (int side = 0; side < 2; side++) {
-    PARL_TRY(find_seats(sh, side == 0 ? &sh->mains : &sh->subs));
+  PARL_TRY(find_seats(sh, &sh->mains));
+  PARL_TRY(find_seats(sh, &sh->subs));
+  for (size_t i = 0; i < sh->n_seats; i++) PARL_TRY(submit(sh, sh->seats[i], progress));
+  for (int side = 0; side < 2; side++)
     for (size_t i = 0; i < sh->n_seats; i++)
       if (sh->seats[i]->is_main == (side == 0))
-        PARL_TRY(ask(sh, sh->seats[i], may_wait && n_owing == 1, progress));
-  }
+        PARL_TRY(collect(sh, sh->seats[i], may_wait && n_owing == 1, progress));
   return PARL_STATUS_OK;
 }
 

@@ -22,7 +22,7 @@ n=0 k2=k2
 for recipe in experiments/recipes/*.lua; do
   base=$(basename "$recipe" .lua)
   case $base in
-    anneal | budgets | context | credit_equal | masks | pay | shaping | sub_models | subs | swarm_100 | toggle)
+    anneal | budgets | context | credit_equal | gpu_large | masks | pay | shaping | sub_models | subs | swarm_100 | toggle)
       presets=dense
       ;;
     *) presets="dense $k2" k2=$([ "$k2" = k2 ] && echo k2_wide || echo k2) ;;
@@ -40,6 +40,10 @@ for recipe in experiments/recipes/*.lua; do
           --set small_to_large:agents.switch_at=1
         ;;
       sub_models) try sub_models "$recipe" ;; # sizes of its own
+      gpu_large) # in small
+        try gpu_large-dense "$recipe" --set model.n_layers=2 --set model.d_model=48 --set model.n_heads=4 \
+          --set model.n_kv_heads=2 --set model.head_dim=16 --set model.d_ff=96 --set train.slice_rows=512
+        ;;
       toggle) try toggle-dense "$recipe" --set warm.probe=64 ;; # whose budgets are the probe's
       *) try "$base-$preset" "$recipe" --set model.preset=$preset ;;
     esac
