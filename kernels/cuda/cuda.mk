@@ -10,7 +10,7 @@ RACE_OBJ := $(CUDA_SRC:%.cu=$(OBJDIR)/race/%.o) $(EMU_SRC:%.cc=$(OBJDIR)/%.o)
 CUDA_OPS := ops ops_more ops_vision
 CUDA_TESTS := $(CUDA_OPS:%=$(OUT)/tests/cuda_%)
 CUDA_QUICK := $(OUT)/tests/cuda_ops_more $(OUT)/tests/cuda_ops_vision # the others take a minute
-CUDA_OWN := $(OUT)/tests/cuda_emulator $(OUT)/tests/cuda_engine $(OUT)/tests/cuda_blas
+CUDA_OWN := $(addprefix $(OUT)/tests/cuda_,emulator device engine blas)
 
 # ------------------------------------------------------------------------------------- for cards
 # CUDA=1: the program has the kernels for sm_80, sm_90, sm_100 and later (three minutes of a core to compile); CUDA=0: it
@@ -40,18 +40,20 @@ $(OUT)/cuda.choice: FORCE
 	@mkdir -p $(@D) && echo '$(CUDA_OBJ)' >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 # What ptxas said stays in x.log, what it read in x.keep: tests/cuda/check_build.py looks at both.
-NVCCFLAGS = -std=c++20 -O3 -I. $(if $(CI),-Werror all-warnings) -Xptxas -v,-warn-spills,-warn-lmem-usage \
+NVCCFLAGS = -std=c++20 -O3 -I. -Xptxas -v,-warn-spills,-warn-lmem-usage \
             -Xcompiler -ffp-contract=off,-fno-exceptions,-Wno-deprecated-enum-enum-conversion,-Wno-enum-compare
 CUDA_ARCHS = -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=sm_90 \
              -gencode 'arch=compute_100,code=[sm_100,compute_100]'
 $(OBJDIR)/nvcc-card/%.o: CUDA_ARCHS = -gencode arch=compute_$(CARD),code=sm_$(CARD)
+$(OUT)/nvcc.flags: FORCE
+	@mkdir -p $(@D) && printf '%s\n' '$(NVCC_FOUND) $(subst ','"'"',$(NVCCFLAGS) $(CUDA_ARCHS))' >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 NVCC_COMPILE = $(call say,nvcc,$<) rm -rf $(@:.o=.keep) && mkdir -p $(@:.o=.keep) && \
- { $(NVCC_FOUND) $(NVCCFLAGS) $(CUDA_ARCHS) -MMD -MP --keep --keep-dir $(@:.o=.keep) -c -o $@ $< >$(@:.o=.log) 2>&1 || \
+ { $(NVCC_FOUND) $(NVCCFLAGS) $(if $(CI),-Werror all-warnings) $(CUDA_ARCHS) -MMD -MP --keep --keep-dir $(@:.o=.keep) -c -o $@ $< >$(@:.o=.log) 2>&1 || \
    { grep -v '^ptxas info\|bytes stack frame' $(@:.o=.log) >&2; rm -f $@; exit 1; }; } && \
  find $(@:.o=.keep) -type f ! -name '*.ptx' -delete
-$(OBJDIR)/nvcc/%.o: %.cu kernels/cuda/cuda.mk
+$(OBJDIR)/nvcc/%.o: %.cu $(OUT)/nvcc.flags
 	$(NVCC_COMPILE)
-$(OBJDIR)/nvcc-card/%.o: %.cu kernels/cuda/cuda.mk
+$(OBJDIR)/nvcc-card/%.o: %.cu $(OUT)/nvcc.flags
 	$(NVCC_COMPILE)
 
 # ---------------------------------------------------------------------------------- the emulated card
@@ -84,10 +86,10 @@ BUNDLE := $(OUT)/gpu-bundle
 # $(call card_programs,folder,suffix,objects of kernels,libraries)
 define card_programs
 $(CUDA_OPS:%=$(1)/card_%$(2)): $(1)/card_%$(2): $(OBJDIR)/card/tests/test_%.o $(OBJDIR)/card/tests/cuda/level.o \
-  $(OBJDIR)/tests/cuda/card_memory.o $(3) $(SUPPORT_OBJ) $(OUT)/libparl.a | need-cmocka
+  $(OBJDIR)/tests/cuda/card_memory.o $(if $(2),,$(OBJDIR)/tests/cuda/no_emulator.o) $(3) $(SUPPORT_OBJ) $(OUT)/libparl.a | need-cmocka
 	@mkdir -p $$(@D)
 	$$(call say,ld,$$@) $(CC) $(LDFLAGS) $(BUNDLE_RPATH) -o $$@ $$(filter %.o %.a,$$^) $(4) $(LDLIBS) $(CMOCKA_LIBS)
-$(1)/card_engine$(2) $(1)/card_emulator$(2): $(1)/card_%$(2): $(OBJDIR)/card/tests/cuda/test_%.o $(3) $(SUPPORT_OBJ) \
+$(1)/card_engine$(2) $(1)/card_device$(2): $(1)/card_%$(2): $(OBJDIR)/card/tests/cuda/test_%.o $(3) $(SUPPORT_OBJ) \
   $(if $(2),,$(OBJDIR)/tests/cuda/no_emulator.o $(OBJDIR)/nvcc/tests/cuda/bugs.o) $(if $(2),$(OBJDIR)/emu/tests/cuda/bugs.o) \
   $(OUT)/libparl.a | need-cmocka
 	@mkdir -p $$(@D)
@@ -143,7 +145,7 @@ run-cuda-orders: $(CUDA_QUICK)
 	@TEST_ORDER=random $(RUNNER) $(RUN_FLAGS) $(CUDA_QUICK)
 
 # ------------------------------------------------------------------------------- for a machine with a card
-CARD_PROGRAMS := parl ceilings card_emulator card_engine $(CUDA_OPS:%=card_%)
+CARD_PROGRAMS := parl ceilings card_device card_engine $(CUDA_OPS:%=card_%)
 BUNDLE_FILES := $(wildcard envs/*.lua) experiments/recipes/quickstart.lua tests/cli_support.sh \
                 $(addprefix tests/cuda/,check_gpu.sh program.sh tiny.lua)
 .PHONY: deps-cuda gpu-bundle run-gpu-bundle check-gpu
@@ -166,11 +168,11 @@ check-gpu: gpu-bundle ## what only a card shows: ceilings, ops, updates, speed, 
 	sh $(BUNDLE)/tests/cuda/check_gpu.sh
 # The same script on the emulated card, at tiny sizes.
 .PHONY: run-gpu-script
-run-gpu-script: $(patsubst %,$(BUNDLE)/bin/%-emu,parl ceilings card_emulator card_engine)
+run-gpu-script: $(patsubst %,$(BUNDLE)/bin/%-emu,parl ceilings card_device card_engine)
 	$(fill_bundle)
 	sh $(BUNDLE)/tests/cuda/check_gpu.sh --emulated --out $(OUT)/gpu-results
 
 -include $(EMU_OBJ:.o=.d) $(RACE_OBJ:.o=.d) $(CUDA_OBJ_ALL:.o=.d) $(CUDA_SRC:%.cu=$(OBJDIR)/nvcc-card/%.d) \
   $(CUDA_OPS:%=$(OBJDIR)/cuda/tests/test_%.d) $(OBJDIR)/tests/cuda/level.d \
-  $(patsubst %,$(OBJDIR)/%.d,tests/cuda/test_emulator tests/cuda/test_engine tests/cuda/test_blas tests/cuda/settings tests/cuda/card_memory emu/tests/cuda/bugs race/tests/cuda/bugs \
+  $(patsubst %,$(OBJDIR)/%.d,tests/cuda/test_emulator tests/cuda/test_device tests/cuda/test_engine tests/cuda/test_blas tests/cuda/settings tests/cuda/card_memory emu/tests/cuda/bugs race/tests/cuda/bugs \
     race/tests/cuda/test_emulator)

@@ -114,7 +114,7 @@ else
   set -- sh "$ROOT/tests/cuda/check_gpu.sh" --out "$out"
   ! $emulated || set -- "$@" --emulated
   step ceilings 60 'product_bf16 ' "$bin/ceilings$suffix" $side $mib
-  step mma 30 PASSED "$bin/card_emulator$suffix"
+  step mma 30 PASSED "$bin/card_device$suffix"
   step engine 90 PASSED "$bin/card_engine$suffix"
   step updates 80 - env STEP=compare_updates "$@"
   step program 100 - env STEP=program "$@"

@@ -90,13 +90,14 @@ static void finish(const char *op) {
 
 /* A real card sees what tests/cuda/card_memory.h gives, and no more. */
 #ifdef PARL_TEST_CARD
-#define CHECK_POINTER(field) \
-  if (args.field != NULL && !card_sees(args.field)) fail_msg("%s: %s is the host's", name, #field);
-#define CHECK_POINTERS(op, given)           \
-  do {                                      \
-    static const char name[] = #op;         \
-    const parl_##op##_args args = *(given); \
-    PARL_POINTERS_##op(CHECK_POINTER);      \
+#define CHECK_POINTER(field)                              \
+  if (checked.field != NULL && !card_sees(checked.field)) \
+    fail_msg("%s: %s is the host's", checked_op, #field);
+#define CHECK_POINTERS(op, given)              \
+  do {                                         \
+    static const char checked_op[] = #op;      \
+    const parl_##op##_args checked = *(given); \
+    PARL_POINTERS_##op(CHECK_POINTER);         \
   } while (0)
 #else
 #define CHECK_POINTERS(op, given) (void)0
@@ -124,18 +125,18 @@ const char *cuda_set_order(void) {
   views o = {.n = 0};          \
   PARL_ACTS_##op(OPEN) call;   \
   close_views(&o, #op);
-#define X(op, tolerance, source)                                               \
-  static void f32_##op(PARL_NO_QUEUE, const parl_##op##_args *a) {             \
-    CHECK_POINTERS(op, a);                                                     \
-    get_inner("f32")->op(get_queue(), a);                                      \
-    finish(#op);                                                               \
-  }                                                                            \
-  static void bf16_##op(PARL_NO_QUEUE, const parl_##op##_args *a) {            \
-    RUN_NARROWED(op, CHECK_POINTERS(op, &args);                                \
-                 get_inner("bf16")->op(get_queue(), &args); finish(#op))       \
-  }                                                                            \
-  static void oracle_##op(PARL_NO_QUEUE, const parl_##op##_args *a) {          \
-    RUN_NARROWED(op, parl_backend_ref_bf16_acts()->op(NULL, &args))            \
+#define X(op, tolerance, source)                                                           \
+  static void f32_##op(PARL_NO_QUEUE, const parl_##op##_args *a) {                         \
+    CHECK_POINTERS(op, a);                                                                 \
+    get_inner("f32")->op(get_queue(), a);                                                  \
+    finish(#op);                                                                           \
+  }                                                                                        \
+  static void bf16_##op(PARL_NO_QUEUE, const parl_##op##_args *a) {                        \
+    RUN_NARROWED(op, CHECK_POINTERS(op, &args); get_inner("bf16")->op(get_queue(), &args); \
+                 finish(#op))                                                              \
+  }                                                                                        \
+  static void oracle_##op(PARL_NO_QUEUE, const parl_##op##_args *a) {                      \
+    RUN_NARROWED(op, parl_backend_ref_bf16_acts()->op(NULL, &args))                        \
   }
 PARL_OP_LIST(X)
 #undef X
