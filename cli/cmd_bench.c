@@ -166,7 +166,8 @@ static parl_status bench_score(bench_book *book, const bench_options *o, size_t 
 }
 
 static parl_status measure(bench_book *book, const bench_options *o, parl_workers *workers) {
-  if (is_wanted(o->shapes, (wanted){.shape = NULL}))
+  const bool has_floats = o->backend->act_bytes == sizeof(float); /* else ops are not timed */
+  if (is_wanted(o->shapes, (wanted){.shape = NULL}) && (o->shapes != NULL || has_floats))
     PARL_TRY(parl_bench_ops(o->backend, on_op, book));
   for (size_t i = 0; parl_score_bench_name(i) != NULL; i++)
     if (is_wanted(o->shapes, (wanted){.score = parl_score_bench_name(i)}))

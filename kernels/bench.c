@@ -463,6 +463,10 @@ parl_status parl_bench_ops(const parl_backend *backend,
   PARL_REQUIRE(row != NULL);
   if (backend->peak_gflops == NULL)
     return parl_fail(PARL_STATUS_EINVAL, "the oracle is what ops are checked against, not timed");
+  if (backend->act_bytes != sizeof(float))
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "backend %s keeps operands in %s: its ops are timed in f32 only; --dtype f32",
+                     backend->name, backend->dtype);
   if (backend->device()->shared.alloc == NULL)
     return parl_fail(PARL_STATUS_EINVAL, "backend %s: its ops are not timed", backend->name);
   PARL_TRY(run_all(specs, sizeof specs / sizeof *specs, backend, row, context));

@@ -25,7 +25,8 @@ typedef struct parl_bench_row {
 parl_status parl_bench_peak_gflops(const parl_backend *backend, double *out);
 
 /* Runs the whole table on a backend; row(context, ...) is called after each. Takes some seconds.
- * Fails: EINVAL for the oracle, or a device without memory that the host may touch;
+ * Fails: EINVAL for the oracle, a backend whose operands are no floats, or a device without
+ * memory that the host may touch;
  * ENOMEM; as the device says; ESTATE if a result differs from the oracle's: there is no
  * time for a wrong result. */
 parl_status parl_bench_ops(const parl_backend *backend,

@@ -161,7 +161,7 @@ define fill_bundle
 endef
 run-gpu-bundle: $(CARD_PROGRAMS:%=$(BUNDLE)/bin/%)
 	$(fill_bundle)
-	@strip $(BUNDLE)/bin/* && tar -C $(OUT) -czf $(BUNDLE).tar.gz gpu-bundle && \
+	@strip $(BUNDLE)/bin/* && tar -C $(OUT) --exclude "*-emu" -czf $(BUNDLE).tar.gz gpu-bundle && \
 	 bytes=$$(stat -c %s $(BUNDLE).tar.gz) && echo "$(BUNDLE).tar.gz: $$((bytes >> 10)) KiB; there: sh gpu-bundle/tests/cuda/check_gpu.sh" && \
 	 [ $$bytes -lt 67108864 ] || { echo 'gpu-bundle: more than 64 MiB' >&2; exit 1; }
 check-gpu: gpu-bundle ## what only a card shows: ceilings, ops, updates, speed, into gpu-results (9 minutes at most)

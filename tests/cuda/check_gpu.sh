@@ -100,8 +100,8 @@ case ${STEP:-} in # a step that is a function runs as this script again, so that
   compare_updates | program) "$STEP" && exit ;;
 esac
 [ -z "${STEP:-}" ] || exit 1
-bench() { # LIMIT ROWS
-  step "bench-$2" "$1" "tokens/s\|GF/s" "$PARL" bench --backend cuda --dtype bf16 --shapes "$2" --seconds 2
+bench() { # LIMIT ROWS DTYPE
+  step "bench-$2" "$1" "tokens/s\|GF/s" "$PARL" bench --backend cuda --dtype "$3" --shapes "$2" --seconds 2
 }
 
 : >"$out/steps"
@@ -124,7 +124,8 @@ else
     step ops 120 PASSED "$bin/card_ops"
   fi
   if $emulated; then skip bench "takes hours on the emulator"; else
-    for row in train_quickstart decode_quickstart train_B decode_B ops train_A decode_A; do bench 30 $row; done
+    for row in train_quickstart decode_quickstart train_B decode_B train_A decode_A; do bench 30 $row bf16; done
+    bench 30 ops f32
   fi
   if command -v compute-sanitizer >/dev/null; then
     step sanitizer 60 'ERROR SUMMARY' compute-sanitizer --error-exitcode 1 "$bin/card_engine$suffix"
