@@ -37,7 +37,7 @@ typedef struct parl_bench_speed {
   size_t n_kept, n_dropped; /* repetitions, after one of warm-up */
   size_t n_params;
   double launches; /* on a device: of a step of decoding; 0 on a CPU, and in training */
-  double loss; /* training: nats per token after the last update; decoding: 0 */
+  double loss;     /* training: nats per token after the last update; decoding: 0 */
 } parl_bench_speed;
 
 /* The shapes of the benchmark: "quickstart"; "A", "B", which other implementations are measured

@@ -12,7 +12,7 @@ enum { PARL_BENCH_INPUTS = 6 };
  * and of the level. */
 typedef struct parl_bench {
   size_t a, b, c;
-  parl_queue *queue; /* of the level; the oracle looks at none */
+  parl_queue *queue;            /* of the level; the oracle looks at none */
   float *in[PARL_BENCH_INPUTS]; /* owned by the arena */
   int32_t *index;
   int64_t *starts; /* [2] one segment */

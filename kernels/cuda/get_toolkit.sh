@@ -1,7 +1,7 @@
 #!/bin/sh
 # What `make deps-cuda` does: get_toolkit.sh FOLDER [cublas]. Nothing where nvcc is found; else NVIDIA's wheels of the
-# compiler, from PyPI into FOLDER, where the Makefile looks, too. With the word cublas its library (about 700 MB) as well,
-# where none is found. Says what it did.
+# compiler, by pip into FOLDER, where the Makefile looks, too. With the word cublas that library (some hundred MB) as
+# well, where none is found. Says what it did.
 set -u
 folder=$1
 nvcc=$folder/nvidia/cu13/bin/nvcc
@@ -15,7 +15,8 @@ if command -v nvcc >/dev/null; then
 elif [ -x "$nvcc" ]; then
   echo "nvcc found: $nvcc, got before"
 else
-  "${PYTHON:-python3}" -m pip --version >/dev/null 2>&1 || { echo 'deps-cuda: neither nvcc nor pip is here' >&2; exit 1; }
+  "${PYTHON:-python3}" -m pip --version >/dev/null 2>&1 ||
+    { echo 'deps-cuda: neither nvcc nor pip is here' >&2; exit 1; }
   get 'nvidia-cuda-nvcc==13.0.*' 'nvidia-cuda-crt==13.0.*' 'nvidia-nvvm==13.0.*' 'nvidia-cuda-runtime==13.0.*' \
     'nvidia-cuda-cccl==13.0.*' || { echo 'deps-cuda: pip could not get the compiler' >&2; exit 1; }
   chmod +x "${nvcc%/*}"/* "$folder"/nvidia/cu13/nvvm/bin/* || exit 1
@@ -24,7 +25,7 @@ else
 fi
 
 [ "${2:-}" = cublas ] || exit 0
-if ldconfig -p 2>/dev/null | grep -q 'libcublas\.so\.1[23]' || ls "$folder"/nvidia/cu13/lib/libcublas.so.13 >/dev/null 2>&1; then
+if ldconfig -p 2>/dev/null | grep -q 'libcublas\.so\.1[23]' || [ -e "$folder/nvidia/cu13/lib/libcublas.so.13" ]; then
   echo 'cuBLAS found'
 else
   get nvidia-cublas || { echo 'deps-cuda: pip could not get cuBLAS' >&2; exit 1; }

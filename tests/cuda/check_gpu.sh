@@ -4,8 +4,8 @@
 # Needs nothing but this bundle: no network, no compiler. Each step is a process with a limit of its own, so that what
 # fails, hangs or is not there leaves the others as they are; all together end within N seconds (540). FOLDER
 # (gpu-results) gets the whole output of each step, results.json and table.txt, which is printed last.
-# Exit code: 0 if no step failed, 1 if one did. --emulated takes the programs with an emulated card, at tiny sizes: to check
-# this script where there is no card.
+# Exit code: 0 if no step failed, 1 if one did. --emulated takes the programs with an emulated card, at tiny sizes: to
+# check this script where there is no card.
 set -u
 ROOT=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 export ROOT LC_ALL=C.UTF-8
@@ -72,7 +72,7 @@ updates() {
   case $1 in cuda) type=bf16 ;; *) type=f32 ;; esac
   "$PARL" train "$2" --json --quiet --set run.dir="$out/runs-$1" --set run.backend="$1" --set run.dtype=$type \
     --set run.n_seeds=1 --set run.threads=2 --set train.updates="$3" --set warm.steps=1 --set eval.tasks=1 2>&1 |
-    tee "$out/updates-$1.json" | tail -n 1 | sed 's/.*"updates":\([0-9]*\).*"train_tokens_per_s":\([0-9]*\)[^,]*,"decode_tokens_per_s":\([0-9]*\)[^,]*,"wall_s":\([0-9.]\{1,6\}\).*/\1 updates: train \2, decode \3 tokens\/s, \4 s/'
+    tee "$out/updates-$1.json" | tail -n 1 | cut -c 1-300
   grep -q '"hash"' "$out/updates-$1.json"
 }
 
@@ -137,8 +137,9 @@ fi
 {
   printf '{"date": "%s", "card": "%s", "seconds": %d, "emulated": %s, "steps": [' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" \
     "$("$PARL" doctor | sed -n 's/^cuda  *//p' | tr '"\\' "''")" $(($(date +%s) - began)) $emulated
-  awk -F '\t' '{ printf "%s{\"step\": \"%s\", \"verdict\": \"%s\", \"seconds\": %d, \"says\": \"%s\"}", (NR > 1 ? ", " : ""), $1, $2, $3, $4 }' \
-    "$out/steps"
+  awk -F '\t' '{
+    printf "%s{\"step\": \"%s\", \"verdict\": \"%s\", \"seconds\": %d, ", (NR > 1 ? ", " : ""), $1, $2, $3
+    printf "\"says\": \"%s\"}", $4 }' "$out/steps"
   printf ']}\n'
 } >"$out/results.json"
 {

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The whole program on the emulated card (CARD_PARL: build/*/parl-emu, or parl itself where there is a card): a run of a few
-# updates by `parl train`, twice the same bits, killed and resumed, with bf16 and own kernels alone, out of memory.
+# The whole program on the emulated card (CARD_PARL: build/*/parl-emu, or parl itself where there is a card): a run of a
+# few updates by `parl train`, twice the same bits, killed and resumed, with bf16 and own kernels alone, out of memory.
 set -u
 # shellcheck source=tests/cli_support.sh
 . "$ROOT/tests/cli_support.sh"
@@ -25,7 +25,8 @@ has "doctor: the card" 'compute capability' "$("$PARL" doctor --json)"
 has "doctor: whose products" 'products by ' "$("$PARL" doctor --json)"
 whole=$(train whole)
 same "a run on the card" 64 "${#whole}"
-same "twice, in another order of blocks and warps: the same bits" "$whole" "$(TEST_ORDER=random TEST_SEED=5 train twice)"
+again=$(TEST_ORDER=random TEST_SEED=5 train twice)
+same "twice, in another order of blocks and warps: the same bits" "$whole" "$again"
 same "chosen by itself, it is the same run" "$whole" "$(train auto --set run.backend=auto)"
 same "and is stored as one of the card" cuda "$(backend_of auto)"
 same "own kernels: no product here is cuBLAS'" "$(train own --set run.invariant=true | wc -c)" 65

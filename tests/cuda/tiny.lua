@@ -1,4 +1,4 @@
--- A run of a few updates of a tiny model, for the emulated card, which takes a thousand times as long as a card.
+-- A run of a few updates of a tiny model, for the emulated card, which is very slow.
 return {
   name = "tiny",
   run = { seed = 301, checkpoint_every = 1, threads = 2, backend = "cuda" },
