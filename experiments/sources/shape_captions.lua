@@ -30,10 +30,11 @@ local function list_places(world)
   return places
 end
 
--- The scene as it is read: a picture, or a place and a thing after the other.
+-- The scene as it is read: a picture; a place and a thing after the other; or nothing of it.
 local function show(world, params)
   if params.as == "image" then return {world.image[1]} end
   local tokens <const> = {}
+  if params.as == "nothing" then return tokens end
   for _, place in ipairs(list_places(world)) do
     tokens[#tokens + 1] = tok.value[name_place(place)]
     tokens[#tokens + 1] = tok.value[name_thing(world.things[1][place])]
@@ -62,7 +63,8 @@ return parl.source {
   name = "shape_captions",
   summary = "scenes of shapes.lua with captions, or with a question and its answer",
   params = {
-    as = {default = "image", choice = {"image", "words"}, doc = "what is read"},
+    as = {default = "image", choice = {"image", "words", "nothing"},
+          doc = "what is read; nothing: what can be said blindly"},
     ability = {default = "caption", choice = {"caption", "how_many", "where", "what"},
                doc = "what is learnt: the whole scene, or the answer to a question of this kind"},
     side = {default = 3, min = 2, max = SIDE, doc = "cells on a side, as of the environment"},

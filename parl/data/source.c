@@ -6,6 +6,7 @@
 
 #include "core/seeds.h"
 #include "lua/env_source.h"
+#include "parl/data/jsonl.h"
 #include "parl/data/order.h"
 
 enum { MAX_DRAWS = 1000 };
@@ -24,7 +25,8 @@ struct parl_source {
   double held_out;
   size_t max_tokens; /* without <bos> */
   size_t n_states;
-  state *states; /* [n_states] */
+  state *states;    /* [n_states] of a script */
+  parl_jsonl *file; /* NULL: it is a script */
 };
 
 static parl_status open_state(const parl_source_def *def, const parl_json *params, state *out) {
@@ -46,6 +48,25 @@ static parl_status open_states(const parl_source_def *def, parl_source *source) 
     s = open_state(def, params, &source->states[i]);
   parl_json_destroy(params);
   return parl_fail_context(s, "sources.%s", def->config->name);
+}
+
+static bool is_jsonl(const char *path) {
+  const size_t n = strlen(path);
+  return n > 6 && strcmp(path + n - 6, ".jsonl") == 0;
+}
+
+static parl_status open_file(const parl_source_def *def, parl_source *source) {
+  const parl_source_config *c = def->config;
+  if (c->params[0] != '\0' || c->of.documents != 0)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "sources.%s.%s is not read where sources.%s.file is a .jsonl file", c->name,
+                     c->params[0] != '\0' ? "params" : "documents", c->name);
+  const parl_jsonl_def file = {.path = c->of.file,
+                               .env = def->env,
+                               .max_tokens = source->max_tokens,
+                               .held_out = source->held_out,
+                               .split_seed = source->split_seed};
+  return parl_fail_context(parl_jsonl_open(&file, &source->file), "sources.%s", c->name);
 }
 
 /* A source is known by its name: another one beside it changes none of its documents. */
@@ -75,7 +96,7 @@ parl_status parl_source_create(const parl_source_def *def, parl_source **out) {
                           .n_states = def->n_workers,
                           .states = states};
   memcpy(source->name, c->name, sizeof source->name);
-  const parl_status s = open_states(def, source);
+  const parl_status s = is_jsonl(c->of.file) ? open_file(def, source) : open_states(def, source);
   if (s == PARL_STATUS_OK)
     *out = source;
   else
@@ -91,15 +112,13 @@ void parl_source_destroy(parl_source *source) {
     free(source->states[i].learnt);
   }
   free(source->states);
+  parl_jsonl_close(source->file);
   free(source);
 }
 
 const char *parl_source_get_hash(const parl_source *source) {
+  if (source->file != NULL) return parl_jsonl_get_hash(source->file);
   return parl_env_get_spec(source->states[0].env)->script_hash;
-}
-
-const char *parl_source_get_summary(const parl_source *source) {
-  return parl_env_get_spec(source->states[0].env)->summary;
 }
 
 /* Which part a document belongs to: by its contents alone. */
@@ -125,18 +144,32 @@ static parl_status draw(const parl_source *source, uint64_t seed, size_t worker,
   return parl_document_set(out, st->tokens, st->learnt, n, &shown);
 }
 
-/* The number of document `index` of training among those of an epoch. */
-static uint64_t get_place(const parl_source *source, uint64_t index) {
-  const uint64_t n = source->n_documents;
+/* The number of document `index` of training among the n of an epoch; 0: none ends. */
+static uint64_t get_place(const parl_source *source, uint64_t n, uint64_t index) {
   if (n == 0) return index;
   return parl_order_get(parl_seed(source->seed, PARL_PURPOSE_DOCUMENT_ORDER, index / n, 0), n,
                         index % n);
 }
 
+/* Held-out lines begin again when all were given. */
+static parl_status get_line(const parl_source *source, bool held_out, uint64_t index,
+                            parl_document *out) {
+  const uint64_t n = parl_jsonl_count(source->file, held_out);
+  if (n == 0)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "sources.%s: no line is held out with held_out = %g: the file has too few, or "
+                     "set pretrain.eval_documents to 0",
+                     source->name, source->held_out);
+  const uint64_t place = held_out ? index % n : get_place(source, n, index);
+  return parl_fail_context(parl_jsonl_get(source->file, held_out, place, out), "sources.%s",
+                           source->name);
+}
+
 parl_status parl_source_get(parl_source *source, bool held_out, uint64_t index, size_t worker,
                             parl_document *out) {
   PARL_REQUIRE(worker < source->n_states);
-  const uint64_t place = held_out ? index : get_place(source, index);
+  if (source->file != NULL) return get_line(source, held_out, index, out);
+  const uint64_t place = held_out ? index : get_place(source, source->n_documents, index);
   const uint64_t seed = held_out ? source->held_out_seed : source->seed;
   const parl_purpose purpose = held_out ? PARL_PURPOSE_HELD_OUT_DOCUMENT : PARL_PURPOSE_DOCUMENT;
   for (uint64_t k = 0; k < MAX_DRAWS; k++) {

@@ -2,7 +2,8 @@
  *
  * A document is a function of (source, part, index): which worker asks, and when, changes nothing.
  * Held out is a document by its contents, so that what training never sees holds for every seed and
- * epoch. Thread rule: one thread a worker. Reading order: parl_source_def, create, get. */
+ * epoch. A source is a script (lua/env_source.h) or, by its name, a file of lines
+ * (parl/data/jsonl.h). Thread rule: one thread a worker. Reading order: parl_source_def, create, get. */
 #ifndef PARL_PARL_DATA_SOURCE_H
 #define PARL_PARL_DATA_SOURCE_H
 #include "parl/data/document.h"
@@ -23,9 +24,8 @@ typedef struct parl_source parl_source;
 /* Fails: as parl_env_create; EINVAL naming a parameter; ENOMEM. */
 parl_status parl_source_create(const parl_source_def *def, parl_source **out);
 void parl_source_destroy(parl_source *source);
-/* SHA-256 of what it reads: the script with its includes and pictures. */
+/* SHA-256 of what it reads: the script with its includes and pictures, or the file with its. */
 const char *parl_source_get_hash(const parl_source *source);
-const char *parl_source_get_summary(const parl_source *source);
 /* Document `index` of training, from 0 on without end; or of those held out. Fails: ESCRIPT,
  * ELIMIT; EINVAL if a thousand draws are not of the part. */
 parl_status parl_source_get(parl_source *source, bool held_out, uint64_t index, size_t worker,

@@ -69,7 +69,8 @@ static parl_status read_source(const parl_json *node, bool partial, parl_source_
   if (params != NULL) PARL_TRY(read_params(path, params, out->params));
   if (w != NULL) PARL_TRY(parl_config_read(&parl_source_weight_section, w, weight, &out->weight));
   if (!partial && out->of.file[0] == '\0')
-    return parl_fail(PARL_STATUS_EINVAL, "%s.file is missing: name a script", path);
+    return parl_fail(PARL_STATUS_EINVAL, "%s.file is missing: name a script or a .jsonl file",
+                     path);
   return PARL_STATUS_OK;
 }
 

@@ -12,11 +12,11 @@
 
 enum { PARL_MAX_SOURCES = 8, PARL_SOURCE_NAME_BYTES = 32, PARL_SOURCE_PARAMS_BYTES = 1024 };
 
-#define PARL_SOURCE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                  \
-  TEXT(file, "", "a script that ends with parl.source{...}")                               \
-  INT(documents, 0, 0, 1000000000, "documents",                                            \
-      "of a script, that come again in every epoch, in another order; 0: each comes once") \
-  REAL(held_out, 0.1, 0.0, 0.9, "of the documents",                                        \
+#define PARL_SOURCE_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                   \
+  TEXT(file, "", "a script that ends with parl.source{...}, or a .jsonl file of documents") \
+  INT(documents, 0, 0, 1000000000, "documents",                                             \
+      "of a script, that come again in every epoch, in another order; 0: each comes once")  \
+  REAL(held_out, 0.1, 0.0, 0.9, "of the documents",                                         \
        "that are measured and never learnt, by their contents")
 PARL_CONFIG_STRUCT(parl_source_fields, PARL_SOURCE_FIELDS);
 extern const parl_section parl_source_section;

@@ -44,6 +44,9 @@ for recipe in experiments/recipes/*.lua; do
         try gpu_large-dense "$recipe" --set model.n_layers=2 --set model.d_model=48 --set model.n_heads=4 \
           --set model.n_kv_heads=2 --set model.head_dim=16 --set model.d_ff=96 --set train.slice_rows=512
         ;;
+      captions)
+        try "$base-$preset" "$recipe" --set model.preset=$preset --set pretrain.steps=3 --set pretrain.eval_documents=4
+        ;;
       toggle) try toggle-dense "$recipe" --set warm.probe=64 ;; # whose budgets are the probe's
       *) try "$base-$preset" "$recipe" --set model.preset=$preset ;;
     esac

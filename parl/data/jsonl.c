@@ -1,0 +1,412 @@
+/* parl/data/jsonl.c - lines, words and pictures beside them. */
+#include "parl/data/jsonl.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/config.h"
+#include "core/file.h"
+#include "core/media.h"
+#include "core/seeds.h"
+
+enum { MAX_LINE = 4 << 20, MAX_IMAGE = 16 << 20, PATH_BYTES = 4096 };
+
+/* Where a document stands. */
+typedef struct place {
+  uint64_t offset;
+  uint32_t n_bytes;
+  uint32_t line; /* from 1 */
+} place;
+
+/* A word and its token; sorted. */
+typedef struct word {
+  const char *text; /* borrowed of the environment */
+  int32_t token;    /* -1: several tokens have it behind their colon */
+} word;
+
+struct parl_jsonl {
+  parl_jsonl_def def;
+  char path[PATH_BYTES], folder[PATH_BYTES]; /* folder: as realpath gives it */
+  char hash[PARL_HASH_HEX_BYTES];
+  int fd;
+  size_t n[2], room[2];
+  place *places[2]; /* [n] to learn from; held out */
+  size_t n_words;
+  word *words;        /* [n_words] */
+  int32_t first_byte; /* token of byte 0; -1: text is words */
+};
+
+/* One document while it is read. */
+typedef struct reading {
+  const parl_jsonl *file;
+  uint32_t line;
+  parl_hash *hash; /* gets pictures' bytes; NULL: they are decoded */
+  int32_t *tokens; /* [max_tokens] */
+  uint8_t *learnt; /* [max_tokens] */
+  size_t n, n_learnt, n_shown, shown_room;
+  parl_shown *shown;
+  parl_album album;
+} reading;
+
+static parl_status refuse(const reading *r, const char *what, const char *why) {
+  return parl_fail(PARL_STATUS_EFORMAT, "%s:%u: %s%s%s", r->file->path, r->line, what,
+                   what[0] != '\0' ? ": " : "", why);
+}
+
+/* --- words --- */
+
+static int compare_words(const void *a, const void *b) {
+  return strcmp(((const word *)a)->text, ((const word *)b)->text);
+}
+
+/* Every token by its name, and by what stands behind the colon. */
+static parl_status list_words(parl_jsonl *f) {
+  const parl_env_spec *spec = parl_env_get_spec(f->def.env);
+  f->words = calloc(2 * (size_t)spec->n_plain, sizeof *f->words);
+  if (f->words == NULL) return parl_fail(PARL_STATUS_ENOMEM, "no memory for words");
+  for (int32_t v = 0; v < spec->n_plain; v++) {
+    const char *name = parl_env_token_name(f->def.env, v), *colon = strchr(name, ':');
+    f->words[f->n_words++] = (word){name, v};
+    if (colon != NULL) f->words[f->n_words++] = (word){colon + 1, v};
+  }
+  qsort(f->words, f->n_words, sizeof *f->words, compare_words);
+  size_t kept = 0;
+  for (size_t i = 0; i < f->n_words; i++) {
+    if (kept > 0 && strcmp(f->words[kept - 1].text, f->words[i].text) == 0)
+      f->words[kept - 1].token = -1;
+    else
+      f->words[kept++] = f->words[i];
+  }
+  f->n_words = kept;
+  f->first_byte = -1;
+  for (int i = 0; i < spec->n_families; i++)
+    if (strcmp(spec->families[i].name, "byte") == 0 && spec->families[i].n == 256)
+      f->first_byte = spec->families[i].first_token;
+  return PARL_STATUS_OK;
+}
+
+static parl_status refuse_word(const reading *r, const char *text, const word *found) {
+  const parl_jsonl *f = r->file;
+  char why[256];
+  const char *near = NULL;
+  if (found == NULL) {
+    const char **names = calloc(f->n_words + 1, sizeof *names);
+    for (size_t i = 0; names != NULL && i < f->n_words; i++) names[i] = f->words[i].text;
+    if (names != NULL) near = parl_nearest(text, names, f->n_words);
+    free(names);
+  }
+  snprintf(why, sizeof why, "\"%.80s\" %s%s%s%s", text,
+           found == NULL ? "is no word of the environment"
+                         : "is a word of several families; write FAMILY:WORD",
+           near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+           near != NULL ? "\"?" : "");
+  return refuse(r, "text", why);
+}
+
+static parl_status add_token(reading *r, int32_t token, bool is_learnt) {
+  if (r->n == r->file->def.max_tokens) {
+    char why[96];
+    snprintf(why, sizeof why,
+             "the document has more than %zu tokens (pretrain.batch_tokens, "
+             "model.max_context)",
+             r->file->def.max_tokens);
+    return refuse(r, "", why);
+  }
+  r->tokens[r->n] = token;
+  r->learnt[r->n++] = is_learnt;
+  r->n_learnt += is_learnt;
+  return PARL_STATUS_OK;
+}
+
+static parl_status add_words(reading *r, const char *text, bool is_learnt) {
+  static const char blanks[] = " \t\r\n";
+  const parl_jsonl *f = r->file;
+  for (const char *at = text + strspn(text, blanks); *at != '\0'; at += strspn(at, blanks)) {
+    const size_t n = strcspn(at, blanks);
+    char copy[128];
+    snprintf(copy, sizeof copy, "%.*s", n < sizeof copy ? (int)n : (int)sizeof copy - 1, at);
+    const word key = {copy, 0};
+    const word *found = bsearch(&key, f->words, f->n_words, sizeof *f->words, compare_words);
+    if (n >= sizeof copy || found == NULL || found->token < 0) return refuse_word(r, copy, found);
+    PARL_TRY(add_token(r, found->token, is_learnt));
+    at += n;
+  }
+  return PARL_STATUS_OK;
+}
+
+static parl_status add_text(reading *r, const char *text, bool is_learnt) {
+  if (r->file->first_byte < 0) return add_words(r, text, is_learnt);
+  for (; *text != '\0'; text++)
+    PARL_TRY(add_token(r, r->file->first_byte + (unsigned char)*text, is_learnt));
+  return PARL_STATUS_OK;
+}
+
+/* --- pictures --- */
+
+/* The path of a picture, which may not lead out of the folder, by a link either. */
+static parl_status find_image(const reading *r, const char *name, char out[PATH_BYTES]) {
+  char path[PATH_BYTES], *real = NULL;
+  const size_t n = strlen(r->file->folder);
+  const int length = snprintf(path, sizeof path, "%s/%s", r->file->folder, name);
+  if (name[0] == '\0' || name[0] == '/' || length < 0 || length >= PATH_BYTES)
+    return refuse(r, "image", "a path from the file's folder is due");
+  real = realpath(path, NULL);
+  if (real == NULL) return refuse(r, "image", "no such file, or it cannot be looked at");
+  const bool is_inside = strncmp(real, r->file->folder, n) == 0 && real[n] == '/';
+  snprintf(out, PATH_BYTES, "%s", real);
+  free(real);
+  return is_inside ? PARL_STATUS_OK : refuse(r, "image", "the path leads out of the file's folder");
+}
+
+/* K2.5's text around a picture, as for one that a script returns (lua/env_vision.c). */
+static parl_status show(reading *r, const parl_image *image) {
+  const parl_env_spec *spec = parl_env_get_spec(r->file->def.env);
+  parl_media_config config = parl_media_config_default();
+  parl_media_size size;
+  char why[128];
+  config.patch = spec->vision.patch;
+  snprintf(why, sizeof why, "%d x %d pixels; the environment's vision declares at most %d x %d",
+           image->width, image->height, spec->vision.width, spec->vision.height);
+  if (image->width > spec->vision.width || image->height > spec->vision.height)
+    return refuse(r, "image", why);
+  PARL_TRY(parl_media_fit(&config, config.max_patches, image->width, image->height, &size));
+  if (r->n_shown == r->shown_room) {
+    const size_t room = 2 * r->shown_room + 8;
+    parl_shown *shown = realloc(r->shown, room * sizeof *shown);
+    if (shown == NULL) return parl_fail(PARL_STATUS_ENOMEM, "no memory for %zu pictures", room);
+    r->shown = shown;
+    r->shown_room = room;
+  }
+  parl_shown *s = &r->shown[r->n_shown];
+  PARL_TRY(parl_album_add(&r->album, image, parl_image_get_content(image), &s->picture));
+  const int32_t first = spec->vision.first_token;
+  for (int k = PARL_MEDIA_BEGIN; k < PARL_MEDIA_PAD; k++) PARL_TRY(add_token(r, first + k, false));
+  s->at = (int32_t)r->n;
+  s->n = size.n_tokens;
+  for (int k = 0; k < size.n_tokens; k++) PARL_TRY(add_token(r, first + PARL_MEDIA_PAD, false));
+  r->n_shown++;
+  return add_token(r, first + PARL_MEDIA_END, false);
+}
+
+static parl_status add_image(reading *r, const char *name) {
+  const parl_image_limits limits = {MAX_IMAGE, 4096, 1 << 20};
+  char path[PATH_BYTES];
+  char *bytes = NULL;
+  size_t n = 0;
+  parl_image image = {0};
+  if (parl_env_get_spec(r->file->def.env)->vision.width == 0)
+    return refuse(r, "image", "the environment shows none: it declares no `vision`");
+  PARL_TRY(find_image(r, name, path));
+  parl_status s = parl_file_read(path, MAX_IMAGE, &bytes, &n);
+  if (s == PARL_STATUS_OK && r->hash != NULL) parl_hash_update(r->hash, bytes, n);
+  if (s == PARL_STATUS_OK) s = parl_image_decode(bytes, n, path, &limits, &image);
+  free(bytes);
+  s = parl_fail_context(s, "%s:%u: image", r->file->path, r->line);
+  if (s == PARL_STATUS_OK) s = show(r, &image);
+  parl_image_deinit(&image);
+  return s;
+}
+
+/* --- a line --- */
+
+static parl_status read_part(reading *r, const parl_json *part) {
+  const parl_json *text = parl_json_find(part, "text"), *image = parl_json_find(part, "image");
+  const parl_json *learnt = parl_json_find(part, "learnt");
+  if ((text != NULL) == (image != NULL) ||
+      parl_json_get_string(text != NULL ? text : image) == NULL)
+    return refuse(r, "parts", "a part has either a \"text\" or an \"image\", which is a string");
+  for (const parl_json *c = parl_json_get_first(part); c != NULL; c = parl_json_get_next(c))
+    if (c != text && c != image && c != learnt)
+      return refuse(r, parl_json_get_key(c), "unknown field; a part has text, image and learnt");
+  if (learnt != NULL && (image != NULL || parl_json_get_type(learnt) != PARL_JSON_BOOL))
+    return refuse(r, "learnt", "true or false, of a text");
+  return image != NULL ? add_image(r, parl_json_get_string(image))
+                       : add_text(r, parl_json_get_string(text), parl_json_get_bool(learnt));
+}
+
+static parl_status read_members(reading *r, const parl_json *root) {
+  const parl_json *text = parl_json_find(root, "text"), *parts = parl_json_find(root, "parts");
+  if (parl_json_get_type(root) != PARL_JSON_OBJECT || (text != NULL) == (parts != NULL))
+    return refuse(r, "", "an object with either \"text\" or \"parts\" is due");
+  for (const parl_json *c = parl_json_get_first(root); c != NULL; c = parl_json_get_next(c))
+    if (c != text && c != parts)
+      return refuse(r, parl_json_get_key(c), "unknown field; a document has text or parts");
+  if (text != NULL && parl_json_get_string(text) == NULL)
+    return refuse(r, "text", "a string is due");
+  if (text != NULL) return add_text(r, parl_json_get_string(text), true);
+  if (parl_json_get_type(parts) != PARL_JSON_ARRAY) return refuse(r, "parts", "a list is due");
+  for (const parl_json *c = parl_json_get_first(parts); c != NULL; c = parl_json_get_next(c))
+    PARL_TRY(read_part(r, c));
+  return PARL_STATUS_OK;
+}
+
+static parl_status read_line(reading *r, const char *bytes, size_t n) {
+  char what[PATH_BYTES + 16];
+  parl_json *root = NULL;
+  r->n = r->n_learnt = r->n_shown = 0;
+  parl_album_clear(&r->album);
+  snprintf(what, sizeof what, "%s:%u", r->file->path, r->line);
+  PARL_TRY(parl_json_parse(bytes, n, what, &root));
+  parl_status s = read_members(r, root);
+  parl_json_destroy(root);
+  if (s != PARL_STATUS_OK || r->n_learnt > 0) return s;
+  return refuse(r, "", "nothing is learnt of the document");
+}
+
+static parl_status begin_reading(const parl_jsonl *f, reading *r) {
+  *r = (reading){.file = f};
+  r->tokens = calloc(f->def.max_tokens, sizeof *r->tokens);
+  r->learnt = calloc(f->def.max_tokens, sizeof *r->learnt);
+  if (r->tokens != NULL && r->learnt != NULL) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_ENOMEM, "no memory for a document");
+}
+
+static void end_reading(reading *r) {
+  free(r->tokens);
+  free(r->learnt);
+  free(r->shown);
+  parl_album_deinit(&r->album);
+}
+
+/* --- the file --- */
+
+static bool is_held_out(const parl_jsonl *f, const char *bytes, size_t n) {
+  char hash[PARL_HASH_HEX_BYTES];
+  parl_hash_bytes(bytes, n, hash);
+  hash[16] = '\0';
+  const uint64_t stream = parl_rng_stream(PARL_PURPOSE_DOCUMENT_SPLIT, 0, 0, 0);
+  return parl_rng_uniform(f->def.split_seed, stream, strtoull(hash, NULL, 16)) < f->def.held_out;
+}
+
+static parl_status keep_place(parl_jsonl *f, size_t part, place where) {
+  if (f->n[part] == f->room[part]) {
+    const size_t room = 2 * f->room[part] + 256;
+    place *places = realloc(f->places[part], room * sizeof *places);
+    if (places == NULL) return parl_fail(PARL_STATUS_ENOMEM, "no memory for %zu lines", room);
+    f->places[part] = places;
+    f->room[part] = room;
+  }
+  f->places[part][f->n[part]++] = where;
+  return PARL_STATUS_OK;
+}
+
+/* Reads, checks and hashes every line. */
+static parl_status scan_lines(parl_jsonl *f, FILE *stream, reading *r) {
+  parl_hash hash;
+  char *line = NULL;
+  size_t room = 0;
+  uint64_t offset = 0;
+  parl_status s = PARL_STATUS_OK;
+  parl_hash_init(&hash);
+  r->hash = &hash;
+  for (ssize_t n; s == PARL_STATUS_OK && (n = getline(&line, &room, stream)) >= 0;) {
+    r->line++;
+    parl_hash_update(&hash, line, (size_t)n);
+    if (n > MAX_LINE) {
+      s = refuse(r, "", "the line has more than 4 MiB");
+    } else if (line[strspn(line, " \t\r\n")] != '\0' || strlen(line) < (size_t)n) {
+      s = read_line(r, line, (size_t)n);
+      if (s == PARL_STATUS_OK)
+        s = keep_place(f, is_held_out(f, line, (size_t)n), (place){offset, (uint32_t)n, r->line});
+    }
+    offset += (uint64_t)n;
+  }
+  if (s == PARL_STATUS_OK && ferror(stream))
+    s = parl_fail(PARL_STATUS_EIO, "%s: cannot be read", f->path);
+  free(line);
+  parl_hash_finish(&hash, f->hash);
+  return s;
+}
+
+static parl_status scan(parl_jsonl *f) {
+  reading r;
+  FILE *stream = fopen(f->path, "rb");
+  if (stream == NULL) return parl_fail(PARL_STATUS_EIO, "%s: cannot be opened", f->path);
+  parl_status s = begin_reading(f, &r);
+  if (s == PARL_STATUS_OK) s = scan_lines(f, stream, &r);
+  end_reading(&r);
+  fclose(stream);
+  PARL_TRY(s);
+  if (f->n[0] > 0) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EINVAL, "%s: it has no document%s", f->path,
+                   f->n[1] > 0 ? " that is not held out" : "");
+}
+
+static parl_status open_file(parl_jsonl *f) {
+  char *real = realpath(f->def.path, NULL);
+  struct stat about;
+  if (real == NULL || stat(real, &about) != 0 || !S_ISREG(about.st_mode)) {
+    free(real);
+    return parl_fail(PARL_STATUS_EIO, "%s: no such regular file", f->def.path);
+  }
+  snprintf(f->folder, sizeof f->folder, "%s", real);
+  free(real);
+  *strrchr(f->folder, '/') = '\0';
+  f->fd = open(f->path, O_RDONLY | O_CLOEXEC);
+  if (f->fd < 0) return parl_fail(PARL_STATUS_EIO, "%s: cannot be opened", f->path);
+  PARL_TRY(list_words(f));
+  return scan(f);
+}
+
+parl_status parl_jsonl_open(const parl_jsonl_def *def, parl_jsonl **out) {
+  PARL_REQUIRE(def->max_tokens >= 1 && strlen(def->path) < PATH_BYTES);
+  parl_jsonl *f = calloc(1, sizeof *f);
+  if (f == NULL) return parl_fail(PARL_STATUS_ENOMEM, "no memory for %s", def->path);
+  f->def = *def;
+  f->fd = -1;
+  snprintf(f->path, sizeof f->path, "%s", def->path);
+  const parl_status s = open_file(f);
+  if (s == PARL_STATUS_OK)
+    *out = f;
+  else
+    parl_jsonl_close(f);
+  return s;
+}
+
+void parl_jsonl_close(parl_jsonl *file) {
+  if (file == NULL) return;
+  if (file->fd >= 0) close(file->fd);
+  free(file->places[0]);
+  free(file->places[1]);
+  free(file->words);
+  free(file);
+}
+
+const char *parl_jsonl_get_hash(const parl_jsonl *file) {
+  return file->hash;
+}
+
+uint64_t parl_jsonl_count(const parl_jsonl *file, bool held_out) {
+  return file->n[held_out];
+}
+
+static parl_status read_at(const parl_jsonl *f, const place *p, char *bytes) {
+  for (size_t n = 0; n < p->n_bytes;) {
+    const ssize_t got = pread(f->fd, bytes + n, p->n_bytes - n, (off_t)(p->offset + n));
+    if (got <= 0)
+      return parl_fail(PARL_STATUS_EIO, "%s:%u: cannot be read any more", f->path, p->line);
+    n += (size_t)got;
+  }
+  return PARL_STATUS_OK;
+}
+
+parl_status parl_jsonl_get(const parl_jsonl *file, bool held_out, uint64_t i, parl_document *out) {
+  PARL_REQUIRE(i < file->n[held_out]);
+  const place *p = &file->places[held_out][i];
+  reading r;
+  char *bytes = malloc(p->n_bytes + 1);
+  parl_status s = begin_reading(file, &r);
+  if (bytes == NULL) s = parl_fail(PARL_STATUS_ENOMEM, "no memory for a line");
+  r.line = p->line;
+  if (s == PARL_STATUS_OK) s = read_at(file, p, bytes);
+  if (s == PARL_STATUS_OK) s = read_line(&r, bytes, p->n_bytes);
+  const parl_env_shown shown = {r.n_shown, r.shown, &r.album};
+  if (s == PARL_STATUS_OK) s = parl_document_set(out, r.tokens, r.learnt, r.n, &shown);
+  free(bytes);
+  end_reading(&r);
+  return s;
+}
