@@ -124,7 +124,9 @@ else
     step ops 120 PASSED "$bin/card_ops"
   fi
   if $emulated; then skip bench "takes hours on the emulator"; else
-    for row in train_quickstart decode_quickstart train_B decode_B train_A decode_A; do bench 30 $row bf16; done
+    for row in train_quickstart decode_quickstart train_124M decode_124M train_B decode_B train_A decode_A; do
+      bench 30 $row bf16
+    done
     bench 30 ops f32
   fi
   if command -v compute-sanitizer >/dev/null; then

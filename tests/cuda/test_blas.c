@@ -89,8 +89,8 @@ static void compare(place *p, const void *on_card, const float *want, size_t row
 
 /* y = x W^T, with what may be added; y may lie on the residual. */
 static void try_forward(place *p, bool y_is_act, bool has_bias, int residual) {
-  parl_act *x, *w, *y_act;
-  float *bias, *y, *kept;
+  parl_act *x = NULL, *w = NULL, *y_act = NULL;
+  float *bias = NULL, *y = NULL, *kept = NULL;
   float *host_x = make(p, M, K, LD, &x), *host_w = make(p, N, K, K, &w);
   float *host_bias = make_f32(p, 1, N, N, &bias), *host_kept = make_f32(p, M, N, LD, &kept);
   float *host_y = y_is_act ? make(p, M, N, LD, &y_act) : make_f32(p, M, N, LD, &y);
@@ -120,8 +120,8 @@ static void try_forward(place *p, bool y_is_act, bool has_bias, int residual) {
 }
 
 static void try_input(place *p, bool accumulate) {
-  parl_act *dy, *packed, *dx;
-  float *w;
+  parl_act *dy = NULL, *packed = NULL, *dx = NULL;
+  float *w = NULL;
   float *host_dy = make(p, M, N, LD, &dy), *host_dx = make(p, M, K, LD, &dx);
   const uint64_t stream = p->stream;
   float *host_w = make(p, N, K, K, &packed);
@@ -145,8 +145,8 @@ static void try_input(place *p, bool accumulate) {
 }
 
 static void try_weight(place *p) {
-  parl_act *dy, *x;
-  float *dw, *dbias;
+  parl_act *dy = NULL, *x = NULL;
+  float *dw = NULL, *dbias = NULL;
   float *host_dy = make(p, M, N, LD, &dy), *host_x = make(p, M, K, LD, &x);
   float *host_dw = make_f32(p, N, K, K, &dw), *host_dbias = make_f32(p, 1, N, N, &dbias);
   parl_linear_bwd_weight_args args = {
@@ -201,8 +201,8 @@ static void test_own(void **state) {
   try_weight(&p);
   close_place(&p);
   open_place(&p, get("f32", PARL_CUDA_BLAS));
-  parl_act *x;
-  float *y, *host_x = make(&p, LD, LD, LD, &x);
+  parl_act *x = NULL;
+  float *y = NULL, *host_x = make(&p, LD, LD, LD, &x);
   free(make_f32(&p, LD, LD, LD, &y));
   const size_t extents[][3] = {{255, 256, 256}, {256, 255, 256}, {256, 256, 255}};
   for (size_t i = 0; i < 4; i++) { /* the last one begins at an odd place */
@@ -228,8 +228,8 @@ static void test_own(void **state) {
 static void test_no_room(void **state) {
   (void)state;
   place p;
-  parl_act *x;
-  float *y;
+  parl_act *x = NULL;
+  float *y = NULL;
   parl_emu_set_blas(1);
   open_place(&p, get("f32", PARL_CUDA_BLAS));
   free(make(&p, LD, LD, LD, &x));
@@ -290,7 +290,7 @@ static void test_refusals(void **state) {
   (void)state;
   enum { SIDE = 32, MATH = 16, F32 = 68, TF32 = 77 };
   place p, other;
-  float *a, *c;
+  float *a = NULL, *c = NULL;
   void *handle = NULL, *workspace = NULL, *stream;
   parl_emu_set_blas(1);
   open_place(&p, get("f32", PARL_CUDA_BLAS));
@@ -329,7 +329,7 @@ static void test_freed(void **state) {
   const bool is_workspace = *state != NULL;
   enum { SIDE = 32, MATH = 16, F32 = 68 };
   place p;
-  float *a, *c;
+  float *a = NULL, *c = NULL;
   void *handle = NULL, *workspace = NULL, *stream;
   parl_arena arena;
   parl_emu_set_blas(1);
