@@ -167,9 +167,9 @@ static parl_status add_key(history *h, const char *key) {
   return PARL_STATUS_OK;
 }
 
-/* They are of update 0 by name only. */
+/* They are of update 0 by name only, or of other steps than updates. */
 static bool is_logged(const char *key) {
-  static const char *const others[] = {"warm/", "forecast/", "warning/"};
+  static const char *const others[] = {"warm/", "forecast/", "warning/", "pretrain/"};
   for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
     if (strncmp(key, others[i], strlen(others[i])) == 0) return false;
   return true;

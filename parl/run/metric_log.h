@@ -4,8 +4,8 @@
  * The store is the truth and the log follows it: it is written anew from the store when a run is
  * begun, gone on with, or found done without one, and grows with each update from there. So a run
  * that was killed has every update once, and a log may be asked for at any time. In it are the
- * metrics of updates and of the end, not those of the warm start, the forecast and the warnings;
- * undefined ones are left out. With <run> for ARM-sSEED:
+ * metrics of updates and of the end, not those of pretraining, the warm start, the forecast and the
+ * warnings; undefined ones are left out. With <run> for ARM-sSEED:
  *   tensorboard  <folder>/tensorboard/<run>/events.out.tfevents.*: step = update
  *   jsonl   <folder>/jsonl/<run>.jsonl: {"arm":, "seed":, "update":, "metrics": {key: value}}
  * What fails, for every call: EIO naming the file, ENOMEM, EINVAL if a path is too long; as the

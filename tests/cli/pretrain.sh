@@ -79,12 +79,15 @@ same "killed and resumed, the same bits" "$hash" "$(train killed)"
 # what reinforcement does afterwards does not make another pretrained model; its metrics stay through resumption
 sed 's/updates = 0/updates = 2, tasks = 2, group = 2/; s/name = "tiny"/name = "tiny", arms = {{name = "a"}, {name = "b", optimizer = {lr = 0.002}}}/' \
   recipe.lua >arms.lua
-"$PARL" train arms.lua --quiet --set run.dir=arms --set run.checkpoint_every=1 >log.txt 2>&1 || cat log.txt
+"$PARL" train arms.lua --quiet --log jsonl --set run.dir=arms --set run.checkpoint_every=1 >log.txt 2>&1 || cat log.txt
 same "arms share the pretrained model" 1 "$(ls arms/checkpoints | grep -c '^pretrain')"
 same "each arm has the metrics" 2 "$(python3 -c "
 import sqlite3
 print(sqlite3.connect('arms/store.db').execute(
     'SELECT count(*) FROM metric WHERE key = \"pretrain/loss\" AND at_update = 23').fetchone()[0])")"
+
+grep -q pretrain/ arms/jsonl/a-s1.jsonl && echo "not ok the log is of updates: pretrain/ is in it" ||
+  echo "ok the log is of updates"
 
 # --init
 init=$(ls one/checkpoints/pretrain-*.safetensors)
