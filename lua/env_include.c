@@ -1,8 +1,9 @@
 /* lua/env_include.c - parl.include("chain"): the table that a sibling file gives to parl.env.
  *
  * For environments made of others, and for sources that draw what one shows. The file lies in the
- * folder of the one that includes it, of a source's environment if a source does; its name is letters a to z, digits and _, so no path leads elsewhere. It runs in the same sandbox, at
- * load, and its bytes count in the script's hash. An included file includes nothing. */
+ * folder of the one that includes it, of a source's environment if a source does; its name is
+ * letters a to z, digits and _, so no path leads elsewhere. It runs in the same sandbox, at load,
+ * and its bytes count in the script's hash. An included file includes nothing. */
 #include <lauxlib.h>
 #include <stdio.h>
 #include <stdlib.h>

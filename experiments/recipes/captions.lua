@@ -8,8 +8,9 @@
 
 return {
   name = "captions",
-  question = "How well does a small tower caption pictures that it never saw, after a minute?",
-  env = {file = "shapes.lua", params = {modality = "image", side = 2, pictures_max = 1, things_max = 3}},
+  question = "How well does a small tower caption pictures that it never saw?",
+  env = {file = "shapes.lua",
+         params = {modality = "image", side = 2, pictures_max = 1, things_max = 3}},
   model = {n_layers = 2, d_model = 64, n_heads = 4, n_kv_heads = 4, head_dim = 16, d_ff = 128,
            max_context = 512, vision = {n_layers = 2, d_model = 48, n_heads = 4, d_ff = 96,
                                         grid_height = 4, grid_width = 4}},

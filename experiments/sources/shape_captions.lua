@@ -1,6 +1,6 @@
 -- shape_captions: the pictures of shapes.lua, or the same scene in words, with what is in them: how
--- many things, and for each its place and what it is; or one of the environment's own questions with
--- its answer.
+-- many things, and for each its place and what it is; or one of the environment's own questions
+-- with its answer.
 --
 -- A scene is a task of shapes.lua with one picture, so whoever learnt from these documents has seen
 -- pictures, questions and answers as the environment gives them. A caption's places are in order.

@@ -2,7 +2,8 @@
  *
  * A step has up to batch_tokens tokens of whole documents. Which source comes next: with w_s the
  * source's share of the step's weights, T the step's tokens so far, due_s the sum over steps before
- * of w_s times their tokens, and n_s the tokens that the source gave in all, the one with the largest
+ * of w_s times their tokens, and n_s the tokens that the source gave in all, the one with the
+ * largest
  *   due_s + w_s (T + 1) - n_s
  * among those whose weight is above 0, the first by name if several have it. So over any time
  * each source gives its share of the tokens, a document more or less. The first document that does

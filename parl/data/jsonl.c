@@ -44,7 +44,7 @@ struct parl_jsonl {
 typedef struct reading {
   const parl_jsonl *file;
   uint32_t line;
-  parl_hash *hash; /* gets pictures' bytes; NULL: they are decoded */
+  parl_hash *hash; /* gets pictures' bytes; NULL: nobody asks */
   int32_t *tokens; /* [max_tokens] */
   uint8_t *learnt; /* [max_tokens] */
   size_t n, n_learnt, n_shown, shown_room;
@@ -296,16 +296,13 @@ static parl_status keep_place(parl_jsonl *f, size_t part, place where) {
 
 /* Reads, checks and hashes every line. */
 static parl_status scan_lines(parl_jsonl *f, FILE *stream, reading *r) {
-  parl_hash hash;
   char *line = NULL;
   size_t room = 0;
   uint64_t offset = 0;
   parl_status s = PARL_STATUS_OK;
-  parl_hash_init(&hash);
-  r->hash = &hash;
   for (ssize_t n; s == PARL_STATUS_OK && (n = getline(&line, &room, stream)) >= 0;) {
     r->line++;
-    parl_hash_update(&hash, line, (size_t)n);
+    parl_hash_update(r->hash, line, (size_t)n);
     if (n > MAX_LINE) {
       s = refuse(r, "", "the line has more than 4 MiB");
     } else if (line[strspn(line, " \t\r\n")] != '\0' || strlen(line) < (size_t)n) {
@@ -318,16 +315,19 @@ static parl_status scan_lines(parl_jsonl *f, FILE *stream, reading *r) {
   if (s == PARL_STATUS_OK && ferror(stream))
     s = parl_fail(PARL_STATUS_EIO, "%s: cannot be read", f->path);
   free(line);
-  parl_hash_finish(&hash, f->hash);
   return s;
 }
 
 static parl_status scan(parl_jsonl *f) {
   reading r;
+  parl_hash hash;
   FILE *stream = fopen(f->path, "rb");
   if (stream == NULL) return parl_fail(PARL_STATUS_EIO, "%s: cannot be opened", f->path);
   parl_status s = begin_reading(f, &r);
+  parl_hash_init(&hash);
+  r.hash = &hash;
   if (s == PARL_STATUS_OK) s = scan_lines(f, stream, &r);
+  parl_hash_finish(&hash, f->hash);
   end_reading(&r);
   fclose(stream);
   PARL_TRY(s);

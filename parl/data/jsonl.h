@@ -4,9 +4,9 @@
  *   {"parts": [{"image": "cats/1.png"}, {"text": "what"}, {"text": "red_disc", "learnt": true}]}
  * A part's text is read unless `learnt` says true. Text is words between blanks, each the name of a
  * token of the environment ("value:red_disc"), or what stands behind the colon if it is one token's
- * alone ("red_disc"); where the environment has a family `byte` of 256 values, text is its bytes. An
- * image is a PNG or JPEG file in the folder of the .jsonl file, or below it, of at most the size that
- * the environment's `vision` declares. Blank lines are passed over.
+ * alone ("red_disc"); where the environment has a family `byte` of 256 values, text is its bytes.
+ * An image is a PNG or JPEG file in the folder of the .jsonl file, or below it, of at most the size
+ * that the environment's `vision` declares. Blank lines are passed over.
  * Opening reads every line and every picture's bytes, so that a mistake is found before anything is
  * learnt; what is kept is where lines begin.
  * Thread rule: read-only once open. Reading order: open, get. */

@@ -3,7 +3,8 @@
  * A document is a function of (source, part, index): which worker asks, and when, changes nothing.
  * Held out is a document by its contents, so that what training never sees holds for every seed and
  * epoch. A source is a script (lua/env_source.h) or, by its name, a file of lines
- * (parl/data/jsonl.h). Thread rule: one thread a worker. Reading order: parl_source_def, create, get. */
+ * (parl/data/jsonl.h). Thread rule: one thread a worker. Reading order: parl_source_def, create,
+ * get. */
 #ifndef PARL_PARL_DATA_SOURCE_H
 #define PARL_PARL_DATA_SOURCE_H
 #include "parl/data/document.h"

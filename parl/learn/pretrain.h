@@ -30,8 +30,8 @@ PARL_CONFIG_STRUCT(parl_pretrain_config, PARL_PRETRAIN_FIELDS);
 enum { PARL_DECAY_CONSTANT, PARL_DECAY_LINEAR, PARL_DECAY_COSINE };
 extern const parl_section parl_pretrain_section;
 
-/* The learning rate of step t in [0, steps), without the warm-up. With u = (t / steps - from) / (1 -
- * from) within [0, 1], and e = lr_end: linear lr (1 - (1 - e) u), cosine
+/* The learning rate of step t in [0, steps), without the warm-up. With u = (t / steps - from) /
+ * (1 - from) within [0, 1], and e = lr_end: linear lr (1 - (1 - e) u), cosine
  * lr (e + (1 - e)(1 + cos(pi u)) / 2). */
 double parl_pretrain_get_lr(const parl_pretrain_config *config, int64_t t);
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Documents to a model that begins: hash, show and stats; pretraining that learns, to the same bits by any threads, after
-# kill -9 and beside another arm; --init; what is refused.
+# Documents to a model that begins: hash, show and stats; pretraining that learns, to the same bits by any threads,
+# after kill -9 and beside another arm; --init; what is refused.
 set -u
 # shellcheck source=tests/cli_support.sh
 . "$ROOT/tests/cli_support.sh"
@@ -59,10 +59,13 @@ import sqlite3, sys
 print(sqlite3.connect('one/store.db').execute('SELECT value FROM metric WHERE key = ? AND at_update = ?',
                                               (sys.argv[1], sys.argv[2])).fetchone()[0])" "$1" "$2"
 }
-less() { awk -v a="$2" -v b="$3" 'BEGIN {exit !(a != "" && b != "" && a < b)}' && echo "ok $1" || echo "not ok $1: $2, $3"; }
+less() { # NAME A B: A is below B
+  awk -v a="$2" -v b="$3" 'BEGIN {exit !(a != "" && b != "" && a < b)}' && echo "ok $1" || echo "not ok $1: $2, $3"
+}
 less "the loss on held-out pictures falls" "$(value pretrain/held_out/pictures 24)" \
   "$(python3 -c "print(0.8 * $(value pretrain/held_out/pictures 0))")"
-less "and on words" "$(value pretrain/held_out/words 24)" "$(python3 -c "print(0.8 * $(value pretrain/held_out/words 0))")"
+less "and on words" "$(value pretrain/held_out/words 24)" \
+  "$(python3 -c "print(0.8 * $(value pretrain/held_out/words 0))")"
 less "accuracy rises" "$(value pretrain/held_out_accuracy/words 0)" "$(value pretrain/held_out_accuracy/words 24)"
 
 # killed between checkpoints
@@ -77,8 +80,9 @@ wait $pid 2>/dev/null
 same "killed and resumed, the same bits" "$hash" "$(train killed)"
 
 # what reinforcement does afterwards does not make another pretrained model; its metrics stay through resumption
-sed 's/updates = 0/updates = 2, tasks = 2, group = 2/; s/name = "tiny"/name = "tiny", arms = {{name = "a"}, {name = "b", optimizer = {lr = 0.002}}}/' \
-  recipe.lua >arms.lua
+arms='{{name = "a"}, {name = "b", optimizer = {lr = 0.002}}}'
+sed "s/updates = 0/updates = 2, tasks = 2, group = 2/; s/name = \"tiny\"/name = \"tiny\", arms = $arms/" recipe.lua \
+  >arms.lua
 "$PARL" train arms.lua --quiet --log jsonl --set run.dir=arms --set run.checkpoint_every=1 >log.txt 2>&1 || cat log.txt
 same "arms share the pretrained model" 1 "$(ls arms/checkpoints | grep -c '^pretrain')"
 same "each arm has the metrics" 2 "$(python3 -c "
@@ -93,8 +97,9 @@ grep -q pretrain/ arms/jsonl/a-s1.jsonl && echo "not ok the log is of updates: p
 init=$(ls one/checkpoints/pretrain-*.safetensors)
 sed 's/pretrain = {.*/pretrain = {},/; s/updates = 0/updates = 1, tasks = 2, group = 2/' recipe.lua >begin.lua
 code "--init begins as a checkpoint" 0 "$PARL" train begin.lua --quiet --init "$init" --set run.dir=begun
+"$PARL" train begin.lua --quiet --set run.dir=fresh >log.txt 2>&1 || cat log.txt
 differs "it is another model" "$(sha256sum <begun/checkpoints/trained-s1.safetensors)" \
-  "$("$PARL" train begin.lua --quiet --set run.dir=fresh >/dev/null && sha256sum <fresh/checkpoints/trained-s1.safetensors)"
+  "$(sha256sum <fresh/checkpoints/trained-s1.safetensors)"
 code "--init of another vocabulary" 1 "$PARL" train "$ROOT/experiments/recipes/quickstart.lua" --quiet --init "$init" \
   --set run.dir=other
 has "--init of another vocabulary: text" "vocabulary" "$(cat "$SCRATCH/err")"

@@ -1,0 +1,137 @@
+/* tests/test_jsonl.c - documents from a file of lines, with pictures beside it. */
+#include <unistd.h>
+
+#include "tests/data_support.h"
+
+static parl_status open_lines(world *w, const char *env, const char *text, parl_source **out) {
+  w->list.n = 0;
+  parl_env_destroy(w->env);
+  w->env = NULL;
+  parl_json *params = NULL;
+  static const char seen[] = "{\"modality\":\"image\"}";
+  if (strstr(env, "shapes") != NULL)
+    assert_ok(parl_json_parse(seen, strlen(seen), "params", &params));
+  assert_ok(parl_env_create(env, params, &(parl_env_options){0}, &w->env));
+  parl_json_destroy(params);
+  parl_source_config *c = add_source(w, "one.jsonl", text);
+  c->of.held_out = 0;
+  return parl_source_create(&(parl_source_def){.config = c,
+                                               .env = w->env,
+                                               .options = &w->options,
+                                               .n_workers = 1,
+                                               .max_tokens = 16,
+                                               .seed = 5,
+                                               .held_out_seed = 6,
+                                               .split_seed = 7},
+                            out);
+}
+
+static void a_line_is_a_document(void **state) {
+  (void)state;
+  static const char text[] =
+      "{\"text\": \"row:3  value:7\"}\n"
+      "\n"
+      "{\"parts\": [{\"text\": \"row:1\"}, {\"text\": \"row:2 row:5\", \"learnt\": true}]}\n";
+  world w;
+  parl_source *source = NULL;
+  parl_document d = {0};
+  open_world(&w, 1);
+  assert_ok(open_lines(&w, "envs/wide_search.lua", text, &source));
+  size_t n_whole = 0, n_parts = 0;
+  for (uint64_t i = 0; i < 2; i++) {
+    assert_ok(parl_source_get(source, false, i, 0, &d));
+    n_whole += d.n == 3 && d.n_learnt == 2 && d.learnt[1];
+    n_parts += d.n == 4 && d.n_learnt == 2 && !d.learnt[1] &&
+               strcmp(parl_env_token_name(w.env, d.tokens[3]), "row:5") == 0;
+  }
+  assert_true(n_whole == 1 && n_parts == 1); /* each once in the epoch */
+  assert_fails(parl_source_get(source, true, 0, 0, &d), PARL_STATUS_EINVAL, "no line is held out");
+  parl_document_deinit(&d);
+  parl_source_destroy(source);
+  close_world(&w);
+}
+
+static void write_picture(const world *w, const char *name) {
+  static const uint8_t png[] = {
+      0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48,
+      0x44, 0x52, 0x00, 0x00, 0x00, 0x08, 0x00, 0x00, 0x00, 0x08, 0x08, 0x02, 0x00, 0x00,
+      0x00, 0x4b, 0x6d, 0x29, 0xdc, 0x00, 0x00, 0x00, 0x0c, 0x49, 0x44, 0x41, 0x54, 0x78,
+      0xda, 0x63, 0x60, 0x18, 0x1e, 0x00, 0x00, 0x00, 0xc8, 0x00, 0x01, 0x93, 0xbd, 0xa5,
+      0x8e, 0x00, 0x00, 0x00, 0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82};
+  char path[2 * PARL_TEST_PATH_BYTES];
+  assert_ok(parl_file_join(path, sizeof path, w->folder, name));
+  assert_ok(parl_file_write(path, png, sizeof png));
+}
+
+static void lines_show_pictures_beside_them(void **state) {
+  (void)state;
+  static const char text[] =
+      "{\"parts\": [{\"image\": \"black.png\"}, {\"text\": \"n2\", "
+      "\"learnt\": true}]}\n";
+  world w;
+  parl_source *source = NULL;
+  parl_document d = {0};
+  open_world(&w, 1);
+  write_picture(&w, "black.png");
+  assert_ok(open_lines(&w, "envs/shapes.lua", text, &source));
+  assert_ok(parl_source_get(source, false, 0, 0, &d));
+  assert_int_equal(d.n_shown, 1);
+  assert_int_equal(d.n, 1 + PARL_N_MEDIA_TOKENS - 1 + 1 + 1); /* 8 x 8 pixels are one token */
+  assert_int_equal(d.shown[0].at, 4);
+  assert_int_equal(d.album.items[0].image.width, 8);
+  assert_true(d.learnt[d.n - 1] && d.n_learnt == 1);
+  parl_document_deinit(&d);
+  parl_source_destroy(source);
+  close_world(&w);
+}
+
+static void lines_are_refused_where_they_stand(void **state) {
+  (void)state;
+  static const struct {
+    const char *line, *text;
+  } cases[] = {
+      {"{\"text\": 3}", "one.jsonl:2: text: a string is due"},
+      {"{\"txt\": \"row:1\"}", "one.jsonl:2: an object with either"},
+      {"{\"text\": \"row:1\", \"learn\": 1}", "one.jsonl:2: learn: unknown field"},
+      {"{\"text\": \"row:1", "one.jsonl:2"},
+      {"[]", "one.jsonl:2: an object"},
+      {"{\"text\": \"n22\"}", "one.jsonl:2: text: \"n22\" is no word"},
+      {"{\"text\": \"1\"}", "is a word of several families"},
+      {"{\"text\": \"\"}", "one.jsonl:2: nothing is learnt"},
+      {"{\"text\": \"n1 n1 n1 n1 n1 n1 n1 n1 n1 n1 n1 n1 n1 n1 n1 n1\"}", "more than 15 tokens"},
+      {"{\"parts\": {}}", "parts: a list is due"},
+      {"{\"parts\": [{\"text\": \"n1\", \"image\": \"a\"}]}", "a part has either"},
+      {"{\"parts\": [{\"image\": \"black.png\", \"learnt\": true}]}", "learnt: true or false"},
+      {"{\"parts\": [{\"image\": \"none.png\"}]}", "one.jsonl:2: image: no such file"},
+      {"{\"parts\": [{\"image\": \"/etc/passwd\"}]}", "a path from the file's folder"},
+      {"{\"parts\": [{\"image\": \"link/passwd\"}]}", "leads out of the file's folder"},
+      {"{\"parts\": [{\"image\": \"../../etc/passwd\"}]}", "leads out of the file's folder"},
+      {"{\"parts\": [{\"image\": \"one.jsonl\"}]}", "one.jsonl:2: image"},
+  };
+  world w;
+  char link[2 * PARL_TEST_PATH_BYTES];
+  open_world(&w, 1);
+  write_picture(&w, "black.png");
+  snprintf(link, sizeof link, "%s/link", w.folder);
+  assert_int_equal(symlink("/etc", link), 0);
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    char text[512];
+    parl_source *source = NULL;
+    snprintf(text, sizeof text, "{\"text\": \"n1\"}\n%s\n", cases[i].line);
+    const parl_status s = open_lines(&w, "envs/shapes.lua", text, &source);
+    assert_true(s != PARL_STATUS_OK);
+    assert_contains(parl_error_text(), cases[i].text);
+    assert_contains(parl_error_text(), "sources.one");
+  }
+  assert_int_equal(unlink(link), 0);
+  close_world(&w);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_line_is_a_document),
+      cmocka_unit_test(lines_show_pictures_beside_them),
+      cmocka_unit_test(lines_are_refused_where_they_stand),
+  };
+  return cmocka_run_group_tests_name("jsonl", tests, NULL, NULL);
+}
