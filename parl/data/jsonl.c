@@ -182,7 +182,8 @@ static parl_status show(reading *r, const parl_image *image) {
     r->shown_room = room;
   }
   parl_shown *s = &r->shown[r->n_shown];
-  PARL_TRY(parl_album_add(&r->album, image, parl_image_get_content(image), &s->picture));
+  const parl_picture picture = {parl_image_get_content(image, 1), 1, *image};
+  PARL_TRY(parl_album_add(&r->album, &picture, &s->picture));
   const int32_t first = spec->vision.first_token;
   for (int k = PARL_MEDIA_BEGIN; k < PARL_MEDIA_PAD; k++) PARL_TRY(add_token(r, first + k, false));
   s->at = (int32_t)r->n;
