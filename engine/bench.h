@@ -1,9 +1,9 @@
 /* engine/bench.h - how fast a size trains and decodes on this machine.
  *
  * Training: forward, a cross-entropy loss, backward and an optimizer step over a batch of full
- * sequences, one sequence a slice. Decoding: a shape's contexts from their first token to the last,
- * in decoders of as many as parl_decoder_advise_slots says. Both over all threads of the caller, and
- * beside the multiply-adds that the same threads reach together just before and after.
+ * sequences, one sequence a slice. Decoding: a shape's contexts from their first token to the
+ * last, in decoders of as many as parl_decoder_advise_slots says. Both over all threads of the
+ * caller, and beside the multiply-adds that the same threads reach together just before and after.
  * Thread rule: one measurement at a time; reads the clocks.
  * Reading order: parl_bench_shape, the table, parl_bench_engine, parl_bench_repeat. */
 #ifndef PARL_ENGINE_BENCH_H
@@ -42,8 +42,8 @@ typedef struct parl_bench_speed {
 
 /* The shapes of the benchmark: "quickstart"; "A", "B", which other implementations are measured
  * with, and of each "_mqa", one key head, and "_mla", "_moe", "_mla_moe", presets of
- * engine/preset.h; the large ones "124M", its "_gqa" of 4 key heads, and "1B_mla_moe" of 32 experts.
- * Fails: EINVAL naming the nearest. */
+ * engine/preset.h; the large ones "124M", its "_gqa" of 4 key heads, and "1B_mla_moe" of 32
+ * experts. Fails: EINVAL naming the nearest. */
 parl_status parl_bench_shape_find(const char *name, parl_bench_shape *out);
 /* Names in table order, NULL beyond the last. */
 const char *parl_bench_shape_name(size_t i);

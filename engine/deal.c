@@ -5,12 +5,14 @@
 
 /* Whether a comes behind b: it is less, or as much and of a higher number. */
 static bool is_behind(const double *keys, size_t a, size_t b) {
-  return keys[a] < keys[b] || (keys[a] <= keys[b] && a > b);
+  const bool is_later = a > b;
+  return keys[a] < keys[b] || (is_later && keys[a] <= keys[b]);
 }
 
 /* Whether a comes before b: it is less, or as much and of a lower number. */
 static bool is_before(const double *keys, size_t a, size_t b) {
-  return keys[a] < keys[b] || (keys[a] <= keys[b] && a < b);
+  const bool is_earlier = a < b;
+  return keys[a] < keys[b] || (is_earlier && keys[a] <= keys[b]);
 }
 
 /* heap [n] is one, the first on top as `comes` says, but for its place `at`. */

@@ -57,8 +57,8 @@ size_t parl_decoder_get_length(const parl_decoder *decoder, int32_t slot);
 parl_status parl_decoder_push(parl_decoder *decoder, const parl_decoder_row *row);
 /* Takes all rows back that were pushed and have not run. */
 void parl_decoder_take_back(parl_decoder *decoder);
-/* A step of the rows pushed, begun: a device goes on with it; *logits = [number of rows with want_logits, V] in row order, on the
- * model's device, owned by the decoder. Allocates nothing. */
+/* A step of the rows pushed, begun: a device goes on with it; *logits = [number of rows with
+ * want_logits, V] in row order, on the model's device, owned by the decoder. Allocates nothing. */
 parl_status parl_decoder_run(parl_decoder *decoder, float **logits);
 /* Pushes rows and runs. Fails: as push, and then none of them is appended. */
 parl_status parl_decoder_step(parl_decoder *decoder, const parl_decoder_row *rows, size_t n_rows,

@@ -16,9 +16,9 @@ static void append_markdown_warning(void *out, const char *line) {
 }
 
 static parl_status append_terminal(const parl_report *r, parl_text *out) {
-  static const parl_table_kind kinds[] = {PARL_TABLE_OUTCOME, PARL_TABLE_COST, PARL_TABLE_GREEDY,
-                                          PARL_TABLE_PRETRAIN, PARL_TABLE_FORECAST,
-                                          PARL_TABLE_FORECAST_SCORE};
+  static const parl_table_kind kinds[] = {PARL_TABLE_OUTCOME,  PARL_TABLE_COST,
+                                          PARL_TABLE_GREEDY,   PARL_TABLE_PRETRAIN,
+                                          PARL_TABLE_FORECAST, PARL_TABLE_FORECAST_SCORE};
   const parl_format plain = PARL_FORMAT_PLAIN;
   parl_text_append(out, "\n");
   if (r->question[0] != '\0') parl_text_append_wrapped(out, r->question, PARL_REPORT_TERMINAL, 0);

@@ -1,5 +1,6 @@
-/* tests/test_oom.c - memory runs out at the k-th allocation, once or for good, for every k or, where
- * there are thousands, every third: the status is ENOMEM, nothing leaks, nothing is half done.
+/* tests/test_oom.c - memory runs out at the k-th allocation, once or for good, for every k or,
+ * where there are thousands, every third: the status is ENOMEM, nothing leaks, nothing is half
+ * done.
  *
  * The program's own malloc family stands before the C library's, so the libraries below core are
  * starved too. */

@@ -21,7 +21,12 @@ return {
     n_layers = 12, d_model = 768, n_heads = 12, n_kv_heads = 12, head_dim = 64, d_ff = 3456,
     max_context = 1024,
   },
-  warm = { steps = 300, episodes = 256, lr = 0.0006, mix = "serial=0.8,narrow=0.15,greedy_wide=0.05" },
+  warm = {
+    steps = 300,
+    episodes = 256,
+    lr = 0.0006,
+    mix = "serial=0.8,narrow=0.15,greedy_wide=0.05",
+  },
   train = {
     updates = 200, tasks = 128, group = 8, slots = 4096, kv_cache = "bf16", accumulators = 1,
     slice_rows = 16384,

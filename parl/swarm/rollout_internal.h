@@ -1,5 +1,5 @@
-/* parl/swarm/rollout_internal.h - what the parts of a rollout share: rollout.c builds shards and runs
- * them, rollout_play.c is how one of them plays. */
+/* parl/swarm/rollout_internal.h - what the parts of a rollout share: rollout.c builds shards and
+ * runs them, rollout_play.c is how one of them plays. */
 #ifndef PARL_PARL_SWARM_ROLLOUT_INTERNAL_H
 #define PARL_PARL_SWARM_ROLLOUT_INTERNAL_H
 #include "core/bits.h"

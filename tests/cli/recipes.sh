@@ -1,6 +1,6 @@
 #!/bin/sh
-# Every recipe that comes with the program runs, cut short, dense; those that are no study, whose arms are many, also as K2
-# is built, every other one wide. Where the program is slow by a sanitizer, a third of all that.
+# Every recipe that comes with the program runs, cut short, dense; those that are no study, whose arms are many, also as
+# K2 is built, every other one wide. Where the program is slow by a sanitizer, a third of all that.
 set -u
 dir=$SCRATCH/recipes
 mkdir -p "$dir"
@@ -22,9 +22,8 @@ n=0 k2=k2
 for recipe in experiments/recipes/*.lua; do
   base=$(basename "$recipe" .lua)
   case $base in
-    anneal | budgets | context | credit_equal | gpu_large | masks | pay | shaping | sub_models | subs | swarm_100 | toggle)
-      presets=dense
-      ;;
+    anneal | budgets | context | credit_equal | gpu_large | masks | pay | shaping) presets=dense ;;
+    sub_models | subs | swarm_100 | toggle) presets=dense ;;
     *) presets="dense $k2" k2=$([ "$k2" = k2 ] && echo k2_wide || echo k2) ;;
   esac
   for preset in $presets; do
