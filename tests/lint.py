@@ -229,6 +229,23 @@ def check_links():
     return found
 
 
+def check_mutants():
+    """Each line of tests/mutants.txt still changes something, in a file that is there, for a test that is there."""
+    found = []
+    for number, line in enumerate(lines_of("tests/mutants.txt"), 1):
+        if not line or line.startswith("#"):
+            continue
+        path, rest = line.split("|", 1)
+        script, test = rest.rsplit("|", 1)
+        if not os.path.isfile(os.path.join(ROOT, path)):
+            found.append("tests/mutants.txt:%d: no file %s" % (number, path))
+        elif run("sed", "-e", script, path).stdout == "\n".join(lines_of(path)):
+            found.append("tests/mutants.txt:%d: changes nothing in %s" % (number, path))
+        if not test.startswith("cuda_") and "tests/%s.c" % test not in FILES:
+            found.append("tests/mutants.txt:%d: no test %s" % (number, test))
+    return found
+
+
 def check_generated():
     return complaints(run(sys.executable, "docs/generate.py", "--check"))
 
@@ -255,7 +272,7 @@ CHECKS = (
     ("format", check_format), ("lines", check_lines), ("files", check_files), ("todo", check_todo),
     ("dead code", check_dead_code), ("headers", check_guards), ("streams", check_streams), ("globals", check_globals),
     ("cppcheck", check_cppcheck), ("luacheck", check_luacheck), ("syntax", check_syntax),
-    ("links", check_links), ("generated docs", check_generated),
+    ("links", check_links), ("generated docs", check_generated), ("mutants", check_mutants),
 )
 
 
