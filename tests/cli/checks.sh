@@ -70,6 +70,7 @@ echo '[nowhere](nowhere.md)' >"$repo/docs/page.md"
 printf 'x = 1\n' >"$repo/bad.lua"
 printf 'if true; then\n' >"$repo/bad.sh"
 printf 'int f(void);\n' >"$repo/core/guard.h"
+echo 'core/bad.c|s/not there/at all/|test_none' >"$repo/tests/mutants.txt"
 yes '' | head -n 601 >"$repo/core/long.c"
 word=TO
 cat >"$repo/core/bad.c" <<X
@@ -85,7 +86,7 @@ X
 git -C "$repo" init -q
 gcc -c -w "$repo/core/bad.c" -o "$repo/bad.o" && ar rcs "$repo/lib.a" "$repo/bad.o"
 said=$(PARL_LIBRARY=$repo/lib.a python3 "$repo/tests/lint.py" 2>&1)
-for check in format lines files todo 'dead code' headers globals cppcheck luacheck syntax links 'generated docs'; do
+for check in format lines files todo 'dead code' headers globals cppcheck luacheck syntax links 'generated docs' mutants; do
   if printf '%s\n' "$said" | grep -q "^skip $check:"; then
     echo "skip lint-$check: its tool is not here"
   else
