@@ -86,7 +86,8 @@ X
 git -C "$repo" init -q
 gcc -c -w "$repo/core/bad.c" -o "$repo/bad.o" && ar rcs "$repo/lib.a" "$repo/bad.o"
 said=$(PARL_LIBRARY=$repo/lib.a python3 "$repo/tests/lint.py" 2>&1)
-for check in format lines files todo 'dead code' headers globals cppcheck luacheck syntax links 'generated docs' mutants; do
+for check in format lines files todo 'dead code' headers globals cppcheck luacheck syntax links 'generated docs' \
+  mutants; do
   if printf '%s\n' "$said" | grep -q "^skip $check:"; then
     echo "skip lint-$check: its tool is not here"
   else
