@@ -5,8 +5,8 @@
 -- role, and wide search without the mask of useless rows, where a policy launches 15 for 8 rows. A
 -- counterfactual plays at most 4 more episodes for each one, so it gets fewer updates: as many as
 -- take about the agent steps of `episode`, re-rolls included (seeds 501 to 505 of credit.lua, the
--- recipe with all kinds of credit, chose them). 6 arms x 5 seeds, about 6 minutes on 2 idle cores
--- (12 of processor time, estimated).
+-- recipe with all kinds of credit, chose them). 6 arms x 5 seeds, about 5 minutes on 2 idle cores
+-- (9 of processor time).
 local zero = { shape = "constant", start = 0.0 }
 local annealed = { shape = "linear", start = 0.3, stop = 0.0, over = 0.6 }
 local wide = { file = "envs/wide_search.lua", params = { rows_min = 4, rows_max = 12 } }
