@@ -357,24 +357,56 @@ static void test_false_messages(void **state) {
   count_close(&f);
 }
 
+/* "hand": 1 + (1 + 3) + 1 + 1 critical steps, its sub-agents taking 1, 3 and 2; two steps late they
+ * take 3, 5 and 4. With 4 steps for each at most, the second's message is missed: the launch waits
+ * to the end of the 4. */
+static void test_late_messages(void **state) {
+  (void)state;
+  count_fixture f = {.config = count_config()};
+  f.config.agents.message_late = 1;
+  f.config.agents.late_steps = 2;
+  open_fixture(&f, 1, false);
+  const parl_facts *facts = play(&f, "hand");
+  assert_close(facts->sub_steps, 3 + 5 + 4, 0);
+  assert_close(facts->critical_steps, 7 + 2, 0);
+  assert_close(facts->lost_messages, 0, 0);
+  assert_close(facts->finished, 3, 0);
+  count_close(&f);
+  count_fixture tight = {.config = count_config()};
+  tight.config.agents = f.config.agents;
+  tight.config.episode.budget_steps = 1 + 1 + 4;
+  open_fixture(&tight, 1, false);
+  facts = play(&tight, "hand");
+  assert_close(facts->sub_steps, 3 + 4 + 4, 0);
+  assert_close(facts->critical_steps, 6, 0);
+  assert_close(facts->lost_messages, 1, 0);
+  assert_close(facts->finished, 2, 0);
+  assert_close(facts->r_perf, 2.0 / 4, 1e-12);
+  count_close(&tight);
+}
+
 /* At the stated rates; a launch of one has nobody's message to hear instead. */
 static void test_message_rates(void **state) {
   (void)state;
   count_fixture f = {.config = count_config()};
   f.config.agents.message_loss = 0.25;
   f.config.agents.message_false = 0.5;
+  f.config.agents.message_late = 0.5;
+  f.config.agents.late_steps = 1;
   open_fixture(&f, N_EPISODES, false);
-  double n = 0, lost = 0, is_false = 0;
+  double n = 0, lost = 0, is_false = 0, late = 0;
   for (size_t i = 0; i < N_EPISODES; i++) {
     const parl_facts *facts = &play_at(&f, "hand", i)->facts;
     n += facts->assigned;
     lost += facts->lost_messages;
     is_false += facts->false_messages;
+    late += facts->sub_steps - (1 + 3 + 2);
     assert_close(facts->finished, facts->assigned - facts->lost_messages - facts->false_messages,
                  0);
   }
   assert_close(lost / n, 0.25, 0.06);
   assert_close(is_false / n, 0.75 * 0.5, 0.06);
+  assert_close(late / n, 0.5, 0.06);
   count_close(&f);
   count_fixture one = {.config = count_config()};
   one.config.agents.message_false = 1;
@@ -434,6 +466,7 @@ int main(void) {
       cmocka_unit_test(test_no_budget_is_exceeded),
       cmocka_unit_test(test_lost_messages),
       cmocka_unit_test(test_false_messages),
+      cmocka_unit_test(test_late_messages),
       cmocka_unit_test(test_message_rates),
       cmocka_unit_test(test_script_in_waves),
       cmocka_unit_test(test_mask_caps_width),

@@ -103,6 +103,7 @@ static const condition conditions[] = {
     {"agents.temperature", "agents.subs", "|policy|"},
     {"agents.style", "agents.subs", "|scripted|"},
     {"agents.reliability", "agents.subs", "|scripted|"},
+    {"agents.late_steps", "agents.message_late", "any"},
     {"episode.budget_factor", "episode.budget_steps", "|0|"},
     {"episode.budget_factor", "episode.budget_counts", "|critical|total|makespan|"},
     {"cost.slot_split", "cost.slots", "any"},

@@ -39,7 +39,8 @@ parl_swarm_config parl_run_config_get_swarm(const parl_run_config *config) {
       .env = config->env,
       .episode = config->episode,
       .cost = config->cost,
-      .messages = {config->agents.message_loss, config->agents.message_false},
+      .messages = {config->agents.message_loss, config->agents.message_false,
+                   config->agents.message_late, config->agents.late_steps},
       .patch = config->model.vision.patch,
   };
 }

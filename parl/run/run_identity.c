@@ -34,6 +34,8 @@ static const struct {
     {"episode", "max_width"},
     {"agents", "message_loss"},
     {"agents", "message_false"},
+    {"agents", "message_late"},
+    {"agents", "late_steps"},
     {"eval", "max_width"},
     {"train", "epochs"},
     {"objective", "cap"},

@@ -534,6 +534,7 @@ parl_status parl_episode_end_sub(const parl_episode_env *ee, parl_context *sub) 
   l->finished = sub->finished;
   l->steps = sub->steps;
   l->tokens = sub->n_written;
+  parl_episode_delay_message(ee, ep, l);
   sub->state = PARL_CONTEXT_FREE;
   if (++ep->n_done < ep->n_launches) return PARL_STATUS_OK;
   return collect(ee, ep);

@@ -64,6 +64,7 @@ typedef struct parl_context {
 /* A sub-agent of the group that is out. */
 typedef struct parl_launch {
   bool finished;
+  bool is_missed; /* its message is so late that the launch is over */
   parl_agent agent;
   int ordinal;
   int64_t steps, tokens;
@@ -193,6 +194,10 @@ void parl_episode_put_costs(const parl_episode_env *ee, parl_episode *ep);
 /* Whose message of the group that is out arrives at the place of sub-agent `index`: its own, a
  * sibling's, or nobody's, n_launches. A function of the episode's seed and the sub-agent. */
 size_t parl_episode_draw_message(const parl_episode_env *ee, const parl_episode *ep, size_t index);
+/* A sub-agent has ended: adds to its steps those by which its message is late, as many as it may
+ * take at most; is it later, it is missed. A function of the same. */
+void parl_episode_delay_message(const parl_episode_env *ee, const parl_episode *ep,
+                                parl_launch *launch);
 /* The message of the group's sub-agent `from` is in ee->tokens [*n]. Fails: as the script. */
 parl_status parl_episode_hear(const parl_episode_env *ee, const parl_episode *ep, size_t from,
                               size_t *n);

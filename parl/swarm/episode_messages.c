@@ -3,18 +3,34 @@
 #include "parl/swarm/episode.h"
 
 static bool may_fail(const parl_episode_env *ee) {
-  return ee->config->messages.lost > 0 || ee->config->messages.is_false > 0;
+  const parl_message_chances *chances = &ee->config->messages;
+  return chances->lost > 0 || chances->is_false > 0 || chances->late > 0;
+}
+
+static uint64_t get_stream(const parl_launch *l) {
+  return parl_rng_stream(PARL_PURPOSE_MESSAGE, (uint64_t)l->ordinal, 0, 0);
+}
+
+void parl_episode_delay_message(const parl_episode_env *ee, const parl_episode *ep,
+                                parl_launch *launch) {
+  const parl_message_chances *chances = &ee->config->messages;
+  const int64_t room = ep->sub_limit - launch->steps;
+  launch->is_missed = false;
+  if (chances->late <= 0 ||
+      parl_rng_uniform(ep->job->episode_seed, get_stream(launch), 3) >= chances->late)
+    return;
+  launch->is_missed = chances->late_steps > room;
+  launch->steps += launch->is_missed ? room : chances->late_steps;
 }
 
 size_t parl_episode_draw_message(const parl_episode_env *ee, const parl_episode *ep, size_t index) {
   const parl_message_chances *chances = &ee->config->messages;
   const size_t n = ep->n_launches;
-  const uint64_t ordinal = (uint64_t)ep->launches[index].ordinal;
-  const uint64_t stream = parl_rng_stream(PARL_PURPOSE_MESSAGE, ordinal, 0, 0);
-  double u[3]; /* lost? false? whose */
+  const uint64_t stream = get_stream(&ep->launches[index]);
+  double u[3]; /* lost? false? whose; late? is the fourth */
   if (!may_fail(ee)) return index;
   for (uint64_t i = 0; i < 3; i++) u[i] = parl_rng_uniform(ep->job->episode_seed, stream, i);
-  if (u[0] < chances->lost) return n;
+  if (u[0] < chances->lost || ep->launches[index].is_missed) return n;
   if (u[1] >= chances->is_false) return index;
   if (n == 1) return n;
   const size_t other = (size_t)(u[2] * (double)(n - 1)); /* among the others, in order */

@@ -59,7 +59,11 @@
        "chance that a sub-agent's message is lost: <unfinished> and nothing else arrives")        \
   REAL(message_false, 0.0, 0.0, 1.0, "1",                                                         \
        "chance that one that is not lost is false: another sub-agent's of the launch "            \
-       "arrives in its place; of a launch of one, nothing does")
+       "arrives in its place; of a launch of one, nothing does")                                  \
+  REAL(message_late, 0.0, 0.0, 1.0, "1",                                                          \
+       "chance that one is late: the launch waits late_steps more for it, and if that is beyond " \
+       "what a sub-agent may take, it waits so long and the message is lost")                     \
+  INT(late_steps, 3, 1, 10000, "steps", "how late, where message_late > 0")
 
 PARL_CONFIG_STRUCT(parl_env_config, PARL_ENV_FIELDS);
 PARL_CONFIG_STRUCT(parl_episode_config, PARL_EPISODE_FIELDS);
@@ -74,9 +78,10 @@ enum { PARL_ON_ERROR_STOP, PARL_ON_ERROR_SKIP };
 parl_env_options parl_env_config_get_options(const parl_env_config *config, int64_t patch,
                                              const parl_script_host *scripts);
 
-/* Chances of a sub-agent's message, agents.message_loss and agents.message_false. */
+/* Chances of a sub-agent's message, agents.message_loss, message_false and message_late. */
 typedef struct parl_message_chances {
-  double lost, is_false;
+  double lost, is_false, late;
+  int64_t late_steps;
 } parl_message_chances;
 
 /* What a rollout reads; sub-agents are its seats. */

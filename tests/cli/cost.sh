@@ -70,6 +70,10 @@ print(*sqlite3.connect(sys.argv[1]).execute(sql).fetchone())' "$dir/slots/store.
 same "no message arrives" "0" "$(played r_perf --set agents.message_loss=1 --set episode.budget_steps=7)"
 same "a false one" "0 4" "$(played "finish_rate false_messages" \
   --set agents.message_false=1 --set episode.budget_steps=6)"
+same "late ones" "$(($(played critical_steps) + 2))" \
+  "$(played critical_steps --set agents.message_late=1 --set agents.late_steps=2 --set episode.budget_steps=20)"
+has "how late, of none" "is not read where agents.message_late = 0" \
+  "$("$PARL" train "$recipe" --plan --set agents.late_steps=2 2>&1)"
 
 same "as wide as the environment allows" "4 1" "$(played "max_width launches")"
 same "evaluated with two at once" "2 2" "$(played "max_width launches" --set eval.max_width=2)"
