@@ -365,10 +365,11 @@ parl_status parl_env_check_variables(parl_env *env) {
   const bool same = parl_freeze_check(env->L, lua_gettop(env->L), text, sizeof text);
   lua_pop(env->L, 1);
   if (same) return PARL_STATUS_OK;
-  return parl_fail(PARL_STATUS_ESCRIPT,
-                   "%s: %s was changed by a callback: nothing may survive a reset or pass from one "
-                   "agent to another but by agent.state",
-                   env->spec.path, text);
+  return parl_fail(PARL_STATUS_ESCRIPT, "%s: %s was changed by a callback: nothing may %s",
+                   env->spec.path, text,
+                   env->speaks != NULL ? "survive from one document to the next"
+                                       : "survive a reset or pass from one agent to another but by "
+                                         "agent.state");
 }
 
 /* Puts the place of `reset` and the seed in front of the error text: enough to see it again. */

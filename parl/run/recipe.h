@@ -27,7 +27,8 @@
   INT(n_seeds, 1, 1, 10000, "seeds", "seeds of each arm: seed, seed + 1, ...")                     \
   INT(checkpoint_every, 25, 1, 1000000, "updates", "updates between checkpoints")                  \
   TEXT(backend, "cpu",                                                                             \
-       "kernels: cpu, cpu:LEVEL of parl doctor, cuda, auto, ref; far, ref:bf16-acts (tests)")      \
+       "kernels: cpu, cpu:LEVEL of parl doctor, cuda, cuda:own, auto, ref; far, ref:bf16-acts "    \
+       "(tests)")                                                                                  \
   CHOICE(dtype, f32, "f32|bf16|auto",                                                              \
          "operands of matrix products; auto: bf16 where the processor has units for it")           \
   FLAG(invariant, false,                                                                           \
