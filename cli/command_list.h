@@ -200,9 +200,9 @@
   X(TEXT, arm, "arm", 0, "ARM", 0, 0, 0, "eval counterfactual",                                    \
     "configuration; default: the checkpoint's own, else the first")                                \
   MORE(TEXT, arm, "arm", 0, "ARM", 0, 0, 0, "data", "configuration; default: the first")           \
-  X(COUNT, batches, "batches", 0, "N", 1, 1000000, 1, "data.hash data.stats", "steps") \
+  X(COUNT, batches, "batches", 0, "N", 1, 1000000, 1, "data.hash data.stats", "steps")             \
   X(TEXT, source, "source", 0, "NAME", 0, 0, 0, "data.show", "of this source; default: of each")   \
-  X(COUNT, documents, "documents", 0, "N", 1, 1000000, 3, "data.show", "of a source")  \
+  X(COUNT, documents, "documents", 0, "N", 1, 1000000, 3, "data.show", "of a source")              \
   X(FLAG, held_out, "held-out", 0, NULL, 0, 0, 0, "data.show", "those that are never learnt")      \
   X(TEXT, init, "init", 0, "CHECKPOINT", 0, 0, 0, "train",                                         \
     "what models begin as, in place of chance: pretrain.init of every arm")                        \

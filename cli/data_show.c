@@ -70,9 +70,11 @@ static parl_status append_json(const data_state *d, const char *source, size_t n
   parl_json_begin_array(&w);
   for (size_t k = 0; k < document->n_shown; k++) {
     parl_text url = {0};
-    PARL_TRY(parl_image_append_url(&document->album.items[document->shown[k].picture].image, &url));
-    parl_json_string(&w, parl_text_get(&url));
+    const parl_status s =
+        parl_image_append_url(&document->album.items[document->shown[k].picture].image, &url);
+    if (s == PARL_STATUS_OK) parl_json_string(&w, parl_text_get(&url));
     parl_text_deinit(&url);
+    PARL_TRY(s);
   }
   parl_json_end_array(&w);
   parl_json_end_object(&w);

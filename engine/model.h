@@ -126,7 +126,7 @@ parl_status parl_model_init_weights(parl_model *model, uint64_t seed);
 
 const parl_model_config *parl_model_get_config(const parl_model *model);
 const parl_backend *parl_model_get_backend(const parl_model *model);
-/* Whether the host computes: then what a row becomes does not depend on the rows beside it. */
+/* Whether the host computes, not a device that works beside it. */
 bool parl_model_is_on_host(const parl_model *model);
 /* A backend for a model, by name and dtype. Fails: as parl_backend_select. */
 parl_status parl_model_select_backend(const char *name, const char *dtype,

@@ -430,6 +430,7 @@ static parl_status run(const spec *s, const parl_backend *backend, bench *t,
   t->a = s->a, t->b = s->b, t->c = s->c;
   PARL_TRY(parl_queue_create(backend, &t->queue));
   PARL_TRY(s->setup(t, backends));
+  PARL_TRY(parl_queue_wait(t->queue)); /* the oracle reads what it made */
   PARL_TRY(check(t, s, backends));
   char name[64];
   snprintf(name, sizeof name, "%s %zux%zux%zu", s->op, s->a, s->b, s->c);

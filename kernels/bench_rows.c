@@ -113,7 +113,8 @@ static void step_sum_squares(parl_bench *t, const parl_backend *backend, int sid
   const parl_sum_squares_args args = {
       .n_segments = 1, .starts = t->starts, .x = t->in[1], .out = t->sums};
   backend->sum_squares(t->queue, &args);
-  t->out[side][0] = (float)t->sums[0];
+  t->out[side][0] =
+      parl_queue_wait(t->queue) == PARL_STATUS_OK ? (float)t->sums[0] : (float)(double)NAN;
 }
 
 static void step_copy_rows(parl_bench *t, const parl_backend *backend, int side) {

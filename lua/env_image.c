@@ -225,7 +225,7 @@ int parl_env_make_image(lua_State *L) {
 
 /* Image k of a list at 1, which it leaves on the stack. */
 static const parl_image *push_frame(lua_State *L, int k) {
-  lua_rawgeti(L, 1, k);
+  lua_geti(L, 1, k); /* a frozen list is a proxy */
   const parl_image_object *object = parl_image_object_get(L, -1);
   if (object == NULL || object->frames > 1)
     luaL_error(L, "parl.clip: item %d of the list is no image", k);

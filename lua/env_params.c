@@ -161,9 +161,9 @@ static parl_status set_by_name(parl_env *env, const parl_json *value) {
   if (place >= 0) return set_param(&env->params[place], value);
   for (int i = 0; i < env->n_params; i++) names[i] = env->params[i].name;
   const char *near = parl_nearest(name, names, (size_t)env->n_params);
-  return parl_fail(PARL_STATUS_EINVAL, "environment '%s' has no parameter '%s'%s%s%s",
-                   env->spec.name, name, near ? " (did you mean '" : "", near ? near : "",
-                   near ? "'?)" : "");
+  return parl_fail(PARL_STATUS_EINVAL, "%s '%s' has no parameter '%s'%s%s%s",
+                   env->speaks != NULL ? "source" : "environment", env->spec.name, name,
+                   near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
 
 static void append_value(parl_text *out, const parl_param *p, double x) {

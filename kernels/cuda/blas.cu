@@ -79,9 +79,14 @@ static bool open_library(library *out) {
 /* ----------------------------------------------------------------------------------- the handle */
 
 static void fail_call(parl_queue *queue, const char *call, int code) {
-  char why[64];
-  snprintf(why, sizeof why, "cublasStatus_t %d", code);
-  parl_cuda_fail(queue, PARL_STATUS_ESTATE, call, why);
+  enum { NO_MEMORY = 3 };
+  size_t left = 0, all = 0;
+  char why[128];
+  if (code == NO_MEMORY && cudaMemGetInfo(&left, &all) == cudaSuccess)
+    snprintf(why, sizeof why, "no memory: %zu bytes of the card's %zu are free", left, all);
+  else
+    snprintf(why, sizeof why, "cublasStatus_t %d", code);
+  parl_cuda_fail(queue, code == NO_MEMORY ? PARL_STATUS_ENOMEM : PARL_STATUS_ESTATE, call, why);
 }
 
 /* Makes the handle of a queue. False: the queue knows why. */

@@ -46,7 +46,7 @@ CUDA_ARCHS = -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=s
              -gencode 'arch=compute_100,code=[sm_100,compute_100]'
 $(OBJDIR)/nvcc-card/%.o: CUDA_ARCHS = -gencode arch=compute_$(CARD),code=sm_$(CARD)
 $(OUT)/nvcc.flags: FORCE
-	@mkdir -p $(@D) && printf '%s\n' '$(NVCC_FOUND) $(subst ','"'"',$(NVCCFLAGS) $(CUDA_ARCHS))' >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+	@mkdir -p $(@D) && printf '%s\n' '$(NVCC_FOUND) card $(CARD) $(subst ','"'"',$(NVCCFLAGS) $(CUDA_ARCHS))' >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 NVCC_COMPILE = $(call say,nvcc,$<) rm -rf $(@:.o=.keep) && mkdir -p $(@:.o=.keep) && \
  { $(NVCC_FOUND) $(NVCCFLAGS) $(if $(CI),-Werror all-warnings) $(CUDA_ARCHS) -MMD -MP --keep --keep-dir $(@:.o=.keep) -c -o $@ $< >$(@:.o=.log) 2>&1 || \
    { grep -v '^ptxas info\|bytes stack frame' $(@:.o=.log) >&2; rm -f $@; exit 1; }; } && \
@@ -175,4 +175,6 @@ run-gpu-script: $(patsubst %,$(BUNDLE)/bin/%-emu,parl ceilings card_device card_
 -include $(EMU_OBJ:.o=.d) $(RACE_OBJ:.o=.d) $(CUDA_OBJ_ALL:.o=.d) $(CUDA_SRC:%.cu=$(OBJDIR)/nvcc-card/%.d) \
   $(CUDA_OPS:%=$(OBJDIR)/cuda/tests/test_%.d) $(OBJDIR)/tests/cuda/level.d \
   $(patsubst %,$(OBJDIR)/%.d,tests/cuda/test_emulator tests/cuda/test_device tests/cuda/test_engine tests/cuda/test_blas tests/cuda/settings tests/cuda/card_memory emu/tests/cuda/bugs race/tests/cuda/bugs \
-    race/tests/cuda/test_emulator)
+    race/tests/cuda/test_emulator) $(CUDA_OPS:%=$(OBJDIR)/card/tests/test_%.d) \
+  $(patsubst %,$(OBJDIR)/%.d,card/tests/cuda/level card/tests/cuda/test_engine card/tests/cuda/test_device tests/cuda/ceilings \
+    tests/cuda/no_emulator nvcc/tests/cuda/bugs)

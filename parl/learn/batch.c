@@ -32,7 +32,7 @@ static parl_status allocate(parl_batch *b) {
 parl_status parl_batch_create(size_t max_sequences, size_t longest, size_t max_rows,
                               size_t max_slice_rows, size_t n_words, parl_batch **out) {
   PARL_REQUIRE(max_sequences >= 1 && longest >= 1 && n_words >= 1);
-  PARL_REQUIRE(max_sequences <= INT32_MAX / longest);
+  PARL_REQUIRE(max_rows > 0 ? max_rows <= INT32_MAX : max_sequences <= INT32_MAX / longest);
   parl_batch *b = calloc(1, sizeof *b);
   if (b == NULL) return parl_fail(PARL_STATUS_ENOMEM, "batch: no memory");
   b->max_rows = max_rows > 0 ? max_rows : max_sequences * longest;

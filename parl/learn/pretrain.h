@@ -69,8 +69,9 @@ int64_t parl_pretrainer_get_step(const parl_pretrainer *p);
 double parl_pretrainer_get_loss(const parl_pretrainer *p);
 /* Borrowed. */
 const parl_pretrain_rows *parl_pretrainer_get_rows(const parl_pretrainer *p);
-/* The next step, with the looks that are due; what fails leaves the model as it was. Fails: as
- * parl_feed_next, parl_learner_step. */
+/* The next step, with the looks that are due. What fails before the weights move leaves them as
+ * they were; after any failure the pretrainer is only to be destroyed. Fails: as parl_feed_next,
+ * parl_learner_step. */
 parl_status parl_pretrainer_step(parl_pretrainer *p);
 /* Members of an open object, and from one. Fails: EFORMAT naming what is wrong, ENOMEM. */
 void parl_pretrainer_write_state(const parl_pretrainer *p, parl_json_writer *w);

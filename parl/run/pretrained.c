@@ -17,17 +17,18 @@ typedef struct work {
   const parl_env *env;
   parl_model *model;
   parl_pretrainer *p;
-  char path[PATH_BYTES];
+  char path[PATH_BYTES], part[PATH_BYTES]; /* of the whole; of what is under way */
 } work;
 
-static parl_status get_path(const parl_run *run, const parl_env *env, char out[PATH_BYTES]) {
+static parl_status get_path(const parl_run *run, const parl_env *env, const char *suffix,
+                            char out[PATH_BYTES]) {
   parl_text canonical = {0};
   char hash[PARL_HASH_HEX_BYTES];
   PARL_TRY(parl_run_append_canonical(run, env, PARL_SCOPE_PRETRAIN, &canonical));
   parl_hash_bytes(parl_text_get(&canonical), canonical.n, hash);
   parl_text_deinit(&canonical);
-  const int n = snprintf(out, PATH_BYTES, "%s/checkpoints/pretrain-%.8s-s%lld.safetensors",
-                         run->folder, hash, (long long)run->config.run.seed);
+  const int n = snprintf(out, PATH_BYTES, "%s/checkpoints/pretrain-%.8s-s%lld%s.safetensors",
+                         run->folder, hash, (long long)run->config.run.seed, suffix);
   if (n > 0 && n < PATH_BYTES) return PARL_STATUS_OK;
   return parl_fail(PARL_STATUS_EINVAL, "run.dir is too long: %s", run->folder);
 }
@@ -66,7 +67,9 @@ static parl_status save(const work *w, bool is_done) {
   const parl_checkpoint_meta meta = {.vocab = parl_env_get_spec(w->env)->vocab_hash,
                                      .progress = parl_text_get(&progress)};
   parl_optimizer *optimizer = is_done ? NULL : parl_pretrainer_get_optimizer(w->p);
-  if (s == PARL_STATUS_OK) s = parl_checkpoint_save(w->path, w->model, optimizer, &meta, NULL);
+  const char *path = is_done ? w->path : w->part;
+  if (s == PARL_STATUS_OK) s = parl_checkpoint_save(path, w->model, optimizer, &meta, NULL);
+  if (s == PARL_STATUS_OK && is_done) (void)remove(w->part);
   parl_text_deinit(&progress);
   return s;
 }
@@ -77,17 +80,14 @@ static parl_status parse(const char *path, const char *progress, parl_json **out
   return parl_json_parse(progress, strlen(progress), path, out);
 }
 
-/* Loads the weights, and with an optimizer all that a step depends on; *step made. */
-static parl_status load(work *w, bool whole, int64_t *step) {
+/* Goes on from what was saved on the way: all that a step depends on. */
+static parl_status go_on(const work *w) {
   parl_text progress = {0};
   parl_json *root = NULL;
-  parl_status s =
-      parl_checkpoint_load(w->path, w->model, whole ? parl_pretrainer_get_optimizer(w->p) : NULL,
-                           parl_env_get_spec(w->env)->vocab_hash, &progress);
-  if (s == PARL_STATUS_OK) s = parse(w->path, parl_text_get(&progress), &root);
-  if (s == PARL_STATUS_OK && whole) s = parl_pretrainer_read_state(w->p, root, w->path);
-  const double made = parl_json_get_number(parl_json_find(root, "step"));
-  if (s == PARL_STATUS_OK) *step = made >= 0 && made <= 1e9 ? (int64_t)made : 0;
+  parl_status s = parl_checkpoint_load(w->part, w->model, parl_pretrainer_get_optimizer(w->p),
+                                       parl_env_get_spec(w->env)->vocab_hash, &progress);
+  if (s == PARL_STATUS_OK) s = parse(w->part, parl_text_get(&progress), &root);
+  if (s == PARL_STATUS_OK) s = parl_pretrainer_read_state(w->p, root, w->part);
   parl_json_destroy(root);
   parl_text_deinit(&progress);
   return s;
@@ -154,7 +154,6 @@ static parl_status check_sources(const work *w, const parl_feed *feed) {
 }
 
 static parl_status make(work *w, parl_workers *workers) {
-  int64_t step;
   parl_env_options options;
   const parl_pretrainer_def def = {
       .config = &w->run->config.pretrain,
@@ -165,7 +164,7 @@ static parl_status make(work *w, parl_workers *workers) {
       "pretraining with pretrain.batch_tokens = %lld in contexts of model.max_context = %lld",
       (long long)def.config->batch_tokens, (long long)w->run->config.model.max_context);
   if (s == PARL_STATUS_OK) s = check_sources(w, parl_pretrainer_get_feed(w->p));
-  if (s == PARL_STATUS_OK) s = parl_file_exists(w->path) ? load(w, true, &step) : draw_or_begin(w);
+  if (s == PARL_STATUS_OK) s = parl_file_exists(w->part) ? go_on(w) : draw_or_begin(w);
   if (s == PARL_STATUS_OK) s = train(w);
   parl_pretrainer_destroy(w->p);
   return s;
@@ -174,11 +173,11 @@ static parl_status make(work *w, parl_workers *workers) {
 parl_status parl_pretrained_get(const parl_run *run, const parl_host *host, parl_workers *workers,
                                 const parl_env *env, parl_model *model) {
   work w = {.run = run, .host = host, .env = env, .model = model};
-  int64_t step = 0;
   if (run->config.pretrain.steps == 0) return draw_or_begin(&w);
-  PARL_TRY(get_path(run, env, w.path));
-  if (parl_file_exists(w.path)) PARL_TRY(load(&w, false, &step));
-  return step == run->config.pretrain.steps ? PARL_STATUS_OK : make(&w, workers);
+  PARL_TRY(get_path(run, env, "", w.path));
+  PARL_TRY(get_path(run, env, ".part", w.part));
+  if (!parl_file_exists(w.path)) return make(&w, workers);
+  return parl_checkpoint_load(w.path, model, NULL, parl_env_get_spec(env)->vocab_hash, NULL);
 }
 
 parl_status parl_pretrained_read_rows(const parl_run *run, const parl_env *env,
@@ -187,7 +186,7 @@ parl_status parl_pretrained_read_rows(const parl_run *run, const parl_env *env,
   parl_safetensors *file = NULL;
   parl_json *root = NULL;
   if (run->config.pretrain.steps == 0) return PARL_STATUS_OK;
-  PARL_TRY(get_path(run, env, path));
+  PARL_TRY(get_path(run, env, "", path));
   PARL_TRY(parl_safetensors_open(path, &file));
   parl_status s = parse(path, parl_safetensors_get_metadata(file, "progress"), &root);
   if (s == PARL_STATUS_OK) s = parl_pretrain_rows_read(root, path, out);

@@ -41,6 +41,7 @@ static parl_status hash_source(const parl_run *run, const parl_env *env, size_t 
   PARL_TRY(parl_source_create(&(parl_source_def){.config = &c->sources.items[i],
                                                  .env = env,
                                                  .options = &options,
+                                                 .split_seed = (uint64_t)c->env.holdout_seed,
                                                  .n_workers = 1,
                                                  .max_tokens = (size_t)c->pretrain.batch_tokens},
                               &source));

@@ -3,9 +3,8 @@
  *
  * A rollout owns one shard per worker: a Lua state, a decoder per policy, slots; while scripts of
  * one run, others decode. Shards pull jobs one by one; where a model is on a device, each has its
- * own, every n_shards-th, since there the rows beside it may change the bits of one. Else what
- * comes out of a job depends on the job and the weights only, never on the shard, the slots or the
- * number of threads.
+ * own, every n_shards-th. What comes out of a job depends on the job and the weights only, never
+ * on the shard, the slots or the number of threads.
  * Thread rule: one rollout at a time per object; it uses the workers it was given.
  * Reading order: parl_job, create, run, begin. */
 #ifndef PARL_PARL_SWARM_ROLLOUT_H
