@@ -273,6 +273,24 @@ static void a_shared_prompt_is_drawn_once(void **state) {
   parl_env_destroy(env);
 }
 
+/* Frames that `reset` put into the world, which later callbacks may only read. */
+static void a_clip_of_a_worlds_frames(void **state) {
+  (void)state;
+  char *code =
+      edit(TOY, PROMPT, CLIPS "  prompt = function(world) return parl.clip(world.frames) end,\n");
+  char *framed =
+      edit(code, "list = {1, 2, {3}}", "frames = {parl.image(8, 8), parl.image(8, 8, 1)}");
+  parl_env *env = NULL;
+  int32_t tokens[64];
+  size_t n = 0;
+  assert_ok(make_env(framed, NULL, &(parl_env_options){.patch = 4}, &env));
+  assert_ok(ask_prompt(env, tokens, 64, &n));
+  assert_int_equal(n, 4 + 1);
+  parl_env_destroy(env);
+  free(framed);
+  free(code);
+}
+
 static void what_is_no_clip(void **state) {
   (void)state;
   refused(VISION, "return parl.clip{parl.image(2, 2), parl.image(2, 2)}",
@@ -301,6 +319,7 @@ int main(void) {
       cmocka_unit_test(other_vocabularies_stay),
       cmocka_unit_test(an_album_has_limits),
       cmocka_unit_test(a_clip_is_one_item),
+      cmocka_unit_test(a_clip_of_a_worlds_frames),
       cmocka_unit_test(what_is_no_clip),
       cmocka_unit_test(a_shared_prompt_is_drawn_once),
   };

@@ -80,7 +80,7 @@ wait $pid 2>/dev/null
 same "killed and resumed, the same bits" "$hash" "$(train killed)"
 
 # what reinforcement does afterwards does not make another pretrained model; its metrics stay through resumption
-arms='{{name = "a"}, {name = "b", optimizer = {lr = 0.002}}}'
+arms='{{name = "a"}, {name = "b", optimizer = {lr = 0.002}, warm = {steps = 1}}}'
 sed "s/updates = 0/updates = 2, tasks = 2, group = 2/; s/name = \"tiny\"/name = \"tiny\", arms = $arms/" recipe.lua \
   >arms.lua
 "$PARL" train arms.lua --quiet --log jsonl --set run.dir=arms --set run.checkpoint_every=1 >log.txt 2>&1 || cat log.txt
