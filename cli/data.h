@@ -16,6 +16,8 @@ typedef struct data_state {
 /* Opens the sources of the recipe of operand 0: of --arm, else the first, with --seed, else the
  * recipe's. Fails: as what it opens. */
 parl_status data_open(const cli_args *args, data_state *d);
+/* ESTOPPED after a signal. */
+parl_status data_check_signal(void);
 /* Whatever of it is open. */
 void data_close(data_state *d);
 

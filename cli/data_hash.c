@@ -9,6 +9,7 @@ static parl_status hash_batches(data_state *d, int64_t n, char out[PARL_HASH_HEX
   parl_hash_init(&h);
   for (int64_t k = 0; k < n; k++) {
     parl_feed_batch batch;
+    PARL_TRY(data_check_signal());
     PARL_TRY(parl_feed_next(d->feed, &batch));
     parl_feed_hash(&batch, &h);
   }

@@ -30,6 +30,11 @@ parl_status data_open(const cli_args *args, data_state *d) {
   return parl_feed_create(&def, &d->feed);
 }
 
+parl_status data_check_signal(void) {
+  if (cli_get_signal() == 0) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_ESTOPPED, "stopped on request");
+}
+
 void data_close(data_state *d) {
   parl_feed_destroy(d->feed);
   parl_env_destroy(d->env);

@@ -89,7 +89,9 @@ static parl_status append_source(const cli_args *args, data_state *d, size_t i, 
   parl_status s = PARL_STATUS_OK;
   if (args->source != NULL && strcmp(args->source, name) != 0) return PARL_STATUS_OK;
   for (int64_t k = 0; s == PARL_STATUS_OK && k < args->documents; k++) {
-    s = parl_feed_get_document(d->feed, i, args->held_out, (uint64_t)k, &document);
+    s = data_check_signal();
+    if (s == PARL_STATUS_OK)
+      s = parl_feed_get_document(d->feed, i, args->held_out, (uint64_t)k, &document);
     if (s == PARL_STATUS_OK)
       s = (args->json ? append_json : append_text)(d, name, (size_t)k, &document, out);
   }

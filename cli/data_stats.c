@@ -34,6 +34,7 @@ static void count(const parl_document *document, counts *c) {
 static parl_status count_batches(const cli_args *args, data_state *d, tally *t) {
   for (int64_t k = 0; k < args->batches; k++) {
     parl_feed_batch b;
+    PARL_TRY(data_check_signal());
     PARL_TRY(parl_feed_next(d->feed, &b));
     for (size_t i = 0; i < b.n; i++) {
       count(b.documents[i], &t->of[b.source[i]]);

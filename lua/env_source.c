@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lua/env_internal.h"
+#include "lua/image_object.h"
 #include "lua/freeze.h"
 
 /* --- declaring --- */
@@ -97,7 +98,7 @@ static parl_status read_list(reading *r, int index, int k) {
   for (lua_Unsigned i = 1; i <= length; i++) {
     const size_t from = r->n;
     lua_rawgeti(L, list, (lua_Integer)i);
-    const bool is_image = lua_type(L, -1) == LUA_TUSERDATA;
+    const bool is_image = parl_image_object_get(L, -1) != NULL;
     if (is_image && is_learnt)
       return breach(r, "an image stands in a list that is learnt; nothing predicts one");
     if (is_image && r->env->n_shown == PARL_ENV_MAX_SHOWN)

@@ -3,7 +3,8 @@
 
 #include "tests/data_support.h"
 
-static parl_status open_lines(world *w, const char *env, const char *text, parl_source **out) {
+static parl_status open_held_out(world *w, const char *env, const char *text, double held_out,
+                                 parl_source **out) {
   w->list.n = 0;
   parl_env_destroy(w->env);
   w->env = NULL;
@@ -14,7 +15,7 @@ static parl_status open_lines(world *w, const char *env, const char *text, parl_
   assert_ok(parl_env_create(env, params, &(parl_env_options){0}, &w->env));
   parl_json_destroy(params);
   parl_source_config *c = add_source(w, "one.jsonl", text);
-  c->of.held_out = 0;
+  c->of.held_out = held_out;
   return parl_source_create(&(parl_source_def){.config = c,
                                                .env = w->env,
                                                .options = &w->options,
@@ -24,6 +25,10 @@ static parl_status open_lines(world *w, const char *env, const char *text, parl_
                                                .held_out_seed = 6,
                                                .split_seed = 7},
                             out);
+}
+
+static parl_status open_lines(world *w, const char *env, const char *text, parl_source **out) {
+  return open_held_out(w, env, text, 0, out);
 }
 
 static void a_line_is_a_document(void **state) {
@@ -48,6 +53,70 @@ static void a_line_is_a_document(void **state) {
   assert_fails(parl_source_get(source, true, 0, 0, &d), PARL_STATUS_EINVAL, "no line is held out");
   parl_document_deinit(&d);
   parl_source_destroy(source);
+  close_world(&w);
+}
+
+/* The same document is on the same side, with whatever end, spaces and escapes it is written. */
+static void a_document_is_held_out_however_written(void **state) {
+  (void)state;
+  world w;
+  open_world(&w, 1);
+  int n_out = 0;
+  for (int k = 1; k <= 8; k++) {
+    parl_source *source = NULL;
+    parl_document d = {0};
+    char text[512];
+    snprintf(text, sizeof text,
+             "{\"text\": \"row:%d\"}\n{\"text\": \"row:%d\"}\r\n  {\"text\":\"row\\u003a%d\" }\n"
+             "{\"parts\": [{\"text\": \"row:%d\", \"learnt\": true}]}\n{\"text\": \"row:%d\"}",
+             k, k, k, k, k);
+    const parl_status s = open_held_out(&w, "envs/wide_search.lua", text, 0.5, &source);
+    if (s != PARL_STATUS_OK) {
+      assert_contains(parl_error_text(), "no document that is not held out");
+      n_out++;
+      continue;
+    }
+    assert_fails(parl_source_get(source, true, 0, 0, &d), PARL_STATUS_EINVAL, "no line is held");
+    parl_source_destroy(source);
+  }
+  assert_true(n_out > 0 && n_out < 8);
+  close_world(&w);
+}
+
+static void a_line_that_changes_is_told(void **state) {
+  (void)state;
+  world w;
+  parl_source *source = NULL;
+  parl_document d = {0};
+  char path[2 * PARL_TEST_PATH_BYTES];
+  open_world(&w, 1);
+  assert_ok(open_lines(&w, "envs/wide_search.lua", "{\"text\": \"row:1\"}\n", &source));
+  assert_ok(parl_file_join(path, sizeof path, w.folder, "one.jsonl"));
+  FILE *file = fopen(path, "r+b");
+  assert_non_null(file);
+  assert_true(fputs("{\"text\": \"row:2\"}\n", file) >= 0);
+  assert_int_equal(fclose(file), 0);
+  assert_fails(parl_source_get(source, false, 0, 0, &d), PARL_STATUS_EFORMAT,
+               "one.jsonl:1: the line, or a picture of it, changed");
+  parl_document_deinit(&d);
+  parl_source_destroy(source);
+  close_world(&w);
+}
+
+/* What is longer than any line may be is refused there, whatever follows. */
+static void a_line_has_an_end(void **state) {
+  (void)state;
+  enum { LONG = (4 << 20) + 1 };
+  world w;
+  parl_source *source = NULL;
+  char *text = malloc(LONG + 1);
+  assert_non_null(text);
+  memset(text, ' ', LONG);
+  text[LONG] = '\0';
+  open_world(&w, 1);
+  assert_fails(open_lines(&w, "envs/wide_search.lua", text, &source), PARL_STATUS_EFORMAT,
+               "one.jsonl:1: the line has more than 4 MiB");
+  free(text);
   close_world(&w);
 }
 
@@ -131,6 +200,9 @@ static void lines_are_refused_where_they_stand(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_line_is_a_document),
+      cmocka_unit_test(a_document_is_held_out_however_written),
+      cmocka_unit_test(a_line_that_changes_is_told),
+      cmocka_unit_test(a_line_has_an_end),
       cmocka_unit_test(lines_show_pictures_beside_them),
       cmocka_unit_test(lines_are_refused_where_they_stand),
   };

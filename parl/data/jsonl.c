@@ -17,7 +17,7 @@ enum { MAX_LINE = 4 << 20, MAX_IMAGE = 16 << 20, PATH_BYTES = 4096 };
 
 /* Where a document stands. */
 typedef struct place {
-  uint64_t offset;
+  uint64_t offset, content; /* as get_content has it */
   uint32_t n_bytes;
   uint32_t line; /* from 1 */
 } place;
@@ -173,7 +173,9 @@ static parl_status show(reading *r, const parl_image *image) {
            image->width, image->height, spec->vision.width, spec->vision.height);
   if (image->width > spec->vision.width || image->height > spec->vision.height)
     return refuse(r, "image", why);
-  PARL_TRY(parl_media_fit(&config, config.max_patches, image->width, image->height, &size));
+  PARL_TRY(parl_fail_context(
+      parl_media_fit(&config, config.max_patches, image->width, image->height, &size),
+      "%s:%u: image", r->file->path, r->line));
   if (r->n_shown == r->shown_room) {
     const size_t room = 2 * r->shown_room + 8;
     parl_shown *shown = realloc(r->shown, room * sizeof *shown);
@@ -183,7 +185,8 @@ static parl_status show(reading *r, const parl_image *image) {
   }
   parl_shown *s = &r->shown[r->n_shown];
   const parl_picture picture = {parl_image_get_content(image, 1), 1, *image};
-  PARL_TRY(parl_album_add(&r->album, &picture, &s->picture));
+  PARL_TRY(parl_fail_context(parl_album_add(&r->album, &picture, &s->picture), "%s:%u: image",
+                             r->file->path, r->line));
   const int32_t first = spec->vision.first_token;
   for (int k = PARL_MEDIA_BEGIN; k < PARL_MEDIA_PAD; k++) PARL_TRY(add_token(r, first + k, false));
   s->at = (int32_t)r->n;
@@ -275,12 +278,25 @@ static void end_reading(reading *r) {
 
 /* --- the file --- */
 
-static bool is_held_out(const parl_jsonl *f, const char *bytes, size_t n) {
+/* The first 64 bits of the SHA-256 of what is read, learnt and seen: however it is written. */
+static uint64_t get_content(const reading *r) {
+  parl_hash h;
   char hash[PARL_HASH_HEX_BYTES];
-  parl_hash_bytes(bytes, n, hash);
+  parl_hash_init(&h);
+  parl_hash_update(&h, r->tokens, r->n * sizeof *r->tokens);
+  parl_hash_update(&h, r->learnt, r->n * sizeof *r->learnt);
+  for (size_t i = 0; i < r->n_shown; i++) {
+    const uint64_t content = r->album.items[r->shown[i].picture].content;
+    parl_hash_update(&h, &content, sizeof content);
+  }
+  parl_hash_finish(&h, hash);
   hash[16] = '\0';
+  return strtoull(hash, NULL, 16);
+}
+
+static bool is_held_out(const parl_jsonl *f, uint64_t content) {
   const uint64_t stream = parl_rng_stream(PARL_PURPOSE_DOCUMENT_SPLIT, 0, 0, 0);
-  return parl_rng_uniform(f->def.split_seed, stream, strtoull(hash, NULL, 16)) < f->def.held_out;
+  return parl_rng_uniform(f->def.split_seed, stream, content) < f->def.held_out;
 }
 
 static parl_status keep_place(parl_jsonl *f, size_t part, place where) {
@@ -295,28 +311,35 @@ static parl_status keep_place(parl_jsonl *f, size_t part, place where) {
   return PARL_STATUS_OK;
 }
 
-/* Reads, checks and hashes every line. */
-static parl_status scan_lines(parl_jsonl *f, FILE *stream, reading *r) {
-  char *line = NULL;
-  size_t room = 0;
-  uint64_t offset = 0;
-  parl_status s = PARL_STATUS_OK;
-  for (ssize_t n; s == PARL_STATUS_OK && (n = getline(&line, &room, stream)) >= 0;) {
-    r->line++;
-    parl_hash_update(r->hash, line, (size_t)n);
-    if (n > MAX_LINE) {
-      s = refuse(r, "", "the line has more than 4 MiB");
-    } else if (line[strspn(line, " \t\r\n")] != '\0' || strlen(line) < (size_t)n) {
-      s = read_line(r, line, (size_t)n);
-      if (s == PARL_STATUS_OK)
-        s = keep_place(f, is_held_out(f, line, (size_t)n), (place){offset, (uint32_t)n, r->line});
-    }
-    offset += (uint64_t)n;
+/* The next line, with its end, and a NUL behind it: line [MAX_LINE + 1]; *n = 0: there is none. */
+static parl_status next_line(reading *r, FILE *stream, char *line, size_t *n) {
+  *n = 0;
+  r->line++;
+  for (int c = 0; c != '\n' && (c = getc_unlocked(stream)) != EOF;) {
+    if (*n == MAX_LINE) return refuse(r, "", "the line has more than 4 MiB");
+    line[(*n)++] = (char)c;
   }
-  if (s == PARL_STATUS_OK && ferror(stream))
-    s = parl_fail(PARL_STATUS_EIO, "%s: cannot be read", f->path);
-  free(line);
-  return s;
+  line[*n] = '\0';
+  if (ferror(stream)) return parl_fail(PARL_STATUS_EIO, "%s: cannot be read", r->file->path);
+  return PARL_STATUS_OK;
+}
+
+/* Reads, checks and hashes every line; line [MAX_LINE + 1]. */
+static parl_status scan_lines(parl_jsonl *f, FILE *stream, reading *r, char *line) {
+  uint64_t offset = 0;
+  size_t n;
+  for (;;) {
+    PARL_TRY(next_line(r, stream, line, &n));
+    if (n == 0) return PARL_STATUS_OK;
+    parl_hash_update(r->hash, line, n);
+    if (line[strspn(line, " \t\r\n")] != '\0' || strlen(line) < n) {
+      PARL_TRY(read_line(r, line, n));
+      const uint64_t content = get_content(r);
+      PARL_TRY(
+          keep_place(f, is_held_out(f, content), (place){offset, content, (uint32_t)n, r->line}));
+    }
+    offset += n;
+  }
 }
 
 static parl_status scan(parl_jsonl *f) {
@@ -324,12 +347,15 @@ static parl_status scan(parl_jsonl *f) {
   parl_hash hash;
   FILE *stream = fopen(f->path, "rb");
   if (stream == NULL) return parl_fail(PARL_STATUS_EIO, "%s: cannot be opened", f->path);
+  char *line = malloc(MAX_LINE + 1);
   parl_status s = begin_reading(f, &r);
+  if (line == NULL) s = parl_fail(PARL_STATUS_ENOMEM, "no memory for a line");
   parl_hash_init(&hash);
   r.hash = &hash;
-  if (s == PARL_STATUS_OK) s = scan_lines(f, stream, &r);
+  if (s == PARL_STATUS_OK) s = scan_lines(f, stream, &r, line);
   parl_hash_finish(&hash, f->hash);
   end_reading(&r);
+  free(line);
   fclose(stream);
   PARL_TRY(s);
   if (f->n[0] > 0) return PARL_STATUS_OK;
@@ -405,6 +431,8 @@ parl_status parl_jsonl_get(const parl_jsonl *file, bool held_out, uint64_t i, pa
   r.line = p->line;
   if (s == PARL_STATUS_OK) s = read_at(file, p, bytes);
   if (s == PARL_STATUS_OK) s = read_line(&r, bytes, p->n_bytes);
+  if (s == PARL_STATUS_OK && get_content(&r) != p->content)
+    s = refuse(&r, "", "the line, or a picture of it, changed after the file was opened");
   const parl_env_shown shown = {r.n_shown, r.shown, &r.album};
   if (s == PARL_STATUS_OK) s = parl_document_set(out, r.tokens, r.learnt, r.n, &shown);
   free(bytes);

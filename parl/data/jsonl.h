@@ -18,7 +18,7 @@ typedef struct parl_jsonl_def {
   const char *path;
   const parl_env *env; /* whose words it speaks; outlives the file */
   size_t max_tokens;   /* of a document, without <bos> */
-  double held_out;     /* share of the lines, by their bytes */
+  double held_out;     /* share of the lines, by what they say */
   uint64_t split_seed; /* which these are */
 } parl_jsonl_def;
 

@@ -116,6 +116,10 @@ void parl_source_destroy(parl_source *source) {
   free(source);
 }
 
+bool parl_source_is_measured(const parl_source *source) {
+  return source->file == NULL || source->held_out > 0;
+}
+
 const char *parl_source_get_hash(const parl_source *source) {
   if (source->file != NULL) return parl_jsonl_get_hash(source->file);
   return parl_env_get_spec(source->states[0].env)->script_hash;

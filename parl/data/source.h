@@ -27,6 +27,8 @@ parl_status parl_source_create(const parl_source_def *def, parl_source **out);
 void parl_source_destroy(parl_source *source);
 /* SHA-256 of what it reads: the script with its includes and pictures, or the file with its. */
 const char *parl_source_get_hash(const parl_source *source);
+/* False of a .jsonl file of which nothing is held out: a script makes documents for it alone. */
+bool parl_source_is_measured(const parl_source *source);
 /* Document `index` of training, from 0 on without end; or of those held out. Fails: ESCRIPT,
  * ELIMIT; EINVAL if a thousand draws are not of the part. */
 parl_status parl_source_get(parl_source *source, bool held_out, uint64_t index, size_t worker,

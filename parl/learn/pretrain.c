@@ -261,6 +261,7 @@ static parl_status look(parl_pretrainer *p) {
   for (size_t i = 0; n > 0 && i < parl_feed_get_n_sources(p->feed); i++) {
     const char *name = parl_feed_get_name(p->feed, i);
     tally t = {0};
+    if (!parl_source_is_measured(parl_feed_get_source(p->feed, i))) continue;
     if (p->held_out[i] == NULL) {
       p->held_out[i] = calloc(n, sizeof *p->held_out[i]);
       if (p->held_out[i] == NULL) return parl_fail(PARL_STATUS_ENOMEM, "pretraining: no memory");
