@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "lua/env_internal.h"
-#include "lua/image_object.h"
 #include "lua/freeze.h"
+#include "lua/image_object.h"
 
 /* --- declaring --- */
 
