@@ -37,7 +37,7 @@ say() { mux send-keys "$1" Enter; }
 say "echo begin; $PARL train long.lua; echo code \$?"
 for size in 80 60 200; do
   mux resize-window -x $size -y 30
-  soon shows "^useful rate\|  useful rate"
+  for part in "^useful rate\|  useful rate" "trained s1" "trained s2"; do soon shows "$part"; done
   sleep 0.6
   pane >/dev/null
   [ "$(longest)" -le $size ] && echo "ok $size columns" || echo "not ok $size columns: a line has $(longest)"
