@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/hash.h"
 #include "core/rng.h"
 
 uint64_t parl_image_get_content(const parl_image *image, int frames) {
-  char hash[65];
+  char hash[PARL_HASH_HEX_BYTES];
   parl_image_hash(image, hash);
-  hash[16] = '\0';
-  uint64_t content = strtoull(hash, NULL, 16);
+  uint64_t content = parl_hash_get_word(hash);
   if (frames > 1) content = parl_rng_mix(content, (uint64_t)frames, 0);
   return content != 0 ? content : 1;
 }

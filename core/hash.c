@@ -3,6 +3,8 @@
 
 #include <nettle/sha2.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 _Static_assert(sizeof(struct sha256_ctx) <= sizeof(((parl_hash *)0)->state),
                "parl_hash is too small for nettle's context");
@@ -36,4 +38,10 @@ void parl_hash_bytes(const void *bytes, size_t n, char out[PARL_HASH_HEX_BYTES])
   parl_hash_init(&h);
   parl_hash_update(&h, bytes, n);
   parl_hash_finish(&h, out);
+}
+
+uint64_t parl_hash_get_word(const char hex[PARL_HASH_HEX_BYTES]) {
+  char digits[17] = "";
+  memcpy(digits, hex, sizeof digits - 1);
+  return strtoull(digits, NULL, 16);
 }

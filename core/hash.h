@@ -28,4 +28,7 @@ void parl_hash_finish_bytes(parl_hash *h, unsigned char out[PARL_HASH_BYTES]);
 /* The hash of n bytes in one call. */
 void parl_hash_bytes(const void *bytes, size_t n, char out[PARL_HASH_HEX_BYTES]);
 
+/* The number that the first 16 digits write. */
+uint64_t parl_hash_get_word(const char hex[PARL_HASH_HEX_BYTES]);
+
 #endif

@@ -68,12 +68,20 @@ static void test_initialised_again(void **state) {
   assert_string_equal(first, second);
 }
 
+static void test_first_word(void **state) {
+  (void)state;
+  char hex[PARL_HASH_HEX_BYTES];
+  parl_hash_bytes("abc", 3, hex);
+  assert_true(parl_hash_get_word(hex) == UINT64_C(0xba7816bf8f01cfea));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_published_digests),
       cmocka_unit_test(test_a_million_in_pieces),
       cmocka_unit_test(test_every_cut),
       cmocka_unit_test(test_initialised_again),
+      cmocka_unit_test(test_first_word),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

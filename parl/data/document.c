@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/seeds.h"
+
 static parl_status make_room(parl_document *d, size_t n, size_t n_shown) {
   if (n > d->room) {
     int32_t *tokens = realloc(d->tokens, n * sizeof *tokens);
@@ -69,6 +71,20 @@ void parl_document_hash(const parl_document *document, parl_hash *h) {
                                document->album.items[s->picture].content};
     parl_hash_update(h, place, sizeof place);
   }
+}
+
+uint64_t parl_document_get_content(const parl_document *document) {
+  parl_hash h;
+  char hash[PARL_HASH_HEX_BYTES];
+  parl_hash_init(&h);
+  parl_document_hash(document, &h);
+  parl_hash_finish(&h, hash);
+  return parl_hash_get_word(hash);
+}
+
+bool parl_document_is_held_out(uint64_t content, uint64_t split_seed, double share) {
+  const uint64_t stream = parl_rng_stream(PARL_PURPOSE_DOCUMENT_SPLIT, 0, 0, 0);
+  return parl_rng_uniform(split_seed, stream, content) < share;
 }
 
 void parl_document_fill(const parl_document *document, const uint64_t *mask, parl_sequence *out) {

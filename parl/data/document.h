@@ -26,6 +26,11 @@ void parl_document_deinit(parl_document *document);
 size_t parl_document_count_visual(const parl_document *document);
 /* Feeds tokens, mask and pictures into h. */
 void parl_document_hash(const parl_document *document, parl_hash *h);
+/* 64 bits of that, by which a document is known: however it was written, wherever it stands. */
+uint64_t parl_document_get_content(const parl_document *document);
+/* Which part a document belongs to, by its content alone: of all there may be, `share` is held
+ * out. */
+bool parl_document_is_held_out(uint64_t content, uint64_t split_seed, double share);
 
 /* As a batch takes it: every learnt token is a choice among `mask`. `at`, `logp` and `masks` of
  * *out [n_learnt, n_words] are the caller's; what else it points to is the document's. */

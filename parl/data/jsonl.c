@@ -11,13 +11,12 @@
 #include "core/config.h"
 #include "core/file.h"
 #include "core/media.h"
-#include "core/seeds.h"
 
 enum { MAX_LINE = 4 << 20, MAX_IMAGE = 16 << 20, PATH_BYTES = 4096 };
 
 /* Where a document stands. */
 typedef struct place {
-  uint64_t offset, content; /* as get_content has it */
+  uint64_t offset, content; /* of the document */
   uint32_t n_bytes;
   uint32_t line; /* from 1 */
 } place;
@@ -248,7 +247,7 @@ static parl_status read_members(reading *r, const parl_json *root) {
   return PARL_STATUS_OK;
 }
 
-static parl_status read_line(reading *r, const char *bytes, size_t n) {
+static parl_status read_line(reading *r, const char *bytes, size_t n, parl_document *out) {
   char what[PATH_BYTES + 16];
   parl_json *root = NULL;
   r->n = r->n_learnt = r->n_shown = 0;
@@ -257,8 +256,10 @@ static parl_status read_line(reading *r, const char *bytes, size_t n) {
   PARL_TRY(parl_json_parse(bytes, n, what, &root));
   parl_status s = read_members(r, root);
   parl_json_destroy(root);
-  if (s != PARL_STATUS_OK || r->n_learnt > 0) return s;
-  return refuse(r, "", "nothing is learnt of the document");
+  if (s == PARL_STATUS_OK && r->n_learnt == 0)
+    s = refuse(r, "", "nothing is learnt of the document");
+  const parl_env_shown shown = {r->n_shown, r->shown, &r->album};
+  return s == PARL_STATUS_OK ? parl_document_set(out, r->tokens, r->learnt, r->n, &shown) : s;
 }
 
 static parl_status begin_reading(const parl_jsonl *f, reading *r) {
@@ -277,27 +278,6 @@ static void end_reading(reading *r) {
 }
 
 /* --- the file --- */
-
-/* The first 64 bits of the SHA-256 of what is read, learnt and seen: however it is written. */
-static uint64_t get_content(const reading *r) {
-  parl_hash h;
-  char hash[PARL_HASH_HEX_BYTES];
-  parl_hash_init(&h);
-  parl_hash_update(&h, r->tokens, r->n * sizeof *r->tokens);
-  parl_hash_update(&h, r->learnt, r->n * sizeof *r->learnt);
-  for (size_t i = 0; i < r->n_shown; i++) {
-    const uint64_t content = r->album.items[r->shown[i].picture].content;
-    parl_hash_update(&h, &content, sizeof content);
-  }
-  parl_hash_finish(&h, hash);
-  hash[16] = '\0';
-  return strtoull(hash, NULL, 16);
-}
-
-static bool is_held_out(const parl_jsonl *f, uint64_t content) {
-  const uint64_t stream = parl_rng_stream(PARL_PURPOSE_DOCUMENT_SPLIT, 0, 0, 0);
-  return parl_rng_uniform(f->def.split_seed, stream, content) < f->def.held_out;
-}
 
 static parl_status keep_place(parl_jsonl *f, size_t part, place where) {
   if (f->n[part] == f->room[part]) {
@@ -324,8 +304,9 @@ static parl_status next_line(reading *r, FILE *stream, char *line, size_t *n) {
   return PARL_STATUS_OK;
 }
 
-/* Reads, checks and hashes every line; line [MAX_LINE + 1]. */
-static parl_status scan_lines(parl_jsonl *f, FILE *stream, reading *r, char *line) {
+/* Reads, checks and hashes every line; line [MAX_LINE + 1], document: room for one. */
+static parl_status scan_lines(parl_jsonl *f, FILE *stream, reading *r, char *line,
+                              parl_document *document) {
   uint64_t offset = 0;
   size_t n;
   for (;;) {
@@ -333,10 +314,10 @@ static parl_status scan_lines(parl_jsonl *f, FILE *stream, reading *r, char *lin
     if (n == 0) return PARL_STATUS_OK;
     parl_hash_update(r->hash, line, n);
     if (line[strspn(line, " \t\r\n")] != '\0' || strlen(line) < n) {
-      PARL_TRY(read_line(r, line, n));
-      const uint64_t content = get_content(r);
-      PARL_TRY(
-          keep_place(f, is_held_out(f, content), (place){offset, content, (uint32_t)n, r->line}));
+      PARL_TRY(read_line(r, line, n, document));
+      const uint64_t content = parl_document_get_content(document);
+      const bool is_out = parl_document_is_held_out(content, f->def.split_seed, f->def.held_out);
+      PARL_TRY(keep_place(f, is_out, (place){offset, content, (uint32_t)n, r->line}));
     }
     offset += n;
   }
@@ -345,6 +326,7 @@ static parl_status scan_lines(parl_jsonl *f, FILE *stream, reading *r, char *lin
 static parl_status scan(parl_jsonl *f) {
   reading r;
   parl_hash hash;
+  parl_document document = {0};
   FILE *stream = fopen(f->path, "rb");
   if (stream == NULL) return parl_fail(PARL_STATUS_EIO, "%s: cannot be opened", f->path);
   char *line = malloc(MAX_LINE + 1);
@@ -352,8 +334,9 @@ static parl_status scan(parl_jsonl *f) {
   if (line == NULL) s = parl_fail(PARL_STATUS_ENOMEM, "no memory for a line");
   parl_hash_init(&hash);
   r.hash = &hash;
-  if (s == PARL_STATUS_OK) s = scan_lines(f, stream, &r, line);
+  if (s == PARL_STATUS_OK) s = scan_lines(f, stream, &r, line, &document);
   parl_hash_finish(&hash, f->hash);
+  parl_document_deinit(&document);
   end_reading(&r);
   free(line);
   fclose(stream);
@@ -430,11 +413,9 @@ parl_status parl_jsonl_get(const parl_jsonl *file, bool held_out, uint64_t i, pa
   if (bytes == NULL) s = parl_fail(PARL_STATUS_ENOMEM, "no memory for a line");
   r.line = p->line;
   if (s == PARL_STATUS_OK) s = read_at(file, p, bytes);
-  if (s == PARL_STATUS_OK) s = read_line(&r, bytes, p->n_bytes);
-  if (s == PARL_STATUS_OK && get_content(&r) != p->content)
+  if (s == PARL_STATUS_OK) s = read_line(&r, bytes, p->n_bytes, out);
+  if (s == PARL_STATUS_OK && parl_document_get_content(out) != p->content)
     s = refuse(&r, "", "the line, or a picture of it, changed after the file was opened");
-  const parl_env_shown shown = {r.n_shown, r.shown, &r.album};
-  if (s == PARL_STATUS_OK) s = parl_document_set(out, r.tokens, r.learnt, r.n, &shown);
   free(bytes);
   end_reading(&r);
   return s;

@@ -73,8 +73,7 @@ static parl_status open_file(const parl_source_def *def, parl_source *source) {
 static uint64_t name_seed(const char *name, uint64_t seed) {
   char hash[PARL_HASH_HEX_BYTES];
   parl_hash_bytes(name, strlen(name), hash);
-  hash[16] = '\0';
-  return parl_rng_mix(seed, strtoull(hash, NULL, 16), 0);
+  return parl_rng_mix(seed, parl_hash_get_word(hash), 0);
 }
 
 parl_status parl_source_create(const parl_source_def *def, parl_source **out) {
@@ -125,19 +124,6 @@ const char *parl_source_get_hash(const parl_source *source) {
   return parl_env_get_spec(source->states[0].env)->script_hash;
 }
 
-/* Which part a document belongs to: by its contents alone. */
-static bool is_held_out(const parl_source *source, const parl_document *document) {
-  parl_hash h;
-  char hash[PARL_HASH_HEX_BYTES];
-  if (source->held_out <= 0) return false;
-  parl_hash_init(&h);
-  parl_document_hash(document, &h);
-  parl_hash_finish(&h, hash);
-  hash[16] = '\0';
-  const uint64_t stream = parl_rng_stream(PARL_PURPOSE_DOCUMENT_SPLIT, 0, 0, 0);
-  return parl_rng_uniform(source->split_seed, stream, strtoull(hash, NULL, 16)) < source->held_out;
-}
-
 static parl_status draw(const parl_source *source, uint64_t seed, size_t worker,
                         parl_document *out) {
   const state *st = &source->states[worker];
@@ -179,7 +165,10 @@ parl_status parl_source_get(parl_source *source, bool held_out, uint64_t index, 
   for (uint64_t k = 0; k < MAX_DRAWS; k++) {
     PARL_TRY(parl_fail_context(draw(source, parl_seed(seed, purpose, place, k), worker, out),
                                "sources.%s", source->name));
-    if (source->held_out <= 0 || is_held_out(source, out) == held_out) return PARL_STATUS_OK;
+    if (source->held_out <= 0) return PARL_STATUS_OK;
+    const uint64_t content = parl_document_get_content(out);
+    if (parl_document_is_held_out(content, source->split_seed, source->held_out) == held_out)
+      return PARL_STATUS_OK;
   }
   return parl_fail(PARL_STATUS_EINVAL,
                    "sources.%s: %d documents in a row are %s with held_out = %g: the script makes "

@@ -6,6 +6,7 @@
 
 #include "core/file.h"
 #include "parl/data/source.h"
+#include "parl/run/pretrained.h"
 #include "parl/run/subs.h"
 
 typedef struct file {
@@ -43,7 +44,7 @@ static parl_status hash_source(const parl_run *run, const parl_env *env, size_t 
                                                  .options = &options,
                                                  .split_seed = (uint64_t)c->env.holdout_seed,
                                                  .n_workers = 1,
-                                                 .max_tokens = (size_t)c->pretrain.batch_tokens},
+                                                 .max_tokens = parl_run_get_longest_document(run)},
                               &source));
   memcpy(out, parl_source_get_hash(source), PARL_HASH_HEX_BYTES);
   parl_source_destroy(source);
