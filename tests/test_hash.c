@@ -77,10 +77,8 @@ static void test_first_word(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_published_digests),
-      cmocka_unit_test(test_a_million_in_pieces),
-      cmocka_unit_test(test_every_cut),
-      cmocka_unit_test(test_initialised_again),
+      cmocka_unit_test(test_published_digests), cmocka_unit_test(test_a_million_in_pieces),
+      cmocka_unit_test(test_every_cut),         cmocka_unit_test(test_initialised_again),
       cmocka_unit_test(test_first_word),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
