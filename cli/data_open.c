@@ -25,8 +25,6 @@ parl_status data_open(const cli_args *args, data_state *d) {
   PARL_TRY(parl_run_open_env(&d->run, scripts, &d->env));
   parl_feed_def def = parl_run_get_feed(&d->run, d->env, scripts, &d->options, d->workers);
   def.steps = count_steps(args, c);
-  def.batch_tokens = (size_t)c->pretrain.batch_tokens;
-  def.max_tokens = parl_run_get_longest_document(&d->run);
   return parl_feed_create(&def, &d->feed);
 }
 

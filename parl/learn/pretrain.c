@@ -13,7 +13,6 @@ PARL_CONFIG_SECTION(parl_pretrain_section, "pretrain", "learning from documents,
 
 struct parl_pretrainer {
   const parl_pretrain_config *config;
-  const parl_model *model;
   parl_feed *feed;
   parl_learner *learner;
   size_t n_words;
@@ -144,17 +143,10 @@ static parl_status allocate(parl_pretrainer *p, const parl_env_spec *spec, size_
 
 static parl_status build(parl_pretrainer *p, const parl_pretrainer_def *def) {
   const parl_env_spec *spec = parl_env_get_spec(def->feed.env);
-  const size_t context = (size_t)parl_model_get_config(def->model)->max_context;
-  const size_t room = (size_t)p->config->batch_tokens;
-  const size_t longest = context < room ? context : room;
-  parl_feed_def feed = def->feed;
-  feed.steps = p->config->steps;
-  feed.batch_tokens = room;
-  feed.max_tokens = longest;
   p->n_words = ((size_t)spec->n_tokens + 63) / 64;
-  PARL_TRY(allocate(p, spec, longest));
-  PARL_TRY(create_learner(p, def, spec, longest));
-  return parl_feed_create(&feed, &p->feed);
+  PARL_TRY(allocate(p, spec, def->feed.max_tokens));
+  PARL_TRY(create_learner(p, def, spec, def->feed.max_tokens));
+  return parl_feed_create(&def->feed, &p->feed);
 }
 
 parl_status parl_pretrainer_create(const parl_pretrainer_def *def, parl_pretrainer **out) {
@@ -162,7 +154,6 @@ parl_status parl_pretrainer_create(const parl_pretrainer_def *def, parl_pretrain
   parl_pretrainer *p = calloc(1, sizeof *p);
   if (p == NULL) return parl_fail(PARL_STATUS_ENOMEM, "pretraining: no memory");
   p->config = def->config;
-  p->model = def->model;
   p->loss = (double)NAN;
   const parl_status s = build(p, def);
   if (s == PARL_STATUS_OK)

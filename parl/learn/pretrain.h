@@ -52,8 +52,8 @@ parl_status parl_pretrain_rows_read(const parl_json *state, const char *what,
 
 typedef struct parl_pretrainer_def {
   const parl_pretrain_config *config; /* borrowed */
-  parl_feed_def feed; /* its steps, batch_tokens and max_tokens follow from the others */
-  parl_model *model;  /* borrowed; learns */
+  parl_feed_def feed;                 /* of the same steps and batch_tokens */
+  parl_model *model;                  /* borrowed; learns */
 } parl_pretrainer_def;
 
 typedef struct parl_pretrainer parl_pretrainer;

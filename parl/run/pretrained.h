@@ -2,8 +2,9 @@
  * documents.
  *
  * Pretraining (parl/learn/pretrain.h) is made once per seed and kept as a checkpoint, which runs
- * share that differ in nothing that it reads. While it is under way the file holds the optimizer
- * and the state, every run.checkpoint_every steps, so a killed one goes on to the same bits.
+ * share that differ in nothing that it reads. While it is under way a file of its own, `.part`, holds
+ * the optimizer and the state, every run.checkpoint_every steps, so a killed one goes on to the
+ * same bits.
  * Thread rule: one thread per call; it uses the workers. */
 #ifndef PARL_PARL_RUN_PRETRAINED_H
 #define PARL_PARL_RUN_PRETRAINED_H
@@ -11,8 +12,7 @@
 #include "parl/run/run.h"
 #include "parl/swarm/host.h"
 
-/* What documents a run learns from: everything of the feed's but its sizes. options [1] is the
- * caller's room; scripts: or NULL. */
+/* What documents a run learns from. options [1] is the caller's room; scripts: or NULL. */
 parl_feed_def parl_run_get_feed(const parl_run *run, const parl_env *env,
                                 const parl_script_host *scripts, parl_env_options *options,
                                 parl_workers *workers);
