@@ -40,4 +40,17 @@ static inline parl_source_config *add_source(world *w, const char *name, const c
   return c;
 }
 
+static inline parl_status create_source(const world *w, const parl_source_config *config,
+                                        parl_source **out) {
+  return parl_source_create(&(parl_source_def){.config = config,
+                                               .env = w->env,
+                                               .options = &w->options,
+                                               .n_workers = 1,
+                                               .max_tokens = 16,
+                                               .seed = 5,
+                                               .held_out_seed = 6,
+                                               .split_seed = 7},
+                            out);
+}
+
 #endif

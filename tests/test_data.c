@@ -54,16 +54,7 @@ static void an_order_has_everything_once(void **state) {
 
 static parl_status open_source(world *w, const char *code, parl_source **out) {
   w->list.n = 0;
-  const parl_source_config *c = add_source(w, "one", code);
-  return parl_source_create(&(parl_source_def){.config = c,
-                                               .env = w->env,
-                                               .options = &w->options,
-                                               .n_workers = 1,
-                                               .max_tokens = 16,
-                                               .seed = 5,
-                                               .held_out_seed = 6,
-                                               .split_seed = 7},
-                            out);
+  return create_source(w, add_source(w, "one", code), out);
 }
 
 static void a_document_is_read_and_learnt(void **state) {

@@ -16,15 +16,7 @@ static parl_status open_held_out(world *w, const char *env, const char *text, do
   parl_json_destroy(params);
   parl_source_config *c = add_source(w, "one.jsonl", text);
   c->of.held_out = held_out;
-  return parl_source_create(&(parl_source_def){.config = c,
-                                               .env = w->env,
-                                               .options = &w->options,
-                                               .n_workers = 1,
-                                               .max_tokens = 16,
-                                               .seed = 5,
-                                               .held_out_seed = 6,
-                                               .split_seed = 7},
-                            out);
+  return create_source(w, c, out);
 }
 
 static parl_status open_lines(world *w, const char *env, const char *text, parl_source **out) {

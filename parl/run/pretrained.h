@@ -2,9 +2,9 @@
  * documents.
  *
  * Pretraining (parl/learn/pretrain.h) is made once per seed and kept as a checkpoint, which runs
- * share that differ in nothing that it reads. While it is under way a file of its own, `.part`, holds
- * the optimizer and the state, every run.checkpoint_every steps, so a killed one goes on to the
- * same bits.
+ * share that differ in nothing that it reads. While it is under way a file of its own, `.part`,
+ * holds the optimizer and the state, every run.checkpoint_every steps, so a killed one goes on to
+ * the same bits.
  * Thread rule: one thread per call; it uses the workers. */
 #ifndef PARL_PARL_RUN_PRETRAINED_H
 #define PARL_PARL_RUN_PRETRAINED_H
