@@ -146,16 +146,6 @@ static void scripts_are_refused_where_they_stand(void **state) {
 
 /* --- what is held out, and epochs --- */
 
-static uint64_t get_content(const parl_document *d) {
-  parl_hash h;
-  char hash[PARL_HASH_HEX_BYTES];
-  parl_hash_init(&h);
-  parl_document_hash(d, &h);
-  parl_hash_finish(&h, hash);
-  hash[16] = '\0';
-  return strtoull(hash, NULL, 16);
-}
-
 static void what_is_held_out_is_never_learnt(void **state) {
   (void)state;
   enum { N = 300 };
@@ -168,13 +158,13 @@ static void what_is_held_out_is_never_learnt(void **state) {
   assert_ok(open_source(&w, TURN, &source));
   for (uint64_t i = 0; i < N; i++) {
     assert_ok(parl_source_get(source, true, i, 0, &d));
-    held[i] = get_content(&d);
+    held[i] = parl_document_get_content(&d);
     n_different += i > 0 && held[i] != held[0];
   }
   assert_true(n_different > 0); /* of 64 documents about 6 */
   for (uint64_t i = 0; i < N; i++) {
     assert_ok(parl_source_get(source, false, i, 0, &d));
-    for (size_t k = 0; k < N; k++) assert_true(get_content(&d) != held[k]);
+    for (size_t k = 0; k < N; k++) assert_true(parl_document_get_content(&d) != held[k]);
   }
   parl_document_deinit(&d);
   parl_source_destroy(source);
@@ -190,10 +180,7 @@ static void a_script_of_one_document_cannot_be_split(void **state) {
   parl_source_config *c = add_source(&w, "one", TURN);
   snprintf(c->params, sizeof c->params, "{\"most\":1}");
   c->of.held_out = 0.5;
-  assert_ok(parl_source_create(
-      &(parl_source_def){
-          .config = c, .env = w.env, .options = &w.options, .n_workers = 1, .max_tokens = 16},
-      &source));
+  assert_ok(create_source(&w, c, &source));
   const parl_status one = parl_source_get(source, false, 0, 0, &d);
   const parl_status other = parl_source_get(source, true, 0, 0, &d);
   assert_true((one == PARL_STATUS_OK) != (other == PARL_STATUS_OK));
@@ -214,23 +201,17 @@ static void an_epoch_has_every_document_once(void **state) {
   parl_source_config *c = add_source(&w, "one", TURN);
   c->of.documents = N;
   c->of.held_out = 0;
-  assert_ok(parl_source_create(&(parl_source_def){.config = c,
-                                                  .env = w.env,
-                                                  .options = &w.options,
-                                                  .n_workers = 1,
-                                                  .max_tokens = 16,
-                                                  .seed = 5},
-                               &source));
+  assert_ok(create_source(&w, c, &source));
   for (uint64_t i = 0; i < N; i++) {
     assert_ok(parl_source_get(source, false, i, 0, &d));
-    first[i] = get_content(&d);
+    first[i] = parl_document_get_content(&d);
   }
   uint64_t sum[2] = {0};
   for (uint64_t i = 0; i < N; i++) {
     assert_ok(parl_source_get(source, false, N + i, 0, &d));
-    n_moved += get_content(&d) != first[i];
+    n_moved += parl_document_get_content(&d) != first[i];
     sum[0] += first[i];
-    sum[1] += get_content(&d);
+    sum[1] += parl_document_get_content(&d);
   }
   assert_true(sum[0] == sum[1]); /* the same ones, as a multiset */
   assert_true(n_moved > N / 2);  /* in another order */
