@@ -9,7 +9,7 @@
 # an error, in the tests of ops: `cuda_ops:rope` is what test_ops.c has on rope. Ends with `N passed, N failed, N
 # skipped`.
 # PARL_MUTANT_PARTS=N plants every N-th line only, beginning with one that the commit decides, so that a few commits
-# plant all; of the others only that they still change something is looked at, and they count as skipped.
+# plant all; the others count as skipped. (That each line still changes something is `make lint`.)
 # Usage: tests/run_mutants.sh [word: only the lines that contain it]
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -25,10 +25,9 @@ grep -v -e '^#' -e '^$' tests/mutants.txt | grep -F -e "${1:-}" >"$scratch/list"
 [ -s "$scratch/list" ] || { echo 'no such mutant'; exit 1; }
 parts=${PARL_MUTANT_PARTS:-1}
 part=$((0x$(git -c safe.directory='*' rev-parse --short=6 HEAD 2>/dev/null || echo 0) % parts))
-awk -v n="$parts" -v k="$part" 'NR % n != k' "$scratch/list" >"$scratch/left"
 awk -v n="$parts" -v k="$part" 'NR % n == k' "$scratch/list" >"$scratch/planted"
+n_left=$(($(wc -l <"$scratch/list") - $(wc -l <"$scratch/planted")))
 mv "$scratch/planted" "$scratch/list"
-n_left=$(wc -l <"$scratch/left")
 [ "$parts" = 1 ] || echo "part $part of $parts, which the commit decides: $n_left mutants are not planted"
 ${MAKE:-make} OUT="$out" "$out/libparl.a" >"$scratch/log" 2>&1 ||
   { cat "$scratch/log"; echo 'the library does not build'; exit 1; }
@@ -130,12 +129,6 @@ try() {
   rm "$1/$2"
 }
 
-# glance LINE: of a mutant that is not planted
-glance() {
-  rest=${1#*|}
-  sed -e "${rest%|*}" "${1%%|*}" | cmp -s - "${1%%|*}" && echo "not ok $1: changes nothing"
-}
-
 # plant LINE
 plant() {
   rest=${1#*|}
@@ -161,8 +154,6 @@ all() {
 
 sed 's/.*|//' "$scratch/list" | sort -u >"$scratch/programs"
 all base "$scratch/programs"
-if cat "$scratch"/result.* | grep .; then exit 1; fi
-all glance "$scratch/left"
 if cat "$scratch"/result.* | grep .; then exit 1; fi
 all plant "$scratch/list"
 cat "$scratch"/result.*
