@@ -6,9 +6,9 @@ dir=$SCRATCH/recipes
 mkdir -p "$dir"
 
 try() { # NAME RECIPE FIELDS...
-  name=$1 recipe=$2
+  name=$1 tried=$2
   shift 2
-  if "$PARL" train "$recipe" --quiet --set run.dir="$dir/$name" --set run.n_seeds=1 --set warm.steps=2 \
+  if "$PARL" train "$tried" --quiet --set run.dir="$dir/$name" --set run.n_seeds=1 --set warm.steps=2 \
     --set warm.episodes=8 --set warm.probe=8 --set train.updates=2 --set train.tasks=2 --set train.group=4 \
     --set eval.tasks=4 "$@" >"$dir/log" 2>&1; then
     echo "ok $name"
