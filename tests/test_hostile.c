@@ -100,7 +100,7 @@ static void the_clock_and_the_cap_stop_them(void **state) {
   static script list[MAX_SCRIPTS];
   const size_t n = list_scripts(list);
   assert_true(n >= 24);
-  const parl_sandbox_def def = {.memory_bytes = (size_t)24 << 20, .call_s = 0.4};
+  const parl_sandbox_def def = {.memory_bytes = (size_t)24 << 20, .call_s = 0.2};
   for (size_t i = 0; i < n; i++) check(&list[i], &def, "ran longer");
 }
 
@@ -109,8 +109,8 @@ static void an_instruction_budget_stops_them(void **state) {
   static script list[MAX_SCRIPTS];
   const size_t n = list_scripts(list);
   const parl_sandbox_def def = {
-      .memory_bytes = (size_t)24 << 20, .call_s = 4, .instructions = 2000000};
-  for (size_t i = 0; i < n; i++) check(&list[i], &def, "ran more than 2000000 instructions");
+      .memory_bytes = (size_t)24 << 20, .call_s = 4, .instructions = 1000000};
+  for (size_t i = 0; i < n; i++) check(&list[i], &def, "ran more than 1000000 instructions");
 }
 
 int main(void) {

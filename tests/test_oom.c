@@ -1,6 +1,6 @@
 /* tests/test_oom.c - memory runs out at the k-th allocation, once or for good, for every k or,
- * where there are thousands, every third: the status is ENOMEM, nothing leaks, nothing is half
- * done.
+ * where there are thousands (SQLite's), for every seventh: the status is ENOMEM, nothing leaks,
+ * nothing is half done.
  *
  * The program's own malloc family stands before the C library's, so the libraries below core are
  * starved too. */
@@ -100,7 +100,7 @@ static void assert_starved(parl_status s, long k, bool may_be_ok, parl_status ot
 
 /* Others under a sanitizer, which makes everything ten times as slow. */
 static long get_stride(long n) {
-  enum { LONG_SCENARIO = 500, STRIDE = 3, SHORT_STRIDE = 5 };
+  enum { LONG_SCENARIO = 500, STRIDE = 7, SHORT_STRIDE = 13 };
   if (n <= LONG_SCENARIO) return 1;
   return parl_test_is_short() ? SHORT_STRIDE : STRIDE;
 }

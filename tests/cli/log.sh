@@ -129,7 +129,7 @@ while child.poll() is None:
             break
     except sqlite3.Error:
         pass
-    time.sleep(0.001)
+    time.sleep(0.005)
 child.kill()
 child.wait()
 db = sqlite3.connect(folder + "/store.db")

@@ -22,8 +22,8 @@ n=0 k2=k2
 for recipe in experiments/recipes/*.lua; do
   base=$(basename "$recipe" .lua)
   case $base in
-    anneal | budgets | context | credit_equal | gpu_large | masks | pay | shaping) presets=dense ;;
-    sub_models | subs | swarm_100 | toggle) presets=dense ;;
+    anneal | budgets | context | credit | credit_equal | gpu_large | lambda_sweep | masks) presets=dense ;;
+    pay | schedules | shaping | sub_models | subs | swarm_100 | toggle) presets=dense ;;
     *) presets="dense $k2" k2=$([ "$k2" = k2 ] && echo k2_wide || echo k2) ;;
   esac
   for preset in $presets; do
