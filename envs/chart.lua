@@ -69,7 +69,7 @@ local function reset(rng, params)
     world.asked[chart] = rng:int(1, #heights)
     world.ways[chart] = {list_close(world, chart)}
   end
-  viewing.plan(world, params)
+  viewing.plan(world, params, rng)
   return world
 end
 

@@ -48,7 +48,7 @@ local function reset(rng, params)
   for picture = 1, world.n do
     add_picture(rng, params, world, picture)
   end
-  viewing.plan(world, params)
+  viewing.plan(world, params, rng)
   return world
 end
 

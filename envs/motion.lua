@@ -52,7 +52,7 @@ local function reset(rng, params)
   for clip = 1, world.n do
     add_clip(rng, params, world, clip)
   end
-  viewing.plan(world, params)
+  viewing.plan(world, params, rng)
   return world
 end
 

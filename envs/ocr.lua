@@ -42,10 +42,10 @@ local function reset(rng, params)
     end
     world.ways[line] = {{{"look"}, world.faint[line] and {"binarise"} or nil}}
   end
-  for line = 1, params.modality == "image" and world.n or 0 do
+  for line = 1, params.modality ~= "text" and world.n or 0 do
     world.image[line] = draw_line(rng, params, world.digits[line], world.faint[line])
   end
-  viewing.plan(world, params)
+  viewing.plan(world, params, rng)
   return world
 end
 

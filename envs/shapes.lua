@@ -19,6 +19,8 @@ local NOISE <const>, NEAR <const> = 12, 40 -- a channel's, and how far that may 
 local MAX_SIDE <const>, MAX_THINGS <const> = 4, 9
 local N_THINGS <const> = #KINDS * #COLOURS
 local HOW_MANY <const>, WHERE <const>, WHAT <const> = 1, 2, 3
+local QUESTIONS <const> = {"how_many", "where", "what"}
+local ASKS <const> = {how_many = HOW_MANY, where = WHERE, what = WHAT}
 
 -- Values: numbers from 0, places by rows, things by kinds.
 local NUMBER <const>, PLACE <const> = 1, MAX_THINGS + 1
@@ -71,7 +73,7 @@ end
 -- Things by place; what is asked about the first of them, and the answer. Where a thing is asked
 -- for, nothing else is like it.
 local function add_picture(rng, params, world, picture)
-  local question <const>, places, things = rng:int(1, 3), {}, {}
+  local question <const>, places, things = world.asks or rng:int(1, 3), {}, {}
   for place = 1, MAX_SIDE * MAX_SIDE do
     if math.max(locate(place)) < world.side then places[#places + 1] = place end
   end
@@ -107,12 +109,13 @@ local function reset(rng, params)
     error("pictures_min exceeds pictures_max")
   end
   local world = {n = rng:int(params.pictures_min, params.pictures_max), side = params.side,
-                 things = {}, question = {}, about = {}, due = {}, ways = {}, image = {}}
+                 things = {}, question = {}, about = {}, due = {}, ways = {}, image = {},
+                 asks = ASKS[params.ability] or params.ability == "each" and rng:int(1, 3) or nil}
   for picture = 1, world.n do add_picture(rng, params, world, picture) end
   for picture = 1, world.n do
     world.image[picture] = draw_things(rng, world, world.things[picture])
   end
-  viewing.plan(world, params)
+  viewing.plan(world, params, rng)
   return world
 end
 
@@ -166,6 +169,7 @@ viewing = parl.viewing {
   item = "picture", answer = "answer", value = "value", tell = tell, draw = draw, rate = rate,
   size = function(params) return params.side * CELL, params.side * CELL end,
   truth = function(world, picture) return world.due[picture] end,
+  ability = function(world) return world.asks and QUESTIONS[world.asks] end,
   ask = function(world, picture)
     local question <const>, about <const> = world.question[picture], world.about[picture]
     return {tok.question[question], tok[question == HOW_MANY and "colour" or "value"][about]}
@@ -181,6 +185,8 @@ return parl.env(viewing.declare {
   name = "shapes",
   summary = "pictures of coloured things: how many, where, what",
   params = {
+    ability = {default = "any", choice = {"any", "each", "how_many", "where", "what"},
+               doc = "questions of a task: any; of one kind, each as often; of this kind"},
     pictures_min = {default = 1, min = 1, max = 8, doc = "least pictures of a task"},
     pictures_max = {default = 4, min = 1, max = 8, doc = "most pictures of a task"},
     side = {default = 3, min = 2, max = MAX_SIDE,
@@ -192,7 +198,7 @@ return parl.env(viewing.declare {
     hard = {pictures_min = 4, pictures_max = 8, side = 4, things_max = 9},
   },
   families = {
-    picture = 8, question = {"how_many", "where", "what"}, quarter = 4, colour = COLOURS,
+    picture = 8, question = QUESTIONS, quarter = 4, colour = COLOURS,
     value = VALUES, word = {"miss", "unseen", "noted"},
   },
   tools = {

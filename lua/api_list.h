@@ -218,31 +218,35 @@
     "optimum, expert and family, and the parameters p_fail and slow.")
 
 /* Keys of what parl.viewing takes. X(name, type, doc) */
-#define PARL_VIEWING_LIST(X)                                                                     \
-  X(item, "string", "The family of the pictures, the first argument of all tools.")              \
-  X(answer, "string", "The tool that answers for one; its second argument is the answer.")       \
-  X(value, "string", "The family of the answer.")                                                \
-  X(tell, "fun(world: table, item: integer, tool: string, argument: integer?): parl.Tokens",     \
-    "What a view shows, as tokens.")                                                             \
-  X(draw,                                                                                        \
-    "fun(world: table, item: integer, tool: string, argument: integer?): "                       \
-    "parl.Image|parl.Image[]|nil",                                                               \
-    "The same as images, where params.modality is image; nil: tokens there too.")                \
-  X(size, "fun(params: table): integer, integer, integer?, integer?",                            \
-    "Width and height of the largest image, how many a view shows at most (nil: 1), and frames " \
-    "of its clips (nil: it shows none).")                                                        \
-  X(truth, "fun(world: table, item: integer): integer|integer[]", "An answer that is worth 1.")  \
-  X(rate, "fun(world: table, item: integer, value: integer|integer[]): number",                  \
-    "What an answer is worth, 0 to 1.")                                                          \
-  X(ask, "fun(world: table, item: integer): parl.Token[]|nil",                                   \
-    "The question, at most 8 tokens; nil: there is none.")                                       \
-  X(legal, "fun(world: table, item: integer, tool: string, taken: integer[]): integer[]?",       \
-    "Which second arguments of a tool make sense for an item; nil: all.")
+#define PARL_VIEWING_LIST(X)                                                                      \
+  X(item, "string", "The family of the pictures, the first argument of all tools.")               \
+  X(answer, "string", "The tool that answers for one; its second argument is the answer.")        \
+  X(value, "string", "The family of the answer.")                                                 \
+  X(tell, "fun(world: table, item: integer, tool: string, argument: integer?): parl.Tokens",      \
+    "What a view shows, as tokens.")                                                              \
+  X(draw,                                                                                         \
+    "fun(world: table, item: integer, tool: string, argument: integer?): "                        \
+    "parl.Image|parl.Image[]|nil",                                                                \
+    "The same as images, where params.modality is image, or both and the task is one that shows " \
+    "images; nil: tokens there too.")                                                             \
+  X(size, "fun(params: table): integer, integer, integer?, integer?",                             \
+    "Width and height of the largest image, how many a view shows at most (nil: 1), and frames "  \
+    "of its clips (nil: it shows none).")                                                         \
+  X(truth, "fun(world: table, item: integer): integer|integer[]", "An answer that is worth 1.")   \
+  X(rate, "fun(world: table, item: integer, value: integer|integer[]): number",                   \
+    "What an answer is worth, 0 to 1.")                                                           \
+  X(ask, "fun(world: table, item: integer): parl.Token[]|nil",                                    \
+    "The question, at most 8 tokens; nil: there is none.")                                        \
+  X(legal, "fun(world: table, item: integer, tool: string, taken: integer[]): integer[]?",        \
+    "Which second arguments of a tool make sense for an item; nil: all.")                         \
+  X(ability, "fun(world: table): string|nil",                                                     \
+    "What the task asks for, the kind of task in place of the environment's name.")
 
 /* Fields of what parl.viewing gives. X(name, type, doc) */
 #define PARL_VIEWS_LIST(X)                                                                        \
-  X(plan, "fun(world: table, params: table)",                                                     \
-    "Called by reset, at its end. Reads n, ways[item] (lists of views {tool, argument}, `look` "  \
+  X(plan, "fun(world: table, params: table, rng: parl.Rng?)",                                     \
+    "Called by reset, at its end; rng is for params.modality = both. Reads n, ways[item] (lists " \
+    "of views {tool, argument}, `look` "                                                          \
     "first; an answer rests on all views of one way) and, if there, width (sub-agents of a "      \
     "launch); adds what the best play takes.")                                                    \
   X(view, "fun(tool: string): function",                                                          \

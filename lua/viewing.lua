@@ -6,7 +6,8 @@
 -- before that is refused and is a step all the same. Views are not passed on, answers are; so each
 -- picture is some agent's, whole, and takes its cheapest way and the answer.
 --
--- What a view shows is tokens or, where params.modality is image, pictures that say the same.
+-- What a view shows is tokens or, where params.modality is image, pictures that say the same. Where
+-- it is both, chance decides it for each task, and the task's kind says it: "how_many_image".
 --
 -- The least critical steps: alone, the sum over pictures. Else create_subagent, a launch and the
 -- least makespan on `width` sub-agents: a picture that the orchestrator answers itself costs what
@@ -19,21 +20,23 @@ local KEYS <const> = {
   item = {"string", true}, answer = {"string", true}, value = {"string", true},
   tell = {"function", true}, draw = {"function", true}, size = {"function", true},
   truth = {"function", true}, rate = {"function", true}, ask = {"function"}, legal = {"function"},
+  ability = {"function"},
 }
 local ROLE <const> = "viewer"
 local MOST_TASK <const> = 16 -- items of an assign_task
 local USUAL <const> = 8 -- pixels on a side of a token, where model.vision.patch is 4
 local AROUND <const> = 4 -- tokens beside those of an image itself
-local MODALITY <const> = {default = "text", choice = {"text", "image"},
-                          doc = "what a view shows: tokens, or images"}
+local MODALITY <const> = {default = "text", choice = {"text", "image", "both"},
+                          doc = "what a view shows: tokens, or images; both: each in half the tasks"}
 
 local function list_of(value)
   return type(value) == "table" and table.move(value, 1, #value, 1, {}) or {value}
 end
 
--- Adds to a world, while it is made: sees, serial, makespan, groups, is_exact.
-local function plan(world, params)
-  world.sees = params.modality == "image"
+-- Adds to a world, while it is made: sees, is_either, serial, makespan, groups, is_exact.
+local function plan(world, params, rng)
+  world.is_either = params.modality == "both"
+  world.sees = params.modality == "image" or world.is_either and rng:chance(0.5)
   local costs, width <const> = {}, world.width or world.n
   world.serial, world.makespan, world.is_exact = 0, 0, true
   for item = 1, world.n do
@@ -239,9 +242,11 @@ return function(spec)
 
   -- Room to look at all alone, and some; for a sub-agent, to look at its share twice.
   function viewing.limits(params, n, views, tokens, values, width)
-    if params.modality == "image" then
+    if params.modality ~= "text" then
       local w, h, frames = spec.size(params)
-      tokens = (frames or 1) * (AROUND + (w + USUAL - 1) // USUAL * ((h + USUAL - 1) // USUAL))
+      local shown <const> =
+        (frames or 1) * (AROUND + (w + USUAL - 1) // USUAL * ((h + USUAL - 1) // USUAL))
+      tokens = params.modality == "both" and math.max(tokens, shown) or shown
     end
     local each <const> = 8 + values + views * (4 + tokens)
     local share <const> = width and (n + width - 1) // width or 1
@@ -259,10 +264,13 @@ return function(spec)
       prompt = viewing.prompt, legal = viewing.legal, brief = viewing.brief,
       deliver = viewing.deliver, summarize = viewing.summarize, score = viewing.score,
       optimum = viewing.optimum, expert = viewing.turn,
-      family = function() return declaration.name end,
+      family = function(world)
+        local name <const> = spec.ability and spec.ability(world) or declaration.name
+        return world.is_either and name .. (world.sees and "_image" or "_text") or name
+      end,
       vision = function(params)
         local w, h, _, frames = spec.size(params)
-        return params.modality == "image" and {width = w, height = h, frames = frames} or nil
+        return params.modality ~= "text" and {width = w, height = h, frames = frames} or nil
       end,
     }
     declaration.params.modality = MODALITY

@@ -492,6 +492,24 @@ static void a_viewing_is_planned_by_hand(void **state) {
                         "assert(same(plan(w), {5, 5, 'exact', 0}))\n"));
 }
 
+/* A task of both modalities is of one, and its kind says of which. */
+static void a_viewing_says_its_modality(void **state) {
+  (void)state;
+  assert_ok(run(VIEWING "local d = viewing.declare {name = 'pictures', params = {}}\n"
+                        "local function plan(modality, sees)\n"
+                        "  local w = new()\n"
+                        "  viewing.plan(w, {modality = modality}, {chance = function(_, p)\n"
+                        "    assert(p == 0.5)\n"
+                        "    return sees\n"
+                        "  end})\n"
+                        "  return {w.sees, d.family(w)}\n"
+                        "end\n"
+                        "assert(same(plan('both', true), {true, 'pictures_image'}))\n"
+                        "assert(same(plan('both', false), {false, 'pictures_text'}))\n"
+                        "assert(same(plan('image', false), {true, 'pictures'}))\n"
+                        "assert(same(plan('text', true), {false, 'pictures'}))\n"));
+}
+
 /* The views of the way that is the shortest from here, then the answer; the ladder. */
 static void a_viewing_plays_the_experts(void **state) {
   (void)state;
@@ -545,6 +563,7 @@ int main(void) {
       cmocka_unit_test(a_project_is_worked_on),
       cmocka_unit_test(a_project_plays_the_experts),
       cmocka_unit_test(a_viewing_is_planned_by_hand),
+      cmocka_unit_test(a_viewing_says_its_modality),
       cmocka_unit_test(a_viewing_plays_the_experts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* tests/test_term_kinds.c - kinds of terms: cost, length, budget, toggle and rubric by hand, their
- * properties, budgets of the warm start, a rubric that can be hacked. */
+/* tests/test_term_kinds.c - kinds of terms: cost, length, budget, toggle, rubric and chance by hand,
+ * their properties, budgets of the warm start, a rubric that can be hacked. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -307,6 +307,34 @@ static void test_a_judge_that_errs(void **state) {
   parl_test_reward_deinit(&r);
 }
 
+/* A fair coin of the episode, whatever it did: the facts and the group are not asked. */
+static void test_chance_says_nothing(void **state) {
+  (void)state;
+  enum { N = 4000 };
+  rewarded r;
+  parl_test_reward_init("{\"a\":{\"kind\":\"chance\"}}", &r);
+  const size_t n = r.t.table->n;
+  parl_outcome *of = calloc(N, sizeof *of);
+  double *all = calloc(N * n, sizeof *all), one[PARL_MAX_TERMS], heads = 0;
+  assert_true(of != NULL && all != NULL);
+  for (size_t i = 0; i < N; i++)
+    of[i] = (parl_outcome){.facts = &facts[i % 2], .episode_seed = 77 + i};
+  assert_ok(parl_reward_group(r.reward, &(parl_group){.of = of, .K = N}, all));
+  for (size_t i = 0; i < N; i++) {
+    assert_true(all[i * n + MINE] == 0 || all[i * n + MINE] == 1);
+    heads += all[i * n + MINE];
+  }
+  assert_close(heads / N, 0.5, 0.024); /* three standard errors */
+  for (size_t i = 0; i < 32; i++) {    /* alone, with other facts, later */
+    const parl_outcome other = {.facts = &facts[(i + 1) % 2], .episode_seed = 77 + i};
+    assert_ok(parl_reward_group(r.reward, &(parl_group){.of = &other, .K = 1, .update = 5}, one));
+    assert_close(one[MINE], all[i * n + MINE], 0);
+  }
+  free(of);
+  free(all);
+  parl_test_reward_deinit(&r);
+}
+
 /* Two rubrics of one context: `busy` believes what it is told and can be hacked by launching
  * sub-agents that return at once; `done` asks what came of it. Whoever hacks earns more than honest
  * work under the first alone, and less under r_perf and under both. */
@@ -340,7 +368,7 @@ int main(void) {
       cmocka_unit_test(test_budgets_by_hand),         cmocka_unit_test(test_phases),
       cmocka_unit_test(test_mean_accuracy),           cmocka_unit_test(test_state_of_a_toggle),
       cmocka_unit_test(test_rubric_by_hand),          cmocka_unit_test(test_a_judge_that_errs),
-      cmocka_unit_test(test_a_rubric_that_is_hacked),
+      cmocka_unit_test(test_a_rubric_that_is_hacked), cmocka_unit_test(test_chance_says_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 -- shape_captions: the pictures of shapes.lua, or the same scene in words, with what is in them: how
 -- many things, and for each its place and what it is; or one of the environment's own questions
--- with its answer.
+-- with its answer; or how many there are of each colour, asked in any order.
 --
 -- A scene is a task of shapes.lua with one picture, so whoever learnt from these documents has seen
 -- pictures, questions and answers as the environment gives them. A caption's places are in order.
@@ -59,14 +59,31 @@ local function ask(world, read)
   return read, {tok.value[world.due[1]]}
 end
 
+-- {read, learnt, read, learnt, ...}: each colour's number, the first question before the scene as the
+-- environment asks, the others behind it.
+local function count(rng, world, scene)
+  local n, colours, lists <const> = {0, 0, 0, 0}, {1, 2, 3, 4}, {}
+  for _, thing in pairs(world.things[1]) do
+    n[(thing - 1) % #COLOURS + 1] = n[(thing - 1) % #COLOURS + 1] + 1
+  end
+  rng:shuffle(colours)
+  for i, colour in ipairs(colours) do
+    local read <const> = {tok.question.how_many, tok.colour[colour]}
+    if i == 1 then table.move(scene, 1, #scene, #read + 1, read) end
+    lists[#lists + 1], lists[#lists + 2] = read, {tok.value["n" .. n[colour]]}
+  end
+  return table.unpack(lists)
+end
+
 return parl.source {
   name = "shape_captions",
   summary = "scenes of shapes.lua with captions, or with a question and its answer",
   params = {
     as = {default = "image", choice = {"image", "words", "nothing"},
           doc = "what is read; nothing: what can be said blindly"},
-    ability = {default = "caption", choice = {"caption", "how_many", "where", "what"},
-               doc = "what is learnt: the whole scene, or the answer to a question of this kind"},
+    ability = {default = "caption", choice = {"caption", "counts", "how_many", "where", "what"},
+               doc = "what is learnt: the whole scene; the number of each colour; or the answer "
+                     .. "to a question of this kind"},
     side = {default = 3, min = 2, max = SIDE, doc = "cells on a side, as of the environment"},
     things_max = {default = 5, min = 2, max = 9, doc = "most things of a scene"},
   },
@@ -79,6 +96,7 @@ return parl.source {
       world = shapes.reset(rng, task)
       if wanted == nil or world.question[1] == wanted then break end
     end
+    if params.ability == "counts" then return count(rng, world, show(world, params)) end
     if wanted == nil then return show(world, params), describe(world) end
     return ask(world, show(world, params))
   end,

@@ -290,7 +290,8 @@
 ---@field value string
 --- What a view shows, as tokens.
 ---@field tell fun(world: table, item: integer, tool: string, argument: integer?): parl.Tokens
---- The same as images, where params.modality is image; nil: tokens there too.
+--- The same as images, where params.modality is image, or both and the task is one that shows
+--- images; nil: tokens there too.
 ---@field draw fun(world: table, item: integer, tool: string, argument: integer?): parl.Image|parl.Image[]|nil
 --- Width and height of the largest image, how many a view shows at most (nil: 1), and frames of
 --- its clips (nil: it shows none).
@@ -303,13 +304,15 @@
 ---@field ask fun(world: table, item: integer): parl.Token[]|nil
 --- Which second arguments of a tool make sense for an item; nil: all.
 ---@field legal fun(world: table, item: integer, tool: string, taken: integer[]): integer[]?
+--- What the task asks for, the kind of task in place of the environment's name.
+---@field ability fun(world: table): string|nil
 
 --- What environments of pictures share.
 ---@class parl.Views
---- Called by reset, at its end. Reads n, ways[item] (lists of views {tool, argument}, `look`
---- first; an answer rests on all views of one way) and, if there, width (sub-agents of a
---- launch); adds what the best play takes.
----@field plan fun(world: table, params: table)
+--- Called by reset, at its end; rng is for params.modality = both. Reads n, ways[item] (lists
+--- of views {tool, argument}, `look` first; an answer rests on all views of one way) and, if
+--- there, width (sub-agents of a launch); adds what the best play takes.
+---@field plan fun(world: table, params: table, rng: parl.Rng?)
 --- The handler of a tool that looks: `look` before any other, which else is `unseen`.
 ---@field view fun(tool: string): function
 --- The handler of the tool that answers: `noted`, or `unseen` where no way was gone to its end;

@@ -87,11 +87,20 @@ static parl_status create_slots(parl_updater *u) {
   return parl_slots_create(&def, &cost, u->n, (size_t)d->spec->limits.max_width, &u->slots);
 }
 
+static parl_status create_room(parl_updater *u) {
+  const size_t n = (size_t)u->def.train->tasks;
+  u->room = (parl_ability_room){calloc(n, sizeof *u->room.looks), calloc(n, sizeof *u->room.tasks)};
+  if (u->room.looks != NULL && u->room.tasks != NULL) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_ENOMEM, "update: no memory for abilities");
+}
+
 static parl_status create_sampler(parl_updater *u) {
   const parl_train_config *c = u->def.train;
-  if (c->sampling == PARL_SAMPLING_UNIFORM) return PARL_STATUS_OK;
+  PARL_TRY(parl_abilities_parse(c->abilities, &u->abilities));
+  if (c->sampling == PARL_SAMPLING_UNIFORM && u->abilities.n == 0) return PARL_STATUS_OK;
   u->task_seeds = calloc((size_t)c->tasks, sizeof *u->task_seeds);
   if (u->task_seeds == NULL) return parl_fail(PARL_STATUS_ENOMEM, "update: no memory for seeds");
+  if (u->abilities.n > 0) return create_room(u);
   return parl_task_sampler_create(
       &(parl_task_sampler_def){.sampling = (parl_sampling)c->sampling,
                                .n_tasks = (size_t)c->tasks,
@@ -199,6 +208,8 @@ void parl_updater_destroy(parl_updater *u) {
   free(u->stages);
   parl_task_sampler_destroy(u->sampler);
   free(u->task_seeds);
+  free(u->room.looks);
+  free(u->room.tasks);
   parl_gradient_shares_destroy(u->gradients);
   free(u->choices);
   parl_trajectories_destroy(u->set);

@@ -11,6 +11,7 @@
 
 #include "core/config.h"
 #include "core/json.h"
+#include "parl/learn/abilities.h"
 #include "parl/learn/carry.h"
 #include "parl/learn/credit.h"
 #include "parl/learn/gradient_shares.h"
@@ -47,6 +48,11 @@
   INT(partial, 0, 0, 1000000, "steps",                                                             \
       "critical steps of an episode in one update; one that is not finished goes on in the "       \
       "next, with its group; 0: every episode is played to its end")                               \
+  TEXT(                                                                                            \
+      abilities, "",                                                                               \
+      "kinds of task that updates begin and their shares: how_many=1,where=1, or a single kind, "  \
+      "how_many_image=1; demonstrations and evaluation have all kinds; empty: as the environment " \
+      "draws")                                                                                     \
   CHOICE(                                                                                          \
       sampling, uniform, "uniform|curriculum|prioritised",                                         \
       "which of the candidates of a task begins: the only one; one of the easiest, of more and "   \
@@ -117,8 +123,10 @@ typedef struct parl_updater {
   double *states;                  /* [n of table] of the schedules before the update */
   parl_detector_state seen;        /* of the updates done */
   parl_outcome *outcomes;          /* [group] */
+  parl_abilities abilities;        /* n = 0: tasks are of any kind */
+  parl_ability_room room;          /* [tasks] where there are */
   parl_task_sampler *sampler;      /* NULL: tasks are the stream's */
-  uint64_t *task_seeds;            /* [tasks] of those that begin, with a sampler */
+  uint64_t *task_seeds;            /* [tasks] of those that begin, with a sampler or abilities */
   parl_carry *carry;               /* NULL: no episode goes on in the next update */
   parl_gradient_shares *gradients; /* NULL: not measured */
   parl_slots *slots;               /* NULL: no machine is simulated */

@@ -11,9 +11,12 @@ static parl_status choose_tasks(const parl_updater *u, int64_t update, bool is_a
                                 parl_job *jobs) {
   const size_t K = (size_t)u->def.train->group;
   const size_t n_waiting = u->carry != NULL ? parl_carry_get_n(u->carry, is_ahead) : 0;
-  if (u->sampler == NULL) return PARL_STATUS_OK;
-  PARL_TRY(
-      parl_task_sampler_draw(u->sampler, update, is_ahead, u->n / K - n_waiting, u->task_seeds));
+  const size_t n_new = u->n / K - n_waiting;
+  if (u->task_seeds == NULL) return PARL_STATUS_OK;
+  PARL_TRY(u->sampler != NULL
+               ? parl_task_sampler_draw(u->sampler, update, is_ahead, n_new, u->task_seeds)
+               : parl_abilities_draw(&u->abilities, u->def.rollout, u->def.seed, update, &u->room,
+                                     n_new, u->task_seeds));
   for (size_t i = n_waiting * K; i < u->n; i++)
     jobs[i].task_seed = u->task_seeds[i / K - n_waiting];
   return PARL_STATUS_OK;

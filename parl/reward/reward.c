@@ -30,7 +30,7 @@ typedef struct program {
   const char *code;     /* borrowed */
   char field[FIELD_BYTES];
   parl_budgets budgets;  /* of a toggle */
-  uint64_t judge_stream; /* of a rubric */
+  uint64_t judge_stream; /* of a rubric, of chance */
 } program;
 
 /* Columns of the group at hand, for the kinds. */

@@ -98,6 +98,10 @@ static double get_rubric(const parl_term_view *v, size_t k) {
   return v->judge[k] < v->config->error_rate ? 1 - grade : grade;
 }
 
+static double get_chance(const parl_term_view *v, size_t k) {
+  return v->judge[k] < 0.5 ? 1 : 0;
+}
+
 static double (*const formulas[PARL_N_TERM_KINDS])(const parl_term_view *, size_t) = {
 #define X(kind, ...) get_##kind,
     PARL_TERM_KIND_LIST(X)

@@ -16,6 +16,8 @@
  *   rubric   the expression's value, cut to [0, 1], as a judge gives it who errs: with chance
  *            error_rate 1 - value. The error belongs to the episode and the term: the same episode
  *            is judged the same. Source: ours; rubrics as terms, k25 4
+ *   chance   1 or 0 by a fair coin of the episode and the term, whatever was done: a control, of
+ *            which a run warns. Source: ours
  * Thread rule: pure functions. Reading order: the list, the fields, parl_term_view. */
 #ifndef PARL_PARL_REWARD_TERM_KINDS_H
 #define PARL_PARL_REWARD_TERM_KINDS_H
@@ -31,6 +33,7 @@
   X(budget, false, "of budget margin",              "a penalty near and above a budget")           \
   X(toggle, false, "of phase accuracy percentile",  "Toggle: a budget in every other phase")       \
   X(rubric, true,  "error_rate",                    "a graded score, by a judge that errs")        \
+  X(chance, false, "",                              "a fair coin, whatever was done: a control")   \
   /* the next kind */
 // clang-format on
 
@@ -43,7 +46,7 @@ typedef enum parl_term_kind {
 
 /* Parameters of a term, one set for all kinds: a recipe gives those of its kind. */
 #define PARL_TERM_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                       \
-  CHOICE(kind, lua, "lua|cost|length|budget|toggle|rubric", "what the term is")               \
+  CHOICE(kind, lua, "lua|cost|length|budget|toggle|rubric|chance", "what the term is")        \
   TEXT(of, "critical_steps", "fact that is counted, by name: parl help reward lists them")    \
   REAL(scale, 100.0, 1e-6, 1e12, "of the fact", "cost: so much is a reward of -1")            \
   REAL(budget, 0.0, 0.0, 1e12, "of the fact", "budget; 0: the episode's own, budget_steps")   \
@@ -76,7 +79,7 @@ typedef struct parl_term_view {
   const double *of;               /* [K] the fact `of` */
   const double *perf;             /* [K] r_perf, after reward.perf_lua */
   const double *budgets;          /* [K] of the rollouts' families: toggle */
-  const double *judge;            /* [K] uniform in [0, 1): rubric */
+  const double *judge;            /* [K] uniform in [0, 1): rubric, chance */
   const double *score;            /* [K] of the expression, where the kind has one */
 } parl_term_view;
 

@@ -85,6 +85,19 @@ static parl_status check_slots(const parl_run_config *c) {
                    "or 0 for no machine");
 }
 
+/* Each says which tasks begin. */
+static parl_status check_abilities(const parl_run_config *c) {
+  parl_abilities abilities;
+  PARL_TRY(parl_abilities_parse(c->train.abilities, &abilities));
+  const bool is_chosen = c->train.sampling != PARL_SAMPLING_UNIFORM;
+  if (abilities.n == 0 || (!is_chosen && c->train.partial == 0)) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EINVAL,
+                   "train.abilities = \"%s\" with %s: both say which tasks begin; set %s or leave "
+                   "train.abilities out",
+                   c->train.abilities, is_chosen ? "train.sampling" : "train.partial",
+                   is_chosen ? "train.sampling to \"uniform\"" : "train.partial to 0");
+}
+
 /* What plays ahead has the weights of before. */
 static parl_status check_async(const parl_run_config *c) {
   if (!c->train.async || c->train.staleness > 0) return PARL_STATUS_OK;
@@ -171,6 +184,7 @@ parl_status parl_recipe_check_across(const parl_run_config *config) {
   PARL_TRY(check_budget(config));
   PARL_TRY(check_responses(config));
   PARL_TRY(check_async(config));
+  PARL_TRY(check_abilities(config));
   PARL_TRY(parl_subs_check(config));
   PARL_TRY(check_slots(config));
   PARL_TRY(check_pretrain(config));

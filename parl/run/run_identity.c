@@ -64,6 +64,7 @@ static const struct {
     {"train", "priority_floor"},
     {"train", "priority_window"},
     {"train", "priority_of"},
+    {"train", "abilities"},
 };
 
 static bool is_same(const parl_json *a, const parl_json *b) {

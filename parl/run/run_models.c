@@ -134,10 +134,17 @@ static parl_status check_terms(const parl_run_config *config, parl_env *env) {
   return s;
 }
 
+static parl_status check_abilities(const parl_run_config *config, parl_env *env) {
+  parl_abilities abilities;
+  PARL_TRY(parl_abilities_parse(config->train.abilities, &abilities));
+  return parl_abilities_check(&abilities, env);
+}
+
 parl_status parl_run_check(const parl_run *run, const parl_recipe *recipe, parl_env *env) {
   parl_subs subs = {0};
   PARL_TRY(check_terms(&run->config, env));
   PARL_TRY(parl_recipe_check_env(recipe, &run->config, parl_env_get_spec(env)));
+  PARL_TRY(check_abilities(&run->config, env));
   PARL_TRY(parl_subs_open(run, env, NULL, &subs));
   parl_subs_close(&subs);
   return PARL_STATUS_OK;

@@ -63,6 +63,20 @@ static bool is_due(const parl_trainer *t, parl_warning w) {
   return (t->warned >> w & 1) == 0;
 }
 
+/* The first update in which a coin is paid. */
+static parl_status warn_of_chance(parl_trainer *t) {
+  const parl_updater *u = t->updater;
+  char measured[160];
+  for (size_t i = 0; i < u->table->n && is_due(t, PARL_WARNING_chance_reward); i++) {
+    const parl_term_row *row = &u->table->rows[i];
+    if (row->own == NULL || row->own->kind != PARL_TERM_KIND_chance || !(u->weights[i] > 0))
+      continue;
+    snprintf(measured, sizeof measured, "r_%s with weight %.6g", row->name, u->weights[i]);
+    PARL_TRY(warn(t, PARL_WARNING_chance_reward, u->weights[i], measured));
+  }
+  return PARL_STATUS_OK;
+}
+
 parl_status parl_trainer_warn(parl_trainer *t) {
   const parl_metrics *m = &t->updater->metrics;
   char measured[160];
@@ -90,5 +104,5 @@ parl_status parl_trainer_warn(parl_trainer *t) {
     snprintf(measured, sizeof measured, "mean optimum %.2f steps", m->offered_difficulty);
     PARL_TRY(warn(t, PARL_WARNING_no_task_choice, m->task_choice, measured));
   }
-  return PARL_STATUS_OK;
+  return warn_of_chance(t);
 }

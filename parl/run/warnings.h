@@ -6,7 +6,8 @@
 #define PARL_PARL_RUN_WARNINGS_H
 
 /* X(name, text): the value of lambda_cancelled is what is left of that |advantage| at a tenth of
- * lambda, of budget_below_optimum budget / optimum, of no_spread 1, of no_task_choice 0. */
+ * lambda, of budget_below_optimum budget / optimum, of no_spread 1, of no_task_choice 0, of
+ * chance_reward the weight. */
 #define PARL_WARNING_LIST(X)                                                                      \
   X(lambda_cancelled,                                                                             \
     "objective.advantage cancels a common scale of lambda in groups where r_perf does not vary: " \
@@ -16,7 +17,9 @@
   X(no_spread, "the reward varies in no group of an update: nothing is learned from it")          \
   X(no_task_choice,                                                                               \
     "train.sampling: the candidates of every task of an update were alike, of one difficulty or " \
-    "one family and difficulty: tasks are drawn as train.sampling = \"uniform\" does")
+    "one family and difficulty: tasks are drawn as train.sampling = \"uniform\" does")            \
+  X(chance_reward,                                                                                \
+    "a term of kind = \"chance\" pays whatever was done: what is learned from it is nothing")
 
 typedef enum parl_warning {
 #define X(name, text) PARL_WARNING_##name,

@@ -73,6 +73,40 @@ has "too many to look at" "tasks to look at in an update" \
   "$("$PARL" train "$recipe" --plan --set run.dir="$dir/plan" --set train.sampling=curriculum \
     --set train.tasks=100000 --set train.group=2 --set train.candidates=1000 2>&1)"
 
+# Abilities: the kinds of task that begin; the others are measured all the same.
+kinds="select group_concat(distinct family) from"
+short="--set train.updates=6 --set run.checkpoint_every=1"
+# shellcheck disable=SC2086
+whole=$(train $short --set run.dir="$dir/plain" --set train.abilities=plain=1 --set run.threads=1 | hash_of)
+same "what is asked for begins" plain "$(ask "$dir/plain" "$kinds training_episode")"
+same "all kinds are evaluated" "hopeless,plain" \
+  "$(ask "$dir/plain" "$kinds (select * from episode order by family)")"
+# shellcheck disable=SC2086
+train $short --set run.dir="$dir/killed" --set train.abilities=plain=1 --set run.threads=3 >/dev/null 2>&1 &
+pid=$!
+sleep 0.15
+kill -9 $pid 2>/dev/null
+wait $pid 2>/dev/null
+# shellcheck disable=SC2086
+same "abilities: on three threads, killed" "$whole" \
+  "$(train $short --set run.dir="$dir/killed" --set train.abilities=plain=1 --set run.threads=3 2>/dev/null | hash_of)"
+same "shares: a quarter of four tasks" "6|18" "$(
+  # shellcheck disable=SC2086
+  train $short --set run.dir="$dir/shares" --set train.abilities=plain=1,hopeless=3 \
+    --set train.store_episodes=all >/dev/null 2>&1
+  ask "$dir/shares" "select sum(family = 'plain') / 4, sum(family = 'hopeless') / 4 from training_episode" | tr ' ' '|'
+)"
+has "an ability that is not there" 'no tasks of "hopeful"; of 256 tasks the kinds were: ' \
+  "$(train --set run.dir="$dir/none" --set train.abilities=hopeful=1 2>&1)"
+has "abilities and sampling" 'train.abilities = "plain=1" with train.sampling: both say which tasks begin' \
+  "$(train --set run.dir="$dir/none" --set train.abilities=plain=1 --set train.sampling=curriculum 2>&1)"
+has "a coin for a reward is told of" "r_coin with weight 1" "$(
+  sed 's/eval = {/terms = { coin = { kind = "chance", weight = { shape = "constant", start = 1 } } }, lambda_perf = { start = 0 }, &/' \
+    "$recipe" >"$dir/coin.lua"
+  "$PARL" train "$dir/coin.lua" --quiet --set train.updates=2 --set run.dir="$dir/coin" 2>&1 >"$dir/coin.txt"
+)"
+has "and the report says it" 'a term of kind = "chance" pays whatever was done' "$(tr '\n' ' ' <"$dir/coin.txt")"
+
 # Tasks that cannot be made are left out of the choice; the run goes on.
 train --set run.dir="$dir/stillborn" --set train.sampling=curriculum --set env.on_error=skip \
   --set env.max_failures=1 --set env.params.stillborn=0.4 >/dev/null 2>&1
