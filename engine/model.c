@@ -178,6 +178,11 @@ parl_status parl_model_init_weights(parl_model *model, uint64_t seed) {
   return pack_all(model, model->stop);
 }
 
+bool parl_model_tensor_is_vision(const parl_model_tensor *tensor) {
+  return strncmp(tensor->name, "vision_tower.", 13) == 0 ||
+         strncmp(tensor->name, "mm_projector.", 13) == 0;
+}
+
 parl_status parl_model_read(const parl_model *model, size_t offset, size_t n, float *to) {
   return parl_queue_download(model->queue, to, model->params + offset, n * sizeof *to);
 }

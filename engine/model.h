@@ -109,6 +109,9 @@ typedef struct parl_model_tensor {
   bool trained;    /* has gradients; an expert's selection bias has none */
 } parl_model_tensor;
 
+/* Whether it is of the vision tower or the projector. */
+bool parl_model_tensor_is_vision(const parl_model_tensor *tensor);
+
 /* Whether there can be such a model: ranges, and what must divide what. Fails: EINVAL naming the
  * field. */
 parl_status parl_model_check_config(const parl_model_config *config, size_t vocab_size);

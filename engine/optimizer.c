@@ -19,13 +19,15 @@ static const double MAX_NORM = 1.8e19;
 struct parl_optimizer {
   parl_optimizer_config config;
   size_t n_params;
+  bool vision_alone;
   int64_t steps; /* taken so far */
   size_t n_tensors;
   parl_arena arena;      /* on the host */
   parl_arena numbers;    /* on the device */
   float *moments;        /* [2 * n_params] m, then v; on the device, as the next three */
   int64_t *starts;       /* [n_tensors + 1] of the tensors in the parameters */
-  float *decay;          /* [n_tensors] 1: decays, 0: not; -1: Muon's */
+  float *decay;          /* [n_tensors] 1: decays, 0: not; -1: Muon's, or frozen */
+  float *host_decay;     /* [n_tensors] on the host */
   double *squares;       /* [n_tensors] of gradients */
   double *host_squares;  /* [n_tensors] */
   parl_workers *workers; /* borrowed; NULL: one thread */
@@ -51,11 +53,28 @@ static parl_status open_workers(parl_optimizer *opt, const parl_model *model, si
   return PARL_STATUS_OK;
 }
 
+static bool is_frozen(const parl_optimizer *opt, const parl_model_tensor *t) {
+  return opt->vision_alone && !parl_model_tensor_is_vision(t);
+}
+
 /* Moonlight decays the norms too, which it calls crucial. */
 static float find_decay(const parl_optimizer *opt, const parl_model_tensor *t) {
   const bool is_muonclip = opt->config.kind == PARL_OPTIMIZER_MUONCLIP;
-  if (is_muonclip && parl_muon_takes(t)) return -1.0F;
+  if (is_frozen(opt, t) || (is_muonclip && parl_muon_takes(t))) return -1.0F;
   return t->decay || (is_muonclip && t->trained) ? 1.0F : 0.0F;
+}
+
+static parl_status put_decay(parl_optimizer *opt, const parl_model *model) {
+  const parl_model_tensor *t = parl_model_get_tensors(model, &opt->n_tensors);
+  for (size_t i = 0; i < opt->n_tensors; i++) opt->host_decay[i] = find_decay(opt, &t[i]);
+  parl_queue_upload(opt->queues[0], opt->decay, opt->host_decay,
+                    opt->n_tensors * sizeof *opt->decay);
+  return parl_queue_wait(opt->queues[0]);
+}
+
+parl_status parl_optimizer_train_vision(parl_optimizer *opt, const parl_model *model) {
+  opt->vision_alone = true;
+  return put_decay(opt, model);
 }
 
 /* Tensors lie one behind the other. */
@@ -63,21 +82,16 @@ static parl_status list_segments(parl_optimizer *opt, const parl_model *model) {
   const parl_model_tensor *t = parl_model_get_tensors(model, &opt->n_tensors);
   const size_t n = opt->n_tensors;
   int64_t *starts;
-  float *decay;
   PARL_TRY(PARL_ARENA_TAKE(&opt->arena, n, &opt->host_squares));
   PARL_TRY(PARL_ARENA_TAKE(&opt->arena, n + 1, &starts));
-  PARL_TRY(PARL_ARENA_TAKE(&opt->arena, n, &decay));
+  PARL_TRY(PARL_ARENA_TAKE(&opt->arena, n, &opt->host_decay));
   PARL_TRY(PARL_ARENA_TAKE(&opt->numbers, n, &opt->squares));
   PARL_TRY(PARL_ARENA_TAKE(&opt->numbers, n + 1, &opt->starts));
   PARL_TRY(PARL_ARENA_TAKE(&opt->numbers, n, &opt->decay));
-  for (size_t i = 0; i < n; i++) {
-    starts[i] = (int64_t)t[i].offset;
-    decay[i] = find_decay(opt, &t[i]);
-  }
+  for (size_t i = 0; i < n; i++) starts[i] = (int64_t)t[i].offset;
   starts[n] = (int64_t)opt->n_params;
   parl_queue_upload(opt->queues[0], opt->starts, starts, (n + 1) * sizeof *starts);
-  parl_queue_upload(opt->queues[0], opt->decay, decay, n * sizeof *decay);
-  return parl_queue_wait(opt->queues[0]);
+  return put_decay(opt, model);
 }
 
 static parl_status allocate(parl_optimizer *opt, const parl_model *model) {
@@ -134,7 +148,7 @@ static parl_status measure_norm(const parl_optimizer *opt, const parl_model *mod
                                n * sizeof *opt->squares));
   double total = 0.0;
   for (size_t i = 0; i < n; i++) {
-    const double squares = opt->host_squares[i];
+    const double squares = is_frozen(opt, &tensors[i]) ? 0.0 : opt->host_squares[i];
     if (!isfinite(squares))
       return parl_fail(PARL_STATUS_EINVAL, "optimizer: the gradient of %s is not finite (norm %g)",
                        tensors[i].name, sqrt(squares));
@@ -203,7 +217,7 @@ static parl_status update_part(void *context, size_t i, size_t worker) {
   const parl_model_tensor *t = parl_model_get_tensors(u->model, &n_tensors);
   if (i == n_tensors)
     update_adamw(u, worker);
-  else if (parl_muon_takes(&t[i]))
+  else if (parl_muon_takes(&t[i]) && !is_frozen(u->opt, &t[i]))
     update_matrix(u, &t[i], worker);
   return parl_queue_wait(u->opt->queues[worker]);
 }
@@ -245,7 +259,8 @@ void parl_optimizer_set_lr(parl_optimizer *opt, double lr) {
 }
 
 bool parl_optimizer_wants_scores(const parl_optimizer *opt) {
-  return opt->config.kind == PARL_OPTIMIZER_MUONCLIP && opt->config.qk_clip > 0.0;
+  return opt->config.kind == PARL_OPTIMIZER_MUONCLIP && opt->config.qk_clip > 0.0 &&
+         !opt->vision_alone;
 }
 
 void parl_optimizer_set_scores(parl_optimizer *opt, const float *max_scores) {

@@ -44,6 +44,10 @@ void parl_optimizer_destroy(parl_optimizer *opt);
  * Fails: ENOMEM. */
 parl_status parl_optimizer_set_workers(parl_optimizer *opt, const parl_model *model,
                                        parl_workers *workers);
+/* From now on steps leave alone what is not of the vision: tower and projector move, all else keeps
+ * its bits, has no part in the gradient's norm, and QK-Clip is off. Call it before the first step.
+ * Fails: as the device says. */
+parl_status parl_optimizer_train_vision(parl_optimizer *opt, const parl_model *model);
 /* One step on the model's parameters from grads [n_params]; refreshes the model. Decay and moments
  * go tensor by tensor; step t of the warm-up has lr t / warmup. info may be NULL.
  * Fails: EINVAL if the gradient norm is not finite, naming the tensor, or after clipping is too

@@ -350,6 +350,38 @@ static void a_schedule_injects_a_source(void **state) {
   close_world(&w);
 }
 
+/* One budget spent at three rates, as recipe fusion does: 0.1 from the beginning, 0.2 from the
+ * middle, 0.5 from four fifths on. Documents of one length that fill a step, so equal to the token.
+ */
+static void budgets_are_equal_to_the_token(void **state) {
+  (void)state;
+  static const struct {
+    const char *seen, *read; /* shares of two sources of each */
+  } arms[] = {
+      {"0:0.05", "0:0.45"}, {"0:0 20:0.1", "0:0.5 20:0.4"}, {"0:0 32:0.25", "0:0.5 32:0.25"}};
+  enum { STEPS = 40, BATCH = 120 }; /* 20 documents of 6 tokens */
+  for (size_t k = 0; k < sizeof arms / sizeof arms[0]; k++) {
+    world w;
+    parl_feed *feed = NULL;
+    parl_feed_batch batch;
+    open_world(&w, 1);
+    for (int i = 0; i < 4; i++) {
+      parl_source_config *c = add_source(&w, (const char *[]){"a", "b", "c", "d"}[i], TURN);
+      c->weight.shape = 10; /* table */
+      snprintf(c->weight.table, sizeof c->weight.table, "%s", i < 2 ? arms[k].seen : arms[k].read);
+    }
+    assert_ok(make_feed(&w, STEPS, BATCH, &feed));
+    for (int i = 0; i < STEPS; i++) {
+      assert_ok(parl_feed_next(feed, &batch));
+      assert_int_equal(batch.n_tokens, BATCH);
+    }
+    for (size_t i = 0; i < 4; i++)
+      assert_int_equal(parl_feed_get_tokens(feed, i), STEPS * BATCH * (i < 2 ? 5 : 45) / 100);
+    parl_feed_destroy(feed);
+    close_world(&w);
+  }
+}
+
 /* --- the recipe's tables --- */
 
 static parl_status read_list(const char *text, parl_source_list *out) {
@@ -422,6 +454,7 @@ int main(void) {
       cmocka_unit_test(a_feed_goes_on_from_its_state),
       cmocka_unit_test(tokens_follow_the_weights),
       cmocka_unit_test(a_schedule_injects_a_source),
+      cmocka_unit_test(budgets_are_equal_to_the_token),
       cmocka_unit_test(a_list_is_read_and_written),
       cmocka_unit_test(rates_follow_the_schedule),
   };

@@ -369,6 +369,52 @@ static void test_logits_refused(void **state) {
   parl_model_destroy(m);
 }
 
+/* Vision alone: what is text keeps its bits under decay and a large gradient, which does not count
+ * in the norm; all of the tower and the projector moves. */
+static void test_optimizer_of_vision_alone(void **state) {
+  (void)state;
+  const parl_model_config c = vision_config();
+  for (int kind = PARL_OPTIMIZER_ADAMW; kind <= PARL_OPTIMIZER_MUONCLIP; kind++) {
+    parl_model *m = engine_model(&c, parl_backend_ref(), 31);
+    parl_optimizer_config oc;
+    parl_optimizer *opt = NULL;
+    parl_optimizer_info info;
+    parl_config_set_defaults(&parl_optimizer_section, &oc);
+    oc.kind = kind;
+    oc.warmup = 0;
+    oc.weight_decay = 0.1;
+    assert_ok(parl_optimizer_create(&oc, m, &opt));
+    assert_ok(parl_optimizer_train_vision(opt, m));
+    assert_false(parl_optimizer_wants_scores(opt));
+    const size_t n = parl_model_get_n_params(m);
+    float *grads = calloc(2 * n, sizeof *grads), *before = grads + n, *params = engine_params(m);
+    double squares = 0.0;
+    engine_normal(grads, n, 3);
+    memcpy(before, params, n * sizeof *before);
+    size_t n_tensors;
+    const parl_model_tensor *t = parl_model_get_tensors(m, &n_tensors);
+    for (size_t i = 0; i < n_tensors; i++) {
+      const bool is_seen = t[i].offset >= parl_vision_get_range(m).first;
+      assert_true(parl_model_tensor_is_vision(&t[i]) == is_seen);
+      for (size_t k = t[i].offset; k < t[i].offset + t[i].n; k++)
+        if (is_seen)
+          squares += (double)grads[k] * (double)grads[k];
+        else
+          grads[k] *= 1e6F;
+    }
+    assert_ok(parl_optimizer_step(opt, m, grads, &info));
+    assert_close(info.grad_norm, sqrt(squares), 1e-6 * sqrt(squares));
+    for (size_t i = 0; i < n_tensors; i++) {
+      const size_t at = t[i].offset, bytes = t[i].n * sizeof *params;
+      assert_true((memcmp(params + at, before + at, bytes) != 0) ==
+                  parl_model_tensor_is_vision(&t[i]));
+    }
+    parl_optimizer_destroy(opt);
+    parl_model_destroy(m);
+    free(grads);
+  }
+}
+
 /* One step of MuonClip: every matrix of the tower moves by 0.2 sqrt(longest side) times something
  * orthogonal, queries, keys and values each alone; what reads pixels or places is AdamW's. */
 static void test_optimizer(void **state) {
@@ -471,6 +517,7 @@ int main(void) {
       cmocka_unit_test(test_logits_of_images),
       cmocka_unit_test(test_logits_refused),
       cmocka_unit_test(test_optimizer),
+      cmocka_unit_test(test_optimizer_of_vision_alone),
       cmocka_unit_test(test_refusals),
   };
   return cmocka_run_group_tests_name("vision", tests, NULL, NULL);

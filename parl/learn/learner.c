@@ -18,12 +18,12 @@ struct parl_learner {
   parl_batch *batch;
   const parl_batch_totals *totals; /* of the gradient under way; borrowed */
   parl_arena arena;
-  bool imitate;
+  bool imitate, vision_alone;
   parl_objective_config objective;
   float inv_temperature;
   const atomic_int *stop;
   float *logp, *entropy, *dlogp, *dentropy; /* [batch.max_rows] */
-  uint8_t *right; /* [choices] of the measurement under way, borrowed; NULL: there is none */
+  int32_t *likeliest; /* [choices] of the measurement under way, borrowed; NULL: there is none */
   parl_objective_sums *sums; /* [batch.max_sequences] of each slice */
   double *gaps;              /* [batch.max_sequences] */
 };
@@ -81,11 +81,14 @@ parl_status parl_learner_create(const parl_learner_def *def, parl_learner **out)
   parl_arena_init(&l->arena, 0);
   l->model = def->model;
   l->imitate = def->imitate;
+  l->vision_alone = def->vision_alone;
   if (!l->imitate) l->objective = *def->objective;
   l->inv_temperature = (float)(1.0 / def->temperature);
   l->stop = def->stop;
   parl_status s = parl_optimizer_create(def->optimizer, def->model, &l->optimizer);
   if (s == PARL_STATUS_OK) s = parl_optimizer_set_workers(l->optimizer, def->model, def->workers);
+  if (s == PARL_STATUS_OK && def->vision_alone)
+    s = parl_optimizer_train_vision(l->optimizer, def->model);
   if (s == PARL_STATUS_OK)
     s = parl_batch_create(def->max_sequences, def->longest, def->max_rows, def->slice_rows,
                           def->n_words, &l->batch);
@@ -156,9 +159,9 @@ static parl_status judge_sequences(parl_learner *l, size_t sequence, size_t n, s
   return PARL_STATUS_OK;
 }
 
-/* Which targets are the likeliest; logits are probabilities, 0 of what is not allowed. */
-static parl_status judge_right(parl_workspace *ws, const float *probs, const int32_t *target,
-                               size_t n, size_t V, uint8_t *right) {
+/* probs: 0 of what is not allowed. */
+static parl_status find_likeliest(parl_workspace *ws, const float *probs, size_t n, size_t V,
+                                  int32_t *out) {
   float *host = malloc((n * V + 1) * sizeof *host);
   if (host == NULL) return parl_fail(PARL_STATUS_ENOMEM, "learner: no memory for %zu rows", n);
   const parl_status s = parl_workspace_read(ws, probs, n * V, host);
@@ -167,7 +170,7 @@ static parl_status judge_right(parl_workspace *ws, const float *probs, const int
     size_t best = 0;
     for (size_t v = 1; v < V; v++)
       if (row[v] > row[best]) best = v;
-    right[k] = best == (size_t)target[k];
+    out[k] = (int32_t)best;
   }
   free(host);
   return s;
@@ -190,9 +193,9 @@ static parl_status slice_loss(void *context, size_t i, const parl_slice *slice, 
   parl_objective_sums *sums = &l->sums[i];
   *sums = (parl_objective_sums){0};
   l->gaps[i] = 0;
-  if (l->right != NULL)
-    PARL_TRY(judge_right(ws, logits, rows.target, n, parl_model_get_vocab_size(l->model),
-                         l->right + first));
+  if (l->likeliest != NULL)
+    PARL_TRY(
+        find_likeliest(ws, logits, n, parl_model_get_vocab_size(l->model), l->likeliest + first));
   if (l->imitate) {
     imitate(n, logp, entropy, (double)l->totals->n_outputs, dlogp, dentropy, sums);
   } else {
@@ -232,14 +235,15 @@ parl_status parl_learner_read_gradient(parl_learner *learner, float *out) {
   return parl_train_step_read(learner->step, grads, out);
 }
 
-parl_status parl_learner_measure(parl_learner *learner, uint8_t *right, parl_learner_info *info) {
+parl_status parl_learner_measure(parl_learner *learner, int32_t *likeliest,
+                                 parl_learner_info *info) {
   const parl_batch_totals totals = parl_batch_get_totals(learner->batch);
   float *grads;
-  learner->right = right;
+  learner->likeliest = likeliest;
   parl_train_step_set_forward_only(learner->step, true);
   const parl_status s = parl_learner_gradient(learner, &totals, info, &grads);
   parl_train_step_set_forward_only(learner->step, false);
-  learner->right = NULL;
+  learner->likeliest = NULL;
   return s;
 }
 
@@ -264,7 +268,7 @@ parl_status parl_learner_step(parl_learner *learner, parl_learner_info *info) {
   parl_optimizer_set_scores(learner->optimizer, parl_train_step_get_max_scores(learner->step));
   PARL_TRY(parl_optimizer_step(learner->optimizer, learner->model, grads, &info->optimizer));
   const int64_t *load = parl_train_step_get_load(learner->step);
-  PARL_TRY(parl_model_balance(learner->model, load));
+  if (!learner->vision_alone) PARL_TRY(parl_model_balance(learner->model, load));
   PARL_TRY(parl_model_measure_load(learner->model, load, &info->load));
   const bool is_sparse = parl_model_get_n_sparse_layers(learner->model) > 0;
   info->balance_loss = is_sparse ? parl_train_step_get_balance(learner->step) : (double)NAN;

@@ -19,6 +19,7 @@ typedef struct parl_learner_def {
   parl_workers *workers;
   const parl_optimizer_config *optimizer;
   const parl_objective_config *objective; /* NULL: only where it imitates */
+  bool vision_alone;                      /* all but tower and projector stay as they are */
   bool imitate;                           /* minimise the mean of -logp; without an objective */
   size_t n_leaves;                        /* of the tree that sums gradients, engine/leaves.h */
   size_t slice_rows;                      /* of a slice, unless one sequence is longer */
@@ -59,9 +60,11 @@ parl_status parl_learner_gradient(parl_learner *learner, const parl_batch_totals
 /* The gradient of the batch as it is, out [n_params] on the host; without a choice in it zeros.
  * Fails: likewise, ESTOPPED. */
 parl_status parl_learner_read_gradient(parl_learner *learner, float *out);
-/* What the batch's choices are worth, without a gradient: info->sums, and right [choices], 1 where
- * the chosen token is the likeliest of those allowed. Fails: likewise, ENOMEM. */
-parl_status parl_learner_measure(parl_learner *learner, uint8_t *right, parl_learner_info *info);
+/* What the batch's choices are worth, without a gradient: info->sums, and likeliest [choices], of
+ * the tokens that are allowed the one with the largest probability, the first of several.
+ * Fails: likewise, ENOMEM. */
+parl_status parl_learner_measure(parl_learner *learner, int32_t *likeliest,
+                                 parl_learner_info *info);
 /* Log-probabilities of the batch's choices [choices] before the last step, or as last measured.
  * Borrowed. */
 const float *parl_learner_get_logp(const parl_learner *learner);

@@ -15,11 +15,12 @@ struct parl_pretrainer {
   const parl_pretrain_config *config;
   parl_feed *feed;
   parl_learner *learner;
+  const parl_env_spec *spec; /* borrowed */
   size_t n_words;
   uint64_t *mask;                            /* [n_words] all tokens but those of images */
   parl_sequence sequence;                    /* room for one document's choices */
   parl_document *held_out[PARL_MAX_SOURCES]; /* [eval_documents] of each source; NULL: not yet */
-  uint8_t *right;                            /* [batch_tokens] */
+  int32_t *likeliest;                        /* [batch_tokens] */
   int64_t step;
   double loss;
   parl_pretrain_rows rows;
@@ -119,6 +120,7 @@ static parl_status create_learner(parl_pretrainer *p, const parl_pretrainer_def 
   learner.workers = def->feed.workers;
   learner.optimizer = &optimizer;
   learner.imitate = true;
+  learner.vision_alone = p->config->train == PARL_TRAIN_VISION;
   learner.max_rows = (size_t)p->config->batch_tokens;
   learner.max_sequences = (learner.max_rows + 1) / 2; /* <bos> and one that is learnt */
   learner.longest = longest;
@@ -130,11 +132,11 @@ static parl_status create_learner(parl_pretrainer *p, const parl_pretrainer_def 
 static parl_status allocate(parl_pretrainer *p, const parl_env_spec *spec, size_t longest) {
   parl_sequence *s = &p->sequence;
   p->mask = calloc(p->n_words, sizeof *p->mask);
-  p->right = calloc((size_t)p->config->batch_tokens, sizeof *p->right);
+  p->likeliest = calloc((size_t)p->config->batch_tokens, sizeof *p->likeliest);
   s->at = calloc(longest, sizeof *s->at);
   s->logp = calloc(longest, sizeof *s->logp);
   s->masks = calloc(longest * p->n_words, sizeof *s->masks);
-  if (!p->mask || !p->right || !s->at || !s->logp || !s->masks)
+  if (!p->mask || !p->likeliest || !s->at || !s->logp || !s->masks)
     return parl_fail(PARL_STATUS_ENOMEM, "pretraining: no memory");
   s->n_words = (int32_t)p->n_words;
   for (int v = 0; v < spec->n_plain; v++) p->mask[v / 64] |= UINT64_C(1) << (v % 64);
@@ -142,7 +144,7 @@ static parl_status allocate(parl_pretrainer *p, const parl_env_spec *spec, size_
 }
 
 static parl_status build(parl_pretrainer *p, const parl_pretrainer_def *def) {
-  const parl_env_spec *spec = parl_env_get_spec(def->feed.env);
+  const parl_env_spec *spec = p->spec = parl_env_get_spec(def->feed.env);
   p->n_words = ((size_t)spec->n_tokens + 63) / 64;
   PARL_TRY(allocate(p, spec, def->feed.max_tokens));
   PARL_TRY(create_learner(p, def, spec, def->feed.max_tokens));
@@ -174,7 +176,7 @@ void parl_pretrainer_destroy(parl_pretrainer *p) {
   parl_learner_destroy(p->learner);
   parl_pretrain_rows_deinit(&p->rows);
   free(p->mask);
-  free(p->right);
+  free(p->likeliest);
   free(p->sequence.at);
   free(p->sequence.logp);
   free(p->sequence.masks);
@@ -206,6 +208,7 @@ const parl_pretrain_rows *parl_pretrainer_get_rows(const parl_pretrainer *p) {
 /* Of some documents. */
 typedef struct tally {
   double loss, n, n_right;
+  double n_documents, n_exact, n_of_kind; /* wholly right; of the due kind of token throughout */
 } tally;
 
 static parl_status add_document(parl_pretrainer *p, const parl_document *document, size_t i) {
@@ -221,13 +224,39 @@ static double sum_loss(const parl_pretrainer *p, size_t from, size_t to) {
   return sum;
 }
 
+/* Values of one family are of one kind; any other token is of its own. */
+static bool is_of_kind(const parl_env_spec *spec, int32_t a, int32_t b) {
+  for (int i = 0; i < spec->n_families; i++) {
+    const parl_family *f = &spec->families[i];
+    if (a < f->first_token || a >= f->first_token + f->n) continue;
+    return b >= f->first_token && b < f->first_token + f->n;
+  }
+  return a == b;
+}
+
+/* The batch's choices [from, to), a document's. Greedy decoding writes what is due for as long as
+ * the likeliest tokens are the due ones, so n_exact is of what it would write. */
+static void judge_document(const parl_pretrainer *p, size_t from, size_t to, tally *out) {
+  const int32_t *due = parl_learner_get_batch(p->learner)->targets;
+  size_t n_right = 0, n_of_kind = 0;
+  for (size_t i = from; i < to; i++) {
+    n_right += p->likeliest[i] == due[i];
+    n_of_kind += is_of_kind(p->spec, due[i], p->likeliest[i]);
+  }
+  out->n_right += (double)n_right;
+  out->n_documents += 1;
+  out->n_exact += n_right == to - from;
+  out->n_of_kind += n_of_kind == to - from;
+}
+
 static parl_status measure(parl_pretrainer *p, tally *out) {
   parl_learner_info info;
-  const size_t n = parl_learner_get_batch(p->learner)->n_outputs;
-  PARL_TRY(parl_learner_measure(p->learner, p->right, &info));
-  out->loss += sum_loss(p, 0, n);
-  out->n += (double)n;
-  for (size_t i = 0; i < n; i++) out->n_right += p->right[i];
+  const parl_batch *b = parl_learner_get_batch(p->learner);
+  PARL_TRY(parl_learner_measure(p->learner, p->likeliest, &info));
+  out->loss += sum_loss(p, 0, b->n_outputs);
+  out->n += (double)b->n_outputs;
+  for (size_t k = 0; k < b->n_sequences; k++)
+    judge_document(p, k > 0 ? b->end_output[k - 1] : 0, b->end_output[k], out);
   parl_batch_reset(parl_learner_get_batch(p->learner));
   return PARL_STATUS_OK;
 }
@@ -261,6 +290,8 @@ static parl_status look(parl_pretrainer *p) {
     PARL_TRY(look_at(p, p->held_out[i], n, &t));
     PARL_TRY(put(&p->rows, p->step, "held_out", name, t.loss / t.n));
     PARL_TRY(put(&p->rows, p->step, "held_out_accuracy", name, t.n_right / t.n));
+    PARL_TRY(put(&p->rows, p->step, "held_out_exact", name, t.n_exact / t.n_documents));
+    PARL_TRY(put(&p->rows, p->step, "held_out_of_kind", name, t.n_of_kind / t.n_documents));
   }
   return PARL_STATUS_OK;
 }

@@ -12,7 +12,11 @@
 #include "parl/learn/learner.h"
 
 #define PARL_PRETRAIN_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                        \
-  TEXT(init, "", "checkpoint that the model begins as, of the same vocabulary; empty: none")       \
+  TEXT(init, "",                                                                                   \
+       "checkpoint that the model begins as, of the same vocabulary; {seed} in it: the "           \
+       "run's; empty: none")                                                                       \
+  CHOICE(init_part, all, "all|tower", "tower: what is not the vision tower is drawn anew")         \
+  CHOICE(train, all, "all|vision", "vision: tower and projector alone learn")                      \
   INT(steps, 0, 0, 100000, "steps", "optimizer steps on `sources`, before the warm start")         \
   INT(batch_tokens, 2048, 16, 16777216, "tokens", "of whole documents in one step, at most")       \
   REAL(lr, 2e-3, 0.0, 1.0, "1", "learning rate after the warm-up")                                 \
@@ -28,6 +32,8 @@
   INT(eval_documents, 64, 0, 100000, "documents", "of each source in a look; 0: no look")
 PARL_CONFIG_STRUCT(parl_pretrain_config, PARL_PRETRAIN_FIELDS);
 enum { PARL_DECAY_CONSTANT, PARL_DECAY_LINEAR, PARL_DECAY_COSINE };
+enum { PARL_INIT_ALL, PARL_INIT_TOWER };
+enum { PARL_TRAIN_ALL, PARL_TRAIN_VISION };
 extern const parl_section parl_pretrain_section;
 
 /* The learning rate of step t in [0, steps), without the warm-up. With u = (t / steps - from) /

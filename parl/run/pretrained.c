@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/file.h"
@@ -98,16 +99,38 @@ static parl_status go_on(const work *w) {
 
 /* --- making it --- */
 
-static parl_status draw_or_begin(const work *w) {
-  const parl_run_config *c = &w->run->config;
-  const char *init = c->pretrain.init;
-  if (init[0] == '\0')
-    return parl_model_init_weights(w->model,
-                                   parl_seed((uint64_t)c->run.seed, PARL_PURPOSE_INIT, 0, 0));
+static parl_status load_init(const work *w) {
+  const char *init = w->run->config.pretrain.init;
   return parl_fail_context(
       parl_checkpoint_load_exact(init, w->run->init_hash, parl_env_get_spec(w->env)->vocab_hash,
                                  w->model),
       "pretrain.init: the model cannot begin as \"%s\" in the words of %s", init, w->run->env_path);
+}
+
+/* Of the file the tower alone: of the others the weights are those that were drawn [n_params]. */
+static parl_status load_tower(const work *w, float *drawn) {
+  size_t n;
+  const parl_model_tensor *t = parl_model_get_tensors(w->model, &n);
+  PARL_TRY(parl_model_read(w->model, 0, parl_model_get_n_params(w->model), drawn));
+  PARL_TRY(load_init(w));
+  for (size_t i = 0; i < n; i++)
+    if (strncmp(t[i].name, "vision_tower.", 13) != 0)
+      PARL_TRY(parl_model_write(w->model, t[i].offset, t[i].n, drawn + t[i].offset));
+  return parl_model_refresh(w->model);
+}
+
+static parl_status draw_or_begin(const work *w) {
+  const parl_run_config *c = &w->run->config;
+  const bool is_part = c->pretrain.init_part == PARL_INIT_TOWER;
+  if (c->pretrain.init[0] != '\0' && !is_part) return load_init(w);
+  PARL_TRY(
+      parl_model_init_weights(w->model, parl_seed((uint64_t)c->run.seed, PARL_PURPOSE_INIT, 0, 0)));
+  if (!is_part) return PARL_STATUS_OK;
+  float *drawn = malloc((parl_model_get_n_params(w->model) + 1) * sizeof *drawn);
+  if (drawn == NULL) return parl_fail(PARL_STATUS_ENOMEM, "pretrain.init: no memory");
+  const parl_status s = load_tower(w, drawn);
+  free(drawn);
+  return s;
 }
 
 static void report(const work *w) {

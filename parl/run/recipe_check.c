@@ -167,7 +167,26 @@ static parl_status check_terms(const parl_run_config *c, const parl_term_table *
   return s;
 }
 
+/* A part of the model that is not there, or a file that is not named. */
+static parl_status check_vision_parts(const parl_run_config *c) {
+  const bool starts_tower = c->pretrain.init_part == PARL_INIT_TOWER;
+  const bool trains_vision = c->pretrain.train == PARL_TRAIN_VISION;
+  if (starts_tower && c->pretrain.init[0] == '\0')
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "pretrain.init_part = \"tower\", but pretrain.init names no checkpoint");
+  if ((starts_tower || trains_vision) && c->model.vision.n_layers == 0)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "pretrain.%s, but the model has no tower: "
+                     "model.vision.n_layers = 0",
+                     starts_tower ? "init_part = \"tower\"" : "train = \"vision\"");
+  if (trains_vision && c->pretrain.steps == 0)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "pretrain.train = \"vision\", but nothing is pretrained: pretrain.steps = 0");
+  return PARL_STATUS_OK;
+}
+
 static parl_status check_pretrain(const parl_run_config *c) {
+  PARL_TRY(check_vision_parts(c));
   if (c->pretrain.steps == 0) return PARL_STATUS_OK;
   if (c->sources.n > 0) return parl_source_list_check(&c->sources, c->pretrain.steps);
   return parl_fail(PARL_STATUS_EINVAL,

@@ -464,7 +464,10 @@ static void hash_whole(parl_hash *h, double x) {
 }
 
 static parl_status hash_metric(void *context, int64_t update, const char *key, double value) {
-  if (strncmp(key, "time/", 5) == 0) return PARL_STATUS_OK;
+  static const char *const others[] = {"time/", "pretrain/held_out_exact/",
+                                       "pretrain/held_out_of_kind/"}; /* the latter came later */
+  for (size_t i = 0; i < COUNT(others); i++)
+    if (strncmp(key, others[i], strlen(others[i])) == 0) return PARL_STATUS_OK;
   hash_string(context, "metric");
   hash_string(context, key);
   hash_integer(context, update);

@@ -65,6 +65,8 @@ static const struct {
     {"train", "priority_window"},
     {"train", "priority_of"},
     {"train", "abilities"},
+    {"pretrain", "init_part"},
+    {"pretrain", "train"},
 };
 
 static bool is_same(const parl_json *a, const parl_json *b) {

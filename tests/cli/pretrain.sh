@@ -106,6 +106,51 @@ has "--init of another vocabulary: text" "vocabulary" "$(cat "$SCRATCH/err")"
 code "--init of nothing" 1 "$PARL" train begin.lua --init nothing.safetensors --set run.dir=other
 has "--init of nothing: text" "pretrain.init" "$(cat "$SCRATCH/err")"
 
+# a part of it, by the seed's own file; and vision alone
+mkdir seeds && cp "$init" seeds/m-1.safetensors
+cat >same.py <<'END'
+import json, struct, sys
+def read(path):
+    data = open(path, "rb").read()
+    n, = struct.unpack("<Q", data[:8])
+    head = json.loads(data[8:8 + n])
+    return {k: data[8 + n + v["data_offsets"][0]:8 + n + v["data_offsets"][1]] for k, v in head.items() if k[0] not in "_o"}
+a, b = map(read, sys.argv[1:])
+parts = {"vision_tower.": [], "mm_projector.": [], "": []}
+for name in set(a) & set(b):
+    parts[next(p for p in parts if name.startswith(p))].append(a[name] == b[name])
+print(*("all" if all(x) else "some" if any(x) else "none" for x in parts.values()))
+END
+same_tensors() { # A B: how many are bit for bit the same of tower, projector, decoder
+  python3 same.py "$1" "$2"
+}
+code "--init_part" 0 "$PARL" train begin.lua --quiet --init "seeds/m-{seed}.safetensors" \
+  --set pretrain.init_part=tower --set run.dir=tower --set optimizer.lr=0
+same "a tower's weights, and no others" "all none none" \
+  "$(same_tensors "$init" tower/checkpoints/trained-s1.safetensors)"
+"$PARL" train begin.lua --quiet --set run.dir=drawn --set optimizer.lr=0 >log.txt 2>&1 || cat log.txt
+same "the others as drawn" "none all all" \
+  "$(same_tensors drawn/checkpoints/trained-s1.safetensors tower/checkpoints/trained-s1.safetensors)"
+vision() { # FOLDER OPTION...
+  folder=$1
+  shift
+  train "$folder" --init "seeds/m-{seed}.safetensors" --set pretrain.train=vision --set pretrain.steps=4 \
+    --set pretrain.eval_documents=4 --set pretrain.weight_decay=0.1 "$@"
+}
+hash=$(vision vision)
+same "vision alone: a run" 16 "${#hash}"
+same "vision alone: the decoder stays" "none none all" \
+  "$(same_tensors "$init" vision/checkpoints/pretrain-*.safetensors)"
+vision all --set pretrain.train=all >log.txt
+differs "vision alone is another model" "$(basename vision/checkpoints/pretrain-*)" "$(basename all/checkpoints/pretrain-*)"
+more() { # NAME A B: A is not below B
+  awk -v a="$2" -v b="$3" 'BEGIN {exit !(a != "" && b != "" && a >= b)}' && echo "ok $1" || echo "not ok $1: $2, $3"
+}
+more "documents all right are no more than right tokens" "$(value pretrain/held_out_accuracy/words 24)" \
+  "$(value pretrain/held_out_exact/words 24)"
+more "nor than those of the due kind" "$(value pretrain/held_out_of_kind/words 24)" \
+  "$(value pretrain/held_out_exact/words 24)"
+
 # refused before anything is made
 refused() { # PART OPTION...
   part=$1
@@ -114,6 +159,10 @@ refused() { # PART OPTION...
   has "refused: $part: text" "$part" "$(cat "$SCRATCH/err")"
 }
 refused "did you mean \"file\"?" --set sources.words.fil=x
+refused 'pretrain.init names no checkpoint' --set pretrain.init_part=tower
+refused 'pretrain.train = "vision", but the model has no tower' --set pretrain.train=vision \
+  --set model.vision.n_layers=0
+refused "pretrain.steps = 0" --set pretrain.train=vision --set pretrain.steps=0
 refused "every weight is 0" --set sources.words.weight.start=0 --set sources.pictures.weight.start=0
 refused "no metric" --set sources.words.weight.shape=closed_loop --set sources.words.weight.stop=1
 refused "no parameter 'sid'" --set 'sources.words.params={"sid":1}'

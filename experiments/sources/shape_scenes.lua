@@ -1,0 +1,113 @@
+-- shape_scenes: small pictures of shapes.lua, or the same scenes in words, with what is said of
+-- them; and facts to be remembered, which no picture shows. All documents have 15 tokens with <bos>,
+-- so that budgets of sources can be the same to the token.
+--
+-- A scene has 4 places, of which some are empty, and takes 8 tokens as a picture and in words. A
+-- caption says how many things there are and what is at each place; of questions there are two:
+-- how many of a colour, or what is at a place. A fact is a value for a key in one of 8 books.
+
+local parl <const> = parl
+local tok <const> = parl.tok
+
+local shapes <const> = parl.include "shapes"
+local SIDE <const>, BOARD <const> = 2, 4 -- of a scene; of the largest, by which places are counted
+local KINDS <const>, COLOURS <const> = {"disc", "square", "cross"}, {"red", "green", "blue", "grey"}
+local QUESTIONS <const> = 2 -- of a document
+local BOOKS <const>, KEYS <const>, VALUES <const>, FACTS <const> = 8, 32, 38, 6
+
+local PLACES <const> = {}
+for row = 1, SIDE do
+  for column = 1, SIDE do PLACES[#PLACES + 1] = (row - 1) * BOARD + column end
+end
+
+local function name_place(place)
+  return tok.value[("abcd"):sub((place - 1) // BOARD + 1, (place - 1) // BOARD + 1)
+                   .. (place - 1) % BOARD + 1]
+end
+
+local function get_colour(thing) return (thing - 1) % #COLOURS + 1 end
+
+local function name_thing(thing)
+  if thing == nil then return tok.word.miss end
+  return tok.value[COLOURS[get_colour(thing)] .. "_" .. KINDS[(thing - 1) // #COLOURS + 1]]
+end
+
+local function show(world, params)
+  if params.as == "image" then return {world.image[1]} end
+  local tokens <const> = {}
+  for _, place in ipairs(PLACES) do
+    tokens[#tokens + 1] = name_place(place)
+    tokens[#tokens + 1] = name_thing(world.things[1][place])
+  end
+  return tokens
+end
+
+local function count(things, colour)
+  local n = 0
+  for _, place in ipairs(PLACES) do
+    local thing <const> = things[place]
+    if thing ~= nil and (colour == nil or get_colour(thing) == colour) then n = n + 1 end
+  end
+  return tok.value["n" .. n]
+end
+
+local function caption(things, read)
+  local said <const> = {count(things)}
+  for _, place in ipairs(PLACES) do said[#said + 1] = name_thing(things[place]) end
+  read[#read + 1] = tok.word.noted
+  return read, said
+end
+
+-- A question about the i-th of what there is, with its answer.
+local function ask(things, ability, i)
+  if ability == "what" then
+    return {tok.question.what, name_place(PLACES[i])}, {name_thing(things[PLACES[i]])}
+  end
+  return {tok.question.how_many, tok.colour[i]}, {count(things, i)}
+end
+
+local function recall(book, key)
+  local x = (book * KEYS + key) * 0x9e3779b1 & 0xffffffff
+  x = (x ~ x >> 15) * 0x85ebca6b & 0xffffffff
+  return (x ~ x >> 13) % VALUES + 1
+end
+
+local function tell_facts(rng)
+  local book <const>, keys <const> = rng:int(1, BOOKS), {}
+  local lists <const> = {{tok.word.unseen, tok.picture[book]}}
+  for key = 1, KEYS do keys[key] = key end
+  rng:shuffle(keys)
+  for i = 1, FACTS do
+    lists[#lists] = lists[#lists] or {}
+    table.insert(lists[#lists], tok.value[keys[i]])
+    lists[#lists + 1] = {tok.value[recall(book, keys[i])]}
+    lists[#lists + 1] = i < FACTS and {} or nil
+  end
+  return table.unpack(lists)
+end
+
+return parl.source {
+  name = "shape_scenes",
+  summary = "small scenes, as pictures or in words, with captions or questions; or facts",
+  params = {
+    as = {default = "image", choice = {"image", "words"}, doc = "what a scene is shown as"},
+    ability = {default = "caption", choice = {"caption", "count", "what", "facts"},
+               doc = "what is learnt: all of a scene, answers about it, or facts beside it"},
+  },
+  document = function(rng, params)
+    if params.ability == "facts" then return tell_facts(rng) end
+    local world <const> = shapes.reset(rng, {pictures_min = 1, pictures_max = 1, side = SIDE,
+                                             things_max = #PLACES})
+    local things <const>, read <const> = world.things[1], show(world, params)
+    if params.ability == "caption" then return caption(things, read) end
+    local lists <const>, asked <const> = {read}, rng:shuffle({1, 2, 3, 4}) -- places or colours
+    for i = 1, QUESTIONS do
+      local question <const>, answer <const> = ask(things, params.ability, asked[i])
+      lists[#lists] = table.move(question, 1, #question, #lists[#lists] + 1, lists[#lists])
+      lists[#lists + 1] = answer
+      lists[#lists + 1] = {}
+    end
+    lists[#lists] = nil
+    return table.unpack(lists)
+  end,
+}
