@@ -4,7 +4,9 @@
 --
 -- A scene has 4 places, of which some are empty, and takes 8 tokens as a picture and in words. A
 -- caption says how many things there are and what is at each place; of questions there are two:
--- how many of a colour, or what is at a place. A fact is a value for a key in one of 8 books.
+-- how many in the row of a place, or what is at a place. A call is a question and a sign, to
+-- which is said, for want of tools among the words of a source, a tool's number (quarter:1 counts,
+-- quarter:2 looks), picture:1 and the value. A fact is a value for a key in one of 8 books.
 
 local parl <const> = parl
 local tok <const> = parl.tok
@@ -25,11 +27,9 @@ local function name_place(place)
                    .. (place - 1) % BOARD + 1]
 end
 
-local function get_colour(thing) return (thing - 1) % #COLOURS + 1 end
-
 local function name_thing(thing)
   if thing == nil then return tok.word.miss end
-  return tok.value[COLOURS[get_colour(thing)] .. "_" .. KINDS[(thing - 1) // #COLOURS + 1]]
+  return tok.value[COLOURS[(thing - 1) % #COLOURS + 1] .. "_" .. KINDS[(thing - 1) // #COLOURS + 1]]
 end
 
 local function show(world, params)
@@ -42,28 +42,38 @@ local function show(world, params)
   return tokens
 end
 
-local function count(things, colour)
+local function count(things, places)
   local n = 0
-  for _, place in ipairs(PLACES) do
-    local thing <const> = things[place]
-    if thing ~= nil and (colour == nil or get_colour(thing) == colour) then n = n + 1 end
-  end
+  for _, place in ipairs(places) do n = n + (things[place] ~= nil and 1 or 0) end
   return tok.value["n" .. n]
 end
 
 local function caption(things, read)
-  local said <const> = {count(things)}
+  local said <const> = {count(things, PLACES)}
   for _, place in ipairs(PLACES) do said[#said + 1] = name_thing(things[place]) end
   read[#read + 1] = tok.word.noted
   return read, said
 end
 
--- A question about the i-th of what there is, with its answer.
-local function ask(things, ability, i)
+-- A question about a place, with its answer.
+local function ask(things, ability, place)
   if ability == "what" then
-    return {tok.question.what, name_place(PLACES[i])}, {name_thing(things[PLACES[i]])}
+    return {tok.question.what, name_place(place)}, {name_thing(things[place])}
   end
-  return {tok.question.how_many, tok.colour[i]}, {count(things, i)}
+  local first <const> = (place - 1) // BOARD * BOARD + 1
+  return {tok.question.how_many, name_place(place)}, {count(things, {first, first + 1})}
+end
+
+-- Of a place where something is: the empty one is no value of the tool.
+local function call(rng, things, ability, read)
+  local places <const> = {}
+  for _, place in ipairs(PLACES) do
+    if things[place] ~= nil then places[#places + 1] = place end
+  end
+  local question <const>, answer <const> = ask(things, ability, places[rng:int(1, #places)])
+  table.move(question, 1, #question, #read + 1, read)
+  read[#read + 1] = tok.word.unseen
+  return read, {tok.quarter[ability == "count" and 1 or 2], tok.picture[1], answer[1]}
 end
 
 local function recall(book, key)
@@ -91,18 +101,24 @@ return parl.source {
   summary = "small scenes, as pictures or in words, with captions or questions; or facts",
   params = {
     as = {default = "image", choice = {"image", "words"}, doc = "what a scene is shown as"},
-    ability = {default = "caption", choice = {"caption", "count", "what", "facts"},
-               doc = "what is learnt: all of a scene, answers about it, or facts beside it"},
+    ability = {default = "caption", choice = {"caption", "count", "what", "facts", "any"},
+               doc = "what is learnt: all of a scene, answers about it, or facts beside it; any: "
+                 .. "one of the first three"},
+    form = {default = "answers", choice = {"answers", "calls"},
+            doc = "how a question is answered: two answers, or one call of a tool (count, what)"},
   },
   document = function(rng, params)
     if params.ability == "facts" then return tell_facts(rng) end
+    local ability = params.ability
+    if ability == "any" then ability = ({"caption", "count", "what"})[rng:int(1, 3)] end
     local world <const> = shapes.reset(rng, {pictures_min = 1, pictures_max = 1, side = SIDE,
                                              things_max = #PLACES})
     local things <const>, read <const> = world.things[1], show(world, params)
-    if params.ability == "caption" then return caption(things, read) end
-    local lists <const>, asked <const> = {read}, rng:shuffle({1, 2, 3, 4}) -- places or colours
+    if params.form == "calls" then return call(rng, things, ability, read) end
+    if ability == "caption" then return caption(things, read) end
+    local lists <const>, asked <const> = {read}, rng:shuffle({table.unpack(PLACES)})
     for i = 1, QUESTIONS do
-      local question <const>, answer <const> = ask(things, params.ability, asked[i])
+      local question <const>, answer <const> = ask(things, ability, asked[i])
       lists[#lists] = table.move(question, 1, #question, #lists[#lists] + 1, lists[#lists])
       lists[#lists + 1] = answer
       lists[#lists + 1] = {}

@@ -18,12 +18,23 @@ try() { # NAME RECIPE FIELDS...
   fi
 }
 
+# A study of documents and pictures, on a tiny model.
+look() { # NAME FIELDS...
+  looked=$1
+  shift
+  try "$looked" "experiments/recipes/$looked.lua" --set model.n_layers=1 --set model.d_model=16 --set model.n_heads=2 \
+    --set model.n_kv_heads=2 --set model.head_dim=8 --set model.d_ff=16 --set model.vision.n_layers=1 \
+    --set model.vision.d_model=8 --set model.vision.n_heads=2 --set model.vision.d_ff=8 --set pretrain.steps=3 \
+    --set pretrain.eval_documents=2 "$@"
+}
+
 n=0 k2=k2
 for recipe in experiments/recipes/*.lua; do
   base=$(basename "$recipe" .lua)
   case $base in
+    aligned | fusion | towers) continue ;; # with zero_vision, which begins as what they make
     anneal | budgets | context | credit | credit_equal | gpu_large | lambda_sweep | masks) presets=dense ;;
-    pay | schedules | shaping | sub_models | subs | swarm_100 | toggle) presets=dense ;;
+    pay | schedules | shaping | sub_models | subs | swarm_100 | toggle | zero_vision) presets=dense ;;
     *) presets="dense $k2" k2=$([ "$k2" = k2 ] && echo k2_wide || echo k2) ;;
   esac
   for preset in $presets; do
@@ -45,6 +56,15 @@ for recipe in experiments/recipes/*.lua; do
         ;;
       captions)
         try "$base-$preset" "$recipe" --set model.preset=$preset --set pretrain.steps=3 --set pretrain.eval_documents=4
+        ;;
+      zero_vision)
+        look towers
+        look fusion --set "pretrain.init=$dir/towers/checkpoints/trained-s{seed}.safetensors"
+        look aligned --set "pretrain.init=$dir/fusion/checkpoints/text-s{seed}.safetensors"
+        look zero_vision --set "pretrain.init=$dir/fusion/checkpoints/early-s{seed}.safetensors" \
+          --set "late:pretrain.init=$dir/fusion/checkpoints/late-s{seed}.safetensors" \
+          --set "aligned:pretrain.init=$dir/aligned/checkpoints/trained-s{seed}.safetensors" \
+          --set "never:pretrain.init=$dir/fusion/checkpoints/text-s{seed}.safetensors"
         ;;
       toggle) try toggle-dense "$recipe" --set warm.probe=64 ;; # whose budgets are the probe's
       *) try "$base-$preset" "$recipe" --set model.preset=$preset ;;
