@@ -2,7 +2,7 @@
  * draws, within the family; and where there are too few of them, none.
  *
  * Run with --measure, the program prints how many held-out prompts training meets, with and without
- * the split, in every environment (docs/environments.md). */
+ * the split, in every environment, or in the one that is named (docs/environments.md). */
 #include <math.h>
 #include <stdlib.h>
 
@@ -318,7 +318,7 @@ static double get_met(parl_env *env, double share, size_t *n_prompts, double *he
   return n / N_EVAL;
 }
 
-static int measure(void) {
+static int measure(const char *only) {
   static const char *const cases[][2] = {
       {"wide_search", "default"},
       {"wide_search", "easy"},
@@ -347,6 +347,7 @@ static int measure(void) {
       "|---|---|--:|--:|--:|--:|");
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     char path[64], params[64];
+    if (only != NULL && strcmp(only, cases[i][0]) != 0) continue;
     snprintf(path, sizeof path, "envs/%s.lua", cases[i][0]);
     snprintf(params, sizeof params, "{\"preset\":\"%s\"}", cases[i][1]);
     parl_env *env = open_env(path, params);
@@ -363,7 +364,7 @@ static int measure(void) {
 }
 
 int main(int argc, char **argv) {
-  if (argc > 1 && strcmp(argv[1], "--measure") == 0) return measure();
+  if (argc > 1 && strcmp(argv[1], "--measure") == 0) return measure(argc > 2 ? argv[2] : NULL);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_no_held_out_prompt_is_trained),
       cmocka_unit_test(test_projects_are_split),

@@ -52,15 +52,18 @@ local function describe(world)
   return tokens
 end
 
-local function ask(world, read)
+-- Behind the scene; or before it, as the environment asks, which names the picture with each.
+local function ask(world, scene, is_before)
   local question <const>, about <const> = world.question[1], world.about[1]
-  read[#read + 1] = tok.question[question]
-  read[#read + 1] = tok[question == QUESTION.how_many and "colour" or "value"][about]
+  local asked <const> = {tok.question[question],
+                         tok[question == QUESTION.how_many and "colour" or "value"][about]}
+  local read <const> = is_before and {tok.picture[1], asked[1], asked[2]} or scene
+  table.move(is_before and scene or asked, 1, #(is_before and scene or asked), #read + 1, read)
+  read[#read + 1] = is_before and tok.picture[1] or nil
   return read, {tok.value[world.due[1]]}
 end
 
--- {read, learnt, read, learnt, ...}: each colour's number, the first question before the scene as the
--- environment asks, the others behind it.
+-- {read, learnt, read, learnt, ...}: each colour's number behind its question.
 local function count(rng, world, scene)
   local n, colours, lists <const> = {0, 0, 0, 0}, {1, 2, 3, 4}, {}
   for _, thing in pairs(world.things[1]) do
@@ -68,8 +71,8 @@ local function count(rng, world, scene)
   end
   rng:shuffle(colours)
   for i, colour in ipairs(colours) do
-    local read <const> = {tok.question.how_many, tok.colour[colour]}
-    if i == 1 then table.move(scene, 1, #scene, #read + 1, read) end
+    local read <const> = i == 1 and scene or {}
+    read[#read + 1], read[#read + 2] = tok.question.how_many, tok.colour[colour]
     lists[#lists + 1], lists[#lists + 2] = read, {tok.value["n" .. n[colour]]}
   end
   return table.unpack(lists)
@@ -84,6 +87,8 @@ return parl.source {
     ability = {default = "caption", choice = {"caption", "counts", "how_many", "where", "what"},
                doc = "what is learnt: the whole scene; the number of each colour; or the answer "
                      .. "to a question of this kind"},
+    asked = {default = "behind", choice = {"behind", "before"},
+             doc = "where a question stands; before: as in the environment's tasks"},
     side = {default = 3, min = 2, max = SIDE, doc = "cells on a side, as of the environment"},
     things_max = {default = 5, min = 2, max = 9, doc = "most things of a scene"},
   },
@@ -98,6 +103,6 @@ return parl.source {
     end
     if params.ability == "counts" then return count(rng, world, show(world, params)) end
     if wanted == nil then return show(world, params), describe(world) end
-    return ask(world, show(world, params))
+    return ask(world, show(world, params), params.asked == "before")
   end,
 }
