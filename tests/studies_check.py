@@ -4,7 +4,8 @@
 tests/studies.tsv has a row for each fact: study, recipe, arm, family (`all`: every task), fact, and the ends of the
 95 % prediction interval of one more seed, mean -+ t(n - 1) s sqrt(1 + 1/n) of the study's n seeds, no narrower than
 0.03 each way for a rate and a twentieth of the mean for a count, since a few hundred tasks are a sample. Of many
-nights one in twenty falls outside by chance.
+nights one in twenty falls outside by chance. The fact `dip` is of pretraining: by how much the loss of held-out
+documents without pictures, mean of the sources, is above that of step FAMILY in the 4 looks after it, on average.
 
   tests/studies_check.py --parl build/release/parl [--study NAME] [--seed N]    make the runs (and runs/sub_models)
   tests/studies_check.py --table                                               only read the table
@@ -23,8 +24,10 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FACTS = {name: name for name in ("r_perf", "success", "critical_steps", "total_steps", "assigned", "n_tokens")}
 FACTS["launched"] = "launches > 0"
+FACTS["dip"] = None  # of no episode
 RATES = ("r_perf", "success", "launched")
-NEEDS = {"subs": "sub_models"}  # whose models a recipe loads from runs/: made there, once
+NEEDS = {"subs": "sub_models", "fusion": "towers"}  # whose models a recipe loads from runs/: made there, once
+OF_SEED = ("towers",)  # for each seed
 T_975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 
 
@@ -55,6 +58,11 @@ def read_table(path):
 def means(folder, row):
     """The mean of a row's fact in each seed of its arm, over sampled held-out episodes."""
     store = sqlite3.connect(f"file:{folder}/store.db?mode=ro", uri=True)
+    if row["fact"] == "dip":
+        with store:
+            values = dips(store, row)
+        store.close()
+        return values
     family = "" if row["family"] == "all" else " and e.family = :family"
     query = (f"select avg({FACTS[row['fact']]}) from episode e join run r on r.id = e.run_id where r.arm = :arm"
              f" and e.decoding = 'sampled'{family} group by r.seed order by r.seed")
@@ -64,12 +72,24 @@ def means(folder, row):
     return values
 
 
+def dips(store, row):
+    """The dip of each seed of a row's arm."""
+    losses = {}
+    for seed, step, loss in store.execute(
+            "select r.seed, m.at_update, avg(m.value) from metric m join run r on r.id = m.run_id where r.arm = :arm and"
+            " m.key like 'pretrain/held_out/%' and m.key not like '%/image%' group by r.seed, m.at_update", row):
+        losses.setdefault(seed, {})[step] = loss
+    first = int(row["family"])
+    after = {seed: [step for step in sorted(of) if step > first][:4] for seed, of in losses.items()}
+    return [sum(losses[seed][step] for step in after[seed]) / 4 - losses[seed][first] for seed in sorted(losses)]
+
+
 def prediction(values, fact):
     """The 95 % prediction interval of one more value."""
     n = len(values)
     mean = sum(values) / n
     deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / (n - 1))
-    least = 0.03 if fact in RATES else mean / 20
+    least = 0.03 if fact in RATES else abs(mean) / 20
     half = max(T_975[n - 1] * deviation * math.sqrt(1 + 1 / n), least)
     return mean - half, mean + half
 
@@ -82,7 +102,10 @@ def make_run(parl, row, seed, folder, fields):
     """The folder of one run of a row's arm: the job of a plan that trains it."""
     recipe = os.path.join("experiments", "recipes", row["recipe"] + ".lua")
     if row["recipe"] in NEEDS:
-        run(parl, "train", os.path.join("experiments", "recipes", NEEDS[row["recipe"]] + ".lua"), "--quiet")
+        needed = NEEDS[row["recipe"]]
+        seeds = (f"run.seed={seed}", "run.n_seeds=1") if needed in OF_SEED else ()
+        run(parl, "train", os.path.join("experiments", "recipes", needed + ".lua"), "--quiet",
+            *(part for field in seeds for part in ("--set", field)))
     jobs, runs = os.path.join(folder, "jobs"), os.path.join(folder, "runs")
     run(parl, "sweep", "plan", recipe, "-o", jobs, "--quiet", "--set", f"run.dir={runs}", "--set", f"run.seed={seed}",
         "--set", "run.n_seeds=1", *(part for field in fields for part in ("--set", field)))

@@ -1,5 +1,5 @@
 -- towers: vision towers that learnt captions beside a small decoder, which recipe fusion wants;
--- make them first. One for each seed, about 50 seconds of processor time.
+-- make them first. One for each seed, half a minute on 2 idle cores.
 local function source(as)
   return {file = "shape_scenes.lua", params = {as = as}}
 end

@@ -4,8 +4,8 @@
 -- was never aligned, learn to call, half of the tokens being what they knew; then they are shown
 -- pictures. Beside them early models that learn calls on pictures: one kind of call alone and
 -- nothing else (narrow), or both kinds on both, with both replayed (diverse). Equal tokens. Run
--- towers, fusion and aligned first, in the same folder. 6 arms x 5 seeds, about a minute of
--- processor time.
+-- towers, fusion and aligned first, in the same folder. 6 arms x 5 seeds, a minute on 2 idle
+-- cores.
 
 -- Weights of sources; the others are only looked at.
 local TEXT <const> = {text_call_what = 1, text_call_count = 1, text_any = 2}

@@ -43,6 +43,19 @@ s = json.load(open('stats.json'))
 share = s['sources']['pictures']['tokens'] / s['all']['tokens']
 print(abs(share - 0.7) < 0.01, s['fill'] > 0.95)")"
 
+# the study of pictures that join text: whenever they do, the tokens of every source are the same
+budget() { # ARM STEPS
+  (cd "$ROOT" && "$PARL" data stats experiments/recipes/fusion.lua --arm "$1" --batches "$2" --json) >"$1.json"
+  python3 -c "
+import json, sys
+print(*(of['tokens'] for name, of in sorted(json.load(open(sys.argv[1]))['sources'].items())))" "$1.json"
+}
+seen="7680 7680 7680" read="51840 51840 51840 51840"
+same "early: tokens by source" "$seen $read" "$(budget early 480)"
+same "mid: the same" "$seen $read" "$(budget mid 480)"
+same "late: the same" "$seen $read" "$(budget late 480)"
+same "text alone: the same of text" "0 0 0 $read" "$(budget text 432)"
+
 # train FOLDER OPTION...: the hash of its run
 train() {
   folder=$1

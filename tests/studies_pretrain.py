@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""Tables of a study of documents: means over seeds, and differences paired by seed with 95 % intervals of Student's t.
+
+  tests/studies_pretrain.py FOLDER ARM ARM...              at the last look, and less the first arm's
+  tests/studies_pretrain.py FOLDER ARM ARM... --first      at the first look
+  tests/studies_pretrain.py FOLDER ARM ARM... --dip STEP   from a step on, the loss of documents without pictures
+"""
+import argparse
+import math
+import sqlite3
+
+from studies_check import T_975
+
+MEAN, LOOKS = 4, 8  # looks after a step: of a dip's mean; in which the worst is looked for
+
+
+def load(folder, arm):
+    """{seed: {key without "pretrain/": {step: value}}} of the looks of an arm."""
+    store = sqlite3.connect(f"file:{folder}/store.db?mode=ro", uri=True)
+    runs = {}
+    for seed, key, step, value in store.execute(
+            "select r.seed, m.key, m.at_update, m.value from metric m join run r on r.id = m.run_id where r.arm = ? and"
+            " r.status = 'done' and m.key like 'pretrain/held_out%' order by m.at_update", (arm,)):
+        runs.setdefault(seed, {}).setdefault(key[len("pretrain/"):], {})[step] = value
+    store.close()
+    for of in runs.values():
+        parts = {"text": [], "image": []}
+        for key in of:
+            if key.startswith("held_out/"):
+                parts["image" if "/image" in key else "text"].append(key)
+        for part, keys in parts.items():
+            if not keys:
+                continue
+            of["held_out/all " + part] = {step: sum(of[key][step] for key in keys) / len(keys) for step in of[keys[0]]}
+    return runs
+
+
+def interval(values):
+    """Mean and the ends of its 95 % interval."""
+    n = len(values)
+    mean = sum(values) / n
+    half = T_975[n - 1] * math.sqrt(sum((x - mean) ** 2 for x in values) / (n - 1) / n)
+    return mean, mean - half, mean + half
+
+
+def show(values):
+    return "{:.3f} [{:.3f}, {:.3f}]".format(*interval(values))
+
+
+def dip(loss, first):
+    """How far the loss is above that of a step on average, and at most; steps until then, and until it is back."""
+    after = [step for step in sorted(loss) if step > first]
+    worst = max(after[:LOOKS], key=lambda step: loss[step])
+    back = next((step - first for step in after if step > worst and loss[step] <= loss[first]), None)
+    return sum(loss[step] for step in after[:MEAN]) / MEAN - loss[first], loss[worst] - loss[first], worst - first, back
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("folder")
+    parser.add_argument("arms", nargs="+")
+    parser.add_argument("--first", action="store_true")
+    parser.add_argument("--dip", type=int)
+    options = parser.parse_args()
+    arms = {arm: load(options.folder, arm) for arm in options.arms}
+    reference = arms[options.arms[0]]
+    if options.dip is not None:
+        for arm, runs in arms.items():
+            found = [dip(of["held_out/all text"], options.dip) for of in runs.values()]
+            print(arm, "mean", show([of[0] for of in found]), "worst", show([of[1] for of in found]), "after",
+                  *(of[2] for of in found), "back after", *(of[3] for of in found))
+        return
+    end = min if options.first else max
+    for key in sorted(next(iter(reference.values()))):
+        for arm, runs in arms.items():
+            last = {seed: of[key][end(of[key])] for seed, of in runs.items()}
+            pairs = [last[seed] - of[key][end(of[key])] for seed, of in reference.items() if seed in last]
+            print(key, arm, f"{sum(last.values()) / len(last):.3f}", show(pairs) if runs is not reference else "",
+                  sep="\t")
+
+
+if __name__ == "__main__":
+    main()
