@@ -234,19 +234,25 @@ static bool is_of_kind(const parl_env_spec *spec, int32_t a, int32_t b) {
   return a == b;
 }
 
-/* The batch's choices [from, to), a document's. Greedy decoding writes what is due for as long as
- * the likeliest tokens are the due ones, so n_exact is of what it would write. */
+parl_pretrain_verdict parl_pretrain_judge(const parl_env_spec *spec, const int32_t *due,
+                                          const int32_t *likeliest, size_t n) {
+  size_t n_right = 0, n_of_kind = 0;
+  for (size_t i = 0; i < n; i++) {
+    n_right += likeliest[i] == due[i];
+    n_of_kind += is_of_kind(spec, due[i], likeliest[i]);
+  }
+  return (parl_pretrain_verdict){n_right, n_right == n, n_of_kind == n};
+}
+
+/* The batch's choices [from, to), a document's. */
 static void judge_document(const parl_pretrainer *p, size_t from, size_t to, tally *out) {
   const int32_t *due = parl_learner_get_batch(p->learner)->targets;
-  size_t n_right = 0, n_of_kind = 0;
-  for (size_t i = from; i < to; i++) {
-    n_right += p->likeliest[i] == due[i];
-    n_of_kind += is_of_kind(p->spec, due[i], p->likeliest[i]);
-  }
-  out->n_right += (double)n_right;
+  const parl_pretrain_verdict v =
+      parl_pretrain_judge(p->spec, due + from, p->likeliest + from, to - from);
+  out->n_right += (double)v.n_right;
   out->n_documents += 1;
-  out->n_exact += n_right == to - from;
-  out->n_of_kind += n_of_kind == to - from;
+  out->n_exact += v.is_exact;
+  out->n_of_kind += v.is_of_kind;
 }
 
 static parl_status measure(parl_pretrainer *p, tally *out) {

@@ -41,6 +41,17 @@ extern const parl_section parl_pretrain_section;
  * lr (e + (1 - e)(1 + cos(pi u)) / 2). */
 double parl_pretrain_get_lr(const parl_pretrain_config *config, int64_t t);
 
+/* Of a held-out document's learnt tokens `due` [n], where the likeliest behind those before it is
+ * `likeliest` [n]. Greedy decoding writes what is due for as long as the likeliest tokens are the
+ * due ones, so is_exact is of what it would write. Values of one family are of one kind, any other
+ * token is of its own. Source: ours. */
+typedef struct parl_pretrain_verdict {
+  size_t n_right;
+  bool is_exact, is_of_kind; /* all are right; all are of the due kind */
+} parl_pretrain_verdict;
+parl_pretrain_verdict parl_pretrain_judge(const parl_env_spec *spec, const int32_t *due,
+                                          const int32_t *likeliest, size_t n);
+
 enum { PARL_PRETRAIN_KEY_BYTES = 80 };
 typedef struct parl_pretrain_row {
   int64_t step; /* of a look: steps made before it */
