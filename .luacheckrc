@@ -3,7 +3,7 @@ stds.parl = {
   read_globals = {
     parl = {
       fields = {
-        "env", "include", "source", "VERSION", "load_image", "range", "without", "split", "launch", "makespan", "image", "clip", "box_f1", "point_f1", "polygon_iou", "text_score", "count_score", "worklist", "project", "viewing",
+        "env", "include", "source", "VERSION", "load_image", "range", "without", "split", "launch", "makespan", "image", "clip", "transform", "box_f1", "point_f1", "polygon_iou", "text_score", "count_score", "worklist", "project", "viewing",
         tok = {other_fields = true},
       },
     },

@@ -144,7 +144,9 @@ static int help_recipe(void) {
   parl_config_append_help(&parl_source_section, false, &text);
   parl_text_append(&text,
                    "  params             the script's own parameters\n"
-                   "  weight             a schedule over the steps; default: constant 1\n");
+                   "  augment            how its documents are varied, below\n"
+                   "  weight             a schedule over the steps; default: constant 1\n\n");
+  parl_config_append_help(&parl_augment_section, false, &text);
   const parl_status status = cli_print(&text);
   return status == PARL_STATUS_OK ? CLI_DONE : cli_fail(status);
 }

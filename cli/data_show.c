@@ -21,7 +21,9 @@ static void append_tokens(const data_state *d, const parl_document *document, pa
     if (document->learnt[i] && !is_learnt) parl_text_append(out, "[");
     is_learnt = document->learnt[i];
     if (shown != NULL) {
-      parl_text_appendf(out, "(image %d, %d tokens)", shown->picture + 1, shown->n);
+      const bool is_clip = document->album.items[shown->picture].frames > 1;
+      parl_text_appendf(out, "(%s %d, %d tokens)", is_clip ? "clip" : "image", shown->picture + 1,
+                        shown->n);
       i += (size_t)shown->n - 1;
     } else {
       parl_text_append(out, parl_env_token_name(d->env, document->tokens[i]));
@@ -33,8 +35,11 @@ static void append_tokens(const data_state *d, const parl_document *document, pa
 
 static parl_status append_text(const data_state *d, const char *source, size_t number,
                                const parl_document *document, parl_text *out) {
-  parl_text_appendf(out, "%s %zu  %zu tokens, %zu learnt\n  ", source, number, document->n,
+  parl_text_appendf(out, "%s %zu  %zu tokens, %zu learnt", source, number, document->n,
                     document->n_learnt);
+  if (document->augmented.n > 0) parl_text_append(out, ", augmented: ");
+  parl_transform_append_text(&document->augmented, out);
+  parl_text_append(out, "\n  ");
   append_tokens(d, document, out);
   for (size_t k = 0; k < document->album.n; k++) {
     const parl_picture *picture = &document->album.items[k];
@@ -48,34 +53,52 @@ static parl_status append_text(const data_state *d, const char *source, size_t n
   return PARL_STATUS_OK;
 }
 
+/* A picture, or a clip's frames one by one. */
+static parl_status write_picture(const parl_picture *picture, parl_json_writer *w) {
+  parl_status s = PARL_STATUS_OK;
+  if (picture->frames > 1) parl_json_begin_array(w);
+  for (int k = 0; s == PARL_STATUS_OK && k < picture->frames; k++) {
+    const parl_image frame = parl_image_get_frame(&picture->image, picture->frames, k);
+    parl_text url = {0};
+    s = parl_image_append_url(&frame, &url);
+    if (s == PARL_STATUS_OK) parl_json_string(w, parl_text_get(&url));
+    parl_text_deinit(&url);
+  }
+  if (picture->frames > 1) parl_json_end_array(w);
+  return s;
+}
+
+static void write_tokens(const data_state *d, const parl_document *document, parl_json_writer *w) {
+  parl_json_key(w, "tokens");
+  parl_json_begin_array(w);
+  for (size_t i = 0; i < document->n; i++)
+    parl_json_string(w, parl_env_token_name(d->env, document->tokens[i]));
+  parl_json_end_array(w);
+  parl_json_key(w, "learnt");
+  parl_json_begin_array(w);
+  for (size_t i = 0; i < document->n; i++) parl_json_integer(w, document->learnt[i]);
+  parl_json_end_array(w);
+}
+
 static parl_status append_json(const data_state *d, const char *source, size_t number,
                                const parl_document *document, parl_text *out) {
   parl_json_writer w;
+  parl_text augmented = {0};
   parl_json_writer_init(&w, out, false);
   parl_json_begin_object(&w);
   parl_json_key(&w, "source");
   parl_json_string(&w, source);
   parl_json_key(&w, "document");
   parl_json_integer(&w, (int64_t)number);
-  parl_json_key(&w, "tokens");
-  parl_json_begin_array(&w);
-  for (size_t i = 0; i < document->n; i++)
-    parl_json_string(&w, parl_env_token_name(d->env, document->tokens[i]));
-  parl_json_end_array(&w);
-  parl_json_key(&w, "learnt");
-  parl_json_begin_array(&w);
-  for (size_t i = 0; i < document->n; i++) parl_json_integer(&w, document->learnt[i]);
-  parl_json_end_array(&w);
+  parl_transform_append_text(&document->augmented, &augmented);
+  parl_json_key(&w, "augmented");
+  parl_json_string(&w, parl_text_get(&augmented));
+  parl_text_deinit(&augmented);
+  write_tokens(d, document, &w);
   parl_json_key(&w, "images");
   parl_json_begin_array(&w);
-  for (size_t k = 0; k < document->n_shown; k++) {
-    parl_text url = {0};
-    const parl_status s =
-        parl_image_append_url(&document->album.items[document->shown[k].picture].image, &url);
-    if (s == PARL_STATUS_OK) parl_json_string(&w, parl_text_get(&url));
-    parl_text_deinit(&url);
-    PARL_TRY(s);
-  }
+  for (size_t k = 0; k < document->n_shown; k++)
+    PARL_TRY(write_picture(&document->album.items[document->shown[k].picture], &w));
   parl_json_end_array(&w);
   parl_json_end_object(&w);
   parl_text_append(out, "\n");

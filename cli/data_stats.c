@@ -10,7 +10,8 @@
   X(tokens, "tokens")               \
   X(learnt, "learnt")               \
   X(visual_tokens, "visual tokens") \
-  X(images, "images")
+  X(images, "images")               \
+  X(augmented, "augmented")
 
 typedef struct counts {
 #define X(field, heading) size_t field;
@@ -29,6 +30,7 @@ static void count(const parl_document *document, counts *c) {
   c->learnt += document->n_learnt;
   c->visual_tokens += parl_document_count_visual(document);
   c->images += document->n_shown;
+  c->augmented += document->augmented.n > 0;
 }
 
 static parl_status count_batches(const cli_args *args, data_state *d, tally *t) {

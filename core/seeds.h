@@ -31,6 +31,7 @@
   X(DOCUMENT_ORDER, 18, "their order, by epoch")                          \
   X(DOCUMENT_SPLIT, 19, "which documents are held out, by contents")      \
   X(HELD_OUT_DOCUMENT, 20, "held-out documents, by number and draw")      \
+  X(AUGMENT, 21, "how a document is varied, by number and try")           \
   /* streams of an episode, by its seed */                                \
   X(SAMPLE, 101, "tokens that a policy samples, by context")              \
   X(RELIABLE, 102, "which scripted sub-agents work at all, by sub-agent") \

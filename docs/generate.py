@@ -189,6 +189,8 @@ def sources_lines():
             "| field | type | default | range | meaning |", "|---|---|---|---|---|",
             *["| `NAME.%s` | %s | `%s` | %s | %s |" % tuple(c.replace("|", "\\|") for c in row)
               for row in fields_of("parl/data/source_list.h", "PARL_SOURCE_FIELDS")],
+            *["| `NAME.augment.%s` | %s | `%s` | %s | %s |" % tuple(c.replace("|", "\\|") for c in row)
+              for row in fields_of("core/augment.h", "PARL_AUGMENT_FIELDS")],
             "| `NAME.params` | table | | at most 1023 bytes of JSON | the script's own parameters |",
             "| `NAME.weight` | table | constant 1 | | the fields of every weight, as of `lambda1`, over the steps of pretraining and"
             " without a metric: the source's share of a step's tokens is its weight's of the sum |"]

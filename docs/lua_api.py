@@ -37,7 +37,7 @@ class Api:
             return all_rows
         lists = ("MODULE", "KIT", "RNG", "AGENT", "FIELD", "CALLBACK", "PARAM", "TOOL", "TASK", "LIMIT", "OPTIMUM",
                  "SOURCE",
-                 "WORKLIST", "WORK", "PROJECT", "JOBS", "VIEWING", "VIEWS", "IMAGE", "COMPONENT", "VISION",
+                 "WORKLIST", "WORK", "PROJECT", "JOBS", "VIEWING", "VIEWS", "IMAGE", "TRANSFORM", "COMPONENT", "VISION",
                  "BASE", "MATH", "STRING", "TABLE", "UTF8")
         self.of = {name: rows("PARL_%s_LIST(X)" % name) for name in lists}
 
@@ -72,6 +72,9 @@ def page(api):
                      " left, and may lie outside, where nothing is drawn; a colour is 0xRRGGBB. The same pixels on every"
                      " machine. In a world, and in what the file keeps, an image is read-only, but may be looked at.",
                      of["IMAGE"])
+    lines += section("A transform", "What parl.transform and a source's `augment` give. Call with a colon; it does not change,"
+                     " its steps make new ones. They are the same for pixels, points, boxes and words.",
+                     of["TRANSFORM"])
     lines += section("A component", "An entry of what `components` gives.", of["COMPONENT"])
     lines += section("A project: what parl.project takes", "What is particular to an environment of projects.",
                      of["PROJECT"])
@@ -144,6 +147,7 @@ def stub(api):
     lines += described("", "parl.Worklist", of["WORKLIST"], "What is particular to an environment of items.")
     lines += described("", "parl.Work", of["WORK"], "What environments of items share.")
     lines += described("", "parl.Image", of["IMAGE"], "A picture of RGB pixels.")
+    lines += described("", "parl.Transform", of["TRANSFORM"], "What is done to pictures, and to coordinates in them.")
     lines += described("", "parl.Component", of["COMPONENT"], "A connected part of an image.")
     lines += described("", "parl.Project", of["PROJECT"], "What is particular to an environment of projects.")
     lines += described("", "parl.Jobs", of["JOBS"], "What environments of projects share.")

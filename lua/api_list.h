@@ -44,6 +44,8 @@
   X(clip, "fun(frames: parl.Image[]): parl.Image",                                                 \
     "A clip of 2 to 4 images of one size, which models see as one item; they are copied. It is "   \
     "returned among tokens and has no methods: what is looked at is a frame, before.")             \
+  X(transform, "fun(w: integer, h: integer): parl.Transform",                                      \
+    "What is done to pictures of that size, and to coordinates in them: nothing, to begin with.")  \
   X(box_f1, "fun(found: number[][], due: number[][]): number",                                     \
     "2 * sum of IoU / (boxes found + due) over the best one-to-one matching of boxes "             \
     "{x0, y0, x1, y1}, at most 64 a side. This and the scores that follow: 0 to 1; 1 of two "      \
@@ -108,6 +110,39 @@
     "The connected parts, corners included, of what has not the colour `background` (nil: "        \
     "black), "                                                                                     \
     "in the order of their first pixels.")
+
+/* Methods of a transform. X(name, type, doc) */
+#define PARL_TRANSFORM_LIST(X)                                                                    \
+  X(size, "fun(self: parl.Transform): integer, integer",                                          \
+    "Width and height of the pictures that come out.")                                            \
+  X(image, "fun(self: parl.Transform, image: parl.Image): parl.Image",                            \
+    "A new image, of one of the size it takes.")                                                  \
+  X(point, "fun(self: parl.Transform, x: number, y: number): number?, number?",                   \
+    "Where a point comes to lie, the centre of pixel (0, 0) being (0, 0); nil if it is not in "   \
+    "the picture, or a crop left it out. Whole numbers stay whole but by `scale`.")               \
+  X(box,                                                                                          \
+    "fun(self: parl.Transform, x0: number, y0: number, x1: number, y1: number): number?, "        \
+    "number?, number?, number?",                                                                  \
+    "The same of a box, columns x0 to x1 - 1 and rows y0 to y1 - 1, clipped to the picture; nil " \
+    "if nothing of it is left.")                                                                  \
+  X(word, "fun(self: parl.Transform, word: string, sides: string[]?): string",                    \
+    "What is said of the new picture for `word` of the old one, if it is a side, or a corner "    \
+    "as top_left; else the word itself. sides: names of left, top, right and bottom (nil: "       \
+    "these).")                                                                                    \
+  X(crop,                                                                                         \
+    "fun(self: parl.Transform, x: integer, y: integer, w: integer, h: integer): parl.Transform",  \
+    "A new transform that ends with this step: all of the part inside. At most 16 steps.")        \
+  X(flip_x, "fun(self: parl.Transform): parl.Transform", "The same: left for right.")             \
+  X(flip_y, "fun(self: parl.Transform): parl.Transform", "The same: top for bottom.")             \
+  X(turn, "fun(self: parl.Transform, quarters: integer): parl.Transform",                         \
+    "The same: quarter turns clockwise.")                                                         \
+  X(scale, "fun(self: parl.Transform, w: integer, h: integer): parl.Transform",                   \
+    "The same: to that size, as `resize` does.")                                                  \
+  X(append, "fun(self: parl.Transform, next: parl.Transform): parl.Transform",                    \
+    "The same: all steps of another, which takes the size that this one gives.")                  \
+  X(inverse, "fun(self: parl.Transform): parl.Transform",                                         \
+    "What undoes it. A crop's knows where points and boxes were; pixels that were left out are "  \
+    "gone, so `image` is refused.")
 
 /* Fields of what `components` lists. X(name, type, doc) */
 #define PARL_COMPONENT_LIST(X)               \
@@ -388,9 +423,14 @@
 
 /* Keys of what parl.source takes. X(name, type, doc) */
 #define PARL_SOURCE_LIST(X)                                                                        \
-  X(document, "fun(rng: parl.Rng, params: table): (parl.Token|parl.Image)[], ...",                 \
+  X(document,                                                                                      \
+    "fun(rng: parl.Rng, params: table, augment: fun(w: integer, h: integer, unit: integer?): "     \
+    "parl.Transform): (parl.Token|parl.Image)[], ...",                                             \
     "A document: lists that are in turn read and learnt, the first being read; what is learnt is " \
-    "predicted from all that stands before it. It begins with <bos>, which is not returned.")      \
+    "predicted from all that stands before it. It begins with <bos>, which is not returned. "      \
+    "augment: the transform that is drawn for it, of pictures of that size, cut and scaled to "    \
+    "multiples of `unit` pixels (nil: 1); it changes nothing where `sources.NAME.augment` says "   \
+    "nothing.")                                                                                    \
   X(name, "string", "Its name.")                                                                   \
   X(params, "table<string, parl.Param>?", "What a recipe may set, as of an environment.")          \
   X(presets, "table<string, table<string, any>>?", "Named settings of params.")                    \

@@ -91,6 +91,14 @@ typedef struct parl_env_vision {
   int first_token;   /* id of <|media_begin|>; of the others in order */
 } parl_env_vision;
 
+struct parl_media_size;
+/* Where an image, or a clip's frame, comes to lie at that patch. Fails: as parl_media_fit. */
+parl_status parl_env_vision_fit(const parl_env_vision *vision, int width, int height, int frames,
+                                struct parl_media_size *out);
+/* Writes K2.5's text of an image, or of a clip, with a placeholder for each of n_rows: n_rows +
+ * PARL_N_MEDIA_TOKENS - 1 tokens. Returns how many of them stand before the first placeholder. */
+int parl_env_vision_write(const parl_env_vision *vision, int frames, int n_rows, int32_t *tokens);
+
 typedef struct parl_env_spec {
   const char *name, *summary, *path;
   char script_hash[65];

@@ -38,8 +38,7 @@ static void check_size(lua_State *L, lua_Integer width, lua_Integer height) {
                (int)PARL_CANVAS_MAX_PIXELS);
 }
 
-/* Pushes an image whose pixels are still to be written. */
-static parl_image_object *push_image(lua_State *L, lua_Integer width, lua_Integer height) {
+parl_image_object *parl_image_object_push(lua_State *L, lua_Integer width, lua_Integer height) {
   check_size(L, width, height);
   const size_t bytes = 3 * (size_t)width * (size_t)height;
   parl_sandbox_charge(L, (double)bytes / 8);
@@ -219,7 +218,7 @@ static int image_noise(lua_State *L) {
 int parl_env_make_image(lua_State *L) {
   const lua_Integer width = luaL_checkinteger(L, 1), height = luaL_checkinteger(L, 2);
   const uint32_t colour = lua_isnoneornil(L, 3) ? 0 : check_colour(L, 3);
-  parl_canvas_fill(&push_image(L, width, height)->image, colour);
+  parl_canvas_fill(&parl_image_object_push(L, width, height)->image, colour);
   return 1;
 }
 
@@ -261,7 +260,7 @@ int parl_env_make_clip(lua_State *L) {
 /* image:copy() */
 static int image_copy(lua_State *L) {
   const parl_image *image = &check_image(L)->image;
-  parl_canvas_crop(image, 0, 0, &push_image(L, image->width, image->height)->image);
+  parl_canvas_crop(image, 0, 0, &parl_image_object_push(L, image->width, image->height)->image);
   return 1;
 }
 
@@ -271,7 +270,7 @@ static int image_crop(lua_State *L) {
   const int x = check_range(L, 2, 0, image->width - 1), y = check_range(L, 3, 0, image->height - 1);
   const int w = check_range(L, 4, 1, image->width - x);
   const int h = check_range(L, 5, 1, image->height - y);
-  parl_canvas_crop(image, x, y, &push_image(L, w, h)->image);
+  parl_canvas_crop(image, x, y, &parl_image_object_push(L, w, h)->image);
   return 1;
 }
 
@@ -279,7 +278,7 @@ static int image_crop(lua_State *L) {
 static int image_resize(lua_State *L) {
   const parl_image *image = &check_image(L)->image;
   const lua_Integer width = luaL_checkinteger(L, 2), height = luaL_checkinteger(L, 3);
-  const parl_image_object *to = push_image(L, width, height);
+  const parl_image_object *to = parl_image_object_push(L, width, height);
   void *scratch = lua_newuserdatauv(
       L, parl_image_get_resize_bytes(image->width, image->height, (int)width, (int)height), 0);
   parl_sandbox_check_done(L,
@@ -292,7 +291,7 @@ static int image_resize(lua_State *L) {
 static int image_threshold(lua_State *L) {
   const parl_image *image = &check_image(L)->image;
   const int level = check_range(L, 2, 0, 256);
-  const parl_image_object *to = push_image(L, image->width, image->height);
+  const parl_image_object *to = parl_image_object_push(L, image->width, image->height);
   parl_sandbox_check_done(L, parl_canvas_threshold(image, level, &to->image, PARL_SANDBOX_PACE(L)));
   return 1;
 }
@@ -302,7 +301,7 @@ static int image_select(lua_State *L) {
   const parl_image *image = &check_image(L)->image;
   const uint32_t colour = check_colour(L, 2);
   const int near = lua_isnoneornil(L, 3) ? 0 : check_range(L, 3, 0, 255);
-  const parl_image_object *to = push_image(L, image->width, image->height);
+  const parl_image_object *to = parl_image_object_push(L, image->width, image->height);
   parl_sandbox_check_done(
       L, parl_canvas_select(image, colour, near, &to->image, PARL_SANDBOX_PACE(L)));
   return 1;
@@ -372,7 +371,7 @@ static void check_name(lua_State *L, const char *name) {
 /* [light userdata of a parl_image] -> [image] */
 static int push_loaded(lua_State *L) {
   const parl_image *image = lua_touserdata(L, 1);
-  parl_canvas_crop(image, 0, 0, &push_image(L, image->width, image->height)->image);
+  parl_canvas_crop(image, 0, 0, &parl_image_object_push(L, image->width, image->height)->image);
   return 1;
 }
 

@@ -1,15 +1,16 @@
 /* lua/env_internal.h - what the files of an environment share.
  *
  * Reading order: env_spec.c (parl.env{}), env_params.c, env_presets.c, env_families.c,
- * env_include.c, env_kit.c, env_image.c, env_visual.c, env_values.c, env_vision.c, env_rng.c, env.c
- * (life, worlds, agents), env_callbacks.c (the episode), env_legal.c, env_optimum.c,
- * env_source.c. */
+ * env_include.c, env_kit.c, env_image.c, env_transform.c, env_visual.c, env_values.c, env_vision.c,
+ * env_rng.c, env.c (life, worlds, agents), env_callbacks.c (the episode), env_legal.c,
+ * env_optimum.c, env_source.c. */
 #ifndef PARL_LUA_ENV_INTERNAL_H
 #define PARL_LUA_ENV_INTERNAL_H
 #include <lauxlib.h>
 #include <math.h>
 
 #include "core/arena.h"
+#include "core/augment.h"
 #include "core/rng.h"
 #include "lua/api_list.h"
 #include "lua/env.h"
@@ -170,6 +171,12 @@ struct parl_env {
   /* Of a source. */
   const parl_env *speaks; /* NULL: it is none */
   int document;           /* registry reference */
+  bool takes_augment;     /* document has a third argument */
+  /* Of the document that is made: what was drawn, NULL: nothing; the first transform that it asked
+   * for. */
+  const parl_augment *augment;
+  bool is_bound;
+  parl_transform bound;
 };
 
 /* --- env_spec.c: runs as parl.env{...} inside the script --- */
@@ -255,6 +262,14 @@ int parl_env_make_image(lua_State *L);
 int parl_env_make_clip(lua_State *L);
 /* Pushes parl.load_image. Inside protect. */
 void parl_env_push_load_image(lua_State *L, parl_env *env);
+
+/* --- env_transform.c --- */
+/* Makes what transforms need in the registry. Inside protect. */
+void parl_env_open_transforms(lua_State *L);
+/* parl.transform(w, h) */
+int parl_env_make_transform(lua_State *L);
+/* Pushes the function `augment` of documents, which binds env->augment. Inside protect. */
+void parl_env_push_augment(lua_State *L, parl_env *env);
 
 /* --- env_kit.c --- */
 /* lua/worklist.lua and so on; the Makefile makes their sources. */

@@ -298,6 +298,7 @@ static int kit_makespan(lua_State *L) {
 
 #define kit_image parl_env_make_image
 #define kit_clip parl_env_make_clip
+#define kit_transform parl_env_make_transform
 
 /* --- scores of what was read off an image --- */
 
@@ -356,6 +357,7 @@ static int kit_project(lua_State *L) {
 
 void parl_env_open_kit(lua_State *L) {
   parl_env_open_images(L);
+  parl_env_open_transforms(L);
   static const luaL_Reg functions[] = {
 #define X(name, type, doc) {#name, kit_##name},
       PARL_KIT_LIST(X)

@@ -18,6 +18,10 @@
 static void read_document(lua_State *L, parl_env *env) {
   if (lua_getfield(L, 1, "document") != LUA_TFUNCTION)
     parl_env_refuse(L, "document", "must be a function(rng, params), not %s", luaL_typename(L, -1));
+  lua_Debug about;
+  lua_pushvalue(L, -1);
+  lua_getinfo(L, ">u", &about);
+  env->takes_augment = about.nparams >= 3 || about.isvararg;
   env->document = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
@@ -127,7 +131,7 @@ typedef struct call {
   uint64_t seed;
 } call;
 
-/* Runs document(rng, params): [call] -> [lists]. */
+/* Runs document(rng, params, augment): [call] -> [lists]. */
 static int call_body(lua_State *L) {
   const call *c = lua_touserdata(L, 1);
   parl_env *env = c->env;
@@ -135,22 +139,34 @@ static int call_body(lua_State *L) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, env->document);
   lua_pushvalue(L, -2);
   lua_rawgeti(L, LUA_REGISTRYINDEX, env->params_table);
-  lua_call(L, 2, LUA_MULTRET);
+  parl_env_push_augment(L, env);
+  lua_call(L, 3, LUA_MULTRET);
   rng->mode = PARL_RNG_FORBIDDEN;
   return lua_gettop(L) - 2;
 }
 
-parl_status parl_env_document(parl_env *env, uint64_t seed, const parl_document_room *room,
-                              size_t *n) {
+bool parl_env_takes_augment(const parl_env *env) {
+  return env->takes_augment;
+}
+
+const parl_transform *parl_env_get_transform(const parl_env *env) {
+  return env->is_bound ? &env->bound : NULL;
+}
+
+parl_status parl_env_document(parl_env *env, uint64_t seed, const parl_augment *augment,
+                              const parl_document_room *room, size_t *n) {
   PARL_REQUIRE(env->speaks != NULL && room->max >= 1);
   call c = {env, seed};
   reading r = {.env = env, .room = room};
   const int base = lua_gettop(env->L);
   PARL_TRY(parl_env_check_variables(env));
   parl_env_forget_shown(env);
+  env->augment = augment;
+  env->is_bound = false;
   lua_pushcfunction(env->L, call_body);
   lua_pushlightuserdata(env->L, &c);
   parl_status s = parl_sandbox_call(env->sandbox, 1, LUA_MULTRET);
+  env->augment = NULL;
   if (s == PARL_STATUS_OK) s = read_lists(&r, base);
   lua_settop(env->L, base);
   PARL_TRY(parl_fail_context(s, "document of seed %llu", (unsigned long long)seed));

@@ -7,13 +7,24 @@
 #include "lua/env_internal.h"
 #include "lua/image_object.h"
 
-/* Where an image comes to lie at the patch of the model that will look. */
-static parl_status fit(const parl_env *env, int width, int height, int frames,
-                       parl_media_size *out) {
+parl_status parl_env_vision_fit(const parl_env_vision *vision, int width, int height, int frames,
+                                parl_media_size *out) {
   parl_media_config config = parl_media_config_default();
-  config.patch = env->spec.vision.patch;
+  config.patch = vision->patch;
   return parl_media_fit(&config, frames > 1 ? config.max_patches_frame : config.max_patches, width,
                         height, out);
+}
+
+int parl_env_vision_write(const parl_env_vision *vision, int frames, int n_rows, int32_t *tokens) {
+  const int32_t first = vision->first_token;
+  int n = 0;
+  tokens[n++] = first + PARL_MEDIA_BEGIN;
+  tokens[n++] = first + (frames > 1 ? PARL_MEDIA_VIDEO : PARL_MEDIA_WORD);
+  tokens[n++] = first + PARL_MEDIA_CONTENT;
+  const int n_before = n;
+  while (n < n_before + n_rows) tokens[n++] = first + PARL_MEDIA_PAD;
+  tokens[n] = first + PARL_MEDIA_END;
+  return n_before;
 }
 
 static int read_side(lua_State *L, const char *name) {
@@ -62,7 +73,7 @@ void parl_env_read_vision(lua_State *L, parl_env *env) {
   parl_env_check_keys(L, -1, "vision", keys, sizeof keys / sizeof keys[0]);
   const int width = read_side(L, "width"), height = read_side(L, "height");
   v->frames = read_frames(L);
-  if (fit(env, width, height, v->frames, &size) != PARL_STATUS_OK)
+  if (parl_env_vision_fit(v, width, height, v->frames, &size) != PARL_STATUS_OK)
     parl_env_refuse(L, "vision", "%s", parl_error_text());
   if (size.width != width || size.height != height)
     parl_env_refuse(L, "vision",
@@ -125,11 +136,10 @@ parl_status parl_env_show(parl_env *env, int function_ref, const char *callback,
   const parl_image_object *object = parl_image_object_get(env->L, index);
   const int frames = object->frames;
   const parl_image image = parl_image_get_frame(&object->image, frames, 0);
-  const int32_t first = env->spec.vision.first_token;
   parl_media_size size;
   PARL_TRY(check_image(env, function_ref, callback, i, &image, frames));
-  PARL_TRY(fit(env, image.width, image.height, frames, &size));
-  const size_t n_pads = (size_t)size.n_tokens, all = n_pads + PARL_N_MEDIA_TOKENS - 1;
+  PARL_TRY(parl_env_vision_fit(&env->spec.vision, image.width, image.height, frames, &size));
+  const size_t all = (size_t)size.n_tokens + PARL_N_MEDIA_TOKENS - 1;
   if (all > room - *n)
     return parl_env_breach(env, function_ref, callback,
                            "returned more than %zu tokens: image %zu has %zu of them, at "
@@ -143,12 +153,9 @@ parl_status parl_env_show(parl_env *env, int function_ref, const char *callback,
     return parl_env_breach(env, function_ref, callback, "%s", parl_error_text());
   PARL_TRY(s);
   env->n_shown++;
-  tokens[(*n)++] = first + PARL_MEDIA_BEGIN;
-  tokens[(*n)++] = first + (frames > 1 ? PARL_MEDIA_VIDEO : PARL_MEDIA_WORD);
-  tokens[(*n)++] = first + PARL_MEDIA_CONTENT;
-  shown->at = (int32_t)*n;
+  shown->at =
+      (int32_t)*n + parl_env_vision_write(&env->spec.vision, frames, size.n_tokens, tokens + *n);
   shown->n = size.n_tokens;
-  for (size_t k = 0; k < n_pads; k++) tokens[(*n)++] = first + PARL_MEDIA_PAD;
-  tokens[(*n)++] = first + PARL_MEDIA_END;
+  *n += all;
   return PARL_STATUS_OK;
 }

@@ -21,6 +21,9 @@ typedef struct parl_image_object {
 
 /* The image at index, NULL if it is none. */
 parl_image_object *parl_image_object_get(lua_State *L, int index);
+/* Pushes an image whose pixels are still to be written. Inside protect; refuses a size that none
+ * has. */
+parl_image_object *parl_image_object_push(lua_State *L, lua_Integer width, lua_Integer height);
 /* If the value at index is an image: it becomes read-only; else false. */
 bool parl_image_object_freeze(lua_State *L, int index);
 

@@ -33,6 +33,7 @@ static inline parl_source_config *add_source(world *w, const char *name, const c
   snprintf(c->name, sizeof c->name, "%s", name);
   parl_config_set_defaults(&parl_source_section, &c->of);
   parl_config_set_defaults(&parl_source_weight_section, &c->weight);
+  parl_config_set_defaults(&parl_augment_section, &c->augment);
   char path[PARL_CONFIG_TEXT_BYTES];
   assert_ok(parl_file_join(path, sizeof path, w->folder, name));
   assert_ok(parl_file_write(path, code, strlen(code)));
@@ -40,17 +41,23 @@ static inline parl_source_config *add_source(world *w, const char *name, const c
   return c;
 }
 
-static inline parl_status create_source(const world *w, const parl_source_config *config,
-                                        parl_source **out) {
+/* max_tokens: of a document. */
+static inline parl_status create_long_source(const world *w, const parl_source_config *config,
+                                             size_t max_tokens, parl_source **out) {
   return parl_source_create(&(parl_source_def){.config = config,
                                                .env = w->env,
                                                .options = &w->options,
                                                .n_workers = 1,
-                                               .max_tokens = 16,
+                                               .max_tokens = max_tokens,
                                                .seed = 5,
                                                .held_out_seed = 6,
                                                .split_seed = 7},
                             out);
+}
+
+static inline parl_status create_source(const world *w, const parl_source_config *config,
+                                        parl_source **out) {
+  return create_long_source(w, config, 16, out);
 }
 
 #endif

@@ -220,6 +220,111 @@ static void an_epoch_has_every_document_once(void **state) {
   close_world(&w);
 }
 
+/* --- augmented --- */
+
+/* Where a thing is, among 8 places, as it was drawn and as it is shown: their mirror image is 9 -
+ * a. */
+static const char MIRRORED[] =
+    "local row = parl.tok.row\n"
+    "return parl.source {\n"
+    "  name = 'mirrored', summary = 'a place', params = {twice = {default = true}},\n"
+    "  document = function(rng, params, augment)\n"
+    "    local a, t = rng:int(1, 8), augment(8, 1)\n"
+    "    local x = row[t:point(a - 1, 0) + 1]\n"
+    "    return params.twice and {row[a]} or {}, {x}\n"
+    "  end,\n"
+    "}\n";
+
+static parl_source_config *add_mirrored(world *w, const char *name, bool is_twice) {
+  parl_source_config *c = add_source(w, name, MIRRORED);
+  c->augment.flip_x = 0.5;
+  snprintf(c->params, sizeof c->params, "{\"twice\":%s}", is_twice ? "true" : "false");
+  return c;
+}
+
+static int32_t get_row(const parl_env *env) {
+  const parl_env_spec *spec = parl_env_get_spec(env);
+  for (int i = 0; i < spec->n_families; i++)
+    if (strcmp(spec->families[i].name, "row") == 0) return spec->families[i].first_token;
+  fail();
+  return 0;
+}
+
+/* Neither a document that is held out, nor one that is made from it, nor one that becomes it, is
+ * learnt; those that are measured are not augmented. */
+static void no_twin_of_what_is_held_out_is_learnt(void **state) {
+  (void)state;
+  enum { N = 400 };
+  for (int is_twice = 0; is_twice < 2; is_twice++) {
+    world w;
+    parl_source *source = NULL;
+    parl_document d = {0};
+    bool is_out[9] = {false};
+    int n_out = 0, n_flipped = 0;
+    open_world(&w, 1);
+    parl_source_config *c = add_mirrored(&w, "one", is_twice);
+    c->of.held_out = 0.4;
+    assert_ok(create_source(&w, c, &source));
+    for (uint64_t i = 0; i < N; i++) {
+      assert_ok(parl_source_get(source, true, i, 0, &d));
+      assert_int_equal(d.augmented.n, 0);
+      const int a = d.tokens[1] - get_row(w.env) + 1;
+      if (is_twice) assert_int_equal(d.tokens[2], d.tokens[1]);
+      n_out += !is_out[a];
+      is_out[a] = true;
+    }
+    assert_true(n_out > 0 && n_out < 8);
+    for (uint64_t i = 0; i < N; i++) {
+      assert_ok(parl_source_get(source, false, i, 0, &d));
+      assert_false(is_out[d.tokens[1] - get_row(w.env) + 1]);
+      n_flipped += d.augmented.n > 0;
+      if (is_twice)
+        assert_true((d.tokens[1] != d.tokens[2]) == (d.augmented.n > 0)); /* none is its own */
+    }
+    assert_true(n_flipped > N / 10);
+    parl_document_deinit(&d);
+    parl_source_destroy(source);
+    close_world(&w);
+  }
+}
+
+/* Each epoch has the same documents, varied in another way. */
+static void every_epoch_varies_anew(void **state) {
+  (void)state;
+  enum { N = 24 };
+  world w;
+  parl_source *source = NULL;
+  parl_document d = {0};
+  int n_flipped[2] = {0}, sum[2] = {0};
+  open_world(&w, 1);
+  parl_source_config *c = add_mirrored(&w, "one", true);
+  c->of.documents = N;
+  c->of.held_out = 0;
+  assert_ok(create_source(&w, c, &source));
+  for (uint64_t i = 0; i < 2 * N; i++) {
+    assert_ok(parl_source_get(source, false, i, 0, &d));
+    n_flipped[i / N] += d.augmented.n;
+    sum[i / N] += d.tokens[1];
+  }
+  assert_int_equal(sum[0], sum[1]);
+  assert_true(n_flipped[0] > 4 && n_flipped[0] < 20 && n_flipped[1] > 4 && n_flipped[1] < 20);
+  parl_document_deinit(&d);
+  parl_source_destroy(source);
+  close_world(&w);
+}
+
+static void a_script_that_cannot_vary_is_refused(void **state) {
+  (void)state;
+  world w;
+  parl_source *source = NULL;
+  open_world(&w, 1);
+  parl_source_config *c = add_source(&w, "one", TURN);
+  c->augment.turn = 0.5;
+  assert_fails(create_source(&w, c, &source), PARL_STATUS_EINVAL,
+               "sources.one: augment: the script's `document` takes no third argument");
+  close_world(&w);
+}
+
 /* --- batches --- */
 
 static void hash_steps(parl_feed *feed, int n, char out[PARL_HASH_HEX_BYTES]) {
@@ -236,7 +341,7 @@ static void hash_steps(parl_feed *feed, int n, char out[PARL_HASH_HEX_BYTES]) {
 static void add_two(world *w) {
   parl_source_config *a = add_source(w, "a", TURN);
   a->weight.start = 3;
-  add_source(w, "b", TURN);
+  add_mirrored(w, "b", true);
 }
 
 static void batches_do_not_depend_on_workers(void **state) {
@@ -400,14 +505,16 @@ static void a_list_is_read_and_written(void **state) {
   assert_ok(
       read_list("{\"words\":{\"file\":\"w.lua\",\"weight\":{\"start\":0.25}},"
                 "\"pictures\":{\"file\":\"p.lua\",\"held_out\":0.5,\"params\":{\"b\":1,"
-                "\"a\":2}}}",
+                "\"a\":2},\"augment\":{\"crop\":0.5}}}",
                 &list));
   assert_int_equal(list.n, 2);
   assert_string_equal(list.items[0].name, "pictures");
   assert_string_equal(list.items[0].params, "{\"a\":2,\"b\":1}");
   assert_true(list.items[0].weight.start == 1 && list.items[1].weight.start == 0.25);
+  assert_true(list.items[0].augment.crop == 0.5 && list.items[1].augment.crop == 1);
   parl_json_writer_init(&w, &text, false);
   parl_source_list_write(&list, true, &w);
+  assert_null(strstr(strstr(parl_text_get(&text), "words"), "augment")); /* off: as ever */
   assert_ok(read_list(parl_text_get(&text), &again));
   assert_memory_equal(&list, &again, sizeof list);
   parl_text_deinit(&text);
@@ -419,6 +526,10 @@ static void a_list_is_read_and_written(void **state) {
                "sources.a.params is a number");
   assert_fails(read_list("{\"a\":{\"file\":\"x\",\"weight\":{\"start\":-1}}}", &list),
                PARL_STATUS_EINVAL, "sources.a.weight.start");
+  assert_fails(read_list("{\"a\":{\"file\":\"x\",\"augment\":{\"crop\":2}}}", &list),
+               PARL_STATUS_EINVAL, "sources.a.augment.crop");
+  assert_fails(read_list("{\"a\":{\"file\":\"x\",\"augment\":{\"flip\":1}}}", &list),
+               PARL_STATUS_EINVAL, "sources.a.augment.flip");
 }
 
 static void rates_follow_the_schedule(void **state) {
@@ -482,6 +593,9 @@ int main(void) {
       cmocka_unit_test(what_is_held_out_is_never_learnt),
       cmocka_unit_test(a_script_of_one_document_cannot_be_split),
       cmocka_unit_test(an_epoch_has_every_document_once),
+      cmocka_unit_test(no_twin_of_what_is_held_out_is_learnt),
+      cmocka_unit_test(every_epoch_varies_anew),
+      cmocka_unit_test(a_script_that_cannot_vary_is_refused),
       cmocka_unit_test(batches_do_not_depend_on_workers),
       cmocka_unit_test(a_feed_goes_on_from_its_state),
       cmocka_unit_test(tokens_follow_the_weights),

@@ -146,6 +146,160 @@ static void lines_show_pictures_beside_them(void **state) {
   close_world(&w);
 }
 
+/* --- augmented --- */
+
+/* 16 x 8 pixels, of which the first is white. */
+static void write_white(const world *w, const char *name) {
+  static const uint8_t png[] = {
+      0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48, 0x44,
+      0x52, 0x00, 0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x08, 0x08, 0x02, 0x00, 0x00, 0x00, 0x7f,
+      0x14, 0xe8, 0xc0, 0x00, 0x00, 0x00, 0x11, 0x49, 0x44, 0x41, 0x54, 0x78, 0xda, 0x63, 0xf8,
+      0xff, 0xff, 0x3f, 0xc3, 0x28, 0x18, 0x70, 0x00, 0x00, 0x8f, 0x32, 0x02, 0xfe, 0x39, 0x15,
+      0xaa, 0x36, 0x00, 0x00, 0x00, 0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82};
+  char path[2 * PARL_TEST_PATH_BYTES];
+  assert_ok(parl_file_join(path, sizeof path, w->folder, name));
+  assert_ok(parl_file_write(path, png, sizeof png));
+}
+
+/* The names of its tokens but for those of pictures. */
+static void name_tokens(const world *w, const parl_document *d, char *out, size_t n) {
+  const int n_plain = parl_env_get_spec(w->env)->n_plain;
+  size_t at = 0;
+  out[0] = '\0';
+  for (size_t i = 1; i < d->n; i++)
+    if (d->tokens[i] < n_plain)
+      at += (size_t)snprintf(out + at, n - at, "%s ", parl_env_token_name(w->env, d->tokens[i]));
+}
+
+static const char PLACES[] =
+    "{\"parts\": [{\"word\": \"top_left\"}, {\"image\": \"white.png\"}, {\"point\": [0, 0], "
+    "\"family\": \"at\"}, "
+    "{\"box\": [0, 2, 3, 8], \"family\": \"at\"}, {\"word\": \"left\", \"learnt\": true}]}\n";
+
+static parl_status open_places(world *w, const char *text, parl_augment_config augment,
+                               parl_source **out) {
+  w->list.n = 0;
+  parl_env_destroy(w->env);
+  w->env = NULL;
+  assert_ok(parl_env_create("tests/envs/places.lua", NULL, &(parl_env_options){0}, &w->env));
+  parl_source_config *c = add_source(w, "one.jsonl", text);
+  c->of.held_out = 0;
+  c->augment = augment;
+  return create_long_source(w, c, 64, out);
+}
+
+static void what_is_said_goes_with_the_picture(void **state) {
+  (void)state;
+  static const struct {
+    parl_augment_config augment;
+    const char *text;
+    int x, y; /* of the white pixel */
+  } cases[] = {
+      {{.crop = 1, .scale_min = 1, .scale_max = 1},
+       "side:top_left at:1 at:1 at:1 at:3 at:4 at:9 side:left ",
+       0,
+       0},
+      {{.crop = 1, .flip_x = 1, .scale_min = 1, .scale_max = 1},
+       "side:top_right at:16 at:1 at:14 at:3 at:17 at:9 side:right ",
+       15,
+       0},
+      {{.crop = 1, .flip_x = 1, .flip_y = 1, .scale_min = 1, .scale_max = 1},
+       "side:bottom_right at:16 at:8 at:14 at:1 at:17 at:7 side:right ",
+       15,
+       7},
+      {{.crop = 1, .flip_x = 1, .scale_min = 0.5, .scale_max = 0.5},
+       "side:top_right at:8 at:1 at:7 at:2 at:9 at:5 side:right ",
+       7,
+       0}, /* 6.5 to 8, 1 to 4 */
+  };
+  world w;
+  open_world(&w, 1);
+  write_white(&w, "white.png");
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    parl_source *source = NULL;
+    parl_document d = {0};
+    char text[256];
+    assert_ok(open_places(&w, PLACES, cases[i].augment, &source));
+    assert_ok(parl_source_get(source, false, 0, 0, &d));
+    name_tokens(&w, &d, text, sizeof text);
+    assert_string_equal(text, cases[i].text);
+    assert_true(d.n_learnt == 1 && d.learnt[d.n - 1] && (d.augmented.n > 0) == (i > 0));
+    const parl_image *image = &d.album.items[0].image;
+    const uint8_t *pixel = image->rgb + 3 * (cases[i].y * image->width + cases[i].x);
+    assert_true(i == 3 ? pixel[0] > 0 : pixel[0] == 255);
+    parl_document_deinit(&d);
+    parl_source_destroy(source);
+  }
+  close_world(&w);
+}
+
+/* A crop that loses a point is drawn again, and where none is found the document stays. */
+static void what_is_said_is_not_lost(void **state) {
+  (void)state;
+  world w;
+  parl_source *source = NULL;
+  parl_document d = {0};
+  int n_changed = 0, n_cut = 0;
+  open_world(&w, 1);
+  write_white(&w, "white.png");
+  assert_ok(open_places(
+      &w, PLACES, (parl_augment_config){.crop = 0.5, .scale_min = 1, .scale_max = 1}, &source));
+  for (uint64_t i = 0; i < 100; i++) {
+    char text[256];
+    assert_ok(parl_source_get(source, false, i, 0, &d));
+    name_tokens(&w, &d, text, sizeof text);
+    assert_contains(text, "side:top_left at:1 at:1 at:1 at:3 at:4 at:");
+    assert_int_equal(d.album.items[0].image.rgb[0], 255);
+    n_changed += d.augmented.n > 0;
+    n_cut += strstr(text, "at:9 side:left") == NULL;
+  }
+  assert_true(n_changed > 30 && n_changed < 100 && n_cut > 10);
+  parl_document_deinit(&d);
+  parl_source_destroy(source);
+  close_world(&w);
+}
+
+static void places_are_refused_where_they_stand(void **state) {
+  (void)state;
+  static const struct {
+    const char *part, *text;
+  } cases[] = {
+      {"{\"point\": [16, 0]}", "point: [x, y], whole numbers of a pixel in the picture of 16 x 8"},
+      {"{\"point\": [0.5, 0]}", "point: [x, y]"},
+      {"{\"point\": [1]}", "point: [x, y]"},
+      {"{\"point\": \"1\"}", "point: [x, y]"},
+      {"{\"box\": [3, 0, 3, 8]}", "box: [x0, y0, x1, y1], whole numbers with x0 < x1"},
+      {"{\"box\": [0, 0, 17, 8]}", "box: [x0, y0, x1, y1]"},
+      {"{\"word\": \"up\"}", "word: left, top, right, bottom or a corner"},
+      {"{\"word\": 3}", "a part has either"},
+      {"{\"word\": \"top\", \"family\": \"sid\"}", "word: \"sid:top\" is no word"},
+      {"{\"text\": \"top\", \"family\": \"side\"}", "family: a string, of a word"},
+      {"{\"point\": [0, 0], \"box\": [0, 0, 1, 1]}", "a part has either"},
+      {"{\"point\": [0, 0], \"of\": 1}", "of: unknown field"},
+      {"{\"point\": [0, 0]}", "family: the name of one of the environment's"},
+      {"{\"point\": [9, 0], \"family\": \"side\"}",
+       "point: 9 is value 10 of the family, which has 8"},
+  };
+  world w;
+  parl_source *source = NULL;
+  const parl_augment_config none = {.crop = 1, .scale_min = 1, .scale_max = 1};
+  open_world(&w, 1);
+  write_white(&w, "white.png");
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    char text[512];
+    snprintf(
+        text, sizeof text,
+        "{\"parts\": [{\"image\": \"white.png\"}, {\"text\": \"top\", \"learnt\": true}, %s]}\n",
+        cases[i].part);
+    assert_true(open_places(&w, text, none, &source) != PARL_STATUS_OK);
+    assert_contains(parl_error_text(), cases[i].text);
+    assert_contains(parl_error_text(), "one.jsonl:1");
+  }
+  assert_fails(open_places(&w, "{\"parts\": [{\"point\": [0, 0]}]}", none, &source),
+               PARL_STATUS_EFORMAT, "point: no picture stands before it");
+  close_world(&w);
+}
+
 static void lines_are_refused_where_they_stand(void **state) {
   (void)state;
   static const struct {
@@ -159,10 +313,11 @@ static void lines_are_refused_where_they_stand(void **state) {
       {"{\"text\": \"n22\"}", "one.jsonl:2: text: \"n22\" is no word"},
       {"{\"text\": \"1\"}", "is a word of several families"},
       {"{\"text\": \"\"}", "one.jsonl:2: nothing is learnt"},
-      {"{\"text\": \"n1 n1 n1 n1 n1 n1 n1 n1 n1 n1 n1 n1 n1 n1 n1 n1\"}", "more than 15 tokens"},
+      {"{\"text\": \"n1 n1 n1 n1 n1 n1 n1 n1 n1 n1 n1 n1 n1 n1 n1 n1\"}", "more than 16 tokens"},
       {"{\"parts\": {}}", "parts: a list is due"},
       {"{\"parts\": [{\"text\": \"n1\", \"image\": \"a\"}]}", "a part has either"},
-      {"{\"parts\": [{\"image\": \"black.png\", \"learnt\": true}]}", "learnt: true or false"},
+      {"{\"parts\": [{\"image\": \"black.png\", \"learnt\": true}]}",
+       "learnt: true or false, of what"},
       {"{\"parts\": [{\"image\": \"none.png\"}]}", "one.jsonl:2: image: no such file"},
       {"{\"parts\": [{\"image\": \"/etc/passwd\"}]}", "a path from the file's folder"},
       {"{\"parts\": [{\"image\": \"link/passwd\"}]}", "leads out of the file's folder"},
@@ -196,6 +351,9 @@ int main(void) {
       cmocka_unit_test(a_line_that_changes_is_told),
       cmocka_unit_test(a_line_has_an_end),
       cmocka_unit_test(lines_show_pictures_beside_them),
+      cmocka_unit_test(what_is_said_goes_with_the_picture),
+      cmocka_unit_test(what_is_said_is_not_lost),
+      cmocka_unit_test(places_are_refused_where_they_stand),
       cmocka_unit_test(lines_are_refused_where_they_stand),
   };
   return cmocka_run_group_tests_name("jsonl", tests, NULL, NULL);

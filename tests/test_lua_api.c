@@ -29,7 +29,8 @@ static const char *const documented[] = {
             PARL_TASK_LIST(ROW) PARL_LIMIT_LIST(ROW) PARL_OPTIMUM_LIST(ROW) PARL_IMAGE_LIST(ROW)
                 PARL_COMPONENT_LIST(ROW) PARL_WORKLIST_LIST(ROW) PARL_WORK_LIST(ROW)
                     PARL_PROJECT_LIST(ROW) PARL_JOBS_LIST(ROW) PARL_VIEWING_LIST(ROW)
-                        PARL_VIEWS_LIST(ROW) PARL_VISION_LIST(ROW)};
+                        PARL_VIEWS_LIST(ROW) PARL_VISION_LIST(ROW) PARL_TRANSFORM_LIST(ROW)
+                            PARL_SOURCE_LIST(ROW)};
 #undef NAME
 #undef ROW
 #define LIST(library, list) \

@@ -4,6 +4,10 @@
 --
 -- A scene is a task of shapes.lua with one picture, so whoever learnt from these documents has seen
 -- pictures, questions and answers as the environment gives them. A caption's places are in order.
+--
+-- Where the recipe's `augment` says so, the picture is cropped, turned round and scaled, cell by
+-- cell, and what is said is said of what is left. A crop that loses what is asked about is not
+-- taken.
 
 local parl <const> = parl
 local tok <const> = parl.tok
@@ -22,56 +26,102 @@ local function name_thing(thing)
   return COLOURS[(thing - 1) % #COLOURS + 1] .. "_" .. KINDS[(thing - 1) // #COLOURS + 1]
 end
 
+-- Column and row, from 0, of a place of the task.
+local function locate(place)
+  return (place - 1) % SIDE, (place - 1) // SIDE
+end
+
+-- The picture as it is augmented: what is at which place of it, and where places came to lie.
+local function see(world, augment)
+  local image <const>, things <const>, moved <const> = world.image[1], {}, {}
+  local width <const>, height <const> = image:size()
+  local cell <const> = width // world.side
+  local t <const> = augment(width, height, cell)
+  for place, thing in pairs(world.things[1]) do
+    local column <const>, row <const> = locate(place)
+    local left <const>, top <const> = column * cell, row * cell
+    local x0 <const>, y0 <const>, x1 <const>, y1 <const> = t:box(left, top, left + cell, top + cell)
+    if x0 ~= nil then
+      moved[place] = y0 // (y1 - y0) * SIDE + x0 // (x1 - x0) + 1
+      things[moved[place]] = thing
+    end
+  end
+  return {image = t:image(image), things = things, moved = moved}
+end
+
 -- Places that are not empty, in order.
-local function list_places(world)
+local function list_places(scene)
   local places <const> = {}
-  for place in pairs(world.things[1]) do places[#places + 1] = place end
+  for place in pairs(scene.things) do places[#places + 1] = place end
   table.sort(places)
   return places
 end
 
 -- The scene as it is read: a picture; a place and a thing after the other; or nothing of it.
-local function show(world, params)
-  if params.as == "image" then return {world.image[1]} end
+local function show(scene, params)
+  if params.as == "image" then return {scene.image} end
   local tokens <const> = {}
   if params.as == "nothing" then return tokens end
-  for _, place in ipairs(list_places(world)) do
+  for _, place in ipairs(list_places(scene)) do
     tokens[#tokens + 1] = tok.value[name_place(place)]
-    tokens[#tokens + 1] = tok.value[name_thing(world.things[1][place])]
+    tokens[#tokens + 1] = tok.value[name_thing(scene.things[place])]
   end
   return tokens
 end
 
-local function describe(world)
-  local places <const> = list_places(world)
+local function describe(scene)
+  local places <const> = list_places(scene)
   local tokens <const> = {tok.value["n" .. #places]}
   for _, place in ipairs(places) do
     tokens[#tokens + 1] = tok.value[name_place(place)]
-    tokens[#tokens + 1] = tok.value[name_thing(world.things[1][place])]
+    tokens[#tokens + 1] = tok.value[name_thing(scene.things[place])]
   end
   return tokens
 end
 
--- Behind the scene; or before it, as the environment asks, which names the picture with each.
-local function ask(world, scene, is_before)
+-- The place that a value names.
+local function find_place(value)
+  for place = 1, SIDE * SIDE do
+    if tok.value[name_place(place)] == tok.value[value] then return place end
+  end
+end
+
+-- What is asked and about what, and the answer, as tokens; nil if that is not in the scene.
+local function ask(world, scene)
   local question <const>, about <const> = world.question[1], world.about[1]
-  local asked <const> = {tok.question[question],
-                         tok[question == QUESTION.how_many and "colour" or "value"][about]}
-  local read <const> = is_before and {tok.picture[1], asked[1], asked[2]} or scene
-  table.move(is_before and scene or asked, 1, #(is_before and scene or asked), #read + 1, read)
-  read[#read + 1] = is_before and tok.picture[1] or nil
-  return read, {tok.value[world.due[1]]}
+  local due <const>, asked <const> = world.due[1], tok.question[question]
+  if question == QUESTION.how_many then
+    local n = 0
+    for _, thing in pairs(scene.things) do
+      if (thing - 1) % #COLOURS + 1 == about then n = n + 1 end
+    end
+    return {asked, tok.colour[about]}, tok.value["n" .. n]
+  end
+  local place <const> = scene.moved[find_place(question == QUESTION.where and due or about)]
+  if place == nil then return nil end
+  local named <const> = tok.value[name_place(place)]
+  if question == QUESTION.where then return {asked, tok.value[about]}, named end
+  return {asked, named}, tok.value[due]
+end
+
+-- Behind the scene; or before it, as the environment asks, which names the picture with each.
+local function place_question(question, shown, is_before)
+  if not is_before then return table.move(question, 1, #question, #shown + 1, shown) end
+  local read <const> = {tok.picture[1], question[1], question[2]}
+  table.move(shown, 1, #shown, #read + 1, read)
+  read[#read + 1] = tok.picture[1]
+  return read
 end
 
 -- {read, learnt, read, learnt, ...}: each colour's number behind its question.
-local function count(rng, world, scene)
+local function count(rng, scene, shown)
   local n, colours, lists <const> = {0, 0, 0, 0}, {1, 2, 3, 4}, {}
-  for _, thing in pairs(world.things[1]) do
+  for _, thing in pairs(scene.things) do
     n[(thing - 1) % #COLOURS + 1] = n[(thing - 1) % #COLOURS + 1] + 1
   end
   rng:shuffle(colours)
   for i, colour in ipairs(colours) do
-    local read <const> = i == 1 and scene or {}
+    local read <const> = i == 1 and shown or {}
     read[#read + 1], read[#read + 2] = tok.question.how_many, tok.colour[colour]
     lists[#lists + 1], lists[#lists + 2] = read, {tok.value["n" .. n[colour]]}
   end
@@ -92,7 +142,7 @@ return parl.source {
     side = {default = 3, min = 2, max = SIDE, doc = "cells on a side, as of the environment"},
     things_max = {default = 5, min = 2, max = 9, doc = "most things of a scene"},
   },
-  document = function(rng, params)
+  document = function(rng, params, augment)
     local wanted <const> = QUESTION[params.ability]
     local task <const> = {pictures_min = 1, pictures_max = 1, side = params.side,
                           things_max = params.things_max}
@@ -101,8 +151,14 @@ return parl.source {
       world = shapes.reset(rng, task)
       if wanted == nil or world.question[1] == wanted then break end
     end
-    if params.ability == "counts" then return count(rng, world, show(world, params)) end
-    if wanted == nil then return show(world, params), describe(world) end
-    return ask(world, show(world, params), params.asked == "before")
+    local scene = see(world, augment)
+    if params.ability == "counts" then return count(rng, scene, show(scene, params)) end
+    if wanted == nil then return show(scene, params), describe(scene) end
+    local question, answer = ask(world, scene)
+    if question == nil then
+      scene = see(world, parl.transform)
+      question, answer = ask(world, scene)
+    end
+    return place_question(question, show(scene, params), params.asked == "before"), {answer}
   end,
 }

@@ -94,7 +94,10 @@
 ---@class parl.Source
 --- A document: lists that are in turn read and learnt, the first being read; what is learnt is
 --- predicted from all that stands before it. It begins with <bos>, which is not returned.
----@field document fun(rng: parl.Rng, params: table): (parl.Token|parl.Image)[], ...
+--- augment: the transform that is drawn for it, of pictures of that size, cut and scaled to
+--- multiples of `unit` pixels (nil: 1); it changes nothing where `sources.NAME.augment` says
+--- nothing.
+---@field document fun(rng: parl.Rng, params: table, augment: fun(w: integer, h: integer, unit: integer?): parl.Transform): (parl.Token|parl.Image)[], ...
 --- Its name.
 ---@field name string
 --- What a recipe may set, as of an environment.
@@ -198,6 +201,37 @@
 --- The connected parts, corners included, of what has not the colour `background` (nil: black),
 --- in the order of their first pixels.
 ---@field components fun(self: parl.Image, background: integer?): parl.Component[]
+
+--- What is done to pictures, and to coordinates in them.
+---@class parl.Transform
+--- Width and height of the pictures that come out.
+---@field size fun(self: parl.Transform): integer, integer
+--- A new image, of one of the size it takes.
+---@field image fun(self: parl.Transform, image: parl.Image): parl.Image
+--- Where a point comes to lie, the centre of pixel (0, 0) being (0, 0); nil if it is not in the
+--- picture, or a crop left it out. Whole numbers stay whole but by `scale`.
+---@field point fun(self: parl.Transform, x: number, y: number): number?, number?
+--- The same of a box, columns x0 to x1 - 1 and rows y0 to y1 - 1, clipped to the picture; nil
+--- if nothing of it is left.
+---@field box fun(self: parl.Transform, x0: number, y0: number, x1: number, y1: number): number?, number?, number?, number?
+--- What is said of the new picture for `word` of the old one, if it is a side, or a corner as
+--- top_left; else the word itself. sides: names of left, top, right and bottom (nil: these).
+---@field word fun(self: parl.Transform, word: string, sides: string[]?): string
+--- A new transform that ends with this step: all of the part inside. At most 16 steps.
+---@field crop fun(self: parl.Transform, x: integer, y: integer, w: integer, h: integer): parl.Transform
+--- The same: left for right.
+---@field flip_x fun(self: parl.Transform): parl.Transform
+--- The same: top for bottom.
+---@field flip_y fun(self: parl.Transform): parl.Transform
+--- The same: quarter turns clockwise.
+---@field turn fun(self: parl.Transform, quarters: integer): parl.Transform
+--- The same: to that size, as `resize` does.
+---@field scale fun(self: parl.Transform, w: integer, h: integer): parl.Transform
+--- The same: all steps of another, which takes the size that this one gives.
+---@field append fun(self: parl.Transform, next: parl.Transform): parl.Transform
+--- What undoes it. A crop's knows where points and boxes were; pixels that were left out are
+--- gone, so `image` is refused.
+---@field inverse fun(self: parl.Transform): parl.Transform
 
 --- A connected part of an image.
 ---@class parl.Component
@@ -431,6 +465,8 @@
 --- A clip of 2 to 4 images of one size, which models see as one item; they are copied. It is
 --- returned among tokens and has no methods: what is looked at is a frame, before.
 ---@field clip fun(frames: parl.Image[]): parl.Image
+--- What is done to pictures of that size, and to coordinates in them: nothing, to begin with.
+---@field transform fun(w: integer, h: integer): parl.Transform
 --- 2 * sum of IoU / (boxes found + due) over the best one-to-one matching of boxes {x0, y0, x1,
 --- y1}, at most 64 a side. This and the scores that follow: 0 to 1; 1 of two empty lists, 0 of
 --- one.

@@ -28,6 +28,7 @@ parl_status parl_document_set(parl_document *document, const int32_t *tokens, co
                               size_t n, const parl_env_shown *shown) {
   parl_document *d = document;
   d->n = d->n_learnt = d->n_shown = 0;
+  d->augmented = (parl_transform){0};
   parl_album_clear(&d->album);
   PARL_TRY(make_room(d, n + 1, shown->n));
   d->tokens[0] = PARL_TOKEN_BOS;

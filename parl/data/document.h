@@ -5,6 +5,7 @@
 #ifndef PARL_PARL_DATA_DOCUMENT_H
 #define PARL_PARL_DATA_DOCUMENT_H
 #include "core/hash.h"
+#include "core/transform.h"
 #include "lua/env.h"
 #include "parl/swarm/trajectory.h"
 
@@ -14,10 +15,12 @@ typedef struct parl_document {
   uint8_t *learnt;             /* [n] 1: predicted from all that stands before it */
   parl_shown *shown;           /* [n_shown] in order */
   parl_album album;
-  size_t room, shown_room; /* for tokens and pictures: grows */
+  parl_transform augmented; /* of the first picture, or what stands for one; n = 0: as it was */
+  size_t room, shown_room;  /* for tokens and pictures: grows */
 } parl_document;
 
-/* Takes n tokens, <bos> not among them, whose pictures are `shown`. Fails: ENOMEM. */
+/* Takes n tokens, <bos> not among them, whose pictures are `shown`, as not augmented. Fails:
+ * ENOMEM. */
 parl_status parl_document_set(parl_document *document, const int32_t *tokens, const uint8_t *learnt,
                               size_t n, const parl_env_shown *shown);
 /* Safe on a zeroed document. */

@@ -2,6 +2,7 @@
 #include "parl/data/jsonl.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,9 +44,13 @@ struct parl_jsonl {
 typedef struct reading {
   const parl_jsonl *file;
   uint32_t line;
-  parl_hash *hash; /* gets pictures' bytes; NULL: nobody asks */
-  int32_t *tokens; /* [max_tokens] */
-  uint8_t *learnt; /* [max_tokens] */
+  const char *field;           /* that is read, for errors */
+  parl_hash *hash;             /* gets pictures' bytes; NULL: nobody asks */
+  const parl_augment *augment; /* NULL: nothing is varied */
+  bool is_lost;                /* a crop left out what is said */
+  parl_transform first, last;  /* of the first picture, of the one before; width 0: none yet */
+  int32_t *tokens;             /* [max_tokens] */
+  uint8_t *learnt;             /* [max_tokens] */
   size_t n, n_learnt, n_shown, shown_room;
   parl_shown *shown;
   parl_album album;
@@ -103,18 +108,21 @@ static parl_status refuse_word(const reading *r, const char *text, const word *f
                          : "is a word of several families; write FAMILY:WORD",
            near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
            near != NULL ? "\"?" : "");
-  return refuse(r, "text", why);
+  return refuse(r, r->field, why);
+}
+
+static parl_status check_room(const reading *r, size_t n) {
+  if (r->n + n <= r->file->def.max_tokens) return PARL_STATUS_OK;
+  char why[160];
+  snprintf(why, sizeof why,
+           "the document has more than %zu tokens with <bos>, the least of pretrain.batch_tokens "
+           "and model.max_context",
+           r->file->def.max_tokens + 1);
+  return refuse(r, "", why);
 }
 
 static parl_status add_token(reading *r, int32_t token, bool is_learnt) {
-  if (r->n == r->file->def.max_tokens) {
-    char why[96];
-    snprintf(why, sizeof why,
-             "the document has more than %zu tokens (pretrain.batch_tokens, "
-             "model.max_context)",
-             r->file->def.max_tokens);
-    return refuse(r, "", why);
-  }
+  PARL_TRY(check_room(r, 1));
   r->tokens[r->n] = token;
   r->learnt[r->n++] = is_learnt;
   r->n_learnt += is_learnt;
@@ -161,38 +169,54 @@ static parl_status find_image(const reading *r, const char *name, char out[PATH_
   return is_inside ? PARL_STATUS_OK : refuse(r, "image", "the path leads out of the file's folder");
 }
 
-/* K2.5's text around a picture, as for one that a script returns (lua/env_vision.c). */
+static parl_status make_shown_room(reading *r) {
+  if (r->n_shown < r->shown_room) return PARL_STATUS_OK;
+  const size_t room = 2 * r->shown_room + 8;
+  parl_shown *shown = realloc(r->shown, room * sizeof *shown);
+  if (shown == NULL) return parl_fail(PARL_STATUS_ENOMEM, "no memory for %zu pictures", room);
+  r->shown = shown;
+  r->shown_room = room;
+  return PARL_STATUS_OK;
+}
+
 static parl_status show(reading *r, const parl_image *image) {
-  const parl_env_spec *spec = parl_env_get_spec(r->file->def.env);
-  parl_media_config config = parl_media_config_default();
+  const parl_env_vision *vision = &parl_env_get_spec(r->file->def.env)->vision;
   parl_media_size size;
-  char why[128];
-  config.patch = spec->vision.patch;
-  snprintf(why, sizeof why, "%d x %d pixels; the environment's vision declares at most %d x %d",
-           image->width, image->height, spec->vision.width, spec->vision.height);
-  if (image->width > spec->vision.width || image->height > spec->vision.height)
+  char why[160];
+  snprintf(why, sizeof why, "%d x %d pixels%s; the environment's vision declares at most %d x %d",
+           image->width, image->height, r->last.n > 0 ? " when it is augmented" : "", vision->width,
+           vision->height);
+  if (image->width > vision->width || image->height > vision->height)
     return refuse(r, "image", why);
-  PARL_TRY(parl_fail_context(
-      parl_media_fit(&config, config.max_patches, image->width, image->height, &size),
-      "%s:%u: image", r->file->path, r->line));
-  if (r->n_shown == r->shown_room) {
-    const size_t room = 2 * r->shown_room + 8;
-    parl_shown *shown = realloc(r->shown, room * sizeof *shown);
-    if (shown == NULL) return parl_fail(PARL_STATUS_ENOMEM, "no memory for %zu pictures", room);
-    r->shown = shown;
-    r->shown_room = room;
-  }
+  PARL_TRY(parl_fail_context(parl_env_vision_fit(vision, image->width, image->height, 1, &size),
+                             "%s:%u: image", r->file->path, r->line));
+  const size_t n = (size_t)size.n_tokens + PARL_N_MEDIA_TOKENS - 1;
+  PARL_TRY(check_room(r, n));
+  PARL_TRY(make_shown_room(r));
   parl_shown *s = &r->shown[r->n_shown];
   const parl_picture picture = {parl_image_get_content(image, 1), 1, *image};
   PARL_TRY(parl_fail_context(parl_album_add(&r->album, &picture, &s->picture), "%s:%u: image",
                              r->file->path, r->line));
-  const int32_t first = spec->vision.first_token;
-  for (int k = PARL_MEDIA_BEGIN; k < PARL_MEDIA_PAD; k++) PARL_TRY(add_token(r, first + k, false));
-  s->at = (int32_t)r->n;
+  s->at = (int32_t)r->n + parl_env_vision_write(vision, 1, size.n_tokens, r->tokens + r->n);
   s->n = size.n_tokens;
-  for (int k = 0; k < size.n_tokens; k++) PARL_TRY(add_token(r, first + PARL_MEDIA_PAD, false));
+  memset(r->learnt + r->n, 0, n);
+  r->n += n;
   r->n_shown++;
-  return add_token(r, first + PARL_MEDIA_END, false);
+  return PARL_STATUS_OK;
+}
+
+/* As it is drawn for the document. */
+static parl_status show_augmented(reading *r, const parl_image *image) {
+  parl_image changed = {0};
+  PARL_TRY(
+      parl_fail_context(parl_augment_bind(r->augment, image->width, image->height, 1, &r->last),
+                        "%s:%u: image", r->file->path, r->line));
+  if (r->n_shown == 0) r->first = r->last;
+  if (r->last.n == 0) return show(r, image);
+  parl_status s = parl_transform_pixels(&r->last, image, &changed);
+  if (s == PARL_STATUS_OK) s = show(r, &changed);
+  parl_image_deinit(&changed);
+  return s;
 }
 
 static parl_status add_image(reading *r, const char *name) {
@@ -209,26 +233,157 @@ static parl_status add_image(reading *r, const char *name) {
   if (s == PARL_STATUS_OK) s = parl_image_decode(bytes, n, path, &limits, &image);
   free(bytes);
   s = parl_fail_context(s, "%s:%u: image", r->file->path, r->line);
-  if (s == PARL_STATUS_OK) s = show(r, &image);
+  if (s == PARL_STATUS_OK) s = show_augmented(r, &image);
   parl_image_deinit(&image);
   return s;
 }
 
+/* --- places and words --- */
+
+/* The numbers of a list, in the pixels of the picture before it; most: what each may be. */
+static parl_status read_numbers(const reading *r, const parl_json *list, size_t n,
+                                const double *most, double *out) {
+  char why[160];
+  size_t k = 0;
+  bool is_right = parl_json_get_type(list) == PARL_JSON_ARRAY && parl_json_get_size(list) == n;
+  for (const parl_json *c = parl_json_get_first(list); is_right && c != NULL;
+       c = parl_json_get_next(c), k++) {
+    out[k] = parl_json_get_number(c);
+    is_right = parl_json_get_type(c) == PARL_JSON_NUMBER && out[k] >= 0 && out[k] <= most[k] &&
+               floor(out[k]) >= out[k];
+  }
+  if (is_right && (n == 2 || (out[0] < out[2] && out[1] < out[3]))) return PARL_STATUS_OK;
+  snprintf(why, sizeof why, "%s in the picture of %d x %d pixels before it is due",
+           n == 2 ? "[x, y], whole numbers of a pixel"
+                  : "[x0, y0, x1, y1], whole numbers with x0 < x1 and y0 < y1,",
+           r->last.width, r->last.height);
+  return refuse(r, r->field, why);
+}
+
+/* As bytes, with blanks between them; else number x is value x + 1 of the family. */
+static parl_status add_numbers(reading *r, const double *x, size_t n, const char *family,
+                               bool is_learnt) {
+  const parl_env_spec *spec = parl_env_get_spec(r->file->def.env);
+  char text[96];
+  if (r->file->first_byte >= 0) {
+    size_t at = 0;
+    for (size_t k = 0; k < n; k++)
+      at += (size_t)snprintf(text + at, sizeof text - at, "%s%.0f", k > 0 ? " " : "", x[k]);
+    return add_text(r, text, is_learnt);
+  }
+  const parl_family *f = NULL;
+  for (int i = 0; i < spec->n_families; i++)
+    if (strcmp(spec->families[i].name, family) == 0) f = &spec->families[i];
+  if (f == NULL) return refuse(r, "family", "the name of one of the environment's is due");
+  for (size_t k = 0; k < n; k++) {
+    snprintf(text, sizeof text, "%.0f is value %.0f of the family, which has %d", x[k], x[k] + 1,
+             f->n);
+    if (x[k] >= f->n) return refuse(r, r->field, text);
+    PARL_TRY(add_token(r, f->first_token + (int)x[k], is_learnt));
+  }
+  return PARL_STATUS_OK;
+}
+
+static parl_status add_point(reading *r, const parl_json *list, const char *family,
+                             bool is_learnt) {
+  double x[2];
+  int w, h;
+  const double most[2] = {r->last.width - 1, r->last.height - 1};
+  PARL_TRY(read_numbers(r, list, 2, most, x));
+  r->is_lost = !parl_transform_point(&r->last, x) || r->is_lost;
+  parl_transform_get_size(&r->last, &w, &h);
+  if (r->is_lost) return PARL_STATUS_OK;
+  x[0] = fmin(floor(x[0] + 0.5), w - 1);
+  x[1] = fmin(floor(x[1] + 0.5), h - 1);
+  return add_numbers(r, x, 2, family, is_learnt);
+}
+
+/* All pixels that belong to it, be it in part. */
+static parl_status add_box(reading *r, const parl_json *list, const char *family, bool is_learnt) {
+  double x[4];
+  const double w = r->last.width, h = r->last.height, most[4] = {w, h, w, h};
+  PARL_TRY(read_numbers(r, list, 4, most, x));
+  r->is_lost = !parl_transform_box(&r->last, x) || r->is_lost;
+  if (r->is_lost) return PARL_STATUS_OK;
+  for (int k = 0; k < 4; k++) x[k] = k < 2 ? floor(x[k]) : ceil(x[k]);
+  return add_numbers(r, x, 4, family, is_learnt);
+}
+
+/* What a side is called needs no picture: flips and turns are those of the document. */
+static parl_status add_side(reading *r, const char *said, const char *family, bool is_learnt) {
+  const parl_side_names names = parl_side_names_default();
+  parl_transform t;
+  char side[32], text[96];
+  PARL_TRY(parl_augment_bind(r->augment, 1, 1, 1, &t));
+  if (!parl_transform_word(&t, &names, said, side, sizeof side))
+    return refuse(r, r->field, "left, top, right, bottom or a corner as top_left is due");
+  snprintf(text, sizeof text, "%.60s%s%s", family, family[0] != '\0' ? ":" : "", side);
+  return add_text(r, text, is_learnt);
+}
+
 /* --- a line --- */
 
+/* Kinds of parts, and whether their member is a text. */
+static const struct {
+  const char *name;
+  bool is_text;
+} kinds[] = {{"text", true}, {"image", true}, {"word", true}, {"point", false}, {"box", false}};
+enum { N_KINDS = sizeof kinds / sizeof kinds[0], TEXT = 0, IMAGE, WORD, POINT, BOX };
+
+/* Which one the part is of, and its member. */
+static parl_status find_kind(const reading *r, const parl_json *part, int *kind,
+                             const parl_json **out) {
+  int n = 0;
+  for (int k = 0; k < N_KINDS; k++) {
+    const parl_json *member = parl_json_find(part, kinds[k].name);
+    if (member == NULL) continue;
+    n++;
+    *kind = k;
+    *out = member;
+  }
+  if (n == 1 && (!kinds[*kind].is_text || parl_json_get_string(*out) != NULL))
+    return PARL_STATUS_OK;
+  return refuse(r, "parts",
+                "a part has either a \"text\", an \"image\" or a \"word\", which is a string, or a "
+                "\"point\" or a \"box\", which is a list");
+}
+
+/* `learnt` and `family`, and nothing else. */
+static parl_status read_options(const reading *r, const parl_json *part, int kind, bool *is_learnt,
+                                const char **family) {
+  for (const parl_json *c = parl_json_get_first(part); c != NULL; c = parl_json_get_next(c)) {
+    const char *key = parl_json_get_key(c);
+    if (strcmp(key, kinds[kind].name) == 0) continue;
+    if (strcmp(key, "learnt") == 0) {
+      if (kind == IMAGE || parl_json_get_type(c) != PARL_JSON_BOOL)
+        return refuse(r, key, "true or false, of what is no image");
+      *is_learnt = parl_json_get_bool(c);
+    } else if (strcmp(key, "family") == 0) {
+      *family = parl_json_get_string(c);
+      if (kind < WORD || *family == NULL || r->file->first_byte >= 0)
+        return refuse(r, key, "a string, of a word, a point or a box where text is no bytes");
+    } else {
+      return refuse(r, key,
+                    "unknown field; a part has text, image, word, point or box, learnt and family");
+    }
+  }
+  return PARL_STATUS_OK;
+}
+
 static parl_status read_part(reading *r, const parl_json *part) {
-  const parl_json *text = parl_json_find(part, "text"), *image = parl_json_find(part, "image");
-  const parl_json *learnt = parl_json_find(part, "learnt");
-  if ((text != NULL) == (image != NULL) ||
-      parl_json_get_string(text != NULL ? text : image) == NULL)
-    return refuse(r, "parts", "a part has either a \"text\" or an \"image\", which is a string");
-  for (const parl_json *c = parl_json_get_first(part); c != NULL; c = parl_json_get_next(c))
-    if (c != text && c != image && c != learnt)
-      return refuse(r, parl_json_get_key(c), "unknown field; a part has text, image and learnt");
-  if (learnt != NULL && (image != NULL || parl_json_get_type(learnt) != PARL_JSON_BOOL))
-    return refuse(r, "learnt", "true or false, of a text");
-  return image != NULL ? add_image(r, parl_json_get_string(image))
-                       : add_text(r, parl_json_get_string(text), parl_json_get_bool(learnt));
+  const parl_json *member = NULL;
+  const char *family = "";
+  bool is_learnt = false;
+  int kind = 0;
+  PARL_TRY(find_kind(r, part, &kind, &member));
+  PARL_TRY(read_options(r, part, kind, &is_learnt, &family));
+  const char *text = parl_json_get_string(member);
+  r->field = kinds[kind].name;
+  if (kind == TEXT) return add_text(r, text, is_learnt);
+  if (kind == IMAGE) return add_image(r, text);
+  if (kind == WORD) return add_side(r, text, family, is_learnt);
+  if (r->n_shown == 0) return refuse(r, r->field, "no picture stands before it");
+  return (kind == POINT ? add_point : add_box)(r, member, family, is_learnt);
 }
 
 static parl_status read_members(reading *r, const parl_json *root) {
@@ -240,6 +395,7 @@ static parl_status read_members(reading *r, const parl_json *root) {
       return refuse(r, parl_json_get_key(c), "unknown field; a document has text or parts");
   if (text != NULL && parl_json_get_string(text) == NULL)
     return refuse(r, "text", "a string is due");
+  r->field = "text";
   if (text != NULL) return add_text(r, parl_json_get_string(text), true);
   if (parl_json_get_type(parts) != PARL_JSON_ARRAY) return refuse(r, "parts", "a list is due");
   for (const parl_json *c = parl_json_get_first(parts); c != NULL; c = parl_json_get_next(c))
@@ -251,15 +407,19 @@ static parl_status read_line(reading *r, const char *bytes, size_t n, parl_docum
   char what[PATH_BYTES + 16];
   parl_json *root = NULL;
   r->n = r->n_learnt = r->n_shown = 0;
+  r->is_lost = false;
+  r->first = r->last = (parl_transform){0};
   parl_album_clear(&r->album);
   snprintf(what, sizeof what, "%s:%u", r->file->path, r->line);
   PARL_TRY(parl_json_parse(bytes, n, what, &root));
   parl_status s = read_members(r, root);
   parl_json_destroy(root);
-  if (s == PARL_STATUS_OK && r->n_learnt == 0)
+  if (s == PARL_STATUS_OK && r->n_learnt == 0 && !r->is_lost)
     s = refuse(r, "", "nothing is learnt of the document");
   const parl_env_shown shown = {r->n_shown, r->shown, &r->album};
-  return s == PARL_STATUS_OK ? parl_document_set(out, r->tokens, r->learnt, r->n, &shown) : s;
+  if (s == PARL_STATUS_OK) s = parl_document_set(out, r->tokens, r->learnt, r->n, &shown);
+  if (s == PARL_STATUS_OK) out->augmented = r->first;
+  return s;
 }
 
 static parl_status begin_reading(const parl_jsonl *f, reading *r) {
@@ -404,7 +564,8 @@ static parl_status read_at(const parl_jsonl *f, const place *p, char *bytes) {
   return PARL_STATUS_OK;
 }
 
-parl_status parl_jsonl_get(const parl_jsonl *file, bool held_out, uint64_t i, parl_document *out) {
+parl_status parl_jsonl_get(const parl_jsonl *file, bool held_out, uint64_t i,
+                           const parl_augment *augment, parl_document *out, bool *is_lost) {
   PARL_REQUIRE(i < file->n[held_out]);
   const place *p = &file->places[held_out][i];
   reading r;
@@ -412,10 +573,12 @@ parl_status parl_jsonl_get(const parl_jsonl *file, bool held_out, uint64_t i, pa
   parl_status s = begin_reading(file, &r);
   if (bytes == NULL) s = parl_fail(PARL_STATUS_ENOMEM, "no memory for a line");
   r.line = p->line;
+  r.augment = augment;
   if (s == PARL_STATUS_OK) s = read_at(file, p, bytes);
   if (s == PARL_STATUS_OK) s = read_line(&r, bytes, p->n_bytes, out);
-  if (s == PARL_STATUS_OK && parl_document_get_content(out) != p->content)
+  if (s == PARL_STATUS_OK && augment == NULL && parl_document_get_content(out) != p->content)
     s = refuse(&r, "", "the line, or a picture of it, changed after the file was opened");
+  *is_lost = r.is_lost;
   free(bytes);
   end_reading(&r);
   return s;

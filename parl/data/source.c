@@ -9,7 +9,7 @@
 #include "parl/data/jsonl.h"
 #include "parl/data/order.h"
 
-enum { MAX_DRAWS = 1000 };
+enum { MAX_DRAWS = 1000, MAX_TRIES = 8 };
 
 /* What one worker has of it. */
 typedef struct state {
@@ -23,6 +23,7 @@ struct parl_source {
   uint64_t seed, held_out_seed, split_seed;
   uint64_t n_documents; /* of an epoch; 0: none ends */
   double held_out;
+  parl_augment_config augment;
   size_t max_tokens; /* without <bos> */
   size_t n_states;
   state *states;    /* [n_states] of a script */
@@ -47,6 +48,12 @@ static parl_status open_states(const parl_source_def *def, parl_source *source) 
   for (size_t i = 0; s == PARL_STATUS_OK && i < source->n_states; i++)
     s = open_state(def, params, &source->states[i]);
   parl_json_destroy(params);
+  if (s == PARL_STATUS_OK && parl_augment_is_on(&source->augment) &&
+      !parl_env_takes_augment(source->states[0].env))
+    s = parl_fail(PARL_STATUS_EINVAL,
+                  "augment: the script's `document` takes no third argument, the transform, so "
+                  "nothing would be varied: %s",
+                  def->config->of.file);
   return parl_fail_context(s, "sources.%s", def->config->name);
 }
 
@@ -91,6 +98,7 @@ parl_status parl_source_create(const parl_source_def *def, parl_source **out) {
                           .split_seed = def->split_seed,
                           .n_documents = (uint64_t)c->of.documents,
                           .held_out = c->of.held_out,
+                          .augment = c->augment,
                           .max_tokens = def->max_tokens - 1,
                           .n_states = def->n_workers,
                           .states = states};
@@ -124,15 +132,31 @@ const char *parl_source_get_hash(const parl_source *source) {
   return parl_env_get_spec(source->states[0].env)->script_hash;
 }
 
-static parl_status draw(const parl_source *source, uint64_t seed, size_t worker,
-                        parl_document *out) {
+/* Document `where`, a seed of a script or a place among the lines of a part; augment NULL: as it
+ * is. *is_lost: a line says something of what a crop left out. */
+static parl_status make(const parl_source *source, bool held_out, uint64_t where,
+                        const parl_augment *augment, size_t worker, parl_document *out,
+                        bool *is_lost) {
+  if (source->file != NULL)
+    return parl_jsonl_get(source->file, held_out, where, augment, out, is_lost);
   const state *st = &source->states[worker];
   const parl_document_room room = {source->max_tokens, st->tokens, st->learnt};
   size_t n = 0;
-  PARL_TRY(parl_env_document(st->env, seed, &room, &n));
+  *is_lost = false;
+  PARL_TRY(parl_env_document(st->env, where, augment, &room, &n));
   const parl_env_shown shown = parl_env_get_shown(st->env);
-  return parl_document_set(out, st->tokens, st->learnt, n, &shown);
+  const parl_transform *t = parl_env_get_transform(st->env);
+  PARL_TRY(parl_document_set(out, st->tokens, st->learnt, n, &shown));
+  if (t != NULL) out->augmented = *t;
+  return PARL_STATUS_OK;
 }
+
+static bool is_held_out(const parl_source *source, const parl_document *document) {
+  return source->held_out > 0 && parl_document_is_held_out(parl_document_get_content(document),
+                                                           source->split_seed, source->held_out);
+}
+
+/* --- which one --- */
 
 /* The number of document `index` of training among the n of an epoch; 0: none ends. */
 static uint64_t get_place(const parl_source *source, uint64_t n, uint64_t index) {
@@ -142,37 +166,62 @@ static uint64_t get_place(const parl_source *source, uint64_t n, uint64_t index)
 }
 
 /* Held-out lines begin again when all were given. */
-static parl_status get_line(const parl_source *source, bool held_out, uint64_t index,
-                            parl_document *out) {
+static parl_status find_line(const parl_source *source, bool held_out, uint64_t index,
+                             uint64_t *where) {
   const uint64_t n = parl_jsonl_count(source->file, held_out);
   if (n == 0)
     return parl_fail(PARL_STATUS_EINVAL,
-                     "sources.%s: no line is held out with held_out = %g: the file has too few, or "
-                     "set pretrain.eval_documents to 0",
-                     source->name, source->held_out);
-  const uint64_t place = held_out ? index % n : get_place(source, n, index);
-  return parl_fail_context(parl_jsonl_get(source->file, held_out, place, out), "sources.%s",
-                           source->name);
+                     "no line is held out with held_out = %g: the file has too few, or set "
+                     "pretrain.eval_documents to 0",
+                     source->held_out);
+  *where = held_out ? index % n : get_place(source, n, index);
+  return PARL_STATUS_OK;
+}
+
+/* The document of the part, not augmented, and what it is known by: *where. */
+static parl_status find(const parl_source *source, bool held_out, uint64_t index, size_t worker,
+                        parl_document *out, uint64_t *where) {
+  bool is_lost;
+  if (source->file != NULL) {
+    PARL_TRY(find_line(source, held_out, index, where));
+    return make(source, held_out, *where, NULL, worker, out, &is_lost);
+  }
+  const uint64_t place = held_out ? index : get_place(source, source->n_documents, index);
+  const uint64_t seed = held_out ? source->held_out_seed : source->seed;
+  const parl_purpose purpose = held_out ? PARL_PURPOSE_HELD_OUT_DOCUMENT : PARL_PURPOSE_DOCUMENT;
+  for (uint64_t k = 0; k < MAX_DRAWS; k++) {
+    *where = parl_seed(seed, purpose, place, k);
+    PARL_TRY(make(source, held_out, *where, NULL, worker, out, &is_lost));
+    if (source->held_out <= 0 || is_held_out(source, out) == held_out) return PARL_STATUS_OK;
+  }
+  return parl_fail(PARL_STATUS_EINVAL,
+                   "%d documents in a row are %s with held_out = %g: the script makes too few "
+                   "different ones",
+                   MAX_DRAWS, held_out ? "for training" : "held out", source->held_out);
+}
+
+/* Varies document `index` of training, which *out is. What lost something that is said of it, or
+ * came to be a held-out document, is drawn again; after some tries it stays as it was. */
+static parl_status vary(const parl_source *source, uint64_t index, uint64_t where, size_t worker,
+                        parl_document *out) {
+  bool is_changed = false, is_lost;
+  for (uint64_t k = 0; k < MAX_TRIES; k++) {
+    parl_rng_cursor cursor = {source->seed, parl_rng_stream(PARL_PURPOSE_AUGMENT, index, k, 0), 0};
+    const parl_augment augment = parl_augment_draw(&source->augment, &cursor);
+    if (parl_augment_is_none(&augment)) break;
+    is_changed = true;
+    PARL_TRY(make(source, false, where, &augment, worker, out, &is_lost));
+    if (!is_lost && !is_held_out(source, out)) return PARL_STATUS_OK;
+  }
+  return is_changed ? make(source, false, where, NULL, worker, out, &is_lost) : PARL_STATUS_OK;
 }
 
 parl_status parl_source_get(parl_source *source, bool held_out, uint64_t index, size_t worker,
                             parl_document *out) {
   PARL_REQUIRE(worker < source->n_states);
-  if (source->file != NULL) return get_line(source, held_out, index, out);
-  const uint64_t place = held_out ? index : get_place(source, source->n_documents, index);
-  const uint64_t seed = held_out ? source->held_out_seed : source->seed;
-  const parl_purpose purpose = held_out ? PARL_PURPOSE_HELD_OUT_DOCUMENT : PARL_PURPOSE_DOCUMENT;
-  for (uint64_t k = 0; k < MAX_DRAWS; k++) {
-    PARL_TRY(parl_fail_context(draw(source, parl_seed(seed, purpose, place, k), worker, out),
-                               "sources.%s", source->name));
-    if (source->held_out <= 0) return PARL_STATUS_OK;
-    const uint64_t content = parl_document_get_content(out);
-    if (parl_document_is_held_out(content, source->split_seed, source->held_out) == held_out)
-      return PARL_STATUS_OK;
-  }
-  return parl_fail(PARL_STATUS_EINVAL,
-                   "sources.%s: %d documents in a row are %s with held_out = %g: the script makes "
-                   "too few different ones",
-                   source->name, MAX_DRAWS, held_out ? "for training" : "held out",
-                   source->held_out);
+  uint64_t where = 0;
+  parl_status s = find(source, held_out, index, worker, out, &where);
+  if (s == PARL_STATUS_OK && !held_out && parl_augment_is_on(&source->augment))
+    s = vary(source, index, where, worker, out);
+  return parl_fail_context(s, "sources.%s", source->name);
 }

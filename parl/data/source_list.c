@@ -45,6 +45,7 @@ static parl_status read_fields(const char *path, const parl_json *node, parl_sou
   PARL_TRY(parl_json_copy(node, &copy));
   parl_json_remove(copy, "weight");
   parl_json_remove(copy, "params");
+  parl_json_remove(copy, "augment");
   const parl_status s = parl_config_read(&parl_source_section, copy, path, out);
   parl_json_destroy(copy);
   return s;
@@ -52,10 +53,12 @@ static parl_status read_fields(const char *path, const parl_json *node, parl_sou
 
 static parl_status read_source(const parl_json *node, bool partial, parl_source_config *out) {
   char path[PARL_SOURCE_NAME_BYTES + 32], weight[PARL_SOURCE_NAME_BYTES + 48];
+  char augment[PARL_SOURCE_NAME_BYTES + 48];
   const char *name = parl_json_get_key(node);
   PARL_TRY(check_name(name));
   snprintf(path, sizeof path, "sources.%.31s", name);
   snprintf(weight, sizeof weight, "%s.weight", path);
+  snprintf(augment, sizeof augment, "%s.augment", path);
   if (parl_json_get_type(node) != PARL_JSON_OBJECT)
     return parl_fail(PARL_STATUS_EINVAL, "%s is a %s; it must be a table", path,
                      parl_json_type_name(parl_json_get_type(node)));
@@ -63,10 +66,12 @@ static parl_status read_source(const parl_json *node, bool partial, parl_source_
   out->params[0] = '\0';
   parl_config_set_defaults(&parl_source_section, &out->of);
   parl_config_set_defaults(&parl_source_weight_section, &out->weight);
+  parl_config_set_defaults(&parl_augment_section, &out->augment);
   PARL_TRY(read_fields(path, node, &out->of));
   const parl_json *params = parl_json_find(node, "params");
-  const parl_json *w = parl_json_find(node, "weight");
+  const parl_json *w = parl_json_find(node, "weight"), *a = parl_json_find(node, "augment");
   if (params != NULL) PARL_TRY(read_params(path, params, out->params));
+  if (a != NULL) PARL_TRY(parl_config_read(&parl_augment_section, a, augment, &out->augment));
   if (w != NULL) PARL_TRY(parl_config_read(&parl_source_weight_section, w, weight, &out->weight));
   if (!partial && out->of.file[0] == '\0')
     return parl_fail(PARL_STATUS_EINVAL, "%s.file is missing: name a script or a .jsonl file",
@@ -101,6 +106,10 @@ static void write_source(const parl_source_config *source, bool has_file, parl_j
     if (!has_file && strcmp(field->name, "file") == 0) continue;
     parl_json_key(w, field->name);
     parl_config_write_field(field, &source->of, w);
+  }
+  if (parl_augment_is_on(&source->augment)) {
+    parl_json_key(w, "augment");
+    parl_config_write(&parl_augment_section, &source->augment, w);
   }
   if (source->params[0] != '\0') {
     parl_json_key(w, "params");

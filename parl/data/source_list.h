@@ -2,11 +2,13 @@
  *
  *   sources = {
  *     captions = {file = "captions.lua", weight = {start = 0.9}, params = {things_max = 3}},
+ *     boxes = {file = "boxes.jsonl", augment = {crop = 0.7, flip_x = 0.5}},
  *     words = {file = "words.jsonl", weight = {shape = "table", table = "0:0.1 300:0.5"}},
  *   }
  * Thread rule: plain data. Reading order: the fields, parl_source_list, read, write. */
 #ifndef PARL_PARL_DATA_SOURCE_LIST_H
 #define PARL_PARL_DATA_SOURCE_LIST_H
+#include "core/augment.h"
 #include "core/config.h"
 #include "parl/reward/schedule.h"
 
@@ -30,6 +32,7 @@ typedef struct parl_source_config {
   char name[PARL_SOURCE_NAME_BYTES];
   parl_source_fields of;
   parl_schedule_config weight;
+  parl_augment_config augment;
   char params[PARL_SOURCE_PARAMS_BYTES]; /* JSON object, canonical; "": none given */
 } parl_source_config;
 

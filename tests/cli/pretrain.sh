@@ -30,6 +30,22 @@ differs() { [ "$2" != "$3" ] && echo "ok $1" || echo "not ok $1: both are $2"; }
 differs "hash: another seed" "$(cat one.txt)" "$("$PARL" data hash recipe.lua --batches 12 --seed 2)"
 differs "hash: another weight" "$(cat one.txt)" \
   "$("$PARL" data hash recipe.lua --batches 12 --set sources.words.weight.start=0.7)"
+# augmented: the same for any threads and backend; what is said goes with the picture
+augmented() { # SUBCOMMAND OPTION...
+  action=$1
+  shift
+  "$PARL" data "$action" recipe.lua --set sources.pictures.augment.crop=0.5 --set sources.pictures.augment.flip_x=0.5 \
+    --set sources.pictures.augment.turn=0.5 "$@"
+}
+varied=$(augmented hash --batches 12 --threads 1)
+differs "hash: augmented" "$(cat one.txt)" "$varied"
+same "hash: augmented, 2 threads" "$varied" "$(augmented hash --batches 12 --threads 2)"
+same "hash: augmented, 4 threads on ref" "$varied" "$(augmented hash --batches 12 --threads 4 --set run.backend=ref)"
+has "stats: documents that are augmented" '"augmented":0' "$("$PARL" data stats recipe.lua --batches 2 --json)"
+same "a source of all questions, augmented" 0 "$(for ability in caption how_many where what; do
+  augmented show --source pictures --documents 30 --set sources.pictures.params.ability=$ability >shown.txt || echo fails
+  grep -q 'augmented: crop 8 x' shown.txt || echo "none"
+done | wc -l)"
 text=$("$PARL" data show recipe.lua --source pictures --documents 1)
 has "show: an image among the tokens" "<|media_content|> (image 1, 4 tokens) <|media_end|> [value:n" "$text"
 same "show: its 16 rows are 8 lines" 8 "$(printf '%s\n' "$text" | grep -c '^  ................$')"

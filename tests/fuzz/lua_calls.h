@@ -50,6 +50,9 @@ static const char *const calls_functions[] = {
 #define X(name, type, doc) "image." #name,
                     PARL_IMAGE_LIST(X)
 #undef X
+#define X(name, type, doc) "transform." #name,
+                        PARL_TRANSFORM_LIST(X)
+#undef X
 };
 
 /* What stands before the calls: large things are made once. */
@@ -61,6 +64,7 @@ static const char calls_head[] =
     "local longer = long .. 'b'\n"
     "for i = 1, 6000 do same[i] = i % 2 == 0 and long or longer nested[i] = list end\n"
     "local r, image, dot = {}, parl.image(1024, 1024, 0x345678), parl.image(1, 1)\n"
+    "local transform = parl.transform(1024, 1024):turn(1):scale(1023, 1025):flip_x()\n"
     "local function call(f, ...)\n"
     "  local ok, a = pcall(f, ...)\n"
     "  r[#r % 4 + 1] = ok and a or nil\n"
@@ -167,6 +171,7 @@ static const char *const calls_arguments[] = {"nil",
                                               "rng",
                                               "image",
                                               "dot",
+                                              "transform",
                                               "{{0, 0}, {1 << 24, 3}, {9, 1 << 24}}",
                                               "0xffffff",
                                               "4096",
@@ -200,6 +205,9 @@ static const char *const calls_tables[] = {"list", "texts", "same", "nested",
 /* What methods of images are called with: nothing, a large one, a small one, what a call gave. */
 static const char *const calls_images[] = {"", ", image", ", dot", ", r[1]", ", image", ", image"};
 
+static const char *const calls_transforms[] = {"", ", transform", ", transform, image",
+                                               ", transform", ", r[1]"};
+
 #define CALLS_PICK(s, list) (list)[calls_draw(s, sizeof(list) / sizeof *(list))]
 
 static inline const char *calls_argument(calls_source *s, const char *f, size_t place) {
@@ -222,6 +230,7 @@ static inline void calls_write(calls_source *s, parl_text *out) {
   for (size_t i = 0; i < n_calls; i++) {
     const char *f = CALLS_PICK(s, calls_functions);
     const char *self = strncmp(f, "rng.", 4) == 0 ? ", rng" : "";
+    if (strncmp(f, "transform.", 10) == 0) self = CALLS_PICK(s, calls_transforms);
     if (strncmp(f, "image.", 6) == 0) self = CALLS_PICK(s, calls_images);
     parl_text_appendf(out, "call(%s%s", f, self);
     const size_t n = calls_draw(s, MAX_ARGUMENTS);
