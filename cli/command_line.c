@@ -17,6 +17,10 @@ void cli_append_command(parl_text *out, const cli_args *args) {
     parl_text_append(out, " --init");
     append_word(out, args->init);
   }
+  if (args->extend != NULL) {
+    parl_text_append(out, " --extend");
+    append_word(out, args->extend);
+  }
   if (args->operands[0][0] == '-') append_word(out, "--");
   append_word(out, args->operands[0]);
 }

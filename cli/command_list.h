@@ -206,6 +206,8 @@
   X(FLAG, held_out, "held-out", 0, NULL, 0, 0, 0, "data.show", "those that are never learnt")      \
   X(TEXT, init, "init", 0, "CHECKPOINT", 0, 0, 0, "train",                                         \
     "what models begin as, in place of chance: pretrain.init of every arm")                        \
+  X(TEXT, extend, "extend", 0, "CHECKPOINT", 0, 0, 0, "train",                                     \
+    "the same for a longer context, a stage of YaRN: pretrain.extend of every arm")                \
   X(TEXT, style, "style", 0, "STYLE", 0, 0, 0, "eval", "play this scripted expert instead")        \
   X(COUNT, tasks, "tasks", 0, "N", 1, 1000000, 0, "eval", "held-out tasks; default: eval.tasks")   \
   X(TEXT, reference, "reference", 0, "ARM", 0, 0, 0, "report",                                     \

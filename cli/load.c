@@ -17,28 +17,31 @@ parl_status cli_load_recipe(const cli_args *args, parl_recipe **out) {
   return cli_load_recipe_of(args, args->operands[0], out);
 }
 
-/* --init is an override like others, behind them. */
-static void append_init(const char *init, parl_text *out) {
+/* --init and --extend are overrides like others, behind them. */
+static void append_beginning(const cli_args *args, parl_text *out) {
   parl_json_writer w;
-  parl_text_append(out, "pretrain.init=");
+  parl_text_append(out, args->init != NULL ? "pretrain.init=" : "pretrain.extend=");
   parl_json_writer_init(&w, out, false);
-  parl_json_string(&w, init);
+  parl_json_string(&w, args->init != NULL ? args->init : args->extend);
 }
 
 parl_status cli_load_recipe_of(const cli_args *args, const char *name, parl_recipe **out) {
   char path[CLI_PATH_BYTES];
   const char *sets[CLI_MAX_REPEATS + 1];
   size_t n = args->n_sets;
-  parl_text init = {0};
+  parl_text begin = {0};
+  if (args->init != NULL && args->extend != NULL)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "--init and --extend are both given: a model begins as one of them");
   PARL_TRY(cli_find_recipe(name, path));
   memcpy(sets, args->sets, n * sizeof sets[0]);
-  if (args->init != NULL) {
-    append_init(args->init, &init);
-    sets[n++] = parl_text_get(&init);
+  if (args->init != NULL || args->extend != NULL) {
+    append_beginning(args, &begin);
+    sets[n++] = parl_text_get(&begin);
   }
-  parl_status s = parl_text_status(&init);
+  parl_status s = parl_text_status(&begin);
   if (s == PARL_STATUS_OK) s = parl_recipe_load(path, sets, n, cli_get_datadir(), out);
-  parl_text_deinit(&init);
+  parl_text_deinit(&begin);
   PARL_TRY(s);
   cli_warn_of_recipe(*out);
   return PARL_STATUS_OK;

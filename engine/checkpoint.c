@@ -19,6 +19,11 @@ static const char M_PREFIX[] = "optimizer.m.", V_PREFIX[] = "optimizer.v.", KEPT
 static const char *const IGNORED_FIELDS[] = {"init_std",     "max_context",        "recompute",
                                              "expert_quant", "vision.media_token", NULL};
 
+/* What an extension may change beside them. */
+static const char *const EXTENDED_FIELDS[] = {
+    "init_std",    "max_context",           "recompute", "expert_quant", "vision.media_token",
+    "rope_factor", "rope_original_context", NULL};
+
 enum { NAME_BYTES = 128, STEPS_BYTES = 24 };
 
 /* One tensor of the file and its place: in the parameters, or in the optimizer's moments. */
@@ -37,6 +42,7 @@ typedef struct entries {
   parl_optimizer *opt;     /* borrowed; NULL: weights alone */
   parl_model *const *kept; /* [n_kept] borrowed */
   size_t n_kept;
+  bool extends; /* loading: the model may have a longer context than the file's */
   entry *items; /* owned */
   size_t n;
   float *values; /* owned; saving: of all items */
@@ -199,18 +205,37 @@ static parl_status read_config(const parl_safetensors *file, const char **text,
   return parl_fail(PARL_STATUS_EFORMAT, "%s", parl_error_text());
 }
 
-static parl_status check_config(const parl_safetensors *file, const parl_model *model) {
+static parl_status check_extension(const parl_model_config *theirs, const parl_model_config *ours) {
+  parl_text fields = {0};
+  if (ours->max_context < theirs->max_context)
+    return parl_fail(PARL_STATUS_EFORMAT,
+                     "the file's model has model.max_context = %lld, which %lld does not extend",
+                     (long long)theirs->max_context, (long long)ours->max_context);
+  parl_engine_append_differences(&parl_model_section, theirs, ours, EXTENDED_FIELDS, &fields);
+  parl_status s = parl_text_status(&fields);
+  if (s == PARL_STATUS_OK && fields.n > 0)
+    s = parl_fail(PARL_STATUS_EFORMAT,
+                  "the file's model has %s; an extension changes model.max_context, "
+                  "model.rope_factor and model.rope_original_context alone",
+                  parl_text_get(&fields));
+  parl_text_deinit(&fields);
+  return s;
+}
+
+static parl_status check_config(const parl_safetensors *file, const parl_model_config *ours,
+                                bool extends) {
   const char *text = NULL;
   parl_model_config config;
   PARL_TRY(read_config(file, &text, &config));
-  const char *field = parl_engine_find_difference(&parl_model_section, parl_model_get_config(model),
-                                                  &config, IGNORED_FIELDS);
+  if (extends) return check_extension(&config, ours);
+  const char *field =
+      parl_engine_find_difference(&parl_model_section, ours, &config, IGNORED_FIELDS);
   if (field == NULL) return PARL_STATUS_OK;
   return parl_fail(PARL_STATUS_EFORMAT, "the file's model differs in %s: it is %s", field, text);
 }
 
-static parl_status check_metadata(const parl_safetensors *file, const parl_model *model,
-                                  const char *vocab) {
+static parl_status check_metadata(const parl_safetensors *file, const parl_model_config *config,
+                                  bool extends, const char *vocab) {
   const char *format = NULL, *spoken = NULL, *digest = NULL;
   PARL_TRY(get_metadata(file, "format", &format));
   if (strcmp(format, FORMAT) == 0)
@@ -221,7 +246,7 @@ static parl_status check_metadata(const parl_safetensors *file, const parl_model
   if (vocab != NULL && strcmp(vocab, spoken) != 0)
     return parl_fail(PARL_STATUS_EFORMAT, "the file speaks vocabulary \"%s\", not \"%s\"", spoken,
                      vocab);
-  return check_config(file, model);
+  return check_config(file, config, extends);
 }
 
 static parl_status check_entry(const parl_safetensors *file, const entry *e) {
@@ -293,7 +318,7 @@ static parl_status load(const parl_safetensors *file, const char *vocab, entries
   parl_optimizer *opt = e->opt;
   const char *text = NULL;
   int64_t steps = 0;
-  PARL_TRY(check_metadata(file, model, vocab));
+  PARL_TRY(check_metadata(file, parl_model_get_config(model), e->extends, vocab));
   PARL_TRY(get_metadata(file, "progress", &text));
   if (opt != NULL) PARL_TRY(read_steps(file, &steps));
   PARL_TRY(list_entries(e));
@@ -342,6 +367,23 @@ parl_status parl_checkpoint_load_exact(const char *path, const char *sha256, con
                                        parl_model *model) {
   PARL_REQUIRE(path != NULL && sha256 != NULL && model != NULL);
   return load_file(path, sha256, vocab, (entries){.model = model}, NULL);
+}
+
+parl_status parl_checkpoint_load_extension(const char *path, const char *sha256, const char *vocab,
+                                           parl_model *model) {
+  PARL_REQUIRE(path != NULL && sha256 != NULL && model != NULL);
+  return load_file(path, sha256, vocab, (entries){.model = model, .extends = true}, NULL);
+}
+
+parl_status parl_checkpoint_check_extension(const char *path, const char *sha256, const char *vocab,
+                                            const parl_model_config *config) {
+  PARL_REQUIRE(path != NULL && sha256 != NULL && config != NULL);
+  parl_safetensors *file = NULL;
+  PARL_TRY(parl_safetensors_open(path, &file));
+  parl_status s = check_hash(file, sha256);
+  if (s == PARL_STATUS_OK) s = check_metadata(file, config, true, vocab);
+  parl_safetensors_close(file);
+  return parl_fail_context(s, "checkpoint %s", path);
 }
 
 parl_status parl_checkpoint_load(const char *path, parl_model *model, parl_optimizer *opt,

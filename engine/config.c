@@ -54,3 +54,24 @@ const char *parl_engine_find_difference(const parl_section *section, const void 
   }
   return NULL;
 }
+
+/* As JSON. */
+static void append_value(const parl_field *f, const void *config, parl_text *out) {
+  parl_json_writer w;
+  parl_json_writer_init(&w, out, false);
+  parl_config_write_field(f, config, &w);
+}
+
+void parl_engine_append_differences(const parl_section *section, const void *a, const void *b,
+                                    const char *const *ignored, parl_text *out) {
+  for (size_t i = 0; i < section->n_fields; i++) {
+    const parl_field *f = &section->fields[i];
+    const double x = read_field(f, a), y = read_field(f, b);
+    if ((x <= y && x >= y) || is_listed(f->name, ignored)) continue;
+    parl_text_appendf(out, "%s%s.%s = ", out->n > 0 ? ", " : "", section->name, f->name);
+    append_value(f, a, out);
+    parl_text_append(out, " (not ");
+    append_value(f, b, out);
+    parl_text_append(out, ")");
+  }
+}

@@ -7,6 +7,7 @@
 #ifndef PARL_ENGINE_MODEL_INTERNAL_H
 #define PARL_ENGINE_MODEL_INTERNAL_H
 #include "core/arena.h"
+#include "core/text.h"
 #include "engine/model.h"
 
 /* The tower's config as extents. */
@@ -154,6 +155,9 @@ parl_status parl_engine_check_ranges(const parl_section *section, const void *co
  */
 const char *parl_engine_find_difference(const parl_section *section, const void *a, const void *b,
                                         const char *const *ignored);
+/* Appends "model.rope_theta = 500 (not 10000), ..." of all such fields: a's value, then b's. */
+void parl_engine_append_differences(const parl_section *section, const void *a, const void *b,
+                                    const char *const *ignored, parl_text *out);
 
 /* W [N,K] as forward and backward see it. */
 const float *parl_matrix_get_weights(const parl_model *m, const parl_matrix *w);

@@ -13,8 +13,11 @@
 
 #define PARL_PRETRAIN_FIELDS(INT, REAL, FLAG, TEXT, CHOICE)                                        \
   TEXT(init, "",                                                                                   \
-       "checkpoint that the model begins as, of the same vocabulary; {seed} in it: the "           \
-       "run's; empty: none")                                                                       \
+       "checkpoint that the model begins as, of the same vocabulary; {seed}: the run's; empty: "   \
+       "none")                                                                                     \
+  TEXT(extend, "",                                                                                 \
+       "the same, of a model of a shorter context and another rope_factor or "                     \
+       "rope_original_context: a stage of YaRN")                                                   \
   CHOICE(init_part, all, "all|tower", "tower: what is not the vision tower is drawn anew")         \
   CHOICE(train, all, "all|vision", "vision: tower and projector alone learn")                      \
   INT(steps, 0, 0, 100000, "steps", "optimizer steps on `sources`, before the warm start")         \

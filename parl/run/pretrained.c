@@ -9,6 +9,7 @@
 #include "core/file.h"
 #include "core/seeds.h"
 #include "engine/checkpoint.h"
+#include "parl/run/run_files.h"
 
 enum { PATH_BYTES = 1024 };
 
@@ -99,20 +100,35 @@ static parl_status go_on(const work *w) {
 
 /* --- making it --- */
 
-static parl_status load_init(const work *w) {
-  const char *init = w->run->config.pretrain.init;
-  return parl_fail_context(
-      parl_checkpoint_load_exact(init, w->run->init_hash, parl_env_get_spec(w->env)->vocab_hash,
-                                 w->model),
-      "pretrain.init: the model cannot begin as \"%s\" in the words of %s", init, w->run->env_path);
+static parl_status say_beginning(parl_status s, const parl_run *run, const parl_beginning *begin) {
+  return parl_fail_context(s, "%s: the model cannot begin as \"%s\" in the words of %s",
+                           begin->field, begin->path, run->env_path);
+}
+
+parl_status parl_pretrained_check(const parl_run *run, const parl_env *env) {
+  const char *vocab = parl_env_get_spec(env)->vocab_hash;
+  parl_beginning begin;
+  PARL_TRY(parl_run_get_beginning(run, &begin));
+  if (!begin.extends) return PARL_STATUS_OK;
+  return say_beginning(
+      parl_checkpoint_check_extension(begin.path, run->init_hash, vocab, &run->config.model), run,
+      &begin);
+}
+
+static parl_status load_beginning(const work *w, const parl_beginning *begin) {
+  const char *vocab = parl_env_get_spec(w->env)->vocab_hash, *hash = w->run->init_hash;
+  const parl_status s = begin->extends
+                            ? parl_checkpoint_load_extension(begin->path, hash, vocab, w->model)
+                            : parl_checkpoint_load_exact(begin->path, hash, vocab, w->model);
+  return say_beginning(s, w->run, begin);
 }
 
 /* Of the file the tower alone: of the others the weights are those that were drawn [n_params]. */
-static parl_status load_tower(const work *w, float *drawn) {
+static parl_status load_tower(const work *w, const parl_beginning *begin, float *drawn) {
   size_t n;
   const parl_model_tensor *t = parl_model_get_tensors(w->model, &n);
   PARL_TRY(parl_model_read(w->model, 0, parl_model_get_n_params(w->model), drawn));
-  PARL_TRY(load_init(w));
+  PARL_TRY(load_beginning(w, begin));
   for (size_t i = 0; i < n; i++)
     if (strncmp(t[i].name, "vision_tower.", 13) != 0)
       PARL_TRY(parl_model_write(w->model, t[i].offset, t[i].n, drawn + t[i].offset));
@@ -122,13 +138,15 @@ static parl_status load_tower(const work *w, float *drawn) {
 static parl_status draw_or_begin(const work *w) {
   const parl_run_config *c = &w->run->config;
   const bool is_part = c->pretrain.init_part == PARL_INIT_TOWER;
-  if (c->pretrain.init[0] != '\0' && !is_part) return load_init(w);
+  parl_beginning begin;
+  PARL_TRY(parl_run_get_beginning(w->run, &begin));
+  if (begin.path[0] != '\0' && !is_part) return load_beginning(w, &begin);
   PARL_TRY(
       parl_model_init_weights(w->model, parl_seed((uint64_t)c->run.seed, PARL_PURPOSE_INIT, 0, 0)));
   if (!is_part) return PARL_STATUS_OK;
   float *drawn = malloc((parl_model_get_n_params(w->model) + 1) * sizeof *drawn);
   if (drawn == NULL) return parl_fail(PARL_STATUS_ENOMEM, "pretrain.init: no memory");
-  const parl_status s = load_tower(w, drawn);
+  const parl_status s = load_tower(w, &begin, drawn);
   free(drawn);
   return s;
 }

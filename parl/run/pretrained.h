@@ -1,5 +1,5 @@
-/* parl/run/pretrained.h - the first weights of a run: drawn, those of pretrain.init, or learnt from
- * documents.
+/* parl/run/pretrained.h - the first weights of a run: drawn, those of pretrain.init or
+ * pretrain.extend, or learnt from documents.
  *
  * Pretraining (parl/learn/pretrain.h) is made once per seed and kept as a checkpoint, which runs
  * share that differ in nothing that it reads. While it is under way a file of its own, `.part`,
@@ -19,9 +19,13 @@ parl_feed_def parl_run_get_feed(const parl_run *run, const parl_env *env,
 /* Tokens of the longest document that the run's model learns from. */
 size_t parl_run_get_longest_document(const parl_run *run);
 
+/* Whether the run's model extends what pretrain.extend names, before anything is made. env: the
+ * run's. Fails: as parl_checkpoint_check_extension, naming the field. */
+parl_status parl_pretrained_check(const parl_run *run, const parl_env *env);
+
 /* Gives a model its first weights; what is missing of the pretraining is made and saved. env: the
- * run's. Fails: ESTOPPED between steps, after a checkpoint; EFORMAT if pretrain.init is of another
- * vocabulary or another model; as parl_pretrainer_create and step. */
+ * run's. Fails: ESTOPPED between steps, after a checkpoint; EFORMAT if what it begins as is of
+ * another vocabulary or another model; as parl_pretrainer_create and step. */
 parl_status parl_pretrained_get(const parl_run *run, const parl_host *host, parl_workers *workers,
                                 const parl_env *env, parl_model *model);
 /* What was measured; the file has to be there. Nothing without pretrain.steps. *out is the

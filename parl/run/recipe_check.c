@@ -186,6 +186,12 @@ static parl_status check_vision_parts(const parl_run_config *c) {
 }
 
 static parl_status check_pretrain(const parl_run_config *c) {
+  if (c->pretrain.init[0] != '\0' && c->pretrain.extend[0] != '\0')
+    return parl_fail(
+        PARL_STATUS_EINVAL,
+        "pretrain.init = \"%s\" and pretrain.extend = \"%s\" are both given: the model "
+        "begins as one of them",
+        c->pretrain.init, c->pretrain.extend);
   PARL_TRY(check_vision_parts(c));
   if (c->pretrain.steps == 0) return PARL_STATUS_OK;
   if (c->sources.n > 0) return parl_source_list_check(&c->sources, c->pretrain.steps);

@@ -15,20 +15,6 @@ static parl_status put_path(const char *what, const char *path, char out[PARL_RU
                    PARL_RUN_PATH_BYTES - 1, path);
 }
 
-/* Each "{seed}" of pretrain.init becomes the run's. */
-static parl_status name_seed(parl_run *run) {
-  char *init = run->config.pretrain.init, text[PARL_CONFIG_TEXT_BYTES];
-  for (char *at; (at = strstr(init, "{seed}")) != NULL;) {
-    const int n = snprintf(text, sizeof text, "%.*s%lld%s", (int)(at - init), init,
-                           (long long)run->config.run.seed, at + strlen("{seed}"));
-    if (n < 0 || (size_t)n >= sizeof text)
-      return parl_fail(PARL_STATUS_EINVAL, "pretrain.init is longer than %zu bytes with a seed",
-                       sizeof text - 1);
-    memcpy(init, text, sizeof text);
-  }
-  return PARL_STATUS_OK;
-}
-
 parl_status parl_run_init(const parl_recipe *recipe, size_t arm, int64_t seed, parl_run *out) {
   PARL_REQUIRE(arm < parl_recipe_get_n_arms(recipe));
   parl_run run = {.scope = PARL_SCOPE_RUN, .config = *parl_recipe_get_arm(recipe, arm)};
@@ -38,7 +24,6 @@ parl_status parl_run_init(const parl_recipe *recipe, size_t arm, int64_t seed, p
   snprintf(run.name, sizeof run.name, "%s", parl_recipe_get_arm_name(recipe, arm));
   PARL_TRY(put_path("run.dir", parl_recipe_get_folder(recipe), run.folder));
   PARL_TRY(put_path("env.file", parl_recipe_get_env_path(recipe, arm), run.env_path));
-  PARL_TRY(name_seed(&run));
   run.env_params = (parl_json *)parl_recipe_get_env_params(recipe, arm);
   return parl_run_copy(&run, out);
 }
@@ -93,7 +78,8 @@ static void write_file_hashes(const parl_run *run, parl_json_writer *w) {
 /* What pretraining reads; nothing of a run that has none. */
 static void write_pretrain_hashes(const parl_run *run, parl_json_writer *w) {
   const parl_run_config *c = &run->config;
-  if (c->pretrain.init[0] != '\0') put_text("init_hash", run->init_hash, w);
+  if (c->pretrain.init[0] != '\0' || c->pretrain.extend[0] != '\0')
+    put_text("init_hash", run->init_hash, w);
   if (c->sources.n == 0) return;
   parl_json_key(w, "source_hashes");
   parl_json_begin_array(w);

@@ -37,7 +37,7 @@ typedef struct parl_run {
   /* SHA-256 of what it reads, once fixed: the script with what it includes, and the files; "":
    * whatever is there, or nothing. */
   char script_hash[PARL_HASH_HEX_BYTES], file_hashes[PARL_RUN_MAX_FILES][PARL_HASH_HEX_BYTES];
-  /* The same of pretrain.init and of the sources, while pretrain.steps is above 0. */
+  /* The same of what the model begins as and of the sources, while pretrain.steps is above 0. */
   char init_hash[PARL_HASH_HEX_BYTES], source_hashes[PARL_MAX_SOURCES][PARL_HASH_HEX_BYTES];
 } parl_run;
 

@@ -32,6 +32,27 @@ static void get_files(const parl_run_config *config, parl_scope scope,
     memcpy(out[PARL_RUN_FILE_ROLES + i].path, roles.of[i].path, sizeof roles.of[i].path);
 }
 
+parl_status parl_run_get_beginning(const parl_run *run, parl_beginning *out) {
+  static const char mark[] = "{seed}";
+  const parl_pretrain_config *c = &run->config.pretrain;
+  parl_beginning b = {.field = "pretrain.init", .extends = c->extend[0] != '\0'};
+  if (b.extends) b.field = "pretrain.extend";
+  size_t n = 0;
+  for (const char *at = b.extends ? c->extend : c->init; *at != '\0' && n < sizeof b.path;) {
+    const bool is_mark = strncmp(at, mark, sizeof mark - 1) == 0;
+    const int length =
+        is_mark ? snprintf(b.path + n, sizeof b.path - n, "%lld", (long long)run->config.run.seed)
+                : snprintf(b.path + n, sizeof b.path - n, "%c", *at);
+    n += (size_t)length;
+    at += is_mark ? sizeof mark - 1 : 1;
+  }
+  if (n >= sizeof b.path)
+    return parl_fail(PARL_STATUS_EINVAL, "%s: with its seed the path is longer than %zu bytes",
+                     b.field, sizeof b.path - 1);
+  *out = b;
+  return PARL_STATUS_OK;
+}
+
 /* Of what source i reads. */
 static parl_status hash_source(const parl_run *run, const parl_env *env, size_t i,
                                char out[PARL_HASH_HEX_BYTES]) {
@@ -59,9 +80,10 @@ parl_status parl_run_fix_files(parl_run *run, const parl_env *env) {
       PARL_TRY(parl_fail_context(parl_file_hash(files[i].path, run->file_hashes[i]), "%s",
                                  files[i].field));
   memcpy(run->script_hash, parl_env_get_spec(env)->script_hash, sizeof run->script_hash);
-  const char *init = run->config.pretrain.init;
-  if (init[0] != '\0')
-    PARL_TRY(parl_fail_context(parl_file_hash(init, run->init_hash), "pretrain.init"));
+  parl_beginning begin;
+  PARL_TRY(parl_run_get_beginning(run, &begin));
+  if (begin.path[0] != '\0')
+    PARL_TRY(parl_fail_context(parl_file_hash(begin.path, run->init_hash), "%s", begin.field));
   for (size_t i = 0; run->config.pretrain.steps > 0 && i < run->config.sources.n; i++)
     PARL_TRY(hash_source(run, env, i, run->source_hashes[i]));
   return PARL_STATUS_OK;
@@ -78,9 +100,11 @@ parl_status parl_run_files_write_pretrain(const parl_run *run, const parl_env *e
                                           parl_json_writer *w) {
   const parl_run_config *c = &run->config;
   char hash[PARL_HASH_HEX_BYTES] = "";
-  if (c->pretrain.init[0] != '\0') {
+  parl_beginning begin;
+  PARL_TRY(parl_run_get_beginning(run, &begin));
+  if (begin.path[0] != '\0') {
     if (run->init_hash[0] == '\0')
-      PARL_TRY(parl_fail_context(parl_file_hash(c->pretrain.init, hash), "pretrain.init"));
+      PARL_TRY(parl_fail_context(parl_file_hash(begin.path, hash), "%s", begin.field));
     PARL_TRY(write_hash("init", run->init_hash, hash, w));
   }
   if (c->pretrain.steps == 0) return PARL_STATUS_OK;

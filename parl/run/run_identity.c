@@ -67,6 +67,7 @@ static const struct {
     {"train", "abilities"},
     {"pretrain", "init_part"},
     {"pretrain", "train"},
+    {"pretrain", "extend"},
 };
 
 static bool is_same(const parl_json *a, const parl_json *b) {

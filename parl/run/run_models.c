@@ -145,6 +145,7 @@ parl_status parl_run_check(const parl_run *run, const parl_recipe *recipe, parl_
   PARL_TRY(check_terms(&run->config, env));
   PARL_TRY(parl_recipe_check_env(recipe, &run->config, parl_env_get_spec(env)));
   PARL_TRY(check_abilities(&run->config, env));
+  PARL_TRY(parl_pretrained_check(run, env));
   PARL_TRY(parl_subs_open(run, env, NULL, &subs));
   parl_subs_close(&subs);
   return PARL_STATUS_OK;

@@ -136,6 +136,7 @@ static parl_status train_loop(parl_trainer *t) {
   parl_updater *u = t->updater;
   const int64_t every = t->config->run.checkpoint_every;
   PARL_TRY(look(t));
+  if (t->config->train.updates == 0) PARL_TRY(parl_trainer_save(t)); /* others begin as it */
   while (u->update < t->config->train.updates && !t->result->is_paused) {
     if (parl_host_is_stopped(t->host)) return stop(t);
     const parl_status s = parl_updater_run(u);
