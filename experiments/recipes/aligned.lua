@@ -20,8 +20,6 @@ return {
               steps = 96, batch_tokens = 240, lr = 2e-3, decay = "linear", decay_from = 0.5,
               eval_every = 48, eval_documents = 100},
   warm = {steps = 0, probe = 0},
-  -- One update at a rate of 0 leaves a checkpoint of a known name, and all weights as they are.
-  train = {updates = 1, tasks = 1, group = 2},
-  optimizer = {lr = 0},
+  train = {updates = 0},
   eval = {tasks = 2, baselines = ""},
 }

@@ -56,9 +56,7 @@ return {
   pretrain = {init = "runs/towers/checkpoints/trained-s{seed}.safetensors", init_part = "tower",
               batch_tokens = 480, lr = 2e-3, decay_from = 0.9, eval_every = 6, eval_documents = 64},
   warm = {steps = 0, probe = 0},
-  -- One update at a rate of 0 leaves a checkpoint of a known name, and all weights as they are.
-  train = {updates = 1, tasks = 1, group = 2},
-  optimizer = {lr = 0},
+  train = {updates = 0},
   eval = {tasks = 2, baselines = ""},
   arms = arms,
 }

@@ -17,8 +17,6 @@ return {
   pretrain = {steps = 300, batch_tokens = 1020, lr = 3e-3, decay = "linear", decay_from = 0.7,
               eval_every = 100, eval_documents = 100},
   warm = {steps = 0, probe = 0},
-  -- One update at a rate of 0 leaves a checkpoint of a known name, and all weights as they are.
-  train = {updates = 1, tasks = 1, group = 2},
-  optimizer = {lr = 0},
+  train = {updates = 0},
   eval = {tasks = 2, baselines = ""},
 }
