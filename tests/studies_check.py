@@ -76,8 +76,8 @@ def dips(store, row):
     """The dip of each seed of a row's arm."""
     losses = {}
     for seed, step, loss in store.execute(
-            "select r.seed, m.at_update, avg(m.value) from metric m join run r on r.id = m.run_id where r.arm = :arm and"
-            " m.key like 'pretrain/held_out/%' and m.key not like '%/image%' group by r.seed, m.at_update", row):
+            "select r.seed, m.at_update, avg(m.value) from metric m join run r on r.id = m.run_id where r.arm = :arm"
+            " and m.key like 'pretrain/held_out/%' and m.key not like '%/image%' group by r.seed, m.at_update", row):
         losses.setdefault(seed, {})[step] = loss
     first = int(row["family"])
     after = {seed: [step for step in sorted(of) if step > first][:4] for seed, of in losses.items()}

@@ -8,7 +8,8 @@
 -- 8 arms x 5 seeds, 3.5 minutes on 2 idle cores (6.5 of processor time).
 
 local STEPS <const> = 480
-local IMAGES <const>, TEXTS <const> = {"caption", "count", "what"}, {"caption", "count", "what", "facts"}
+local IMAGES <const> = {"caption", "count", "what"}
+local TEXTS <const> = {"caption", "count", "what", "facts"}
 
 -- The weight of one of n sources whose share is `share`, and `before` until step `from`.
 local function weigh(n, from, before, share)

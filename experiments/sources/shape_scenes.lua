@@ -1,6 +1,6 @@
 -- shape_scenes: small pictures of shapes.lua, or the same scenes in words, with what is said of
--- them; and facts to be remembered, which no picture shows. All documents have 15 tokens with <bos>,
--- so that budgets of sources can be the same to the token.
+-- them; and facts to be remembered, which no picture shows. All documents have 15 tokens with
+-- <bos>, so that budgets of sources can be the same to the token.
 --
 -- A scene has 4 places, of which some are empty, and takes 8 tokens as a picture and in words. A
 -- caption says how many things there are and what is at each place; of questions there are two:

@@ -143,7 +143,8 @@ def read(path):
     data = open(path, "rb").read()
     n, = struct.unpack("<Q", data[:8])
     head = json.loads(data[8:8 + n])
-    return {k: data[8 + n + v["data_offsets"][0]:8 + n + v["data_offsets"][1]] for k, v in head.items() if k[0] not in "_o"}
+    return {name: data[8 + n + of["data_offsets"][0]:8 + n + of["data_offsets"][1]] for name, of in head.items()
+            if not name.startswith(("__metadata__", "optimizer."))}
 a, b = map(read, sys.argv[1:])
 parts = {"vision_tower.": [], "mm_projector.": [], "": []}
 for name in set(a) & set(b):
@@ -171,7 +172,8 @@ same "vision alone: a run" 16 "${#hash}"
 same "vision alone: the decoder stays" "none none all" \
   "$(same_tensors "$init" vision/checkpoints/pretrain-*.safetensors)"
 vision all --set pretrain.train=all >log.txt
-differs "vision alone is another model" "$(basename vision/checkpoints/pretrain-*)" "$(basename all/checkpoints/pretrain-*)"
+differs "vision alone is another model" "$(basename vision/checkpoints/pretrain-*)" \
+  "$(basename all/checkpoints/pretrain-*)"
 more() { # NAME A B: A is not below B
   awk -v a="$2" -v b="$3" 'BEGIN {exit !(a != "" && b != "" && a >= b)}' && echo "ok $1" || echo "not ok $1: $2, $3"
 }
