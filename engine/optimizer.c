@@ -19,8 +19,8 @@ static const double MAX_NORM = 1.8e19;
 struct parl_optimizer {
   parl_optimizer_config config;
   size_t n_params;
-  bool vision_alone;
-  int64_t steps; /* taken so far */
+  bool vision_alone; /* what is not of it is frozen */
+  int64_t steps;     /* taken so far */
   size_t n_tensors;
   parl_arena arena;      /* on the host */
   parl_arena numbers;    /* on the device */

@@ -465,7 +465,7 @@ static void hash_whole(parl_hash *h, double x) {
 
 static parl_status hash_metric(void *context, int64_t update, const char *key, double value) {
   static const char *const others[] = {"time/", "pretrain/held_out_exact/",
-                                       "pretrain/held_out_of_kind/"}; /* the latter came later */
+                                       "pretrain/held_out_of_kind/"}; /* those came later */
   for (size_t i = 0; i < COUNT(others); i++)
     if (strncmp(key, others[i], strlen(others[i])) == 0) return PARL_STATUS_OK;
   hash_string(context, "metric");

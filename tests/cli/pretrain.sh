@@ -171,6 +171,13 @@ hash=$(vision vision)
 same "vision alone: a run" 16 "${#hash}"
 same "vision alone: the decoder stays" "none none all" \
   "$(same_tensors "$init" vision/checkpoints/pretrain-*.safetensors)"
+sparse="--set model.n_routed_experts=4 --set model.moe_d_ff=16 --set model.first_k_dense=0"
+# shellcheck disable=SC2086
+"$PARL" train begin.lua --quiet --set run.dir=sparse --set optimizer.lr=0 $sparse >log.txt 2>&1 || cat log.txt
+# shellcheck disable=SC2086
+train experts --set pretrain.train=vision --set pretrain.steps=2 --set pretrain.eval_documents=0 $sparse >log.txt
+same "vision alone: experts' selection stays, too" "none none all" \
+  "$(same_tensors sparse/checkpoints/warm-*.safetensors experts/checkpoints/pretrain-*.safetensors)"
 vision all --set pretrain.train=all >log.txt
 differs "vision alone is another model" "$(basename vision/checkpoints/pretrain-*)" \
   "$(basename all/checkpoints/pretrain-*)"
