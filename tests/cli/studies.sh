@@ -22,6 +22,10 @@ has "an interval upside down" "1.0 is not below 0.0" "$(check --rows "$SCRATCH/r
 by_hand='import studies_check as s; print(*("%.1f" % x for x in s.prediction([1, 3], "assigned")))'
 same "of 1 and 3: 2 -+ 12.706 * sqrt(2) * sqrt(1.5)" "-20.0 24.0" "$(cd "$ROOT/tests" && python3 -Bc "$by_hand")"
 
+by_hand='import studies_pretrain as s; print(*s.dip({0: 1, 6: 3, 12: 2, 18: 2, 24: 1, 30: 1}, 0), s.show([1, 3]))'
+same "a dip: mean of four looks, the worst, when, back when; of 1 and 3: 2 -+ 12.706" \
+  "1.0 2 6 24 2.000 [-10.706, 14.706]" "$(cd "$ROOT/tests" && python3 -Bc "$by_hand")"
+
 short="--seed 7 --set warm.steps=2 --set warm.probe=0 --set train.updates=1 --set eval.tasks=4"
 row quickstart annealed r_perf -1 2
 # shellcheck disable=SC2086
