@@ -242,6 +242,28 @@ static void offer_terms(const request *r) {
   parl_recipe_destroy(recipe);
 }
 
+/* sources.NAME.FIELD= of the sources that the recipe on the line has. */
+static void offer_sources(const request *r) {
+  static const struct {
+    const char *part;
+    const parl_section *section;
+  } parts[] = {{"", &parl_source_section},
+               {".augment", &parl_augment_section},
+               {".weight", &parl_source_weight_section}};
+  parl_recipe *recipe = load_recipe(r);
+  char section[TEXT_BYTES];
+  for (size_t a = 0; recipe != NULL && a < parl_recipe_get_n_arms(recipe); a++) {
+    const parl_source_list *list = &parl_recipe_get_arm(recipe, a)->sources;
+    for (size_t i = 0; i < list->n; i++)
+      for (size_t p = 0; p < sizeof parts / sizeof parts[0]; p++) {
+        snprintf(section, sizeof section, "sources.%s%s", list->items[i].name, parts[p].part);
+        for (size_t k = 0; k < parts[p].section->n_fields; k++)
+          offer_field(r, section, &parts[p].section->fields[k]);
+      }
+  }
+  parl_recipe_destroy(recipe);
+}
+
 /* reward.preset=, a word of recipes that is no field, and its names. */
 static void offer_presets(const request *r) {
   static const char key[] = "reward.preset=";
@@ -262,6 +284,7 @@ static void offer_fields(const request *r) {
       offer_field(r, sections[i].section->name, &sections[i].section->fields[k]);
   offer_presets(r);
   offer_terms(r);
+  offer_sources(r);
   offer_params(r);
 }
 

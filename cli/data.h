@@ -18,6 +18,8 @@ typedef struct data_state {
 parl_status data_open(const cli_args *args, data_state *d);
 /* ESTOPPED after a signal. */
 parl_status data_check_signal(void);
+/* Says why it failed, as cli_fail; what was stopped begins anew. */
+int data_fail(parl_status s);
 /* Whatever of it is open. */
 void data_close(data_state *d);
 

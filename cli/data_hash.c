@@ -42,5 +42,5 @@ int data_hash(const cli_args *args) {
   if (s == PARL_STATUS_OK) s = hash_batches(&d, args->batches, hash);
   if (s == PARL_STATUS_OK) s = print(args, hash);
   data_close(&d);
-  return s == PARL_STATUS_OK ? CLI_DONE : cli_fail(s);
+  return s == PARL_STATUS_OK ? CLI_DONE : data_fail(s);
 }

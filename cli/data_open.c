@@ -1,4 +1,6 @@
 /* cli/data_open.c - the documents that a recipe's pretraining would learn from. */
+#include <stdio.h>
+
 #include "cli/data.h"
 
 /* A schedule goes over the steps there are, or over those that are asked for. */
@@ -31,6 +33,12 @@ parl_status data_open(const cli_args *args, data_state *d) {
 parl_status data_check_signal(void) {
   if (cli_get_signal() == 0) return PARL_STATUS_OK;
   return parl_fail(PARL_STATUS_ESTOPPED, "stopped on request");
+}
+
+int data_fail(parl_status s) {
+  if (s != PARL_STATUS_ESTOPPED) return cli_fail(s);
+  fprintf(stderr, "parl: %s\n", parl_error_text());
+  return cli_get_signal() != 0 ? 128 + cli_get_signal() : CLI_FAILED;
 }
 
 void data_close(data_state *d) {

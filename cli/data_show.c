@@ -146,5 +146,5 @@ int data_show(const cli_args *args) {
   if (s == PARL_STATUS_OK) s = cli_print(&text);
   parl_text_deinit(&text);
   data_close(&d);
-  return s == PARL_STATUS_OK ? CLI_DONE : cli_fail(s);
+  return s == PARL_STATUS_OK ? CLI_DONE : data_fail(s);
 }

@@ -129,5 +129,5 @@ int data_stats(const cli_args *args) {
   }
   parl_text_deinit(&text);
   data_close(&d);
-  return s == PARL_STATUS_OK ? CLI_DONE : cli_fail(s);
+  return s == PARL_STATUS_OK ? CLI_DONE : data_fail(s);
 }

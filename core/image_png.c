@@ -84,8 +84,19 @@ static parl_status make_room(decoding *d) {
   return PARL_STATUS_OK;
 }
 
+/* What is no picture is passed over as it lies: texts, profiles and palettes of suggestion may each
+ * inflate to megabytes. IHDR, PLTE, IDAT, IEND and tRNS are read. */
+static void pass_over_the_rest(png_structp png) {
+  static const png_byte names[] =
+      "bKGD\0cHRM\0eXIf\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0sPLT\0sRGB\0tEXt\0"
+      "tIME\0zTXt";
+  png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, 0);
+  png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, names, sizeof names / 5);
+}
+
 /* May leave by longjmp. */
 static parl_status read_image(decoding *d) {
+  pass_over_the_rest(d->png);
   png_set_read_fn(d->png, d, read_bytes);
   png_set_user_limits(d->png, 0x7fffffff, 0x7fffffff); /* ours come with a better text */
   png_read_info(d->png, d->info);

@@ -192,12 +192,11 @@ static parl_status get_metadata(const parl_safetensors *file, const char *key, c
   return PARL_STATUS_OK;
 }
 
-/* *text, borrowed, is the config as the file spells it. */
-static parl_status read_config(const parl_safetensors *file, const char **text,
-                               parl_model_config *out) {
-  PARL_TRY(get_metadata(file, "model", text));
+static parl_status read_config(const parl_safetensors *file, parl_model_config *out) {
+  const char *text = NULL;
   parl_json *json = NULL;
-  PARL_TRY(parl_json_parse(*text, strlen(*text), "metadata \"model\"", &json));
+  PARL_TRY(get_metadata(file, "model", &text));
+  PARL_TRY(parl_json_parse(text, strlen(text), "metadata \"model\"", &json));
   parl_config_set_defaults(&parl_model_section, out);
   const parl_status s = parl_config_read(&parl_model_section, json, "model", out);
   parl_json_destroy(json);
@@ -224,14 +223,16 @@ static parl_status check_extension(const parl_model_config *theirs, const parl_m
 
 static parl_status check_config(const parl_safetensors *file, const parl_model_config *ours,
                                 bool extends) {
-  const char *text = NULL;
   parl_model_config config;
-  PARL_TRY(read_config(file, &text, &config));
+  PARL_TRY(read_config(file, &config));
   if (extends) return check_extension(&config, ours);
-  const char *field =
-      parl_engine_find_difference(&parl_model_section, ours, &config, IGNORED_FIELDS);
-  if (field == NULL) return PARL_STATUS_OK;
-  return parl_fail(PARL_STATUS_EFORMAT, "the file's model differs in %s: it is %s", field, text);
+  parl_text list = {0};
+  parl_engine_append_differences(&parl_model_section, &config, ours, IGNORED_FIELDS, &list);
+  parl_status s = parl_text_status(&list);
+  if (s == PARL_STATUS_OK && list.n > 0)
+    s = parl_fail(PARL_STATUS_EFORMAT, "the file's model has %s", parl_text_get(&list));
+  parl_text_deinit(&list);
+  return s;
 }
 
 static parl_status check_metadata(const parl_safetensors *file, const parl_model_config *config,
@@ -403,9 +404,8 @@ parl_status parl_checkpoint_load_kept(const char *path, parl_model *model, parl_
 
 static parl_status make_model(const parl_safetensors *file, const parl_backend *backend,
                               parl_model **out) {
-  const char *text = NULL;
   parl_model_config config;
-  PARL_TRY(read_config(file, &text, &config));
+  PARL_TRY(read_config(file, &config));
   const parl_tensor_info *table = parl_safetensors_find(file, "model.embed_tokens.weight");
   if (table == NULL || table->n_dims != 2)
     return parl_fail(PARL_STATUS_EFORMAT, "tensor model.embed_tokens.weight is missing");

@@ -45,16 +45,6 @@ static bool is_listed(const char *name, const char *const *list) {
   return false;
 }
 
-const char *parl_engine_find_difference(const parl_section *section, const void *a, const void *b,
-                                        const char *const *ignored) {
-  for (size_t i = 0; i < section->n_fields; i++) {
-    const parl_field *f = &section->fields[i];
-    const double x = read_field(f, a), y = read_field(f, b);
-    if (!(x <= y && x >= y) && !is_listed(f->name, ignored)) return f->name;
-  }
-  return NULL;
-}
-
 /* As JSON. */
 static void append_value(const parl_field *f, const void *config, parl_text *out) {
   parl_json_writer w;

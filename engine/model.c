@@ -213,11 +213,14 @@ parl_status parl_model_refresh(parl_model *model) {
 
 parl_status parl_model_copy_weights(parl_model *to, const parl_model *from) {
   static const char *const ignored[] = {"init_std", "recompute", "vision.media_token", NULL};
-  const char *field =
-      parl_engine_find_difference(&parl_model_section, &to->config, &from->config, ignored);
-  if (field != NULL)
-    return parl_fail(PARL_STATUS_EINVAL, "weights cannot be copied: the models differ in %s",
-                     field);
+  parl_text list = {0};
+  parl_engine_append_differences(&parl_model_section, &from->config, &to->config, ignored, &list);
+  parl_status s = parl_text_status(&list);
+  if (s == PARL_STATUS_OK && list.n > 0)
+    s = parl_fail(PARL_STATUS_EINVAL, "weights cannot be copied: the other model has %s",
+                  parl_text_get(&list));
+  parl_text_deinit(&list);
+  PARL_TRY(s);
   if (to->dims.V != from->dims.V)
     return parl_fail(PARL_STATUS_EINVAL,
                      "weights cannot be copied: vocabulary %zu differs from %zu", from->dims.V,

@@ -151,11 +151,8 @@ parl_status parl_model_make_rotary(parl_model *m);
 /* Refuses a config that is out of its table's ranges. Fails: EINVAL naming section, field, value,
  * range. */
 parl_status parl_engine_check_ranges(const parl_section *section, const void *config);
-/* Name of the first field in which two configs differ, or NULL; `ignored` (NULL-ended) are skipped.
- */
-const char *parl_engine_find_difference(const parl_section *section, const void *a, const void *b,
-                                        const char *const *ignored);
-/* Appends "model.rope_theta = 500 (not 10000), ..." of all such fields: a's value, then b's. */
+/* Appends "model.rope_theta = 500 (not 10000), ..." of all fields in which two configs differ: a's
+ * value, then b's; `ignored` (NULL-ended) are skipped. */
 void parl_engine_append_differences(const parl_section *section, const void *a, const void *b,
                                     const char *const *ignored, parl_text *out);
 

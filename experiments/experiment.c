@@ -30,8 +30,19 @@ static bool is_warm_wanted(const experiment *x, size_t warm) {
   return false;
 }
 
+/* Whether another warm start is at work that begins as the same pretrained model. */
+static bool is_pretrained_busy(const experiment *x, size_t warm) {
+  const char *path = x->plan->warms[warm].pretrained;
+  if (path[0] == '\0' || parl_file_exists(path)) return false;
+  for (size_t i = 0; i < x->plan->n_warms; i++)
+    if (x->warms[i].state == JOB_BUSY && strcmp(x->plan->warms[i].pretrained, path) == 0)
+      return true;
+  return false;
+}
+
 static bool may_start(const experiment *x, const job *j) {
-  if (!is_cell(x, j)) return is_warm_wanted(x, (size_t)(j - x->warms));
+  const size_t warm = (size_t)(j - x->warms);
+  if (!is_cell(x, j)) return is_warm_wanted(x, warm) && !is_pretrained_busy(x, warm);
   const size_t cell = (size_t)(j - x->cells);
   if (!parl_experiment_may_go_on(x, cell)) return false;
   return j->was_done || x->warms[x->plan->cells[cell].warm].state == JOB_DONE;
@@ -68,10 +79,32 @@ static job *take_job(experiment *x) {
 
 /* --- claims --- */
 
+static const char *get_file_name(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash == NULL ? path : slash + 1;
+}
+
 static const char *get_claim_name(const experiment *x, const job *j) {
   if (is_cell(x, j)) return x->plan->cells[j - x->cells].uid;
-  const char *path = x->plan->warms[j - x->warms].path, *slash = strrchr(path, '/');
-  return slash == NULL ? path : slash + 1;
+  return get_file_name(x->plan->warms[j - x->warms].path);
+}
+
+/* What a warm start claims too, so that nobody else makes it: a pretrained model that is not there;
+ * NULL: nothing. */
+static const char *get_second_claim(const experiment *x, const job *j) {
+  if (is_cell(x, j)) return NULL;
+  const char *path = x->plan->warms[j - x->warms].pretrained;
+  return path[0] == '\0' || parl_file_exists(path) ? NULL : get_file_name(path);
+}
+
+/* Both, or none of them. second: NULL where there is one alone. */
+static parl_status take_claims(parl_claims *claims, const char *name, const char *second,
+                               bool *taken, char holder[PARL_CLAIM_HOLDER_BYTES]) {
+  PARL_TRY(parl_claims_take(claims, name, taken, holder));
+  if (!*taken || second == NULL) return PARL_STATUS_OK;
+  const parl_status s = parl_claims_take(claims, second, taken, holder);
+  if (s == PARL_STATUS_OK && !*taken) return parl_claims_give_back(claims, name);
+  return s;
 }
 
 /* The run whose warm start it is; others share it. */
@@ -136,10 +169,10 @@ static parl_status do_cell(lane *l, size_t i) {
 static parl_status do_job(lane *l, job *j, bool *held) {
   const experiment *x = l->x;
   char holder[PARL_CLAIM_HOLDER_BYTES];
-  const char *name = get_claim_name(x, j);
+  const char *name = get_claim_name(x, j), *second = get_second_claim(x, j);
   bool taken = false;
   *held = false;
-  PARL_TRY(parl_claims_take(l->host.claims, name, &taken, holder));
+  PARL_TRY(take_claims(l->host.claims, name, second, &taken, holder));
   if (!taken) {
     say_waiting(x, j, holder);
     *held = true;
@@ -150,7 +183,9 @@ static parl_status do_job(lane *l, job *j, bool *held) {
       is_cell(x, j) ? do_cell(l, (size_t)(j - x->cells)) : do_warm(l, (size_t)(j - x->warms));
   char text[4096]; /* giving back must not hide why it failed */
   snprintf(text, sizeof text, "%s", parl_error_text());
-  const parl_status given = parl_claims_give_back(l->host.claims, name);
+  parl_status given = parl_claims_give_back(l->host.claims, name);
+  if (given == PARL_STATUS_OK && second != NULL)
+    given = parl_claims_give_back(l->host.claims, second);
   return s == PARL_STATUS_OK ? given : parl_fail(s, "%s", text);
 }
 
@@ -178,7 +213,7 @@ static parl_status fail_cells(experiment *x, size_t warm, parl_status why_status
   const char *status = parl_run_failed_for_good(why_status) ? "failed" : "stopped";
   parl_store *store = NULL;
   char why[4096];
-  snprintf(why, sizeof why, "warm start: %s", parl_error_text());
+  snprintf(why, sizeof why, "%s", parl_error_text());
   PARL_TRY(parl_rows_open(x->store_path, &store));
   parl_status s = parl_store_begin(store);
   for (size_t i = 0; s == PARL_STATUS_OK && i < x->plan->n_cells; i++) {

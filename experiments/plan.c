@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/file.h"
+#include "parl/run/pretrained.h"
 #include "parl/run/run_list.h"
 #include "parl/run/run_models.h"
 
@@ -70,6 +71,7 @@ static parl_status find_warm(builder *b, const parl_env *env, const parl_run *ru
   parl_warm *w = &p->warms[p->n_warms];
   w->cell = p->n_cells;
   PARL_TRY(parl_warm_start_path(run, env, w->path, sizeof w->path));
+  PARL_TRY(parl_pretrained_get_path(run, env, w->pretrained, sizeof w->pretrained));
   size_t i = 0;
   while (strcmp(p->warms[i].path, w->path) != 0) i++; /* it ends at w */
   if (i == p->n_warms) p->n_warms++;

@@ -18,8 +18,9 @@ typedef struct parl_cell {
 
 /* A warm start that some cells share. */
 typedef struct parl_warm {
-  size_t cell;     /* the first of them */
-  char path[1024]; /* of its checkpoint */
+  size_t cell;           /* the first of them */
+  char path[1024];       /* of its checkpoint */
+  char pretrained[1024]; /* of the model that it begins as, which others may share; "": none */
 } parl_warm;
 
 typedef struct parl_plan {

@@ -386,7 +386,7 @@ static void test_spoiled_metadata(void **state) {
   (void)state;
   spoil_metadata(0, NULL, "parl-3", "format \"parl-3\"");
   spoil_metadata(0, "formats", "parl-1", "no metadata \"format\"");
-  spoil_metadata(1, NULL, "{\"n_layers\":3}", "differs in n_layers");
+  spoil_metadata(1, NULL, "{\"n_layers\":3}", "the file's model has model.n_layers = 3 (not ");
   spoil_metadata(1, NULL, "{\"n_layers\":", "");
   spoil_metadata(1, NULL, "{\"n_experts\":3}", "n_experts");
   spoil_metadata(4, NULL, "-1", "optimizer_steps \"-1\"");

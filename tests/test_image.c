@@ -4,6 +4,7 @@
 #include <stdio.h>
 /* jpeglib.h needs the one before it */
 #include <jpeglib.h>
+#include <png.h>
 
 #include "core/file.h"
 #include "core/hash.h"
@@ -14,6 +15,7 @@
 /* The largest piece of memory that was asked for: this malloc stands before the C library's, below
  * which the image libraries are too. */
 static size_t largest;
+static size_t total; /* of all pieces */
 
 #define FAMILY(prefix)                                         \
   extern void *prefix##malloc(size_t n) __attribute__((weak)); \
@@ -24,6 +26,7 @@ FAMILY(__interceptor_)
 
 static void note(size_t n) {
   if (n > largest) largest = n;
+  total += n;
 }
 
 void *malloc(size_t n) {
@@ -288,6 +291,54 @@ static void test_hashes_tell_sizes_apart(void **state) {
   parl_image_deinit(&high);
 }
 
+static void append_bytes(png_structp png, png_bytep bytes, size_t n) {
+  FILE *file = png_get_io_ptr(png);
+  assert_int_equal(fwrite(bytes, 1, n, file), n);
+}
+
+static void flush_bytes(png_structp png) {
+  (void)png;
+}
+
+/* A file of 100 kB whose texts inflate to 200 MB: they are passed over. */
+static void what_is_no_picture_takes_no_memory(void **state) {
+  (void)state;
+  enum { N = 28, LONG = 7900000 };
+  char *long_text = malloc(LONG + 1), *bytes = NULL;
+  size_t n = 0;
+  png_text texts[N];
+  uint8_t pixel[3] = {9, 8, 7};
+  parl_image image = {0};
+  assert_non_null(long_text);
+  memset(long_text, 'a', LONG);
+  long_text[LONG] = '\0';
+  for (int i = 0; i < N; i++)
+    texts[i] = (png_text){.compression = PNG_TEXT_COMPRESSION_zTXt,
+                          .key = (char[]){"Comment"},
+                          .text = long_text,
+                          .text_length = LONG};
+  FILE *file = open_memstream(&bytes, &n);
+  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+  png_infop info = png_create_info_struct(png);
+  png_set_write_fn(png, file, append_bytes, flush_bytes);
+  png_set_text_compression_level(png, 1);
+  png_set_IHDR(png, info, 1, 1, 8, PNG_COLOR_TYPE_RGB, 0, 0, 0);
+  png_set_text(png, info, texts, N);
+  png_write_info(png, info);
+  png_write_row(png, pixel);
+  png_write_end(png, NULL);
+  png_destroy_write_struct(&png, &info);
+  assert_int_equal(fclose(file), 0);
+  assert_true(n < 2000000);
+  total = 0;
+  assert_ok(parl_image_decode(bytes, n, "bomb", NULL, &image));
+  assert_true(total < 1 << 20);
+  assert_memory_equal(image.rgb, pixel, 3);
+  parl_image_deinit(&image);
+  free(bytes);
+  free(long_text);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_files_read_as_pillow_does),
@@ -301,6 +352,7 @@ int main(void) {
       cmocka_unit_test(test_scans_are_bounded),
       cmocka_unit_test(test_refusals_say_why),
       cmocka_unit_test(test_hashes_tell_sizes_apart),
+      cmocka_unit_test(what_is_no_picture_takes_no_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,7 +84,12 @@ static uint64_t name_seed(const char *name, uint64_t seed) {
 }
 
 parl_status parl_source_create(const parl_source_def *def, parl_source **out) {
-  PARL_REQUIRE(def->n_workers >= 1 && def->max_tokens >= 2);
+  PARL_REQUIRE(def->n_workers >= 1);
+  if (def->max_tokens < 2)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "sources: documents of at most %zu tokens, the least of model.max_context and "
+                     "pretrain.batch_tokens; <bos> and one that is learnt are 2",
+                     def->max_tokens);
   parl_source *source = calloc(1, sizeof *source);
   state *states = calloc(def->n_workers, sizeof *states);
   if (source == NULL || states == NULL) {

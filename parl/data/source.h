@@ -5,8 +5,8 @@
  * epoch. What is augmented is a document of training; its contents are those before, and what comes
  * to be a held-out document by it is drawn again, so that neither that nor what is made from it is
  * learnt. The draw is a function of (seed, index, try). A source is a script (lua/env_source.h) or,
- * by its name, a file of lines (parl/data/jsonl.h). Thread rule: one thread a worker. Reading order: parl_source_def, create,
- * get. */
+ * by its name, a file of lines (parl/data/jsonl.h).
+ * Thread rule: one thread a worker. Reading order: parl_source_def, create, get. */
 #ifndef PARL_PARL_DATA_SOURCE_H
 #define PARL_PARL_DATA_SOURCE_H
 #include "parl/data/document.h"

@@ -35,6 +35,15 @@ static parl_status get_path(const parl_run *run, const parl_env *env, const char
   return parl_fail(PARL_STATUS_EINVAL, "run.dir is too long: %s", run->folder);
 }
 
+parl_status parl_pretrained_get_path(const parl_run *run, const parl_env *env, char *out,
+                                     size_t n) {
+  char path[PATH_BYTES] = "";
+  if (run->config.pretrain.steps > 0) PARL_TRY(get_path(run, env, "", path));
+  if (strlen(path) >= n) return parl_fail(PARL_STATUS_EINVAL, "run.dir is too long: %s", path);
+  memcpy(out, path, strlen(path) + 1);
+  return PARL_STATUS_OK;
+}
+
 parl_feed_def parl_run_get_feed(const parl_run *run, const parl_env *env,
                                 const parl_script_host *scripts, parl_env_options *options,
                                 parl_workers *workers) {

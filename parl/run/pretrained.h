@@ -22,6 +22,9 @@ size_t parl_run_get_longest_document(const parl_run *run);
 /* Whether the run's model extends what pretrain.extend names, before anything is made. env: the
  * run's. Fails: as parl_checkpoint_check_extension, naming the field. */
 parl_status parl_pretrained_check(const parl_run *run, const parl_env *env);
+/* Where the pretrained model is, or will be, kept: out [n]; "" without pretrain.steps. Fails:
+ * EINVAL if it does not fit. */
+parl_status parl_pretrained_get_path(const parl_run *run, const parl_env *env, char *out, size_t n);
 
 /* Gives a model its first weights; what is missing of the pretraining is made and saved. env: the
  * run's. Fails: ESTOPPED between steps, after a checkpoint; EFORMAT if what it begins as is of

@@ -75,6 +75,11 @@ static parl_status save(const char *path, const char *vocab, int64_t seed, parl_
   return s;
 }
 
+/* Who stops says where by itself. */
+static parl_status name_stage(parl_status s, const char *stage) {
+  return s == PARL_STATUS_ESTOPPED ? s : parl_fail_context(s, "%s", stage);
+}
+
 static parl_status get(const parl_run *run, const parl_host *host, parl_workers *workers,
                        const parl_env *env, parl_model *model, parl_failures *failures) {
   const int64_t seed = run->config.run.seed;
@@ -82,14 +87,12 @@ static parl_status get(const parl_run *run, const parl_host *host, parl_workers 
   PARL_TRY(parl_warm_start_path(run, env, path, sizeof path));
   const char *vocab = parl_env_get_spec(env)->vocab_hash;
   if (parl_file_exists(path)) return load(path, vocab, model, failures);
-  PARL_TRY(parl_pretrained_get(run, host, workers, env, model));
+  PARL_TRY(name_stage(parl_pretrained_get(run, host, workers, env, model),
+                      run->config.pretrain.steps > 0 ? "pretraining" : "warm start"));
   const parl_rollout_def rollout = parl_run_get_rollout(run, host->scripts, workers);
-  PARL_TRY(parl_warm_start_imitate(&(parl_imitation_def){.rollout = &rollout,
-                                                         .warm = &run->config.warm,
-                                                         .seed = seed,
-                                                         .host = host,
-                                                         .model = model},
-                                   failures));
+  const parl_imitation_def imitation = {
+      .rollout = &rollout, .warm = &run->config.warm, .seed = seed, .host = host, .model = model};
+  PARL_TRY(name_stage(parl_warm_start_imitate(&imitation, failures), "warm start"));
   snprintf(who, sizeof who, "seed %lld", (long long)seed);
   parl_failures_warn(failures, host->log, who, PARL_PHASE_WARM_START);
   return save(path, vocab, seed, model, failures);

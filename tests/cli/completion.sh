@@ -53,6 +53,9 @@ can "a switch" episode.legal=false train two.lua --set episode.legal=
 can "a parameter of the environment" env.params.links_max= train two.lua --set env.params.
 can "an arm" careful: train two.lua --set ca
 can "a field of an own term" terms.thrift.weight.start= train two.lua --set terms.thrift.weight.sta
+can "a field of a source" sources.pictures.augment.crop= train captions --set sources.pictures.augment.c
+can "a choice of a source's weight" sources.words.weight.shape=cosine data hash captions \
+  --set sources.words.weight.shape=c
 can "a field of an arm" bold:lambda1.start= train two.lua --set bold:lambda1.sta
 cannot "no arm without a recipe" careful: train --set ca
 can "a style" oracle eval two.lua --style ""

@@ -14,7 +14,8 @@ return {
   model = {n_layers = 1, d_model = 32, n_heads = 2, n_kv_heads = 2, head_dim = 16, d_ff = 64, init_std = 0.1,
            vision = {n_layers = 1, d_model = 16, n_heads = 2, d_ff = 32}},
   sources = {
-    pictures = {file = "$ROOT/experiments/sources/shape_captions.lua", params = side, weight = {start = 0.7}},
+    pictures = {file = "$ROOT/experiments/sources/shape_captions.lua", params = side, weight = {start = 0.7},
+                augment = {flip_x = 0.5, turn = 0.5}},
     words = {file = "$ROOT/experiments/sources/shape_captions.lua", weight = {start = 0.3},
              params = {side = 2, things_max = 2, as = "words"}},
   },
@@ -43,7 +44,8 @@ same "hash: augmented, 2 threads" "$varied" "$(augmented hash --batches 12 --thr
 same "hash: augmented, 4 threads on ref" "$varied" "$(augmented hash --batches 12 --threads 4 --set run.backend=ref)"
 has "stats: documents that are augmented" '"augmented":0' "$("$PARL" data stats recipe.lua --batches 2 --json)"
 same "a source of all questions, augmented" 0 "$(for ability in caption how_many where what; do
-  augmented show --source pictures --documents 30 --set sources.pictures.params.ability=$ability >shown.txt || echo fails
+  augmented show --source pictures --documents 30 --set sources.pictures.params.ability=$ability >shown.txt ||
+    echo fails
   grep -q 'augmented: crop 8 x' shown.txt || echo "none"
 done | wc -l)"
 text=$("$PARL" data show recipe.lua --source pictures --documents 1)
@@ -112,7 +114,8 @@ same "killed and resumed, the same bits" "$hash" "$(train killed)"
 arms='{{name = "a"}, {name = "b", optimizer = {lr = 0.002}, warm = {steps = 1}}}'
 sed "s/updates = 0/updates = 2, tasks = 2, group = 2/; s/name = \"tiny\"/name = \"tiny\", arms = $arms/" recipe.lua \
   >arms.lua
-"$PARL" train arms.lua --quiet --log jsonl --set run.dir=arms --set run.checkpoint_every=1 >log.txt 2>&1 || cat log.txt
+"$PARL" train arms.lua --quiet --log jsonl --set run.threads=2 --set run.dir=arms \
+  --set run.checkpoint_every=1 >log.txt 2>&1 || cat log.txt
 same "arms share the pretrained model" 1 "$(ls arms/checkpoints | grep -c '^pretrain')"
 same "each arm has the metrics" 2 "$(python3 -c "
 import sqlite3
@@ -132,6 +135,9 @@ differs "it is another model" "$(sha256sum <begun/checkpoints/trained-s1.safeten
 code "--init of another vocabulary" 1 "$PARL" train "$ROOT/experiments/recipes/quickstart.lua" --quiet --init "$init" \
   --set run.dir=other
 has "--init of another vocabulary: text" "vocabulary" "$(cat "$SCRATCH/err")"
+code "--init of another size" 1 "$PARL" train begin.lua --quiet --init "$init" --set run.dir=other --set model.d_ff=32
+has "--init of another size: text" "pretrain.init" "$(cat "$SCRATCH/err")"
+has "and what differs" "the file's model has model.d_ff = 64 (not 32)" "$(cat "$SCRATCH/err")"
 code "--init of nothing" 1 "$PARL" train begin.lua --init nothing.safetensors --set run.dir=other
 has "--init of nothing: text" "pretrain.init" "$(cat "$SCRATCH/err")"
 
@@ -202,10 +208,16 @@ refused 'pretrain.train = "vision", but the model has no tower' --set pretrain.t
   --set model.vision.n_layers=0
 refused "pretrain.steps = 0" --set pretrain.train=vision --set pretrain.steps=0
 refused "every weight is 0" --set sources.words.weight.start=0 --set sources.pictures.weight.start=0
+refused "the least of model.max_context" --set model.max_context=1
 refused "no metric" --set sources.words.weight.shape=closed_loop --set sources.words.weight.stop=1
 refused "no parameter 'sid'" --set 'sources.words.params={"sid":1}'
 code "a source that is nowhere" 1 "$PARL" train recipe.lua --set run.dir=refused --set sources.words.file=nowhere.lua
 has "a source that is nowhere: text" 'no source "nowhere.lua"' "$(cat "$SCRATCH/err")"
+sed 's/document = function(rng, params, augment)/& error("of its own")/' "$ROOT/experiments/sources/shape_captions.lua" \
+  >fails.lua
+code "a script that fails" 1 "$PARL" train recipe.lua --quiet --set run.dir=failed \
+  --set sources.words.file="$PWD/fails.lua"
+has "a script that fails: text" "failed: pretraining: sources.words: document of seed" "$(cat "$SCRATCH/err")"
 sed '/sources = {/,/^  },/d' recipe.lua >none.lua
 code "steps without sources" 2 "$PARL" train none.lua
 has "steps without sources: text" "the recipe has no \`sources\`" "$(cat "$SCRATCH/err")"
