@@ -295,7 +295,7 @@ static void every_epoch_varies_anew(void **state) {
   world w;
   parl_source *source = NULL;
   parl_document d = {0};
-  int n_flipped[2] = {0}, sum[2] = {0};
+  int n_flipped[2] = {0}, sum[2] = {0}, shown[2] = {0};
   open_world(&w, 1);
   parl_source_config *c = add_mirrored(&w, "one", true);
   c->of.documents = N;
@@ -305,8 +305,10 @@ static void every_epoch_varies_anew(void **state) {
     assert_ok(parl_source_get(source, false, i, 0, &d));
     n_flipped[i / N] += d.augmented.n;
     sum[i / N] += d.tokens[1];
+    shown[i / N] += d.tokens[2];
   }
   assert_int_equal(sum[0], sum[1]);
+  assert_int_not_equal(shown[0], shown[1]);
   assert_true(n_flipped[0] > 4 && n_flipped[0] < 20 && n_flipped[1] > 4 && n_flipped[1] < 20);
   parl_document_deinit(&d);
   parl_source_destroy(source);

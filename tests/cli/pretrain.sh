@@ -213,7 +213,7 @@ refused "no metric" --set sources.words.weight.shape=closed_loop --set sources.w
 refused "no parameter 'sid'" --set 'sources.words.params={"sid":1}'
 code "a source that is nowhere" 1 "$PARL" train recipe.lua --set run.dir=refused --set sources.words.file=nowhere.lua
 has "a source that is nowhere: text" 'no source "nowhere.lua"' "$(cat "$SCRATCH/err")"
-sed 's/document = function(rng, params, augment)/& error("of its own")/' "$ROOT/experiments/sources/shape_captions.lua" \
+sed 's/document = function(rng, params, augment)/& error("its own")/' "$ROOT/experiments/sources/shape_captions.lua" \
   >fails.lua
 code "a script that fails" 1 "$PARL" train recipe.lua --quiet --set run.dir=failed \
   --set sources.words.file="$PWD/fails.lua"
