@@ -27,7 +27,8 @@ local MOST_TASK <const> = 16 -- items of an assign_task
 local USUAL <const> = 8 -- pixels on a side of a token, where model.vision.patch is 4
 local AROUND <const> = 4 -- tokens beside those of an image itself
 local MODALITY <const> = {default = "text", choice = {"text", "image", "both"},
-                          doc = "what a view shows: tokens, or images; both: each in half the tasks"}
+                          doc = "what a view shows: tokens, or images; both: each in half "
+                                .. "the tasks"}
 
 local function list_of(value)
   return type(value) == "table" and table.move(value, 1, #value, 1, {}) or {value}

@@ -1,5 +1,5 @@
-/* tests/test_term_kinds.c - kinds of terms: cost, length, budget, toggle, rubric and chance by hand,
- * their properties, budgets of the warm start, a rubric that can be hacked. */
+/* tests/test_term_kinds.c - kinds of terms: cost, length, budget, toggle, rubric and chance by
+ * hand, their properties, budgets of the warm start, a rubric that can be hacked. */
 #include <math.h>
 #include <stdlib.h>
 

@@ -33,8 +33,8 @@ for recipe in experiments/recipes/*.lua; do
   base=$(basename "$recipe" .lua)
   case $base in
     aligned | fusion | towers) continue ;; # with zero_vision, which begins as what they make
-    anneal | budgets | context | credit | credit_equal | gpu_large | lambda_sweep | masks) presets=dense ;;
-    pay | schedules | shaping | sub_models | subs | swarm_100 | toggle | zero_vision) presets=dense ;;
+    anneal | budgets | context | credit | credit_equal | gpu_large | joint_rl | lambda_sweep) presets=dense ;;
+    masks | pay | schedules | shaping | sub_models | subs | swarm_100 | toggle | zero_vision) presets=dense ;;
     *) presets="dense $k2" k2=$([ "$k2" = k2 ] && echo k2_wide || echo k2) ;;
   esac
   for preset in $presets; do
@@ -54,7 +54,7 @@ for recipe in experiments/recipes/*.lua; do
         try gpu_large-dense "$recipe" --set model.n_layers=2 --set model.d_model=48 --set model.n_heads=4 \
           --set model.n_kv_heads=2 --set model.head_dim=16 --set model.d_ff=96 --set train.slice_rows=512
         ;;
-      captions)
+      captions | joint_rl)
         try "$base-$preset" "$recipe" --set model.preset=$preset --set pretrain.steps=3 --set pretrain.eval_documents=4
         ;;
       zero_vision)

@@ -101,8 +101,9 @@ has "an ability that is not there" 'no tasks of "hopeful"; of 256 tasks the kind
 has "abilities and sampling" 'train.abilities = "plain=1" with train.sampling: both say which tasks begin' \
   "$(train --set run.dir="$dir/none" --set train.abilities=plain=1 --set train.sampling=curriculum 2>&1)"
 has "a coin for a reward is told of" "r_coin with weight 1" "$(
-  sed 's/eval = {/terms = { coin = { kind = "chance", weight = { shape = "constant", start = 1 } } }, lambda_perf = { start = 0 }, &/' \
-    "$recipe" >"$dir/coin.lua"
+  pay="weight = { shape = \"constant\", start = 1 }"
+  coin="terms = { coin = { kind = \"chance\", $pay } }, lambda_perf = { start = 0 },"
+  sed "s/eval = {/$coin &/" "$recipe" >"$dir/coin.lua"
   "$PARL" train "$dir/coin.lua" --quiet --set train.updates=2 --set run.dir="$dir/coin" 2>&1 >"$dir/coin.txt"
 )"
 has "and the report says it" 'a term of kind = "chance" pays whatever was done' "$(tr '\n' ' ' <"$dir/coin.txt")"
