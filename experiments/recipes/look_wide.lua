@@ -2,15 +2,17 @@
 -- looks at them itself, or lets sub-agents look, side by side or one after the other.
 --
 -- Arms: launches paid for over the first 60 % of the updates; never paid; never paid and one
--- sub-agent at a time (episode.max_width = 1), the serial swarm. Sub-agents are scripts that read
--- without error, so that the arms differ in the orchestrator alone; a budget of 2 x the optimum. 30
--- seconds of processor time, so less than a minute on 2 cores.
+-- sub-agent at a time (episode.max_width = 1), the serial swarm; and one that learned from a
+-- script that works alone and has a budget of total steps, as many as a swarm takes that counts
+-- everything, so that to launch saves nothing. Sub-agents are scripts that read without error, so
+-- that the arms differ in the orchestrator alone; a budget of 2 x the optimum. 4 minutes of
+-- processor time (Zen 3 with AVX2), so 2 on 2 cores.
 --
 -- With pictures instead of tokens: --set env.params.modality=image --set model.vision.n_layers=1
 return {
   name = "look_wide",
   question = "Does a policy let others look side by side, and does it need pay for that?",
-  run = { n_seeds = 1, seed = 901 },
+  run = { n_seeds = 5, seed = 901 },
   env = { file = "envs/look_wide.lua", params = { pictures_min = 4, pictures_max = 8 } },
   episode = { budget_factor = 2.0, legal = true },
   agents = { subs = "scripted" },
@@ -32,6 +34,13 @@ return {
     {
       name = "one_at_a_time",
       episode = { max_width = 1 },
+      lambda1 = { shape = "constant", start = 0.0 },
+      lambda2 = { shape = "constant", start = 0.0 },
+    },
+    {
+      name = "total_steps",
+      warm = { mix = "serial=1" },
+      episode = { budget_counts = "total", budget_factor = 3.5 },
       lambda1 = { shape = "constant", start = 0.0 },
       lambda2 = { shape = "constant", start = 0.0 },
     },
