@@ -25,7 +25,8 @@ typedef struct bench_row {
   double cpu_share;         /* of the threads' time that the processors gave */
   size_t n_kept, n_dropped; /* repetitions */
   size_t n_params;
-  double launches; /* on a device, of an op's call or of a step of decoding; 0 elsewhere */
+  double launches; /* on a device, of an op's call, a step of decoding, an update; 0 elsewhere */
+  double nodes;    /* of the graph that a step of decoding is; 0: it is none */
 } bench_row;
 
 /* All rows of a run, and a stored one beside it. */

@@ -73,6 +73,7 @@ static void write_row(const bench_book *book, const bench_row *row, const ratio 
   write_number(w, "high", row->high);
   write_number(w, row->unit == BENCH_EPISODES ? "peak_gb_per_s" : "peak_gflops", row->peak);
   if (row->launches > 0) write_number(w, "launches", row->launches);
+  if (row->nodes > 0) write_number(w, "graph_nodes", row->nodes);
   if (row->unit == BENCH_TOKENS) {
     parl_json_key(w, "parameters");
     parl_json_integer(w, (int64_t)row->n_params);
@@ -111,6 +112,7 @@ static void print_text(const bench_book *book, const bench_row *row, const ratio
   else
     printf(" %9.1f GF/s %6.1f %% of %s peak", row->gflops, row->percent_of_peak, book->dtype);
   if (row->launches > 0) printf(" %6.1f launches", row->launches);
+  if (row->nodes > 0) printf(" %4.0f graph nodes", row->nodes);
   if (r != NULL) printf("   %.3f x stored [%.3f, %.3f]", r->middle, r->low, r->high);
   if (row->n_dropped > 0)
     printf("   (%zu of %zu repetitions dropped)", row->n_dropped, row->n_kept + row->n_dropped);

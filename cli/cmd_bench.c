@@ -139,7 +139,8 @@ static parl_status bench_shape(bench_book *book, const bench_options *o, const c
                    .n_kept = speed.n_kept,
                    .n_dropped = speed.n_dropped,
                    .n_params = speed.n_params,
-                   .launches = speed.launches};
+                   .launches = speed.launches,
+                   .nodes = speed.nodes};
   name_row(job, name, row.name);
   bench_book_add(book, &row);
   return PARL_STATUS_OK;

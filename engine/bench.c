@@ -127,6 +127,7 @@ typedef struct bench {
   parl_decoder **decoders;  /* [contexts / group] */
   size_t n_decoders, group; /* contexts of a decoder */
   size_t wave, first;       /* decoders that run side by side; the first of the next wave */
+  uint64_t n_updates;
 } bench;
 
 /* Sequences that can be learned in part: a token is often the successor of the one before. */
@@ -224,47 +225,68 @@ static parl_status train_once(void *context) {
       .slices = b->slices, .n_slices = b->shape->batch, .n_seqs = b->shape->batch};
   PARL_TRY(parl_train_step_run(b->step, &batch, cross_entropy, b, &grads));
   PARL_TRY(parl_optimizer_step(b->optimizer, b->model, grads, NULL));
+  b->n_updates++;
   return parl_model_balance(b->model, parl_train_step_get_load(b->step));
 }
 
-/* Task: one decoder's contexts from the first position to the last, fed with the batch's tokens. */
+/* Whether a step draws, too, which a device does in the same go; a CPU's rows are without that. */
+static bool draws(const bench *b) {
+  return !parl_model_is_on_host(b->model);
+}
+
+/* A step of all contexts of a decoder at position t, fed with the batch's tokens. */
+static parl_status decode_step(const bench *b, size_t group, size_t t) {
+  parl_decoder *d = b->decoders[group];
+  parl_decoder_row rows[MAX_GROUP];
+  parl_pick picks[MAX_GROUP] = {{0}};
+  parl_sample samples[MAX_GROUP];
+  float *logits = NULL, first;
+  for (size_t s = 0; s < b->group; s++) {
+    const size_t sequence = (group * b->group + s) % b->shape->batch;
+    rows[s] = (parl_decoder_row){
+        .slot = (int32_t)s, .token = b->slices[sequence].tokens[t], .want_logits = true};
+  }
+  if (draws(b)) {
+    for (size_t s = 0; s < b->group; s++) PARL_TRY(parl_decoder_push(d, &rows[s]));
+    PARL_TRY(parl_decoder_begin(d, picks, b->group));
+    PARL_TRY(parl_decoder_end_sample(d, b->group, samples));
+    first = samples[0].logp;
+  } else {
+    PARL_TRY(parl_decoder_step(d, rows, b->group, &logits));
+    if (t + 1 < b->T) return PARL_STATUS_OK;
+    PARL_TRY(parl_decoder_read(d, logits, 1, &first));
+  }
+  if (isfinite(first)) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_ESTATE, "bench: the logits of context %zu are not finite",
+                   group * b->group);
+}
+
+/* Task: one decoder's contexts from the first position to the last. */
 static parl_status decode_group(void *context, size_t task, size_t worker) {
   (void)worker;
   const bench *b = context;
   const size_t group = (b->first + task) % b->n_decoders;
-  parl_decoder *d = b->decoders[group];
-  parl_decoder_row rows[MAX_GROUP];
-  float *logits = NULL;
-  for (size_t s = 0; s < b->group; s++) parl_decoder_reset(d, (int32_t)s);
-  for (size_t t = 0; t < b->T; t++) {
-    for (size_t s = 0; s < b->group; s++) {
-      const size_t sequence = (group * b->group + s) % b->shape->batch;
-      rows[s] = (parl_decoder_row){
-          .slot = (int32_t)s, .token = b->slices[sequence].tokens[t], .want_logits = true};
-    }
-    PARL_TRY(parl_decoder_step(d, rows, b->group, &logits));
-  }
-  float first;
-  PARL_TRY(parl_decoder_read(d, logits, 1, &first));
-  if (!isfinite(first))
-    return parl_fail(PARL_STATUS_ESTATE, "bench: the logits of context %zu are not finite",
-                     group * b->group);
+  for (size_t s = 0; s < b->group; s++) parl_decoder_reset(b->decoders[group], (int32_t)s);
+  for (size_t t = 0; t < b->T; t++) PARL_TRY(decode_step(b, group, t));
   return PARL_STATUS_OK;
 }
 
 /* Of a step of all rows of a decoder, from its first position on. */
-static parl_status count_launches(const bench *b, double *out) {
+static parl_status count_step(const bench *b, parl_bench_speed *r) {
   parl_decoder *d = b->decoders[0];
-  parl_decoder_row rows[MAX_GROUP];
-  float *logits = NULL;
-  for (size_t s = 0; s < b->group; s++) {
-    parl_decoder_reset(d, (int32_t)s);
-    rows[s] = (parl_decoder_row){.slot = (int32_t)s, .want_logits = true};
-  }
+  for (size_t s = 0; s < b->group; s++) parl_decoder_reset(d, (int32_t)s);
   const uint64_t before = parl_decoder_count_launches(d);
-  PARL_TRY(parl_decoder_step(d, rows, b->group, &logits));
-  *out = (double)(parl_decoder_count_launches(d) - before);
+  PARL_TRY(decode_step(b, 0, 0));
+  r->launches = (double)(parl_decoder_count_launches(d) - before);
+  r->nodes = (double)parl_decoder_count_nodes(d);
   return PARL_STATUS_OK;
+}
+
+static double count_update_launches(const bench *b) {
+  const uint64_t n = parl_train_step_count_launches(b->step) +
+                     parl_optimizer_count_launches(b->optimizer) +
+                     parl_model_count_launches(b->model);
+  return (double)n / (double)b->n_updates;
 }
 
 /* The next wave: one decoder a thread, round and round through all contexts. */
@@ -312,10 +334,12 @@ static parl_status run(bench *b, parl_bench_job job, double seconds, parl_bench_
   PARL_TRY(raise_peak(b, &r->peak_gflops));
   PARL_TRY(parl_bench_repeat(trains ? train_once : decode_once, b, seconds, &t));
   PARL_TRY(raise_peak(b, &r->peak_gflops));
-  if (trains)
+  if (trains) {
     PARL_TRY(check_loss(b, r));
-  else
-    PARL_TRY(count_launches(b, &r->launches));
+    r->launches = count_update_launches(b);
+  } else {
+    PARL_TRY(count_step(b, r));
+  }
   r->n_kept = t.n_kept;
   r->n_dropped = t.n_dropped;
   r->cpu_share = t.cpu_share / (double)parl_workers_get_count(b->workers);

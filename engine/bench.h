@@ -36,7 +36,8 @@ typedef struct parl_bench_speed {
   double cpu_share;    /* of the threads' time the processors gave to this process, kept ones */
   size_t n_kept, n_dropped; /* repetitions, after one of warm-up */
   size_t n_params;
-  double launches; /* on a device: of a step of decoding; 0 on a CPU, and in training */
+  double launches; /* on a device: of a step of decoding, or an update; 0 on a CPU */
+  double nodes;    /* of the graph that a step of decoding is; 0: it is none */
   double loss;     /* training: nats per token after the last update; decoding: 0 */
 } parl_bench_speed;
 

@@ -9,44 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/model_internal.h"
+#include "engine/decoder_internal.h"
 
 /* Rows of a block: enough to reuse a weight once it is loaded, few enough for one core's cache. */
 enum { BLOCK_ROWS = 64 };
 /* What advise_slots takes for the fast memory of a core: half of it for weights, half for the
  * cache. */
 enum { FAST_BYTES = 8 << 20, LEAST_SLOTS = 8 };
-
-struct parl_decoder {
-  const parl_model *model; /* borrowed */
-  parl_queue *queue;       /* owned */
-  parl_arena arena;        /* on the host */
-  parl_arena numbers;      /* on the device */
-  size_t n_slots, max_context, max_rows, block_rows;
-  parl_cache_dtype cache;
-  int32_t *lengths;        /* [n_slots] tokens held, and those of the next step */
-  uint64_t *generations;   /* [n_slots] of the weights when the slot was last emptied */
-  parl_prefix_index index; /* of the slots emptied since the weights are those of */
-  uint64_t indexed;        /* this generation */
-  parl_decoder_row *rows;  /* [max_rows] of the next step */
-  size_t n_rows;           /* of them */
-  int32_t *positions;      /* [max_rows] */
-  int32_t *host_tables;    /* [N_TABLES, block_rows], see below */
-  size_t n_wanted;         /* rows of logits of the last step */
-  /* On the device: */
-  char *k_cache;      /* [L, n_slots, H_kv, max_context, D] of the cache's type; mla: of entries */
-  char *v_cache;      /* [L, n_slots, H_kv, max_context, D]; mla: none */
-  size_t entry_bytes; /* of a slot's keys at one position in one layer */
-  float *logits;      /* [max_rows, V] */
-  parl_sampler sampler;
-  /* Of one block: */
-  int32_t *tables; /* [N_TABLES, block_rows] */
-  float *x;        /* [block_rows, C] */
-  parl_attention_state attention;
-  parl_ffn_state ffn;
-  float *selected; /* [block_rows, C] */
-  float *scratch;  /* attention's */
-};
 
 /* What a block's rows look up: their tokens, positions, how many positions they attend to, slots;
  * and, of the first ones, which rows have logits. */
@@ -102,14 +71,16 @@ static parl_status allocate(parl_decoder *d) {
   const parl_model *m = d->model;
   const size_t D = m->dims.is_mla ? m->dims.entry : m->dims.D;
   const size_t scratch = m->backend->attention_scratch_floats(d->max_context, D, D);
+  const size_t most = d->max_rows > d->block_rows ? d->max_rows : d->block_rows;
   PARL_TRY(parl_queue_create(m->backend, &d->queue));
   PARL_TRY(allocate_cache(d, &m->dims));
   PARL_TRY(allocate_block(d, m));
   PARL_TRY(PARL_ARENA_TAKE(&d->arena, d->max_rows, &d->rows));
   PARL_TRY(PARL_ARENA_TAKE(&d->arena, d->max_rows, &d->positions));
-  PARL_TRY(take(d, d->max_rows, m->dims.V, &d->logits));
+  PARL_TRY(take(d, most, m->dims.V, &d->logits));
   PARL_TRY(parl_sampler_init(&d->sampler, m->dims.V, d->max_rows, &d->arena, &d->numbers));
-  return take(d, scratch, 1, &d->scratch);
+  PARL_TRY(take(d, scratch, 1, &d->scratch));
+  return parl_decoder_graphs_init(&d->graphs, d);
 }
 
 parl_status parl_decoder_create(const parl_decoder_def *def, parl_decoder **out) {
@@ -127,6 +98,8 @@ parl_status parl_decoder_create(const parl_decoder_def *def, parl_decoder **out)
   d->max_rows = def->max_rows;
   d->cache = def->cache;
   d->block_rows = def->max_rows < BLOCK_ROWS ? def->max_rows : BLOCK_ROWS;
+  if (def->model->backend->device()->graphs != NULL)
+    d->block_rows = parl_decoder_graphs_round(def->max_rows);
   parl_arena_init(&d->arena, 0);
   parl_arena_init_from(&d->numbers, 0, &def->model->backend->device()->memory);
   const parl_status s = allocate(d);
@@ -142,6 +115,7 @@ parl_status parl_decoder_create(const parl_decoder_def *def, parl_decoder **out)
 void parl_decoder_destroy(parl_decoder *decoder) {
   if (decoder == NULL) return;
   parl_queue_destroy(decoder->queue);
+  parl_decoder_graphs_deinit(&decoder->graphs);
   parl_arena_deinit(&decoder->numbers);
   parl_arena_deinit(&decoder->arena);
   free(decoder);
@@ -275,7 +249,7 @@ void parl_decoder_take_back(parl_decoder *decoder) {
 }
 
 /* Appends the block's keys and values to the caches and fills the mixed values. */
-static void attend(parl_decoder *d, size_t n, size_t layer) {
+static void attend(parl_decoder *d, const parl_decoder_tables *t, size_t n, size_t layer) {
   const parl_model *m = d->model;
   const size_t bytes = layer * d->n_slots * d->max_context * d->entry_bytes;
   parl_attention_decode_args args = {.rows = n,
@@ -284,8 +258,8 @@ static void attend(parl_decoder *d, size_t n, size_t layer) {
                                      .scale = m->attention_scale,
                                      .k_cache = d->k_cache + bytes,
                                      .v_cache = m->dims.is_mla ? NULL : d->v_cache + bytes,
-                                     .slots = get_table(d, SLOTS),
-                                     .lengths = get_table(d, VISIBLE),
+                                     .slots = t->slots,
+                                     .lengths = t->visible,
                                      .scratch = d->scratch};
   if (m->dims.is_mla)
     parl_mla_decode(d->queue, m, &m->layers[layer], &args, &d->attention);
@@ -336,33 +310,44 @@ static void place_given(parl_decoder *d, const parl_decoder_row *rows, size_t n_
   }
 }
 
-static size_t run_block(parl_decoder *d, const parl_decoder_row *rows, const int32_t *positions,
-                        size_t n, float *logits) {
+void parl_decoder_embed(parl_decoder *d, const int32_t *tokens, size_t n) {
   const parl_model *m = d->model;
-  const size_t n_wanted = upload_tables(d, rows, positions, n);
-  const parl_embedding_fwd_args embed = {.rows = n,
-                                         .C = m->dims.C,
-                                         .tokens = get_table(d, TOKENS),
-                                         .table = m->params + m->embedding,
-                                         .out = d->x};
-  PARL_RUN(d->queue, embedding_fwd, &embed);
-  place_given(d, rows, n);
+  const parl_embedding_fwd_args args = {
+      .rows = n, .C = m->dims.C, .tokens = tokens, .table = m->params + m->embedding, .out = d->x};
+  PARL_RUN(d->queue, embedding_fwd, &args);
+}
+
+void parl_decoder_forward(parl_decoder *d, const parl_decoder_tables *t, size_t n) {
+  const parl_model *m = d->model;
   for (size_t i = 0; i < m->dims.L; i++) {
-    parl_attention_project(d->queue, m, &m->layers[i], n, d->x, get_table(d, POSITIONS),
-                           &d->attention);
-    attend(d, n, i);
+    parl_attention_project(d->queue, m, &m->layers[i], n, d->x, t->positions, &d->attention);
+    attend(d, t, n, i);
     parl_attention_merge(d->queue, &m->layers[i], n, &d->attention, d->x, d->x);
     parl_ffn_forward(d->queue, m, &m->layers[i], n, d->x, &d->ffn, d->x);
   }
+}
+
+static size_t run_block(parl_decoder *d, const parl_decoder_row *rows, const int32_t *positions,
+                        size_t n, float *logits) {
+  const size_t n_wanted = upload_tables(d, rows, positions, n);
+  const parl_decoder_tables tables = {get_table(d, TOKENS), get_table(d, POSITIONS),
+                                      get_table(d, VISIBLE), get_table(d, SLOTS)};
+  parl_decoder_embed(d, tables.tokens, n);
+  place_given(d, rows, n);
+  parl_decoder_forward(d, &tables, n);
   return head(d, n_wanted, logits);
+}
+
+/* Done first, while a core has them near. */
+static void hold_prefixes(parl_decoder *d) {
+  for (size_t i = 0; i < d->n_rows; i++)
+    if (is_indexed(d, d->rows[i].slot)) parl_prefix_index_hold(&d->index, (size_t)d->rows[i].slot);
 }
 
 parl_status parl_decoder_run(parl_decoder *decoder, float **logits) {
   const size_t n_rows = decoder->n_rows;
   decoder->n_wanted = 0;
-  for (size_t i = 0; i < n_rows; i++) /* first, while a core has them near */
-    if (is_indexed(decoder, decoder->rows[i].slot))
-      parl_prefix_index_hold(&decoder->index, (size_t)decoder->rows[i].slot);
+  hold_prefixes(decoder);
   for (size_t i = 0; i < n_rows; i += decoder->block_rows) {
     const size_t left = n_rows - i;
     const size_t n = left < decoder->block_rows ? left : decoder->block_rows;
@@ -387,6 +372,25 @@ parl_status parl_decoder_step(parl_decoder *decoder, const parl_decoder_row *row
   return parl_decoder_run(decoder, logits);
 }
 
+static size_t count_wanted(const parl_decoder *d) {
+  size_t n = 0;
+  for (size_t i = 0; i < d->n_rows; i++) n += d->rows[i].want_logits;
+  return n;
+}
+
+parl_status parl_decoder_begin(parl_decoder *decoder, const parl_pick *draws, size_t n) {
+  float *logits;
+  PARL_REQUIRE(n == count_wanted(decoder));
+  if (!parl_decoder_graphs_take(&decoder->graphs, decoder)) {
+    PARL_TRY(parl_decoder_run(decoder, &logits));
+    return parl_decoder_begin_sample(decoder, draws, n);
+  }
+  hold_prefixes(decoder);
+  const parl_status s = parl_decoder_graphs_begin(&decoder->graphs, decoder, draws);
+  decoder->n_rows = decoder->n_wanted = 0;
+  return s;
+}
+
 parl_status parl_decoder_begin_sample(parl_decoder *decoder, const parl_pick *draws, size_t n) {
   PARL_REQUIRE(n <= decoder->n_wanted);
   parl_sampler_begin(&decoder->sampler, decoder->queue, decoder->logits, draws, n);
@@ -394,6 +398,8 @@ parl_status parl_decoder_begin_sample(parl_decoder *decoder, const parl_pick *dr
 }
 
 parl_status parl_decoder_end_sample(parl_decoder *decoder, size_t n, parl_sample *out) {
+  if (decoder->graphs.now != NULL)
+    return parl_decoder_graphs_end(&decoder->graphs, decoder->queue, n, out);
   return parl_sampler_end(&decoder->sampler, decoder->queue, n, out);
 }
 
@@ -405,6 +411,10 @@ parl_status parl_decoder_sample(parl_decoder *decoder, const parl_pick *draws, s
 
 uint64_t parl_decoder_count_launches(const parl_decoder *d) {
   return d->queue->n_launches;
+}
+
+size_t parl_decoder_count_nodes(const parl_decoder *d) {
+  return parl_decoder_graphs_count_nodes(&d->graphs);
 }
 
 parl_status parl_decoder_read(parl_decoder *decoder, const float *from, size_t n, float *to) {

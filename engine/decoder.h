@@ -63,6 +63,11 @@ parl_status parl_decoder_run(parl_decoder *decoder, float **logits);
 /* Pushes rows and runs. Fails: as push, and then none of them is appended. */
 parl_status parl_decoder_step(parl_decoder *decoder, const parl_decoder_row *rows, size_t n_rows,
                               float **logits);
+/* A step of the rows pushed that draws a token for each row that wants logits, of which there are
+ * n, begun: to be ended by end_sample. A device that has graphs runs it as one; what is drawn is
+ * what run and begin_sample draw, up to the bits of libraries' products. Fails: EINVAL for another
+ * n; as the device says. Allocates nothing but, once for each size of a step, its graph. */
+parl_status parl_decoder_begin(parl_decoder *decoder, const parl_pick *draws, size_t n);
 /* Draws a token for each of the first n rows of the last step's logits, which are used up; does not
  * wait. Fails: EINVAL for more rows than there are. */
 parl_status parl_decoder_begin_sample(parl_decoder *decoder, const parl_pick *draws, size_t n);
@@ -73,6 +78,8 @@ parl_status parl_decoder_sample(parl_decoder *decoder, const parl_pick *draws, s
                                 parl_sample *out);
 /* Kernels and library products that it gave to its device so far; 0 on a CPU. */
 uint64_t parl_decoder_count_launches(const parl_decoder *d);
+/* Of the graph that its last step was; 0: none. */
+size_t parl_decoder_count_nodes(const parl_decoder *d);
 /* n numbers on the device, to the host. */
 parl_status parl_decoder_read(parl_decoder *decoder, const float *from, size_t n, float *to);
 

@@ -243,6 +243,10 @@ const parl_backend *parl_model_get_backend(const parl_model *model) {
   return model->backend;
 }
 
+uint64_t parl_model_count_launches(const parl_model *model) {
+  return model->queue->n_launches;
+}
+
 bool parl_model_is_on_host(const parl_model *model) {
   return model->backend->device() == parl_device_host();
 }

@@ -129,11 +129,18 @@ parl_status parl_model_init_weights(parl_model *model, uint64_t seed);
 
 const parl_model_config *parl_model_get_config(const parl_model *model);
 const parl_backend *parl_model_get_backend(const parl_model *model);
+/* Kernels that its own refreshes gave to its device so far; 0 on a CPU. */
+uint64_t parl_model_count_launches(const parl_model *model);
 /* Whether the host computes, not a device that works beside it. */
 bool parl_model_is_on_host(const parl_model *model);
 /* A backend for a model, by name and dtype. Fails: as parl_backend_select. */
 parl_status parl_model_select_backend(const char *name, const char *dtype,
                                       const parl_backend **out);
+/* Of a backend that is a card's: what that is called, [n] text. False: it is none. */
+bool parl_backend_name_card(const parl_backend *backend, char *text, size_t n);
+/* Why the backend of this name is the CPU's, if it is "auto" and found no card; else NULL.
+ * Borrowed, until the next failure of the thread. */
+const char *parl_backend_explain_auto(const char *name);
 size_t parl_model_get_vocab_size(const parl_model *model);
 size_t parl_model_get_n_params(const parl_model *model);
 /* n parameters from `offset` on, to the host and from it; refresh after the last write. */

@@ -10,6 +10,8 @@
 #include "engine/model_internal.h"
 
 enum { STEPS = 5, MAX_HEADS = 256 /* as the table of the config says */ };
+/* A lot of matrices that are orthogonalised together has no more, unless one alone has. */
+static const size_t LOT_FLOATS = (size_t)1 << 25;
 static const float A = 3.4445F, B = -4.7750F, C = 2.0315F;
 
 bool parl_muon_takes(const parl_model_tensor *tensor) {
@@ -22,14 +24,86 @@ size_t parl_muon_count_parts(const parl_model_tensor *tensor) {
   return strstr(tensor->name, ".wqkv.") != NULL ? 3 : 1;
 }
 
-parl_status parl_muon_init(parl_muon *muon, parl_arena *numbers, const parl_model *model) {
-  size_t n_tensors, most = 0, side = 0;
+/* The group of this shape, begun if it is the first. */
+static parl_muon_group *find_group(parl_muon_group *groups, size_t *n, size_t rows,
+                                   size_t columns) {
+  for (size_t g = 0; g < *n; g++)
+    if (groups[g].rows == rows && groups[g].columns == columns) return &groups[g];
+  groups[*n] = (parl_muon_group){.rows = rows, .columns = columns};
+  return &groups[(*n)++];
+}
+
+/* Adds all matrices to their groups: counts them, or writes down where they are. */
+static void add_matrices(const parl_model *model, parl_muon_group *groups, size_t *n_groups) {
+  size_t n_tensors;
   const parl_model_tensor *t = parl_model_get_tensors(model, &n_tensors);
   for (size_t i = 0; i < n_tensors; i++) {
     if (!parl_muon_takes(&t[i])) continue;
-    const size_t least = t[i].shape[0] < t[i].shape[1] ? t[i].shape[0] : t[i].shape[1];
-    if (t[i].n > most) most = t[i].n;
-    if (least > side) side = least;
+    const size_t parts = parl_muon_count_parts(&t[i]);
+    parl_muon_group *g = find_group(groups, n_groups, t[i].shape[0] / parts, t[i].shape[1]);
+    for (size_t p = 0; p < parts; p++, g->n++)
+      if (g->offsets != NULL) g->offsets[g->n] = t[i].offset + p * (t[i].n / parts);
+  }
+}
+
+parl_status parl_muon_group_matrices(const parl_model *model, parl_arena *arena,
+                                     parl_muon_group **groups, size_t *n_groups) {
+  size_t n_tensors;
+  (void)parl_model_get_tensors(model, &n_tensors);
+  *n_groups = 0;
+  PARL_TRY(PARL_ARENA_TAKE(arena, n_tensors, groups));
+  add_matrices(model, *groups, n_groups);
+  for (size_t g = 0; g < *n_groups; g++) {
+    parl_muon_group *group = &(*groups)[g];
+    PARL_TRY(PARL_ARENA_TAKE(arena, group->n, &group->offsets));
+    PARL_TRY(PARL_ARENA_TAKE(arena, group->n + 1, &group->bounds));
+    for (size_t i = 0; i <= group->n; i++)
+      group->bounds[i] = (int64_t)(i * group->rows * group->columns);
+    group->n = 0;
+  }
+  add_matrices(model, *groups, n_groups);
+  return PARL_STATUS_OK;
+}
+
+static size_t least(size_t a, size_t b) {
+  return a < b ? a : b;
+}
+
+/* How many of a group's matrices make a lot. */
+static size_t count_lot(const parl_muon_group *g) {
+  const size_t fit = LOT_FLOATS / (g->rows * g->columns);
+  return least(g->n, fit > 0 ? fit : 1);
+}
+
+/* Scratch for lots of every group. */
+static parl_status take_lots(parl_muon *muon, parl_arena *numbers, const parl_muon_group *groups,
+                             size_t n_groups) {
+  size_t most = 0, room = 0, direction = 0;
+  for (size_t i = 0; i < n_groups; i++) {
+    const parl_muon_group *g = &groups[i];
+    const size_t n = count_lot(g), size = g->rows * g->columns, side = least(g->rows, g->columns);
+    if (n * size > most) most = n * size;
+    if (n * 2 * (size + side * side) > room) room = n * 2 * (size + side * side);
+    if (size > direction) direction = size;
+    if (n > muon->most) muon->most = n;
+  }
+  PARL_TRY(PARL_ARENA_TAKE(numbers, muon->most, &muon->squares));
+  PARL_TRY(PARL_ARENA_TAKE(numbers, muon->most + 1, &muon->bounds));
+  PARL_TRY(PARL_ARENA_TAKE(numbers, most, &muon->x));
+  PARL_TRY(PARL_ARENA_TAKE(numbers, direction, &muon->direction));
+  return PARL_ARENA_TAKE(numbers, room, &muon->room);
+}
+
+parl_status parl_muon_init(parl_muon *muon, parl_arena *numbers, const parl_model *model,
+                           const parl_muon_group *groups, size_t n_groups) {
+  size_t most = 0, side = 0;
+  *muon = (parl_muon){.most = 1};
+  if (model->backend->orthogonalise != NULL) return take_lots(muon, numbers, groups, n_groups);
+  for (size_t i = 0; i < n_groups; i++) {
+    const size_t size = groups[i].rows * groups[i].columns;
+    if (size > most) most = size;
+    if (least(groups[i].rows, groups[i].columns) > side)
+      side = least(groups[i].rows, groups[i].columns);
   }
   PARL_TRY(PARL_ARENA_TAKE(numbers, 1, &muon->squares));
   PARL_TRY(PARL_ARENA_TAKE(numbers, 2, &muon->bounds));
@@ -129,6 +203,64 @@ void parl_muon_update(parl_muon *muon, parl_queue *queue, const parl_muon_args *
   mix(queue, n, mu, args->momentum, grad_scale, direction);
   parl_muon_orthogonalise(muon, queue, args->rows, args->columns, direction);
   mix(queue, n, -step, direction, keep, args->params);
+}
+
+/* --------------------------------------------------------------------------- many at once */
+
+/* Momentum and direction of a matrix, the direction laid tall. */
+static void begin_update(parl_muon *muon, parl_queue *queue, const parl_muon_args *args,
+                         size_t offset, float *tall) {
+  const size_t n = args->rows * args->columns;
+  const float mu = (float)args->mu, grad_scale = (float)args->grad_scale;
+  const float *grads = args->grads + offset;
+  float *momentum = args->momentum + offset;
+  mix(queue, n, grad_scale, grads, mu, momentum);
+  copy(queue, args->rows, args->columns, false, grads, muon->direction);
+  mix(queue, n, mu, momentum, grad_scale, muon->direction);
+  copy(queue, args->rows, args->columns, args->rows < args->columns, muon->direction, tall);
+}
+
+/* x [n, size], each by its own norm. */
+static void normalise_lot(parl_muon *muon, parl_queue *queue, size_t n, size_t size) {
+  const parl_sum_squares_args norms = {
+      .n_segments = n, .starts = muon->bounds, .x = muon->x, .out = muon->squares};
+  PARL_RUN(queue, sum_squares, &norms);
+  for (size_t i = 0; i < n; i++) {
+    const parl_normalise_args args = {
+        .n = size, .squares = muon->squares + i, .x = muon->x + i * size};
+    PARL_RUN(queue, normalise, &args);
+  }
+}
+
+void parl_muon_update_group(parl_muon *muon, parl_queue *queue, const parl_muon_group *group,
+                            const parl_muon_args *args) {
+  const size_t rows = args->rows, columns = args->columns, size = rows * columns;
+  const size_t lot = count_lot(group);
+  const bool is_wide = rows < columns;
+  const double longest = (double)(is_wide ? columns : rows);
+  const float keep = (float)(1.0 - args->lr * args->weight_decay);
+  const float step = (float)(args->lr * 0.2 * sqrt(longest));
+  parl_orthogonalise_args all = {.rows = is_wide ? columns : rows,
+                                 .columns = is_wide ? rows : columns,
+                                 .steps = STEPS,
+                                 .a = A,
+                                 .b = B,
+                                 .c = C,
+                                 .x = muon->x,
+                                 .room = muon->room};
+  parl_queue_upload(queue, muon->bounds, group->bounds, (lot + 1) * sizeof *muon->bounds);
+  for (size_t first = 0; first < group->n; first += lot) {
+    const size_t *offsets = group->offsets + first;
+    all.n = least(lot, group->n - first);
+    for (size_t i = 0; i < all.n; i++)
+      begin_update(muon, queue, args, offsets[i], muon->x + i * size);
+    normalise_lot(muon, queue, all.n, size);
+    PARL_RUN(queue, orthogonalise, &all);
+    for (size_t i = 0; i < all.n; i++) {
+      copy(queue, all.rows, all.columns, is_wide, muon->x + i * size, muon->direction);
+      mix(queue, size, -step, muon->direction, keep, args->params + offsets[i]);
+    }
+  }
 }
 
 /* -------------------------------------------------------------------------------- QK-Clip */

@@ -33,7 +33,9 @@ struct parl_optimizer {
   parl_workers *workers; /* borrowed; NULL: one thread */
   parl_queue **queues;   /* [n_queues] of each worker; owned */
   size_t n_queues;
-  parl_muon *muons;        /* [n_queues] scratch of each worker; muonclip */
+  parl_muon *muons;        /* [n_queues] scratch of each worker; muonclip, as the next two */
+  parl_muon_group *groups; /* [n_groups] all of Muon's matrices */
+  size_t n_groups;
   const float *max_scores; /* borrowed; NULL: none known */
 };
 
@@ -49,7 +51,8 @@ static parl_status open_workers(parl_optimizer *opt, const parl_model *model, si
     PARL_TRY(parl_queue_create(parl_model_get_backend(model), &opt->queues[opt->n_queues]));
   if (opt->config.kind != PARL_OPTIMIZER_MUONCLIP) return PARL_STATUS_OK;
   PARL_TRY(PARL_ARENA_TAKE(&opt->arena, n, &opt->muons));
-  for (size_t i = 0; i < n; i++) PARL_TRY(parl_muon_init(&opt->muons[i], &opt->numbers, model));
+  for (size_t i = 0; i < n; i++)
+    PARL_TRY(parl_muon_init(&opt->muons[i], &opt->numbers, model, opt->groups, opt->n_groups));
   return PARL_STATUS_OK;
 }
 
@@ -97,6 +100,8 @@ static parl_status list_segments(parl_optimizer *opt, const parl_model *model) {
 static parl_status allocate(parl_optimizer *opt, const parl_model *model) {
   const size_t element_bytes = 2 * sizeof *opt->moments;
   PARL_TRY(parl_arena_take(&opt->numbers, opt->n_params, element_bytes, (void **)&opt->moments));
+  if (opt->config.kind == PARL_OPTIMIZER_MUONCLIP)
+    PARL_TRY(parl_muon_group_matrices(model, &opt->arena, &opt->groups, &opt->n_groups));
   PARL_TRY(open_workers(opt, model, 1));
   parl_queue_fill(opt->queues[0], opt->moments, 0, opt->n_params * element_bytes);
   return list_segments(opt, model);
@@ -170,20 +175,26 @@ typedef struct update_context {
   double lr, scale;
 } update_context;
 
-static void update_matrix(const update_context *u, const parl_model_tensor *t, size_t worker) {
+/* Of a matrix that begins at an offset. */
+static parl_muon_args view_matrix(const update_context *u, size_t rows, size_t columns,
+                                  size_t offset) {
   const parl_optimizer_config *c = &u->opt->config;
+  return (parl_muon_args){.rows = rows,
+                          .columns = columns,
+                          .params = u->model->params + offset,
+                          .grads = u->grads + offset,
+                          .momentum = u->opt->moments + offset,
+                          .grad_scale = u->scale,
+                          .lr = u->lr,
+                          .mu = c->momentum,
+                          .weight_decay = c->weight_decay};
+}
+
+static void update_matrix(const update_context *u, const parl_model_tensor *t, size_t worker) {
   const size_t n_parts = parl_muon_count_parts(t);
   for (size_t i = 0; i < n_parts; i++) {
-    const size_t offset = t->offset + i * (t->n / n_parts);
-    const parl_muon_args args = {.rows = t->shape[0] / n_parts,
-                                 .columns = t->shape[1],
-                                 .params = u->model->params + offset,
-                                 .grads = u->grads + offset,
-                                 .momentum = u->opt->moments + offset,
-                                 .grad_scale = u->scale,
-                                 .lr = u->lr,
-                                 .mu = c->momentum,
-                                 .weight_decay = c->weight_decay};
+    const parl_muon_args args =
+        view_matrix(u, t->shape[0] / n_parts, t->shape[1], t->offset + i * (t->n / n_parts));
     parl_muon_update(&u->opt->muons[worker], u->opt->queues[worker], &args);
   }
 }
@@ -222,11 +233,27 @@ static parl_status update_part(void *context, size_t i, size_t worker) {
   return parl_queue_wait(u->opt->queues[worker]);
 }
 
+/* Task i: group i of Muon's matrices; the last task: all else together. */
+static parl_status update_group(void *context, size_t i, size_t worker) {
+  const update_context *u = context;
+  const parl_optimizer *opt = u->opt;
+  if (i == opt->n_groups) {
+    update_adamw(u, worker);
+  } else {
+    const parl_muon_group *g = &opt->groups[i];
+    const parl_muon_args args = view_matrix(u, g->rows, g->columns, 0);
+    parl_muon_update_group(&opt->muons[worker], opt->queues[worker], g, &args);
+  }
+  return parl_queue_wait(opt->queues[worker]);
+}
+
 static parl_status update(update_context *u) {
-  const size_t n = u->opt->n_tensors;
-  if (u->opt->config.kind != PARL_OPTIMIZER_MUONCLIP) return update_part(u, n, 0);
-  if (u->opt->workers != NULL) return parl_workers_run(u->opt->workers, n + 1, update_part, u);
-  for (size_t i = 0; i <= n; i++) PARL_TRY(update_part(u, i, 0));
+  const bool is_grouped = u->model->backend->orthogonalise != NULL;
+  parl_status (*const task)(void *, size_t, size_t) = is_grouped ? update_group : update_part;
+  const size_t n = is_grouped ? u->opt->n_groups : u->opt->n_tensors;
+  if (u->opt->config.kind != PARL_OPTIMIZER_MUONCLIP) return update_part(u, u->opt->n_tensors, 0);
+  if (u->opt->workers != NULL) return parl_workers_run(u->opt->workers, n + 1, task, u);
+  for (size_t i = 0; i <= n; i++) PARL_TRY(task(u, i, 0));
   return PARL_STATUS_OK;
 }
 
@@ -284,4 +311,10 @@ int64_t parl_optimizer_get_steps(const parl_optimizer *opt) {
 
 void parl_optimizer_set_steps(parl_optimizer *opt, int64_t steps) {
   opt->steps = steps;
+}
+
+uint64_t parl_optimizer_count_launches(const parl_optimizer *optimizer) {
+  uint64_t n = 0;
+  for (size_t i = 0; i < optimizer->n_queues; i++) n += optimizer->queues[i]->n_launches;
+  return n;
 }

@@ -70,5 +70,7 @@ parl_status parl_optimizer_write_moments(parl_optimizer *opt, size_t offset, siz
                                          const float *from);
 int64_t parl_optimizer_get_steps(const parl_optimizer *opt);
 void parl_optimizer_set_steps(parl_optimizer *opt, int64_t steps);
+/* Kernels and library products that it gave to its device so far; 0 on a CPU. */
+uint64_t parl_optimizer_count_launches(const parl_optimizer *optimizer);
 
 #endif

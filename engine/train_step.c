@@ -230,6 +230,12 @@ const float *parl_train_step_get_max_scores(const parl_train_step *step) {
   return step->max_scores;
 }
 
+uint64_t parl_train_step_count_launches(const parl_train_step *step) {
+  uint64_t n = 0;
+  for (size_t w = 0; w < step->n_workspaces; w++) n += step->workspaces[w]->queue->n_launches;
+  return n;
+}
+
 parl_status parl_train_step_read(const parl_train_step *step, const float *grads, float *out) {
   return parl_queue_download(step->workspaces[0]->queue, out, grads, step->n_params * sizeof *out);
 }

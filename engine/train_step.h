@@ -65,6 +65,8 @@ parl_status parl_train_step_run(parl_train_step *step, const parl_train_batch *b
  * the way. */
 void parl_train_step_set_forward_only(parl_train_step *step, bool forward_only);
 bool parl_train_step_is_forward_only(const parl_train_step *step);
+/* Kernels and library products that it gave to its device so far; 0 on a CPU. */
+uint64_t parl_train_step_count_launches(const parl_train_step *step);
 /* Copies gradients of the last run [n_params] to the host. Fails: as the device does. */
 parl_status parl_train_step_read(const parl_train_step *step, const float *grads, float *out);
 /* Where the largest node of the step's own that begins with this leaf has its sum after a run

@@ -100,7 +100,7 @@ parl_status parl_attention_decode_check(const parl_attention_decode_args *a) {
   PARL_REQUIRE(a->k_cache != NULL && a->lengths != NULL && a->slots != NULL);
   PARL_REQUIRE((a->v == NULL) == (a->v_cache == NULL));
   for (size_t row = 0; row < a->rows; row++) {
-    PARL_REQUIRE(a->lengths[row] >= 1 && (size_t)a->lengths[row] <= a->context);
+    PARL_REQUIRE(a->lengths[row] >= 0 && (size_t)a->lengths[row] <= a->context);
     PARL_REQUIRE(a->slots[row] >= 0);
   }
   return PARL_STATUS_OK;

@@ -4,9 +4,10 @@
  * written by ops only. A queue runs ops and copies one after the other, on a CPU at once. What one
  * queue wrote is there for another after parl_queue_wait.
  * Thread rule: one thread per queue; alloc and free from any.
- * Reading order: parl_queue, parl_device, the calls, PARL_RUN. */
+ * Reading order: parl_queue, parl_device, parl_device_graphs, the calls, PARL_RUN. */
 #ifndef PARL_KERNELS_DEVICE_H
 #define PARL_KERNELS_DEVICE_H
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/arena.h"
@@ -18,8 +19,28 @@ struct parl_backend;
 typedef struct parl_queue {
   const struct parl_backend *backend;
   const char *where;   /* file:line of the last op */
-  uint64_t n_launches; /* so far, of kernels and library products; 0 on a CPU */
+  uint64_t n_launches; /* so far, of kernels and library products, graphs' too; 0 on a CPU */
 } parl_queue;
+
+/* What a queue was given once, to be run again as one piece. Its ops' arguments stay what they were
+ * when it was recorded: what changes from run to run lies in memory that they read. */
+typedef struct parl_graph parl_graph;
+
+typedef struct parl_device_graphs {
+  /* Memory of the host that ops reach, too: a graph copies from it what lies there as it runs. */
+  parl_arena_source pinned;
+  /* From here to `end` the queue runs nothing, but records ops, uploads from pinned memory, and
+   * fills. They must have run on this queue before with these extents: nothing may be allocated
+   * meanwhile, nor waited for. Fails: ESTATE. */
+  parl_status (*begin)(parl_queue *queue);
+  /* Fails: as what was recorded. */
+  parl_status (*end)(parl_queue *queue, parl_graph **out);
+  /* Queues it. False, and nothing is queued: what its ops used of the queue has moved since, so it
+   * is to be recorded anew. */
+  bool (*launch)(parl_queue *queue, const parl_graph *graph);
+  size_t (*count_nodes)(const parl_graph *graph);
+  void (*destroy)(parl_graph *graph); /* not while it runs; NULL is fine */
+} parl_device_graphs;
 
 typedef struct parl_device {
   /* Blocks of memory for arenas; its pieces are as aligned as its ops want them. */
@@ -39,6 +60,7 @@ typedef struct parl_device {
   parl_status (*download)(parl_queue *queue, void *to, const void *from, size_t bytes);
   /* Sets every byte of a piece of the device. */
   void (*fill)(parl_queue *queue, void *to, unsigned char byte, size_t bytes);
+  const parl_device_graphs *graphs; /* NULL: it has none */
 } parl_device;
 
 /* The host's own memory, which ops of a CPU read and write as they are called. */

@@ -195,7 +195,7 @@ typedef struct parl_attention_decode_args {
   void *k_cache;          /* [n_slots, H_kv, context, D] */
   void *v_cache;          /* [n_slots, H_kv, context, Dv]; NULL if v is */
   const int32_t *slots;   /* [rows] */
-  const int32_t *lengths; /* [rows], 1..context */
+  const int32_t *lengths; /* [rows], 1..context; 0: appends nothing, and its out is 0 */
   parl_act *out;          /* [rows, H*Dv] */
   size_t ld_out;
   float *scratch; /* [attention_scratch_floats(context, D, Dv)] */
@@ -288,6 +288,15 @@ typedef struct parl_sum_squares_args {
   double *out;           /* [n_segments] = sum x^2 of each */
 } parl_sum_squares_args;
 
+/* Newton-Schulz: `steps` times x = a x + x (b S + c S S), S = x^T x, of each of n matrices. */
+typedef struct parl_orthogonalise_args {
+  size_t n, rows, columns; /* columns <= rows */
+  int steps;
+  float a, b, c;
+  float *x;    /* [n,rows,columns] */
+  float *room; /* [n, 2 rows columns + 2 columns columns], contents unspecified */
+} parl_orthogonalise_args;
+
 /* The queue of an op that runs as it is called. */
 #define PARL_NO_QUEUE parl_queue *queue __attribute__((unused))
 
@@ -306,6 +315,10 @@ typedef struct parl_backend {
   double (*peak_gflops)(double ms);
   const struct parl_backend *(*f32)(void); /* its twin, or itself, with operands in f32 */
   const parl_device *(*device)(void);      /* where its numbers lie */
+  /* In the backend's dtype, of many matrices at once; NULL: engine/muon.c does it by other ops, of
+   * one at a time. */
+  void (*orthogonalise)(parl_queue *queue, const parl_orthogonalise_args *args);
+  bool has_one_bucket; /* a step of decoding is always of the same size: kernels/cuda's own */
 } parl_backend;
 
 /* Element n of p. */

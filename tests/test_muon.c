@@ -23,10 +23,13 @@ typedef struct bench {
 /* Scratch for matrices up to 24 x 28. */
 static void bench_open(bench *b) {
   const parl_model_config config = engine_config(4);
+  parl_muon_group *groups;
+  size_t n_groups;
   parl_arena_init(&b->arena, 0);
   b->model = engine_model(&config, parl_backend_ref(), 1);
   b->queue = engine_queue(parl_backend_ref());
-  assert_ok(parl_muon_init(&b->muon, &b->arena, b->model));
+  assert_ok(parl_muon_group_matrices(b->model, &b->arena, &groups, &n_groups));
+  assert_ok(parl_muon_init(&b->muon, &b->arena, b->model, groups, n_groups));
 }
 
 static void bench_close(bench *b) {

@@ -162,7 +162,9 @@ INLINE void decode_shared(const parl_attention_decode_args *a, size_t row, bool 
 
 INLINE void decode_rows(const parl_attention_decode_args *a, bool bf16) {
   for (size_t row = 0; row < a->rows; row++) {
-    if (a->H == a->H_kv)
+    if (a->lengths[row] == 0)
+      for (size_t i = 0; i < a->H * a->Dv; i++) a->out[row * a->ld_out + i] = 0.0f;
+    else if (a->H == a->H_kv)
       decode_own(a, row, bf16);
     else
       decode_shared(a, row, bf16);

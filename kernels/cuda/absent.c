@@ -14,6 +14,11 @@ parl_status parl_backend_cuda(const char *dtype, parl_cuda_products products,
   return fail();
 }
 
+parl_status parl_cuda_name_card(char *text, size_t n) {
+  (void)text, (void)n;
+  return fail();
+}
+
 parl_status parl_cuda_describe(char *text, size_t n) {
   (void)text, (void)n;
   return fail();

@@ -11,7 +11,7 @@ static __device__ void count_seen(const tile &t, size_t key, bool both_ways, int
   for (int r = 0; r < ROWS; r++) {
     const size_t row = t.first + threadIdx.x / WARP * ROWS + r;
     const size_t end = both_ways || row >= t.end ? t.end : row + 1;
-    seen[r] = end <= key ? 0 : (int)(end - key < WARP ? end - key : WARP);
+    seen[r] = count_places(key, end);
   }
 }
 
@@ -25,7 +25,7 @@ static __device__ progress<WIDE> attend(const parl_attention_fwd_args &a, const 
   const int from[ROWS] = {0};
   int seen[ROWS];
   for (size_t key = t.start; key < end; key += WARP) {
-    const size_t n_keys = end - key < WARP ? end - key : WARP;
+    const size_t n_keys = (size_t)count_places(key, end);
     float scores[ROWS];
     dot_tiles(q, view_rows<A>(a.k, a.ld_k, group * a.D, key, n_keys), a.D, shared, scores);
     stage_columns(view_rows<A>(a.v, a.ld_v, group * a.Dv, key, n_keys), c0, WIDE, a.Dv,
@@ -99,18 +99,6 @@ static void run_attention_fwd(parl_queue *queue, const parl_attention_fwd_args *
 
 template <class A>
 void parl_cuda_attention_fwd(parl_queue *queue, const parl_attention_fwd_args *a) {
-  switch (wide_of(a->Dv)) {
-    case 1:
-      run_attention_fwd<A, 1>(queue, a);
-      break;
-    case 2:
-      run_attention_fwd<A, 2>(queue, a);
-      break;
-    case 4:
-      run_attention_fwd<A, 4>(queue, a);
-      break;
-    default:
-      run_attention_fwd<A, MOST_WIDE>(queue, a);
-  }
+  run_by_width(a->Dv, [&](auto wide) { run_attention_fwd<A, wide.value>(queue, a); });
 }
 PARL_CUDA_BOTH(attention_fwd)

@@ -17,6 +17,11 @@ enum {
   MOST_WIDE = 8       /* a lane sums at most so many columns, WARP apart */
 };
 
+/* How many of the WARP places from `first` on lie before `end`. */
+static __device__ __forceinline__ int count_places(size_t first, size_t end) {
+  return end <= first ? 0 : (int)(end - first < WARP ? end - first : WARP);
+}
+
 /* Floats of shared memory that dot_tiles and stage_columns want. */
 enum { DOT_FLOATS = (OWN + WARP) * PITCH };
 static __host__ __device__ constexpr size_t column_floats(int wide) {
@@ -203,6 +208,27 @@ static inline int wide_of(size_t D) {
   int wide = 1;
   while (wide < MOST_WIDE && D > (size_t)WARP * wide) wide *= 2;
   return wide;
+}
+/* run(wide): with wide.value the number of columns for D, a constant. */
+template <int N>
+struct wide_constant {
+  static constexpr int value = N;
+};
+template <class Run>
+static inline void run_by_width(size_t D, Run run) {
+  switch (wide_of(D)) {
+    case 1:
+      run(wide_constant<1>());
+      break;
+    case 2:
+      run(wide_constant<2>());
+      break;
+    case 4:
+      run(wide_constant<4>());
+      break;
+    default:
+      run(wide_constant<MOST_WIDE>());
+  }
 }
 static inline size_t pieces_of(size_t D, int wide) {
   return ceil_div(D, (size_t)WARP * wide);

@@ -160,18 +160,7 @@ static void run_attention_bwd(parl_queue *queue, const parl_attention_bwd_args *
 
 template <class A>
 void parl_cuda_attention_bwd(parl_queue *queue, const parl_attention_bwd_args *a) {
-  switch (wide_of(a->fwd.D > a->fwd.Dv ? a->fwd.D : a->fwd.Dv)) {
-    case 1:
-      run_attention_bwd<A, 1>(queue, a);
-      break;
-    case 2:
-      run_attention_bwd<A, 2>(queue, a);
-      break;
-    case 4:
-      run_attention_bwd<A, 4>(queue, a);
-      break;
-    default:
-      run_attention_bwd<A, MOST_WIDE>(queue, a);
-  }
+  run_by_width(a->fwd.D > a->fwd.Dv ? a->fwd.D : a->fwd.Dv,
+               [&](auto wide) { run_attention_bwd<A, wide.value>(queue, a); });
 }
 PARL_CUDA_BOTH(attention_bwd)

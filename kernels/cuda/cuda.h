@@ -17,6 +17,8 @@ typedef enum parl_cuda_products { PARL_CUDA_BLAS, PARL_CUDA_OWN } parl_cuda_prod
  * machine no driver that is new enough or no card, saying which. */
 parl_status parl_backend_cuda(const char *dtype, parl_cuda_products products,
                               const parl_backend **out);
+/* What the card is called. Fails: ESTATE as above. */
+parl_status parl_cuda_name_card(char *text, size_t n);
 /* The card, its memory, driver, whose products, in one line. Fails: ESTATE as above. */
 parl_status parl_cuda_describe(char *text, size_t n);
 

@@ -8,9 +8,11 @@ EMU_SRC := $(wildcard kernels/emu/*.cc)
 EMU_OBJ := $(CUDA_SRC:%.cu=$(OBJDIR)/emu/%.o) $(EMU_SRC:%.cc=$(OBJDIR)/%.o)
 RACE_OBJ := $(CUDA_SRC:%.cu=$(OBJDIR)/race/%.o) $(EMU_SRC:%.cc=$(OBJDIR)/%.o)
 CUDA_OPS := ops ops_more ops_vision
+CARD_OPS := $(CUDA_OPS) ops_invariance
+CARD_OWN := device engine graphs
 CUDA_TESTS := $(CUDA_OPS:%=$(OUT)/tests/cuda_%)
 CUDA_QUICK := $(OUT)/tests/cuda_ops_more $(OUT)/tests/cuda_ops_vision # the others take a minute
-CUDA_OWN := $(addprefix $(OUT)/tests/cuda_,emulator device engine blas)
+CUDA_OWN := $(addprefix $(OUT)/tests/cuda_,emulator device engine blas graphs)
 
 # ------------------------------------------------------------------------------------- for cards
 # CUDA=1: the program has the kernels for sm_80, sm_90, sm_100 and later (three minutes of a core to compile); CUDA=0: it
@@ -85,11 +87,11 @@ $(OBJDIR)/card/%.o: %.c $(OUT)/flags | need-libraries
 BUNDLE := $(OUT)/gpu-bundle
 # $(call card_programs,folder,suffix,objects of kernels,libraries)
 define card_programs
-$(CUDA_OPS:%=$(1)/card_%$(2)): $(1)/card_%$(2): $(OBJDIR)/card/tests/test_%.o $(OBJDIR)/card/tests/cuda/level.o \
+$(CARD_OPS:%=$(1)/card_%$(2)): $(1)/card_%$(2): $(OBJDIR)/card/tests/test_%.o $(OBJDIR)/card/tests/cuda/level.o \
   $(OBJDIR)/tests/cuda/card_memory.o $(if $(2),,$(OBJDIR)/tests/cuda/no_emulator.o) $(3) $(SUPPORT_OBJ) $(OUT)/libparl.a | need-cmocka
 	@mkdir -p $$(@D)
 	$$(call say,ld,$$@) $(CC) $(LDFLAGS) $(BUNDLE_RPATH) -o $$@ $$(filter %.o %.a,$$^) $(4) $(LDLIBS) $(CMOCKA_LIBS)
-$(1)/card_engine$(2) $(1)/card_device$(2): $(1)/card_%$(2): $(OBJDIR)/card/tests/cuda/test_%.o $(3) $(SUPPORT_OBJ) \
+$(CARD_OWN:%=$(1)/card_%$(2)): $(1)/card_%$(2): $(OBJDIR)/card/tests/cuda/test_%.o $(3) $(SUPPORT_OBJ) \
   $(if $(2),,$(OBJDIR)/tests/cuda/no_emulator.o $(OBJDIR)/nvcc/tests/cuda/bugs.o) $(if $(2),$(OBJDIR)/emu/tests/cuda/bugs.o) \
   $(OUT)/libparl.a | need-cmocka
 	@mkdir -p $$(@D)
@@ -135,6 +137,7 @@ endif
 .PHONY: cuda-emu run-cuda-emu run-cuda-orders
 cuda-emu: deps-test ## the kernels of CUDA on the emulator: all ops in two orders of threads, some for races and by sanitizers
 	@$(MAKE) $(PARALLEL) run-cuda-emu
+	@$(MAKE) $(PARALLEL) run-gpu-script
 	@$(MAKE) $(PARALLEL) BUILD=asan OUT=build/asan RUN_FLAGS=--sanitize run-cuda-orders
 CUDA_RACES := $(addprefix $(OUT)/tests/cuda_,emulator_race ops_more_race ops_vision_race)
 run-cuda-emu: $(CUDA_TESTS) $(CUDA_OWN) $(CUDA_RACES) $(OUT)/parl-emu
@@ -145,7 +148,7 @@ run-cuda-orders: $(CUDA_QUICK)
 	@TEST_ORDER=random $(RUNNER) $(RUN_FLAGS) $(CUDA_QUICK)
 
 # ------------------------------------------------------------------------------- for a machine with a card
-CARD_PROGRAMS := parl ceilings card_device card_engine $(CUDA_OPS:%=card_%)
+CARD_PROGRAMS := parl ceilings $(CARD_OWN:%=card_%) $(CARD_OPS:%=card_%)
 BUNDLE_FILES := $(wildcard envs/*.lua) experiments/recipes/quickstart.lua tests/cli_support.sh \
                 $(addprefix tests/cuda/,check_gpu.sh program.sh tiny.lua)
 .PHONY: deps-cuda gpu-bundle run-gpu-bundle check-gpu
@@ -166,15 +169,15 @@ run-gpu-bundle: $(CARD_PROGRAMS:%=$(BUNDLE)/bin/%)
 	 [ $$bytes -lt 67108864 ] || { echo 'gpu-bundle: more than 64 MiB' >&2; exit 1; }
 check-gpu: gpu-bundle ## what only a card shows: ceilings, ops, updates, speed, into gpu-results (9 minutes at most)
 	sh $(BUNDLE)/tests/cuda/check_gpu.sh
-# The same script on the emulated card, at tiny sizes.
+# The same script on the emulated card, at tiny sizes: a part of cuda-emu.
 .PHONY: run-gpu-script
-run-gpu-script: $(patsubst %,$(BUNDLE)/bin/%-emu,parl ceilings card_device card_engine)
+run-gpu-script: $(CARD_PROGRAMS:%=$(BUNDLE)/bin/%-emu)
 	$(fill_bundle)
 	sh $(BUNDLE)/tests/cuda/check_gpu.sh --emulated --out $(OUT)/gpu-results
 
 -include $(EMU_OBJ:.o=.d) $(RACE_OBJ:.o=.d) $(CUDA_OBJ_ALL:.o=.d) $(CUDA_SRC:%.cu=$(OBJDIR)/nvcc-card/%.d) \
   $(CUDA_OPS:%=$(OBJDIR)/cuda/tests/test_%.d) $(OBJDIR)/tests/cuda/level.d \
-  $(patsubst %,$(OBJDIR)/%.d,tests/cuda/test_emulator tests/cuda/test_device tests/cuda/test_engine tests/cuda/test_blas tests/cuda/settings tests/cuda/card_memory emu/tests/cuda/bugs race/tests/cuda/bugs \
-    race/tests/cuda/test_emulator) $(CUDA_OPS:%=$(OBJDIR)/card/tests/test_%.d) \
-  $(patsubst %,$(OBJDIR)/%.d,card/tests/cuda/level card/tests/cuda/test_engine card/tests/cuda/test_device tests/cuda/ceilings \
+  $(patsubst %,$(OBJDIR)/%.d,tests/cuda/test_emulator tests/cuda/test_device tests/cuda/test_engine tests/cuda/test_blas tests/cuda/test_graphs tests/cuda/settings tests/cuda/card_memory emu/tests/cuda/bugs race/tests/cuda/bugs \
+    race/tests/cuda/test_emulator) $(CARD_OPS:%=$(OBJDIR)/card/tests/test_%.d) \
+  $(patsubst %,$(OBJDIR)/%.d,card/tests/cuda/level $(CARD_OWN:%=card/tests/cuda/test_%) tests/cuda/ceilings \
     tests/cuda/no_emulator nvcc/tests/cuda/bugs)

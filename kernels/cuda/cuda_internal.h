@@ -32,6 +32,8 @@ struct parl_cuda_queue {
   size_t scratch_bytes;
   unsigned char *staging; /* of the host, pinned: [STAGING_BYTES], the first staged_bytes in use */
   size_t staged_bytes;
+  bool records;         /* what it is given becomes a graph */
+  uint64_t n_before;    /* launches before that */
   parl_cuda_blas *blas; /* NULL: not asked for yet; kernels/cuda/blas.h */
   parl_status status;   /* of the first failure */
   char failure[512];    /* its text: what, where and why */
@@ -100,6 +102,10 @@ PARL_CUDA_ACT_OP_LIST(X)
 #define X(op) void parl_cuda_##op(parl_queue *queue, const parl_##op##_args *args);
 PARL_CUDA_PLAIN_OP_LIST(X)
 #undef X
+
+/* Of parl_backend, but of no list there. */
+template <class A>
+void parl_cuda_orthogonalise(parl_queue *queue, const parl_orthogonalise_args *args);
 
 /* Behind the definition of an op of the first list. */
 #define PARL_CUDA_BOTH(op)                                                     \

@@ -8,11 +8,16 @@
 
 enum { HEADS = ROWS };
 
-/* Block x: the row. cache [n_slots, H_kv, context, D] gets x [rows, H_kv * D]. */
+/* Block x: the row; y: keys, values. A cache [n_slots, H_kv, context, D] gets x [rows, H_kv * D].
+ */
 template <class A, class T>
-static __global__ void append(parl_attention_decode_args a, const parl_act *x, size_t ld, size_t D,
-                              T *cache) {
+static __global__ void append(parl_attention_decode_args a) {
   const size_t row = blockIdx.x, position = (size_t)a.lengths[row] - 1;
+  const bool is_value = blockIdx.y == 1;
+  const parl_act *x = is_value ? a.v : a.k;
+  const size_t ld = is_value ? a.ld_v : a.ld_k, D = is_value ? a.Dv : a.D;
+  T *cache = (T *)(is_value ? a.v_cache : a.k_cache);
+  if (a.lengths[row] == 0) return;
   for (size_t i = threadIdx.x; i < a.H_kv * D; i += BLOCK) {
     const size_t head = (size_t)a.slots[row] * a.H_kv + i / D;
     store(cache + (head * a.context + position) * D + i % D, load(acts<A>(x) + row * ld + i));
@@ -119,7 +124,7 @@ static __global__ void attend(parl_attention_decode_args a) {
   __syncthreads();
   progress<WIDE> p = no_progress<WIDE>();
   for (size_t key = threadIdx.x / WARP * WARP; key < view.n; key += WARPS * WARP) {
-    const int n = (int)(view.n - key < WARP ? view.n - key : WARP);
+    const int n = count_places(key, view.n);
     const int seen[HEADS] = {n, n, n, n};
     const size_t own = (int)lane_index() < n ? key + lane_index() : key;
     float scores[HEADS];
@@ -133,7 +138,8 @@ static __global__ void attend(parl_attention_decode_args a) {
   A *out = acts<A>(a.out) + blockIdx.x * a.ld_out + view.first_head * a.Dv;
   for (size_t i = threadIdx.x; i < (size_t)view.heads * WARP * WIDE; i += WARPS * WARP) {
     const size_t h = i / (WARP * WIDE), c = i % (WARP * WIDE);
-    if (c0 + c < a.Dv) store(out + h * a.Dv + c0 + c, merge_found<WIDE>(found, (int)h, c));
+    const float mixed = view.n > 0 ? merge_found<WIDE>(found, (int)h, c) : 0.0f;
+    if (c0 + c < a.Dv) store(out + h * a.Dv + c0 + c, mixed);
   }
 }
 
@@ -148,23 +154,8 @@ static void run_attend(parl_queue *queue, const parl_attention_decode_args *a) {
 
 template <class A, class T>
 static void run_decode(parl_queue *queue, const parl_attention_decode_args *a) {
-  const unsigned rows = (unsigned)a->rows;
-  LAUNCH(queue, (append<A, T>), rows, BLOCK, 0, *a, a->k, a->ld_k, a->D, (T *)a->k_cache);
-  if (a->v != NULL)
-    LAUNCH(queue, (append<A, T>), rows, BLOCK, 0, *a, a->v, a->ld_v, a->Dv, (T *)a->v_cache);
-  switch (wide_of(a->Dv)) {
-    case 1:
-      run_attend<A, T, 1>(queue, a);
-      break;
-    case 2:
-      run_attend<A, T, 2>(queue, a);
-      break;
-    case 4:
-      run_attend<A, T, 4>(queue, a);
-      break;
-    default:
-      run_attend<A, T, MOST_WIDE>(queue, a);
-  }
+  LAUNCH(queue, (append<A, T>), dim3((unsigned)a->rows, a->v != NULL ? 2 : 1), BLOCK, 0, *a);
+  run_by_width(a->Dv, [&](auto wide) { run_attend<A, T, wide.value>(queue, a); });
 }
 
 template <class A>

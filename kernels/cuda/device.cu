@@ -1,5 +1,5 @@
 /* kernels/cuda/device.cu - the card's memory, and queues: a stream, scratch, staging, the first
- * failure. */
+ * failure; graphs of what a queue was given. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -129,8 +129,20 @@ static unsigned char *stage(parl_queue *queue, size_t bytes) {
   return room;
 }
 
+/* As the graph runs, from where it lies now. */
+static void record_upload(parl_queue *queue, void *to, const void *from, size_t bytes) {
+  const parl_cuda_queue *q = parl_cuda_queue_of(queue);
+  if (q->status != PARL_STATUS_OK) return;
+  parl_cuda_note(queue, cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, q->stream),
+                 "upload");
+}
+
 static void upload(parl_queue *queue, void *to, const void *from, size_t bytes) {
   const parl_cuda_queue *q = parl_cuda_queue_of(queue);
+  if (q->records) {
+    record_upload(queue, to, from, bytes);
+    return;
+  }
   for (size_t at = 0; at < bytes;) {
     const size_t n = bytes - at < STAGING_BYTES ? bytes - at : STAGING_BYTES;
     unsigned char *room = stage(queue, n);
@@ -164,7 +176,99 @@ static void fill(parl_queue *queue, void *to, unsigned char byte, size_t bytes) 
   parl_cuda_note(queue, cudaMemsetAsync(to, byte, bytes, q->stream), "fill");
 }
 
+/* ---------------------------------------------------------------------------------- graphs */
+
+struct parl_graph {
+  cudaGraphExec_t runs;
+  size_t n_nodes;
+  uint64_t n_launches;
+  const void *scratch; /* the queue's as it was recorded */
+};
+
+static void *take_pinned(size_t *bytes) {
+  void *memory = NULL;
+  if (cudaHostAlloc(&memory, *bytes, cudaHostAllocDefault) == cudaSuccess) return memory;
+  (void)cudaGetLastError();
+  (void)parl_fail(PARL_STATUS_ENOMEM, "cuda: %zu bytes of pinned memory of the host", *bytes);
+  return NULL;
+}
+
+static void free_pinned(void *memory, size_t) {
+  (void)cudaFreeHost(memory);
+}
+
+/* Other threads may allocate meanwhile: only this one's calls are watched. */
+static parl_status begin_graph(parl_queue *queue) {
+  parl_cuda_queue *q = parl_cuda_queue_of(queue);
+  PARL_TRY(wait_queue(queue));
+  if (!parl_cuda_note(queue, cudaStreamBeginCapture(q->stream, cudaStreamCaptureModeThreadLocal),
+                      "graph"))
+    return wait_queue(queue);
+  q->records = true;
+  q->n_before = q->head.n_launches;
+  return PARL_STATUS_OK;
+}
+
+static void destroy_graph(parl_graph *graph) {
+  if (graph == NULL) return;
+  if (graph->runs != NULL) (void)cudaGraphExecDestroy(graph->runs);
+  free(graph);
+}
+
+/* What was captured, ready to run. */
+static bool instantiate(parl_queue *queue, parl_graph *graph) {
+  cudaGraph_t captured = NULL;
+  cudaError_t error = cudaStreamEndCapture(parl_cuda_queue_of(queue)->stream, &captured);
+  if (error == cudaSuccess) error = cudaGraphGetNodes(captured, NULL, &graph->n_nodes);
+  if (error == cudaSuccess) error = cudaGraphInstantiate(&graph->runs, captured, 0);
+  const bool is_made = parl_cuda_note(queue, error, "graph");
+  if (captured != NULL) (void)cudaGraphDestroy(captured);
+  return is_made;
+}
+
+static parl_status end_graph(parl_queue *queue, parl_graph **out) {
+  parl_cuda_queue *q = parl_cuda_queue_of(queue);
+  parl_graph *graph = (parl_graph *)calloc(1, sizeof *graph);
+  parl_graph none = {};
+  const bool is_made = instantiate(queue, graph != NULL ? graph : &none);
+  const uint64_t n_launches = q->head.n_launches - q->n_before;
+  q->head.n_launches = q->n_before;
+  q->records = false;
+  if (graph == NULL) {
+    if (is_made) (void)cudaGraphExecDestroy(none.runs);
+    parl_cuda_fail(queue, PARL_STATUS_ENOMEM, "graph", "no memory");
+  }
+  const parl_status s = wait_queue(queue);
+  if (s != PARL_STATUS_OK) {
+    destroy_graph(graph);
+    return s;
+  }
+  graph->scratch = q->scratch;
+  graph->n_launches = n_launches;
+  *out = graph;
+  return PARL_STATUS_OK;
+}
+
+static bool launch_graph(parl_queue *queue, const parl_graph *graph) {
+  parl_cuda_queue *q = parl_cuda_queue_of(queue);
+  if (graph->scratch != q->scratch) return false;
+  if (q->status != PARL_STATUS_OK) return true;
+  parl_cuda_note(queue, cudaGraphLaunch(graph->runs, q->stream), "graph");
+  q->head.n_launches += graph->n_launches;
+  return true;
+}
+
+static size_t count_nodes(const parl_graph *graph) {
+  return graph->n_nodes;
+}
+
 const parl_device *parl_cuda_device(void) {
+  static constexpr parl_device_graphs graphs = {.pinned = {take_pinned, free_pinned, 256},
+                                                .begin = begin_graph,
+                                                .end = end_graph,
+                                                .launch = launch_graph,
+                                                .count_nodes = count_nodes,
+                                                .destroy = destroy_graph};
   static constexpr parl_device device = {.memory = {take_block, free_block, 256},
                                          .shared = {take_shared, free_block, 256},
                                          .queue_create = create_queue,
@@ -172,11 +276,22 @@ const parl_device *parl_cuda_device(void) {
                                          .queue_wait = wait_queue,
                                          .upload = upload,
                                          .download = download,
-                                         .fill = fill};
+                                         .fill = fill,
+                                         .graphs = &graphs};
   return &device;
 }
 
 /* --------------------------------------------------------------------------------- is there one */
+
+parl_status parl_cuda_name_card(char *text, size_t n) {
+  cudaDeviceProp card;
+  PARL_TRY(parl_cuda_find_card());
+  const cudaError_t error = cudaGetDeviceProperties(&card, 0);
+  if (error != cudaSuccess)
+    return parl_fail(PARL_STATUS_ESTATE, "backend cuda: %s", cudaGetErrorString(error));
+  snprintf(text, n, "%s", card.name);
+  return PARL_STATUS_OK;
+}
 
 parl_status parl_cuda_describe(char *text, size_t n) {
   int version = 0;

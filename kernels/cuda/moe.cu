@@ -4,7 +4,7 @@
 
 static __global__ void sigmoid_fwd(parl_sigmoid_fwd_args a) {
   const size_t i = thread_index();
-  if (i < a.n) a.x[i] = 1.0f / (1.0f + expf(-a.x[i]));
+  if (i < a.n) a.x[i] = sigmoid(a.x[i]);
 }
 void parl_cuda_sigmoid_fwd(parl_queue *queue, const parl_sigmoid_fwd_args *a) {
   LAUNCH(queue, sigmoid_fwd, thread_blocks(a->n), BLOCK, 0, *a);
@@ -44,11 +44,7 @@ static __global__ void add_counts(parl_dispatch_args a) {
   int32_t before = 0;
   for (size_t e0 = 0; e0 < a.n_experts; e0 += WARP) {
     const size_t e = e0 + threadIdx.x;
-    int32_t up_to = e < a.n_experts ? a.first[e + 1] : 0;
-    for (unsigned step = 1; step < WARP; step *= 2) {
-      const int32_t left = __shfl_up_sync(EVERY_LANE, up_to, step);
-      if (threadIdx.x >= step) up_to += left;
-    }
+    const int32_t up_to = warp_sum_up_to(e < a.n_experts ? a.first[e + 1] : 0);
     if (e < a.n_experts) a.first[e + 1] = before + up_to;
     before += __shfl_sync(EVERY_LANE, up_to, WARP - 1);
   }

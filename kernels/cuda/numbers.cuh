@@ -62,6 +62,34 @@ static __device__ __forceinline__ double warp_sum(double x) {
   return x;
 }
 
+/* The sum of the lanes up to this one. All lanes take part. */
+template <class T>
+static __device__ __forceinline__ T warp_sum_up_to(T x) {
+  for (unsigned step = 1; step < WARP; step *= 2) {
+    const T left = __shfl_up_sync(EVERY_LANE, x, step);
+    if (lane_index() >= step) x += left;
+  }
+  return x;
+}
+
+/* Of what the lanes have found, which is `none` for nothing: that of the largest value, the lowest
+ * on ties; the same in each lane, whatever is no number. All lanes take part. */
+static __device__ __forceinline__ unsigned warp_best(float value, unsigned found, unsigned none) {
+  for (int step = WARP / 2; step > 0; step /= 2) {
+    const float other = __shfl_xor_sync(EVERY_LANE, value, step);
+    const unsigned there = __shfl_xor_sync(EVERY_LANE, found, step);
+    if (there != none && (found == none || other > value || (other == value && there < found))) {
+      value = other;
+      found = there;
+    }
+  }
+  return __shfl_sync(EVERY_LANE, found, 0); /* with NaN lanes may differ */
+}
+
+static __device__ __forceinline__ float sigmoid(float x) {
+  return 1.0f / (1.0f + expf(-x));
+}
+
 /* PARL_LAUNCH of a grid that may be empty, which then does nothing: of no rows, no segments. */
 #define LAUNCH(queue, kernel, grid, block, shared, ...)              \
   do {                                                               \

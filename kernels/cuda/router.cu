@@ -59,17 +59,8 @@ static __device__ void take_best(const parl_router &r, const choice &c) {
       most = c.keys[e];
       found = (unsigned)e;
     }
-  for (int step = WARP / 2; step > 0; step /= 2) {
-    const float most_there = __shfl_xor_sync(EVERY_LANE, most, step);
-    const unsigned there = __shfl_xor_sync(EVERY_LANE, found, step);
-    if (there != none &&
-        (found == none || most_there > most || (most_there == most && there < found))) {
-      most = most_there;
-      found = there;
-    }
-  }
-  found = __shfl_sync(EVERY_LANE, found, 0); /* with NaN lanes may differ */
-  __syncwarp();                              /* all have read the marks */
+  found = warp_best(most, found, none);
+  __syncwarp(); /* all have read the marks */
   if (lane_index() == 0 && found != none) c.taken[found / WARP] |= 1u << (found % WARP);
   __syncwarp();
 }

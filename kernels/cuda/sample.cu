@@ -23,15 +23,7 @@ static __device__ unsigned find_argmax(const float *logits, const uint64_t *mask
       most = logits[v];
       found = (unsigned)v;
     }
-  for (int step = WARP / 2; step > 0; step /= 2) {
-    const float most_there = __shfl_xor_sync(EVERY_LANE, most, step);
-    const unsigned there = __shfl_xor_sync(EVERY_LANE, found, step);
-    if (there < V && (found == V || most_there > most || (most_there == most && there < found))) {
-      most = most_there;
-      found = there;
-    }
-  }
-  return __shfl_sync(EVERY_LANE, found, 0); /* with NaN lanes may differ */
+  return warp_best(most, found, (unsigned)V);
 }
 
 /* What all tokens of a weight of `least` at least weigh together. */
@@ -72,11 +64,7 @@ static __device__ unsigned find_quantile(const float *probs, size_t V, const nuc
     const unsigned equals = __ballot_sync(EVERY_LANE, w == n.least);
     const unsigned below = equals & ((1u << lane_index()) - 1);
     const bool is_in = w > n.least || (w == n.least && n_least + __popc(below) < n.n_least);
-    uint64_t up_to = is_in ? w : 0;
-    for (unsigned step = 1; step < WARP; step *= 2) {
-      const uint64_t left = __shfl_up_sync(EVERY_LANE, up_to, step);
-      if (lane_index() >= step) up_to += left;
-    }
+    const uint64_t up_to = warp_sum_up_to(is_in ? w : (uint64_t)0);
     const unsigned hit = __ballot_sync(EVERY_LANE, before + up_to > goal);
     if (hit != 0) return (unsigned)first + (unsigned)__ffs((int)hit) - 1;
     before += __shfl_sync(EVERY_LANE, up_to, WARP - 1);

@@ -7,9 +7,6 @@ struct swiglu_gradient {
   float gate, up;
 };
 
-static __device__ __forceinline__ float sigmoid(float x) {
-  return 1.0f / (1.0f + expf(-x));
-}
 static __device__ __forceinline__ float swiglu_of(float g, float u) {
   return g * sigmoid(g) * u;
 }

@@ -14,10 +14,10 @@ static size_t attention_scratch_floats(size_t, size_t, size_t) {
 static const parl_backend *get_f32(void);
 static const parl_backend *get_own_f32(void);
 
-/* twin: in f32, with the same products */
+/* twin: in f32, with the same products; is_own: those of own kernels alone */
 template <class A>
 static constexpr parl_backend make_table(const char *name, const char *dtype,
-                                         const parl_backend *(*twin)(void)) {
+                                         const parl_backend *(*twin)(void), bool is_own) {
   parl_backend b = {};
   b.name = name;
   b.instructions = "CUDA";
@@ -34,12 +34,15 @@ static constexpr parl_backend make_table(const char *name, const char *dtype,
   b.peak_gflops = parl_cuda_peak_gflops<A>;
   b.f32 = twin;
   b.device = parl_cuda_device;
+  b.orthogonalise = parl_cuda_orthogonalise<A>;
+  b.has_one_bucket = is_own;
   return b;
 }
-static constexpr parl_backend f32 = make_table<float>("cuda", "f32", get_f32);
-static constexpr parl_backend in_bf16 = make_table<__nv_bfloat16>("cuda", "bf16", get_f32);
-static constexpr parl_backend own_f32 = make_table<float>("cuda:own", "f32", get_own_f32);
-static constexpr parl_backend own_bf16 = make_table<__nv_bfloat16>("cuda:own", "bf16", get_own_f32);
+static constexpr parl_backend f32 = make_table<float>("cuda", "f32", get_f32, false);
+static constexpr parl_backend in_bf16 = make_table<__nv_bfloat16>("cuda", "bf16", get_f32, false);
+static constexpr parl_backend own_f32 = make_table<float>("cuda:own", "f32", get_own_f32, true);
+static constexpr parl_backend own_bf16 =
+    make_table<__nv_bfloat16>("cuda:own", "bf16", get_own_f32, true);
 
 #ifndef __SANITIZE_ADDRESS__ /* with it g++ takes no address of a function for a constant */
 #define X(op, tolerance, source) \

@@ -32,7 +32,15 @@ const char *parl_emu_get_refusal(void);
 
 size_t parl_emu_count_allocations(void); /* that live, of the device and pinned ones */
 size_t parl_emu_count_streams(void);     /* that live */
-size_t parl_emu_count_launches(void);    /* so far */
+size_t parl_emu_count_launches(void);    /* so far, of kernels, also by graphs */
+
+size_t parl_emu_count_graphs(void);         /* that live */
+size_t parl_emu_count_graph_launches(void); /* so far */
+/* Keeps what is captured from now on, or nothing any more, numbered from 0. */
+void parl_emu_keep_graphs(int is_on);
+size_t parl_emu_count_kept(void);
+/* The first thing in which two kept ones differ, their nodes or an argument; "": nothing. */
+const char *parl_emu_compare_graphs(size_t a, size_t b);
 
 #ifdef __cplusplus
 }

@@ -63,6 +63,14 @@ void parl_emu_count_launch(void);
 /* Whether so many bytes there are memory of the device; whether a stream lives. */
 extern "C" bool parl_emu_is_device(const void *address, size_t bytes);
 extern "C" bool parl_emu_is_stream(cudaStream_t stream);
+/* Which block of memory, the device's or pinned, has so many bytes there: a number that no other
+ * block has had; 0: none. */
+uint64_t parl_emu_find_block(const void *address, size_t bytes, bool *is_pinned);
+/* Whether this thread may do `what`, which waits for the stream, or NULL for anything: not while it
+ * captures, which that spoils. */
+bool parl_emu_may_wait(cudaStream_t stream, const char *what);
+/* The calling thread's last error. Returns `error`. */
+cudaError_t parl_emu_fail(cudaError_t error, const char *text);
 /* Copies call [bytes] to the stream, which runs it when it comes to it; what that returns is wrong
  * with it, NULL for nothing. False: the host has no memory. */
 extern "C" bool parl_emu_queue_library(cudaStream_t stream, const char *(*run)(const void *call),

@@ -169,6 +169,10 @@ void parl_ref_attention_decode(PARL_NO_QUEUE, const parl_attention_decode_args *
   for (size_t row = 0; row < a->rows; row++)
     for (size_t h = 0; h < a->H; h++) {
       const size_t group = h / heads, n = (size_t)a->lengths[row];
+      if (n == 0) {
+        for (size_t i = 0; i < a->Dv; i++) a->out[row * a->ld_out + h * a->Dv + i] = 0.0F;
+        continue;
+      }
       const size_t head = ((size_t)a->slots[row] * a->H_kv + group) * a->context * size;
       append_and_read(a->k + row * a->ld_k + group * a->D, a->D, (char *)a->k_cache + head * a->D,
                       n, a->bf16, k);

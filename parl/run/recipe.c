@@ -228,6 +228,14 @@ static parl_status make_env_tree(parl_recipe *r) {
   return s;
 }
 
+/* Said once, of the first arm that asks for what is best. */
+static void note_backend(parl_recipe *r) {
+  const char *why = NULL;
+  for (size_t i = 0; i < r->n_arms && why == NULL; i++)
+    why = parl_backend_explain_auto(r->arms[i].run.backend);
+  if (why != NULL) parl_text_appendf(&r->warnings, "run.backend = \"auto\" is the CPU: %s\n", why);
+}
+
 static parl_status read_all(parl_recipe *r, const parl_json *arms, const char *const *texts,
                             size_t n) {
   parl_override *overrides = NULL;
@@ -237,6 +245,7 @@ static parl_status read_all(parl_recipe *r, const parl_json *arms, const char *c
   if (s == PARL_STATUS_OK) parl_recipe_note_overrides(r, overrides, n);
   free(overrides);
   PARL_TRY(s);
+  note_backend(r);
   return parl_text_status(&r->warnings);
 }
 

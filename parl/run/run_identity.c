@@ -315,6 +315,7 @@ bool parl_run_failed_for_good(parl_status s) {
 static void append_host(const parl_trainer *t, const parl_run_config *config, parl_text *out) {
   struct utsname u;
   const parl_backend *backend;
+  char card[256];
   parl_json_writer w;
   parl_json_writer_init(&w, out, false);
   parl_json_begin_object(&w);
@@ -329,6 +330,10 @@ static void append_host(const parl_trainer *t, const parl_run_config *config, pa
     parl_json_string(&w, backend->instructions);
     parl_json_key(&w, "dtype");
     parl_json_string(&w, backend->dtype);
+    if (parl_backend_name_card(backend, card, sizeof card)) {
+      parl_json_key(&w, "card");
+      parl_json_string(&w, card);
+    }
   }
   if (uname(&u) == 0) {
     parl_json_key(&w, "system");

@@ -219,11 +219,9 @@ static parl_status prepare_step(model_seat *m, size_t max, parl_feature_cache *c
 /* Begins a step of the decoder. Who asked is written down: slots may be forgotten and asked anew
  * before it ends. */
 static parl_status begin_step(model_seat *m, parl_feature_cache *cache, size_t max) {
-  float *logits;
   size_t n_rows = 0, n_asking = 0;
   PARL_TRY(prepare_step(m, max, cache, &n_rows, &n_asking));
   if (n_rows == 0) return PARL_STATUS_OK;
-  PARL_TRY(parl_decoder_run(m->decoder, &logits));
   m->counts->decoded_tokens += (int64_t)n_rows;
   for (size_t i = 0; i < n_asking; i++) {
     const parl_question *q = &m->asking[i]->question;
@@ -232,7 +230,7 @@ static parl_status begin_step(model_seat *m, parl_feature_cache *cache, size_t m
     parl_bits_remove(&m->asked, (size_t)q->slot);
   }
   m->n_begun = n_asking;
-  return parl_decoder_begin_sample(m->decoder, m->draws, n_asking);
+  return parl_decoder_begin(m->decoder, m->draws, n_asking);
 }
 
 static parl_status end_step(model_seat *m, parl_answer *answers, size_t *n) {

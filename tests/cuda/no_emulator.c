@@ -11,3 +11,6 @@ size_t parl_emu_count_allocations(void) {
 size_t parl_emu_count_streams(void) {
   return 0;
 }
+size_t parl_emu_count_graphs(void) {
+  return 0;
+}
