@@ -6,7 +6,7 @@
 # the library, whose own is then left out. Of a kernel's header that is the object of the portable
 # set, or of AMX emulated; of a script of the program (lua/) its source as the Makefile makes it;
 # with one of envs/ the test runs in a folder of its own. A kernel of kernels/cuda runs on kernels/emu, where a race is
-# an error, in the tests of ops: `cuda_ops:rope` is what test_ops.c has on rope. Ends with `N passed, N failed, N
+# an error, in the tests of ops: `cuda_ops:rope` is what test_ops.c has on rope; `cuda_blas:all` is test_blas.c. Ends with `N passed, N failed, N
 # skipped`.
 # PARL_MUTANT_PARTS=N plants every N-th line only, beginning with one that the commit decides, so that a few commits
 # plant all; the others count as skipped. (That each line still changes something is `make lint`.)
@@ -53,7 +53,7 @@ as_source() {
 # emulated_for PROGRAM [SOURCE]: the emulated objects that it needs, but that of SOURCE
 emulated_for() {
   case "$1" in
-    cuda_*) echo "$emulated" | grep -v "/${2:-none}\.o\$" ;;
+    cuda_*) echo "$emulated" | grep -v "/kernels/cuda/${2:-none}\.o\$" ;;
   esac
 }
 
@@ -69,6 +69,7 @@ run() {
 base() {
   start=$(date +%s) sources=tests/$1.c only='*'
   case "$1" in
+    cuda_blas:*) sources=tests/cuda/test_blas.c ;;
     cuda_*:*)
       sources=${1%%:*} only="${1#*:} on *"
       sources="-DPARL_TEST_CUDA tests/test_${sources#cuda_}.c tests/cuda/level.c"
