@@ -1,5 +1,4 @@
-/* kernels/emu/runtime.cc - memory of the device, which is poisoned, and what the process has one of.
- */
+/* kernels/emu/runtime.cc - memory of the device, which is poisoned; what a process has one of. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
