@@ -3,10 +3,9 @@
 -- In the text, whose words are the upper half of the family `value`, the next word follows from the
 -- last one or from the one before it, and a coin says which: ln 2 nats a word for whoever knows the
 -- two rules and looks one word back. A needle is a value of the lower half; eight of them belong to
--- each of four topics, and a text has at most one of a topic. Questions are topics, answers the
--- needles that belong to them, which alone are learnt; a topic may be asked for again, or whoever
--- guesses would learn that near values are not the answer. The distance of the first question is
--- how many tokens it stands behind its needle.
+-- each of four topics, and a text has at most one of a topic. A needle's distance is how many tokens
+-- it stands in front of the first question. Questions are topics, answers the needles that belong to
+-- them, which alone are learnt: of every needle in some order, then again.
 
 local parl <const> = parl
 local tok <const> = parl.tok
@@ -40,15 +39,15 @@ local function new_needles(rng, n)
   return needles
 end
 
--- `n` tokens of text with the first needle at `place` and the others anywhere.
-local function hide(rng, needles, place, n)
-  local next_word <const>, at <const>, tokens <const> = new_text(rng), {[place] = needles[1]}, {}
-  for i = 2, #needles do
-    local free
-    repeat free = rng:int(1, n) until at[free] == nil
-    at[free] = needles[i]
+-- `n` tokens of text with the needles at distances near..far from its end.
+local function hide(rng, needles, near, far, n)
+  local next_word <const>, at <const>, tokens <const> = new_text(rng), {}, {}
+  for _, needle in ipairs(needles) do
+    local place
+    repeat place = n + 1 - rng:int(near, far) until at[place] == nil
+    at[place] = tok.value[needle.value]
   end
-  for i = 1, n do tokens[i] = at[i] and tok.value[at[i].value] or next_word() end
+  for i = 1, n do tokens[i] = at[i] or next_word() end
   return tokens
 end
 
@@ -58,26 +57,25 @@ return parl.source {
   params = {
     length = {default = 64, min = 32, max = 65536, doc = "tokens of a document"},
     needles = {default = 4, min = 0, max = TOPICS, doc = "of them; 0: text, all of it learnt"},
-    questions = {default = 8, min = 1, max = 256, doc = "each about any of them, again and again"},
-    near = {default = 1, min = 1, max = 65536, doc = "least distance of the first question"},
-    far = {default = 65536, min = 1, max = 65536, doc = "its largest distance"},
+    questions = {default = 8, min = 1, max = 256, doc = "of a document"},
+    near = {default = 1, min = 1, max = 65536, doc = "least distance of a needle"},
+    far = {default = 65536, min = 1, max = 65536, doc = "largest distance of a needle"},
   },
   document = function(rng, params)
     if params.needles == 0 then return write_text(rng, params.length - 1) end
     local n <const> = params.length - 1 - 2 * params.questions -- of text, behind <bos>
-    local most <const> = math.min(params.far, n)
-    if params.needles > n then
-      error(params.needles .. " needles and the questions exceed a length of " .. params.length)
-    elseif params.near > most then
-      error("near = " .. params.near .. " exceeds far, or the largest distance, " .. most)
+    local far <const> = math.min(params.far, n)
+    if far - params.near + 1 < params.needles then
+      error(params.needles .. " needles do not fit between distance " .. params.near .. " and " ..
+            far .. " of a document of " .. params.length .. " tokens")
     end
     local needles <const> = new_needles(rng, params.needles)
-    local read = hide(rng, needles, n + 1 - rng:int(params.near, most), n)
-    local parts <const> = {}
-    for i = 1, params.questions do
-      local needle <const> = needles[i == 1 and 1 or rng:int(1, #needles)]
-      read[#read + 1] = tok.topic[needle.topic]
-      parts[2 * i - 1], parts[2 * i] = read, {tok.value[needle.value]}
+    local read, parts = hide(rng, needles, params.near, far, n), {}
+    for i = 0, params.questions - 1 do
+      local k <const> = i % #needles
+      if k == 0 then rng:shuffle(needles) end
+      read[#read + 1] = tok.topic[needles[k + 1].topic]
+      parts[2 * i + 1], parts[2 * i + 2] = read, {tok.value[needles[k + 1].value]}
       read = {}
     end
     return table.unpack(parts)

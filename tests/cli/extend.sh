@@ -99,5 +99,5 @@ refused "a shorter context" 1 "model.max_context = 64, which 63" --extend "$from
 refused "--init beside it" 2 "both given" --extend "$from" --init "$from"
 refused "init beside it" 2 "both given" --extend "$from" --set pretrain.init=x
 refused "no such file" 1 "pretrain.extend" --extend 'nowhere-s{seed}.safetensors'
-refused "by --init" 1 "differs in rope_factor" --init "$from"
+refused "by --init" 1 "model.rope_factor = 1 (not 2)" --init "$from"
 [ -e refused/checkpoints/trained-s7.safetensors ] && echo "not ok nothing is made" || echo "ok nothing is made"

@@ -28,13 +28,22 @@ look() { # NAME FIELDS...
     --set pretrain.eval_documents=2 "$@"
 }
 
+extend() { # RECIPE OPTION...: one of those that extend a context
+  extended=$1
+  shift
+  try "$extended" "experiments/recipes/$extended.lua" --set train.updates=0 --set warm.steps=0 --set warm.probe=0 \
+    --set pretrain.steps=1 --set pretrain.eval_documents=0 "$@"
+}
+
 n=0 k2=k2
 for recipe in experiments/recipes/*.lua; do
   base=$(basename "$recipe" .lua)
   case $base in
     aligned | fusion | towers) continue ;; # with zero_vision, which begins as what they make
+    long | long_512) continue ;; # likewise with long_4096
     anneal | budgets | context | credit | credit_equal | gpu_large | joint_rl | lambda_sweep) presets=dense ;;
-    masks | pay | schedules | shaping | sub_models | subs | swarm_100 | toggle | zero_vision) presets=dense ;;
+    long_4096 | masks | pay | schedules | shaping | sub_models | subs | swarm_100) presets=dense ;;
+    toggle | zero_vision) presets=dense ;;
     *) presets="dense $k2" k2=$([ "$k2" = k2 ] && echo k2_wide || echo k2) ;;
   esac
   for preset in $presets; do
@@ -56,6 +65,12 @@ for recipe in experiments/recipes/*.lua; do
         ;;
       captions | joint_rl)
         try "$base-$preset" "$recipe" --set model.preset=$preset --set pretrain.steps=3 --set pretrain.eval_documents=4
+        ;;
+      long_4096)
+        extend long --set pretrain.eval_documents=2
+        extend long_512 --set "pretrain.extend=$dir/long/checkpoints/trained-s{seed}.safetensors"
+        extend long_4096 --set "plain:pretrain.extend=$dir/long_512/checkpoints/plain-s{seed}.safetensors" \
+          --set "yarn:pretrain.extend=$dir/long_512/checkpoints/yarn-s{seed}.safetensors"
         ;;
       zero_vision)
         look towers
