@@ -6,8 +6,8 @@
 # the library, whose own is then left out. Of a kernel's header that is the object of the portable
 # set, or of AMX emulated; of a script of the program (lua/) its source as the Makefile makes it;
 # with one of envs/ the test runs in a folder of its own. A kernel of kernels/cuda runs on kernels/emu, where a race is
-# an error, in the tests of ops: `cuda_ops:rope` is what test_ops.c has on rope; `cuda_blas:all` is test_blas.c. Ends with `N passed, N failed, N
-# skipped`.
+# an error, in the tests of ops: `cuda_ops:rope` is what test_ops.c has on rope; `cuda_blas:all` is test_blas.c. Ends
+# with `N passed, N failed, N skipped`.
 # PARL_MUTANT_PARTS=N plants every N-th line only, beginning with one that the commit decides, so that a few commits
 # plant all; the others count as skipped. (That each line still changes something is `make lint`.)
 # Usage: tests/run_mutants.sh [word: only the lines that contain it]

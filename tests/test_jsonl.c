@@ -127,7 +127,7 @@ static void write_picture(const world *w, const char *name) {
 static void lines_show_pictures_beside_them(void **state) {
   (void)state;
   static const char text[] =
-      "{\"parts\": [{\"image\": \"black.png\"}, {\"text\": \"n2\", "
+      "{\"parts\": [{\"text\": \"n1\"}, {\"image\": \"black.png\"}, {\"text\": \"n2\", "
       "\"learnt\": true}]}\n";
   world w;
   parl_source *source = NULL;
@@ -137,8 +137,8 @@ static void lines_show_pictures_beside_them(void **state) {
   assert_ok(open_lines(&w, "envs/shapes.lua", text, &source));
   assert_ok(parl_source_get(source, false, 0, 0, &d));
   assert_int_equal(d.n_shown, 1);
-  assert_int_equal(d.n, 1 + PARL_N_MEDIA_TOKENS - 1 + 1 + 1); /* 8 x 8 pixels are one token */
-  assert_int_equal(d.shown[0].at, 4);
+  assert_int_equal(d.n, 2 + PARL_N_MEDIA_TOKENS - 1 + 1 + 1); /* 8 x 8 pixels are one token */
+  assert_int_equal(d.shown[0].at, 5);
   assert_int_equal(d.album.items[0].image.width, 8);
   assert_true(d.learnt[d.n - 1] && d.n_learnt == 1);
   parl_document_deinit(&d);

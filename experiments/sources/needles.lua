@@ -2,10 +2,10 @@
 --
 -- In the text, whose words are the upper half of the family `value`, the next word follows from the
 -- last one or from the one before it, and a coin says which: ln 2 nats a word for whoever knows the
--- two rules and looks one word back. A needle is a value of the lower half; eight of them belong to
--- each of four topics, and a text has at most one of a topic. A needle's distance is how many tokens
--- it stands in front of the first question. Questions are topics, answers the needles that belong to
--- them, which alone are learnt: of every needle in some order, then again.
+-- two rules and looks one word back. A needle is a value of the lower half; eight of them belong
+-- to each of four topics, and a text has at most one of a topic. A needle's distance is how many
+-- tokens it stands in front of the first question. Questions are topics, answers the needles that
+-- belong to them, which alone are learnt: of every needle in some order, then again.
 
 local parl <const> = parl
 local tok <const> = parl.tok

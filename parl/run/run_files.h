@@ -25,9 +25,9 @@ parl_status parl_run_get_beginning(const parl_run *run, parl_beginning *out);
 parl_status parl_run_files_write(const parl_run *run, parl_scope scope, const char *key,
                                  parl_json_writer *w);
 
-/* Writes the members "init", SHA-256 of what the model begins as, if there is such a file, and if there are steps of
- * pretraining "sources" and "source_hashes", of what they read; as fixed, else as it is. env: the
- * run's. Fails: EIO, as parl_source_create. */
+/* Writes the members "init", SHA-256 of what the model begins as, if there is such a file, and if
+ * there are steps of pretraining "sources" and "source_hashes", of what they read; as fixed, else
+ * as it is. env: the run's. Fails: EIO, as parl_source_create. */
 parl_status parl_run_files_write_pretrain(const parl_run *run, const parl_env *env,
                                           parl_json_writer *w);
 
