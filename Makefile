@@ -271,7 +271,8 @@ run-fuzz: $(FUZZ)
 test-slurm: deps-cluster ## run jobs of a sweep under a real Slurm on this machine
 	@$(MAKE) $(PARALLEL) all
 	@$(RUNNER) --timeout 900 tests/cluster/slurm.sh
-STUDIES = shaping anneal budgets masks toggle credit_equal sub_models subs swarm_100 context pay
+STUDIES = shaping anneal budgets masks toggle credit_equal sub_models subs swarm_100 context pay \
+          towers fusion aligned zero_vision joint_rl look_wide long long_512 long_4096
 studies: all ## make the studies (STUDIES) whole, hours on 2 cores; stopped, the same command goes on
 	@set -e; for study in $(STUDIES); do $(OUT)/parl train experiments/recipes/$$study.lua; done
 studies-check: all ## make cheap runs of the studies on a fresh seed: inside their intervals? (minutes)

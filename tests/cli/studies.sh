@@ -7,7 +7,7 @@ set -u
 check() { python3 "$ROOT/tests/studies_check.py" --parl "$PARL" "$@" 2>&1; }
 row() { printf 'a\t%s\t%s\tall\t%s\t%s\t%s\n' "$@" >"$SCRATCH/rows.tsv"; }
 
-studies=$(sed -n 's/^STUDIES = //p' "$ROOT/Makefile" | tr ' ' '\n' | sort)
+studies=$(sed -n '/^STUDIES = /,/[^\\]$/{s/^STUDIES = //;s/\\$//;p}' "$ROOT/Makefile" | tr -s ' \n' '\n' | grep . | sort)
 listed=$(sed -n '/begin studies/,/end studies/p' "$ROOT/docs/studies.md" | grep -o 'recipes/[a-z0-9_]*' | sort)
 same "make studies makes all that are listed" "$(echo "$listed" | sed 's,recipes/,,' | grep -v '^credit$')" "$studies"
 same "the table of the studies" "$(grep -c "^[^#]" "$ROOT/tests/studies.tsv") rows" "$(check --table)"
