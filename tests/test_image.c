@@ -304,6 +304,7 @@ static void flush_bytes(png_structp png) {
 static void what_is_no_picture_takes_no_memory(void **state) {
   (void)state;
   enum { N = 28, LONG = 7900000 };
+  static char key[] = "Comment";
   char *long_text = malloc(LONG + 1), *bytes = NULL;
   size_t n = 0;
   png_text texts[N];
@@ -314,7 +315,7 @@ static void what_is_no_picture_takes_no_memory(void **state) {
   long_text[LONG] = '\0';
   for (int i = 0; i < N; i++)
     texts[i] = (png_text){.compression = PNG_TEXT_COMPRESSION_zTXt,
-                          .key = (char[]){"Comment"},
+                          .key = key,
                           .text = long_text,
                           .text_length = LONG};
   FILE *file = open_memstream(&bytes, &n);
