@@ -17,6 +17,18 @@ parl_status cli_load_recipe(const cli_args *args, parl_recipe **out) {
   return cli_load_recipe_of(args, args->operands[0], out);
 }
 
+/* An empty name, as of a variable that is not set, would begin as chance without a word. */
+static parl_status check_beginning(const cli_args *args) {
+  if (args->init != NULL && args->extend != NULL)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "--init and --extend are both given: a model begins as one of them");
+  if (args->init != NULL && args->init[0] == '\0')
+    return parl_fail(PARL_STATUS_EINVAL, "--init needs CHECKPOINT, which is empty");
+  if (args->extend != NULL && args->extend[0] == '\0')
+    return parl_fail(PARL_STATUS_EINVAL, "--extend needs CHECKPOINT, which is empty");
+  return PARL_STATUS_OK;
+}
+
 /* --init and --extend are overrides like others, behind them. */
 static void append_beginning(const cli_args *args, parl_text *out) {
   parl_json_writer w;
@@ -30,9 +42,7 @@ parl_status cli_load_recipe_of(const cli_args *args, const char *name, parl_reci
   const char *sets[CLI_MAX_REPEATS + 1];
   size_t n = args->n_sets;
   parl_text begin = {0};
-  if (args->init != NULL && args->extend != NULL)
-    return parl_fail(PARL_STATUS_EINVAL,
-                     "--init and --extend are both given: a model begins as one of them");
+  PARL_TRY(check_beginning(args));
   PARL_TRY(cli_find_recipe(name, path));
   memcpy(sets, args->sets, n * sizeof sets[0]);
   if (args->init != NULL || args->extend != NULL) {

@@ -376,13 +376,13 @@ parl_status parl_checkpoint_load_extension(const char *path, const char *sha256,
   return load_file(path, sha256, vocab, (entries){.model = model, .extends = true}, NULL);
 }
 
-parl_status parl_checkpoint_check_extension(const char *path, const char *sha256, const char *vocab,
-                                            const parl_model_config *config) {
+parl_status parl_checkpoint_check(const char *path, const char *sha256, const char *vocab,
+                                  const parl_model_config *config, bool extends) {
   PARL_REQUIRE(path != NULL && sha256 != NULL && config != NULL);
   parl_safetensors *file = NULL;
   PARL_TRY(parl_safetensors_open(path, &file));
   parl_status s = check_hash(file, sha256);
-  if (s == PARL_STATUS_OK) s = check_metadata(file, config, true, vocab);
+  if (s == PARL_STATUS_OK) s = check_metadata(file, config, extends, vocab);
   parl_safetensors_close(file);
   return parl_fail_context(s, "checkpoint %s", path);
 }

@@ -38,13 +38,13 @@ parl_status parl_checkpoint_load_kept(const char *path, parl_model *model, parl_
  * put in its place since is refused; "": any file. Fails: as above, EFORMAT. */
 parl_status parl_checkpoint_load_exact(const char *path, const char *sha256, const char *vocab,
                                        parl_model *model);
-/* Whether a model of this config may go on, at a longer context, from the weights of the file: it
- * differs from the file's in max_context, which is no shorter, in rope_factor and in
- * rope_original_context, and in nothing else but what load allows. Fails: as load_exact, EFORMAT
- * naming every other field that differs, with both values. */
-parl_status parl_checkpoint_check_extension(const char *path, const char *sha256, const char *vocab,
-                                            const parl_model_config *config);
-/* As load_exact into a model that passes this check. Fails: as both. */
+/* Whether a model of this config may begin as the file's weights. extends: at a longer context, so
+ * that it may differ from the file's in max_context, which is no shorter, in rope_factor and in
+ * rope_original_context, and in nothing else but what load allows. Weights are not looked at.
+ * Fails: as load_exact, EFORMAT naming every other field that differs, with both values. */
+parl_status parl_checkpoint_check(const char *path, const char *sha256, const char *vocab,
+                                  const parl_model_config *config, bool extends);
+/* As load_exact into a model that passes this check, extended. Fails: as both. */
 parl_status parl_checkpoint_load_extension(const char *path, const char *sha256, const char *vocab,
                                            parl_model *model);
 /* Makes the model that the file describes, with its weights; *out is owned by the caller. Moments

@@ -92,7 +92,8 @@ static parl_status add_seed(builder *b, parl_env *env, size_t arm, size_t k) {
   const int64_t seed = parl_recipe_get_arm(b->recipe, arm)->run.seed + (int64_t)k;
   PARL_TRY(parl_run_init(b->recipe, arm, seed, &c.run));
   parl_status s = parl_run_fix_files(&c.run, env);
-  if (s == PARL_STATUS_OK && k == 0) s = parl_run_check(&c.run, b->recipe, env);
+  if (s == PARL_STATUS_OK)
+    s = k == 0 ? parl_run_check(&c.run, b->recipe, env) : parl_pretrained_check(&c.run, env);
   if (s == PARL_STATUS_OK) s = find_warm(b, env, &c.run, &c.warm);
   if (s == PARL_STATUS_OK) s = get_key(env, &c.run, b->keys[b->plan->n_cells]);
   if (s == PARL_STATUS_OK) return add_cell(b, env, &c);

@@ -92,7 +92,7 @@ static void refuse(const parl_model_config *config, const char *sha256, const ch
                    const char *part) {
   parl_model *m = engine_model(config, parl_backend_ref(), 2);
   parl_model *same = engine_model(config, parl_backend_ref(), 2);
-  assert_fails(parl_checkpoint_check_extension(make_path(), sha256, vocab, config),
+  assert_fails(parl_checkpoint_check(make_path(), sha256, vocab, config, true),
                PARL_STATUS_EFORMAT, part);
   assert_fails(parl_checkpoint_load_extension(make_path(), sha256, vocab, m), PARL_STATUS_EFORMAT,
                part);
@@ -116,13 +116,17 @@ static void test_stages(void **state) {
     save(&from, sha256);
     parl_model *a = engine_model(&from, parl_backend_ref(), 1);
     parl_model *b = engine_model(&to, parl_backend_ref(), 2);
-    assert_ok(parl_checkpoint_check_extension(make_path(), sha256, "cafe", &to));
+    assert_ok(parl_checkpoint_check(make_path(), sha256, "cafe", &to, true));
     assert_ok(parl_checkpoint_load_extension(make_path(), sha256, "cafe", b));
     const size_t bytes = parl_model_get_n_params(a) * sizeof(float);
     assert_memory_equal(engine_params(a), engine_params(b), bytes);
-    if (stages[i].factor > stages[i].from_factor)
+    assert_ok(parl_checkpoint_check(make_path(), sha256, "cafe", &from, false));
+    if (stages[i].factor > stages[i].from_factor) {
       assert_fails(parl_checkpoint_load_exact(make_path(), sha256, "cafe", b), PARL_STATUS_EFORMAT,
                    "rope_factor");
+      assert_fails(parl_checkpoint_check(make_path(), sha256, "cafe", &to, false),
+                   PARL_STATUS_EFORMAT, "rope_factor");
+    }
     parl_model_destroy(a);
     parl_model_destroy(b);
   }
@@ -137,7 +141,7 @@ static void test_no_stages(void **state) {
   parl_model_config to = make_config(512, 8);
   to.rope_original_context = 32;
   to.init_std = 0.5;
-  assert_ok(parl_checkpoint_check_extension(make_path(), sha256, "cafe", &to));
+  assert_ok(parl_checkpoint_check(make_path(), sha256, "cafe", &to, true));
   refuse(&to, sha256, "beef", "vocabulary \"cafe\", not \"beef\"");
   refuse(&to, "0123456789abcdef", "cafe", "another file is in its place");
   to.rope_theta = 500;

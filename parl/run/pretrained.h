@@ -19,8 +19,8 @@ parl_feed_def parl_run_get_feed(const parl_run *run, const parl_env *env,
 /* Tokens of the longest document that the run's model learns from. */
 size_t parl_run_get_longest_document(const parl_run *run);
 
-/* Whether the run's model extends what pretrain.extend names, before anything is made. env: the
- * run's. Fails: as parl_checkpoint_check_extension, naming the field. */
+/* Whether the run's model can begin as what pretrain.init or pretrain.extend names, before anything
+ * is made. env: the run's. Fails: as parl_checkpoint_check, naming the field. */
 parl_status parl_pretrained_check(const parl_run *run, const parl_env *env);
 /* Where the pretrained model is, or will be, kept: out [n]; "" without pretrain.steps. Fails:
  * EINVAL if it does not fit. */

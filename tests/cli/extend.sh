@@ -100,4 +100,9 @@ refused "--init beside it" 2 "both given" --extend "$from" --init "$from"
 refused "init beside it" 2 "both given" --extend "$from" --set pretrain.init=x
 refused "no such file" 1 "pretrain.extend" --extend 'nowhere-s{seed}.safetensors'
 refused "by --init" 1 "model.rope_factor = 1 (not 2)" --init "$from"
-[ -e refused/checkpoints/trained-s7.safetensors ] && echo "not ok nothing is made" || echo "ok nothing is made"
+refused "--init of nothing" 2 "--init needs CHECKPOINT" --init ''
+refused "--extend of nothing" 2 "--extend needs CHECKPOINT" --extend ''
+cp base/checkpoints/trained-s7.safetensors mixed-s7.safetensors
+echo junk >mixed-s8.safetensors
+refused "a second seed's file" 1 "mixed-s8.safetensors" --extend 'mixed-s{seed}.safetensors'
+[ -e refused ] && echo "not ok nothing is made" || echo "ok nothing is made"
