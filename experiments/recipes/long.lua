@@ -4,7 +4,7 @@
 -- A small model learns to find values in a text by their topic, and the text itself, in documents
 -- of 64 tokens. What is measured is retrieval by distance, and the loss on short texts.
 -- 5 seeds; the three recipes together take 5 minutes of processor time, 3 on 2 idle cores.
-local needles <const> = "experiments/sources/needles.lua"
+local needles <const> = "needles.lua"
 
 return {
   name = "long",

@@ -2,7 +2,7 @@
 -- `parl train` of long and of long_512 first, in the same folder. Minutes: see long.
 --
 -- The original context stays 64, so the factor is 64, not 8 again. An arm goes on from its own.
-local needles <const> = "experiments/sources/needles.lua"
+local needles <const> = "needles.lua"
 
 local function at(near, far)
   return {

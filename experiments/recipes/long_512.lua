@@ -2,7 +2,7 @@
 -- `parl train experiments/recipes/long.lua` first, in the same folder. Minutes: see there.
 --
 -- The first look, before any step, is the switch alone: rotary angles as they were, or YaRN's.
-local needles <const> = "experiments/sources/needles.lua"
+local needles <const> = "needles.lua"
 
 local function at(near, far)
   return {
