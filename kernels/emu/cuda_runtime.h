@@ -117,11 +117,12 @@ struct parl_emu_call {
     std::apply(c->kernel, c->arguments);
   }
 };
-/* Arguments are what they are now, as in CUDA. */
+/* Arguments are what they are now, as in CUDA; nothing lies between them, so that they compare. */
 template <class... P, class... Q>
 static inline void parl_emu_launch(const char *name, void (*kernel)(P...), dim3 grid, dim3 block,
                                    size_t shared, cudaStream_t stream, Q... arguments) {
-  const parl_emu_call<P...> call = {kernel, std::tuple<P...>(arguments...)};
+  parl_emu_call<P...> call = {kernel, std::tuple<P...>(arguments...)};
+  __builtin_clear_padding(&call);
   parl_emu_queue_launch(name, grid, block, shared, stream, parl_emu_call<P...>::run, &call,
                         sizeof call);
 }
