@@ -39,3 +39,10 @@ s/objective = .*/lambda1 = { start = 0 }, lambda2 = { start = 0 }, reward = { pe
 same "no spread: said once" 1 "$(grep -c "update 0: the reward varies in no group of an update" log)"
 grep -q "in 1 of 1 runs the reward varies in no group" runs/flat/report.md &&
   echo "ok the report repeats it" || echo "not ok the report repeats it"
+
+# Which machine `auto` is, where that is the CPU.
+"$PARL" train even.lua --plan --set run.dir=auto --set run.backend=auto >out 2>log || echo "not ok auto: $(cat log)"
+case $("$PARL" doctor) in
+  *'compute capability'*) echo "skip auto that is the CPU: there is a card" ;;
+  *) same "auto is the CPU: said in one line" 1 "$(grep -c 'run.backend = "auto" is the CPU: backend cuda: ' log)" ;;
+esac
