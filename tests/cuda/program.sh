@@ -21,8 +21,8 @@ train() { # FOLDER ARGUMENT...: the run's hash, of its rows and its weights
   run=$1
   shift
   # shellcheck disable=SC2086
-  "$PARL" train "$recipe" --json --quiet --set run.dir="$dir/$run" --set train.updates=$updates $short "$@" 2>"$dir/err" |
-    sed -n 's/.*"hash":"\([0-9a-f]*\)".*/\1/p'
+  "$PARL" train "$recipe" --json --quiet --set run.dir="$dir/$run" --set train.updates=$updates $short "$@" \
+    2>"$dir/err" | sed -n 's/.*"hash":"\([0-9a-f]*\)".*/\1/p'
 }
 backend_of() { # FOLDER: what the stored run says
   "$PARL" runs "$dir/$1" --json | sed -n 's/.*"arm":"trained".*"backend":"\([a-z:]*\)".*/\1/p'
