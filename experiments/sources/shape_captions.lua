@@ -31,6 +31,11 @@ local function locate(place)
   return (place - 1) % SIDE, (place - 1) // SIDE
 end
 
+-- The cell that an edge of a box begins; scaled, boxes are of no whole number of pixels.
+local function get_cell(from, to)
+  return math.floor(from / (to - from) + 0.5)
+end
+
 -- The picture as it is augmented: what is at which place of it, and where places came to lie.
 local function see(world, augment)
   local image <const>, things <const>, moved <const> = world.image[1], {}, {}
@@ -42,11 +47,11 @@ local function see(world, augment)
     local left <const>, top <const> = column * cell, row * cell
     local x0 <const>, y0 <const>, x1 <const>, y1 <const> = t:box(left, top, left + cell, top + cell)
     if x0 ~= nil then
-      moved[place] = y0 // (y1 - y0) * SIDE + x0 // (x1 - x0) + 1
+      moved[place] = get_cell(y0, y1) * SIDE + get_cell(x0, x1) + 1
       things[moved[place]] = thing
     end
   end
-  return {image = t:image(image), things = things, moved = moved}
+  return {image = image, transform = t, things = things, moved = moved}
 end
 
 -- Places that are not empty, in order.
@@ -59,7 +64,7 @@ end
 
 -- The scene as it is read: a picture; a place and a thing after the other; or nothing of it.
 local function show(scene, params)
-  if params.as == "image" then return {scene.image} end
+  if params.as == "image" then return {scene.transform:image(scene.image)} end
   local tokens <const> = {}
   if params.as == "nothing" then return tokens end
   for _, place in ipairs(list_places(scene)) do

@@ -48,6 +48,20 @@ same "a source of all questions, augmented" 0 "$(for ability in caption how_many
     echo fails
   grep -q 'augmented: crop 8 x' shown.txt || echo "none"
 done | wc -l)"
+# scaled, a cell is of no whole number of pixels: what is said is the same
+large() { # OPTION...: what is said of scenes that do not lie in halves
+  "$PARL" data show recipe.lua --source pictures --documents 30 --set env.params.side=3 \
+    --set sources.pictures.params='{"side":3,"things_max":5}' --set sources.pictures.params.ability="$ability" \
+    --set sources.pictures.augment.flip_x=0 --set sources.pictures.augment.turn=0 "$@" >shown.txt || echo fails
+  sed -n 's/.*<|media_end|> //p' shown.txt
+}
+for ability in caption counts how_many where what; do
+  plain=$(large)
+  for scale in 0.5 0.6; do
+    same "scaled by $scale, the same is said: $ability" "$plain" "$(large --set sources.pictures.augment.scale_min=$scale)"
+    same "and some are, to 16 x 16: $ability" 1 "$(grep -c -m 1 'augmented: scale to 16 x 16' shown.txt)"
+  done
+done
 text=$("$PARL" data show recipe.lua --source pictures --documents 1)
 has "show: an image among the tokens" "<|media_content|> (image 1, 4 tokens) <|media_end|> [value:n" "$text"
 same "show: its 16 rows are 8 lines" 8 "$(printf '%s\n' "$text" | grep -c '^  ................$')"
