@@ -13,17 +13,19 @@ local parl <const> = parl
 local tok <const> = parl.tok
 
 local shapes <const> = parl.include "shapes"
-local SIDE <const> = 4 -- cells of the largest picture: places are counted as for one
-local KINDS <const>, COLOURS <const> = {"disc", "square", "cross"}, {"red", "green", "blue", "grey"}
+local SIDE <const> = shapes.params.side.max -- of the largest picture: places are counted as for one
+local COLOURS <const>, VALUES <const> = shapes.families.colour, shapes.families.value
+local PLACE <const> = shapes.params.things_max.max + 1 -- values before the places: numbers from 0
+local THING <const> = PLACE + SIDE * SIDE -- and before the things
 local QUESTION <const> = {how_many = 1, where = 2, what = 3}
 local MOST_DRAWS <const> = 200
 
 local function name_place(place)
-  return ("abcd"):sub((place - 1) // SIDE + 1, (place - 1) // SIDE + 1) .. (place - 1) % SIDE + 1
+  return VALUES[PLACE + place]
 end
 
 local function name_thing(thing)
-  return COLOURS[(thing - 1) % #COLOURS + 1] .. "_" .. KINDS[(thing - 1) // #COLOURS + 1]
+  return VALUES[THING + thing]
 end
 
 -- Column and row, from 0, of a place of the task.
@@ -84,13 +86,6 @@ local function describe(scene)
   return tokens
 end
 
--- The place that a value names.
-local function find_place(value)
-  for place = 1, SIDE * SIDE do
-    if tok.value[name_place(place)] == tok.value[value] then return place end
-  end
-end
-
 -- What is asked and about what, and the answer, as tokens; nil if that is not in the scene.
 local function ask(world, scene)
   local question <const>, about <const> = world.question[1], world.about[1]
@@ -102,7 +97,7 @@ local function ask(world, scene)
     end
     return {asked, tok.colour[about]}, tok.value["n" .. n]
   end
-  local place <const> = scene.moved[find_place(question == QUESTION.where and due or about)]
+  local place <const> = scene.moved[(question == QUESTION.where and due or about) - PLACE]
   if place == nil then return nil end
   local named <const> = tok.value[name_place(place)]
   if question == QUESTION.where then return {asked, tok.value[about]}, named end

@@ -12,8 +12,11 @@ local parl <const> = parl
 local tok <const> = parl.tok
 
 local shapes <const> = parl.include "shapes"
-local SIDE <const>, BOARD <const> = 2, 4 -- of a scene; of the largest, by which places are counted
-local KINDS <const>, COLOURS <const> = {"disc", "square", "cross"}, {"red", "green", "blue", "grey"}
+local SIDE <const> = 2 -- of a scene
+local BOARD <const> = shapes.params.side.max -- of the largest, by which places are counted
+local NAMES <const> = shapes.families.value
+local PLACE <const> = shapes.params.things_max.max + 1 -- values before the places: numbers from 0
+local THING <const> = PLACE + BOARD * BOARD -- and before the things
 local QUESTIONS <const> = 2 -- of a document
 local BOOKS <const>, KEYS <const>, VALUES <const>, FACTS <const> = 8, 32, 38, 6
 
@@ -23,13 +26,11 @@ for row = 1, SIDE do
 end
 
 local function name_place(place)
-  return tok.value[("abcd"):sub((place - 1) // BOARD + 1, (place - 1) // BOARD + 1)
-                   .. (place - 1) % BOARD + 1]
+  return tok.value[NAMES[PLACE + place]]
 end
 
 local function name_thing(thing)
-  if thing == nil then return tok.word.miss end
-  return tok.value[COLOURS[(thing - 1) % #COLOURS + 1] .. "_" .. KINDS[(thing - 1) // #COLOURS + 1]]
+  return thing == nil and tok.word.miss or tok.value[NAMES[THING + thing]]
 end
 
 local function show(world, params)
