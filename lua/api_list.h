@@ -280,10 +280,10 @@
 /* Fields of what parl.viewing gives. X(name, type, doc) */
 #define PARL_VIEWS_LIST(X)                                                                        \
   X(plan, "fun(world: table, params: table, rng: parl.Rng?)",                                     \
-    "Called by reset, at its end; rng is for params.modality = both. Reads n, ways[item] (lists " \
-    "of views {tool, argument}, `look` "                                                          \
-    "first; an answer rests on all views of one way) and, if there, width (sub-agents of a "      \
-    "launch); adds what the best play takes.")                                                    \
+    "Called by reset, at its end; rng decides where params.modality = both, which is an error "   \
+    "without it. Reads n, ways[item] (lists of views {tool, argument}, `look` first; an answer "  \
+    "rests on all views of one way) and, if there, width (sub-agents of a launch); adds what "    \
+    "the best play takes.")                                                                       \
   X(view, "fun(tool: string): function",                                                          \
     "The handler of a tool that looks: `look` before any other, which else is `unseen`.")         \
   X(answer, "fun(world: table, agent: parl.Agent, item: integer, value: any): parl.Token",        \

@@ -37,6 +37,9 @@ end
 -- Adds to a world, while it is made: sees, is_either, serial, makespan, groups, is_exact.
 local function plan(world, params, rng)
   world.is_either = params.modality == "both"
+  if world.is_either and rng == nil then
+    error("viewing.plan: params.modality = both, but the third argument, rng, is nil", 2)
+  end
   world.sees = params.modality == "image" or world.is_either and rng:chance(0.5)
   local costs, width <const> = {}, world.width or world.n
   world.serial, world.makespan, world.is_exact = 0, 0, true

@@ -508,6 +508,8 @@ static void a_viewing_says_its_modality(void **state) {
                         "assert(same(plan('both', false), {false, 'pictures_text'}))\n"
                         "assert(same(plan('image', false), {true, 'pictures'}))\n"
                         "assert(same(plan('text', true), {false, 'pictures'}))\n"));
+  assert_fails(run(VIEWING "viewing.plan(new(), {modality = 'both'})"), PARL_STATUS_ESCRIPT,
+               "viewing.plan: params.modality = both, but the third argument, rng, is nil");
 }
 
 /* The views of the way that is the shortest from here, then the answer; the ladder. */

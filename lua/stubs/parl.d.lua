@@ -343,9 +343,10 @@
 
 --- What environments of pictures share.
 ---@class parl.Views
---- Called by reset, at its end; rng is for params.modality = both. Reads n, ways[item] (lists
---- of views {tool, argument}, `look` first; an answer rests on all views of one way) and, if
---- there, width (sub-agents of a launch); adds what the best play takes.
+--- Called by reset, at its end; rng decides where params.modality = both, which is an error
+--- without it. Reads n, ways[item] (lists of views {tool, argument}, `look` first; an answer
+--- rests on all views of one way) and, if there, width (sub-agents of a launch); adds what the
+--- best play takes.
 ---@field plan fun(world: table, params: table, rng: parl.Rng?)
 --- The handler of a tool that looks: `look` before any other, which else is `unseen`.
 ---@field view fun(tool: string): function
