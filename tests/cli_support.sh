@@ -19,6 +19,31 @@ await() { # COMMAND...: until it succeeds; ten minutes at most, what comes next 
     sleep 0.1
   done
 }
+# Behind `&` a function is another shell, which would die alone: what is killed is a program, by its path.
+killed_after() { # SECONDS PROGRAM ARGUMENT...
+  [ -x "$2" ] || echo "not ok killed_after: $2 is no program"
+  wait=$1
+  shift
+  "$@" >/dev/null 2>&1 &
+  victim=$!
+  sleep "$wait"
+  kill -9 "$victim" 2>/dev/null
+  wait "$victim" 2>/dev/null
+}
+killed_at() { # PATTERN PROGRAM ARGUMENT...: as soon as there is a file that is called so
+  [ -x "$2" ] || echo "not ok killed_at: $2 is no program"
+  pattern=$1
+  shift
+  "$@" >/dev/null 2>&1 &
+  victim=$!
+  for _ in $(seq 6000); do
+    # shellcheck disable=SC2086
+    ls $pattern >/dev/null 2>&1 && break
+    sleep 0.01
+  done
+  kill -9 "$victim" 2>/dev/null
+  wait "$victim" 2>/dev/null
+}
 hashes() { # FOLDER: arm, seed, status and hash of every run, in one order
   "$PARL" runs "$1" --json | python3 -c '
 import json, sys

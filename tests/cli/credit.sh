@@ -32,11 +32,7 @@ for kind in episode turn counterfactual policy loo_stages shapley written; do
   whole=$(train $more --set run.dir="$dir/$kind" --set run.threads=1 | hash_of)
   same "a hash of $kind" 64 "${#whole}"
   # shellcheck disable=SC2086
-  train $more --set run.dir="$dir/$kind-killed" --set run.threads=2 >/dev/null 2>&1 &
-  pid=$!
-  sleep 0.3
-  kill -9 $pid 2>/dev/null
-  wait $pid 2>/dev/null
+  killed_after 0.3 "$PARL" train "$recipe" --quiet $more --set run.dir="$dir/$kind-killed" --set run.threads=2
   # shellcheck disable=SC2086
   same "$kind on two threads, killed" "$whole" \
     "$(train $more --set run.dir="$dir/$kind-killed" --set run.threads=2 | hash_of)"

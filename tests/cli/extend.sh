@@ -46,21 +46,13 @@ same "a stage" 16 "${#hash}"
 same "2 threads, the same bits" "$hash" "$(train stage.lua two --extend "$from" --set run.threads=2)"
 same "from the recipe, the same bits" "$hash" "$(train stage.lua set --set pretrain.extend="$from")"
 for wait in 0.03 0.06 0.1 0.15 0.25; do
-  "$PARL" train stage.lua --quiet --set run.dir="killed$wait" --extend "$from" >log.txt 2>&1 &
-  pid=$!
-  sleep $wait
-  kill -9 $pid 2>/dev/null
-  wait $pid 2>/dev/null
+  killed_after $wait "$PARL" train stage.lua --quiet --set run.dir="killed$wait" --extend "$from"
   same "killed after $wait s, the same bits" "$hash" "$(train stage.lua "killed$wait" --extend "$from")"
 done
-"$PARL" train stage.lua --quiet --set run.dir=part --extend "$from" --set run.checkpoint_every=1 >log.txt 2>&1 &
-pid=$!
-for i in $(seq 1 2000); do
-  [ -n "$(ls part/checkpoints 2>/dev/null | grep '^pretrain.*tensors$')" ] && break
-  sleep 0.01
-done
-kill -9 $pid 2>/dev/null
-wait $pid 2>/dev/null
+killed_at "part/checkpoints/pretrain*tensors" "$PARL" train stage.lua --quiet --set run.dir=part --extend "$from" \
+  --set run.checkpoint_every=1
+has "killed on the way: in the first seed's stage" pretrain "$(ls part/checkpoints)"
+same "killed on the way: before the second's end" 0 "$(ls part/checkpoints | grep -c trained-s8)"
 same "killed on the way, the same bits" "$hash" "$(train stage.lua part --extend "$from")"
 same "each seed begins as its own" 2 "$(ask whole "SELECT DISTINCT value FROM metric JOIN run ON run.id = run_id
   WHERE arm = 'trained' AND key = 'pretrain/held_out/text' AND at_update = 0" | wc -l)"

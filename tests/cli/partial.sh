@@ -23,11 +23,7 @@ train() { "$PARL" train "$recipe" --quiet --json "$@"; }
 whole=$(train --set run.dir="$dir/whole" --set run.threads=1 | hash_of)
 same "a hash" 64 "${#whole}"
 for moment in 0.1 0.3; do
-  train --set run.dir="$dir/killed$moment" --set run.threads=2 >/dev/null 2>&1 &
-  pid=$!
-  sleep "$moment"
-  kill -9 $pid 2>/dev/null
-  wait $pid 2>/dev/null
+  killed_after "$moment" "$PARL" train "$recipe" --quiet --set run.dir="$dir/killed$moment" --set run.threads=2
   same "on two threads, killed after $moment s" "$whole" \
     "$(train --set run.dir="$dir/killed$moment" --set run.threads=2 | hash_of)"
 done
@@ -49,11 +45,8 @@ mixed=$(train $more --set run.dir="$dir/mixed" --set run.threads=1 | hash_of)
 same "a hash of it" 64 "${#mixed}"
 for async in false true; do
   # shellcheck disable=SC2086
-  train $more --set train.async=$async --set run.dir="$dir/mixed_$async" --set run.threads=2 >/dev/null 2>&1 &
-  pid=$!
-  sleep 0.25
-  kill -9 $pid 2>/dev/null
-  wait $pid 2>/dev/null
+  killed_after 0.25 "$PARL" train "$recipe" --quiet $more --set train.async=$async --set run.dir="$dir/mixed_$async" \
+    --set run.threads=2
   # shellcheck disable=SC2086
   same "killed, async $async" "$mixed" \
     "$(train $more --set train.async=$async --set run.dir="$dir/mixed_$async" --set run.threads=2 | hash_of)"

@@ -114,14 +114,8 @@ less "and on words" "$(value pretrain/held_out/words 24)" \
 less "accuracy rises" "$(value pretrain/held_out_accuracy/words 0)" "$(value pretrain/held_out_accuracy/words 24)"
 
 # killed between checkpoints
-"$PARL" train recipe.lua --quiet --set run.dir=killed >log.txt 2>&1 &
-pid=$!
-for i in $(seq 1 2000); do
-  [ -n "$(ls killed/checkpoints/ 2>/dev/null | grep '^pretrain.*tensors$')" ] && break
-  sleep 0.01
-done
-kill -9 $pid 2>/dev/null
-wait $pid 2>/dev/null
+killed_at "killed/checkpoints/pretrain*tensors" "$PARL" train recipe.lua --quiet --set run.dir=killed
+same "killed before its end" 0 "$(ls killed/checkpoints | grep -c trained)"
 same "killed and resumed, the same bits" "$hash" "$(train killed)"
 
 # what reinforcement does afterwards does not make another pretrained model; its metrics stay through resumption

@@ -32,11 +32,7 @@ whole=$(train $more --set run.dir="$dir/whole" --set run.threads=1 | hash_of)
 same "a hash" 64 "${#whole}"
 for moment in 0.1 0.3; do
   # shellcheck disable=SC2086
-  train $more --set run.dir="$dir/killed$moment" --set run.threads=2 >/dev/null 2>&1 &
-  pid=$!
-  sleep "$moment"
-  kill -9 $pid 2>/dev/null
-  wait $pid 2>/dev/null
+  killed_after "$moment" "$PARL" train "$recipe" --quiet $more --set run.dir="$dir/killed$moment" --set run.threads=2
   # shellcheck disable=SC2086
   same "on two threads, killed after $moment s" "$whole" \
     "$(train $more --set run.dir="$dir/killed$moment" --set run.threads=2 | hash_of)"
@@ -48,12 +44,8 @@ same "0, 1, 2, 3, and 4 from then on, updates behind" "0 4 110" "$(ask "$dir/who
 # Played while the update before learns: the bits of staleness alone, for any number of threads and after a kill.
 stale=$(train --set train.staleness=1 --set run.dir="$dir/stale" | hash_of)
 for threads in 1 2 3; do
-  train --set train.staleness=1 --set train.async=true --set run.dir="$dir/async$threads" \
-    --set run.threads=$threads >/dev/null 2>&1 &
-  pid=$!
-  sleep 0.2
-  kill -9 $pid 2>/dev/null
-  wait $pid 2>/dev/null
+  killed_after 0.2 "$PARL" train "$recipe" --quiet --set train.staleness=1 --set train.async=true \
+    --set run.dir="$dir/async$threads" --set run.threads=$threads
   same "ahead on $threads threads, killed" "$stale" \
     "$(train --set train.staleness=1 --set train.async=true --set run.dir="$dir/async$threads" \
       --set run.threads=$threads | hash_of)"

@@ -27,11 +27,7 @@ twice() { # NAME "SECONDS..." FIELDS...: on one thread whole, on two threads kil
   whole=$(train "$@" --set run.dir="$dir/$name" --set run.threads=1 | hash_of)
   same "a hash of $name" 64 "${#whole}"
   for moment in $moments; do
-    train "$@" --set run.dir="$dir/$name-$moment" --set run.threads=2 >/dev/null 2>&1 &
-    pid=$!
-    sleep "$moment"
-    kill -9 $pid 2>/dev/null
-    wait $pid 2>/dev/null
+    killed_after "$moment" "$PARL" train "$recipe" --quiet "$@" --set run.dir="$dir/$name-$moment" --set run.threads=2
     same "$name on two threads, killed after $moment s" "$whole" \
       "$(train "$@" --set run.dir="$dir/$name-$moment" --set run.threads=2 | hash_of)"
   done

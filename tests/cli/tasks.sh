@@ -32,11 +32,7 @@ for more in "train.sampling=curriculum" "train.sampling=prioritised" \
   same "a hash" 64 "${#whole}"
   for moment in 0.15 0.4; do
     # shellcheck disable=SC2086
-    train --set $more --set run.dir="$dir/$way$moment" --set run.threads=3 >/dev/null 2>&1 &
-    pid=$!
-    sleep "$moment"
-    kill -9 $pid 2>/dev/null
-    wait $pid 2>/dev/null
+    killed_after "$moment" "$PARL" train "$recipe" --quiet --set $more --set run.dir="$dir/$way$moment" --set run.threads=3
     # shellcheck disable=SC2086
     same "$way on three threads, killed after $moment s" "$whole" \
       "$(train --set $more --set run.dir="$dir/$way$moment" --set run.threads=3 2>/dev/null | hash_of)"
@@ -75,21 +71,20 @@ has "too many to look at" "tasks to look at in an update" \
 
 # Abilities: the kinds of task that begin; the others are measured all the same.
 kinds="select group_concat(distinct family) from"
-short="--set train.updates=6 --set run.checkpoint_every=1"
+long="--set run.checkpoint_every=1" short="--set train.updates=6"
 # shellcheck disable=SC2086
-whole=$(train $short --set run.dir="$dir/plain" --set train.abilities=plain=1 --set run.threads=1 | hash_of)
+whole=$(train $long --set run.dir="$dir/plain" --set train.abilities=plain=1 --set run.threads=1 | hash_of)
 same "what is asked for begins" plain "$(ask "$dir/plain" "$kinds training_episode")"
 same "all kinds are evaluated" "hopeless,plain" \
   "$(ask "$dir/plain" "$kinds (select * from episode order by family)")"
 # shellcheck disable=SC2086
-train $short --set run.dir="$dir/killed" --set train.abilities=plain=1 --set run.threads=3 >/dev/null 2>&1 &
-pid=$!
-sleep 0.15
-kill -9 $pid 2>/dev/null
-wait $pid 2>/dev/null
+killed_at "$dir/killed/checkpoints/trained-s*.safetensors" "$PARL" train "$recipe" --quiet $long --set run.dir="$dir/killed" \
+  --set train.abilities=plain=1 --set run.threads=3
+same "killed when there is a checkpoint, before its end" running "$(ask "$dir/killed" "select status from run
+  where arm = 'trained'")"
 # shellcheck disable=SC2086
 same "abilities: on three threads, killed" "$whole" \
-  "$(train $short --set run.dir="$dir/killed" --set train.abilities=plain=1 --set run.threads=3 2>/dev/null | hash_of)"
+  "$(train $long --set run.dir="$dir/killed" --set train.abilities=plain=1 --set run.threads=3 2>/dev/null | hash_of)"
 same "shares: a quarter of four tasks" "6|18" "$(
   # shellcheck disable=SC2086
   train $short --set run.dir="$dir/shares" --set train.abilities=plain=1,hopeless=3 \
