@@ -28,6 +28,7 @@ FACTS["dip"] = None  # of no episode
 RATES = ("r_perf", "success", "launched")
 NEEDS = {"subs": "sub_models", "fusion": "towers"}  # whose models a recipe loads from runs/: made there, once
 OF_SEED = ("towers",)  # for each seed
+MEAN, LOOKS = 4, 8  # looks after a step: of a dip's mean; in which the worst is looked for
 T_975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 
 
@@ -72,6 +73,18 @@ def means(folder, row):
     return values
 
 
+def dip(loss, first):
+    """How far the loss is above that of a step on average, and at most; steps until then, and until it is back."""
+    after = [step for step in sorted(loss) if step > first]
+    if first not in loss or len(after) < MEAN:
+        raise ValueError(f"a dip takes a look at step {first} and {MEAN} after it: there are "
+                         f"{'one' if first in loss else 'none'} and {len(after)}")
+    mean = sum(loss[step] for step in after[:MEAN]) / MEAN
+    worst = max(after[:LOOKS], key=lambda step: loss[step])
+    back = next((step - first for step in after if step > worst and loss[step] <= loss[first]), None)
+    return mean - loss[first], loss[worst] - loss[first], worst - first, back
+
+
 def dips(store, row):
     """The dip of each seed of a row's arm."""
     losses = {}
@@ -79,9 +92,7 @@ def dips(store, row):
             "select r.seed, m.at_update, avg(m.value) from metric m join run r on r.id = m.run_id where r.arm = :arm"
             " and m.key like 'pretrain/held_out/%' and m.key not like '%/image%' group by r.seed, m.at_update", row):
         losses.setdefault(seed, {})[step] = loss
-    first = int(row["family"])
-    after = {seed: [step for step in sorted(of) if step > first][:4] for seed, of in losses.items()}
-    return [sum(losses[seed][step] for step in after[seed]) / 4 - losses[seed][first] for seed in sorted(losses)]
+    return [dip(losses[seed], int(row["family"]))[0] for seed in sorted(losses)]
 
 
 def prediction(values, fact):

@@ -9,10 +9,9 @@
 import argparse
 import math
 import sqlite3
+import sys
 
-from studies_check import T_975
-
-MEAN, LOOKS = 4, 8  # looks after a step: of a dip's mean; in which the worst is looked for
+from studies_check import T_975, dip
 
 
 def load(folder, arm):
@@ -46,14 +45,6 @@ def interval(values):
 
 def show(values):
     return "{:.3f} [{:.3f}, {:.3f}]".format(*interval(values))
-
-
-def dip(loss, first):
-    """How far the loss is above that of a step on average, and at most; steps until then, and until it is back."""
-    after = [step for step in sorted(loss) if step > first]
-    worst = max(after[:LOOKS], key=lambda step: loss[step])
-    back = next((step - first for step in after if step > worst and loss[step] <= loss[first]), None)
-    return sum(loss[step] for step in after[:MEAN]) / MEAN - loss[first], loss[worst] - loss[first], worst - first, back
 
 
 def draw(arms, first):
@@ -99,7 +90,10 @@ def main():
         return
     if options.dip is not None:
         for arm, runs in arms.items():
-            found = [dip(of["held_out/all text"], options.dip) for of in runs.values()]
+            try:
+                found = [dip(of["held_out/all text"], options.dip) for of in runs.values()]
+            except ValueError as error:
+                sys.exit(f"{arm}: {error}")
             print(arm, "mean", show([of[0] for of in found]), "worst", show([of[1] for of in found]), "after",
                   *(of[2] for of in found), "back after", *(of[3] for of in found))
         return

@@ -25,6 +25,20 @@ same "of 1 and 3: 2 -+ 12.706 * sqrt(2) * sqrt(1.5)" "-20.0 24.0" "$(cd "$ROOT/t
 by_hand='import studies_pretrain as s; print(*s.dip({0: 1, 6: 3, 12: 2, 18: 2, 24: 1, 30: 1}, 0), s.show([1, 3]))'
 same "a dip: mean of four looks, the worst, when, back when; of 1 and 3: 2 -+ 12.706" \
   "1.0 2 6 24 2.000 [-10.706, 14.706]" "$(cd "$ROOT/tests" && python3 -Bc "$by_hand")"
+by_hand='import sqlite3, studies_check as s
+store = sqlite3.connect(":memory:")
+store.executescript("create table run (id, arm, seed); create table metric (run_id, key, at_update, value);"
+                    "insert into run values (1, \"late\", 7)")
+store.executemany("insert into metric values (1, ?, ?, ?)", [("pretrain/held_out/" + key, step, loss)
+    for key, more in (("a", 0), ("b", 2), ("a/image", 9)) for step, loss in ((0, 1), (6, 3), (12, 2), (18, 2), (24, 1))])
+print(*s.dips(store, {"arm": "late", "family": "0"}))
+try:
+    s.dips(store, {"arm": "late", "family": "6"})
+except ValueError as error:
+    print(error)'
+same "a dip of a store: the mean of sources without pictures; of three looks there is none" \
+  "1.0 a dip takes a look at step 6 and 4 after it: there are one and 3" \
+  "$(cd "$ROOT/tests" && python3 -Bc "$by_hand" | tr '\n' ' ' | sed 's/ $//')"
 
 short="--seed 7 --set warm.steps=2 --set warm.probe=0 --set train.updates=1 --set eval.tasks=4"
 row quickstart annealed r_perf -1 2
