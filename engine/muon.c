@@ -34,11 +34,13 @@ static parl_muon_group *find_group(parl_muon_group *groups, size_t *n, size_t ro
 }
 
 /* Adds all matrices to their groups: counts them, or writes down where they are. */
-static void add_matrices(const parl_model *model, parl_muon_group *groups, size_t *n_groups) {
+static void add_matrices(const parl_model *model, bool vision_alone, parl_muon_group *groups,
+                         size_t *n_groups) {
   size_t n_tensors;
   const parl_model_tensor *t = parl_model_get_tensors(model, &n_tensors);
   for (size_t i = 0; i < n_tensors; i++) {
     if (!parl_muon_takes(&t[i])) continue;
+    if (vision_alone && !parl_model_tensor_is_vision(&t[i])) continue;
     const size_t parts = parl_muon_count_parts(&t[i]);
     parl_muon_group *g = find_group(groups, n_groups, t[i].shape[0] / parts, t[i].shape[1]);
     for (size_t p = 0; p < parts; p++, g->n++)
@@ -46,13 +48,13 @@ static void add_matrices(const parl_model *model, parl_muon_group *groups, size_
   }
 }
 
-parl_status parl_muon_group_matrices(const parl_model *model, parl_arena *arena,
+parl_status parl_muon_group_matrices(const parl_model *model, bool vision_alone, parl_arena *arena,
                                      parl_muon_group **groups, size_t *n_groups) {
   size_t n_tensors;
   (void)parl_model_get_tensors(model, &n_tensors);
   *n_groups = 0;
   PARL_TRY(PARL_ARENA_TAKE(arena, n_tensors, groups));
-  add_matrices(model, *groups, n_groups);
+  add_matrices(model, vision_alone, *groups, n_groups);
   for (size_t g = 0; g < *n_groups; g++) {
     parl_muon_group *group = &(*groups)[g];
     PARL_TRY(PARL_ARENA_TAKE(arena, group->n, &group->offsets));
@@ -61,7 +63,7 @@ parl_status parl_muon_group_matrices(const parl_model *model, parl_arena *arena,
       group->bounds[i] = (int64_t)(i * group->rows * group->columns);
     group->n = 0;
   }
-  add_matrices(model, *groups, n_groups);
+  add_matrices(model, vision_alone, *groups, n_groups);
   return PARL_STATUS_OK;
 }
 

@@ -45,9 +45,9 @@ bool parl_muon_takes(const parl_model_tensor *tensor);
 /* Into how many equal matrices of rows a tensor is cut: the tower's queries, keys and values stand
  * in one tensor, the text's in three; each is orthogonalised alone. */
 size_t parl_muon_count_parts(const parl_model_tensor *tensor);
-/* The matrices of a model that are Muon's, by shape, in the order in which shapes come. They live
- * in the arena. Fails: ENOMEM. */
-parl_status parl_muon_group_matrices(const parl_model *model, parl_arena *arena,
+/* The matrices of a model that are Muon's, by shape, in the order in which shapes come; of the
+ * vision alone if that alone moves. They live in the arena. Fails: ENOMEM. */
+parl_status parl_muon_group_matrices(const parl_model *model, bool vision_alone, parl_arena *arena,
                                      parl_muon_group **groups, size_t *n_groups);
 /* Fails: ENOMEM. */
 parl_status parl_muon_init(parl_muon *muon, parl_arena *numbers, const parl_model *model,

@@ -34,7 +34,7 @@ struct parl_optimizer {
   parl_queue **queues;   /* [n_queues] of each worker; owned */
   size_t n_queues;
   parl_muon *muons;        /* [n_queues] scratch of each worker; muonclip, as the next two */
-  parl_muon_group *groups; /* [n_groups] all of Muon's matrices */
+  parl_muon_group *groups; /* [n_groups] all of Muon's matrices, but those that are frozen */
   size_t n_groups;
   const float *max_scores; /* borrowed; NULL: none known */
 };
@@ -75,11 +75,6 @@ static parl_status put_decay(parl_optimizer *opt, const parl_model *model) {
   return parl_queue_wait(opt->queues[0]);
 }
 
-parl_status parl_optimizer_train_vision(parl_optimizer *opt, const parl_model *model) {
-  opt->vision_alone = true;
-  return put_decay(opt, model);
-}
-
 /* Tensors lie one behind the other. */
 static parl_status list_segments(parl_optimizer *opt, const parl_model *model) {
   const parl_model_tensor *t = parl_model_get_tensors(model, &opt->n_tensors);
@@ -101,19 +96,21 @@ static parl_status allocate(parl_optimizer *opt, const parl_model *model) {
   const size_t element_bytes = 2 * sizeof *opt->moments;
   PARL_TRY(parl_arena_take(&opt->numbers, opt->n_params, element_bytes, (void **)&opt->moments));
   if (opt->config.kind == PARL_OPTIMIZER_MUONCLIP)
-    PARL_TRY(parl_muon_group_matrices(model, &opt->arena, &opt->groups, &opt->n_groups));
+    PARL_TRY(parl_muon_group_matrices(model, opt->vision_alone, &opt->arena, &opt->groups,
+                                      &opt->n_groups));
   PARL_TRY(open_workers(opt, model, 1));
   parl_queue_fill(opt->queues[0], opt->moments, 0, opt->n_params * element_bytes);
   return list_segments(opt, model);
 }
 
-parl_status parl_optimizer_create(const parl_optimizer_config *config, const parl_model *model,
-                                  parl_optimizer **out) {
+static parl_status create(const parl_optimizer_config *config, const parl_model *model,
+                          bool vision_alone, parl_optimizer **out) {
   PARL_REQUIRE(config != NULL && model != NULL && out != NULL);
   PARL_TRY(parl_engine_check_ranges(&parl_optimizer_section, config));
   parl_optimizer *opt = calloc(1, sizeof *opt);
   if (opt == NULL) return parl_fail(PARL_STATUS_ENOMEM, "optimizer: no memory");
   opt->config = *config;
+  opt->vision_alone = vision_alone;
   opt->n_params = parl_model_get_n_params(model);
   parl_arena_init(&opt->arena, 0);
   parl_arena_init_from(&opt->numbers, 0, &model->backend->device()->memory);
@@ -124,6 +121,16 @@ parl_status parl_optimizer_create(const parl_optimizer_config *config, const par
   }
   *out = opt;
   return PARL_STATUS_OK;
+}
+
+parl_status parl_optimizer_create(const parl_optimizer_config *config, const parl_model *model,
+                                  parl_optimizer **out) {
+  return create(config, model, false, out);
+}
+
+parl_status parl_optimizer_create_vision(const parl_optimizer_config *config,
+                                         const parl_model *model, parl_optimizer **out) {
+  return create(config, model, true, out);
 }
 
 parl_status parl_optimizer_set_workers(parl_optimizer *opt, const parl_model *model,

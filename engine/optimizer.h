@@ -38,16 +38,16 @@ typedef struct parl_optimizer_info {
 
 parl_status parl_optimizer_create(const parl_optimizer_config *config, const parl_model *model,
                                   parl_optimizer **out);
+/* One whose steps leave alone what is not of the vision: tower and projector move, all else keeps
+ * its bits, has no part in the gradient's norm, and QK-Clip is off. */
+parl_status parl_optimizer_create_vision(const parl_optimizer_config *config,
+                                         const parl_model *model, parl_optimizer **out);
 void parl_optimizer_destroy(parl_optimizer *opt);
 /* From now on steps of MuonClip spread tensors over the workers, borrowed; the results are the same
  * for every number of them. AdamW's steps are short and stay on one thread. Call it once.
  * Fails: ENOMEM. */
 parl_status parl_optimizer_set_workers(parl_optimizer *opt, const parl_model *model,
                                        parl_workers *workers);
-/* From now on steps leave alone what is not of the vision: tower and projector move, all else keeps
- * its bits, has no part in the gradient's norm, and QK-Clip is off. Call it before the first step.
- * Fails: as the device says. */
-parl_status parl_optimizer_train_vision(parl_optimizer *opt, const parl_model *model);
 /* One step on the model's parameters from grads [n_params]; refreshes the model. Decay and moments
  * go tensor by tensor; step t of the warm-up has lr t / warmup. info may be NULL.
  * Fails: EINVAL if the gradient norm is not finite, naming the tensor, or after clipping is too

@@ -28,7 +28,7 @@ static void bench_open(bench *b) {
   parl_arena_init(&b->arena, 0);
   b->model = engine_model(&config, parl_backend_ref(), 1);
   b->queue = engine_queue(parl_backend_ref());
-  assert_ok(parl_muon_group_matrices(b->model, &b->arena, &groups, &n_groups));
+  assert_ok(parl_muon_group_matrices(b->model, false, &b->arena, &groups, &n_groups));
   assert_ok(parl_muon_init(&b->muon, &b->arena, b->model, groups, n_groups));
 }
 

@@ -85,10 +85,10 @@ parl_status parl_learner_create(const parl_learner_def *def, parl_learner **out)
   if (!l->imitate) l->objective = *def->objective;
   l->inv_temperature = (float)(1.0 / def->temperature);
   l->stop = def->stop;
-  parl_status s = parl_optimizer_create(def->optimizer, def->model, &l->optimizer);
+  parl_status s = def->vision_alone
+                      ? parl_optimizer_create_vision(def->optimizer, def->model, &l->optimizer)
+                      : parl_optimizer_create(def->optimizer, def->model, &l->optimizer);
   if (s == PARL_STATUS_OK) s = parl_optimizer_set_workers(l->optimizer, def->model, def->workers);
-  if (s == PARL_STATUS_OK && def->vision_alone)
-    s = parl_optimizer_train_vision(l->optimizer, def->model);
   if (s == PARL_STATUS_OK)
     s = parl_batch_create(def->max_sequences, def->longest, def->max_rows, def->slice_rows,
                           def->n_words, &l->batch);
