@@ -97,14 +97,21 @@ static const char *get_second_claim(const experiment *x, const job *j) {
   return path[0] == '\0' || parl_file_exists(path) ? NULL : get_file_name(path);
 }
 
+/* After what ended as s says: giving back must not hide why that failed. */
+static parl_status give_back(parl_claims *claims, const char *name, parl_status s) {
+  char text[4096];
+  snprintf(text, sizeof text, "%s", parl_error_text());
+  const parl_status given = parl_claims_give_back(claims, name);
+  return s == PARL_STATUS_OK ? given : parl_fail(s, "%s", text);
+}
+
 /* Both, or none of them. second: NULL where there is one alone. */
 static parl_status take_claims(parl_claims *claims, const char *name, const char *second,
                                bool *taken, char holder[PARL_CLAIM_HOLDER_BYTES]) {
   PARL_TRY(parl_claims_take(claims, name, taken, holder));
   if (!*taken || second == NULL) return PARL_STATUS_OK;
   const parl_status s = parl_claims_take(claims, second, taken, holder);
-  if (s == PARL_STATUS_OK && !*taken) return parl_claims_give_back(claims, name);
-  return s;
+  return s == PARL_STATUS_OK && *taken ? s : give_back(claims, name, s);
 }
 
 /* The run whose warm start it is; others share it. */
@@ -179,14 +186,10 @@ static parl_status do_job(lane *l, job *j, bool *held) {
     return PARL_STATUS_OK;
   }
   l->job = j;
-  const parl_status s =
+  parl_status s =
       is_cell(x, j) ? do_cell(l, (size_t)(j - x->cells)) : do_warm(l, (size_t)(j - x->warms));
-  char text[4096]; /* giving back must not hide why it failed */
-  snprintf(text, sizeof text, "%s", parl_error_text());
-  parl_status given = parl_claims_give_back(l->host.claims, name);
-  if (given == PARL_STATUS_OK && second != NULL)
-    given = parl_claims_give_back(l->host.claims, second);
-  return s == PARL_STATUS_OK ? given : parl_fail(s, "%s", text);
+  s = give_back(l->host.claims, name, s);
+  return second != NULL ? give_back(l->host.claims, second, s) : s;
 }
 
 /* --- how it ended --- */
