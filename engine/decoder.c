@@ -393,6 +393,7 @@ parl_status parl_decoder_begin(parl_decoder *decoder, const parl_pick *draws, si
 
 parl_status parl_decoder_begin_sample(parl_decoder *decoder, const parl_pick *draws, size_t n) {
   PARL_REQUIRE(n <= decoder->n_wanted);
+  PARL_TRY(parl_decoder_graphs_drop(&decoder->graphs, decoder->queue));
   parl_sampler_begin(&decoder->sampler, decoder->queue, decoder->logits, draws, n);
   return PARL_STATUS_OK;
 }

@@ -176,6 +176,12 @@ parl_status parl_decoder_graphs_begin(parl_decoder_graphs *g, parl_decoder *d,
   return run_step(g, d, b);
 }
 
+parl_status parl_decoder_graphs_drop(parl_decoder_graphs *g, parl_queue *queue) {
+  if (g->now != NULL) PARL_TRY(parl_queue_wait(queue));
+  g->now = NULL;
+  return PARL_STATUS_OK;
+}
+
 parl_status parl_decoder_graphs_end(parl_decoder_graphs *g, parl_queue *queue, size_t n,
                                     parl_sample *out) {
   g->now = NULL;

@@ -90,6 +90,9 @@ bool parl_decoder_graphs_take(const parl_decoder_graphs *g, const parl_decoder *
 /* Begins that step: draws for each row that wants logits. Fails: as the device does. */
 parl_status parl_decoder_graphs_begin(parl_decoder_graphs *g, parl_decoder *d,
                                       const parl_pick *draws);
+/* Waits for a step that was begun and not ended, whose draws nobody wants. Fails: as the device
+ * does. */
+parl_status parl_decoder_graphs_drop(parl_decoder_graphs *g, parl_queue *queue);
 /* Waits for it, and forgets it. Fails: EINVAL for another number of draws; as the device does. */
 parl_status parl_decoder_graphs_end(parl_decoder_graphs *g, parl_queue *queue, size_t n,
                                     parl_sample *out);
