@@ -14,15 +14,12 @@
 
 static const char FORMAT[] = "parl-2", OLDER_FORMAT[] = "parl-1"; /* that one has no digest */
 static const char M_PREFIX[] = "optimizer.m.", V_PREFIX[] = "optimizer.v.", KEPT_PREFIX[] = "kept.";
-/* They do not change what the weights mean; training with rounded ones may follow on training
- * without. */
-static const char *const IGNORED_FIELDS[] = {"init_std",     "max_context",        "recompute",
-                                             "expert_quant", "vision.media_token", NULL};
-
-/* What an extension may change beside them. */
+/* What an extension may change: two fields, and those that do not change what the weights mean;
+ * training with rounded ones may follow on training without. */
 static const char *const EXTENDED_FIELDS[] = {
-    "init_std",    "max_context",           "recompute", "expert_quant", "vision.media_token",
-    "rope_factor", "rope_original_context", NULL};
+    "rope_factor", "rope_original_context", "init_std",           "max_context",
+    "recompute",   "expert_quant",          "vision.media_token", NULL};
+static const char *const *const IGNORED_FIELDS = EXTENDED_FIELDS + 2;
 
 enum { NAME_BYTES = 128, STEPS_BYTES = 24 };
 

@@ -30,8 +30,7 @@ typedef struct saver {
 
 void parl_hf_name_tensor(bool is_nested, const parl_model_tensor *t,
                          char name[PARL_HF_NAME_BYTES]) {
-  const bool is_text =
-      strncmp(t->name, "vision_tower.", 13) != 0 && strncmp(t->name, "mm_projector.", 13) != 0;
+  const bool is_text = !parl_model_tensor_is_vision(t);
   snprintf(name, PARL_HF_NAME_BYTES, "%s%s", is_nested && is_text ? PARL_HF_TEXT_PREFIX : "",
            t->name);
 }

@@ -139,8 +139,9 @@ void parl_model_destroy(parl_model *model) {
 
 /* Matrices that write into a residual stream start smaller, so that its variance does not grow with
  * depth; the tower has a stream of its own. Source: Radford et al. 2019, section 2.3. */
-static double find_std(const parl_model *model, const char *name) {
-  const bool is_tower = strncmp(name, "vision_tower.", 13) == 0;
+static double find_std(const parl_model *model, const parl_model_tensor *t) {
+  const char *name = t->name;
+  const bool is_tower = parl_model_tensor_is_tower(t);
   const bool is_residual =
       is_tower ? strstr(name, ".wo.") != NULL || strstr(name, ".fc1.") != NULL
                : strstr(name, "o_proj") != NULL || strstr(name, "down_proj") != NULL;
@@ -171,16 +172,19 @@ static parl_status init_tensor(parl_model *model, const parl_model_tensor *t, do
 parl_status parl_model_init_weights(parl_model *model, uint64_t seed) {
   for (size_t i = 0; i < model->n_tensors; i++) {
     const parl_model_tensor *t = &model->tensors[i];
-    const double scale = find_std(model, t->name);
+    const double scale = find_std(model, t);
     parl_rng_cursor rng = {seed, parl_rng_stream(PARL_PURPOSE_WEIGHTS, i, 0, 0), 0};
     PARL_TRY(init_tensor(model, t, scale, &rng));
   }
   return pack_all(model, model->stop);
 }
 
+bool parl_model_tensor_is_tower(const parl_model_tensor *tensor) {
+  return strncmp(tensor->name, "vision_tower.", 13) == 0;
+}
+
 bool parl_model_tensor_is_vision(const parl_model_tensor *tensor) {
-  return strncmp(tensor->name, "vision_tower.", 13) == 0 ||
-         strncmp(tensor->name, "mm_projector.", 13) == 0;
+  return parl_model_tensor_is_tower(tensor) || strncmp(tensor->name, "mm_projector.", 13) == 0;
 }
 
 parl_status parl_model_read(const parl_model *model, size_t offset, size_t n, float *to) {

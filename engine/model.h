@@ -109,6 +109,8 @@ typedef struct parl_model_tensor {
   bool trained;    /* has gradients; an expert's selection bias has none */
 } parl_model_tensor;
 
+/* Whether it is of the vision tower. */
+bool parl_model_tensor_is_tower(const parl_model_tensor *tensor);
 /* Whether it is of the vision tower or the projector. */
 bool parl_model_tensor_is_vision(const parl_model_tensor *tensor);
 

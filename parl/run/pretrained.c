@@ -139,7 +139,7 @@ static parl_status load_tower(const work *w, const parl_beginning *begin, float 
   PARL_TRY(parl_model_read(w->model, 0, parl_model_get_n_params(w->model), drawn));
   PARL_TRY(load_beginning(w, begin));
   for (size_t i = 0; i < n; i++)
-    if (strncmp(t[i].name, "vision_tower.", 13) != 0)
+    if (!parl_model_tensor_is_tower(&t[i]))
       PARL_TRY(parl_model_write(w->model, t[i].offset, t[i].n, drawn + t[i].offset));
   return parl_model_refresh(w->model);
 }
