@@ -33,6 +33,11 @@ static void test_what_is_refused(void **state) {
       {"count=1,,where=1", "\"\" is not"},
       {"count=nan", "\"count=nan\" is not"},
       {"count=1 2", "is not ability=share"},
+      {"count=1,", "\"\" is not ability=share"},
+      {"count=1"
+       "                                                                                "
+       "junk",
+       "is not ability=share"},
       {"count=1,count=2", "\"count\" and \"count\" are not two abilities"},
       {"count=1,count_text=2", "\"count\" and \"count_text\" are not two abilities"},
       {"a=1,b=1,c=1,d=1,e=1,f=1,g=1,h=1,i=1,j=1,k=1,l=1,m=1,n=1,o=1,p=1,q=1", "more than 16"},

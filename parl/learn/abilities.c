@@ -10,16 +10,20 @@ enum { N_LOOKS = 256, MAX_DRAWS = 1000, ITEM_BYTES = 2 * PARL_FAMILY_BYTES };
 
 /* --- the formulas --- */
 
+static parl_status refuse_item(const char *text, const char *item) {
+  return parl_fail(PARL_STATUS_EINVAL,
+                   "train.abilities = \"%s\": \"%s\" is not ability=share with a name of at most "
+                   "%d letters, digits and _ and a share above 0, at most 1e9",
+                   text, item, PARL_FAMILY_BYTES - 1);
+}
+
 static parl_status parse_item(const char *text, const char *item, parl_abilities *out,
                               double *sum) {
   char name[PARL_FAMILY_BYTES], tail;
   double share;
   if (sscanf(item, " %31[A-Za-z0-9_] = %lf %c", name, &share, &tail) != 2 || !(share > 0) ||
       !(share <= 1e9))
-    return parl_fail(PARL_STATUS_EINVAL,
-                     "train.abilities = \"%s\": \"%s\" is not ability=share with a name of at most "
-                     "%d letters, digits and _ and a share above 0, at most 1e9",
-                     text, item, PARL_FAMILY_BYTES - 1);
+    return refuse_item(text, item);
   for (size_t i = 0; i < out->n; i++)
     if (parl_ability_has(out->names[i], name) || parl_ability_has(name, out->names[i]))
       return parl_fail(PARL_STATUS_EINVAL,
@@ -37,12 +41,15 @@ parl_status parl_abilities_parse(const char *text, parl_abilities *out) {
   for (const char *at = text; *at != '\0';) {
     char item[ITEM_BYTES];
     const size_t n = strcspn(at, ",");
+    const bool is_whole = n < sizeof item, is_followed = at[n] == ',';
     if (a.n == PARL_MAX_ABILITIES)
       return parl_fail(PARL_STATUS_EINVAL, "train.abilities = \"%s\": more than %d", text,
                        PARL_MAX_ABILITIES);
-    snprintf(item, sizeof item, "%.*s", n < sizeof item ? (int)n : ITEM_BYTES, at);
+    snprintf(item, sizeof item, "%.*s", is_whole ? (int)n : ITEM_BYTES - 1, at);
+    if (!is_whole) return refuse_item(text, item);
     PARL_TRY(parse_item(text, item, &a, &sum));
-    at += n + (at[n] == ',');
+    at += n + is_followed;
+    if (is_followed && *at == '\0') return refuse_item(text, "");
   }
   for (size_t i = 0; i < a.n; i++) a.upto[i] /= sum;
   if (a.n > 0) a.upto[a.n - 1] = 1;

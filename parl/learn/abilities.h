@@ -6,7 +6,8 @@
  * their names, which is an ability in all its modalities: how_many=1, or how_many_image=1. Only the
  * tasks that updates begin are drawn so: demonstrations, the probe and evaluation are as the
  * environment draws, so what is not trained is measured all the same.
- * Thread rule: pure functions, but for draw, which uses the rollout's workers between runs.
+ * Thread rule: pure functions, but for check, which plays on the environment, and draw, which uses
+ * the rollout's workers between runs.
  * Reading order: parl_abilities, parse, has, pick, check, draw. */
 #ifndef PARL_PARL_LEARN_ABILITIES_H
 #define PARL_PARL_LEARN_ABILITIES_H

@@ -87,7 +87,7 @@ parl_status parl_updater_play_ahead(parl_updater *u) {
   const int64_t next = u->update + 1;
   if (!u->def.train->async || next >= u->def.train->updates) return PARL_STATUS_OK;
   const parl_status s = set_jobs(u, next, true, u->next_set, u->next_jobs);
-  if (s == PARL_STATUS_ESCRIPT || s == PARL_STATUS_ELIMIT)
+  if (s == PARL_STATUS_ESCRIPT || s == PARL_STATUS_ELIMIT || s == PARL_STATUS_EINVAL)
     return PARL_STATUS_OK; /* it fails the update that it belongs to, which draws again */
   PARL_TRY(s);
   PARL_TRY(load_players(u, next));

@@ -89,6 +89,10 @@ static parl_status check_slots(const parl_run_config *c) {
 static parl_status check_abilities(const parl_run_config *c) {
   parl_abilities abilities;
   PARL_TRY(parl_abilities_parse(c->train.abilities, &abilities));
+  if (abilities.n > 0 && c->train.updates == 0)
+    return parl_fail(PARL_STATUS_EINVAL,
+                     "train.abilities = \"%s\", but no update begins a task: train.updates = 0",
+                     c->train.abilities);
   const bool is_chosen = c->train.sampling != PARL_SAMPLING_UNIFORM;
   if (abilities.n == 0 || (!is_chosen && c->train.partial == 0)) return PARL_STATUS_OK;
   return parl_fail(PARL_STATUS_EINVAL,
