@@ -71,3 +71,40 @@ parl_status parl_augment_bind(const parl_augment *augment, int width, int height
   *out = t;
   return PARL_STATUS_OK;
 }
+
+static int get_largest_side(const parl_augment_config *c, int n) {
+  return scale_side(&(parl_augment){.scale = c->scale_max}, n);
+}
+
+void parl_augment_get_largest(const parl_augment_config *config, int width, int height, int *out_w,
+                              int *out_h) {
+  *out_w = get_largest_side(config, width);
+  *out_h = get_largest_side(config, height);
+}
+
+/* How far from its beginning an edge of one of n pixels comes to be. Of a part of k the factor is
+ * up to scale_max + 1 / 2k, since sides are rounded. */
+static double scale_edge(const parl_augment_config *c, int n, double edge) {
+  if (c->scale_max <= 1) return edge;
+  const int largest = get_largest_side(c, n);
+  const double most = c->crop < 1 ? c->scale_max * edge + 0.5 : edge * largest / n;
+  return fmin(most, largest);
+}
+
+int parl_augment_get_farthest(const parl_augment_config *config, int width, int height,
+                              const double *x, size_t n) {
+  const parl_augment_config *c = config;
+  const bool is_box = n == 4;
+  double farthest = 0;
+  for (size_t k = 0; k < n; k++) {
+    const bool is_across = k % 2 == 0;
+    const int side = is_across ? width : height;
+    const bool is_mirrored = c->turn > 0 || (is_across ? c->flip_x : c->flip_y) > 0;
+    const double edge = is_box ? x[k] : x[k] + 0.5;
+    const double most = scale_edge(c, side, is_mirrored ? fmax(edge, side - edge) : edge);
+    const double number =
+        is_box ? ceil(most) : fmin(floor(most + 1e-9), get_largest_side(c, side) - 1);
+    farthest = fmax(farthest, number);
+  }
+  return (int)farthest;
+}

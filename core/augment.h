@@ -44,4 +44,12 @@ bool parl_augment_is_none(const parl_augment *augment);
 parl_status parl_augment_bind(const parl_augment *augment, int width, int height, int unit,
                               parl_transform *out);
 
+/* The largest sides that pictures of width * height get; a turn swaps them. */
+void parl_augment_get_largest(const parl_augment_config *config, int width, int height, int *out_w,
+                              int *out_h);
+/* A whole number that nothing exceeds that a point (n = 2) or a box (n = 4) of such pictures
+ * becomes, when points are rounded to pixels and boxes outwards. */
+int parl_augment_get_farthest(const parl_augment_config *config, int width, int height,
+                              const double *x, size_t n);
+
 #endif

@@ -76,16 +76,17 @@ parl_status parl_transform_scale(parl_transform *t, int width, int height) {
 }
 
 parl_status parl_transform_append(parl_transform *t, const parl_transform *next) {
+  const int n = next->n; /* which grows with t, where they are one */
   int w, h;
   parl_transform_get_size(t, &w, &h);
   if (w != next->width || h != next->height)
     return parl_fail(PARL_STATUS_EINVAL,
                      "a transform of %d x %d pixels cannot follow one to %d x %d", next->width,
                      next->height, w, h);
-  if (t->n + next->n > PARL_TRANSFORM_MAX_STEPS)
+  if (t->n + n > PARL_TRANSFORM_MAX_STEPS)
     return parl_fail(PARL_STATUS_EINVAL, "a transform of more than %d steps",
                      (int)PARL_TRANSFORM_MAX_STEPS);
-  for (int i = 0; i < next->n; i++) t->steps[t->n++] = next->steps[i];
+  for (int i = 0; i < n; i++) t->steps[t->n++] = next->steps[i];
   return PARL_STATUS_OK;
 }
 

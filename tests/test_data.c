@@ -314,15 +314,36 @@ static void every_epoch_varies_anew(void **state) {
   close_world(&w);
 }
 
+/* Takes its transform and does not ask for it. */
+static const char DEAF[] =
+    "local row = parl.tok.row\n"
+    "return parl.source {\n"
+    "  name = 'deaf', summary = 'a place',\n"
+    "  document = function(rng, params, augment) return {}, {row[rng:int(1, 8)]} end,\n"
+    "}\n";
+
 static void a_script_that_cannot_vary_is_refused(void **state) {
   (void)state;
   world w;
   parl_source *source = NULL;
+  parl_document d = {0};
   open_world(&w, 1);
   parl_source_config *c = add_source(&w, "one", TURN);
   c->augment.turn = 0.5;
   assert_fails(create_source(&w, c, &source), PARL_STATUS_EINVAL,
                "sources.one: augment: the script's `document` takes no third argument");
+  c = add_source(&w, "two", DEAF);
+  c->augment.turn = 0.5;
+  c->of.held_out = 0;
+  assert_ok(create_source(&w, c, &source));
+  parl_status s = PARL_STATUS_OK;
+  for (uint64_t i = 0; s == PARL_STATUS_OK && i < 100; i++)
+    s = parl_source_get(source, false, i, 0, &d);
+  assert_int_equal(s, PARL_STATUS_EINVAL);
+  assert_contains(parl_error_text(), "sources.two: augment: a document did not call `augment`");
+  assert_contains(parl_error_text(), "/two");
+  parl_document_deinit(&d);
+  parl_source_destroy(source);
   close_world(&w);
 }
 

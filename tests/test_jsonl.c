@@ -259,6 +259,46 @@ static void what_is_said_is_not_lost(void **state) {
   close_world(&w);
 }
 
+/* What chance may do to a line does not fail in the middle of training. */
+static void what_augment_allows_must_fit(void **state) {
+  (void)state;
+  static const struct {
+    parl_augment_config augment;
+    const char *part, *text; /* behind the source's name */
+  } cases[] = {
+      {{.crop = 1, .scale_min = 1, .scale_max = 3},
+       "{\"text\": \"top\", \"learnt\": true}",
+       "one.jsonl:1: image: sources.one.jsonl.augment.scale_max = 3: 16 x 8 pixels may become 48 x "
+       "24; "
+       "the environment's vision declares at most"},
+      {{.crop = 1, .flip_x = 0.01, .scale_min = 1, .scale_max = 1},
+       "{\"point\": [7, 7], \"family\": \"side\", \"learnt\": true}",
+       "one.jsonl:1: point: sources.one.jsonl.augment.flip_x = 0.01: of a picture of 16 x 8 pixels "
+       "it "
+       "may "
+       "become 8, value 9 of the family, which has 8"},
+      {{.crop = 1, .turn = 0.01, .scale_min = 1, .scale_max = 1},
+       "{\"box\": [6, 6, 7, 7], \"family\": \"side\", \"learnt\": true}",
+       "one.jsonl:1: box: sources.one.jsonl.augment.turn = 0.01: of a picture of 16 x 8 pixels it "
+       "may "
+       "become 10"},
+  };
+  world w;
+  parl_source *source = NULL;
+  open_world(&w, 1);
+  write_white(&w, "white.png");
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    char text[512];
+    snprintf(text, sizeof text, "{\"parts\": [{\"image\": \"white.png\"}, %s]}\n", cases[i].part);
+    assert_int_equal(open_places(&w, text, cases[i].augment, &source), PARL_STATUS_EFORMAT);
+    assert_contains(parl_error_text(), cases[i].text);
+    assert_ok(open_places(
+        &w, text, (parl_augment_config){.crop = 0.5, .scale_min = 0.5, .scale_max = 1}, &source));
+    parl_source_destroy(source);
+  }
+  close_world(&w);
+}
+
 static void places_are_refused_where_they_stand(void **state) {
   (void)state;
   static const struct {
@@ -353,6 +393,7 @@ int main(void) {
       cmocka_unit_test(lines_show_pictures_beside_them),
       cmocka_unit_test(what_is_said_goes_with_the_picture),
       cmocka_unit_test(what_is_said_is_not_lost),
+      cmocka_unit_test(what_augment_allows_must_fit),
       cmocka_unit_test(places_are_refused_where_they_stand),
       cmocka_unit_test(lines_are_refused_where_they_stand),
   };

@@ -287,12 +287,56 @@ static void what_does_not_fit_is_refused(void **state) {
   assert_ok(parl_transform_crop(&other, 0, 0, 4, 4));
   other = parl_transform_invert(&other);
   assert_fails(parl_transform_pixels(&other, &image, &out), PARL_STATUS_EINVAL, "are gone");
-  for (int i = 0; i < 16; i++) assert_ok(parl_transform_flip_x(&t));
+  for (int i = 0; i < 4; i++) assert_ok(parl_transform_flip_x(&t));
+  for (int i = 0; i < 2; i++) assert_ok(parl_transform_append(&t, &t)); /* itself: as it was */
+  assert_int_equal(t.n, 16);
+  assert_fails(parl_transform_append(&t, &t), PARL_STATUS_EINVAL, "more than 16 steps");
   assert_fails(parl_transform_flip_x(&t), PARL_STATUS_EINVAL, "more than 16 steps");
   parl_image_deinit(&image);
 }
 
 /* --- drawing --- */
+
+/* Of many draws no picture, point or box goes beyond what is said to be the largest, and some come
+ * there. */
+static void nothing_goes_beyond_the_largest(void **state) {
+  (void)state;
+  static const parl_augment_config configs[] = {
+      {.crop = 1, .scale_min = 1, .scale_max = 1, .flip_x = 0.5},
+      {.crop = 1, .scale_min = 0.5, .scale_max = 1, .flip_y = 0.5},
+      {.crop = 1, .scale_min = 1, .scale_max = 1, .turn = 0.5},
+      {.crop = 1, .scale_min = 1, .scale_max = 2.3},
+      {.crop = 0.3, .scale_min = 0.5, .scale_max = 3, .turn = 0.7},
+      {.crop = 0.3, .scale_min = 1, .scale_max = 1, .flip_x = 0.5, .flip_y = 0.5}};
+  dice = (parl_rng_cursor){12, 1, 0};
+  for (size_t k = 0; k < sizeof configs / sizeof *configs; k++)
+    for (int trial = 0; trial < 40; trial++) {
+      const int w = 1 + roll(12), h = 1 + roll(12), x = roll(w), y = roll(h);
+      const double at[2] = {x, y};
+      const double box[4] = {roll(x + 1), roll(y + 1), x + 1, y + 1};
+      int most_w, most_h;
+      parl_augment_get_largest(&configs[k], w, h, &most_w, &most_h);
+      const int of_point = parl_augment_get_farthest(&configs[k], w, h, at, 2);
+      const int of_box = parl_augment_get_farthest(&configs[k], w, h, box, 4);
+      double far_point = 0, far_box = 0;
+      for (int i = 0; i < 200; i++) {
+        const parl_augment a = parl_augment_draw(&configs[k], &dice);
+        parl_transform t;
+        double p[2] = {at[0], at[1]}, b[4] = {box[0], box[1], box[2], box[3]};
+        int to_w, to_h;
+        assert_ok(parl_augment_bind(&a, w, h, 1, &t));
+        parl_transform_get_size(&t, &to_w, &to_h);
+        assert_true(to_w <= (a.quarters % 2 ? most_h : most_w));
+        assert_true(to_h <= (a.quarters % 2 ? most_w : most_h));
+        if (parl_transform_point(&t, p))
+          far_point = fmax(far_point, fmax(fmin(floor(p[0] + 0.5), to_w - 1),
+                                           fmin(floor(p[1] + 0.5), to_h - 1)));
+        if (parl_transform_box(&t, b)) far_box = fmax(far_box, fmax(ceil(b[2]), ceil(b[3])));
+      }
+      assert_true(far_point <= of_point && far_box <= of_box);
+      assert_true(k > 2 || (far_point >= of_point && far_box >= of_box));
+    }
+}
 
 static void draws_keep_to_what_is_allowed(void **state) {
   (void)state;
@@ -347,6 +391,7 @@ int main(void) {
       cmocka_unit_test(coordinates_come_back),
       cmocka_unit_test(relations_stay),
       cmocka_unit_test(what_does_not_fit_is_refused),
+      cmocka_unit_test(nothing_goes_beyond_the_largest),
       cmocka_unit_test(draws_keep_to_what_is_allowed),
   };
   return cmocka_run_group_tests_name("transform", tests, NULL, NULL);

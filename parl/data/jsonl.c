@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/config.h"
 #include "core/file.h"
 #include "core/media.h"
+#include "parl/data/words.h"
 
 enum { MAX_LINE = 4 << 20, MAX_IMAGE = 16 << 20, PATH_BYTES = 4096 };
 
@@ -22,12 +22,6 @@ typedef struct place {
   uint32_t line; /* from 1 */
 } place;
 
-/* A word and its token; sorted. */
-typedef struct word {
-  const char *text; /* borrowed of the environment */
-  int32_t token;    /* -1: several tokens have it behind their colon */
-} word;
-
 struct parl_jsonl {
   parl_jsonl_def def;
   char path[PATH_BYTES], folder[PATH_BYTES]; /* folder: as realpath gives it */
@@ -35,22 +29,22 @@ struct parl_jsonl {
   int fd;
   size_t n[2], room[2];
   place *places[2]; /* [n] to learn from; held out */
-  size_t n_words;
-  word *words;        /* [n_words] */
-  int32_t first_byte; /* token of byte 0; -1: text is words */
+  parl_words words;
 };
 
 /* One document while it is read. */
 typedef struct reading {
   const parl_jsonl *file;
   uint32_t line;
-  const char *field;           /* that is read, for errors */
-  parl_hash *hash;             /* gets pictures' bytes; NULL: nobody asks */
-  const parl_augment *augment; /* NULL: nothing is varied */
-  bool is_lost;                /* a crop left out what is said */
-  parl_transform first, last;  /* of the first picture, of the one before; width 0: none yet */
-  int32_t *tokens;             /* [max_tokens] */
-  uint8_t *learnt;             /* [max_tokens] */
+  const char *field;                 /* that is read, for errors */
+  parl_hash *hash;                   /* gets pictures' bytes; NULL: nobody asks */
+  const parl_augment *augment;       /* NULL: nothing is varied */
+  const parl_augment_limits *limits; /* opening, if something may be drawn; else NULL */
+  size_t n_more;                     /* opening: tokens by which pictures may grow */
+  bool is_lost;                      /* a crop left out what is said */
+  parl_transform first, last; /* of the first picture, of the one before; width 0: none yet */
+  int32_t *tokens;            /* [max_tokens] */
+  uint8_t *learnt;            /* [max_tokens] */
   size_t n, n_learnt, n_shown, shown_room;
   parl_shown *shown;
   parl_album album;
@@ -61,55 +55,12 @@ static parl_status refuse(const reading *r, const char *what, const char *why) {
                    what[0] != '\0' ? ": " : "", why);
 }
 
+/* Where it failed, if it did. */
+static parl_status locate(const reading *r, parl_status s) {
+  return parl_fail_context(s, "%s:%u: %s", r->file->path, r->line, r->field);
+}
+
 /* --- words --- */
-
-static int compare_words(const void *a, const void *b) {
-  return strcmp(((const word *)a)->text, ((const word *)b)->text);
-}
-
-/* Every token by its name, and by what stands behind the colon. */
-static parl_status list_words(parl_jsonl *f) {
-  const parl_env_spec *spec = parl_env_get_spec(f->def.env);
-  f->words = calloc(2 * (size_t)spec->n_plain, sizeof *f->words);
-  if (f->words == NULL) return parl_fail(PARL_STATUS_ENOMEM, "no memory for words");
-  for (int32_t v = 0; v < spec->n_plain; v++) {
-    const char *name = parl_env_token_name(f->def.env, v), *colon = strchr(name, ':');
-    f->words[f->n_words++] = (word){name, v};
-    if (colon != NULL) f->words[f->n_words++] = (word){colon + 1, v};
-  }
-  qsort(f->words, f->n_words, sizeof *f->words, compare_words);
-  size_t kept = 0;
-  for (size_t i = 0; i < f->n_words; i++) {
-    if (kept > 0 && strcmp(f->words[kept - 1].text, f->words[i].text) == 0)
-      f->words[kept - 1].token = -1;
-    else
-      f->words[kept++] = f->words[i];
-  }
-  f->n_words = kept;
-  f->first_byte = -1;
-  for (int i = 0; i < spec->n_families; i++)
-    if (strcmp(spec->families[i].name, "byte") == 0 && spec->families[i].n == 256)
-      f->first_byte = spec->families[i].first_token;
-  return PARL_STATUS_OK;
-}
-
-static parl_status refuse_word(const reading *r, const char *text, const word *found) {
-  const parl_jsonl *f = r->file;
-  char why[256];
-  const char *near = NULL;
-  if (found == NULL) {
-    const char **names = calloc(f->n_words + 1, sizeof *names);
-    for (size_t i = 0; names != NULL && i < f->n_words; i++) names[i] = f->words[i].text;
-    if (names != NULL) near = parl_nearest(text, names, f->n_words);
-    free(names);
-  }
-  snprintf(why, sizeof why, "\"%.80s\" %s%s%s%s", text,
-           found == NULL ? "is no word of the environment"
-                         : "is a word of several families; write FAMILY:WORD",
-           near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-           near != NULL ? "\"?" : "");
-  return refuse(r, r->field, why);
-}
 
 static parl_status check_room(const reading *r, size_t n) {
   if (r->n + n <= r->file->def.max_tokens) return PARL_STATUS_OK;
@@ -136,19 +87,19 @@ static parl_status add_words(reading *r, const char *text, bool is_learnt) {
     const size_t n = strcspn(at, blanks);
     char copy[128];
     snprintf(copy, sizeof copy, "%.*s", n < sizeof copy ? (int)n : (int)sizeof copy - 1, at);
-    const word key = {copy, 0};
-    const word *found = bsearch(&key, f->words, f->n_words, sizeof *f->words, compare_words);
-    if (n >= sizeof copy || found == NULL || found->token < 0) return refuse_word(r, copy, found);
-    PARL_TRY(add_token(r, found->token, is_learnt));
+    int32_t token;
+    PARL_TRY(locate(r, parl_words_find(&f->words, copy, &token)));
+    if (n >= sizeof copy) return refuse(r, r->field, "a word of more than 127 characters");
+    PARL_TRY(add_token(r, token, is_learnt));
     at += n;
   }
   return PARL_STATUS_OK;
 }
 
 static parl_status add_text(reading *r, const char *text, bool is_learnt) {
-  if (r->file->first_byte < 0) return add_words(r, text, is_learnt);
+  if (r->file->words.first_byte < 0) return add_words(r, text, is_learnt);
   for (; *text != '\0'; text++)
-    PARL_TRY(add_token(r, r->file->first_byte + (unsigned char)*text, is_learnt));
+    PARL_TRY(add_token(r, r->file->words.first_byte + (unsigned char)*text, is_learnt));
   return PARL_STATUS_OK;
 }
 
@@ -179,6 +130,23 @@ static parl_status make_shown_room(reading *r) {
   return PARL_STATUS_OK;
 }
 
+/* Opening: whether the picture fits however it is drawn to be; it is n tokens as it is. */
+static parl_status check_largest(reading *r, const parl_image *image, int n) {
+  const parl_env_vision *vision = &parl_env_get_spec(r->file->def.env)->vision;
+  int most = n;
+  if (r->limits == NULL) return PARL_STATUS_OK;
+  PARL_TRY(
+      locate(r, parl_augment_check_picture(r->limits, vision, image->width, image->height, &most)));
+  r->n_more += most > n ? (size_t)(most - n) : 0;
+  return PARL_STATUS_OK;
+}
+
+static parl_status check_growth(reading *r) {
+  r->field = "image";
+  return locate(
+      r, parl_augment_check_length(r->limits, r->n + r->n_more + 1, r->file->def.max_tokens + 1));
+}
+
 static parl_status show(reading *r, const parl_image *image) {
   const parl_env_vision *vision = &parl_env_get_spec(r->file->def.env)->vision;
   parl_media_size size;
@@ -188,15 +156,14 @@ static parl_status show(reading *r, const parl_image *image) {
            vision->height);
   if (image->width > vision->width || image->height > vision->height)
     return refuse(r, "image", why);
-  PARL_TRY(parl_fail_context(parl_env_vision_fit(vision, image->width, image->height, 1, &size),
-                             "%s:%u: image", r->file->path, r->line));
+  PARL_TRY(locate(r, parl_env_vision_fit(vision, image->width, image->height, 1, &size)));
+  PARL_TRY(check_largest(r, image, size.n_tokens));
   const size_t n = (size_t)size.n_tokens + PARL_N_MEDIA_TOKENS - 1;
   PARL_TRY(check_room(r, n));
   PARL_TRY(make_shown_room(r));
   parl_shown *s = &r->shown[r->n_shown];
   const parl_picture picture = {parl_image_get_content(image, 1), 1, *image};
-  PARL_TRY(parl_fail_context(parl_album_add(&r->album, &picture, &s->picture), "%s:%u: image",
-                             r->file->path, r->line));
+  PARL_TRY(locate(r, parl_album_add(&r->album, &picture, &s->picture)));
   s->at = (int32_t)r->n + parl_env_vision_write(vision, 1, size.n_tokens, r->tokens + r->n);
   s->n = size.n_tokens;
   memset(r->learnt + r->n, 0, n);
@@ -208,9 +175,7 @@ static parl_status show(reading *r, const parl_image *image) {
 /* As it is drawn for the document. */
 static parl_status show_augmented(reading *r, const parl_image *image) {
   parl_image changed = {0};
-  PARL_TRY(
-      parl_fail_context(parl_augment_bind(r->augment, image->width, image->height, 1, &r->last),
-                        "%s:%u: image", r->file->path, r->line));
+  PARL_TRY(locate(r, parl_augment_bind(r->augment, image->width, image->height, 1, &r->last)));
   if (r->n_shown == 0) r->first = r->last;
   if (r->last.n == 0) return show(r, image);
   parl_status s = parl_transform_pixels(&r->last, image, &changed);
@@ -232,7 +197,7 @@ static parl_status add_image(reading *r, const char *name) {
   if (s == PARL_STATUS_OK && r->hash != NULL) parl_hash_update(r->hash, bytes, n);
   if (s == PARL_STATUS_OK) s = parl_image_decode(bytes, n, path, &limits, &image);
   free(bytes);
-  s = parl_fail_context(s, "%s:%u: image", r->file->path, r->line);
+  s = locate(r, s);
   if (s == PARL_STATUS_OK) s = show_augmented(r, &image);
   parl_image_deinit(&image);
   return s;
@@ -260,20 +225,24 @@ static parl_status read_numbers(const reading *r, const parl_json *list, size_t 
   return refuse(r, r->field, why);
 }
 
+static const parl_family *find_family(const parl_env_spec *spec, const char *name) {
+  for (int i = 0; i < spec->n_families; i++)
+    if (strcmp(spec->families[i].name, name) == 0) return &spec->families[i];
+  return NULL;
+}
+
 /* As bytes, with blanks between them; else number x is value x + 1 of the family. */
 static parl_status add_numbers(reading *r, const double *x, size_t n, const char *family,
                                bool is_learnt) {
   const parl_env_spec *spec = parl_env_get_spec(r->file->def.env);
   char text[96];
-  if (r->file->first_byte >= 0) {
+  if (r->file->words.first_byte >= 0) {
     size_t at = 0;
     for (size_t k = 0; k < n; k++)
       at += (size_t)snprintf(text + at, sizeof text - at, "%s%.0f", k > 0 ? " " : "", x[k]);
     return add_text(r, text, is_learnt);
   }
-  const parl_family *f = NULL;
-  for (int i = 0; i < spec->n_families; i++)
-    if (strcmp(spec->families[i].name, family) == 0) f = &spec->families[i];
+  const parl_family *f = find_family(spec, family);
   if (f == NULL) return refuse(r, "family", "the name of one of the environment's is due");
   for (size_t k = 0; k < n; k++) {
     snprintf(text, sizeof text, "%.0f is value %.0f of the family, which has %d", x[k], x[k] + 1,
@@ -281,7 +250,8 @@ static parl_status add_numbers(reading *r, const double *x, size_t n, const char
     if (x[k] >= f->n) return refuse(r, r->field, text);
     PARL_TRY(add_token(r, f->first_token + (int)x[k], is_learnt));
   }
-  return PARL_STATUS_OK;
+  if (r->limits == NULL) return PARL_STATUS_OK;
+  return locate(r, parl_augment_check_place(r->limits, r->last.width, r->last.height, x, n, f->n));
 }
 
 static parl_status add_point(reading *r, const parl_json *list, const char *family,
@@ -360,7 +330,7 @@ static parl_status read_options(const reading *r, const parl_json *part, int kin
       *is_learnt = parl_json_get_bool(c);
     } else if (strcmp(key, "family") == 0) {
       *family = parl_json_get_string(c);
-      if (kind < WORD || *family == NULL || r->file->first_byte >= 0)
+      if (kind < WORD || *family == NULL || r->file->words.first_byte >= 0)
         return refuse(r, key, "a string, of a word, a point or a box where text is no bytes");
     } else {
       return refuse(r, key,
@@ -406,7 +376,7 @@ static parl_status read_members(reading *r, const parl_json *root) {
 static parl_status read_line(reading *r, const char *bytes, size_t n, parl_document *out) {
   char what[PATH_BYTES + 16];
   parl_json *root = NULL;
-  r->n = r->n_learnt = r->n_shown = 0;
+  r->n = r->n_learnt = r->n_shown = r->n_more = 0;
   r->is_lost = false;
   r->first = r->last = (parl_transform){0};
   parl_album_clear(&r->album);
@@ -416,6 +386,7 @@ static parl_status read_line(reading *r, const char *bytes, size_t n, parl_docum
   parl_json_destroy(root);
   if (s == PARL_STATUS_OK && r->n_learnt == 0 && !r->is_lost)
     s = refuse(r, "", "nothing is learnt of the document");
+  if (s == PARL_STATUS_OK && r->n_more > 0) s = check_growth(r);
   const parl_env_shown shown = {r->n_shown, r->shown, &r->album};
   if (s == PARL_STATUS_OK) s = parl_document_set(out, r->tokens, r->learnt, r->n, &shown);
   if (s == PARL_STATUS_OK) out->augmented = r->first;
@@ -494,6 +465,7 @@ static parl_status scan(parl_jsonl *f) {
   if (line == NULL) s = parl_fail(PARL_STATUS_ENOMEM, "no memory for a line");
   parl_hash_init(&hash);
   r.hash = &hash;
+  if (f->def.augment.source != NULL) r.limits = &f->def.augment;
   if (s == PARL_STATUS_OK) s = scan_lines(f, stream, &r, line, &document);
   parl_hash_finish(&hash, f->hash);
   parl_document_deinit(&document);
@@ -518,7 +490,7 @@ static parl_status open_file(parl_jsonl *f) {
   *strrchr(f->folder, '/') = '\0';
   f->fd = open(f->path, O_RDONLY | O_CLOEXEC);
   if (f->fd < 0) return parl_fail(PARL_STATUS_EIO, "%s: cannot be opened", f->path);
-  PARL_TRY(list_words(f));
+  PARL_TRY(parl_words_init(&f->words, f->def.env));
   return scan(f);
 }
 
@@ -542,7 +514,7 @@ void parl_jsonl_close(parl_jsonl *file) {
   if (file->fd >= 0) close(file->fd);
   free(file->places[0]);
   free(file->places[1]);
-  free(file->words);
+  parl_words_deinit(&file->words);
   free(file);
 }
 

@@ -16,19 +16,21 @@
  * Thread rule: read-only once open. Reading order: open, get. */
 #ifndef PARL_PARL_DATA_JSONL_H
 #define PARL_PARL_DATA_JSONL_H
-#include "core/augment.h"
+#include "parl/data/augment_limits.h"
 #include "parl/data/document.h"
 
 typedef struct parl_jsonl_def {
   const char *path;
-  const parl_env *env; /* whose words it speaks; outlives the file */
-  size_t max_tokens;   /* of a document, without <bos> */
-  double held_out;     /* share of the lines, by what they say */
-  uint64_t split_seed; /* which these are */
+  const parl_env *env;         /* whose words it speaks; outlives the file */
+  size_t max_tokens;           /* of a document, without <bos> */
+  parl_augment_limits augment; /* what get's may be drawn from, all of which must fit */
+  double held_out;             /* share of the lines, by what they say */
+  uint64_t split_seed;         /* which these are */
 } parl_jsonl_def;
 
 typedef struct parl_jsonl parl_jsonl;
-/* Fails: EIO; EFORMAT naming file:line and the field; EINVAL if there is no document to learn;
+/* Fails: EIO; EFORMAT naming file:line and the field, one of augment if what it allows does not fit
+ * the environment's vision, a family or a document; EINVAL if there is no document to learn;
  * ENOMEM. */
 parl_status parl_jsonl_open(const parl_jsonl_def *def, parl_jsonl **out);
 void parl_jsonl_close(parl_jsonl *file);

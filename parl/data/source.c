@@ -71,6 +71,7 @@ static parl_status open_file(const parl_source_def *def, parl_source *source) {
   const parl_jsonl_def file = {.path = c->of.file,
                                .env = def->env,
                                .max_tokens = source->max_tokens,
+                               .augment = {source->augment, source->name},
                                .held_out = source->held_out,
                                .split_seed = source->split_seed};
   return parl_fail_context(parl_jsonl_open(&file, &source->file), "sources.%s", c->name);
@@ -183,7 +184,14 @@ static parl_status find_line(const parl_source *source, bool held_out, uint64_t 
   return PARL_STATUS_OK;
 }
 
-/* The document of the part, not augmented, and what it is known by: *where. */
+/* Whether a document's place says already that it is to be learnt: of a script of which nothing is
+ * held out. */
+static bool is_known(const parl_source *source) {
+  return source->file == NULL && source->held_out <= 0;
+}
+
+/* The document of the part, not augmented, and what it is known by: *where. out NULL: that alone,
+ * where it is known. */
 static parl_status find(const parl_source *source, bool held_out, uint64_t index, size_t worker,
                         parl_document *out, uint64_t *where) {
   bool is_lost;
@@ -196,6 +204,7 @@ static parl_status find(const parl_source *source, bool held_out, uint64_t index
   const parl_purpose purpose = held_out ? PARL_PURPOSE_HELD_OUT_DOCUMENT : PARL_PURPOSE_DOCUMENT;
   for (uint64_t k = 0; k < MAX_DRAWS; k++) {
     *where = parl_seed(seed, purpose, place, k);
+    if (out == NULL) return PARL_STATUS_OK;
     PARL_TRY(make(source, held_out, *where, NULL, worker, out, &is_lost));
     if (source->held_out <= 0 || is_held_out(source, out) == held_out) return PARL_STATUS_OK;
   }
@@ -205,28 +214,40 @@ static parl_status find(const parl_source *source, bool held_out, uint64_t index
                    MAX_DRAWS, held_out ? "for training" : "held out", source->held_out);
 }
 
-/* Varies document `index` of training, which *out is. What lost something that is said of it, or
+/* A script that never asks for its transform has not been varied by it. */
+static parl_status check_varied(const parl_source *source, size_t worker) {
+  const parl_env *env = source->file == NULL ? source->states[worker].env : NULL;
+  if (env == NULL || parl_env_get_transform(env) != NULL) return PARL_STATUS_OK;
+  return parl_fail(PARL_STATUS_EINVAL,
+                   "augment: a document did not call `augment`, its third argument, so nothing of "
+                   "it is varied: %s",
+                   parl_env_get_spec(env)->path);
+}
+
+/* Varies document `index` of training, which *out is if it is made. What lost something that is said of it, or
  * came to be a held-out document, is drawn again; after some tries it stays as it was. */
-static parl_status vary(const parl_source *source, uint64_t index, uint64_t where, size_t worker,
-                        parl_document *out) {
-  bool is_changed = false, is_lost;
+static parl_status vary(const parl_source *source, uint64_t index, uint64_t where, bool is_made,
+                        size_t worker, parl_document *out) {
+  bool is_as_it_was = is_made, is_lost;
   for (uint64_t k = 0; k < MAX_TRIES; k++) {
     parl_rng_cursor cursor = {source->seed, parl_rng_stream(PARL_PURPOSE_AUGMENT, index, k, 0), 0};
     const parl_augment augment = parl_augment_draw(&source->augment, &cursor);
     if (parl_augment_is_none(&augment)) break;
-    is_changed = true;
+    is_as_it_was = false;
     PARL_TRY(make(source, false, where, &augment, worker, out, &is_lost));
+    PARL_TRY(check_varied(source, worker));
     if (!is_lost && !is_held_out(source, out)) return PARL_STATUS_OK;
   }
-  return is_changed ? make(source, false, where, NULL, worker, out, &is_lost) : PARL_STATUS_OK;
+  return is_as_it_was ? PARL_STATUS_OK : make(source, false, where, NULL, worker, out, &is_lost);
 }
 
 parl_status parl_source_get(parl_source *source, bool held_out, uint64_t index, size_t worker,
                             parl_document *out) {
   PARL_REQUIRE(worker < source->n_states);
+  const bool is_varied = !held_out && parl_augment_is_on(&source->augment);
+  const bool is_made = !is_varied || !is_known(source);
   uint64_t where = 0;
-  parl_status s = find(source, held_out, index, worker, out, &where);
-  if (s == PARL_STATUS_OK && !held_out && parl_augment_is_on(&source->augment))
-    s = vary(source, index, where, worker, out);
+  parl_status s = find(source, held_out, index, worker, is_made ? out : NULL, &where);
+  if (s == PARL_STATUS_OK && is_varied) s = vary(source, index, where, is_made, worker, out);
   return parl_fail_context(s, "sources.%s", source->name);
 }

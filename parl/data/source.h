@@ -32,7 +32,8 @@ const char *parl_source_get_hash(const parl_source *source);
 /* False of a .jsonl file of which nothing is held out: a script makes documents for it alone. */
 bool parl_source_is_measured(const parl_source *source);
 /* Document `index` of training, from 0 on without end; or of those held out. Fails: ESCRIPT,
- * ELIMIT; EINVAL if a thousand draws are not of the part. */
+ * ELIMIT; EINVAL if a thousand draws are not of the part, or if a script that is to be varied does
+ * not ask for its transform. */
 parl_status parl_source_get(parl_source *source, bool held_out, uint64_t index, size_t worker,
                             parl_document *out);
 
