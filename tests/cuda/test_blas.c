@@ -205,7 +205,7 @@ static void test_own(void **state) {
   float *y = NULL, *host_x = make(&p, LD, LD, LD, &x);
   free(make_f32(&p, LD, LD, LD, &y));
   const size_t extents[][3] = {{255, 256, 256}, {256, 255, 256}, {256, 256, 255}};
-  for (size_t i = 0; i < 4; i++) { /* the last one begins at an odd place */
+  for (size_t i = 0; i < 6; i++) { /* then x and y begin at an odd place, and y's rows do */
     const size_t *e = extents[i % 3];
     const parl_linear_fwd_args args = {.M = i < 3 ? e[0] : 256,
                                        .N = i < 3 ? e[1] : 256,
@@ -213,8 +213,8 @@ static void test_own(void **state) {
                                        .x = (float *)x + (i == 3),
                                        .ld_x = LD,
                                        .packed = x,
-                                       .y = y,
-                                       .ld_y = LD};
+                                       .y = y + (i == 4),
+                                       .ld_y = i == 5 ? LD - 1 : LD};
     PARL_RUN(p.queue, linear_fwd, &args);
   }
   assert_ok(parl_queue_wait(p.queue));
