@@ -92,8 +92,8 @@ static void refuse(const parl_model_config *config, const char *sha256, const ch
                    const char *part) {
   parl_model *m = engine_model(config, parl_backend_ref(), 2);
   parl_model *same = engine_model(config, parl_backend_ref(), 2);
-  assert_fails(parl_checkpoint_check(make_path(), sha256, vocab, config, true),
-               PARL_STATUS_EFORMAT, part);
+  assert_fails(parl_checkpoint_check(make_path(), sha256, vocab, config, true), PARL_STATUS_EFORMAT,
+               part);
   assert_fails(parl_checkpoint_load_extension(make_path(), sha256, vocab, m), PARL_STATUS_EFORMAT,
                part);
   const size_t bytes = parl_model_get_n_params(m) * sizeof(float);

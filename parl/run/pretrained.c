@@ -119,9 +119,9 @@ parl_status parl_pretrained_check(const parl_run *run, const parl_env *env) {
   parl_beginning begin;
   PARL_TRY(parl_run_get_beginning(run, &begin));
   if (begin.path[0] == '\0') return PARL_STATUS_OK;
-  return say_beginning(parl_checkpoint_check(begin.path, run->init_hash, vocab, &run->config.model,
-                                             begin.extends),
-                       run, &begin);
+  return say_beginning(
+      parl_checkpoint_check(begin.path, run->init_hash, vocab, &run->config.model, begin.extends),
+      run, &begin);
 }
 
 static parl_status load_beginning(const work *w, const parl_beginning *begin) {

@@ -58,7 +58,8 @@ large() { # OPTION...: what is said of scenes that do not lie in halves
 for ability in caption counts how_many where what; do
   plain=$(large)
   for scale in 0.5 0.6; do
-    same "scaled by $scale, the same is said: $ability" "$plain" "$(large --set sources.pictures.augment.scale_min=$scale)"
+    same "scaled by $scale, the same is said: $ability" "$plain" \
+      "$(large --set sources.pictures.augment.scale_min=$scale)"
     same "and some are, to 16 x 16: $ability" 1 "$(grep -c -m 1 'augmented: scale to 16 x 16' shown.txt)"
   done
 done

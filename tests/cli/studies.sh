@@ -7,7 +7,8 @@ set -u
 check() { python3 "$ROOT/tests/studies_check.py" --parl "$PARL" "$@" 2>&1; }
 row() { printf 'a\t%s\t%s\tall\t%s\t%s\t%s\n' "$@" >"$SCRATCH/rows.tsv"; }
 
-studies=$(sed -n '/^STUDIES = /,/[^\\]$/{s/^STUDIES = //;s/\\$//;p}' "$ROOT/Makefile" | tr -s ' \n' '\n' | grep . | sort)
+studies=$(sed -n '/^STUDIES = /,/[^\\]$/{s/^STUDIES = //;s/\\$//;p}' "$ROOT/Makefile" | tr -s ' \n' '\n' |
+  grep . | sort)
 listed=$(sed -n '/begin studies/,/end studies/p' "$ROOT/docs/studies.md" | grep -o 'recipes/[a-z0-9_]*' | sort)
 same "make studies makes all that are listed" "$(echo "$listed" | sed 's,recipes/,,' | grep -v '^credit$')" "$studies"
 same "the table of the studies" "$(grep -c "^[^#]" "$ROOT/tests/studies.tsv") rows" "$(check --table)"
@@ -30,7 +31,8 @@ store = sqlite3.connect(":memory:")
 store.executescript("create table run (id, arm, seed); create table metric (run_id, key, at_update, value);"
                     "insert into run values (1, \"late\", 7)")
 store.executemany("insert into metric values (1, ?, ?, ?)", [("pretrain/held_out/" + key, step, loss)
-    for key, more in (("a", 0), ("b", 2), ("a/image", 9)) for step, loss in ((0, 1), (6, 3), (12, 2), (18, 2), (24, 1))])
+    for key, more in (("a", 0), ("b", 2), ("a/image", 9))
+    for step, loss in ((0, 1), (6, 3), (12, 2), (18, 2), (24, 1))])
 print(*s.dips(store, {"arm": "late", "family": "0"}))
 try:
     s.dips(store, {"arm": "late", "family": "6"})

@@ -32,7 +32,8 @@ for more in "train.sampling=curriculum" "train.sampling=prioritised" \
   same "a hash" 64 "${#whole}"
   for moment in 0.15 0.4; do
     # shellcheck disable=SC2086
-    killed_after "$moment" "$PARL" train "$recipe" --quiet --set $more --set run.dir="$dir/$way$moment" --set run.threads=3
+    killed_after "$moment" "$PARL" train "$recipe" --quiet --set $more --set run.dir="$dir/$way$moment" \
+      --set run.threads=3
     # shellcheck disable=SC2086
     same "$way on three threads, killed after $moment s" "$whole" \
       "$(train --set $more --set run.dir="$dir/$way$moment" --set run.threads=3 2>/dev/null | hash_of)"
@@ -78,7 +79,8 @@ same "what is asked for begins" plain "$(ask "$dir/plain" "$kinds training_episo
 same "all kinds are evaluated" "hopeless,plain" \
   "$(ask "$dir/plain" "$kinds (select * from episode order by family)")"
 # shellcheck disable=SC2086
-killed_at "$dir/killed/checkpoints/trained-s*.safetensors" "$PARL" train "$recipe" --quiet $long --set run.dir="$dir/killed" \
+killed_at "$dir/killed/checkpoints/trained-s*.safetensors" "$PARL" train "$recipe" --quiet $long \
+  --set run.dir="$dir/killed" \
   --set train.abilities=plain=1 --set run.threads=3
 same "killed when there is a checkpoint, before its end" running "$(ask "$dir/killed" "select status from run
   where arm = 'trained'")"
