@@ -33,19 +33,10 @@ static struct blas_state {
   char refusal[256];
 } state = {PTHREAD_MUTEX_INITIALIZER, 0, 0, NULL, ""};
 
-struct guard {
-  guard() {
-    pthread_mutex_lock(&state.lock);
-  }
-  ~guard() {
-    pthread_mutex_unlock(&state.lock);
-  }
-};
-
 static int refuse(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static int refuse(int code, const char *format, ...) {
   va_list args;
-  guard held;
+  const parl_emu_guard held(&state.lock);
   va_start(args, format);
   vsnprintf(state.refusal, sizeof state.refusal, format, args);
   va_end(args);
@@ -54,16 +45,16 @@ static int refuse(int code, const char *format, ...) {
 
 extern "C" {
 void parl_emu_set_blas(int is_there) {
-  guard held;
+  const parl_emu_guard held(&state.lock);
   state.is_there = is_there;
 }
 size_t parl_emu_count_products(void) {
-  guard held;
+  const parl_emu_guard held(&state.lock);
   return state.n_products;
 }
 const char *parl_emu_get_refusal(void) {
   static thread_local char text[sizeof state.refusal];
-  guard held;
+  const parl_emu_guard held(&state.lock);
   memcpy(text, state.refusal, sizeof text);
   state.refusal[0] = '\0';
   return text;
@@ -73,7 +64,7 @@ const char *parl_emu_get_refusal(void) {
 /* --------------------------------------------------------------------------------- checks */
 
 static handle *find_handle(void *wanted) {
-  guard held;
+  const parl_emu_guard held(&state.lock);
   for (handle *h = state.handles; h != NULL; h = h->next)
     if (h == wanted && h->mark == LIVES) return h;
   return NULL;
@@ -156,7 +147,7 @@ static const char *run_product(const void *call) {
 static int create(void **out) {
   handle *h = (handle *)calloc(1, sizeof *h);
   if (h == NULL) return ALLOC_FAILED;
-  guard held;
+  const parl_emu_guard held(&state.lock);
   h->mark = LIVES;
   h->next = state.handles;
   state.handles = h;
@@ -191,7 +182,7 @@ static int set_workspace(void *which, void *workspace, size_t bytes) {
   if (h == NULL) return refuse(NOT_INITIALIZED, "set workspace: no such handle lives");
   if ((uintptr_t)workspace % 256 != 0 || !parl_emu_is_device(workspace, bytes))
     return refuse(INVALID_VALUE, "set workspace: not aligned, or no memory of the device");
-  guard held;
+  const parl_emu_guard held(&state.lock);
   for (const handle *other = state.handles; other != NULL; other = other->next)
     if (other != h && other->mark == LIVES && other->workspace == workspace) return INVALID_VALUE;
   h->workspace = workspace;
@@ -231,7 +222,7 @@ static int multiply(void *which, int op_a, int op_b, int m, int n, int k, const 
     if (code != OK) return code;
   }
   if (!parl_emu_queue_library(h->stream, run_product, &p, sizeof p)) return ALLOC_FAILED;
-  guard held;
+  const parl_emu_guard held(&state.lock);
   state.n_products++;
   return OK;
 }
@@ -239,7 +230,7 @@ static int multiply(void *which, int op_a, int op_b, int m, int n, int k, const 
 /* ------------------------------------------------------------------------------- the library */
 
 void *parl_emu_open_library(const char *name, int) {
-  guard held;
+  const parl_emu_guard held(&state.lock);
   return state.is_there && strcmp(name, "libcublas.so.13") == 0 ? &state : NULL;
 }
 

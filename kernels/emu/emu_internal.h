@@ -4,11 +4,25 @@
 #ifndef PARL_KERNELS_EMU_EMU_INTERNAL_H
 #define PARL_KERNELS_EMU_EMU_INTERNAL_H
 #include <cuda_runtime.h>
+#include <pthread.h>
 
 #include "kernels/emu/emu.h"
 
 enum { PARL_EMU_WARP = 32, PARL_EMU_MOST_THREADS = 1024, PARL_EMU_MOST_SHARED = 48 << 10 };
 #define PARL_EMU_UNCHECKED __attribute__((no_sanitize("address", "thread", "undefined"), noinline))
+
+/* Holds a lock for as long as it lives. */
+struct parl_emu_guard {
+  explicit parl_emu_guard(pthread_mutex_t *mutex) : lock(mutex) {
+    pthread_mutex_lock(lock);
+  }
+  ~parl_emu_guard() {
+    pthread_mutex_unlock(lock);
+  }
+  parl_emu_guard(const parl_emu_guard &) = delete;
+  parl_emu_guard &operator=(const parl_emu_guard &) = delete;
+  pthread_mutex_t *const lock;
+};
 
 /* ---------------------------------------------------------------------------------- fibers */
 enum { PARL_EMU_STACK_BYTES = 64 << 10 };

@@ -30,15 +30,6 @@ static struct device_state {
 static thread_local cudaError_t last_error;
 static thread_local char last_text[512];
 
-struct guard {
-  guard() {
-    pthread_mutex_lock(&device.lock);
-  }
-  ~guard() {
-    pthread_mutex_unlock(&device.lock);
-  }
-};
-
 cudaError_t parl_emu_fail(cudaError_t error, const char *text) {
   last_error = error;
   snprintf(last_text, sizeof last_text, "%s", text);
@@ -48,29 +39,29 @@ cudaError_t parl_emu_fail(cudaError_t error, const char *text) {
 /* ------------------------------------------------------------------------- what tests ask */
 extern "C" {
 void parl_emu_set_order(parl_emu_order order, uint64_t seed) {
-  guard held;
+  const parl_emu_guard held(&device.lock);
   device.order = order;
   device.seed = seed;
 }
 void parl_emu_fail_allocation(size_t which) {
-  guard held;
+  const parl_emu_guard held(&device.lock);
   device.failing = which;
 }
 void parl_emu_set_memory(size_t bytes) {
-  guard held;
+  const parl_emu_guard held(&device.lock);
   device.total = bytes;
 }
 void parl_emu_set_cards(int has_driver, int n) {
-  guard held;
+  const parl_emu_guard held(&device.lock);
   device.has_driver = has_driver;
   device.n_cards = n;
 }
 size_t parl_emu_count_allocations(void) {
-  guard held;
+  const parl_emu_guard held(&device.lock);
   return device.n_live;
 }
 size_t parl_emu_count_launches(void) {
-  guard held;
+  const parl_emu_guard held(&device.lock);
   return device.n_launches;
 }
 bool parl_emu_is_device(const void *address, size_t bytes) {
@@ -80,7 +71,7 @@ bool parl_emu_is_device(const void *address, size_t bytes) {
 }
 
 uint64_t parl_emu_find_block(const void *address, size_t bytes, bool *is_pinned) {
-  guard held;
+  const parl_emu_guard held(&device.lock);
   const char *at = (const char *)address;
   for (const block &b : device.blocks)
     if (b.address != NULL && at >= b.address && at < b.address + b.bytes) {
@@ -91,12 +82,12 @@ uint64_t parl_emu_find_block(const void *address, size_t bytes, bool *is_pinned)
 }
 
 parl_emu_order parl_emu_get_order(uint64_t *seed) {
-  guard held;
+  const parl_emu_guard held(&device.lock);
   *seed = (device.seed + device.n_launches) * 0x9e3779b97f4a7c15u | 1;
   return device.order;
 }
 void parl_emu_count_launch(void) {
-  guard held;
+  const parl_emu_guard held(&device.lock);
   device.n_launches++;
 }
 
@@ -104,7 +95,7 @@ void parl_emu_count_launch(void) {
 
 static cudaError_t allocate(void **out, size_t bytes, bool is_pinned) {
   if (!parl_emu_may_wait(NULL, "an allocation")) return cudaErrorStreamCaptureUnsupported;
-  guard held;
+  const parl_emu_guard held(&device.lock);
   size_t at = 0;
   if (device.failing > 0 && --device.failing == 0)
     return parl_emu_fail(cudaErrorMemoryAllocation, "out of memory (as asked)");
@@ -124,7 +115,7 @@ static cudaError_t allocate(void **out, size_t bytes, bool is_pinned) {
 
 static cudaError_t release(void *memory, bool is_pinned) {
   if (!parl_emu_may_wait(NULL, "a free")) return cudaErrorStreamCaptureUnsupported;
-  guard held;
+  const parl_emu_guard held(&device.lock);
   if (memory == NULL) return cudaSuccess;
   for (block &b : device.blocks)
     if (b.address == memory && b.is_pinned == is_pinned) {
@@ -154,14 +145,14 @@ cudaError_t cudaFreeHost(void *memory) {
   return release(memory, true);
 }
 cudaError_t cudaMemGetInfo(size_t *free, size_t *total) {
-  guard held;
+  const parl_emu_guard held(&device.lock);
   *free = device.total - device.used;
   *total = device.total;
   return cudaSuccess;
 }
 
 cudaError_t cudaGetDeviceCount(int *n) {
-  guard held;
+  const parl_emu_guard held(&device.lock);
   if (!device.has_driver)
     return parl_emu_fail(cudaErrorInsufficientDriver, "CUDA driver version is insufficient");
   *n = device.n_cards;

@@ -59,15 +59,6 @@ static struct stream_state {
   graph *kept[MOST_KEPT];
 } state = {PTHREAD_MUTEX_INITIALIZER, NULL, 0, 0, 0, 0, 0, {}};
 
-struct guard {
-  guard() {
-    pthread_mutex_lock(&state.lock);
-  }
-  ~guard() {
-    pthread_mutex_unlock(&state.lock);
-  }
-};
-
 /* The stream that this thread captures, which forbids it to wait for anything. */
 static thread_local cudaStream_t capturing;
 
@@ -165,7 +156,7 @@ extern "C" {
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned) {
   cudaStream_t stream = (cudaStream_t)calloc(1, sizeof *stream);
   if (stream == NULL) return fail(cudaErrorMemoryAllocation, "out of memory of the host");
-  guard held;
+  const parl_emu_guard held(&state.lock);
   state.n_streams++;
   stream->next = state.streams;
   state.streams = stream;
@@ -176,7 +167,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   free_tasks(&stream->tasks);
   for (char *stack : stream->stacks) free(stack);
   if (capturing == stream) capturing = NULL;
-  guard held;
+  const parl_emu_guard held(&state.lock);
   cudaStream_t *at = &state.streams;
   while (*at != stream) at = &(*at)->next;
   *at = stream->next;
@@ -219,7 +210,7 @@ cudaError_t cudaMemsetAsync(void *to, int byte, size_t bytes, cudaStream_t strea
 }
 
 bool parl_emu_is_stream(cudaStream_t stream) {
-  guard held;
+  const parl_emu_guard held(&state.lock);
   for (const parl_emu_stream *s = state.streams; s != NULL; s = s->next)
     if (s == stream) return true;
   return false;
@@ -330,7 +321,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *out) {
   stream->tasks = {};
   graph *g = NULL;
   if (stream->spoilt[0] == '\0') {
-    guard held;
+    const parl_emu_guard held(&state.lock);
     keep(&tasks);
     g = make_graph(&tasks);
     state.n_graphs += g != NULL;
@@ -351,7 +342,7 @@ cudaError_t cudaGraphGetNodes(cudaGraph_t g, cudaGraphNode_t *, size_t *n) {
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *out, cudaGraph_t g, unsigned long long) {
   graph *copy = make_graph(&g->tasks);
   if (copy == NULL) return cudaErrorMemoryAllocation;
-  guard held;
+  const parl_emu_guard held(&state.lock);
   state.n_graphs++;
   *out = copy;
   return cudaSuccess;
@@ -368,13 +359,13 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t g, cudaStream_t stream) {
   }
   for (const task *t = g->tasks.first; t != NULL; t = t->next)
     if (!copy_task(&stream->tasks, t)) return cudaErrorMemoryAllocation;
-  guard held;
+  const parl_emu_guard held(&state.lock);
   state.n_graph_launches++;
   return cudaSuccess;
 }
 cudaError_t cudaGraphDestroy(cudaGraph_t g) {
   free_graph(g);
-  guard held;
+  const parl_emu_guard held(&state.lock);
   state.n_graphs--;
   return cudaSuccess;
 }
@@ -385,29 +376,29 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t g) {
 /* ------------------------------------------------------------------------- what tests ask */
 
 size_t parl_emu_count_streams(void) {
-  guard held;
+  const parl_emu_guard held(&state.lock);
   return state.n_streams;
 }
 size_t parl_emu_count_graphs(void) {
-  guard held;
+  const parl_emu_guard held(&state.lock);
   return state.n_graphs;
 }
 size_t parl_emu_count_graph_launches(void) {
-  guard held;
+  const parl_emu_guard held(&state.lock);
   return state.n_graph_launches;
 }
 void parl_emu_keep_graphs(int is_on) {
-  guard held;
+  const parl_emu_guard held(&state.lock);
   while (state.n_kept > 0) free_graph(state.kept[--state.n_kept]);
   state.keeps = is_on;
 }
 size_t parl_emu_count_kept(void) {
-  guard held;
+  const parl_emu_guard held(&state.lock);
   return state.n_kept;
 }
 const char *parl_emu_compare_graphs(size_t a, size_t b) {
   static thread_local char text[256];
-  guard held;
+  const parl_emu_guard held(&state.lock);
   if (a >= state.n_kept || b >= state.n_kept) return "no such graph";
   const task *x = state.kept[a]->tasks.first, *y = state.kept[b]->tasks.first;
   for (size_t node = 0; x != NULL || y != NULL; node++, x = x->next, y = y->next) {
