@@ -18,7 +18,8 @@ parl_status parl_augment_check_picture(const parl_augment_limits *limits,
   int sides[2], most = 0;
   parl_augment_get_largest(c, width, height, &sides[0], &sides[1]);
   const bool fits = sides[0] <= vision->width && sides[1] <= vision->height;
-  for (int turned = 0; turned <= (c->turn > 0); turned++) {
+  const int n_ways = c->turn > 0 ? 2 : 1;
+  for (int turned = 0; turned < n_ways; turned++) {
     const int w = sides[turned], h = sides[1 - turned];
     char why[160];
     parl_media_size size;

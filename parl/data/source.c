@@ -224,8 +224,9 @@ static parl_status check_varied(const parl_source *source, size_t worker) {
                    parl_env_get_spec(env)->path);
 }
 
-/* Varies document `index` of training, which *out is if it is made. What lost something that is said of it, or
- * came to be a held-out document, is drawn again; after some tries it stays as it was. */
+/* Varies document `index` of training, which *out is if it is made. What lost something that is
+ * said of it, or came to be a held-out document, is drawn again; after some tries it stays as it
+ * was. */
 static parl_status vary(const parl_source *source, uint64_t index, uint64_t where, bool is_made,
                         size_t worker, parl_document *out) {
   bool is_as_it_was = is_made, is_lost;
