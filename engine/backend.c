@@ -10,11 +10,11 @@ parl_status parl_model_select_backend(const char *name, const char *dtype,
   return parl_backend_select(name, dtype, out);
 }
 
-bool parl_backend_name_card(const parl_backend *backend, char *text, size_t n) {
+bool parl_model_name_card(const parl_backend *backend, char *text, size_t n) {
   return strncmp(backend->name, "cuda", 4) == 0 && parl_cuda_name_card(text, n) == PARL_STATUS_OK;
 }
 
-const char *parl_backend_explain_auto(const char *name) {
+const char *parl_model_explain_auto(const char *name) {
   const parl_backend *backend;
   if (strcmp(name, "auto") != 0) return NULL;
   return parl_backend_find("cuda", &backend) == PARL_STATUS_OK ? NULL : parl_error_text();

@@ -20,33 +20,34 @@ static size_t count_words(const parl_decoder *d) {
   return (d->model->dims.V + 63) / 64;
 }
 
-/* The parts of a bucket's inputs at `at`; returns their bytes. */
-static size_t lay_out(char *at, size_t rows, size_t words, parl_decoder_inputs *out) {
-  const char *start = at;
-  out->mask = (uint64_t *)(void *)at;
-  at += rows * words * sizeof *out->mask;
-  out->uniform = (double *)(void *)at;
-  at += rows * sizeof *out->uniform;
-  out->top_p = (double *)(void *)at;
-  at += rows * sizeof *out->top_p;
-  out->inv_temperature = (float *)(void *)at;
-  at += rows * sizeof *out->inv_temperature;
+/* The next `bytes` of a piece of memory of which *used are taken; NULL where there is none yet. */
+static void *take(char *piece, size_t bytes, size_t *used) {
+  char *at = piece != NULL ? piece + *used : NULL;
+  *used += bytes;
+  return at;
+}
+
+/* The parts of a bucket's inputs in a piece, or NULL; returns their bytes. */
+static size_t lay_out(char *piece, size_t rows, size_t words, parl_decoder_inputs *out) {
+  size_t used = 0;
+  out->mask = take(piece, rows * words * sizeof *out->mask, &used);
+  out->uniform = take(piece, rows * sizeof *out->uniform, &used);
+  out->top_p = take(piece, rows * sizeof *out->top_p, &used);
+  out->inv_temperature = take(piece, rows * sizeof *out->inv_temperature, &used);
   int32_t **const tables[] = {&out->tables.tokens, &out->tables.positions, &out->tables.visible,
                               &out->tables.slots};
-  for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-    *tables[i] = (int32_t *)(void *)at;
-    at += rows * sizeof **tables[i];
-  }
-  return (size_t)(at - start);
+  for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+    *tables[i] = take(piece, rows * sizeof **tables[i], &used);
+  return used;
 }
 
 /* All rows nobody's, each of which may draw any token. */
 static parl_status open_bucket(parl_decoder_graphs *g, parl_decoder *d, size_t rows) {
   parl_decoder_bucket *b = &g->buckets[g->n_buckets];
   const size_t words = count_words(d);
-  char *host, *card, *nowhere = NULL;
+  char *host, *card;
   b->rows = rows;
-  b->bytes = lay_out(nowhere, rows, words, &b->host);
+  b->bytes = lay_out(NULL, rows, words, &b->host);
   PARL_TRY(PARL_ARENA_TAKE(&g->pinned, b->bytes, &host));
   PARL_TRY(PARL_ARENA_TAKE(&d->numbers, b->bytes, &card));
   (void)lay_out(host, rows, words, &b->host);

@@ -139,10 +139,10 @@ bool parl_model_is_on_host(const parl_model *model);
 parl_status parl_model_select_backend(const char *name, const char *dtype,
                                       const parl_backend **out);
 /* Of a backend that is a card's: what that is called, [n] text. False: it is none. */
-bool parl_backend_name_card(const parl_backend *backend, char *text, size_t n);
+bool parl_model_name_card(const parl_backend *backend, char *text, size_t n);
 /* Why the backend of this name is the CPU's, if it is "auto" and found no card; else NULL.
  * Borrowed, until the next failure of the thread. */
-const char *parl_backend_explain_auto(const char *name);
+const char *parl_model_explain_auto(const char *name);
 size_t parl_model_get_vocab_size(const parl_model *model);
 size_t parl_model_get_n_params(const parl_model *model);
 /* n parameters from `offset` on, to the host and from it; refresh after the last write. */

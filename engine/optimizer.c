@@ -27,7 +27,6 @@ struct parl_optimizer {
   float *moments;        /* [2 * n_params] m, then v; on the device, as the next three */
   int64_t *starts;       /* [n_tensors + 1] of the tensors in the parameters */
   float *decay;          /* [n_tensors] 1: decays, 0: not; -1: Muon's, or frozen */
-  float *host_decay;     /* [n_tensors] on the host */
   double *squares;       /* [n_tensors] of gradients */
   double *host_squares;  /* [n_tensors] */
   parl_workers *workers; /* borrowed; NULL: one thread */
@@ -67,29 +66,26 @@ static float find_decay(const parl_optimizer *opt, const parl_model_tensor *t) {
   return t->decay || (is_muonclip && t->trained) ? 1.0F : 0.0F;
 }
 
-static parl_status put_decay(parl_optimizer *opt, const parl_model *model) {
-  const parl_model_tensor *t = parl_model_get_tensors(model, &opt->n_tensors);
-  for (size_t i = 0; i < opt->n_tensors; i++) opt->host_decay[i] = find_decay(opt, &t[i]);
-  parl_queue_upload(opt->queues[0], opt->decay, opt->host_decay,
-                    opt->n_tensors * sizeof *opt->decay);
-  return parl_queue_wait(opt->queues[0]);
-}
-
 /* Tensors lie one behind the other. */
 static parl_status list_segments(parl_optimizer *opt, const parl_model *model) {
   const parl_model_tensor *t = parl_model_get_tensors(model, &opt->n_tensors);
   const size_t n = opt->n_tensors;
   int64_t *starts;
+  float *decay;
   PARL_TRY(PARL_ARENA_TAKE(&opt->arena, n, &opt->host_squares));
   PARL_TRY(PARL_ARENA_TAKE(&opt->arena, n + 1, &starts));
-  PARL_TRY(PARL_ARENA_TAKE(&opt->arena, n, &opt->host_decay));
+  PARL_TRY(PARL_ARENA_TAKE(&opt->arena, n, &decay));
   PARL_TRY(PARL_ARENA_TAKE(&opt->numbers, n, &opt->squares));
   PARL_TRY(PARL_ARENA_TAKE(&opt->numbers, n + 1, &opt->starts));
   PARL_TRY(PARL_ARENA_TAKE(&opt->numbers, n, &opt->decay));
-  for (size_t i = 0; i < n; i++) starts[i] = (int64_t)t[i].offset;
+  for (size_t i = 0; i < n; i++) {
+    starts[i] = (int64_t)t[i].offset;
+    decay[i] = find_decay(opt, &t[i]);
+  }
   starts[n] = (int64_t)opt->n_params;
   parl_queue_upload(opt->queues[0], opt->starts, starts, (n + 1) * sizeof *starts);
-  return put_decay(opt, model);
+  parl_queue_upload(opt->queues[0], opt->decay, decay, n * sizeof *decay);
+  return parl_queue_wait(opt->queues[0]);
 }
 
 static parl_status allocate(parl_optimizer *opt, const parl_model *model) {

@@ -172,12 +172,13 @@ static void read_sides(lua_State *L, parl_side_names *out) {
 /* transform:word(word, sides) */
 static int transform_word(lua_State *L) {
   const parl_transform *t = check_transform(L, 1);
-  const char *word = luaL_checkstring(L, 2);
+  size_t n;
+  const char *word = luaL_checklstring(L, 2, &n);
   parl_side_names names;
   char out[MAX_WORD];
   luaL_checkstack(L, 8, NULL);
   read_sides(L, &names);
-  if (parl_transform_word(t, &names, word, out, sizeof out))
+  if (strlen(word) == n && parl_transform_word(t, &names, word, out, sizeof out))
     lua_pushstring(L, out);
   else
     lua_pushvalue(L, 2);

@@ -44,6 +44,8 @@ def interval(values):
 
 
 def show(values):
+    if len(values) < 2:
+        return "{:.3f} (n = 1: no interval)".format(*values)
     return "{:.3f} [{:.3f}, {:.3f}]".format(*interval(values))
 
 

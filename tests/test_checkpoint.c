@@ -4,8 +4,8 @@
 #include "core/file.h"
 #include "core/safetensors.h"
 #include "engine/checkpoint.h"
+#include "tests/checkpoint_support.h"
 #include "tests/engine_support.h"
-#include "tests/support.h"
 
 static const parl_checkpoint_meta META = {.vocab = "cafe", .progress = "{\"update\":7}"};
 
@@ -46,26 +46,6 @@ static void assert_same(policy *a, policy *b) {
   assert_memory_equal(engine_params(a->model), engine_params(b->model), a->n * sizeof(float));
   assert_same_moments(a->opt, b->opt, a->n);
   assert_int_equal(parl_optimizer_get_steps(a->opt), parl_optimizer_get_steps(b->opt));
-}
-
-/* A file in a scratch folder that main makes. */
-static char folder[PARL_TEST_PATH_BYTES];
-static const char *make_path(void) {
-  static char path[PARL_TEST_PATH_BYTES + 16];
-  snprintf(path, sizeof path, "%s/checkpoint", folder);
-  return path;
-}
-
-static int make_folder(void **state) {
-  (void)state;
-  parl_test_temp_folder(folder);
-  return 0;
-}
-
-static int remove_folder(void **state) {
-  (void)state;
-  parl_test_remove_folder(folder);
-  return 0;
 }
 
 static void test_round_trip(void **state) {

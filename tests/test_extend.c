@@ -7,8 +7,8 @@
 #include "engine/checkpoint.h"
 #include "engine/model_internal.h"
 #include "parl/run/run_files.h"
+#include "tests/checkpoint_support.h"
 #include "tests/engine_support.h"
-#include "tests/support.h"
 
 /* One head of 8 floats, so four pairs: 1, 0.1, 0.01 and 0.001 turn units a position. */
 static parl_model_config make_config(int64_t context, double factor) {
@@ -20,25 +20,6 @@ static parl_model_config make_config(int64_t context, double factor) {
   c.rope_factor = factor;
   c.rope_original_context = 64;
   return c;
-}
-
-static char folder[PARL_TEST_PATH_BYTES];
-static const char *make_path(void) {
-  static char path[PARL_TEST_PATH_BYTES + 16];
-  snprintf(path, sizeof path, "%s/checkpoint", folder);
-  return path;
-}
-
-static int make_folder(void **state) {
-  (void)state;
-  parl_test_temp_folder(folder);
-  return 0;
-}
-
-static int remove_folder(void **state) {
-  (void)state;
-  parl_test_remove_folder(folder);
-  return 0;
 }
 
 /* --- YaRN --- */

@@ -41,6 +41,7 @@ static void methods(void **state) {
       "local ways = {'west', 'north', 'east', 'south'}\n"
       "assert(none:turn(-1):word('north', ways) == 'west' and none:turn(7):word('left', ways) == "
       "'left')\n"
+      "assert(t:word('left\\0x') == 'left\\0x')\n" /* no word of any side */
       "assert(none:turn(2):word('north_east', ways) == 'south_west')\n"
       "local big = parl.transform(2, 2):scale(4, 6)\n"
       "x, y = big:point(0, 1)\n"

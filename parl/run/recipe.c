@@ -232,7 +232,7 @@ static parl_status make_env_tree(parl_recipe *r) {
 static void note_backend(parl_recipe *r) {
   const char *why = NULL;
   for (size_t i = 0; i < r->n_arms && why == NULL; i++)
-    why = parl_backend_explain_auto(r->arms[i].run.backend);
+    why = parl_model_explain_auto(r->arms[i].run.backend);
   if (why != NULL) parl_text_appendf(&r->warnings, "run.backend = \"auto\" is the CPU: %s\n", why);
 }
 

@@ -330,7 +330,7 @@ static void append_host(const parl_trainer *t, const parl_run_config *config, pa
     parl_json_string(&w, backend->instructions);
     parl_json_key(&w, "dtype");
     parl_json_string(&w, backend->dtype);
-    if (parl_backend_name_card(backend, card, sizeof card)) {
+    if (parl_model_name_card(backend, card, sizeof card)) {
       parl_json_key(&w, "card");
       parl_json_string(&w, card);
     }

@@ -97,6 +97,8 @@ has "an ability that is not there" 'no tasks of "hopeful"; of 256 tasks the kind
   "$(train --set run.dir="$dir/none" --set train.abilities=hopeful=1 2>&1)"
 has "abilities and sampling" 'train.abilities = "plain=1" with train.sampling: both say which tasks begin' \
   "$(train --set run.dir="$dir/none" --set train.abilities=plain=1 --set train.sampling=curriculum 2>&1)"
+has "abilities and no update" 'train.abilities = "plain=1", but no update begins a task' \
+  "$(train --set run.dir="$dir/none" --set train.abilities=plain=1 --set train.updates=0 2>&1)"
 has "a coin for a reward is told of" "r_coin with weight 1" "$(
   pay="weight = { shape = \"constant\", start = 1 }"
   coin="terms = { coin = { kind = \"chance\", $pay } }, lambda_perf = { start = 0 },"
